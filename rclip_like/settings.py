@@ -1,0 +1,100 @@
+"""Frozen settings, the folders they live in, and the names of environment variables."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+APPLICATION = "clipfind"
+ENVIRONMENT_PREFIX = "CLIPFIND_"
+
+
+@dataclass(frozen=True, slots=True)
+class WalkSettings:
+    """Which files a walk yields; the globs follow gitignore syntax and add to the defaults."""
+
+    hidden: bool = False
+    ignore_files: bool = True
+    follow: bool = False
+    one_file_system: bool = False
+    exclude: tuple[str, ...] = ()
+    glob: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """Limits within which a picture is decoded, each in its own worker process."""
+
+    max_megapixels: float = 500.0
+    max_seconds: float = 60.0
+    max_memory_bytes: int = 4 << 30
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """Where and how exactly a model runs; `auto` decides by device and processor."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """One indexing run; `max_seconds` None means no limit."""
+
+    walk: WalkSettings = field(default_factory=WalkSettings)
+    read: ReadSettings = field(default_factory=ReadSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    max_seconds: float | None = None
+    wait: bool = True
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What is ranked and which of it is kept; `top` 0 means all, scores are cosines."""
+
+    top: int = 10
+    min_score: float | None = None
+    within: float | None = None
+    sort: str = "score"
+    collapse: bool = False
+    explain: bool = False
+    everywhere: bool = False
+    template: str = "none"
+    cache_texts: bool = True
+    walk: WalkSettings = field(default_factory=WalkSettings)
+
+
+def data_folder() -> Path:
+    """Return the folder for the database and downloaded models (CLIPFIND_DATA_DIR wins)."""
+    return _folder("DATA_DIR", "user_data_path")
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again (CLIPFIND_CACHE_DIR wins)."""
+    return _folder("CACHE_DIR", "user_cache_path")
+
+
+def config_file() -> Path:
+    """Return the place of the configuration file (CLIPFIND_CONFIG wins); it need not exist."""
+    named = os.environ.get(ENVIRONMENT_PREFIX + "CONFIG")
+    return Path(named) if named else _folder("CONFIG_DIR", "user_config_path") / "config.toml"
+
+
+def default_database() -> Path:
+    """Return the database used when none is named."""
+    return data_folder() / "index.db"
+
+
+def _folder(variable: str, kind: str) -> Path:
+    named = os.environ.get(ENVIRONMENT_PREFIX + variable)
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(getattr(platformdirs, kind)(APPLICATION, appauthor=False))

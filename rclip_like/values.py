@@ -1,0 +1,154 @@
+"""The plain values that travel between the rooms: facts, pictures, matches and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    """One picture ready for the image tower, (S, S, 3), RGB, before normalisation."""
+    Embeddings = npt.NDArray[np.float32]
+    """Unit rows, (N, D)."""
+    Embedding = npt.NDArray[np.float32]
+    """One unit row, (D,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder or file the user named: `typed` as typed, `path` absolute with links resolved."""
+
+    typed: bytes
+    path: bytes
+    is_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What one `stat` says of a file; `path` is absolute, the root's links resolved."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A file or folder that could not be used, and why, in words without the path."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a model wants its pictures: open_clip's `preprocess_cfg` as one value.
+
+    `resize_mode` is `shortest` (then centre crop), `squash` or `longest` (then pad with
+    `fill_color`); `interpolation` is `bicubic` or `bilinear`; mean and std are per channel of
+    RGB in [0, 1].
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "bicubic"
+    resize_mode: str = "shortest"
+    fill_color: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What a picture says of itself: upright size in pixels, and EXIF where present.
+
+    `taken_at` is ISO 8601 local time without zone unless the file states one; latitude and
+    longitude are degrees, north and east positive.
+    """
+
+    width: int
+    height: int
+    taken_at: str | None = None
+    camera: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One file, read once: its content digest, and its facts and pixels unless already known.
+
+    `digest` is BLAKE3 of the whole file (32 bytes). `facts` and `pixels` are both None when the
+    digest was among those the caller said it knows.
+    """
+
+    path: bytes
+    digest: bytes
+    facts: PictureFacts | None
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One result: `path` as it should be shown, `absolute` as it lies in the store.
+
+    `score` is a cosine in [-1, 1]; `rank` counts from 1 in order of score. `terms` holds the
+    score of each term alone where an explanation was asked for.
+    """
+
+    path: bytes
+    absolute: bytes
+    score: float
+    rank: int
+    model: str
+    taken_at: str | None = None
+    terms: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What bringing the index up to date came to, in numbers of files unless named otherwise."""
+
+    seen: int = 0
+    unchanged: int = 0
+    encoded: int = 0
+    reused: int = 0
+    removed: int = 0
+    failed: int = 0
+    failed_before: int = 0
+    remaining: int = 0
+    seconds: float = 0.0
+    finished: bool = True
+    failures: tuple[Trouble, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    """Folders that could not be read; their rows are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReport:
+    """The matches, and what the user should hear of beside them."""
+
+    matches: tuple[Match, ...]
+    stale: int = 0
+    """Matches left out because their file is gone or changed."""
+    missing: int = 0
+    """Pictures known to be there but not indexed yet."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What is indexed: counts, sizes, models and failures by reason."""
+
+    database: str
+    size_bytes: int
+    files: int
+    contents: int
+    models: tuple[Mapping[str, object], ...]
+    roots: tuple[Mapping[str, object], ...]
+    failures: Mapping[str, int] = field(default_factory=dict)
