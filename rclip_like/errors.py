@@ -64,7 +64,7 @@ class TrainingError(ClipfindError):
 
 
 class Interrupted(ClipfindError):
-    """A signal asked the run to stop; what was finished is kept. 130 for SIGINT, 143 for SIGTERM."""
+    """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__("interrupted; what was finished is kept")
