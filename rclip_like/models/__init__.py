@@ -1,0 +1,1 @@
+"""Names and folders become specifications, and specifications become encoders."""

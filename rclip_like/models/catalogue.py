@@ -1,0 +1,137 @@
+"""What open_clip knows of architectures and published weights, read once and kept as JSON."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rclip_like.errors import ModelError
+from rclip_like.settings import cache_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Weights that open_clip lists: where they lie and how they want their pictures.
+
+    `repository` is `owner/name` on the hub, `file` the weight file there where it is not one of
+    the usual names; `url` is the address of those that lie elsewhere.
+    """
+
+    name: str
+    repository: str
+    file: str
+    url: str
+    quick_gelu: bool
+    preprocessing: Mapping[str, Any]
+
+
+def published() -> dict[str, Published]:
+    """Return all published weights by `ARCH/TAG`, in open_clip's order.
+
+    Asking open_clip takes seconds of imports, so its answer is kept for each of its versions.
+    """
+    place = cache_folder() / f"open_clip-{importlib.metadata.version('open_clip_torch')}.json"
+    try:
+        listed = [Published(**item) for item in json.loads(place.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        listed = _ask_open_clip()
+        _keep(place, listed)
+    return {item.name: item for item in listed}
+
+
+def is_architecture(name: str) -> bool:
+    """Return whether open_clip has a configuration of that name."""
+    return _configuration_file(name).is_file()
+
+
+def describe_architecture(name: str) -> dict[str, Any]:
+    """Return `model_cfg` and `preprocess_cfg` for `ARCH` or `ARCH/TAG`, as a folder states them.
+
+    Preprocessing belongs to the tag; without one all tags of the architecture must agree.
+    Raises ModelError for unknown names and where the tag decides.
+    """
+    architecture, _, tag = name.partition("/")
+    if not is_architecture(architecture):
+        raise ModelError(f"open_clip has no architecture {architecture}; see clipfind models list")
+    config = json.loads(_configuration_file(architecture).read_bytes())
+    if not tag:
+        return {"model_cfg": config, "preprocess_cfg": _common_preprocessing(architecture)}
+    found = find_published(name)
+    if found.quick_gelu:
+        # open_clip only warns here, and then computes something else than what was trained.
+        config["quick_gelu"] = True
+    return {"model_cfg": config, "preprocess_cfg": dict(found.preprocessing)}
+
+
+def _common_preprocessing(architecture: str) -> dict[str, Any]:
+    known = [item for item in published().values() if item.name.startswith(architecture + "/")]
+    if not known:
+        return {}
+    if any(item.preprocessing != known[0].preprocessing for item in known):
+        names = ", ".join(item.name for item in known)
+        raise ModelError(f"{architecture} wants its pictures in several ways; name one of {names}")
+    return dict(known[0].preprocessing)
+
+
+def find_published(name: str) -> Published:
+    """Return what open_clip lists under `ARCH/TAG`, the tag's case and hyphens aside.
+
+    Raises ModelError that names the tags there are.
+    """
+    architecture, _, tag = name.partition("/")
+    listed = published()
+    found = listed.get(f"{architecture}/{tag.lower().replace('-', '_')}")
+    if found is not None:
+        return found
+    tags = [item for item in listed if item.startswith(architecture + "/")]
+    if not tags:
+        raise ModelError(f"open_clip lists no weights for {name}; see clipfind models list")
+    raise ModelError(f"open_clip lists no weights {name}; there are {', '.join(tags)}")
+
+
+def _configuration_file(architecture: str) -> Path:
+    package = importlib.util.find_spec("open_clip")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "model_configs" / f"{architecture}.json"
+
+
+def _ask_open_clip() -> list[Published]:
+    from rclip_like.models.torchvision_cure import import_open_clip
+
+    open_clip = import_open_clip()
+    return [
+        _published(f"{architecture}/{tag}", open_clip.get_pretrained_cfg(architecture, tag))
+        for architecture, tag in open_clip.list_pretrained()
+    ]
+
+
+def _published(name: str, described: Mapping[str, Any]) -> Published:
+    repository, _, file = str(described.get("hf_hub", "")).rpartition("/")
+    traits = ("mean", "std", "interpolation", "resize_mode")
+    return Published(
+        name=name,
+        repository=repository,
+        file=file,
+        url=str(described.get("url", "")),
+        quick_gelu=bool(described.get("quick_gelu", False)),
+        preprocessing={trait: described[trait] for trait in traits},
+    )
+
+
+def _keep(place: Path, listed: list[Published]) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=place.name)
+        with os.fdopen(handle, "w") as file:
+            json.dump([asdict(item) for item in listed], file)
+        os.replace(name, place)
+    except OSError:
+        return

@@ -1,0 +1,243 @@
+"""A model loaded into torch: pictures and texts to embeddings."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+
+from rclip_like.errors import ModelError
+from rclip_like.models.specification import ModelSpecification
+from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.settings import EncoderSettings
+from rclip_like.values import Preprocessing
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embeddings
+
+# Shape suffixes: N pictures or texts, H and W pixels, C colours, L tokens, D embedding.
+
+BATCH_SIZES = {"cuda": 256, "mps": 64, "cpu": 32}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+_UNREADABLE = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
+
+
+class Encoder:
+    """A loaded model with its preprocessing and tokenizer; embeddings are unit rows."""
+
+    def __init__(
+        self,
+        specification: ModelSpecification,
+        model: Any,
+        device: torch.device,
+        precision: str,
+        batch_size: int,
+    ) -> None:
+        self.specification = specification
+        self.device = device
+        self.precision = precision
+        self.batch_size = batch_size
+        self.logit_scale = float(model.logit_scale.detach().exp())
+        self._dtype = PRECISIONS[precision]
+        self._model: Any = model.to(device=device, dtype=self._dtype)
+        self._mean_C, self._std_C = _channel_values(specification.preprocessing, device)
+        self._tokenize: Callable[[list[str]], torch.Tensor] | None = None
+
+    def encode_pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings:
+        """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation.
+
+        A batch that does not fit into memory is halved, and so are all after it.
+        """
+        return self._encode(torch.from_numpy(np.ascontiguousarray(pixels_NHWC)), self._pictures)
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
+        if self._tokenize is None:
+            self._tokenize = _load_tokenizer(self.specification)
+        return self._encode(self._tokenize(list(texts)), self._texts)
+
+    def _encode(
+        self, items: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]
+    ) -> Embeddings:
+        features, self.batch_size = run_in_batches(run, items, self.batch_size)
+        if not len(items):
+            features = torch.zeros(0, self.specification.dimension)
+        embeddings_ND = torch.nn.functional.normalize(features, dim=-1).numpy()
+        if not np.isfinite(embeddings_ND).all():
+            raise ModelError(
+                f"the model {self.specification.name} gives values that are no numbers in "
+                f"{self.precision}; try --precision fp32"
+            )
+        return embeddings_ND
+
+    def _pictures(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+        pixels_NCHW = pixels_NHWC.to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        images_NCHW = pixels_NCHW.sub_(self._mean_C).div_(self._std_C).to(self._dtype)
+        features_ND: torch.Tensor = self._model.encode_image(images_NCHW)
+        return features_ND.float().cpu()
+
+    def _texts(self, tokens_NL: torch.Tensor) -> torch.Tensor:
+        features_ND: torch.Tensor = self._model.encode_text(tokens_NL.to(self.device))
+        return features_ND.float().cpu()
+
+
+def load_encoder(specification: ModelSpecification, settings: EncoderSettings) -> Encoder:
+    """Return the model, loaded onto the device and in the precision that the settings ask for.
+
+    Sets torch's number of threads where one is asked for. Raises ModelError when the weights do
+    not fit the configuration, or the device or precision is not to be had here.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    batch_size = settings.batch_size or BATCH_SIZES[device.type]
+    return Encoder(specification, load_model(specification), device, precision, batch_size)
+
+
+def load_model(specification: ModelSpecification) -> torch.nn.Module:
+    """Return open_clip's model with its weights, float32 on the CPU, in evaluation mode.
+
+    Raises ModelError unless every tensor of the model is in the file and every tensor of the
+    file in the model: never are random weights left in place.
+    """
+    open_clip = import_open_clip()
+    try:
+        model = _build(open_clip, specification.config)
+        open_clip.load_checkpoint(model, str(specification.weights), strict=True)
+    except (TypeError, AssertionError) as error:
+        raise ModelError(
+            f"the configuration of {specification.name} cannot be used: {error}"
+        ) from error
+    except _UNREADABLE as error:
+        raise ModelError(
+            f"{specification.weights} cannot be loaded: {_first_lines(error)}"
+        ) from error
+    return model.eval().requires_grad_(False)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device asked for, or for `auto` the fastest there is.
+
+    Raises ModelError when it is not there.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    present["cpu"] = True
+    if wanted == "auto":
+        return torch.device(next(name for name, is_there in present.items() if is_there))
+    if not present.get(wanted.partition(":")[0], False):
+        raise ModelError(f"this machine has no device {wanted}; leave out --device")
+    return torch.device(wanted)
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """Return the precision asked for, or for `auto` the fastest that keeps the ranking.
+
+    Raises ModelError for a name that is none.
+    """
+    if wanted != "auto":
+        if wanted not in PRECISIONS:
+            raise ModelError(f"there is no precision {wanted}; name auto, fp32, bf16 or fp16")
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if device.type == "cpu" and _processor_has_bf16():
+        return "bf16"
+    return "fp32"
+
+
+def run_in_batches(
+    run: Callable[[torch.Tensor], torch.Tensor], items: torch.Tensor, batch_size: int
+) -> tuple[torch.Tensor, int]:
+    """Return the results for all items in order, and the batch size that fitted into memory.
+
+    Each time memory runs out the batch is halved and tried again, down to one item; then the
+    error is raised as ModelError.
+    """
+    results: list[torch.Tensor] = []
+    start = 0
+    while start < len(items):
+        try:
+            with torch.inference_mode():
+                results.append(run(items[start : start + batch_size]))
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise ModelError("memory does not suffice for a single picture or text") from error
+            batch_size = max(1, min(batch_size, len(items) - start) // 2)
+            continue
+        start += batch_size
+    return torch.cat(results) if results else torch.empty(0), batch_size
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        torch.cuda.empty_cache()
+        return True
+    # The CPU and MPS allocators raise a bare RuntimeError.
+    return "not enough memory" in str(error) or "out of memory" in str(error)
+
+
+def _processor_has_bf16() -> bool:
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
+def _channel_values(
+    preprocessing: Preprocessing, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
+    return mean, torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
+
+
+def _build(open_clip: Any, config: Any) -> torch.nn.Module:
+    """Return the model with random weights, without asking any hub for pretrained towers."""
+    config = deepcopy(dict(config))
+    if config["vision_cfg"].get("timm_model_name"):
+        config["vision_cfg"]["timm_model_pretrained"] = False
+    if config["text_cfg"].get("hf_model_name"):
+        config["text_cfg"]["hf_model_pretrained"] = False
+        config["custom_text"] = True
+    kind = open_clip.CLIP
+    if config.pop("custom_text", False):
+        kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
+    model: torch.nn.Module = kind(**config)
+    return model
+
+
+def _load_tokenizer(specification: ModelSpecification) -> Any:
+    open_clip = import_open_clip()
+    text = specification.config["text_cfg"]
+    length = text.get("context_length", 77)
+    options = text.get("tokenizer_kwargs") or {}
+    if not text.get("hf_tokenizer_name"):
+        return open_clip.SimpleTokenizer(context_length=length, **options)
+    return open_clip.tokenizer.HFTokenizer(
+        str(specification.folder),
+        context_length=length,
+        tokenizer_mode=text.get("tokenizer_mode"),
+        **options,
+    )
+
+
+def _first_lines(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300] or type(error).__name__

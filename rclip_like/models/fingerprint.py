@@ -1,0 +1,79 @@
+"""What makes two models the same: one digest over weights, configuration and tokenizer."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import blake3
+
+from rclip_like.settings import cache_folder
+from rclip_like.values import Preprocessing
+
+PREPROCESSING_VERSION = "1"
+"""Raised whenever a picture read as before would give other pixels than before."""
+
+_SETTLED_NS = 2_000_000_000
+
+
+def fingerprint(
+    weights: Path, config: Mapping[str, Any], preprocessing: Preprocessing, extra: Iterable[Path]
+) -> str:
+    """Return the hexadecimal BLAKE3 that stands for everything an embedding depends on.
+
+    extra: the tokenizer's own files. The digests of the files come from a cache, found by their
+    size, time of change and inode. Raises OSError when a file cannot be read.
+    """
+    cache = _load_cache()
+    known = dict(cache)
+    digests = [_file_digest(weights, cache)]
+    digests += [path.name + ":" + _file_digest(path, cache) for path in sorted(extra)]
+    if cache != known:
+        _save_cache(cache)
+    described = [digests, config, asdict(preprocessing), PREPROCESSING_VERSION]
+    return blake3.blake3(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _file_digest(path: Path, cache: dict[str, Any]) -> str:
+    facts = path.stat()
+    key = str(path.resolve())
+    described = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
+    known = cache.get(key)
+    if isinstance(known, list) and known[:-1] == described:
+        return str(known[-1])
+    digest = blake3.blake3(max_threads=blake3.blake3.AUTO).update_mmap(path).hexdigest()
+    # A file written a moment ago may change again within the same tick of its clock.
+    if time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
+        cache[key] = [*described, digest]
+    return digest
+
+
+def _cache_file() -> Path:
+    return cache_folder() / "fingerprints.json"
+
+
+def _load_cache() -> dict[str, Any]:
+    try:
+        cache = json.loads(_cache_file().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return cache if isinstance(cache, dict) else {}
+
+
+def _save_cache(cache: Mapping[str, Any]) -> None:
+    """Write the cache whole; where the folder cannot be written the digests are made anew."""
+    place = _cache_file()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=place.name)
+        with os.fdopen(handle, "w") as file:
+            json.dump(cache, file)
+        os.replace(name, place)
+    except OSError:
+        return

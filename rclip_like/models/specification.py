@@ -1,0 +1,202 @@
+"""From a model's name or folder to everything one can know of it without loading it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rclip_like.errors import ModelError, ModelMissing
+from rclip_like.models import catalogue
+from rclip_like.models.fingerprint import PREPROCESSING_VERSION, fingerprint
+from rclip_like.settings import data_folder
+from rclip_like.values import Preprocessing
+
+__all__ = ["BUILTIN", "PREPROCESSING_VERSION", "RECOMMENDED", "ModelSpecification", "resolve"]
+
+BUILTIN = "builtin"
+BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
+RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
+CONFIGURATION_FILE = "open_clip_config.json"
+WEIGHT_FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+    "model.safetensors",
+    "pytorch_model.bin",
+)
+"""In the order in which open_clip prefers them."""
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "added_tokens.json",
+)
+HUB_PREFIX = "hf-hub:"
+
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class ModelSpecification:
+    """A model as it lies on the disk: its files, its configuration and what identifies it.
+
+    `config` is open_clip's `model_cfg`; `dimension` is the length of an embedding; `fingerprint`
+    covers weights, configuration, tokenizer and preprocessing.
+    """
+
+    name: str
+    folder: Path
+    weights: Path
+    config: Mapping[str, Any]
+    preprocessing: Preprocessing
+    dimension: int
+    fingerprint: str
+
+
+def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecification:
+    """Return the model that a name, a folder or an architecture with a weight file stands for.
+
+    None and `builtin` mean the model inside the package; `./x`, `/x` and `~/x` a model folder;
+    anything else a downloaded model. With `weights`, name is an architecture of open_clip
+    (`ARCH`, or `ARCH/TAG` for that tag's preprocessing) or a folder whose configuration is used.
+    Raises ModelMissing when the model is not on this machine, ModelError when it is unusable.
+    """
+    name = name or BUILTIN
+    if weights is not None:
+        return _from_weights(name, weights.expanduser())
+    if is_folder_name(name):
+        return _from_folder(str(Path(name).expanduser().absolute()), Path(name).expanduser())
+    folder = BUILTIN_FOLDER if name == BUILTIN else downloaded_folder(name)
+    if not (folder / CONFIGURATION_FILE).is_file():
+        raise _missing(name)
+    return _from_folder(name, folder)
+
+
+def is_folder_name(name: str) -> bool:
+    """Return whether a model's name is the path of a folder and not a name."""
+    return name.startswith(("./", "../", "~/", "/")) or name in (".", "..", "~") or _rooted(name)
+
+
+def downloaded_folder(name: str) -> Path:
+    """Return the folder in which a downloaded model of that name lies or would lie."""
+    return data_folder() / "models" / re.sub(r"[/:\\]+", "--", name)
+
+
+def _rooted(name: str) -> bool:
+    return Path(name).is_absolute()
+
+
+def _missing(name: str) -> ModelError:
+    if name == BUILTIN:
+        return ModelMissing(
+            "this installation comes without the built-in model; fetch one by name, for "
+            f"instance: clipfind models use {RECOMMENDED}"
+        )
+    architecture, _, tag = name.partition("/")
+    if name.startswith(HUB_PREFIX) or (tag and catalogue.is_architecture(architecture)):
+        return ModelMissing(
+            f"the model {name} is not on this machine; fetch it with: clipfind models use {name}"
+        )
+    if catalogue.is_architecture(name):
+        return ModelError(
+            f"{name} is an architecture without weights; name {name}/TAG (see clipfind models "
+            "list), or add --weights FILE"
+        )
+    hint = f"; for the folder write ./{name}" if Path(name).is_dir() else ""
+    return ModelError(f"there is no model {name}; see clipfind models list{hint}")
+
+
+def _from_folder(name: str, folder: Path) -> ModelSpecification:
+    described = _read_configuration(folder)
+    return _specify(name, folder, _find_weights(folder), described)
+
+
+def _from_weights(name: str, weights: Path) -> ModelSpecification:
+    if not weights.is_file():
+        raise ModelError(f"there is no weight file {weights}")
+    if is_folder_name(name):
+        described = _read_configuration(Path(name).expanduser())
+    else:
+        described = catalogue.describe_architecture(name)
+        if (weights.parent / CONFIGURATION_FILE).is_file():
+            described["preprocess_cfg"] = _read_configuration(weights.parent).get("preprocess_cfg")
+    return _specify(f"{name} --weights {weights.absolute()}", weights.parent, weights, described)
+
+
+def _read_configuration(folder: Path) -> dict[str, Any]:
+    place = folder / CONFIGURATION_FILE
+    try:
+        described = json.loads(place.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{place} cannot be read: {error}") from error
+    if not isinstance(described, dict) or not isinstance(described.get("model_cfg"), dict):
+        raise ModelError(f"{place} has no model_cfg, so it does not describe an open_clip model")
+    return described
+
+
+def _find_weights(folder: Path) -> Path:
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(f"{folder} holds no weights: {WEIGHT_FILES[0]} is missing")
+
+
+def _specify(
+    name: str, folder: Path, weights: Path, described: Mapping[str, Any]
+) -> ModelSpecification:
+    config = described["model_cfg"]
+    try:
+        preprocessing = _preprocessing(config, described.get("preprocess_cfg") or {})
+        dimension = int(config["embed_dim"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"the configuration of {name} cannot be used: {error!r}") from error
+    tokenizer = [folder / file for file in TOKENIZER_FILES if (folder / file).is_file()]
+    if not (config.get("text_cfg") or {}).get("hf_tokenizer_name"):
+        tokenizer = []
+    try:
+        identity = fingerprint(weights, config, preprocessing, tokenizer)
+    except OSError as error:
+        raise ModelError(f"{weights} cannot be read: {error.strerror}") from error
+    return ModelSpecification(name, folder, weights, config, preprocessing, dimension, identity)
+
+
+def _preprocessing(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Preprocessing:
+    default = Preprocessing(
+        _square(config["vision_cfg"].get("image_size", 224)), _CLIP_MEAN, _CLIP_STD
+    )
+    known = {key: value for key, value in stated.items() if value is not None}
+    return replace(
+        default,
+        mean=_three(known.get("mean", default.mean)),
+        std=_three(known.get("std", default.std)),
+        interpolation=str(known.get("interpolation", default.interpolation)),
+        resize_mode=str(known.get("resize_mode", default.resize_mode)),
+        fill_color=int(known.get("fill_color", default.fill_color)),
+    )
+
+
+def _square(size: Any) -> int:
+    sides = set(size) if isinstance(size, list | tuple) else {size}
+    if len(sides) != 1:
+        raise ValueError(f"pictures of {size} pixels are not square")
+    return int(sides.pop())
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = values
+    return float(red), float(green), float(blue)

@@ -1,0 +1,39 @@
+"""The one way to open_clip, past a torchvision that was built for another torch."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+_MISSING_OPERATOR = "operator torchvision::"
+_SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_declared: list[Any] = []
+"""Keeps the operator library alive: torch forgets its operators when it is collected."""
+
+
+def import_open_clip() -> ModuleType:
+    """Return the open_clip module; call this before timm, transformers or peft as well.
+
+    A torchvision linked to CUDA beside a torch for the CPU fails to import because its compiled
+    operators are not loaded. Only then two of them are declared without a body, which is all that
+    its Python side asks for; nothing here ever calls them.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if _MISSING_OPERATOR not in str(error):
+            raise
+        _declare_operators()
+    return importlib.import_module("open_clip")
+
+
+def _declare_operators() -> None:
+    torch: Any = importlib.import_module("torch")
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    library: Any = torch.library.Library("torchvision", "DEF")
+    library.define("nms" + _SIGNATURE)
+    library.define("qnms" + _SIGNATURE)
+    _declared.append(library)
