@@ -1,0 +1,69 @@
+# Each target builds the environment it needs; none needs another command before it.
+
+SHELL := bash
+VENV ?= .venv
+ALBUM ?= album
+JOBS ?= 2
+BIN := $(VENV)/bin
+
+# The first interpreter that is new enough; another one: make test PYTHON=/usr/bin/python3.12
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+CANDIDATES := python3 python3.11 python3.12 python3.13 python3.14 python
+PYTHON ?= $(shell for p in $(CANDIDATES); do \
+	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && { command -v $$p; break; }; done)
+
+# uv does not read pip's settings. Where pip is told of no wheels, uv picks the torch that fits
+# the machine, so that one without a GPU does not fetch gigabytes of CUDA.
+LINKS = $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell \
+	$(PYTHON) -m pip config get global.find-links 2>/dev/null))
+TORCH_BACKEND ?= $(if $(LINKS),,auto)
+# uv compiles no bytecode unless told, which doubles the time of every first import.
+INSTALL = UV_FIND_LINKS="$(LINKS)" UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --quiet \
+	--python $(BIN)/python --constraint constraints.txt \
+	$(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
+
+# Without a network the hub client retries for most of a minute; the tests need no network.
+export HF_HUB_OFFLINE := 1
+ifneq ($(wildcard ../shared/starter),)
+export CLIPFIND_STARTER ?= $(abspath ../shared/starter)
+endif
+
+# Folders are listed too: one that lost a file is newer than the installed copy.
+SOURCES := README.md $(shell find rclip_like man -not -path '*__pycache__*')
+
+.PHONY: demo test test-all lint bench docs clean
+
+demo: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -m demo $(ALBUM)
+
+test: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) -m "not long"
+
+test-all: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+
+lint: $(VENV)/environment
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy rclip_like
+
+bench: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -m bench
+
+docs: $(VENV)/installed
+	$(BIN)/python -m rclip_like.cli.manual > man/clipfind.1
+
+clean:
+	rm -rf $(VENV) $(ALBUM) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/environment: pyproject.toml constraints.txt
+	@$(or $(PYTHON),false) -c '$(NEW_ENOUGH)' || { \
+		echo 'clipfind needs Python 3.11 or newer: make PYTHON=/path/to/python3' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(INSTALL) --requirement pyproject.toml --extra demo --extra dev
+	touch $@
+
+$(VENV)/installed: $(VENV)/environment $(SOURCES)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	touch $@
