@@ -1,0 +1,1 @@
+"""The album of real photos, and what searching it shows (`make demo`)."""
