@@ -1,0 +1,1 @@
+"""Figures as JSON lines, each with the reference it was measured against (`make bench`)."""
