@@ -20,15 +20,19 @@ class ConfigError(UsageError):
 
 
 class PictureError(ClipfindError, ValueError):
-    """One picture cannot be read; `reason` says why, without the path."""
+    """One picture cannot be read; `reason` says why, without the path.
 
-    def __init__(self, path: bytes, reason: str) -> None:
+    `lasting` is False where the same bytes may be readable the next time.
+    """
+
+    def __init__(self, path: bytes, reason: str, lasting: bool = True) -> None:
         super().__init__(f"{os.fsdecode(path)}: {reason}")
         self.path = path
         self.reason = reason
+        self.lasting = lasting
 
-    def __reduce__(self) -> tuple[type[PictureError], tuple[bytes, str]]:
-        return type(self), (self.path, self.reason)
+    def __reduce__(self) -> tuple[type[PictureError], tuple[bytes, str, bool]]:
+        return type(self), (self.path, self.reason, self.lasting)
 
 
 class RootError(ClipfindError):

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     Embedding = npt.NDArray[np.float32]
     """One unit row, (D,)."""
 
+PICTURE_EXTENSIONS = frozenset(
+    b".apng .avif .avifs .bmp .dib .gif .heic .heif .hif .ico .j2k .j2c .jfif .jp2"
+    b" .jpc .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pfm .pgm .png .pnm .ppm .tga .tif .tiff"
+    b" .webp".split()
+)
+"""Lower-case endings that make a file worth opening; what it is, its content decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
@@ -40,10 +47,15 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A file or folder that could not be used, and why, in words without the path."""
+    """A file or folder that could not be used, and why, in words without the path.
+
+    `lasting` is False where the same bytes may be readable the next time: the file was gone or
+    changed, permission was missing, the disk did not answer.
+    """
 
     path: bytes
     reason: str
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,8 @@ class SearchReport:
     missing: int = 0
     """Pictures known to be there but not indexed yet."""
     notes: tuple[str, ...] = ()
+    index: IndexReport | None = None
+    """What bringing the index up to date before the search came to."""
 
 
 @dataclass(frozen=True, slots=True)

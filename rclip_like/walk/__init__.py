@@ -1,0 +1,9 @@
+"""Folder to file facts: which files there are, in one pass, without opening any picture."""
+
+from __future__ import annotations
+
+from rclip_like.walk.patterns import is_wanted
+from rclip_like.walk.roots import resolve_roots
+from rclip_like.walk.tree import walk
+
+__all__ = ["is_wanted", "resolve_roots", "walk"]

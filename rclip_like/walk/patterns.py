@@ -1,0 +1,186 @@
+"""What a walk leaves out by name: hidden and system folders, ignore files, globs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rclip_like.errors import UsageError
+from rclip_like.settings import WalkSettings
+from rclip_like.values import Root
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+SEPARATOR = os.fsencode(os.sep)
+IGNORE_FILES = (b".ignore", b".clipfindignore")
+"""Names of ignore files in a folder, the later one the stronger."""
+
+SYSTEM_FOLDERS = frozenset(
+    (
+        b"$recycle.bin",
+        b"system volume information",
+        b"@eadir",
+        b"#recycle",
+        b"#snapshot",
+        b"lost+found",
+        b"node_modules",
+    )
+)
+"""Lower-case names of folders that hold thumbnails, waste or programs, never someone's photos."""
+
+
+def extension(path: bytes) -> bytes:
+    """Return the lower-case ending with its dot, or all of a name that has no dot."""
+    return path[path.rfind(b".") :].lower()
+
+
+def is_hidden(name: bytes) -> bool:
+    """Tell whether a file or folder of this name is skipped unless hidden ones are asked for."""
+    return name.startswith(b".") or name.lower() in SYSTEM_FOLDERS
+
+
+def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
+    """Tell whether a walk of the root may yield this path, judged by its name alone.
+
+    Hidden and system folders, exclude and glob count; ignore files, links and the disk do not.
+    """
+    if path == root.path:
+        return True
+    prefix = folder_prefix(root.path)
+    if root.is_file or not path.startswith(prefix):
+        return False
+    relative = path[len(prefix) :]
+    if not settings.hidden and any(map(is_hidden, relative.split(SEPARATOR))):
+        return False
+    return _selection(root, settings).wants(relative)
+
+
+def folder_prefix(path: bytes) -> bytes:
+    """Return the folder's path with one separator at its end."""
+    return path if path.endswith(SEPARATOR) else path + SEPARATOR
+
+
+@dataclass
+class Selection:
+    """The exclude and glob patterns of the settings, for the paths under one root."""
+
+    exclude: list[tuple[str, GitIgnoreSpec]] = field(default_factory=list)
+    glob: list[tuple[str, GitIgnoreSpec]] = field(default_factory=list)
+    matched: set[str] = field(default_factory=set)
+    """The patterns that matched something so far, as typed."""
+
+    @classmethod
+    def of(cls, root: Root, settings: WalkSettings) -> Selection:
+        """Return the selection; raises UsageError for a pattern that is none."""
+        return cls(
+            [(pattern, _specification(pattern, root)) for pattern in settings.exclude],
+            [(pattern, _specification(pattern, root)) for pattern in settings.glob],
+        )
+
+    def wants(self, relative: bytes) -> bool:
+        """Tell whether a file is wanted, folders above it included."""
+        return not self.excludes(relative) and self.is_chosen(relative)
+
+    def excludes(self, relative: bytes) -> bool:
+        """Tell whether exclude has this file, or folder with a separator at its end."""
+        return bool(self.exclude) and self._last_word(self.exclude, relative) is True
+
+    def is_chosen(self, relative: bytes) -> bool:
+        """Tell whether the globs choose this file; without a positive one, all are chosen."""
+        if not self.glob:
+            return True
+        word = self._last_word(self.glob, relative)
+        return word is True or (word is None and all(p.startswith("!") for p, _ in self.glob))
+
+    def _last_word(self, patterns: list[tuple[str, GitIgnoreSpec]], relative: bytes) -> bool | None:
+        word = None
+        for pattern, specification in patterns:
+            opinion = specification.check_file(os.fsdecode(relative)).include
+            if opinion is not None:
+                word = opinion
+                self.matched.add(pattern)
+        return word
+
+
+_selection = lru_cache(maxsize=64)(Selection.of)
+
+
+@dataclass(frozen=True)
+class IgnoreFile:
+    """The patterns of one folder's ignore files, which hold for what lies below it."""
+
+    prefix: bytes
+    specification: GitIgnoreSpec
+
+    def opinion(self, path: bytes) -> bool | None:
+        """Return whether to ignore the path (a folder ends in a separator), None for no word."""
+        return self.specification.check_file(os.fsdecode(path[len(self.prefix) :])).include
+
+
+def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None:
+    """Return what the folder's ignore files say, None when they say nothing.
+
+    Lines that are no pattern are passed over. Raises OSError when one cannot be read.
+    """
+    lines: list[str] = []
+    for name in IGNORE_FILES:
+        if name in names:
+            with open(folder + name, "rb") as file:
+                lines += os.fsdecode(file.read()).splitlines()
+    patterns = [line for line in lines if _is_pattern(line)]
+    return IgnoreFile(folder, _compile(patterns)) if patterns else None
+
+
+def ignores(files: Iterable[IgnoreFile], path: bytes) -> bool:
+    """Tell whether the ignore files, nearest first, leave this path out."""
+    for file in files:
+        opinion = file.opinion(path)
+        if opinion is not None:
+            return opinion
+    return False
+
+
+def _specification(pattern: str, root: Root) -> GitIgnoreSpec:
+    try:
+        return _compile([pattern, *_inside(pattern, root)])
+    except ValueError as error:
+        raise UsageError(f"{pattern!r} is no glob pattern; see gitignore's syntax") from error
+
+
+def _inside(pattern: str, root: Root) -> Iterator[str]:
+    """Yield the pattern anchored to the root where it is a path into it, as Tab completes them.
+
+    The path may be absolute, begin with ~ or start from the current folder.
+    """
+    negation = "!" * pattern.startswith("!")
+    typed = os.path.expanduser(pattern.removeprefix("!"))
+    if os.sep not in typed:
+        return
+    prefix = os.fsdecode(folder_prefix(root.path))
+    for path in {os.path.abspath(typed), os.path.realpath(typed)}:
+        if path.startswith(prefix):
+            relative = path[len(prefix) :]
+            yield f"{negation}/{_escaped(relative) if os.path.lexists(path) else relative}"
+
+
+def _escaped(path: str) -> str:
+    return "".join("\\" + letter if letter in "\\*?[]!# " else letter for letter in path)
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        _compile([line])
+    except ValueError:
+        return False
+    return bool(line.strip())
+
+
+def _compile(patterns: list[str]) -> GitIgnoreSpec:
+    # Costs 20 ms, and most walks have no pattern.
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(patterns)

@@ -1,0 +1,50 @@
+"""The paths a user names, as roots of a walk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+
+from rclip_like.errors import RootError
+from rclip_like.values import PICTURE_EXTENSIONS, Root
+from rclip_like.walk.patterns import extension, is_hidden
+
+
+def resolve_roots(paths: Sequence[bytes]) -> list[Root]:
+    """Return the roots for the paths as typed, in that order, each place once.
+
+    Links in the path itself are followed. A root that a walk of another one reaches anyway is
+    dropped; one inside a hidden folder, or a file no walk would pick up, stays.
+    Raises RootError for what is not there or is neither folder nor file.
+    """
+    roots = {root.path: root for root in map(_resolve, reversed(paths))}
+    return [root for root in reversed(roots.values()) if not _is_reached(root, roots)]
+
+
+def _resolve(typed: bytes) -> Root:
+    path = os.path.realpath(typed)
+    shown = os.fsdecode(typed)
+    if not typed:
+        raise RootError("the path is empty; to search the current folder, write .")
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        raise RootError(f"{shown}: no such folder or file; is it spelled right?") from error
+    except OSError as error:
+        raise RootError(f"{shown}: {error.strerror}; can you list it with ls?") from error
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise RootError(f"{shown}: neither a folder nor a regular file; name a folder of pictures")
+    return Root(typed, path, is_file=stat.S_ISREG(mode))
+
+
+def _is_reached(root: Root, roots: dict[bytes, Root]) -> bool:
+    """Tell whether the walk of another folder among the roots comes by this one."""
+    if root.is_file and extension(root.path) not in PICTURE_EXTENSIONS:
+        return False
+    outer, name = os.path.split(root.path)
+    while name and not is_hidden(name):
+        if outer in roots:
+            return True
+        outer, name = os.path.split(outer)
+    return False

@@ -1,0 +1,215 @@
+"""The walk itself: an explicit stack of sorted listings, one `stat` a picture file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rclip_like.settings import WalkSettings
+from rclip_like.values import PICTURE_EXTENSIONS, FileFacts, Root, Trouble
+from rclip_like.walk.patterns import (
+    IGNORE_FILES,
+    SEPARATOR,
+    IgnoreFile,
+    Selection,
+    extension,
+    folder_prefix,
+    ignores,
+    is_hidden,
+    read_ignore_file,
+)
+
+
+def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[FileFacts | Trouble]:
+    """Yield the picture files under the roots, root after root, each in order of path bytes.
+
+    A folder that cannot be read is a Trouble with its path, and the walk goes on. Patterns that
+    matched nothing come last, as Troubles with an empty path. A root that is a file is yielded
+    whatever its name. Raises UsageError for a pattern that is none.
+    """
+    matched: set[str] = set()
+    for root in roots:
+        selection = Selection.of(root, settings)
+        others = frozenset(other.path for other in roots if other is not root)
+        yield from _walk_root(root, settings, selection, others)
+        matched |= selection.matched
+    for pattern in (*settings.exclude, *settings.glob):
+        if pattern not in matched:
+            yield Trouble(b"", f"the pattern {pattern!r} matched nothing", lasting=False)
+
+
+def _walk_root(
+    root: Root, settings: WalkSettings, selection: Selection, others: frozenset[bytes]
+) -> Iterator[FileFacts | Trouble]:
+    if root.is_file:
+        facts = _facts(root.path, follow=True)
+        yield facts or Trouble(root.path, "is gone", lasting=False)
+        return
+    yield from _Walk(root, settings, selection, others).files()
+
+
+def _facts(path: bytes, *, follow: bool) -> FileFacts | Trouble | None:
+    """Return what stat says of a regular file, None for anything else and what is gone."""
+    try:
+        status = os.stat(path, follow_symlinks=follow)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return _trouble(path, error)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return FileFacts(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+
+
+def _trouble(path: bytes, error: OSError) -> Trouble:
+    return Trouble(path, error.strerror or type(error).__name__, lasting=False)
+
+
+@dataclass
+class _Folder:
+    """One level of the stack: what is left of a folder, and the ignore files that hold in it."""
+
+    prefix: bytes
+    names: Iterator[bytes]
+    """Ascending; a folder's name ends in a separator, so that the order is that of full paths."""
+    ignore_files: tuple[IgnoreFile, ...] = ()
+    """Nearest first."""
+    identity: tuple[int, int] | None = None
+    """Device and inode, where cycles or file systems matter."""
+
+
+@dataclass
+class _Walk:
+    """One walk of one root that is a folder."""
+
+    root: Root
+    settings: WalkSettings
+    selection: Selection
+    others: frozenset[bytes]
+    """Roots that are walked by themselves, so not from here."""
+    stack: list[_Folder] = field(default_factory=list)
+
+    def files(self) -> Iterator[FileFacts | Trouble]:
+        """Yield the picture files and troubles, in order of path bytes."""
+        follow = self.settings.follow
+        chooses = bool(self.selection.exclude or self.selection.glob or self.others)
+        yield from self._enter_root()
+        while self.stack:
+            folder = self.stack[-1]
+            takes_all = not chooses and not folder.ignore_files
+            for name in folder.names:
+                path = folder.prefix + name
+                if not takes_all and not self._is_wanted(path, folder):
+                    continue
+                if name.endswith(SEPARATOR):
+                    yield from self._enter(path, folder.ignore_files)
+                    break
+                facts = _facts(path, follow=follow)
+                if facts is not None:
+                    yield facts
+            else:
+                self.stack.pop()
+
+    def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
+        relative = path[len(self.stack[0].prefix) :]
+        is_excluded = self.selection.excludes(relative)
+        if is_excluded or path.rstrip(SEPARATOR) in self.others:
+            return False
+        if ignores(folder.ignore_files, path):
+            return False
+        return path.endswith(SEPARATOR) or self.selection.is_chosen(relative)
+
+    def _enter_root(self) -> Iterator[Trouble]:
+        prefix = folder_prefix(self.root.path)
+        ignore_files: tuple[IgnoreFile, ...] = ()
+        if self.settings.ignore_files:
+            for above in _folders_above(prefix):
+                names = [name for name in IGNORE_FILES if os.path.exists(above + name)]
+                ignore_files, troubles = _with_ignore_file(above, names, ignore_files)
+                yield from troubles
+        yield from self._enter(prefix, ignore_files)
+        if not self.stack and not os.path.exists(prefix):
+            yield Trouble(self.root.path, "is gone", lasting=False)
+
+    def _enter(self, prefix: bytes, ignore_files: tuple[IgnoreFile, ...]) -> Iterator[Trouble]:
+        """Put a folder on the stack, unless it cannot be read, is gone, or leads round or out."""
+        troubles: list[Trouble] = []
+        try:
+            identity = self._identity(prefix)
+            if identity is not None and self._leads_astray(identity):
+                return
+            names, ignoring = self._list(prefix)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            yield _trouble(prefix.rstrip(SEPARATOR) or prefix, error)
+            return
+        if ignoring:
+            ignore_files, troubles = _with_ignore_file(prefix, ignoring, ignore_files)
+        self.stack.append(_Folder(prefix, iter(names), ignore_files, identity))
+        yield from troubles
+
+    def _identity(self, prefix: bytes) -> tuple[int, int] | None:
+        if not self.settings.follow and not self.settings.one_file_system:
+            return None
+        status = os.stat(prefix)
+        return status.st_dev, status.st_ino
+
+    def _leads_astray(self, identity: tuple[int, int]) -> bool:
+        """Tell whether a folder is one of those it lies in, or on another file system."""
+        above = [folder.identity for folder in self.stack if folder.identity is not None]
+        if self.settings.one_file_system and above and above[0][0] != identity[0]:
+            return True
+        return identity in above
+
+    def _list(self, prefix: bytes) -> tuple[list[bytes], list[bytes]]:
+        """Return the folder's names to look at, ascending, and its ignore files' names."""
+        names: list[bytes] = []
+        ignoring: list[bytes] = []
+        with os.scandir(prefix) as entries:
+            for entry in entries:
+                name = entry.name
+                if name in IGNORE_FILES and self.settings.ignore_files:
+                    ignoring.append(name)
+                is_folder = _is_folder(entry, follow=self.settings.follow)
+                if not is_folder and extension(name) not in PICTURE_EXTENSIONS:
+                    continue
+                name = name + SEPARATOR if is_folder else name
+                if self.settings.hidden or not self._is_hidden(entry.name, prefix + name):
+                    names.append(name)
+        names.sort()
+        return names, ignoring
+
+    def _is_hidden(self, name: bytes, path: bytes) -> bool:
+        if not is_hidden(name):
+            return False
+        if self.selection.exclude:
+            # A pattern for what is skipped anyway did match something.
+            self.selection.excludes(path[len(folder_prefix(self.root.path)) :])
+        return True
+
+
+def _is_folder(entry: os.DirEntry[bytes], *, follow: bool) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:  # a link that leads nowhere, or to itself
+        return False
+
+
+def _folders_above(prefix: bytes) -> list[bytes]:
+    """Return the folders that hold this one, the outermost first, each with its separator."""
+    parts = prefix.split(SEPARATOR)[:-2]
+    return [SEPARATOR.join(parts[:number]) + SEPARATOR for number in range(1, len(parts) + 1)]
+
+
+def _with_ignore_file(
+    prefix: bytes, names: Sequence[bytes], outer: tuple[IgnoreFile, ...]
+) -> tuple[tuple[IgnoreFile, ...], list[Trouble]]:
+    """Return the ignore files that hold in a folder, nearest first, and what went wrong."""
+    try:
+        own = read_ignore_file(prefix, names)
+    except OSError as error:
+        return outer, [_trouble(prefix + names[0], error)]
+    return ((own, *outer) if own else outer), []
