@@ -1,0 +1,107 @@
+"""The commands: name, one sentence, options, and the module that is imported when one runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rclip_like.cli import options
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: `module` and `function` run it with an instance of `options`."""
+
+    name: str
+    summary: str
+    options: type[options.Everywhere]
+    module: str
+    function: str = "run"
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            "search",
+            "Find pictures by words or by a picture; the default command.",
+            options.SearchOptions,
+            "rclip_like.cli.search",
+        ),
+        Command(
+            "index",
+            "Bring the index of folders up to date, without searching; for cron.",
+            options.IndexOptions,
+            "rclip_like.cli.index",
+        ),
+        Command(
+            "status",
+            "Show what is indexed, by which models, and what could not be read.",
+            options.StatusOptions,
+            "rclip_like.cli.status",
+        ),
+        Command(
+            "models list",
+            "List the models on this machine and the recommended ones.",
+            options.ModelsListOptions,
+            "rclip_like.cli.models",
+            "run_list",
+        ),
+        Command(
+            "models show",
+            "Show one model: its folder, size, dimension and fingerprint.",
+            options.ModelsShowOptions,
+            "rclip_like.cli.models",
+            "run_show",
+        ),
+        Command(
+            "models download",
+            "Download a model; an interrupted download goes on where it stopped.",
+            options.ModelNameOptions,
+            "rclip_like.cli.models",
+            "run_download",
+        ),
+        Command(
+            "models use",
+            "Make a model this index's default, downloading it if needed.",
+            options.ModelNameOptions,
+            "rclip_like.cli.models",
+            "run_use",
+        ),
+        Command(
+            "models remove",
+            "Delete a downloaded model; the rows it made stay.",
+            options.ModelNameOptions,
+            "rclip_like.cli.models",
+            "run_remove",
+        ),
+        Command(
+            "train",
+            "Train a model on pictures with captions and write a model folder.",
+            options.TrainOptions,
+            "rclip_like.cli.train",
+        ),
+    )
+}
+
+GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
+
+RESERVED = (
+    "classify",
+    "probe",
+    "evaluate",
+    "duplicates",
+    "prune",
+    "forget",
+    "doctor",
+    "export",
+    "import",
+    "embed",
+    "serve",
+    "preview",
+    "formats",
+    "config",
+    "completion",
+)
+"""Names of commands to come: they are never queries, so that scripts keep their meaning."""
+
+FIRST_WORDS = (*dict.fromkeys(name.split()[0] for name in COMMANDS), *RESERVED)

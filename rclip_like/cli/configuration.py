@@ -1,0 +1,130 @@
+"""Where an option's value comes from: command line, environment, configuration file, default."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rclip_like.cli.declare import Declared, declared_in
+from rclip_like.cli.options import Everywhere
+from rclip_like.errors import ConfigError, UsageError
+from rclip_like.settings import config_file
+
+Options = TypeVar("Options", bound=Everywhere)
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off")
+_WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def read_configuration(every_option: Iterable[Declared]) -> dict[str, Any]:
+    """Return the configuration file's values by key, checked; empty where there is no file.
+
+    Raises ConfigError naming the file and the key.
+    """
+    path = config_file()
+    values = _load(path)
+    if not values:
+        return {}
+    known = {each.key: each for each in every_option if each.key}
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f"{path}: unknown key {key!r}; see ENVIRONMENT in the manual")
+        values[key] = _from_file(known[key], value, f"{path}: {key}")
+    return values
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    import tomllib
+
+    try:
+        return tomllib.loads(content.decode())
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+
+
+def settle(
+    options: type[Options], raw: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> Options:
+    """Return the options: what was typed, else the environment, else the file, else the default.
+
+    `given` holds the fields that were typed. Raises UsageError or ConfigError naming the place of
+    a value that cannot be used.
+    """
+    found = {
+        declared.field: _find(declared, raw, configuration) for declared in declared_in(options)
+    }
+    values = {field: value for field, value in found.items() if value is not MISSING}
+    return options(**values, given=frozenset(raw))
+
+
+def _find(declared: Declared, raw: Mapping[str, Any], configuration: Mapping[str, Any]) -> Any:
+    if declared.field in raw:
+        return _from_words(declared, raw[declared.field], declared.long_name, UsageError)
+    variable = declared.variable
+    if variable and os.environ.get(variable):
+        text = os.environ[variable]
+        words = text.split(os.pathsep) if declared.is_many else text
+        return _from_words(declared, words, variable, ConfigError)
+    if declared.key and declared.key in configuration:
+        return configuration[declared.key]
+    if declared.default is MISSING:
+        raise UsageError(f"{declared.long_name} is missing")
+    return declared.default
+
+
+def _from_words(declared: Declared, words: Any, where: str, error: type[UsageError]) -> Any:
+    if declared.is_many:
+        return tuple(_from_word(declared, word, where, error) for word in words)
+    return _from_word(declared, words, where, error)
+
+
+def _from_word(declared: Declared, word: Any, where: str, error: type[UsageError]) -> Any:
+    """Return the value of one typed word; a flag's is True or False already."""
+    if declared.kind is bool and isinstance(word, str):
+        if word.lower() not in _TRUE + _FALSE:
+            raise error(f"{where} wants true or false, not {word!r}")
+        return word.lower() in _TRUE
+    try:
+        value = declared.kind(word)
+    except ValueError:
+        raise error(f"{where} wants {_WANTED[declared.kind]}, not {word!r}") from None
+    return _checked(declared, value, where, error)
+
+
+def _from_file(declared: Declared, value: Any, where: str) -> Any:
+    if declared.is_many:
+        values: Sequence[Any] = value if isinstance(value, list) else [value]
+        return tuple(_of_kind(declared, each, where) for each in values)
+    return _of_kind(declared, value, where)
+
+
+def _of_kind(declared: Declared, value: Any, where: str) -> Any:
+    if declared.kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not declared.kind:
+        raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
+    return _checked(declared, value, where, ConfigError)
+
+
+def _checked(declared: Declared, value: Any, where: str, error: type[UsageError]) -> Any:
+    """Return the value if it is one of the choices and within the bounds."""
+    if declared.choices and value not in declared.choices:
+        raise error(f"{where} is one of {', '.join(declared.choices)}, not {value!r}")
+    if declared.kind in (int, float):
+        lowest, highest = declared.info.min, declared.info.max
+        if not math.isfinite(value) or (lowest is not None and value < lowest):
+            raise error(f"{where} must be at least {lowest}, not {value}")
+        if highest is not None and value > highest:
+            raise error(f"{where} must be at most {highest}, not {value}")
+    return value

@@ -1,0 +1,96 @@
+"""Which command an argument list means, and the list as that command should see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, Command
+from rclip_like.cli.declare import declared_in
+from rclip_like.cli.options import Everywhere
+from rclip_like.errors import UsageError
+
+HELP = ("--help", "-h")
+VERSION = ("--version", "-V")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command and its arguments; no command means help on `group`, or on everything."""
+
+    command: Command | None
+    arguments: tuple[str, ...] = ()
+    group: str | None = None
+    wants_version: bool = False
+
+
+def dispatch(arguments: Sequence[str]) -> Call:
+    """Return what is called: options that hold everywhere may stand before the command.
+
+    A first word that is no command is a query. Raises UsageError for a name that is reserved
+    for a command to come, and for a group's name without one of its commands.
+    """
+    before, rest = _split_leading(arguments)
+    word = rest[0] if rest else None
+    if word is None:
+        raise UsageError(
+            "what to look for? For example: clipfind 'red car' ~/Pictures; see clipfind --help"
+        )
+    if word in HELP:
+        return Call(None)
+    if word in VERSION:
+        return Call(None, wants_version=True)
+    if word in RESERVED:
+        raise UsageError(
+            f"this version has no command {word!r} yet; for the word: clipfind search {word}"
+        )
+    if word in GROUPS:
+        return _dispatch_group(word, before, rest[1:])
+    if word in COMMANDS:
+        return Call(COMMANDS[word], (*before, *rest[1:]))
+    return Call(COMMANDS["search"], (*before, *rest))
+
+
+def near_miss(query: str) -> str | None:
+    """Return the command that a query looks like, mistyped; None where it looks like none."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(query, FIRST_WORDS, n=1, cutoff=0.75)
+    return close[0] if close else None
+
+
+def _dispatch_group(group: str, before: tuple[str, ...], rest: Sequence[str]) -> Call:
+    more, rest = _split_leading(rest)
+    word = rest[0] if rest else None
+    if word in HELP:
+        return Call(None, group=group)
+    name = f"{group} {word}"
+    if name not in COMMANDS:
+        choices = ", ".join(each.removeprefix(f"{group} ") for each in GROUPS[group])
+        raise UsageError(f"{group} wants one of {choices}; for the word: clipfind search {group}")
+    return Call(COMMANDS[name], (*before, *more, *rest[1:]))
+
+
+def _split_leading(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split off the leading options that hold everywhere, with their values."""
+    end = 0
+    while end < len(arguments) and (width := _width(arguments[end])):
+        end += width
+    return tuple(arguments[:end]), tuple(arguments[end:])
+
+
+def _width(argument: str) -> int:
+    """Return how many arguments the option takes up, itself included; 0 if it is another word."""
+    name, _, value = argument.partition("=")
+    names = {
+        name: declared.takes_value
+        for declared in declared_in(Everywhere)
+        for name in declared.names
+        if name not in HELP
+    }
+    if name in names:
+        return 2 if names[name] and not value else 1
+    is_cluster = len(argument) > 2 and argument[0] == "-" != argument[1]
+    if is_cluster and all(names.get(f"-{letter}") is False for letter in argument[1:]):
+        return 1
+    return 0

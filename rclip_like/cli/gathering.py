@@ -1,0 +1,87 @@
+"""From options to what the library takes: paths, settings, and the library itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rclip_like.cli.declare import declared_in
+from rclip_like.cli.options import Everywhere, Sources, Walking
+from rclip_like.errors import UsageError
+from rclip_like.library import Library
+from rclip_like.output.talk import Talk
+from rclip_like.settings import EncoderSettings, ReadSettings, WalkSettings
+
+
+def open_library(options: Everywhere) -> Library:
+    """Return the library that the options name; nothing is opened yet."""
+    return Library(
+        Path(options.db).expanduser() if options.db else None,
+        model=options.model,
+        weights=Path(options.weights).expanduser() if options.weights else None,
+        encoder=encoder_settings(options),
+        read=read_settings(options),
+    )
+
+
+def talk_of(options: Everywhere) -> Talk:
+    """Return how much is to be said."""
+    return Talk(quiet=options.quiet, verbose=options.verbose)
+
+
+def encoder_settings(options: Everywhere) -> EncoderSettings:
+    """Return where and how exactly the model is to run."""
+    return EncoderSettings(
+        device=options.device, precision=options.precision, threads=options.threads
+    )
+
+
+def read_settings(options: Everywhere) -> ReadSettings:
+    """Return the limits within which pictures are read."""
+    return ReadSettings(workers=options.threads)
+
+
+def walk_settings(options: Walking) -> WalkSettings:
+    """Return which files are meant."""
+    return WalkSettings(
+        hidden=options.hidden,
+        ignore_files=not options.no_ignore,
+        follow=options.follow,
+        one_file_system=options.one_file_system,
+        exclude=options.exclude,
+        glob=options.glob,
+    )
+
+
+def refuse_without_effect(options: Everywhere, pairs: Iterable[tuple[str, str]]) -> None:
+    """Raise UsageError if both options of a pair were typed: the second does nothing then."""
+    names = {each.field: each.long_name for each in declared_in(type(options))}
+    for first, second in pairs:
+        if {first, second} <= options.given:
+            raise UsageError(f"{names[second]} has no effect together with {names[first]}")
+
+
+def named_paths(typed: tuple[str, ...], sources: Sources) -> list[bytes]:
+    """Return the paths typed and those read from --files-from and --files0-from, in this order.
+
+    Raises UsageError for a list that cannot be read or names nothing.
+    """
+    paths = [os.fsencode(path) for path in typed]
+    for source, end in ((sources.files_from, b"\n"), (sources.files0_from, b"\0")):
+        if source is not None:
+            paths += _read_list(source, end)
+    return paths
+
+
+def _read_list(source: str, end: bytes) -> list[bytes]:
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
+    paths = [path.removesuffix(b"\r") if end == b"\n" else path for path in content.split(end)]
+    paths = [path for path in paths if path]
+    if not paths:
+        raise UsageError(f"{'stdin' if source == '-' else source}: names no files")
+    return paths

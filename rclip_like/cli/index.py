@@ -1,0 +1,75 @@
+"""`clipfind index`: bring the index up to date, without searching."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from rclip_like.cli.gathering import (
+    named_paths,
+    open_library,
+    talk_of,
+    walk_settings,
+)
+from rclip_like.cli.options import IndexOptions
+from rclip_like.cli.progress import index_bar
+from rclip_like.errors import IndexLocked
+from rclip_like.output.reports import index_sentence, trouble_sentence
+from rclip_like.output.talk import Talk
+from rclip_like.settings import IndexSettings
+from rclip_like.values import IndexReport
+
+UP_TO_DATE, FAILED = 0, 2
+
+
+def run(options: IndexOptions) -> int:
+    """Index and say what it came to; return 0, or 2 if a path could not be read."""
+    talk = talk_of(options)
+    named = named_paths(options.paths, options)
+    paths = [path for path in named if os.path.exists(os.path.expanduser(path))]
+    try:
+        # Where nothing is there, the library says so; else what is there is indexed all the same.
+        report = _index(paths or named, options, talk)
+    except IndexLocked as error:
+        if not options.no_wait:
+            raise
+        talk.note(f"{error}; left it to that run")
+        return UP_TO_DATE
+    _tell(report, talk)
+    gone = [path for path in named if path not in paths]
+    for path in gone:
+        talk.error(f"{os.fsdecode(path)}: not there; what was indexed under it is kept")
+    return _status(report, gone, paths, options)
+
+
+def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexReport:
+    settings = IndexSettings(
+        walk=walk_settings(options),
+        max_seconds=options.max_time or None,
+        wait=not options.no_wait,
+        retry=options.retry,
+    )
+    with open_library(options) as library, index_bar(quiet=options.quiet) as on_progress:
+        return library.index(
+            paths,
+            settings,
+            on_progress=on_progress,
+            on_wait=lambda: talk.note("another run is indexing; waiting for it to finish"),
+        )
+
+
+def _tell(report: IndexReport, talk: Talk) -> None:
+    for trouble in (*report.troubles, *report.failures):
+        talk.note(trouble_sentence(trouble))
+    talk.note(index_sentence(report))
+    if not report.finished:
+        talk.note("stopped at --max-time; the next run goes on from here")
+
+
+def _status(
+    report: IndexReport, gone: Sequence[bytes], paths: Sequence[bytes], options: IndexOptions
+) -> int:
+    roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
+    unreadable = any(trouble.path in roots for trouble in report.troubles)
+    strict = options.strict and report.failed + report.failed_before > 0
+    return FAILED if gone or unreadable or strict else UP_TO_DATE

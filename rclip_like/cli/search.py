@@ -1,0 +1,185 @@
+"""`clipfind search`: bring the index up to date, rank, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rclip_like.cli.dispatch import near_miss
+from rclip_like.cli.gathering import (
+    named_paths,
+    open_library,
+    refuse_without_effect,
+    talk_of,
+    walk_settings,
+)
+from rclip_like.cli.options import SearchOptions
+from rclip_like.cli.progress import index_bar
+from rclip_like.errors import RootError
+from rclip_like.library import Library
+from rclip_like.output.matches import Form, Layout, render
+from rclip_like.output.reports import counted, index_sentence, trouble_sentence
+from rclip_like.output.talk import Talk
+from rclip_like.output.template import parse_template
+from rclip_like.output.terminal import screen_of
+from rclip_like.query import Kind, Query
+from rclip_like.settings import IndexSettings, SearchSettings
+from rclip_like.values import SearchReport
+
+FOUND, NOTHING_FOUND = 0, 1
+
+WITHOUT_EFFECT = (
+    ("files", "json"),
+    ("files", "format"),
+    ("files", "explain"),
+    ("json", "format"),
+    ("json", "null"),
+    ("format", "explain"),
+    ("text", "image"),
+    ("image", "template"),
+    ("image", "no_cache"),
+    ("no_index", "max_time"),
+    ("no_index", "follow"),
+    ("no_index", "one_file_system"),
+    ("no_index", "no_ignore"),
+    ("everywhere", "paths"),
+    ("everywhere", "files_from"),
+    ("everywhere", "files0_from"),
+    ("everywhere", "no_index"),
+    ("everywhere", "max_time"),
+    ("everywhere", "follow"),
+    ("everywhere", "one_file_system"),
+    ("everywhere", "no_ignore"),
+)
+"""Pairs of which the second does nothing beside the first, or the two contradict each other."""
+
+
+def run(options: SearchOptions) -> int:
+    """Search and print the matches; return 0 if there are any, else 1."""
+    refuse_without_effect(options, WITHOUT_EFFECT)
+    layout = layout_of(options)
+    talk = talk_of(options)
+    paths = named_paths(options.paths, options)
+    with open_library(options) as library:
+        report = _search(library, paths, options, layout)
+        _write(report, layout)
+        _tell(report, talk, options)
+        _introduce_larger_models(library, report, options)
+    return FOUND if report.matches else NOTHING_FOUND
+
+
+def layout_of(options: SearchOptions) -> Layout:
+    """Return how the matches are to be written; raises UsageError for a bad template."""
+    return Layout(
+        form=_form(options),
+        end=b"\0" if options.null else b"\n",
+        screen=screen_of(sys.stdout, options.color),
+        template=None if options.format is None else parse_template(options.format),
+    )
+
+
+def _form(options: SearchOptions) -> Form:
+    if options.files:
+        return Form.PATHS
+    if options.json:
+        return Form.JSON
+    return Form.LINES if options.format is None else Form.TEMPLATE
+
+
+def _search(
+    library: Library, paths: list[bytes], options: SearchOptions, layout: Layout
+) -> SearchReport:
+    try:
+        with index_bar(quiet=options.quiet) as on_progress:
+            return library.search(
+                _query(options),
+                paths,
+                _search_settings(options, layout),
+                update=None if options.no_index else _index_settings(options),
+                on_progress=on_progress,
+            )
+    except RootError as error:
+        raise _with_quotes_proposed(error, options) from error
+
+
+def _query(options: SearchOptions) -> Query:
+    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
+    return Query(options.query, options.add, options.subtract, kind)
+
+
+def _search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
+    collapse = layout.is_table if options.collapse is None else options.collapse
+    return SearchSettings(
+        top=options.top,
+        min_score=options.min_score,
+        within=options.within,
+        sort=options.sort,
+        collapse=collapse,
+        explain=options.explain,
+        everywhere=options.everywhere,
+        template=options.template,
+        cache_texts=not options.no_cache,
+        walk=walk_settings(options),
+    )
+
+
+def _index_settings(options: SearchOptions) -> IndexSettings:
+    return IndexSettings(
+        walk=walk_settings(options), max_seconds=options.max_time or None, wait=False
+    )
+
+
+def _with_quotes_proposed(error: RootError, options: SearchOptions) -> RootError:
+    """Return the error with a remedy for a query of several words typed without quotes."""
+    words = [word for word in options.paths if not Path(word).exists()]
+    if not words or any("/" in word for word in words):
+        return error
+    query = " ".join((options.query, *words))
+    return RootError(f'{error}; if it belongs to the query, quote it: clipfind "{query}"')
+
+
+def _write(report: SearchReport, layout: Layout) -> None:
+    for line in render(report.matches, layout):
+        sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
+    """Say on stderr what the user should know beside the matches."""
+    for note in report.notes:
+        talk.note(note)
+    if report.stale:
+        gone = counted(report.stale, "picture")
+        talk.note(f"{gone} left out: gone or changed since indexing")
+    if report.missing:
+        talk.note(
+            f"{counted(report.missing, 'picture')} not indexed yet, so not searched; "
+            "'clipfind index' does the rest"
+        )
+    if report.index is not None:
+        talk.detail(index_sentence(report.index))
+        for trouble in (*report.index.troubles, *report.index.failures):
+            talk.detail(trouble_sentence(trouble))
+    if not report.matches:
+        _tell_of_near_miss(talk, options)
+
+
+def _tell_of_near_miss(talk: Talk, options: SearchOptions) -> None:
+    command = near_miss(options.query)
+    if command:
+        talk.note(
+            f"nothing found for {options.query!r}; is the command 'clipfind {command}' meant?"
+        )
+
+
+def _introduce_larger_models(
+    library: Library, report: SearchReport, options: SearchOptions
+) -> None:
+    """Say once a database, and on a terminal only, that there are larger models."""
+    if not sys.stderr.isatty() or options.quiet or not report.matches:
+        return
+    if report.matches[0].model == "builtin" and library.is_first_time("larger-models-hint"):
+        Talk().note(
+            "searched with the small built-in model; "
+            "'clipfind models use ViT-B-32-256/datacomp_s34b_b86k' gets a larger one (605 MB)"
+        )

@@ -1,0 +1,127 @@
+"""Matches as bytes for stdout: a table, columns, paths, JSON lines or a template's text."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rclip_like.output.template import Template
+from rclip_like.output.terminal import Screen, escaped, escaped_path, linked
+from rclip_like.values import Match
+
+_BOLD, _CYAN, _DIM, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
+
+
+class Form(Enum):
+    """How each match is written."""
+
+    LINES = "score and path"
+    PATHS = "path"
+    JSON = "json"
+    TEMPLATE = "template"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How matches are written: the form, what ends each, and the screen they are written for."""
+
+    form: Form = Form.LINES
+    end: bytes = b"\n"
+    screen: Screen = field(default_factory=Screen)
+    template: Template | None = None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether this is the table with a header that a person reads."""
+        return self.form is Form.LINES and self.screen.is_terminal and self.end == b"\n"
+
+
+def render(matches: Sequence[Match], layout: Layout) -> Iterator[bytes]:
+    """Yield the bytes of each match with its end, after a header where the form has one.
+
+    Paths keep their bytes, but on a terminal, where control characters are shown escaped.
+    """
+    if layout.is_table and matches:
+        yield f"{_coloured('score   path', _BOLD, layout.screen)}\n".encode()
+    for match in matches:
+        yield _render_match(match, layout) + layout.end
+
+
+def shown_path(path: bytes) -> bytes:
+    """Return the path so that no program takes it for an option."""
+    return b"./" + path if path.startswith(b"-") else path
+
+
+def as_object(match: Match) -> dict[str, object]:
+    """Return a match as the object that --json prints.
+
+    path (str), score (cosine), rank (from 1), model (str); path_base64 where the path's bytes
+    are not UTF-8, `path` then holds U+FFFD in their place; terms where --explain asked for them.
+    """
+    path = shown_path(match.path)
+    row: dict[str, object] = {
+        "path": path.decode(errors="replace"),
+        "score": round(match.score, 6),
+        "rank": match.rank,
+        "model": match.model,
+    }
+    if not _is_utf8(path):
+        row["path_base64"] = base64.b64encode(path).decode()
+    if match.terms:
+        row["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
+    return row
+
+
+def _render_match(match: Match, layout: Layout) -> bytes:
+    if layout.form is Form.JSON:
+        return _json_line(match)
+    if layout.template is not None:
+        return layout.template.render(match, _path_bytes(match, layout))
+    if layout.is_table:
+        return _table_row(match, layout.screen).encode()
+    path = _path_bytes(match, layout)
+    if layout.form is Form.PATHS:
+        return path
+    columns = [f"{match.score:.4f}".encode(), path, *_term_columns(match)]
+    return b"\t".join(columns)
+
+
+def _json_line(match: Match) -> bytes:
+    text = json.dumps(as_object(match), ensure_ascii=False)
+    return text.encode(errors="replace")
+
+
+def _path_bytes(match: Match, layout: Layout) -> bytes:
+    path = shown_path(match.path)
+    return escaped_path(path).encode() if layout.screen.is_terminal else path
+
+
+def _term_columns(match: Match) -> list[bytes]:
+    return [
+        f"{escaped(term)}={score:.4f}".encode(errors="surrogateescape")
+        for term, score in match.terms
+    ]
+
+
+def _table_row(match: Match, screen: Screen) -> str:
+    path = escaped_path(shown_path(match.path))
+    if screen.has_links:
+        path = linked(path, match.absolute)
+    row = f"{_coloured(f'{match.score:.4f}', _CYAN, screen)}  {path}"
+    explained = "  ".join(f"{escaped(term)} {score:+.4f}" for term, score in match.terms)
+    return f"{row}\n        {_coloured(explained, _DIM, screen)}" if explained else row
+
+
+def _coloured(text: str, colour: str, screen: Screen) -> str:
+    return f"{colour}{text}{_PLAIN}" if screen.has_colours else text
+
+
+def _is_utf8(path: bytes) -> bool:
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""Reports of indexing, of what is indexed and of models, as text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from rclip_like.output.terminal import escaped, escaped_path
+from rclip_like.values import IndexReport, StatusReport, Trouble
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 picture`, `1,204 pictures`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def sized(size_bytes: float) -> str:
+    """Return a size as people read it, in powers of a thousand: `605 MB`."""
+    power = 0
+    while size_bytes >= 999.5 and power < len(_UNITS) - 1:
+        size_bytes, power = size_bytes / 1000, power + 1
+    return f"{size_bytes:.3g} {_UNITS[power]}"
+
+
+def index_sentence(report: IndexReport) -> str:
+    """Return one line on what indexing came to."""
+    parts = [
+        counted(report.seen, "picture"),
+        f"{report.encoded:,} encoded",
+        f"{report.reused:,} known by content" if report.reused else "",
+        f"{report.unchanged:,} unchanged",
+        f"{report.removed:,} gone" if report.removed else "",
+        f"{report.failed + report.failed_before:,} unreadable"
+        if report.failed or report.failed_before
+        else "",
+        "" if report.finished else f"{report.remaining:,} still to do",
+    ]
+    return f"{', '.join(filter(None, parts))}; {report.seconds:.1f} s"
+
+
+def trouble_sentence(trouble: Trouble) -> str:
+    """Return one line on a file or folder that could not be used."""
+    path = escaped_path(trouble.path)
+    return f"{path}: {trouble.reason}" if path else trouble.reason
+
+
+def status_lines(report: StatusReport) -> Iterator[str]:
+    """Yield what is indexed, as lines of text."""
+    yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
+    yield f"{counted(report.files, 'file')}, {report.contents:,} of them different"
+    yield from _section("Models", report.models)
+    yield from _section("Folders", report.roots)
+    if report.failures:
+        yield "Unreadable"
+        for reason, number in sorted(report.failures.items(), key=lambda item: -item[1]):
+            yield f"  {number:>8,}  {escaped(reason)}"
+
+
+def status_object(report: StatusReport) -> str:
+    """Return what is indexed as one JSON object."""
+    return json.dumps(asdict(report), ensure_ascii=False, default=str)
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Yield rows of equal keys as columns under their names; numbers stand to the right."""
+    if not rows:
+        return
+    columns = [[str(key), *(_cell(row.get(key)) for row in rows)] for key in rows[0]]
+    widths = [max(map(len, column)) for column in columns]
+    rights = [isinstance(value, int) for value in rows[0].values()]
+    for cells in zip(*columns, strict=True):
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, rights, strict=True)
+        )
+        yield "  ".join(padded).rstrip()
+
+
+def _section(title: str, rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    if rows:
+        yield title
+        yield from (f"  {line}" for line in table(rows))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else escaped(str(value))

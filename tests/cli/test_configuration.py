@@ -1,0 +1,118 @@
+"""Where an option's value comes from, and what is said of values that cannot be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rclip_like.cli.commands import COMMANDS
+from rclip_like.cli.configuration import read_configuration, settle
+from rclip_like.cli.declare import declared_in, split, typer_command
+from rclip_like.cli.options import IndexOptions, SearchOptions
+from rclip_like.errors import ConfigError, UsageError
+
+
+def _settle(*arguments: str, name: str = "search") -> SearchOptions:
+    command = COMMANDS[name]
+    raw = split(typer_command(name, command.options, command.summary), arguments)
+    every_option = [each for one in COMMANDS.values() for each in declared_in(one.options)]
+    settled = settle(command.options, raw, read_configuration(every_option))
+    assert isinstance(settled, SearchOptions)
+    return settled
+
+
+def _write_configuration(text: str) -> None:
+    Path(os.environ["CLIPFIND_CONFIG"]).write_text(text)
+
+
+def test_option_beats_environment_beats_file_beats_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _settle("cat").top == 10
+    _write_configuration("top = 20")
+    assert _settle("cat").top == 20
+    monkeypatch.setenv("CLIPFIND_TOP", "30")
+    assert _settle("cat").top == 30
+    assert _settle("cat", "-t", "40").top == 40
+
+
+def test_what_was_typed_is_known_apart_from_what_was_configured() -> None:
+    _write_configuration('max-time = 5\nexclude = ["*.gif", "old"]')
+    settled = _settle("cat", "-f")
+    assert (settled.max_time, settled.exclude) == (5.0, ("*.gif", "old"))
+    assert settled.given == {"query", "files"}
+
+
+def test_a_list_in_the_environment_is_separated_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIPFIND_EXCLUDE", os.pathsep.join(["*.gif", "old/"]))
+    assert _settle("cat").exclude == ("*.gif", "old/")
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("no", False), ("TRUE", True)])
+def test_a_switch_in_the_environment_is_true_or_false(
+    monkeypatch: pytest.MonkeyPatch, text: str, value: bool
+) -> None:
+    monkeypatch.setenv("CLIPFIND_HIDDEN", text)
+    assert _settle("cat").hidden is value
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("colour = 'never'", "config.toml: unknown key 'colour'"),
+        ("files = true", "config.toml: unknown key 'files'"),
+        ("top = 'ten'", "config.toml: top wants a whole number, not 'ten'"),
+        ("hidden = 1", "config.toml: hidden wants true or false, not 1"),
+        ("device = 'tpu'", "config.toml: device is one of auto, cuda, mps, cpu, not 'tpu'"),
+        ("top = -1", "config.toml: top must be at least 0, not -1"),
+        ("top", "config.toml: is not TOML"),
+    ],
+)
+def test_a_bad_configuration_file_is_an_error_that_names_file_and_key(
+    text: str, complaint: str
+) -> None:
+    _write_configuration(text)
+    with pytest.raises(ConfigError, match=complaint.replace(".", r"\.")):
+        _settle("cat")
+
+
+def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIPFIND_MAX_TIME", "soon")
+    with pytest.raises(ConfigError, match="CLIPFIND_MAX_TIME wants a number, not 'soon'"):
+        _settle("cat")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["cat", "--top", "x"], "--top wants a whole number"),
+        (["cat", "--min-score", "nan"], "--min-score must be"),
+        (["cat", "--min-score", "1.5"], "--min-score must be at most 1"),
+        (["cat", "--sort", "size"], "--sort is one of score, date, path"),
+        (["cat", "--tpo", "3"], "no such option: --tpo"),
+        (["cat", "--top"], "requires an argument"),
+        ([], "QUERY is missing"),
+    ],
+)
+def test_a_bad_option_is_an_error_that_names_it(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        _settle(*arguments)
+
+
+def test_bytes_that_are_not_utf8_pass_through() -> None:
+    assert os.fsencode(_settle("cat", os.fsdecode(b"a\xff")).paths[0]) == b"a\xff"
+
+
+def test_letters_may_be_joined() -> None:
+    settled = _settle("invoice", "-f0t", "50")
+    assert (settled.files, settled.null, settled.top) == (True, True, 50)
+
+
+def test_keys_mean_the_same_in_every_command() -> None:
+    kinds: dict[str | None, set[tuple[type, bool, tuple[str, ...]]]] = {}
+    for options in (SearchOptions, IndexOptions):
+        for each in declared_in(options):
+            kinds.setdefault(each.key, set()).add((each.kind, each.is_many, each.choices))
+    assert all(len(each) == 1 for key, each in kinds.items() if key)
