@@ -1,0 +1,25 @@
+"""The index: one SQLite file with its rows, its lock and its migrations."""
+
+from rclip_like.store.lock import IndexLock
+from rclip_like.store.rows import (
+    CLOCK_GRAIN_NS,
+    Batch,
+    ContentRow,
+    FailureRow,
+    FileRow,
+    KnownFile,
+    StoredFile,
+)
+from rclip_like.store.store import Store
+
+__all__ = [
+    "CLOCK_GRAIN_NS",
+    "Batch",
+    "ContentRow",
+    "FailureRow",
+    "FileRow",
+    "IndexLock",
+    "KnownFile",
+    "Store",
+    "StoredFile",
+]

@@ -1,0 +1,91 @@
+"""Counts over the index for `status`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rclip_like.store.ranges import PathRange, range_of
+from rclip_like.values import Root, StatusReport
+
+_SIDE_FILES = ("", "-wal", "-shm")
+
+
+def count_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> int:
+    """Return how many files lie in the ranges."""
+    return sum(_count(connection, "count(*)", one) for one in ranges)
+
+
+def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
+    """Return what is indexed in the ranges; sizes and models are the whole index's."""
+    return StatusReport(
+        database=str(path),
+        size_bytes=sum(_size(path.with_name(path.name + suffix)) for suffix in _SIDE_FILES),
+        files=count_files(connection, ranges),
+        contents=sum(_count(connection, "count(DISTINCT content_id)", one) for one in ranges),
+        models=tuple(_models(connection, ranges)),
+        roots=tuple(_roots(connection, ranges)),
+        failures=_failures(connection, ranges),
+    )
+
+
+def _count(connection: sqlite3.Connection, what: str, one: PathRange) -> int:
+    question = f"SELECT {what} FROM files WHERE path >= ? AND path < ?"
+    return int(connection.execute(question, one).fetchone()[0])
+
+
+def _models(
+    connection: sqlite3.Connection, ranges: Sequence[PathRange]
+) -> list[Mapping[str, object]]:
+    names = ("model_id", "name", "fingerprint", "preprocessing_version", "dimension", "added_at")
+    models = connection.execute(f"SELECT {', '.join(names)} FROM models ORDER BY model_id")
+    described: list[Mapping[str, object]] = []
+    for row in models.fetchall():
+        model: dict[str, object] = dict(zip(names, row, strict=True))
+        model_id = model.pop("model_id")
+        model["files"] = sum(_files_of_model(connection, model_id, one) for one in ranges)
+        described.append(model)
+    return described
+
+
+def _files_of_model(connection: sqlite3.Connection, model_id: object, one: PathRange) -> int:
+    question = (
+        "SELECT count(*) FROM files JOIN embeddings USING (content_id)"
+        " WHERE model_id = ? AND part = 0 AND path >= ? AND path < ?"
+    )
+    return int(connection.execute(question, (model_id, *one)).fetchone()[0])
+
+
+def _roots(
+    connection: sqlite3.Connection, ranges: Sequence[PathRange]
+) -> list[Mapping[str, object]]:
+    """Describe the indexed folders that share files with the ranges."""
+    stored = connection.execute("SELECT path, device, walked_at_ns FROM roots ORDER BY path")
+    described: list[Mapping[str, object]] = []
+    for path, device, walked_at_ns in stored.fetchall():
+        extent = range_of(Root(typed=path, path=path))
+        if any(extent.start < one.end and one.start < extent.end for one in ranges):
+            files = _count(connection, "count(*)", extent)
+            described.append(
+                {"path": path, "device": device, "walked_at_ns": walked_at_ns, "files": files}
+            )
+    return described
+
+
+def _failures(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in ranges:
+        question = (
+            "SELECT reason, count(*) FROM failures WHERE path >= ? AND path < ? GROUP BY reason"
+        )
+        for reason, count in connection.execute(question, one):
+            counts[reason] = counts.get(reason, 0) + count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

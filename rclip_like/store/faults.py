@@ -1,0 +1,47 @@
+"""SQLite's errors, told in a sentence that names the file and the remedy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rclip_like.errors import StoreError
+
+_DAMAGED = (
+    "{path}: the index is damaged; move it away, and the next `clipfind index` makes a new one"
+)
+_UNWRITABLE = "{path}: the index cannot be written; check its rights or name another with --db"
+_SENTENCES = {
+    sqlite3.SQLITE_NOTADB: "{path}: this is not an index of clipfind; name another with --db",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_FULL: "{path}: the disk is full; what was finished is kept, make room and go on",
+    sqlite3.SQLITE_READONLY: _UNWRITABLE,
+    sqlite3.SQLITE_PERM: _UNWRITABLE,
+    sqlite3.SQLITE_CANTOPEN: (
+        "{path}: the index cannot be opened; check its folder and rights or name another with --db"
+    ),
+    sqlite3.SQLITE_BUSY: "{path}: another program holds the index; try again when it is done",
+    sqlite3.SQLITE_IOERR: (
+        "{path}: the disk with the index failed ({error}); see that it is there and has room"
+    ),
+}
+_PRIMARY_CODE = 0xFF
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Raise every SQLite error inside as a StoreError about `path`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_sentence(error).format(path=path, error=error)) from error
+
+
+def _sentence(error: sqlite3.DatabaseError) -> str:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return "{path}: the index cannot be used ({error}); name another with --db"
+    fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
+    return _SENTENCES.get(code & _PRIMARY_CODE, fallback)

@@ -1,0 +1,100 @@
+"""The lock that lets one indexer at a time write: the system's own, so it dies with its holder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rclip_like.errors import IndexLocked, StoreError
+
+_LOOK_AGAIN_SECONDS = 0.1
+_PID_BYTES = 20
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 1 << 30
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class IndexLock:
+    """The lock of one index: a file beside it, never removed, holding the last holder's pid."""
+
+    def __init__(self, database: Path) -> None:
+        self.path = database.with_name(database.name + ".lock")
+
+    @contextmanager
+    def held(
+        self, *, wait: bool, on_wait: Callable[[int | None], None] | None = None
+    ) -> Iterator[None]:
+        """Hold the lock for the block.
+
+        on_wait is called once, with the holder's pid where it is known, before waiting.
+        Raises IndexLocked when another process holds it and `wait` is false, StoreError when
+        the file cannot be made.
+        """
+        descriptor = self._open()
+        try:
+            self._acquire(descriptor, wait=wait, on_wait=on_wait)
+            _write_pid(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _acquire(
+        self, descriptor: int, *, wait: bool, on_wait: Callable[[int | None], None] | None
+    ) -> None:
+        if _try_lock(descriptor):
+            return
+        holder = _read_pid(descriptor)
+        if not wait:
+            raise IndexLocked(f"{_name(holder)} is indexing into {self.path.with_suffix('')}")
+        if on_wait is not None:
+            on_wait(holder)
+        while not _try_lock(descriptor):
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: the lock beside the index cannot be written ({error.strerror}); "
+                "check the folder's rights or name another index with --db"
+            ) from error
+
+
+def _name(holder: int | None) -> str:
+    return "another process" if holder is None else f"process {holder}"
+
+
+def _write_pid(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, str(os.getpid()).encode())
+
+
+def _read_pid(descriptor: int) -> int | None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    text = os.read(descriptor, _PID_BYTES)
+    return int(text) if text.isdigit() else None

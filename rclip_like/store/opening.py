@@ -1,0 +1,167 @@
+"""Open the index, make it where there is none, and refuse what is not ours, untouched."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from rclip_like.errors import StoreError
+from rclip_like.store.faults import told
+from rclip_like.store.lock import IndexLock
+from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
+
+BUSY_SECONDS = 10.0
+_WAL_BYTES_KEPT = 64 << 20
+
+
+def open_index(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Return a connection that reads and writes the index at `path`.
+
+    With `create` a missing index is made, readable by its owner alone; an older one is brought
+    to the current form. Raises StoreError for anything that is not an index of this version.
+    """
+    version = version_of(path)
+    if version is None and not create:
+        raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
+    if not version:
+        _make(path)
+    elif version < VERSION:
+        _bring_up(path)
+    return _connect(path, "mode=rw")
+
+
+def open_index_readonly(path: Path) -> sqlite3.Connection:
+    """Return a connection that can only read the index at `path`, also on a read-only medium."""
+    version = version_of(path)
+    if not version:
+        raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
+    if version < VERSION:
+        raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
+    return _connect(path, "immutable=1" if _is_on_readonly_medium(path) else "mode=ro")
+
+
+def version_of(path: Path) -> int | None:
+    """Return the version of the index at `path`: None where nothing is, 0 for an empty file.
+
+    Looks without locks or side files (`immutable`), so what is refused stays untouched. A plain
+    `open` would not do: closing it drops the locks of this process's own connections.
+    """
+    if not _is_there(path):
+        return None
+    with told(path), closing(sqlite3.connect(_address(path, "immutable=1"), uri=True)) as db:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+    if path.stat().st_size == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path}: another program made this database; name another with --db")
+    return _not_newer(path, version)
+
+
+def _not_newer(path: Path, version: int) -> int:
+    if version > VERSION:
+        raise StoreError(
+            f"{path}: a newer clipfind made this index (version {version}, this one knows "
+            f"{VERSION}); update clipfind or name another index with --db"
+        )
+    return version
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the index cannot be reached ({error.strerror}); name another with --db"
+        ) from error
+    if not stat.S_ISREG(mode):
+        raise StoreError(f"{path}: this is no file; name the index's file with --db")
+    return True
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    with told(path):
+        connection = sqlite3.connect(
+            _address(path, mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+            # Once more through the write-ahead log, which `immutable` does not look into.
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            _not_newer(path, version)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _address(path: Path, options: str) -> str:
+    name = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    if os.name == "nt":
+        name = "/" + name.replace("\\", "/")
+    return f"file://{name}?{options}"
+
+
+def _is_on_readonly_medium(path: Path) -> bool:
+    """Return whether SQLite could not make its side files, and none hold anything unread."""
+    log = path.with_name(path.name + "-wal")
+    return not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+
+
+def _make(path: Path) -> None:
+    """Make a whole new index under another name, then give it its own: never half of one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(descriptor)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the index cannot be made here ({error.strerror}); "
+            "check the folder's rights or name another place with --db"
+        ) from error
+    draft = Path(name)
+    try:
+        _write_draft(draft, path)
+        _give_name(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_draft(draft: Path, path: Path) -> None:
+    from rclip_like.store.migrations import migrate
+
+    with told(path), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _give_name(draft: Path, path: Path) -> None:
+    """Name the draft `path`, unless another process was faster: then its index is used."""
+    try:
+        if path.exists() and path.stat().st_size == 0:
+            os.replace(draft, path)
+        else:
+            os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError:
+        # FAT and some network file systems know no links.
+        if not path.exists():
+            os.replace(draft, path)
+
+
+def _bring_up(path: Path) -> None:
+    from rclip_like.store.migrations import migrate
+
+    with IndexLock(path).held(wait=True), told(path), closing(_connect(path, "mode=rw")) as old:
+        migrate(old)

@@ -1,0 +1,91 @@
+"""The values that go into the index and come out of it, one dataclass a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from rclip_like.values import FileFacts, PictureFacts
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embedding
+
+CLOCK_GRAIN_NS = 2_000_000_000
+"""The coarsest clock a file's mtime comes from (FAT: two seconds).
+
+A file whose mtime lies within it of the moment it was read may have been changed since without
+its size and mtime telling, and is not trusted as unchanged.
+"""
+
+
+class KnownFile(NamedTuple):
+    """What the index remembers of one path, a file or a failure, when the walk passes it.
+
+    `indexed` says whether its content has an embedding of the model asked about; a failure has
+    `reader_versions`, a file None.
+    """
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    device: int
+    read_at_ns: int
+    indexed: bool
+    reader_versions: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file's row with the facts of its content; `path` is absolute."""
+
+    rowid: int
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    device: int
+    content_id: int
+    facts: PictureFacts
+
+    @property
+    def taken_at(self) -> str | None:
+        """When the picture was taken, ISO 8601, where its EXIF says so."""
+        return self.facts.taken_at
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRow:
+    """A content met for the first time: its facts, and its embedding, unit float32 (D,)."""
+
+    size_bytes: int
+    facts: PictureFacts
+    embedding: Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as it was when it was handed to a reader, and the digest that came back."""
+
+    facts: FileFacts
+    read_at_ns: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """A file that could not be read as a picture, why, and by which readers."""
+
+    facts: FileFacts
+    read_at_ns: int
+    reason: str
+    reader_versions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction writes: new contents by digest, files, failures, paths now gone."""
+
+    contents: Mapping[bytes, ContentRow] = field(default_factory=dict)
+    files: Sequence[FileRow] = ()
+    failures: Sequence[FailureRow] = ()
+    gone: Sequence[bytes] = ()

@@ -1,0 +1,206 @@
+"""Store: one open index and what can be asked of it and written to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rclip_like.store import counting, opening, reading, writing
+from rclip_like.store.faults import told
+from rclip_like.store.lock import IndexLock
+from rclip_like.store.ranges import ranges_of
+from rclip_like.store.rows import Batch, KnownFile, StoredFile
+from rclip_like.values import Root, StatusReport
+
+if TYPE_CHECKING:
+    from rclip_like.store.reading import Rowids, StoredEmbeddings
+    from rclip_like.values import Embedding
+
+_DEFAULT_MODEL = "default_model"
+
+
+class Store:
+    """One open index. Every method raises StoreError when the file or its disk fails.
+
+    A store belongs to the thread that opened it; `another()` opens one more for another thread.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool) -> Store:
+        """Return the index at `path` for reading and writing; `create` makes a missing one."""
+        return cls(path, opening.open_index(path, create=create))
+
+    @classmethod
+    def open_readonly(cls, path: Path) -> Store:
+        """Return the index at `path` for reading alone, also from a read-only medium."""
+        return cls(path, opening.open_index_readonly(path))
+
+    def another(self) -> Store:
+        """Return a second, reading look at the same index, for another thread."""
+        return type(self).open_readonly(self.path)
+
+    def close(self) -> None:
+        """Close the file; what was committed is on the disk."""
+        with told(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def lock(
+        self, *, wait: bool, on_wait: Callable[[int | None], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold the one indexer's lock for a block; see IndexLock.held."""
+        return IndexLock(self.path).held(wait=wait, on_wait=on_wait)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all questions inside the block see one committed state, whatever is written."""
+        with told(self.path), writing.transaction(self._connection, "DEFERRED"):
+            yield
+
+    # Questions of a search.
+
+    def model_id(self, fingerprint: str) -> int | None:
+        """Return the number of the model with this fingerprint, None if it never indexed."""
+        row = self._one("SELECT model_id FROM models WHERE fingerprint = ?", fingerprint)
+        return None if row is None else int(row[0])
+
+    def scan(
+        self, model_id: int, roots: Sequence[Root] | None
+    ) -> Iterator[tuple[Rowids, Rowids, StoredEmbeddings]]:
+        """Yield chunks of rowids int64 (n,), content ids (n,), embeddings float16 (n, D).
+
+        All files under the roots (None: everything) that the model has encoded, ascending by
+        path bytes, at most 4,096 a chunk; part 0, the whole picture.
+        """
+        with told(self.path):
+            yield from reading.scan(self._connection, model_id, ranges_of(roots))
+
+    def rows(self, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
+        """Return the files with these row numbers in the order asked; those gone are left out."""
+        with told(self.path):
+            return reading.rows(self._connection, rowids)
+
+    def embedding_of(
+        self, path: bytes, model_id: int, size_bytes: int, mtime_ns: int
+    ) -> Embedding | None:
+        """Return the unit float32 (D,) of an indexed file that is as it was when read, or None."""
+        with told(self.path):
+            return reading.embedding_of(
+                self._connection, path, model_id, size_bytes=size_bytes, mtime_ns=mtime_ns
+            )
+
+    def cached_text(self, model_id: int, text: str) -> Embedding | None:
+        """Return the unit float32 (D,) of a text asked before, or None."""
+        with told(self.path):
+            return reading.cached_text(self._connection, model_id, text)
+
+    def cache_text(self, model_id: int, text: str, embedding: Embedding) -> bool:
+        """Remember a text's unit embedding (D,) if that can be done at once; return whether.
+
+        A searcher never waits and never fails for it: what the file refuses is dropped.
+        """
+        try:
+            writing.put_text(self._connection, model_id, text, embedding)
+        except sqlite3.DatabaseError:
+            return False
+        return True
+
+    def default_model(self) -> str | None:
+        """Return the model's name that `models use` wrote into this index, or None."""
+        row = self._one("SELECT value FROM settings WHERE name = ?", _DEFAULT_MODEL)
+        return None if row is None else str(row[0])
+
+    def set_default_model(self, name: str) -> None:
+        """Make `name` the model of searches in this index that name none."""
+        with told(self.path):
+            writing.put_setting(self._connection, _DEFAULT_MODEL, name)
+
+    # Counts.
+
+    def count_files(self, roots: Sequence[Root] | None = None) -> int:
+        """Return how many files are indexed under the roots (None: everywhere)."""
+        with told(self.path):
+            return counting.count_files(self._connection, ranges_of(roots))
+
+    def status(self, roots: Sequence[Root] | None = None) -> StatusReport:
+        """Return what is indexed under the roots; paths of roots are bytes."""
+        with told(self.path):
+            return counting.status(self._connection, self.path, ranges_of(roots))
+
+    def root_device(self, path: bytes) -> int | None:
+        """Return the device a folder lay on when it was last walked, None if it never was."""
+        row = self._one("SELECT device FROM roots WHERE path = ?", path)
+        return None if row is None else int(row[0])
+
+    # Questions and writes of an indexing run.
+
+    def known_files(self, model_id: int, roots: Sequence[Root] | None) -> Iterator[KnownFile]:
+        """Yield what is remembered of files and failures under the roots, ascending by path."""
+        with told(self.path):
+            yield from reading.known_files(self._connection, model_id, ranges_of(roots))
+
+    def digests_of_size(self, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
+        """Return the digests of this size that the model has encoded; () if there are many."""
+        with told(self.path):
+            return reading.digests_of_size(self._connection, model_id, size_bytes)
+
+    def is_encoded(self, model_id: int, digest: bytes) -> bool:
+        """Return whether the content with this digest has an embedding of the model."""
+        with told(self.path):
+            return reading.is_encoded(self._connection, model_id, digest)
+
+    def failure_reason(self, path: bytes, size_bytes: int, mtime_ns: int) -> str | None:
+        """Return why this file, as it is now, could not be read before, or None."""
+        with told(self.path):
+            return reading.failure_reason(
+                self._connection, path, size_bytes=size_bytes, mtime_ns=mtime_ns
+            )
+
+    def add_model(
+        self, name: str, fingerprint: str, *, preprocessing_version: str, dimension: int
+    ) -> int:
+        """Return the number of the model with this fingerprint, adding it where it is new."""
+        with told(self.path):
+            facts = (preprocessing_version, dimension)
+            writing.put_model(self._connection, name, fingerprint, facts)
+        number = self.model_id(fingerprint)
+        assert number is not None
+        return number
+
+    def commit(self, model_id: int, batch: Batch) -> None:
+        """Write one batch in one transaction, synced when this returns."""
+        with told(self.path):
+            writing.commit_batch(self._connection, model_id, batch)
+
+    def put_roots(self, devices: Mapping[bytes, int], *, walked_at_ns: int) -> None:
+        """Remember walked folders, by path, and the device each lies on."""
+        with told(self.path):
+            writing.put_roots(self._connection, devices, walked_at_ns=walked_at_ns)
+
+    def move_devices(self, moved: Mapping[int, int]) -> None:
+        """Note that devices (old number -> new) were mounted anew under another number."""
+        with told(self.path):
+            writing.move_devices(self._connection, moved)
+
+    def _one(self, question: str, value: object) -> tuple[Any, ...] | None:
+        with told(self.path):
+            row: tuple[Any, ...] | None = self._connection.execute(question, (value,)).fetchone()
+        return row

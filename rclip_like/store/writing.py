@@ -1,0 +1,158 @@
+"""What is written to the index; every function is one transaction, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rclip_like.store.reading import STORED_DTYPE
+from rclip_like.store.rows import Batch, ContentRow, FailureRow, FileRow
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embedding
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """Commit what the block did, or take all of it back when it raises."""
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # After a full disk SQLite has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def commit_batch(connection: sqlite3.Connection, model_id: int, batch: Batch) -> None:
+    """Write one batch; every file's digest is among its contents or in the index already."""
+    with transaction(connection):
+        for digest, content in batch.contents.items():
+            _add_content(connection, model_id, digest, content)
+        for file in batch.files:
+            _put_file(connection, file)
+        for failure in batch.failures:
+            _put_failure(connection, failure)
+        connection.executemany("DELETE FROM files WHERE path = ?", [(p,) for p in batch.gone])
+        connection.executemany("DELETE FROM failures WHERE path = ?", [(p,) for p in batch.gone])
+
+
+def _add_content(
+    connection: sqlite3.Connection, model_id: int, digest: bytes, content: ContentRow
+) -> None:
+    facts = content.facts
+    connection.execute(
+        "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
+        " longitude) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+        (digest, content.size_bytes, facts.width, facts.height, facts.taken_at)
+        + (facts.camera, facts.latitude, facts.longitude),
+    )
+    connection.execute(
+        "INSERT INTO embeddings (model_id, part, content_id, embedding)"
+        " SELECT ?, 0, content_id, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
+        (model_id, content.embedding.astype(STORED_DTYPE).tobytes(), digest),
+    )
+
+
+def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:
+    facts = file.facts
+    connection.execute(
+        "INSERT INTO files (path, readable, size_bytes, mtime_ns, device, inode, read_at_ns,"
+        " content_id) VALUES (?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT content_id FROM contents WHERE digest = ?))"
+        " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
+        " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
+        " read_at_ns = excluded.read_at_ns, content_id = excluded.content_id",
+        (facts.path, _readable(facts.path), facts.size_bytes, facts.mtime_ns)
+        + (facts.device, _signed(facts.inode), file.read_at_ns, file.digest),
+    )
+    connection.execute("DELETE FROM failures WHERE path = ?", (facts.path,))
+
+
+def _put_failure(connection: sqlite3.Connection, failure: FailureRow) -> None:
+    """Remember the failure; what the path held before is no longer there to be found."""
+    facts = failure.facts
+    connection.execute(
+        "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode, read_at_ns,"
+        " reader_versions, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (facts.path, facts.size_bytes, facts.mtime_ns, facts.device, _signed(facts.inode))
+        + (failure.read_at_ns, failure.reader_versions, failure.reason),
+    )
+    connection.execute("DELETE FROM files WHERE path = ?", (facts.path,))
+
+
+def put_roots(
+    connection: sqlite3.Connection, devices: Mapping[bytes, int], *, walked_at_ns: int
+) -> None:
+    """Remember the folders, by path, and the device each lies on."""
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR REPLACE INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?)",
+            [(path, device, walked_at_ns) for path, device in devices.items()],
+        )
+
+
+def move_devices(connection: sqlite3.Connection, moved: Mapping[int, int]) -> None:
+    """Give the rows on devices that were mounted anew (old number -> new) their new number."""
+    cases = " ".join("WHEN ? THEN ?" for _ in moved)
+    numbers = [number for pair in moved.items() for number in pair]
+    marks = ",".join("?" * len(moved))
+    with transaction(connection):
+        for table in ("files", "failures"):
+            connection.execute(
+                f"UPDATE {table} SET device = CASE device {cases} END WHERE device IN ({marks})",
+                [*numbers, *moved],
+            )
+
+
+def put_model(
+    connection: sqlite3.Connection, name: str, fingerprint: str, facts: Sequence[object]
+) -> None:
+    """Add the model unless it is there; facts are preprocessing version and dimension."""
+    with transaction(connection):
+        connection.execute(
+            "INSERT INTO models (name, fingerprint, preprocessing_version, dimension)"
+            " VALUES (?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name",
+            (name, fingerprint, *facts),
+        )
+
+
+def put_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Write one setting of this index."""
+    with transaction(connection):
+        connection.execute(
+            "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value)
+        )
+
+
+def put_text(connection: sqlite3.Connection, model_id: int, text: str, unit: Embedding) -> None:
+    """Cache a text's embedding without waiting for anybody; raises sqlite3's error at once."""
+    (busy_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        with transaction(connection):
+            connection.execute(
+                "INSERT OR REPLACE INTO texts (model_id, text, embedding) VALUES (?, ?, ?)",
+                (model_id, text, unit.astype("<f4").tobytes()),
+            )
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+
+
+def _readable(path: bytes) -> str | None:
+    """Return a spelling for the view where the bytes are no UTF-8."""
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return os.fsdecode(path).encode("utf-8", "backslashreplace").decode()
+    return None
+
+
+def _signed(number: int) -> int:
+    """Return an unsigned 64-bit number (some file systems' inodes) as SQLite can hold it."""
+    return number - (1 << 64) if number >= 1 << 63 else number
