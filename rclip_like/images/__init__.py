@@ -1,0 +1,7 @@
+"""Bytes to upright, colour-true RGB pixels for the image tower, or the reason why not."""
+
+from __future__ import annotations
+
+from rclip_like.images.picture import read_picture, reader_versions
+
+__all__ = ["read_picture", "reader_versions"]

@@ -1,0 +1,85 @@
+"""Any mode of Pillow to sRGB: profiles, CMYK, alpha over white, greys deeper than eight bits."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageCms
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_SMOOTH = frozenset(("L", "LA", "RGB", "RGBA", "CMYK"))
+
+
+def resizable(image: Image.Image) -> Image.Image:
+    """Return the picture in a mode that can be resized smoothly: L, LA, RGB, RGBA or CMYK."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _eight_bits(image)
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return image.convert("RGBA")
+    if image.mode in _SMOOTH:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return a resizable picture as RGB in sRGB, what is transparent over white.
+
+    profile: the picture's ICC profile. A broken one, or one for another kind of pixels, is
+    ignored.
+    """
+    if image.mode in ("LA", "RGBA"):
+        ground = Image.new(image.mode, image.size, "white")
+        image = Image.alpha_composite(ground, image).convert(image.mode[:-1])
+    transform = _transform(profile, image.mode) if profile else None
+    if transform is None:
+        return image.convert("RGB")
+    return ImageCms.applyTransform(image, transform) or image.convert("RGB")
+
+
+@lru_cache(maxsize=8)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return the way from a profile to sRGB; building one for CMYK takes longer than a decode."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return None
+        return ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return a 16-bit, 32-bit or float grey picture as L, scaled and not clipped.
+
+    Integers count from 0 to 65535 and floats from 0 to 1, or to 255; where the values lie
+    outside of that, from the darkest to the brightest.
+    """
+    import numpy as np
+
+    values = np.nan_to_num(np.asarray(image), posinf=0, neginf=0)
+    low, high = _range_of_grey(values)
+    scale = 255 / (high - low) if high > low else 0.0
+    grey = np.empty(values.shape, np.uint8)
+    for row, line in enumerate(values):  # by rows: a float copy of all of it is large
+        grey[row] = np.rint((line.astype(np.float64) - low) * scale)
+    return Image.fromarray(grey)
+
+
+def _range_of_grey(values: npt.NDArray[np.generic]) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    for limit in (1.0, 255.0) if values.dtype.kind == "f" else (65535.0,):
+        if low >= 0 and high <= limit:
+            return 0.0, limit
+    return low, high

@@ -1,0 +1,97 @@
+"""The bytes of one file to the model's pixels: identify, limit, decode, turn, resize, colour."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+from PIL import Image, UnidentifiedImageError
+
+from rclip_like.images.colour import resizable, to_srgb
+from rclip_like.images.exif import picture_facts, read_exif, upright
+from rclip_like.images.formats import possible_formats
+from rclip_like.images.preprocessing import pad, resize
+from rclip_like.settings import ReadSettings
+from rclip_like.values import PictureFacts, Preprocessing
+
+REDUCTION_MARGIN = 2
+"""A JPEG decoded at reduced scale keeps this many times the model's size on its short side."""
+
+
+class Undecodable(ValueError):
+    """The bytes are no picture that can be used; the message is the reason."""
+
+
+def decode(
+    data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
+) -> tuple[PictureFacts, Image.Image]:
+    """Return the picture's facts and the square of RGB pixels that the model sees.
+
+    ending: the file name's extension, lower-case with its dot; it only proposes.
+    Raises Undecodable.
+    """
+    if not data:
+        raise Undecodable("empty file")
+    with _within(limits):
+        image = _open(data, ending)
+        if image.width * image.height > limits.max_megapixels * 1e6:
+            raise Image.DecompressionBombError
+        size = _load(image, preprocessing)
+        exif = read_exif(image)
+        profile = image.info.get("icc_profile")
+        turned, size = upright(resizable(image), exif, size)
+        pixels = pad(to_srgb(resize(turned, size, preprocessing), profile), preprocessing)
+        return picture_facts(exif, size), pixels
+
+
+def _open(data: bytes, ending: bytes) -> Image.Image:
+    try:
+        formats = possible_formats(data, ending)
+    except ImportError as error:
+        raise Undecodable(f"needs the package {error.name}, which is not installed") from error
+    return Image.open(BytesIO(data), formats=formats)
+
+
+def _load(image: Image.Image, preprocessing: Preprocessing) -> tuple[int, int]:
+    """Decode, a large JPEG at reduced scale, and return the full width and height."""
+    size = image.size
+    shortest = REDUCTION_MARGIN * preprocessing.size
+    if image.format in ("JPEG", "MPO") and min(size) >= 2 * shortest:
+        image.draft(None, (shortest, shortest))
+    image.load()
+    return size
+
+
+@contextmanager
+def _within(limits: ReadSettings) -> Iterator[None]:
+    """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons."""
+    largest = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = max(1, int(limits.max_megapixels * 1e6))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except Undecodable:
+        raise
+    except Exception as error:
+        raise Undecodable(_reason(error, limits)) from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = largest
+
+
+def _reason(error: Exception, limits: ReadSettings) -> str:
+    """Return in a few words why a picture could not be decoded, the same words each time."""
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"has more than {limits.max_megapixels:g} megapixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture in a known format"
+    if isinstance(error, MemoryError):
+        return f"needs more than {limits.max_memory_bytes / (1 << 30):.1f} GiB of memory"
+    if "truncated" in str(error).lower():
+        return "truncated"
+    words = re.sub(r"<[^>]*>|[^ -~]+", " ", str(error)).strip()
+    return f"broken: {words[:120] or type(error).__name__}"

@@ -1,0 +1,70 @@
+"""The picture formats that are read, in one table, and which of them some bytes may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+HEIF = "HEIF"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format: Pillow's name for it, the plugin that reads it, its usual endings."""
+
+    name: str
+    plugin: str
+    endings: tuple[str, ...]
+
+
+FORMATS = (
+    Format("JPEG", "PIL.JpegImagePlugin", ("jpg", "jpeg", "jpe", "jfif", "mpo")),
+    Format("PNG", "PIL.PngImagePlugin", ("png", "apng")),
+    Format("WEBP", "PIL.WebPImagePlugin", ("webp",)),
+    Format("GIF", "PIL.GifImagePlugin", ("gif",)),
+    Format("TIFF", "PIL.TiffImagePlugin", ("tif", "tiff")),
+    Format("BMP", "PIL.BmpImagePlugin", ("bmp", "dib")),
+    Format("DIB", "PIL.BmpImagePlugin", ("dib",)),
+    Format("JPEG2000", "PIL.Jpeg2KImagePlugin", ("jp2", "j2k", "j2c", "jpc", "jpf", "jpx")),
+    Format("PPM", "PIL.PpmImagePlugin", ("pnm", "pbm", "pgm", "ppm", "pfm")),
+    Format("ICO", "PIL.IcoImagePlugin", ("ico",)),
+    Format("AVIF", "PIL.AvifImagePlugin", ("avif", "avifs")),
+    Format("TGA", "PIL.TgaImagePlugin", ("tga",)),
+    Format(HEIF, "pi_heif", ("heic", "heif", "hif")),
+)
+"""Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
+their readers start programs."""
+
+_BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF))
+
+
+def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
+    """Return Pillow's names of the formats to try on a file with this beginning and ending.
+
+    The content decides. Only TGA, which has no signature, needs its name as well.
+    Raises ImportError when the reader of the only possible format is not installed.
+    """
+    names = _BY_CONTENT
+    if data[4:8] == b"ftyp":
+        names = ("AVIF",) if _brands(data) & {b"avif", b"avis"} else (HEIF,)
+    elif ending == b".tga":
+        names = (*_BY_CONTENT, "TGA")
+    for known in FORMATS:
+        if known.name in names:
+            _load_plugin(known)
+    return names
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """Return the brands of an ISO media file, the major one and the compatible ones."""
+    box = data[: min(int.from_bytes(data[:4], "big"), 256)]
+    return {box[start : start + 4] for start in (8, *range(16, len(box), 4))}
+
+
+@cache
+def _load_plugin(known: Format) -> None:
+    # Image.open imports all of Pillow's plugins when one of those named is not loaded yet.
+    module = import_module(known.plugin)
+    if known.name == HEIF:
+        module.register_heif_opener()

@@ -1,0 +1,93 @@
+"""One file, read once: the digest of all of it, and from the same bytes its picture."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from rclip_like.errors import PictureError
+from rclip_like.images.decoding import Undecodable, decode
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Picture, PictureFacts, Preprocessing
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def read_picture(
+    path: bytes,
+    preprocessing: Preprocessing,
+    limits: ReadSettings,
+    known: Collection[bytes] = (),
+) -> Picture:
+    """Return the digest, facts and pixels of one file; facts and pixels None for a known digest.
+
+    pixels: uint8 (S, S, 3), RGB. Raises PictureError with the reason.
+    """
+    import numpy as np
+
+    digest, facts, image = read_image(path, preprocessing, limits, known)
+    return Picture(path, digest, facts, None if image is None else np.array(image))
+
+
+def read_image(
+    path: bytes,
+    preprocessing: Preprocessing,
+    limits: ReadSettings,
+    known: Collection[bytes] = (),
+) -> tuple[bytes, PictureFacts | None, Image.Image | None]:
+    """Do what `read_picture` does, without NumPy: the pixels stay a Pillow picture."""
+    data = _read(path, limits)
+    digest = blake3(data).digest()
+    if digest in known:
+        return digest, None, None
+    ending = os.path.splitext(path)[1].lower()
+    try:
+        return digest, *decode(data, ending, preprocessing, limits)
+    except Undecodable as error:
+        raise PictureError(path, str(error)) from error
+
+
+def reader_versions() -> str:
+    """Return the versions of what decodes, so that a newer one may try failures again."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = []
+    for package in ("pillow", "pi-heif"):
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(versions)
+
+
+def _read(path: bytes, limits: ReadSettings) -> bytes:
+    """Return all of a regular file that stays as it is meanwhile."""
+    try:
+        # Without O_NONBLOCK, a FIFO put in the file's place would be waited for.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            _refuse(path, before, limits)
+            data = file.read()
+            after = os.fstat(file.fileno())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise PictureError(path, reason, lasting=False) from error
+    facts = [(status.st_size, status.st_mtime_ns) for status in (before, after)]
+    if facts[0] != facts[1] or len(data) != after.st_size:
+        raise PictureError(path, "changed while being read", lasting=False)
+    return data
+
+
+def _refuse(path: bytes, status: os.stat_result, limits: ReadSettings) -> None:
+    """Raise for what is no file, and for one that with its pixels cannot fit the memory."""
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureError(path, "not a regular file", lasting=False)
+    largest = limits.max_memory_bytes // 2
+    if status.st_size > largest:
+        raise PictureError(path, f"larger than {largest / (1 << 30):.1f} GiB")

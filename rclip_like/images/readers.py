@@ -1,0 +1,221 @@
+"""Pictures read in worker processes: what crashes, hangs or swells costs one file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+from rclip_like.errors import ClipfindError
+from rclip_like.images.worker import STOPPED_BY_TIME_LIMIT
+from rclip_like.settings import ReadSettings
+from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
+
+# Neither multiprocessing nor pebble: both import the parent's main module, so typer and more, in
+# each worker; pebble's workers share one pipe and its locks, which a killed one takes along, and
+# it waits three seconds for a hung one. concurrent.futures loses the pool with one worker.
+_PROGRAM = """\
+import sys
+sys.path[:] = sys.argv[1:]
+from rclip_like.images.worker import serve
+serve()
+"""
+_DEATHS = (OSError, ValueError, EOFError)
+_KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+class ReaderError(ClipfindError):
+    """No process that reads pictures can be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    """One file to read, and the digests for which nobody needs the pixels."""
+
+    facts: FileFacts
+    known: tuple[bytes, ...] = ()
+
+
+class Readers:
+    """Worker processes that read pictures; they start one by one, when there is work for them.
+
+    Used with `with`; what is raised inside, also by a signal handler, ends them at once.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
+        self._preprocessing = preprocessing
+        self._settings = settings
+        self._width = settings.workers or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self._width, thread_name_prefix="reader")
+        self._workers: set[_Worker] = set()
+        self._idle: list[_Worker] = []
+        self._closed = False
+
+    def __enter__(self) -> Readers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read_all(self, tasks: Iterable[ReadTask]) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
+        """Yield what became of each task, as they finish; at most twice the workers in flight.
+
+        Ends early, without a word, when another thread calls `close`. Raises ReaderError when
+        no worker can be started.
+        """
+        pending: set[_Result] = set()
+        for task in tasks:
+            if self._closed:
+                return
+            pending.add(self._threads.submit(self._read, task))
+            is_full = len(pending) >= 2 * self._width
+            done, pending = wait(pending, None if is_full else 0, FIRST_COMPLETED)
+            yield from self._outcomes(done)
+        while pending:
+            done, pending = wait(pending, None, FIRST_COMPLETED)
+            yield from self._outcomes(done)
+
+    def close(self) -> None:
+        """Kill the workers and wait until they are gone."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in tuple(self._workers):
+            worker.kill()
+        self._threads.shutdown(wait=True)
+        for worker in tuple(self._workers):
+            self._discard(worker)
+
+    def _outcomes(self, done: set[_Result]) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
+        for future in done:
+            if self._closed:
+                return
+            yield future.result()
+
+    def _read(self, task: ReadTask) -> tuple[FileFacts, Picture | Trouble]:
+        worker = self._take()
+        outcome = worker.read(task)
+        if worker.is_alive():
+            self._idle.append(worker)
+        else:
+            self._discard(worker)
+        return task.facts, outcome
+
+    def _take(self) -> _Worker:
+        """Return an idle worker or a new one, for the calling thread alone."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive():
+                return worker
+            self._discard(worker)
+        worker = _Worker(self._preprocessing, self._settings)
+        self._workers.add(worker)
+        if self._closed:
+            worker.kill()
+        worker.greet()
+        return worker
+
+    def _discard(self, worker: _Worker) -> None:
+        worker.bury()
+        self._workers.discard(worker)
+
+
+_Result = Future[tuple[FileFacts, Picture | Trouble]]
+
+
+class _Worker:
+    """One process; asked by one thread at a time, killed by any."""
+
+    def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
+        self._side = preprocessing.size
+        self._max_seconds = settings.max_seconds
+        self._setup = {"preprocessing": asdict(preprocessing), "limits": asdict(settings)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # One thread a library: each thread's stack counts against the memory limit.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # Ctrl-C is for us alone
+        )
+
+    def greet(self) -> None:
+        """Tell the worker its task and wait until it is ready; raises ReaderError."""
+        try:
+            self._ask(self._setup)
+        except _DEATHS as error:
+            status = self._process.wait()
+            raise ReaderError(
+                f"no process to read pictures with: {sys.executable} ended with status {status}"
+            ) from error
+
+    def read(self, task: ReadTask) -> Picture | Trouble:
+        """Return the picture, or why there is none."""
+        path = task.facts.path
+        known = [digest.hex() for digest in task.known]
+        started = time.monotonic()
+        try:
+            answer, pixels = self._ask({"path": os.fsdecode(path), "known": known})
+        except _DEATHS:
+            return self._cause_of_death(path, time.monotonic() - started)
+        if "reason" in answer:
+            return Trouble(path, answer["reason"], answer["lasting"])
+        return self._picture(path, answer, pixels)
+
+    def is_alive(self) -> bool:
+        """Tell whether the process can be asked."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process now; whoever waits for its answer hears of it."""
+        self._process.kill()
+
+    def bury(self) -> None:
+        """End the process and give back all that it held."""
+        self._process.kill()
+        with suppress(OSError):  # what was not flushed before it died
+            self._process.communicate()
+
+    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Return the answer's facts and bytes; raises one of _DEATHS when it dies."""
+        asking, answering = self._process.stdin, self._process.stdout
+        assert asking is not None
+        assert answering is not None
+        asking.write(json.dumps(request).encode() + b"\n")
+        asking.flush()
+        answer = json.loads(answering.readline())
+        pixels = answering.read(answer["num_bytes"])
+        if len(pixels) != answer["num_bytes"]:
+            raise EOFError("the worker died while it answered")
+        return answer, pixels
+
+    def _picture(self, path: bytes, answer: dict[str, Any], pixels: bytes) -> Picture:
+        import numpy as np
+
+        digest = bytes.fromhex(answer["digest"])
+        if answer["facts"] is None:
+            return Picture(path, digest, None, None)
+        square = np.frombuffer(pixels, np.uint8).reshape(self._side, self._side, 3)
+        return Picture(path, digest, PictureFacts(**answer["facts"]), square.copy())
+
+    def _cause_of_death(self, path: bytes, seconds: float) -> Trouble:
+        status = self._process.wait()
+        if status == STOPPED_BY_TIME_LIMIT and seconds >= self._max_seconds:
+            return Trouble(path, f"took longer than {self._max_seconds:g} s")
+        if -status in _KILLED_FROM_OUTSIDE:
+            return Trouble(path, "the decoder was killed", lasting=False)
+        return Trouble(path, "the decoder crashed")

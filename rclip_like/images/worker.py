@@ -1,0 +1,99 @@
+"""The process in which pictures are decoded: one line of JSON in, one line and pixels out.
+
+It imports Pillow and blake3, NumPy for deep greys only, and leaves when its parent does.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, BinaryIO
+
+from rclip_like.errors import PictureError
+from rclip_like.images.picture import read_image
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Preprocessing
+
+STOPPED_BY_TIME_LIMIT = 1
+"""The exit status of a worker that took too long; `faulthandler` has no other."""
+
+
+def serve() -> None:
+    """Answer the requests on standard input until it ends.
+
+    The first line holds preprocessing and limits, each further one a path and the digests whose
+    pictures are not needed. The answer is a line with digest and facts, or with the reason of a
+    failure, followed by as many bytes of pixels as it says.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = _private_output()
+    lines = _lines_of_parent()
+    setup = json.loads(next(lines))
+    preprocessing = Preprocessing(**setup["preprocessing"])
+    limits = ReadSettings(**setup["limits"])
+    _limit_memory(limits.max_memory_bytes)
+    _send(answers, {"num_bytes": 0})
+    with open(os.devnull, "w") as nowhere:
+        for line in lines:
+            # A thread of C: it ends even a decoder that never lets Python run again.
+            faulthandler.dump_traceback_later(limits.max_seconds, exit=True, file=nowhere)
+            answer = _answer(json.loads(line), preprocessing, limits)
+            faulthandler.cancel_dump_traceback_later()
+            _send(answers, *answer)
+
+
+def _answer(
+    request: dict[str, Any], preprocessing: Preprocessing, limits: ReadSettings
+) -> tuple[dict[str, object], bytes]:
+    path = os.fsencode(request["path"])
+    known = {bytes.fromhex(digest) for digest in request["known"]}
+    try:
+        digest, facts, image = read_image(path, preprocessing, limits, known)
+    except PictureError as error:
+        return {"reason": error.reason, "lasting": error.lasting, "num_bytes": 0}, b""
+    pixels = b"" if image is None else image.tobytes()
+    described = None if facts is None else asdict(facts)
+    return {"digest": digest.hex(), "facts": described, "num_bytes": len(pixels)}, pixels
+
+
+def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:
+    answers.write(json.dumps(answer).encode() + b"\n" + pixels)
+    answers.flush()
+
+
+def _private_output() -> BinaryIO:
+    """Return the way to the parent, and leave decoders that print an empty standard output."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return answers
+
+
+def _lines_of_parent() -> Iterator[bytes]:
+    """Yield the parent's lines; when it is gone, end this process even amid a picture."""
+    lines: SimpleQueue[bytes] = SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin.buffer:
+            lines.put(line)
+        os._exit(0)
+
+    Thread(target=listen, daemon=True).start()
+    while True:
+        yield lines.get()
+
+
+def _limit_memory(max_memory_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = max_memory_bytes if hard == resource.RLIM_INFINITY else min(max_memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
