@@ -1,0 +1,108 @@
+"""Typed text to terms: words or pictures, each with its weight."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from rclip_like.errors import UsageError
+from rclip_like.values import PICTURE_EXTENSIONS
+
+# `3:00 pm` and `16:9` are times and ratios, `2:` alone is text: a weight needs a rest that begins
+# with neither a digit nor a space.
+_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>[^\d\s].*)", re.DOTALL)
+_PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
+_PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", "http:", "https:")
+
+
+class Kind(Enum):
+    """What a term is read as."""
+
+    TEXT = "text"
+    PICTURE = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the user typed: the query itself and what is added to and subtracted from it.
+
+    `kind` forces how all of it is read; None decides term by term.
+    """
+
+    text: str
+    add: tuple[str, ...] = ()
+    subtract: tuple[str, ...] = ()
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query: words, or the absolute path of a picture, and a signed weight."""
+
+    weight: float
+    kind: Kind
+    value: str
+    typed: str
+
+
+def parse(query: Query) -> tuple[Term, ...]:
+    """Return the terms in the order typed: the query, what is added, what is subtracted.
+
+    Raises UsageError for an empty term, a weight that is not finite, a path-like term without a
+    file behind it, and a folder.
+    """
+    added = [_parse_term(text, query.kind, sign=1) for text in (query.text, *query.add)]
+    subtracted = [_parse_term(text, query.kind, sign=-1) for text in query.subtract]
+    return (*added, *subtracted)
+
+
+def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
+    weighted = _WEIGHTED.fullmatch(typed)
+    weight = float(weighted["weight"]) if weighted else 1.0
+    value = weighted["rest"] if weighted else typed
+    if not value.strip():
+        raise UsageError("the query is empty: say in words what to look for, or name a picture")
+    if not math.isfinite(weight):
+        raise UsageError(f"{typed!r}: the weight is too large")
+    kind = kind or (Kind.PICTURE if is_path_like(value) else Kind.TEXT)
+    if kind is Kind.PICTURE:
+        value = _picture_path(value)
+    return Term(sign * weight, kind, value, typed)
+
+
+def is_path_like(value: str) -> bool:
+    """Return whether text is read as a picture's place rather than as words."""
+    lowered = value.lower()
+    if lowered.startswith(_PATH_BEGINNINGS):
+        return True
+    return os.path.splitext(lowered)[1] in _PICTURE_ENDINGS
+
+
+def _picture_path(value: str) -> str:
+    path = os.path.abspath(_local_path(value))
+    if os.path.isdir(path):
+        raise UsageError(f"{value}: is a folder, not a picture; folders come after the query")
+    if not os.path.exists(path):
+        raise UsageError(f"{value}: no such picture; if it is meant as words, add --text")
+    return path
+
+
+def _local_path(value: str) -> str:
+    lowered = value.lower()
+    if lowered.startswith(("http:", "https:")):
+        raise UsageError(f"{value}: pictures from the web are not read; save it to a file first")
+    if lowered.startswith("file:"):
+        return _path_of_file_url(value)
+    return os.path.expanduser(value) if value.startswith("~/") else value
+
+
+def _path_of_file_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.netloc not in ("", "localhost"):
+        raise UsageError(f"{value}: names a file on another machine; only local files are read")
+    return str(Path(unquote(parts.path)))

@@ -1,0 +1,135 @@
+"""Typed text to terms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rclip_like.errors import UsageError
+from rclip_like.query import Kind, Query, Term, is_path_like, parse
+
+
+@pytest.fixture
+def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an existing file `x.jpg` in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "x.jpg"
+    path.write_bytes(b"only its being there counts")
+    return path
+
+
+def only_term(text: str, kind: Kind | None = None) -> Term:
+    (term,) = parse(Query(text, kind=kind))
+    return term
+
+
+@pytest.mark.parametrize(
+    "text", ["cat", "AC/DC", "3:00 pm", "16:9", "2:", "2: cat", "a 2:cat", "1.2.3:cat", "jpg"]
+)
+def test_words_stay_words_with_weight_one(text: str) -> None:
+    assert only_term(text) == Term(1.0, Kind.TEXT, text, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "weight", "words"),
+    [("2:cat", 2.0, "cat"), ("0.5:red car", 0.5, "red car"), (".5:x", 0.5, "x"), ("2.:y", 2, "y")],
+)
+def test_a_number_before_a_colon_is_a_weight(text: str, weight: float, words: str) -> None:
+    assert only_term(text) == Term(weight, Kind.TEXT, words, text)
+
+
+def test_added_terms_keep_their_sign_and_subtracted_ones_turn_it() -> None:
+    terms = parse(Query("cat", add=("2:dog", "bird"), subtract=("0.5:fish",)))
+    assert [(term.value, term.weight) for term in terms] == [
+        ("cat", 1.0),
+        ("dog", 2.0),
+        ("bird", 1.0),
+        ("fish", -0.5),
+    ]
+
+
+@pytest.mark.parametrize("spelling", ["x.jpg", "./x.jpg", "../{folder}/x.jpg", "{path}", "{url}"])
+def test_an_existing_file_in_any_spelling_is_a_picture(picture: Path, spelling: str) -> None:
+    text = spelling.format(folder=picture.parent.name, path=picture, url=picture.as_uri())
+    assert only_term(text) == Term(1.0, Kind.PICTURE, str(picture), text)
+
+
+def test_a_tilde_stands_for_the_home_folder(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(picture.parent))
+    monkeypatch.chdir("/")
+    assert only_term("~/x.jpg").value == str(picture)
+
+
+def test_a_file_url_may_hold_escaped_spaces(picture: Path) -> None:
+    spaced = picture.rename(picture.with_name("a b.png"))
+    assert "%20" in spaced.as_uri()
+    assert only_term(f"2:{spaced.as_uri()}") == Term(
+        2.0, Kind.PICTURE, str(spaced), f"2:{spaced.as_uri()}"
+    )
+
+
+def test_a_picture_name_that_is_not_utf8_survives(picture: Path) -> None:
+    odd = os.fsdecode(b"\xff\xfe.jpg")
+    picture.rename(picture.with_name(odd))
+    assert os.fsencode(only_term(odd).value).endswith(b"/\xff\xfe.jpg")
+
+
+@pytest.mark.parametrize("text", ["y.jpg", "./cat", "/no/such", "~/no-such", "file:///no.png"])
+def test_a_path_like_query_without_a_file_is_refused_with_a_hint(picture: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="no such picture; if it is meant as words, add --text"):
+        parse(Query(text))
+
+
+def test_a_folder_as_query_is_refused(picture: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        parse(Query(f"{picture.parent}/"))
+
+
+def test_a_web_address_is_refused_with_a_remedy() -> None:
+    with pytest.raises(UsageError, match="save it to a file first"):
+        parse(Query("https://example.org/cat.jpg"))
+
+
+def test_a_file_url_of_another_machine_is_refused() -> None:
+    with pytest.raises(UsageError, match="another machine"):
+        parse(Query("file://nas/cat.jpg"))
+
+
+def test_text_can_be_forced_on_what_looks_like_a_path(picture: Path) -> None:
+    assert only_term("x.jpg", Kind.TEXT) == Term(1.0, Kind.TEXT, "x.jpg", "x.jpg")
+
+
+def test_a_picture_can_be_forced_on_a_bare_name(picture: Path) -> None:
+    bare = picture.rename(picture.with_name("cat"))
+    assert only_term("cat").kind is Kind.TEXT
+    assert only_term("cat", Kind.PICTURE).value == str(bare)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n"])
+def test_an_empty_query_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        parse(Query(text))
+
+
+def test_a_weight_beyond_numbers_is_refused() -> None:
+    with pytest.raises(UsageError, match="too large"):
+        parse(Query("9" * 400 + ":cat"))
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_any_text_that_is_forced_parses_to_one_term_that_ends_it(text: str) -> None:
+    term = only_term(text, Kind.TEXT)
+    assert text.endswith(term.value)
+    assert term.weight >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a/b.JPEG", True), ("b.heic", True), ("the .jpg on top", False), ("e.g. cat", False)],
+)
+def test_an_extension_at_the_end_makes_a_path(text: str, expected: bool) -> None:
+    assert is_path_like(text) is expected

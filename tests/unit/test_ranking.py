@@ -1,0 +1,108 @@
+"""Ranking against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rclip_like.errors import DimensionMismatch, UsageError
+from rclip_like.ranking import combine, rank, rank_chunks, score
+
+
+def unit_rows(seed: int, count: int, dimension: int = 16) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(size=(count, dimension))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_rank_agrees_with_a_plain_double_precision_loop() -> None:
+    rows, query = unit_rows(0, 500), unit_rows(1, 1)[0]
+    plain = sorted(range(500), key=lambda i: -float(np.float64(rows[i]) @ np.float64(query)))
+    assert rank(query, rows, k=20).tolist() == plain[:20]
+
+
+def test_equal_scores_keep_row_order() -> None:
+    row = unit_rows(0, 1)
+    assert rank(row[0], np.repeat(row, 5, axis=0), k=3).tolist() == [0, 1, 2]
+
+
+def test_fewer_rows_than_asked_for_are_all_returned() -> None:
+    rows = unit_rows(0, 2)
+    assert sorted(rank(rows[0], rows, k=10)) == [0, 1]
+
+
+def test_embeddings_of_another_dimension_are_refused() -> None:
+    with pytest.raises(DimensionMismatch, match="16 dimensions, the index 8"):
+        score(unit_rows(0, 1)[0], unit_rows(0, 3, dimension=8))
+
+
+def test_scores_never_leave_the_range_of_a_cosine() -> None:
+    rows = unit_rows(0, 200, dimension=3)
+    scores = np.concatenate([score(row, rows) for row in rows])
+    assert scores.max() <= 1.0
+    assert scores.min() >= -1.0
+
+
+def test_a_single_term_is_itself_whatever_its_weight() -> None:
+    row = unit_rows(0, 1)
+    for weight in (1e-300, 0.3, 1.0, 1e300):
+        np.testing.assert_allclose(combine(row, [weight]), row[0], atol=1e-6)
+
+
+@given(
+    st.integers(2, 5),
+    st.lists(st.floats(-3, 3).filter(lambda w: abs(w) > 0.1), min_size=5),
+    st.data(),
+)
+def test_a_sum_of_terms_has_unit_length(
+    count: int, weights: list[float], data: st.DataObject
+) -> None:
+    rows = unit_rows(data.draw(st.integers(0, 1000)), count)
+    combined = combine(rows, weights[:count])
+    assert np.linalg.norm(combined) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_subtracting_a_term_lowers_its_rows() -> None:
+    first, second = np.eye(4, dtype=np.float32)[:2]
+    combined = combine(np.stack([first, second]), [1.0, -0.5])
+    assert combined @ second < 0 < combined @ first
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0]])
+def test_terms_that_cancel_out_are_refused(weights: list[float]) -> None:
+    row = unit_rows(0, 1)[0]
+    with pytest.raises(UsageError, match="cancel out"):
+        combine(np.stack([row, row]), weights)
+
+
+def chunked(rows: np.ndarray, contents: np.ndarray, size: int) -> list[tuple[np.ndarray, ...]]:
+    numbers = np.arange(len(rows))
+    return [
+        (numbers[i : i + size], contents[i : i + size], rows[i : i + size].astype(np.float16))
+        for i in range(0, len(rows), size)
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_chunks_rank_as_one_scan_does(size: int) -> None:
+    rows, query = unit_rows(0, 300), unit_rows(1, 1)[0]
+    numbers, scores = rank_chunks(query, chunked(rows, np.arange(300), size))
+    halves = rows.astype(np.float16).astype(np.float32)
+    assert numbers.tolist() == rank(query, halves, k=300).tolist()
+    np.testing.assert_allclose(scores, np.sort(halves @ query)[::-1], atol=1e-6)
+
+
+def test_copies_tie_to_the_bit_wherever_they_stand_and_keep_their_order() -> None:
+    rows = unit_rows(0, 999, dimension=257)
+    contents = np.arange(999)
+    for place in (500, 703, 998):
+        rows[place], contents[place] = rows[3], 3
+    numbers, scores = rank_chunks(rows[3], chunked(rows, contents, 100))
+    assert numbers[:4].tolist() == [3, 500, 703, 998]
+    assert len(set(scores[:4].tolist())) == 1
+
+
+def test_no_rows_rank_to_nothing() -> None:
+    numbers, scores = rank_chunks(unit_rows(0, 1)[0], [])
+    assert len(numbers) == len(scores) == 0
