@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -43,6 +44,11 @@ class FileFacts:
     mtime_ns: int
     device: int
     inode: int
+
+    @classmethod
+    def of(cls, path: bytes, status: os.stat_result) -> FileFacts:
+        """Return what `status` says of the file at `path`."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _facts(path: bytes, *, follow: bool) -> FileFacts | Trouble | None:
         return _trouble(path, error)
     if not stat.S_ISREG(status.st_mode):
         return None
-    return FileFacts(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+    return FileFacts.of(path, status)
 
 
 def _trouble(path: bytes, error: OSError) -> Trouble:
