@@ -1,0 +1,150 @@
+"""The manual's prose; what can be generated from declarations is not here.
+
+A blank line ends a paragraph, four spaces begin an example, `TERM :: text` is an item of a list,
+and *stars* make words bold.
+"""
+
+from __future__ import annotations
+
+DESCRIPTION = """\
+*clipfind* finds photos by what they show. A model turns every picture and every query into a row
+of numbers, an embedding; the pictures whose embeddings point most nearly in the query's direction
+come first. All of it happens on this machine: nothing is sent anywhere, and pictures are never
+changed.
+
+*clipfind* QUERY is short for *clipfind search* QUERY. The search first brings the index of the
+folders up to date (only new and changed pictures are read) for at most *--max-time* seconds, then
+answers from what is indexed. Without a PATH the current folder is meant.
+
+On a terminal the matches are a table; in a pipe each is a line of score, TAB and path. A score is
+a cosine, from -1 to 1; it tells the order, and depends on the model and the query, so there is no
+fixed value from which on a match is right. Ranking always finds something: nothing is found only
+in an empty folder, or beyond a threshold (*--min-score*, *--within*) or a filter (*--glob*,
+*--exclude*).
+
+Paths are printed as typed: relative ones stay relative. They keep their bytes, whatever these are;
+on a terminal only, control characters are shown as escapes. A path that begins with a dash is
+printed with ./ before it. Matches whose file is gone or has changed since it was indexed are left
+out and counted on stderr.
+
+The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
+keep their meaning: to look for the word, write *clipfind search duplicates*.
+"""
+
+QUERIES = """\
+Words :: What the picture shows, in quotes if there are several: "red car at night". The built-in
+model knows everyday English; larger and multilingual models know more.
+
+A picture :: An existing file in any spelling: x.jpg, ../x.jpg, ~/x.jpg, file:///home/me/x.jpg. A
+query is read as a path if it begins with /, ./, ../, ~/ or file:, or ends in a picture's extension.
+If there is no such file, that is an error. *--text* and *--image* force one reading. The queried
+file itself is left out of the matches, its copies are not.
+
+A weight :: A number and a colon before words or a path: 2:cat, 0.5:./dog.jpg. What follows must
+begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
+
+Sums :: *--add* and *--subtract* take queries of the same kinds. Each part is a unit embedding times
+its weight, and the sum is scaled to unit length, so that scores stay cosines.
+"""
+
+OUTPUT = """\
+Columns :: In a pipe: the score with four decimals, a TAB, the path, a new line. With *--explain*
+further columns PART=SCORE follow.
+
+--json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
+*model* (text). Where the path is not UTF-8, *path_base64* holds its bytes, and *path* has
+replacement characters in their place. With *--explain*, *terms* is a list of objects with *term*
+and *score*.
+
+--format :: Text in which {path}, {score}, {rank} and {model} stand for a match's values; numbers
+take a format as in Python, {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are
+braces. A new line follows, or a NUL with *--null*.
+"""
+
+EXIT_STATUS = """\
+0 :: Something was found; with *index*, the index is up to date (unreadable pictures are counted
+and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
+was given.
+
+1 :: Nothing was found.
+
+2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
+cannot be read), an index that cannot be opened, a model that is not there.
+
+130 :: Interrupted by Ctrl-C. What was finished is kept.
+
+143 :: Stopped by SIGTERM. What was finished is kept.
+"""
+
+ENVIRONMENT = """\
+An option typed on the command line wins over its variable, the variable over the configuration
+file, and that over the default. Lists are separated by colons, switches are 1 or 0.
+"""
+
+ENVIRONMENT_FOLDERS = """\
+CLIPFIND_CONFIG :: The configuration file.
+
+CLIPFIND_CONFIG_DIR, CLIPFIND_DATA_DIR, CLIPFIND_CACHE_DIR :: The folders named under FILES.
+
+CLIPFIND_BATCH_LOG :: A file to which the paths of each batch are added before it is committed; an
+aid for tests.
+
+NO_COLOR :: If set and not empty, no colours unless *--color always* asks for them.
+
+HF_ENDPOINT, HF_TOKEN :: The address to download models from in place of https://huggingface.co,
+and the token to show there.
+"""
+
+FILES = """\
+~/.config/clipfind/config.toml :: The configuration: a line for each option that has a variable,
+named like the option without its dashes. An unknown name is an error.
+
+    model = "ViT-B-32-256/datacomp_s34b_b86k"
+    top = 20
+    exclude = ["*.gif", "Screenshots/"]
+
+~/.local/share/clipfind/index.db :: The index, an SQLite database. *--db* names another one.
+
+~/.local/share/clipfind/models :: Downloaded models.
+
+~/.cache/clipfind :: What can be made again.
+
+.ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there.
+"""
+
+EXAMPLES = """\
+The ten best among the pictures in the current folder, and in two others:
+
+    clipfind "red car at night"
+    clipfind "red car at night" ~/Pictures /mnt/nas/photos
+
+Copy the fifty best, whatever their names:
+
+    clipfind "screenshot of an invoice" ~/Pictures -f0 -t 50 | xargs -0 cp -t out/
+
+Pictures like one, but by day:
+
+    clipfind tower.jpg ~/Pictures -a "at noon" -s "at night"
+
+Only what is nearly as good as the best:
+
+    clipfind "birthday cake" ~/Pictures -t 0 --within 0.03
+
+Choose among the matches with fzf:
+
+    clipfind beach ~/Pictures -f0 -t 200 | fzf --read0 --print0 | xargs -0 xdg-open
+
+Keep the index up to date from cron, every hour:
+
+    0 * * * * clipfind index --quiet --no-wait ~/Pictures
+
+A larger model for this index, downloaded once (605 MB):
+
+    clipfind models use ViT-B-32-256/datacomp_s34b_b86k
+"""
+
+BUGS = """\
+Pictures only, no video. Counting, small print and who is who are beyond these models. The built-in
+model knows little but everyday things. On Windows, names that are not Unicode and folders on the
+network were not tried.
+"""
