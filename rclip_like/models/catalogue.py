@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rclip_like.errors import ModelError
+from rclip_like.models.cache import keep
 from rclip_like.settings import cache_folder
 
 
@@ -37,12 +35,14 @@ def published() -> dict[str, Published]:
 
     Asking open_clip takes seconds of imports, so its answer is kept for each of its versions.
     """
-    place = cache_folder() / f"open_clip-{importlib.metadata.version('open_clip_torch')}.json"
+    from importlib.metadata import version
+
+    place = cache_folder() / f"open_clip-{version('open_clip_torch')}.json"
     try:
         listed = [Published(**item) for item in json.loads(place.read_bytes())]
     except (OSError, ValueError, TypeError):
         listed = _ask_open_clip()
-        _keep(place, listed)
+        keep(place, json.dumps([asdict(item) for item in listed]).encode())
     return {item.name: item for item in listed}
 
 
@@ -124,14 +124,3 @@ def _published(name: str, described: Mapping[str, Any]) -> Published:
         quick_gelu=bool(described.get("quick_gelu", False)),
         preprocessing={trait: described[trait] for trait in traits},
     )
-
-
-def _keep(place: Path, listed: list[Published]) -> None:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=place.name)
-        with os.fdopen(handle, "w") as file:
-            json.dump([asdict(item) for item in listed], file)
-        os.replace(name, place)
-    except OSError:
-        return

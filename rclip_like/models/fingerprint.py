@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -13,6 +11,7 @@ from typing import Any
 
 import blake3
 
+from rclip_like.models.cache import keep
 from rclip_like.settings import cache_folder
 from rclip_like.values import Preprocessing
 
@@ -35,7 +34,7 @@ def fingerprint(
     digests = [_file_digest(weights, cache)]
     digests += [path.name + ":" + _file_digest(path, cache) for path in sorted(extra)]
     if cache != known:
-        _save_cache(cache)
+        keep(_cache_file(), json.dumps(cache).encode())
     described = [digests, config, asdict(preprocessing), PREPROCESSING_VERSION]
     return blake3.blake3(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
@@ -64,16 +63,3 @@ def _load_cache() -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return cache if isinstance(cache, dict) else {}
-
-
-def _save_cache(cache: Mapping[str, Any]) -> None:
-    """Write the cache whole; where the folder cannot be written the digests are made anew."""
-    place = _cache_file()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=place.name)
-        with os.fdopen(handle, "w") as file:
-            json.dump(cache, file)
-        os.replace(name, place)
-    except OSError:
-        return

@@ -1,0 +1,159 @@
+"""Text to token numbers, exactly as open_clip's default tokenizer, in milliseconds."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.models.cache import keep
+from rclip_like.settings import cache_folder
+
+START = 49_406
+END = 49_407
+
+_NUM_MERGES = 48_894
+_WORD_END = 256
+"""A byte that ends a word has the number of the same byte inside a word plus this."""
+_SPECIAL = {"<start_of_text>": START, "<end_of_text>": END}
+_WORDS = "|".join([*_SPECIAL, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"])
+_PLAIN_WORDS = _WORDS + r"|[a-z]+|[0-9]|[^\sa-z0-9]+"
+_ALL_WORDS = _WORDS + r"|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+_PLAIN_TEXT = re.compile("[ -%'-~]*")
+"""Printable ASCII without the ampersand: neither ftfy nor HTML has anything to mend in it."""
+
+
+def tokenize(text: str, context_length: int = 77) -> list[int]:
+    """Return the numbers of a text's tokens, from start to end token, not padded.
+
+    The text is cleaned (ftfy, HTML entities twice, white space, lower case). One too long for the
+    context is cut, and its last token replaced by the end token.
+    """
+    tokens = [START]
+    for word in _split(text):
+        tokens += [_SPECIAL[word]] if word in _SPECIAL else _word_tokens(word)
+    tokens.append(END)
+    if len(tokens) > context_length:
+        tokens = [*tokens[: context_length - 1], END]
+    return tokens
+
+
+def _split(text: str) -> list[str]:
+    if _PLAIN_TEXT.fullmatch(text):
+        return re.findall(_PLAIN_WORDS, " ".join(text.split()).lower())
+    import html
+
+    import ftfy
+    import regex  # type: ignore[import-untyped]
+
+    cleaned = html.unescape(html.unescape(ftfy.fix_text(text)))
+    words: list[str] = regex.findall(
+        _ALL_WORDS, " ".join(cleaned.split()).lower(), regex.IGNORECASE
+    )
+    return words
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _word_tokens(word: str) -> tuple[int, ...]:
+    """Return a word's tokens: its bytes, with the best-ranked pair merged until none is left."""
+    pairs, results = _load_merges()
+    numbers = _byte_numbers()
+    tokens = [numbers[byte] for byte in word.encode(errors="replace")]
+    tokens[-1] += _WORD_END
+    while len(tokens) > 1:
+        wanted = _pair(np.array(tokens[:-1]), np.array(tokens[1:]))
+        places = np.searchsorted(pairs, wanted).clip(max=_NUM_MERGES - 1)
+        merged = np.where(pairs[places] == wanted, results[places], START)
+        best = int(merged.argmin())
+        if merged[best] == START:
+            break
+        tokens = _merge(tokens, tokens[best], tokens[best + 1], int(merged[best]))
+    return tuple(tokens)
+
+
+def _merge(tokens: list[int], first: int, second: int, merged: int) -> list[int]:
+    result: list[int] = []
+    place = 0
+    while place < len(tokens):
+        if tokens[place : place + 2] == [first, second]:
+            result.append(merged)
+            place += 2
+        else:
+            result.append(tokens[place])
+            place += 1
+    return result
+
+
+def _pair(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    pairs: npt.NDArray[np.uint32] = (first << 16 | second).astype(np.uint32)
+    return pairs
+
+
+@functools.cache
+def _byte_numbers() -> list[int]:
+    """Return the token number of each byte: printable Latin-1 first, the rest after it."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    order = printable + others
+    return [order.index(byte) for byte in range(256)]
+
+
+@functools.cache
+def _load_merges() -> npt.NDArray[np.uint32]:
+    """Return the merges, (2, 48894): the pairs in ascending order, and what each becomes.
+
+    What a pair becomes is also its rank: tokens are numbered in the order of the merges. Reading
+    open_clip's compressed list takes a tenth of a second, so the result is kept in the cache
+    folder under the facts of that file.
+    """
+    source = _vocabulary_file()
+    facts = source.stat()
+    place = cache_folder() / f"merges-{facts.st_size}-{facts.st_mtime_ns}.npy"
+    try:
+        merges: npt.NDArray[np.uint32] = np.load(place, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        merges = np.empty(0, dtype=np.uint32)
+    if merges.shape != (2, _NUM_MERGES) or merges.dtype != np.uint32:
+        merges = _read_merges(source)
+        written = io.BytesIO()
+        np.save(written, merges)
+        keep(place, written.getvalue())
+    return merges
+
+
+def _read_merges(source: Path) -> npt.NDArray[np.uint32]:
+    import gzip
+
+    lines = gzip.decompress(source.read_bytes()).decode().split("\n")
+    numbers = {token: number for number, token in enumerate(_byte_tokens())}
+    pairs = []
+    for line in lines[1 : _NUM_MERGES + 1]:
+        first, second = line.split()
+        pairs.append((numbers[first], numbers[second]))
+        numbers[first + second] = len(numbers)
+    firsts, seconds = np.array(pairs).T
+    merges = np.stack([_pair(firsts, seconds), np.arange(512, START, dtype=np.uint32)])
+    by_pair: npt.NDArray[np.uint32] = merges[:, merges[0].argsort()]
+    return by_pair
+
+
+def _byte_tokens() -> list[str]:
+    """Return the first 512 tokens as the list spells them: 68 bytes have no printable form."""
+    numbers = _byte_numbers()
+    others = [byte for byte in range(256) if numbers[byte] >= 188]
+    spelt = [chr(256 + others.index(byte)) if byte in others else chr(byte) for byte in range(256)]
+    inside = sorted(spelt, key=lambda character: numbers[spelt.index(character)])
+    return inside + [character + "</w>" for character in inside]
+
+
+def _vocabulary_file() -> Path:
+    package = importlib.util.find_spec("open_clip")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "bpe_simple_vocab_16e6.txt.gz"

@@ -1,0 +1,89 @@
+"""The tokenizer against open_clip's own."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from rclip_like.models import tokenizer
+from rclip_like.models.tokenizer import END, START, tokenize
+
+WORDS = st.sampled_from(
+    ["don't", "it's", "’s", "'ſ", "&amp;", "&amp;amp;amp;lt;", "&eacute;", "<end_of_text>", "<START_OF_TEXT>", "<ſtart_of_text>", "İstanbul", "Ǆ", "ﬁne", "٣²½", "日本の猫", "한국어", "🐈\u200d⬛", "👩🏽\u200d🚀", "\x00", "\u200b", "\ufeff", "\x1b[31m", "â€œquoteâ€", "schÃ¶n", "...", "#1", "f/2.8", "red_car", "ZÜRICH", "naïve", "é", "IMG_20240101"]
+    + ["\r\n", "\x1c", "\x85", "\u3000"]
+)
+TEXTS = st.one_of(
+    st.text(max_size=60),
+    st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=80),
+    st.lists(st.one_of(WORDS, st.text(max_size=8)), max_size=12).map(" ".join),
+)
+
+
+@functools.cache
+def reference_tokenizer() -> object:
+    from rclip_like.models.torchvision_cure import import_open_clip
+
+    return import_open_clip().SimpleTokenizer()
+
+
+def reference(text: str, context_length: int) -> list[int]:
+    (row,) = reference_tokenizer()(text, context_length=context_length)  # type: ignore[operator]
+    tokens: list[int] = row.tolist()
+    return tokens[: tokens.index(END) + 1] if END in tokens else tokens
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TEXTS, st.sampled_from([8, 32, 77]))
+@example("a photo of a cat, don't you think? 2024's best!", 77)
+@example("🐱 猫 кошка chat &amp; katze", 77)
+@example("word " * 200, 77)
+@example("x" * 300, 32)
+@example("", 77)
+def test_tokens_equal_those_of_open_clip(text: str, context_length: int) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    ours = tokenize(text, context_length)
+    assert ours[: ours.index(END) + 1] == reference(text, context_length)
+
+
+def test_bytes_that_are_no_text_do_not_stop_a_query() -> None:
+    assert tokenize("caf\udce9") == tokenize("caf\ufffd")
+
+
+def test_text_too_long_keeps_its_end_token() -> None:
+    tokens = tokenize("cat " * 100, 16)
+    assert len(tokens) == 16
+    assert (tokens[0], tokens[-1]) == (START, END)
+
+
+def test_merges_are_read_again_when_their_cache_is_damaged(own_folders: Path) -> None:
+    def load() -> np.ndarray:
+        tokenizer._load_merges.cache_clear()
+        return np.array(tokenizer._load_merges())
+
+    expected = load()
+    (kept,) = (own_folders / "cache_dir").glob("merges-*.npy")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    np.testing.assert_array_equal(load(), expected)
+    assert kept.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("text", ["a cat", "eine Katze für zwei"])
+def test_tokenizing_loads_neither_torch_nor_open_clip(text: str) -> None:
+    code = (
+        "import sys; from rclip_like.models.tokenizer import tokenize; tokenize(sys.argv[1]);"
+        "print([name for name in ('torch', 'open_clip', 'transformers') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, text], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
