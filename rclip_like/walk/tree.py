@@ -129,7 +129,9 @@ class _Walk:
                 names = [name for name in IGNORE_FILES if os.path.exists(above + name)]
                 ignore_files, troubles = _with_ignore_file(above, names, ignore_files)
                 yield from troubles
-        yield from self._enter(prefix, ignore_files)
+        # A folder that is named is wanted, whatever would ignore it.
+        holding = tuple(file for file in ignore_files if not file.opinion(prefix))
+        yield from self._enter(prefix, holding)
         if not self.stack and not os.path.exists(prefix):
             yield Trouble(self.root.path, "is gone", lasting=False)
 

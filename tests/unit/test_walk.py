@@ -1,0 +1,310 @@
+"""The walk of a folder: which files, in which order, and what it leaves out."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rclip_like.errors import RootError, UsageError
+from rclip_like.settings import WalkSettings
+from rclip_like.values import FileFacts, Trouble
+from rclip_like.walk import is_wanted, resolve_roots, walk
+
+NAMES = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0"))
+
+
+def plant(folder: Path, *names: str) -> None:
+    """Make empty files, and the folders they lie in."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def walked(*roots: Path, **options: object) -> list[str]:
+    """Return the files walked, relative to the first root."""
+    found = walk(resolve_roots([os.fsencode(root) for root in roots]), WalkSettings(**options))
+    return [
+        os.fsdecode(os.path.relpath(facts.path, os.fsencode(roots[0].resolve())))
+        for facts in found
+        if isinstance(facts, FileFacts)
+    ]
+
+
+def troubles(root: Path, **options: object) -> list[Trouble]:
+    found = walk(resolve_roots([os.fsencode(root)]), WalkSettings(**options))
+    return [trouble for trouble in found if isinstance(trouble, Trouble)]
+
+
+@contextmanager
+def without_privileges() -> Iterator[Path]:
+    """Give a folder, and be a user to whom permissions apply, which root is not."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(user)
+
+
+def test_walk_yields_what_stat_says(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"12345")
+    os.utime(tmp_path / "a.jpg", ns=(1, 1_234_567_890_123_456_789))
+    [facts] = walk(resolve_roots([os.fsencode(tmp_path)]), WalkSettings())
+    status = (tmp_path / "a.jpg").stat()
+    expected = (5, 1_234_567_890_123_456_789, status.st_dev, status.st_ino)
+    assert isinstance(facts, FileFacts)
+    assert (facts.size_bytes, facts.mtime_ns, facts.device, facts.inode) == expected
+    assert facts.path == os.fsencode((tmp_path / "a.jpg").resolve())
+
+
+def test_walk_yields_only_picture_extensions_in_any_case(tmp_path: Path) -> None:
+    plant(tmp_path, "a.jpg", "b.JPEG", "c.txt", "jpg", "d.HeIc", "e.jpg.part", "f.tar.gz")
+    assert walked(tmp_path) == ["a.jpg", "b.JPEG", "d.HeIc"]
+
+
+def test_order_is_that_of_full_paths_where_files_and_folders_share_a_beginning(
+    tmp_path: Path,
+) -> None:
+    plant(tmp_path, "a.jpg", "a/z.jpg", "a!.jpg", "a0.jpg", "a/b/c.jpg", "a/b.jpg")
+    expected = ["a!.jpg", "a.jpg", "a/b.jpg", "a/b/c.jpg", "a/z.jpg", "a0.jpg"]
+    assert walked(tmp_path) == expected == sorted(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.lists(NAMES, min_size=1, max_size=4).map(tuple), max_size=20))
+def test_any_tree_is_walked_whole_and_in_order_of_path_bytes(paths: set[tuple[bytes, ...]]) -> None:
+    with TemporaryDirectory() as name:
+        root = os.fsencode(os.path.realpath(name))
+        made = set()
+        for parts in paths:
+            path = os.path.join(root, *parts) + b".png"
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                open(path, "xb").close()
+            except OSError:  # a name is taken by a folder, or is . or ..
+                continue
+            made.add(os.path.normpath(path))
+        found = [
+            facts.path
+            for facts in walk(resolve_roots([root]), WalkSettings(hidden=True))
+            if isinstance(facts, FileFacts)
+        ]
+    assert found == sorted(made)
+
+
+def test_hidden_and_system_folders_are_skipped_unless_asked_for(tmp_path: Path) -> None:
+    plant(tmp_path, "a.jpg", ".b.jpg", ".git/c.jpg", "$RECYCLE.BIN/d.jpg", "@eaDir/e.jpg")
+    plant(tmp_path, "lost+found/f.jpg", "System Volume Information/g.jpg", "._a.jpg")
+    assert walked(tmp_path) == ["a.jpg"]
+    assert len(walked(tmp_path, hidden=True)) == 8
+
+
+def test_a_hidden_folder_that_is_named_is_walked(tmp_path: Path) -> None:
+    plant(tmp_path, ".photos/a.jpg")
+    assert walked(tmp_path / ".photos") == ["a.jpg"]
+    assert walked(tmp_path, tmp_path / ".photos") == [".photos/a.jpg"]
+    assert walked(tmp_path, tmp_path / ".photos", hidden=True) == [".photos/a.jpg"]
+
+
+def test_a_file_that_is_named_is_yielded_whatever_its_extension(tmp_path: Path) -> None:
+    plant(tmp_path, "scan")
+    assert walked(tmp_path / "scan") == ["."]
+
+
+def test_overlapping_roots_yield_each_file_once(tmp_path: Path) -> None:
+    plant(tmp_path, "a/b.jpg", "c.jpg")
+    assert walked(tmp_path, tmp_path / "a", tmp_path / "a", tmp_path / "c.jpg") == [
+        "a/b.jpg",
+        "c.jpg",
+    ]
+
+
+def test_roots_keep_what_was_typed_and_follow_the_links_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, "real/a.jpg")
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    [root] = resolve_roots([b"link"])
+    assert (root.typed, root.path) == (b"link", os.fsencode(tmp_path.resolve() / "real"))
+    [facts] = walk([root], WalkSettings())
+    assert facts.path == os.fsencode(tmp_path.resolve() / "real/a.jpg")
+
+
+@pytest.mark.parametrize("typed", [b"", b"missing", b"pipe"])
+def test_what_cannot_be_a_root_is_refused_by_name(
+    typed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with pytest.raises(RootError, match=typed.decode() or "empty"):
+        resolve_roots([typed])
+
+
+def test_links_are_followed_only_when_asked(tmp_path: Path) -> None:
+    plant(tmp_path, "out/a.jpg", "in/b.jpg")
+    (tmp_path / "in/folder").symlink_to(tmp_path / "out")
+    (tmp_path / "in/file.jpg").symlink_to(tmp_path / "out/a.jpg")
+    assert walked(tmp_path / "in") == ["b.jpg"]
+    assert walked(tmp_path / "in", follow=True) == ["b.jpg", "file.jpg", "folder/a.jpg"]
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_link_to_the_parent_folder_multiplies_nothing(tmp_path: Path, follow: bool) -> None:
+    plant(tmp_path, *(f"a/{number}.jpg" for number in range(46)))
+    (tmp_path / "a/up").symlink_to("..")
+    (tmp_path / "a/self").symlink_to("self")
+    (tmp_path / "a/self.jpg").symlink_to("self.jpg")
+    assert len(walked(tmp_path, follow=follow)) == 46
+
+
+def test_pipes_sockets_and_devices_are_skipped(tmp_path: Path) -> None:
+    plant(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket.jpg"))
+        assert walked(tmp_path) == ["a.jpg"]
+    assert walked(tmp_path, follow=True) == ["a.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_the_walk_goes_on() -> None:
+    with without_privileges() as folder:
+        plant(folder, "a/1.jpg", "b/2.jpg", "c/3.jpg")
+        (folder / "b").chmod(0)
+        assert walked(folder) == ["a/1.jpg", "c/3.jpg"]
+        [trouble] = troubles(folder)
+        (folder / "b").chmod(0o700)
+    assert trouble.path.endswith(b"/b")
+    assert "ermission" in trouble.reason
+    assert not trouble.lasting
+
+
+def test_a_root_that_vanishes_is_no_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    roots = resolve_roots([os.fsencode(tmp_path / "gone")])
+    (tmp_path / "gone").rmdir()
+    assert [trouble.path for trouble in walk(roots, WalkSettings())] == [roots[0].path]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["sub", "sub/", "/sub", "**/sub/", "{root}/sub", "{root}/sub/", "s*b", "./sub"]
+)
+def test_a_folder_is_excluded_in_every_spelling(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, "a.jpg", "sub/b.jpg", "sub/deep/c.jpg", ".git/d.jpg")
+    monkeypatch.chdir(tmp_path)
+    exclude = (pattern.format(root=tmp_path),)
+    assert walked(tmp_path, exclude=exclude) == ["a.jpg"]
+    assert troubles(tmp_path, exclude=exclude) == []
+
+
+def test_exclude_takes_the_path_that_tab_completes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, "photos/a.jpg", "photos/b [1]/c.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert walked(Path("photos"), exclude=("photos/b [1]/",)) == ["a.jpg"]
+
+
+def test_a_later_exclude_takes_back_an_earlier_one(tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", "b.png")
+    assert walked(tmp_path, exclude=("*.png", "!b.png")) == ["b.png"]
+
+
+def test_glob_keeps_what_it_matches_and_drops_what_it_negates(tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", "b.jpg", "trip/c.png", "trip/d.jpg")
+    assert walked(tmp_path, glob=("*.png",)) == ["a.png", "trip/c.png"]
+    assert walked(tmp_path, glob=("trip/",)) == ["trip/c.png", "trip/d.jpg"]
+    assert walked(tmp_path, glob=("!*.png",)) == ["b.jpg", "trip/d.jpg"]
+
+
+def test_a_pattern_that_matched_nothing_is_reported_once(tmp_path: Path) -> None:
+    plant(tmp_path, "one/a.jpg", "two/b.jpg", ".git/c.jpg")
+    roots = resolve_roots([os.fsencode(tmp_path / name) for name in ("one", "two")])
+    found = list(walk(roots, WalkSettings(exclude=("b.jpg", "nothing/"))))
+    assert found[1:] == [Trouble(b"", "the pattern 'nothing/' matched nothing", lasting=False)]
+    assert troubles(tmp_path, exclude=(".git",)) == []
+
+
+def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'!'"):
+        walked(tmp_path, exclude=("!",))
+
+
+@pytest.mark.parametrize("name", [".ignore", ".clipfindignore"])
+def test_ignore_files_hold_below_their_folder(name: str, tmp_path: Path) -> None:
+    plant(tmp_path, "a/raw/1.jpg", "a/2.jpg", "raw/3.jpg", "a/b/raw/4.jpg")
+    (tmp_path / "a" / name).write_text("# not these\nraw/\n!\n")
+    assert walked(tmp_path) == ["a/2.jpg", "raw/3.jpg"]
+    assert len(walked(tmp_path, ignore_files=False)) == 4
+
+
+def test_the_nearest_ignore_file_wins(tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", "keep/b.png", "keep/not/c.png")
+    (tmp_path / ".ignore").write_text("*.png\n")
+    (tmp_path / "keep/.ignore").write_text("!*.png\n/not/*\n")
+    assert walked(tmp_path) == ["keep/b.png"]
+
+
+def test_own_ignore_file_wins_over_the_general_one(tmp_path: Path) -> None:
+    plant(tmp_path, "a.png", "b.png")
+    (tmp_path / ".ignore").write_text("*.png\n")
+    (tmp_path / ".clipfindignore").write_text("!b.png\n")
+    assert walked(tmp_path) == ["b.png"]
+
+
+def test_an_ignore_file_above_the_root_holds_unless_it_ignores_the_root(tmp_path: Path) -> None:
+    plant(tmp_path, "photos/a.jpg", "photos/raw/b.jpg")
+    (tmp_path / ".ignore").write_text("raw\n")
+    assert walked(tmp_path / "photos") == ["a.jpg"]
+    assert walked(tmp_path / "photos/raw") == ["b.jpg"]
+
+
+def test_other_file_systems_are_left_out_when_asked() -> None:
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat("/tmp").st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    with TemporaryDirectory(dir="/dev/shm") as other, TemporaryDirectory(dir="/tmp") as own:
+        plant(Path(other), "a.jpg")
+        plant(Path(own), "b.jpg", "sub/c.jpg")
+        (Path(own) / "link").symlink_to(other)
+        assert walked(Path(own), follow=True) == ["b.jpg", "link/a.jpg", "sub/c.jpg"]
+        assert walked(Path(own), follow=True, one_file_system=True) == ["b.jpg", "sub/c.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, ["a.jpg", "sub/b.jpg"]),
+        ({"hidden": True}, [".h/c.jpg", "a.jpg", "sub/b.jpg"]),
+        ({"exclude": ("sub/",)}, ["a.jpg"]),
+        ({"glob": ("sub",)}, ["sub/b.jpg"]),
+    ],
+)
+def test_is_wanted_agrees_with_the_walk(
+    options: dict[str, object], wanted: list[str], tmp_path: Path
+) -> None:
+    plant(tmp_path, "a.jpg", "sub/b.jpg", ".h/c.jpg")
+    [root] = resolve_roots([os.fsencode(tmp_path)])
+    paths = [os.path.join(root.path, name) for name in (b".h/c.jpg", b"a.jpg", b"sub/b.jpg")]
+    kept = [path for path in paths if is_wanted(root, path, WalkSettings(**options))]
+    assert [os.fsdecode(os.path.relpath(path, root.path)) for path in kept] == wanted
+    assert walked(tmp_path, **options) == wanted
+
+
+def test_is_wanted_refuses_what_lies_elsewhere(tmp_path: Path) -> None:
+    plant(tmp_path, "in/a.jpg")
+    [root] = resolve_roots([os.fsencode(tmp_path / "in")])
+    assert not is_wanted(root, root.path + b"side/a.jpg", WalkSettings())
+    assert is_wanted(root, root.path + b"/a.jpg", WalkSettings())
