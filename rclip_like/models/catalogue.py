@@ -51,6 +51,13 @@ def is_architecture(name: str) -> bool:
     return _configuration_file(name).is_file()
 
 
+def read_architecture(name: str) -> dict[str, Any]:
+    """Return the `model_cfg` of one of open_clip's architectures, or raise ModelError."""
+    if not is_architecture(name):
+        raise ModelError(f"open_clip has no architecture {name}; see clipfind models list")
+    return dict(json.loads(_configuration_file(name).read_bytes()))
+
+
 def describe_architecture(name: str) -> dict[str, Any]:
     """Return `model_cfg` and `preprocess_cfg` for `ARCH` or `ARCH/TAG`, as a folder states them.
 
@@ -58,9 +65,7 @@ def describe_architecture(name: str) -> dict[str, Any]:
     Raises ModelError for unknown names and where the tag decides.
     """
     architecture, _, tag = name.partition("/")
-    if not is_architecture(architecture):
-        raise ModelError(f"open_clip has no architecture {architecture}; see clipfind models list")
-    config = json.loads(_configuration_file(architecture).read_bytes())
+    config = read_architecture(architecture)
     if not tag:
         return {"model_cfg": config, "preprocess_cfg": _common_preprocessing(architecture)}
     found = find_published(name)

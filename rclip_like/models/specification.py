@@ -127,10 +127,11 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
         raise ModelError(f"there is no weight file {weights}")
     if is_folder_name(name):
         described = _read_configuration(Path(name).expanduser())
+    elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
+        described = _read_configuration(weights.parent)
+        described["model_cfg"] = catalogue.read_architecture(name)
     else:
         described = catalogue.describe_architecture(name)
-        if (weights.parent / CONFIGURATION_FILE).is_file():
-            described["preprocess_cfg"] = _read_configuration(weights.parent).get("preprocess_cfg")
     return _specify(f"{name} --weights {weights.absolute()}", weights.parent, weights, described)
 
 

@@ -16,7 +16,40 @@ from rclip_like.models import tokenizer
 from rclip_like.models.tokenizer import END, START, tokenize
 
 WORDS = st.sampled_from(
-    ["don't", "it's", "’s", "'ſ", "&amp;", "&amp;amp;amp;lt;", "&eacute;", "<end_of_text>", "<START_OF_TEXT>", "<ſtart_of_text>", "İstanbul", "Ǆ", "ﬁne", "٣²½", "日本の猫", "한국어", "🐈\u200d⬛", "👩🏽\u200d🚀", "\x00", "\u200b", "\ufeff", "\x1b[31m", "â€œquoteâ€", "schÃ¶n", "...", "#1", "f/2.8", "red_car", "ZÜRICH", "naïve", "é", "IMG_20240101"]
+    [
+        "don't",
+        "it's",
+        "\u2019s",
+        "'\u017f",
+        "&amp;",
+        "&amp;amp;amp;lt;",
+        "&eacute;",
+        "<end_of_text>",
+        "<START_OF_TEXT>",
+        "<\u017ftart_of_text>",
+        "İstanbul",
+        "Ǆ",
+        "ﬁne",
+        "٣²½",
+        "日本の猫",
+        "한국어",
+        "🐈\u200d⬛",
+        "👩🏽\u200d🚀",
+        "\x00",
+        "\u200b",
+        "\ufeff",
+        "\x1b[31m",
+        "â€œquoteâ€",
+        "schÃ¶n",
+        "...",
+        "#1",
+        "f/2.8",
+        "red_car",
+        "ZÜRICH",
+        "naïve",
+        "é",
+        "IMG_20240101",
+    ]
     + ["\r\n", "\x1c", "\x85", "\u3000"]
 )
 TEXTS = st.one_of(

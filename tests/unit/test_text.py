@@ -1,0 +1,155 @@
+"""The NumPy text tower against torch's."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_model import make_tiny_model, tiny_config
+
+from rclip_like.errors import ModelError
+from rclip_like.models.specification import resolve
+from rclip_like.models.text import TextTower, erf, gelu, quick_gelu, supports
+from rclip_like.models.text_encoder import encode_texts
+from rclip_like.settings import EncoderSettings
+
+TEXTS = ["a cat", "", "red car at night " * 20, "日本の猫 &amp; co", "before <end_of_text> after"]
+
+
+def text_model(folder: Path, dtype: str = "float32", **text_cfg: Any) -> Path:
+    config = tiny_config()
+    return make_tiny_model(folder, dtype=dtype, text_cfg=config["text_cfg"] | text_cfg)
+
+
+def assert_equals_torch(folder: Path) -> None:
+    from rclip_like.models.encoder import load_encoder
+
+    specification = resolve(str(folder))
+    assert supports(specification)
+    ours = TextTower.load(specification).encode(TEXTS)
+    theirs = load_encoder(specification, EncoderSettings("cpu", "fp32")).encode_texts(TEXTS)
+    assert ours.dtype == np.float32
+    assert (ours * theirs).sum(axis=1).min() > 0.999999
+
+
+def test_embeddings_equal_those_of_torch(tiny_model: Path) -> None:
+    assert_equals_torch(tiny_model)
+
+
+def test_weights_in_float16_give_what_torch_makes_of_them(tmp_path: Path) -> None:
+    assert_equals_torch(text_model(tmp_path, dtype="float16"))
+
+
+def test_towers_with_quick_gelu_equal_those_of_torch(tmp_path: Path) -> None:
+    assert_equals_torch(make_tiny_model(tmp_path, quick_gelu=True))
+
+
+def test_towers_that_see_all_positions_equal_those_of_torch(tmp_path: Path) -> None:
+    assert_equals_torch(text_model(tmp_path, no_causal_mask=True))
+
+
+def test_towers_with_other_epsilon_equal_those_of_torch(tmp_path: Path) -> None:
+    assert_equals_torch(
+        text_model(tmp_path, norm_kwargs={"eps": 0.01}, pool_type="eos", eos_id=49407)
+    )
+
+
+def test_towers_of_their_own_class_equal_those_of_torch(tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    folder = make_tiny_model(tmp_path, custom_text=True)
+    weights = folder / "open_clip_model.safetensors"
+    tensors = safetensors.numpy.load_file(weights)
+    outside = ("visual.", "logit_scale")
+    renamed = {
+        name if name.startswith(outside) else f"text.{name}": tensor
+        for name, tensor in tensors.items()
+    }
+    safetensors.numpy.save_file(renamed, weights)
+    assert_equals_torch(folder)
+
+
+@pytest.mark.parametrize(
+    "text_cfg",
+    [
+        {"hf_model_name": "xlm-roberta-base"},
+        {"hf_tokenizer_name": "timm/ViT-B-16-SigLIP"},
+        {"tokenizer_kwargs": {"clean": "canonicalize"}},
+        {"pool_type": "last"},
+        {"pool_type": "eos"},
+        {"embed_cls": True},
+        {"qk_norm": True},
+        {"vocab_size": 32_000},
+        {"act_kwargs": {"approximate": "tanh"}},
+    ],
+)
+def test_towers_of_another_kind_are_left_to_torch(tmp_path: Path, text_cfg: dict[str, Any]) -> None:
+    assert not supports(resolve(str(text_model(tmp_path, **text_cfg))))
+
+
+def test_models_with_a_captioning_part_are_left_to_torch(tmp_path: Path) -> None:
+    assert not supports(resolve(str(make_tiny_model(tmp_path, multimodal_cfg={"width": 32}))))
+
+
+def test_many_texts_give_the_same_rows_as_one_at_a_time(tiny_model: Path) -> None:
+    tower = TextTower.load(resolve(str(tiny_model)))
+    texts = [f"picture number {number} of {'many ' * (number % 7)}" for number in range(150)]
+    alone = np.concatenate([tower.encode([text]) for text in texts])
+    np.testing.assert_allclose(tower.encode(texts), alone, atol=1e-6)
+
+
+def test_missing_tensor_is_named(tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    weights = make_tiny_model(tmp_path) / "open_clip_model.safetensors"
+    tensors = safetensors.numpy.load_file(weights)
+    del tensors["transformer.resblocks.1.mlp.c_fc.bias"]
+    safetensors.numpy.save_file(tensors, weights)
+    with pytest.raises(ModelError, match=r"transformer\.resblocks\.1\.mlp\.c_fc\.bias"):
+        TextTower.load(resolve(str(tmp_path))).encode(["cat"])
+
+
+def test_truncated_weights_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    weights = make_tiny_model(tmp_path) / "open_clip_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100_000])
+    with pytest.raises(ModelError, match="cut short"):
+        encode_texts(resolve(str(tmp_path)), ["cat"], EncoderSettings())
+
+
+def test_encoding_a_text_imports_neither_torch_nor_open_clip(tiny_model: Path) -> None:
+    code = (
+        "import sys; from rclip_like.models.specification import resolve;"
+        "from rclip_like.models.text_encoder import encode_texts;"
+        "from rclip_like.settings import EncoderSettings;"
+        "print(encode_texts(resolve(sys.argv[1]), ['a cat'], EncoderSettings()).shape);"
+        "print([name for name in ('torch', 'open_clip', 'ftfy', 'regex') if name in sys.modules])"
+    )
+    arguments = [sys.executable, "-c", code, str(tiny_model)]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert result.stdout.split("\n")[:2] == ["(1, 32)", "[]"]
+
+
+def test_texts_of_other_towers_are_encoded_by_torch(tmp_path: Path) -> None:
+    folder = text_model(tmp_path, pool_type="last")
+    rows = encode_texts(resolve(str(folder)), ["a cat", "a dog"], EncoderSettings("cpu", "fp32"))
+    assert rows.shape == (2, 32)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+
+
+def test_error_function_is_within_1e_8_of_the_standard_library() -> None:
+    x = np.linspace(-7, 7, 20_001)
+    exact = np.array([math.erf(value) for value in x])
+    assert np.abs(erf(x) - exact).max() < 1e-8
+
+
+def test_activations_keep_float32_and_survive_large_values() -> None:
+    x = np.array([-200, -1, 0, 1, 200], dtype=np.float32)
+    for activation in (gelu, quick_gelu):
+        y = activation(x)
+        assert y.dtype == np.float32
+        assert y[[0, 2, 4]].tolist() == [0, 0, 200]
