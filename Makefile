@@ -51,7 +51,8 @@ bench: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 docs: $(VENV)/installed
-	$(BIN)/python -m rclip_like.cli.manual > man/clipfind.1
+	$(BIN)/python -m rclip_like.cli.manual > man/clipfind.1.part
+	mv man/clipfind.1.part man/clipfind.1
 
 clean:
 	rm -rf $(VENV) $(ALBUM) .mypy_cache .ruff_cache .pytest_cache .hypothesis
