@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +35,11 @@ class Root:
     is_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What one `stat` says of a file; `path` is absolute, the root's links resolved."""
+class FileFacts(NamedTuple):
+    """What one `stat` says of a file; `path` is absolute, the root's links resolved.
+
+    A tuple, as a walk makes one for each file, and a frozen dataclass costs more than the `stat`.
+    """
 
     path: bytes
     size_bytes: int

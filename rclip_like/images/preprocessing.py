@@ -8,10 +8,10 @@ from rclip_like.values import Preprocessing
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
-# Up to this many times the area of the result, all of the picture is resized and then cropped,
-# as torchvision does it, bit for bit. Beyond, Pillow's box leaves out what the crop drops: it is
-# in single precision, so that a level may differ by one, but 16000x1 does not need gigabytes.
-_LARGEST_EXCESS = 4
+# Up to this many times the area of the result, all of the picture is resized and then cropped, as
+# torchvision does it, bit for bit. Beyond, Pillow's box leaves out what the crop drops: it rounds
+# in another order, by a level or two, but a picture of 16000x1 does not need gigabytes.
+_LARGEST_EXCESS = 64
 
 
 def resize(image: Image.Image, size: tuple[int, int], preprocessing: Preprocessing) -> Image.Image:

@@ -170,30 +170,29 @@ class _Walk:
         """Return the folder's names to look at, ascending, and its ignore files' names."""
         names: list[bytes] = []
         ignoring: list[bytes] = []
+        skips_hidden, follow = not self.settings.hidden, self.settings.follow
         with os.scandir(prefix) as entries:
             for entry in entries:
                 name = entry.name
                 if name in IGNORE_FILES and self.settings.ignore_files:
                     ignoring.append(name)
-                is_folder = _is_folder(entry, follow=self.settings.follow)
-                if not is_folder and extension(name) not in PICTURE_EXTENSIONS:
+                if _is_folder(entry, follow):
+                    name += SEPARATOR
+                elif extension(name) not in PICTURE_EXTENSIONS:
                     continue
-                name = name + SEPARATOR if is_folder else name
-                if self.settings.hidden or not self._is_hidden(entry.name, prefix + name):
+                if skips_hidden and is_hidden(entry.name):
+                    self._mark_excluded(prefix + name)
+                else:
                     names.append(name)
         names.sort()
         return names, ignoring
 
-    def _is_hidden(self, name: bytes, path: bytes) -> bool:
-        if not is_hidden(name):
-            return False
-        if self.selection.exclude:
-            # A pattern for what is skipped anyway did match something.
-            self.selection.excludes(path[len(folder_prefix(self.root.path)) :])
-        return True
+    def _mark_excluded(self, path: bytes) -> None:
+        """Note which patterns match what is skipped anyway: they did not match nothing."""
+        self.selection.excludes(path[len(folder_prefix(self.root.path)) :])
 
 
-def _is_folder(entry: os.DirEntry[bytes], *, follow: bool) -> bool:
+def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
     try:
         return entry.is_dir(follow_symlinks=follow)
     except OSError:  # a link that leads nowhere, or to itself
