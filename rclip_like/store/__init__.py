@@ -1,6 +1,7 @@
 """The index: one SQLite file with its rows, its lock and its migrations."""
 
 from rclip_like.store.lock import IndexLock
+from rclip_like.store.ranges import range_of
 from rclip_like.store.rows import (
     CLOCK_GRAIN_NS,
     Batch,
@@ -22,4 +23,5 @@ __all__ = [
     "KnownFile",
     "Store",
     "StoredFile",
+    "range_of",
 ]

@@ -195,10 +195,10 @@ class Store:
         with told(self.path):
             writing.put_roots(self._connection, devices, walked_at_ns=walked_at_ns)
 
-    def move_devices(self, moved: Mapping[int, int]) -> None:
-        """Note that devices (old number -> new) were mounted anew under another number."""
+    def move_devices(self, moved: Mapping[int, int], roots: Sequence[Root]) -> None:
+        """Note that devices (old number -> new) under the roots were mounted anew."""
         with told(self.path):
-            writing.move_devices(self._connection, moved)
+            writing.move_devices(self._connection, moved, ranges_of(roots))
 
     def _one(self, question: str, value: object) -> tuple[Any, ...] | None:
         with told(self.path):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rclip_like.store.ranges import PathRange
 from rclip_like.store.reading import STORED_DTYPE
 from rclip_like.store.rows import Batch, ContentRow, FailureRow, FileRow
 
@@ -97,16 +98,19 @@ def put_roots(
         )
 
 
-def move_devices(connection: sqlite3.Connection, moved: Mapping[int, int]) -> None:
+def move_devices(
+    connection: sqlite3.Connection, moved: Mapping[int, int], ranges: Sequence[PathRange]
+) -> None:
     """Give the rows on devices that were mounted anew (old number -> new) their new number."""
     cases = " ".join("WHEN ? THEN ?" for _ in moved)
     numbers = [number for pair in moved.items() for number in pair]
     marks = ",".join("?" * len(moved))
     with transaction(connection):
         for table in ("files", "failures"):
-            connection.execute(
-                f"UPDATE {table} SET device = CASE device {cases} END WHERE device IN ({marks})",
-                [*numbers, *moved],
+            connection.executemany(
+                f"UPDATE {table} SET device = CASE device {cases} END"
+                f" WHERE device IN ({marks}) AND path >= ? AND path < ?",
+                [(*numbers, *moved, *one) for one in ranges],
             )
 
 

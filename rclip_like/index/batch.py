@@ -1,0 +1,100 @@
+"""The batch in hand: what was read and waits to be encoded and written."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow
+from rclip_like.values import FileFacts, Picture
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embeddings, Pixels
+
+BATCH_LOG = "CLIPFIND_BATCH_LOG"
+"""Names a file to which each batch's paths are appended, one JSON list a line, before it is
+encoded: after a kill it shows what was encoded twice. A test aid, documented for the curious."""
+
+_MOST_ROWS = 1024
+_MOST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A file as it was handed to a reader: `facts.device` is that of its folder."""
+
+    facts: FileFacts
+    read_at_ns: int
+
+
+@dataclass
+class Hand:
+    """Collects what one transaction will hold; pictures of equal content are encoded once."""
+
+    files: list[FileRow] = field(default_factory=list)
+    failures: list[FailureRow] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+    waiting: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
+    """By digest: the picture to be encoded and its file's size in bytes."""
+    _since: float = field(default_factory=time.monotonic)
+
+    def take(self, handed: Handed, picture: Picture, *, encode: bool) -> None:
+        """Add a file that was read; with `encode` its picture waits for the encoder."""
+        self.files.append(FileRow(handed.facts, handed.read_at_ns, picture.digest))
+        if encode:
+            self.waiting[picture.digest] = (picture, handed.facts.size_bytes)
+
+    def is_due(self, batch_size: int) -> bool:
+        """Return whether it is time to write: a batch is full, or it has been a while."""
+        num_rows = len(self.files) + len(self.failures) + len(self.gone)
+        is_old = time.monotonic() - self._since > _MOST_SECONDS
+        return (
+            len(self.waiting) >= batch_size or num_rows >= _MOST_ROWS or (is_old and num_rows > 0)
+        )
+
+    def pixels(self) -> Pixels:
+        """Return the waiting pictures' pixels, uint8 (N, S, S, 3), in order of arrival."""
+        return np.stack([_pixels(picture) for picture, _ in self.waiting.values()])
+
+    def waiting_paths(self) -> list[bytes]:
+        """Return the paths of the pictures waiting for the encoder."""
+        return [picture.path for picture, _ in self.waiting.values()]
+
+    def as_batch(self, embeddings: Embeddings) -> Batch:
+        """Return what is to be written, with the unit rows (N, D) of the waiting pictures."""
+        contents = {}
+        for (digest, (picture, size_bytes)), row in zip(
+            self.waiting.items(), embeddings, strict=True
+        ):
+            assert picture.facts is not None
+            contents[digest] = ContentRow(size_bytes, picture.facts, row)
+        return Batch(contents, self.files, self.failures, self.gone)
+
+    def without_waiting(self) -> Batch:
+        """Return what can be written without the encoder."""
+        files = [file for file in self.files if file.digest not in self.waiting]
+        return Batch({}, files, self.failures, self.gone)
+
+    def waiting_only(self) -> Hand:
+        """Return what `without_waiting` leaves out."""
+        files = [file for file in self.files if file.digest in self.waiting]
+        return Hand(files=files, waiting=self.waiting)
+
+
+def log_batch(paths: Sequence[bytes]) -> None:
+    """Append the paths to the file that CLIPFIND_BATCH_LOG names, if it names one."""
+    name = os.environ.get(BATCH_LOG)
+    if name:
+        with open(name, "a", encoding="ascii") as log:
+            log.write(json.dumps([os.fsdecode(path) for path in paths]) + "\n")
+
+
+def _pixels(picture: Picture) -> Pixels:
+    assert picture.pixels is not None
+    return picture.pixels

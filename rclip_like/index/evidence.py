@@ -1,0 +1,46 @@
+"""Whether a file that a walk did not meet is really gone; in doubt it is not."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+
+def is_gone(path: bytes, device: int, root: bytes) -> bool:
+    """Return whether a file that lay on `device` is known to exist no more.
+
+    Its name must be missing, and the nearest folder above it, no higher than `root`, must lie
+    on the device where the file was: a mount that is gone leaves an empty folder on another
+    one. A folder that cannot be read proves nothing.
+    """
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        # Asked now and not remembered: the mount may vanish between two files.
+        return _device_above(path, root) == device
+    except OSError:
+        return False
+
+
+def folder_device(path: bytes) -> int | None:
+    """Return the device of the folder that holds `path`, None where that cannot be told.
+
+    Not the file's own: overlay file systems give files the device of the layer they come from.
+    """
+    try:
+        return os.stat(os.path.dirname(path)).st_dev
+    except OSError:
+        return None
+
+
+def _device_above(path: bytes, root: bytes) -> int | None:
+    folder = os.path.dirname(path)
+    highest = min(len(root), len(folder))  # a root that is a file lies below its folder
+    while len(folder) >= highest:
+        try:
+            return os.stat(folder).st_dev
+        except (FileNotFoundError, NotADirectoryError):
+            folder = os.path.dirname(folder)
+        except OSError:
+            return None
+    return None

@@ -1,0 +1,271 @@
+"""One indexing run: the survey runs ahead, readers decode, the encoder encodes, batches land."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Unpack
+
+from rclip_like.index.batch import Hand, Handed, log_batch
+from rclip_like.index.evidence import folder_device, is_gone
+from rclip_like.index.stopping import Stopped, Stopping, time_limit
+from rclip_like.index.survey import Survey
+from rclip_like.index.values import Listeners, Progress
+from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
+from rclip_like.settings import IndexSettings
+from rclip_like.store import Batch, FailureRow, Store
+from rclip_like.values import FileFacts, IndexReport, Picture, Root, Trouble
+
+if TYPE_CHECKING:
+    from rclip_like.images.readers import Readers, ReadTask
+    from rclip_like.models.encoder import Encoder
+
+_PROGRESS_SECONDS = 0.1
+_GONE_A_BATCH = 1024
+_UNKNOWN_BATCH_SIZE = 1 << 30
+
+
+def bring_up_to_date(
+    store: Store,
+    roots: Sequence[Root],
+    encoder_loader: Callable[[], Encoder],
+    specification: ModelSpecification,
+    settings: IndexSettings,
+    **listeners: Unpack[Listeners],
+) -> IndexReport:
+    """Bring the rows under the roots in line with the disk and return what that came to.
+
+    The encoder is loaded when the first picture needs it. Whatever ends the run, each batch was
+    one transaction and the next run goes on. Raises IndexLocked when another process indexes and
+    `settings.wait` is off, StoreError when the index cannot be written, ModelError from the
+    encoder, Interrupted on SIGINT, SIGTERM or SIGHUP if called in the main thread.
+    """
+    on_wait = listeners.get("on_wait")
+    with Stopping() as stopping, ExitStack() as stack:
+        with stopping.breakable():
+            told = None if on_wait is None else lambda _: on_wait()
+            stack.enter_context(store.lock(wait=settings.wait, on_wait=told))
+        model_id = store.add_model(
+            specification.name,
+            specification.fingerprint,
+            preprocessing_version=PREPROCESSING_VERSION,
+            dimension=specification.dimension,
+        )
+        run = _Run(store, model_id, Survey(store, model_id, roots, settings), settings, stopping)
+        run.on_progress = listeners.get("on_progress")
+        with time_limit(settings.max_seconds, run.end):
+            run.go(specification, encoder_loader)
+        return run.report()
+
+
+class _Run:
+    """What one run has in hand and what it has done; all in the thread that called."""
+
+    def __init__(
+        self,
+        store: Store,
+        model_id: int,
+        survey: Survey,
+        settings: IndexSettings,
+        stopping: Stopping,
+    ) -> None:
+        self.on_progress: Callable[[Progress], None] | None = None
+        self._store = store
+        self._model_id = model_id
+        self._survey = survey
+        self._settings = settings
+        self._stopping = stopping
+        self._readers: Readers | None = None
+        self._encoder: Encoder | None = None
+        self._hand = Hand()
+        self._handed: dict[bytes, Handed] = {}
+        self._is_out_of_time = False
+        self._started = time.monotonic()
+        self._shown_at = 0.0
+        self._arrived = 0
+        self._report = IndexReport()
+        self._failures: list[Trouble] = []
+        self._troubles: list[Trouble] = []
+
+    def go(self, specification: ModelSpecification, encoder_loader: Callable[[], Encoder]) -> None:
+        """Do the whole run; on Stopped, what needs no encoding is written first."""
+        self._survey.start()
+        try:
+            with self._stopping.breakable():
+                tasks = self._tasks()
+                first = next(tasks, None)
+            if first is not None:
+                self._read(chain([first], tasks), specification, encoder_loader)
+            self._remove_gone()
+        except Stopped:
+            self._commit(self._hand.without_waiting())
+            raise
+        finally:
+            self._survey.stop()
+        self._remember_roots()
+
+    def end(self) -> None:
+        """Let the run come to its end now; called from another thread when its time is over."""
+        self._is_out_of_time = True
+        if self._readers is not None:
+            self._readers.close()
+
+    def report(self) -> IndexReport:
+        """Return what the run came to."""
+        findings = self._survey.findings
+        remaining = findings.pending - self._arrived + len(self._hand.files)
+        return replace(
+            self._report,
+            seen=findings.seen,
+            unchanged=findings.unchanged,
+            failed=len(self._failures),
+            failed_before=self._report.failed_before + findings.failed_before,
+            remaining=remaining,
+            seconds=time.monotonic() - self._started,
+            finished=findings.is_complete and remaining == 0,
+            failures=tuple(self._failures),
+            troubles=(*findings.troubles, *self._troubles),
+        )
+
+    # Reading.
+
+    def _tasks(self) -> Iterator[ReadTask]:
+        """Yield the files to read as the survey finds them, until the time is over."""
+        for found in self._survey.pending.items(self._go_on):
+            if self._is_out_of_time:
+                return
+            from rclip_like.images.readers import ReadTask
+
+            device = folder_device(found.path)
+            facts = found if device is None else found._replace(device=device)
+            self._handed[found.path] = Handed(facts, time.time_ns())
+            known = self._store.digests_of_size(self._model_id, found.size_bytes)
+            yield ReadTask(found, known)
+
+    def _go_on(self) -> bool:
+        self._show_progress()
+        return not self._is_out_of_time
+
+    def _read(
+        self,
+        tasks: Iterator[ReadTask],
+        specification: ModelSpecification,
+        encoder_loader: Callable[[], Encoder],
+    ) -> None:
+        from rclip_like.images.readers import Readers
+
+        with Readers(specification.preprocessing, self._settings.read) as readers:
+            self._readers = readers
+            for facts, result in self._breakable(readers.read_all(tasks)):
+                self._take(self._handed.pop(facts.path), result)
+                if self._hand.waiting and self._encoder is None:
+                    with self._stopping.breakable():
+                        self._encoder = encoder_loader()
+                if self._hand.is_due(self._batch_size):
+                    self._encode_and_commit()
+                self._show_progress()
+        if self._encoder is None:
+            self._commit(self._hand.without_waiting())
+        else:
+            self._encode_and_commit()
+        self._show_progress(at_last=True)
+
+    def _breakable(
+        self, results: Iterator[tuple[FileFacts, Picture | Trouble]]
+    ) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
+        while True:
+            with self._stopping.breakable():
+                result = next(results, None)
+            if result is None:
+                return
+            yield result
+
+    @property
+    def _batch_size(self) -> int:
+        return _UNKNOWN_BATCH_SIZE if self._encoder is None else self._encoder.batch_size
+
+    def _take(self, handed: Handed, result: Picture | Trouble) -> None:
+        self._arrived += 1
+        if isinstance(result, Trouble):
+            self._take_trouble(handed, result)
+            return
+        is_known = result.digest in self._hand.waiting or self._store.is_encoded(
+            self._model_id, result.digest
+        )
+        self._hand.take(handed, result, encode=not is_known)
+
+    def _take_trouble(self, handed: Handed, trouble: Trouble) -> None:
+        path = trouble.path
+        if trouble.lasting:
+            self._take_failure(handed, trouble)
+        elif os.path.lexists(path):
+            self._troubles.append(trouble)
+        elif is_gone(path, handed.facts.device, os.path.dirname(path)):
+            self._hand.gone.append(path)
+
+    def _take_failure(self, handed: Handed, trouble: Trouble) -> None:
+        """Remember a file that is no good, and report it unless that was done before."""
+        from rclip_like.images import reader_versions
+
+        facts = handed.facts
+        self._hand.failures.append(
+            FailureRow(facts, handed.read_at_ns, trouble.reason, reader_versions())
+        )
+        before = self._store.failure_reason(facts.path, facts.size_bytes, facts.mtime_ns)
+        if before == trouble.reason and not self._settings.retry:
+            self._report = replace(self._report, failed_before=self._report.failed_before + 1)
+        else:
+            self._failures.append(trouble)
+
+    # Writing.
+
+    def _encode_and_commit(self) -> None:
+        if not self._hand.waiting:
+            self._commit(self._hand.without_waiting())
+            return
+        assert self._encoder is not None
+        log_batch(self._hand.waiting_paths())
+        with self._stopping.breakable():
+            embeddings = self._encoder.encode_pictures(self._hand.pixels())
+        self._commit(self._hand.as_batch(embeddings))
+
+    def _commit(self, batch: Batch) -> None:
+        """Write a batch and begin a new one with what still waits for the encoder."""
+        if batch.files or batch.failures or batch.gone:
+            self._store.commit(self._model_id, batch)
+        encoded = len(batch.contents)
+        self._report = replace(
+            self._report,
+            encoded=self._report.encoded + encoded,
+            reused=self._report.reused + len(batch.files) - encoded,
+        )
+        self._hand = Hand() if batch.contents else self._hand.waiting_only()
+
+    def _remove_gone(self) -> None:
+        gone = self._survey.gone.items(self._go_on)
+        while not self._is_out_of_time and (paths := list(islice(gone, _GONE_A_BATCH))):
+            self._store.commit(self._model_id, Batch(gone=paths))
+            self._report = replace(self._report, removed=self._report.removed + len(paths))
+
+    def _remember_roots(self) -> None:
+        findings = self._survey.findings
+        if not findings.is_complete:
+            return
+        self._store.put_roots(findings.root_devices, walked_at_ns=time.time_ns())
+        if moved := findings.devices.moved():
+            self._store.move_devices(moved, self._survey.roots)
+
+    def _show_progress(self, *, at_last: bool = False) -> None:
+        now = time.monotonic()
+        is_early = now - self._shown_at < _PROGRESS_SECONDS and not at_last
+        if self.on_progress is None or is_early:
+            return
+        self._shown_at = now
+        findings = self._survey.findings
+        done = self._arrived - len(self._hand.files)
+        total = findings.pending if findings.is_complete else None
+        self.on_progress(Progress(done, total, len(self._failures), findings.seen))

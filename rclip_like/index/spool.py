@@ -1,0 +1,98 @@
+"""Spool: a queue between two threads that keeps what it holds in a file, not in memory."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import Condition
+from typing import Generic, TypeVar
+
+from rclip_like.errors import StoreError
+
+Item = TypeVar("Item")
+
+_CHUNK_ITEMS = 512
+_MEMORY_BYTES = 1 << 20
+_LOOK_SECONDS = 0.2
+
+
+class Spool(Generic[Item]):
+    """A first-in first-out queue for one writing and one reading thread.
+
+    A walk finds files faster than they can be encoded: a million waiting ones would fill the
+    memory. Chunks are pickled into a temporary file beyond the first megabyte.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115
+        self._chunks: deque[tuple[int, int]] = deque()
+        self._written: list[Item] = []
+        self._changed = Condition()
+        self._is_hungry = False
+        self._is_closed = False
+        self._error: BaseException | None = None
+
+    def put(self, item: Item) -> None:
+        """Append one item; raises StoreError when the temporary folder has no room."""
+        self._written.append(item)
+        if self._is_hungry or len(self._written) >= _CHUNK_ITEMS:
+            self._flush()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Say that no more items come; `error` is raised in the reader after the last item."""
+        try:
+            self._flush()
+        except StoreError as full:
+            error = error or full
+        with self._changed:
+            self._is_closed = True
+            self._error = error
+            self._changed.notify()
+
+    def discard(self) -> None:
+        """Close the file; nothing can be put or read after."""
+        with self._changed:
+            self._file.close()
+
+    def items(self, go_on: Callable[[], bool] | None = None) -> Iterator[Item]:
+        """Yield the items in order until the spool is closed, or `go_on` says no while waiting."""
+        while (chunk := self._next_chunk(go_on)) is not None:
+            yield from chunk
+        if self._error is not None:
+            raise self._error
+
+    def _flush(self) -> None:
+        if not self._written:
+            return
+        data = pickle.dumps(self._written, protocol=5)
+        with self._changed:
+            try:
+                start = self._file.seek(0, 2)
+                self._file.write(data)
+            except OSError as error:
+                raise StoreError(
+                    f"{tempfile.gettempdir()}: the folder for temporary files cannot be written "
+                    f"({error.strerror}); make room or set TMPDIR"
+                ) from error
+            self._chunks.append((start, len(data)))
+            self._written = []
+            self._changed.notify()
+
+    def _next_chunk(self, go_on: Callable[[], bool] | None) -> list[Item] | None:
+        while True:
+            with self._changed:
+                if not self._chunks and not self._is_closed:
+                    self._is_hungry = True
+                    self._changed.wait(_LOOK_SECONDS)
+                if self._chunks:
+                    self._is_hungry = False
+                    start, size = self._chunks.popleft()
+                    self._file.seek(start)
+                    chunk: list[Item] = pickle.loads(self._file.read(size))
+                    return chunk
+                if self._is_closed:
+                    return None
+            if go_on is not None and not go_on():
+                return None

@@ -1,0 +1,107 @@
+"""Stopping: signals and the time limit of one run, so that it ends soon and in order."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+from rclip_like.errors import Interrupted
+
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_REMIND_SECONDS = 0.2
+
+
+class Stopped(BaseException):
+    """Raised by the signal's arrival inside a breakable block; no `except Exception` keeps it."""
+
+
+class Stopping:
+    """Takes SIGINT, SIGTERM and SIGHUP while the block runs, if it runs in the main thread.
+
+    A signal only leaves a note, so that transactions end whole; inside `breakable` it breaks
+    off at once. A signal that was ignored before (nohup, a job in the background) stays so.
+    """
+
+    def __init__(self) -> None:
+        self._signal: signal.Signals | None = None
+        self._is_breakable = False
+        self._is_over = False
+        self._before: dict[int, Any] = {}
+        self._came = threading.Event()
+        self._reminder = threading.Thread(target=self._remind, daemon=True)
+
+    def __enter__(self) -> Stopping:
+        if threading.current_thread() is threading.main_thread():
+            self._reminder.start()
+            for number in _SIGNALS:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_over = True
+        self._came.set()
+        if self._reminder.is_alive():
+            self._reminder.join()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if kind is None or kind is Stopped:
+            self.raise_if_signalled()
+
+    @contextmanager
+    def breakable(self) -> Iterator[None]:
+        """Let a signal break off the block by raising Stopped, also one that came before it."""
+        self._is_breakable = True
+        try:
+            if self._signal is not None:
+                raise Stopped
+            yield
+        finally:
+            self._is_breakable = False
+
+    def raise_if_signalled(self) -> None:
+        """Raise Interrupted if a signal has come."""
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._signal = self._signal or signal.Signals(number)
+        self._came.set()
+        if self._is_breakable:
+            raise Stopped
+
+    def _remind(self) -> None:
+        """Raise the signal again until the run ends: imports swallow what arrives in them."""
+        self._came.wait()
+        while not self._is_over:
+            time.sleep(_REMIND_SECONDS)
+            if self._is_breakable and self._signal is not None:
+                _thread.interrupt_main(self._signal)
+
+
+@contextmanager
+def time_limit(seconds: float | None, on_end: Callable[[], None]) -> Iterator[None]:
+    """Call `on_end` from another thread when the block still runs after `seconds`."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(max(0.0, seconds), on_end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,238 @@
+"""Survey: the walk beside what is remembered, in a thread of its own that runs ahead."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rclip_like.index.evidence import folder_device, is_gone
+from rclip_like.index.spool import Spool
+from rclip_like.settings import IndexSettings
+from rclip_like.store import CLOCK_GRAIN_NS, KnownFile, Store, range_of
+from rclip_like.values import FileFacts, Root, Trouble
+from rclip_like.walk import walk
+
+_MOUNT_MISSING = (
+    "is empty and on another device than before; its pictures stay indexed, is the disk mounted?"
+)
+_PATIENCE_SECONDS = 1.0
+
+
+@dataclass
+class Findings:
+    """What the survey has come upon so far; only the survey's thread writes it."""
+
+    seen: int = 0
+    unchanged: int = 0
+    failed_before: int = 0
+    pending: int = 0
+    is_complete: bool = False
+    troubles: list[Trouble] = field(default_factory=list)
+    root_devices: dict[bytes, int] = field(default_factory=dict)
+    """Folders that were walked, and the device each lies on."""
+    devices: Devices = field(default_factory=lambda: Devices())
+
+
+class Survey:
+    """Compares the walk with the remembered rows and spools what has to be done.
+
+    `pending` are the files to read, `gone` the paths whose rows have lost their file.
+    """
+
+    def __init__(
+        self, store: Store, model_id: int, roots: Sequence[Root], settings: IndexSettings
+    ) -> None:
+        self.findings = Findings()
+        self.pending: Spool[FileFacts] = Spool()
+        self.gone: Spool[bytes] = Spool()
+        self._store = store
+        self._model_id = model_id
+        self.roots = roots
+        self._settings = settings
+        self._versions: str | None = None
+        self._is_stopped = False
+        self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
+
+    def start(self) -> None:
+        """Start to walk."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the walk; one that hangs on a dead mount is left behind."""
+        self._is_stopped = True
+        self._thread.join(_PATIENCE_SECONDS)
+        if not self._thread.is_alive():
+            self.pending.discard()
+            self.gone.discard()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            with self._store.another() as store:
+                self._compare(store)
+        except Exception as caught:  # noqa: BLE001 - raised again in the thread that reads
+            error = caught
+        self.gone.close(error)
+        self.pending.close(error)
+
+    def _compare(self, store: Store) -> None:
+        findings = self.findings
+        remembered = _Remembered(store, self._model_id, self.roots, self._miss)
+        for found in walk(self.roots, self._settings.walk):
+            if self._is_stopped:
+                return
+            if isinstance(found, Trouble):
+                findings.troubles.append(found)
+                continue
+            findings.seen += 1
+            known = remembered.find(found.path)
+            if known is not None and self._is_settled(known, found):
+                self._keep(known, found)
+            else:
+                findings.pending += 1
+                self.pending.put(found)
+        remembered.finish()
+        self._look_at_roots(store)
+        findings.is_complete = True
+
+    def _is_settled(self, known: KnownFile, found: FileFacts) -> bool:
+        """Return whether what is remembered still holds, so that nothing need be read."""
+        if known.mtime_ns != found.mtime_ns or known.size_bytes != found.size_bytes:
+            return False
+        if known.mtime_ns >= known.read_at_ns - CLOCK_GRAIN_NS:
+            return False
+        if known.reader_versions is None:
+            return known.indexed
+        return not self._settings.retry and known.reader_versions == self._reader_versions()
+
+    def _keep(self, known: KnownFile, found: FileFacts) -> None:
+        if known.reader_versions is None:
+            self.findings.unchanged += 1
+        else:
+            self.findings.failed_before += 1
+        self.findings.devices.compare(known, found)
+
+    def _reader_versions(self) -> str:
+        if self._versions is None:
+            from rclip_like.images import reader_versions
+
+            self._versions = reader_versions()
+        return self._versions
+
+    def _miss(self, known: KnownFile, root: Root) -> None:
+        if is_gone(known.path, known.device, root.path):
+            self.gone.put(known.path)
+
+    def _look_at_roots(self, store: Store) -> None:
+        for root in self.roots:
+            if root.is_file:
+                continue
+            try:
+                device, is_empty = _look_at(root.path)
+            except OSError:
+                continue  # the walk has reported it
+            before = store.root_device(root.path)
+            if is_empty and before not in (None, device):
+                self.findings.troubles.append(Trouble(root.path, _MOUNT_MISSING, lasting=False))
+            else:
+                self.findings.root_devices[root.path] = device
+
+
+class Devices:
+    """Learns from unchanged files which devices were mounted anew under another number."""
+
+    def __init__(self) -> None:
+        self._same: set[int] = set()
+        self._now: dict[tuple[int, int], int | None] = {}
+
+    def compare(self, known: KnownFile, found: FileFacts) -> None:
+        """Take in one file that is where and as it was."""
+        if known.device == found.device:
+            self._same.add(known.device)
+        elif (known.device, found.device) not in self._now:
+            # Once for each pair of numbers: overlay file systems give a file another device
+            # than its folder, whose number is the one remembered.
+            self._now[known.device, found.device] = folder_device(found.path)
+
+    def moved(self) -> dict[int, int]:
+        """Return old number -> new, where all files of a device went to one and the same."""
+        targets: dict[int, set[int | None]] = {}
+        for (old, _), now in self._now.items():
+            targets.setdefault(old, set()).add(now)
+        return {
+            old: now
+            for old, among in targets.items()
+            for now in among
+            if len(among) == 1 and now not in (None, old) and old not in self._same
+        }
+
+
+class _Remembered:
+    """The rows under the roots, read along with the walk; each root's ascend by path."""
+
+    def __init__(
+        self,
+        store: Store,
+        model_id: int,
+        roots: Sequence[Root],
+        on_miss: Callable[[KnownFile, Root], None],
+    ) -> None:
+        self._store = store
+        self._model_id = model_id
+        self._roots = iter(roots)
+        self._on_miss = on_miss
+        self._root: Root | None = None
+        self._last = b""
+        self._rows: Iterator[KnownFile] = iter(())
+        self._next: KnownFile | None = None
+        self._enter_next_root()
+
+    def find(self, path: bytes) -> KnownFile | None:
+        """Return the row of `path`, if any, and report those before it that were not asked for."""
+        while self._root is not None and not self._comes_here(path):
+            self._leave_root()
+        self._last = path
+        while self._next is not None and self._next.path < path:
+            self._skip()
+        row = self._next
+        if row is None or row.path != path:
+            return None
+        self._next = next(self._rows, None)
+        return row
+
+    def finish(self) -> None:
+        """Report all rows that were not asked for."""
+        while self._root is not None:
+            self._leave_root()
+
+    def _comes_here(self, path: bytes) -> bool:
+        start, end = self._range
+        return self._last < path and start <= path < end
+
+    def _skip(self) -> None:
+        assert self._next is not None
+        assert self._root is not None
+        self._on_miss(self._next, self._root)
+        self._next = next(self._rows, None)
+
+    def _leave_root(self) -> None:
+        while self._next is not None:
+            self._skip()
+        self._enter_next_root()
+
+    def _enter_next_root(self) -> None:
+        self._root = next(self._roots, None)
+        self._last = b""
+        if self._root is None:
+            return
+        self._range = range_of(self._root)
+        self._rows = self._store.known_files(self._model_id, [self._root])
+        self._next = next(self._rows, None)
+
+
+def _look_at(folder: bytes) -> tuple[int, bool]:
+    """Return a folder's device, and whether nothing lies in it."""
+    with os.scandir(folder) as entries:
+        return os.stat(folder).st_dev, next(entries, None) is None
