@@ -71,7 +71,7 @@ class Asker:
         return own | {
             "CLIPFIND_DATA_DIR": str(self.folder / "data"),
             "CLIPFIND_CACHE_DIR": str(self.folder / "cache"),
-            "CLIPFIND_CONFIG": str(self.folder / "config.toml"),
+            "CLIPFIND_CONFIG": os.devnull,
         }
 
 

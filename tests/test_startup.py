@@ -1,0 +1,69 @@
+"""What a command does not load: measured in real processes by the interpreter's own log."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def _run(*arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *options, "-m", "rclip_like", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def _modules_loaded(*arguments: str) -> set[str]:
+    """Return the top-level modules that `clipfind ARGUMENTS` imports, the command succeeding."""
+    finished = _run(*arguments, options=("-X", "importtime"))
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    lines = [line for line in finished.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.fixture
+def indexed(tmp_path: Path, tiny_model: Path) -> tuple[str, ...]:
+    """Return the arguments that search a folder of two indexed pictures without indexing it."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for value in (40, 200):
+        pixels = np.full((64, 64, 3), value, dtype=np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{value}.png")
+    common = (str(pictures), "--model", str(tiny_model), "--db", str(tmp_path / "index.db"))
+    finished = _run("index", *common)
+    assert finished.returncode == 0, finished.stderr
+    return ("-n", *common)
+
+
+def test_help_loads_neither_numpy_nor_torch() -> None:
+    loaded = _modules_loaded("--help")
+    assert "rclip_like" in loaded
+    assert loaded.isdisjoint({"numpy", "torch", "open_clip", "PIL", "sqlite3"})
+
+
+def test_the_package_itself_loads_nothing_heavy() -> None:
+    code = "import sys, rclip_like; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert set(loaded.split()).isdisjoint({"numpy", "torch", "typer", "platformdirs", "sqlite3"})
+
+
+def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
+    loaded = _modules_loaded("search", "something blue", *indexed)
+    assert {"numpy", "sqlite3"} <= loaded
+    assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm", "transformers"})
+    assert loaded.isdisjoint({"rich", "sqlite_utils", "pebble", "ftfy", "huggingface_hub"})
+
+
+def test_a_text_query_asked_again_loads_no_tokenizer(indexed: tuple[str, ...]) -> None:
+    assert _run("search", "something blue", *indexed).returncode == 0
+    loaded = _modules_loaded("search", "something blue", *indexed)
+    assert loaded.isdisjoint({"torch", "regex", "ftfy", "PIL"})
+
+
+def test_a_query_that_needs_torch_does_load_it(indexed: tuple[str, ...], tmp_path: Path) -> None:
+    # Else the tests above could pass by looking in the wrong place.
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "query.png")
+    assert "torch" in _modules_loaded("search", str(tmp_path / "query.png"), *indexed)
