@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rclip_like.errors import ConfigError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow
 from rclip_like.values import FileFacts, Picture
 
@@ -90,9 +91,15 @@ class Hand:
 def log_batch(paths: Sequence[bytes]) -> None:
     """Append the paths to the file that CLIPFIND_BATCH_LOG names, if it names one."""
     name = os.environ.get(BATCH_LOG)
-    if name:
+    if not name:
+        return
+    try:
         with open(name, "a", encoding="ascii") as log:
             log.write(json.dumps([os.fsdecode(path) for path in paths]) + "\n")
+    except OSError as error:
+        raise ConfigError(
+            f"{name}: this file, named by {BATCH_LOG}, cannot be written ({error.strerror})"
+        ) from error
 
 
 def _pixels(picture: Picture) -> Pixels:

@@ -255,7 +255,8 @@ class _Run:
         findings = self._survey.findings
         if not findings.is_complete:
             return
-        self._store.put_roots(findings.root_devices, walked_at_ns=time.time_ns())
+        if findings.root_devices:
+            self._store.put_roots(findings.root_devices, walked_at_ns=time.time_ns())
         if moved := findings.devices.moved():
             self._store.move_devices(moved, self._survey.roots)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ _MOUNT_MISSING = (
     "is empty and on another device than before; its pictures stay indexed, is the disk mounted?"
 )
 _PATIENCE_SECONDS = 1.0
+_WALK_NOTED_NS = 600 * 10**9
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Findings:
     is_complete: bool = False
     troubles: list[Trouble] = field(default_factory=list)
     root_devices: dict[bytes, int] = field(default_factory=dict)
-    """Folders that were walked, and the device each lies on."""
+    """Folders that were walked and the device each lies on, where that is worth a write."""
     devices: Devices = field(default_factory=lambda: Devices())
 
 
@@ -133,10 +135,10 @@ class Survey:
                 device, is_empty = _look_at(root.path)
             except OSError:
                 continue  # the walk has reported it
-            before = store.root_device(root.path)
-            if is_empty and before not in (None, device):
+            before = store.walked_root(root.path)
+            if before is not None and is_empty and before.device != device:
                 self.findings.troubles.append(Trouble(root.path, _MOUNT_MISSING, lasting=False))
-            else:
+            elif before is None or before.device != device or _is_long_ago(before.walked_at_ns):
                 self.findings.root_devices[root.path] = device
 
 
@@ -236,3 +238,11 @@ def _look_at(folder: bytes) -> tuple[int, bool]:
     """Return a folder's device, and whether nothing lies in it."""
     with os.scandir(folder) as entries:
         return os.stat(folder).st_dev, next(entries, None) is None
+
+
+def _is_long_ago(walked_at_ns: int) -> bool:
+    """Return whether it is time to note the walk anew: a search that changes nothing writes none.
+
+    Even a clock set back counts as long ago.
+    """
+    return abs(time.time_ns() - walked_at_ns) > _WALK_NOTED_NS

@@ -10,6 +10,7 @@ from rclip_like.store.rows import (
     FileRow,
     KnownFile,
     StoredFile,
+    WalkedRoot,
 )
 from rclip_like.store.store import Store
 
@@ -23,5 +24,6 @@ __all__ = [
     "KnownFile",
     "Store",
     "StoredFile",
+    "WalkedRoot",
     "range_of",
 ]

@@ -35,6 +35,13 @@ class KnownFile(NamedTuple):
     reader_versions: str | None
 
 
+class WalkedRoot(NamedTuple):
+    """A folder that was a root: the device it lay on, and when it was walked."""
+
+    device: int
+    walked_at_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file's row with the facts of its content; `path` is absolute."""

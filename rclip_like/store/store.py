@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +14,7 @@ from rclip_like.store import counting, opening, reading, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
-from rclip_like.store.rows import Batch, KnownFile, StoredFile
+from rclip_like.store.rows import Batch, KnownFile, StoredFile, WalkedRoot
 from rclip_like.values import Root, StatusReport
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Store:
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
+        self.path = Path(os.path.abspath(path))
         self._connection = connection
 
     @classmethod
@@ -133,6 +134,16 @@ class Store:
         with told(self.path):
             writing.put_setting(self._connection, _DEFAULT_MODEL, name)
 
+    def is_first_time(self, hint: str) -> bool:
+        """Return whether `hint` was never asked about, and remember that it was.
+
+        Like a cached text it is dropped when the file refuses it: then it was not the first time.
+        """
+        try:
+            return writing.put_new_setting(self._connection, f"told {hint}")
+        except sqlite3.DatabaseError:
+            return False
+
     # Counts.
 
     def count_files(self, roots: Sequence[Root] | None = None) -> int:
@@ -145,10 +156,10 @@ class Store:
         with told(self.path):
             return counting.status(self._connection, self.path, ranges_of(roots))
 
-    def root_device(self, path: bytes) -> int | None:
-        """Return the device a folder lay on when it was last walked, None if it never was."""
-        row = self._one("SELECT device FROM roots WHERE path = ?", path)
-        return None if row is None else int(row[0])
+    def walked_root(self, path: bytes) -> WalkedRoot | None:
+        """Return what is remembered of a walked folder, None if it never was a root."""
+        row = self._one("SELECT device, walked_at_ns FROM roots WHERE path = ?", path)
+        return None if row is None else WalkedRoot(*row)
 
     # Questions and writes of an indexing run.
 
@@ -178,6 +189,9 @@ class Store:
         self, name: str, fingerprint: str, *, preprocessing_version: str, dimension: int
     ) -> int:
         """Return the number of the model with this fingerprint, adding it where it is new."""
+        before = self.model_id(fingerprint)
+        if before is not None:
+            return before
         with told(self.path):
             facts = (preprocessing_version, dimension)
             writing.put_model(self._connection, name, fingerprint, facts)

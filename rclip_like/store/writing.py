@@ -91,7 +91,7 @@ def put_roots(
     connection: sqlite3.Connection, devices: Mapping[bytes, int], *, walked_at_ns: int
 ) -> None:
     """Remember the folders, by path, and the device each lies on."""
-    with transaction(connection):
+    with _unsynced(connection), transaction(connection):
         connection.executemany(
             "INSERT OR REPLACE INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?)",
             [(path, device, walked_at_ns) for path, device in devices.items()],
@@ -134,18 +134,42 @@ def put_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
         )
 
 
+def put_new_setting(connection: sqlite3.Connection, name: str) -> bool:
+    """Write a setting without a value and return whether it is new; waits for nobody."""
+    with _without_waiting(connection), transaction(connection):
+        written = connection.execute(
+            "INSERT OR IGNORE INTO settings (name, value) VALUES (?, '')", (name,)
+        )
+        return written.rowcount == 1
+
+
 def put_text(connection: sqlite3.Connection, model_id: int, text: str, unit: Embedding) -> None:
     """Cache a text's embedding without waiting for anybody; raises sqlite3's error at once."""
-    (busy_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.execute("PRAGMA busy_timeout = 0")
+    with _without_waiting(connection), transaction(connection):
+        connection.execute(
+            "INSERT OR REPLACE INTO texts (model_id, text, embedding) VALUES (?, ?, ?)",
+            (model_id, text, unit.astype("<f4").tobytes()),
+        )
+
+
+def _without_waiting(connection: sqlite3.Connection) -> AbstractContextManager[None]:
+    """Let a write inside the block fail at once where another process is writing."""
+    return _set_for_a_while(connection, "busy_timeout", 0)
+
+
+def _unsynced(connection: sqlite3.Connection) -> AbstractContextManager[None]:
+    """Leave out the sync inside the block: what a power loss may undo, the next run writes."""
+    return _set_for_a_while(connection, "synchronous", 1)
+
+
+@contextmanager
+def _set_for_a_while(connection: sqlite3.Connection, pragma: str, value: int) -> Iterator[None]:
+    (before,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+    connection.execute(f"PRAGMA {pragma} = {value}")
     try:
-        with transaction(connection):
-            connection.execute(
-                "INSERT OR REPLACE INTO texts (model_id, text, embedding) VALUES (?, ?, ?)",
-                (model_id, text, unit.astype("<f4").tobytes()),
-            )
+        yield
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        connection.execute(f"PRAGMA {pragma} = {before}")
 
 
 def _readable(path: bytes) -> str | None:
