@@ -1,0 +1,247 @@
+"""The Library: one index and one model, opened when needed, to index and search from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rclip_like.errors import IndexLocked, RootError
+from rclip_like.query import Query, Term, parse
+from rclip_like.settings import (
+    EncoderSettings,
+    IndexSettings,
+    ReadSettings,
+    SearchSettings,
+    default_database,
+)
+from rclip_like.values import IndexReport, Root, SearchReport, StatusReport
+from rclip_like.walk import resolve_roots
+
+if TYPE_CHECKING:
+    from rclip_like.index import Progress
+    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.specification import ModelSpecification
+    from rclip_like.store import Store
+
+    Place = str | bytes | os.PathLike[str]
+
+BUILTIN = "builtin"
+
+
+class Library:
+    """An index and the model it is searched with.
+
+    database: the index file (default: the user's own, see `default_database`).
+    model: a model's name or folder; None means the one set by `use_model`, else the built-in.
+    weights: a checkpoint to load into the architecture named by `model`.
+
+    Nothing is opened or loaded before it is needed. A context manager; `close` does the same.
+    """
+
+    def __init__(
+        self,
+        database: Path | None = None,
+        *,
+        model: str | None = None,
+        weights: Path | None = None,
+        encoder: EncoderSettings | None = None,
+        read: ReadSettings | None = None,
+    ) -> None:
+        self.database = database or default_database()
+        self._model = model
+        self._weights = weights
+        self._encoder_settings = encoder or EncoderSettings()
+        self._read_settings = read or ReadSettings()
+        self._store: Store | None = None
+        self._specification: ModelSpecification | None = None
+        self._encoder: Encoder | None = None
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index file; the library opens it again when used again."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def index(
+        self,
+        paths: Sequence[Place] = (),
+        settings: IndexSettings | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> IndexReport:
+        """Bring the index of `paths` (default: the current folder) in line with the disk.
+
+        Raises RootError for a path that cannot be walked, IndexLocked when another process
+        indexes and `settings.wait` is off, and Interrupted on a signal, with what was done kept.
+        """
+        return self._bring_up_to_date(
+            self._roots(paths), settings or IndexSettings(), on_progress, on_wait
+        )
+
+    def search(
+        self,
+        query: str | Query,
+        paths: Sequence[Place] = (),
+        settings: SearchSettings | None = None,
+        *,
+        update: IndexSettings | None = IndexSettings(),  # noqa: B008 - a frozen value
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> SearchReport:
+        """Return the pictures under `paths` (default: the current folder) nearest to the query.
+
+        The index is brought up to date first, as `update` says, unless it is None or another
+        process is doing that: then the committed rows answer, and a note says so.
+        """
+        settings = settings or SearchSettings()
+        terms = parse(Query(query) if isinstance(query, str) else query)
+        if settings.everywhere:
+            return self._rank(terms, None, settings)
+        roots, notes = self._reachable_roots(paths)
+        report, updating = self._update_unless_locked(roots, update, on_progress)
+        found = self._rank(terms, roots, settings)
+        notes += updating + self._unindexed_note(roots, found, report)
+        missing = report.remaining if report else 0
+        return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
+
+    def status(self, paths: Sequence[Place] = ()) -> StatusReport:
+        """Return what is indexed under `paths`, or in all; writes nothing."""
+        return self._open(create=False).status(self._roots(paths) if paths else None)
+
+    def use_model(self, name: str) -> None:
+        """Make a model the default of this index; raises ModelError when it is not there."""
+        from rclip_like.models.specification import resolve
+
+        resolve(name)
+        self._open(create=True).set_default_model(name)
+        self._model, self._specification, self._encoder = name, None, None
+
+    def is_first_time(self, hint: str) -> bool:
+        """Return whether this index is asked about `hint` for the first time, and remember it."""
+        return self.database.exists() and self._open(create=False).is_first_time(hint)
+
+    @property
+    def specification(self) -> ModelSpecification:
+        """The model in use: the one asked for, else the index's default, else the built-in."""
+        if self._specification is None:
+            from rclip_like.models.specification import resolve
+
+            name = self._model or self._default_model() or BUILTIN
+            self._specification = resolve(name, weights=self._weights)
+        return self._specification
+
+    def _rank(
+        self, terms: Sequence[Term], roots: Sequence[Root] | None, settings: SearchSettings
+    ) -> SearchReport:
+        from rclip_like.search import Searcher, search
+
+        if not self.database.exists():
+            return SearchReport(())
+        searcher = Searcher(
+            self._open(create=False),
+            self.specification,
+            self._load_encoder,
+            self._encoder_settings,
+            self._read_settings,
+        )
+        return search(searcher, terms, roots, settings)
+
+    def _bring_up_to_date(
+        self,
+        roots: Sequence[Root],
+        settings: IndexSettings,
+        on_progress: Callable[[Progress], None] | None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> IndexReport:
+        from rclip_like.index import bring_up_to_date
+
+        return bring_up_to_date(
+            self._open(create=True),
+            roots,
+            self._load_encoder,
+            self.specification,
+            settings,
+            on_progress=on_progress,
+            on_wait=on_wait,
+        )
+
+    def _update_unless_locked(
+        self,
+        roots: Sequence[Root],
+        update: IndexSettings | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> tuple[IndexReport | None, tuple[str, ...]]:
+        if update is None:
+            return None, ()
+        try:
+            return self._bring_up_to_date(roots, replace(update, wait=False), on_progress), ()
+        except IndexLocked as error:
+            return None, (f"{error}; these results are from what it has finished",)
+
+    def _unindexed_note(
+        self, roots: Sequence[Root], found: SearchReport, report: IndexReport | None
+    ) -> tuple[str, ...]:
+        if found.matches or report is not None:
+            return ()
+        if self.database.exists() and self._open(create=False).count_files(roots):
+            return ()
+        return ("nothing is indexed here yet; search without --no-index, or run clipfind index",)
+
+    def _reachable_roots(self, paths: Sequence[Place]) -> tuple[list[Root], tuple[str, ...]]:
+        """Return the roots that are there; one that is indexed but not there becomes a note."""
+        try:
+            return self._roots(paths), ()
+        except RootError:
+            there = [path for path in paths if os.path.exists(path)]
+            gone = [path for path in paths if not os.path.exists(path)]
+            if not there or not all(map(self._was_indexed, gone)):
+                raise
+        notes = tuple(
+            f"{os.fsdecode(path)}: not there now; its pictures are kept but not shown"
+            for path in gone
+        )
+        return self._roots(there), notes
+
+    def _was_indexed(self, path: Place) -> bool:
+        if not self.database.exists():
+            return False
+        typed = os.fsencode(path)
+        root = Root(typed, os.path.realpath(os.path.expanduser(typed)))
+        return self._open(create=False).count_files([root]) > 0
+
+    def _roots(self, paths: Sequence[Place]) -> list[Root]:
+        if not paths:
+            return [Root(b"", os.path.realpath(b"."))]
+        return resolve_roots([os.path.expanduser(os.fsencode(path)) for path in paths])
+
+    def _open(self, *, create: bool) -> Store:
+        if self._store is None:
+            from rclip_like.store import Store
+
+            self._store = Store.open(self.database, create=create)
+        return self._store
+
+    def _default_model(self) -> str | None:
+        return self._open(create=False).default_model() if self.database.exists() else None
+
+    def _load_encoder(self) -> Encoder:
+        if self._encoder is None:
+            from rclip_like.models.encoder import load_encoder
+
+            self._encoder = load_encoder(self.specification, self._encoder_settings)
+        return self._encoder

@@ -1,0 +1,273 @@
+"""Terms to an embedding, and the stored rows to matches whose files are still what they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.errors import PictureError
+from rclip_like.query import Kind, Term
+from rclip_like.ranking import combine, rank_chunks
+from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings
+from rclip_like.values import FileFacts, Match, Root, SearchReport, Trouble
+from rclip_like.walk import is_wanted
+
+if TYPE_CHECKING:
+    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.specification import ModelSpecification
+    from rclip_like.store import Store, StoredFile
+    from rclip_like.values import Embedding, Embeddings, Pixels
+
+# The templates of the CLIP paper (section 3.1.4) and the subset its authors' notebook names.
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    "none": ("{}",),
+    "photo": ("a photo of a {}.",),
+    "all": (
+        "itap of a {}.",
+        "a bad photo of the {}.",
+        "a origami {}.",
+        "a photo of the large {}.",
+        "a {} in a video game.",
+        "art of the {}.",
+        "a photo of the small {}.",
+    ),
+}
+_PAGE = 256
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """What a search reads from: a store, a model, and a way to load the image tower if needed."""
+
+    store: Store
+    specification: ModelSpecification
+    load_encoder: Callable[[], Encoder]
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    read: ReadSettings = field(default_factory=ReadSettings)
+
+
+def search(
+    searcher: Searcher,
+    terms: Sequence[Term],
+    roots: Sequence[Root] | None,
+    settings: SearchSettings,
+) -> SearchReport:
+    """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
+
+    Every match was `stat`ed and is what was encoded; what is gone or changed since is left out and
+    counted, and the next ranks move up. Thresholds come first, then `settings.top`, then the
+    order; equal scores are in order of path bytes. Nothing is written but cached text embeddings.
+    """
+    model_id = searcher.store.model_id(searcher.specification.fingerprint)
+    if model_id is None:
+        return SearchReport(())
+    embeddings = embed_terms(searcher, model_id, terms, settings)
+    query = combine(embeddings, [term.weight for term in terms])
+    sieve = _Sieve(roots, terms, settings)
+    with searcher.store.snapshot():
+        rows, scores = rank_chunks(query, searcher.store.scan(model_id, roots))
+        kept = _take(sieve.sift(searcher.store, rows, scores), settings)
+        alone = _score_alone(searcher, model_id, embeddings, roots) if settings.explain else []
+    matches = [
+        _match(sieve.root_of(stored.path), stored, value, searcher.specification.name)
+        for stored, value in kept
+    ]
+    matches = [
+        replace(match, rank=place, terms=_terms(terms, alone, stored.rowid))
+        for place, (match, (stored, _)) in enumerate(zip(matches, kept, strict=True), start=1)
+    ]
+    return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale)
+
+
+def embed_terms(
+    searcher: Searcher, model_id: int, terms: Sequence[Term], settings: SearchSettings
+) -> Embeddings:
+    """Return one unit row a term, float32 (T, D); indexed pictures and known texts cost no model.
+
+    Raises PictureError for a picture query that cannot be read.
+    """
+    texts = _embed_texts(
+        searcher, model_id, [t.value for t in terms if t.kind is Kind.TEXT], settings
+    )
+    return np.stack(
+        [
+            texts[term.value]
+            if term.kind is Kind.TEXT
+            else _embed_picture(searcher, model_id, term.value)
+            for term in terms
+        ]
+    )
+
+
+def _embed_texts(
+    searcher: Searcher, model_id: int, texts: Sequence[str], settings: SearchSettings
+) -> dict[str, Embedding]:
+    """Return for each text the mean of its prompts' embeddings, scaled to unit length."""
+    templates = TEMPLATES[settings.template]
+    prompts = {text: [each.format(text) for each in templates] for text in texts}
+    known = _embed_prompts(
+        searcher, model_id, [p for group in prompts.values() for p in group], settings
+    )
+    return {
+        text: combine(np.stack([known[prompt] for prompt in group]), [1.0] * len(group))
+        for text, group in prompts.items()
+    }
+
+
+def _embed_prompts(
+    searcher: Searcher, model_id: int, prompts: Sequence[str], settings: SearchSettings
+) -> dict[str, Embedding]:
+    store = searcher.store
+    cached = {prompt: store.cached_text(model_id, prompt) for prompt in prompts}
+    known = {prompt: row for prompt, row in cached.items() if row is not None}
+    new = [prompt for prompt in cached if prompt not in known]
+    if new:
+        from rclip_like.models.text_encoder import encode_texts
+
+        rows = encode_texts(searcher.specification, new, searcher.encoder)
+        known.update(zip(new, rows, strict=True))
+        if settings.cache_texts:
+            for prompt in new:
+                store.cache_text(model_id, prompt, known[prompt])
+    return known
+
+
+def _embed_picture(searcher: Searcher, model_id: int, path: str) -> Embedding:
+    real = os.fsencode(os.path.realpath(path))
+    facts = os.stat(real)
+    stored = searcher.store.embedding_of(real, model_id, facts.st_size, facts.st_mtime_ns)
+    if stored is not None:
+        return stored
+    pixels = _read_pixels(searcher, FileFacts.of(real, facts))
+    embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
+    return embedding
+
+
+def _read_pixels(searcher: Searcher, facts: FileFacts) -> Pixels:
+    """Read one picture in a process of its own, as everywhere: it may be a hostile one."""
+    from rclip_like.images.readers import Readers, ReadTask
+
+    with Readers(searcher.specification.preprocessing, searcher.read) as readers:
+        ((_, read),) = readers.read_all([ReadTask(facts)])
+    if isinstance(read, Trouble):
+        raise PictureError(read.path, read.reason)
+    assert read.pixels is not None
+    return read.pixels
+
+
+class _Sieve:
+    """Lets through the ranked rows that should be shown, counting those whose file is stale."""
+
+    def __init__(
+        self, roots: Sequence[Root] | None, terms: Sequence[Term], settings: SearchSettings
+    ) -> None:
+        self.stale = 0
+        self._files = {root.path: root for root in roots or () if root.is_file}
+        self._folders = [root for root in roots or () if not root.is_file]
+        self._everywhere = roots is None
+        self._settings = settings
+        self._queried = {
+            os.fsencode(os.path.realpath(term.value)) for term in terms if term.kind is Kind.PICTURE
+        }
+
+    def sift(
+        self, store: Store, rows: np.ndarray, scores: np.ndarray
+    ) -> Iterator[tuple[StoredFile, float]]:
+        """Yield the fresh, wanted files with their scores, in the order of `rows`."""
+        seen: set[int] = set()
+        for start in range(0, len(rows), _PAGE):
+            page = store.rows(rows[start : start + _PAGE])
+            for stored, value in zip(page, scores[start : start + _PAGE], strict=True):
+                if self._is_wanted(stored, seen) and self._is_fresh(stored):
+                    seen.add(stored.content_id)
+                    yield stored, float(value)
+
+    def root_of(self, path: bytes) -> Root | None:
+        """Return the root that the user named and `path` lies under; None with no roots."""
+        if path in self._files:
+            return self._files[path]
+        return next((root for root in self._folders if _lies_under(path, root.path)), None)
+
+    def _is_wanted(self, stored: StoredFile, seen: set[int]) -> bool:
+        if stored.path in self._queried or (self._settings.collapse and stored.content_id in seen):
+            return False
+        root = self.root_of(stored.path)
+        return root is None or is_wanted(root, stored.path, self._settings.walk)
+
+    def _is_fresh(self, stored: StoredFile) -> bool:
+        try:
+            facts = os.stat(stored.path)
+        except OSError:
+            facts = None
+        fresh = facts is not None and (facts.st_size, facts.st_mtime_ns) == (
+            stored.size_bytes,
+            stored.mtime_ns,
+        )
+        self.stale += not fresh
+        return fresh
+
+
+def _take(
+    sifted: Iterator[tuple[StoredFile, float]], settings: SearchSettings
+) -> list[tuple[StoredFile, float]]:
+    """Return the leading files that pass the thresholds, at most `settings.top` (0: all)."""
+    kept: list[tuple[StoredFile, float]] = []
+    lowest = -np.inf if settings.min_score is None else settings.min_score
+    for stored, value in sifted:
+        if not kept and settings.within is not None:
+            lowest = max(lowest, value - settings.within)
+        if value < lowest:
+            break
+        kept.append((stored, value))
+        if len(kept) == settings.top:
+            break
+    return kept
+
+
+def _match(root: Root | None, stored: StoredFile, value: float, model: str) -> Match:
+    shown = stored.path if root is None else as_typed(root, stored.path)
+    changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
+    return Match(shown, stored.path, value, 0, model, stored.facts.taken_at or changed)
+
+
+def as_typed(root: Root, path: bytes) -> bytes:
+    """Return `path` the way the user named its root: relative in, relative out."""
+    if root.is_file:
+        return root.typed
+    rest = path[len(root.path) :].lstrip(b"/")
+    return os.path.join(root.typed, rest)
+
+
+def _lies_under(path: bytes, folder: bytes) -> bool:
+    return path.startswith(folder if folder.endswith(b"/") else folder + b"/")
+
+
+def _score_alone(
+    searcher: Searcher, model_id: int, embeddings: Embeddings, roots: Sequence[Root] | None
+) -> list[dict[int, float]]:
+    """Return for each term the score of every row number with that term alone."""
+    ranked = (
+        rank_chunks(embedding, searcher.store.scan(model_id, roots)) for embedding in embeddings
+    )
+    return [dict(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in ranked]
+
+
+def _terms(
+    terms: Sequence[Term], alone: Sequence[dict[int, float]], rowid: int
+) -> tuple[tuple[str, float], ...]:
+    if not alone:
+        return ()
+    return tuple((term.typed, scores[rowid]) for term, scores in zip(terms, alone, strict=True))
+
+
+def _sorted(matches: list[Match], by: str) -> list[Match]:
+    if by == "path":
+        return sorted(matches, key=lambda match: match.absolute)
+    if by == "date":
+        return sorted(matches, key=lambda match: match.taken_at or "", reverse=True)
+    return matches

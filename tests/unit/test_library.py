@@ -1,0 +1,165 @@
+"""The Library: what it opens, when, and which model it uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import make_tiny_model
+
+import rclip_like
+from rclip_like.errors import ModelError, RootError, UsageError
+from rclip_like.library import Library
+from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings
+from rclip_like.store import Store
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Return a folder of three pictures, one of them hidden, older than the clock's grain."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate(("red.png", "green.png", ".hidden.png")):
+        noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((64, 64)).save(folder / name)
+        os.utime(folder / name, (1_600_000_000, 1_600_000_000))
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path, tiny_model: Path) -> Library:
+    return Library(tmp_path / "index.db", model=str(tiny_model))
+
+
+def test_the_package_names_the_library_without_loading_it() -> None:
+    code = "import rclip_like, sys; print('numpy' in sys.modules, rclip_like.Library.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "Library"]
+    with pytest.raises(AttributeError, match="Librarian"):
+        rclip_like.Librarian  # noqa: B018
+
+
+def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
+    Library(tmp_path / "no" / "index.db", model="no-such-model").close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_search_brings_the_index_up_to_date_first(library: Library, photos: Path) -> None:
+    with library:
+        report = library.search("red", [photos])
+        assert report.index is not None
+        assert (report.index.encoded, len(report.matches), report.missing) == (2, 2, 0)
+        again = library.search("red", [photos])
+        assert again.index is not None
+        assert (again.index.encoded, again.index.unchanged) == (0, 2)
+        assert again.matches == report.matches
+
+
+def test_search_while_another_process_indexes_answers_from_what_is_committed(
+    library: Library, photos: Path
+) -> None:
+    with library:
+        library.index([photos / "red.png"])
+        with Store.open(library.database, create=False) as other, other.lock(wait=False):
+            report = library.search("red", [photos])
+        assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
+        assert report.index is None
+        assert any("what it has finished" in note for note in report.notes)
+
+
+def test_hidden_rows_are_shown_only_when_asked_for(library: Library, photos: Path) -> None:
+    everything = WalkSettings(hidden=True)
+    with library:
+        assert library.index([photos], IndexSettings(walk=everything)).encoded == 3
+        assert len(library.search("red", [photos], update=None).matches) == 2
+        shown = library.search("red", [photos], SearchSettings(walk=everything), update=None)
+        assert len(shown.matches) == 3
+
+
+def test_excluded_rows_are_not_shown_and_not_deleted(library: Library, photos: Path) -> None:
+    without_red = WalkSettings(exclude=("red*",))
+    with library:
+        library.index([photos])
+        hidden = library.search(
+            "x", [photos], SearchSettings(walk=without_red), update=IndexSettings(walk=without_red)
+        )
+        assert [os.path.basename(match.path) for match in hidden.matches] == [b"green.png"]
+        assert len(library.search("x", [photos], update=None).matches) == 2
+
+
+def test_everywhere_searches_what_is_indexed_without_looking_for_more(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with library:
+        library.index([photos / "red.png"])
+        monkeypatch.chdir(photos)
+        assert len(library.search("x", settings=SearchSettings(everywhere=True)).matches) == 1
+
+
+def test_no_path_means_the_current_folder(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    with library:
+        paths = {match.path for match in library.search("x").matches}
+    assert paths == {b"red.png", b"green.png"}
+
+
+def test_status_covers_what_it_is_asked_for(library: Library, photos: Path) -> None:
+    with library:
+        library.index([photos])
+        assert library.status().files == 2
+        assert library.status([photos / "red.png"]).files == 1
+        with pytest.raises(RootError, match="no-such"):
+            library.status(["no-such"])
+
+
+def test_a_default_model_is_remembered_by_the_index(
+    tmp_path: Path, tiny_model: Path, photos: Path
+) -> None:
+    with Library(tmp_path / "index.db") as first:
+        first.use_model(str(tiny_model))
+    with Library(tmp_path / "index.db") as second:
+        assert second.specification.folder == tiny_model
+        assert second.index([photos]).encoded == 2
+
+
+def test_a_model_that_is_not_there_does_not_become_the_default(tmp_path: Path) -> None:
+    with Library(tmp_path / "index.db") as library, pytest.raises(ModelError, match="no-such"):
+        library.use_model(str(tmp_path / "no-such"))
+    assert not (tmp_path / "index.db").exists()
+
+
+def test_another_model_adds_rows_and_leaves_the_old_ones(
+    tmp_path: Path, tiny_model: Path, photos: Path
+) -> None:
+    other = make_tiny_model(tmp_path / "other", seed=1)
+    with Library(tmp_path / "index.db", model=str(tiny_model)) as library:
+        first = (library.index([photos]), library.search("x", [photos], update=None))[1]
+    with Library(tmp_path / "index.db", model=str(other)) as library:
+        assert library.search("x", [photos], update=None).matches == ()
+        assert library.index([photos]).encoded == 2
+    with Library(tmp_path / "index.db", model=str(tiny_model)) as library:
+        assert library.index([photos]).unchanged == 2
+        assert library.search("x", [photos], update=None).matches == first.matches
+
+
+def test_a_hint_is_new_once_an_index(library: Library, photos: Path) -> None:
+    with library:
+        library.index([photos])
+        assert library.is_first_time("a hint")
+        assert not library.is_first_time("a hint")
+        assert library.is_first_time("another hint")
+
+
+def test_queries_may_be_typed_text_alone_and_empty_ones_are_refused(
+    library: Library, photos: Path
+) -> None:
+    with library, pytest.raises(UsageError, match="empty"):
+        library.search(" ", [photos])
+    assert not library.database.exists()
