@@ -55,6 +55,10 @@ class Encoder:
         self.logit_scale = float(model.logit_scale.detach().exp())
         self._dtype = PRECISIONS[precision]
         self._model: Any = model.to(device=device, dtype=self._dtype)
+        if device.type != "mps":
+            # Pixels come with their colours last; convolutions that expect them so are a third
+            # faster (EfficientNet-Lite0 on the CPU: 28 -> 37 pictures a second, bf16 37 -> 47).
+            self._model.to(memory_format=torch.channels_last)
         self._mean_C, self._std_C = _channel_values(specification.preprocessing, device)
         self._tokenize: Callable[[list[str]], torch.Tensor] | None = None
 
@@ -156,7 +160,7 @@ def choose_precision(wanted: str, device: torch.device) -> str:
         return wanted
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    if device.type == "cpu" and _processor_has_bf16():
+    if device.type == "cpu" and _processor_is_faster_in_bf16():
         return "bf16"
     return "fp32"
 
@@ -190,15 +194,21 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     if isinstance(error, torch.cuda.OutOfMemoryError):
         torch.cuda.empty_cache()
         return True
-    # The CPU and MPS allocators raise a bare RuntimeError.
-    return "not enough memory" in str(error) or "out of memory" in str(error)
+    # The allocators of the CPU and of MPS raise a bare RuntimeError.
+    return any(words in str(error) for words in ("out of memory", "can't allocate memory"))
 
 
-def _processor_has_bf16() -> bool:
+def _processor_is_faster_in_bf16() -> bool:
+    """Return whether bfloat16 weights pay on this processor.
+
+    Linear layers measured: AMD Zen 4 by AVX-512 215 GFLOP/s against 95 in float32; Intel (model
+    207) by AVX-512 80 against 153, so that there it takes AMX.
+    """
     if not hasattr(torch.cpu, "get_capabilities"):
         return False
-    has = torch.cpu.get_capabilities()
-    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+    processor = torch.cpu.get_capabilities()
+    by_avx512 = processor.get("avx512_bf16") and "Intel" not in str(processor.get("cpu_name"))
+    return bool(processor.get("amx_bf16") or by_avx512)
 
 
 def _channel_values(
