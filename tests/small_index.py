@@ -1,0 +1,137 @@
+"""Small folders of pictures and small indexes, for tests of store and index."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from rclip_like.index import bring_up_to_date
+from rclip_like.models.specification import resolve
+from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
+from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.values import FileFacts, IndexReport, PictureFacts
+from rclip_like.walk import resolve_roots
+
+if TYPE_CHECKING:
+    from rclip_like.models.encoder import Encoder
+
+LONG_AGO = 1_500_000_000
+"""Seconds: an mtime that no clock's grain makes doubtful."""
+YEARS_LATER_NS = 1_700_000_000_000_000_000
+
+
+def make_picture(path: Path, seed: int, *, size: tuple[int, int] = (48, 40)) -> Path:
+    """Write a small picture of noise, different for each seed, with an old mtime."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return settle(path)
+
+
+def make_pictures(folder: Path, count: int) -> list[Path]:
+    """Write `count` different JPEGs into a new folder."""
+    folder.mkdir(parents=True)
+    return [make_picture(folder / f"{number:04}.jpg", number) for number in range(count)]
+
+
+def settle(path: Path, seconds: int = LONG_AGO) -> Path:
+    """Make the file look as if it had not been written to for long."""
+    os.utime(path, (seconds, seconds))
+    return path
+
+
+class SmallIndex:
+    """An index beside a folder, brought up to date with the tiny model."""
+
+    def __init__(self, database: Path, model: Path, *, batch_size: int = 8) -> None:
+        self.specification = resolve(str(model))
+        self.store = Store.open(database, create=True)
+        self._settings = EncoderSettings(batch_size=batch_size, precision="fp32", device="cpu")
+
+    def update(self, *paths: Path, **settings: Any) -> IndexReport:
+        """Bring the index up to date with the paths."""
+        return self._run(paths, self.load_encoder, settings)
+
+    def update_without_encoder(self, *paths: Path, **settings: Any) -> IndexReport:
+        """Bring the index up to date, failing when the encoder is wanted for it."""
+
+        def refuse() -> Encoder:
+            raise AssertionError("the encoder was loaded")
+
+        return self._run(paths, refuse, settings)
+
+    def _run(
+        self, paths: Sequence[Path], load: Callable[[], Encoder], settings: dict[str, Any]
+    ) -> IndexReport:
+        roots = resolve_roots([os.fsencode(path) for path in paths])
+        settings = {"read": ReadSettings(workers=2)} | settings
+        chosen = IndexSettings(**settings)
+        return bring_up_to_date(self.store, roots, load, self.specification, chosen)
+
+    def load_encoder(self) -> Encoder:
+        """Return the tiny model's encoder, loaded once for all tests."""
+        return loaded(self.specification.folder, self._settings)
+
+    def rows(self) -> dict[bytes, np.ndarray]:
+        """Return each indexed path with its embedding, float32."""
+        model_id = self.store.model_id(self.specification.fingerprint)
+        assert model_id is not None
+        found = {}
+        for rowids, _, embeddings in self.store.scan(model_id, None):
+            paths = [file.path for file in self.store.rows(rowids)]
+            found |= dict(zip(paths, embeddings.astype(np.float32), strict=True))
+        return found
+
+    def names(self) -> list[str]:
+        """Return the indexed files' names in order of their paths."""
+        return [os.fsdecode(os.path.basename(path)) for path in self.rows()]
+
+
+@cache
+def loaded(folder: Path, settings: EncoderSettings) -> Encoder:
+    """Load a model once for all tests."""
+    from rclip_like.models.encoder import load_encoder
+
+    return load_encoder(resolve(str(folder)), settings)
+
+
+def fill(store: Store, paths: Sequence[bytes], *, dimension: int = 8, seed: int = 0) -> int:
+    """Write one row with a random unit embedding for each path; return the model's number."""
+    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=dimension)
+    rows = np.random.default_rng(seed).normal(size=(len(paths), dimension)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    contents = {
+        path: ContentRow(7, PictureFacts(4, 3), row) for path, row in zip(paths, rows, strict=True)
+    }
+    files = [FileRow(facts_of(path), YEARS_LATER_NS, path) for path in paths]
+    store.commit(model_id, Batch(contents, files))
+    return model_id
+
+
+def facts_of(path: bytes, *, mtime_ns: int = LONG_AGO * 10**9) -> FileFacts:
+    """Return made-up facts of a file that need not exist."""
+    return FileFacts(path, 7, mtime_ns, device=1, inode=1)
+
+
+def main(database: str, model: str, folder: str, batch_size: str = "4") -> int:
+    """Index a folder as a process of its own, to be killed or interrupted."""
+    from rclip_like.errors import ClipfindError
+
+    index = SmallIndex(Path(database), Path(model), batch_size=int(batch_size))
+    try:
+        report = index.update(Path(folder))
+    except ClipfindError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    print(f"encoded {report.encoded}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

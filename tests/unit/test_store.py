@@ -1,0 +1,214 @@
+"""Rows in, rows out: the questions a search asks of the store."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_index import LONG_AGO, YEARS_LATER_NS, facts_of, fill
+
+from rclip_like.errors import StoreError
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.values import PictureFacts, Root
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store.open(tmp_path / "index.db", create=True) as store:
+        yield store
+
+
+def folder(path: bytes) -> Root:
+    return Root(typed=path, path=path)
+
+
+def paths_of(store: Store, model_id: int, roots: list[Root] | None) -> list[bytes]:
+    scanned = [rowid for rowids, _, _ in store.scan(model_id, roots) for rowid in rowids]
+    return [file.path for file in store.rows(scanned)]
+
+
+def test_scan_gives_rows_in_order_of_path_bytes(store: Store) -> None:
+    paths = [b"/a/b.jpg", b"/a b.jpg", b"/a/B.jpg", b"/a/\xff.jpg", b"/a.jpg", b"/a/b/c.jpg"]
+    model_id = fill(store, paths)
+    assert paths_of(store, model_id, None) == sorted(paths)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(names=st.sets(st.binary(min_size=1, max_size=12), min_size=1, max_size=20))
+def test_scan_orders_any_names_as_bytes_compare(
+    tmp_path_factory: pytest.TempPathFactory, names: set[bytes]
+) -> None:
+    paths = [b"/" + name for name in names]
+    with Store.open(tmp_path_factory.mktemp("any") / "index.db", create=True) as store:
+        model_id = fill(store, paths)
+        assert paths_of(store, model_id, None) == sorted(paths)
+
+
+def test_scan_gives_back_the_embeddings_to_half_precision(store: Store) -> None:
+    row = np.eye(8, dtype=np.float32)[2]
+    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
+    content = {b"d": ContentRow(7, PictureFacts(4, 3), row)}
+    store.commit(model_id, Batch(content, [FileRow(facts_of(b"/x"), YEARS_LATER_NS, b"d")]))
+    (_, _, embeddings), *rest = store.scan(model_id, None)
+    assert not rest
+    assert embeddings.dtype == np.float16
+    np.testing.assert_array_equal(embeddings[0], row)
+
+
+def test_scan_comes_in_chunks_of_at_most_4096(store: Store) -> None:
+    model_id = fill(store, [b"/%05d.jpg" % number for number in range(5000)])
+    chunks = [
+        (len(rowids), embeddings.shape) for rowids, _, embeddings in store.scan(model_id, None)
+    ]
+    assert chunks == [(4096, (4096, 8)), (904, (904, 8))]
+
+
+def test_a_root_holds_what_lies_in_it_and_not_its_namesakes(store: Store) -> None:
+    model_id = fill(store, [b"/a/1", b"/a/b/2", b"/ab/3", b"/a.jpg", b"/a0"])
+    assert paths_of(store, model_id, [folder(b"/a")]) == [b"/a/1", b"/a/b/2"]
+    assert paths_of(store, model_id, [Root(b"a.jpg", b"/a.jpg", is_file=True)]) == [b"/a.jpg"]
+    assert len(paths_of(store, model_id, [folder(b"/")])) == 5
+
+
+@pytest.mark.parametrize("name", [b"%", b"_", b"[ab]", b"*", b"?"])
+def test_wildcards_in_a_root_mean_themselves(store: Store, name: bytes) -> None:
+    model_id = fill(store, [b"/" + name + b"/1", b"/a/1", b"/ab/1"])
+    assert paths_of(store, model_id, [folder(b"/" + name)]) == [b"/" + name + b"/1"]
+
+
+def test_overlapping_roots_give_each_row_once(store: Store) -> None:
+    model_id = fill(store, [b"/a/1", b"/a/b/2", b"/c/3"])
+    roots = [folder(b"/c"), folder(b"/a/b"), folder(b"/a")]
+    assert paths_of(store, model_id, roots) == [b"/a/1", b"/a/b/2", b"/c/3"]
+
+
+def test_rows_come_in_the_order_asked_without_those_gone(store: Store) -> None:
+    model_id = fill(store, [b"/1", b"/2", b"/3"])
+    store.commit(model_id, Batch(gone=[b"/2"]))
+    assert [file.path for file in store.rows([3, 2, 1])] == [b"/3", b"/1"]
+
+
+def test_a_row_number_is_never_given_to_another_file(store: Store) -> None:
+    model_id = fill(store, [b"/1", b"/2"])
+    store.commit(model_id, Batch(gone=[b"/2"]))
+    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/new"), YEARS_LATER_NS, b"/1")]))
+    assert store.rows([2]) == []
+
+
+def test_embedding_of_a_file_needs_its_size_and_mtime(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    mtime_ns = LONG_AGO * 10**9
+    found = store.embedding_of(b"/1", model_id, 7, mtime_ns)
+    assert found is not None
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
+    assert store.embedding_of(b"/1", model_id, 8, mtime_ns) is None
+    assert store.embedding_of(b"/1", model_id, 7, mtime_ns + 1) is None
+
+
+def test_embedding_of_a_file_read_within_the_clocks_grain_is_not_trusted(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    now_ns = time.time_ns()
+    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/1", mtime_ns=now_ns), now_ns, b"/1")]))
+    assert store.embedding_of(b"/1", model_id, 7, now_ns) is None
+
+
+def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    files = [
+        FileRow(facts_of(path), YEARS_LATER_NS, digest)
+        for path, digest in [(b"/2", b"/1"), (b"/3", b"a digest that nobody has")]
+    ]
+    with pytest.raises(StoreError):
+        store.commit(model_id, Batch(files=files))
+    assert paths_of(store, model_id, None) == [b"/1"]
+
+
+def test_models_lie_side_by_side(store: Store) -> None:
+    first = fill(store, [b"/1", b"/2"])
+    second = store.add_model("other", "0" * 64, preprocessing_version="1", dimension=4)
+    row = np.array([1, 0, 0, 0], dtype=np.float32)
+    store.commit(second, Batch({b"/1": ContentRow(7, PictureFacts(4, 3), row)}))
+    assert paths_of(store, first, None) == [b"/1", b"/2"]
+    assert paths_of(store, second, None) == [b"/1"]
+
+
+def test_a_cached_text_comes_back(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    embedding = np.linspace(0, 1, 8, dtype=np.float32)
+    assert store.cached_text(model_id, "cat") is None
+    assert store.cache_text(model_id, "cat", embedding)
+    found = store.cached_text(model_id, "cat")
+    assert found is not None
+    np.testing.assert_array_equal(found, embedding)
+
+
+def test_a_text_is_dropped_at_once_while_another_writes(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    with Store.open(store.path, create=False) as other:
+        other._connection.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        assert not store.cache_text(model_id, "cat", np.ones(8, dtype=np.float32))
+        assert time.monotonic() - started < 5
+    assert store.cached_text(model_id, "cat") is None
+
+
+def test_a_snapshot_sees_one_state_whatever_is_written(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    with Store.open_readonly(store.path) as reader, reader.snapshot():
+        assert reader.count_files() == 1
+        store.commit(model_id, Batch(gone=[b"/1"]))
+        assert reader.count_files() == 1
+    assert store.count_files() == 0
+
+
+def test_the_view_shows_readable_paths(store: Store) -> None:
+    fill(store, ["/été.jpg".encode(), b"/\xe9t\xe9.jpg"])
+    shown = store._connection.execute("SELECT path FROM paths ORDER BY file_id").fetchall()
+    assert shown == [("/été.jpg",), (r"/\udce9t\udce9.jpg",)]
+
+
+def test_the_default_model_is_remembered(store: Store) -> None:
+    assert store.default_model() is None
+    store.set_default_model("ViT-B-32-256/datacomp_s34b_b86k")
+    assert store.default_model() == "ViT-B-32-256/datacomp_s34b_b86k"
+
+
+def test_status_counts_what_lies_under_the_roots(store: Store) -> None:
+    model_id = fill(store, [b"/a/1", b"/a/2", b"/b/3"])
+    store.put_roots({b"/a": 1, b"/b": 1}, walked_at_ns=YEARS_LATER_NS)
+    failure = FailureRow(facts_of(b"/a/bad"), YEARS_LATER_NS, "truncated", "pillow 13")
+    store.commit(model_id, Batch(failures=[failure]))
+    report = store.status([folder(b"/a")])
+    assert (report.files, report.contents, report.failures) == (2, 2, {"truncated": 1})
+    assert [model["files"] for model in report.models] == [2]
+    assert [(root["path"], root["files"]) for root in report.roots] == [(b"/a", 2)]
+    assert report.size_bytes >= store.path.stat().st_size
+
+
+def test_a_failure_takes_the_place_of_the_file_and_the_other_way_round(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    failure = FailureRow(facts_of(b"/1"), YEARS_LATER_NS, "truncated", "pillow 13")
+    store.commit(model_id, Batch(failures=[failure]))
+    assert paths_of(store, model_id, None) == []
+    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/1"), YEARS_LATER_NS, b"/1")]))
+    assert paths_of(store, model_id, None) == [b"/1"]
+    assert store.status().failures == {}
+
+
+def test_many_contents_of_one_size_are_not_sent_along(store: Store) -> None:
+    model_id = fill(store, [b"/%d" % number for number in range(64)])
+    assert len(store.digests_of_size(model_id, 7)) == 64
+    fill(store, [b"/one more"])
+    assert store.digests_of_size(model_id, 7) == ()
+    assert store.digests_of_size(model_id, 8) == ()
+
+
+def test_inodes_of_64_bits_fit(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    facts = facts_of(b"/2")._replace(inode=(1 << 64) - 1)
+    store.commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
+    assert paths_of(store, model_id, None) == [b"/1", b"/2"]

@@ -1,0 +1,89 @@
+"""The lock of the one indexer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.store import IndexLock
+
+HOLDER = """
+import sys, pathlib
+from rclip_like.store import IndexLock
+with IndexLock(pathlib.Path(sys.argv[1])).held(wait=True):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "index.db"
+
+
+@pytest.fixture
+def holder(database: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_held_lock_is_refused_naming_its_holder(database: Path, holder) -> None:
+    with (
+        pytest.raises(IndexLocked, match=f"process {holder.pid} "),
+        IndexLock(database).held(wait=False),
+    ):
+        pass
+
+
+def test_a_lock_dies_with_its_process(database: Path, holder) -> None:
+    holder.kill()
+    holder.wait()
+    with IndexLock(database).held(wait=False):
+        pass
+
+
+def test_waiting_tells_once_and_ends_when_the_lock_is_free(database: Path, holder) -> None:
+    told: list[int | None] = []
+
+    def release(pid: int | None) -> None:
+        told.append(pid)
+        holder.stdin.close()
+
+    with IndexLock(database).held(wait=True, on_wait=release):
+        assert told == [holder.pid]
+
+
+def test_a_free_lock_tells_nobody(database: Path) -> None:
+    told: list[int | None] = []
+    with IndexLock(database).held(wait=True, on_wait=told.append):
+        assert told == []
+
+
+def test_a_lock_is_free_after_its_block(database: Path) -> None:
+    for _ in range(2):
+        with IndexLock(database).held(wait=False):
+            pass
+    assert os.listdir(database.parent) == ["index.db.lock"]
+
+
+def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StoreError, match=r"index\.db\.lock"),
+        IndexLock(tmp_path / "file" / "index.db").held(wait=False),
+    ):
+        pass

@@ -1,0 +1,172 @@
+"""Opening an index: making one, and refusing what is not ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from small_index import fill
+
+from rclip_like.errors import StoreError
+from rclip_like.store import Store
+from rclip_like.store.schema import VERSION
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "index.db"
+    with Store.open(path, create=True) as store:
+        fill(store, [b"/1"])
+    return path
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def assert_refused_untouched(path: Path, words: str) -> None:
+    before = snapshot(path.parent)
+    for create in (True, False):
+        with pytest.raises(StoreError, match=words) as refusal:
+            Store.open(path, create=create)
+        assert str(path) in str(refusal.value)
+    with pytest.raises(StoreError, match=words):
+        Store.open_readonly(path)
+    assert snapshot(path.parent) == before
+
+
+def test_a_new_index_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "index.db", create=True) as store, store.lock(wait=False):
+        fill(store, [b"/1"])
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(
+        ("index.db", "index.db-wal", "index.db-shm", "index.db.lock"), 0o600
+    )
+
+
+def test_the_folders_above_a_new_index_are_made(tmp_path: Path) -> None:
+    Store.open(tmp_path / "a" / "b" / "index.db", create=True).close()
+    assert os.listdir(tmp_path / "a" / "b") == ["index.db"]
+
+
+def test_commits_are_synced_into_a_write_ahead_log(database: Path) -> None:
+    with Store.open(database, create=False) as store:
+        mode = store._connection.execute("PRAGMA journal_mode").fetchone()
+        synchronous = store._connection.execute("PRAGMA synchronous").fetchone()
+    assert (mode, synchronous) == (("wal",), (2,))
+
+
+def test_opening_a_current_index_imports_sqlite3_alone(database: Path) -> None:
+    program = (
+        "import sys, pathlib\n"
+        "from rclip_like.store import Store\n"
+        "store = Store.open(pathlib.Path(sys.argv[1]), create=True)\n"
+        "assert store.count_files() == 1\n"
+        "print(sorted({'sqlite_utils', 'torch', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(database)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_there_are_as_many_migrations_as_versions() -> None:
+    from rclip_like.store.migrations import migrations
+
+    with closing(sqlite3.connect(":memory:")) as connection:
+        from sqlite_utils import Database
+
+        assert len(migrations.pending(Database(connection))) == VERSION
+
+
+def test_an_empty_file_becomes_an_index(tmp_path: Path) -> None:
+    (tmp_path / "index.db").touch()
+    with Store.open(tmp_path / "index.db", create=True) as store:
+        assert store.count_files() == 0
+
+
+def test_a_missing_index_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="clipfind index"):
+        Store.open(tmp_path / "index.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_of_a_newer_version_is_refused_untouched(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    assert_refused_untouched(database, "newer clipfind")
+
+
+def test_garbage_is_refused_untouched(tmp_path: Path) -> None:
+    (tmp_path / "index.db").write_bytes(os.urandom(10_000))
+    assert_refused_untouched(tmp_path / "index.db", "not an index")
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_the_database_of_another_program_is_refused_untouched(tmp_path: Path, mode: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("CREATE TABLE moz_places (url TEXT)")
+    assert_refused_untouched(tmp_path / "other.db", "another program")
+
+
+def test_a_folder_in_place_of_the_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no file"):
+        Store.open(tmp_path, create=True)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be made here") as refusal:
+        Store.open(tmp_path / "file" / "index.db", create=True)
+    assert str(tmp_path / "file" / "index.db") in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["100%.db", "a?b#c.db", "sp ace.db", "ü.db", "%3f.db"])
+def test_any_name_will_do_for_an_index(tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        Store.open(tmp_path / name, create=True).close()
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_processes_that_make_one_index_at_once_share_it(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib\n"
+        "from rclip_like.store import Store\n"
+        "store = Store.open(pathlib.Path(sys.argv[1]), create=True)\n"
+        "store.add_model(sys.argv[2], sys.argv[2], preprocessing_version='1', dimension=8)\n"
+    )
+    path = tmp_path / "index.db"
+    makers = [
+        subprocess.Popen([sys.executable, "-c", program, str(path), str(number)])
+        for number in range(4)
+    ]
+    assert [maker.wait() for maker in makers] == [0] * 4
+    with Store.open(path, create=False) as store:
+        assert sorted(model["name"] for model in store.status().models) == list("0123")
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_an_index_on_a_read_only_medium_can_be_searched(database: Path, tmp_path: Path) -> None:
+    medium = tmp_path / "medium"
+    medium.mkdir()
+    shutil.copy(database, medium)
+    medium.chmod(0o500)
+    if os.access(medium, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    with Store.open_readonly(medium / database.name) as store:
+        assert store.count_files() == 1
+
+
+def test_a_second_look_for_another_thread_reads_and_cannot_write(database: Path) -> None:
+    with Store.open(database, create=False) as store, store.another() as reader:
+        assert reader.count_files() == 1
+        with pytest.raises(StoreError, match="cannot be written"):
+            reader.set_default_model("x")
