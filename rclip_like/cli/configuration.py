@@ -78,8 +78,6 @@ def _find(declared: Declared, raw: Mapping[str, Any], configuration: Mapping[str
         return _from_words(declared, words, variable, ConfigError)
     if declared.key and declared.key in configuration:
         return configuration[declared.key]
-    if declared.default is MISSING:
-        raise UsageError(f"{declared.long_name} is missing")
     return declared.default
 
 

@@ -6,17 +6,20 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING
 from types import FrameType
 
 from rclip_like.cli.commands import COMMANDS, Command
 from rclip_like.cli.configuration import read_configuration, settle
-from rclip_like.cli.declare import declared_in, help_text, split, typer_command
+from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.options import Everywhere
-from rclip_like.errors import ClipfindError, Interrupted
+from rclip_like.errors import ClipfindError, Interrupted, UsageError
+from rclip_like.output.talk import Talk
 
-INTERRUPTED = 128 + signal.SIGINT
+INTERRUPTED = 128 + int(signal.SIGINT)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +32,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _abandon_stdout()
         return 0
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in one sentence
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         return _tell(error)
     return status
 
@@ -48,8 +51,20 @@ def _run(call: Call) -> int:
     if raw.get("help"):
         print(help_text(typer_made))  # noqa: T201
         return 0
+    _refuse_missing(command, raw)
     every_option = (each for one in COMMANDS.values() for each in declared_in(one.options))
     return _invoke(command, settle(command.options, raw, read_configuration(every_option)))
+
+
+def _refuse_missing(command: Command, raw: Mapping[str, object]) -> None:
+    """Raise UsageError if something that has no default was not given."""
+    for declared in declared_in(command.options):
+        if declared.default is MISSING and declared.field not in raw:
+            word = command.name.split()[0]
+            raise UsageError(
+                f"{command.name} wants {declared.long_name}, see {PROGRAM} {command.name} --help; "
+                f"to look for the word: {PROGRAM} search {word}"
+            )
 
 
 def _invoke(command: Command, options: Everywhere) -> int:
@@ -62,15 +77,19 @@ def _invoke(command: Command, options: Everywhere) -> int:
 
 def _tell(error: BaseException) -> int:
     """Say on stderr what went wrong, in one sentence, and return the exit status."""
+    if isinstance(error, ClipfindError):
+        Talk().error(str(error))
+        return error.exit_status
     if isinstance(error, KeyboardInterrupt):
-        sentence, status = "interrupted", int(INTERRUPTED)
-    elif isinstance(error, ClipfindError):
-        sentence, status = str(error), error.exit_status
-    else:
-        kind = type(error).__name__
-        sentence, status = f"unexpected {kind}: {error}; run again with --debug for the details", 2
-    print(f"clipfind: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
-    return status
+        Talk().error("interrupted")
+        return INTERRUPTED
+    if isinstance(error, OSError) and error.strerror:
+        _abandon_stdout()  # it may be what cannot be written
+        Talk().error(f"{os.fsdecode(error.filename or 'output')}: {error.strerror}")
+        return ClipfindError.exit_status
+    kind = type(error).__name__
+    Talk().error(f"unexpected {kind}: {error}; run it again with --debug for the details")
+    return ClipfindError.exit_status
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

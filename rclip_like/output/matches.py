@@ -61,18 +61,24 @@ def as_object(match: Match) -> dict[str, object]:
     path (str), score (cosine), rank (from 1), model (str); path_base64 where the path's bytes
     are not UTF-8, `path` then holds U+FFFD in their place; terms where --explain asked for them.
     """
-    path = shown_path(match.path)
-    row: dict[str, object] = {
-        "path": path.decode(errors="replace"),
+    row = {
+        **path_fields(shown_path(match.path)),
         "score": round(match.score, 6),
         "rank": match.rank,
         "model": match.model,
     }
-    if not _is_utf8(path):
-        row["path_base64"] = base64.b64encode(path).decode()
     if match.terms:
         row["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
     return row
+
+
+def path_fields(path: bytes) -> dict[str, object]:
+    """Return a path for JSON: `path`, and `path_base64` where its bytes are not UTF-8."""
+    try:
+        return {"path": path.decode()}
+    except UnicodeDecodeError:
+        encoded = base64.b64encode(path).decode()
+        return {"path": path.decode(errors="replace"), "path_base64": encoded}
 
 
 def _render_match(match: Match, layout: Layout) -> bytes:
@@ -117,11 +123,3 @@ def _table_row(match: Match, screen: Screen) -> str:
 
 def _coloured(text: str, colour: str, screen: Screen) -> str:
     return f"{colour}{text}{_PLAIN}" if screen.has_colours else text
-
-
-def _is_utf8(path: bytes) -> bool:
-    try:
-        path.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

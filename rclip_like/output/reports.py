@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
+from rclip_like.output.matches import path_fields
 from rclip_like.output.terminal import escaped, escaped_path
 from rclip_like.values import IndexReport, StatusReport, Trouble
 
@@ -51,17 +54,37 @@ def status_lines(report: StatusReport) -> Iterator[str]:
     """Yield what is indexed, as lines of text."""
     yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
     yield f"{counted(report.files, 'file')}, {report.contents:,} of them different"
-    yield from _section("Models", report.models)
-    yield from _section("Folders", report.roots)
-    if report.failures:
-        yield "Unreadable"
-        for reason, number in sorted(report.failures.items(), key=lambda item: -item[1]):
-            yield f"  {number:>8,}  {escaped(reason)}"
+    yield from _section("Models", [_model_row(model) for model in report.models])
+    yield from _section("Folders", [_root_row(root) for root in report.roots])
+    failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
+    yield from _section("Unreadable", failures)
 
 
 def status_object(report: StatusReport) -> str:
-    """Return what is indexed as one JSON object."""
-    return json.dumps(asdict(report), ensure_ascii=False, default=str)
+    """Return what is indexed as one JSON object; paths as `path_fields` has them."""
+    described = asdict(report)
+    described["roots"] = [
+        {**root, **path_fields(bytes(root["path"]))} for root in described["roots"]
+    ]
+    return json.dumps(described, ensure_ascii=False)
+
+
+def _model_row(model: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "files": model["files"],
+        "dimension": model["dimension"],
+        "fingerprint": model["fingerprint"][:12],
+        "model": model["name"],
+    }
+
+
+def _root_row(root: Mapping[str, Any]) -> dict[str, object]:
+    walked = datetime.fromtimestamp(root["walked_at_ns"] // 10**9)
+    return {
+        "files": root["files"],
+        "last walked": walked.isoformat(" "),
+        "folder": escaped_path(root["path"]),
+    }
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:

@@ -93,7 +93,6 @@ def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatc
         (["cat", "--sort", "size"], "--sort is one of score, date, path"),
         (["cat", "--tpo", "3"], "no such option: --tpo"),
         (["cat", "--top"], "requires an argument"),
-        ([], "QUERY is missing"),
     ],
 )
 def test_a_bad_option_is_an_error_that_names_it(arguments: list[str], complaint: str) -> None:

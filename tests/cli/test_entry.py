@@ -1,0 +1,64 @@
+"""From an argument list to an exit status: help, version, and errors in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from rclip_like.cli import main
+from rclip_like.cli.commands import COMMANDS
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_help_on_everything_is_data_on_stdout(capsys: Captured) -> None:
+    assert main(["--help"]) == 0
+    assert "Usage: clipfind QUERY [PATH]..." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: Captured) -> None:
+    assert main([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: clipfind {name} [OPTION]...")
+    assert "--db FILE" in shown
+
+
+def test_help_on_models_lists_its_commands(capsys: Captured) -> None:
+    assert main(["models", "--help"]) == 0
+    assert "models remove" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["classify", "x"], ["models"], ["cat", "--nope"], ["cat", "-t", "x"], ["train"]],
+)
+def test_bad_usage_is_one_sentence_on_stderr_and_exits_with_two(
+    arguments: list[str], capsys: Captured
+) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("clipfind: ")
+    assert shown.err.count("\n") == 1
+
+
+def test_the_word_of_a_command_without_what_it_needs_can_be_searched(capsys: Captured) -> None:
+    assert main(["train"]) == 2
+    assert "clipfind search train" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_is_a_sentence_that_asks_for_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", lambda arguments: 1 / 0)
+    assert main(["cat"]) == 2
+    assert "--debug" in capsys.readouterr().err
+    assert main(["cat", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_control_characters_in_an_error_reach_no_terminal(capsys: Captured) -> None:
+    assert main(["cat", "-n", "\x1b[31mnowhere\n"]) == 2
+    shown = capsys.readouterr().err
+    assert "\\x1b[31mnowhere\\n" in shown
+    assert "\x1b" not in shown

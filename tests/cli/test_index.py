@@ -1,0 +1,140 @@
+"""`clipfind index`: exit status, talk, progress, and how it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from processes import read_terminal, run, run_on_terminal, start, write_pictures
+
+from rclip_like.store import Store
+
+MANY = tuple(f"{number:04}.png".encode() for number in range(400))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of so many pictures that indexing it takes seconds."""
+    return write_pictures(tmp_path_factory.mktemp("many") / "pictures", MANY)
+
+
+def _num_indexed(database: Path) -> int:
+    with Store.open_readonly(database) as store:
+        return store.count_files()
+
+
+def test_a_run_is_summed_up_on_stderr_and_prints_nothing(tiny: Path, pictures: Path) -> None:
+    finished = run("index", pictures)
+    assert (finished.returncode, finished.stdout) == (0, b"")
+    assert b"3 pictures, 3 encoded" in finished.stderr
+    assert b"3 unchanged" in run("index", pictures).stderr
+
+
+def test_quiet_says_nothing(tiny: Path, pictures: Path) -> None:
+    finished = run("index", "--quiet", pictures)
+    assert (finished.returncode, finished.stderr) == (0, b"")
+
+
+def test_an_unreadable_picture_is_named_and_changes_the_status_with_strict_only(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "damaged")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    finished = run("index", folder)
+    assert finished.returncode == 0
+    assert b"broken.jpg: " in finished.stderr
+    assert b"1 unreadable" in finished.stderr
+    assert run("index", "--strict", folder).returncode == 2
+
+
+def test_a_path_that_is_not_there_exits_with_two_and_the_others_are_indexed(
+    tiny: Path, pictures: Path, tmp_path: Path
+) -> None:
+    finished = run("index", tmp_path / "gone", pictures)
+    assert finished.returncode == 2
+    assert b"gone: not there" in finished.stderr
+    assert _num_indexed(tiny) == 3
+    assert run("index", tmp_path / "gone").returncode == 2
+
+
+def test_no_wait_leaves_at_once_with_zero_while_another_run_indexes(
+    tiny: Path, pictures: Path
+) -> None:
+    with Store.open(tiny, create=True) as store, store.lock(wait=False):
+        finished = run("index", "--no-wait", pictures)
+    assert finished.returncode == 0
+    assert finished.stderr.count(b"\n") == 1
+    assert _num_indexed(tiny) == 0
+
+
+def test_a_search_answers_while_another_run_indexes(
+    tiny: Path, pictures: Path, tmp_path: Path
+) -> None:
+    assert run("index", pictures).returncode == 0
+    with Store.open(tiny, create=False) as store, store.lock(wait=False):
+        finished = run("blue", pictures, "-f")
+    assert len(finished.stdout.splitlines()) == 3
+    assert finished.stderr.count(b"\n") == 1
+
+
+def test_a_terminal_gets_a_bar_with_the_rate_that_goes_away(tiny: Path, many: Path) -> None:
+    shown = run_on_terminal("index", many, streams=("stderr",))
+    assert shown.status == 0
+    assert "pictures/s" in shown.text
+    assert "400/400" in shown.text
+    assert run_on_terminal("index", many, "-q", streams=("stderr",)).text == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_a_signal_ends_a_run_within_two_seconds_and_keeps_what_is_done(
+    tiny: Path, many: Path, number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    process = start("index", many, stderr=theirs, env=os.environ | _log(tmp_path))
+    os.close(theirs)
+    _wait_for(tmp_path / "batches")
+    process.send_signal(number)
+    sent_at = time.monotonic()
+    assert process.wait(timeout=30) == status
+    assert time.monotonic() - sent_at < 2 + 1  # a second for a loaded machine
+    assert "Traceback" not in read_terminal(ours)
+    os.close(ours)
+    assert 0 < _num_indexed(tiny) < len(MANY)
+    assert run("index", many).returncode == 0
+    assert _num_indexed(tiny) == len(MANY)
+
+
+def _log(folder: Path) -> dict[str, str]:
+    return {"CLIPFIND_BATCH_LOG": str(folder / "batches")}
+
+
+def _wait_for(path: Path) -> None:
+    """Wait until a file has been written."""
+    until = time.monotonic() + 60
+    while not (path.exists() and path.stat().st_size):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_max_time_stops_cleanly_and_the_next_run_goes_on(
+    tiny: Path, pictures: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(pictures, tmp_path / "copy")
+    finished = run("index", "--max-time", "0.001", folder)
+    assert finished.returncode == 0
+    assert b"the next run goes on" in finished.stderr
+    assert run("index", folder).returncode == 0
+    assert _num_indexed(tiny) == 3
+
+
+def test_a_search_says_how_many_pictures_are_missing(tiny: Path, many: Path) -> None:
+    finished = run("blue", many, "--max-time", "0.001")
+    assert b"400 pictures not indexed yet" in finished.stderr
+    assert b"clipfind index" in finished.stderr

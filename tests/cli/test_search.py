@@ -1,0 +1,252 @@
+"""`clipfind search`: what is printed, for whom, and with which exit status."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import COMMAND, ODD_NAMES, run, run_on_terminal, write_pictures
+
+from rclip_like.cli.gathering import refuse_without_effect
+from rclip_like.cli.options import SearchOptions
+from rclip_like.cli.search import WITHOUT_EFFECT
+from rclip_like.errors import UsageError
+
+
+def _paths(*arguments: str | Path) -> list[str]:
+    """Return the paths that a search prints, in their order."""
+    finished = run(*arguments, "-f")
+    assert finished.returncode == 0, finished.stderr.decode()
+    return os.fsdecode(finished.stdout).split("\n")[:-1]
+
+
+def test_a_query_alone_searches_and_a_pipe_gets_score_and_path(indexed: Path) -> None:
+    finished = run("something blue", "pictures", "-n")
+    lines = [line.split("\t") for line in finished.stdout.decode().splitlines()]
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert {path for _, path in lines} == {
+        "pictures/one.png",
+        "pictures/two.png",
+        "pictures/deep/three.jpg",
+    }
+    scores = [float(score) for score, _ in lines]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_relative_paths_stay_relative_and_absolute_ones_absolute(indexed: Path) -> None:
+    assert set(_paths("blue", "./pictures/deep", "-n")) == {"./pictures/deep/three.jpg"}
+    assert set(_paths("blue", indexed / "deep", "-n")) == {str(indexed / "deep" / "three.jpg")}
+
+
+def test_no_path_means_the_current_folder(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(indexed / "deep")
+    assert _paths("blue", "-n") == ["three.jpg"]
+
+
+def test_top_counts_and_zero_means_all(indexed: Path) -> None:
+    assert len(_paths("blue", "pictures", "-n", "-t", "1")) == 1
+    assert len(_paths("blue", "pictures", "-n", "-t", "0")) == 3
+
+
+def test_json_has_one_documented_object_a_line(indexed: Path) -> None:
+    finished = run("blue", "pictures", "-n", "--json")
+    rows = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    assert all(set(row) == {"path", "score", "rank", "model"} for row in rows)
+
+
+def test_a_template_and_nul_ends(indexed: Path) -> None:
+    finished = run("blue", "pictures/one.png", "-n", "-0", "--format", "{rank}:{path}")
+    assert finished.stdout == b"1:pictures/one.png\0"
+
+
+def test_a_picture_query_leaves_itself_out_in_every_spelling(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(indexed / "deep")
+    monkeypatch.setenv("HOME", str(indexed))
+    for spelling in (
+        "../one.png",
+        "~/one.png",
+        str(indexed / "one.png"),
+        f"file://{indexed}/one.png",
+    ):
+        assert set(_paths(spelling, "..", "-n")) == {"../two.png", "../deep/three.jpg"}
+
+
+def test_a_picture_that_is_not_there_is_an_error_and_not_words(indexed: Path) -> None:
+    finished = run("../gone.jpg", "pictures", "-n")
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert b"gone.jpg" in finished.stderr
+    assert run("../gone.jpg", "pictures", "-n", "--text").returncode == 0
+
+
+def test_a_time_of_day_is_words_and_a_weight_is_a_weight(indexed: Path) -> None:
+    same = run("3:00 am", "pictures", "-n").stdout
+    assert run("1:3:00 am", "pictures", "-n").stdout != same
+    assert run("2:cat", "pictures", "-n").stdout == run("cat", "pictures", "-n").stdout
+
+
+def test_scores_of_sums_are_cosines(indexed: Path) -> None:
+    finished = run("5:./pictures/one.png", "-a", "3:./pictures/two.png", "pictures", "-n", "--json")
+    scores = [json.loads(line)["score"] for line in finished.stdout.splitlines()]
+    assert scores
+    assert all(-1 <= score <= 1 for score in scores)
+
+
+def test_nothing_found_exits_with_one(indexed: Path) -> None:
+    finished = run("blue", "pictures", "-n", "--glob", "*.gif")
+    assert (finished.returncode, finished.stdout) == (1, b"")
+
+
+def test_an_empty_folder_exits_with_one(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("blue", tmp_path / "empty").returncode == 1
+
+
+def test_a_mistyped_command_is_hinted_at_when_nothing_was_found(indexed: Path) -> None:
+    hint = b"'clipfind index'"
+    assert hint in run("indx", "pictures", "-n", "--min-score", "1").stderr
+    assert hint not in run("indx", "pictures", "-n").stderr
+
+
+def test_without_an_index_no_index_exits_with_one_and_a_hint(tiny: Path, indexed: Path) -> None:
+    finished = run("blue", "pictures", "-n", "--db", tiny)
+    assert finished.returncode == 1
+    assert b"clipfind index" in finished.stderr
+    assert not tiny.exists()
+
+
+def test_a_folder_that_is_not_there_exits_with_two_and_proposes_quotes(indexed: Path) -> None:
+    finished = run("red", "car")
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert b'clipfind "red car"' in finished.stderr
+
+
+def test_a_folder_as_query_is_an_error_in_one_sentence(indexed: Path) -> None:
+    finished = run("./pictures", "pictures", "-n")
+    assert finished.returncode == 2
+    assert finished.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b""])
+def test_a_damaged_index_is_an_error_in_one_sentence(
+    indexed: Path, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "damaged.db"
+    path.write_bytes(content)
+    finished = run("blue", "pictures", "-n", "--db", path)
+    assert finished.returncode in ((2,) if content else (1, 2))
+    assert b"Traceback" not in finished.stderr
+    assert finished.stderr.count(b"\n") == 1
+
+
+def test_debug_shows_the_traceback(indexed: Path) -> None:
+    assert b"Traceback" in run("blue", "nowhere", "--debug").stderr
+    assert b"Traceback" not in run("blue", "nowhere").stderr
+
+
+def test_a_closed_pipe_is_silent(indexed: Path) -> None:
+    # Enough lines to fill the pipe's buffer, so that writing does fail.
+    lines = run("blue", "pictures", "-n", "--format", "{path}" + "x" * 60_000).stdout
+    assert len(lines) > 3 * 60_000
+    command = [*COMMAND, "blue", "pictures", "-n", "--format", "{path}" + "x" * 60_000]
+    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+    reader.wait()
+    finished = subprocess.run(command, stdout=reader.stdin, stderr=subprocess.PIPE, timeout=60)
+    assert reader.stdin is not None
+    reader.stdin.close()
+    assert (finished.returncode, finished.stderr) == (0, b"")
+
+
+def test_a_terminal_gets_a_table_without_copies(indexed: Path) -> None:
+    shown = run_on_terminal("blue", "copies", "-n", "--color", "never", streams=("stdout",))
+    assert shown.text.splitlines()[0] == "score   path"
+    assert len(shown.text.splitlines()) == 1 + 1
+    assert len(_paths("blue", "copies", "-n")) == 2
+
+
+def test_odd_names_keep_their_bytes_in_a_pipe(indexed: Path) -> None:
+    finished = run("blue", "-nf0", cwd=indexed.parent / "odd")
+    safe = {b"./-rf.png" if name == b"-rf.png" else name for name in ODD_NAMES}
+    assert set(finished.stdout.split(b"\0")[:-1]) == safe
+
+
+def test_odd_names_harm_no_terminal(indexed: Path) -> None:
+    shown = run_on_terminal("blue", "odd", "-n", "--color", "never", streams=("stdout",)).text
+    assert "\x1b" not in shown
+    assert "odd/\\x1b[31mescape.png" in shown
+    assert len(shown.splitlines()) == 1 + len(ODD_NAMES)
+
+
+def test_json_gives_back_the_bytes_of_every_name(indexed: Path) -> None:
+    rows = [json.loads(line) for line in run("blue", "odd", "-n", "--json").stdout.splitlines()]
+    paths = {
+        base64.b64decode(row["path_base64"]) if "path_base64" in row else os.fsencode(row["path"])
+        for row in rows
+    }
+    assert paths == {b"odd/" + name for name in ODD_NAMES}
+
+
+def test_a_search_indexes_first_and_shows_no_bar_in_a_pipe(tiny: Path, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "new")
+    finished = run("blue", folder, "-f")
+    assert len(finished.stdout.splitlines()) == 3
+    assert finished.stderr == b""
+
+
+def test_lists_of_paths_come_from_files_and_stdin(indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("pictures/one.png\npictures/deep\n")
+    assert len(_paths("blue", "-n", "--files-from", str(tmp_path / "list"))) == 2
+    finished = run("blue", "-nf", "--files0-from", "-", input=b"pictures/two.png\0")
+    assert finished.stdout == b"pictures/two.png\n"
+    assert run("blue", "-n", "--files-from", "-", input=b"").returncode == 2
+
+
+def test_everything_indexed_is_searched_from_anywhere(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(indexed / "one.png") in _paths("blue", "--all", "-t", "0")
+
+
+@pytest.mark.parametrize(("first", "second"), WITHOUT_EFFECT)
+def test_an_option_without_effect_is_an_error(first: str, second: str) -> None:
+    options = SearchOptions(query="blue", given=frozenset({first, second}))
+    with pytest.raises(UsageError, match="has no effect together with"):
+        refuse_without_effect(options, WITHOUT_EFFECT)
+
+
+def test_two_options_that_exclude_each_other_exit_with_two(indexed: Path) -> None:
+    finished = run("blue", "--json", "-f")
+    assert finished.returncode == 2
+    assert finished.stderr == b"clipfind: --json has no effect together with --files\n"
+
+
+def test_quiet_says_nothing_but_errors(indexed: Path) -> None:
+    assert run("indx", "pictures", "-nq", "--min-score", "1").stderr == b""
+    assert run("blue", "nowhere", "-q").stderr != b""
+
+
+def test_explain_shows_every_part(indexed: Path) -> None:
+    line = run("cat", "pictures", "-n", "-s", "2:dog", "--explain", "-t", "1").stdout.decode()
+    assert [part.partition("=")[0] for part in line.split("\t")[2:]] == ["cat", "2:dog"]
+
+
+def test_files_gone_since_indexing_are_left_out_and_counted(indexed: Path) -> None:
+    (indexed.parent / "going" / "goes.png").unlink()
+    finished = run("blue", "going", "-nf")
+    assert finished.stdout == b"going/stays.png\n"
+    assert b"1 picture left out" in finished.stderr
+
+
+def test_python_dash_m_is_the_same_program() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "rclip_like", "--version"], capture_output=True, text=True
+    )
+    assert finished.stdout.startswith("clipfind ")
