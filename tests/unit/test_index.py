@@ -1,0 +1,298 @@
+"""One run after another over a folder that changes: what is read, encoded, reused, removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_index import LONG_AGO, SmallIndex, make_picture, make_pictures, settle
+
+from rclip_like.errors import IndexLocked
+from rclip_like.images import read_picture
+from rclip_like.index import Progress, bring_up_to_date
+from rclip_like.settings import IndexSettings, ReadSettings, WalkSettings
+from rclip_like.walk import resolve_roots
+
+
+@pytest.fixture
+def index(tmp_path: Path, tiny_model: Path):
+    index = SmallIndex(tmp_path / "database" / "index.db", tiny_model)
+    yield index
+    index.store.close()
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    make_pictures(tmp_path / "album", 5)
+    return tmp_path / "album"
+
+
+def test_rows_are_the_encoders_own_embeddings(index: SmallIndex, album: Path) -> None:
+    report = index.update(album)
+    assert (report.seen, report.encoded, report.finished) == (5, 5, True)
+    for path, row in index.rows().items():
+        picture = read_picture(path, index.specification.preprocessing, ReadSettings())
+        assert picture.pixels is not None
+        (expected,) = index.load_encoder().encode_pictures(picture.pixels[np.newaxis])
+        assert row @ expected > 0.99999 * np.linalg.norm(row)
+
+
+def test_unchanged_files_are_neither_read_nor_encoded(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    for path in album.iterdir():
+        # Other bytes, but equal size and mtime: reading would show.
+        path.write_bytes(bytes(path.stat().st_size))
+        settle(path)
+    report = index.update_without_encoder(album)
+    assert (report.unchanged, report.encoded, report.reused, report.failed) == (5, 0, 0, 0)
+
+
+def test_a_changed_file_is_encoded_anew(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    before = index.rows()[os.fsencode(album / "0002.jpg")]
+    make_picture(album / "0002.jpg", 77)
+    settle(album / "0002.jpg", LONG_AGO + 1)
+    report = index.update(album)
+    assert (report.encoded, report.unchanged) == (1, 4)
+    assert not np.array_equal(index.rows()[os.fsencode(album / "0002.jpg")], before)
+
+
+def test_deleted_files_are_gone(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    (album / "0001.jpg").unlink()
+    report = index.update_without_encoder(album)
+    assert report.removed == 1
+    assert index.names() == ["0000.jpg", "0002.jpg", "0003.jpg", "0004.jpg"]
+
+
+def test_a_deleted_folder_takes_its_rows_along(index: SmallIndex, album: Path) -> None:
+    make_picture((album / "sub").mkdir() or album / "sub" / "1.jpg", 50)
+    index.update(album)
+    shutil.rmtree(album / "sub")
+    assert index.update_without_encoder(album).removed == 1
+
+
+def test_a_renamed_folder_keeps_its_embeddings(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    before = list(index.rows().values())
+    renamed = album.rename(album.with_name("renamed"))
+    report = index.update_without_encoder(renamed.parent)
+    assert (report.reused, report.removed) == (5, 5)
+    np.testing.assert_array_equal(list(index.rows().values()), before)
+
+
+def test_a_root_under_another_name_keeps_its_embeddings(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    renamed = album.rename(album.with_name("renamed"))
+    assert index.update_without_encoder(renamed).reused == 5
+
+
+def test_a_copy_is_not_encoded_again(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    shutil.copy2(album / "0001.jpg", album / "copy.jpg")
+    assert index.update_without_encoder(album).reused == 1
+    rows = index.rows()
+    np.testing.assert_array_equal(
+        rows[os.fsencode(album / "copy.jpg")], rows[os.fsencode(album / "0001.jpg")]
+    )
+
+
+def test_copies_within_one_run_are_encoded_once(index: SmallIndex, album: Path) -> None:
+    for number in range(20):
+        shutil.copy2(album / "0001.jpg", album / f"copy {number}.jpg")
+    report = index.update(album)
+    assert (report.encoded, report.reused) == (5, 20)
+    assert len(index.names()) == 25
+
+
+def test_a_blue_and_a_red_picture_of_equal_size_differ(index: SmallIndex, tmp_path: Path) -> None:
+    (tmp_path / "bitmaps").mkdir()
+    for name in ("blue", "red"):
+        Image.new("RGB", (1200, 900), name).save(tmp_path / "bitmaps" / f"{name}.bmp")
+    blue, red = (tmp_path / "bitmaps" / f"{name}.bmp" for name in ("blue", "red"))
+    assert blue.read_bytes()[-1024:] != red.read_bytes()[-1024:]
+    assert blue.stat().st_size == red.stat().st_size
+    assert index.update(tmp_path / "bitmaps").encoded == 2
+    first, second = index.rows().values()
+    assert first @ second < 0.9999
+
+
+def test_pictures_that_differ_in_one_byte_in_the_middle_are_two(
+    index: SmallIndex, tmp_path: Path
+) -> None:
+    (tmp_path / "bitmaps").mkdir()
+    Image.new("RGB", (1200, 900), "blue").save(tmp_path / "bitmaps" / "1.bmp")
+    data = bytearray((tmp_path / "bitmaps" / "1.bmp").read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "bitmaps" / "2.bmp").write_bytes(data)
+    assert index.update(tmp_path / "bitmaps").encoded == 2
+
+
+def test_a_file_changed_within_the_clocks_grain_is_read_again(
+    index: SmallIndex, album: Path
+) -> None:
+    now = time.time_ns()
+    path = make_picture(album / "new.bmp", 1)
+    os.utime(path, ns=(now, now))
+    index.update(album)
+    before = index.rows()[os.fsencode(path)]
+    make_picture(path, 2)
+    os.utime(path, ns=(now, now))
+    assert index.update(album).encoded == 1
+    assert not np.array_equal(index.rows()[os.fsencode(path)], before)
+
+
+def test_another_model_adds_rows_and_deletes_none(
+    index: SmallIndex, album: Path, tmp_path: Path
+) -> None:
+    from tiny_model import make_tiny_model
+
+    index.update(album)
+    other = SmallIndex(index.store.path, make_tiny_model(tmp_path / "other", seed=1))
+    assert other.update(album).encoded == 5
+    assert len(other.rows()) == len(index.rows()) == 5
+    assert not np.allclose(list(other.rows().values()), list(index.rows().values()))
+    other.store.close()
+
+
+def test_a_broken_file_is_reported_once_and_not_tried_again(index: SmallIndex, album: Path) -> None:
+    settle(album / "0000.jpg")
+    (album / "bad.jpg").write_bytes(b"no picture")
+    settle(album / "bad.jpg")
+    first, second = index.update(album), index.update_without_encoder(album)
+    assert [failure.path for failure in first.failures] == [os.fsencode(album / "bad.jpg")]
+    assert (first.failed, first.failed_before) == (1, 0)
+    assert (second.failed, second.failed_before, second.failures) == (0, 1, ())
+    assert (second.seen, second.unchanged) == (6, 5)
+
+
+def test_retry_tries_broken_files_again(index: SmallIndex, album: Path) -> None:
+    settle((album / "bad.jpg", (album / "bad.jpg").write_bytes(b"no picture"))[0])
+    index.update(album)
+    report = index.update_without_encoder(album, retry=True)
+    assert (report.failed, report.failed_before) == (1, 0)
+
+
+def test_a_broken_file_that_changed_is_tried_again(index: SmallIndex, album: Path) -> None:
+    settle((album / "bad.jpg", (album / "bad.jpg").write_bytes(b"no picture"))[0])
+    index.update(album)
+    make_picture(album / "bad.jpg", 60)
+    assert index.update(album).encoded == 1
+    assert index.store.status().failures == {}
+
+
+def test_other_readers_try_broken_files_again(index: SmallIndex, album: Path) -> None:
+    settle((album / "bad.jpg", (album / "bad.jpg").write_bytes(b"no picture"))[0])
+    index.update(album)
+    with index.store._connection as connection:
+        connection.execute("UPDATE failures SET reader_versions = 'pillow 0.1'")
+    assert index.update_without_encoder(album).failed_before == 1
+    (versions,) = index.store._connection.execute("SELECT reader_versions FROM failures").fetchone()
+    assert versions != "pillow 0.1"
+
+
+def test_a_file_that_turns_bad_leaves_the_results(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    (album / "0001.jpg").write_bytes(b"no picture")
+    assert index.update(album).failed == 1
+    assert "0001.jpg" not in index.names()
+
+
+def test_the_encoder_is_not_loaded_for_nothing(index: SmallIndex, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    report = index.update_without_encoder(tmp_path / "empty")
+    assert (report.seen, report.finished) == (0, True)
+
+
+def test_out_of_time_stops_in_order_and_goes_on_next_time(
+    index: SmallIndex, tmp_path: Path
+) -> None:
+    make_pictures(tmp_path / "many", 60)
+    report = index.update(tmp_path / "many", max_seconds=0)
+    assert not report.finished
+    assert report.encoded < 60
+    rest = index.update(tmp_path / "many")
+    assert (rest.finished, rest.remaining) == (True, 0)
+    assert report.encoded + rest.encoded == 60
+
+
+def test_progress_ends_with_all_done(index: SmallIndex, album: Path) -> None:
+    told: list[Progress] = []
+    roots = resolve_roots([os.fsencode(album)])
+    bring_up_to_date(
+        index.store,
+        roots,
+        index.load_encoder,
+        index.specification,
+        IndexSettings(),
+        on_progress=told.append,
+    )
+    assert told[-1] == Progress(done=5, total=5, failed=0, seen=5)
+    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+
+
+def test_a_second_indexer_leaves_at_once_when_told_not_to_wait(
+    index: SmallIndex, album: Path
+) -> None:
+    with index.store.lock(wait=False), pytest.raises(IndexLocked, match=str(os.getpid())):
+        index.update_without_encoder(album, wait=False)
+
+
+def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
+    index.update(album)
+    report = index.update_without_encoder(album, walk=WalkSettings(exclude=("*2.jpg",)))
+    assert (report.seen, report.removed) == (4, 0)
+    assert len(index.names()) == 5
+
+
+def test_roots_that_overlap_are_walked_once(index: SmallIndex, album: Path) -> None:
+    hidden = album / ".hidden"
+    make_pictures(hidden, 2)
+    report = index.update(album, hidden)
+    assert (report.seen, report.removed) == (7, 0)
+    again = index.update_without_encoder(album, hidden)
+    assert (again.seen, again.unchanged, again.removed) == (7, 7, 0)
+
+
+def test_a_file_as_root_is_indexed_alone(index: SmallIndex, album: Path) -> None:
+    assert index.update(album / "0003.jpg").seen == 1
+    assert index.names() == ["0003.jpg"]
+    assert index.update_without_encoder(album / "0003.jpg").unchanged == 1
+
+
+def test_neighbours_with_a_longer_name_are_left_alone(index: SmallIndex, album: Path) -> None:
+    make_picture((album.parent / "album2").mkdir() or album.parent / "album2" / "1.jpg", 60)
+    index.update(album, album.parent / "album2")
+    shutil.rmtree(album.parent / "album2")
+    assert index.update_without_encoder(album).removed == 0
+
+
+def test_any_bytes_will_do_for_a_name(index: SmallIndex, tmp_path: Path) -> None:
+    (tmp_path / "odd").mkdir()
+    names = [b"\xff\xfe.jpg", b"new\nline.jpg", b"100%_[a].jpg", b"-f.jpg", b"\"quote'.jpg"]
+    for seed, name in enumerate(names):
+        make_picture(Path(os.fsdecode(os.fsencode(tmp_path / "odd") + b"/" + name)), seed)
+    assert index.update(tmp_path / "odd").encoded == len(names)
+    assert sorted(map(os.path.basename, index.rows())) == sorted(names)
+    assert index.update_without_encoder(tmp_path / "odd").unchanged == len(names)
+
+
+def test_a_run_in_a_thread_leaves_signals_alone(tmp_path: Path, tiny_model: Path) -> None:
+    make_pictures(tmp_path / "album", 2)
+    reports = []
+
+    def run() -> None:
+        index = SmallIndex(tmp_path / "index.db", tiny_model)
+        reports.append(index.update(tmp_path / "album"))
+        index.store.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert reports[0].encoded == 2

@@ -1,0 +1,65 @@
+"""The spool: any number of items in bounded memory, in order, from thread to thread."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from rclip_like.errors import StoreError
+from rclip_like.index.spool import Spool
+
+
+@pytest.fixture
+def spool():
+    spool: Spool[int] = Spool()
+    yield spool
+    spool.discard()
+
+
+def test_items_come_out_in_the_order_they_went_in(spool: Spool[int]) -> None:
+    for number in range(100_000):
+        spool.put(number)
+    spool.close()
+    assert list(spool.items()) == list(range(100_000))
+
+
+def test_a_reader_gets_items_while_the_writer_goes_on(spool: Spool[int]) -> None:
+    items = spool.items()
+    taken = threading.Event()
+
+    def write() -> None:
+        for number in range(10_000):
+            spool.put(number)
+            if number == 5_000:
+                assert taken.wait(30)
+        spool.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert next(items) == 0
+    taken.set()
+    assert list(items) == list(range(1, 10_000))
+    writer.join()
+
+
+def test_an_error_of_the_writer_comes_after_the_last_item(spool: Spool[int]) -> None:
+    spool.put(1)
+    spool.close(StoreError("the disk is gone"))
+    items = spool.items()
+    assert next(items) == 1
+    with pytest.raises(StoreError, match="the disk is gone"):
+        next(items)
+
+
+def test_a_waiting_reader_may_leave(spool: Spool[int]) -> None:
+    assert list(spool.items(lambda: False)) == []
+
+
+def test_little_stays_in_memory(spool: Spool[int], tmp_path: Path) -> None:
+    for number in range(1_000_000):
+        spool.put(number)
+    assert len(spool._written) <= 512
+    assert len(spool._chunks) < 2_000
+    assert spool._file._rolled
