@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from PIL import ExifTags, Image
 
@@ -20,7 +21,6 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = frozenset((5, 6, 7, 8))
-_MOMENT = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 
@@ -69,11 +69,12 @@ def _moment(exif: Mapping[int, object], details: Mapping[int, object]) -> str | 
     if moment is None:
         offset = details.get(ExifTags.Base.OffsetTime)
         moment = exif.get(ExifTags.Base.DateTime)
-    found = _MOMENT.match(_text(moment))
-    if found is None or found[1] == "0000" or "00" in (found[2], found[3]):
-        return None
     zone = _OFFSET.match(_text(offset))
-    return "{}-{}-{}T{}:{}:{}".format(*found.groups()) + (zone[0] if zone else "")
+    try:
+        taken = datetime.strptime(_text(moment)[:19], "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+    return taken.isoformat() + (zone[0] if zone else "")
 
 
 def _camera(exif: Mapping[int, object]) -> str | None:

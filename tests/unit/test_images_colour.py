@@ -1,0 +1,146 @@
+"""Every mode to sRGB: depth, transparency, profiles, inks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageCms
+
+from rclip_like.images import read_picture
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Preprocessing
+
+SQUARE = Preprocessing(16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def pixels(path: Path) -> npt.NDArray[np.int_]:
+    """Return the picture at 16x16, as integers that may be subtracted."""
+    picture = read_picture(os.fsencode(path), SQUARE, ReadSettings())
+    assert picture.pixels is not None
+    return picture.pixels.astype(int)
+
+
+def ramp(values: npt.NDArray[np.generic]) -> Image.Image:
+    """Return a 16x16 picture whose columns hold these sixteen values."""
+    return Image.fromarray(np.tile(values, (16, 1)))
+
+
+def profile(colour_space: str) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(colour_space)).tobytes()
+
+
+GREY = np.arange(16) * 17
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_sixteen_bit_grey_is_scaled_and_not_clipped(ending: str, tmp_path: Path) -> None:
+    ramp((GREY * 257).astype(np.uint16)).save(tmp_path / f"a.{ending}")
+    found = pixels(tmp_path / f"a.{ending}")
+    assert (found == GREY[None, :, None]).all()
+
+
+def test_sixteen_bit_pgm_is_scaled(tmp_path: Path) -> None:
+    values = np.tile((GREY * 257).astype(">u2"), (16, 1))
+    (tmp_path / "a.pgm").write_bytes(b"P5 16 16 65535\n" + values.tobytes())
+    assert (pixels(tmp_path / "a.pgm") == GREY[None, :, None]).all()
+
+
+@pytest.mark.parametrize("top", [1.0, 255.0, 4000.0])
+def test_float_grey_is_scaled_to_its_range(top: float, tmp_path: Path) -> None:
+    ramp((np.arange(16) / 15 * top).astype(np.float32)).save(tmp_path / "a.tif")
+    assert (pixels(tmp_path / "a.tif") == GREY[None, :, None]).all()
+
+
+def test_floats_that_are_no_numbers_are_black(tmp_path: Path) -> None:
+    values = np.full(16, np.nan, np.float32)
+    values[1:3] = 1.0, np.inf
+    ramp(values).save(tmp_path / "a.tif")
+    assert pixels(tmp_path / "a.tif")[0, :4, 0].tolist() == [0, 255, 0, 0]
+
+
+def test_negative_integers_are_stretched(tmp_path: Path) -> None:
+    ramp((np.arange(16) * 100_000 - 70_000).astype(np.int32)).save(tmp_path / "a.tif")
+    assert (pixels(tmp_path / "a.tif") == GREY[None, :, None]).all()
+
+
+def test_black_and_white_is_resized_smoothly(tmp_path: Path) -> None:
+    board = (np.indices((160, 160)).sum(0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(board).convert("1").save(tmp_path / "a.png")
+    assert np.abs(pixels(tmp_path / "a.png") - 127).max() <= 12
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA"])
+def test_what_is_transparent_lies_on_white(mode: str, tmp_path: Path) -> None:
+    image = Image.new("RGBA", (64, 64), (200, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 32, 64))
+    ending = "tif" if mode == "PA" else "png"
+    image.convert("RGBA" if mode == "PA" else mode).save(tmp_path / f"a.{ending}")
+    found = pixels(tmp_path / f"a.{ending}")
+    assert (found[:, :6] == 0).all()
+    assert (found[:, 10:] == 255).all()
+
+
+def test_half_transparent_red_is_pink(tmp_path: Path) -> None:
+    Image.new("RGBA", (32, 32), (255, 0, 0, 128)).save(tmp_path / "a.png")
+    assert np.abs(pixels(tmp_path / "a.png") - [255, 127, 127]).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_a_transparent_colour_lies_on_white(mode: str, tmp_path: Path) -> None:
+    image = Image.new("RGB", (32, 32)).convert(mode)
+    key = (0, 0, 0) if mode == "RGB" else 0
+    image.save(tmp_path / "a.png", transparency=key)
+    assert (pixels(tmp_path / "a.png") == 255).all()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif"])
+def test_cmyk_becomes_the_colours_meant(ending: str, tmp_path: Path) -> None:
+    Image.new("CMYK", (32, 32), (255, 0, 0, 0)).save(tmp_path / f"a.{ending}")
+    assert np.abs(pixels(tmp_path / f"a.{ending}") - [0, 255, 255]).max() <= 3
+
+
+def test_lab_becomes_the_grey_meant(tmp_path: Path) -> None:
+    Image.new("LAB", (32, 32), (128, 128, 128)).save(tmp_path / "a.tif")
+    assert np.abs(pixels(tmp_path / "a.tif") - 119).max() <= 2
+
+
+def test_wide_gamut_is_brought_to_srgb(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), (100, 150, 100)).save(tmp_path / "a.png", icc_profile=display_p3())
+    found = pixels(tmp_path / "a.png")[0, 0]
+    # By the matrices of the two spaces; (100, 150, 100) of Display P3 is a stronger green.
+    assert np.abs(found - [83, 152, 95]).max() <= 1
+
+
+@pytest.mark.parametrize("broken", [b"\0", b"no profile at all" * 20, profile("LAB")])
+def test_a_profile_that_does_not_fit_is_ignored(broken: bytes, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), (10, 200, 30)).save(tmp_path / "a.png", icc_profile=broken)
+    assert (pixels(tmp_path / "a.png") == [10, 200, 30]).all()
+
+
+def test_srgb_is_left_alone(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png", icc_profile=profile("sRGB"))
+    assert (pixels(tmp_path / "a.png") == noise).all()
+
+
+def display_p3() -> bytes:
+    """Return a Display P3 profile: sRGB's curve with P3's primaries, as ICC version 2 has them."""
+    srgb = bytearray(profile("sRGB"))
+    columns = {b"rXYZ": P3[0], b"gXYZ": P3[1], b"bXYZ": P3[2]}
+    for number in range(int.from_bytes(srgb[128:132], "big")):
+        entry = srgb[132 + 12 * number : 144 + 12 * number]
+        start = int.from_bytes(entry[4:8], "big")
+        if bytes(entry[:4]) in columns:
+            numbers = [round(value * 65536) for value in columns[bytes(entry[:4])]]
+            srgb[start + 8 : start + 20] = np.array(numbers, ">i4").tobytes()
+    renamed = bytes(srgb).replace(b"s\0R\0G\0B", b"P\0003\0 \0 ").replace(b"sRGB b", b"P3   b")
+    assert renamed != profile("sRGB")
+    return renamed
+
+
+P3 = ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841))
+"""Display P3's primaries, adapted to D50."""

@@ -1,0 +1,199 @@
+"""Reading one file: digest, formats by content, refusals with their reasons."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from blake3 import blake3
+from PIL import Image
+
+from rclip_like.errors import PictureError
+from rclip_like.images import read_picture, reader_versions
+from rclip_like.images.formats import FORMATS
+from rclip_like.settings import ReadSettings
+from rclip_like.values import PICTURE_EXTENSIONS, Picture, PictureFacts, Preprocessing
+
+SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+LIMITS = ReadSettings()
+
+# Pillow's name for the writer, the file's ending, the mode written, the largest error in levels.
+WRITTEN = (
+    ("JPEG", "jpg", "RGB", 3),
+    ("JPEG", "jpe", "L", 3),
+    ("MPO", "mpo", "RGB", 3),
+    ("PNG", "png", "RGB", 0),
+    ("PNG", "apng", "RGBA", 0),
+    ("WEBP", "webp", "RGB", 4),
+    ("GIF", "gif", "P", 40),
+    ("TIFF", "tif", "RGB", 0),
+    ("TIFF", "tiff", "CMYK", 1),
+    ("BMP", "bmp", "RGB", 0),
+    ("DIB", "dib", "RGB", 0),
+    ("JPEG2000", "jp2", "RGB", 1),
+    ("JPEG2000", "j2k", "RGB", 1),
+    ("PPM", "ppm", "RGB", 0),
+    ("PPM", "pgm", "L", 0),
+    ("TGA", "tga", "RGB", 0),
+    ("ICO", "ico", "RGBA", 0),
+    ("AVIF", "avif", "RGB", 6),
+    ("HEIF", "heic", "RGB", 6),
+)
+
+
+def gradient(size: tuple[int, int] = (64, 48)) -> Image.Image:
+    """Return a smooth picture that looks different from each side."""
+    width, height = size
+    across = np.linspace(0, 255, width)[None, :].repeat(height, 0)
+    down = np.linspace(255, 0, height)[:, None].repeat(width, 1)
+    return Image.fromarray(np.dstack([across, down, across / 2 + 60]).astype(np.uint8))
+
+
+def saved(path: Path, image: Image.Image | None = None, **options: object) -> bytes:
+    """Write the picture, a gradient unless told, and return the file's path."""
+    (image or gradient()).save(path, **options)
+    return os.fsencode(path)
+
+
+def read(path: bytes, limits: ReadSettings = LIMITS) -> Picture:
+    return read_picture(path, SMALL, limits)
+
+
+def refusal(path: bytes | Path, limits: ReadSettings = LIMITS) -> str:
+    with pytest.raises(PictureError) as caught:
+        read(os.fsencode(path), limits)
+    assert caught.value.path == os.fsencode(path)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(("name", "ending", "mode", "tolerance"), WRITTEN)
+def test_every_format_is_read_with_its_colours(
+    name: str, ending: str, mode: str, tolerance: int, tmp_path: Path
+) -> None:
+    pillow_heif.register_heif_opener()
+    picture = gradient((64, 64)).convert(mode)
+    path = saved(tmp_path / f"a.{ending}", picture, format=name)
+    expected = read(saved(tmp_path / "expected.png", picture.convert("RGB"))).pixels
+    found = read(path).pixels
+    assert found.shape == (32, 32, 3)
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - expected).mean() <= tolerance
+
+
+def test_a_walk_proposes_every_ending_of_the_table_and_no_other() -> None:
+    endings = {b"." + ending.encode() for known in FORMATS for ending in known.endings}
+    assert endings == PICTURE_EXTENSIONS
+
+
+def test_no_reader_is_enabled_that_starts_programs() -> None:
+    assert not {"EPS", "PDF", "WMF", "PSD", "FITS", "GRIB"} & {known.name for known in FORMATS}
+
+
+def test_the_content_decides_and_not_the_extension(tmp_path: Path) -> None:
+    path = saved(tmp_path / "really-a-png.jpg", format="PNG")
+    assert read(path).facts == PictureFacts(64, 48)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "eps", "tif"])
+def test_postscript_is_never_opened(ending: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / f"a.{ending}", format="EPS")
+    assert refusal(path) == "not a picture in a known format"
+
+
+def test_digest_is_blake3_of_the_whole_file(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png")
+    assert read(path).digest == blake3((tmp_path / "a.png").read_bytes()).digest()
+
+
+def test_a_known_digest_spares_the_decoding_and_the_pixels(tmp_path: Path) -> None:
+    (tmp_path / "no-picture.jpg").write_bytes(b"text")
+    digest = blake3(b"text").digest()
+    path = os.fsencode(tmp_path / "no-picture.jpg")
+    expected = Picture(path, digest, facts=None, pixels=None)
+    assert read_picture(path, SMALL, LIMITS, known=[digest]) == expected
+
+
+def test_facts_are_the_full_size_of_a_jpeg_read_at_reduced_scale(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.jpg", gradient((1201, 801)))
+    assert read(path).facts == PictureFacts(1201, 801)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "gif", "bmp", "tif", "webp", "jp2", "ppm"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_truncated_file_is_refused(ending: str, share: float, tmp_path: Path) -> None:
+    noise = Image.effect_noise((200, 150), 90)
+    path = tmp_path / f"a.{ending}"
+    whole = Path(os.fsdecode(saved(path, noise))).read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    assert refusal(path)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_a_truncated_photo_is_told_as_such(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    whole = Path(os.fsdecode(saved(path, Image.effect_noise((900, 900), 90)))).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert refusal(path) == "truncated"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"just text", "not a picture in a known format"),
+        (b"\xff\xd8\xff\xe0", "not a picture in a known format"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "not a picture in a known format"),
+        (b"PK\x03\x04" + bytes(64), "not a picture in a known format"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_words(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert refusal(tmp_path / "a.jpg") == reason
+
+
+def test_a_reason_is_the_same_in_every_run(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + bytes(range(200)))
+    reasons = {refusal(tmp_path / "a.tif") for _ in range(3)}
+    assert len(reasons) == 1
+    assert "0x" not in reasons.pop()
+
+
+def test_the_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", Image.new("1", (4000, 4000)))
+    assert refusal(path, ReadSettings(max_megapixels=15)) == "has more than 15 megapixels"
+
+
+def test_a_picture_within_our_limit_is_read_whatever_pillow_warns_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    path = saved(tmp_path / "a.png", Image.new("1", (40, 40)))
+    assert read(path).facts == PictureFacts(40, 40)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
+def test_a_file_larger_than_half_the_memory_is_refused(tmp_path: Path) -> None:
+    with open(tmp_path / "sparse.tif", "wb") as file:
+        file.truncate(1 << 40)
+    assert refusal(tmp_path / "sparse.tif") == "larger than 2.0 GiB"
+
+
+def test_what_may_pass_is_told_from_what_lasts(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    lasting = {}
+    for name in ("gone.jpg", "empty.jpg", "pipe.jpg"):
+        with pytest.raises(PictureError) as caught:
+            read(os.fsencode(tmp_path / name))
+        lasting[name] = caught.value.lasting
+    assert lasting == {"gone.jpg": False, "empty.jpg": True, "pipe.jpg": False}
+
+
+def test_reader_versions_name_the_decoders() -> None:
+    assert reader_versions().startswith("pillow ")
+    assert "pi-heif" in reader_versions()
