@@ -19,13 +19,15 @@ PICTURES = 1000
 SIDE = 96
 CLIPFIND = str(Path(sys.executable).with_name("clipfind"))
 BARE = (sys.executable, "-c", "pass")
+# What any search in Python has to load.
+FLOOR = (sys.executable, "-c", "import numpy, sqlite3")
 
 
 def main() -> None:
     """Print one JSON line a figure; what they stand against is named in each."""
     peer = os.environ.get("CLIPFIND_PEER")
     help_of = (peer, "--help") if peer else BARE
-    _print("start-up", " ".join(help_of), lambda _: (CLIPFIND, "--help"), lambda _: help_of)
+    _print("start-up", lambda _: (CLIPFIND, "--help"), help_of)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["CLIPFIND_DATA_DIR"] = os.environ["CLIPFIND_CACHE_DIR"] = str(folder / "index")
@@ -36,7 +38,8 @@ def main() -> None:
 
 
 def _measure_queries(pictures: Path) -> None:
-    corpus = f"{PICTURES} noise JPEGs of {SIDE} x {SIDE} pixels, seed {SEED}, built-in model"
+    corpus = f"{PICTURES} noise JPEGs of {SIDE} x {SIDE} pixels, seed {SEED}"
+    model = os.environ.get("CLIPFIND_MODEL", "builtin")
     search = (CLIPFIND, "search", "-n", "-f")
 
     def ask_new(n: int) -> tuple[str, ...]:
@@ -45,17 +48,14 @@ def _measure_queries(pictures: Path) -> None:
     def ask_again(_: int) -> tuple[str, ...]:
         return (*search, "red car", str(pictures))
 
-    def start(_: int) -> tuple[str, ...]:
-        return BARE
-
-    bare = " ".join(BARE[1:])
-    _print("query, new wording", bare, ask_new, start, corpus=corpus)
-    _print("query, asked before", bare, ask_again, start, corpus=corpus)
+    _print("query, new wording", ask_new, FLOOR, corpus=corpus, model=model)
+    _print("query, asked before", ask_again, FLOOR, corpus=corpus, model=model)
 
 
-def _print(what: str, against: str, ours: Command, reference: Command, corpus: str = "") -> None:
-    figures = compare(ours, reference)
-    print(json.dumps({"bench": what, "reference": against, "corpus": corpus, **figures}))
+def _print(what: str, ours: Command, reference: tuple[str, ...], **conditions: str) -> None:
+    named = " ".join((Path(reference[0]).name, *reference[1:]))
+    figures = compare(ours, lambda _: reference)
+    print(json.dumps({"bench": what, "reference": named, **conditions, **figures}), flush=True)
 
 
 def _write_pictures(folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
+import resource
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -64,18 +64,22 @@ def _median_cpu(runs: Sequence[Run]) -> float:
 
 
 def _run(command: Sequence[str]) -> Run:
-    start, before = time.perf_counter(), os.times()
+    start, before_s = time.perf_counter(), _children_cpu_s()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     peak = 0
     while process.poll() is None:
         peak = max(peak, _private_bytes(process.pid))
         time.sleep(SAMPLING_S)
-    wall_s, after = time.perf_counter() - start, os.times()
+    wall_s, cpu_s = time.perf_counter() - start, _children_cpu_s() - before_s
     _, errors = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}: {errors.decode()}")
-    cpu_s = sum(after[2:4]) - sum(before[2:4])
     return Run(wall_s, cpu_s, peak or None)
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _private_bytes(pid: int) -> int:
