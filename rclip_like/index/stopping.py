@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -89,7 +90,15 @@ class Stopping:
         while not self._is_over:
             time.sleep(_REMIND_SECONDS)
             if self._is_breakable and self._signal is not None:
-                _thread.interrupt_main(self._signal)
+                _send_to_main_thread(self._signal)
+
+
+def _send_to_main_thread(number: signal.Signals) -> None:
+    """Let the signal come once more; where the system can, it also ends a sleep or a read."""
+    if sys.platform == "win32":
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 @contextmanager
