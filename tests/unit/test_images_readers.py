@@ -1,0 +1,274 @@
+"""Pictures read in worker processes: order, limits, crashes, hangs and the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rclip_like.images import read_picture
+from rclip_like.images.readers import Readers, ReadTask
+from rclip_like.settings import ReadSettings
+from rclip_like.values import FileFacts, Picture, Preprocessing, Trouble
+
+SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+TWO = ReadSettings(workers=2)
+
+pytestmark = pytest.mark.skipif(
+    not os.path.isdir("/proc/self/task"), reason="finds the worker processes in /proc"
+)
+
+
+def task(path: Path, *known: bytes) -> ReadTask:
+    return ReadTask(FileFacts.of(os.fsencode(path), path.stat()), known)
+
+
+def paint(folder: Path, count: int) -> list[Path]:
+    """Write this many pictures, each another one."""
+    paths = [folder / f"{number:03}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (40, 40), (number, 255 - number, 7)).save(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a picture that takes seconds to decode."""
+    path = tmp_path_factory.mktemp("slow") / "slow.png"
+    Image.new("1", (22_000, 22_000)).save(path)
+    return path
+
+
+def children(pid: int | str = "self") -> list[int]:
+    """Return the processes that a process started and that still run."""
+    found: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += map(int, listing.read_text().split())
+    return [pid for pid in found if is_running(pid)]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until(happened: object, seconds: float = 20) -> None:
+    assert callable(happened)
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def by_name(results: Iterator[tuple[FileFacts, Picture | Trouble]]) -> dict[str, Picture | Trouble]:
+    return {os.path.basename(os.fsdecode(facts.path)): result for facts, result in results}
+
+
+def test_workers_read_what_is_read_in_process(tmp_path: Path) -> None:
+    paths = paint(tmp_path, 20)
+    with Readers(SMALL, TWO) as readers:
+        found = by_name(readers.read_all(map(task, paths)))
+    assert len(found) == 20
+    for path in paths:
+        expected = read_picture(os.fsencode(path), SMALL, TWO)
+        result = found[path.name]
+        assert isinstance(result, Picture)
+        assert (result.digest, result.facts) == (expected.digest, expected.facts)
+        assert (result.pixels == expected.pixels).all()
+
+
+def test_a_known_digest_comes_back_alone(tmp_path: Path) -> None:
+    [path] = paint(tmp_path, 1)
+    digest = read_picture(os.fsencode(path), SMALL, TWO).digest
+    with Readers(SMALL, TWO) as readers:
+        [(_, result)] = readers.read_all([task(path, digest, b"\1" * 32)])
+    assert result == Picture(os.fsencode(path), digest, None, None)
+
+
+def test_a_bad_file_is_a_trouble_among_pictures(tmp_path: Path) -> None:
+    good, bad = paint(tmp_path, 2)
+    bad.write_bytes(good.read_bytes()[:60])
+    with Readers(SMALL, TWO) as readers:
+        found = by_name(readers.read_all([task(bad), task(good)]))
+    assert isinstance(found[good.name], Picture)
+    assert isinstance(found[bad.name], Trouble)
+
+
+def test_names_of_any_bytes_reach_the_worker(tmp_path: Path) -> None:
+    [plain] = paint(tmp_path, 1)
+    odd = os.path.join(os.fsencode(tmp_path), b'a\nb\xff"\\ .png')
+    os.rename(plain, odd)
+    with Readers(SMALL, TWO) as readers:
+        [(facts, result)] = readers.read_all([ReadTask(FileFacts.of(odd, os.stat(odd)))])
+    assert isinstance(result, Picture)
+    assert result.path == facts.path == odd
+
+
+def test_workers_start_when_there_is_work_and_no_more_than_that(tmp_path: Path) -> None:
+    [path] = paint(tmp_path, 1)
+    before = set(children())
+    with Readers(SMALL, ReadSettings(workers=8)) as readers:
+        assert set(children()) == before
+        for _ in range(3):
+            assert len(list(readers.read_all([task(path)]))) == 1
+        assert len(set(children()) - before) <= 2
+    assert set(children()) == before
+
+
+def test_tasks_are_not_drawn_far_ahead_of_the_results(tmp_path: Path) -> None:
+    paths = paint(tmp_path, 30)
+    drawn = 0
+
+    def tasks() -> Iterator[ReadTask]:
+        nonlocal drawn
+        for path in paths:
+            drawn += 1
+            yield task(path)
+
+    with Readers(SMALL, TWO) as readers:
+        for taken, _ in enumerate(readers.read_all(tasks()), start=1):
+            assert drawn - taken <= 2 * 2
+
+
+def test_a_picture_that_takes_too_long_costs_itself_only(slow: Path, tmp_path: Path) -> None:
+    good = paint(tmp_path, 3)
+    with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.3)) as readers:
+        found = by_name(readers.read_all(map(task, [good[0], slow, *good[1:]])))
+    assert found.pop("slow.png") == Trouble(os.fsencode(slow), "took longer than 0.3 s")
+    assert all(isinstance(result, Picture) for result in found.values())
+
+
+@pytest.mark.parametrize(
+    ("deadly", "reason", "lasting"),
+    [
+        (signal.SIGSEGV, "the decoder crashed", True),
+        (signal.SIGABRT, "the decoder crashed", True),
+        (signal.SIGKILL, "the decoder was killed", False),
+    ],
+)
+def test_a_decoder_that_dies_costs_its_file_only(
+    deadly: signal.Signals, reason: str, lasting: bool, slow: Path, tmp_path: Path
+) -> None:
+    good = paint(tmp_path, 3)
+    before = set(children())
+    with Readers(SMALL, ReadSettings(workers=1)) as readers:
+        results = readers.read_all(map(task, [good[0], slow, *good[1:]]))
+        assert isinstance(next(results)[1], Picture)
+        [worker] = set(children()) - before
+        threading.Timer(0.3, os.kill, (worker, deadly)).start()
+        found = by_name(results)
+    assert found.pop("slow.png") == Trouble(os.fsencode(slow), reason, lasting)
+    assert [type(result) for result in found.values()] == [Picture, Picture]
+
+
+def test_a_worker_that_died_idle_costs_no_file(tmp_path: Path) -> None:
+    paths = paint(tmp_path, 2)
+    before = set(children())
+    with Readers(SMALL, ReadSettings(workers=1)) as readers:
+        list(readers.read_all([task(paths[0])]))
+        [worker] = set(children()) - before
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: worker not in children())
+        [(_, result)] = readers.read_all([task(paths[1])])
+    assert isinstance(result, Picture)
+
+
+def test_a_picture_that_needs_too_much_memory_costs_itself_only(slow: Path, tmp_path: Path) -> None:
+    [good] = paint(tmp_path, 1)
+    settings = ReadSettings(workers=1, max_memory_bytes=400 << 20)
+    with Readers(SMALL, settings) as readers:
+        found = by_name(readers.read_all([task(slow), task(good)]))
+    assert found["slow.png"] == Trouble(os.fsencode(slow), "needs more than 0.4 GiB of memory")
+    assert isinstance(found[good.name], Picture)
+
+
+def test_an_error_inside_ends_the_workers_at_once(slow: Path, tmp_path: Path) -> None:
+    before = set(children())
+    with pytest.raises(KeyboardInterrupt), Readers(SMALL, TWO) as readers:  # noqa: PT012
+        for _ in readers.read_all(map(task, [*paint(tmp_path, 1), slow])):
+            started = time.monotonic()
+            raise KeyboardInterrupt
+    assert time.monotonic() - started < 1
+    assert set(children()) == before
+
+
+def test_close_from_another_thread_ends_the_reading(slow: Path, tmp_path: Path) -> None:
+    paths = [slow, *paint(tmp_path, 3)]
+    readers = Readers(SMALL, ReadSettings(workers=1))
+    threading.Timer(1.0, readers.close).start()
+    started = time.monotonic()
+    assert list(readers.read_all(map(task, paths))) == []
+    assert time.monotonic() - started < 2.5
+    readers.close()
+
+
+def run_program(program: str, *arguments: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+READ_ALL = """
+import os, sys
+from rclip_like.images.readers import Readers, ReadTask
+from rclip_like.settings import ReadSettings
+from rclip_like.values import FileFacts, Preprocessing
+paths = map(os.fsencode, sys.argv[1:])
+tasks = [ReadTask(FileFacts.of(path, os.stat(path))) for path in paths]
+model = Preprocessing(32, (0.0,) * 3, (1.0,) * 3)
+with Readers(model, ReadSettings(workers=2)) as readers:
+    for _ in readers.read_all(tasks):
+        print("read", flush=True)
+"""
+
+
+def test_workers_do_not_outlive_a_parent_that_is_killed(slow: Path, tmp_path: Path) -> None:
+    [good] = paint(tmp_path, 1)
+    with run_program(READ_ALL, good, slow, slow) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "read\n"
+        workers = children(parent.pid)
+        assert workers
+        parent.kill()
+    wait_until(lambda: not any(map(is_running, workers)))
+
+
+def test_a_worker_imports_nothing_but_what_decodes(tmp_path: Path) -> None:
+    [path] = paint(tmp_path, 1)
+    program = (
+        "import os, sys\n"
+        "from rclip_like.images.worker import _answer\n"
+        "from rclip_like.settings import ReadSettings\n"
+        "from rclip_like.values import Preprocessing\n"
+        "model = Preprocessing(32, (0.0,) * 3, (1.0,) * 3)\n"
+        "answer, pixels = _answer({'path': sys.argv[1], 'known': []}, model, ReadSettings())\n"
+        "assert len(pixels) == answer['num_bytes'] == 32 * 32 * 3\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    with run_program(program, path) as process:
+        assert process.stdout is not None
+        loaded = set(process.stdout.read().split())
+    assert {"PIL", "blake3"} <= loaded
+    heavy = {"torch", "numpy", "typer", "rich", "sqlite3", "open_clip", "platformdirs", "pathspec"}
+    assert not heavy & loaded
+
+
+def test_pixels_may_be_written_to(tmp_path: Path) -> None:
+    with Readers(SMALL, TWO) as readers:
+        [(_, result)] = readers.read_all(map(task, paint(tmp_path, 1)))
+    assert isinstance(result, Picture)
+    assert result.pixels is not None
+    assert result.pixels.dtype == np.uint8
+    assert result.pixels.flags.writeable
