@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from rclip_like.errors import ModelError
-from rclip_like.models.specification import ModelSpecification
+from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.values import Preprocessing
@@ -122,7 +125,7 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     """
     open_clip = import_open_clip()
     try:
-        model = _build(open_clip, specification.config)
+        model = _build(open_clip, specification)
         open_clip.load_checkpoint(model, str(specification.weights), strict=True)
     except (TypeError, AssertionError) as error:
         raise ModelError(
@@ -133,6 +136,21 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
             f"{specification.weights} cannot be loaded: {_first_lines(error)}"
         ) from error
     return model.eval().requires_grad_(False)
+
+
+def convert_checkpoint(checkpoint: Path, place: Path) -> None:
+    """Write the tensors of a torch checkpoint to `place` as safetensors, whole or not at all.
+
+    Raises ModelError when the checkpoint holds anything but tensors.
+    """
+    open_clip = import_open_clip()
+    draft = place.with_name(f".{place.name}.draft")
+    try:
+        tensors = open_clip.factory.load_state_dict(str(checkpoint), weights_only=True)
+        save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, draft)
+    except (*_UNREADABLE, AttributeError) as error:
+        raise ModelError(f"{checkpoint} cannot be loaded: {_first_lines(error)}") from error
+    os.replace(draft, place)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -218,14 +236,17 @@ def _channel_values(
     return mean, torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
 
 
-def _build(open_clip: Any, config: Any) -> torch.nn.Module:
+def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module:
     """Return the model with random weights, without asking any hub for pretrained towers."""
-    config = deepcopy(dict(config))
+    config = deepcopy(dict(specification.config))
     if config["vision_cfg"].get("timm_model_name"):
         config["vision_cfg"]["timm_model_pretrained"] = False
     if config["text_cfg"].get("hf_model_name"):
         config["text_cfg"]["hf_model_pretrained"] = False
         config["custom_text"] = True
+        described = specification.folder / TEXT_MODEL_FILE
+        if described.is_file():
+            config["text_cfg"]["hf_model_name"] = str(described.parent)
     kind = open_clip.CLIP
     if config.pop("custom_text", False):
         kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP

@@ -41,6 +41,8 @@ TOKENIZER_FILES = (
     "merges.txt",
     "added_tokens.json",
 )
+TEXT_MODEL_FILE = "text_model/config.json"
+"""Where a text tower of another library is described, so that building it asks no hub."""
 HUB_PREFIX = "hf-hub:"
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -166,14 +168,19 @@ def _specify(
         dimension = int(config["embed_dim"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"the configuration of {name} cannot be used: {error!r}") from error
-    tokenizer = [folder / file for file in TOKENIZER_FILES if (folder / file).is_file()]
-    if not (config.get("text_cfg") or {}).get("hf_tokenizer_name"):
-        tokenizer = []
     try:
-        identity = fingerprint(weights, config, preprocessing, tokenizer)
+        identity = fingerprint(weights, config, preprocessing, _text_files(folder, config))
     except OSError as error:
         raise ModelError(f"{weights} cannot be read: {error.strerror}") from error
     return ModelSpecification(name, folder, weights, config, preprocessing, dimension, identity)
+
+
+def _text_files(folder: Path, config: Mapping[str, Any]) -> list[Path]:
+    """Return the files beside the weights on which the embedding of a text depends."""
+    if not (config.get("text_cfg") or {}).get("hf_tokenizer_name"):
+        return []
+    names = (*TOKENIZER_FILES, TEXT_MODEL_FILE)
+    return [folder / name for name in names if (folder / name).is_file()]
 
 
 def _preprocessing(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Preprocessing:
