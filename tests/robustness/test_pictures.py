@@ -1,0 +1,205 @@
+"""Hostile and damaged pictures: each costs itself, in bounded time and memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import threading
+import zlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from rclip_like.errors import PictureError
+from rclip_like.images import read_picture
+from rclip_like.images.readers import Readers, ReadTask
+from rclip_like.settings import ReadSettings
+from rclip_like.values import FileFacts, Picture, Preprocessing
+
+SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+BOUNDS = ReadSettings(workers=2, max_seconds=10, max_memory_bytes=1 << 30)
+ENDINGS = (
+    *("jpg", "mpo", "png", "apng", "webp", "gif", "tif", "bmp", "dib", "jp2", "j2k"),
+    *("ppm", "pgm", "pfm", "tga", "ico", "avif", "heic"),
+)
+FORMATS = {"mpo": "MPO", "apng": "PNG", "jp2": "JPEG2000", "j2k": "JPEG2000", "heic": "HEIF"}
+
+
+def read(path: Path) -> Picture:
+    return read_picture(os.fsencode(path), SMALL, ReadSettings())
+
+
+@cache
+def whole(ending: str) -> bytes:
+    """Return a good picture of this kind, as the bytes of a file."""
+    pillow_heif.register_heif_opener()
+    noise = np.random.default_rng(len(ending)).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    if ending == "pfm":
+        return b"Pf\n64 48\n-1.0\n" + (noise[..., 0] / np.float32(255)).tobytes()
+    if ending == "pgm":
+        return b"P5 64 48 65535\n" + noise[..., :2].tobytes()
+    file = io.BytesIO()
+    more = {"save_all": True, "append_images": [image.rotate(90)]} if ending == "apng" else {}
+    image.save(file, FORMATS.get(ending) or Image.registered_extensions()[f".{ending}"], **more)
+    return file.getvalue()
+
+
+def damaged(ending: str, seed: int) -> bytes:
+    """Return a picture with flipped bits, a cut, a hole or a piece of another one in it."""
+    draw = np.random.default_rng([seed, *ending.encode()])
+    data = bytearray(whole(ending))
+    kind = seed % 4
+    if kind == 0:
+        for place in draw.integers(0, len(data), 1 + seed % 24):
+            data[place] ^= 1 << int(draw.integers(8))
+    start, length = int(draw.integers(len(data))), int(draw.integers(1, len(data)))
+    if kind == 1:
+        del data[max(1, start) :]
+    if kind == 2:
+        data[start : start + length] = bytes(length)
+    if kind == 3:
+        other = whole(ENDINGS[int(draw.integers(len(ENDINGS)))])
+        data[start : start + length] = other[start % len(other) :][:length]
+    return bytes(data)
+
+
+def read_beside_good_ones(folder: Path, num_seeds: int) -> tuple[int, int]:
+    """Read damaged pictures of every kind with a good one each; return how many were read."""
+    paths = []
+    for ending in ENDINGS:
+        for seed in range(num_seeds):
+            path = folder / f"bad-{ending}-{seed}.{ending}"
+            path.write_bytes(damaged(ending, seed))
+            paths.append(path)
+        good = folder / f"good.{ending}"
+        good.write_bytes(whole(ending))
+        paths.append(good)
+    with Readers(SMALL, BOUNDS) as readers:
+        tasks = [ReadTask(FileFacts.of(os.fsencode(path), path.stat())) for path in paths]
+        results = {facts.path: result for facts, result in readers.read_all(tasks)}
+    assert len(results) == len(paths)
+    num_good = sum(
+        isinstance(result, Picture)
+        for path, result in results.items()
+        if os.path.basename(path).startswith(b"good")
+    )
+    return num_good, len(results) - num_good
+
+
+def test_damaged_pictures_cost_no_good_one(tmp_path: Path) -> None:
+    assert read_beside_good_ones(tmp_path, 8) == (len(ENDINGS), 8 * len(ENDINGS))
+
+
+@pytest.mark.long
+def test_a_thousand_damaged_pictures_cost_no_good_one(tmp_path: Path) -> None:
+    assert read_beside_good_ones(tmp_path, 60) == (len(ENDINGS), 60 * len(ENDINGS))
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    """Return a PNG of a few bytes whose header promises this size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(1000))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (500_000, 1001)])
+def test_a_bomb_is_refused_by_its_header(size: tuple[int, int], tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_that_claims(*size))
+    with pytest.raises(PictureError, match="more than 500 megapixels"):
+        read(tmp_path / "a.png")
+
+
+def test_a_bomb_in_an_icon_is_refused(tmp_path: Path) -> None:
+    inner = png_that_claims(50_000, 50_000)
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inner), 22)
+    (tmp_path / "a.ico").write_bytes(struct.pack("<HHH", 0, 1, 1) + entry + inner)
+    with pytest.raises(PictureError, match="more than 500 megapixels"):
+        read(tmp_path / "a.ico")
+
+
+def test_a_file_that_grows_meanwhile_is_not_trusted(tmp_path: Path) -> None:
+    path, stop = tmp_path / "a.tif", threading.Event()
+    with open(path, "wb", buffering=0) as file:
+        file.truncate(400 << 20)
+        file.seek(0, os.SEEK_END)
+
+        def grow() -> None:
+            while not stop.wait(0.001):
+                file.write(b"more")
+
+        writer = threading.Thread(target=grow)
+        writer.start()
+        try:
+            with pytest.raises(PictureError, match="changed while being read") as caught:
+                read(path)
+        finally:
+            stop.set()
+            writer.join()
+    assert not caught.value.lasting
+
+
+def test_pictures_that_differ_in_the_middle_only_have_different_digests(tmp_path: Path) -> None:
+    # The peer's digest of the first megabyte and the last kilobyte took them for one.
+    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        image = Image.new("RGB", (900, 900), "white")
+        image.paste(colour, (0, 100, 900, 400))
+        image.save(tmp_path / f"{name}.bmp")
+    red, blue = ((tmp_path / f"{name}.bmp").read_bytes() for name in ("red", "blue"))
+    assert red[: 1 << 20] == blue[: 1 << 20]
+    assert red[-1024:] == blue[-1024:]
+    assert read(tmp_path / "red.bmp").digest != read(tmp_path / "blue.bmp").digest
+
+
+def test_a_transparent_red_picture_is_white(tmp_path: Path) -> None:
+    Image.new("RGBA", (50, 50), (255, 0, 0, 0)).save(tmp_path / "a.png")
+    pixels = read(tmp_path / "a.png").pixels
+    assert pixels is not None
+    assert (pixels == 255).all()
+
+
+def test_sixteen_bit_grey_keeps_its_gradient(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16)[None, :].repeat(64, 0)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    pixels = read(tmp_path / "a.png").pixels
+    assert pixels is not None
+    assert len(np.unique(pixels)) == 32
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"),
+    [("gif", "GIF"), ("webp", "WEBP"), ("png", "PNG"), ("avif", "AVIF"), ("tif", "TIFF")],
+)
+def test_of_an_animation_the_first_frame_is_read(ending: str, name: str, tmp_path: Path) -> None:
+    first, second = (Image.new("RGB", (40, 40), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / f"a.{ending}", name, save_all=True, append_images=[second])
+    pixels = read(tmp_path / f"a.{ending}").pixels
+    assert pixels is not None
+    assert np.abs(pixels.astype(int) - [255, 0, 0]).max() <= 6
+
+
+def test_libraries_that_talk_are_not_heard(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = bytearray(whole("tif"))
+    broken[-60:] = bytes(range(60))
+    paths = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for path in paths:
+        path.write_bytes(broken)
+    with Readers(SMALL, BOUNDS) as readers:
+        tasks = [ReadTask(FileFacts.of(os.fsencode(path), path.stat())) for path in paths]
+        assert len(list(readers.read_all(tasks))) == 2
+    assert capfd.readouterr() == ("", "")
