@@ -68,6 +68,9 @@ def _refuse_missing(command: Command, raw: Mapping[str, object]) -> None:
 
 
 def _invoke(command: Command, options: Everywhere) -> int:
+    # What rich and the hub's own client go by.
+    if options.color == "never":
+        os.environ["NO_COLOR"] = "1"
     if options.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     module = importlib.import_module(command.module)

@@ -24,7 +24,7 @@ from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import screen_of
 from rclip_like.query import Kind, Query
 from rclip_like.settings import IndexSettings, SearchSettings
-from rclip_like.values import SearchReport
+from rclip_like.values import IndexReport, SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
 
@@ -157,11 +157,21 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
             "'clipfind index' does the rest"
         )
     if report.index is not None:
-        talk.detail(index_sentence(report.index))
-        for trouble in (*report.index.troubles, *report.index.failures):
-            talk.detail(trouble_sentence(trouble))
-    if not report.matches:
+        _tell_of_indexing(report.index, talk)
+    if report.matches:
+        talk.detail(f"searched with {report.matches[0].model}")
+    else:
         _tell_of_near_miss(talk, options)
+
+
+def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
+    for trouble in report.troubles:
+        talk.note(trouble_sentence(trouble))
+    if report.failures and not talk.verbose:
+        talk.note(f"{counted(len(report.failures), 'picture')} cannot be read; -v names them")
+    for failure in report.failures:
+        talk.detail(trouble_sentence(failure))
+    talk.detail(index_sentence(report))
 
 
 def _tell_of_near_miss(talk: Talk, options: SearchOptions) -> None:

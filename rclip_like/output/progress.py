@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task, TextColumn
+    from rich.progress import Progress, ProgressColumn, Task
+
+BYTES = "bytes"
 
 Show = Callable[[int, "int | None"], None]
 """Takes how much is done and, once that is known, of how much."""
@@ -18,7 +20,8 @@ Show = Callable[[int, "int | None"], None]
 def progress_bar(title: str, unit: str, *, quiet: bool) -> Iterator[Show | None]:
     """Give a function that draws the progress, or None where nothing should be drawn.
 
-    The bar appears with the first call and is gone afterwards, also after an error.
+    unit: what is counted; BYTES are shown as kilobytes, megabytes and so on. The bar appears with
+    the first call and is gone afterwards, also after an error.
     """
     if quiet or not sys.stderr.isatty():
         yield None
@@ -50,12 +53,12 @@ class _Bar:
 
 def _start(title: str, unit: str) -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     progress = Progress(
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        _rate_column(unit),
+        *_amount_columns(unit),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
@@ -65,15 +68,23 @@ def _start(title: str, unit: str) -> Progress:
     return progress
 
 
-def _rate_column(unit: str) -> TextColumn:
-    from rich.progress import TextColumn
+def _amount_columns(unit: str) -> tuple[ProgressColumn, ...]:
+    """Return how much is done and how much a second."""
+    from rich.progress import (
+        DownloadColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        TransferSpeedColumn,
+    )
     from rich.text import Text
 
-    class RateColumn(TextColumn):
+    class RateColumn(ProgressColumn):
         """How many a second."""
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.1f} {unit}/s" if speed else "")
 
-    return RateColumn("")
+    if unit == BYTES:
+        return DownloadColumn(), TransferSpeedColumn()
+    return MofNCompleteColumn(), RateColumn()

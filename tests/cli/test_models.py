@@ -1,0 +1,74 @@
+"""`clipfind models`: which encoders there are, and which one an index uses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rclip_like.cli import main
+from rclip_like.library import Library
+from rclip_like.models.specification import RECOMMENDED, downloaded_folder
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_the_list_names_the_recommended_models_with_their_sizes(capsys: Captured) -> None:
+    assert main(["models", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert RECOMMENDED in shown
+    assert "605 MB" in shown
+
+
+def test_the_list_is_one_json_object_a_line(capsys: Captured) -> None:
+    assert main(["models", "list", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert RECOMMENDED in [row["name"] for row in rows]
+    assert all({"name", "state", "size_bytes"} <= set(row) for row in rows)
+
+
+def test_show_describes_a_model_folder(tiny_model: Path, capsys: Captured) -> None:
+    assert main(["models", "show", str(tiny_model), "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert (described["dimension"], described["picture_size"]) == (32, 32)
+
+
+def test_show_without_a_name_describes_the_model_in_use(tiny: Path, capsys: Captured) -> None:
+    assert main(["models", "show"]) == 0
+    assert "dimension     32" in capsys.readouterr().out
+
+
+def test_use_makes_a_folder_the_default_wherever_one_stands(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+    database = tmp_path / "index.db"
+    assert main(["models", "use", f"./{tiny_model.name}", "--db", str(database)]) == 0
+    assert "clipfind index" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    with Library(database) as library:
+        assert library.specification.folder == tiny_model
+
+
+def test_an_unknown_folder_is_an_error_and_changes_no_default(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    assert main(["models", "use", str(tmp_path), "--db", str(tmp_path / "index.db")]) == 2
+    assert "open_clip_config.json" in capsys.readouterr().err
+    assert not (tmp_path / "index.db").exists()
+
+
+def test_a_download_without_network_is_refused_at_once(capsys: Captured) -> None:
+    assert main(["models", "download", RECOMMENDED, "--offline"]) == 2
+    assert "offline" in capsys.readouterr().err
+
+
+def test_remove_deletes_a_downloaded_model(capsys: Captured) -> None:
+    folder = downloaded_folder(RECOMMENDED)
+    folder.mkdir(parents=True)
+    (folder / "open_clip_model.safetensors").write_bytes(bytes(2000))
+    assert main(["models", "remove", RECOMMENDED]) == 0
+    assert not folder.exists()
+    assert "2 kB are free again" in capsys.readouterr().err
+    assert main(["models", "remove", RECOMMENDED]) == 2
