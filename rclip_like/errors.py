@@ -35,6 +35,10 @@ class PictureError(ClipfindError, ValueError):
         return type(self), (self.path, self.reason, self.lasting)
 
 
+class ReaderError(ClipfindError):
+    """No process that reads pictures can be started."""
+
+
 class RootError(ClipfindError):
     """A folder or file named by the user cannot be walked."""
 

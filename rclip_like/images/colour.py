@@ -68,7 +68,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """
     import numpy as np
 
-    values = np.nan_to_num(np.asarray(image), posinf=0, neginf=0)
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = np.nan_to_num(values, posinf=0, neginf=0)
     low, high = _range_of_grey(values)
     scale = 255 / (high - low) if high > low else 0.0
     grey = np.empty(values.shape, np.uint8)

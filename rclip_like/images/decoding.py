@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.exif import picture_facts, read_exif, upright
@@ -47,7 +47,7 @@ def decode(
         return picture_facts(exif, size), pixels
 
 
-def _open(data: bytes, ending: bytes) -> Image.Image:
+def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:
     try:
         formats = possible_formats(data, ending)
     except ImportError as error:
@@ -55,12 +55,11 @@ def _open(data: bytes, ending: bytes) -> Image.Image:
     return Image.open(BytesIO(data), formats=formats)
 
 
-def _load(image: Image.Image, preprocessing: Preprocessing) -> tuple[int, int]:
+def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int, int]:
     """Decode, a large JPEG at reduced scale, and return the full width and height."""
     size = image.size
     shortest = REDUCTION_MARGIN * preprocessing.size
-    if image.format in ("JPEG", "MPO") and min(size) >= 2 * shortest:
-        image.draft(None, (shortest, shortest))
+    image.draft(None, (shortest, shortest))  # only JPEG can; never below what is asked for
     image.load()
     return size
 

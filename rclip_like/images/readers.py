@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
-from rclip_like.errors import ClipfindError
+from rclip_like.errors import ReaderError
 from rclip_like.images.worker import STOPPED_BY_TIME_LIMIT
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
 
 # Neither multiprocessing nor pebble: both import the parent's main module, so typer and more, in
-# each worker; pebble's workers share one pipe and its locks, which a killed one takes along, and
-# it waits three seconds for a hung one. concurrent.futures loses the pool with one worker.
+# each worker; pebble starts all of them at once, they share one pipe and its locks, which a killed
+# one takes along, and it waits seconds for a hung one. concurrent.futures loses them all with one.
 _PROGRAM = """\
 import sys
 sys.path[:] = sys.argv[1:]
@@ -31,10 +31,6 @@ serve()
 """
 _DEATHS = (OSError, ValueError, EOFError)
 _KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
-
-
-class ReaderError(ClipfindError):
-    """No process that reads pictures can be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +75,18 @@ class Readers:
         """
         pending: set[_Result] = set()
         for task in tasks:
-            if self._closed:
-                return
-            pending.add(self._threads.submit(self._read, task))
-            is_full = len(pending) >= 2 * self._width
-            done, pending = wait(pending, None if is_full else 0, FIRST_COMPLETED)
+            try:
+                pending.add(self._threads.submit(self._read, task))
+            except RuntimeError:
+                if self._closed:
+                    return
+                raise
+            done = self._done(pending, is_patient=len(pending) >= 2 * self._width)
+            pending -= done
             yield from self._outcomes(done)
-        while pending:
-            done, pending = wait(pending, None, FIRST_COMPLETED)
+        while pending and not self._closed:
+            done = self._done(pending, is_patient=True)
+            pending -= done
             yield from self._outcomes(done)
 
     def close(self) -> None:
@@ -98,6 +98,14 @@ class Readers:
         self._threads.shutdown(wait=True)
         for worker in tuple(self._workers):
             self._discard(worker)
+
+    def _done(self, pending: set[_Result], *, is_patient: bool) -> set[_Result]:
+        """Return those that are done; being patient, wait for one unless we are closed."""
+        while True:
+            # Those that `close` cancels never wake a waiter, so look up now and then.
+            done, _ = wait(pending, 0.5 if is_patient else 0, FIRST_COMPLETED)
+            if done or self._closed or not is_patient:
+                return done
 
     def _outcomes(self, done: set[_Result]) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
         for future in done:
@@ -121,7 +129,10 @@ class Readers:
             if worker.is_alive():
                 return worker
             self._discard(worker)
-        worker = _Worker(self._preprocessing, self._settings)
+        try:
+            worker = _Worker(self._preprocessing, self._settings)
+        except OSError as error:
+            raise ReaderError(f"no process to read pictures with: {error}") from error
         self._workers.add(worker)
         if self._closed:
             worker.kill()
@@ -144,7 +155,7 @@ class _Worker:
         self._max_seconds = settings.max_seconds
         self._setup = {"preprocessing": asdict(preprocessing), "limits": asdict(settings)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *sys.path],
+            [sys.executable, "-c", _PROGRAM, *map(str, sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -158,6 +169,7 @@ class _Worker:
         try:
             self._ask(self._setup)
         except _DEATHS as error:
+            self.kill()
             status = self._process.wait()
             raise ReaderError(
                 f"no process to read pictures with: {sys.executable} ended with status {status}"
@@ -213,6 +225,7 @@ class _Worker:
         return Picture(path, digest, PictureFacts(**answer["facts"]), square.copy())
 
     def _cause_of_death(self, path: bytes, seconds: float) -> Trouble:
+        self.kill()  # without effect but where it answered nonsense
         status = self._process.wait()
         if status == STOPPED_BY_TIME_LIMIT and seconds >= self._max_seconds:
             return Trouble(path, f"took longer than {self._max_seconds:g} s")

@@ -107,6 +107,16 @@ def test_taken_at_is_iso_with_the_offset_where_there_is_one(
     assert taken(tmp_path, exif).taken_at == expected
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "avif", "heic"])
+def test_every_format_with_exif_tells_when_it_was_taken(ending: str, tmp_path: Path) -> None:
+    pillow_heif.register_heif_opener()
+    exif = tagged(Make="Canon")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:07:14 18:05:09"
+    four_corners((96, 64)).save(tmp_path / f"a.{ending}", exif=exif.tobytes())
+    expected = PictureFacts(96, 64, taken_at="2019-07-14T18:05:09", camera="Canon")
+    assert read(tmp_path / f"a.{ending}").facts == expected
+
+
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rclip_like.errors import ReaderError
 from rclip_like.images import read_picture
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
@@ -263,6 +264,16 @@ def test_a_worker_imports_nothing_but_what_decodes(tmp_path: Path) -> None:
     assert {"PIL", "blake3"} <= loaded
     heavy = {"torch", "numpy", "typer", "rich", "sqlite3", "open_clip", "platformdirs", "pathspec"}
     assert not heavy & loaded
+
+
+def test_workers_that_cannot_start_are_no_fault_of_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = paint(tmp_path, 2)
+    for executable in ("/bin/false", "/nowhere/python"):
+        monkeypatch.setattr(sys, "executable", executable)
+        with Readers(SMALL, TWO) as readers, pytest.raises(ReaderError, match="no process"):
+            list(readers.read_all(map(task, paths)))
 
 
 def test_pixels_may_be_written_to(tmp_path: Path) -> None:
