@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from rclip_like.errors import ClipfindError
 from rclip_like.index import bring_up_to_date
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
@@ -119,10 +123,35 @@ def facts_of(path: bytes, *, mtime_ns: int = LONG_AGO * 10**9) -> FileFacts:
     return FileFacts(path, 7, mtime_ns, device=1, inode=1)
 
 
-def main(database: str, model: str, folder: str, batch_size: str = "4") -> int:
-    """Index a folder as a process of its own, to be killed or interrupted."""
-    from rclip_like.errors import ClipfindError
+def start_indexing(
+    database: Path, model: Path, folder: Path, *, log: Path | None = None, batch_size: int = 2
+) -> subprocess.Popen[str]:
+    """Start a real process that indexes a folder; `log` gets a line for each batch."""
+    environment = {**os.environ, "CLIPFIND_BATCH_LOG": str(log or "")}
+    command = [sys.executable, __file__, str(database), str(model), str(folder), str(batch_size)]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
+
+def wait_for_lines(process: subprocess.Popen[str], log: Path, count: int) -> None:
+    """Wait until the batch log has so many lines; fail if the process ends before."""
+    while len(batches(log)) < count:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+
+
+def batches(log: Path) -> list[list[str]]:
+    """Return the batches in a log, each a list of paths."""
+    if not log.exists():
+        return []
+    return [
+        json.loads(line) for line in log.read_text().splitlines(keepends=True) if line[-1] == "\n"
+    ]
+
+
+def main(database: str, model: str, folder: str, batch_size: str) -> int:
+    """Index a folder as a process of its own, to be killed or interrupted."""
     index = SmallIndex(Path(database), Path(model), batch_size=int(batch_size))
     try:
         report = index.update(Path(folder))

@@ -1,0 +1,154 @@
+"""Ctrl-C, SIGTERM and a closed terminal: over within two seconds, and what is done is kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_index import SmallIndex, batches, make_pictures, start_indexing, wait_for_lines
+
+from rclip_like.errors import Interrupted
+from rclip_like.index.stopping import Stopping
+
+SECONDS = 2.0
+
+
+def end_by(process: subprocess.Popen[str], number: int) -> float:
+    """Send a signal and return how many seconds the process took to end."""
+    started = time.monotonic()
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_indexing_soon_and_keeps_what_is_done(
+    tmp_path: Path, tiny_model: Path, number: signal.Signals
+) -> None:
+    album, log = tmp_path / "album", tmp_path / "log"
+    make_pictures(album, 150)
+    process = start_indexing(tmp_path / "1.db", tiny_model, album, log=log)
+    wait_for_lines(process, log, 10)
+    seconds = end_by(process, number)
+    assert process.returncode == 128 + number
+    assert seconds < SECONDS
+    index = SmallIndex(tmp_path / "1.db", tiny_model)
+    # Each line was written before its batch was encoded: all but the last one are committed.
+    assert 2 * (len(batches(log)) - 1) <= len(index.names()) < 150
+    assert index.update(album).finished
+    assert len(index.names()) == 150
+    index.store.close()
+
+
+LOADING = """
+import sys
+from pathlib import Path
+import small_index
+{how}
+small_index.SmallIndex.load_encoder = load
+sys.exit(small_index.main(*sys.argv[1:]))
+"""
+REAL = """
+from small_index import loaded
+def load(index):
+    print("loading", flush=True)
+    return loaded(index.specification.folder, index._settings)
+"""
+SWALLOWING = """
+import time
+def load(index):
+    print("loading", flush=True)
+    for _ in range(3):
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", [REAL, SWALLOWING], ids=["torch", "swallows signals"])
+def test_ctrl_c_while_the_encoder_is_imported_ends_soon(
+    tmp_path: Path, tiny_model: Path, how: str
+) -> None:
+    make_pictures(tmp_path / "album", 3)
+    program = LOADING.format(how=how)
+    arguments = [str(tmp_path / "1.db"), str(tiny_model), str(tmp_path / "album"), "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    time.sleep(0.3)
+    seconds = end_by(process, signal.SIGINT)
+    assert process.returncode == 130
+    assert seconds < SECONDS
+
+
+def test_ctrl_c_while_waiting_for_another_indexer_ends_soon(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_pictures(tmp_path / "album", 1)
+    index = SmallIndex(tmp_path / "1.db", tiny_model)
+    with index.store.lock(wait=False):
+        process = start_indexing(tmp_path / "1.db", tiny_model, tmp_path / "album")
+        time.sleep(1.5)
+        assert process.poll() is None
+        assert end_by(process, signal.SIGINT) < SECONDS
+    assert process.returncode == 130
+    index.store.close()
+
+
+def test_handlers_are_restored_and_ignored_signals_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        interrupt = signal.getsignal(signal.SIGINT)
+        with Stopping():
+            assert signal.getsignal(signal.SIGINT) is not interrupt
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is interrupt
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def raise_and_go_on(done: list[str]) -> None:
+    with Stopping() as stopping:
+        signal.raise_signal(signal.SIGTERM)
+        done.append("the transaction")
+        with stopping.breakable():
+            done.append("the next batch")
+
+
+def test_a_signal_outside_a_breakable_block_waits_for_the_next() -> None:
+    done: list[str] = []
+    with pytest.raises(Interrupted) as interruption:
+        raise_and_go_on(done)
+    assert done == ["the transaction"]
+    assert interruption.value.exit_status == 143
+
+
+def raise_within_a_breakable_block(done: list[str]) -> None:
+    with Stopping() as stopping, stopping.breakable():
+        signal.raise_signal(signal.SIGINT)
+        done.append("more")
+
+
+def test_a_signal_inside_a_breakable_block_breaks_it_off() -> None:
+    done: list[str] = []
+    with pytest.raises(Interrupted):
+        raise_within_a_breakable_block(done)
+    assert done == []
+
+
+def test_a_signal_at_the_very_end_still_counts() -> None:
+    with pytest.raises(Interrupted), Stopping():
+        signal.raise_signal(signal.SIGINT)
