@@ -50,7 +50,7 @@ class Readers:
     def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
         self._preprocessing = preprocessing
         self._settings = settings
-        self._width = settings.workers or os.cpu_count() or 1
+        self._width = settings.workers or _num_processors()
         self._threads = ThreadPoolExecutor(self._width, thread_name_prefix="reader")
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
@@ -142,6 +142,13 @@ class Readers:
     def _discard(self, worker: _Worker) -> None:
         worker.bury()
         self._workers.discard(worker)
+
+
+def _num_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 _Result = Future[tuple[FileFacts, Picture | Trouble]]

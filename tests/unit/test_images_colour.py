@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import skimage
 from PIL import Image, ImageCms
 
 from rclip_like.images import read_picture
@@ -113,6 +114,15 @@ def test_wide_gamut_is_brought_to_srgb(tmp_path: Path) -> None:
     found = pixels(tmp_path / "a.png")[0, 0]
     # By the matrices of the two spaces; (100, 150, 100) of Display P3 is a stronger green.
     assert np.abs(found - [83, 152, 95]).max() <= 1
+
+
+def test_a_grey_profile_is_obeyed(tmp_path: Path) -> None:
+    page = Path(skimage.__file__).parent / "data" / "page.png"  # with a dot gain of 20 %
+    with Image.open(page) as image:
+        image.save(tmp_path / "without.png", icc_profile=None)
+    found, plain = pixels(page), pixels(tmp_path / "without.png")
+    assert np.ptp(found, axis=2).max() <= 1
+    assert 2 < np.abs(found - plain).mean() < 40
 
 
 @pytest.mark.parametrize("broken", [b"\0", b"no profile at all" * 20, profile("LAB")])

@@ -208,7 +208,7 @@ def test_an_error_inside_ends_the_workers_at_once(slow: Path, tmp_path: Path) ->
 def test_close_from_another_thread_ends_the_reading(slow: Path, tmp_path: Path) -> None:
     paths = [slow, *paint(tmp_path, 3)]
     readers = Readers(SMALL, ReadSettings(workers=1))
-    threading.Timer(1.0, readers.close).start()
+    threading.Timer(0.5, readers.close).start()
     started = time.monotonic()
     assert list(readers.read_all(map(task, paths))) == []
     assert time.monotonic() - started < 2.5
