@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from rclip_like.cli.declare import argument, option, setting
+from rclip_like.train.settings import LoopSettings
 
+_LOOP = LoopSettings()
 Switch = Literal["auto", "always", "never"]
 Paths = Annotated[
     tuple[str, ...], argument("[PATH]...", help="Folders or pictures; none: the current folder.")
@@ -299,18 +301,20 @@ class TrainOptions(Everywhere):
         argument("DATA", help="A folder of pictures with same-named .txt files, or tar shards."),
     ]
     output: Annotated[
-        str, option("--output", "-o", metavar="DIR", help="The model folder to write.")
+        str, option("--output", "-o", metavar="DIR", help="The model folder to write; required.")
     ]
     lock_image_tower: Annotated[
-        bool, option("--lock-image-tower", help="Train the text tower only.")
+        bool, option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
     ] = False
-    epochs: Annotated[int, option("--epochs", metavar="N", min=1, help="Passes over the data.")] = 5
+    epochs: Annotated[int, option("--epochs", metavar="N", min=1, help="Passes over the data.")] = (
+        _LOOP.epochs
+    )
     batch_size: Annotated[int, option("--batch-size", metavar="N", min=2, help="Pairs a step.")] = (
-        64
+        _LOOP.batch_size
     )
     lr: Annotated[float, option("--lr", metavar="X", min=0, help="The highest learning rate.")] = (
-        1e-5
+        _LOOP.lr
     )
     seed: Annotated[
         int, option("--seed", metavar="N", min=0, help="The seed of all that is drawn by chance.")
-    ] = 0
+    ] = _LOOP.seed

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, Task
 
 BYTES = "bytes"
 
-Show = Callable[[int, "int | None"], None]
-"""Takes how much is done and, once that is known, of how much."""
+
+class Show(Protocol):
+    """Draws how much is done and, once that is known, of how much; a new title begins anew."""
+
+    def __call__(self, done: int, total: int | None, title: str | None = None) -> None:
+        """Draw it."""
 
 
 @contextmanager
@@ -41,10 +45,14 @@ class _Bar:
         self._unit = unit
         self._progress: Progress | None = None
 
-    def show(self, done: int, total: int | None) -> None:
+    def show(self, done: int, total: int | None, title: str | None = None) -> None:
         if self._progress is None:
             self._progress = _start(self._title, self._unit)
-        self._progress.update(self._progress.task_ids[0], completed=done, total=total)
+        (task,) = self._progress.task_ids
+        if title is not None and title != self._title:
+            self._title = title
+            self._progress.reset(task, description=title)
+        self._progress.update(task, completed=done, total=total)
 
     def close(self) -> None:
         if self._progress is not None:

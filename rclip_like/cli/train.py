@@ -1,0 +1,70 @@
+"""`clipfind train`: captioned pictures and a model to a model folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rclip_like.cli.gathering import talk_of
+from rclip_like.cli.options import TrainOptions
+from rclip_like.output.progress import Show, progress_bar
+from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.output.talk import Talk
+from rclip_like.train.run import train
+from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
+
+
+def run(options: TrainOptions) -> int:
+    """Train, and print what it came to; return 0."""
+    with progress_bar("reading", "steps", quiet=options.quiet) as show:
+        report = train(_settings(options), on_progress=None if show is None else _drawn(show))
+    _tell(report, talk_of(options))
+    _print(report)
+    return 0
+
+
+def _settings(options: TrainOptions) -> TrainSettings:
+    return TrainSettings(
+        data=Path(options.data).expanduser(),
+        output=Path(options.output).expanduser(),
+        model=options.model,
+        lock_image_tower=options.lock_image_tower,
+        loop=LoopSettings(
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            lr=options.lr,
+            seed=options.seed,
+        ),
+        device=options.device,
+        threads=options.threads,
+    )
+
+
+def _drawn(show: Show) -> Callable[[TrainProgress], None]:
+    return lambda progress: show(progress.step, progress.num_steps or None, progress.stage)
+
+
+def _tell(report: TrainReport, talk: Talk) -> None:
+    for note in report.notes:
+        talk.note(note)
+    if report.skipped:
+        talk.note(f"{counted(len(report.skipped), 'pair')} could not be used; -v names them")
+    for trouble in report.skipped:
+        talk.detail(trouble_sentence(trouble))
+
+
+def _print(report: TrainReport) -> None:
+    loss = ""
+    if report.first_loss is not None and report.last_loss is not None:
+        loss = f", loss {report.first_loss:.3f} to {report.last_loss:.3f}"
+    lines = [
+        f"{report.output}: {counted(report.num_pairs, 'pair')}, "
+        f"{counted(report.num_steps, 'step')}{loss}, {report.seconds:.0f} s"
+    ]
+    lines += [
+        f"recall@{k} on {counted(report.num_held_out, 'held-out picture')}: "
+        f"{100 * before:.1f} % to {100 * report.recall_after[k]:.1f} %"
+        for k, before in report.recall_before.items()
+    ]
+    sys.stdout.writelines(f"{line}\n" for line in lines)

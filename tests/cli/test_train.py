@@ -1,0 +1,46 @@
+"""`clipfind train`: from captions to a model folder that searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from processes import run, write_pictures
+
+from rclip_like.cli import main
+from rclip_like.cli.options import TrainOptions
+from rclip_like.train.settings import LoopSettings
+
+NAMES = tuple(f"{number}.png".encode() for number in range(12))
+
+
+def _write_captions(folder: Path) -> Path:
+    write_pictures(folder, NAMES)
+    for number in range(len(NAMES)):
+        (folder / f"{number}.txt").write_text(f"picture number {number}\n")
+    return folder
+
+
+def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
+    captions = _write_captions(tmp_path / "captions")
+    output = tmp_path / "our-model"
+    trained = run("train", captions, "--output", output, "--epochs", "2", "--batch-size", "4")
+    assert trained.returncode == 0, trained.stderr.decode()
+    assert trained.stdout.decode().startswith(f"{output}: 11 pairs, 6 steps, loss ")
+    assert trained.stderr == b""
+    found = run("--model", output, "picture number 3", captions, "-f", "-t", "0")
+    assert len(found.stdout.splitlines()) == len(NAMES), found.stderr.decode()
+
+
+@pytest.mark.parametrize("option", [["--epochs", "0"], ["--batch-size", "1"], ["--lr", "-1"]])
+def test_numbers_that_make_no_sense_are_refused(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "captions", "--output", "model", *option]) == 2
+    assert f"{option[0]} must be at least" in capsys.readouterr().err
+
+
+def test_the_defaults_are_those_of_the_loop() -> None:
+    options = TrainOptions(data="captions", output="model")
+    loop = LoopSettings(options.epochs, options.batch_size, options.lr, options.seed)
+    assert loop == LoopSettings()
