@@ -1,0 +1,99 @@
+"""Batches in a seeded order: which rows, which of their captions, and what is no wrong pair.
+
+Shape suffixes: N pairs of a batch, L positions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step's pairs: images (N, ...) as the image side wants them, tokens and equal pairs."""
+
+    images: torch.Tensor
+    tokens_NL: torch.Tensor
+    same_NN: torch.Tensor
+
+
+class Batches(Protocol):
+    """Where a loop's pairs come from; `batch` depends on its arguments alone."""
+
+    @property
+    def num_pairs(self) -> int:
+        """The number of pairs of an epoch."""
+        ...
+
+    def batch(self, rows: Rows, epoch: int) -> Batch:
+        """Return the pairs of these rows as an epoch sees them."""
+        ...
+
+
+class Images(Protocol):
+    """Pictures by row, as pixels or as features."""
+
+    def rows(self, rows: Rows) -> torch.Tensor:
+        """Return what the image side encodes, (N, ...)."""
+        ...
+
+
+@dataclass(frozen=True)
+class CaptionBatches:
+    """Pictures with one or more captions each, of which a visit draws one.
+
+    members: the rows of the pictures that are trained on. By row: tokens are its captions' (M, L),
+    captions their numbers, pictures a number that equal pictures share. A picture and a caption
+    are no wrong pair when the caption is one of the picture's own or of an equal picture's.
+    """
+
+    members: Rows
+    images: Images
+    tokens: Sequence[npt.NDArray[np.int64]]
+    captions: Sequence[tuple[int, ...]]
+    pictures: npt.NDArray[np.int64]
+    seed: int
+
+    @property
+    def num_pairs(self) -> int:
+        """Return the number of pictures trained on."""
+        return len(self.members)
+
+    def batch(self, rows: Rows, epoch: int) -> Batch:
+        """Return the members at these places with the captions that the epoch draws for them."""
+        rows = self.members[rows]
+        drawn = [draw(len(self.tokens[row]), self.seed, epoch, int(row)) for row in rows]
+        tokens_NL = np.stack([self.tokens[row][m] for row, m in zip(rows, drawn, strict=True)])
+        chosen = np.array([self.captions[row][m] for row, m in zip(rows, drawn, strict=True)])
+        same_NN = np.stack([np.isin(chosen, self.captions[row]) for row in rows])
+        same_NN |= self.pictures[rows][:, None] == self.pictures[rows]
+        return Batch(self.images.rows(rows), torch.from_numpy(tokens_NL), torch.from_numpy(same_NN))
+
+
+def draw(number: int, seed: int, epoch: int, row: int) -> int:
+    """Return which of a row's captions an epoch takes: any, by the seed, each in its turn.
+
+    A row's captions are gone through in a shuffled order before one comes again.
+    """
+    turn, place = divmod(epoch, number)
+    order = np.random.default_rng((seed, 1, row, turn)).permutation(number)
+    return int(order[place])
+
+
+def epoch_batches(num_pairs: int, batch_size: int, *, seed: int, epoch: int) -> list[Rows]:
+    """Return the rows of each batch of an epoch, a function of the seed and the epoch alone.
+
+    Every row comes once; the batches are as equal as they can be, so none is left over and none
+    larger than batch_size.
+    """
+    order = np.random.default_rng((seed, 0, epoch)).permutation(num_pairs)
+    return np.array_split(order, math.ceil(num_pairs / batch_size))

@@ -1,0 +1,73 @@
+"""The model folder that training writes: configuration and weights, as open_clip reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from rclip_like.models.specification import TOKENIZER_FILES, ModelSpecification
+from rclip_like.values import Preprocessing
+
+WEIGHTS = "open_clip_model.safetensors"
+CONFIGURATION = "open_clip_config.json"
+
+
+def save_model_folder(
+    folder: Path,
+    model: torch.nn.Module,
+    config: Mapping[str, Any],
+    preprocessing: Preprocessing,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write configuration and weights into the folder; floating tensors are kept as `dtype`.
+
+    The configuration comes last: a folder that has one is complete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: (value.to(dtype) if value.is_floating_point() else value).contiguous().clone()
+        for name, value in model.state_dict().items()
+    }
+    partial = folder / (WEIGHTS + ".part")
+    save_file(tensors, partial)
+    partial.replace(folder / WEIGHTS)
+    _write_text(folder / CONFIGURATION, describe(config, preprocessing))
+
+
+def copy_tokenizer(specification: ModelSpecification, folder: Path) -> None:
+    """Copy the tokenizer's files that a model brings along, where it brings any."""
+    for name in TOKENIZER_FILES:
+        if (specification.folder / name).is_file():
+            shutil.copyfile(specification.folder / name, folder / name)
+
+
+def describe(config: Mapping[str, Any], preprocessing: Preprocessing) -> str:
+    """Return the text of `open_clip_config.json`."""
+    preprocess_cfg = {
+        "size": preprocessing.size,
+        "mode": "RGB",
+        "mean": list(preprocessing.mean),
+        "std": list(preprocessing.std),
+        "interpolation": preprocessing.interpolation,
+        "resize_mode": preprocessing.resize_mode,
+        "fill_color": preprocessing.fill_color,
+    }
+    described = {"model_cfg": dict(config), "preprocess_cfg": preprocess_cfg}
+    return json.dumps(described, indent=2) + "\n"
+
+
+def _write_text(place: Path, text: str) -> None:
+    partial = place.with_name(place.name + ".part")
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(place)

@@ -1,0 +1,86 @@
+"""A model in training: its two towers on a batch, its loss and its optimiser.
+
+Shape suffixes: N pairs, C channels, S pixels a side, L positions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from rclip_like.errors import TrainingError
+from rclip_like.train.batches import Batch
+from rclip_like.train.loss import clamp_log_scale, contrastive_loss
+from rclip_like.train.parameters import build_optimiser, freeze_statistics
+from rclip_like.train.settings import LoopSettings
+from rclip_like.train.text_tower import encode_texts
+
+EncodeImages = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Learner:
+    """The model, how it encodes a batch's images, and AdamW over what is not frozen.
+
+    encode_images: from a batch's images to unit rows, with gradient where they are trained.
+    """
+
+    def __init__(self, model: Any, encode_images: EncodeImages, settings: LoopSettings) -> None:
+        self.model = model
+        self.encode_images = encode_images
+        self.settings = settings
+        freeze_statistics(model)
+        self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
+
+    def loss(self, batch: Batch, step: int) -> torch.Tensor:
+        """Return the contrastive loss of a batch; recipes add to it by step."""
+        images = self.encode_images(batch.images)
+        texts = encode_texts(self.model, batch.tokens_NL)
+        return contrastive_loss(images, texts, self.model.logit_scale, batch.same_NN)
+
+    def learn(self, batch: Batch, step: int, lr: float) -> float:
+        """Take one step of the optimiser at the learning rate; return the loss before it.
+
+        Raises TrainingError, with everything unchanged, when the loss is not finite.
+        """
+        loss = self.loss(batch, step)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss of step {step + 1} is {value}; the last checkpoint is kept: try a "
+                "smaller --lr"
+            )
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._trained(), self.settings.max_gradient)
+        self.optimiser.step()
+        clamp_log_scale(self.model.logit_scale)
+        return value
+
+    def state(self) -> dict[str, Any]:
+        """Return what resuming needs: trained parameters, optimiser and random state."""
+        return {
+            "parameters": {
+                name: value.detach()
+                for name, value in self.model.named_parameters()
+                if value.requires_grad
+            },
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state that `state` returned for the same model and settings."""
+        parameters = dict(self.model.named_parameters())
+        for name, value in state["parameters"].items():
+            parameters[name].copy_(value)
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"])
+
+    def _trained(self) -> list[torch.Tensor]:
+        return [value for value in self.model.parameters() if value.requires_grad]

@@ -1,0 +1,61 @@
+"""The training loop: batches in seeded order, a step each, checkpoints between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rclip_like.errors import TrainingError
+from rclip_like.train.batches import Batches, Rows, epoch_batches
+from rclip_like.train.learner import Learner
+from rclip_like.train.schedule import learning_rate
+from rclip_like.train.settings import LoopSettings
+
+AfterStep = Callable[[int, float], None]
+"""Called after each step with the number of steps done and the step's loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopReport:
+    """How many steps a loop has, and the losses of its first and last one in this process."""
+
+    num_steps: int
+    first_loss: float | None
+    last_loss: float | None
+
+
+def count_steps(num_pairs: int, settings: LoopSettings) -> int:
+    """Return the number of steps of all epochs. Raises TrainingError for fewer than two pairs."""
+    if num_pairs < 2:
+        raise TrainingError(f"training needs at least two pairs, and there are {num_pairs}")
+    return settings.epochs * math.ceil(num_pairs / settings.batch_size)
+
+
+def run_loop(
+    learner: Learner, batches: Batches, *, start: int = 0, after_step: AfterStep
+) -> LoopReport:
+    """Take the steps from `start` (counted from 0) to the end of the last epoch.
+
+    What a step does is a function of the learner's state, the settings and the step's number, so
+    a run resumed at `start` goes on exactly. Raises TrainingError as Learner.learn does.
+    """
+    settings = learner.settings
+    num_steps = count_steps(batches.num_pairs, settings)
+    losses: list[float] = []
+    for step, epoch, rows in _plan(batches.num_pairs, settings, start):
+        lr = learning_rate(step, num_steps=num_steps, base=settings.lr, warm_up=settings.warm_up)
+        losses.append(learner.learn(batches.batch(rows, epoch), step, lr))
+        after_step(step + 1, losses[-1])
+    first, last = (losses[0], losses[-1]) if losses else (None, None)
+    return LoopReport(num_steps, first, last)
+
+
+def _plan(num_pairs: int, settings: LoopSettings, start: int) -> Iterator[tuple[int, int, Rows]]:
+    steps_an_epoch = math.ceil(num_pairs / settings.batch_size)
+    for epoch in range(start // steps_an_epoch, settings.epochs):
+        rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
+        for place, chosen in enumerate(rows):
+            step = epoch * steps_an_epoch + place
+            if step >= start:
+                yield step, epoch, chosen

@@ -1,0 +1,107 @@
+"""Pictures and captions on the disk: folders with same-named texts, and tar shards."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rclip_like.errors import TrainingError
+from rclip_like.values import PICTURE_EXTENSIONS, Trouble
+
+SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
+CAPTION_ENDING = ".txt"
+
+
+@dataclass(frozen=True, slots=True)
+class RawPair:
+    """One picture as the bytes of its file, with its captions; `ending` is like `.jpg`."""
+
+    name: str
+    data: bytes
+    ending: str
+    captions: tuple[str, ...]
+
+
+def read_pairs(data: Path) -> Iterator[RawPair | Trouble]:
+    """Yield the pairs of a folder or shard in the order of their names, or what is wrong.
+
+    A picture without a caption file, an empty caption file and an unreadable file are a Trouble.
+    Raises TrainingError when the place does not exist or holds neither pictures nor shards.
+    """
+    if data.is_dir():
+        shards = sorted(path for path in data.iterdir() if path.name.endswith(SHARD_ENDINGS))
+        pictures = sorted(path for path in data.rglob("*") if _ending(path.name) in _ENDINGS)
+    elif data.is_file() and data.name.endswith(SHARD_ENDINGS):
+        shards, pictures = [data], []
+    else:
+        raise TrainingError(f"{data} is neither a folder nor a tar shard")
+    if not shards and not pictures:
+        raise TrainingError(f"{data} holds neither pictures with captions nor tar shards")
+    for shard in shards:
+        yield from _read_shard(shard)
+    for picture in pictures:
+        yield _read_file(picture)
+
+
+def parse_captions(text: bytes) -> tuple[str, ...]:
+    """Return the captions of a text file: its lines that are not blank, stripped."""
+    lines = text.decode("utf-8", "replace").lstrip("\ufeff").splitlines()
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _read_file(picture: Path) -> RawPair | Trouble:
+    try:
+        data = picture.read_bytes()
+        text = picture.with_suffix(CAPTION_ENDING).read_bytes()
+    except FileNotFoundError as error:
+        return Trouble(os.fsencode(picture), f"has no {Path(error.filename).name} beside it")
+    except OSError as error:
+        return Trouble(os.fsencode(picture), error.strerror or str(error))
+    return _pair(str(picture), data, _ending(picture.name), text)
+
+
+def _read_shard(shard: Path) -> Iterator[RawPair | Trouble]:
+    """Yield a shard's pairs: members of one key side by side, as webdataset writes them."""
+    key, parts = "", dict[str, bytes]()
+    try:
+        with tarfile.open(shard) as members:
+            for member in members:
+                stream = members.extractfile(member)
+                if stream is None:
+                    continue
+                own, ending = os.path.splitext(member.name)
+                if own != key:
+                    yield from _finished(shard, key, parts)
+                    key, parts = own, {}
+                parts[ending.lower()] = stream.read()
+        yield from _finished(shard, key, parts)
+    except (OSError, EOFError, tarfile.TarError) as error:
+        yield Trouble(os.fsencode(shard), f"cannot be read to its end: {error}")
+
+
+def _finished(shard: Path, key: str, parts: dict[str, bytes]) -> Iterator[RawPair | Trouble]:
+    ending = next((ending for ending in parts if ending in _ENDINGS), None)
+    if ending is None:
+        return
+    name = f"{shard}:{key}{ending}"
+    if CAPTION_ENDING not in parts:
+        yield Trouble(os.fsencode(name), f"has no {CAPTION_ENDING} beside it")
+    else:
+        yield _pair(name, parts[ending], ending, parts[CAPTION_ENDING])
+
+
+def _pair(name: str, data: bytes, ending: str, text: bytes) -> RawPair | Trouble:
+    captions = parse_captions(text)
+    if not captions:
+        return Trouble(os.fsencode(name), "its caption is empty")
+    return RawPair(name, data, ending, captions)

@@ -1,0 +1,237 @@
+"""One run of `clipfind train`: from captioned pictures and a model to a model folder.
+
+Shape suffixes: N pictures, L positions, D embedding.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from rclip_like.errors import TrainingError
+from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
+from rclip_like.models.encoder import choose_device, load_model
+from rclip_like.models.specification import ModelSpecification, resolve
+from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.train.batches import CaptionBatches, Rows
+from rclip_like.train.checkpoint import (
+    PIXELS,
+    load_checkpoint,
+    prepare_output,
+    remove_own_files,
+    save_checkpoint,
+)
+from rclip_like.train.folder import copy_tokenizer, save_model_folder
+from rclip_like.train.images import BATCH_SIZE, FeatureImages, ImageSide, PixelImages
+from rclip_like.train.learner import Learner
+from rclip_like.train.loop import LoopReport, count_steps, run_loop
+from rclip_like.train.pairs import read_pairs
+from rclip_like.train.parameters import lock_image_tower
+from rclip_like.train.prepare import Captioned, Pixels, caption_numbers, decode_pairs
+from rclip_like.train.settings import TrainProgress, TrainReport, TrainSettings
+from rclip_like.train.text_tower import encode_texts
+
+RECALL_AT = (1, 5, 10)
+OnProgress = Callable[[TrainProgress], None]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything one run works with, once model and data are loaded."""
+
+    settings: TrainSettings
+    specification: ModelSpecification
+    side: ImageSide
+    data: Captioned
+    batches: CaptionBatches
+    held_out: Rows
+    notes: tuple[str, ...]
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a checkpoint must share with this run to be taken up."""
+        return {
+            "model": self.specification.fingerprint,
+            "data": self.data.fingerprint(),
+            "held_out_share": self.settings.held_out,
+            "image_tower_lock": self.settings.lock_image_tower,
+        } | asdict(self.settings.loop)
+
+
+def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> TrainReport:
+    """Train a model on captioned pictures, write the model folder and return what came of it.
+
+    Softmax cross-entropy over the cosines of a batch, both ways; pairs with equal captions or
+    equal pictures are left out of the wrong ones. Where the output folder holds the checkpoint of
+    this very run, it goes on exactly where that ended. Pictures are shown as the model sees them
+    when searching, without augmentation. Sets torch's number of threads where one is asked for.
+    Raises TrainingError for unusable data or output, UsageError for senseless numbers, ModelError.
+    """
+    began = time.monotonic()
+    report = on_progress or _say_nothing
+    settings.loop.check()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    specification = resolve(settings.model)
+    prepare_output(settings.output)
+    course = _load(settings, specification, report)
+    learner, loop, start, recalls = _learn(course, report)
+    _save(course, learner.model)
+    return TrainReport(
+        output=settings.output,
+        num_pairs=course.batches.num_pairs,
+        num_held_out=len(course.held_out),
+        batch_size=learner.settings.batch_size,
+        num_steps=loop.num_steps,
+        resumed_at=start,
+        first_loss=loop.first_loss,
+        last_loss=loop.last_loss,
+        recall_before=recalls[0],
+        recall_after=recalls[1],
+        skipped=tuple(course.data.skipped),
+        notes=course.notes,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _load(settings: TrainSettings, specification: ModelSpecification, report: OnProgress) -> Course:
+    side = _load_image_side(settings, specification)
+    data = Captioned()
+    pictures = _reported(decode_pairs(read_pairs(settings.data), side.preprocessing, data), report)
+    images = side.load(pictures, settings.output / PIXELS)
+    _check_usable(data, settings)
+    held_out = data.held_out(settings.held_out)
+    members = np.flatnonzero(~held_out)
+    count_steps(len(members), settings.loop)
+    batches = _batches(members, images, data, settings, specification)
+    notes = _notes(settings, len(members))
+    return Course(settings, specification, side, data, batches, np.flatnonzero(held_out), notes)
+
+
+def _load_image_side(settings: TrainSettings, specification: ModelSpecification) -> ImageSide:
+    device = choose_device(settings.device)
+    model = load_model(specification).to(device).requires_grad_(True)
+    if getattr(model, "logit_bias", None) is not None:
+        raise TrainingError(
+            f"{specification.name} was trained with a sigmoid loss, which train does not have yet"
+        )
+    if settings.lock_image_tower:
+        lock_image_tower(model)
+    return ImageSide(model, specification.preprocessing, device, settings.lock_image_tower)
+
+
+def _batches(
+    members: Rows,
+    images: PixelImages | FeatureImages,
+    data: Captioned,
+    settings: TrainSettings,
+    specification: ModelSpecification,
+) -> CaptionBatches:
+    tokenize = _tokenizer(specification)
+    tokens = [tokenize(list(captions)).numpy() for captions in data.captions]
+    _, pictures = np.unique(np.array(data.digests), return_inverse=True)
+    numbers = caption_numbers(data.captions)
+    return CaptionBatches(members, images, tokens, numbers, pictures, settings.loop.seed)
+
+
+def _tokenizer(specification: ModelSpecification) -> Any:
+    text = specification.config["text_cfg"]
+    if text.get("hf_tokenizer_name"):
+        raise TrainingError(f"the tokenizer of {specification.name} cannot be trained with yet")
+    open_clip = import_open_clip()
+    options = text.get("tokenizer_kwargs") or {}
+    return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77), **options)
+
+
+def _learn(
+    course: Course, report: OnProgress
+) -> tuple[Learner, LoopReport, int, tuple[dict[int, float], dict[int, float]]]:
+    """Return the trained learner, the loop's report, where it began, recalls before and after."""
+    settings = course.settings
+    batch_size = min(settings.loop.batch_size, course.batches.num_pairs)
+    side = course.side
+    learner = Learner(side.model, side.encode, replace(settings.loop, batch_size=batch_size))
+    state = load_checkpoint(settings.output, course.identity())
+    before = state["recall_before"] if state else measure(course)
+    if state:
+        learner.restore(state["learner"])
+    start = int(state["step"]) if state else 0
+    keeper = _Keeper(course, learner, before, report)
+    loop = run_loop(learner, course.batches, start=start, after_step=keeper.after_step)
+    return learner, loop, start, (before, measure(course))
+
+
+class _Keeper:
+    """Reports each step and keeps a checkpoint from time to time."""
+
+    def __init__(
+        self, course: Course, learner: Learner, before: dict[int, float], report: OnProgress
+    ) -> None:
+        self.course, self.learner, self.before, self.report = course, learner, before, report
+        self.identity = course.identity()
+        self.num_steps = count_steps(course.batches.num_pairs, learner.settings)
+        self.saved_at = time.monotonic()
+
+    def after_step(self, step: int, loss: float) -> None:
+        self.report(TrainProgress("learning", step, self.num_steps, loss, self.course.notes))
+        if time.monotonic() - self.saved_at < self.course.settings.checkpoint_seconds:
+            return
+        state = {"run": self.identity, "step": step, "recall_before": self.before}
+        save_checkpoint(self.course.settings.output, state | {"learner": self.learner.state()})
+        self.saved_at = time.monotonic()
+
+
+@torch.no_grad()
+def measure(course: Course) -> dict[int, float]:
+    """Return the recall by k of the held-out pictures by their captions; {} without any."""
+    if not len(course.held_out):
+        return {}
+    side, batches = course.side, course.batches
+    rows = np.array_split(course.held_out, math.ceil(len(course.held_out) / BATCH_SIZE))
+    images = torch.cat([side.encode(batches.images.rows(part)) for part in rows])
+    tokens = [torch.from_numpy(batches.tokens[row]) for row in course.held_out]
+    texts = torch.cat([encode_texts(side.model, part.to(side.device)) for part in tokens])
+    captions = [caption for row in course.held_out for caption in course.data.captions[row]]
+    owners = [place for place, part in enumerate(tokens) for _ in range(len(part))]
+    positives = equal_caption_positives(captions, owners, len(images))
+    return text_to_image_recall(texts.cpu().numpy(), images.cpu().numpy(), positives, RECALL_AT)
+
+
+def _save(course: Course, model: torch.nn.Module) -> None:
+    specification, output = course.specification, course.settings.output
+    copy_tokenizer(specification, output)
+    save_model_folder(output, model, specification.config, specification.preprocessing)
+    remove_own_files(output)
+
+
+def _check_usable(data: Captioned, settings: TrainSettings) -> None:
+    """Raise TrainingError when more than the tolerated share of the pairs cannot be used."""
+    total = len(data.names) + len(data.skipped)
+    if len(data.skipped) > settings.tolerance * total:
+        first = data.skipped[0]
+        raise TrainingError(
+            f"{len(data.skipped)} of {total} pairs cannot be used, the first of them "
+            f"{os.fsdecode(first.path)}: {first.reason}"
+        )
+
+
+def _notes(settings: TrainSettings, num_pairs: int) -> tuple[str, ...]:
+    if settings.loop.batch_size <= num_pairs:
+        return ()
+    return (f"the batch size is {num_pairs}, as there are no more pairs",)
+
+
+def _reported(pictures: Iterable[Pixels], report: OnProgress) -> Iterator[Pixels]:
+    for number, pixels in enumerate(pictures, 1):
+        report(TrainProgress("reading", number, 0))
+        yield pixels
+
+
+def _say_nothing(progress: TrainProgress) -> None:
+    pass

@@ -1,0 +1,96 @@
+"""What a training run is told and what it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rclip_like.errors import UsageError
+from rclip_like.values import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How long and how fast one loop learns.
+
+    `warm_up` is a share of all steps; `weight_decay` spares gains, biases and the logit scale;
+    an epoch visits every pair once.
+    """
+
+    epochs: int = 10
+    batch_size: int = 256
+    lr: float = 1e-4
+    seed: int = 0
+    warm_up: float = 0.05
+    weight_decay: float = 0.1
+    max_gradient: float = 1.0
+
+    def check(self) -> None:
+        """Raise UsageError for numbers with which no run makes sense."""
+        wrong = {
+            "--epochs": self.epochs < 1,
+            "--batch-size": self.batch_size < 2,
+            "--lr": not 0 < self.lr < 1,
+            "--seed": self.seed < 0,
+        }
+        for option, is_wrong in wrong.items():
+            if is_wrong:
+                value = getattr(self, option.removeprefix("--").replace("-", "_"))
+                raise UsageError(f"{option} {value} makes no sense")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """One run of `clipfind train`.
+
+    data: a folder of pictures with same-named `.txt` files (one caption a line) or of tar shards,
+    or one shard. output: the model folder to write; it must not exist, be empty, or hold the
+    checkpoint of the same run, which then goes on. model: as `--model` everywhere, None for
+    `builtin`. held_out: the share of pictures, chosen by content, that only measures.
+    tolerance: the share of unusable pairs beyond which the run stops.
+    """
+
+    data: Path
+    output: Path
+    model: str | None = None
+    lock_image_tower: bool = False
+    loop: LoopSettings = LoopSettings()
+    held_out: float = 0.1
+    tolerance: float = 0.1
+    checkpoint_seconds: float = 60.0
+    device: str = "auto"
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainProgress:
+    """Where a run is: `stage` is `reading` (steps are pictures, their number unknown: 0),
+    `learning` (steps of the optimiser) or `measuring`; the loss is that of the last batch.
+    """
+
+    stage: str
+    step: int
+    num_steps: int
+    loss: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What a run came to. Recalls are by k: the share of held-out captions whose own picture is
+    among the k nearest held-out pictures, before and after; empty where nothing is held out.
+    """
+
+    output: Path
+    num_pairs: int
+    num_held_out: int
+    batch_size: int
+    num_steps: int
+    resumed_at: int
+    first_loss: float | None
+    last_loss: float | None
+    recall_before: dict[int, float]
+    recall_after: dict[int, float]
+    skipped: tuple[Trouble, ...]
+    notes: tuple[str, ...]
+    seconds: float

@@ -1,0 +1,77 @@
+"""The loss against open_clip's own."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.train.loss import MAX_LOG_SCALE, clamp_log_scale, contrastive_loss
+
+
+def make_towers(dtype: torch.dtype) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    rows = [torch.randn(24, 16, generator=generator, dtype=dtype) for _ in range(2)]
+    return [value.requires_grad_() for value in (*rows, torch.tensor(2.5, dtype=dtype))]
+
+
+def losses_and_gradients(dtype: torch.dtype) -> list[list[torch.Tensor]]:
+    import_open_clip()
+    from open_clip.loss import ClipLoss
+
+    results = []
+    for ours in (True, False):
+        images, texts, log_scale = make_towers(dtype)
+        unit = F.normalize(images, dim=1), F.normalize(texts, dim=1)
+        loss = contrastive_loss(*unit, log_scale) if ours else ClipLoss()(*unit, log_scale.exp())
+        results.append([loss, *torch.autograd.grad(loss, (images, texts, log_scale))])
+    return results
+
+
+def test_loss_and_gradients_equal_open_clips_where_no_captions_repeat() -> None:
+    ours, theirs = losses_and_gradients(torch.float32)
+    for mine, reference in zip(ours, theirs, strict=True):
+        assert torch.linalg.norm(mine - reference) <= 1e-6 * max(1, torch.linalg.norm(reference))
+
+
+def test_loss_and_gradients_equal_open_clips_in_double_precision() -> None:
+    ours, theirs = losses_and_gradients(torch.float64)
+    for mine, reference in zip(ours, theirs, strict=True):
+        assert torch.allclose(mine, reference, rtol=0, atol=1e-12)
+
+
+def test_pairs_that_are_equal_are_left_out_of_the_wrong_ones() -> None:
+    images, texts, log_scale = make_towers(torch.float64)
+    unit = F.normalize(images, dim=1), F.normalize(texts, dim=1)
+    same = torch.zeros(24, 24, dtype=torch.bool)
+    same[2, 5] = True
+    logits = log_scale.exp() * unit[0] @ unit[1].T
+    rows = logits.clone().detach()
+    rows[2, 5] = -1e30
+    pairs = torch.arange(24)
+    expected = (F.cross_entropy(rows, pairs) + F.cross_entropy(rows.T, pairs)) / 2
+    assert torch.allclose(contrastive_loss(*unit, log_scale, same), expected, atol=1e-12)
+    assert contrastive_loss(*unit, log_scale, same) != contrastive_loss(*unit, log_scale)
+
+
+def test_a_mask_of_the_true_pairs_alone_changes_nothing() -> None:
+    images, texts, log_scale = make_towers(torch.float64)
+    diagonal = torch.eye(24, dtype=torch.bool)
+    masked = contrastive_loss(images, texts, log_scale, diagonal)
+    assert torch.equal(masked, contrastive_loss(images, texts, log_scale))
+
+
+def test_gradient_flows_past_left_out_pairs() -> None:
+    images, texts, log_scale = make_towers(torch.float64)
+    everything = torch.ones(24, 24, dtype=torch.bool)
+    loss = contrastive_loss(images, texts, log_scale, everything)
+    gradients = torch.autograd.grad(loss, (images, texts, log_scale))
+    assert loss == 0
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_logit_scale_stays_between_one_and_a_hundred() -> None:
+    for start, end in ((-0.5, 0.0), (9.0, MAX_LOG_SCALE), (2.0, 2.0)):
+        log_scale = torch.tensor(start, requires_grad=True)
+        clamp_log_scale(log_scale)
+        assert log_scale.item() == torch.tensor(end).item()

@@ -1,0 +1,78 @@
+"""Reading captioned pictures from folders and shards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from drawn_pairs import draw_picture, write_shard
+
+from rclip_like.errors import TrainingError
+from rclip_like.train.pairs import RawPair, parse_captions, read_pairs
+from rclip_like.values import Trouble
+
+
+def names_and_captions(data: Path) -> list[tuple[str, tuple[str, ...]]]:
+    pairs = [pair for pair in read_pairs(data) if isinstance(pair, RawPair)]
+    return [(os.path.basename(pair.name), pair.captions) for pair in pairs]
+
+
+def troubles(data: Path) -> list[tuple[str, str]]:
+    found = [pair for pair in read_pairs(data) if isinstance(pair, Trouble)]
+    return [(os.path.basename(os.fsdecode(trouble.path)), trouble.reason) for trouble in found]
+
+
+def test_a_folder_gives_its_pictures_with_the_texts_of_the_same_name(
+    captioned: Callable[..., Path],
+) -> None:
+    found = names_and_captions(captioned(3))
+    assert found[1] == ("001.png", ("green on the left, number 1", "no 1 drawn"))
+    assert [name for name, _ in found] == ["000.png", "001.png", "002.png"]
+
+
+def test_what_has_no_caption_is_named(captioned: Callable[..., Path]) -> None:
+    folder = captioned(3)
+    (folder / "000.txt").unlink()
+    (folder / "001.txt").write_text(" \n\n")
+    assert troubles(folder) == [
+        ("000.png", "has no 000.txt beside it"),
+        ("001.png", "its caption is empty"),
+    ]
+    assert [name for name, _ in names_and_captions(folder)] == ["002.png"]
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_shards_give_the_same_as_folders(tmp_path: Path, name: str) -> None:
+    members = {"k0.png": draw_picture(0), "k0.txt": b"one\ntwo\n", "k0.json": b"{}"}
+    members |= {"k1.txt": b"three", "k1.png": draw_picture(1), "k2.png": draw_picture(2)}
+    shard = write_shard(tmp_path / name, members)
+    expected = [(f"{name}:k0.png", ("one", "two")), (f"{name}:k1.png", ("three",))]
+    assert names_and_captions(shard) == names_and_captions(tmp_path) == expected
+    assert troubles(shard) == [(f"{name}:k2.png", "has no .txt beside it")]
+
+
+def test_a_shard_cut_off_keeps_its_beginning(tmp_path: Path) -> None:
+    whole = write_shard(
+        tmp_path / "a.tar",
+        {
+            name: data
+            for i in range(9)
+            for name, data in ((f"{i}.png", draw_picture(i)), (f"{i}.txt", b"x"))
+        },
+    )
+    whole.write_bytes(whole.read_bytes()[:-30_000])
+    assert 1 < len(names_and_captions(whole)) < 9
+    assert "cannot be read to its end" in troubles(whole)[-1][1]
+
+
+def test_captions_are_lines_without_a_byte_order_mark_and_blank_ones() -> None:
+    assert parse_captions(b"\xef\xbb\xbf one \r\n\n\ttwo") == ("one", "two")
+
+
+def test_places_without_pairs_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    for place in (tmp_path, tmp_path / "notes.txt", tmp_path / "nowhere"):
+        with pytest.raises(TrainingError, match=str(place)):
+            list(read_pairs(place))

@@ -1,0 +1,208 @@
+"""Whole training runs of a tiny model on drawn pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn_pairs import draw_picture, write_shard
+from safetensors.torch import load_file
+
+from rclip_like.errors import TrainingError, UsageError
+from rclip_like.models.encoder import load_encoder
+from rclip_like.models.specification import resolve
+from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.settings import EncoderSettings
+from rclip_like.train.run import train
+from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
+
+MakeData = Callable[..., Path]
+WEIGHTS = "open_clip_model.safetensors"
+
+
+@pytest.fixture
+def settings(captioned: MakeData, tiny_model: Path, tmp_path: Path) -> TrainSettings:
+    return TrainSettings(
+        data=captioned(24),
+        output=tmp_path / "out",
+        model=str(tiny_model),
+        loop=LoopSettings(epochs=3, batch_size=8, lr=1e-3),
+        held_out=0.2,
+    )
+
+
+def digest(output: Path) -> str:
+    return hashlib.sha256((output / WEIGHTS).read_bytes()).hexdigest()
+
+
+def stop_after(steps: int) -> Callable[[TrainProgress], None]:
+    def on_progress(progress: TrainProgress) -> None:
+        if progress.stage == "learning" and progress.step > steps:
+            raise KeyboardInterrupt
+
+    return on_progress
+
+
+def interrupt(settings: TrainSettings, steps: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(settings, checkpoint_seconds=0), on_progress=stop_after(steps))
+    assert (settings.output / "checkpoint.pt").exists()
+
+
+def test_a_run_writes_a_model_folder_and_tells_what_it_did(settings: TrainSettings) -> None:
+    report = train(settings)
+    assert {path.name for path in settings.output.iterdir()} == {WEIGHTS, "open_clip_config.json"}
+    assert report.num_pairs + report.num_held_out == 24
+    assert report.num_held_out > 0
+    assert report.num_steps == 3 * -(-report.num_pairs // 8)
+    assert set(report.recall_before) == set(report.recall_after) == {1, 5, 10}
+    assert report.last_loss is not None
+    assert report.first_loss is not None
+    assert report.last_loss < report.first_loss
+
+
+def test_the_folder_loads_in_open_clip_with_the_same_embeddings(settings: TrainSettings) -> None:
+    train(settings)
+    specification = resolve(str(settings.output))
+    encoder = load_encoder(specification, EncoderSettings(precision="fp32"))
+    texts = ["red on the left", "a cat"]
+    open_clip = import_open_clip()
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{settings.output}")
+    tokens = open_clip.get_tokenizer(f"local-dir:{settings.output}")(texts)
+    theirs = model.eval().encode_text(tokens, normalize=True).detach().numpy()
+    assert (encoder.encode_texts(texts) * theirs).sum(1).min() > 0.99999
+    assert np.abs(encoder.encode_texts(texts) - theirs).max() < 1e-5
+    assert transform.transforms[0].size == specification.preprocessing.size
+
+
+@pytest.mark.parametrize("lock", [False, True])
+def test_an_interrupted_run_goes_on_to_the_same_bits(settings: TrainSettings, lock: bool) -> None:
+    settings = replace(settings, lock_image_tower=lock)
+    whole = replace(settings, output=settings.output.with_name("whole"))
+    train(whole)
+    interrupt(settings, 4)
+    report = train(settings)
+    assert 0 < report.resumed_at < report.num_steps
+    assert digest(settings.output) == digest(whole.output)
+
+
+def test_another_seed_gives_another_model(settings: TrainSettings) -> None:
+    train(settings)
+    other = replace(settings, output=settings.output.with_name("other"))
+    train(replace(other, loop=replace(settings.loop, seed=1)))
+    assert digest(settings.output) != digest(other.output)
+
+
+def test_a_checkpoint_of_another_run_is_refused(settings: TrainSettings) -> None:
+    interrupt(settings, 2)
+    with pytest.raises(TrainingError, match="another seed"):
+        train(replace(settings, loop=replace(settings.loop, seed=1)))
+    with pytest.raises(TrainingError, match="another held out share"):
+        train(replace(settings, held_out=0.5))
+
+
+def test_a_damaged_checkpoint_is_named(settings: TrainSettings) -> None:
+    interrupt(settings, 2)
+    (settings.output / "checkpoint.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
+        train(settings)
+
+
+def test_a_folder_with_other_things_is_left_alone(settings: TrainSettings) -> None:
+    settings.output.mkdir()
+    (settings.output / "letter.txt").write_text("dear")
+    with pytest.raises(TrainingError, match=r"not empty .*letter\.txt"):
+        train(settings)
+    assert [path.name for path in settings.output.iterdir()] == ["letter.txt"]
+
+
+def test_a_locked_image_tower_keeps_its_bits(settings: TrainSettings) -> None:
+    train(replace(settings, lock_image_tower=True))
+    before = load_file(resolve(settings.model).weights)
+    after = load_file(settings.output / WEIGHTS)
+    for name, value in after.items():
+        assert torch.equal(value, before[name]) == name.startswith("visual."), name
+
+
+def test_locked_and_unlocked_towers_measure_the_same_before(settings: TrainSettings) -> None:
+    locked = train(replace(settings, lock_image_tower=True))
+    unlocked = train(replace(settings, output=settings.output.with_name("unlocked")))
+    assert locked.recall_before == unlocked.recall_before
+
+
+def test_bad_pairs_are_skipped_counted_and_named(settings: TrainSettings) -> None:
+    (settings.data / "003.png").write_bytes(draw_picture(3)[:-40])
+    (settings.data / "004.txt").write_text("\n")
+    report = train(settings)
+    assert [Path(trouble.path.decode()).name for trouble in report.skipped] == [
+        "003.png",
+        "004.png",
+    ]
+    assert report.num_pairs + report.num_held_out == 22
+
+
+def test_too_many_bad_pairs_stop_the_run(settings: TrainSettings) -> None:
+    for index in range(4):
+        (settings.data / f"{index:03}.txt").write_text("")
+    with pytest.raises(TrainingError, match="4 of 24 pairs cannot be used"):
+        train(settings)
+
+
+def test_a_batch_larger_than_the_data_shrinks_and_says_so(settings: TrainSettings) -> None:
+    report = train(replace(settings, loop=replace(settings.loop, batch_size=512)))
+    assert report.batch_size == report.num_pairs
+    assert report.num_steps == 3
+    assert str(report.num_pairs) in report.notes[0]
+
+
+def test_fewer_than_two_pairs_are_an_error(captioned: MakeData, settings: TrainSettings) -> None:
+    one = replace(settings, data=captioned(1, "one"), held_out=0.0)
+    with pytest.raises(TrainingError, match="at least two pairs"):
+        train(one)
+
+
+def test_numbers_that_make_no_sense_are_errors(settings: TrainSettings) -> None:
+    for wrong in ({"epochs": 0}, {"batch_size": 1}, {"lr": 0.0}, {"lr": float("nan")}):
+        with pytest.raises(UsageError, match="makes no sense"):
+            train(replace(settings, loop=replace(settings.loop, **wrong)))
+    assert not settings.output.exists()
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_step(settings: TrainSettings) -> None:
+    with pytest.raises(TrainingError, match=r"the loss of step [23] is nan"):
+        train(replace(settings, loop=LoopSettings(lr=0.9, weight_decay=1e38, batch_size=8)))
+
+
+def test_sixteen_pairs_are_learnt_by_heart(
+    captioned: MakeData, tiny_model: Path, tmp_path: Path
+) -> None:
+    loop = LoopSettings(epochs=150, batch_size=16, lr=1e-3, weight_decay=0.0)
+    settings = TrainSettings(captioned(16), tmp_path / "out", str(tiny_model), loop=loop)
+    for text in settings.data.glob("*.txt"):
+        text.write_text(text.read_text().splitlines()[0])
+    report: TrainReport = train(replace(settings, held_out=0.0))
+    assert report.recall_after == {}
+    assert report.last_loss is not None
+    assert report.last_loss < 0.05
+
+
+def test_shards_train_as_folders_do(settings: TrainSettings, tmp_path: Path) -> None:
+    train(settings)
+    members = {path.name: path.read_bytes() for path in sorted(settings.data.iterdir())}
+    shard = write_shard(tmp_path / "data.tar.gz", members)
+    other = replace(settings, data=shard, output=tmp_path / "from-shard")
+    train(other)
+    assert digest(other.output) == digest(settings.output)
+
+
+def test_the_configuration_keeps_the_models_own_preprocessing(settings: TrainSettings) -> None:
+    train(settings)
+    assert resolve(str(settings.output)).preprocessing == resolve(settings.model).preprocessing
+    described = json.loads((settings.output / "open_clip_config.json").read_text())
+    assert described["model_cfg"] == dict(resolve(settings.model).config)
