@@ -242,11 +242,11 @@ def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module
     if config["vision_cfg"].get("timm_model_name"):
         config["vision_cfg"]["timm_model_pretrained"] = False
     if config["text_cfg"].get("hf_model_name"):
-        config["text_cfg"]["hf_model_pretrained"] = False
-        config["custom_text"] = True
         described = specification.folder / TEXT_MODEL_FILE
-        if described.is_file():
-            config["text_cfg"]["hf_model_name"] = str(described.parent)
+        if not described.is_file():
+            raise ModelError(f"{described} is missing; it describes the model's text tower")
+        local = {"hf_model_name": str(described.parent), "hf_model_pretrained": False}
+        config |= {"text_cfg": config["text_cfg"] | local, "custom_text": True}
     kind = open_clip.CLIP
     if config.pop("custom_text", False):
         kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
@@ -255,18 +255,27 @@ def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module
 
 
 def _load_tokenizer(specification: ModelSpecification) -> Any:
+    """Return open_clip's tokenizer for the model; one of another library lies in its folder."""
     open_clip = import_open_clip()
     text = specification.config["text_cfg"]
     length = text.get("context_length", 77)
     options = text.get("tokenizer_kwargs") or {}
     if not text.get("hf_tokenizer_name"):
         return open_clip.SimpleTokenizer(context_length=length, **options)
-    return open_clip.tokenizer.HFTokenizer(
-        str(specification.folder),
-        context_length=length,
-        tokenizer_mode=text.get("tokenizer_mode"),
-        **options,
-    )
+    mode = text.get("tokenizer_mode")
+    try:
+        return open_clip.tokenizer.HFTokenizer(
+            str(specification.folder), context_length=length, tokenizer_mode=mode, **options
+        )
+    except ImportError as error:
+        raise ModelError(
+            f"the tokenizer of {specification.name} needs the package transformers; install it "
+            "with: pip install transformers"
+        ) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the tokenizer in {specification.folder} cannot be loaded: {_first_lines(error)}"
+        ) from error
 
 
 def _first_lines(error: Exception) -> str:

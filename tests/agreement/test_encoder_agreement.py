@@ -81,9 +81,11 @@ def test_texts_agree_with_a_small_model(small_model: Path) -> None:
 
 
 @pytest.mark.long
-def test_pictures_decoded_in_full_agree(full_model: Path, tmp_path: Path) -> None:
-    paths = save_photos(tmp_path, ".jpg") + save_photos(tmp_path, ".png", 1.5)
-    assert_files_agree(full_model, paths)
+@pytest.mark.parametrize(("suffix", "megapixels"), [(".jpg", None), (".png", 1.5)])
+def test_pictures_decoded_in_full_agree(
+    full_model: Path, tmp_path: Path, suffix: str, megapixels: float | None
+) -> None:
+    assert_files_agree(full_model, save_photos(tmp_path, suffix, megapixels))
 
 
 @pytest.mark.long

@@ -114,6 +114,41 @@ def test_checkpoint_of_torch_gives_the_same_rows(tiny_model: Path, tmp_path: Pat
     )
 
 
+def save_foreign_tokenizer(folder: Path) -> None:
+    """Write a tokenizer of four words and padding, as the hub's models have theirs."""
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {"[PAD]": 0, "[UNK]": 1, "chat": 2, "katze": 3, "un": 4, "eine": 5}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    described = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(described | {"unk_token": "[UNK]"}))
+
+
+def test_tokenizer_of_another_library_is_read_from_the_folder(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing", "pool_type": "last"}
+    save_foreign_tokenizer(make_tiny_model(tmp_path, text_cfg=text))
+    encoder = load_encoder(resolve(str(tmp_path)), EXACT)
+    rows = encoder.encode_texts(["un chat", "eine katze", "eine  katze"])
+    np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
+    assert rows[0] @ rows[1] < 0.999
+
+
+def test_missing_tokenizer_of_another_library_is_an_error(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing"}
+    encoder = load_encoder(resolve(str(make_tiny_model(tmp_path, text_cfg=text))), EXACT)
+    with pytest.raises(ModelError, match=r"tokenizer in .* cannot be loaded"):
+        encoder.encode_texts(["cat"])
+
+
+def test_text_tower_of_another_library_is_not_fetched_in_silence(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path, text_cfg={"hf_model_name": "xlm-roberta-base"})
+    with pytest.raises(ModelError, match=r"text_model.config\.json is missing"):
+        load_model(resolve(str(folder)))
+
+
 class Bomb:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return print, ("a checkpoint ran code",)
