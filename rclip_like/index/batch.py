@@ -43,7 +43,8 @@ class Hand:
     gone: list[bytes] = field(default_factory=list)
     waiting: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
     """By digest: the picture to be encoded and its file's size in bytes."""
-    _since: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=time.monotonic)
+    """When collecting began, on the monotonic clock."""
 
     def take(self, handed: Handed, picture: Picture, *, encode: bool) -> None:
         """Add a file that was read; with `encode` its picture waits for the encoder."""
@@ -54,7 +55,7 @@ class Hand:
     def is_due(self, batch_size: int) -> bool:
         """Return whether it is time to write: a batch is full, or it has been a while."""
         num_rows = len(self.files) + len(self.failures) + len(self.gone)
-        is_old = time.monotonic() - self._since > _MOST_SECONDS
+        is_old = time.monotonic() - self.since > _MOST_SECONDS
         return (
             len(self.waiting) >= batch_size or num_rows >= _MOST_ROWS or (is_old and num_rows > 0)
         )

@@ -165,6 +165,7 @@ class _Run:
                 if self._hand.waiting and self._encoder is None:
                     with self._stopping.breakable():
                         self._encoder = encoder_loader()
+                    self._hand.since = time.monotonic()  # torch may have taken ten seconds
                 if self._hand.is_due(self._batch_size):
                     self._encode_and_commit()
                 self._show_progress()
