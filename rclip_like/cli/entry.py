@@ -17,6 +17,7 @@ from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.options import Everywhere
 from rclip_like.errors import ClipfindError, Interrupted, UsageError
+from rclip_like.output.stream import OutputClosed, write_lines
 from rclip_like.output.talk import Talk
 
 INTERRUPTED = 128 + int(signal.SIGINT)
@@ -27,29 +28,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _stop)
     try:
-        status = _run(dispatch(arguments))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _abandon_stdout()
+        return _run(dispatch(arguments))
+    except OutputClosed:
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in one sentence
         if "--debug" in arguments:
             traceback.print_exc()
         return _tell(error)
-    return status
 
 
 def _run(call: Call) -> int:
     if call.command is None:
         from rclip_like.cli.overview import overview, version
 
-        print(version() if call.wants_version else overview(call.group))  # noqa: T201
+        write_lines([version() if call.wants_version else overview(call.group)])
         return 0
     command = call.command
     typer_made = typer_command(command.name, command.options, command.summary)
     raw = split(typer_made, call.arguments)
     if raw.get("help"):
-        print(help_text(typer_made))  # noqa: T201
+        write_lines([help_text(typer_made)])
         return 0
     _refuse_missing(command, raw)
     every_option = (each for one in COMMANDS.values() for each in declared_in(one.options))
@@ -93,9 +91,8 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         Talk().error("interrupted")
         return INTERRUPTED
-    if isinstance(error, OSError) and error.strerror:
-        _abandon_stdout()  # it may be what cannot be written
-        Talk().error(f"{os.fsdecode(error.filename or 'output')}: {error.strerror}")
+    if isinstance(error, OSError) and error.filename:
+        Talk().error(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return ClipfindError.exit_status
     kind = type(error).__name__
     Talk().error(f"unexpected {kind}: {error}; run it again with --debug for the details")
@@ -104,8 +101,3 @@ def _tell(error: BaseException) -> int:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)
-
-
-def _abandon_stdout() -> None:
-    """Point stdout elsewhere, so that Python's own flush at exit stays silent, too."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

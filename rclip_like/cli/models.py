@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from rclip_like.models.download import download
 from rclip_like.models.specification import BUILTIN, is_folder_name
 from rclip_like.output.progress import BYTES, progress_bar
 from rclip_like.output.reports import sized, table
+from rclip_like.output.stream import write_lines
 
 
 def run_list(options: ModelsListOptions) -> int:
@@ -24,7 +24,7 @@ def run_list(options: ModelsListOptions) -> int:
         lines = [json.dumps(asdict(model)) for model in models]
     else:
         lines = list(table([_row(model) for model in models]))
-    _print(lines)
+    write_lines(lines)
     return 0
 
 
@@ -33,16 +33,16 @@ def run_show(options: ModelsShowOptions) -> int:
     with open_library(options) as library:
         described = registry.show(options.name or library.specification.name)
     if options.json:
-        _print([json.dumps(described)])
+        write_lines([json.dumps(described)])
     else:
         width = max(map(len, described))
-        _print([f"{key:<{width}}  {_shown(key, value)}" for key, value in described.items()])
+        write_lines([f"{key:<{width}}  {_shown(key, value)}" for key, value in described.items()])
     return 0
 
 
 def run_download(options: ModelNameOptions) -> int:
     """Download a model and print its folder; return 0."""
-    _print([str(_fetch(options))])
+    write_lines([str(_fetch(options))])
     return 0
 
 
@@ -94,7 +94,3 @@ def _shown(key: str, value: object) -> str:
     if key == "size_bytes" and isinstance(value, int):
         return sized(value)
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
-
-
-def _print(lines: list[str]) -> None:
-    sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -19,6 +19,7 @@ from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.reports import counted, index_sentence, trouble_sentence
+from rclip_like.output.stream import write_out
 from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import screen_of
@@ -62,7 +63,7 @@ def run(options: SearchOptions) -> int:
     paths = named_paths(options.paths, options)
     with open_library(options) as library:
         report = _search(library, paths, options, layout)
-        _write(report, layout)
+        write_out(render(report.matches, layout))
         _tell(report, talk, options)
         _introduce_larger_models(library, report, options)
     return FOUND if report.matches else NOTHING_FOUND
@@ -94,8 +95,8 @@ def _search(
             return library.search(
                 _query(options),
                 paths,
-                _search_settings(options, layout),
-                update=None if options.no_index else _index_settings(options),
+                search_settings(options, layout),
+                update=None if options.no_index else index_settings(options),
                 on_progress=on_progress,
             )
     except RootError as error:
@@ -107,7 +108,8 @@ def _query(options: SearchOptions) -> Query:
     return Query(options.query, options.add, options.subtract, kind)
 
 
-def _search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
+def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
+    """Return what is to be ranked and kept; copies are shown once in a table unless told."""
     collapse = layout.is_table if options.collapse is None else options.collapse
     return SearchSettings(
         top=options.top,
@@ -123,7 +125,8 @@ def _search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
     )
 
 
-def _index_settings(options: SearchOptions) -> IndexSettings:
+def index_settings(options: SearchOptions) -> IndexSettings:
+    """Return how the index is brought up to date before the search."""
     return IndexSettings(
         walk=walk_settings(options), max_seconds=options.max_time or None, wait=False
     )
@@ -135,13 +138,9 @@ def _with_quotes_proposed(error: RootError, options: SearchOptions) -> RootError
     if not words or any("/" in word for word in words):
         return error
     query = " ".join((options.query, *words))
-    return RootError(f'{error}; if it belongs to the query, quote it: clipfind "{query}"')
-
-
-def _write(report: SearchReport, layout: Layout) -> None:
-    for line in render(report.matches, layout):
-        sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
+    sentence = f'{words[0]}: no such folder or file; if it is part of the query: clipfind "{query}"'
+    command = near_miss(options.query)
+    return RootError(f"{sentence}; or is 'clipfind {command}' meant?" if command else sentence)
 
 
 def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 from rclip_like.cli.gathering import open_library
 from rclip_like.cli.options import StatusOptions
 from rclip_like.output.reports import status_lines, status_object
+from rclip_like.output.stream import write_lines
 
 
 def run(options: StatusOptions) -> int:
     """Print what is indexed under the paths, or in all; return 0."""
     with open_library(options) as library:
         report = library.status(options.paths)
-    lines = [status_object(report)] if options.json else status_lines(report)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    write_lines([status_object(report)] if options.json else status_lines(report))
     return 0

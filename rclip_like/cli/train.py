@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rclip_like.cli.gathering import talk_of
 from rclip_like.cli.options import TrainOptions
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.train.run import train
 from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
@@ -67,4 +67,4 @@ def _print(report: TrainReport) -> None:
         f"{100 * before:.1f} % to {100 * report.recall_after[k]:.1f} %"
         for k, before in report.recall_before.items()
     ]
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    write_lines(lines)

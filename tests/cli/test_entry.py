@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
+from processes import run
 
 from rclip_like.cli import main
 from rclip_like.cli.commands import COMMANDS
@@ -62,3 +66,18 @@ def test_control_characters_in_an_error_reach_no_terminal(capsys: Captured) -> N
     shown = capsys.readouterr().err
     assert "\\x1b[31mnowhere\\n" in shown
     assert "\x1b" not in shown
+
+
+def test_a_full_disk_under_stdout_is_one_sentence() -> None:
+    with open("/dev/full", "wb") as full:
+        finished = run("--help", stdout=full, capture_output=False, stderr=subprocess.PIPE)
+    assert finished.returncode == 2
+    assert finished.stderr == b"clipfind: the output cannot be written: No space left on device\n"
+
+
+def test_a_closed_pipe_is_silent() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    finished = run("--help", stdout=theirs, capture_output=False, stderr=subprocess.PIPE)
+    os.close(theirs)
+    assert (finished.returncode, finished.stderr) == (0, b"")

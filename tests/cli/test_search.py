@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import COMMAND, ODD_NAMES, run, run_on_terminal, write_pictures
+from processes import ODD_NAMES, run, run_on_terminal, write_pictures
 
 from rclip_like.cli.gathering import refuse_without_effect
 from rclip_like.cli.options import SearchOptions
-from rclip_like.cli.search import WITHOUT_EFFECT
+from rclip_like.cli.search import WITHOUT_EFFECT, index_settings, search_settings
 from rclip_like.errors import UsageError
+from rclip_like.output.matches import Layout
+from rclip_like.output.terminal import Screen
+from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings
 
 
 def _paths(*arguments: str | Path) -> list[str]:
@@ -152,15 +155,12 @@ def test_debug_shows_the_traceback(indexed: Path) -> None:
 
 
 def test_a_closed_pipe_is_silent(indexed: Path) -> None:
-    # Enough lines to fill the pipe's buffer, so that writing does fail.
-    lines = run("blue", "pictures", "-n", "--format", "{path}" + "x" * 60_000).stdout
-    assert len(lines) > 3 * 60_000
-    command = [*COMMAND, "blue", "pictures", "-n", "--format", "{path}" + "x" * 60_000]
-    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
-    reader.wait()
-    finished = subprocess.run(command, stdout=reader.stdin, stderr=subprocess.PIPE, timeout=60)
-    assert reader.stdin is not None
-    reader.stdin.close()
+    ours, theirs = os.pipe()
+    os.close(ours)
+    finished = run(
+        "blue", "pictures", "-n", stdout=theirs, capture_output=False, stderr=subprocess.PIPE
+    )
+    os.close(theirs)
     assert (finished.returncode, finished.stderr) == (0, b"")
 
 
@@ -213,6 +213,45 @@ def test_everything_indexed_is_searched_from_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert str(indexed / "one.png") in _paths("blue", "--all", "-t", "0")
+
+
+def test_every_option_reaches_its_setting() -> None:
+    options = SearchOptions(
+        query="blue",
+        top=3,
+        min_score=0.1,
+        within=0.2,
+        sort="date",
+        collapse=True,
+        explain=True,
+        everywhere=True,
+        template="photo",
+        no_cache=True,
+        hidden=True,
+        no_ignore=True,
+        follow=True,
+        one_file_system=True,
+        exclude=("a",),
+        glob=("b",),
+        max_time=5.0,
+    )
+    walk = WalkSettings(True, False, True, True, ("a",), ("b",))
+    assert search_settings(options, Layout()) == SearchSettings(
+        3, 0.1, 0.2, "date", True, True, True, "photo", False, walk
+    )
+    assert index_settings(options) == IndexSettings(walk=walk, max_seconds=5.0, wait=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "terminal", "collapsed"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+)
+def test_copies_are_shown_once_on_a_terminal_unless_told(
+    typed: bool | None, terminal: bool, collapsed: bool
+) -> None:
+    layout = Layout(screen=Screen(is_terminal=terminal))
+    options = SearchOptions(query="blue", collapse=typed)
+    assert search_settings(options, layout).collapse is collapsed
 
 
 @pytest.mark.parametrize(("first", "second"), WITHOUT_EFFECT)
