@@ -112,7 +112,7 @@ def declared_in(options: type) -> tuple[Declared, ...]:
     return tuple(
         _declare(name, hints[name], defaults[name], owner)
         for owner in options.__mro__
-        for name in vars(owner).get("__annotations__", ())
+        for name in inspect.get_annotations(owner)
         if get_origin(hints[name]) is Annotated
     )
 

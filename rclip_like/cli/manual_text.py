@@ -91,8 +91,9 @@ JSON list a line; an aid for tests.
 
 NO_COLOR :: If set and not empty, no colours unless *--color always* asks for them.
 
-HF_ENDPOINT, HF_TOKEN :: The address to download models from in place of https://huggingface.co,
-and the token to show there.
+HF_ENDPOINT :: The address to download models from in place of https://huggingface.co.
+
+HF_HUB_OFFLINE :: If 1, the same as *--offline*.
 """
 
 FILES = """\
