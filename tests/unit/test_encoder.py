@@ -13,7 +13,13 @@ import torch
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models.encoder import choose_precision, load_encoder, load_model, run_in_batches
+from rclip_like.models.encoder import (
+    choose_precision,
+    fold_batch_norms,
+    load_encoder,
+    load_model,
+    run_in_batches,
+)
 from rclip_like.models.specification import resolve
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
@@ -94,6 +100,39 @@ def test_timm_towers_load_from_float16_weights(tmp_path: Path) -> None:
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
     rows = load_encoder(resolve(str(tmp_path)), EXACT).encode_pictures(pictures(2, 64))
     assert rows.shape == (2, 32)
+
+
+class Tower(torch.nn.Module):
+    """A convolution with its normalisation, whose output a second path may see as well."""
+
+    def __init__(self, *, branches: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.convolution = torch.nn.Conv2d(3, 8, 3)
+        self.norm = torch.nn.BatchNorm2d(8)
+        self.branches = branches
+        for value in (self.norm.running_mean, self.norm.weight, self.norm.bias):
+            assert value is not None
+            torch.nn.init.normal_(value)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        convolved = self.convolution(x)
+        features = self.norm(convolved).relu() + (convolved if self.branches else 0)
+        result: torch.Tensor = features.mean(dim=(2, 3))
+        return result
+
+
+def test_normalisations_are_folded_into_their_convolutions() -> None:
+    tower = Tower(branches=False).eval().requires_grad_(False)
+    folded = fold_batch_norms(tower, 16)
+    x = torch.rand(4, 3, 16, 16)
+    torch.testing.assert_close(folded(x), tower(x))
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+
+
+def test_tower_that_folding_would_change_is_left_alone() -> None:
+    tower = Tower(branches=True).eval().requires_grad_(False)
+    assert fold_batch_norms(tower, 16) is tower
 
 
 def test_quick_gelu_of_the_configuration_is_heard(tmp_path: Path, tiny_model: Path) -> None:
