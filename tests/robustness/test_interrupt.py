@@ -26,7 +26,7 @@ def end_by(process: subprocess.Popen[str], number: int) -> float:
     return time.monotonic() - started
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_indexing_soon_and_keeps_what_is_done(
     tmp_path: Path, tiny_model: Path, number: signal.Signals
 ) -> None:
@@ -120,20 +120,25 @@ def test_handlers_are_restored_and_ignored_signals_stay_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def raise_and_go_on(done: list[str]) -> None:
+def raise_and_go_on(number: signal.Signals, done: list[str]) -> None:
     with Stopping() as stopping:
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
         done.append("the transaction")
         with stopping.breakable():
             done.append("the next batch")
 
 
-def test_a_signal_outside_a_breakable_block_waits_for_the_next() -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_outside_a_breakable_block_waits_for_the_next(
+    number: signal.Signals, status: int
+) -> None:
     done: list[str] = []
     with pytest.raises(Interrupted) as interruption:
-        raise_and_go_on(done)
+        raise_and_go_on(number, done)
     assert done == ["the transaction"]
-    assert interruption.value.exit_status == 143
+    assert interruption.value.exit_status == status
 
 
 def raise_within_a_breakable_block(done: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import time
@@ -46,8 +45,11 @@ def killed_half_way(tmp_path: Path, model: Path, count: int, batch_size: int) ->
     make_pictures(album, count)
     process = start_indexing(tmp_path / "1.db", model, album, log=log, batch_size=batch_size)
     wait_for_lines(process, log, count // batch_size // 2)
+    readers = children(process.pid)
     process.kill()
     process.communicate()
+    assert readers
+    assert all_end(readers), "readers outlived the indexer"
     assert process.returncode == -signal.SIGKILL
     assert len(batches(log)) < count // batch_size, "the run was over before it was killed"
     assert integrity(tmp_path / "1.db") == "ok"
@@ -74,24 +76,16 @@ def test_a_thousand_pictures_killed_half_way(tmp_path: Path, tiny_model: Path) -
     killed_half_way(tmp_path, tiny_model, count=1000, batch_size=32)
 
 
-def test_readers_die_with_a_killed_indexer(tmp_path: Path, tiny_model: Path) -> None:
-    album, log = tmp_path / "album", tmp_path / "log"
-    make_pictures(album, 100)
-    process = start_indexing(tmp_path / "1.db", tiny_model, album, log=log)
-    wait_for_lines(process, log, 3)
-    readers = children(process.pid)
-    assert readers
-    process.kill()
-    process.communicate()
-    deadline = time.monotonic() + 5
-    while any(map(is_alive, readers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_alive, readers))
-
-
 def children(pid: int) -> list[int]:
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for each in lists for child in each.read_text().split()]
+
+
+def all_end(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 10
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(is_alive, pids))
 
 
 def is_alive(pid: int) -> bool:
@@ -100,16 +94,3 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def test_a_lock_left_by_a_killed_indexer_is_free(tmp_path: Path, tiny_model: Path) -> None:
-    album, log = tmp_path / "album", tmp_path / "log"
-    make_pictures(album, 40)
-    process = start_indexing(tmp_path / "1.db", tiny_model, album, log=log)
-    wait_for_lines(process, log, 2)
-    process.kill()
-    process.communicate()
-    index = SmallIndex(tmp_path / "1.db", tiny_model)
-    assert index.update(album, wait=False).finished
-    assert os.path.exists(tmp_path / "1.db.lock")
-    index.store.close()
