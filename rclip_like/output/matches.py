@@ -45,7 +45,7 @@ def render(matches: Sequence[Match], layout: Layout) -> Iterator[bytes]:
     Paths keep their bytes, but on a terminal, where control characters are shown escaped.
     """
     if layout.is_table and matches:
-        yield f"{_coloured('score   path', _BOLD, layout.screen)}\n".encode()
+        yield f"{_coloured('  score  path', _BOLD, layout.screen)}\n".encode()
     for match in matches:
         yield _render_match(match, layout) + layout.end
 
@@ -116,9 +116,9 @@ def _table_row(match: Match, screen: Screen) -> str:
     path = escaped_path(shown_path(match.path))
     if screen.has_links:
         path = linked(path, match.absolute)
-    row = f"{_coloured(f'{match.score:.4f}', _CYAN, screen)}  {path}"
+    row = f"{_coloured(f'{match.score:7.4f}', _CYAN, screen)}  {path}"
     explained = "  ".join(f"{escaped(term)} {score:+.4f}" for term, score in match.terms)
-    return f"{row}\n        {_coloured(explained, _DIM, screen)}" if explained else row
+    return f"{row}\n         {_coloured(explained, _DIM, screen)}" if explained else row
 
 
 def _coloured(text: str, colour: str, screen: Screen) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, Task
 
 BYTES = "bytes"
+_PATIENCE_SECONDS = 0.3
 
 
 class Show(Protocol):
@@ -24,8 +26,8 @@ class Show(Protocol):
 def progress_bar(title: str, unit: str, *, quiet: bool) -> Iterator[Show | None]:
     """Give a function that draws the progress, or None where nothing should be drawn.
 
-    unit: what is counted; BYTES are shown as kilobytes, megabytes and so on. The bar appears with
-    the first call and is gone afterwards, also after an error.
+    unit: what is counted; BYTES are shown as kilobytes, megabytes and so on. The bar appears when
+    there is something to wait for, and is gone afterwards, also after an error.
     """
     if quiet or not sys.stderr.isatty():
         yield None
@@ -38,15 +40,21 @@ def progress_bar(title: str, unit: str, *, quiet: bool) -> Iterator[Show | None]
 
 
 class _Bar:
-    """A rich bar that is made when the first progress is shown: the import costs 0.05 s."""
+    """A rich bar that is made when the work turns out to take a while.
+
+    Importing rich costs 0.05 s, and a bar that flashes up tells nothing.
+    """
 
     def __init__(self, title: str, unit: str) -> None:
         self._title = title
         self._unit = unit
+        self._appears_at = time.monotonic() + _PATIENCE_SECONDS
         self._progress: Progress | None = None
 
     def show(self, done: int, total: int | None, title: str | None = None) -> None:
         if self._progress is None:
+            if time.monotonic() < self._appears_at:
+                return
             self._progress = _start(self._title, self._unit)
         (task,) = self._progress.task_ids
         if title is not None and title != self._title:

@@ -98,7 +98,7 @@ def test_debug_shows_the_traceback(indexed: Path) -> None:
 
 def test_a_terminal_gets_a_table_without_copies(indexed: Path) -> None:
     shown = run_on_terminal("blue", "copies", "-n", "--color", "never", streams=("stdout",))
-    assert shown.text.splitlines()[0] == "score   path"
+    assert shown.text.splitlines()[0] == "  score  path"
     assert len(shown.text.splitlines()) == 1 + 1
     assert len(_paths("blue", "copies", "-n")) == 2
 

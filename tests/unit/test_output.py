@@ -42,7 +42,7 @@ def test_a_name_like_an_option_is_printed_with_its_folder() -> None:
 
 def test_a_terminal_gets_a_header_and_no_control_characters() -> None:
     shown = _rendered(_match(ODD), screen=TERMINAL).decode()
-    assert shown == "score   path\n0.2500  a\\tb\\n\\x1b[31m\\xff.jpg\n"
+    assert shown == "  score  path\n 0.2500  a\\tb\\n\\x1b[31m\\xff.jpg\n"
 
 
 def test_square_brackets_and_long_names_stay_whole_on_a_terminal() -> None:
