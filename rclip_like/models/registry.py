@@ -59,7 +59,7 @@ WORTH_FETCHING = (
         "can be downloaded",
         1_510_000_000,
         "Apache-2.0",
-        "queries in many languages",
+        "queries in many languages; needs the package transformers",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,23 @@ def test_text_tower_of_another_library_is_not_fetched_in_silence(tmp_path: Path)
     folder = make_tiny_model(tmp_path, text_cfg={"hf_model_name": "xlm-roberta-base"})
     with pytest.raises(ModelError, match=r"text_model.config\.json is missing"):
         load_model(resolve(str(folder)))
+
+
+def test_text_tower_of_another_library_is_built_from_its_own_description(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    described = transformers.BertConfig(vocab_size=64, intermediate_size=32, **sizes)
+    described.save_pretrained(tmp_path / "text_model")
+    text = {"hf_model_name": str(tmp_path / "text_model"), "hf_model_pretrained": False}
+    config = tiny_config() | {"text_cfg": text | {"hf_tokenizer_name": "nobody/nothing"}}
+    model = import_open_clip().CustomTextCLIP(**deepcopy(config))
+    tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    safetensors.numpy.save_file(tensors, tmp_path / "open_clip_model.safetensors")
+    config["text_cfg"]["hf_model_name"] = "nobody/nothing"
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    save_foreign_tokenizer(tmp_path)
+    rows = load_encoder(resolve(str(tmp_path)), EXACT).encode_texts(["un chat"])
+    np.testing.assert_allclose(np.linalg.norm(rows), 1, atol=1e-6)
 
 
 class Bomb:
