@@ -15,6 +15,7 @@ from rclip_like.cli.gathering import refuse_without_effect
 from rclip_like.cli.options import SearchOptions
 from rclip_like.cli.search import WITHOUT_EFFECT, index_settings, search_settings
 from rclip_like.errors import UsageError
+from rclip_like.models.specification import BUILTIN_FOLDER
 from rclip_like.output.matches import Layout
 from rclip_like.output.terminal import Screen
 from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings
@@ -192,6 +193,16 @@ def test_files_gone_since_indexing_are_left_out_and_counted(indexed: Path) -> No
     finished = run("blue", "going", "-nf")
     assert finished.stdout == b"going/stays.png\n"
     assert b"1 picture left out" in finished.stderr
+
+
+@pytest.mark.skipif(not BUILTIN_FOLDER.is_dir(), reason="installed without the built-in model")
+def test_larger_models_are_spoken_of_once_a_database_and_on_a_terminal_only(
+    tmp_path: Path, pictures: Path
+) -> None:
+    words = ("blue", pictures, "--model", "builtin", "--db", tmp_path / "index.db")
+    assert b"models use" not in run(*words).stderr
+    assert "models use" in run_on_terminal(*words, streams=("stderr",)).text
+    assert "models use" not in run_on_terminal(*words, streams=("stderr",)).text
 
 
 def test_python_dash_m_is_the_same_program() -> None:
