@@ -37,8 +37,6 @@ def decode(
         raise Undecodable("empty file")
     with _within(limits):
         image = _open(data, ending)
-        if image.width * image.height > limits.max_megapixels * 1e6:
-            raise Image.DecompressionBombError
         size = _load(image, preprocessing)
         exif = read_exif(image)
         profile = image.info.get("icc_profile")
@@ -66,7 +64,11 @@ def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int
 
 @contextmanager
 def _within(limits: ReadSettings) -> Iterator[None]:
-    """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons."""
+    """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons.
+
+    Pillow looks at the size when it opens a picture, before it decodes anything, also at pictures
+    within pictures; beyond its limit it warns, and at twice the limit it raises.
+    """
     largest = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = max(1, int(limits.max_megapixels * 1e6))
     try:

@@ -71,6 +71,13 @@ def test_photos_equal_the_reference_bit_for_bit(
         assert (ours(tmp_path / "a.png", model) == theirs(image, model)).all()
 
 
+def test_photos_tagged_as_srgb_equal_the_reference_bit_for_bit() -> None:
+    model = preprocessing(256)
+    with Image.open(DATA / "hubble_deep_field.jpg") as image:
+        assert image.info["icc_profile"]
+        assert (ours(DATA / "hubble_deep_field.jpg", model) == theirs(image, model)).all()
+
+
 @pytest.mark.parametrize("size", [32, 224, 240, 256, 384])
 def test_odd_sizes_equal_the_reference_bit_for_bit(size: int, tmp_path: Path) -> None:
     draw = random.Random(size)

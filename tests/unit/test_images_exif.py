@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,16 @@ def test_a_broken_block_costs_its_facts_only(block: bytes, ending: str, tmp_path
     picture = read(tmp_path / f"a.{ending}")
     assert picture.facts == PictureFacts(96, 64)
     assert_four_corners(picture)
+
+
+def test_what_pillow_warns_of_is_not_heard(tmp_path: Path) -> None:
+    broken = b"Exif\0\0II*\0\x08\0\0\0\xff\xff"
+    four_corners((96, 64)).save(tmp_path / "a.jpg", exif=broken)
+    with pytest.warns(UserWarning, match="EXIF"), Image.open(tmp_path / "a.jpg") as image:
+        image.getexif()
+    with warnings.catch_warnings(record=True) as heard:
+        read(tmp_path / "a.jpg")
+    assert heard == []
 
 
 @pytest.mark.parametrize("seed", range(40))

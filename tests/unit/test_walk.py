@@ -118,8 +118,9 @@ def test_a_hidden_folder_that_is_named_is_walked(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_named_is_yielded_whatever_its_extension(tmp_path: Path) -> None:
-    plant(tmp_path, "scan")
+    plant(tmp_path, "scan", "a.jpg")
     assert walked(tmp_path / "scan") == ["."]
+    assert walked(tmp_path, tmp_path / "scan") == ["a.jpg", "scan"]
 
 
 def test_overlapping_roots_yield_each_file_once(tmp_path: Path) -> None:
