@@ -13,6 +13,8 @@ from rclip_like.errors import ModelError
 from rclip_like.models.cache import keep
 from rclip_like.settings import cache_folder
 
+HUB_PREFIX = "hf-hub:"
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -44,6 +46,14 @@ def published() -> dict[str, Published]:
         listed = _ask_open_clip()
         keep(place, json.dumps([asdict(item) for item in listed]).encode())
     return {item.name: item for item in listed}
+
+
+def canonical_name(name: str) -> str:
+    """Return a model's name with its tag spelt as open_clip lists it."""
+    if name.startswith(HUB_PREFIX):
+        return name
+    architecture, slash, tag = name.partition("/")
+    return architecture + slash + tag.lower().replace("-", "_")
 
 
 def is_architecture(name: str) -> bool:
@@ -90,11 +100,11 @@ def find_published(name: str) -> Published:
 
     Raises ModelError that names the tags there are.
     """
-    architecture, _, tag = name.partition("/")
     listed = published()
-    found = listed.get(f"{architecture}/{tag.lower().replace('-', '_')}")
+    found = listed.get(canonical_name(name))
     if found is not None:
         return found
+    architecture = name.partition("/")[0]
     tags = [item for item in listed if item.startswith(architecture + "/")]
     if not tags:
         raise ModelError(f"open_clip lists no weights for {name}; see clipfind models list")

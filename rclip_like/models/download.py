@@ -13,10 +13,10 @@ from typing import Any
 
 from rclip_like.errors import DownloadError, ModelError
 from rclip_like.models import catalogue
+from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.specification import (
     BUILTIN,
     CONFIGURATION_FILE,
-    HUB_PREFIX,
     TEXT_MODEL_FILE,
     TOKENIZER_FILES,
     WEIGHT_FILES,
@@ -79,7 +79,7 @@ def download(
     draft.mkdir(parents=True, exist_ok=True)
     plan = _plan(name, address)
     _fetch_all(plan, draft, on_progress or (lambda progress: None))
-    _complete(name, plan, draft)
+    _complete(canonical_name(name), plan, draft)
     os.replace(draft, folder)
     return folder
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models import catalogue
+from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION, fingerprint
 from rclip_like.settings import data_folder
 from rclip_like.values import Preprocessing
@@ -43,7 +44,6 @@ TOKENIZER_FILES = (
 )
 TEXT_MODEL_FILE = "text_model/config.json"
 """Where a text tower of another library is described, so that building it asks no hub."""
-HUB_PREFIX = "hf-hub:"
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -82,21 +82,18 @@ def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecificat
     folder = BUILTIN_FOLDER if name == BUILTIN else downloaded_folder(name)
     if not (folder / CONFIGURATION_FILE).is_file():
         raise _missing(name)
-    return _from_folder(name, folder)
+    return _from_folder(canonical_name(name), folder)
 
 
 def is_folder_name(name: str) -> bool:
     """Return whether a model's name is the path of a folder and not a name."""
-    return name.startswith(("./", "../", "~/", "/")) or name in (".", "..", "~") or _rooted(name)
+    starts = name.startswith(("./", "../", "~/")) or name in (".", "..", "~")
+    return starts or Path(name).is_absolute()
 
 
 def downloaded_folder(name: str) -> Path:
     """Return the folder in which a downloaded model of that name lies or would lie."""
-    return data_folder() / "models" / re.sub(r"[/:\\]+", "--", name)
-
-
-def _rooted(name: str) -> bool:
-    return Path(name).is_absolute()
+    return data_folder() / "models" / re.sub(r"[/:\\]+", "--", canonical_name(name))
 
 
 def _missing(name: str) -> ModelError:

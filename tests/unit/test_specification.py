@@ -111,6 +111,11 @@ def test_downloaded_models_are_found_by_name(tiny_model: Path) -> None:
     assert specification.fingerprint == resolve(str(tiny_model)).fingerprint
 
 
+def test_tags_are_found_in_every_spelling_that_open_clip_takes(tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, downloaded_folder("ViT-B-32/laion2b_s34b_b79k"))
+    assert resolve("ViT-B-32/LAION2B-s34B-b79K").name == "ViT-B-32/laion2b_s34b_b79k"
+
+
 @pytest.mark.parametrize("name", ["ViT-B-32/openai", "hf-hub:someone/something"])
 def test_models_not_on_this_machine_name_the_command_that_fetches_them(name: str) -> None:
     with pytest.raises(ModelMissing, match=f"clipfind models use {name}"):
