@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -72,3 +78,45 @@ def test_remove_deletes_a_downloaded_model(capsys: Captured) -> None:
     assert not folder.exists()
     assert "2 kB are free again" in capsys.readouterr().err
     assert main(["models", "remove", RECOMMENDED]) == 2
+
+
+@pytest.fixture
+def hub(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serve the tiny model as hf-hub:museum/tiny over HTTP, as the hub would."""
+    site = tmp_path / "site"
+    files = shutil.copytree(tiny_model, site / "museum" / "tiny" / "resolve" / "main")
+    tree = site / "api" / "models" / "museum" / "tiny" / "tree"
+    tree.mkdir(parents=True)
+    (tree / "main").write_text(json.dumps([_entry(path) for path in files.iterdir()]))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _entry(path: Path) -> dict[str, object]:
+    content = path.read_bytes()
+    digest = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return {"type": "file", "path": path.name, "size": len(content), "oid": digest}
+
+
+@pytest.mark.usefixtures("hub")
+def test_use_fetches_a_model_that_is_then_listed_and_searched_with(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    database = str(tmp_path / "index.db")
+    assert main(["models", "use", "hf-hub:museum/tiny", "--db", database]) == 0
+    assert main(["models", "list"]) == 0
+    assert "hf-hub:museum/tiny" in capsys.readouterr().out
+    with Library(Path(database)) as library:
+        assert library.specification.name == "hf-hub:museum/tiny"
