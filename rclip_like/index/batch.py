@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rclip_like.errors import ConfigError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow
 from rclip_like.values import FileFacts, Picture
@@ -62,6 +60,8 @@ class Hand:
 
     def pixels(self) -> Pixels:
         """Return the waiting pictures' pixels, uint8 (N, S, S, 3), in order of arrival."""
+        import numpy as np  # most runs find nothing to encode
+
         return np.stack([_pixels(picture) for picture, _ in self.waiting.values()])
 
     def waiting_paths(self) -> list[bytes]:

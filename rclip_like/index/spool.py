@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator
-from threading import Condition
+from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Generic, TypeVar
 
 from rclip_like.errors import StoreError
@@ -27,11 +27,11 @@ class Spool(Generic[Item]):
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115
-        self._chunks: deque[tuple[int, int]] = deque()
+        self._file_lock = Lock()
+        # Not a Condition: a signal handler that raises amid its wait may leave it unlocked.
+        self._chunks: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
         self._written: list[Item] = []
-        self._changed = Condition()
         self._is_hungry = False
-        self._is_closed = False
         self._error: BaseException | None = None
 
     def put(self, item: Item) -> None:
@@ -42,18 +42,16 @@ class Spool(Generic[Item]):
 
     def close(self, error: BaseException | None = None) -> None:
         """Say that no more items come; `error` is raised in the reader after the last item."""
+        self._error = error
         try:
             self._flush()
         except StoreError as full:
-            error = error or full
-        with self._changed:
-            self._is_closed = True
-            self._error = error
-            self._changed.notify()
+            self._error = error or full
+        self._chunks.put(None)
 
     def discard(self) -> None:
         """Close the file; nothing can be put or read after."""
-        with self._changed:
+        with self._file_lock:
             self._file.close()
 
     def items(self, go_on: Callable[[], bool] | None = None) -> Iterator[Item]:
@@ -67,32 +65,33 @@ class Spool(Generic[Item]):
         if not self._written:
             return
         data = pickle.dumps(self._written, protocol=5)
-        with self._changed:
-            try:
+        try:
+            with self._file_lock:
                 start = self._file.seek(0, 2)
                 self._file.write(data)
-            except OSError as error:
-                raise StoreError(
-                    f"{tempfile.gettempdir()}: the folder for temporary files cannot be written "
-                    f"({error.strerror}); make room or set TMPDIR"
-                ) from error
-            self._chunks.append((start, len(data)))
-            self._written = []
-            self._changed.notify()
+        except OSError as error:
+            raise StoreError(
+                f"{tempfile.gettempdir()}: the folder for temporary files cannot be written "
+                f"({error.strerror}); make room or set TMPDIR"
+            ) from error
+        self._written = []
+        self._chunks.put((start, len(data)))
 
     def _next_chunk(self, go_on: Callable[[], bool] | None) -> list[Item] | None:
+        place = self._next_place(go_on)
+        if place is None:
+            return None
+        start, size = place
+        with self._file_lock:
+            self._file.seek(start)
+            chunk: list[Item] = pickle.loads(self._file.read(size))
+        return chunk
+
+    def _next_place(self, go_on: Callable[[], bool] | None) -> tuple[int, int] | None:
         while True:
-            with self._changed:
-                if not self._chunks and not self._is_closed:
-                    self._is_hungry = True
-                    self._changed.wait(_LOOK_SECONDS)
-                if self._chunks:
-                    self._is_hungry = False
-                    start, size = self._chunks.popleft()
-                    self._file.seek(start)
-                    chunk: list[Item] = pickle.loads(self._file.read(size))
-                    return chunk
-                if self._is_closed:
+            self._is_hungry = self._chunks.empty()
+            try:
+                return self._chunks.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                if go_on is not None and not go_on():
                     return None
-            if go_on is not None and not go_on():
-                return None

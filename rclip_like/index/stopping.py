@@ -70,6 +70,11 @@ class Stopping:
             if self._signal is not None:
                 raise Stopped
             yield
+        except Exception as error:
+            if self._signal is not None:
+                # What breaks while a signal breaks it off is no error of its own.
+                raise Stopped from error
+            raise
         finally:
             self._is_breakable = False
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from rclip_like.index.evidence import folder_device, is_gone
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings
-from rclip_like.store import CLOCK_GRAIN_NS, KnownFile, Store, range_of
+from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Trouble
 from rclip_like.walk import walk
 
@@ -90,31 +90,27 @@ class Survey:
                 continue
             findings.seen += 1
             known = remembered.find(found.path)
-            if known is not None and self._is_settled(known, found):
-                self._keep(known, found)
-            else:
+            if known is None or not self._is_unchanged(known, found):
                 findings.pending += 1
                 self.pending.put(found)
         remembered.finish()
         self._look_at_roots(store)
         findings.is_complete = True
 
-    def _is_settled(self, known: KnownFile, found: FileFacts) -> bool:
-        """Return whether what is remembered still holds, so that nothing need be read."""
-        if known.mtime_ns != found.mtime_ns or known.size_bytes != found.size_bytes:
+    def _is_unchanged(self, known: KnownRow, found: FileFacts) -> bool:
+        """Return whether what is remembered still holds, and count it."""
+        _, size_bytes, mtime_ns, device, is_settled, versions = known
+        if not is_settled or mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
             return False
-        if known.mtime_ns >= known.read_at_ns - CLOCK_GRAIN_NS:
-            return False
-        if known.reader_versions is None:
-            return known.indexed
-        return not self._settings.retry and known.reader_versions == self._reader_versions()
-
-    def _keep(self, known: KnownFile, found: FileFacts) -> None:
-        if known.reader_versions is None:
+        if versions is None:
             self.findings.unchanged += 1
+        elif self._settings.retry or versions != self._reader_versions():
+            return False
         else:
             self.findings.failed_before += 1
-        self.findings.devices.compare(known, found)
+        if device != found.device or device not in self.findings.devices.same:
+            self.findings.devices.compare(device, found)
+        return True
 
     def _reader_versions(self) -> str:
         if self._versions is None:
@@ -123,9 +119,10 @@ class Survey:
             self._versions = reader_versions()
         return self._versions
 
-    def _miss(self, known: KnownFile, root: Root) -> None:
-        if is_gone(known.path, known.device, root.path):
-            self.gone.put(known.path)
+    def _miss(self, known: KnownRow, root: Root) -> None:
+        path, device = known[0], known[3]
+        if is_gone(path, device, root.path):
+            self.gone.put(path)
 
     def _look_at_roots(self, store: Store) -> None:
         for root in self.roots:
@@ -146,17 +143,17 @@ class Devices:
     """Learns from unchanged files which devices were mounted anew under another number."""
 
     def __init__(self) -> None:
-        self._same: set[int] = set()
+        self.same: set[int] = set()
         self._now: dict[tuple[int, int], int | None] = {}
 
-    def compare(self, known: KnownFile, found: FileFacts) -> None:
-        """Take in one file that is where and as it was."""
-        if known.device == found.device:
-            self._same.add(known.device)
-        elif (known.device, found.device) not in self._now:
+    def compare(self, device: int, found: FileFacts) -> None:
+        """Take in a file that is where and as it was, and the device it was on."""
+        if device == found.device:
+            self.same.add(device)
+        elif (device, found.device) not in self._now:
             # Once for each pair of numbers: overlay file systems give a file another device
             # than its folder, whose number is the one remembered.
-            self._now[known.device, found.device] = folder_device(found.path)
+            self._now[device, found.device] = folder_device(found.path)
 
     def moved(self) -> dict[int, int]:
         """Return old number -> new, where all files of a device went to one and the same."""
@@ -167,7 +164,7 @@ class Devices:
             old: now
             for old, among in targets.items()
             for now in among
-            if len(among) == 1 and now not in (None, old) and old not in self._same
+            if len(among) == 1 and now not in (None, old) and old not in self.same
         }
 
 
@@ -179,7 +176,7 @@ class _Remembered:
         store: Store,
         model_id: int,
         roots: Sequence[Root],
-        on_miss: Callable[[KnownFile, Root], None],
+        on_miss: Callable[[KnownRow, Root], None],
     ) -> None:
         self._store = store
         self._model_id = model_id
@@ -187,22 +184,28 @@ class _Remembered:
         self._on_miss = on_miss
         self._root: Root | None = None
         self._last = b""
-        self._rows: Iterator[KnownFile] = iter(())
-        self._next: KnownFile | None = None
+        self._rows: Iterator[KnownRow] = iter(())
+        self._next: KnownRow | None = None
         self._enter_next_root()
 
-    def find(self, path: bytes) -> KnownFile | None:
+    def find(self, path: bytes) -> KnownRow | None:
         """Return the row of `path`, if any, and report those before it that were not asked for."""
+        row = self._next
+        if row is None or row[0] != path:
+            return self._search(path)
+        self._last = path
+        self._next = next(self._rows, None)
+        return row
+
+    def _search(self, path: bytes) -> KnownRow | None:
         while self._root is not None and not self._comes_here(path):
             self._leave_root()
         self._last = path
-        while self._next is not None and self._next.path < path:
+        while self._next is not None and self._next[0] < path:
             self._skip()
-        row = self._next
-        if row is None or row.path != path:
+        if self._next is None or self._next[0] != path:
             return None
-        self._next = next(self._rows, None)
-        return row
+        return self.find(path)
 
     def finish(self) -> None:
         """Report all rows that were not asked for."""

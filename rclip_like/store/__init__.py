@@ -8,7 +8,7 @@ from rclip_like.store.rows import (
     ContentRow,
     FailureRow,
     FileRow,
-    KnownFile,
+    KnownRow,
     StoredFile,
     WalkedRoot,
 )
@@ -21,7 +21,7 @@ __all__ = [
     "FailureRow",
     "FileRow",
     "IndexLock",
-    "KnownFile",
+    "KnownRow",
     "Store",
     "StoredFile",
     "WalkedRoot",

@@ -21,12 +21,15 @@ _WAL_BYTES_KEPT = 64 << 20
 def open_index(path: Path, *, create: bool) -> sqlite3.Connection:
     """Return a connection that reads and writes the index at `path`.
 
-    With `create` a missing index is made, readable by its owner alone; an older one is brought
+    Without `create` one on a read-only medium is opened all the same, and refuses writes. With
+    `create` a missing index is made, readable by its owner alone; an older one is brought
     to the current form. Raises StoreError for anything that is not an index of this version.
     """
     version = version_of(path)
     if version is None and not create:
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
+    if version and not create and _is_on_readonly_medium(path):
+        return open_index_readonly(path)
     if not version:
         _make(path)
     elif version < VERSION:

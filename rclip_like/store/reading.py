@@ -1,4 +1,4 @@
-"""What is asked of the index, each question one function over a connection."""
+"""What is asked of the rows, each question one function over a connection; without NumPy."""
 
 from __future__ import annotations
 
@@ -6,47 +6,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import CLOCK_GRAIN_NS, KnownFile, StoredFile
+from rclip_like.store.rows import CLOCK_GRAIN_NS, KnownRow, StoredFile
 from rclip_like.values import PictureFacts
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from rclip_like.store.embeddings import Rowids
 
-    from rclip_like.values import Embedding
-
-    Rowids = npt.NDArray[np.int64]
-    StoredEmbeddings = npt.NDArray[np.float16]
-
-SCAN_CHUNK = 4096
 _KNOWN_PAGE = 4096
 _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
-STORED_DTYPE = np.dtype("<f2")
-
-
-def scan(
-    connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
-) -> Iterator[tuple[Rowids, Rowids, StoredEmbeddings]]:
-    """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes."""
-    for start, end in ranges:
-        # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
-        rows = connection.execute(
-            "SELECT file_id, files.content_id, embedding FROM files CROSS JOIN embeddings"
-            " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
-            " WHERE path >= ? AND path < ? ORDER BY path",
-            (model_id, start, end),
-        )
-        while chunk := rows.fetchmany(SCAN_CHUNK):
-            rowids, content_ids, blobs = zip(*chunk, strict=True)
-            embeddings = np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE)
-            yield (
-                np.array(rowids, dtype=np.int64),
-                np.array(content_ids, dtype=np.int64),
-                embeddings.reshape(len(chunk), -1),
-            )
 
 
 def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
@@ -67,22 +36,9 @@ def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list
     return [found[int(rowid)] for rowid in rowids if int(rowid) in found]
 
 
-def embedding_of(
-    connection: sqlite3.Connection, path: bytes, model_id: int, *, size_bytes: int, mtime_ns: int
-) -> Embedding | None:
-    """Return the unit float32 (D,) of the file if its row still speaks of this size and mtime."""
-    row = connection.execute(
-        "SELECT embedding FROM files JOIN embeddings USING (content_id)"
-        " WHERE path = ? AND model_id = ? AND part = 0"
-        " AND size_bytes = ? AND mtime_ns = ? AND mtime_ns < read_at_ns - ?",
-        (path, model_id, size_bytes, mtime_ns, CLOCK_GRAIN_NS),
-    ).fetchone()
-    return None if row is None else _unit(row[0])
-
-
 def known_files(
     connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
-) -> Iterator[KnownFile]:
+) -> Iterator[KnownRow]:
     """Yield what is remembered of the paths in these ranges, ascending by path bytes.
 
     A page at a time, each its own short look: a long one would keep the write-ahead log growing
@@ -90,19 +46,20 @@ def known_files(
     """
     for start, end in ranges:
         after = start
-        while page := connection.execute(_KNOWN, (model_id, after, end) * 2).fetchall():
-            for row in page:
-                yield KnownFile._make(row)
+        while page := connection.execute(_KNOWN, (model_id, after, end, after, end)).fetchall():
+            yield from page
             after = page[-1][0] + b"\0"
 
 
 _KNOWN = f"""
-    SELECT path, size_bytes, mtime_ns, device, read_at_ns, part IS NOT NULL, NULL
+    SELECT path, size_bytes, mtime_ns, device,
+        part IS NOT NULL AND mtime_ns < read_at_ns - {CLOCK_GRAIN_NS}, NULL
     FROM files LEFT JOIN embeddings
         ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id
     WHERE path >= ? AND path < ?
     UNION ALL
-    SELECT path, size_bytes, mtime_ns, device, read_at_ns, ? IS NULL, reader_versions
+    SELECT path, size_bytes, mtime_ns, device,
+        mtime_ns < read_at_ns - {CLOCK_GRAIN_NS}, reader_versions
     FROM failures
     WHERE path >= ? AND path < ?
     ORDER BY path LIMIT {_KNOWN_PAGE}
@@ -145,19 +102,6 @@ def failure_reason(
     return None if row is None else str(row[0])
 
 
-def cached_text(connection: sqlite3.Connection, model_id: int, text: str) -> Embedding | None:
-    """Return the unit float32 (D,) of a text asked before, or None."""
-    row = connection.execute(
-        "SELECT embedding FROM texts WHERE model_id = ? AND text = ?", (model_id, text)
-    ).fetchone()
-    return None if row is None else np.frombuffer(row[0], dtype="<f4").astype(np.float32)
-
-
 def _stored_file(row: tuple[Any, ...]) -> StoredFile:
     rowid, path, size_bytes, mtime_ns, device, content_id, *facts = row
     return StoredFile(rowid, path, size_bytes, mtime_ns, device, content_id, PictureFacts(*facts))
-
-
-def _unit(blob: bytes) -> Embedding:
-    embedding = np.frombuffer(blob, dtype=STORED_DTYPE).astype(np.float32)
-    return np.asarray(embedding / np.linalg.norm(embedding), dtype=np.float32)

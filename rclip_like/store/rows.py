@@ -19,20 +19,16 @@ its size and mtime telling, and is not trusted as unchanged.
 """
 
 
-class KnownFile(NamedTuple):
-    """What the index remembers of one path, a file or a failure, when the walk passes it.
+STORED_DTYPE = "<f2"
+"""Embeddings are kept as little-endian float16."""
 
-    `indexed` says whether its content has an embedding of the model asked about; a failure has
-    `reader_versions`, a file None.
-    """
+KnownRow = tuple[bytes, int, int, int, int, str | None]
+"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, whether
+it is settled, and for a failure its reader versions, None for a file.
 
-    path: bytes
-    size_bytes: int
-    mtime_ns: int
-    device: int
-    read_at_ns: int
-    indexed: bool
-    reader_versions: str | None
+Settled are files encoded with the model asked about, and failures, unless the clock's grain makes
+them doubtful. A plain tuple, as one is made for each file of a walk.
+"""
 
 
 class WalkedRoot(NamedTuple):

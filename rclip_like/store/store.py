@@ -14,11 +14,11 @@ from rclip_like.store import counting, opening, reading, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
-from rclip_like.store.rows import Batch, KnownFile, StoredFile, WalkedRoot
+from rclip_like.store.rows import Batch, KnownRow, StoredFile, WalkedRoot
 from rclip_like.values import Root, StatusReport
 
 if TYPE_CHECKING:
-    from rclip_like.store.reading import Rowids, StoredEmbeddings
+    from rclip_like.store.embeddings import Rowids, StoredEmbeddings
     from rclip_like.values import Embedding
 
 _DEFAULT_MODEL = "default_model"
@@ -91,8 +91,10 @@ class Store:
         All files under the roots (None: everything) that the model has encoded, ascending by
         path bytes, at most 4,096 a chunk; part 0, the whole picture.
         """
+        from rclip_like.store import embeddings
+
         with told(self.path):
-            yield from reading.scan(self._connection, model_id, ranges_of(roots))
+            yield from embeddings.scan(self._connection, model_id, ranges_of(roots))
 
     def rows(self, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
         """Return the files with these row numbers in the order asked; those gone are left out."""
@@ -103,15 +105,19 @@ class Store:
         self, path: bytes, model_id: int, size_bytes: int, mtime_ns: int
     ) -> Embedding | None:
         """Return the unit float32 (D,) of an indexed file that is as it was when read, or None."""
+        from rclip_like.store import embeddings
+
         with told(self.path):
-            return reading.embedding_of(
+            return embeddings.embedding_of(
                 self._connection, path, model_id, size_bytes=size_bytes, mtime_ns=mtime_ns
             )
 
     def cached_text(self, model_id: int, text: str) -> Embedding | None:
         """Return the unit float32 (D,) of a text asked before, or None."""
+        from rclip_like.store import embeddings
+
         with told(self.path):
-            return reading.cached_text(self._connection, model_id, text)
+            return embeddings.cached_text(self._connection, model_id, text)
 
     def cache_text(self, model_id: int, text: str, embedding: Embedding) -> bool:
         """Remember a text's unit embedding (D,) if that can be done at once; return whether.
@@ -163,7 +169,7 @@ class Store:
 
     # Questions and writes of an indexing run.
 
-    def known_files(self, model_id: int, roots: Sequence[Root] | None) -> Iterator[KnownFile]:
+    def known_files(self, model_id: int, roots: Sequence[Root] | None) -> Iterator[KnownRow]:
         """Yield what is remembered of files and failures under the roots, ascending by path."""
         with told(self.path):
             yield from reading.known_files(self._connection, model_id, ranges_of(roots))

@@ -9,8 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.reading import STORED_DTYPE
-from rclip_like.store.rows import Batch, ContentRow, FailureRow, FileRow
+from rclip_like.store.rows import STORED_DTYPE, Batch, ContentRow, FailureRow, FileRow
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding

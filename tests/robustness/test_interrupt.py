@@ -157,3 +157,16 @@ def test_a_signal_inside_a_breakable_block_breaks_it_off() -> None:
 def test_a_signal_at_the_very_end_still_counts() -> None:
     with pytest.raises(Interrupted), Stopping():
         signal.raise_signal(signal.SIGINT)
+
+
+def convert() -> None:
+    with Stopping() as stopping, stopping.breakable():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as error:
+            raise RuntimeError("the extension could not be loaded") from error
+
+
+def test_an_error_made_of_a_signal_is_told_as_the_signal() -> None:
+    with pytest.raises(Interrupted):
+        convert()

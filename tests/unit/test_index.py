@@ -244,6 +244,30 @@ def test_a_second_indexer_leaves_at_once_when_told_not_to_wait(
         index.update_without_encoder(album, wait=False)
 
 
+def test_a_file_that_vanishes_before_it_is_read_is_simply_gone(
+    index: SmallIndex, tmp_path: Path
+) -> None:
+    paths = make_pictures(tmp_path / "album", 60)
+    doomed = paths[40:]
+
+    def delete(progress: Progress) -> None:
+        while doomed:
+            doomed.pop().unlink()
+
+    report = bring_up_to_date(
+        index.store,
+        resolve_roots([os.fsencode(tmp_path / "album")]),
+        index.load_encoder,
+        index.specification,
+        IndexSettings(read=ReadSettings(workers=2)),
+        on_progress=delete,
+    )
+    assert not doomed
+    assert (report.failed, report.troubles, report.finished) == (0, (), True)
+    assert len(index.names()) == 40
+    assert index.store.status().failures == {}
+
+
 def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
     index.update(album)
     report = index.update_without_encoder(album, walk=WalkSettings(exclude=("*2.jpg",)))

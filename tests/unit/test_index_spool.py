@@ -61,5 +61,5 @@ def test_little_stays_in_memory(spool: Spool[int], tmp_path: Path) -> None:
     for number in range(1_000_000):
         spool.put(number)
     assert len(spool._written) <= 512
-    assert len(spool._chunks) < 2_000
+    assert spool._chunks.qsize() < 2_000
     assert spool._file._rolled

@@ -212,3 +212,11 @@ def test_inodes_of_64_bits_fit(store: Store) -> None:
     facts = facts_of(b"/2")._replace(inode=(1 << 64) - 1)
     store.commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
     assert paths_of(store, model_id, None) == [b"/1", b"/2"]
+
+
+def test_what_is_known_is_read_in_pages_and_not_file_by_file(store: Store) -> None:
+    model_id = fill(store, [b"/%05d.jpg" % number for number in range(9000)])
+    questions: list[str] = []
+    store._connection.set_trace_callback(questions.append)
+    assert sum(1 for _ in store.known_files(model_id, None)) == 9000
+    assert len(questions) == 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
 import subprocess
@@ -154,15 +153,33 @@ def test_processes_that_make_one_index_at_once_share_it(tmp_path: Path) -> None:
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
-def test_an_index_on_a_read_only_medium_can_be_searched(database: Path, tmp_path: Path) -> None:
-    medium = tmp_path / "medium"
-    medium.mkdir()
-    shutil.copy(database, medium)
-    medium.chmod(0o500)
-    if os.access(medium, os.W_OK):
-        pytest.skip("this user may write everywhere")
-    with Store.open_readonly(medium / database.name) as store:
+READ_ONLY = """
+import sys, pathlib
+import numpy as np, pytest
+from rclip_like.errors import StoreError
+from rclip_like.store import Store
+path = pathlib.Path(sys.argv[1]) / "index.db"
+for store in (Store.open(path, create=False), Store.open_readonly(path)):
+    with store:
         assert store.count_files() == 1
+        assert not store.cache_text(1, "cat", np.ones(8, dtype=np.float32))
+        with pytest.raises(StoreError, match="cannot be written"):
+            store.set_default_model("x")
+"""
+
+
+def test_an_index_on_a_read_only_medium_can_be_searched(database: Path) -> None:
+    # A mount namespace of its own: the mount goes with the process, whatever happens to it.
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; exec "$@" "$0"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, str(database.parent)]
+        + [sys.executable, "-c", READ_ONLY],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_second_look_for_another_thread_reads_and_cannot_write(database: Path) -> None:

@@ -1,0 +1,69 @@
+"""Embeddings out of the rows, as NumPy arrays; imported when a search needs them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.store.ranges import PathRange
+from rclip_like.store.rows import CLOCK_GRAIN_NS, STORED_DTYPE
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embedding
+
+Rowids = npt.NDArray[np.int64]
+StoredEmbeddings = npt.NDArray[np.float16]
+
+SCAN_CHUNK = 4096
+
+
+def scan(
+    connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
+) -> Iterator[tuple[Rowids, Rowids, StoredEmbeddings]]:
+    """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes."""
+    for start, end in ranges:
+        # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
+        rows = connection.execute(
+            "SELECT file_id, files.content_id, embedding FROM files CROSS JOIN embeddings"
+            " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
+            " WHERE path >= ? AND path < ? ORDER BY path",
+            (model_id, start, end),
+        )
+        while chunk := rows.fetchmany(SCAN_CHUNK):
+            rowids, content_ids, blobs = zip(*chunk, strict=True)
+            embeddings = np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE)
+            yield (
+                np.array(rowids, dtype=np.int64),
+                np.array(content_ids, dtype=np.int64),
+                embeddings.reshape(len(chunk), -1),
+            )
+
+
+def embedding_of(
+    connection: sqlite3.Connection, path: bytes, model_id: int, *, size_bytes: int, mtime_ns: int
+) -> Embedding | None:
+    """Return the unit float32 (D,) of the file if its row still speaks of this size and mtime."""
+    row = connection.execute(
+        "SELECT embedding FROM files JOIN embeddings USING (content_id)"
+        " WHERE path = ? AND model_id = ? AND part = 0"
+        " AND size_bytes = ? AND mtime_ns = ? AND mtime_ns < read_at_ns - ?",
+        (path, model_id, size_bytes, mtime_ns, CLOCK_GRAIN_NS),
+    ).fetchone()
+    return None if row is None else _unit(row[0])
+
+
+def cached_text(connection: sqlite3.Connection, model_id: int, text: str) -> Embedding | None:
+    """Return the unit float32 (D,) of a text asked before, or None."""
+    row = connection.execute(
+        "SELECT embedding FROM texts WHERE model_id = ? AND text = ?", (model_id, text)
+    ).fetchone()
+    return None if row is None else np.frombuffer(row[0], dtype="<f4").astype(np.float32)
+
+
+def _unit(blob: bytes) -> Embedding:
+    embedding = np.frombuffer(blob, dtype=STORED_DTYPE).astype(np.float32)
+    return np.asarray(embedding / np.linalg.norm(embedding), dtype=np.float32)
