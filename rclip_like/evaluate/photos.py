@@ -1,0 +1,90 @@
+"""The labelled and captioned photos of the starter shards, as records."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rclip_like.errors import ClipfindError
+
+VALIDATION_PATTERN = "val-*.tar.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo of a shard: its file's bytes and what is written about it.
+
+    `captions` are people's sentences, empty for labelled photos; `names` are synonyms of `label`;
+    `kind` is a wider word; `objects` are things seen in it; `wnid` names its meaning in WordNet.
+    """
+
+    key: str
+    data: bytes
+    source: str
+    tier: str
+    captions: tuple[str, ...] = ()
+    label: str | None = None
+    names: tuple[str, ...] = ()
+    kind: str | None = None
+    objects: tuple[str, ...] = ()
+    wnid: str | None = None
+
+    def words(self) -> tuple[str, ...]:
+        """Return everything that is written about the photo."""
+        singles = (self.label, self.kind)
+        named = tuple(text for text in singles if text)
+        return (*named, *self.names, *self.objects, *self.captions)
+
+
+def read_validation_photos(folder: Path) -> list[Photo]:
+    """Return the photos of the validation shards, in shard order; never to be trained on.
+
+    Raises ClipfindError when the folder has no such shards.
+    """
+    shards = sorted(folder.glob(VALIDATION_PATTERN))
+    if not shards:
+        raise ClipfindError(f"{folder} has no shards {VALIDATION_PATTERN}")
+    return [photo for shard in shards for photo in read_shard(shard)]
+
+
+def read_shard(path: Path) -> Iterator[Photo]:
+    """Yield the photos of one tar shard (`KEY.jpg`, `KEY.txt`, `KEY.json`) in its order."""
+    parts: dict[str, dict[str, bytes]] = {}
+    with tarfile.open(path) as shard:
+        for member in shard:
+            stream = shard.extractfile(member)
+            if stream is not None:
+                key, _, extension = member.name.partition(".")
+                parts.setdefault(key, {})[extension] = stream.read()
+    for key, part in parts.items():
+        yield _photo(key, part)
+
+
+def synonyms_by_label(photos: Sequence[Photo]) -> dict[str, tuple[str, ...]]:
+    """Return each label of the photos, in order of appearance, with its names."""
+    names: dict[str, dict[str, None]] = {}
+    for photo in photos:
+        if photo.label is not None:
+            names.setdefault(photo.label, {}).update(dict.fromkeys(photo.names))
+    return {label: tuple(own) for label, own in names.items()}
+
+
+def _photo(key: str, part: dict[str, bytes]) -> Photo:
+    facts = json.loads(part["json"])
+    label = facts.get("label")
+    captions = () if label else tuple(part["txt"].decode().strip().splitlines())
+    return Photo(
+        key=key,
+        data=part["jpg"],
+        source=facts["source"],
+        tier=facts["tier"],
+        captions=captions,
+        label=label,
+        names=tuple(facts.get("names", ())),
+        kind=facts.get("kind"),
+        objects=tuple(facts.get("objects", ())),
+        wnid=facts.get("wnid"),
+    )

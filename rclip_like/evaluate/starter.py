@@ -1,0 +1,95 @@
+"""Measure a model on the starter set: `python -m rclip_like.evaluate.starter --data FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.evaluate.figures import TEMPLATE, Figures, measure
+from rclip_like.evaluate.photos import Photo, read_validation_photos
+from rclip_like.evaluate.words import WORDS
+from rclip_like.images.decoding import decode
+from rclip_like.models.encoder import Encoder, load_encoder
+from rclip_like.models.specification import resolve
+from rclip_like.models.text_encoder import encode_texts
+from rclip_like.settings import EncoderSettings, ReadSettings
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embeddings
+
+CHUNK = 64
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure as the arguments say, print tables or one JSON object, and return 0."""
+    options = _parse(arguments)
+    figures = measure_starter(options.data, options.model, EncoderSettings(precision="fp32"))
+    sys.stdout.write(as_json(figures) if options.json else as_tables(figures))
+    return 0
+
+
+def measure_starter(data: Path, model: str | None, settings: EncoderSettings) -> Figures:
+    """Return a model's figures on the validation shards of the starter folder.
+
+    Photos and texts go the way they go in a search: the tool's own reading, encoder and text
+    tower. Raises ClipfindError.
+    """
+    specification = resolve(model)
+    photos = read_validation_photos(data)
+    images = encode_photos(photos, load_encoder(specification, settings))
+    return measure(
+        photos, images, lambda texts: encode_texts(specification, texts, settings), WORDS
+    )
+
+
+def encode_photos(photos: Sequence[Photo], encoder: Encoder) -> Embeddings:
+    """Return unit rows (N, D) of the photos. Raises Undecodable."""
+    preprocessing = encoder.specification.preprocessing
+    rows = []
+    for start in range(0, len(photos), CHUNK):
+        pictures = [
+            decode(photo.data, b".jpg", preprocessing, ReadSettings())[1]
+            for photo in photos[start : start + CHUNK]
+        ]
+        rows.append(encoder.encode_pictures(np.stack([np.asarray(p) for p in pictures])))
+    return np.concatenate(rows)
+
+
+def as_json(figures: Figures) -> str:
+    """Return the figures as one line of JSON."""
+    return json.dumps(asdict(figures) | {"mean_precision": figures.mean_precision()}) + "\n"
+
+
+def as_tables(figures: Figures) -> str:
+    """Return the three tables as text, shares in percent."""
+    lines = [
+        f"Captions: text to photo, {figures.num_captions} captions, {figures.num_captioned} photos",
+        *(f"  recall@{k:<2} {100 * share:5.1f} %" for k, share in figures.recall.items()),
+        f"Labels: {figures.num_labels} candidates, template {TEMPLATE!r}",
+    ]
+    for group, reached in figures.accuracy.items():
+        shares = "  ".join(f"top-{k} {100 * v:5.1f} %" for k, v in reached.accuracy.items())
+        lines.append(f"  {group:<18} {reached.num_photos:>5} photos  {shares}")
+    lines.append(f"Words: precision@10 over {figures.num_photos} photos")
+    lines += [f"  {word:<19} {100 * share:5.0f} %" for word, share in figures.precision.items()]
+    lines.append(f"  {'mean':<19} {100 * figures.mean_precision():5.1f} %")
+    return "\n".join(lines) + "\n"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="rclip_like.evaluate.starter", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the starter folder")
+    parser.add_argument("--model", help="a model's name or folder; the built-in one otherwise")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
