@@ -13,11 +13,16 @@ def is_gone(path: bytes, device: int, root: bytes) -> bool:
     on the device where the file was: a mount that is gone leaves an empty folder on another
     one. A folder that cannot be read proves nothing.
     """
+    # Where the folder lies is asked now and not remembered: the mount may vanish between two files.
+    return is_missing(path) and _device_above(path, root) == device
+
+
+def is_missing(path: bytes) -> bool:
+    """Return whether there is nothing of this name, or a folder; not whether that proves much."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        # Asked now and not remembered: the mount may vanish between two files.
-        return _device_above(path, root) == device
+        return True
     except OSError:
         return False
 

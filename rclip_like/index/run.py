@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.index.batch import Hand, Handed, log_batch
-from rclip_like.index.evidence import folder_device, is_gone
+from rclip_like.index.evidence import folder_device, is_gone, is_missing
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
@@ -203,7 +203,7 @@ class _Run:
         path = trouble.path
         if trouble.lasting:
             self._take_failure(handed, trouble)
-        elif os.path.lexists(path):
+        elif not is_missing(path):
             self._troubles.append(trouble)
         elif is_gone(path, handed.facts.device, os.path.dirname(path)):
             self._hand.gone.append(path)

@@ -121,7 +121,7 @@ class Survey:
 
     def _miss(self, known: KnownRow, root: Root) -> None:
         path, device = known[0], known[3]
-        if is_gone(path, device, root.path):
+        if not self._is_stopped and is_gone(path, device, root.path):
             self.gone.put(path)
 
     def _look_at_roots(self, store: Store) -> None:

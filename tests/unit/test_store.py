@@ -177,6 +177,12 @@ def test_the_default_model_is_remembered(store: Store) -> None:
     assert store.default_model() == "ViT-B-32-256/datacomp_s34b_b86k"
 
 
+def test_a_hint_is_given_once_an_index(store: Store) -> None:
+    assert store.is_first_time("larger models")
+    assert not store.is_first_time("larger models")
+    assert store.is_first_time("another")
+
+
 def test_status_counts_what_lies_under_the_roots(store: Store) -> None:
     model_id = fill(store, [b"/a/1", b"/a/2", b"/b/3"])
     store.put_roots({b"/a": 1, b"/b": 1}, walked_at_ns=YEARS_LATER_NS)
