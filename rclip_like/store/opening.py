@@ -164,7 +164,18 @@ def _give_name(draft: Path, path: Path) -> None:
 
 
 def _bring_up(path: Path) -> None:
+    """Bring an older index to the current form, with a copy of the old one beside it."""
     from rclip_like.store.migrations import migrate
 
     with IndexLock(path).held(wait=True), told(path), closing(_connect(path, "mode=rw")) as old:
-        migrate(old)
+        (version,) = old.execute("PRAGMA user_version").fetchone()
+        if version < VERSION:  # another process may have been faster
+            _back_up(old, path.with_name(f"{path.name}.version-{version}"))
+            migrate(old)
+
+
+def _back_up(old: sqlite3.Connection, place: Path) -> None:
+    place.unlink(missing_ok=True)
+    os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(place)) as copy:
+        old.backup(copy)

@@ -320,3 +320,43 @@ def test_a_run_in_a_thread_leaves_signals_alone(tmp_path: Path, tiny_model: Path
     thread.start()
     thread.join()
     assert reports[0].encoded == 2
+
+
+def change_at_random(album: Path, random: np.random.Generator, step: int) -> None:
+    """Add, overwrite, delete, rename or copy a few files, all of them settled."""
+    for number in range(6):
+        paths = sorted(album.rglob("*.jpg"))
+        path = paths[random.integers(len(paths))]
+        target = album / "abc"[random.integers(3)] / f"{step}-{number}.jpg"
+        match random.integers(5):
+            case 0:
+                make_picture(target, 1000 * step + number)
+            case 1:
+                make_picture(path, 1000 * step + number)
+                settle(path, LONG_AGO + step)
+            case 2:
+                path.unlink()
+            case 3:
+                path.rename(target)
+            case _:
+                shutil.copy2(path, target)
+
+
+def test_after_any_changes_the_index_is_that_of_a_first_run(
+    index: SmallIndex, tmp_path: Path, tiny_model: Path
+) -> None:
+    random, album = np.random.default_rng(3), tmp_path / "changing"
+    for name in "abc":
+        make_pictures(album / name, 4)
+    for step in range(1, 6):
+        index.update(album)
+        change_at_random(album, random, step)
+    index.update(album)
+    fresh = SmallIndex(tmp_path / "fresh.db", tiny_model)
+    fresh.update(album)
+    expected = fresh.rows()
+    fresh.store.close()
+    assert list(index.rows()) == list(expected)
+    assert list(expected) == sorted(os.fsencode(path) for path in album.rglob("*.jpg"))
+    for path, row in index.rows().items():
+        np.testing.assert_allclose(row, expected[path], atol=1e-3)
