@@ -102,6 +102,7 @@ class _Run:
                 self._read(chain([first], tasks), specification, encoder_loader)
             self._remove_gone()
         except Stopped:
+            self._stopping.settle()
             self._commit(self._hand.without_waiting())
             raise
         finally:
@@ -163,9 +164,7 @@ class _Run:
             for facts, result in self._breakable(readers.read_all(tasks)):
                 self._take(self._handed.pop(facts.path), result)
                 if self._hand.waiting and self._encoder is None:
-                    with self._stopping.breakable():
-                        self._encoder = encoder_loader()
-                    self._hand.since = time.monotonic()  # torch may have taken ten seconds
+                    self._load(encoder_loader)
                 if self._hand.is_due(self._batch_size):
                     self._encode_and_commit()
                 self._show_progress()
@@ -174,6 +173,11 @@ class _Run:
         else:
             self._encode_and_commit()
         self._show_progress(at_last=True)
+
+    def _load(self, encoder_loader: Callable[[], Encoder]) -> None:
+        with self._stopping.breakable():
+            self._encoder = encoder_loader()
+        self._hand.since = time.monotonic()  # torch may have taken ten seconds
 
     def _breakable(
         self, results: Iterator[tuple[FileFacts, Picture | Trouble]]
@@ -248,7 +252,11 @@ class _Run:
 
     def _remove_gone(self) -> None:
         gone = self._survey.gone.items(self._go_on)
-        while not self._is_out_of_time and (paths := list(islice(gone, _GONE_A_BATCH))):
+        while not self._is_out_of_time:
+            with self._stopping.breakable():
+                paths = list(islice(gone, _GONE_A_BATCH))
+            if not paths:
+                return
             self._store.commit(self._model_id, Batch(gone=paths))
             self._report = replace(self._report, removed=self._report.removed + len(paths))
 

@@ -53,7 +53,7 @@ class Stopping:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._is_over = True
+        self.settle()
         self._came.set()
         if self._reminder.is_alive():
             self._reminder.join()
@@ -78,6 +78,11 @@ class Stopping:
         finally:
             self._is_breakable = False
 
+    def settle(self) -> None:
+        """Let no signal break off anything any more: what follows Stopped is done in peace."""
+        self._is_breakable = False
+        self._is_over = True
+
     def raise_if_signalled(self) -> None:
         """Raise Interrupted if a signal has come."""
         if self._signal is not None:
@@ -86,7 +91,7 @@ class Stopping:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = self._signal or signal.Signals(number)
         self._came.set()
-        if self._is_breakable:
+        if self._is_breakable and not self._is_over:
             raise Stopped
 
     def _remind(self) -> None:
