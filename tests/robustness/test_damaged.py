@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,7 @@ index.store.close()
 """
 
 
+@pytest.mark.skipif(not shutil.which("unshare"), reason="there is no unshare to mount with")
 def test_a_full_disk_is_named_and_the_next_run_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     make_pictures(tmp_path / "album", 30)
     disk = tmp_path / "disk"

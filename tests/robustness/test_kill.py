@@ -48,7 +48,7 @@ def killed_half_way(tmp_path: Path, model: Path, count: int, batch_size: int) ->
     readers = children(process.pid)
     process.kill()
     process.communicate()
-    assert readers
+    assert readers or not Path("/proc").exists()
     assert all_end(readers), "readers outlived the indexer"
     assert process.returncode == -signal.SIGKILL
     assert len(batches(log)) < count // batch_size, "the run was over before it was killed"

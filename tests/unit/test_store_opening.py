@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -204,6 +205,7 @@ for store in (Store.open(path, create=False), Store.open_readonly(path)):
 """
 
 
+@pytest.mark.skipif(not shutil.which("unshare"), reason="there is no unshare to mount with")
 def test_an_index_on_a_read_only_medium_can_be_searched(database: Path) -> None:
     # A mount namespace of its own: the mount goes with the process, whatever happens to it.
     script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; exec "$@" "$0"'
