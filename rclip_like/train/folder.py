@@ -37,7 +37,11 @@ def save_model_folder(
         for name, value in model.state_dict().items()
     }
     partial = folder / (WEIGHTS + ".part")
+    # Opened here first: safetensors makes its files readable by their owner alone.
+    partial.touch()
+    mode = partial.stat().st_mode
     save_file(tensors, partial)
+    partial.chmod(mode)
     partial.replace(folder / WEIGHTS)
     _write_text(folder / CONFIGURATION, describe(config, preprocessing))
 

@@ -8,10 +8,14 @@ Shape suffixes: N texts, L positions, D width, H heads, K width of a head.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch.nn import functional as F
+
+GROUP = 128
+"""Texts run together; those of a batch are sorted by length first, so little is padding."""
 
 
 def is_standard(model: Any) -> bool:
@@ -27,12 +31,22 @@ def is_standard(model: Any) -> bool:
 def encode_texts(model: Any, tokens_NL: torch.Tensor) -> torch.Tensor:
     """Return unit embeddings (N, E) with gradient; tokens are zero after the end of text.
 
-    For a standard tower only the first max(length) columns are run. Others run as open_clip does.
+    A standard tower runs groups of like length over as many columns as they have. Others run as
+    open_clip does.
     """
     if not is_standard(model):
         embeddings: torch.Tensor = model.encode_text(tokens_NL, normalize=True)
         return embeddings
-    return F.normalize(text_features(model, tokens_NL) @ model.text_projection, dim=-1)
+    groups = by_length(tokens_NL)
+    features_ND = torch.cat([text_features(model, tokens_NL[rows]) for rows in groups])
+    in_order_ND = features_ND[torch.argsort(torch.cat(groups))]
+    return F.normalize(in_order_ND @ model.text_projection, dim=-1)
+
+
+def by_length(tokens_NL: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the row numbers in groups of like length, shortest first."""
+    order = torch.argsort(tokens_NL.argmax(dim=1), stable=True)
+    return order.tensor_split(math.ceil(len(order) / GROUP))
 
 
 def text_features(model: Any, tokens_NL: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""The recipe of the built-in model, from a folder of photo shards to a model folder."""

@@ -1,0 +1,228 @@
+"""Make the built-in model: `python -m rclip_like.train.builtin --data STARTER --work FOLDER ...`.
+
+Stages, each restartable: strings, teacher, features, joint space, distillation, contrast, folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.train.builtin import corpus, features, stages
+from rclip_like.train.builtin.contrast import (
+    TAUGHT_TEMPLATES,
+    RemindedLearner,
+    Reminder,
+    SubjectBatches,
+    image_encoder,
+)
+from rclip_like.train.builtin.development import Development
+from rclip_like.train.builtin.distil import (
+    DistilSettings,
+    Pupil,
+    distil,
+    principal_axes,
+    start_as_bag_of_words,
+    write_checkpoint,
+)
+from rclip_like.train.builtin.joint import fit
+from rclip_like.train.folder import save_model_folder
+from rclip_like.train.loop import count_steps, run_loop
+from rclip_like.train.parameters import lock_image_tower
+from rclip_like.train.settings import LoopSettings
+from rclip_like.values import Preprocessing
+
+CONFIG = {
+    "embed_dim": 256,
+    "vision_cfg": {
+        "timm_model_name": "tf_efficientnet_lite0",
+        "timm_model_pretrained": False,
+        "timm_pool": "",
+        "timm_proj": "linear",
+        "timm_proj_bias": True,
+        "image_size": features.SIZE,
+    },
+    "text_cfg": {
+        "context_length": stages.CONTEXT_LENGTH,
+        "vocab_size": 49408,
+        "width": 256,
+        "heads": 4,
+        "layers": 4,
+    },
+}
+PREPROCESSING = Preprocessing(features.SIZE, (features.MEAN,) * 3, (features.STD,) * 3)
+JOINT = LoopSettings(epochs=40, batch_size=512, lr=2e-3, weight_decay=0.05)
+CONTRAST = LoopSettings(epochs=14, batch_size=640, lr=5e-4, weight_decay=0.05)
+JOINT_TEMPLATES = ("{}", "a photo of a {}.")
+CLASS_VISITS = 5
+IMAGE_DROPOUT = 0.5
+REMINDER_WEIGHT, REMINDER_SIZE = 2.0, 256
+MEASURE_EVERY = 40
+
+
+def main() -> int:
+    """Run all stages and write the model folder."""
+    options = _parse()
+    torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    sources = stages.Sources(options.data, options.wordnet, options.work)
+    model = build_model()
+    joint = find_joint_space(sources)
+    to_teacher = teach_english(sources, model, joint, options.distil_steps)
+    enter_joint_space(model, joint, to_teacher)
+    contrast(sources, model, to_teacher, replace(CONTRAST, epochs=options.epochs))
+    save_model_folder(options.output, model, CONFIG, PREPROCESSING, dtype=torch.float16)
+    return 0
+
+
+def build_model() -> Any:
+    """Return the model with ImageNet's image trunk and everything else at random."""
+    torch.manual_seed(0)
+    model = import_open_clip().CLIP(**CONFIG)
+    trunk = features.build_trunk().state_dict()
+    model.visual.trunk.load_state_dict({k: trunk[k] for k in model.visual.trunk.state_dict()})
+    return model
+
+
+def find_joint_space(sources: stages.Sources) -> dict[str, torch.Tensor]:
+    """Return the maps of the joint space, from its file or fitted."""
+    place = sources.work / "joint.pt"
+    if not place.exists():
+        strings = stages.collect_strings(sources)
+        rows = stages.teach(sources, "teacher", strings)
+        pictures = stages.build_pictures(sources)
+        batches = SubjectBatches(
+            pictures,
+            sources.subjects,
+            stages.list_visits(sources, CLASS_VISITS),
+            JOINT_TEMPLATES,
+            stages.TeacherRows(strings, rows),
+            JOINT.seed,
+        )
+        axes = principal_axes(rows, CONFIG["embed_dim"])  # type: ignore[arg-type]
+        mean = torch.from_numpy(stages.mean_features(pictures))
+        write_checkpoint(place, fit(axes, mean, batches, JOINT))
+    state: dict[str, torch.Tensor] = torch.load(place)
+    return state
+
+
+def teach_english(
+    sources: stages.Sources, model: Any, joint: dict[str, torch.Tensor], num_steps: int
+) -> torch.Tensor:
+    """Teach the model's text tower to follow the teacher; return its map to the teacher (D, T)."""
+    strings = stages.collect_strings(sources)
+    lesson = stages.build_lesson(sources, strings)
+    axes = principal_axes(lesson.targets_NT, CONFIG["text_cfg"]["width"])  # type: ignore[index]
+    words = stages.teach(sources, "teacher-tokens", corpus.token_words(sources.tokenizer))
+    start_as_bag_of_words(model, torch.from_numpy(words.astype(np.float32)), axes)
+    pupil = Pupil(model, axes, DistilSettings(num_steps))
+    say = _Clock("distillation: step {}, loss {:.4f}, cosine on held-out strings {:.4f}")
+    distil(pupil, lesson, sources.work / "distil.pt", joint["text_TE"], say)
+    model.token_embedding.sparse = False
+    return pupil.to_teacher_DT.detach()
+
+
+@torch.no_grad()
+def enter_joint_space(model: Any, joint: dict[str, torch.Tensor], to_teacher: torch.Tensor) -> None:
+    """Set both projections so that the model begins in the joint space."""
+    model.text_projection.copy_(to_teacher @ joint["text_TE"])
+    model.visual.head.proj.weight.copy_(joint["image_FE"].T)
+    model.visual.head.proj.bias.copy_(joint["image_bias_E"])
+    model.logit_scale.copy_(joint["logit_scale"])
+
+
+def contrast(
+    sources: stages.Sources, model: Any, to_teacher: torch.Tensor, settings: LoopSettings
+) -> None:
+    """Train projections and text tower on pictures; leave the model at its best measured state."""
+    lock_image_tower(model)
+    pictures = stages.build_pictures(sources)
+    visits = stages.list_visits(sources, CLASS_VISITS)
+    batches = SubjectBatches(
+        pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
+    )
+    mean = torch.from_numpy(stages.mean_features(pictures))
+    lesson = stages.build_lesson(sources, stages.collect_strings(sources))
+    reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
+    torch.manual_seed(settings.seed)
+    encode = image_encoder(model, mean, IMAGE_DROPOUT)
+    learner = RemindedLearner(model, encode, settings, reminder)
+    keeper = _BestKeeper(sources, learner, pictures, count_steps(len(visits), settings))
+    run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
+    keeper.take_best()
+
+
+class _BestKeeper:
+    """Measures on the development photos from time to time and keeps the best state."""
+
+    def __init__(
+        self, sources: stages.Sources, learner: RemindedLearner, pictures: Any, num_steps: int
+    ) -> None:
+        self.place = sources.work / "contrast.pt"
+        self.learner, self.num_steps = learner, num_steps
+        self.development = Development(sources, pictures.views[0])
+        self.best: dict[str, Any] = {"score": 0.0, "parameters": {}, "step": 0}
+        self.say = _Clock("contrast: step {}, loss {:.4f}, development {}")
+
+    def resume(self) -> int:
+        """Take up the checkpoint where there is one; return its step."""
+        if not self.place.exists():
+            return 0
+        state = torch.load(self.place)
+        self.learner.restore(state["learner"])
+        self.best = state["best"]
+        return int(state["step"])
+
+    def after_step(self, step: int, loss: float) -> None:
+        """Measure and keep a checkpoint every so many steps and at the end."""
+        if step % MEASURE_EVERY and step != self.num_steps:
+            return
+        score, told = self.development.score(self.learner.model)
+        self.say(step, loss, told)
+        state = self.learner.state()
+        if score >= self.best["score"]:
+            kept = {name: value.clone() for name, value in state["parameters"].items()}
+            self.best = {"score": score, "parameters": kept, "step": step}
+        write_checkpoint(self.place, {"learner": state, "best": self.best, "step": step})
+
+    @torch.no_grad()
+    def take_best(self) -> None:
+        """Give the model the parameters with which it measured best."""
+        parameters = dict(self.learner.model.named_parameters())
+        for name, value in self.best["parameters"].items():
+            parameters[name].copy_(value)
+
+
+class _Clock:
+    """Writes lines on stderr with the seconds since it was made."""
+
+    def __init__(self, line: str) -> None:
+        self.line, self.began = line, time.monotonic()
+
+    def __call__(self, *values: object) -> None:
+        seconds = time.monotonic() - self.began
+        sys.stderr.write(f"{seconds:7.0f} s  {self.line.format(*values)}\n")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="rclip_like.train.builtin", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the starter folder")
+    parser.add_argument("--wordnet", type=Path, required=True, help="WordNet's file data.noun")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what stages make")
+    parser.add_argument("--output", type=Path, required=True, help="the model folder to write")
+    parser.add_argument("--distil-steps", type=int, default=1250)
+    parser.add_argument("--epochs", type=int, default=CONTRAST.epochs)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,147 @@
+"""The contrastive stage: photos and classes against texts, the teacher's English kept in mind.
+
+Shape suffixes: N pairs, K classes, F features, L positions, T teacher's dimension.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from rclip_like.train.batches import Batch, Rows
+from rclip_like.train.builtin.corpus import TEMPLATES
+from rclip_like.train.builtin.distil import Lesson, batches, following_loss, lesson_batch
+from rclip_like.train.builtin.pairs import Subject, not_negative
+from rclip_like.train.learner import Learner
+from rclip_like.train.settings import LoopSettings
+from rclip_like.train.text_tower import text_features
+
+TAUGHT_TEMPLATES = ("{}",) * 5 + TEMPLATES[:8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Features to draw from: of photos in several views, and of classes made up with noise.
+
+    views holds features (N, F) of all photos for each view; classes_KF are means of classes;
+    residuals are offsets of single photos from their class's mean, added as noise.
+    """
+
+    views: Sequence[Floats]
+    classes_KF: Floats
+    residuals_NF: Floats
+
+    def draw(self, row: int, generator: np.random.Generator) -> Floats:
+        """Return the features (F,) of a visit: a photo in any view, or a class with noise."""
+        num_photos = len(self.views[0])
+        if row < num_photos:
+            view = self.views[int(generator.integers(len(self.views)))]
+            photo: Floats = view[row]
+            return photo
+        residual = self.residuals_NF[generator.integers(len(self.residuals_NF))]
+        made: Floats = self.classes_KF[row - num_photos] + residual
+        return made
+
+
+@dataclass(frozen=True)
+class SubjectBatches:
+    """Batches of photos and classes.
+
+    visits lists the rows of an epoch, classes repeatedly; texts turns strings into what the text
+    side takes: tokens (N, L), or the teacher's rows (N, T).
+    """
+
+    pictures: Pictures
+    subjects: Sequence[Subject]
+    visits: Rows
+    templates: Sequence[str]
+    texts: Callable[[list[str]], torch.Tensor]
+    seed: int
+
+    @property
+    def num_pairs(self) -> int:
+        """Return the number of visits an epoch makes."""
+        return len(self.visits)
+
+    def batch(self, rows: Rows, epoch: int) -> Batch:
+        """Return the visits at these places, their views and texts drawn for the epoch."""
+        subjects = [self.subjects[row] for row in self.visits[rows]]
+        seeds = [f"{self.seed}:{epoch}:{row}" for row in rows]
+        texts = [
+            subject.draw(random.Random(seed), self.templates)
+            for subject, seed in zip(subjects, seeds, strict=True)
+        ]
+        generator = np.random.default_rng((self.seed, epoch, int(rows[0])))
+        features_NF = np.stack([self.pictures.draw(int(v), generator) for v in self.visits[rows]])
+        same_NN = not_negative(subjects, [name for _, name in texts])
+        inputs = self.texts([text for text, _ in texts])
+        return Batch(torch.from_numpy(features_NF), inputs, torch.from_numpy(same_NN))
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """What keeps unseen words: a batch of the teacher's strings beside each contrastive one."""
+
+    lesson: Lesson
+    to_teacher_DT: torch.Tensor
+    weight: float
+    batch_size: int
+
+
+class RemindedLearner(Learner):
+    """A learner whose loss also has the text tower go on following the teacher."""
+
+    def __init__(
+        self,
+        model: Any,
+        encode_images: Callable[[torch.Tensor], torch.Tensor],
+        settings: LoopSettings,
+        reminder: Reminder,
+    ) -> None:
+        super().__init__(model, encode_images, settings)
+        self.reminder = reminder
+        self._order = enumerate(
+            batches(reminder.lesson.lengths().tolist(), reminder.batch_size, seed=settings.seed + 1)
+        )
+
+    def loss(self, batch: Batch, step: int) -> torch.Tensor:
+        """Return the contrastive loss plus the weighted distance to the teacher."""
+        reached, rows = next(item for item in self._order if item[0] >= step)
+        assert reached == step, "steps go up by one"
+        tokens_NL, targets_NT = lesson_batch(self.reminder.lesson, rows)
+        guesses = text_features(self.model, tokens_NL) @ self.reminder.to_teacher_DT
+        distance = following_loss(F.normalize(guesses, dim=1), targets_NT, None, 0.0)
+        return super().loss(batch, step) + self.reminder.weight * distance
+
+
+def image_encoder(
+    model: Any, mean_F: torch.Tensor, dropout: float
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return how a batch's features become embeddings: some offsets dropped, then the head.
+
+    Offsets from the mean, not features, are dropped: features are far from zero.
+    """
+
+    def encode(features_NF: torch.Tensor) -> torch.Tensor:
+        offsets_NF = F.dropout(features_NF - mean_F, dropout)
+        return F.normalize(model.visual.head(mean_F + offsets_NF), dim=1)
+
+    return encode
+
+
+def class_residuals(features_NF: Floats, kinds: Sequence[str | None], *, least: int = 5) -> Floats:
+    """Return the offsets of photos from the mean of their kind, kinds with few photos left out."""
+    rows_of: dict[str, list[int]] = {}
+    for row, kind in enumerate(kinds):
+        if kind is not None:
+            rows_of.setdefault(kind, []).append(row)
+    parts = [features_NF[rows] for rows in rows_of.values() if len(rows) >= least]
+    return np.concatenate([part - part.mean(0) for part in parts])

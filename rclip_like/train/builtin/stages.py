@@ -1,0 +1,173 @@
+"""The stages of the recipe, each kept in a file so that a stopped run goes on where it was.
+
+Shape suffixes: N strings or pairs, T teacher's dimension, F features, E embedding's dimension.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rclip_like.evaluate.photos import Photo, read_validation_photos
+from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.train.batches import Rows
+from rclip_like.train.builtin import corpus, features, wordnet
+from rclip_like.train.builtin.contrast import Floats, Pictures, class_residuals
+from rclip_like.train.builtin.distil import Lesson
+from rclip_like.train.builtin.pairs import (
+    Subject,
+    class_features,
+    class_subject,
+    noun_words,
+    photo_subject,
+)
+from rclip_like.train.builtin.photos import is_held_out, read_training_photos
+from rclip_like.train.builtin.teacher import load_teacher
+from rclip_like.train.builtin.wordnet import Synset
+
+DEVELOPMENT_SHARE = 0.06
+CONTEXT_LENGTH = 32
+VIEWS = (0, 2)
+"""The centre, and a random part of each photo."""
+CLASS_OFFSET = 6.0
+"""Length of a class's offset from the mean, as of classes with photos, noise of few taken off."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where everything comes from and is kept: starter folder, WordNet's data.noun, work folder."""
+
+    data: Path
+    wordnet: Path
+    work: Path
+
+    @cached_property
+    def photos(self) -> list[Photo]:
+        """The training photos."""
+        return read_training_photos(self.data)
+
+    @cached_property
+    def held_out(self) -> npt.NDArray[np.bool_]:
+        """Which training photos only measure, (N,)."""
+        return np.array([is_held_out(photo, DEVELOPMENT_SHARE) for photo in self.photos])
+
+    @cached_property
+    def nouns(self) -> dict[str, Synset]:
+        """WordNet's nouns."""
+        return wordnet.read_nouns(self.wordnet)
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """ImageNet's class names as open_clip words them."""
+        return list(import_open_clip().IMAGENET_CLASSNAMES)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """open_clip's tokenizer for the model's context."""
+        return import_open_clip().SimpleTokenizer(context_length=CONTEXT_LENGTH)
+
+    @cached_property
+    def subjects(self) -> list[Subject]:
+        """What is true of each training photo and, after them, of each class."""
+        sure = noun_words(self.nouns)
+        photos = [photo_subject(photo, self.nouns, sure) for photo in self.photos]
+        named = zip(wordnet.imagenet_identifiers(), self.class_names, strict=True)
+        return photos + [class_subject(identifier, name, self.nouns) for identifier, name in named]
+
+
+def collect_strings(sources: Sources) -> list[str]:
+    """Return the corpus, from its file or collected and written."""
+    place = sources.work / "strings.json"
+    if place.exists():
+        kept: list[str] = json.loads(place.read_text())
+        return kept
+    validation = read_validation_photos(sources.data)
+    strings = corpus.collect(
+        corpus.read_captions(sources.data),
+        sources.photos,
+        wordnet.imagenet_21k().values(),
+        [caption for photo in validation for caption in photo.captions],
+        seed=0,
+    )
+    classes = corpus.class_strings(sources.class_names, sources.nouns)
+    strings = list(dict.fromkeys(classes + strings))
+    place.write_text(json.dumps(strings))
+    return strings
+
+
+def teach(sources: Sources, name: str, strings: list[str]) -> npt.NDArray[np.float16]:
+    """Return the teacher's rows of the strings (N, T), from the file of that name or computed."""
+    place = sources.work / f"{name}.npy"
+    if not place.exists():
+        write_array(place, load_teacher().encode(strings))
+    rows: npt.NDArray[np.float16] = np.load(place)
+    assert len(rows) == len(strings), f"{place} belongs to other strings: delete it"
+    return rows
+
+
+def build_lesson(sources: Sources, strings: list[str]) -> Lesson:
+    """Return the strings as tokens beside the teacher's rows."""
+    tokens = sources.tokenizer(strings).numpy().astype(np.uint16)
+    return Lesson(tokens, teach(sources, "teacher", strings))
+
+
+def build_pictures(sources: Sources) -> Pictures:
+    """Return the features of all views of the photos, and of the classes, computing once."""
+    views = [
+        features.cached_view(sources.work / f"training-{view}.npy", sources.photos, view, seed=0)
+        for view in VIEWS
+    ]
+    photos_NF = views[0].astype(np.float32)
+    rows_KF = features.build_trunk().classifier.weight.detach().numpy()  # type: ignore[union-attr,operator]
+    kinds = [
+        None if held_out else photo.wnid
+        for photo, held_out in zip(sources.photos, sources.held_out, strict=True)
+    ]
+    return Pictures(
+        [view.astype(np.float32) for view in views],
+        class_features(rows_KF, photos_NF, CLASS_OFFSET),
+        class_residuals(photos_NF, kinds),
+    )
+
+
+def list_visits(sources: Sources, class_visits: int) -> Rows:
+    """Return the rows of an epoch: learnt photos once, classes so many times."""
+    photos = np.flatnonzero(~sources.held_out)
+    classes = np.arange(len(sources.photos), len(sources.subjects))
+    return np.concatenate([photos, np.tile(classes, class_visits)])
+
+
+class TeacherRows:
+    """Looks up the teacher's rows of strings, asking the teacher for those not met before."""
+
+    def __init__(self, strings: list[str], rows_NT: npt.NDArray[np.float16]) -> None:
+        self._row = dict(zip(strings, rows_NT, strict=True))
+        self._teacher = load_teacher()
+
+    def __call__(self, texts: list[str]) -> torch.Tensor:
+        """Return the rows as float32 (N, T)."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._row]
+        if new:
+            self._row |= dict(zip(new, self._teacher.encode(new), strict=True))
+        return torch.from_numpy(np.stack([self._row[text] for text in texts]).astype(np.float32))
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as stream:
+        np.save(stream, values)
+    partial.replace(path)
+
+
+def mean_features(pictures: Pictures) -> Floats:
+    """Return the mean of the photos' features, (F,)."""
+    mean: Floats = pictures.views[0].mean(0)
+    return mean
