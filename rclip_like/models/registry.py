@@ -52,7 +52,7 @@ WORTH_FETCHING = (
         "can be downloaded",
         300_000_000,
         "Apple's research licence (apple-amlr)",
-        "nearly as good at half the size",
+        "a full CLIP that is smaller and quicker",
     ),
     KnownModel(
         "ViT-B-32-SigLIP2-256/webli",
