@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from demo.album import write_album
+from readme_examples import README_FILE, Example, Workplace, examples
 
 import rclip_like
 from rclip_like.cli.commands import COMMANDS
@@ -21,17 +17,14 @@ from rclip_like.cli.manual import manual
 from rclip_like.cli.overview import overview
 
 CHECKOUT = Path(__file__).parents[1]
-README = (CHECKOUT / "README.md").read_text()
+README = README_FILE.read_text()
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 SECTIONS = """NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS QUERIES EXIT\\ STATUS ENVIRONMENT FILES
 EXAMPLES BUGS"""
 # Options of other programs in the README's examples.
 FOREIGN = {"--torch-backend", "--read0", "--print0", "--multi"}
 SCORES_MAY_DIFFER_BY = 0.02
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+_SCORE = re.compile(r"[-+]?0\.\d+")
 
 
 def _declared_options() -> set[str]:
@@ -97,82 +90,24 @@ def test_the_changelog_has_unreleased_on_top_and_knows_the_version() -> None:
     assert rclip_like.__version__ in (CHECKOUT / "CHANGELOG.md").read_text()
 
 
-@dataclass(frozen=True)
-class Example:
-    """A command in the README and the output shown under it."""
-
-    command: str
-    output: tuple[str, ...]
-
-
-def _examples() -> Iterator[Example]:
-    for block in _blocks("console"):
-        for piece in block.split("$ ")[1:]:
-            command, *output = piece.splitlines()
-            yield Example(command, tuple(output))
-
-
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Return a folder with the album in it, in which the README's commands are run."""
-    folder = tmp_path_factory.mktemp("readme")
-    write_album(folder / "album")
-    return folder
+    return Workplace.make(tmp_path_factory.mktemp("readme"))
 
 
-@pytest.fixture
-def environment(workplace: Path) -> dict[str, str]:
-    """Return the environment of a user with one index for all of the README."""
-    tools = Path(sys.executable).parent
-    return os.environ | {
-        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-        "CLIPFIND_DATA_DIR": str(workplace / "data"),
-        "TERM": "dumb",
-    }
-
-
-def _shown_on_terminal(command: str, folder: Path, environment: dict[str, str]) -> list[str]:
-    """Run a command with stdout on a terminal and return the lines that it shows there."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        ["bash", "-o", "pipefail", "-c", command],
-        cwd=folder,
-        env=environment,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-    )
-    os.close(theirs)
-    shown = b"".join(iter(lambda: _read(ours), b""))
-    os.close(ours)
-    _, talk = process.communicate(timeout=120)
-    assert process.returncode == 0, talk.decode()
-    return shown.decode().splitlines()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""  # the other side has closed it
-
-
-@pytest.mark.parametrize("example", list(_examples()), ids=lambda example: example.command)
-def test_what_the_readme_shows_is_what_happens(
-    example: Example, workplace: Path, environment: dict[str, str]
-) -> None:
-    shown = _shown_on_terminal(example.command, workplace, environment)
-    assert [_without_numbers(line) for line in shown] == [
-        _without_numbers(line) for line in example.output
+@pytest.mark.parametrize("example", examples(README), ids=lambda example: example.command)
+def test_what_the_readme_shows_is_what_happens(example: Example, workplace: Workplace) -> None:
+    shown = workplace.run(example.command)
+    assert [_without_scores(line) for line in shown] == [
+        _without_scores(line) for line in example.output
     ]
     for line, expected in zip(shown, example.output, strict=True):
         for ours, theirs in zip(_scores(line), _scores(expected), strict=True):
             assert abs(ours - theirs) <= SCORES_MAY_DIFFER_BY
 
 
-_SCORE = re.compile(r"[-+]?0\.\d+")
-
-
-def _without_numbers(line: str) -> str:
+def _without_scores(line: str) -> str:
     return _SCORE.sub("0", line)
 
 
@@ -180,12 +115,12 @@ def _scores(line: str) -> list[float]:
     return [float(score) for score in _SCORE.findall(line)]
 
 
-def test_the_python_example_finds_the_cat(workplace: Path, environment: dict[str, str]) -> None:
-    (example,) = _blocks("python")
+def test_the_python_example_finds_the_cat(workplace: Workplace) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     finished = subprocess.run(
         [sys.executable, "-c", example],
-        cwd=workplace,
-        env=environment,
+        cwd=workplace.folder,
+        env=workplace.environment,
         capture_output=True,
         text=True,
         timeout=120,
