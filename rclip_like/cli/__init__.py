@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: `sys.argv`) and return its exit status."""
     from rclip_like.cli.entry import run
 
-    return run(arguments)
+    status = run(arguments)
+    if arguments is None and "torch" in sys.modules:
+        _leave(status)
+    return status
+
+
+def _leave(status: int) -> None:
+    """End the process now: Python takes up to two seconds to tear torch down, after a Ctrl-C too.
+
+    All that must be kept is on the disk by then; only the streams hold something back.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed by whoever read it
+            stream.flush()
+    os._exit(status)
