@@ -158,12 +158,14 @@ def _learn(
     side = course.side
     learner = Learner(side.model, side.encode, replace(settings.loop, batch_size=batch_size))
     state = load_checkpoint(settings.output, course.identity())
+    report(TrainProgress("measuring", 0, 0))
     before = state["recall_before"] if state else measure(course)
     if state:
         learner.restore(state["learner"])
     start = int(state["step"]) if state else 0
     keeper = _Keeper(course, learner, before, report)
     loop = run_loop(learner, course.batches, start=start, after_step=keeper.after_step)
+    report(TrainProgress("measuring", 0, 0))
     return learner, loop, start, (before, measure(course))
 
 

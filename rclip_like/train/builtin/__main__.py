@@ -38,7 +38,6 @@ from rclip_like.train.folder import save_model_folder
 from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.parameters import lock_image_tower
 from rclip_like.train.settings import LoopSettings
-from rclip_like.values import Preprocessing
 
 CONFIG = {
     "embed_dim": 256,
@@ -58,7 +57,6 @@ CONFIG = {
         "layers": 4,
     },
 }
-PREPROCESSING = Preprocessing(features.SIZE, (features.MEAN,) * 3, (features.STD,) * 3)
 JOINT = LoopSettings(epochs=40, batch_size=512, lr=2e-3, weight_decay=0.05)
 CONTRAST = LoopSettings(epochs=14, batch_size=640, lr=5e-4, weight_decay=0.05)
 JOINT_TEMPLATES = ("{}", "a photo of a {}.")
@@ -79,7 +77,7 @@ def main() -> int:
     to_teacher = teach_english(sources, model, joint, options.distil_steps)
     enter_joint_space(model, joint, to_teacher)
     contrast(sources, model, to_teacher, replace(CONTRAST, epochs=options.epochs))
-    save_model_folder(options.output, model, CONFIG, PREPROCESSING, dtype=torch.float16)
+    save_model_folder(options.output, model, CONFIG, features.PREPROCESSING, dtype=torch.float16)
     return 0
 
 

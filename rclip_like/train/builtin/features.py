@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,13 +18,16 @@ import torch
 from PIL import Image
 
 from rclip_like.evaluate.photos import Photo
+from rclip_like.images.decoding import decode
 from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Preprocessing
 
 SIZE = 224
 MEAN = STD = 0.5
+PREPROCESSING = Preprocessing(SIZE, (MEAN,) * 3, (STD,) * 3)
 BATCH = 32
 Features: TypeAlias = npt.NDArray[np.float16]
-Maker: TypeAlias = Callable[[Image.Image], Image.Image]
 
 
 def build_trunk() -> torch.nn.Module:
@@ -39,15 +42,6 @@ def build_trunk() -> torch.nn.Module:
     assert [value.shape for value in own.values()] == [w.shape for w in weights.values()]
     trunk.load_state_dict(dict(zip(own, weights.values(), strict=True)))
     return trunk.eval()
-
-
-def centre_view(picture: Image.Image) -> Image.Image:
-    """Return what the finished model sees: short side to 224 px, bicubic, centre crop."""
-    scale = SIZE / min(picture.size)
-    width, height = (max(SIZE, math.floor(side * scale)) for side in picture.size)
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = round((width - SIZE) / 2), round((height - SIZE) / 2)
-    return resized.crop((left, top, left + SIZE, top + SIZE))
 
 
 def random_view(picture: Image.Image, generator: random.Random) -> Image.Image:
@@ -65,9 +59,10 @@ def random_view(picture: Image.Image, generator: random.Random) -> Image.Image:
 
 
 def compute_view(photos: Sequence[Photo], view: int, seed: int) -> Features:
-    """Return the features of one view of every photo, float16 (N, F); view 0 is the centre.
+    """Return the features of one view of every photo, float16 (N, F).
 
-    View 1 is the centre mirrored; the others are random parts, drawn from seed, view and photo.
+    View 0 is what the finished model sees; others are random parts, drawn from seed, view and
+    photo.
     """
     trunk = build_trunk()
     rows = []
@@ -101,8 +96,7 @@ def cached_view(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Fe
 
 
 def _view_pixels(photo: Photo, view: int, seed: str) -> npt.NDArray[np.uint8]:
+    if view == 0:
+        return np.asarray(decode(photo.data, b".jpg", PREPROCESSING, ReadSettings())[1])
     picture = Image.open(io.BytesIO(photo.data)).convert("RGB")
-    if view > 1:
-        return np.asarray(random_view(picture, random.Random(seed)))
-    centre = centre_view(picture)
-    return np.asarray(centre.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if view else centre)
+    return np.asarray(random_view(picture, random.Random(seed)))

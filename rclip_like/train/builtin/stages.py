@@ -35,7 +35,7 @@ from rclip_like.train.builtin.wordnet import Synset
 DEVELOPMENT_SHARE = 0.06
 CONTEXT_LENGTH = 32
 VIEWS = (0, 2)
-"""The centre, and a random part of each photo."""
+"""The photo as a search sees it, and a random part of it; the number seeds the part."""
 CLASS_OFFSET = 6.0
 """Length of a class's offset from the mean, as of classes with photos, noise of few taken off."""
 
