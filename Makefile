@@ -36,11 +36,12 @@ SOURCES := README.md $(shell find rclip_like man -not -path '*__pycache__*')
 demo: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m demo $(ALBUM)
 
+# One file, one process: what a file prepares for its tests is then prepared once.
 test: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile -m "not long"
 
 test-all: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: $(VENV)/environment
 	$(BIN)/ruff format --check .
