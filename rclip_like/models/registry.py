@@ -102,7 +102,8 @@ def show(name: str) -> dict[str, Any]:
 def remove(name: str) -> int:
     """Delete a downloaded model, also one that is only half here; return the bytes freed.
 
-    Its rows stay in every index. Raises ModelError for other models than downloaded ones.
+    Its rows stay in every index. Raises ModelError for other models than downloaded ones, and
+    for an empty name.
     """
     if name == BUILTIN or is_folder_name(name):
         raise ModelError(f"{name} was not downloaded by clipfind; remove it by other means")

@@ -92,7 +92,12 @@ def is_folder_name(name: str) -> bool:
 
 
 def downloaded_folder(name: str) -> Path:
-    """Return the folder in which a downloaded model of that name lies or would lie."""
+    """Return the folder in which a downloaded model of that name lies or would lie.
+
+    Raises ModelError for an empty name, which would stand for the folder of all of them.
+    """
+    if not name:
+        raise ModelError("the model's name is empty; see clipfind models list")
     return data_folder() / "models" / re.sub(r"[/:\\]+", "--", canonical_name(name))
 
 

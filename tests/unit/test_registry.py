@@ -84,3 +84,10 @@ def test_removing_a_model_frees_its_bytes(tiny_model: Path) -> None:
 def test_models_that_were_not_downloaded_are_not_removed(name: str) -> None:
     with pytest.raises(ModelError, match="by other means"):
         remove(name)
+
+
+def test_an_empty_name_removes_nothing(tiny_model: Path) -> None:
+    folder = put_downloaded(tiny_model, "ViT-B-32/openai")
+    with pytest.raises(ModelError, match="empty"):
+        remove("")
+    assert resolve(str(folder)).folder == folder
