@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,4 +15,5 @@ def keep(place: Path, content: bytes) -> None:
         draft.write_bytes(content)
         os.replace(draft, place)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
