@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
@@ -56,7 +56,8 @@ class IndexLock:
         descriptor = self._open()
         try:
             self._acquire(descriptor, wait=wait, on_wait=on_wait)
-            _write_pid(descriptor)
+            with suppress(OSError):  # a full disk; it is only for the message to the next
+                _write_pid(descriptor)
             yield
         finally:
             os.close(descriptor)

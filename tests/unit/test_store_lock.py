@@ -87,3 +87,17 @@ def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         IndexLock(tmp_path / "file" / "index.db").held(wait=False),
     ):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+def test_a_full_disk_does_not_keep_the_lock_from_being_held(database: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with IndexLock(database).held(wait=False):
+            written = IndexLock(database).path.stat().st_size
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert written == 0
