@@ -116,14 +116,19 @@ class Store:
         """Return the unit float32 (D,) of a text asked before, or None."""
         from rclip_like.store import embeddings
 
+        if not _is_utf8(text):
+            return None
         with told(self.path):
             return embeddings.cached_text(self._connection, model_id, text)
 
     def cache_text(self, model_id: int, text: str, embedding: Embedding) -> bool:
         """Remember a text's unit embedding (D,) if that can be done at once; return whether.
 
-        A searcher never waits and never fails for it: what the file refuses is dropped.
+        A searcher never waits and never fails for it: what the file refuses is dropped, and so
+        is a text typed in another encoding than UTF-8.
         """
+        if not _is_utf8(text):
+            return False
         try:
             writing.put_text(self._connection, model_id, text, embedding)
         except sqlite3.DatabaseError:
@@ -224,3 +229,12 @@ class Store:
         with told(self.path):
             row: tuple[Any, ...] | None = self._connection.execute(question, (value,)).fetchone()
         return row
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether SQLite can hold the text: bytes that were no UTF-8 are lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

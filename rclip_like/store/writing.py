@@ -121,7 +121,7 @@ def put_model(
         connection.execute(
             "INSERT INTO models (name, fingerprint, preprocessing_version, dimension)"
             " VALUES (?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name",
-            (name, fingerprint, *facts),
+            (_spelt_out(name), fingerprint, *facts),
         )
 
 
@@ -176,8 +176,13 @@ def _readable(path: bytes) -> str | None:
     try:
         path.decode()
     except UnicodeDecodeError:
-        return os.fsdecode(path).encode("utf-8", "backslashreplace").decode()
+        return _spelt_out(os.fsdecode(path))
     return None
+
+
+def _spelt_out(text: str) -> str:
+    """Return the text with bytes that were no UTF-8 (lone surrogates) as backslash and number."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _signed(number: int) -> int:

@@ -226,3 +226,16 @@ def test_what_is_known_is_read_in_pages_and_not_file_by_file(store: Store) -> No
     store._connection.set_trace_callback(questions.append)
     assert sum(1 for _ in store.known_files(model_id, None)) == 9000
     assert len(questions) == 4
+
+
+def test_a_text_that_is_not_utf8_is_not_cached(store: Store) -> None:
+    model_id = fill(store, [b"/1"])
+    assert not store.cache_text(model_id, "caf\udce9", np.eye(8, dtype=np.float32)[0])
+    assert store.cached_text(model_id, "caf\udce9") is None
+
+
+def test_a_model_in_a_folder_that_is_not_utf8_is_added(store: Store) -> None:
+    facts = {"preprocessing_version": "1", "dimension": 8}
+    assert store.add_model("/mus\udce9e", "f" * 64, **facts) == store.model_id("f" * 64)
+    (model,) = store.status(None).models
+    assert model["name"] == r"/mus\udce9e"
