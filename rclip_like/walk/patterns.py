@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -34,7 +35,7 @@ SYSTEM_FOLDERS = frozenset(
 
 
 def extension(path: bytes) -> bytes:
-    """Return the lower-case ending with its dot, or all of a name that has no dot."""
+    """Return the lower-case ending with its dot; of a name that has no dot, its last letter."""
     return path[path.rfind(b".") :].lower()
 
 
@@ -130,7 +131,8 @@ def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None
     for name in IGNORE_FILES:
         if name in names:
             with open(folder + name, "rb") as file:
-                lines += os.fsdecode(file.read()).splitlines()
+                # Windows' editors put a mark before the first line; git passes over it too.
+                lines += os.fsdecode(file.read().removeprefix(BOM_UTF8)).splitlines()
     patterns = [line for line in lines if _is_pattern(line)]
     return IgnoreFile(folder, _compile(patterns)) if patterns else None
 

@@ -23,16 +23,18 @@ def resolve_roots(paths: Sequence[bytes]) -> list[Root]:
 
 
 def _resolve(typed: bytes) -> Root:
-    path = os.path.realpath(typed)
     shown = os.fsdecode(typed)
     if not typed:
         raise RootError("the path is empty; to search the current folder, write .")
     try:
+        path = os.path.realpath(typed)
         mode = os.stat(path).st_mode
     except FileNotFoundError as error:
         raise RootError(f"{shown}: no such folder or file; is it spelled right?") from error
     except OSError as error:
         raise RootError(f"{shown}: {error.strerror}; can you list it with ls?") from error
+    except ValueError as error:
+        raise RootError(f"{shown!r}: no path holds a NUL; was --files0-from meant?") from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise RootError(f"{shown}: neither a folder nor a regular file; name a folder of pictures")
     return Root(typed, path, is_file=stat.S_ISREG(mode))

@@ -143,14 +143,25 @@ def test_roots_keep_what_was_typed_and_follow_the_links_in_it(
     assert facts.path == os.fsencode(tmp_path.resolve() / "real/a.jpg")
 
 
-@pytest.mark.parametrize("typed", [b"", b"missing", b"pipe"])
+@pytest.mark.parametrize("typed", [b"", b"missing", b"pipe", b"a\0b"])
 def test_what_cannot_be_a_root_is_refused_by_name(
     typed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    with pytest.raises(RootError, match=typed.decode() or "empty"):
+    with pytest.raises(RootError, match=typed.decode().partition("\0")[0] or "empty"):
         resolve_roots([typed])
+
+
+def test_a_current_folder_that_was_deleted_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for typed in (b".", b"sub"):
+        with pytest.raises(RootError, match="no such folder"):
+            resolve_roots([typed])
 
 
 def test_links_are_followed_only_when_asked(tmp_path: Path) -> None:
@@ -250,6 +261,12 @@ def test_ignore_files_hold_below_their_folder(name: str, tmp_path: Path) -> None
     (tmp_path / "a" / name).write_text("# not these\nraw/\n!\n")
     assert walked(tmp_path) == ["a/2.jpg", "raw/3.jpg"]
     assert len(walked(tmp_path, ignore_files=False)) == 4
+
+
+def test_an_ignore_file_from_windows_holds_from_its_first_line(tmp_path: Path) -> None:
+    plant(tmp_path, "raw/1.jpg", "2.jpg", "3.png")
+    (tmp_path / ".ignore").write_bytes(b"\xef\xbb\xbfraw/\r\n*.png\r\n")
+    assert walked(tmp_path) == ["2.jpg"]
 
 
 def test_the_nearest_ignore_file_wins(tmp_path: Path) -> None:
