@@ -84,12 +84,19 @@ def is_path_like(value: str) -> bool:
 
 
 def _picture_path(value: str) -> str:
-    path = os.path.abspath(_local_path(value))
+    path = _absolute(_local_path(value))
     if os.path.isdir(path):
         raise UsageError(f"{value}: is a folder, not a picture; folders come after the query")
     if not os.path.exists(path):
         raise UsageError(f"{value}: no such picture; if it is meant as words, add --text")
     return path
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise UsageError("the current folder was deleted; go to another one first") from error
 
 
 def _local_path(value: str) -> str:
@@ -105,4 +112,5 @@ def _path_of_file_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.netloc not in ("", "localhost"):
         raise UsageError(f"{value}: names a file on another machine; only local files are read")
-    return str(Path(unquote(parts.path)))
+    # Names are bytes, and those that are no UTF-8 are escaped in a URL as well.
+    return str(Path(unquote(parts.path, errors="surrogateescape")))

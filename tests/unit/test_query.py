@@ -78,6 +78,20 @@ def test_a_picture_name_that_is_not_utf8_survives(picture: Path) -> None:
     assert os.fsencode(only_term(odd).value).endswith(b"/\xff\xfe.jpg")
 
 
+def test_a_file_url_may_hold_bytes_that_are_not_utf8(picture: Path) -> None:
+    odd = picture.rename(picture.with_name("\udcff.jpg"))
+    assert odd.as_uri().endswith("%FF.jpg")
+    assert only_term(odd.as_uri()).value == str(odd)
+
+
+def test_a_deleted_current_folder_is_told(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (picture.parent / "gone").mkdir()
+    monkeypatch.chdir(picture.parent / "gone")
+    (picture.parent / "gone").rmdir()
+    with pytest.raises(UsageError, match="current folder was deleted"):
+        parse(Query("x.jpg"))
+
+
 @pytest.mark.parametrize("text", ["y.jpg", "./cat", "/no/such", "~/no-such", "file:///no.png"])
 def test_a_path_like_query_without_a_file_is_refused_with_a_hint(picture: Path, text: str) -> None:
     with pytest.raises(UsageError, match="no such picture; if it is meant as words, add --text"):
