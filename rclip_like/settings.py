@@ -83,7 +83,11 @@ def cache_folder() -> Path:
 def config_file() -> Path:
     """Return the place of the configuration file (CLIPFIND_CONFIG wins); it need not exist."""
     named = os.environ.get(ENVIRONMENT_PREFIX + "CONFIG")
-    return Path(named) if named else _folder("CONFIG_DIR", "user_config_path") / "config.toml"
+    return (
+        Path(named).expanduser()
+        if named
+        else _folder("CONFIG_DIR", "user_config_path") / "config.toml"
+    )
 
 
 def default_database() -> Path:
