@@ -26,6 +26,9 @@ PICTURE_EXTENSIONS = frozenset(
 """Lower-case endings that make a file worth opening; what it is, its content decides."""
 
 
+_LAST_NS = (1 << 63) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """A folder or file the user named: `typed` as typed, `path` absolute with links resolved."""
@@ -49,8 +52,14 @@ class FileFacts(NamedTuple):
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result) -> FileFacts:
-        """Return what `status` says of the file at `path`."""
-        return cls(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+        """Return what `status` says of the file at `path`.
+
+        Times before 1677 or after 2262 count as the first or last nanosecond that 64 bits hold.
+        """
+        mtime_ns = status.st_mtime_ns
+        if not -_LAST_NS <= mtime_ns <= _LAST_NS:  # some file systems take any, SQLite does not
+            mtime_ns = _LAST_NS if mtime_ns > 0 else -_LAST_NS
+        return cls(path, status.st_size, mtime_ns, status.st_dev, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True)

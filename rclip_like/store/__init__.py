@@ -3,7 +3,6 @@
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import range_of
 from rclip_like.store.rows import (
-    CLOCK_GRAIN_NS,
     Batch,
     ContentRow,
     FailureRow,
@@ -15,7 +14,6 @@ from rclip_like.store.rows import (
 from rclip_like.store.store import Store
 
 __all__ = [
-    "CLOCK_GRAIN_NS",
     "Batch",
     "ContentRow",
     "FailureRow",

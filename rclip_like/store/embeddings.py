@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import CLOCK_GRAIN_NS, STORED_DTYPE
+from rclip_like.store.rows import SETTLED, STORED_DTYPE
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
@@ -50,8 +50,8 @@ def embedding_of(
     row = connection.execute(
         "SELECT embedding FROM files JOIN embeddings USING (content_id)"
         " WHERE path = ? AND model_id = ? AND part = 0"
-        " AND size_bytes = ? AND mtime_ns = ? AND mtime_ns < read_at_ns - ?",
-        (path, model_id, size_bytes, mtime_ns, CLOCK_GRAIN_NS),
+        f" AND size_bytes = ? AND mtime_ns = ? AND {SETTLED}",
+        (path, model_id, size_bytes, mtime_ns),
     ).fetchone()
     return None if row is None else _unit(row[0])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import CLOCK_GRAIN_NS, KnownRow, StoredFile
+from rclip_like.store.rows import SETTLED, KnownRow, StoredFile
 from rclip_like.values import PictureFacts
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def known_files(
 
 _KNOWN = f"""
     SELECT path, size_bytes, mtime_ns, device,
-        part IS NOT NULL AND mtime_ns < read_at_ns - {CLOCK_GRAIN_NS}, NULL
+        part IS NOT NULL AND {SETTLED}, NULL
     FROM files LEFT JOIN embeddings
         ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id
     WHERE path >= ? AND path < ?
     UNION ALL
     SELECT path, size_bytes, mtime_ns, device,
-        mtime_ns < read_at_ns - {CLOCK_GRAIN_NS}, reader_versions
+        {SETTLED}, reader_versions
     FROM failures
     WHERE path >= ? AND path < ?
     ORDER BY path LIMIT {_KNOWN_PAGE}

@@ -18,6 +18,12 @@ A file whose mtime lies within it of the moment it was read may have been change
 its size and mtime telling, and is not trusted as unchanged.
 """
 
+CLOCK_AHEAD_NS = 86_400 * 10**9
+"""How far the clock of a file server may run ahead of ours. An mtime still later was set by a
+camera with a wrong date: a change would give the file another one, so it is trusted."""
+
+SETTLED = f"(mtime_ns < read_at_ns - {CLOCK_GRAIN_NS} OR mtime_ns > read_at_ns + {CLOCK_AHEAD_NS})"
+"""In SQL, whether a row of files or failures can be trusted while size and mtime stay."""
 
 STORED_DTYPE = "<f2"
 """Embeddings are kept as little-endian float16."""

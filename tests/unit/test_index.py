@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -146,6 +147,33 @@ def test_a_file_changed_within_the_clocks_grain_is_read_again(
     os.utime(path, ns=(now, now))
     assert index.update(album).encoded == 1
     assert not np.array_equal(index.rows()[os.fsencode(path)], before)
+
+
+def test_a_file_dated_in_the_future_is_read_once(index: SmallIndex, album: Path) -> None:
+    settle(album / "0001.jpg", int(time.time()) + 5 * 365 * 86_400)
+    index.update(album)
+    assert index.update_without_encoder(album).unchanged == 5
+
+
+def test_a_file_from_a_clock_that_runs_ahead_is_read_again(index: SmallIndex, album: Path) -> None:
+    settle(album / "0001.jpg", int(time.time()) + 3600)
+    index.update(album)
+    assert index.update_without_encoder(album).unchanged == 4
+
+
+@pytest.mark.parametrize("seconds", [10**12, -(10**12)])
+def test_a_time_of_change_beyond_64_bits_costs_no_run(
+    index: SmallIndex, tmp_path: Path, seconds: int
+) -> None:
+    if not os.path.isdir("/dev/shm"):
+        pytest.skip("needs a file system that takes any time, such as Linux's tmpfs")
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        make_picture(Path(folder) / "1.jpg", 1)
+        path = settle(make_picture(Path(folder) / "2.jpg", 2), seconds)
+        if path.stat().st_mtime_ns != seconds * 10**9:
+            pytest.skip("needs a file system that takes any time, such as Linux's tmpfs")
+        assert index.update(Path(folder)).encoded == 2
+        assert index.update_without_encoder(Path(folder)).unchanged == 2
 
 
 def test_another_model_adds_rows_and_deletes_none(
