@@ -6,16 +6,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rclip_like.errors import PictureError
+from rclip_like.errors import PictureError, UsageError
 from rclip_like.query import Kind, Term
 from rclip_like.ranking import combine, rank_chunks
 from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings
 from rclip_like.values import FileFacts, Match, Root, SearchReport, Trouble
-from rclip_like.walk import is_wanted
+from rclip_like.walk import folder_prefix, is_wanted
 
 if TYPE_CHECKING:
     from rclip_like.models.encoder import Encoder
@@ -38,6 +39,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
 }
 _PAGE = 256
+_SORTS = ("score", "date", "path")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def search(
     Every match was `stat`ed and is what was encoded; what is gone or changed since is left out and
     counted, and the next ranks move up. Thresholds come first, then `settings.top`, then the
     order; equal scores are in order of path bytes. Nothing is written but cached text embeddings.
+    Raises UsageError for settings that make no sense and for terms that cancel out.
     """
+    _refuse_nonsense(settings)
     model_id = searcher.store.model_id(searcher.specification.fingerprint)
     if model_id is None:
         return SearchReport(())
@@ -82,6 +86,15 @@ def search(
         for place, (match, (stored, _)) in enumerate(zip(matches, kept, strict=True), start=1)
     ]
     return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale)
+
+
+def _refuse_nonsense(settings: SearchSettings) -> None:
+    if settings.template not in TEMPLATES:
+        raise UsageError(f"there is no template {settings.template!r}: {', '.join(TEMPLATES)}")
+    if settings.sort not in _SORTS:
+        raise UsageError(f"matches are sorted by {', '.join(_SORTS)}, not {settings.sort!r}")
+    if settings.top < 0:
+        raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
 
 
 def embed_terms(
@@ -139,11 +152,11 @@ def _embed_prompts(
 
 def _embed_picture(searcher: Searcher, model_id: int, path: str) -> Embedding:
     real = os.fsencode(os.path.realpath(path))
-    facts = os.stat(real)
-    stored = searcher.store.embedding_of(real, model_id, facts.st_size, facts.st_mtime_ns)
+    facts = FileFacts.of(real, os.stat(real))
+    stored = searcher.store.embedding_of(real, model_id, facts.size_bytes, facts.mtime_ns)
     if stored is not None:
         return stored
-    pixels = _read_pixels(searcher, FileFacts.of(real, facts))
+    pixels = _read_pixels(searcher, facts)
     embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
     return embedding
 
@@ -168,11 +181,15 @@ class _Sieve:
     ) -> None:
         self.stale = 0
         self._files = {root.path: root for root in roots or () if root.is_file}
-        self._folders = [root for root in roots or () if not root.is_file]
-        self._everywhere = roots is None
+        # The innermost first: a hidden folder that is named is wanted within one that is not.
+        folders = [root for root in roots or () if not root.is_file]
+        self._folders = sorted(folders, key=lambda root: -len(root.path))
         self._settings = settings
+        # All that is indexed was wanted once, be it hidden.
+        self._walk = settings.walk if roots is not None else replace(settings.walk, hidden=True)
+        # By device and inode, as a walk that follows links meets one file under several names.
         self._queried = {
-            os.fsencode(os.path.realpath(term.value)) for term in terms if term.kind is Kind.PICTURE
+            _identity(os.stat(term.value)) for term in terms if term.kind is Kind.PICTURE
         }
 
     def sift(
@@ -183,7 +200,7 @@ class _Sieve:
         for start in range(0, len(rows), _PAGE):
             page = store.rows(rows[start : start + _PAGE])
             for stored, value in zip(page, scores[start : start + _PAGE], strict=True):
-                if self._is_wanted(stored, seen) and self._is_fresh(stored):
+                if self._is_wanted(stored, seen) and self._is_to_be_shown(stored):
                     seen.add(stored.content_id)
                     yield stored, float(value)
 
@@ -191,23 +208,26 @@ class _Sieve:
         """Return the root that the user named and `path` lies under; None with no roots."""
         if path in self._files:
             return self._files[path]
-        return next((root for root in self._folders if _lies_under(path, root.path)), None)
+        prefixed = ((root, folder_prefix(root.path)) for root in self._folders)
+        return next((root for root, prefix in prefixed if path.startswith(prefix)), None)
 
     def _is_wanted(self, stored: StoredFile, seen: set[int]) -> bool:
-        if stored.path in self._queried or (self._settings.collapse and stored.content_id in seen):
+        if self._settings.collapse and stored.content_id in seen:
             return False
-        root = self.root_of(stored.path)
-        return root is None or is_wanted(root, stored.path, self._settings.walk)
+        root = self.root_of(stored.path) or _top_of(stored.path)
+        return is_wanted(root, stored.path, self._walk)
 
-    def _is_fresh(self, stored: StoredFile) -> bool:
+    def _is_to_be_shown(self, stored: StoredFile) -> bool:
+        """Return whether the file is as it was when encoded, and not the query itself."""
         try:
-            facts = os.stat(stored.path)
+            status = os.stat(stored.path)
         except OSError:
-            facts = None
-        fresh = facts is not None and (facts.st_size, facts.st_mtime_ns) == (
-            stored.size_bytes,
-            stored.mtime_ns,
-        )
+            self.stale += 1
+            return False
+        if _identity(status) in self._queried:
+            return False
+        facts = FileFacts.of(stored.path, status)
+        fresh = (facts.size_bytes, facts.mtime_ns) == (stored.size_bytes, stored.mtime_ns)
         self.stale += not fresh
         return fresh
 
@@ -239,12 +259,17 @@ def as_typed(root: Root, path: bytes) -> bytes:
     """Return `path` the way the user named its root: relative in, relative out."""
     if root.is_file:
         return root.typed
-    rest = path[len(root.path) :].lstrip(b"/")
-    return os.path.join(root.typed, rest)
+    return os.path.join(root.typed, path[len(folder_prefix(root.path)) :])
 
 
-def _lies_under(path: bytes, folder: bytes) -> bool:
-    return path.startswith(folder if folder.endswith(b"/") else folder + b"/")
+def _top_of(path: bytes) -> Root:
+    """Return the root of the file system, or of the drive, as a root of a walk."""
+    top = os.fsencode(Path(os.fsdecode(path)).anchor)
+    return Root(top, top)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _score_alone(

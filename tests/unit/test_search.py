@@ -15,7 +15,13 @@ from rclip_like.errors import PictureError, RootError, UsageError
 from rclip_like.library import Library
 from rclip_like.query import Query
 from rclip_like.search import TEMPLATES
-from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings
+from rclip_like.settings import (
+    EncoderSettings,
+    IndexSettings,
+    ReadSettings,
+    SearchSettings,
+    WalkSettings,
+)
 from rclip_like.values import SearchReport
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png", "sub/deep/e.png")
@@ -124,6 +130,18 @@ def test_a_picture_query_leaves_itself_out_but_not_its_copies(
     assert report.matches[0].score == pytest.approx(1.0, abs=1e-3)
 
 
+def test_a_picture_query_leaves_itself_out_under_every_name(photos: Path, library: Library) -> None:
+    (photos / "link").symlink_to("sub/deep")
+    following = WalkSettings(follow=True)
+    try:
+        library.index([photos], IndexSettings(walk=following))
+        assert len(find(library, "noise", walk=following).matches) == len(NAMES) + 1
+        found = shown(find(library, "link/e.png", walk=following))
+    finally:
+        (photos / "link").unlink()
+    assert sorted(found) == sorted(set(NAMES) - {"sub/deep/e.png"})
+
+
 def test_an_indexed_picture_query_loads_no_model(
     photos: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +243,31 @@ def test_everywhere_shows_absolute_paths_wherever_one_stands(
     )
 
 
+def test_everywhere_heeds_patterns_and_shows_what_is_hidden(
+    photos: Path, library: Library, tmp_path: Path
+) -> None:
+    paint(tmp_path / ".hidden/f.png", seed=9)
+    library.index([tmp_path / ".hidden"])
+    without_sub = WalkSettings(exclude=("deep/", "a.png"))
+    found = shown(find(library, "cat", everywhere=True, walk=without_sub))
+    assert {path.rpartition("/")[2] for path in found} == {"b.png", "c.png", "d.png", "f.png"}
+    in_sub = find(library, "cat", everywhere=True, walk=WalkSettings(glob=("**/sub/*.png",)))
+    assert len(in_sub.matches) == 2
+
+
+def test_a_hidden_folder_named_beside_the_one_it_lies_in_is_shown(
+    photos: Path, library: Library, tmp_path: Path
+) -> None:
+    paint(tmp_path / "own/.hidden/f.png", seed=9)
+    paint(tmp_path / "own/g.png", seed=10)
+    roots = (tmp_path / "own", tmp_path / "own/.hidden")
+    library.index(roots)
+    assert {match.path for match in find(library, "cat", *roots).matches} == {
+        os.fsencode(tmp_path / "own/.hidden/f.png"),
+        os.fsencode(tmp_path / "own/g.png"),
+    }
+
+
 def test_names_with_wildcards_do_not_match_their_neighbours(
     library: Library, tmp_path: Path
 ) -> None:
@@ -322,3 +365,15 @@ def test_search_without_a_database_makes_none(tmp_path: Path, tiny_model: Path) 
     with Library(tmp_path / "no.db", model=str(tiny_model)) as library:
         assert find(library, "cat", tmp_path).matches == ()
     assert not (tmp_path / "no.db").exists()
+
+
+@pytest.mark.parametrize("nonsense", [{"template": "haiku"}, {"sort": "size"}, {"top": -1}])
+def test_settings_that_make_no_sense_are_refused(
+    photos: Path, library: Library, nonsense: dict[str, object]
+) -> None:
+    with pytest.raises(UsageError, match=str(next(iter(nonsense.values())))):
+        find(library, "cat", **nonsense)
+
+
+def test_a_query_that_is_not_utf8_is_searched_for(photos: Path, library: Library) -> None:
+    assert len(find(library, "caf\udce9").matches) == len(NAMES)
