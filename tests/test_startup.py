@@ -54,7 +54,7 @@ def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
     loaded = _modules_loaded("search", "something blue", *indexed)
     assert {"numpy", "sqlite3"} <= loaded
     assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm", "transformers"})
-    assert loaded.isdisjoint({"rich", "sqlite_utils", "pebble", "ftfy", "huggingface_hub"})
+    assert loaded.isdisjoint({"rich", "sqlite_utils", "ftfy", "huggingface_hub"})
 
 
 def test_a_text_query_asked_again_loads_no_tokenizer(indexed: tuple[str, ...]) -> None:
