@@ -106,16 +106,19 @@ class Library:
         """Return the pictures under `paths` (default: the current folder) nearest to the query.
 
         The index is brought up to date first, as `update` says, unless it is None or another
-        process is doing that: then the committed rows answer, and a note says so.
+        process is doing that: then the committed rows answer, and a note says so. So does one
+        for an indexed path that is not there or whose disk is not mounted; RootError is raised
+        for one never indexed, and when no path is there.
         """
         settings = settings or SearchSettings()
         terms = parse(Query(query) if isinstance(query, str) else query)
         if settings.everywhere:
-            return self._rank(terms, None, settings)
+            found = self._rank(terms, None, settings)
+            return replace(found, notes=self._unindexed_note(None, found, None))
         roots, notes = self._reachable_roots(paths)
         report, updating = self._update_unless_locked(roots, update, on_progress)
         found = self._rank(terms, roots, settings)
-        notes += updating + self._unindexed_note(roots, found, report)
+        notes += updating + _unwalked_note(report) + self._unindexed_note(roots, found, report)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
@@ -127,9 +130,10 @@ class Library:
         """Make a model the default of this index; raises ModelError when it is not there."""
         from rclip_like.models.specification import resolve
 
-        resolve(name)
-        self._open(create=True).set_default_model(name)
-        self._model, self._specification, self._encoder = name, None, None
+        specification = resolve(name)
+        # Its own name: that of a folder is absolute, as the next one may stand elsewhere.
+        self._open(create=True).set_default_model(specification.name)
+        self._model, self._specification, self._encoder = specification.name, specification, None
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether this index is asked about `hint` for the first time, and remember it."""
@@ -175,7 +179,7 @@ class Library:
             roots,
             self._load_encoder,
             self.specification,
-            settings,
+            replace(settings, read=settings.read or self._read_settings),
             on_progress=on_progress,
             on_wait=on_wait,
         )
@@ -194,39 +198,61 @@ class Library:
             return None, (f"{error}; these results are from what it has finished",)
 
     def _unindexed_note(
-        self, roots: Sequence[Root], found: SearchReport, report: IndexReport | None
+        self, roots: Sequence[Root] | None, found: SearchReport, report: IndexReport | None
     ) -> tuple[str, ...]:
-        if found.matches or report is not None:
+        if found.matches or report is not None or self._has_rows(roots):
             return ()
-        if self.database.exists() and self._open(create=False).count_files(roots):
-            return ()
+        if roots is None:
+            return ("nothing is indexed for this model yet; run clipfind index",)
         return ("nothing is indexed here yet; search without --no-index, or run clipfind index",)
+
+    def _has_rows(self, roots: Sequence[Root] | None) -> bool:
+        """Return whether the model in use has encoded anything under the roots."""
+        if not self.database.exists():
+            return False
+        store = self._open(create=False)
+        model_id = store.model_id(self.specification.fingerprint)
+        return model_id is not None and any(True for _ in store.scan(model_id, roots))
 
     def _reachable_roots(self, paths: Sequence[Place]) -> tuple[list[Root], tuple[str, ...]]:
         """Return the roots that are there; one that is indexed but not there becomes a note."""
-        try:
-            return self._roots(paths), ()
-        except RootError:
-            there = [path for path in paths if os.path.exists(path)]
-            gone = [path for path in paths if not os.path.exists(path)]
-            if not there or not all(map(self._was_indexed, gone)):
-                raise
+        typed = [os.path.expanduser(os.fsencode(path)) for path in paths]
+        gone = [path for path in typed if not os.path.exists(path) and self._was_indexed(path)]
+        there = [path for path in typed if path not in gone]
+        roots = self._roots(there) if there or not paths else []
+        unmounted = [root for root in roots if self._is_unmounted(root)]
         notes = tuple(
             f"{os.fsdecode(path)}: not there now; its pictures are kept but not shown"
-            for path in gone
+            for path in (*gone, *(root.typed or b"." for root in unmounted))
         )
-        return self._roots(there), notes
+        reachable = [root for root in roots if root not in unmounted]
+        if not reachable:
+            raise RootError(f"{notes[0]}; is the disk mounted?")
+        return reachable, notes
 
-    def _was_indexed(self, path: Place) -> bool:
+    def _was_indexed(self, path: bytes) -> bool:
         if not self.database.exists():
             return False
-        typed = os.fsencode(path)
-        root = Root(typed, os.path.realpath(os.path.expanduser(typed)))
+        root = Root(path, os.path.realpath(path))
         return self._open(create=False).count_files([root]) > 0
+
+    def _is_unmounted(self, root: Root) -> bool:
+        """Return whether a root that was walked is now the empty place of a mount that is gone."""
+        if root.is_file or not self.database.exists():
+            return False
+        before = self._open(create=False).walked_root(root.path)
+        try:
+            if before is None or before.device == os.stat(root.path).st_dev:
+                return False
+            from rclip_like.index.evidence import is_unmounted
+
+            return is_unmounted(root.path, before.device)
+        except OSError:
+            return False  # the walk reports what cannot be read
 
     def _roots(self, paths: Sequence[Place]) -> list[Root]:
         if not paths:
-            return [Root(b"", os.path.realpath(b"."))]
+            return [replace(root, typed=b"") for root in resolve_roots([b"."])]
         return resolve_roots([os.path.expanduser(os.fsencode(path)) for path in paths])
 
     def _open(self, *, create: bool) -> Store:
@@ -245,3 +271,10 @@ class Library:
 
             self._encoder = load_encoder(self.specification, self._encoder_settings)
         return self._encoder
+
+
+def _unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
+    """Say that there may be more than `missing` counts, when not even one was found missing."""
+    if report is None or report.finished or report.remaining:
+        return ()
+    return ("time was up before all folders were looked through; clipfind index does the rest",)

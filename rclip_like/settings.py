@@ -44,11 +44,10 @@ class EncoderSettings:
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """One indexing run; `max_seconds` None means no limit."""
+    """One indexing run; `read` None means the library's own, `max_seconds` None no limit."""
 
     walk: WalkSettings = field(default_factory=WalkSettings)
-    read: ReadSettings = field(default_factory=ReadSettings)
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    read: ReadSettings | None = None
     max_seconds: float | None = None
     wait: bool = True
     retry: bool = False

@@ -17,6 +17,15 @@ def is_gone(path: bytes, device: int, root: bytes) -> bool:
     return is_missing(path) and _device_above(path, root) == device
 
 
+def is_unmounted(folder: bytes, device: int) -> bool:
+    """Return whether a folder that was on `device` is empty now and on another one.
+
+    So looks the place of a mount that is gone. Raises OSError when the folder cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return os.stat(folder).st_dev != device and next(entries, None) is None
+
+
 def is_missing(path: bytes) -> bool:
     """Return whether there is nothing of this name, or a folder; not whether that proves much."""
     try:

@@ -16,7 +16,7 @@ from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
 from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
-from rclip_like.settings import IndexSettings
+from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, FailureRow, Store
 from rclip_like.values import FileFacts, IndexReport, Picture, Root, Trouble
 
@@ -159,7 +159,8 @@ class _Run:
     ) -> None:
         from rclip_like.images.readers import Readers
 
-        with Readers(specification.preprocessing, self._settings.read) as readers:
+        limits = self._settings.read or ReadSettings()
+        with Readers(specification.preprocessing, limits) as readers:
             self._readers = readers
             for facts, result in self._breakable(readers.read_all(tasks)):
                 self._take(self._handed.pop(facts.path), result)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rclip_like.index.evidence import folder_device, is_gone
+from rclip_like.index.evidence import folder_device, is_gone, is_unmounted
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings
 from rclip_like.store import KnownRow, Store, range_of
@@ -128,12 +128,13 @@ class Survey:
         for root in self.roots:
             if root.is_file:
                 continue
+            before = store.walked_root(root.path)
             try:
-                device, is_empty = _look_at(root.path)
+                device = os.stat(root.path).st_dev
+                is_gone_mount = is_unmounted(root.path, before.device if before else device)
             except OSError:
                 continue  # the walk has reported it
-            before = store.walked_root(root.path)
-            if before is not None and is_empty and before.device != device:
+            if is_gone_mount:
                 self.findings.troubles.append(Trouble(root.path, _MOUNT_MISSING, lasting=False))
             elif before is None or before.device != device or _is_long_ago(before.walked_at_ns):
                 self.findings.root_devices[root.path] = device
@@ -235,12 +236,6 @@ class _Remembered:
         self._range = range_of(self._root)
         self._rows = self._store.known_files(self._model_id, [self._root])
         self._next = next(self._rows, None)
-
-
-def _look_at(folder: bytes) -> tuple[int, bool]:
-    """Return a folder's device, and whether nothing lies in it."""
-    with os.scandir(folder) as entries:
-        return os.stat(folder).st_dev, next(entries, None) is None
 
 
 def _is_long_ago(walked_at_ns: int) -> bool:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +19,11 @@ from tiny_model import make_tiny_model
 
 import rclip_like
 from rclip_like.errors import ModelError, RootError, UsageError
+from rclip_like.index import survey
 from rclip_like.library import Library
-from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings
+from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings, WalkSettings
 from rclip_like.store import Store
+from rclip_like.walk import walk
 
 
 @pytest.fixture
@@ -163,3 +170,107 @@ def test_queries_may_be_typed_text_alone_and_empty_ones_are_refused(
     with library, pytest.raises(UsageError, match="empty"):
         library.search(" ", [photos])
     assert not library.database.exists()
+
+
+def test_a_default_model_is_found_from_another_folder(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+    with Library(tmp_path / "index.db") as first:
+        first.use_model(f"./{tiny_model.name}")
+    monkeypatch.chdir(tmp_path)
+    with Library(tmp_path / "index.db") as second:
+        assert second.specification.folder == tiny_model
+
+
+def test_a_model_that_has_encoded_nothing_here_gives_a_hint(
+    tmp_path: Path, tiny_model: Path, photos: Path
+) -> None:
+    other = make_tiny_model(tmp_path / "other", seed=1)
+    with Library(tmp_path / "index.db", model=str(tiny_model)) as library:
+        library.index([photos])
+        assert library.search("x", [photos], SearchSettings(min_score=1.0), update=None).notes == ()
+    with Library(tmp_path / "index.db", model=str(other)) as library:
+        (here,) = library.search("x", [photos], update=None).notes
+        (anywhere,) = library.search("x", settings=SearchSettings(everywhere=True)).notes
+    assert here.startswith("nothing is indexed here yet")
+    assert anywhere.startswith("nothing is indexed for this model yet")
+
+
+def test_pictures_are_indexed_within_the_librarys_own_limits(
+    tmp_path: Path, tiny_model: Path, photos: Path
+) -> None:
+    tight = ReadSettings(max_megapixels=0.001)
+    with Library(tmp_path / "index.db", model=str(tiny_model), read=tight) as library:
+        assert library.index([photos]).failed == 2
+        roomy = IndexSettings(read=ReadSettings(), retry=True)
+        assert library.index([photos], roomy).encoded == 2
+
+
+def test_a_tilde_in_a_path_is_there_also_beside_one_that_is_not(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(photos.parent))
+    (photos / "sub").mkdir()
+    (photos / "green.png").rename(photos / "sub/green.png")
+    with library:
+        library.index(["~/photos"])
+        (photos / "sub").rename(photos.parent / "away")
+        report = library.search("x", ["~/photos", photos / "sub"], update=None)
+    assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
+    assert ["sub: not there now" in note for note in report.notes] == [True]
+
+
+def unmount(library: Library, folder: Path) -> None:
+    """Let a folder look as if the disk it was indexed on were not mounted now."""
+    with closing(sqlite3.connect(library.database)) as connection, connection:
+        changed = connection.execute(
+            "UPDATE roots SET device = device + 1 WHERE path = ?", (os.fsencode(folder.resolve()),)
+        )
+        assert changed.rowcount == 1
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def test_a_folder_whose_disk_is_not_mounted_is_noted_beside_the_rest(
+    library: Library, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (photos / "green.png").rename(tmp_path / "disk/green.png")
+    with library:
+        for folder in (photos, tmp_path / "disk"):
+            library.index([folder])
+        unmount(library, tmp_path / "disk")
+        for update in (None, IndexSettings()):
+            report = library.search("x", [photos, tmp_path / "disk"], update=update)
+            assert (len(report.matches), report.stale) == (1, 0)
+            assert ["disk: not there now" in note for note in report.notes] == [True]
+
+
+def test_a_folder_whose_disk_is_not_mounted_is_an_error_alone(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with library:
+        library.index([photos])
+        unmount(library, photos)
+        with pytest.raises(RootError, match="is the disk mounted"):
+            library.search("x", [photos], update=None)
+        monkeypatch.chdir(photos)
+        with pytest.raises(RootError, match=r"^\.: not there now"):
+            library.search("x")
+        assert library.status().files == 2
+
+
+def test_a_search_without_time_for_the_walk_says_so(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*arguments: Any) -> Iterator[Any]:
+        time.sleep(0.5)
+        yield from walk(*arguments)
+
+    with library:
+        library.index([photos])
+        monkeypatch.setattr(survey, "walk", slowly)
+        report = library.search("x", [photos], update=IndexSettings(max_seconds=0.01))
+    assert (len(report.matches), report.missing) == (2, 0)
+    assert ["time was up" in note for note in report.notes] == [True]
