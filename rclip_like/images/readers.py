@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -55,6 +56,7 @@ class Readers:
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._closed = False
+        self._closing = Lock()
 
     def __enter__(self) -> Readers:
         return self
@@ -90,14 +92,15 @@ class Readers:
             yield from self._outcomes(done)
 
     def close(self) -> None:
-        """Kill the workers and wait until they are gone."""
+        """Kill the workers and wait until they are gone; any thread may call it, also several."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in tuple(self._workers):
-            worker.kill()
-        self._threads.shutdown(wait=True)
-        for worker in tuple(self._workers):
-            self._discard(worker)
+        with self._closing:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            for worker in tuple(self._workers):
+                worker.kill()
+            self._threads.shutdown(wait=True)
+            for worker in tuple(self._workers):
+                self._discard(worker)
 
     def _done(self, pending: set[_Result], *, is_patient: bool) -> set[_Result]:
         """Return those that are done; being patient, wait for one unless we are closed."""

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,15 @@ def test_close_from_another_thread_ends_the_reading(slow: Path, tmp_path: Path) 
     assert list(readers.read_all(map(task, paths))) == []
     assert time.monotonic() - started < 2.5
     readers.close()
+
+
+def test_two_threads_may_close_at_once(tmp_path: Path) -> None:
+    pictures = paint(tmp_path, 4)
+    for _ in range(5):
+        with ThreadPoolExecutor(4) as threads, Readers(SMALL, TWO) as readers:
+            assert len(list(readers.read_all(map(task, pictures)))) == 4
+            closing = [threads.submit(readers.close) for _ in range(4)]
+            assert [each.result() for each in closing] == [None] * 4
 
 
 def run_program(program: str, *arguments: object) -> subprocess.Popen[str]:
