@@ -55,8 +55,8 @@ def fetch(file: RemoteFile, place: Path, on_bytes: Callable[[int], None]) -> Non
     """Write a remote file to `place`, going on with what an earlier attempt left in `.part`.
 
     on_bytes is told how many bytes more are there, those found in the beginning included. Raises
-    DownloadError: the network failed (the part stays), or the content is not what the hub
-    promised (the part is removed).
+    DownloadError: the network failed or the disk is full (the part stays), or the content is not
+    what the hub promised (the part is removed).
     """
     part = place.with_name(f"{place.name}.{file.digest[:12]}.part")
     with part.open("ab+") as output:
@@ -96,12 +96,23 @@ def _append(file: RemoteFile, output: io.BufferedRandom, on_bytes: Callable[[int
             output.seek(0)
             on_bytes(-start)
         while chunk := answer.read(_CHUNK_BYTES):
-            output.write(chunk)
+            _write(output, chunk)
             on_bytes(len(chunk))
             if output.tell() > file.size_bytes:
                 break
     if output.tell() < file.size_bytes:
         raise ConnectionError("the connection broke off")
+
+
+def _write(output: io.BufferedRandom, chunk: bytes) -> None:
+    try:
+        output.write(chunk)
+        output.flush()
+    except OSError as error:
+        raise DownloadError(
+            f"{output.name}: cannot be written ({error.strerror}); make room, and the same "
+            "command goes on from here"
+        ) from error
 
 
 def _digest(content: io.BufferedRandom, file: RemoteFile) -> str:

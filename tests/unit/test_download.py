@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -162,6 +163,23 @@ def test_download_broken_off_goes_on_in_the_next_run(hub: Hub, tiny_model: Path)
     download(NAME, on_progress=seen.append)
     assert hub.ranges() == ["bytes=3000000-"]
     assert seen[0].done_bytes == 3_000_000
+    assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+@pytest.mark.parametrize("room", [1_000_000, 1 << 20])
+def test_a_full_disk_is_not_blamed_on_the_network(hub: Hub, tiny_model: Path, room: int) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(DownloadError, match=r"\.part: cannot be written .*make room"):
+            download(NAME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(hub.ranges()) == 1
+    download(NAME)
     assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
 
 
