@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import PICTURE_EXTENSIONS, FileFacts, Root, Trouble
+from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
@@ -18,7 +19,6 @@ from rclip_like.walk.patterns import (
     folder_prefix,
     ignores,
     is_hidden,
-    read_ignore_file,
 )
 
 
@@ -57,14 +57,10 @@ def _facts(path: bytes, *, follow: bool) -> FileFacts | Trouble | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return _trouble(path, error)
+        return trouble_of(path, error)
     if not stat.S_ISREG(status.st_mode):
         return None
     return FileFacts.of(path, status)
-
-
-def _trouble(path: bytes, error: OSError) -> Trouble:
-    return Trouble(path, error.strerror or type(error).__name__, lasting=False)
 
 
 @dataclass
@@ -125,13 +121,9 @@ class _Walk:
         prefix = folder_prefix(self.root.path)
         ignore_files: tuple[IgnoreFile, ...] = ()
         if self.settings.ignore_files:
-            for above in _folders_above(prefix):
-                names = [name for name in IGNORE_FILES if os.path.exists(above + name)]
-                ignore_files, troubles = _with_ignore_file(above, names, ignore_files)
-                yield from troubles
-        # A folder that is named is wanted, whatever would ignore it.
-        holding = tuple(file for file in ignore_files if not file.opinion(prefix))
-        yield from self._enter(prefix, holding)
+            ignore_files, troubles = ignore_files_above(prefix)
+            yield from troubles
+        yield from self._enter(prefix, ignore_files)
         if not self.stack and not os.path.exists(prefix):
             yield Trouble(self.root.path, "is gone", lasting=False)
 
@@ -146,10 +138,10 @@ class _Walk:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            yield _trouble(prefix.rstrip(SEPARATOR) or prefix, error)
+            yield trouble_of(prefix.rstrip(SEPARATOR) or prefix, error)
             return
         if ignoring:
-            ignore_files, troubles = _with_ignore_file(prefix, ignoring, ignore_files)
+            ignore_files, troubles = with_ignore_file(prefix, ignoring, ignore_files)
         self.stack.append(_Folder(prefix, iter(names), ignore_files, identity))
         yield from troubles
 
@@ -197,20 +189,3 @@ def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
         return entry.is_dir(follow_symlinks=follow)
     except OSError:  # a link that leads nowhere, or to itself
         return False
-
-
-def _folders_above(prefix: bytes) -> list[bytes]:
-    """Return the folders that hold this one, the outermost first, each with its separator."""
-    parts = prefix.split(SEPARATOR)[:-2]
-    return [SEPARATOR.join(parts[:number]) + SEPARATOR for number in range(1, len(parts) + 1)]
-
-
-def _with_ignore_file(
-    prefix: bytes, names: Sequence[bytes], outer: tuple[IgnoreFile, ...]
-) -> tuple[tuple[IgnoreFile, ...], list[Trouble]]:
-    """Return the ignore files that hold in a folder, nearest first, and what went wrong."""
-    try:
-        own = read_ignore_file(prefix, names)
-    except OSError as error:
-        return outer, [_trouble(prefix + names[0], error)]
-    return ((own, *outer) if own else outer), []

@@ -268,6 +268,23 @@ def test_a_hidden_folder_named_beside_the_one_it_lies_in_is_shown(
     }
 
 
+def test_what_an_ignore_file_leaves_out_is_not_shown_and_not_deleted(
+    photos: Path, library: Library
+) -> None:
+    ignore = photos / ".clipfindignore"
+    ignore.write_text("sub/\n")
+    try:
+        library.index([photos])
+        assert sorted(shown(find(library, "cat"))) == ["a.png", "b.png"]
+        assert len(find(library, "cat", "sub").matches) == 3
+        assert len(find(library, "cat", "sub/c.png").matches) == 1
+        anyway = find(library, "cat", walk=WalkSettings(ignore_files=False))
+        assert len(anyway.matches) == len(NAMES)
+    finally:
+        ignore.unlink()
+    assert len(find(library, "cat").matches) == len(NAMES)
+
+
 def test_names_with_wildcards_do_not_match_their_neighbours(
     library: Library, tmp_path: Path
 ) -> None:

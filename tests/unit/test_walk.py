@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Trouble
-from rclip_like.walk import is_wanted, resolve_roots, walk
+from rclip_like.walk import Ignored, is_wanted, resolve_roots, walk
 
 NAMES = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0"))
 
@@ -326,3 +326,27 @@ def test_is_wanted_refuses_what_lies_elsewhere(tmp_path: Path) -> None:
     [root] = resolve_roots([os.fsencode(tmp_path / "in")])
     assert not is_wanted(root, root.path + b"side/a.jpg", WalkSettings())
     assert is_wanted(root, root.path + b"/a.jpg", WalkSettings())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    ignored=st.dictionaries(
+        st.sampled_from(["", "a/", "a/b/"]),
+        st.lists(
+            st.sampled_from(["a", "b/", "*.png", "!*.png", "/a/b", "!b/", "b/c.png", "**/b/*"]),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+    )
+)
+def test_ignored_agrees_with_the_walk(ignored: dict[str, list[str]]) -> None:
+    names = ["a.png", "b.jpg", "a/b.png", "a/c.jpg", "a/b/c.png", "a/b/d.jpg", "b/c.png"]
+    with TemporaryDirectory() as folder:
+        plant(Path(folder), *names)
+        for place, patterns in ignored.items():
+            (Path(folder) / place / ".ignore").write_text("\n".join(patterns))
+        [root] = resolve_roots([os.fsencode(folder)])
+        left_out = Ignored(root)
+        kept = [name for name in names if os.path.join(root.path, name.encode()) not in left_out]
+        assert sorted(kept) == sorted(walked(Path(folder)))
