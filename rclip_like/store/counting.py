@@ -14,7 +14,7 @@ _SIDE_FILES = ("", "-wal", "-shm")
 
 def count_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> int:
     """Return how many files lie in the ranges."""
-    return sum(_count(connection, "count(*)", one) for one in ranges)
+    return sum(_count(connection, one) for one in ranges)
 
 
 def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
@@ -23,16 +23,26 @@ def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRang
         database=str(path),
         size_bytes=sum(_size(path.with_name(path.name + suffix)) for suffix in _SIDE_FILES),
         files=count_files(connection, ranges),
-        contents=sum(_count(connection, "count(DISTINCT content_id)", one) for one in ranges),
+        contents=_count_contents(connection, ranges),
         models=tuple(_models(connection, ranges)),
         roots=tuple(_roots(connection, ranges)),
         failures=_failures(connection, ranges),
     )
 
 
-def _count(connection: sqlite3.Connection, what: str, one: PathRange) -> int:
-    question = f"SELECT {what} FROM files WHERE path >= ? AND path < ?"
+def _count(connection: sqlite3.Connection, one: PathRange) -> int:
+    question = "SELECT count(*) FROM files WHERE path >= ? AND path < ?"
     return int(connection.execute(question, one).fetchone()[0])
+
+
+def _count_contents(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> int:
+    """Return how many different contents the files in the ranges have; copies count once."""
+    question = (
+        f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
+        " SELECT count(DISTINCT content_id) FROM ranges CROSS JOIN files"
+        " ON path >= first AND path < last"
+    )
+    return int(connection.execute(question, [edge for one in ranges for edge in one]).fetchone()[0])
 
 
 def _models(
@@ -66,7 +76,7 @@ def _roots(
     for path, device, walked_at_ns in stored.fetchall():
         extent = range_of(Root(typed=path, path=path))
         if any(extent.start < one.end and one.start < extent.end for one in ranges):
-            files = _count(connection, "count(*)", extent)
+            files = _count(connection, extent)
             described.append(
                 {"path": path, "device": device, "walked_at_ns": walked_at_ns, "files": files}
             )

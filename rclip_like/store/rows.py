@@ -56,11 +56,6 @@ class StoredFile:
     content_id: int
     facts: PictureFacts
 
-    @property
-    def taken_at(self) -> str | None:
-        """When the picture was taken, ISO 8601, where its EXIF says so."""
-        return self.facts.taken_at
-
 
 @dataclass(frozen=True, slots=True)
 class ContentRow:

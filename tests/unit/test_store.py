@@ -195,6 +195,15 @@ def test_status_counts_what_lies_under_the_roots(store: Store) -> None:
     assert report.size_bytes >= store.path.stat().st_size
 
 
+def test_status_counts_copies_in_several_folders_as_one_content(store: Store) -> None:
+    model_id = fill(store, [b"/a/1", b"/b/2", b"/c/3"])
+    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/b/copy"), YEARS_LATER_NS, b"/a/1")]))
+    report = store.status([folder(b"/a"), folder(b"/b")])
+    assert (report.files, report.contents) == (3, 2)
+    many = [folder(b"/%d" % number) for number in range(2000)]
+    assert store.status([*many, folder(b"/a")]).contents == 1
+
+
 def test_a_failure_takes_the_place_of_the_file_and_the_other_way_round(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     failure = FailureRow(facts_of(b"/1"), YEARS_LATER_NS, "truncated", "pillow 13")
