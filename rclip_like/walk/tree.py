@@ -30,10 +30,11 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[FileFacts | 
     whatever its name. Raises UsageError for a pattern that is none.
     """
     matched: set[str] = set()
+    # One set for all roots: a list of files makes each of thousands a root.
+    named = frozenset(root.path for root in roots) if len(roots) > 1 else frozenset()
     for root in roots:
         selection = Selection.of(root, settings)
-        others = frozenset(other.path for other in roots if other is not root)
-        yield from _walk_root(root, settings, selection, others)
+        yield from _walk_root(root, settings, selection, named)
         matched |= selection.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
@@ -41,13 +42,13 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[FileFacts | 
 
 
 def _walk_root(
-    root: Root, settings: WalkSettings, selection: Selection, others: frozenset[bytes]
+    root: Root, settings: WalkSettings, selection: Selection, named: frozenset[bytes]
 ) -> Iterator[FileFacts | Trouble]:
     if root.is_file:
         facts = _facts(root.path, follow=True)
         yield facts or Trouble(root.path, "is gone", lasting=False)
         return
-    yield from _Walk(root, settings, selection, others).files()
+    yield from _Walk(root, settings, selection, named).files()
 
 
 def _facts(path: bytes, *, follow: bool) -> FileFacts | Trouble | None:
@@ -83,14 +84,14 @@ class _Walk:
     root: Root
     settings: WalkSettings
     selection: Selection
-    others: frozenset[bytes]
-    """Roots that are walked by themselves, so not from here."""
+    named: frozenset[bytes]
+    """All roots, where there are several: they are walked by themselves, so not from here."""
     stack: list[_Folder] = field(default_factory=list)
 
     def files(self) -> Iterator[FileFacts | Trouble]:
         """Yield the picture files and troubles, in order of path bytes."""
         follow = self.settings.follow
-        chooses = bool(self.selection.exclude or self.selection.glob or self.others)
+        chooses = bool(self.selection.exclude or self.selection.glob or self.named)
         yield from self._enter_root()
         while self.stack:
             folder = self.stack[-1]
@@ -111,7 +112,7 @@ class _Walk:
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
         is_excluded = self.selection.excludes(relative)
-        if is_excluded or path.rstrip(SEPARATOR) in self.others:
+        if is_excluded or path.rstrip(SEPARATOR) in self.named:
             return False
         if ignores(folder.ignore_files, path):
             return False

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
-from rclip_like.values import FileFacts, Trouble
+from rclip_like.values import FileFacts, Root, Trouble
 from rclip_like.walk import Ignored, is_wanted, resolve_roots, walk
 
 NAMES = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0"))
@@ -129,6 +129,19 @@ def test_overlapping_roots_yield_each_file_once(tmp_path: Path) -> None:
         "a/b.jpg",
         "c.jpg",
     ]
+
+
+def test_many_files_are_walked_in_time_that_grows_with_their_number() -> None:
+    class Counted(bytes):
+        hashed = 0
+
+        def __hash__(self) -> int:
+            Counted.hashed += 1
+            return super().__hash__()
+
+    roots = [Root(b"x", Counted(b"/no/such/%d" % number), is_file=True) for number in range(200)]
+    assert len(list(walk(roots, WalkSettings()))) == 200
+    assert 0 < Counted.hashed <= 400
 
 
 def test_roots_keep_what_was_typed_and_follow_the_links_in_it(
