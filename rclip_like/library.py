@@ -216,25 +216,24 @@ class Library:
 
     def _reachable_roots(self, paths: Sequence[Place]) -> tuple[list[Root], tuple[str, ...]]:
         """Return the roots that are there; one that is indexed but not there becomes a note."""
-        typed = [os.path.expanduser(os.fsencode(path)) for path in paths]
-        gone = [path for path in typed if not os.path.exists(path) and self._was_indexed(path)]
+        typed = dict.fromkeys(os.path.expanduser(os.fsencode(path)) for path in paths)
+        gone = {path for path in typed if not os.path.exists(path) and self._was_indexed(path)}
         there = [path for path in typed if path not in gone]
         roots = self._roots(there) if there or not paths else []
-        unmounted = [root for root in roots if self._is_unmounted(root)]
-        notes = tuple(
-            f"{os.fsdecode(path)}: not there now; its pictures are kept but not shown"
-            for path in (*gone, *(root.typed or b"." for root in unmounted))
-        )
-        reachable = [root for root in roots if root not in unmounted]
+        unmounted = {root.path: root.typed or b"." for root in roots if self._is_unmounted(root)}
+        reachable = [root for root in roots if root.path not in unmounted]
+        missing = [path for path in typed if path in gone] + list(unmounted.values())
+        notes = (_absence_note(missing),) if missing else ()
         if not reachable:
-            raise RootError(f"{notes[0]}; is the disk mounted?")
+            raise RootError(f"{_absence_note(missing)}; is the disk mounted?")
         return reachable, notes
 
     def _was_indexed(self, path: bytes) -> bool:
         if not self.database.exists():
             return False
-        root = Root(path, os.path.realpath(path))
-        return self._open(create=False).count_files([root]) > 0
+        place = os.path.realpath(path)
+        either = [Root(path, place, is_file=True), Root(path, place)]
+        return self._open(create=False).count_files(either) > 0
 
     def _is_unmounted(self, root: Root) -> bool:
         """Return whether a root that was walked is now the empty place of a mount that is gone."""
@@ -271,6 +270,12 @@ class Library:
 
             self._encoder = load_encoder(self.specification, self._encoder_settings)
         return self._encoder
+
+
+def _absence_note(paths: Sequence[bytes]) -> str:
+    """Name the first of the paths that are indexed but not there, and how many more there are."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{os.fsdecode(paths[0])}{more}: not there now; what is indexed is kept but not shown"
 
 
 def _unwalked_note(report: IndexReport | None) -> tuple[str, ...]:

@@ -274,3 +274,19 @@ def test_a_search_without_time_for_the_walk_says_so(
         report = library.search("x", [photos], update=IndexSettings(max_seconds=0.01))
     assert (len(report.matches), report.missing) == (2, 0)
     assert ["time was up" in note for note in report.notes] == [True]
+
+
+def test_files_that_are_not_there_now_are_noted_in_one_line(library: Library, photos: Path) -> None:
+    for name in ("blue.png", "grey.png"):
+        (photos / "red.png").with_name(name).write_bytes((photos / "red.png").read_bytes())
+    with library:
+        library.index([photos])
+        for name in ("blue.png", "grey.png"):
+            (photos / name).unlink()
+        named = [photos / name for name in ("red.png", "blue.png", "grey.png")]
+        report = library.search("x", named, update=None)
+        assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
+        (note,) = report.notes
+        assert "blue.png and 1 more: not there now" in note
+        with pytest.raises(RootError, match=r"new\.png: no such"):
+            library.search("x", [photos / "red.png", photos / "new.png"], update=None)
