@@ -216,7 +216,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--wordnet", type=Path, required=True, help="WordNet's file data.noun")
     parser.add_argument("--work", type=Path, required=True, help="folder for what stages make")
     parser.add_argument("--output", type=Path, required=True, help="the model folder to write")
-    parser.add_argument("--distil-steps", type=int, default=1250)
+    parser.add_argument("--distil-steps", type=int, default=1500)
     parser.add_argument("--epochs", type=int, default=CONTRAST.epochs)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
