@@ -16,6 +16,9 @@ from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
 
 BUSY_SECONDS = 10.0
 _WAL_BYTES_KEPT = 64 << 20
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+"""What SQLite leaves beside an index after a kill. Left alone when the index is moved away or
+deleted, it would be played into the new one."""
 
 
 def open_index(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -133,7 +136,8 @@ def _make(path: Path) -> None:
     draft = Path(name)
     try:
         _write_draft(draft, path)
-        _give_name(draft, path)
+        with IndexLock(path).held(wait=True):
+            _give_name(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -149,9 +153,16 @@ def _write_draft(draft: Path, path: Path) -> None:
 
 
 def _give_name(draft: Path, path: Path) -> None:
-    """Name the draft `path`, unless another process was faster: then its index is used."""
+    """Name the draft `path`, unless another process was faster: then its index is used.
+
+    The caller holds the lock, so that no log is removed that another new index writes.
+    """
+    is_empty = path.exists() and path.stat().st_size == 0
+    if is_empty or not path.exists():
+        for suffix in _SIDE_FILES:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
     try:
-        if path.exists() and path.stat().st_size == 0:
+        if is_empty:
             os.replace(draft, path)
         else:
             os.link(draft, path)

@@ -53,7 +53,7 @@ def test_a_new_index_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
 
 def test_the_folders_above_a_new_index_are_made(tmp_path: Path) -> None:
     Store.open(tmp_path / "a" / "b" / "index.db", create=True).close()
-    assert os.listdir(tmp_path / "a" / "b") == ["index.db"]
+    assert sorted(os.listdir(tmp_path / "a" / "b")) == ["index.db", "index.db.lock"]
 
 
 def test_commits_are_synced_into_a_write_ahead_log(database: Path) -> None:
@@ -169,7 +169,24 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_any_name_will_do_for_an_index(tmp_path: Path, name: str) -> None:
     for _ in range(2):
         Store.open(tmp_path / name, create=True).close()
-    assert os.listdir(tmp_path) == [name]
+    assert sorted(os.listdir(tmp_path)) == [name, f"{name}.lock"]
+
+
+KILLED = """
+import os, pathlib, sys
+from rclip_like.store import Store
+Store.open(pathlib.Path(sys.argv[1]), create=True).set_default_model("the old one")
+os._exit(0)
+"""
+
+
+def test_a_new_index_takes_nothing_over_from_one_that_was_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=True)
+    assert path.with_name("index.db-wal").stat().st_size
+    path.unlink()
+    with Store.open(path, create=True) as store:
+        assert store.default_model() is None
 
 
 def test_processes_that_make_one_index_at_once_share_it(tmp_path: Path) -> None:
