@@ -105,12 +105,15 @@ named like the option without its dashes. An unknown name is an error.
     exclude = ["*.gif", "Screenshots/"]
 
 ~/.local/share/clipfind/index.db :: The index, an SQLite database. *--db* names another one.
+Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which one indexing process
+holds at a time, and after an upgrade index.db.version-N, a copy from before it.
 
 ~/.local/share/clipfind/models :: Downloaded models.
 
 ~/.cache/clipfind :: What can be made again.
 
-.ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there.
+.ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there,
+from the index and from what a search shows.
 """
 
 EXAMPLES = """\

@@ -42,7 +42,6 @@ WITHOUT_EFFECT = (
     ("no_index", "max_time"),
     ("no_index", "follow"),
     ("no_index", "one_file_system"),
-    ("no_index", "no_ignore"),
     ("everywhere", "paths"),
     ("everywhere", "files_from"),
     ("everywhere", "files0_from"),
@@ -51,6 +50,7 @@ WITHOUT_EFFECT = (
     ("everywhere", "follow"),
     ("everywhere", "one_file_system"),
     ("everywhere", "no_ignore"),
+    ("everywhere", "hidden"),
 )
 """Pairs of which the second does nothing beside the first, or the two contradict each other."""
 
