@@ -10,13 +10,10 @@ from demo.__main__ import main
 from demo.album import CAT, NAMES, PHOTOS, write_album, write_altered_copy
 from demo.questions import ENOUGH, Asker, ask_all
 
-import rclip_like
-
 
 @pytest.fixture(scope="module")
 def asker(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     """Return an album that is written and indexed with the built-in model."""
-    _skip_before_the_weights()
     asker = Asker(tmp_path_factory.mktemp("demo") / "album")
     write_album(asker.album)
     assert asker.ask("index", "album").returncode == 0
@@ -61,13 +58,10 @@ def test_an_empty_folder_is_told_from_a_missing_one(asker: Asker) -> None:
     assert (missing.returncode, missing.stdout) == (2, "")
 
 
-def test_the_demonstration_fails_without_the_cat(tmp_path: Path) -> None:
-    _skip_before_the_weights()
+def test_the_demonstration_fails_without_the_cat(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     write_album(tmp_path / "album")
     shutil.copy(tmp_path / "album" / NAMES["moon.png"], tmp_path / "album" / NAMES[CAT])
     assert main(str(tmp_path / "album")) == 1
-
-
-def _skip_before_the_weights() -> None:
-    if not (Path(rclip_like.__file__).parent / "builtin").is_dir():
-        pytest.skip("the built-in model is not there yet")
+    assert "The cat did not come first." in capfd.readouterr().err
