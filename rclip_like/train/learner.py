@@ -19,50 +19,62 @@ from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import encode_texts
 
 EncodeImages = Callable[[torch.Tensor], torch.Tensor]
+_REMEDY = "begin anew in another --output with a smaller --lr"
 
 
 class Learner:
     """The model, how it encodes a batch's images, and AdamW over what is not frozen.
 
     encode_images: from a batch's images to unit rows, with gradient where they are trained.
+    num_done: how many steps the run has behind it; None before the first one of this process, and
+    while the optimiser is taking one, when nothing is whole.
     """
 
     def __init__(self, model: Any, encode_images: EncodeImages, settings: LoopSettings) -> None:
         self.model = model
         self.encode_images = encode_images
         self.settings = settings
+        self.num_done: int | None = None
+        self._random = torch.get_rng_state()
         freeze_statistics(model)
         self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
 
     def loss(self, batch: Batch, step: int) -> torch.Tensor:
         """Return the contrastive loss of a batch; recipes add to it by step."""
+        device = self.model.logit_scale.device
         images = self.encode_images(batch.images)
-        texts = encode_texts(self.model, batch.tokens_NL)
-        return contrastive_loss(images, texts, self.model.logit_scale, batch.same_NN)
+        texts = encode_texts(self.model, batch.tokens_NL.to(device))
+        return contrastive_loss(images, texts, self.model.logit_scale, batch.same_NN.to(device))
 
     def learn(self, batch: Batch, step: int, lr: float) -> float:
         """Take one step of the optimiser at the learning rate; return the loss before it.
 
-        Raises TrainingError, with everything unchanged, when the loss is not finite.
+        Raises TrainingError, with all parameters unchanged, when the loss or its gradients are
+        not finite.
         """
         loss = self.loss(batch, step)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss of step {step + 1} is {value}; the last checkpoint is kept: try a "
-                "smaller --lr"
-            )
+            raise TrainingError(f"the loss of step {step + 1} is {value}; {_REMEDY}")
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._trained(), self.settings.max_gradient)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained(), self.settings.max_gradient)
+        if not torch.isfinite(norm):
+            raise TrainingError(f"the gradients of step {step + 1} are not finite; {_REMEDY}")
+        self.num_done = None
         self.optimiser.step()
         clamp_log_scale(self.model.logit_scale)
+        self._random = torch.get_rng_state()
+        self.num_done = step + 1
         return value
 
     def state(self) -> dict[str, Any]:
-        """Return what resuming needs: trained parameters, optimiser and random state."""
+        """Return what resuming needs: trained parameters, optimiser and random state.
+
+        The random state is that after the last whole step: one that was broken off is drawn anew.
+        """
         return {
             "parameters": {
                 name: value.detach()
@@ -70,7 +82,7 @@ class Learner:
                 if value.requires_grad
             },
             "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": self._random,
         }
 
     @torch.no_grad()
@@ -80,7 +92,8 @@ class Learner:
         for name, value in state["parameters"].items():
             parameters[name].copy_(value)
         self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"])
+        self._random = state["random"]
+        torch.set_rng_state(self._random)
 
     def _trained(self) -> list[torch.Tensor]:
         return [value for value in self.model.parameters() if value.requires_grad]
