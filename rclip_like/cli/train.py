@@ -29,6 +29,7 @@ def _settings(options: TrainOptions) -> TrainSettings:
         data=Path(options.data).expanduser(),
         output=Path(options.output).expanduser(),
         model=options.model,
+        weights=Path(options.weights).expanduser() if options.weights else None,
         lock_image_tower=options.lock_image_tower,
         loop=LoopSettings(
             epochs=options.epochs,

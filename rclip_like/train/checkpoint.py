@@ -10,11 +10,21 @@ from typing import Any
 import torch
 
 from rclip_like.errors import TrainingError
+from rclip_like.models.specification import TOKENIZER_FILES
+from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
 
 CHECKPOINT = "checkpoint.pt"
 PIXELS = "pixels.bin"
-OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + ".part", PIXELS})
+OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS})
 """What a run leaves in its output folder before it is finished."""
+MODEL_FILES = frozenset(
+    {WEIGHTS, WEIGHTS + PART, CONFIGURATION, CONFIGURATION + PART, *TOKENIZER_FILES}
+)
+"""What a run that was killed while it saved may have left beside its checkpoint."""
+
+
+# Of a damaged file, and of another program's.
+_UNREADABLE = (OSError, RuntimeError, pickle.UnpicklingError, KeyError, EOFError, TypeError)
 
 
 def prepare_output(output: Path) -> None:
@@ -24,7 +34,8 @@ def prepare_output(output: Path) -> None:
     """
     if output.exists() and not output.is_dir():
         raise TrainingError(f"{output} exists and is no folder; name another --output")
-    strangers = {path.name for path in output.iterdir()} - OWN_FILES if output.exists() else set()
+    found = {path.name for path in output.iterdir()} if output.exists() else set()
+    strangers = found - (OWN_FILES | MODEL_FILES if CHECKPOINT in found else OWN_FILES)
     if strangers:
         raise TrainingError(
             f"{output} is not empty (it holds {min(strangers)}); name another --output"
@@ -35,7 +46,7 @@ def prepare_output(output: Path) -> None:
 def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
     """Write the checkpoint whole or not at all: a new file, synced, put in the old one's place."""
     place = output / CHECKPOINT
-    partial = place.with_name(CHECKPOINT + ".part")
+    partial = place.with_name(CHECKPOINT + PART)
     with partial.open("wb") as stream:
         torch.save(state, stream)
         stream.flush()
@@ -53,9 +64,9 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     if not place.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(place, weights_only=True)
+        state: dict[str, Any] = torch.load(place, map_location="cpu", weights_only=True)
         differing = [name for name in run if state["run"].get(name) != run[name]]
-    except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, EOFError) as error:
+    except _UNREADABLE as error:
         raise TrainingError(f"{place} cannot be read; delete it to begin anew") from error
     if differing:
         raise TrainingError(

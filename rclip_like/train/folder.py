@@ -17,6 +17,8 @@ from rclip_like.values import Preprocessing
 
 WEIGHTS = "open_clip_model.safetensors"
 CONFIGURATION = "open_clip_config.json"
+PART = ".part"
+"""What is put after the name of a file that is not whole yet."""
 
 
 def save_model_folder(
@@ -36,12 +38,13 @@ def save_model_folder(
         name: (value.to(dtype) if value.is_floating_point() else value).contiguous().clone()
         for name, value in model.state_dict().items()
     }
-    partial = folder / (WEIGHTS + ".part")
+    partial = folder / (WEIGHTS + PART)
     # Opened here first: safetensors makes its files readable by their owner alone.
     partial.touch()
     mode = partial.stat().st_mode
     save_file(tensors, partial)
     partial.chmod(mode)
+    _sync(partial)
     partial.replace(folder / WEIGHTS)
     _write_text(folder / CONFIGURATION, describe(config, preprocessing))
 
@@ -69,9 +72,13 @@ def describe(config: Mapping[str, Any], preprocessing: Preprocessing) -> str:
 
 
 def _write_text(place: Path, text: str) -> None:
-    partial = place.with_name(place.name + ".part")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+    partial = place.with_name(place.name + PART)
+    partial.write_text(text, encoding="utf-8")
+    _sync(partial)
     partial.replace(place)
+
+
+def _sync(file: Path) -> None:
+    """Have the file's content on the disk, not only in the system's memory."""
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())

@@ -33,7 +33,7 @@ from rclip_like.train.images import BATCH_SIZE, FeatureImages, ImageSide, PixelI
 from rclip_like.train.learner import Learner
 from rclip_like.train.loop import LoopReport, count_steps, run_loop
 from rclip_like.train.pairs import read_pairs
-from rclip_like.train.parameters import lock_image_tower
+from rclip_like.train.parameters import freeze_statistics, lock_image_tower
 from rclip_like.train.prepare import Captioned, Pixels, caption_numbers, decode_pairs
 from rclip_like.train.settings import TrainProgress, TrainReport, TrainSettings
 from rclip_like.train.text_tower import encode_texts
@@ -70,16 +70,18 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
     Softmax cross-entropy over the cosines of a batch, both ways; pairs with equal captions or
     equal pictures are left out of the wrong ones. Where the output folder holds the checkpoint of
     this very run, it goes on exactly where that ended. Pictures are shown as the model sees them
-    when searching, without augmentation. Sets torch's number of threads where one is asked for.
-    Raises TrainingError for unusable data or output, UsageError for senseless numbers, ModelError.
+    when searching, without augmentation. A run that KeyboardInterrupt ends keeps a checkpoint of
+    all its whole steps. Seeds torch, and sets its number of threads where one is asked for. Raises
+    TrainingError for unusable data or output, UsageError for senseless numbers, ModelError.
     """
     began = time.monotonic()
     report = on_progress or _say_nothing
     settings.loop.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    specification = resolve(settings.model)
+    specification = resolve(settings.model, weights=settings.weights)
     prepare_output(settings.output)
+    torch.manual_seed(settings.loop.seed % 2**63)
     course = _load(settings, specification, report)
     learner, loop, start, recalls = _learn(course, report)
     _save(course, learner.model)
@@ -102,6 +104,7 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
 
 def _load(settings: TrainSettings, specification: ModelSpecification, report: OnProgress) -> Course:
     side = _load_image_side(settings, specification)
+    tokenize = _tokenizer(specification)
     data = Captioned()
     pictures = _reported(decode_pairs(read_pairs(settings.data), side.preprocessing, data), report)
     images = side.load(pictures, settings.output / PIXELS)
@@ -109,7 +112,7 @@ def _load(settings: TrainSettings, specification: ModelSpecification, report: On
     held_out = data.held_out(settings.held_out)
     members = np.flatnonzero(~held_out)
     count_steps(len(members), settings.loop)
-    batches = _batches(members, images, data, settings, specification)
+    batches = _batches(members, images, data, tokenize, settings.loop.seed)
     notes = _notes(settings, len(members))
     return Course(settings, specification, side, data, batches, np.flatnonzero(held_out), notes)
 
@@ -130,14 +133,13 @@ def _batches(
     members: Rows,
     images: PixelImages | FeatureImages,
     data: Captioned,
-    settings: TrainSettings,
-    specification: ModelSpecification,
+    tokenize: Any,
+    seed: int,
 ) -> CaptionBatches:
-    tokenize = _tokenizer(specification)
     tokens = [tokenize(list(captions)).numpy() for captions in data.captions]
     _, pictures = np.unique(np.array(data.digests), return_inverse=True)
     numbers = caption_numbers(data.captions)
-    return CaptionBatches(members, images, tokens, numbers, pictures, settings.loop.seed)
+    return CaptionBatches(members, images, tokens, numbers, pictures, seed)
 
 
 def _tokenizer(specification: ModelSpecification) -> Any:
@@ -164,7 +166,12 @@ def _learn(
         learner.restore(state["learner"])
     start = int(state["step"]) if state else 0
     keeper = _Keeper(course, learner, before, report)
-    loop = run_loop(learner, course.batches, start=start, after_step=keeper.after_step)
+    try:
+        loop = run_loop(learner, course.batches, start=start, after_step=keeper.after_step)
+    except KeyboardInterrupt:
+        keeper.keep()
+        raise
+    keeper.keep()
     report(TrainProgress("measuring", 0, 0))
     return learner, loop, start, (before, measure(course))
 
@@ -182,26 +189,39 @@ class _Keeper:
 
     def after_step(self, step: int, loss: float) -> None:
         self.report(TrainProgress("learning", step, self.num_steps, loss, self.course.notes))
-        if time.monotonic() - self.saved_at < self.course.settings.checkpoint_seconds:
+        if time.monotonic() - self.saved_at >= self.course.settings.checkpoint_seconds:
+            self.keep()
+
+    def keep(self) -> None:
+        """Save a checkpoint of the whole steps, unless none has been taken or one is half taken."""
+        if self.learner.num_done is None:
             return
-        state = {"run": self.identity, "step": step, "recall_before": self.before}
+        state = {"run": self.identity, "step": self.learner.num_done, "recall_before": self.before}
         save_checkpoint(self.course.settings.output, state | {"learner": self.learner.state()})
         self.saved_at = time.monotonic()
 
 
 @torch.no_grad()
 def measure(course: Course) -> dict[int, float]:
-    """Return the recall by k of the held-out pictures by their captions; {} without any."""
+    """Return the recall by k of the held-out pictures by their captions; {} without any.
+
+    A caption's own picture, equal pictures and those with an equal caption are right. The model is
+    measured as it searches, and left as it trains.
+    """
     if not len(course.held_out):
         return {}
     side, batches = course.side, course.batches
+    side.model.eval()
     rows = np.array_split(course.held_out, math.ceil(len(course.held_out) / BATCH_SIZE))
     images = torch.cat([side.encode(batches.images.rows(part)) for part in rows])
     tokens = [torch.from_numpy(batches.tokens[row]) for row in course.held_out]
     texts = torch.cat([encode_texts(side.model, part.to(side.device)) for part in tokens])
     captions = [caption for row in course.held_out for caption in course.data.captions[row]]
     owners = [place for place, part in enumerate(tokens) for _ in range(len(part))]
+    freeze_statistics(side.model)
+    pictures = batches.pictures[course.held_out]
     positives = equal_caption_positives(captions, owners, len(images))
+    positives |= pictures[owners][:, None] == pictures
     return text_to_image_recall(texts.cpu().numpy(), images.cpu().numpy(), positives, RECALL_AT)
 
 

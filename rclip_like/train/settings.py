@@ -46,13 +46,15 @@ class TrainSettings:
     data: a folder of pictures with same-named `.txt` files (one caption a line) or of tar shards,
     or one shard. output: the model folder to write; it must not exist, be empty, or hold the
     checkpoint of the same run, which then goes on. model: as `--model` everywhere, None for
-    `builtin`. held_out: the share of pictures, chosen by content, that only measures.
+    `builtin`; weights: as `--weights`. held_out: the share of pictures, chosen by content, that
+    only measures.
     tolerance: the share of unusable pairs beyond which the run stops.
     """
 
     data: Path
     output: Path
     model: str | None = None
+    weights: Path | None = None
     lock_image_tower: bool = False
     loop: LoopSettings = LoopSettings()
     held_out: float = 0.1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import blake3
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from rclip_like.models.encoder import load_encoder
 from rclip_like.models.specification import resolve
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
+from rclip_like.train.prepare import Captioned
 from rclip_like.train.run import train
 from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
 
@@ -94,6 +97,103 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(settings: TrainSettings, lo
     assert digest(settings.output) == digest(whole.output)
 
 
+def test_a_run_stopped_between_checkpoints_keeps_every_finished_step(
+    settings: TrainSettings,
+) -> None:
+    whole = replace(settings, output=settings.output.with_name("whole"))
+    train(whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, on_progress=stop_after(3))
+    report = train(settings)
+    assert report.resumed_at == 4
+    assert digest(settings.output) == digest(whole.output)
+
+
+def test_a_run_stopped_within_a_step_goes_on_from_before_it(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half_a_step(optimiser: torch.optim.AdamW) -> None:
+        optimiser.param_groups[0]["params"][0].data.add_(1)
+        raise KeyboardInterrupt
+
+    interrupt(settings, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", half_a_step)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings)
+    whole = replace(settings, output=settings.output.with_name("whole"))
+    train(whole)
+    assert train(settings).resumed_at > 0
+    assert digest(settings.output) == digest(whole.output)
+
+
+@pytest.mark.parametrize("killed_in", ["save_model_folder", "remove_own_files"])
+def test_a_run_killed_while_it_saves_goes_on(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch, killed_in: str
+) -> None:
+    def killed(folder: Path, *rest: object) -> None:
+        (folder / f"{WEIGHTS}.part").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"rclip_like.train.run.{killed_in}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings)
+    report = train(settings)
+    assert report.resumed_at == report.num_steps
+    assert {path.name for path in settings.output.iterdir()} == {WEIGHTS, "open_clip_config.json"}
+
+
+def with_dropped_patches(settings: TrainSettings, tiny_model: Path) -> TrainSettings:
+    """Return the settings with a model of which training drops half of each picture by chance."""
+    folder = shutil.copytree(tiny_model, settings.output.with_name("dropping"))
+    place = folder / "open_clip_config.json"
+    described = json.loads(place.read_text())
+    described["model_cfg"]["vision_cfg"]["patch_dropout"] = 0.5
+    place.write_text(json.dumps(described))
+    return replace(settings, model=str(folder))
+
+
+def test_what_a_model_drops_by_chance_is_drawn_from_the_seed(
+    settings: TrainSettings, tiny_model: Path
+) -> None:
+    settings = with_dropped_patches(settings, tiny_model)
+    train(settings)
+    again = replace(settings, output=settings.output.with_name("again"))
+    train(again)
+    interrupted = replace(settings, output=settings.output.with_name("interrupted"))
+    interrupt(interrupted, 4)
+    train(interrupted)
+    assert digest(settings.output) == digest(again.output) == digest(interrupted.output)
+
+
+def test_nothing_is_dropped_when_measuring(settings: TrainSettings, tiny_model: Path) -> None:
+    settings = replace(settings, held_out=0.7)
+    dropping = with_dropped_patches(settings, tiny_model)
+    dropping = replace(dropping, output=settings.output.with_name("other"))
+    assert train(dropping).recall_before == train(settings).recall_before
+
+
+def test_equal_pictures_are_as_right_as_each_other(settings: TrainSettings) -> None:
+    digests = [blake3.blake3(draw_picture(number)).digest() for number in range(24)]
+    held_out = Captioned(digests=digests).held_out(settings.held_out)
+    kept, measured = held_out.argmin(), held_out.argmax()
+    for number, path in enumerate(sorted(settings.data.glob("*.png"))):
+        path.write_bytes(draw_picture(int(measured if number % 2 else kept)))
+    report = train(settings)
+    assert report.num_held_out == 12
+    assert report.recall_before == {1: 1.0, 5: 1.0, 10: 1.0}
+
+
+def test_weights_of_ones_own_are_trained_on(settings: TrainSettings, tmp_path: Path) -> None:
+    train(settings)
+    begun = settings.output / WEIGHTS
+    onward = replace(settings, weights=begun, output=tmp_path / "onward", lock_image_tower=True)
+    train(onward)
+    before, after = load_file(begun), load_file(onward.output / WEIGHTS)
+    assert torch.equal(after["visual.conv1.weight"], before["visual.conv1.weight"])
+
+
 def test_another_seed_gives_another_model(settings: TrainSettings) -> None:
     train(settings)
     other = replace(settings, output=settings.output.with_name("other"))
@@ -111,7 +211,11 @@ def test_a_checkpoint_of_another_run_is_refused(settings: TrainSettings) -> None
 
 def test_a_damaged_checkpoint_is_named(settings: TrainSettings) -> None:
     interrupt(settings, 2)
-    (settings.output / "checkpoint.pt").write_bytes(b"nonsense")
+    checkpoint = settings.output / "checkpoint.pt"
+    checkpoint.write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
+        train(settings)
+    torch.save(["of another program"], checkpoint)
     with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read"):
         train(settings)
 
