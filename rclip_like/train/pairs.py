@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,19 +75,32 @@ def _read_shard(shard: Path) -> Iterator[RawPair | Trouble]:
     """Yield a shard's pairs: members of one key side by side, as webdataset writes them."""
     key, parts = "", dict[str, bytes]()
     try:
-        with tarfile.open(shard) as members:
-            for member in members:
-                stream = members.extractfile(member)
-                if stream is None:
-                    continue
-                own, ending = os.path.splitext(member.name)
-                if own != key:
-                    yield from _finished(shard, key, parts)
-                    key, parts = own, {}
-                parts[ending.lower()] = stream.read()
+        for name, data in _read_members(shard):
+            if data is None:
+                place = os.fsencode(f"{shard}:{name}")
+                yield Trouble(place, "is a link to nothing in the shard")
+                continue
+            own, ending = os.path.splitext(name)
+            if own != key:
+                yield from _finished(shard, key, parts)
+                key, parts = own, {}
+            parts[ending.lower()] = data
         yield from _finished(shard, key, parts)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         yield Trouble(os.fsencode(shard), f"cannot be read to its end: {error}")
+
+
+def _read_members(shard: Path) -> Iterator[tuple[str, bytes | None]]:
+    """Yield the name and bytes of each file of a shard; None for a link to nothing in it."""
+    with tarfile.open(shard) as members:
+        for member in members:
+            try:
+                stream = members.extractfile(member)
+            except KeyError:
+                yield member.name, None
+                continue
+            if stream is not None:
+                yield member.name, stream.read()
 
 
 def _finished(shard: Path, key: str, parts: dict[str, bytes]) -> Iterator[RawPair | Trouble]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +67,31 @@ def test_a_shard_cut_off_keeps_its_beginning(tmp_path: Path) -> None:
     whole.write_bytes(whole.read_bytes()[:-30_000])
     assert 1 < len(names_and_captions(whole)) < 9
     assert "cannot be read to its end" in troubles(whole)[-1][1]
+
+
+def test_a_damaged_shard_is_a_trouble_wherever_the_damage_lies(tmp_path: Path) -> None:
+    members = {f"{i}.{ending}": b"abc%d" % i * 900 for i in range(9) for ending in ("png", "txt")}
+    shard = write_shard(tmp_path / "a.tar.gz", members)
+    whole = shard.read_bytes()
+    reasons = set()
+    for place in range(100, len(whole), 5):
+        shard.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        reasons |= {reason for _, reason in troubles(shard)}
+    assert any("cannot be read to its end: Error" in reason for reason in reasons), reasons
+
+
+def test_a_link_to_nowhere_costs_one_pair_of_a_shard(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.tar", {"a.png": draw_picture(0), "a.txt": b"x"})
+    with tarfile.open(shard, "a") as members:
+        link = tarfile.TarInfo("b.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "nowhere.png"
+        members.addfile(link)
+        for name in ("c.png", "c.txt"):
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            members.addfile(member, io.BytesIO(b"x"))
+    assert [name for name, _ in names_and_captions(shard)] == ["a.tar:a.png", "a.tar:c.png"]
+    assert troubles(shard) == [("a.tar:b.png", "is a link to nothing in the shard")]
 
 
 def test_captions_are_lines_without_a_byte_order_mark_and_blank_ones() -> None:
