@@ -16,11 +16,16 @@ from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.options import Everywhere
-from rclip_like.errors import ClipfindError, Interrupted, UsageError
+from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.output.stream import OutputClosed, write_lines
 from rclip_like.output.talk import Talk
 
 INTERRUPTED = 128 + int(signal.SIGINT)
+TERMINATED = 128 + int(signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: as Ctrl-C does, it passes by all that takes an Exception for a bad file."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -89,8 +94,8 @@ def _tell(error: BaseException) -> int:
         Talk().error(str(error))
         return error.exit_status
     if isinstance(error, KeyboardInterrupt):
-        Talk().error("interrupted")
-        return INTERRUPTED
+        Talk().error("interrupted; what was finished is kept")
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     if isinstance(error, OSError) and error.filename:
         Talk().error(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return ClipfindError.exit_status
@@ -100,4 +105,4 @@ def _tell(error: BaseException) -> int:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise Interrupted(number)
+    raise Terminated
