@@ -24,6 +24,6 @@ def _leave(status: int) -> None:
     All that must be kept is on the disk by then; only the streams hold something back.
     """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # closed by whoever read it
+        with suppress(OSError, ValueError, AttributeError):  # closed, now or from the start
             stream.flush()
     os._exit(status)

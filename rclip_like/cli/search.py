@@ -22,7 +22,7 @@ from rclip_like.output.reports import counted, index_sentence, trouble_sentence
 from rclip_like.output.stream import write_out
 from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
-from rclip_like.output.terminal import screen_of
+from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.query import Kind, Query
 from rclip_like.settings import IndexSettings, SearchSettings
 from rclip_like.values import IndexReport, SearchReport
@@ -185,7 +185,7 @@ def _introduce_larger_models(
     library: Library, report: SearchReport, options: SearchOptions
 ) -> None:
     """Say once a database, and on a terminal only, that there are larger models."""
-    if not sys.stderr.isatty() or options.quiet or not report.matches:
+    if not is_terminal(sys.stderr) or options.quiet or not report.matches:
         return
     if report.matches[0].model == "builtin" and library.is_first_time("larger-models-hint"):
         Talk().note(

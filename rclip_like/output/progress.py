@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from rclip_like.output.terminal import is_terminal
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, Task
 
@@ -29,7 +31,7 @@ def progress_bar(title: str, unit: str, *, quiet: bool) -> Iterator[Show | None]
     unit: what is counted; BYTES are shown as kilobytes, megabytes and so on. The bar appears when
     there is something to wait for, and is gone afterwards, also after an error.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_terminal(sys.stderr):
         yield None
         return
     bar = _Bar(title, unit)

@@ -22,6 +22,8 @@ def write_out(pieces: Iterable[bytes]) -> None:
 
     Raises OutputClosed when the reader has left, OutputError when the disk is full, for instance.
     """
+    if sys.stdout is None:
+        raise OutputError("the output cannot be written: stdout is closed")
     try:
         for piece in pieces:
             sys.stdout.buffer.write(piece)

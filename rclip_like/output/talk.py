@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rclip_like.output.terminal import escaped
@@ -31,5 +32,8 @@ class Talk:
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"clipfind: {escaped(sentence)}\n")
-    sys.stderr.flush()
+    if sys.stderr is None:  # closed by whoever started us, as some schedulers do
+        return
+    with suppress(OSError, ValueError):  # nobody listens, the disk is full: the work goes on
+        sys.stderr.write(f"clipfind: {escaped(sentence)}\n")
+        sys.stderr.flush()

@@ -28,13 +28,18 @@ class Screen:
     has_links: bool = False
 
 
-def screen_of(stream: IO[str], colours: str = "auto") -> Screen:
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Return whether a stream is a terminal; None is what Python makes of a closed one."""
+    return stream is not None and stream.isatty()
+
+
+def screen_of(stream: IO[str] | None, colours: str = "auto") -> Screen:
     """Return what a stream can show; `colours` is auto, always or never (NO_COLOR tells auto)."""
-    is_terminal = stream.isatty()
+    shown = is_terminal(stream)
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    has_colours = colours == "always" or (colours == "auto" and is_terminal and not plain)
-    has_links = has_colours and is_terminal and supports_links(os.environ)
-    return Screen(is_terminal, has_colours, has_links)
+    has_colours = colours == "always" or (colours == "auto" and shown and not plain)
+    has_links = has_colours and shown and supports_links(os.environ)
+    return Screen(shown, has_colours, has_links)
 
 
 def supports_links(environment: Mapping[str, str]) -> bool:
@@ -51,6 +56,11 @@ def supports_links(environment: Mapping[str, str]) -> bool:
 def escaped(text: str) -> str:
     """Return text that changes nothing on a terminal but what is shown: controls as \\x1b."""
     return _UNSAFE.sub(_escape, text)
+
+
+def escaped_json(text: str) -> str:
+    """Return JSON with the same meaning and nothing in it that a terminal obeys."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def escaped_path(path: bytes) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Sequence
 
 import pytest
-from processes import run
+from processes import COMMAND, run
 
 from rclip_like.cli import main
 from rclip_like.cli.commands import COMMANDS
@@ -73,6 +75,35 @@ def test_a_full_disk_under_stdout_is_one_sentence() -> None:
         finished = run("--help", stdout=full, capture_output=False, stderr=subprocess.PIPE)
     assert finished.returncode == 2
     assert finished.stderr == b"clipfind: the output cannot be written: No space left on device\n"
+
+
+def test_sigterm_is_not_taken_for_an_error_of_what_it_breaks_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def decode(arguments: Sequence[str]) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception as error:
+            raise AssertionError("a broken picture, as decoders tell it") from error
+
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", decode)
+    assert main(["cat"]) == 143
+    assert capsys.readouterr().err == "clipfind: interrupted; what was finished is kept\n"
+
+
+@pytest.mark.parametrize("end", ["2>/dev/full", "2>&-"])
+def test_a_stderr_that_cannot_be_written_changes_no_exit_status(end: str) -> None:
+    command = f'exec "$@" {end}'
+    finished = subprocess.run(["sh", "-c", command, "sh", *COMMAND, "cat", "-q", "/nowhere"])
+    assert finished.returncode == 2
+
+
+def test_a_stdout_that_is_closed_is_one_sentence() -> None:
+    finished = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "models", "list"], capture_output=True
+    )
+    assert finished.returncode == 2
+    assert finished.stderr == b"clipfind: the output cannot be written: stdout is closed\n"
 
 
 def test_a_closed_pipe_is_silent() -> None:
