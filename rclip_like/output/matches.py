@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rclip_like.output.template import Template
-from rclip_like.output.terminal import Screen, escaped, escaped_path, linked
+from rclip_like.output.terminal import Screen, escaped, escaped_json, escaped_path, linked
 from rclip_like.values import Match
 
 _BOLD, _CYAN, _DIM, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
@@ -97,7 +97,7 @@ def _render_match(match: Match, layout: Layout) -> bytes:
 
 def _json_line(match: Match) -> bytes:
     text = json.dumps(as_object(match), ensure_ascii=False)
-    return text.encode(errors="replace")
+    return escaped_json(text).encode(errors="replace")
 
 
 def _path_bytes(match: Match, layout: Layout) -> bytes:

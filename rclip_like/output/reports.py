@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from rclip_like.output.matches import path_fields
-from rclip_like.output.terminal import escaped, escaped_path
+from rclip_like.output.terminal import escaped, escaped_json, escaped_path
 from rclip_like.values import IndexReport, StatusReport, Trouble
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -66,7 +66,7 @@ def status_object(report: StatusReport) -> str:
     described["roots"] = [
         {**root, **path_fields(bytes(root["path"]))} for root in described["roots"]
     ]
-    return json.dumps(described, ensure_ascii=False)
+    return escaped_json(json.dumps(described, ensure_ascii=False))
 
 
 def _model_row(model: Mapping[str, Any]) -> dict[str, object]:

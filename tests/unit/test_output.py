@@ -10,10 +10,10 @@ import pytest
 
 from rclip_like.errors import UsageError
 from rclip_like.output.matches import Form, Layout, render
-from rclip_like.output.reports import counted, index_sentence, sized, table
+from rclip_like.output.reports import counted, index_sentence, sized, status_object, table
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import Screen, escaped_path, screen_of, supports_links
-from rclip_like.values import IndexReport, Match
+from rclip_like.values import IndexReport, Match, StatusReport
 
 ODD = b"a\tb\n\x1b[31m\xff.jpg"
 TERMINAL = Screen(is_terminal=True)
@@ -65,6 +65,15 @@ def test_json_carries_the_bytes_of_a_path_that_is_not_utf8() -> None:
     row = json.loads(_rendered(_match(b"\xff.jpg"), form=Form.JSON))
     assert base64.b64decode(row["path_base64"]) == b"\xff.jpg"
     assert row["path"] == "\ufffd.jpg"
+
+
+def test_json_carries_no_character_that_a_terminal_obeys() -> None:
+    name = "\x9b31m\x7f\u202egpj.žluť"
+    line = _rendered(_match(name.encode()), form=Form.JSON, screen=TERMINAL)
+    assert json.loads(line)["path"] == name
+    assert line.decode().startswith('{"path": "\\u009b31m\\u007f\\u202egpj.žluť"')
+    report = StatusReport("\x9b", 1, 0, 0, (), (), {})
+    assert "\x9b" not in status_object(report)
 
 
 def test_json_is_one_line_whatever_the_name() -> None:
