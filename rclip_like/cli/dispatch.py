@@ -81,7 +81,7 @@ def _split_leading(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[str
 
 def _width(argument: str) -> int:
     """Return how many arguments the option takes up, itself included; 0 if it is another word."""
-    name, _, value = argument.partition("=")
+    name, equals, _ = argument.partition("=")
     names = {
         name: declared.takes_value
         for declared in declared_in(Everywhere)
@@ -89,7 +89,7 @@ def _width(argument: str) -> int:
         if name not in HELP
     }
     if name in names:
-        return 2 if names[name] and not value else 1
+        return 2 if names[name] and not equals else 1
     is_cluster = len(argument) > 2 and argument[0] == "-" != argument[1]
     if is_cluster and all(names.get(f"-{letter}") is False for letter in argument[1:]):
         return 1

@@ -42,6 +42,10 @@ def test_options_that_hold_everywhere_may_stand_before_the_command(before: list[
     assert _called(*before, "cat") == ("search", *before, "cat")
 
 
+def test_an_empty_value_takes_no_further_word() -> None:
+    assert _called("--model=", "index", "a") == ("index", "--model=", "a")
+
+
 def test_options_may_stand_between_models_and_its_command() -> None:
     assert _called("-q", "models", "--offline", "list") == ("models list", "-q", "--offline")
 
