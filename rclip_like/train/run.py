@@ -119,13 +119,15 @@ def _load(settings: TrainSettings, specification: ModelSpecification, report: On
 
 def _load_image_side(settings: TrainSettings, specification: ModelSpecification) -> ImageSide:
     device = choose_device(settings.device)
-    model = load_model(specification).to(device).requires_grad_(True)
+    model: Any = load_model(specification).to(device).requires_grad_(True)
     if getattr(model, "logit_bias", None) is not None:
         raise TrainingError(
             f"{specification.name} was trained with a sigmoid loss, which train does not have yet"
         )
     if settings.lock_image_tower:
         lock_image_tower(model)
+        # Pictures come with their colours last; see the encoder for what this saves.
+        model.visual.to(memory_format=torch.channels_last)
     return ImageSide(model, specification.preprocessing, device, settings.lock_image_tower)
 
 
