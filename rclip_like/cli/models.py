@@ -15,6 +15,7 @@ from rclip_like.models.specification import BUILTIN, is_folder_name
 from rclip_like.output.progress import BYTES, progress_bar
 from rclip_like.output.reports import sized, table
 from rclip_like.output.stream import write_lines
+from rclip_like.output.terminal import escaped
 
 
 def run_list(options: ModelsListOptions) -> int:
@@ -36,7 +37,8 @@ def run_show(options: ModelsShowOptions) -> int:
         write_lines([json.dumps(described)])
     else:
         width = max(map(len, described))
-        write_lines([f"{key:<{width}}  {_shown(key, value)}" for key, value in described.items()])
+        rows = [f"{key:<{width}}  {_shown(key, value)}" for key, value in described.items()]
+        write_lines(map(escaped, rows))
     return 0
 
 

@@ -11,6 +11,7 @@ from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
+from rclip_like.output.terminal import escaped
 from rclip_like.train.run import train
 from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
 
@@ -60,7 +61,7 @@ def _print(report: TrainReport) -> None:
     if report.first_loss is not None and report.last_loss is not None:
         loss = f", loss {report.first_loss:.3f} to {report.last_loss:.3f}"
     lines = [
-        f"{report.output}: {counted(report.num_pairs, 'pair')}, "
+        f"{escaped(str(report.output))}: {counted(report.num_pairs, 'pair')}, "
         f"{counted(report.num_steps, 'step')}{loss}, {report.seconds:.0f} s"
     ]
     lines += [

@@ -40,6 +40,16 @@ def test_show_describes_a_model_folder(tiny_model: Path, capsys: Captured) -> No
     assert (described["dimension"], described["picture_size"]) == (32, 32)
 
 
+def test_show_sends_no_control_characters(
+    tiny_model: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "\x1b[31mred")
+    assert main(["models", "show", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "\\x1b[31mred" in shown
+    assert "\x1b" not in shown
+
+
 def test_show_without_a_name_describes_the_model_in_use(tiny: Path, capsys: Captured) -> None:
     assert main(["models", "show"]) == 0
     assert "dimension     32" in capsys.readouterr().out

@@ -23,10 +23,10 @@ def _write_captions(folder: Path) -> Path:
 
 def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
     captions = _write_captions(tmp_path / "captions")
-    output = tmp_path / "our-model"
+    output = tmp_path / "our\tmodel"
     trained = run("train", captions, "--output", output, "--epochs", "2", "--batch-size", "4")
     assert trained.returncode == 0, trained.stderr.decode()
-    assert trained.stdout.decode().startswith(f"{output}: 11 pairs, 6 steps, loss ")
+    assert trained.stdout.decode().startswith(f"{tmp_path}/our\\tmodel: 11 pairs, 6 steps, loss ")
     assert trained.stderr == b""
     found = run("--model", output, "picture number 3", captions, "-f", "-t", "0")
     assert len(found.stdout.splitlines()) == len(NAMES), found.stderr.decode()
