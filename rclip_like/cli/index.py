@@ -36,7 +36,8 @@ def run(options: IndexOptions) -> int:
         talk.note(f"{error}; left it to that run")
         return UP_TO_DATE
     _tell(report, talk)
-    gone = [path for path in named if path not in paths]
+    there = set(paths)
+    gone = [path for path in named if path not in there]
     for path in gone:
         talk.error(f"{os.fsdecode(path)}: not there; what was indexed under it is kept")
     return _status(report, gone, paths, options)
