@@ -48,16 +48,20 @@ def equal_caption_positives(
 ) -> npt.NDArray[np.bool_]:
     """Return (T, N): which pictures are right for each caption, equal captions sharing theirs.
 
-    owners: the picture's number of each caption. Captions are compared without case and outer
-    spaces.
+    owners: the picture's number of each caption. Captions are compared as `normalised`.
     """
     owners_of: dict[str, list[int]] = {}
     for caption, owner in zip(captions, owners, strict=True):
-        owners_of.setdefault(caption.strip().lower(), []).append(owner)
+        owners_of.setdefault(normalised(caption), []).append(owner)
     positives = np.zeros((len(captions), num_images), dtype=bool)
     for row, caption in enumerate(captions):
-        positives[row, owners_of[caption.strip().lower()]] = True
+        positives[row, owners_of[normalised(caption)]] = True
     return positives
+
+
+def normalised(caption: str) -> str:
+    """Return the form in which captions are equal: without case, outer and repeated spaces."""
+    return " ".join(caption.casefold().split())
 
 
 def chance_of_hit(scores: npt.NDArray[np.float32], right: npt.NDArray[np.bool_], k: int) -> float:

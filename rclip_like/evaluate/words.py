@@ -35,9 +35,14 @@ def mentions(word: str, texts: Iterable[str]) -> bool:
 
 
 def forms(word: str) -> Sequence[str]:
-    """Return the word and its plural; of a phrase the last word is put into the plural."""
-    if word.endswith(("s", "x", "z", "ch", "sh")):
-        return (word, word + "es")
-    if re.search("[^aeiou]y$", word):
-        return (word, word[:-1] + "ies")
-    return (word, word + "s")
+    """Return the word and its plural."""
+    return (word, plural(word))
+
+
+def plural(name: str) -> str:
+    """Return the regular plural of a noun, of a phrase that of its last word."""
+    if name.endswith(("s", "x", "z", "ch", "sh")):
+        return name + "es"
+    if re.search("[^aeiou]y$", name):
+        return name[:-1] + "ies"
+    return name + "s"

@@ -15,6 +15,7 @@ import blake3
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.evaluate.retrieval import normalised
 from rclip_like.images.decoding import Undecodable, decode
 from rclip_like.settings import ReadSettings
 from rclip_like.train.pairs import RawPair
@@ -91,11 +92,6 @@ def in_batches(pictures: Iterable[Pixels], size: int) -> Iterator[Pixels]:
             batch = []
     if batch:
         yield np.stack(batch)
-
-
-def normalised(caption: str) -> str:
-    """Return the form in which captions are equal: without case, outer and repeated spaces."""
-    return " ".join(caption.casefold().split())
 
 
 def caption_numbers(captions: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rclip_like.evaluate.photos import Photo
+from rclip_like.evaluate.words import plural
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.train.builtin.wordnet import Synset, imagenet_identifiers, wider_words
 
@@ -129,18 +130,9 @@ def vocabulary_words(number: int) -> list[str]:
 
 
 def definitions(meanings: Iterable[Synset]) -> list[str]:
-    """Return the short definitions, bare and as `name: definition`'s right half."""
+    """Return the definitions of more than two words and at most MAX_DEFINITION_WORDS."""
     texts = [meaning.definition for meaning in meanings]
     return [text for text in texts if 2 < len(text.split()) <= MAX_DEFINITION_WORDS]
-
-
-def plural(name: str) -> str:
-    """Return the regular plural of a noun's last word."""
-    if re.search("(s|x|z|ch|sh)$", name):
-        return name + "es"
-    if re.search("[^aeiou]y$", name):
-        return name[:-1] + "ies"
-    return name + "s"
 
 
 def dressed(names: Iterable[str], generator: random.Random) -> list[str]:

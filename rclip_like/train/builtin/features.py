@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -85,14 +85,18 @@ def encode(trunk: torch.nn.Module, pixels_NSSC: npt.NDArray[np.uint8]) -> Featur
 def cached_view(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Features:
     """Return one view's features from the file, computing and writing it if it is not there."""
     if not path.exists():
-        features = compute_view(photos, view, seed)
-        partial = path.with_name(path.name + ".part")
-        with partial.open("wb") as stream:
-            np.save(stream, features)
-        partial.replace(path)
+        write_array(path, compute_view(photos, view, seed))
     loaded: Features = np.load(path)
     assert len(loaded) == len(photos), f"{path} belongs to other photos: delete it"
     return loaded
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as stream:
+        np.save(stream, values)
+    partial.replace(path)
 
 
 def _view_pixels(photo: Photo, view: int, seed: str) -> npt.NDArray[np.uint8]:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.evaluate.photos import Photo
-from rclip_like.train.builtin.corpus import normalise, plural
+from rclip_like.evaluate.words import plural
+from rclip_like.train.builtin.corpus import normalise
 from rclip_like.train.builtin.wordnet import Synset, wider_words
 
 CAPTION_SHARE = 0.85

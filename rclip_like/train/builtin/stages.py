@@ -106,7 +106,7 @@ def teach(sources: Sources, name: str, strings: list[str]) -> npt.NDArray[np.flo
     """Return the teacher's rows of the strings (N, T), from the file of that name or computed."""
     place = sources.work / f"{name}.npy"
     if not place.exists():
-        write_array(place, load_teacher().encode(strings))
+        features.write_array(place, load_teacher().encode(strings))
     rows: npt.NDArray[np.float16] = np.load(place)
     assert len(rows) == len(strings), f"{place} belongs to other strings: delete it"
     return rows
@@ -157,14 +157,6 @@ class TeacherRows:
         if new:
             self._row |= dict(zip(new, self._teacher.encode(new), strict=True))
         return torch.from_numpy(np.stack([self._row[text] for text in texts]).astype(np.float32))
-
-
-def write_array(path: Path, values: npt.NDArray[Any]) -> None:
-    """Write an array whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as stream:
-        np.save(stream, values)
-    partial.replace(path)
 
 
 def mean_features(pictures: Pictures) -> Floats:
