@@ -7,11 +7,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: `sys.argv`) and return its exit status."""
-    from rclip_like.cli.entry import run
-
+    try:
+        from rclip_like.cli.entry import run
+    except KeyboardInterrupt:  # most of a short call's time is this import
+        return INTERRUPTED
     status = run(arguments)
     if arguments is None and "torch" in sys.modules:
         _leave(status)

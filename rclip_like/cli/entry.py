@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
 from types import FrameType
 
+from rclip_like.cli import INTERRUPTED
 from rclip_like.cli.commands import COMMANDS, Command
 from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
@@ -20,7 +21,6 @@ from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.output.stream import OutputClosed, write_lines
 from rclip_like.output.talk import Talk
 
-INTERRUPTED = 128 + int(signal.SIGINT)
 TERMINATED = 128 + int(signal.SIGTERM)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -75,6 +76,21 @@ def test_a_full_disk_under_stdout_is_one_sentence() -> None:
         finished = run("--help", stdout=full, capture_output=False, stderr=subprocess.PIPE)
     assert finished.returncode == 2
     assert finished.stderr == b"clipfind: the output cannot be written: No space left on device\n"
+
+
+def test_ctrl_c_while_the_program_loads_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    class Interrupting:
+        @staticmethod
+        def find_spec(name: str, *rest: object) -> None:
+            if name == "rclip_like.cli.entry":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "rclip_like.cli.entry", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting, *sys.meta_path])
+    assert main(["cat"]) == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_sigterm_is_not_taken_for_an_error_of_what_it_breaks_off(
