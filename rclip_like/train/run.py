@@ -190,7 +190,7 @@ class _Keeper:
         self.saved_at = time.monotonic()
 
     def after_step(self, step: int, loss: float) -> None:
-        self.report(TrainProgress("learning", step, self.num_steps, loss, self.course.notes))
+        self.report(TrainProgress("learning", step, self.num_steps, loss))
         if time.monotonic() - self.saved_at >= self.course.settings.checkpoint_seconds:
             self.keep()
 

@@ -74,7 +74,6 @@ class TrainProgress:
     step: int
     num_steps: int
     loss: float | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

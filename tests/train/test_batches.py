@@ -8,13 +8,12 @@ import numpy as np
 import torch
 
 from rclip_like.train.batches import CaptionBatches, draw, epoch_batches
+from rclip_like.train.prepare import caption_numbers
 
 CAPTIONS = [("A dog",), ("a dog ", "brown dog"), ("a cat",), ("a cat", "tabby"), ("a bird",)]
 
 
 def make_batches() -> CaptionBatches:
-    from rclip_like.train.prepare import caption_numbers
-
     tokens = [np.array([[row, m] for m in range(len(own))]) for row, own in enumerate(CAPTIONS)]
     images = SimpleNamespace(rows=lambda rows: torch.from_numpy(rows))
     pictures = np.array([0, 1, 2, 3, 2])
