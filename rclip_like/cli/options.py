@@ -301,7 +301,13 @@ class TrainOptions(Everywhere):
         argument("DATA", help="A folder of pictures with same-named .txt files, or tar shards."),
     ]
     output: Annotated[
-        str, option("--output", "-o", metavar="DIR", help="The model folder to write; required.")
+        str,
+        option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The model folder to write; an interrupted run goes on there. Required.",
+        ),
     ]
     lock_image_tower: Annotated[
         bool, option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
