@@ -118,6 +118,8 @@ class Library:
         roots, notes = self._reachable_roots(paths)
         report, updating = self._update_unless_locked(roots, update, on_progress)
         found = self._rank(terms, roots, settings)
+        if not found.matches:
+            _refuse_unreadable(roots, report)
         notes += updating + _unwalked_note(report) + self._unindexed_note(roots, found, report)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
@@ -276,6 +278,14 @@ def _absence_note(paths: Sequence[bytes]) -> str:
     """Name the first of the paths that are indexed but not there, and how many more there are."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{os.fsdecode(paths[0])}{more}: not there now; what is indexed is kept but not shown"
+
+
+def _refuse_unreadable(roots: Sequence[Root], report: IndexReport | None) -> None:
+    """Raise RootError if not one of the roots could be read."""
+    reasons = {trouble.path: trouble.reason for trouble in report.troubles} if report else {}
+    if all(root.path in reasons for root in roots):
+        first = roots[0]
+        raise RootError(f"{os.fsdecode(first.typed or first.path)}: {reasons[first.path]}")
 
 
 def _unwalked_note(report: IndexReport | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -78,17 +79,21 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
 def is_path_like(value: str) -> bool:
     """Return whether text is read as a picture's place rather than as words."""
     lowered = value.lower()
-    if lowered.startswith(_PATH_BEGINNINGS):
+    if lowered.startswith(_PATH_BEGINNINGS) or lowered in (".", "..", "~"):
         return True
     return os.path.splitext(lowered)[1] in _PICTURE_ENDINGS
 
 
 def _picture_path(value: str) -> str:
     path = _absolute(_local_path(value))
-    if os.path.isdir(path):
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{value}: no such picture; if it is meant as words, add --text") from None
+    except OSError as error:
+        raise UsageError(f"{value}: cannot be read: {error.strerror}") from error
+    if stat.S_ISDIR(mode):
         raise UsageError(f"{value}: is a folder, not a picture; folders come after the query")
-    if not os.path.exists(path):
-        raise UsageError(f"{value}: no such picture; if it is meant as words, add --text")
     return path
 
 
@@ -105,7 +110,7 @@ def _local_path(value: str) -> str:
         raise UsageError(f"{value}: pictures from the web are not read; save it to a file first")
     if lowered.startswith("file:"):
         return _path_of_file_url(value)
-    return os.path.expanduser(value) if value.startswith("~/") else value
+    return os.path.expanduser(value) if value.split("/")[0] == "~" else value
 
 
 def _path_of_file_url(value: str) -> str:

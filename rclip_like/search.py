@@ -298,7 +298,10 @@ def _terms(
 ) -> tuple[tuple[str, float], ...]:
     if not alone:
         return ()
-    return tuple((term.typed, scores[rowid]) for term, scores in zip(terms, alone, strict=True))
+    return tuple(
+        (f"-{term.typed}" if term.weight < 0 else term.typed, scores[rowid])
+        for term, scores in zip(terms, alone, strict=True)
+    )
 
 
 def _sorted(matches: list[Match], by: str) -> list[Match]:

@@ -127,7 +127,7 @@ class Match:
     """One result: `path` as it should be shown, `absolute` as it lies in the store.
 
     `score` is a cosine in [-1, 1]; `rank` counts from 1 in order of score. `terms` holds the
-    score of each term alone where an explanation was asked for.
+    score of each term alone where an explanation was asked for, a subtracted one behind a minus.
     """
 
     path: bytes
@@ -183,3 +183,5 @@ class StatusReport:
     models: tuple[Mapping[str, object], ...]
     roots: tuple[Mapping[str, object], ...]
     failures: Mapping[str, int] = field(default_factory=dict)
+    unreadable: tuple[Trouble, ...] = ()
+    """The files behind `failures`, by path."""

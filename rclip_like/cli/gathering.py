@@ -11,6 +11,7 @@ from rclip_like.cli.declare import declared_in
 from rclip_like.cli.options import Everywhere, Sources, Walking
 from rclip_like.errors import UsageError
 from rclip_like.library import Library
+from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
 from rclip_like.settings import EncoderSettings, ReadSettings, WalkSettings
 
@@ -63,7 +64,7 @@ def refuse_without_effect(options: Everywhere, pairs: Iterable[tuple[str, str]])
             raise UsageError(f"{names[second]} has no effect together with {names[first]}")
 
 
-def named_paths(typed: tuple[str, ...], sources: Sources) -> list[bytes]:
+def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[bytes]:
     """Return the paths typed and those read from --files-from and --files0-from, in this order.
 
     Raises UsageError for a list that cannot be read or names nothing.
@@ -71,8 +72,25 @@ def named_paths(typed: tuple[str, ...], sources: Sources) -> list[bytes]:
     paths = [os.fsencode(path) for path in typed]
     for source, end in ((sources.files_from, b"\n"), (sources.files0_from, b"\0")):
         if source is not None:
-            paths += _read_list(source, end)
+            paths += _still_there(_read_list(source, end), talk)
     return paths
+
+
+def _still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
+    """Return the listed paths without those that cannot be searched: a list is soon out of date.
+
+    All of them where none is left, so that the library says what is wrong with the first.
+    """
+    there = [path for path in paths if b"\0" in path or _is_searchable(os.path.expanduser(path))]
+    if there and len(there) < len(paths):
+        talk.note(
+            f"{counted(len(paths) - len(there), 'listed path')} left out: not there, or no file"
+        )
+    return there or paths
+
+
+def _is_searchable(path: bytes) -> bool:
+    return os.path.isfile(path) or os.path.isdir(path)
 
 
 def _read_list(source: str, end: bytes) -> list[bytes]:

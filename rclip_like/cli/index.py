@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rclip_like.cli.gathering import (
     named_paths,
@@ -14,7 +14,7 @@ from rclip_like.cli.gathering import (
 from rclip_like.cli.options import IndexOptions
 from rclip_like.cli.progress import index_bar
 from rclip_like.errors import IndexLocked
-from rclip_like.output.reports import index_sentence, trouble_sentence
+from rclip_like.output.reports import index_sentence, trouble_sentence, unreadable_sentence
 from rclip_like.output.talk import Talk
 from rclip_like.settings import IndexSettings
 from rclip_like.values import IndexReport
@@ -25,7 +25,7 @@ UP_TO_DATE, FAILED = 0, 2
 def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, or 2 if a path could not be read."""
     talk = talk_of(options)
-    named = named_paths(options.paths, options)
+    named = named_paths(options.paths, options, talk)
     paths = [path for path in named if os.path.exists(os.path.expanduser(path))]
     try:
         # Where nothing is there, the library says so; else what is there is indexed all the same.
@@ -35,12 +35,17 @@ def run(options: IndexOptions) -> int:
             raise
         talk.note(f"{error}; left it to that run")
         return UP_TO_DATE
-    _tell(report, talk)
+    roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
+    _tell(report, roots, talk)
     there = set(paths)
     gone = [path for path in named if path not in there]
     for path in gone:
         talk.error(f"{os.fsdecode(path)}: not there; what was indexed under it is kept")
-    return _status(report, gone, paths, options)
+    if options.strict and (unreadable := report.failed + report.failed_before):
+        talk.error(unreadable_sentence(unreadable))
+        return FAILED
+    failed = gone or any(trouble.path in roots for trouble in report.troubles)
+    return FAILED if failed else UP_TO_DATE
 
 
 def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexReport:
@@ -59,18 +64,10 @@ def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexRe
         )
 
 
-def _tell(report: IndexReport, talk: Talk) -> None:
+def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk) -> None:
     for trouble in (*report.troubles, *report.failures):
-        talk.note(trouble_sentence(trouble))
+        say = talk.error if trouble.path in roots else talk.note
+        say(trouble_sentence(trouble))
     talk.note(index_sentence(report))
     if not report.finished:
         talk.note("stopped at --max-time; the next run goes on from here")
-
-
-def _status(
-    report: IndexReport, gone: Sequence[bytes], paths: Sequence[bytes], options: IndexOptions
-) -> int:
-    roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
-    unreadable = any(trouble.path in roots for trouble in report.troubles)
-    strict = options.strict and report.failed + report.failed_before > 0
-    return FAILED if gone or unreadable or strict else UP_TO_DATE

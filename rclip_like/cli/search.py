@@ -18,7 +18,7 @@ from rclip_like.cli.progress import index_bar
 from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
-from rclip_like.output.reports import counted, index_sentence, trouble_sentence
+from rclip_like.output.reports import counted, index_sentence, trouble_sentence, unreadable_sentence
 from rclip_like.output.stream import write_out
 from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
@@ -60,7 +60,7 @@ def run(options: SearchOptions) -> int:
     refuse_without_effect(options, WITHOUT_EFFECT)
     layout = layout_of(options)
     talk = talk_of(options)
-    paths = named_paths(options.paths, options)
+    paths = named_paths(options.paths, options, talk)
     with open_library(options) as library:
         report = _search(library, paths, options, layout)
         write_out(render(report.matches, layout))
@@ -160,6 +160,8 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
     if report.matches:
         talk.detail(f"searched with {report.matches[0].model}")
     else:
+        if report.index is not None and report.index.failed_before:
+            talk.note(unreadable_sentence(report.index.failed_before))
         _tell_of_near_miss(talk, options)
 
 
@@ -167,7 +169,7 @@ def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
     for trouble in report.troubles:
         talk.note(trouble_sentence(trouble))
     if report.failures and not talk.verbose:
-        talk.note(f"{counted(len(report.failures), 'picture')} cannot be read; -v names them")
+        talk.note(unreadable_sentence(len(report.failures)))
     for failure in report.failures:
         talk.detail(trouble_sentence(failure))
     talk.detail(index_sentence(report))

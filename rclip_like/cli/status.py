@@ -12,5 +12,6 @@ def run(options: StatusOptions) -> int:
     """Print what is indexed under the paths, or in all; return 0."""
     with open_library(options) as library:
         report = library.status(options.paths)
-    write_lines([status_object(report)] if options.json else status_lines(report))
+    lines = status_lines(report, verbose=options.verbose)
+    write_lines([status_object(report)] if options.json else lines)
     return 0

@@ -50,14 +50,21 @@ def trouble_sentence(trouble: Trouble) -> str:
     return f"{path}: {trouble.reason}" if path else trouble.reason
 
 
-def status_lines(report: StatusReport) -> Iterator[str]:
-    """Yield what is indexed, as lines of text."""
+def unreadable_sentence(number: int) -> str:
+    """Return one line on pictures that could not be read, and how to learn which."""
+    return f"{counted(number, 'picture')} cannot be read; 'clipfind status -v' names them"
+
+
+def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str]:
+    """Yield what is indexed, as lines of text; `verbose` names what cannot be read."""
     yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
     yield f"{counted(report.files, 'file')}, {report.contents:,} of them different"
     yield from _section("Models", [_model_row(model) for model in report.models])
     yield from _section("Folders", [_root_row(root) for root in report.roots])
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
+    if verbose:
+        yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)
 
 
 def status_object(report: StatusReport) -> str:
@@ -65,6 +72,9 @@ def status_object(report: StatusReport) -> str:
     described = asdict(report)
     described["roots"] = [
         {**root, **path_fields(bytes(root["path"]))} for root in described["roots"]
+    ]
+    described["unreadable"] = [
+        {**path_fields(trouble.path), "reason": trouble.reason} for trouble in report.unreadable
     ]
     return escaped_json(json.dumps(described, ensure_ascii=False))
 

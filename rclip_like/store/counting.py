@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rclip_like.store.ranges import PathRange, range_of
-from rclip_like.values import Root, StatusReport
+from rclip_like.values import Root, StatusReport, Trouble
 
 _SIDE_FILES = ("", "-wal", "-shm")
 
@@ -27,6 +27,7 @@ def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRang
         models=tuple(_models(connection, ranges)),
         roots=tuple(_roots(connection, ranges)),
         failures=_failures(connection, ranges),
+        unreadable=_unreadable(connection, ranges),
     )
 
 
@@ -92,6 +93,16 @@ def _failures(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> di
         for reason, count in connection.execute(question, one):
             counts[reason] = counts.get(reason, 0) + count
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _unreadable(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> tuple[Trouble, ...]:
+    """Return the files in these ranges that could not be read, and why, by path bytes."""
+    question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
+    return tuple(
+        Trouble(path, reason)
+        for one in ranges
+        for path, reason in connection.execute(question, one)
+    )
 
 
 def _size(path: Path) -> int:

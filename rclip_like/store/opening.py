@@ -6,15 +6,17 @@ import os
 import sqlite3
 import stat
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import IndexLocked, StoreError
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
 
 BUSY_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS = 0.02
 _WAL_BYTES_KEPT = 64 << 20
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 """What SQLite leaves beside an index after a kill. Left alone when the index is moved away or
@@ -29,9 +31,9 @@ def open_index(path: Path, *, create: bool) -> sqlite3.Connection:
     to the current form. Raises StoreError for anything that is not an index of this version.
     """
     version = version_of(path)
-    if version is None and not create:
+    if not version and not create:
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
-    if version and not create and _is_on_readonly_medium(path):
+    if not create and _is_on_readonly_medium(path):
         return open_index_readonly(path)
     if not version:
         _make(path)
@@ -136,8 +138,8 @@ def _make(path: Path) -> None:
     draft = Path(name)
     try:
         _write_draft(draft, path)
-        with IndexLock(path).held(wait=True):
-            _give_name(draft, path)
+        while not _is_made(path):
+            _try_to_name(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -150,6 +152,22 @@ def _write_draft(draft: Path, path: Path) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _is_made(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _try_to_name(draft: Path, path: Path) -> None:
+    """Name the draft `path` unless another process holds the lock: it may be naming its own.
+
+    That one's run is not waited for: it goes on to index under the same lock.
+    """
+    try:
+        with IndexLock(path).held(wait=False):
+            _give_name(draft, path)
+    except IndexLocked:
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _give_name(draft: Path, path: Path) -> None:

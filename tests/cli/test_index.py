@@ -53,7 +53,13 @@ def test_an_unreadable_picture_is_named_and_changes_the_status_with_strict_only(
     assert finished.returncode == 0
     assert b"broken.jpg: " in finished.stderr
     assert b"1 unreadable" in finished.stderr
-    assert run("index", "--strict", folder).returncode == 2
+    strict = run("index", "--strict", "--quiet", folder)
+    assert (strict.returncode, strict.stderr.count(b"\n")) == (2, 1)
+    assert b"1 picture cannot be read; 'clipfind status -v' names them" in strict.stderr
+    assert b"broken.jpg: " in run("status", "-v").stdout
+    assert b'"broken.jpg' not in run("status").stdout
+    assert b"broken.jpg" in run("status", "--json").stdout
+    assert b"cannot be read" in run("cat", folder / "broken.jpg").stderr
 
 
 def test_a_path_that_is_not_there_exits_with_two_and_the_others_are_indexed(

@@ -185,7 +185,7 @@ def test_quiet_says_nothing_but_errors(indexed: Path) -> None:
 
 def test_explain_shows_every_part(indexed: Path) -> None:
     line = run("cat", "pictures", "-n", "-s", "2:dog", "--explain", "-t", "1").stdout.decode()
-    assert [part.partition("=")[0] for part in line.split("\t")[2:]] == ["cat", "2:dog"]
+    assert [part.partition("=")[0] for part in line.split("\t")[2:]] == ["cat", "-2:dog"]
 
 
 def test_files_gone_since_indexing_are_left_out_and_counted(indexed: Path) -> None:
@@ -210,3 +210,12 @@ def test_python_dash_m_is_the_same_program() -> None:
         [sys.executable, "-m", "rclip_like", "--version"], capture_output=True, text=True
     )
     assert finished.stdout.startswith("clipfind ")
+
+
+def test_a_list_that_is_out_of_date_is_searched_as_far_as_it_holds(indexed: Path) -> None:
+    listed = b"pictures/no-longer.png\0pictures\0"
+    finished = run("blue", "-n", "--files0-from", "-", input=listed)
+    assert finished.returncode == 0
+    assert b"1 listed path left out" in finished.stderr
+    nothing = run("blue", "-n", "--files0-from", "-", input=b"pictures/no-longer.png\0")
+    assert (nothing.returncode, nothing.stdout) == (2, b"")

@@ -290,3 +290,27 @@ def test_files_that_are_not_there_now_are_noted_in_one_line(library: Library, ph
         assert "blue.png and 1 more: not there now" in note
         with pytest.raises(RootError, match=r"new\.png: no such"):
             library.search("x", [photos / "red.png", photos / "new.png"], update=None)
+
+
+def test_status_names_what_cannot_be_read(library: Library, photos: Path) -> None:
+    (photos / "words.jpg").write_text("not a picture")
+    with library:
+        library.index([photos])
+        status = library.status()
+    assert [os.path.basename(trouble.path) for trouble in status.unreadable] == [b"words.jpg"]
+    assert list(status.failures.values()) == [1]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_of_the_search(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if os.fsencode(path).rstrip(b"/") == os.fsencode(photos):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with library, pytest.raises(RootError, match="Permission denied"):
+        library.search("x", [photos])

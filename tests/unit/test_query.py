@@ -99,8 +99,9 @@ def test_a_path_like_query_without_a_file_is_refused_with_a_hint(picture: Path, 
 
 
 def test_a_folder_as_query_is_refused(picture: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder"):
-        parse(Query(f"{picture.parent}/"))
+    for folder in (f"{picture.parent}/", ".", "..", "~"):
+        with pytest.raises(UsageError, match="is a folder"):
+            parse(Query(folder))
 
 
 def test_a_web_address_is_refused_with_a_remedy() -> None:
@@ -147,3 +148,9 @@ def test_any_text_that_is_forced_parses_to_one_term_that_ends_it(text: str) -> N
 )
 def test_an_extension_at_the_end_makes_a_path(text: str, expected: bool) -> None:
     assert is_path_like(text) is expected
+
+
+def test_a_picture_that_cannot_be_reached_is_not_called_missing(picture: Path) -> None:
+    os.symlink(picture.with_name("loop.jpg"), picture.with_name("loop.jpg"))
+    with pytest.raises(UsageError, match="cannot be read: Too many levels"):
+        parse(Query("loop.jpg"))

@@ -314,7 +314,7 @@ def test_an_explanation_gives_the_score_of_each_term_alone(photos: Path, library
     report = find(library, Query("cat", subtract=("dog",)), explain=True)
     alone = {m.path: m.score for m in find(library, "dog").matches}
     for match in report.matches:
-        assert [typed for typed, _ in match.terms] == ["cat", "dog"]
+        assert [typed for typed, _ in match.terms] == ["cat", "-dog"]
         assert match.terms[1][1] == pytest.approx(alone[match.path], abs=1e-4)
 
 

@@ -15,7 +15,7 @@ import pytest
 from small_index import fill
 
 from rclip_like.errors import StoreError
-from rclip_like.store import Store
+from rclip_like.store import Store, opening
 from rclip_like.store.schema import VERSION
 
 
@@ -242,3 +242,24 @@ def test_a_second_look_for_another_thread_reads_and_cannot_write(database: Path)
         assert reader.count_files() == 1
         with pytest.raises(StoreError, match="cannot be written"):
             reader.set_default_model("x")
+
+
+def test_who_makes_an_index_too_late_does_not_wait_for_the_run_of_the_first(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "index.db"
+    with Store.open(path, create=True) as first, first.lock(wait=False):
+        opening._make(path)  # as a process does that looked before the first was done
+        first.set_default_model("still the first one's index")
+        with Store.open(path, create=False) as second:
+            assert second.default_model() == "still the first one's index"
+
+
+def test_an_empty_file_is_no_index_until_something_is_indexed(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    path.touch()
+    with pytest.raises(StoreError, match="no index yet"):
+        Store.open(path, create=False)
+    assert path.stat().st_size == 0
+    with Store.open(path, create=True) as store:
+        assert store.count_files() == 0
