@@ -24,7 +24,7 @@ from rclip_like.models.specification import (
     is_folder_name,
     resolve,
 )
-from rclip_like.models.transfer import RemoteFile, fetch, read_json
+from rclip_like.models.transfer import RemoteFile, fetch, read_json, require_name
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 SOURCE_FILE = "source.json"
@@ -75,6 +75,7 @@ def download(
             "--offline, or unset HF_HUB_OFFLINE"
         )
     address = (endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+    require_name(address)  # before open_clip's list, whose first reading takes seconds
     draft = draft_folder(name)
     draft.mkdir(parents=True, exist_ok=True)
     plan = _plan(name, address)

@@ -7,7 +7,9 @@ import http.client
 import io
 import json
 import os
+import socket
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -129,6 +131,20 @@ def _open(url: str, headers: Mapping[str, str]) -> Any:
     agent = {"User-Agent": f"clipfind/{__version__}", "Accept-Encoding": "identity"}
     request = urllib.request.Request(url, headers=agent | dict(headers))
     return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+
+
+def require_name(url: str) -> None:
+    """Raise DownloadError if the host of a URL has no address: the surest sign of no network.
+
+    Behind a proxy nothing is asked, as the proxy alone may know the name.
+    """
+    host = urllib.parse.urlsplit(url).hostname
+    if host is None or urllib.request.getproxies():
+        return
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise DownloadError(_unreachable(url, error)) from error
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> str:

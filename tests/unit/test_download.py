@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -314,3 +315,22 @@ def test_names_that_cannot_be_downloaded_are_refused(hub: Hub, name: str, reason
 def test_endpoint_that_is_no_web_address_is_refused(hub: Hub) -> None:
     with pytest.raises(DownloadError, match="HF_ENDPOINT wants http"):
         download(NAME, endpoint="file:///etc")
+
+
+def test_without_a_network_the_answer_comes_before_anything_heavy_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = """
+import sys
+from rclip_like.errors import DownloadError
+from rclip_like.models.download import download
+try:
+    download("ViT-B-32-256/datacomp_s34b_b86k", endpoint="http://nowhere.invalid")
+except DownloadError as error:
+    print(error, "open_clip" in sys.modules)
+"""
+    for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "nowhere.invalid cannot be reached" in done.stdout, done.stderr
+    assert done.stdout.rstrip().endswith("False")
