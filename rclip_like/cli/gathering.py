@@ -64,7 +64,7 @@ def refuse_without_effect(options: Everywhere, pairs: Iterable[tuple[str, str]])
             raise UsageError(f"{names[second]} has no effect together with {names[first]}")
 
 
-def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[bytes]:
+def named_paths(typed: tuple[str, ...], sources: Sources) -> list[bytes]:
     """Return the paths typed and those read from --files-from and --files0-from, in this order.
 
     Raises UsageError for a list that cannot be read or names nothing.
@@ -72,11 +72,11 @@ def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[by
     paths = [os.fsencode(path) for path in typed]
     for source, end in ((sources.files_from, b"\n"), (sources.files0_from, b"\0")):
         if source is not None:
-            paths += _still_there(_read_list(source, end), talk)
+            paths += _read_list(source, end)
     return paths
 
 
-def _still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
+def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
     """Return the listed paths without those that cannot be searched: a list is soon out of date.
 
     All of them where none is left, so that the library says what is wrong with the first.

@@ -25,7 +25,7 @@ UP_TO_DATE, FAILED = 0, 2
 def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, or 2 if a path could not be read."""
     talk = talk_of(options)
-    named = named_paths(options.paths, options, talk)
+    named = named_paths(options.paths, options)
     paths = [path for path in named if os.path.exists(os.path.expanduser(path))]
     try:
         # Where nothing is there, the library says so; else what is there is indexed all the same.

@@ -54,7 +54,7 @@ further columns PART=SCORE follow.
 --json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
 *model* (text). Where the path is not UTF-8, *path_base64* holds its bytes, and *path* has
 replacement characters in their place. With *--explain*, *terms* is a list of objects with *term*
-and *score*.
+(behind a minus where it is subtracted) and *score*.
 
 --format :: Text in which {path}, {score}, {rank} and {model} stand for a match's values; numbers
 take a format as in Python, {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are

@@ -74,7 +74,7 @@ class Everywhere:
     )
     verbose: Annotated[
         bool,
-        setting("--verbose", "-v", help="Say more: the model, and each unreadable picture."),
+        setting("--verbose", "-v", help="Say more: the model, and pictures found unreadable."),
     ] = False
     debug: Annotated[bool, option("--debug", help="Show tracebacks.")] = False
     help: Annotated[bool, option("--help", "-h", help="Show this text and exit.")] = False

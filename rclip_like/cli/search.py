@@ -10,6 +10,7 @@ from rclip_like.cli.gathering import (
     named_paths,
     open_library,
     refuse_without_effect,
+    still_there,
     talk_of,
     walk_settings,
 )
@@ -60,7 +61,10 @@ def run(options: SearchOptions) -> int:
     refuse_without_effect(options, WITHOUT_EFFECT)
     layout = layout_of(options)
     talk = talk_of(options)
-    paths = named_paths(options.paths, options, talk)
+    paths = named_paths(options.paths, options)
+    if options.files_from or options.files0_from:
+        typed = len(options.paths)
+        paths[typed:] = still_there(paths[typed:], talk)
     with open_library(options) as library:
         report = _search(library, paths, options, layout)
         write_out(render(report.matches, layout))

@@ -68,6 +68,8 @@ def test_a_path_that_is_not_there_exits_with_two_and_the_others_are_indexed(
     finished = run("index", tmp_path / "gone", pictures)
     assert finished.returncode == 2
     assert b"gone: not there" in finished.stderr
+    listed = f"{tmp_path / 'gone'}\n{pictures}\n".encode()
+    assert run("index", "--files-from", "-", input=listed).returncode == 2
     assert _num_indexed(tiny) == 3
     assert run("index", tmp_path / "gone").returncode == 2
 
