@@ -1,0 +1,22 @@
+"""The options of every command, each declared once; the manual and the settings read them too."""
+
+from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.options.index import IndexOptions
+from rclip_like.cli.options.models import ModelNameOptions, ModelsListOptions, ModelsShowOptions
+from rclip_like.cli.options.pictures import Sources, Walking
+from rclip_like.cli.options.search import SearchOptions
+from rclip_like.cli.options.status import StatusOptions
+from rclip_like.cli.options.train import TrainOptions
+
+__all__ = [
+    "Everywhere",
+    "IndexOptions",
+    "ModelNameOptions",
+    "ModelsListOptions",
+    "ModelsShowOptions",
+    "SearchOptions",
+    "Sources",
+    "StatusOptions",
+    "TrainOptions",
+    "Walking",
+]

@@ -1,0 +1,59 @@
+"""Which pictures are meant: paths, where they come from, and patterns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from rclip_like.cli.declare import argument, option, setting
+
+Paths = Annotated[
+    tuple[str, ...], argument("[PATH]...", help="Folders or pictures; none: the current folder.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the paths come from, beside the command line."""
+
+    GROUP = "Paths"
+
+    files_from: Annotated[
+        str | None,
+        option(
+            "--files-from", metavar="FILE", help="Read more PATHs from FILE, one a line; -: stdin."
+        ),
+    ] = None
+    files0_from: Annotated[
+        str | None,
+        option("--files0-from", metavar="FILE", help="The same, each PATH ended by a NUL."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walking:
+    """Which pictures under the paths are meant."""
+
+    GROUP = "Which pictures"
+
+    exclude: Annotated[
+        tuple[str, ...],
+        setting(
+            "--exclude",
+            metavar="GLOB",
+            help="Leave out what matches, as in .gitignore; with or without a slash at the end. "
+            "Repeatable. Rows of pictures left out stay in the index.",
+        ),
+    ] = ()
+    glob: Annotated[
+        tuple[str, ...],
+        option("--glob", metavar="GLOB", help="Only pictures that match. Repeatable."),
+    ] = ()
+    hidden: Annotated[bool, setting("--hidden", help="Also hidden files and folders.")] = False
+    no_ignore: Annotated[
+        bool, setting("--no-ignore", help="Do not respect .ignore and .clipfindignore files.")
+    ] = False
+    follow: Annotated[bool, setting("--follow", "-L", help="Follow symbolic links.")] = False
+    one_file_system: Annotated[
+        bool, setting("--one-file-system", help="Stay on the file system of each PATH.")
+    ] = False
