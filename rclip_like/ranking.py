@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Chunk = tuple[Integers, Integers, npt.NDArray[np.float16]]
     """Row numbers (n,), content numbers (n,), embeddings (n, D)."""
+    PartChunk = tuple[Integers, npt.NDArray[np.float16]]
+    """Content numbers (n,), embeddings (n, D)."""
 
 # Below this length a sum of unit embeddings is rounding, not a direction.
 _SHORTEST_SUM = 1e-4
@@ -65,11 +67,15 @@ def order(scores: Floats) -> Integers:
     return np.argsort(-scores, kind="stable").astype(np.int64, copy=False)
 
 
-def rank_chunks(query: Embedding, chunks: Iterable[Chunk]) -> tuple[Integers, Floats]:
+def rank_chunks(
+    query: Embedding, chunks: Iterable[Chunk], parts: Iterable[PartChunk] = ()
+) -> tuple[Integers, Floats]:
     """Return row numbers (N,) and their scores (N,), best first, of rows that come in chunks.
 
-    Rows of equal content get the same score to the bit, so that they tie: the matrix product may
-    round the same row differently at another place in a chunk. Ties keep the order they came in.
+    parts: further embeddings of contents, of any; a content's score is the largest over all of
+    its embeddings. Rows of equal content get the same score to the bit, so that they tie: the
+    matrix product may round the same row differently at another place in a chunk. Ties keep the
+    order they came in.
     """
     rows, contents, scores = [], [], []
     for row_numbers, content_numbers, embeddings in chunks:
@@ -78,12 +84,21 @@ def rank_chunks(query: Embedding, chunks: Iterable[Chunk]) -> tuple[Integers, Fl
         scores.append(score(query, embeddings))
     if not rows:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-    equalled = _equal_for_equal_content(np.concatenate(scores), np.concatenate(contents))
+    of_parts = [(numbers, score(query, embeddings)) for numbers, embeddings in parts]
+    equalled = _by_content(np.concatenate(scores), np.concatenate(contents), of_parts)
     best_first = order(equalled)
     return np.concatenate(rows)[best_first], equalled[best_first]
 
 
-def _equal_for_equal_content(scores: Floats, contents: Integers) -> Floats:
-    _, first, inverse = np.unique(contents, return_index=True, return_inverse=True)
-    equalled: Floats = scores[first][inverse]
-    return equalled
+def _by_content(
+    scores: Floats, contents: Integers, of_parts: Iterable[tuple[Integers, Floats]]
+) -> Floats:
+    """Return one score for each content, the largest of its own and its parts', for every row."""
+    different, first, inverse = np.unique(contents, return_index=True, return_inverse=True)
+    best = scores[first]
+    for numbers, part_scores in of_parts:
+        places = np.minimum(np.searchsorted(different, numbers), len(different) - 1)
+        present = different[places] == numbers
+        np.maximum.at(best, places[present], part_scores[present])
+    spread: Floats = best[inverse]
+    return spread

@@ -13,7 +13,7 @@ import numpy as np
 
 from rclip_like.errors import PictureError, UsageError
 from rclip_like.query import Kind, Term
-from rclip_like.ranking import combine, rank_chunks
+from rclip_like.ranking import combine, rank_chunks, score
 from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings
 from rclip_like.values import FileFacts, Match, Root, SearchReport, Trouble
 from rclip_like.walk import Ignored, folder_prefix, is_wanted
@@ -61,6 +61,7 @@ def search(
 ) -> SearchReport:
     """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
 
+    A picture's score is the largest over its parts: the whole of it and, of an animation, frames.
     Every match was `stat`ed and is what was encoded; what is gone or changed since is left out and
     counted, and the next ranks move up. Thresholds come first, then `settings.top`, then the
     order; equal scores are in order of path bytes. Nothing is written but cached text embeddings.
@@ -74,16 +75,18 @@ def search(
     query = combine(embeddings, [term.weight for term in terms])
     sieve = _Sieve(roots, terms, settings)
     with searcher.store.snapshot():
-        rows, scores = rank_chunks(query, searcher.store.scan(model_id, roots))
-        kept = _take(sieve.sift(searcher.store, rows, scores), settings)
-        alone = _score_alone(searcher, model_id, embeddings, roots) if settings.explain else []
+        store = searcher.store
+        rows, scores = rank_chunks(query, store.scan(model_id, roots), store.scan_frames(model_id))
+        kept = _take(sieve.sift(store, rows, scores), settings)
+        explain = _Explanation(store, model_id, terms, embeddings, query)
+        explained = [explain.terms_of(stored) if settings.explain else () for stored, _ in kept]
     matches = [
         _match(sieve.root_of(stored.path), stored, value, searcher.specification.name)
         for stored, value in kept
     ]
     matches = [
-        replace(match, rank=place, terms=_terms(terms, alone, stored.rowid))
-        for place, (match, (stored, _)) in enumerate(zip(matches, kept, strict=True), start=1)
+        replace(match, rank=place, terms=each)
+        for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
     ]
     return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale)
 
@@ -283,25 +286,24 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _score_alone(
-    searcher: Searcher, model_id: int, embeddings: Embeddings, roots: Sequence[Root] | None
-) -> list[dict[int, float]]:
-    """Return for each term the score of every row number with that term alone."""
-    ranked = (
-        rank_chunks(embedding, searcher.store.scan(model_id, roots)) for embedding in embeddings
-    )
-    return [dict(zip(rows.tolist(), scores.tolist(), strict=True)) for rows, scores in ranked]
+@dataclass(frozen=True)
+class _Explanation:
+    """Says what each term alone scores with the part of a picture that the query liked best."""
 
+    store: Store
+    model_id: int
+    terms: Sequence[Term]
+    embeddings: Embeddings
+    query: Embedding
 
-def _terms(
-    terms: Sequence[Term], alone: Sequence[dict[int, float]], rowid: int
-) -> tuple[tuple[str, float], ...]:
-    if not alone:
-        return ()
-    return tuple(
-        (f"-{term.typed}" if term.weight < 0 else term.typed, scores[rowid])
-        for term, scores in zip(terms, alone, strict=True)
-    )
+    def terms_of(self, stored: StoredFile) -> tuple[tuple[str, float], ...]:
+        """Return each term as typed, a subtracted one behind a minus, with its score."""
+        parts = self.store.parts_of(self.model_id, stored.content_id)
+        best = parts[np.argmax(score(self.query, parts))].astype(np.float32)
+        return tuple(
+            (f"-{term.typed}" if term.weight < 0 else term.typed, float(value))
+            for term, value in zip(self.terms, score(best, self.embeddings), strict=True)
+        )
 
 
 def _sorted(matches: list[Match], by: str) -> list[Match]:

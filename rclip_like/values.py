@@ -113,13 +113,15 @@ class Picture:
     """One file, read once: its content digest, and its facts and pixels unless already known.
 
     `digest` is BLAKE3 of the whole file (32 bytes). `facts` and `pixels` are both None when the
-    digest was among those the caller said it knows.
+    digest was among those the caller said it knows. `pixels` are the whole picture's, of an
+    animation its first frame's; `frames` are a few later ones that look different.
     """
 
     path: bytes
     digest: bytes
     facts: PictureFacts | None
     pixels: Pixels | None
+    frames: tuple[Pixels, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

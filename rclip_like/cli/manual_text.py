@@ -22,6 +22,11 @@ fixed value from which on a match is right. Ranking always finds something: noth
 in an empty folder, or beyond a threshold (*--min-score*, *--within*) or a filter (*--glob*,
 *--exclude*).
 
+Of an animation (GIF, PNG, WebP, AVIF, a HEIC file with several pictures) the first frame and up to
+three later ones are compared, evenly spaced over its first 500 frames or 64 megapixels; frames that
+look the same count once. Its score is that of the frame nearest to the query. As a query an
+animation stands for its first frame. A frame that is broken costs those from it on, not the file.
+
 Paths are printed as typed: relative ones stay relative. They keep their bytes, whatever these are;
 on a terminal only, control characters are shown as escapes. A path that begins with a dash is
 printed with ./ before it. Matches whose file is gone or has changed since it was indexed are left

@@ -13,6 +13,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.exif import picture_facts, read_exif, upright
 from rclip_like.images.formats import possible_formats
+from rclip_like.images.frames import differing, later_frames
 from rclip_like.images.preprocessing import pad, resize
 from rclip_like.settings import ReadSettings
 from rclip_like.values import PictureFacts, Preprocessing
@@ -27,11 +28,12 @@ class Undecodable(ValueError):
 
 def decode(
     data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
-) -> tuple[PictureFacts, Image.Image]:
-    """Return the picture's facts and the square of RGB pixels that the model sees.
+) -> tuple[PictureFacts, list[Image.Image]]:
+    """Return the picture's facts and the squares of RGB pixels that the model sees.
 
-    ending: the file name's extension, lower-case with its dot; it only proposes.
-    Raises Undecodable.
+    The first square is the whole picture, as a viewer of stills shows it. Those of an animation's
+    later frames follow, no two alike. ending: the file name's extension, lower-case with its dot;
+    it only proposes. Raises Undecodable.
     """
     if not data:
         raise Undecodable("empty file")
@@ -39,10 +41,24 @@ def decode(
         image = _open(data, ending)
         size = _load(image, preprocessing)
         exif = read_exif(image)
-        profile = image.info.get("icc_profile")
-        turned, size = upright(resizable(image), exif, size)
-        pixels = pad(to_srgb(resize(turned, size, preprocessing), profile), preprocessing)
-        return picture_facts(exif, size), pixels
+        whole, upright_size = _square(image, exif, size, preprocessing)
+        frames = later_frames(
+            image, lambda: _square(image, exif, image.size, preprocessing)[0], limits
+        )
+        return picture_facts(exif, upright_size), differing([whole, *frames])
+
+
+def _square(
+    image: ImageFile.ImageFile,
+    exif: Image.Exif,
+    size: tuple[int, int],
+    preprocessing: Preprocessing,
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Return the model's square of the frame in hand, and its full size, both upright."""
+    image.load()
+    turned, size = upright(resizable(image), exif, size)
+    resized = resize(turned, size, preprocessing)
+    return pad(to_srgb(resized, image.info.get("icc_profile")), preprocessing), size
 
 
 def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:

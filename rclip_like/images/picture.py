@@ -26,25 +26,26 @@ def read_picture(
 ) -> Picture:
     """Return the digest, facts and pixels of one file; facts and pixels None for a known digest.
 
-    pixels: uint8 (S, S, 3), RGB. Raises PictureError with the reason.
+    pixels and frames: uint8 (S, S, 3), RGB. Raises PictureError with the reason.
     """
     import numpy as np
 
-    digest, facts, image = read_image(path, preprocessing, limits, known)
-    return Picture(path, digest, facts, None if image is None else np.array(image))
+    digest, facts, images = read_images(path, preprocessing, limits, known)
+    squares = [np.array(image) for image in images]
+    return Picture(path, digest, facts, squares[0] if squares else None, (*squares[1:],))
 
 
-def read_image(
+def read_images(
     path: bytes,
     preprocessing: Preprocessing,
     limits: ReadSettings,
     known: Collection[bytes] = (),
-) -> tuple[bytes, PictureFacts | None, Image.Image | None]:
-    """Do what `read_picture` does, without NumPy: the pixels stay a Pillow picture."""
+) -> tuple[bytes, PictureFacts | None, list[Image.Image]]:
+    """Do what `read_picture` does, without NumPy: the whole picture, then frames, none if known."""
     data = _read(path, limits)
     digest = blake3(data).digest()
     if digest in known:
-        return digest, None, None
+        return digest, None, []
     ending = os.path.splitext(path)[1].lower()
     try:
         return digest, *decode(data, ending, preprocessing, limits)

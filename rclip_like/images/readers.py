@@ -231,8 +231,8 @@ class _Worker:
         digest = bytes.fromhex(answer["digest"])
         if answer["facts"] is None:
             return Picture(path, digest, None, None)
-        square = np.frombuffer(pixels, np.uint8).reshape(self._side, self._side, 3)
-        return Picture(path, digest, PictureFacts(**answer["facts"]), square.copy())
+        squares = np.frombuffer(pixels, np.uint8).reshape(-1, self._side, self._side, 3).copy()
+        return Picture(path, digest, PictureFacts(**answer["facts"]), squares[0], (*squares[1:],))
 
     def _cause_of_death(self, path: bytes, seconds: float) -> Trouble:
         self.kill()  # without effect but where it answered nonsense

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, BinaryIO
 
 from rclip_like.errors import PictureError
-from rclip_like.images.picture import read_image
+from rclip_like.images.picture import read_images
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 
@@ -30,7 +30,7 @@ def serve() -> None:
 
     The first line holds preprocessing and limits, each further one a path and the digests whose
     pictures are not needed. The answer is a line with digest and facts, or with the reason of a
-    failure, followed by as many bytes of pixels as it says.
+    failure, followed by as many bytes of pixels as it says: the whole picture, then its frames.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = _private_output()
@@ -55,10 +55,10 @@ def _answer(
     path = os.fsencode(request["path"])
     known = {bytes.fromhex(digest) for digest in request["known"]}
     try:
-        digest, facts, image = read_image(path, preprocessing, limits, known)
+        digest, facts, images = read_images(path, preprocessing, limits, known)
     except PictureError as error:
         return {"reason": error.reason, "lasting": error.lasting, "num_bytes": 0}, b""
-    pixels = b"" if image is None else image.tobytes()
+    pixels = b"".join(image.tobytes() for image in images)
     described = None if facts is None else asdict(facts)
     return {"digest": digest.hex(), "facts": described, "num_bytes": len(pixels)}, pixels
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import ConfigError
@@ -41,6 +42,8 @@ class Hand:
     gone: list[bytes] = field(default_factory=list)
     waiting: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
     """By digest: the picture to be encoded and its file's size in bytes."""
+    num_waiting: int = 0
+    """How many pictures the encoder will be given: those in `waiting` and their frames."""
     since: float = field(default_factory=time.monotonic)
     """When collecting began, on the monotonic clock."""
 
@@ -49,33 +52,33 @@ class Hand:
         self.files.append(FileRow(handed.facts, handed.read_at_ns, picture.digest))
         if encode:
             self.waiting[picture.digest] = (picture, handed.facts.size_bytes)
+            self.num_waiting += 1 + len(picture.frames)
 
     def is_due(self, batch_size: int) -> bool:
         """Return whether it is time to write: a batch is full, or it has been a while."""
         num_rows = len(self.files) + len(self.failures) + len(self.gone)
         is_old = time.monotonic() - self.since > _MOST_SECONDS
-        return (
-            len(self.waiting) >= batch_size or num_rows >= _MOST_ROWS or (is_old and num_rows > 0)
-        )
+        return self.num_waiting >= batch_size or num_rows >= _MOST_ROWS or (is_old and num_rows > 0)
 
     def pixels(self) -> Pixels:
-        """Return the waiting pictures' pixels, uint8 (N, S, S, 3), in order of arrival."""
+        """Return the waiting pictures' pixels, uint8 (N, S, S, 3), each before its frames."""
         import numpy as np  # most runs find nothing to encode
 
-        return np.stack([_pixels(picture) for picture, _ in self.waiting.values()])
+        return np.stack([one for picture, _ in self.waiting.values() for one in _parts(picture)])
 
     def waiting_paths(self) -> list[bytes]:
         """Return the paths of the pictures waiting for the encoder."""
         return [picture.path for picture, _ in self.waiting.values()]
 
     def as_batch(self, embeddings: Embeddings) -> Batch:
-        """Return what is to be written, with the unit rows (N, D) of the waiting pictures."""
+        """Return what is to be written, with the unit rows (N, D) of what `pixels` gave."""
+        assert len(embeddings) == self.num_waiting
         contents = {}
-        for (digest, (picture, size_bytes)), row in zip(
-            self.waiting.items(), embeddings, strict=True
-        ):
+        rows = iter(embeddings)
+        for digest, (picture, size_bytes) in self.waiting.items():
             assert picture.facts is not None
-            contents[digest] = ContentRow(size_bytes, picture.facts, row)
+            row, *frames = islice(rows, 1 + len(picture.frames))
+            contents[digest] = ContentRow(size_bytes, picture.facts, row, frames)
         return Batch(contents, self.files, self.failures, self.gone)
 
     def without_waiting(self) -> Batch:
@@ -86,7 +89,7 @@ class Hand:
     def waiting_only(self) -> Hand:
         """Return what `without_waiting` leaves out."""
         files = [file for file in self.files if file.digest in self.waiting]
-        return Hand(files=files, waiting=self.waiting)
+        return Hand(files=files, waiting=self.waiting, num_waiting=self.num_waiting)
 
 
 def log_batch(paths: Sequence[bytes]) -> None:
@@ -103,6 +106,6 @@ def log_batch(paths: Sequence[bytes]) -> None:
         ) from error
 
 
-def _pixels(picture: Picture) -> Pixels:
+def _parts(picture: Picture) -> Sequence[Pixels]:
     assert picture.pixels is not None
-    return picture.pixels
+    return (picture.pixels, *picture.frames)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embedding
 
 Rowids = npt.NDArray[np.int64]
+ContentIds = npt.NDArray[np.int64]
 StoredEmbeddings = npt.NDArray[np.float16]
 
 SCAN_CHUNK = 4096
@@ -23,7 +24,7 @@ SCAN_CHUNK = 4096
 
 def scan(
     connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
-) -> Iterator[tuple[Rowids, Rowids, StoredEmbeddings]]:
+) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
     """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes."""
     for start, end in ranges:
         # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
@@ -35,12 +36,36 @@ def scan(
         )
         while chunk := rows.fetchmany(SCAN_CHUNK):
             rowids, content_ids, blobs = zip(*chunk, strict=True)
-            embeddings = np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE)
             yield (
                 np.array(rowids, dtype=np.int64),
                 np.array(content_ids, dtype=np.int64),
-                embeddings.reshape(len(chunk), -1),
+                _stacked(blobs),
             )
+
+
+def scan_frames(
+    connection: sqlite3.Connection, model_id: int
+) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
+    """Yield content ids (n,) and embeddings float16 (n, D) of all that is not a whole picture.
+
+    Of the whole index, in no order: there are few, and none in most.
+    """
+    rows = connection.execute(
+        "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0", (model_id,)
+    )
+    while chunk := rows.fetchmany(SCAN_CHUNK):
+        content_ids, blobs = zip(*chunk, strict=True)
+        yield np.array(content_ids, dtype=np.int64), _stacked(blobs)
+
+
+def parts_of(connection: sqlite3.Connection, model_id: int, content_id: int) -> StoredEmbeddings:
+    """Return all embeddings of a content, float16 (P, D), the whole picture first."""
+    blobs: list[bytes] = []
+    question = "SELECT embedding FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
+    # Part by part: the index on them begins with model and part.
+    while row := connection.execute(question, (model_id, len(blobs), content_id)).fetchone():
+        blobs.append(row[0])
+    return _stacked(blobs)
 
 
 def embedding_of(
@@ -62,6 +87,10 @@ def cached_text(connection: sqlite3.Connection, model_id: int, text: str) -> Emb
         "SELECT embedding FROM texts WHERE model_id = ? AND text = ?", (model_id, text)
     ).fetchone()
     return None if row is None else np.frombuffer(row[0], dtype="<f4").astype(np.float32)
+
+
+def _stacked(blobs: Sequence[bytes]) -> StoredEmbeddings:
+    return np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE).reshape(len(blobs), -1)
 
 
 def _unit(blob: bytes) -> Embedding:

@@ -59,11 +59,15 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class ContentRow:
-    """A content met for the first time: its facts, and its embedding, unit float32 (D,)."""
+    """A content met for the first time: its facts, and its embedding, unit float32 (D,).
+
+    `frames` are the embeddings of an animation's later frames, alike.
+    """
 
     size_bytes: int
     facts: PictureFacts
     embedding: Embedding
+    frames: Sequence[Embedding] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from rclip_like.store.rows import Batch, KnownRow, StoredFile, WalkedRoot
 from rclip_like.values import Root, StatusReport
 
 if TYPE_CHECKING:
-    from rclip_like.store.embeddings import Rowids, StoredEmbeddings
+    from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
     from rclip_like.values import Embedding
 
 _DEFAULT_MODEL = "default_model"
@@ -85,7 +85,7 @@ class Store:
 
     def scan(
         self, model_id: int, roots: Sequence[Root] | None
-    ) -> Iterator[tuple[Rowids, Rowids, StoredEmbeddings]]:
+    ) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
         """Yield chunks of rowids int64 (n,), content ids (n,), embeddings float16 (n, D).
 
         All files under the roots (None: everything) that the model has encoded, ascending by
@@ -95,6 +95,23 @@ class Store:
 
         with told(self.path):
             yield from embeddings.scan(self._connection, model_id, ranges_of(roots))
+
+    def scan_frames(self, model_id: int) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
+        """Yield chunks of content ids int64 (n,) and embeddings float16 (n, D), in no order.
+
+        All further parts that the model has encoded: frames of animations, of the whole index.
+        """
+        from rclip_like.store import embeddings
+
+        with told(self.path):
+            yield from embeddings.scan_frames(self._connection, model_id)
+
+    def parts_of(self, model_id: int, content_id: int) -> StoredEmbeddings:
+        """Return all of a content's embeddings, float16 (P, D), the whole picture first."""
+        from rclip_like.store import embeddings
+
+        with told(self.path):
+            return embeddings.parts_of(self._connection, model_id, content_id)
 
     def rows(self, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
         """Return the files with these row numbers in the order asked; those gone are left out."""

@@ -52,11 +52,14 @@ def _add_content(
         (digest, content.size_bytes, facts.width, facts.height, facts.taken_at)
         + (facts.camera, facts.latitude, facts.longitude),
     )
-    connection.execute(
-        "INSERT INTO embeddings (model_id, part, content_id, embedding)"
-        " SELECT ?, 0, content_id, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
-        (model_id, content.embedding.astype(STORED_DTYPE).tobytes(), digest),
-    )
+    for part, embedding in enumerate((content.embedding, *content.frames)):
+        added = connection.execute(
+            "INSERT INTO embeddings (model_id, part, content_id, embedding)"
+            " SELECT ?, ?, content_id, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
+            (model_id, part, embedding.astype(STORED_DTYPE).tobytes(), digest),
+        )
+        if not added.rowcount:  # the parts of a content come from one encoding of it
+            return
 
 
 def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:

@@ -287,6 +287,18 @@ def test_workers_that_cannot_start_are_no_fault_of_the_pictures(
             list(readers.read_all(map(task, paths)))
 
 
+def test_frames_come_after_the_picture_they_belong_to(tmp_path: Path) -> None:
+    first, second, third = (Image.new("RGB", (40, 40), (shade,) * 3) for shade in (10, 90, 200))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second, third])
+    with Readers(SMALL, TWO) as readers:
+        [(_, result)] = readers.read_all([task(tmp_path / "a.gif")])
+    expected = read_picture(os.fsencode(tmp_path / "a.gif"), SMALL, TWO)
+    assert isinstance(result, Picture)
+    assert (result.pixels == expected.pixels).all()
+    assert [part[0, 0, 0] for part in result.frames] == [90, 200]
+    np.testing.assert_array_equal(result.frames, expected.frames)
+
+
 def test_pixels_may_be_written_to(tmp_path: Path) -> None:
     with Readers(SMALL, TWO) as readers:
         [(_, result)] = readers.read_all(map(task, paint(tmp_path, 1)))

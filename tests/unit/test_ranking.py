@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rclip_like.errors import DimensionMismatch, UsageError
@@ -103,6 +103,22 @@ def test_copies_tie_to_the_bit_wherever_they_stand_and_keep_their_order() -> Non
     assert len(set(scores[:4].tolist())) == 1
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_score_is_the_largest_over_the_parts(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows, query = unit_rows(seed, 60), unit_rows(seed + 1, 1)[0]
+    contents = random.permutation(100)[:60]
+    of_parts = random.integers(0, 100, 40)  # of contents that are not ranked, too
+    parts = unit_rows(seed + 2, 40).astype(np.float16)
+    numbers, scores = rank_chunks(query, chunked(rows, contents, 16), [(of_parts, parts)])
+    for number, found in zip(numbers, scores, strict=True):
+        mine = [rows[number].astype(np.float16), *parts[of_parts == contents[number]]]
+        assert found == pytest.approx(max(float(part @ query) for part in mine), abs=1e-3)
+    assert (np.diff(scores) <= 0).all()
+
+
 def test_no_rows_rank_to_nothing() -> None:
-    numbers, scores = rank_chunks(unit_rows(0, 1)[0], [])
+    parts = [(np.arange(1), unit_rows(0, 1).astype(np.float16))]
+    numbers, scores = rank_chunks(unit_rows(0, 1)[0], [], parts)
     assert len(numbers) == len(scores) == 0

@@ -136,6 +136,33 @@ def test_models_lie_side_by_side(store: Store) -> None:
     assert paths_of(store, second, None) == [b"/1"]
 
 
+def with_frames(store: Store, path: bytes, rows: np.ndarray) -> int:
+    """Write an animation whose parts have these embeddings; return the model's number."""
+    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
+    content = {path: ContentRow(7, PictureFacts(4, 3), rows[0], rows[1:])}
+    store.commit(model_id, Batch(content, [FileRow(facts_of(path), YEARS_LATER_NS, path)]))
+    return model_id
+
+
+def test_frames_are_parts_of_their_content_and_no_files_of_their_own(store: Store) -> None:
+    fill(store, [b"/1", b"/2"])
+    model_id = with_frames(store, b"/a.gif", np.eye(8, dtype=np.float32)[:3])
+    assert paths_of(store, model_id, None) == [b"/1", b"/2", b"/a.gif"]
+    ((content_ids, embeddings),) = store.scan_frames(model_id)
+    assert content_ids.tolist() == [3, 3]
+    np.testing.assert_array_equal(embeddings, np.eye(8)[1:3])
+    np.testing.assert_array_equal(store.parts_of(model_id, 3), np.eye(8)[:3])
+    assert len(store.parts_of(model_id, 1)) == 1
+    assert store.status().models[0]["files"] == 3
+
+
+def test_a_content_encoded_before_takes_no_parts_of_another_encoding(store: Store) -> None:
+    row = np.eye(8, dtype=np.float32)
+    model_id = with_frames(store, b"/a.gif", row[:1])
+    with_frames(store, b"/a.gif", row[3:6])
+    np.testing.assert_array_equal(store.parts_of(model_id, 1), row[:1])
+
+
 def test_a_cached_text_comes_back(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     embedding = np.linspace(0, 1, 8, dtype=np.float32)
