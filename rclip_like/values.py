@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     Embedding = npt.NDArray[np.float32]
     """One unit row, (D,)."""
 
-PICTURE_EXTENSIONS = frozenset(
+RAW_EXTENSIONS = frozenset(b".arw .cr2 .cr3 .dng .nef .orf .raf .rw2".split())
+"""Lower-case endings of cameras' raw files."""
+
+PICTURE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
     b".apng .avif .avifs .bmp .dib .gif .heic .heif .hif .ico .j2k .j2c .jfif .jp2"
     b" .jpc .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pfm .pgm .png .pnm .ppm .tga .tif .tiff"
     b" .webp".split()

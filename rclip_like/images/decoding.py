@@ -65,7 +65,10 @@ def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:
     try:
         formats = possible_formats(data, ending)
     except ImportError as error:
-        raise Undecodable(f"needs the package {error.name}, which is not installed") from error
+        package = (error.name or "").replace("_", "-")
+        raise Undecodable(
+            f"needs the package {package}, which is not installed; pip install {package}"
+        ) from error
     return Image.open(BytesIO(data), formats=formats)
 
 

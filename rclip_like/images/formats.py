@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
+from rclip_like.images.sensors import RAW_ENDINGS, is_raw
+
 HEIF = "HEIF"
+RAW = "RAW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,12 @@ FORMATS = (
     Format("AVIF", "PIL.AvifImagePlugin", ("avif", "avifs")),
     Format("TGA", "PIL.TgaImagePlugin", ("tga",)),
     Format(HEIF, "pi_heif", ("heic", "heif", "hif")),
+    Format(RAW, "rclip_like.images.raw", RAW_ENDINGS),
 )
 """Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
 their readers start programs."""
 
-_BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF))
+_BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF, RAW))
 
 
 def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
@@ -46,7 +50,9 @@ def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
     Raises ImportError when the reader of the only possible format is not installed.
     """
     names = _BY_CONTENT
-    if data[4:8] == b"ftyp":
+    if is_raw(data, ending):
+        names = (RAW,)
+    elif data[4:8] == b"ftyp":
         names = ("AVIF",) if _brands(data) & {b"avif", b"avis"} else (HEIF,)
     elif ending == b".tga":
         names = (*_BY_CONTENT, "TGA")
@@ -68,3 +74,5 @@ def _load_plugin(known: Format) -> None:
     module = import_module(known.plugin)
     if known.name == HEIF:
         module.register_heif_opener()
+    elif known.name == RAW:
+        module.register()

@@ -58,7 +58,7 @@ def reader_versions() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = []
-    for package in ("pillow", "pi-heif"):
+    for package in ("pillow", "pi-heif", "rawpy"):
         try:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:

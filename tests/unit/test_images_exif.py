@@ -10,24 +10,13 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import ExifTags, Image
+from turned import ORIENTATIONS, turned
 
 from rclip_like.images import read_picture
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, PictureFacts, Preprocessing
 
 SQUASHED = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), resize_mode="squash")
-
-# How the stored picture must be laid down so that a viewer that obeys the tag shows it upright.
-STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def read(path: Path) -> Picture:
@@ -48,25 +37,23 @@ def tagged(**tags: object) -> Image.Exif:
     return exif
 
 
-@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "avif", "heic"])
 def test_pictures_are_turned_upright(orientation: int, ending: str, tmp_path: Path) -> None:
     pillow_heif.register_heif_opener()
     upright = four_corners((96, 64))
-    method = STORED[orientation]
-    stored = upright if method is None else upright.transpose(method)
-    stored.save(tmp_path / f"a.{ending}", exif=tagged(Orientation=orientation).tobytes())
+    turned(upright, orientation).save(
+        tmp_path / f"a.{ending}", exif=tagged(Orientation=orientation).tobytes()
+    )
     picture = read(tmp_path / f"a.{ending}")
     assert picture.facts == PictureFacts(96, 64)
     assert_four_corners(picture)
 
 
-@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_photos_read_at_reduced_scale_are_turned_upright(orientation: int, tmp_path: Path) -> None:
     upright = four_corners((1200, 801))
-    method = STORED[orientation]
-    stored = upright if method is None else upright.transpose(method)
-    stored.save(tmp_path / "a.jpg", exif=tagged(Orientation=orientation))
+    turned(upright, orientation).save(tmp_path / "a.jpg", exif=tagged(Orientation=orientation))
     picture = read(tmp_path / "a.jpg")
     assert picture.facts == PictureFacts(1200, 801)
     assert_four_corners(picture)
