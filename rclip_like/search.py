@@ -16,7 +16,7 @@ from rclip_like.query import Kind, Term
 from rclip_like.ranking import combine, rank_chunks, score
 from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings
 from rclip_like.values import FileFacts, Match, Root, SearchReport, Trouble
-from rclip_like.walk import Ignored, folder_prefix, is_wanted
+from rclip_like.walk import Doubles, Ignored, folder_prefix, is_wanted
 
 if TYPE_CHECKING:
     from rclip_like.models.encoder import Encoder
@@ -189,6 +189,7 @@ class _Sieve:
         self._folders = sorted(folders, key=lambda root: -len(root.path))
         self._settings = settings
         self._ignored: dict[bytes, Ignored] = {}
+        self._doubles: dict[bytes, Doubles] = {}
         # All that is indexed was wanted once, be it hidden.
         self._walk = settings.walk if roots is not None else replace(settings.walk, hidden=True)
         # By device and inode, as a walk that follows links meets one file under several names.
@@ -218,18 +219,26 @@ class _Sieve:
     def _is_wanted(self, stored: StoredFile, seen: set[int]) -> bool:
         if self._settings.collapse and stored.content_id in seen:
             return False
-        root = self.root_of(stored.path)
-        if root is None:
-            return is_wanted(_top_of(stored.path), stored.path, self._walk)
-        return is_wanted(root, stored.path, self._walk) and not self._is_ignored(root, stored.path)
-
-    def _is_ignored(self, root: Root, path: bytes) -> bool:
-        """Return whether an ignore file, perhaps younger than the row, leaves the file out."""
-        if root.is_file or not self._walk.ignore_files:
+        named = self.root_of(stored.path)
+        if named is not None and named.is_file:
+            return True
+        root, path = named or _top_of(stored.path), stored.path
+        if not is_wanted(root, path, self._walk):
             return False
+        ignored = self._ignored_under(named)
+        if ignored is not None and path in ignored:
+            return False
+        if root.path not in self._doubles:
+            self._doubles[root.path] = Doubles(root, self._walk, ignored)
+        return path not in self._doubles[root.path]
+
+    def _ignored_under(self, root: Root | None) -> Ignored | None:
+        """Return what ignore files, perhaps younger than the rows, leave out under a root."""
+        if root is None or not self._walk.ignore_files:
+            return None
         if root.path not in self._ignored:
             self._ignored[root.path] = Ignored(root)
-        return path in self._ignored[root.path]
+        return self._ignored[root.path]
 
     def _is_to_be_shown(self, stored: StoredFile) -> bool:
         """Return whether the file is as it was when encoded, and not the query itself."""

@@ -18,6 +18,7 @@ class WalkSettings:
     ignore_files: bool = True
     follow: bool = False
     one_file_system: bool = False
+    raw_pairs: bool = False
     exclude: tuple[str, ...] = ()
     glob: tuple[str, ...] = ()
 

@@ -51,6 +51,7 @@ def walk_settings(options: Walking) -> WalkSettings:
         ignore_files=not options.no_ignore,
         follow=options.follow,
         one_file_system=options.one_file_system,
+        raw_pairs=options.raw_pairs,
         exclude=options.exclude,
         glob=options.glob,
     )

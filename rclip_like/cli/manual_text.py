@@ -32,6 +32,10 @@ on a terminal only, control characters are shown as escapes. A path that begins 
 printed with ./ before it. Matches whose file is gone or has changed since it was indexed are left
 out and counted on stderr.
 
+A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither indexed
+nor shown: the picture stands for both. *--raw-pairs* takes both. A raw file whose picture is left
+out by a pattern, or goes away, is indexed and shown by the next run.
+
 The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
 keep their meaning: to look for the word, write *clipfind search duplicates*.
 """

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rclip_like.settings import WalkSettings
-from rclip_like.values import PICTURE_EXTENSIONS, FileFacts, Root, Trouble
+from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Trouble
+from rclip_like.walk.doubles import pictures_beside
 from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
@@ -75,6 +76,8 @@ class _Folder:
     """Nearest first."""
     identity: tuple[int, int] | None = None
     """Device and inode, where cycles or file systems matter."""
+    beside: dict[bytes, list[bytes]] = field(default_factory=dict)
+    """By a raw file's name: the pictures whose place it leaves them."""
 
 
 @dataclass
@@ -103,6 +106,8 @@ class _Walk:
                 if name.endswith(SEPARATOR):
                     yield from self._enter(path, folder.ignore_files)
                     break
+                if name in folder.beside and self._is_double(name, folder):
+                    continue
                 facts = _facts(path, follow=follow)
                 if facts is not None:
                     yield facts
@@ -117,6 +122,15 @@ class _Walk:
         if ignores(folder.ignore_files, path):
             return False
         return path.endswith(SEPARATOR) or self.selection.is_chosen(relative)
+
+    def _is_double(self, name: bytes, folder: _Folder) -> bool:
+        """Tell whether one of the pictures beside a raw file is walked in its place."""
+        paths = [folder.prefix + picture for picture in folder.beside[name]]
+        return any(
+            isinstance(_facts(path, follow=self.settings.follow), FileFacts)
+            for path in paths
+            if path in self.named or self._is_wanted(path, folder)
+        )
 
     def _enter_root(self) -> Iterator[Trouble]:
         prefix = folder_prefix(self.root.path)
@@ -135,7 +149,7 @@ class _Walk:
             identity = self._identity(prefix)
             if identity is not None and self._leads_astray(identity):
                 return
-            names, ignoring = self._list(prefix)
+            names, ignoring, has_raw = self._list(prefix)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -143,7 +157,8 @@ class _Walk:
             return
         if ignoring:
             ignore_files, troubles = with_ignore_file(prefix, ignoring, ignore_files)
-        self.stack.append(_Folder(prefix, iter(names), ignore_files, identity))
+        beside = pictures_beside(names) if has_raw and not self.settings.raw_pairs else {}
+        self.stack.append(_Folder(prefix, iter(names), ignore_files, identity, beside))
         yield from troubles
 
     def _identity(self, prefix: bytes) -> tuple[int, int] | None:
@@ -159,8 +174,12 @@ class _Walk:
             return True
         return identity in above
 
-    def _list(self, prefix: bytes) -> tuple[list[bytes], list[bytes]]:
-        """Return the folder's names to look at, ascending, and its ignore files' names."""
+    def _list(self, prefix: bytes) -> tuple[list[bytes], list[bytes], bool]:
+        """Return the folder's names to look at, ascending, its ignore files' names, if any is raw.
+
+        Few folders hold raw files, and none else pays for looking after pairs.
+        """
+        has_raw = False
         names: list[bytes] = []
         ignoring: list[bytes] = []
         skips_hidden, follow = not self.settings.hidden, self.settings.follow
@@ -171,14 +190,16 @@ class _Walk:
                     ignoring.append(name)
                 if _is_folder(entry, follow):
                     name += SEPARATOR
-                elif extension(name) not in PICTURE_EXTENSIONS:
+                elif (ending := extension(name)) not in PICTURE_EXTENSIONS:
                     continue
+                else:
+                    has_raw |= ending in RAW_EXTENSIONS
                 if skips_hidden and is_hidden(entry.name):
                     self._mark_excluded(prefix + name)
                 else:
                     names.append(name)
         names.sort()
-        return names, ignoring
+        return names, ignoring, has_raw
 
     def _mark_excluded(self, path: bytes) -> None:
         """Note which patterns match what is skipped anyway: they did not match nothing."""

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from PIL import Image
+from raw_files import dng
 from small_index import LONG_AGO, SmallIndex, make_picture, make_pictures, settle
 
 from rclip_like.errors import IndexLocked
@@ -301,6 +302,22 @@ def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
     report = index.update_without_encoder(album, walk=WalkSettings(exclude=("*2.jpg",)))
     assert (report.seen, report.removed) == (4, 0)
     assert len(index.names()) == 5
+
+
+def test_a_raw_file_is_indexed_when_the_picture_beside_it_goes_away(
+    index: SmallIndex, album: Path
+) -> None:
+    (album / "0003.DNG").write_bytes(dng(Image.effect_noise((64, 64), 60)))
+    settle(album / "0003.DNG")
+    assert (index.update(album).seen, len(index.names())) == (5, 5)
+    (album / "0003.jpg").unlink()
+    report = index.update(album)
+    assert (report.encoded, report.removed) == (1, 1)
+    make_picture(album / "0003.jpg", 3)
+    again = index.update(album)
+    # Its row waits for the day on which it is alone again.
+    assert (again.seen, again.removed) == (5, 0)
+    assert "0003.DNG" in index.names()
 
 
 def test_roots_that_overlap_are_walked_once(index: SmallIndex, album: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from raw_files import dng
 
 from rclip_like.errors import PictureError, RootError, UsageError
 from rclip_like.library import Library
@@ -283,6 +284,23 @@ def test_what_an_ignore_file_leaves_out_is_not_shown_and_not_deleted(
     finally:
         ignore.unlink()
     assert len(find(library, "cat").matches) == len(NAMES)
+
+
+def test_a_raw_file_is_not_shown_beside_its_picture(photos: Path, library: Library) -> None:
+    (photos / "raw.dng").write_bytes(dng(Image.effect_noise((64, 64), 60)))
+    library.index([photos])
+    names = [*sorted(NAMES), "raw.dng"]
+    assert sorted(shown(find(library, "cat"))) == sorted(names)
+    (photos / "RAW.JPG").write_bytes(b"")
+    try:
+        assert sorted(shown(find(library, "cat"))) == sorted(NAMES)
+        assert "raw.dng" not in "".join(shown(find(library, "cat", everywhere=True)))
+        assert shown(find(library, "cat", "raw.dng")) == ["raw.dng"]
+        anyway = find(library, "cat", walk=WalkSettings(raw_pairs=True))
+        assert sorted(shown(anyway)) == sorted(names)
+    finally:
+        (photos / "RAW.JPG").unlink()
+        (photos / "raw.dng").unlink()
 
 
 def test_names_with_wildcards_do_not_match_their_neighbours(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Ignored, is_wanted, resolve_roots, walk
+from rclip_like.walk import Doubles, Ignored, is_wanted, resolve_roots, walk
 
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
@@ -365,3 +365,43 @@ def test_ignored_agrees_with_the_walk(ignored: dict[str, list[str]]) -> None:
         left_out = Ignored(root)
         kept = [name for name in names if os.path.join(root.path, name.encode()) not in left_out]
         assert sorted(kept) == sorted(walked(Path(folder)))
+
+
+PAIRS = ("a.jpg", "a.nef", "b.dng", "c.CR2", "C.heic", "d.raf", "d.tif", "sub/a.arw", "sub/b.jpe")
+
+
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        ({}, {"a.nef", "c.CR2"}),
+        ({"raw_pairs": True}, set()),
+        ({"exclude": ("*.jpg",)}, {"a.jpg", "c.CR2"}),
+        ({"glob": ("*.nef", "*.heic")}, set(PAIRS) - {"a.nef", "C.heic"}),
+    ],
+)
+def test_a_raw_file_leaves_its_place_to_the_picture_beside_it(
+    options: dict[str, object], left_out: set[str], tmp_path: Path
+) -> None:
+    plant(tmp_path, *PAIRS)
+    assert walked(tmp_path, **options) == sorted(set(PAIRS) - left_out)
+    [root] = resolve_roots([os.fsencode(tmp_path)])
+    doubles = Doubles(root, WalkSettings(**options), None)
+    for name in PAIRS:
+        path = os.path.join(root.path, name.encode())
+        kept = is_wanted(root, path, WalkSettings(**options)) and path not in doubles
+        assert kept is (name not in left_out)
+
+
+def test_a_raw_file_is_walked_if_its_picture_is_ignored_or_none(tmp_path: Path) -> None:
+    plant(tmp_path, "a.jpg", "a.nef", "b.nef", "b.jpg/inside.png", "c.nef")
+    (tmp_path / "c.jpg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / ".ignore").write_text("a.jpg")
+    assert walked(tmp_path) == ["a.nef", "b.jpg/inside.png", "b.nef", "c.nef"]
+    [root] = resolve_roots([os.fsencode(tmp_path)])
+    doubles = Doubles(root, WalkSettings(), Ignored(root))
+    assert not any(root.path + b"/" + name in doubles for name in (b"a.nef", b"b.nef", b"c.nef"))
+
+
+def test_a_raw_file_that_is_named_is_walked(tmp_path: Path) -> None:
+    plant(tmp_path, "a.jpg", "a.nef")
+    assert walked(tmp_path / "a.nef") == ["."]

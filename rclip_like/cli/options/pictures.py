@@ -57,3 +57,10 @@ class Walking:
     one_file_system: Annotated[
         bool, setting("--one-file-system", help="Stay on the file system of each PATH.")
     ] = False
+    raw_pairs: Annotated[
+        bool,
+        setting(
+            "--raw-pairs",
+            help="Also raw files beside a JPEG or HEIC of the same name, which stands for both.",
+        ),
+    ] = False
