@@ -27,7 +27,8 @@ _SENTENCES = {
         "{path}: the disk with the index failed ({error}); see that it is there and has room"
     ),
 }
-_PRIMARY_CODE = 0xFF
+PRIMARY_CODE = 0xFF
+"""Masks out of an extended error code what kind of error it is."""
 
 
 @contextmanager
@@ -44,4 +45,4 @@ def _sentence(error: sqlite3.DatabaseError) -> str:
     if code is None:
         return "{path}: the index cannot be used ({error}); name another with --db"
     fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
-    return _SENTENCES.get(code & _PRIMARY_CODE, fallback)
+    return _SENTENCES.get(code & PRIMARY_CODE, fallback)

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
-from rclip_like.store.faults import told
+from rclip_like.store.faults import PRIMARY_CODE, told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
 
@@ -60,14 +60,33 @@ def version_of(path: Path) -> int | None:
     """
     if not _is_there(path):
         return None
-    with told(path), closing(sqlite3.connect(_address(path, "immutable=1"), uri=True)) as db:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (application,) = db.execute("PRAGMA application_id").fetchone()
+    with told(path):
+        application, version = _marks_of(path)
     if path.stat().st_size == 0:
         return 0
     if application != APPLICATION_ID:
         raise StoreError(f"{path}: another program made this database; name another with --db")
     return _not_newer(path, version)
+
+
+def _marks_of(path: Path) -> tuple[int, int]:
+    """Return application id and version, as the file alone tells them, else with its log.
+
+    Amid a checkpoint, or after one that was killed, the file alone is shorter than it says.
+    """
+    try:
+        return _read_marks(path, "immutable=1")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
+            raise
+    return _read_marks(path, "mode=ro")
+
+
+def _read_marks(path: Path, options: str) -> tuple[int, int]:
+    with closing(sqlite3.connect(_address(path, options), uri=True)) as db:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+    return application, version
 
 
 def _not_newer(path: Path, version: int) -> int:

@@ -263,3 +263,17 @@ def test_an_empty_file_is_no_index_until_something_is_indexed(tmp_path: Path) ->
     assert path.stat().st_size == 0
     with Store.open(path, create=True) as store:
         assert store.count_files() == 0
+
+
+def test_an_index_whose_checkpoint_was_killed_half_way_is_opened(database: Path) -> None:
+    log = database.with_name("index.db-wal")
+    with Store.open(database, create=False) as store:
+        fill(store, [b"/more/%d" % number for number in range(500)])
+        before, waiting = database.read_bytes(), log.read_bytes()
+    after = database.read_bytes()
+    assert len(after) > len(before)
+    # The first page is written, and counts pages that are only in the log yet.
+    database.write_bytes(after[:8192] + before[8192:])
+    log.write_bytes(waiting)
+    with Store.open(database, create=False) as store:
+        assert store.count_files() == 501
