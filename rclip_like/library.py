@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import IndexLocked, RootError
 from rclip_like.query import Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
     IndexSettings,
+    PruneSettings,
     ReadSettings,
     SearchSettings,
     default_database,
 )
-from rclip_like.values import IndexReport, Root, SearchReport, StatusReport
+from rclip_like.values import IndexReport, Root, SearchReport, StatusReport, UpkeepReport
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rclip_like.models.encoder import Encoder
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store
+    from rclip_like.upkeep import Listeners as UpkeepListeners
 
     Place = str | bytes | os.PathLike[str]
 
@@ -128,6 +130,43 @@ class Library:
         """Return what is indexed under `paths`, or in all; writes nothing."""
         return self._open(create=False).status(self._roots(paths) if paths else None)
 
+    def prune(
+        self,
+        paths: Sequence[Place] = (),
+        settings: PruneSettings | None = None,
+        **listeners: Unpack[UpkeepListeners],
+    ) -> UpkeepReport:
+        """Drop the rows of files under `paths`, or of all, that are gone, and free their room.
+
+        Raises IndexLocked when another process writes and `settings.wait` is off, UsageError
+        when `settings.models` would drop all models that have encoded anything.
+        """
+        from rclip_like.upkeep import prune, unused_models
+
+        settings = settings or PruneSettings()
+        store = self._open(create=False)
+        unused: set[str] = set()
+        if settings.models:
+            unused = unused_models(store.models(), self._models_in_use(), settings.keep)
+        return prune(store, _expanded(paths), settings, unused, listeners)
+
+    def forget(
+        self,
+        paths: Sequence[Place],
+        *,
+        dry_run: bool = False,
+        wait: bool = True,
+        **listeners: Unpack[UpkeepListeners],
+    ) -> UpkeepReport:
+        """Drop all rows of what lies or lay under `paths`; nothing but the index is touched.
+
+        Raises IndexLocked when another process writes and `wait` is off.
+        """
+        from rclip_like.upkeep import forget
+
+        store = self._open(create=False)
+        return forget(store, _expanded(paths), listeners, dry_run=dry_run, wait=wait)
+
     def use_model(self, name: str) -> None:
         """Make a model the default of this index; raises ModelError when it is not there."""
         from rclip_like.models.specification import resolve
@@ -218,7 +257,7 @@ class Library:
 
     def _reachable_roots(self, paths: Sequence[Place]) -> tuple[list[Root], tuple[str, ...]]:
         """Return the roots that are there; one that is indexed but not there becomes a note."""
-        typed = dict.fromkeys(os.path.expanduser(os.fsencode(path)) for path in paths)
+        typed = dict.fromkeys(_expanded(paths))
         gone = {path for path in typed if not os.path.exists(path) and self._was_indexed(path)}
         there = [path for path in typed if path not in gone]
         roots = self._roots(there) if there or not paths else []
@@ -245,7 +284,7 @@ class Library:
         try:
             if before is None or before.device == os.stat(root.path).st_dev:
                 return False
-            from rclip_like.index.evidence import is_unmounted
+            from rclip_like.walk.evidence import is_unmounted
 
             return is_unmounted(root.path, before.device)
         except OSError:
@@ -254,7 +293,7 @@ class Library:
     def _roots(self, paths: Sequence[Place]) -> list[Root]:
         if not paths:
             return [replace(root, typed=b"") for root in resolve_roots([b"."])]
-        return resolve_roots([os.path.expanduser(os.fsencode(path)) for path in paths])
+        return resolve_roots(_expanded(paths))
 
     def _open(self, *, create: bool) -> Store:
         if self._store is None:
@@ -266,12 +305,24 @@ class Library:
     def _default_model(self) -> str | None:
         return self._open(create=False).default_model() if self.database.exists() else None
 
+    def _models_in_use(self) -> list[str]:
+        """Return the names of the model to search with and of the index's default."""
+        default = self._default_model()
+        chosen = self._model or default or BUILTIN
+        if self._weights:
+            chosen = f"{chosen} --weights {self._weights.absolute()}"
+        return [chosen, default or chosen]
+
     def _load_encoder(self) -> Encoder:
         if self._encoder is None:
             from rclip_like.models.encoder import load_encoder
 
             self._encoder = load_encoder(self.specification, self._encoder_settings)
         return self._encoder
+
+
+def _expanded(paths: Sequence[Place]) -> list[bytes]:
+    return [os.path.expanduser(os.fsencode(path)) for path in paths]
 
 
 def _absence_note(paths: Sequence[bytes]) -> str:

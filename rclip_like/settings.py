@@ -70,6 +70,17 @@ class SearchSettings:
     walk: WalkSettings = field(default_factory=WalkSettings)
 
 
+@dataclass(frozen=True, slots=True)
+class PruneSettings:
+    """What `prune` drops beside what is gone; `keep` names models that stay, with `models`."""
+
+    models: bool = False
+    keep: tuple[str, ...] = ()
+    texts: bool = False
+    dry_run: bool = False
+    wait: bool = True
+
+
 def data_folder() -> Path:
     """Return the folder for the database and downloaded models (CLIPFIND_DATA_DIR wins)."""
     return _folder("DATA_DIR", "user_data_path")

@@ -178,6 +178,33 @@ class SearchReport:
 
 
 @dataclass(frozen=True, slots=True)
+class UpkeepReport:
+    """What `prune` or `forget` dropped from the index, or with `is_dry_run` would drop."""
+
+    files: int = 0
+    failures: int = 0
+    """Remembered unreadable files."""
+    contents: int = 0
+    """Different pictures that no file is left with; their embeddings go with them."""
+    embeddings: int = 0
+    roots: int = 0
+    """Walked folders."""
+    models: tuple[str, ...] = ()
+    texts: int = 0
+    folders: Mapping[bytes, int] = field(default_factory=dict)
+    """How many files and failures go, by their folder; the largest number first."""
+    kept: Mapping[bytes, int] = field(default_factory=dict)
+    """How many files are not there but not known to be gone, by the nearest folder that is."""
+    unknown: tuple[bytes, ...] = ()
+    """Paths asked for under which nothing is indexed."""
+    freed_bytes: int = 0
+    """How much smaller the index file is; about how much it would be, in a dry run."""
+    is_short: bool = True
+    """False while a search reads on: the file gets smaller when that ends."""
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """What is indexed: counts, sizes, models and failures by reason."""
 

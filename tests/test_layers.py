@@ -17,7 +17,7 @@ ROWS = (
     ("__init__", "__main__"),
     ("cli", "output"),
     ("library",),
-    ("index", "search", "train", "duplicates", "page", "interchange"),
+    ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
     ("evaluate",),
     ("walk", "images", "query", "ranking", "store", "models"),
     ("values", "settings", "errors"),

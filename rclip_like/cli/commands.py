@@ -40,6 +40,18 @@ COMMANDS = {
             "rclip_like.cli.status",
         ),
         Command(
+            "prune",
+            "Drop from the index what is gone from the disk, and free the room.",
+            options.PruneOptions,
+            "rclip_like.cli.prune",
+        ),
+        Command(
+            "forget",
+            "Drop from the index all that lies or lay under a PATH; pictures are not touched.",
+            options.ForgetOptions,
+            "rclip_like.cli.forget",
+        ),
+        Command(
             "models list",
             "List the models on this machine and the recommended ones.",
             options.ModelsListOptions,
@@ -90,8 +102,6 @@ RESERVED = (
     "probe",
     "evaluate",
     "duplicates",
-    "prune",
-    "forget",
     "doctor",
     "export",
     "import",

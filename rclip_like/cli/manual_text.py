@@ -70,12 +70,39 @@ take a format as in Python, {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\
 braces. A new line follows, or a NUL with *--null*.
 """
 
+UPKEEP = """\
+Files that are gone leave the results at once, and the index at the next *clipfind index* of their
+folder. The embeddings of their contents stay, so that moved files are not encoded again at their
+new place, and so do files of folders that are not there any more. *clipfind prune* drops these,
+too: files that are gone, unreadable ones that are gone, folders deleted as a whole, and contents
+that no file in the index has. So index moved files at their new place before. With a PATH it is
+only files under it, and contents that those files alone had.
+
+A file is gone if its name is missing and the nearest folder above it that is there lies on the
+device on which the file lay. So nothing is dropped for a disk that is not mounted or a folder that
+cannot be read. What is not there but not known to be gone is counted and kept; *clipfind forget*
+drops it.
+
+*clipfind prune --models* also drops what models have encoded that are not in use. In use are the
+one that a search would take, the index's default, and those of *--keep*. The words of queries are
+remembered, 10,000 for each model, then at random one in ten of them is dropped; *--texts* drops
+all.
+
+*clipfind forget* drops all rows of what lies or lay under each PATH, and contents that no other
+file has. No file but the index is touched; the next *clipfind index* of the folder reads it again.
+
+*prune* and *forget* then write the index file anew, smaller. For a while that takes as much room
+again beside it, and as much in the folder for temporary files. Killed or on a full disk the index
+stays whole, and the next *clipfind prune* makes it smaller. Searches go on meanwhile; an index run
+waits.
+"""
+
 EXIT_STATUS = """\
 0 :: Something was found; with *index*, the index is up to date (unreadable pictures are counted
 and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
 was given.
 
-1 :: Nothing was found.
+1 :: Nothing was found; with *forget*, nothing was indexed under any PATH.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is not there.

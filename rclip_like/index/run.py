@@ -11,7 +11,6 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.index.batch import Hand, Handed, log_batch
-from rclip_like.index.evidence import folder_device, is_gone, is_missing
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
@@ -19,6 +18,7 @@ from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecific
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, FailureRow, Store
 from rclip_like.values import FileFacts, IndexReport, Picture, Root, Trouble
+from rclip_like.walk.evidence import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers, ReadTask

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rclip_like.index.evidence import folder_device, is_gone, is_unmounted
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings
 from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Trouble
 from rclip_like.walk import walk
+from rclip_like.walk.evidence import folder_device, is_gone, is_unmounted
 
 _MOUNT_MISSING = (
     "is empty and on another device than before; its pictures stay indexed, is the disk mounted?"

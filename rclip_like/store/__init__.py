@@ -1,7 +1,7 @@
 """The index: one SQLite file with its rows, its lock and its migrations."""
 
 from rclip_like.store.lock import IndexLock
-from rclip_like.store.ranges import range_of
+from rclip_like.store.ranges import range_of, ranges_of
 from rclip_like.store.rows import (
     Batch,
     ContentRow,
@@ -24,4 +24,5 @@ __all__ = [
     "StoredFile",
     "WalkedRoot",
     "range_of",
+    "ranges_of",
 ]

@@ -23,12 +23,13 @@ _SIDE_FILES = ("-wal", "-shm", "-journal")
 deleted, it would be played into the new one."""
 
 
-def open_index(path: Path, *, create: bool) -> sqlite3.Connection:
+def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3.Connection:
     """Return a connection that reads and writes the index at `path`.
 
     Without `create` one on a read-only medium is opened all the same, and refuses writes. With
     `create` a missing index is made, readable by its owner alone; an older one is brought
-    to the current form. Raises StoreError for anything that is not an index of this version.
+    to the current form. With `any_thread` it may be used from one thread after the other. Raises
+    StoreError for anything that is not an index of this version.
     """
     version = version_of(path)
     if not version and not create:
@@ -39,7 +40,7 @@ def open_index(path: Path, *, create: bool) -> sqlite3.Connection:
         _make(path)
     elif version < VERSION:
         _bring_up(path)
-    return _connect(path, "mode=rw")
+    return _connect(path, "mode=rw", any_thread=any_thread)
 
 
 def open_index_readonly(path: Path) -> sqlite3.Connection:
@@ -112,10 +113,14 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, *, any_thread: bool = False) -> sqlite3.Connection:
     with told(path):
         connection = sqlite3.connect(
-            _address(path, mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            _address(path, mode),
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_SECONDS,
+            check_same_thread=not any_thread,
         )
         try:
             connection.execute("PRAGMA synchronous = FULL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from rclip_like.store.rows import Batch, KnownRow, StoredFile, WalkedRoot
 from rclip_like.values import Root, StatusReport
 
 if TYPE_CHECKING:
+    from rclip_like.store.dropping import Dropping
     from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
     from rclip_like.values import Embedding
 
@@ -76,12 +77,26 @@ class Store:
         with told(self.path), writing.transaction(self._connection, "DEFERRED"):
             yield
 
+    @contextmanager
+    def dropping(self) -> Iterator[Dropping]:
+        """Give what marks, counts and drops rows, by a connection of its own."""
+        from rclip_like.store.dropping import Dropping
+
+        with closing(opening.open_index(self.path, create=False, any_thread=True)) as connection:
+            yield Dropping(self.path, connection)
+
     # Questions of a search.
 
     def model_id(self, fingerprint: str) -> int | None:
         """Return the number of the model with this fingerprint, None if it never indexed."""
         row = self._one("SELECT model_id FROM models WHERE fingerprint = ?", fingerprint)
         return None if row is None else int(row[0])
+
+    def models(self) -> list[tuple[int, str, str]]:
+        """Return number, name and fingerprint of each model that has encoded anything."""
+        question = "SELECT model_id, name, fingerprint FROM models ORDER BY model_id"
+        with told(self.path):
+            return self._connection.execute(question).fetchall()
 
     def scan(
         self, model_id: int, roots: Sequence[Root] | None

@@ -7,13 +7,18 @@ from rclip_like.cli.options.pictures import Sources, Walking
 from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.options.status import StatusOptions
 from rclip_like.cli.options.train import TrainOptions
+from rclip_like.cli.options.upkeep import DoctorOptions, Dropping, ForgetOptions, PruneOptions
 
 __all__ = [
+    "DoctorOptions",
+    "Dropping",
     "Everywhere",
+    "ForgetOptions",
     "IndexOptions",
     "ModelNameOptions",
     "ModelsListOptions",
     "ModelsShowOptions",
+    "PruneOptions",
     "SearchOptions",
     "Sources",
     "StatusOptions",

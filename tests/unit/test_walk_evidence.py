@@ -12,9 +12,9 @@ import pytest
 from small_index import LONG_AGO, SmallIndex, make_pictures, settle
 
 from rclip_like.index import bring_up_to_date
-from rclip_like.index.evidence import is_gone
 from rclip_like.settings import IndexSettings
 from rclip_like.values import IndexReport, Root
+from rclip_like.walk.evidence import is_folder_gone, is_gone, nearest_folder
 
 
 @pytest.fixture
@@ -62,6 +62,25 @@ def test_a_missing_file_from_another_device_is_not_gone(tmp_path: Path) -> None:
 def test_nothing_below_a_missing_root_is_gone(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path / "missing")
     assert not is_gone(root + b"/no.jpg", tmp_path.stat().st_dev, root)
+
+
+def test_without_a_limit_what_lay_in_a_missing_root_is_gone(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path / "missing" / "no.jpg")
+    assert is_gone(path, tmp_path.stat().st_dev, b"")
+    assert not is_gone(path, tmp_path.stat().st_dev + 1, b"")
+
+
+def test_a_missing_folder_is_gone_where_the_one_above_is_on_its_device(tmp_path: Path) -> None:
+    device = tmp_path.stat().st_dev
+    assert is_folder_gone(os.fsencode(tmp_path / "a" / "b"), device)
+    assert not is_folder_gone(os.fsencode(tmp_path / "a"), device + 1)
+    assert not is_folder_gone(os.fsencode(tmp_path), device)
+
+
+def test_the_nearest_folder_is_the_lowest_that_is_there(tmp_path: Path) -> None:
+    place = os.fsencode(tmp_path)
+    assert nearest_folder(place + b"/a/b/c.jpg") == place
+    assert nearest_folder(b"/") == b"/"
 
 
 def test_a_folder_in_place_of_the_file_means_gone(tmp_path: Path) -> None:

@@ -11,10 +11,28 @@ def is_gone(path: bytes, device: int, root: bytes) -> bool:
 
     Its name must be missing, and the nearest folder above it, no higher than `root`, must lie
     on the device where the file was: a mount that is gone leaves an empty folder on another
-    one. A folder that cannot be read proves nothing.
+    one. A folder that cannot be read proves nothing. An empty `root` sets no limit: then a root
+    that was deleted as a whole is gone, too.
     """
     # Where the folder lies is asked now and not remembered: the mount may vanish between two files.
     return is_missing(path) and _device_above(path, root) == device
+
+
+def is_folder_gone(path: bytes, device: int) -> bool:
+    """Return whether a folder that lay on `device` is known to exist no more.
+
+    The nearest folder above that is there must lie on the same device: the place of a mount may
+    have been removed with it.
+    """
+    return _is_nothing(path) and _device_above(path, b"") == device
+
+
+def nearest_folder(path: bytes) -> bytes:
+    """Return the lowest folder above `path` that is there, as far as one may look."""
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def is_unmounted(folder: bytes, device: int) -> bool:
@@ -36,6 +54,16 @@ def is_missing(path: bytes) -> bool:
         return False
 
 
+def _is_nothing(path: bytes) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def folder_device(path: bytes) -> int | None:
     """Return the device of the folder that holds `path`, None where that cannot be told.
 
@@ -54,7 +82,10 @@ def _device_above(path: bytes, root: bytes) -> int | None:
         try:
             return os.stat(folder).st_dev
         except (FileNotFoundError, NotADirectoryError):
-            folder = os.path.dirname(folder)
+            above = os.path.dirname(folder)
+            if above == folder:  # a drive that is gone
+                return None
+            folder = above
         except OSError:
             return None
     return None

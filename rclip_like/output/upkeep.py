@@ -1,0 +1,67 @@
+"""Reports of pruning, forgetting and checking, as text for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from rclip_like.output.matches import path_fields
+from rclip_like.output.reports import counted, sized
+from rclip_like.output.terminal import escaped, escaped_json, escaped_path
+from rclip_like.values import UpkeepReport
+
+MOST_FOLDERS = 10
+
+
+def folder_lines(folders: Mapping[bytes, int], *, most: int = MOST_FOLDERS) -> Iterator[str]:
+    """Yield folders with their counts, in the order given; beyond `most` how many more."""
+    width = max((len(f"{number:,}") for number in folders.values()), default=0)
+    for place, (folder, number) in enumerate(folders.items()):
+        if place == most:
+            rest = sum(list(folders.values())[most:])
+            yield f"{rest:>{width},}  in {counted(len(folders) - most, 'more folder')}"
+            return
+        yield f"{number:>{width},}  {escaped_path(folder)}"
+
+
+def upkeep_sentence(report: UpkeepReport) -> str:
+    """Return one line on what was dropped, or would be."""
+    parts = [
+        counted(report.files, "file") if report.files else "",
+        f"{report.failures:,} unreadable" if report.failures else "",
+        counted(report.roots, "walked folder") if report.roots else "",
+        f"{counted(report.contents, 'content')} that no file has" if report.contents else "",
+        f"{counted(len(report.models), 'model')} ({', '.join(map(escaped, report.models))})"
+        if report.models
+        else "",
+        counted(report.embeddings, "embedding") if report.embeddings else "",
+        counted(report.texts, "remembered text") if report.texts else "",
+    ]
+    dropped = ", ".join(filter(None, parts)) or "nothing"
+    if report.is_dry_run:
+        return f"would be dropped: {dropped}; about {sized(report.freed_bytes)} would come free"
+    return f"dropped: {dropped}; {sized(report.freed_bytes)} freed"
+
+
+def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
+    """Yield what else should be known: what is kept in doubt, what is not indexed, what waits."""
+    for folder, number in report.kept.items():
+        yield (
+            f"{escaped_path(folder)}: {counted(number, 'file')} below it not there, but perhaps "
+            "only away with their disk, and kept; 'clipfind forget' drops them"
+        )
+    for path in report.unknown:
+        yield f"{escaped_path(path)}: nothing is indexed there"
+    if not report.is_short:
+        yield "a search is still reading; the file gets smaller when it is done"
+
+
+def upkeep_object(report: UpkeepReport) -> str:
+    """Return the report as one JSON object; paths as `path_fields` has them."""
+    described = asdict(report)
+    for name in ("folders", "kept"):
+        folders: Mapping[bytes, int] = getattr(report, name)
+        described[name] = [{**path_fields(path), "files": n} for path, n in folders.items()]
+    described["unknown"] = [path_fields(path) for path in report.unknown]
+    return escaped_json(json.dumps(described, ensure_ascii=False))
