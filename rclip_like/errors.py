@@ -39,6 +39,10 @@ class ReaderError(ClipfindError):
     """No process that reads pictures can be started."""
 
 
+class WebError(ClipfindError):
+    """A web address gives no picture to search with."""
+
+
 class RootError(ClipfindError):
     """A folder or file named by the user cannot be walked."""
 

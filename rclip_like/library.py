@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import IndexLocked, RootError
-from rclip_like.query import Query, Term, parse
+from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
     IndexSettings,
     PruneSettings,
     ReadSettings,
     SearchSettings,
+    WebSettings,
     default_database,
 )
 from rclip_like.values import IndexReport, Root, SearchReport, StatusReport, UpkeepReport
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store
     from rclip_like.upkeep import Listeners as UpkeepListeners
+    from rclip_like.values import Pixels
 
     Place = str | bytes | os.PathLike[str]
 
@@ -52,12 +54,14 @@ class Library:
         weights: Path | None = None,
         encoder: EncoderSettings | None = None,
         read: ReadSettings | None = None,
+        web: WebSettings | None = None,
     ) -> None:
         self.database = database or default_database()
         self._model = model
         self._weights = weights
         self._encoder_settings = encoder or EncoderSettings()
         self._read_settings = read or ReadSettings()
+        self._web_settings = web or WebSettings()
         self._store: Store | None = None
         self._specification: ModelSpecification | None = None
         self._encoder: Encoder | None = None
@@ -110,16 +114,18 @@ class Library:
         The index is brought up to date first, as `update` says, unless it is None or another
         process is doing that: then the committed rows answer, and a note says so. So does one
         for an indexed path that is not there or whose disk is not mounted; RootError is raised
-        for one never indexed, and when no path is there.
+        for one never indexed, and when no path is there. A picture in the query is read before
+        anything else: PictureError or WebError is raised for what is none.
         """
         settings = settings or SearchSettings()
         terms = parse(Query(query) if isinstance(query, str) else query)
+        queried = self._read_queried(terms)
         if settings.everywhere:
-            found = self._rank(terms, None, settings)
-            return replace(found, notes=self._unindexed_note(None, found, None))
+            found = self._rank(terms, None, settings, queried)
+            return replace(found, notes=(*found.notes, *self._unindexed_note(None, found, None)))
         roots, notes = self._reachable_roots(paths)
         report, updating = self._update_unless_locked(roots, update, on_progress)
-        found = self._rank(terms, roots, settings)
+        found = self._rank(terms, roots, settings, queried)
         if not found.matches:
             _refuse_unreadable(roots, report)
         notes += updating + _unwalked_note(report) + self._unindexed_note(roots, found, report)
@@ -190,8 +196,35 @@ class Library:
             self._specification = resolve(name, weights=self._weights)
         return self._specification
 
+    def _read_queried(self, terms: Sequence[Term]) -> dict[str, Pixels]:
+        """Return the pixels of the query's pictures that are not indexed as they are now."""
+        new = [
+            term
+            for term in terms
+            if term.kind is Kind.URL or (term.kind is Kind.PICTURE and not self._knows(term.value))
+        ]
+        if not new:
+            return {}
+        from rclip_like.queried import read_queried
+
+        preprocessing = self.specification.preprocessing
+        return read_queried(new, preprocessing, self._read_settings, self._web_settings)
+
+    def _knows(self, path: str) -> bool:
+        if not self.database.exists():
+            return False
+        from rclip_like.search import stored_embedding
+
+        store = self._open(create=False)
+        model_id = store.model_id(self.specification.fingerprint)
+        return model_id is not None and stored_embedding(store, model_id, path) is not None
+
     def _rank(
-        self, terms: Sequence[Term], roots: Sequence[Root] | None, settings: SearchSettings
+        self,
+        terms: Sequence[Term],
+        roots: Sequence[Root] | None,
+        settings: SearchSettings,
+        queried: Mapping[str, Pixels],
     ) -> SearchReport:
         from rclip_like.search import Searcher, search
 
@@ -202,7 +235,7 @@ class Library:
             self.specification,
             self._load_encoder,
             self._encoder_settings,
-            self._read_settings,
+            queried,
         )
         return search(searcher, terms, roots, settings)
 

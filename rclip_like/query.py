@@ -18,7 +18,10 @@ from rclip_like.values import PICTURE_EXTENSIONS
 # with neither a digit nor a space.
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>[^\d\s].*)", re.DOTALL)
 _PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
-_PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", "http:", "https:")
+_WEB_BEGINNINGS = ("http:", "https:")
+_PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", *_WEB_BEGINNINGS)
+_LONGEST_SHOWN = 300
+_IF_WORDS = "if it is meant as words, add --text"
 
 
 class Kind(Enum):
@@ -26,6 +29,7 @@ class Kind(Enum):
 
     TEXT = "text"
     PICTURE = "picture"
+    URL = "url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a query: words, or the absolute path of a picture, and a signed weight."""
+    """One part of a query, and a signed weight.
+
+    `value` is words, the absolute path of a picture, or its address on the web.
+    """
 
     weight: float
     kind: Kind
@@ -69,8 +76,10 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
     if not value.strip():
         raise UsageError("the query is empty: say in words what to look for, or name a picture")
     if not math.isfinite(weight):
-        raise UsageError(f"{typed!r}: the weight is too large")
+        raise UsageError(f"{_shown(typed)!r}: the weight is too large")
     kind = kind or (Kind.PICTURE if is_path_like(value) else Kind.TEXT)
+    if kind is Kind.PICTURE and value.lower().startswith(_WEB_BEGINNINGS):
+        kind = Kind.URL
     if kind is Kind.PICTURE:
         value = _picture_path(value)
     return Term(sign * weight, kind, value, typed)
@@ -89,12 +98,22 @@ def _picture_path(value: str) -> str:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{value}: no such picture; if it is meant as words, add --text") from None
+        raise UsageError(f"{_shown(value)}: no such picture; {_IF_WORDS}") from None
     except OSError as error:
-        raise UsageError(f"{value}: cannot be read: {error.strerror}") from error
+        why = f"cannot be read: {error.strerror}"
+        raise UsageError(f"{_shown(value)}: {why}; {_IF_WORDS}") from error
+    except ValueError as error:  # a NUL, or half a character
+        raise UsageError(f"{_shown(value)!r}: no file has such a name; {_IF_WORDS}") from error
     if stat.S_ISDIR(mode):
-        raise UsageError(f"{value}: is a folder, not a picture; folders come after the query")
+        raise UsageError(
+            f"{_shown(value)}: is a folder, not a picture; folders come after the query"
+        )
     return path
+
+
+def _shown(value: str) -> str:
+    """Return what was typed for a sentence, that is, not a megabyte of it."""
+    return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
 
 
 def _absolute(path: str) -> str:
@@ -105,17 +124,19 @@ def _absolute(path: str) -> str:
 
 
 def _local_path(value: str) -> str:
-    lowered = value.lower()
-    if lowered.startswith(("http:", "https:")):
-        raise UsageError(f"{value}: pictures from the web are not read; save it to a file first")
-    if lowered.startswith("file:"):
+    if value.lower().startswith("file:"):
         return _path_of_file_url(value)
     return os.path.expanduser(value) if value.split("/")[0] == "~" else value
 
 
 def _path_of_file_url(value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        raise UsageError(f"{_shown(value)}: is no address of a file; {_IF_WORDS}") from error
     if parts.netloc not in ("", "localhost"):
-        raise UsageError(f"{value}: names a file on another machine; only local files are read")
+        raise UsageError(
+            f"{_shown(value)}: names a file on another machine; only local files are read"
+        )
     # Names are bytes, and those that are no UTF-8 are escaped in a URL as well.
     return str(Path(unquote(parts.path, errors="surrogateescape")))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +15,8 @@ import numpy as np
 from rclip_like.errors import PictureError, UsageError
 from rclip_like.query import Kind, Term
 from rclip_like.ranking import combine, rank_chunks, score
-from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings
-from rclip_like.values import FileFacts, Match, Root, SearchReport, Trouble
+from rclip_like.settings import EncoderSettings, SearchSettings
+from rclip_like.values import FileFacts, Match, Root, SearchReport
 from rclip_like.walk import Doubles, Ignored, folder_prefix, is_wanted
 
 if TYPE_CHECKING:
@@ -44,13 +45,16 @@ _SORTS = ("score", "date", "path")
 
 @dataclass(frozen=True)
 class Searcher:
-    """What a search reads from: a store, a model, and a way to load the image tower if needed."""
+    """What a search reads from: a store, a model, and a way to load the image tower if needed.
+
+    `queried` has the pixels of the query's pictures that are not in the store, by their term.
+    """
 
     store: Store
     specification: ModelSpecification
     load_encoder: Callable[[], Encoder]
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    read: ReadSettings = field(default_factory=ReadSettings)
+    queried: Mapping[str, Pixels] = field(default_factory=dict)
 
 
 def search(
@@ -105,7 +109,7 @@ def embed_terms(
 ) -> Embeddings:
     """Return one unit row a term, float32 (T, D); indexed pictures and known texts cost no model.
 
-    Raises PictureError for a picture query that cannot be read.
+    Raises PictureError for a picture that is neither in `searcher.queried` nor in the store.
     """
     texts = _embed_texts(
         searcher, model_id, [t.value for t in terms if t.kind is Kind.TEXT], settings
@@ -153,27 +157,25 @@ def _embed_prompts(
     return known
 
 
-def _embed_picture(searcher: Searcher, model_id: int, path: str) -> Embedding:
-    real = os.fsencode(os.path.realpath(path))
-    facts = FileFacts.of(real, os.stat(real))
-    stored = searcher.store.embedding_of(real, model_id, facts.size_bytes, facts.mtime_ns)
-    if stored is not None:
-        return stored
-    pixels = _read_pixels(searcher, facts)
-    embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
-    return embedding
+def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
+    if value in searcher.queried:
+        pixels = searcher.queried[value]
+        embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
+        return embedding
+    stored = stored_embedding(searcher.store, model_id, value)
+    if stored is None:
+        raise PictureError(os.fsencode(value), "changed during the search; try again", False)
+    return stored
 
 
-def _read_pixels(searcher: Searcher, facts: FileFacts) -> Pixels:
-    """Read one picture in a process of its own, as everywhere: it may be a hostile one."""
-    from rclip_like.images.readers import Readers, ReadTask
-
-    with Readers(searcher.specification.preprocessing, searcher.read) as readers:
-        ((_, read),) = readers.read_all([ReadTask(facts)])
-    if isinstance(read, Trouble):
-        raise PictureError(read.path, read.reason)
-    assert read.pixels is not None
-    return read.pixels
+def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None:
+    """Return the unit float32 (D,) of a picture that is indexed as it is now, or None."""
+    try:
+        real = os.fsencode(os.path.realpath(path))
+        facts = FileFacts.of(real, os.stat(real))
+    except OSError:
+        return None
+    return store.embedding_of(real, model_id, facts.size_bytes, facts.mtime_ns)
 
 
 class _Sieve:
@@ -193,9 +195,11 @@ class _Sieve:
         # All that is indexed was wanted once, be it hidden.
         self._walk = settings.walk if roots is not None else replace(settings.walk, hidden=True)
         # By device and inode, as a walk that follows links meets one file under several names.
-        self._queried = {
-            _identity(os.stat(term.value)) for term in terms if term.kind is Kind.PICTURE
-        }
+        self._queried: set[tuple[int, int]] = set()
+        for term in terms:
+            if term.kind is Kind.PICTURE:
+                with suppress(OSError):  # gone since it was read
+                    self._queried.add(_identity(os.stat(term.value)))
 
     def sift(
         self, store: Store, rows: np.ndarray, scores: np.ndarray

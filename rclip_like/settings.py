@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,20 @@ class ReadSettings:
     max_seconds: float = 60.0
     max_memory_bytes: int = 4 << 30
     workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Limits within which a query's picture is fetched; the seconds are for all of it together.
+
+    `is_allowed` is asked about each IP address before it is connected to; None means
+    `web.is_public`.
+    """
+
+    max_seconds: float = 30.0
+    max_bytes: int = 64 << 20
+    max_redirects: int = 5
+    is_allowed: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,11 @@ def config_file() -> Path:
         if named
         else _folder("CONFIG_DIR", "user_config_path") / "config.toml"
     )
+
+
+def is_offline() -> bool:
+    """Return whether the network is not to be used (HF_HUB_OFFLINE, which --offline sets)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true")
 
 
 def default_database() -> Path:

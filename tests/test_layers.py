@@ -17,9 +17,9 @@ ROWS = (
     ("__init__", "__main__"),
     ("cli", "output"),
     ("library",),
-    ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
+    ("index", "search", "queried", "train", "upkeep", "duplicates", "page", "interchange"),
     ("evaluate",),
-    ("walk", "images", "query", "ranking", "store", "models"),
+    ("walk", "images", "query", "web", "ranking", "store", "models"),
     ("values", "settings", "errors"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}

@@ -21,17 +21,23 @@ from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.output.stream import OutputClosed, write_lines
 from rclip_like.output.talk import Talk
 
-TERMINATED = 128 + int(signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: as Ctrl-C does, it passes by all that takes an Exception for a bad file."""
+    """A signal came: as Ctrl-C does, it passes by all that takes an Exception for a bad file."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_status = 128 + number
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one call and return its exit status, also where it ends in an error."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _stop)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(number, _stop)
     try:
         return _run(dispatch(arguments))
     except OutputClosed:
@@ -95,7 +101,7 @@ def _tell(error: BaseException) -> int:
         return error.exit_status
     if isinstance(error, KeyboardInterrupt):
         Talk().error("interrupted; what was finished is kept")
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return error.exit_status if isinstance(error, Terminated) else INTERRUPTED
     if isinstance(error, OSError) and error.filename:
         Talk().error(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return ClipfindError.exit_status
@@ -105,4 +111,4 @@ def _tell(error: BaseException) -> int:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    raise Terminated(number)

@@ -9,8 +9,9 @@ from __future__ import annotations
 DESCRIPTION = """\
 *clipfind* finds photos by what they show. A model turns every picture and every query into a row
 of numbers, an embedding; the pictures whose embeddings point most nearly in the query's direction
-come first. All of it happens on this machine: nothing is sent anywhere, and pictures are never
-changed.
+come first. All of it happens on this machine: pictures and words stay here, and pictures are never
+changed. The network is used by *models use* and *models download*, and by a query that is a web
+address.
 
 *clipfind* QUERY is short for *clipfind search* QUERY. The search first brings the index of the
 folders up to date (only new and changed pictures are read) for at most *--max-time* seconds, then
@@ -49,8 +50,16 @@ query is read as a path if it begins with /, ./, ../, ~/ or file:, or ends in a 
 If there is no such file, that is an error. *--text* and *--image* force one reading. The queried
 file itself is left out of the matches, its copies are not.
 
-A weight :: A number and a colon before words or a path: 2:cat, 0.5:./dog.jpg. What follows must
-begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
+A picture of the web :: An address that begins with http: or https:, such as
+https://example.org/cat.jpg. It is asked for each time, with no account, cookie or other trace than
+the program's name, and kept nowhere. Only addresses of the public internet are asked, of names and
+redirects too, on the ports 80, 443 and those from 1024 on; certificates must be valid. What is
+larger than 64 MiB, takes longer than 30 seconds in all, or leads on more than five times is
+refused. So is all of it where a proxy is set for the address, as a proxy looks names up itself and
+may find local ones: save the picture to a file then.
+
+A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. What
+follows must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
 
 Sums :: *--add* and *--subtract* take queries of the same kinds. Each part is a unit embedding times
 its weight, and the sum is scaled to unit length, so that scores stay cosines.
@@ -106,6 +115,8 @@ was given.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is not there.
+
+129 :: The terminal was closed. What was finished is kept.
 
 130 :: Interrupted by Ctrl-C. What was finished is kept.
 

@@ -25,12 +25,12 @@ from rclip_like.models.specification import (
     resolve,
 )
 from rclip_like.models.transfer import RemoteFile, fetch, read_json, require_name
+from rclip_like.settings import is_offline
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 SOURCE_FILE = "source.json"
 
 _SAFE_WEIGHTS = WEIGHT_FILES[0]
-_YES = ("1", "on", "yes", "true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def download(
     if (folder / CONFIGURATION_FILE).is_file():
         return folder
     _refuse_other_names(name)
-    if offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in _YES:
+    if offline or is_offline():
         raise DownloadError(
             f"the model {name} is not on this machine and cannot be fetched offline; leave out "
             "--offline, or unset HF_HUB_OFFLINE"

@@ -104,9 +104,29 @@ def test_a_folder_as_query_is_refused(picture: Path) -> None:
             parse(Query(folder))
 
 
-def test_a_web_address_is_refused_with_a_remedy() -> None:
-    with pytest.raises(UsageError, match="save it to a file first"):
-        parse(Query("https://example.org/cat.jpg"))
+@pytest.mark.parametrize("url", ["https://example.org/cat.jpg", "HTTP://example.org", "http:"])
+def test_a_web_address_is_a_term_of_its_own_kind(url: str) -> None:
+    assert only_term(url) == Term(1.0, Kind.URL, url, url)
+    assert only_term(url, Kind.PICTURE).kind is Kind.URL
+    assert only_term(url, Kind.TEXT).kind is Kind.TEXT
+    assert only_term(f"2:{url}") == Term(2.0, Kind.URL, url, f"2:{url}")
+
+
+@pytest.mark.parametrize("text", ["a\0.jpg", "/\ud800", "file:///a%00b"])
+def test_a_name_that_no_file_can_have_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no file has such a name; if it is meant as words"):
+        parse(Query(text))
+
+
+def test_a_file_url_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="is no address of a file"):
+        parse(Query("file://[/cat.jpg"))
+
+
+def test_a_megabyte_that_looks_like_a_path_is_refused_in_a_short_sentence() -> None:
+    with pytest.raises(UsageError, match="cannot be read: File name too long") as caught:
+        parse(Query("/" + "a" * (1 << 20)))
+    assert len(str(caught.value)) < 500
 
 
 def test_a_file_url_of_another_machine_is_refused() -> None:

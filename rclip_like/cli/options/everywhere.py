@@ -54,7 +54,7 @@ class Everywhere:
         setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
     ] = None
     offline: Annotated[
-        bool, setting("--offline", help="Never use the network, also not for 'models'.")
+        bool, setting("--offline", help="Never use the network, not for 'models' nor for a query.")
     ] = False
     color: Annotated[
         Switch,

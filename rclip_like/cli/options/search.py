@@ -17,7 +17,8 @@ class SearchOptions(Walking, Sources, Everywhere):
     GROUP = "Search"
 
     query: Annotated[
-        str, argument("QUERY", help="Words, or a picture: an existing file or a file:// address.")
+        str,
+        argument("QUERY", help="Words, or a picture: an existing file, or one on the web (https)."),
     ]
     paths: Paths = ()
     add: Annotated[
@@ -75,7 +76,7 @@ class SearchOptions(Walking, Sources, Everywhere):
     text: Annotated[
         bool, option("--text", help="Read every query as words, also those like paths.")
     ] = False
-    image: Annotated[bool, option("--image", help="Read every query as a picture's path.")] = False
+    image: Annotated[bool, option("--image", help="Read every query as a picture's place.")] = False
     template: Annotated[
         Literal["none", "photo", "all"],
         setting(

@@ -1,0 +1,83 @@
+"""A search by a picture of the web, as a real process: refused, offline, and interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from processes import run, write_pictures
+from web_server import Play, answer, png, saying, serving
+
+# The command line itself, but for what it holds to be public.
+LENIENT = """
+import sys
+from rclip_like import web
+from rclip_like.cli import entry
+web.is_public = lambda address: True
+sys.exit(entry.run(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path, tiny_model: Path) -> dict[str, str]:
+    """Return the environment of an online user with the tiny model and a TMPDIR of its own."""
+    (tmp_path / "lent").mkdir()
+    own = {"CLIPFIND_MODEL": str(tiny_model), "CLIPFIND_DB": str(tmp_path / "index.db")}
+    return (
+        os.environ
+        | own
+        | {"TMPDIR": str(tmp_path / "lent"), "no_proxy": "*"}
+        | {"HF_HUB_OFFLINE": ""}
+    )
+
+
+def test_a_local_address_and_offline_are_refused_in_one_sentence(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "photos")
+    with serving(saying(answer(png()))) as server:
+        for more, why in (((), b"is no public address"), (("--offline",), b"leave out --offline")):
+            done = run(server.url, folder, *more, env=environment)
+            assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+            assert done.stderr.startswith(f"clipfind: {server.url}: ".encode())
+            assert why in done.stderr
+        assert server.requests == []
+    assert not (tmp_path / "index.db").exists()
+
+
+def slowly_decoded(folder: Path) -> Play:
+    path = folder / "slow.png"
+    Image.new("1", (22_000, 22_000)).save(path)
+    return saying(answer(path.read_bytes()))
+
+
+def never_ending(folder: Path) -> Play:
+    return lambda connection, line: (connection.sendall(b"HTTP/1.1 200 OK\r\n"), time.sleep(2))[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("make", [slowly_decoded, never_ending])
+def test_a_signal_leaves_no_picture_behind(
+    environment: dict[str, str], tmp_path: Path, number: signal.Signals, make: object
+) -> None:
+    folder, lent = write_pictures(tmp_path / "photos"), tmp_path / "lent"
+    play: Play = make(tmp_path)  # type: ignore[operator]
+    with serving(play) as server:
+        command = [sys.executable, "-c", LENIENT, server.url, str(folder)]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+        until = time.monotonic() + 60
+        while not (list(lent.iterdir()) if make is slowly_decoded else server.requests):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert talk.count(b"\n") == 1
+    assert list(lent.iterdir()) == []
