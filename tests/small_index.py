@@ -50,12 +50,33 @@ def settle(path: Path, seconds: int = LONG_AGO) -> Path:
     return path
 
 
-class SmallIndex:
-    """An index beside a folder, brought up to date with the tiny model."""
+class PlainEncoder:
+    """Encodes pictures without torch, whose import takes seconds: pixels times seeded noise.
 
-    def __init__(self, database: Path, model: Path, *, batch_size: int = 8) -> None:
+    For tests of all that happens around an encoder, killed and started by the dozen.
+    """
+
+    def __init__(self, batch_size: int, dimension: int = 32) -> None:
+        self.batch_size = batch_size
+        self._dimension = dimension
+
+    def encode_pictures(self, pixels_NHWC: np.ndarray) -> np.ndarray:
+        """Return unit rows float32 (N, D)."""
+        flat = pixels_NHWC.reshape(len(pixels_NHWC), -1).astype(np.float32) - 127.5
+        noise = np.random.default_rng(0).normal(size=(flat.shape[1], self._dimension))
+        rows = flat @ noise.astype(np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+class SmallIndex:
+    """An index beside a folder, brought up to date with the tiny model, or without torch."""
+
+    def __init__(
+        self, database: Path, model: Path, *, batch_size: int = 8, plain: bool = False
+    ) -> None:
         self.specification = resolve(str(model))
         self.store = Store.open(database, create=True)
+        self._plain = PlainEncoder(batch_size) if plain else None
         self._settings = EncoderSettings(batch_size=batch_size, precision="fp32", device="cpu")
 
     def update(self, *paths: Path, **settings: Any) -> IndexReport:
@@ -71,16 +92,19 @@ class SmallIndex:
         return self._run(paths, refuse, settings)
 
     def _run(
-        self, paths: Sequence[Path], load: Callable[[], Encoder], settings: dict[str, Any]
+        self,
+        paths: Sequence[Path],
+        load: Callable[[], Encoder | PlainEncoder],
+        settings: dict[str, Any],
     ) -> IndexReport:
         roots = resolve_roots([os.fsencode(path) for path in paths])
         settings = {"read": ReadSettings(workers=2)} | settings
         chosen = IndexSettings(**settings)
         return bring_up_to_date(self.store, roots, load, self.specification, chosen)
 
-    def load_encoder(self) -> Encoder:
+    def load_encoder(self) -> Encoder | PlainEncoder:
         """Return the tiny model's encoder, loaded once for all tests."""
-        return loaded(self.specification.folder, self._settings)
+        return self._plain or loaded(self.specification.folder, self._settings)
 
     def rows(self) -> dict[bytes, np.ndarray]:
         """Return each indexed path with its embedding, float32."""
@@ -124,11 +148,18 @@ def facts_of(path: bytes, *, mtime_ns: int = LONG_AGO * 10**9) -> FileFacts:
 
 
 def start_indexing(
-    database: Path, model: Path, folder: Path, *, log: Path | None = None, batch_size: int = 2
+    database: Path,
+    model: Path,
+    folder: Path,
+    *,
+    log: Path | None = None,
+    batch_size: int = 2,
+    plain: bool = False,
 ) -> subprocess.Popen[str]:
     """Start a real process that indexes a folder; `log` gets a line for each batch."""
     environment = {**os.environ, "CLIPFIND_BATCH_LOG": str(log or "")}
     command = [sys.executable, __file__, str(database), str(model), str(folder), str(batch_size)]
+    command += ["plain"] if plain else []
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -150,9 +181,10 @@ def batches(log: Path) -> list[list[str]]:
     ]
 
 
-def main(database: str, model: str, folder: str, batch_size: str) -> int:
+def main(database: str, model: str, folder: str, batch_size: str, how: str = "") -> int:
     """Index a folder as a process of its own, to be killed or interrupted."""
-    index = SmallIndex(Path(database), Path(model), batch_size=int(batch_size))
+    plain = how == "plain"
+    index = SmallIndex(Path(database), Path(model), batch_size=int(batch_size), plain=plain)
     try:
         report = index.update(Path(folder))
     except ClipfindError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ _SENTENCES = {
 }
 PRIMARY_CODE = 0xFF
 """Masks out of an extended error code what kind of error it is."""
+_LEAST_ROOM_BYTES = 1 << 16
+"""SQLite's index of its log alone takes half of this, at once."""
 
 
 @contextmanager
@@ -37,12 +40,23 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise StoreError(_sentence(error).format(path=path, error=error)) from error
+        raise StoreError(_sentence(error, path).format(path=path, error=error)) from error
 
 
-def _sentence(error: sqlite3.DatabaseError) -> str:
+def _sentence(error: sqlite3.DatabaseError, path: Path) -> str:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return "{path}: the index cannot be used ({error}); name another with --db"
     fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
-    return _SENTENCES.get(code & PRIMARY_CODE, fallback)
+    primary = code & PRIMARY_CODE
+    if primary == sqlite3.SQLITE_IOERR and _is_full(path):
+        primary = sqlite3.SQLITE_FULL  # what SQLite says only of the file with the rows itself
+    return _SENTENCES.get(primary, fallback)
+
+
+def _is_full(path: Path) -> bool:
+    """Return whether the disk with the index has no room for a file of SQLite's beside it."""
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM_BYTES
+    except OSError:
+        return False

@@ -151,7 +151,7 @@ def _is_on_readonly_medium(path: Path) -> bool:
 def _make(path: Path) -> None:
     """Make a whole new index under another name, then give it its own: never half of one."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(path.parent, mode=0o700)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)
     except OSError as error:
@@ -166,6 +166,31 @@ def _make(path: Path) -> None:
             _try_to_name(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it; a power loss takes none of them away, nor what they hold.
+
+    SQLite syncs the folder in which its files lie, not the names of those above.
+    """
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=mode, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the names in a folder outlive a power loss, where the system can promise that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some network file systems know no such thing
+        return
+    finally:
+        os.close(descriptor)
 
 
 def _write_draft(draft: Path, path: Path) -> None:
@@ -190,6 +215,7 @@ def _try_to_name(draft: Path, path: Path) -> None:
     try:
         with IndexLock(path).held(wait=False):
             _give_name(draft, path)
+            _sync_folder(path.parent)
     except IndexLocked:
         time.sleep(_LOOK_AGAIN_SECONDS)
 

@@ -1,0 +1,107 @@
+"""A disk that fills up at random moments of indexing: run in a mount namespace of its own.
+
+As a program: full_disk.py MODEL ALBUM FIRST LAST DISK lets the disk run full at the moments of
+these numbers and prints how many runs were stopped by it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from index_states import State, assert_same, integrity, paths_in, state_of
+from small_clipfind import COMMAND
+from small_index import batches
+
+MOST_ROOM = 600_000
+"""Bytes: what indexing an album of 30 pictures in batches of two writes, and a little more."""
+
+
+class Disk:
+    """A small disk with an index on it, beside a whole index of the same album."""
+
+    def __init__(self, place: Path, album: Path, model: Path) -> None:
+        self.place, self.album, self.model = place, album, model
+        self.database, self.filler = place / "index.db", place / "filler"
+
+    def index(self, log: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, "index", str(self.album), "--model", str(self.model), "--quiet"]
+            + ["--db", str(self.database), "--threads", "1", *more],
+            env={**os.environ, "CLIPFIND_BATCH_LOG": str(log)},
+            capture_output=True,
+            text=True,
+        )
+
+    def leave(self, room: int) -> None:
+        """Fill the disk up to this many bytes, rounded to its blocks."""
+        status = os.statvfs(self.place)
+        size = status.f_bavail * status.f_frsize - room
+        assert size > 0
+        with open(self.filler, "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, size)
+
+    def clear(self) -> None:
+        """Remove all that lies on the disk."""
+        for path in self.place.iterdir():
+            path.unlink()
+
+
+def fill_up(disk: Disk, seed: int, whole: State) -> bool:
+    """Let the disk run full amid indexing and check what is left; tell whether it was full.
+
+    Every other seed begins with a part of the album indexed, the others with nothing.
+    """
+    draw = random.Random(seed)
+    disk.clear()
+    with TemporaryDirectory() as folder:
+        if seed % 2:
+            assert disk.index(Path(folder, "before"), "--glob", "*[0-4].jpg").returncode == 0
+        before = state_of(disk.database)
+        disk.leave(draw.randrange(MOST_ROOM) if seed % 4 < 2 else draw.randrange(MOST_ROOM // 8))
+        log = Path(folder, "log")
+        done = disk.index(log)
+        begun = batches(log) if done.returncode == 0 else batches(log)[:-1]
+        assert done.returncode in (0, 2), (seed, done)
+        if done.returncode:
+            assert_is_named(disk, done.stderr)
+        check(disk, before, {path for batch in begun for path in batch})
+        disk.filler.unlink()
+        again = disk.index(Path(folder, "again"))
+    assert (again.returncode, again.stderr) == (0, ""), again
+    assert_same(state_of(disk.database), whole)
+    assert not [path.name for path in disk.place.iterdir() if path.name.startswith(".")]
+    return done.returncode == 2
+
+
+def assert_is_named(disk: Disk, message: str) -> None:
+    """Fail unless one line names the index and that its disk is full."""
+    assert message.count("\n") == 1, message
+    assert str(disk.database) in message, message
+    assert "disk is full" in message or "No space left" in message, message
+
+
+def check(disk: Disk, before: State, encoded: set[str]) -> None:
+    """Fail unless the index is whole and holds what it held and what was encoded since."""
+    if disk.database.exists():
+        assert integrity(disk.database) == "ok"
+    assert before.keys() <= state_of(disk.database).keys()
+    assert encoded <= set(paths_in(state_of(disk.database)))
+
+
+def main(model: str, album: str, first: str, last: str, place: str) -> None:
+    disk = Disk(Path(place), Path(album), Path(model))
+    with TemporaryDirectory() as folder:
+        assert disk.index(Path(folder, "log")).returncode == 0
+    whole = state_of(disk.database)
+    print(sum(fill_up(disk, seed, whole) for seed in range(int(first), int(last))))
+
+
+if __name__ == "__main__":
+    assert shutil.which("unshare")
+    main(*sys.argv[1:])

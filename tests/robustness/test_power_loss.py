@@ -1,0 +1,129 @@
+"""Power loss: a recorded run's writes, played up to random points without what was not synced."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from index_states import State, assert_same, integrity, paths_in, state_of
+from losing_disk import LosingDisk, lay_out
+from small_clipfind import COMMAND
+from small_index import SmallIndex, make_picture, make_pictures
+from traced_writes import Step, marked, record
+
+from rclip_like.store import Store
+
+
+@dataclass
+class Recording:
+    """Two runs over an album that changed between them, step by step."""
+
+    album: Path
+    model: Path
+    top: Path
+    steps: list[Step]
+    whole: State
+
+    @property
+    def database(self) -> Path:
+        return Path("new/folder/index.db")
+
+    def committed(self, point: int) -> set[str]:
+        """Return the files, still there, of the batches committed before this step.
+
+        A batch is marked before it is encoded, so by then the one before it is committed.
+        """
+        begun = marked(self.steps[:point])
+        done = begun if point == len(self.steps) else begun[:-1]
+        return {path for batch in done for path in batch if Path(path).exists()}
+
+
+def record_two_runs(folder: Path, model: Path, pictures: int) -> Recording:
+    album, top = folder / "album", folder / "disk"
+    make_pictures(album, pictures)
+    top.mkdir()
+    place = top / "new" / "folder" / "index.db"
+    command = [*COMMAND, "index", "--quiet", str(album), "--model", str(model), "--db", str(place)]
+    environment = {"SMALL_BATCH": "1"}
+    steps = record(command, top, folder / "log", environment)
+    for path in sorted(album.iterdir())[::5]:
+        path.unlink()
+    for seed, path in enumerate(sorted(album.iterdir())[::7], start=pictures):
+        make_picture(path, seed)
+    steps += record(command, top, folder / "log", environment)
+    return Recording(album, model, top, steps, state_of(place))
+
+
+def cut_power(
+    recording: Recording, points: Sequence[int], folder: Path, *, obeys: bool = True
+) -> list[str]:
+    """Return what is wrong after a power cut before each of these steps, and after a next run."""
+    disk = LosingDisk(str(recording.top), obeys=obeys)
+    found, played = [], 0
+    for number, point in enumerate(sorted(points)):
+        for step in recording.steps[played:point]:
+            disk.play(step)
+        played = point
+        place = folder / f"cut-{number}"
+        place.mkdir(parents=True)
+        lay_out(disk.left_over(random.Random(point)), str(recording.top), place)
+        wrong = fault_of(recording, place / recording.database, recording.committed(point))
+        found += [f"step {point}: {wrong}"] if wrong else []
+        shutil.rmtree(place)
+    return found
+
+
+def fault_of(recording: Recording, database: Path, committed: set[str]) -> str:
+    """Return what is wrong with an index after a power cut, "" for nothing."""
+    try:
+        if database.exists() and integrity(database) != "ok":
+            return integrity(database)
+        if lost := committed - set(paths_in(state_of(database))):
+            return f"{len(lost)} of {len(committed)} pictures are lost"
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    index = SmallIndex(database, recording.model, plain=True)
+    with index.store:
+        index.update(recording.album)
+    assert_same(state_of(database), recording.whole)
+    return ""
+
+
+@pytest.mark.long
+def test_a_power_cut_at_two_hundred_points_loses_nothing(tmp_path: Path, tiny_model: Path) -> None:
+    recording = record_two_runs(tmp_path, tiny_model, pictures=200)
+    last = len(recording.steps)
+    points = [*random.Random(0).sample(range(last), 199), last]
+    assert cut_power(recording, points, tmp_path / "cuts") == []
+    assert cut_power(recording, points[-20:], tmp_path / "deaf", obeys=False) != []
+
+
+MAKING = """
+import os, pathlib, sys
+from rclip_like.store import Store
+store = Store.open(pathlib.Path(sys.argv[1]), create=True)
+store.set_default_model("kept")
+os._exit(0)
+"""
+
+
+def test_a_new_index_and_its_folders_outlive_a_power_cut(tmp_path: Path) -> None:
+    top, place = tmp_path / "disk", Path("new/folder/index.db")
+    top.mkdir()
+    command = [sys.executable, "-c", MAKING, str(top / place)]
+    steps = record(command, top, tmp_path / "log", {})
+    disk, deaf = LosingDisk(str(top)), LosingDisk(str(top), obeys=False)
+    for step in steps:
+        disk.play(step)
+        deaf.play(step)
+    for seed in range(8):
+        lay_out(disk.left_over(random.Random(seed)), str(top), tmp_path / str(seed))
+        with Store.open(tmp_path / str(seed) / place, create=False) as store:
+            assert store.default_model() == "kept"
+    assert not all(deaf.left_over(random.Random(seed)) for seed in range(8))

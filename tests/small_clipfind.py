@@ -1,0 +1,31 @@
+"""The command line as it is, but in batches of two, and unless told without torch.
+
+SMALL_ENCODER=torch takes the model's own encoder, SMALL_BATCH another size of batches.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from small_index import PlainEncoder
+
+from rclip_like import cli, library
+
+COMMAND = (sys.executable, str(Path(__file__)))
+BATCH_SIZE = int(os.environ.get("SMALL_BATCH", "2"))
+
+
+def load(self: library.Library) -> object:
+    if os.environ.get("SMALL_ENCODER") != "torch":
+        return PlainEncoder(BATCH_SIZE, self.specification.dimension)
+    from rclip_like.models.encoder import load_encoder
+
+    return load_encoder(self.specification, replace(self._encoder_settings, batch_size=BATCH_SIZE))
+
+
+if __name__ == "__main__":
+    library.Library._load_encoder = load
+    sys.exit(cli.main())
