@@ -117,7 +117,8 @@ class Picture:
 
     `digest` is BLAKE3 of the whole file (32 bytes). `facts` and `pixels` are both None when the
     digest was among those the caller said it knows. `pixels` are the whole picture's, of an
-    animation its first frame's; `frames` are a few later ones that look different.
+    animation its first frame's; `frames` are a few later ones that look different. `size_bytes` is
+    what was read.
     """
 
     path: bytes
@@ -125,6 +126,7 @@ class Picture:
     facts: PictureFacts | None
     pixels: Pixels | None
     frames: tuple[Pixels, ...] = ()
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

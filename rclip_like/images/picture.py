@@ -30,9 +30,10 @@ def read_picture(
     """
     import numpy as np
 
-    digest, facts, images = read_images(path, preprocessing, limits, known)
+    digest, size_bytes, facts, images = read_images(path, preprocessing, limits, known)
     squares = [np.array(image) for image in images]
-    return Picture(path, digest, facts, squares[0] if squares else None, (*squares[1:],))
+    pixels = squares[0] if squares else None
+    return Picture(path, digest, facts, pixels, (*squares[1:],), size_bytes)
 
 
 def read_images(
@@ -40,15 +41,18 @@ def read_images(
     preprocessing: Preprocessing,
     limits: ReadSettings,
     known: Collection[bytes] = (),
-) -> tuple[bytes, PictureFacts | None, list[Image.Image]]:
-    """Do what `read_picture` does, without NumPy: the whole picture, then frames, none if known."""
+) -> tuple[bytes, int, PictureFacts | None, list[Image.Image]]:
+    """Do what `read_picture` does, without NumPy: the whole picture, then frames, none if known.
+
+    The number is the size in bytes of what was read: the walk may have seen another file.
+    """
     data = _read(path, limits)
     digest = blake3(data).digest()
     if digest in known:
-        return digest, None, []
+        return digest, len(data), None, []
     ending = os.path.splitext(path)[1].lower()
     try:
-        return digest, *decode(data, ending, preprocessing, limits)
+        return digest, len(data), *decode(data, ending, preprocessing, limits)
     except Undecodable as error:
         raise PictureError(path, str(error)) from error
 

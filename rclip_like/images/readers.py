@@ -228,11 +228,12 @@ class _Worker:
     def _picture(self, path: bytes, answer: dict[str, Any], pixels: bytes) -> Picture:
         import numpy as np
 
-        digest = bytes.fromhex(answer["digest"])
+        digest, size_bytes = bytes.fromhex(answer["digest"]), answer["size_bytes"]
         if answer["facts"] is None:
-            return Picture(path, digest, None, None)
+            return Picture(path, digest, None, None, size_bytes=size_bytes)
         squares = np.frombuffer(pixels, np.uint8).reshape(-1, self._side, self._side, 3).copy()
-        return Picture(path, digest, PictureFacts(**answer["facts"]), squares[0], (*squares[1:],))
+        facts = PictureFacts(**answer["facts"])
+        return Picture(path, digest, facts, squares[0], (*squares[1:],), size_bytes)
 
     def _cause_of_death(self, path: bytes, seconds: float) -> Trouble:
         self.kill()  # without effect but where it answered nonsense

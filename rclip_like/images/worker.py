@@ -55,12 +55,13 @@ def _answer(
     path = os.fsencode(request["path"])
     known = {bytes.fromhex(digest) for digest in request["known"]}
     try:
-        digest, facts, images = read_images(path, preprocessing, limits, known)
+        digest, size_bytes, facts, images = read_images(path, preprocessing, limits, known)
     except PictureError as error:
         return {"reason": error.reason, "lasting": error.lasting, "num_bytes": 0}, b""
     pixels = b"".join(image.tobytes() for image in images)
     described = None if facts is None else asdict(facts)
-    return {"digest": digest.hex(), "facts": described, "num_bytes": len(pixels)}, pixels
+    answer = {"digest": digest.hex(), "size_bytes": size_bytes, "facts": described}
+    return answer | {"num_bytes": len(pixels)}, pixels
 
 
 def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:

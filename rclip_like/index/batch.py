@@ -41,7 +41,7 @@ class Hand:
     failures: list[FailureRow] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
     waiting: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
-    """By digest: the picture to be encoded and its file's size in bytes."""
+    """By digest: the picture to be encoded and how many bytes of its file were read."""
     num_waiting: int = 0
     """How many pictures the encoder will be given: those in `waiting` and their frames."""
     since: float = field(default_factory=time.monotonic)
@@ -51,7 +51,7 @@ class Hand:
         """Add a file that was read; with `encode` its picture waits for the encoder."""
         self.files.append(FileRow(handed.facts, handed.read_at_ns, picture.digest))
         if encode:
-            self.waiting[picture.digest] = (picture, handed.facts.size_bytes)
+            self.waiting[picture.digest] = (picture, picture.size_bytes)
             self.num_waiting += 1 + len(picture.frames)
 
     def is_due(self, batch_size: int) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from index_states import State, assert_same, integrity, paths_in, state_of
 from losing_disk import LosingDisk, lay_out
 from small_clipfind import COMMAND
-from small_index import SmallIndex, make_picture, make_pictures
+from small_index import LONG_AGO, SmallIndex, make_picture, make_pictures, settle
 from traced_writes import Step, marked, record
 
 from rclip_like.store import Store
@@ -55,7 +55,7 @@ def record_two_runs(folder: Path, model: Path, pictures: int) -> Recording:
     for path in sorted(album.iterdir())[::5]:
         path.unlink()
     for seed, path in enumerate(sorted(album.iterdir())[::7], start=pictures):
-        make_picture(path, seed)
+        settle(make_picture(path, seed), LONG_AGO + seed)
     steps += record(command, top, folder / "log", environment)
     return Recording(album, model, top, steps, state_of(place))
 

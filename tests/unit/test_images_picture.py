@@ -112,7 +112,7 @@ def test_a_known_digest_spares_the_decoding_and_the_pixels(tmp_path: Path) -> No
     (tmp_path / "no-picture.jpg").write_bytes(b"text")
     digest = blake3(b"text").digest()
     path = os.fsencode(tmp_path / "no-picture.jpg")
-    expected = Picture(path, digest, facts=None, pixels=None)
+    expected = Picture(path, digest, facts=None, pixels=None, size_bytes=4)
     assert read_picture(path, SMALL, LIMITS, known=[digest]) == expected
 
 

@@ -96,7 +96,8 @@ def test_a_known_digest_comes_back_alone(tmp_path: Path) -> None:
     digest = read_picture(os.fsencode(path), SMALL, TWO).digest
     with Readers(SMALL, TWO) as readers:
         [(_, result)] = readers.read_all([task(path, digest, b"\1" * 32)])
-    assert result == Picture(os.fsencode(path), digest, None, None)
+    size_bytes = path.stat().st_size
+    assert result == Picture(os.fsencode(path), digest, None, None, size_bytes=size_bytes)
 
 
 def test_a_bad_file_is_a_trouble_among_pictures(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from small_index import LONG_AGO, SmallIndex, make_picture, make_pictures, settl
 from rclip_like.errors import IndexLocked
 from rclip_like.images import read_picture
 from rclip_like.index import Progress, bring_up_to_date
+from rclip_like.index.batch import Hand, Handed
 from rclip_like.settings import IndexSettings, ReadSettings, WalkSettings
+from rclip_like.values import FileFacts
 from rclip_like.walk import resolve_roots
 
 
@@ -295,6 +297,19 @@ def test_a_file_that_vanishes_before_it_is_read_is_simply_gone(
     assert (report.failed, report.troubles, report.finished) == (0, (), True)
     assert len(index.names()) == 40
     assert index.store.status().failures == {}
+
+
+def test_a_content_has_the_size_of_what_was_read_though_the_walk_saw_another_file(
+    index: SmallIndex, tmp_path: Path
+) -> None:
+    path = make_picture(tmp_path / "1.jpg", 1)
+    handed = Handed(FileFacts.of(os.fsencode(path), path.stat()), 0)
+    make_picture(path, 2, size=(90, 90))
+    picture = read_picture(os.fsencode(path), index.specification.preprocessing, ReadSettings())
+    hand = Hand()
+    hand.take(handed, picture, encode=True)
+    (content,) = hand.as_batch(np.ones((1, 32), np.float32)).contents.values()
+    assert content.size_bytes == path.stat().st_size != handed.facts.size_bytes
 
 
 def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
