@@ -56,7 +56,7 @@ docs: $(VENV)/installed
 	mv man/clipfind.1.part man/clipfind.1
 
 clean:
-	rm -rf $(VENV) $(ALBUM) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ALBUM) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/environment: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(NEW_ENOUGH)' || { \
