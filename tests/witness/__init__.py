@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,8 @@ class Witness:
 
     def folders(self, below: Path) -> Counter[str]:
         """Return how often each folder from `below` on was listed."""
-        return Counter(
-            path for path in self._seen("folder") if Path(path).is_relative_to(below.resolve())
-        )
+        paths = map(os.path.normpath, self._seen("folder"))
+        return Counter(path for path in paths if Path(path).is_relative_to(below.resolve()))
 
     def statements(self, beginning: str) -> list[str]:
         """Return the statements of SQL that begin so, in upper case, as they were run."""

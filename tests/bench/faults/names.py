@@ -86,7 +86,8 @@ def walk_twice(tool: Tool, folder: Path) -> Iterator[Observation]:
     tool.index(album)
     witness = Witness(tool.home / "witness")
     tool.run(album, *tool.indexing(), **witness.environment)
-    times = max(witness.folders(album).values())
+    # Below the folder itself, whose first entry is looked at to see that a disk is mounted there.
+    times = max(witness.folders(album / str(number)).total() for number in range(10))
     yield Observation(f"each folder listed {times} times", times == 1)
     asked = len(witness.statements("SELECT"))
     yield Observation(f"{asked} SELECTs for 50 unchanged files", asked < 50)
