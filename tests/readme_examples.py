@@ -57,7 +57,7 @@ class Workplace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a user who has set nothing."""
+        """The environment of a user who has set nothing but patience: a busy machine may need it."""
         tools = Path(sys.executable).parent
         own = {name: value for name, value in os.environ.items() if "CLIPFIND_" not in name}
         return own | {
@@ -65,6 +65,7 @@ class Workplace:
             "CLIPFIND_DATA_DIR": str(self.folder / "data"),
             "CLIPFIND_CACHE_DIR": str(self.folder / "cache"),
             "CLIPFIND_CONFIG": os.devnull,
+            "CLIPFIND_MAX_TIME": "0",
             "TERM": "dumb",
         }
 
