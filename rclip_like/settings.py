@@ -67,6 +67,8 @@ class IndexSettings:
     max_seconds: float | None = None
     wait: bool = True
     retry: bool = False
+    verify: bool = False
+    """Read known files again, too, and compare their contents."""
 
 
 @dataclass(frozen=True, slots=True)

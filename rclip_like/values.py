@@ -154,12 +154,16 @@ class IndexReport:
     unchanged: int = 0
     encoded: int = 0
     reused: int = 0
+    verified: int = 0
+    """Files that were read again and are what they were."""
     removed: int = 0
     failed: int = 0
     failed_before: int = 0
     remaining: int = 0
     seconds: float = 0.0
     finished: bool = True
+    altered: tuple[Trouble, ...] = ()
+    """Files whose content changed while size and mtime did not, found by verifying."""
     failures: tuple[Trouble, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     """Folders that could not be read; their rows are kept."""

@@ -54,6 +54,7 @@ def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexRe
         max_seconds=options.max_time or None,
         wait=not options.no_wait,
         retry=options.retry,
+        verify=options.verify,
     )
     with open_library(options) as library, index_bar(quiet=options.quiet) as on_progress:
         return library.index(
@@ -65,7 +66,7 @@ def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexRe
 
 
 def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk) -> None:
-    for trouble in (*report.troubles, *report.failures):
+    for trouble in (*report.troubles, *report.altered, *report.failures):
         say = talk.error if trouble.path in roots else talk.note
         say(trouble_sentence(trouble))
     talk.note(index_sentence(report))

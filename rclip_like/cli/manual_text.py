@@ -92,6 +92,11 @@ device on which the file lay. So nothing is dropped for a disk that is not mount
 cannot be read. What is not there but not known to be gone is counted and kept; *clipfind forget*
 drops it.
 
+*clipfind index --verify* finds what size and time of change do not tell: it reads each known file
+again and compares the digest of all its bytes. What is the same is not encoded again; what is not
+is named and encoded anew. Stopped, by *--max-time* too, it goes on the next time *--verify* is
+given, for thirty days from its beginning: files read since then are not read once more.
+
 *clipfind prune --models* also drops what models have encoded that are not in use. In use are the
 one that a search would take, the index's default, and those of *--keep*. The words of queries are
 remembered, 10,000 for each model, then at random one in ten of them is dropped; *--texts* drops

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
 _UNKNOWN_BATCH_SIZE = 1 << 30
+_ALTERED = "its content changed, though not its size and time; encoded anew"
 
 
 def bring_up_to_date(
@@ -55,11 +56,16 @@ def bring_up_to_date(
             preprocessing_version=PREPROCESSING_VERSION,
             dimension=specification.dimension,
         )
-        run = _Run(store, model_id, Survey(store, model_id, roots, settings), settings, stopping)
+        since = store.verify_since(time.time_ns()) if settings.verify else 0
+        survey = Survey(store, model_id, roots, settings, read_since_ns=since)
+        run = _Run(store, model_id, survey, settings, stopping)
         run.on_progress = listeners.get("on_progress")
         with time_limit(settings.max_seconds, run.end):
             run.go(specification, encoder_loader)
-        return run.report()
+        report = run.report()
+        if settings.verify and report.finished:
+            store.end_verification()
+        return report
 
 
 class _Run:
@@ -88,6 +94,8 @@ class _Run:
         self._shown_at = 0.0
         self._arrived = 0
         self._report = IndexReport()
+        self._verified = 0
+        self._altered: list[Trouble] = []
         self._failures: list[Trouble] = []
         self._troubles: list[Trouble] = []
 
@@ -123,6 +131,9 @@ class _Run:
             self._report,
             seen=findings.seen,
             unchanged=findings.unchanged,
+            reused=self._report.reused - self._verified,
+            verified=self._verified,
+            altered=tuple(self._altered),
             failed=len(self._failures),
             failed_before=self._report.failed_before + findings.failed_before,
             remaining=remaining,
@@ -143,9 +154,20 @@ class _Run:
 
             device = folder_device(found.path)
             facts = found if device is None else found._replace(device=device)
-            self._handed[found.path] = Handed(facts, time.time_ns())
+            handed = Handed(facts, time.time_ns(), self._digest_before(found))
+            self._handed[found.path] = handed
             known = self._store.digests_of_size(self._model_id, found.size_bytes)
-            yield ReadTask(found, known)
+            yield ReadTask(found, (*known, *self._encoded(handed.before)))
+
+    def _digest_before(self, found: FileFacts) -> bytes | None:
+        if not self._settings.verify:
+            return None
+        return self._store.stored_digest(found.path, found.size_bytes, found.mtime_ns)
+
+    def _encoded(self, digest: bytes | None) -> tuple[bytes, ...]:
+        """Return the digest if its picture need not be decoded, whatever others there are."""
+        is_known = digest is not None and self._store.is_encoded(self._model_id, digest)
+        return (digest,) if digest is not None and is_known else ()
 
     def _go_on(self) -> bool:
         self._show_progress()
@@ -203,6 +225,10 @@ class _Run:
             self._model_id, result.digest
         )
         self._hand.take(handed, result, encode=not is_known)
+        if handed.before == result.digest:
+            self._verified += is_known
+        elif handed.before is not None:
+            self._altered.append(Trouble(result.path, _ALTERED))
 
     def _take_trouble(self, handed: Handed, trouble: Trouble) -> None:
         path = trouble.path

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings
@@ -44,7 +45,13 @@ class Survey:
     """
 
     def __init__(
-        self, store: Store, model_id: int, roots: Sequence[Root], settings: IndexSettings
+        self,
+        store: Store,
+        model_id: int,
+        roots: Sequence[Root],
+        settings: IndexSettings,
+        *,
+        read_since_ns: int = 0,
     ) -> None:
         self.findings = Findings()
         self.pending: Spool[FileFacts] = Spool()
@@ -53,6 +60,7 @@ class Survey:
         self._model_id = model_id
         self.roots = roots
         self._settings = settings
+        self._read_since_ns = read_since_ns
         self._versions: str | None = None
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
@@ -81,7 +89,8 @@ class Survey:
 
     def _compare(self, store: Store) -> None:
         findings = self.findings
-        remembered = _Remembered(store, self._model_id, self.roots, self._miss)
+        known_files = partial(store.known_files, self._model_id, read_since_ns=self._read_since_ns)
+        remembered = _Remembered(known_files, self.roots, self._miss)
         for found in walk(self.roots, self._settings.walk):
             if self._is_stopped:
                 return
@@ -174,13 +183,11 @@ class _Remembered:
 
     def __init__(
         self,
-        store: Store,
-        model_id: int,
+        known_files: Callable[[Sequence[Root]], Iterator[KnownRow]],
         roots: Sequence[Root],
         on_miss: Callable[[KnownRow, Root], None],
     ) -> None:
-        self._store = store
-        self._model_id = model_id
+        self._known_files = known_files
         self._roots = iter(roots)
         self._on_miss = on_miss
         self._root: Root | None = None
@@ -234,7 +241,7 @@ class _Remembered:
         if self._root is None:
             return
         self._range = range_of(self._root)
-        self._rows = self._store.known_files(self._model_id, [self._root])
+        self._rows = self._known_files([self._root])
         self._next = next(self._rows, None)
 
 

@@ -34,7 +34,9 @@ def index_sentence(report: IndexReport) -> str:
         counted(report.seen, "picture"),
         f"{report.encoded:,} encoded",
         f"{report.reused:,} known by content" if report.reused else "",
+        f"{report.verified:,} verified" if report.verified else "",
         f"{report.unchanged:,} unchanged",
+        f"{len(report.altered):,} altered" if report.altered else "",
         f"{report.removed:,} gone" if report.removed else "",
         f"{report.failed + report.failed_before:,} unreadable"
         if report.failed or report.failed_before

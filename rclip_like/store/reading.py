@@ -37,23 +37,28 @@ def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list
 
 
 def known_files(
-    connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
+    connection: sqlite3.Connection,
+    model_id: int,
+    ranges: Sequence[PathRange],
+    read_since_ns: int,
 ) -> Iterator[KnownRow]:
     """Yield what is remembered of the paths in these ranges, ascending by path bytes.
 
+    Files that were not read since then are not settled.
     A page at a time, each its own short look: a long one would keep the write-ahead log growing
     while the walk takes minutes. What is written meanwhile behind the last page is not seen.
     """
     for start, end in ranges:
         after = start
-        while page := connection.execute(_KNOWN, (model_id, after, end, after, end)).fetchall():
+        values = (read_since_ns, model_id)
+        while page := connection.execute(_KNOWN, (*values, after, end, after, end)).fetchall():
             yield from page
             after = page[-1][0] + b"\0"
 
 
 _KNOWN = f"""
     SELECT path, size_bytes, mtime_ns, device,
-        part IS NOT NULL AND {SETTLED}, NULL
+        part IS NOT NULL AND {SETTLED} AND read_at_ns >= ?, NULL
     FROM files LEFT JOIN embeddings
         ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id
     WHERE path >= ? AND path < ?
@@ -89,6 +94,18 @@ def is_encoded(connection: sqlite3.Connection, model_id: int, digest: bytes) -> 
         " WHERE digest = ? AND model_id = ? AND part = 0"
     )
     return connection.execute(question, (digest, model_id)).fetchone() is not None
+
+
+def stored_digest(
+    connection: sqlite3.Connection, path: bytes, *, size_bytes: int, mtime_ns: int
+) -> bytes | None:
+    """Return the digest that the file had when it was read, if it has not changed by its facts."""
+    row = connection.execute(
+        "SELECT digest FROM files JOIN contents USING (content_id)"
+        " WHERE path = ? AND files.size_bytes = ? AND mtime_ns = ?",
+        (path, size_bytes, mtime_ns),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def failure_reason(

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rclip_like.values import Embedding
 
 _DEFAULT_MODEL = "default_model"
+_VERIFYING = "verifying_since_ns"
+_VERIFYING_NS = 30 * 86_400 * 10**9
+"""How long after its beginning a verification that was cut short goes on where it was."""
 
 
 class Store:
@@ -206,10 +209,37 @@ class Store:
 
     # Questions and writes of an indexing run.
 
-    def known_files(self, model_id: int, roots: Sequence[Root] | None) -> Iterator[KnownRow]:
-        """Yield what is remembered of files and failures under the roots, ascending by path."""
+    def known_files(
+        self, model_id: int, roots: Sequence[Root] | None, *, read_since_ns: int = 0
+    ) -> Iterator[KnownRow]:
+        """Yield what is remembered of files and failures under the roots, ascending by path.
+
+        Files that were not read since `read_since_ns` are not settled.
+        """
+        ranges = ranges_of(roots)
         with told(self.path):
-            yield from reading.known_files(self._connection, model_id, ranges_of(roots))
+            yield from reading.known_files(self._connection, model_id, ranges, read_since_ns)
+
+    def verify_since(self, now_ns: int) -> int:
+        """Return when the verification that goes on began: now, or one cut short this month."""
+        row = self._one("SELECT value FROM settings WHERE name = ?", _VERIFYING)
+        if row is not None and 0 <= now_ns - int(row[0]) < _VERIFYING_NS:
+            return int(row[0])
+        with told(self.path):
+            writing.put_setting(self._connection, _VERIFYING, str(now_ns))
+        return now_ns
+
+    def end_verification(self) -> None:
+        """Note that all files were verified, so that the next time begins anew."""
+        with told(self.path):
+            writing.put_setting(self._connection, _VERIFYING, "0")
+
+    def stored_digest(self, path: bytes, size_bytes: int, mtime_ns: int) -> bytes | None:
+        """Return the digest of an indexed file that by its facts has not changed, or None."""
+        with told(self.path):
+            return reading.stored_digest(
+                self._connection, path, size_bytes=size_bytes, mtime_ns=mtime_ns
+            )
 
     def digests_of_size(self, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
         """Return the digests of this size that the model has encoded; () if there are many."""

@@ -14,6 +14,9 @@ from rclip_like.store.rows import STORED_DTYPE, Batch, ContentRow, FailureRow, F
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
 
+MOST_TEXTS = 10_000
+"""How many texts of one model are remembered; of 512 numbers they take 20 MB."""
+
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
@@ -146,8 +149,19 @@ def put_new_setting(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def put_text(connection: sqlite3.Connection, model_id: int, text: str, unit: Embedding) -> None:
-    """Cache a text's embedding without waiting for anybody; raises sqlite3's error at once."""
+    """Cache a text's embedding without waiting for anybody; raises sqlite3's error at once.
+
+    Where a model has MOST_TEXTS already, a tenth of them is dropped, drawn by chance: noting when
+    each was last asked for would make every repeated query a write.
+    """
     with _without_waiting(connection), transaction(connection):
+        question = "SELECT count(*) FROM texts WHERE model_id = ?"
+        if connection.execute(question, (model_id,)).fetchone()[0] >= MOST_TEXTS:
+            connection.execute(
+                "DELETE FROM texts WHERE model_id = ? AND text IN"
+                " (SELECT text FROM texts WHERE model_id = ? ORDER BY random() LIMIT ?)",
+                (model_id, model_id, max(1, MOST_TEXTS // 10)),
+            )
         connection.execute(
             "INSERT OR REPLACE INTO texts (model_id, text, embedding) VALUES (?, ?, ?)",
             (model_id, text, unit.astype("<f4").tobytes()),

@@ -275,3 +275,16 @@ def test_a_model_in_a_folder_that_is_not_utf8_is_added(store: Store) -> None:
     assert store.add_model("/mus\udce9e", "f" * 64, **facts) == store.model_id("f" * 64)
     (model,) = store.status(None).models
     assert model["name"] == r"/mus\udce9e"
+
+
+def test_no_more_texts_are_remembered_than_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.store.writing.MOST_TEXTS", 20)
+    with Store.open(tmp_path / "index.db", create=True) as store:
+        fill(store, [b"/1"])
+        for number in range(100):
+            assert store.cache_text(1, f"text {number}", np.ones(8, dtype=np.float32))
+        kept = [n for n in range(100) if store.cached_text(1, f"text {n}") is not None]
+    assert 18 <= len(kept) <= 20
+    assert kept[-1] == 99

@@ -29,6 +29,14 @@ class IndexOptions(Walking, Sources, Everywhere):
     retry: Annotated[
         bool, option("--retry", help="Try unreadable pictures again that have not changed.")
     ] = False
+    verify: Annotated[
+        bool,
+        option(
+            "--verify",
+            help="Read known pictures again, too, and encode anew those whose content changed "
+            "though size and time did not. Stopped, it goes on the next time.",
+        ),
+    ] = False
     strict: Annotated[
         bool, option("--strict", help="Exit with status 2 if any picture is unreadable.")
     ] = False
