@@ -57,7 +57,7 @@ class Workplace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a user who has set nothing but patience: a busy machine may need it."""
+        """The environment of a user who has set nothing but patience, for busy machines."""
         tools = Path(sys.executable).parent
         own = {name: value for name, value in os.environ.items() if "CLIPFIND_" not in name}
         return own | {
