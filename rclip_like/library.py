@@ -20,7 +20,14 @@ from rclip_like.settings import (
     WebSettings,
     default_database,
 )
-from rclip_like.values import IndexReport, Root, SearchReport, StatusReport, UpkeepReport
+from rclip_like.values import (
+    DoctorReport,
+    IndexReport,
+    Root,
+    SearchReport,
+    StatusReport,
+    UpkeepReport,
+)
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
@@ -172,6 +179,20 @@ class Library:
 
         store = self._open(create=False)
         return forget(store, _expanded(paths), listeners, dry_run=dry_run, wait=wait)
+
+    def doctor(
+        self, *, repair: bool = False, on_wait: Callable[[], None] | None = None
+    ) -> DoctorReport:
+        """Return what checks of the index and of this installation find; without `repair` only.
+
+        With it, what is safe is mended before, under the lock and after a copy of the index.
+        """
+        from rclip_like.upkeep.doctor import examine
+
+        model = self._model
+        if model and self._weights:
+            model = f"{model} --weights {self._weights.absolute()}"
+        return examine(self.database, model, mend=repair, on_wait=on_wait)
 
     def use_model(self, name: str) -> None:
         """Make a model the default of this index; raises ModelError when it is not there."""

@@ -211,6 +211,28 @@ class UpkeepReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of `doctor` found: `state` is `ok`, `warning` or `problem`."""
+
+    check: str
+    text: str
+    state: str = "ok"
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    """All findings, in the order of the checks, and what was repaired before."""
+
+    findings: tuple[Finding, ...]
+    repaired: tuple[str, ...] = ()
+
+    def has(self, state: str) -> bool:
+        """Return whether any finding is of this state."""
+        return any(finding.state == state for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """What is indexed: counts, sizes, models and failures by reason."""
 
@@ -223,3 +245,9 @@ class StatusReport:
     failures: Mapping[str, int] = field(default_factory=dict)
     unreadable: tuple[Trouble, ...] = ()
     """The files behind `failures`, by path."""
+    unreadable_folders: Mapping[bytes, Mapping[str, int]] = field(default_factory=dict)
+    """How many of them lie in each folder, by reason; the folder with the most first."""
+    left_contents: int | None = None
+    """Contents that no file has any more; None where not all of the index is asked about."""
+    freeable_bytes: int | None = None
+    """At least so much `prune` would free, without what it finds gone on the disk."""

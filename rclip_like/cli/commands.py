@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rclip_like.cli import options
+from rclip_like.cli.declare import Declared, declared_in
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Command:
     options: type[options.Everywhere]
     module: str
     function: str = "run"
+    bears_bad_configuration: bool = False
+    """Whether it runs, and says so, where the configuration file holds nonsense."""
 
 
 COMMANDS = {
@@ -50,6 +54,13 @@ COMMANDS = {
             "Drop from the index all that lies or lay under a PATH; pictures are not touched.",
             options.ForgetOptions,
             "rclip_like.cli.forget",
+        ),
+        Command(
+            "doctor",
+            "Check the index and this installation; with --repair mend what is safe.",
+            options.DoctorOptions,
+            "rclip_like.cli.doctor",
+            bears_bad_configuration=True,
         ),
         Command(
             "models list",
@@ -95,6 +106,13 @@ COMMANDS = {
     )
 }
 
+
+def every_option() -> Iterator[Declared]:
+    """Yield all that any command declares: what the configuration file may hold."""
+    for command in COMMANDS.values():
+        yield from declared_in(command.options)
+
+
 GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
 
 RESERVED = (
@@ -102,7 +120,6 @@ RESERVED = (
     "probe",
     "evaluate",
     "duplicates",
-    "doctor",
     "export",
     "import",
     "embed",

@@ -10,14 +10,15 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
 from types import FrameType
+from typing import Any
 
 from rclip_like.cli import INTERRUPTED
-from rclip_like.cli.commands import COMMANDS, Command
+from rclip_like.cli.commands import Command, every_option
 from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.options import Everywhere
-from rclip_like.errors import ClipfindError, UsageError
+from rclip_like.errors import ClipfindError, ConfigError, UsageError
 from rclip_like.output.stream import OutputClosed, write_lines
 from rclip_like.output.talk import Talk
 
@@ -61,8 +62,16 @@ def _run(call: Call) -> int:
         write_lines([help_text(typer_made)])
         return 0
     _refuse_missing(command, raw)
-    every_option = (each for one in COMMANDS.values() for each in declared_in(one.options))
-    return _invoke(command, settle(command.options, raw, read_configuration(every_option)))
+    return _invoke(command, settle(command.options, raw, _configuration_for(command)))
+
+
+def _configuration_for(command: Command) -> dict[str, Any]:
+    try:
+        return read_configuration(every_option())
+    except ConfigError:
+        if command.bears_bad_configuration:
+            return {}
+        raise
 
 
 def _refuse_missing(command: Command, raw: Mapping[str, object]) -> None:

@@ -109,6 +109,14 @@ file has. No file but the index is touched; the next *clipfind index* of the fol
 again beside it, and as much in the folder for temporary files. Killed or on a full disk the index
 stays whole, and the next *clipfind prune* makes it smaller. Searches go on meanwhile; an index run
 waits.
+
+*clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
+at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
+nothing and embeddings that are none, for drafts, logs and copies beside the index, for the models
+that it needs, half downloads, readers, packages and folders. It writes nothing. With *--repair* it
+first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows that refer to
+nothing and embeddings that are none; the next *clipfind index* encodes their pictures anew. Before
+any row changes it writes a copy, index.db.before-repair-TIME.
 """
 
 EXIT_STATUS = """\
@@ -116,10 +124,12 @@ EXIT_STATUS = """\
 and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
 was given.
 
-1 :: Nothing was found; with *forget*, nothing was indexed under any PATH.
+1 :: Nothing was found; with *forget*, nothing was indexed under any PATH; with *doctor*, there are
+warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
-cannot be read), an index that cannot be opened, a model that is not there.
+cannot be read), an index that cannot be opened, a model that is not there; with *doctor*, a
+problem.
 
 129 :: The terminal was closed. What was finished is kept.
 
@@ -158,7 +168,8 @@ named like the option without its dashes. An unknown name is an error.
 
 ~/.local/share/clipfind/index.db :: The index, an SQLite database. *--db* names another one.
 Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which one indexing process
-holds at a time, and after an upgrade index.db.version-N, a copy from before it.
+holds at a time, after an upgrade index.db.version-N, a copy from before it, and after a repair
+index.db.before-repair-TIME.
 
 ~/.local/share/clipfind/models :: Downloaded models.
 

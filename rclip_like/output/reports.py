@@ -12,6 +12,7 @@ from rclip_like.output.matches import path_fields
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
 from rclip_like.values import IndexReport, StatusReport, Trouble
 
+_MOST_FOLDERS = 10
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -65,6 +66,12 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     yield from _section("Folders", [_root_row(root) for root in report.roots])
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
+    yield from _section("Unreadable by folder", _folder_rows(report.unreadable_folders))
+    if report.left_contents:
+        yield (
+            f"{counted(report.left_contents, 'content')} that no file has any more; "
+            f"'clipfind prune' frees {sized(report.freeable_bytes or 0)} or more"
+        )
     if verbose:
         yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)
 
@@ -75,15 +82,35 @@ def status_object(report: StatusReport) -> str:
     described["roots"] = [
         {**root, **path_fields(bytes(root["path"]))} for root in described["roots"]
     ]
+    described["unreadable_folders"] = [
+        {**path_fields(folder), "files": sum(reasons.values()), "reasons": reasons}
+        for folder, reasons in report.unreadable_folders.items()
+    ]
     described["unreadable"] = [
         {**path_fields(trouble.path), "reason": trouble.reason} for trouble in report.unreadable
     ]
     return escaped_json(json.dumps(described, ensure_ascii=False))
 
 
+def _folder_rows(folders: Mapping[bytes, Mapping[str, int]]) -> list[dict[str, object]]:
+    """Return the folders with the most unreadable files, each with its most frequent reason."""
+    first = list(folders.items())[:_MOST_FOLDERS]
+    rows: list[dict[str, object]] = [
+        {"files": sum(reasons.values()), "most often": next(iter(reasons)), "folder": path}
+        for folder, reasons in first
+        for path in [escaped_path(folder)]
+    ]
+    if rest := list(folders.values())[_MOST_FOLDERS:]:
+        number = sum(sum(reasons.values()) for reasons in rest)
+        more = f"in {counted(len(rest), 'more folder')}; --json has all"
+        rows.append({"files": number, "most often": None, "folder": more})
+    return rows
+
+
 def _model_row(model: Mapping[str, Any]) -> dict[str, object]:
     return {
         "files": model["files"],
+        "not encoded": model["missing"],
         "dimension": model["dimension"],
         "fingerprint": model["fingerprint"][:12],
         "model": model["name"],

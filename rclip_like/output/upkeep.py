@@ -9,7 +9,7 @@ from dataclasses import asdict
 from rclip_like.output.matches import path_fields
 from rclip_like.output.reports import counted, sized
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
-from rclip_like.values import UpkeepReport
+from rclip_like.values import DoctorReport, UpkeepReport
 
 MOST_FOLDERS = 10
 
@@ -55,6 +55,22 @@ def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
         yield f"{escaped_path(path)}: nothing is indexed there"
     if not report.is_short:
         yield "a search is still reading; the file gets smaller when it is done"
+
+
+def doctor_lines(report: DoctorReport) -> Iterator[str]:
+    """Yield what was repaired, and one line a finding: its state, its check, and the remedy."""
+    for sentence in report.repaired:
+        yield f"repaired  {escaped(sentence)}"
+    width = max(len(finding.check) for finding in report.findings)
+    for finding in report.findings:
+        remedy = f"; {finding.remedy}" if finding.remedy else ""
+        text = escaped(f"{finding.text}{remedy}")
+        yield f"{finding.state:<8}  {finding.check:<{width}}  {text}"
+
+
+def doctor_object(report: DoctorReport) -> str:
+    """Return the report as one JSON object."""
+    return escaped_json(json.dumps(asdict(report), ensure_ascii=False))
 
 
 def upkeep_object(report: UpkeepReport) -> str:

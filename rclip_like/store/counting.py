@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rclip_like.store.ranges import PathRange, range_of
+from rclip_like.store.ranges import EVERYTHING, PathRange, range_of
 from rclip_like.values import Root, StatusReport, Trouble
 
 _SIDE_FILES = ("", "-wal", "-shm")
@@ -19,15 +21,21 @@ def count_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> 
 
 def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
     """Return what is indexed in the ranges; sizes and models are the whole index's."""
+    unreadable = _unreadable(connection, ranges)
+    files = count_files(connection, ranges)
+    is_all = list(ranges) == [EVERYTHING]
     return StatusReport(
         database=str(path),
         size_bytes=sum(_size(path.with_name(path.name + suffix)) for suffix in _SIDE_FILES),
-        files=count_files(connection, ranges),
+        files=files,
         contents=_count_contents(connection, ranges),
-        models=tuple(_models(connection, ranges)),
+        models=tuple(_models(connection, ranges, files)),
         roots=tuple(_roots(connection, ranges)),
         failures=_failures(connection, ranges),
-        unreadable=_unreadable(connection, ranges),
+        unreadable=unreadable,
+        unreadable_folders=_by_folder(unreadable),
+        left_contents=_count_left_contents(connection) if is_all else None,
+        freeable_bytes=_freeable_bytes(connection) if is_all else None,
     )
 
 
@@ -47,15 +55,17 @@ def _count_contents(connection: sqlite3.Connection, ranges: Sequence[PathRange])
 
 
 def _models(
-    connection: sqlite3.Connection, ranges: Sequence[PathRange]
+    connection: sqlite3.Connection, ranges: Sequence[PathRange], files: int
 ) -> list[Mapping[str, object]]:
+    """Describe the models, each with how many files it has encoded and how many it has not."""
     names = ("model_id", "name", "fingerprint", "preprocessing_version", "dimension", "added_at")
     models = connection.execute(f"SELECT {', '.join(names)} FROM models ORDER BY model_id")
     described: list[Mapping[str, object]] = []
     for row in models.fetchall():
         model: dict[str, object] = dict(zip(names, row, strict=True))
         model_id = model.pop("model_id")
-        model["files"] = sum(_files_of_model(connection, model_id, one) for one in ranges)
+        encoded = sum(_files_of_model(connection, model_id, one) for one in ranges)
+        model |= {"files": encoded, "missing": files - encoded}
         described.append(model)
     return described
 
@@ -103,6 +113,34 @@ def _unreadable(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> 
         for one in ranges
         for path, reason in connection.execute(question, one)
     )
+
+
+def _by_folder(unreadable: Sequence[Trouble]) -> dict[bytes, Mapping[str, int]]:
+    folders: dict[bytes, Counter[str]] = {}
+    for trouble in unreadable:
+        reasons = folders.setdefault(os.path.dirname(trouble.path), Counter())
+        reasons[trouble.reason] += 1
+    ordered = sorted(folders.items(), key=lambda item: (-item[1].total(), item[0]))
+    return {folder: dict(reasons.most_common()) for folder, reasons in ordered}
+
+
+def _count_left_contents(connection: sqlite3.Connection) -> int:
+    """Return how many contents no file has; by two scans of indexes, not a look-up for each."""
+    question = (
+        "SELECT (SELECT count(*) FROM contents) - (SELECT count(DISTINCT content_id) FROM files)"
+    )
+    return int(connection.execute(question).fetchone()[0])
+
+
+def _freeable_bytes(connection: sqlite3.Connection) -> int:
+    """Return the bytes of embeddings whose content no file has, and of free pages."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    question = (
+        "SELECT coalesce(sum(2 * dimension), 0) FROM models JOIN embeddings USING (model_id)"
+        " WHERE content_id NOT IN (SELECT content_id FROM files)"
+    )
+    return int(free * page_bytes + connection.execute(question).fetchone()[0])
 
 
 def _size(path: Path) -> int:

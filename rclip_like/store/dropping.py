@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import StoreError
 from rclip_like.store.faults import told
+from rclip_like.store.interrupting import interruptibly
 from rclip_like.store.ranges import PathRange
 from rclip_like.store.writing import transaction
 from rclip_like.values import UpkeepReport
@@ -22,7 +22,6 @@ _FREE_SHARE = 20
 """The file is written anew when a twentieth of it is free, also where nothing was dropped."""
 _FILE_ROW_BYTES = 250
 """About what a file's row takes, with its place in two indexes."""
-_INTERRUPT_AGAIN_SECONDS = 0.05
 _UNRECLAIMED = "unreclaimed"
 
 # In temporary tables of the connection's own: however many they are, they take no memory, and a
@@ -264,7 +263,7 @@ class Dropping:
         self._refuse_without_room((pages - free) * self._pragma("page_size")[0])
         try:
             with told(self._path):
-                self._interruptibly("VACUUM")
+                interruptibly(self._connection, "VACUUM")
                 self._execute("DELETE FROM settings WHERE name = ?", (_UNRECLAIMED,))
         finally:
             is_short = self._truncate_log()
@@ -277,21 +276,6 @@ class Dropping:
                 f"{needed_bytes / 1e6:,.0f} MB beside it for a while; make room and run "
                 "clipfind prune"
             )
-
-    def _interruptibly(self, statement: str) -> None:
-        """Execute a statement that may take long, so that Ctrl-C ends it: SQLite takes it back."""
-        with ThreadPoolExecutor(1) as pool:
-            work = pool.submit(self._connection.execute, statement)
-            try:
-                work.result()
-            except BaseException:
-                self._interrupt(work)
-                raise
-
-    def _interrupt(self, work: Future[sqlite3.Cursor]) -> None:
-        while not work.done():
-            self._connection.interrupt()
-            wait([work], _INTERRUPT_AGAIN_SECONDS)
 
     def _truncate_log(self) -> bool:
         """Move the log into the file and cut it; return whether no reader was in the way."""

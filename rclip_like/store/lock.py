@@ -62,6 +62,17 @@ class IndexLock:
         finally:
             os.close(descriptor)
 
+    def holder(self) -> tuple[bool, int | None]:
+        """Return whether a process holds the lock, and its pid where it is known; makes no file."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR)
+        except OSError:
+            return False, None
+        try:
+            return not _try_lock(descriptor), _read_pid(descriptor)
+        finally:
+            os.close(descriptor)
+
     def _acquire(
         self, descriptor: int, *, wait: bool, on_wait: Callable[[int | None], None] | None
     ) -> None:

@@ -249,12 +249,17 @@ def _bring_up(path: Path) -> None:
     with IndexLock(path).held(wait=True), told(path), closing(_connect(path, "mode=rw")) as old:
         (version,) = old.execute("PRAGMA user_version").fetchone()
         if version < VERSION:  # another process may have been faster
-            _back_up(old, path.with_name(f"{path.name}.version-{version}"))
+            back_up(old, path.with_name(f"{path.name}.version-{version}"))
             migrate(old)
 
 
-def _back_up(old: sqlite3.Connection, place: Path) -> None:
+def back_up(old: sqlite3.Connection, place: Path) -> None:
+    """Write a copy of the index, readable by its owner alone, whole or not at all."""
     place.unlink(missing_ok=True)
     os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(place)) as copy:
-        old.backup(copy)
+    try:
+        with closing(sqlite3.connect(place)) as copy:
+            old.backup(copy)
+    except BaseException:
+        place.unlink()
+        raise

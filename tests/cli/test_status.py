@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from processes import run
+from processes import run, write_pictures
+
+from rclip_like.store import Batch, FailureRow, Store
+from rclip_like.values import FileFacts
 
 
 def test_status_tells_files_models_and_folders(indexed: Path) -> None:
@@ -31,3 +34,49 @@ def test_without_an_index_one_sentence_says_how_to_make_one(tiny: Path) -> None:
     assert finished.returncode == 2
     assert b"clipfind index" in finished.stderr
     assert not tiny.exists()
+
+
+def fail(database: Path, paths: list[bytes], reason: str) -> None:
+    """Let the index say that these files could not be read."""
+    with Store.open(database, create=True) as store:
+        model_id = store.add_model("m", "f" * 64, preprocessing_version="1", dimension=8)
+        facts = [FileFacts(path, 1, 1, 1, 1) for path in paths]
+        store.commit(model_id, Batch(failures=[FailureRow(each, 2, reason, "") for each in facts]))
+
+
+def test_failures_are_counted_by_reason_and_by_folder_the_largest_first(tiny: Path) -> None:
+    fail(tiny, [b"/b/%d.jpg" % number for number in range(3)] + [b"/a/1.jpg"], "is cut short")
+    fail(tiny, [b"/b/x.jpg"], "is empty")
+    shown = run("status").stdout.decode()
+    assert (
+        "files  most often    folder\n      4  is cut short  /b\n      1  is cut short  /a" in shown
+    )
+    described = json.loads(run("status", "--json").stdout)
+    assert described["unreadable_folders"] == [
+        {"path": "/b", "files": 4, "reasons": {"is cut short": 3, "is empty": 1}},
+        {"path": "/a", "files": 1, "reasons": {"is cut short": 1}},
+    ]
+
+
+def test_thousands_of_folders_with_failures_take_a_screen_at_most(tiny: Path) -> None:
+    fail(tiny, [b"/%04d/%d.jpg" % (n, k) for n in range(2000) for k in range(2)], "is empty")
+    shown = run("status").stdout.decode()
+    assert len(shown.splitlines()) < 25
+    assert "3,980  -           in 1,990 more folders; --json has all" in shown
+    assert len(json.loads(run("status", "--json").stdout)["unreadable_folders"]) == 2000
+
+
+def test_pictures_that_a_model_has_not_encoded_are_counted(indexed: Path, tiny: Path) -> None:
+    (model,) = json.loads(run("status", "--json").stdout)["models"]
+    assert (model["files"], model["missing"]) == (12, 0)
+    assert "not encoded" in run("status").stdout.decode()
+
+
+def test_what_prune_would_free_is_told(tiny: Path, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "album")
+    run("index", folder)
+    assert b"clipfind prune" not in run("status").stdout
+    (folder / "one.png").unlink()
+    run("index", folder)
+    assert b"1 content that no file has any more; 'clipfind prune' frees" in run("status").stdout
+    assert json.loads(run("status", "--json", folder).stdout)["left_contents"] is None

@@ -1,0 +1,98 @@
+"""What this installation consists of: readers, packages and folders."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module, metadata
+from pathlib import Path
+
+from rclip_like.images.formats import FORMATS, Format
+from rclip_like.settings import cache_folder, data_folder
+from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
+from rclip_like.upkeep.findings import problem, warning, well
+from rclip_like.values import Finding
+
+_DISTRIBUTION = "clipfind"
+_OPTIONAL = ("timm", "transformers", "rawpy")
+"""Packages that some models and formats need."""
+_FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
+"""What Pillow calls the libraries that it can be built without."""
+_LITTLE_ROOM_BYTES = 200_000_000
+
+
+def check_readers(database: Path, model: str | None) -> Iterator[Finding]:
+    """Try whether the reader of each format is there."""
+    missing = {known.name: known.plugin for known in FORMATS if not _is_readable(known)}
+    for name, plugin in missing.items():
+        yield warning("formats", f"{name} cannot be read", f"install what brings {plugin}")
+    names = [known.name for known in FORMATS if known.name not in missing]
+    yield well("formats", ", ".join(names))
+
+
+def _is_readable(known: Format) -> bool:
+    try:
+        import_module(known.plugin)
+    except ImportError:
+        return False
+    feature = _FEATURES.get(known.name)
+    if feature is None:
+        return True
+    from PIL import features
+
+    return bool(features.check(feature))
+
+
+def check_packages(database: Path, model: str | None) -> Iterator[Finding]:
+    """Tell the versions of all that takes part; nothing heavy is imported for it."""
+    yield well("packages", f"Python {platform.python_version()}, {platform.platform()}")
+    sqlite = tuple(int(number) for number in SQLITE_VERSION.split(".")[:2])
+    if sqlite < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        yield problem("packages", f"SQLite {SQLITE_VERSION}", f"install a Python with {needed}")
+    else:
+        yield well("packages", f"SQLite {SQLITE_VERSION}")
+    there: list[str] = []
+    for name in (_DISTRIBUTION, *_required()):
+        try:
+            there.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            yield problem("packages", f"{name} is not installed", f"python -m pip install {name}")
+    for name in _OPTIONAL:
+        with suppress(metadata.PackageNotFoundError):
+            there.append(f"{name} {metadata.version(name)}")
+    yield well("packages", ", ".join(there))
+
+
+def _required() -> list[str]:
+    """Return the names of the packages that this one cannot do without."""
+    try:
+        stated = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+    found = (re.match(r"[\w.-]+", each) for each in stated if "extra ==" not in each)
+    return sorted(name[0] for name in found if name)
+
+
+def check_folders(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at the folders in use: whether they can be written, and how much room they have."""
+    places = {"index": database.parent, "data": data_folder(), "cache": cache_folder()}
+    for use, folder in places.items():
+        yield _look_at_folder(use, folder)
+
+
+def _look_at_folder(use: str, folder: Path) -> Finding:
+    there = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
+    if not os.access(there, os.W_OK):
+        return warning("folders", f"{use}: {folder} cannot be written", "check its rights")
+    free = shutil.disk_usage(there).free
+    text = f"{use}: {folder}, {free / 1e9:,.1f} GB free"
+    return (
+        warning("folders", text, "make room")
+        if free < _LITTLE_ROOM_BYTES
+        else well("folders", text)
+    )

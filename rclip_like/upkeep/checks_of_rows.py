@@ -1,0 +1,85 @@
+"""Whether the index is one of ours and whole, and whether its rows agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rclip_like.errors import StoreError
+from rclip_like.store import Store
+from rclip_like.store.checking import Checkup
+from rclip_like.store.opening import version_of
+from rclip_like.store.schema import VERSION
+from rclip_like.upkeep.findings import problem, warning, well
+from rclip_like.values import Finding
+
+_MOST_LINES = 5
+_MOVE_AWAY = "move it and its -wal away; the next 'clipfind index' makes a new one"
+_MEND = "mend it with: clipfind doctor --repair"
+
+
+def is_current(database: Path) -> bool:
+    """Return whether an index of this version is there, and can be opened without changing it."""
+    try:
+        return version_of(database) == VERSION
+    except StoreError:
+        return False
+
+
+def check_index(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at the file: ours, of this version, and whole to SQLite."""
+    version = version_of(database)
+    if not version:
+        yield well("index", f"{database}: none yet; the first search or 'clipfind index' makes it")
+    elif version < VERSION:
+        yield warning(
+            "index",
+            f"{database}: of an older version ({version}; this one writes {VERSION})",
+            "the next 'clipfind index' brings it up, with a copy beside it",
+        )
+    else:
+        with Checkup.of(database) as checkup:
+            yield from _look_for_damage(checkup, database)
+
+
+def _look_for_damage(checkup: Checkup, database: Path) -> Iterator[Finding]:
+    missing = checkup.missing_parts()
+    if missing:
+        yield problem(
+            "index", f"{database}: {', '.join(missing)} is not as it was made", _MOVE_AWAY
+        )
+    lines = checkup.damage()
+    for line in lines[:_MOST_LINES]:
+        yield problem("index", line)
+    if lines:
+        remedy = f"try 'clipfind doctor --repair'; if that does not help, {_MOVE_AWAY}"
+        yield problem("index", f"{database}: damaged", remedy)
+    elif not missing:
+        yield well("index", f"{database}: whole, version {VERSION}")
+
+
+def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at what must agree: references, lengths and values of embeddings."""
+    if not is_current(database):
+        return
+    with Checkup.of(database) as checkup:
+        found = list(_look_at_rows(checkup))
+    yield from found
+    with Store.open(database, create=False) as store:
+        status = store.status()
+    if status.left_contents:
+        yield well(
+            "rows",
+            f"{status.left_contents:,} contents that no file has; clipfind prune drops them",
+        )
+    if not found:
+        yield well("rows", f"{status.files:,} files, {status.contents:,} contents, all agree")
+
+
+def _look_at_rows(checkup: Checkup) -> Iterator[Finding]:
+    for table, number in checkup.orphans().items():
+        yield problem("rows", f"{number:,} rows of {table} refer to what is not there", _MEND)
+    if wrong := checkup.wrong_embeddings():
+        yield problem("rows", f"{len(wrong):,} embeddings are none (length or value)", _MEND)
+    if texts := checkup.wrong_texts():
+        yield problem("rows", f"{len(texts):,} remembered texts have no embedding", _MEND)

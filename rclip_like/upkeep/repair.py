@@ -1,0 +1,57 @@
+"""Mend what can be mended without losing anything that indexing does not bring back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rclip_like.errors import StoreError
+from rclip_like.store import IndexLock
+from rclip_like.store.checking import Checkup
+from rclip_like.upkeep.checks_of_files import stale_drafts
+from rclip_like.upkeep.checks_of_rows import is_current
+
+
+def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterator[str]:
+    """Yield what was mended, under the lock; before any row changes, a copy is written.
+
+    Drafts that a kill left are removed, SQLite's indexes are made anew from the rows, rows that
+    refer to nothing and embeddings that are none are dropped: the next run encodes them anew.
+    """
+    if not database.parent.is_dir():
+        return
+    told = None if on_wait is None else lambda _: on_wait()
+    with IndexLock(database).held(wait=True, on_wait=told):
+        for draft in stale_drafts(database):
+            draft.unlink()
+            yield f"{draft}: removed"
+        if is_current(database):
+            with Checkup.of(database) as checkup:
+                yield from _mend(checkup)
+                checkup.truncate_log()
+
+
+def _mend(checkup: Checkup) -> Iterator[str]:
+    is_damaged = bool(checkup.damage())
+    if not is_damaged and not checkup.orphans() and not _count_wrong(checkup):
+        return
+    yield f"{checkup.back_up()}: a copy from before the repair"
+    if is_damaged:
+        try:
+            checkup.rebuild_indexes()
+        except StoreError as error:
+            yield f"not repaired: {error}"
+            return
+        yield "SQLite's indexes made anew from the rows"
+    if dropped := checkup.drop_orphans():
+        yield f"{dropped:,} rows dropped that referred to what is not there"
+    if rowids := checkup.wrong_embeddings():
+        checkup.drop_embeddings(rowids)
+        yield f"{len(rowids):,} embeddings dropped that were none"
+    if texts := checkup.wrong_texts():
+        checkup.drop_texts(texts)
+        yield f"{len(texts):,} remembered texts dropped that had no embedding"
+
+
+def _count_wrong(checkup: Checkup) -> int:
+    return len(checkup.wrong_embeddings()) + len(checkup.wrong_texts())

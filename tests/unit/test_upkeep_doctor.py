@@ -1,0 +1,203 @@
+"""Doctor: what it finds on indexes that something happened to, and what it mends."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_index import fill
+
+from rclip_like.errors import StoreError
+from rclip_like.store import Store
+from rclip_like.upkeep.doctor import CHECKS, examine
+from rclip_like.values import DoctorReport, Finding
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "index.db"
+    with Store.open(path, create=True) as store:
+        fill(store, [b"/%04d.jpg" % number for number in range(600)])
+        store.cache_text(1, "cat", np.eye(8, dtype=np.float32)[0])
+    return path
+
+
+def spoil(database: Path, *statements: str) -> None:
+    """Change an index as no clipfind would."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        before = connection.total_changes
+        for statement in statements:
+            connection.execute(statement)
+        assert connection.total_changes > before or "writable_schema" in statements[0]
+
+
+def of_index(report: DoctorReport) -> list[Finding]:
+    """Return the findings on the index that are not well; its model is a made-up one."""
+    return [f for f in report.findings if f.state != "ok" and f.check in ("index", "rows")]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_sound_index_is_well_and_looking_changes_nothing(database: Path) -> None:
+    before = snapshot(database.parent)
+    report = examine(database, None)
+    assert of_index(report) == []
+    assert {finding.check for finding in report.findings} == {check.name for check in CHECKS}
+    assert snapshot(database.parent) == before
+
+
+def test_no_index_yet_is_no_problem_and_none_is_made(tmp_path: Path) -> None:
+    assert of_index(examine(tmp_path / "index.db", None, mend=True)) == []
+    assert not (tmp_path / "index.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("DELETE FROM contents WHERE content_id <= 3", "3 rows of files"),
+        ("UPDATE embeddings SET embedding = x'00' WHERE content_id = 5", "1 embeddings are none"),
+        ("UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5", "4 embeddings"),
+        (f"UPDATE embeddings SET embedding = x'{'ff7f' * 8}' WHERE content_id = 1", "1 embeddings"),
+        ("UPDATE texts SET embedding = x'00'", "1 remembered texts"),
+        ("INSERT INTO texts VALUES (99, 'dog', x'00')", "1 rows of texts"),
+    ],
+)
+def test_rows_that_do_not_agree_are_found_and_mended_after_a_copy(
+    database: Path, statement: str, words: str
+) -> None:
+    spoil(database, statement)
+    spoilt = snapshot(database.parent)
+    assert any(words in finding.text for finding in of_index(examine(database, None)))
+    assert snapshot(database.parent) == spoilt
+    report = examine(database, None, mend=True)
+    assert of_index(report) == []
+    (copy,) = database.parent.glob("index.db.before-repair-*")
+    assert str(copy) in report.repaired[0]
+    with closing(sqlite3.connect(copy)) as old:
+        assert old.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert examine(database, None, mend=True).repaired == ()
+
+
+def test_the_next_run_encodes_what_a_repair_dropped(database: Path) -> None:
+    spoil(database, "UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5")
+    examine(database, None, mend=True)
+    with Store.open(database, create=False) as store:
+        unsettled = [row[0] for row in store.known_files(1, None) if not row[4]]
+        assert len(unsettled) == 4
+        assert store.count_files() == 600
+
+
+def test_an_index_of_sqlite_that_lost_rows_is_made_anew(database: Path) -> None:
+    # Told that the index is another one, SQLite writes new rows past the old one.
+    spoil(
+        database,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, '(content_id)', '(content_id) WHERE 0')"
+        " WHERE name = 'files_content_id'",
+    )
+    spoil(database, "DELETE FROM files WHERE file_id < 9")
+    spoil(
+        database,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, ' WHERE 0', '')"
+        " WHERE name = 'files_content_id'",
+    )
+    assert any("files_content_id" in finding.text for finding in of_index(examine(database, None)))
+    report = examine(database, None, mend=True)
+    assert any("indexes made anew" in sentence for sentence in report.repaired)
+    assert of_index(report) == []
+
+
+def test_an_index_beyond_repair_is_told_to_be_moved_away(database: Path) -> None:
+    size = database.stat().st_size
+    os.truncate(database, size // 8192 // 3 * 8192)
+    report = examine(database, None, mend=True)
+    assert any("move it" in f"{finding.text} {finding.remedy}" for finding in of_index(report))
+    assert len(report.findings) > len(of_index(report)) + 5
+
+
+def test_garbage_in_place_of_the_index_is_a_problem_and_stays_untouched(tmp_path: Path) -> None:
+    (tmp_path / "index.db").write_bytes(b"garbage" * 1000)
+    report = examine(tmp_path / "index.db", None, mend=True)
+    assert "not an index of clipfind" in of_index(report)[0].text
+    assert (tmp_path / "index.db").read_bytes() == b"garbage" * 1000
+
+
+def test_a_missing_table_is_found(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP VIEW paths")
+        connection.execute("DROP INDEX contents_size_bytes")
+    (finding,) = of_index(examine(database, None))
+    assert "contents_size_bytes, paths" in finding.text
+
+
+def test_drafts_that_a_kill_left_are_found_and_removed_young_ones_stay(database: Path) -> None:
+    old = database.with_name(".index.db.abcd1234")
+    young = database.with_name(".index.db.abcd5678-wal")
+    other = database.with_name(".index.db.mine")
+    for path in (old, young, other):
+        path.touch()
+    os.utime(old, (1, 1))
+    os.utime(other, (1, 1))
+    found = [f for f in examine(database, None).findings if "a draft that" in f.text]
+    assert [(finding.state, str(old) in finding.text) for finding in found] == [("warning", True)]
+    assert examine(database, None, mend=True).repaired == (f"{old}: removed",)
+    assert [path.exists() for path in (old, young, other)] == [False, True, True]
+
+
+def test_the_log_of_an_index_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "index.db-wal").write_bytes(b"x")
+    found = examine(tmp_path / "index.db", None).findings
+    assert next("index.db-wal" in f.text for f in found if f.check == "files beside it")
+
+
+def test_a_process_that_writes_now_is_named(database: Path) -> None:
+    with Store.open(database, create=False) as store, store.lock(wait=False):
+        texts = [finding.text for finding in examine(database, None).findings]
+    assert f"process {os.getpid()} writes to the index now" in texts
+
+
+def test_models_that_this_machine_lacks_are_named(database: Path, own_folders: Path) -> None:
+    with Store.open(database, create=False) as store:
+        store.add_model("builtin", "b" * 64, preprocessing_version="1", dimension=8)
+        store.add_model("RN50/openai", "c" * 64, preprocessing_version="1", dimension=8)
+    found = [f for f in examine(database, None).findings if f.check == "models"]
+    assert [finding.state for finding in found] == ["warning"] * 3
+    assert "another version of it" in found[1].text
+    assert "models download RN50/openai" in found[2].remedy
+
+
+def test_a_default_model_that_is_not_there_is_a_problem(database: Path) -> None:
+    (finding,) = [f for f in examine(database, "RN50/openai").findings if f.check == "model"]
+    assert finding.state == "problem"
+    assert "models use RN50/openai" in finding.text
+
+
+def test_half_a_download_is_a_warning(database: Path, own_folders: Path) -> None:
+    (own_folders / "data_dir" / "models" / ".RN50--openai.partial").mkdir(parents=True)
+    found = [f for f in examine(database, None).findings if f.check == "downloads"]
+    assert [finding.state for finding in found] == ["warning", "ok"]
+
+
+def test_a_repair_without_room_for_the_copy_changes_nothing(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(database, "UPDATE embeddings SET embedding = x'00' WHERE content_id = 5")
+    before = snapshot(database.parent)
+
+    def fail(old: sqlite3.Connection, place: Path) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("rclip_like.store.opening.back_up", fail)
+    with pytest.raises(StoreError):
+        examine(database, None, mend=True)
+    after = snapshot(database.parent)
+    assert {name: after[name] for name in before if "lock" not in name} == {
+        name: before[name] for name in before if "lock" not in name
+    }
