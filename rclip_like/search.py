@@ -40,6 +40,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
 }
 _PAGE = 256
+_LONGEST_SHOWN = 40
 _SORTS = ("score", "date", "path")
 
 
@@ -75,7 +76,8 @@ def search(
     model_id = searcher.store.model_id(searcher.specification.fingerprint)
     if model_id is None:
         return SearchReport(())
-    embeddings = embed_terms(searcher, model_id, terms, settings)
+    cut: list[str] = []
+    embeddings = embed_terms(searcher, model_id, terms, settings, cut.append)
     query = combine(embeddings, [term.weight for term in terms])
     sieve = _Sieve(roots, terms, settings)
     with searcher.store.snapshot():
@@ -92,7 +94,8 @@ def search(
         replace(match, rank=place, terms=each)
         for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
     ]
-    return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale)
+    notes = _cut_notes(cut, searcher.specification)
+    return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale, notes=notes)
 
 
 def _refuse_nonsense(settings: SearchSettings) -> None:
@@ -105,15 +108,19 @@ def _refuse_nonsense(settings: SearchSettings) -> None:
 
 
 def embed_terms(
-    searcher: Searcher, model_id: int, terms: Sequence[Term], settings: SearchSettings
+    searcher: Searcher,
+    model_id: int,
+    terms: Sequence[Term],
+    settings: SearchSettings,
+    on_cut: Callable[[str], None],
 ) -> Embeddings:
     """Return one unit row a term, float32 (T, D); indexed pictures and known texts cost no model.
 
+    `on_cut` is told the texts that are longer than the model reads, which are not cached either.
     Raises PictureError for a picture that is neither in `searcher.queried` nor in the store.
     """
-    texts = _embed_texts(
-        searcher, model_id, [t.value for t in terms if t.kind is Kind.TEXT], settings
-    )
+    words = [term.value for term in terms if term.kind is Kind.TEXT]
+    texts = _embed_texts(searcher, model_id, words, settings, on_cut)
     return np.stack(
         [
             texts[term.value]
@@ -125,14 +132,20 @@ def embed_terms(
 
 
 def _embed_texts(
-    searcher: Searcher, model_id: int, texts: Sequence[str], settings: SearchSettings
+    searcher: Searcher,
+    model_id: int,
+    texts: Sequence[str],
+    settings: SearchSettings,
+    on_cut: Callable[[str], None],
 ) -> dict[str, Embedding]:
     """Return for each text the mean of its prompts' embeddings, scaled to unit length."""
     templates = TEMPLATES[settings.template]
     prompts = {text: [each.format(text) for each in templates] for text in texts}
-    known = _embed_prompts(
-        searcher, model_id, [p for group in prompts.values() for p in group], settings
-    )
+    every = [prompt for group in prompts.values() for prompt in group]
+    known, cut = _embed_prompts(searcher, model_id, every, settings)
+    for text, group in prompts.items():
+        if not cut.isdisjoint(group):
+            on_cut(text)
     return {
         text: combine(np.stack([known[prompt] for prompt in group]), [1.0] * len(group))
         for text, group in prompts.items()
@@ -141,20 +154,35 @@ def _embed_texts(
 
 def _embed_prompts(
     searcher: Searcher, model_id: int, prompts: Sequence[str], settings: SearchSettings
-) -> dict[str, Embedding]:
+) -> tuple[dict[str, Embedding], set[str]]:
+    """Return the embedding of each prompt, and those that are longer than the model reads."""
     store = searcher.store
     cached = {prompt: store.cached_text(model_id, prompt) for prompt in prompts}
     known = {prompt: row for prompt, row in cached.items() if row is not None}
     new = [prompt for prompt in cached if prompt not in known]
+    cut: set[str] = set()
     if new:
         from rclip_like.models.text_encoder import encode_texts
 
-        rows = encode_texts(searcher.specification, new, searcher.encoder)
+        rows = encode_texts(searcher.specification, new, searcher.encoder, cut.add)
         known.update(zip(new, rows, strict=True))
-        if settings.cache_texts:
-            for prompt in new:
+    if settings.cache_texts:
+        for prompt in new:
+            if prompt not in cut:  # it would be told the first time only
                 store.cache_text(model_id, prompt, known[prompt])
-    return known
+    return known, cut
+
+
+def _cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[str, ...]:
+    """Say which texts are longer than the model reads, in one sentence for all of them."""
+    if not cut:
+        return ()
+    more = f" and {len(cut) - 1} more" if len(cut) > 1 else ""
+    begun = f"{cut[0][:_LONGEST_SHOWN].strip()}..."
+    return (
+        f"{begun!r}{more}: longer than {specification.name} reads ({specification.context_length} "
+        "tokens, a word is one or more); what comes after that does not count",
+    )
 
 
 def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:

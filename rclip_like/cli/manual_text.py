@@ -43,7 +43,9 @@ keep their meaning: to look for the word, write *clipfind search duplicates*.
 
 QUERIES = """\
 Words :: What the picture shows, in quotes if there are several: "red car at night". The built-in
-model knows everyday English; larger and multilingual models know more.
+model knows everyday English; larger and multilingual models know more. A model reads so many tokens
+(*builtin* 32, most others 77; a word is one or more). Of a longer text the end does not count, and
+a line on stderr says so.
 
 A picture :: An existing file in any spelling: x.jpg, ../x.jpg, ~/x.jpg, file:///home/me/x.jpg. A
 query is read as a path if it begins with /, ./, ../, ~/ or file:, or ends in a picture's extension.

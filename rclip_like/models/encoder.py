@@ -6,6 +6,7 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
+from rclip_like.models.tokenizer import is_cut, tamed, tokenize
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.values import Preprocessing
@@ -64,7 +66,7 @@ class Encoder:
             # faster (EfficientNet-Lite0 on the CPU: 28 -> 37 pictures a second, bf16 37 -> 47).
             self._model.to(memory_format=torch.channels_last)
         self._mean_C, self._std_C = _channel_values(specification.preprocessing, device)
-        self._tokenize: Callable[[list[str]], torch.Tensor] | None = None
+        self._tokenizer: Any = None
 
     def encode_pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings:
         """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation.
@@ -75,9 +77,18 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
-        if self._tokenize is None:
-            self._tokenize = _load_tokenizer(self.specification)
-        return self._encode(self._tokenize(list(texts)), self._texts)
+        tokens_NL = self._tokenizer_of_model()([tamed(text) for text in texts])
+        return self._encode(tokens_NL, self._texts)
+
+    def is_cut(self, text: str) -> bool:
+        """Return whether a text is longer than the model's context, so that its end is lost."""
+        length = self.specification.context_length
+        return is_cut(text, length, self._tokenizer_of_model())
+
+    def _tokenizer_of_model(self) -> Any:
+        if self._tokenizer is None:
+            self._tokenizer = _load_tokenizer(self.specification)
+        return self._tokenizer
 
     def _encode(
         self, items: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]
@@ -333,11 +344,13 @@ def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module
 
 
 def _load_tokenizer(specification: ModelSpecification) -> Any:
-    """Return open_clip's tokenizer for the model; one of another library lies in its folder."""
-    open_clip = import_open_clip()
+    """Return what open_clip tokenizes with; one of another library lies in the model's folder."""
     text = specification.config["text_cfg"]
-    length = text.get("context_length", 77)
+    length = specification.context_length
     options = text.get("tokenizer_kwargs") or {}
+    if not text.get("hf_tokenizer_name") and not options:
+        return partial(_tokenize_by_default, length=length)
+    open_clip = import_open_clip()
     if not text.get("hf_tokenizer_name"):
         return open_clip.SimpleTokenizer(context_length=length, **options)
     mode = text.get("tokenizer_mode")
@@ -354,6 +367,12 @@ def _load_tokenizer(specification: ModelSpecification) -> Any:
         raise ModelError(
             f"the tokenizer in {specification.folder} cannot be loaded: {_first_lines(error)}"
         ) from error
+
+
+def _tokenize_by_default(texts: Sequence[str], *, length: int) -> torch.Tensor:
+    """Return the tokens (N, L), padded with zeros: open_clip's own takes hours for a long word."""
+    rows = [tokenize(text, length) for text in texts]
+    return torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.long)
 
 
 def _first_lines(error: Exception) -> str:

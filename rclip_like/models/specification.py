@@ -65,6 +65,11 @@ class ModelSpecification:
     dimension: int
     fingerprint: str
 
+    @property
+    def context_length(self) -> int:
+        """The number of tokens that the text tower reads, start and end token included."""
+        return int((self.config.get("text_cfg") or {}).get("context_length", 77))
+
 
 def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecification:
     """Return the model that a name, a folder or an architecture with a weight file stands for.

@@ -68,7 +68,7 @@ class TextTower:
         self._name = specification.name
         self._tensors = tensors
         text = specification.config["text_cfg"]
-        self._context_length: int = text.get("context_length", 77)
+        self._context_length = specification.context_length
         self._num_layers: int = text.get("layers", 12)
         self._num_heads: int = text.get("heads", 8)
         self._epsilon = np.float32((text.get("norm_kwargs") or {}).get("eps", 1e-5))

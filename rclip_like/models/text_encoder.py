@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.text import TextTower, supports
+from rclip_like.models.tokenizer import is_cut
 from rclip_like.settings import EncoderSettings
 
 if TYPE_CHECKING:
@@ -14,15 +16,27 @@ if TYPE_CHECKING:
 
 
 def encode_texts(
-    specification: ModelSpecification, texts: Sequence[str], settings: EncoderSettings
+    specification: ModelSpecification,
+    texts: Sequence[str],
+    settings: EncoderSettings,
+    on_cut: Callable[[str], None] | None = None,
 ) -> Embeddings:
-    """Return unit float32 rows (N, D), in order.
+    """Return unit float32 rows (N, D), in order; `on_cut` is told each text that is too long.
 
-    Standard CLIP text towers run in NumPy in float32 wherever the pictures are encoded; only for
-    others torch is imported, and the settings tell it where. Raises ModelError.
+    Of such a text the end does not count. Standard CLIP text towers run in NumPy in float32
+    wherever the pictures are encoded; only for others torch is imported, and the settings tell it
+    where. Raises ModelError.
     """
+    is_too_long: Callable[[str], bool]
     if supports(specification):
-        return TextTower.load(specification).encode(texts)
-    from rclip_like.models.encoder import load_encoder
+        is_too_long = partial(is_cut, context_length=specification.context_length)
+        rows = TextTower.load(specification).encode(texts)
+    else:
+        from rclip_like.models.encoder import load_encoder
 
-    return load_encoder(specification, settings).encode_texts(texts)
+        encoder = load_encoder(specification, settings)
+        is_too_long, rows = encoder.is_cut, encoder.encode_texts(texts)
+    if on_cut is not None:
+        for text in filter(is_too_long, texts):
+            on_cut(text)
+    return rows

@@ -25,6 +25,10 @@ _SPECIAL = {"<start_of_text>": START, "<end_of_text>": END}
 _WORDS = "|".join([*_SPECIAL, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"])
 _PLAIN_WORDS = _WORDS + r"|[a-z]+|[0-9]|[^\sa-z0-9]+"
 _ALL_WORDS = _WORDS + r"|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+_BYTES_KEPT_PER_TOKEN = 40
+"""Of a word. No token has more than 32 bytes, and what lies further off changes none of those that
+fit; a word of a megabyte would take hours, as merging takes the square of its length."""
+_ENDLESS_NUMBER = re.compile("([0-9]{4000})[0-9]+")
 _PLAIN_TEXT = re.compile("[ -%'-~]*")
 """Printable ASCII without the ampersand: neither ftfy nor HTML has anything to mend in it."""
 
@@ -35,12 +39,45 @@ def tokenize(text: str, context_length: int = 77) -> list[int]:
     The text is cleaned (ftfy, HTML entities twice, white space, lower case). One too long for the
     context is cut, and its last token replaced by the end token.
     """
-    tokens = [START]
-    for word in _split(text):
-        tokens += [_SPECIAL[word]] if word in _SPECIAL else _word_tokens(word)
-    tokens.append(END)
+    tokens = _leading_tokens(text, context_length)
     if len(tokens) > context_length:
         tokens = [*tokens[: context_length - 1], END]
+    return tokens
+
+
+def is_cut(text: str, context_length: int = 77, tokenizer: Any = None) -> bool:
+    """Return whether a text is too long for the context, so that its end does not count.
+
+    tokenizer: the model's own where it is one of another library, in open_clip's wrapping.
+    """
+    foreign = getattr(tokenizer, "tokenizer", None)
+    if foreign is None:
+        return len(_leading_tokens(text, context_length)) > context_length
+    is_clips = tokenizer.tokenizer_mode == "clips"  # which adds three special tokens by itself
+    room = context_length - 3 if is_clips else context_length
+    cleaned = tokenizer.clean_fn(tamed(text))
+    limits = {"truncation": True, "max_length": room + 1, "add_special_tokens": not is_clips}
+    return len(foreign(cleaned, **limits).input_ids) > room
+
+
+def tamed(text: str) -> str:
+    """Return the text with no number so long that Python refuses to read it in an HTML entity.
+
+    Elsewhere, what is left of such a number still fills any model's context.
+    """
+    return _ENDLESS_NUMBER.sub(r"\1", text)
+
+
+def _leading_tokens(text: str, context_length: int) -> list[int]:
+    """Return a text's tokens from start to end token, of a longer one some more than fit."""
+    tokens = [START]
+    num_bytes = context_length * _BYTES_KEPT_PER_TOKEN
+    for word in _split(text):
+        if len(tokens) >= context_length:
+            break
+        known = _SPECIAL.get(word)
+        tokens += [known] if known else _word_tokens(word.encode(errors="replace")[:num_bytes])
+    tokens.append(END)
     return tokens
 
 
@@ -52,7 +89,7 @@ def _split(text: str) -> list[str]:
     import ftfy
     import regex  # type: ignore[import-untyped]
 
-    cleaned = html.unescape(html.unescape(ftfy.fix_text(text)))
+    cleaned = html.unescape(html.unescape(ftfy.fix_text(tamed(text))))
     words: list[str] = regex.findall(
         _ALL_WORDS, " ".join(cleaned.split()).lower(), regex.IGNORECASE
     )
@@ -60,11 +97,11 @@ def _split(text: str) -> list[str]:
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _word_tokens(word: str) -> tuple[int, ...]:
+def _word_tokens(word: bytes) -> tuple[int, ...]:
     """Return a word's tokens: its bytes, with the best-ranked pair merged until none is left."""
     pairs, results = _load_merges()
     numbers = _byte_numbers()
-    tokens = [numbers[byte] for byte in word.encode(errors="replace")]
+    tokens = [numbers[byte] for byte in word]
     tokens[-1] += _WORD_END
     while len(tokens) > 1:
         wanted = _pair(np.array(tokens[:-1]), np.array(tokens[1:]))

@@ -22,6 +22,7 @@ from rclip_like.models.encoder import (
     run_in_batches,
 )
 from rclip_like.models.specification import resolve
+from rclip_like.models.text_encoder import encode_texts
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 
@@ -173,6 +174,24 @@ def test_tokenizer_of_another_library_is_read_from_the_folder(tmp_path: Path) ->
     rows = encoder.encode_texts(["un chat", "eine katze", "eine  katze"])
     np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
     assert rows[0] @ rows[1] < 0.999
+
+
+def test_another_librarys_tokenizer_tells_which_texts_it_cuts(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing", "pool_type": "last"}
+    save_foreign_tokenizer(make_tiny_model(tmp_path, text_cfg=text))
+    texts, cut = ["chat " * 32, "chat " * 33, "9" * 5000], list[str]()
+    encode_texts(resolve(str(tmp_path)), texts, EXACT, cut.append)
+    assert cut == [texts[1]]
+
+
+def test_a_tower_that_torch_runs_reads_the_default_tokens(tmp_path: Path) -> None:
+    text = tiny_config()["text_cfg"] | {"pool_type": "last"}
+    specification = resolve(str(make_tiny_model(tmp_path, text_cfg=text)))
+    encoder, texts = load_encoder(specification, EXACT), ["a cat", "cat " * 40, "ein Kätzchen"]
+    theirs = import_open_clip().SimpleTokenizer(context_length=32)(texts)
+    assert (encoder._tokenizer_of_model()(texts) == theirs).all()
+    assert [encoder.is_cut(text) for text in texts] == [False, True, False]
 
 
 def test_missing_tokenizer_of_another_library_is_an_error(tmp_path: Path) -> None:

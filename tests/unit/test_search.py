@@ -368,6 +368,29 @@ def test_texts_are_not_cached_when_that_is_not_wanted(photos: Path, library: Lib
     assert b"no secret" in content
 
 
+def test_of_a_text_too_long_only_the_beginning_counts_and_that_is_said_each_time(
+    photos: Path, library: Library
+) -> None:
+    long = Query("dog " * 40, add=["cat " * 10_000, "cat"])
+    for _ in range(2):  # what is cached is not told again
+        report = find(library, long)
+        (note,) = report.notes
+        assert note.startswith("'dog dog")
+        assert "...' and 1 more: longer than " in note
+        assert "(32 tokens" in note
+        assert len(note) < 250
+    assert find(library, long, everywhere=True).notes == report.notes
+    short = find(library, Query("dog " * 30, add=["cat " * 30, "cat"]))
+    assert (short.matches, short.notes) == (report.matches, ())
+
+
+def test_a_sentence_around_the_words_counts_for_their_length(
+    photos: Path, library: Library
+) -> None:
+    assert find(library, "cat " * 30).notes == ()
+    assert len(find(library, "cat " * 30, template="all").notes) == 1
+
+
 def test_a_path_that_is_not_there_is_an_error(photos: Path, library: Library) -> None:
     with pytest.raises(RootError, match="no-such-folder"):
         find(library, "cat", "no-such-folder")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rclip_like.models import tokenizer
-from rclip_like.models.tokenizer import END, START, tokenize
+from rclip_like.models.tokenizer import END, START, is_cut, tokenize
 
 WORDS = st.sampled_from(
     [
@@ -96,6 +96,31 @@ def test_text_too_long_keeps_its_end_token() -> None:
     tokens = tokenize("cat " * 100, 16)
     assert len(tokens) == 16
     assert (tokens[0], tokens[-1]) == (START, END)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_an_endless_word_the_beginning_is_what_open_clip_makes_of_it(seed: int) -> None:
+    letters = ("abcdefghijklmnopqrstuvwxyz", "aab", "ha", "äöüé", "etaoin")[seed]
+    word = "".join(np.random.default_rng(seed).choice(list(letters), 1500))
+    assert len(word.encode()) > 2 * 8 * tokenizer._BYTES_KEPT_PER_TOKEN
+    assert tokenize(word, 8) == reference(word, 8)
+
+
+@pytest.mark.parametrize("text", ["x" * (1 << 20), "cat " * (1 << 18), "9" * (1 << 20)])
+def test_a_megabyte_is_cut_as_any_text_is(text: str) -> None:
+    tokens = tokenize(text)
+    assert (len(tokens), tokens[0], tokens[-1]) == (77, START, END)
+    assert tokens == tokenize(text[:4500])
+
+
+def test_an_entity_with_an_endless_number_is_one_character() -> None:
+    assert tokenize("&#" + "9" * 5000 + "; cat") == tokenize("\ufffd cat")
+
+
+def test_a_text_is_cut_from_the_first_token_on_that_does_not_fit() -> None:
+    assert not is_cut("cat " * 6, 8)
+    assert is_cut("cat " * 7, 8)
+    assert tokenize("cat " * 7, 8) == tokenize("cat " * 6, 8)
 
 
 def test_merges_are_read_again_when_their_cache_is_damaged(own_folders: Path) -> None:
