@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from rclip_like.errors import IndexLocked, RootError
+from rclip_like.errors import IndexLocked, RootError, StoreError
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
@@ -118,11 +118,11 @@ class Library:
     ) -> SearchReport:
         """Return the pictures under `paths` (default: the current folder) nearest to the query.
 
-        The index is brought up to date first, as `update` says, unless it is None or another
-        process is doing that: then the committed rows answer, and a note says so. So does one
-        for an indexed path that is not there or whose disk is not mounted; RootError is raised
-        for one never indexed, and when no path is there. A picture in the query is read before
-        anything else: PictureError or WebError is raised for what is none.
+        The index is brought up to date first, as `update` says, unless it is None, another
+        process is doing that, or the index cannot be written: then the committed rows answer, and
+        a note says so. So does one for an indexed path that is not there or whose disk is not
+        mounted; RootError is raised for one never indexed, and when no path is there. A picture in
+        the query is read before anything else: PictureError or WebError is raised for what is none.
         """
         settings = settings or SearchSettings()
         terms = parse(Query(query) if isinstance(query, str) else query)
@@ -131,7 +131,7 @@ class Library:
             found = self._rank(terms, None, settings, queried)
             return replace(found, notes=(*found.notes, *self._unindexed_note(None, found, None)))
         roots, notes = self._reachable_roots(paths)
-        report, updating = self._update_unless_locked(roots, update, on_progress)
+        report, updating = self._update_if_possible(roots, update, on_progress)
         found = self._rank(terms, roots, settings, queried)
         if not found.matches:
             _refuse_unreadable(roots, report)
@@ -279,7 +279,7 @@ class Library:
             on_wait=on_wait,
         )
 
-    def _update_unless_locked(
+    def _update_if_possible(
         self,
         roots: Sequence[Root],
         update: IndexSettings | None,
@@ -291,6 +291,12 @@ class Library:
             return self._bring_up_to_date(roots, replace(update, wait=False), on_progress), ()
         except IndexLocked as error:
             return None, (f"{error}; these results are from what it has finished",)
+        except StoreError as error:
+            # On a medium that takes no writes, or a full disk, what is indexed can still be found.
+            self.close()
+            if not self._has_rows(roots):
+                raise
+            return None, (f"{error}; these results are from what was indexed before",)
 
     def _unindexed_note(
         self, roots: Sequence[Root] | None, found: SearchReport, report: IndexReport | None

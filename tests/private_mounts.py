@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-_NO_RIGHTS = 77
+NO_RIGHTS = 77
+"""The exit status of a program that may not mount anything."""
 _SMALL_DISK = 'mount -t tmpfs -o size={size} tmpfs "$0" || exit 77; exec "$@" "$0"'
-_READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; exec "$@" "$0"'
 
 needs_mounts = pytest.mark.skipif(
     not shutil.which("unshare"), reason="there is no unshare to mount with"
@@ -20,29 +20,26 @@ needs_mounts = pytest.mark.skipif(
 
 
 def run_on_small_disk(place: Path, size: str, program: Path, *arguments: object) -> str:
-    """Run a program with a disk of this size at `place`; see `_run`."""
+    """Run a program with a disk of this size at `place`, its last argument; return its stdout."""
     place.mkdir()
-    return _run(_SMALL_DISK.format(size=size), place, program, arguments)
+    mount = ["sh", "-c", _SMALL_DISK.format(size=size), str(place)]
+    return _run([*mount, sys.executable, str(program), *map(str, arguments)])
 
 
-def run_on_read_only_disk(place: Path, program: Path, *arguments: object) -> str:
-    """Run a program for which nothing at `place` can be written; see `_run`."""
-    return _run(_READ_ONLY, place, program, arguments)
+def run_in_namespace(program: Path, *arguments: object) -> str:
+    """Run a program that mounts what it needs, and return its stdout."""
+    return _run([sys.executable, str(program), *map(str, arguments)])
 
 
-def _run(mount: str, place: Path, program: Path, arguments: tuple[object, ...]) -> str:
-    """Run a Python file with the arguments and the place; return its stdout.
-
-    Skips the test where nothing may be mounted, fails it where the program fails.
-    """
+def _run(command: list[str]) -> str:
+    """Skip the test where nothing may be mounted, fail it where the program fails."""
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", mount, str(place)]
-        + [sys.executable, str(program), *map(str, arguments)],
+        ["unshare", "--mount", *command],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
     )
-    if done.returncode == _NO_RIGHTS or "unshare failed" in done.stderr:
+    if done.returncode == NO_RIGHTS or "unshare failed" in done.stderr:
         pytest.skip(f"no file system can be mounted here: {done.stderr}")
     assert done.returncode == 0, done.stderr
     return done.stdout

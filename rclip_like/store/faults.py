@@ -49,12 +49,12 @@ def _sentence(error: sqlite3.DatabaseError, path: Path) -> str:
         return "{path}: the index cannot be used ({error}); name another with --db"
     fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
     primary = code & PRIMARY_CODE
-    if primary == sqlite3.SQLITE_IOERR and _is_full(path):
+    if primary == sqlite3.SQLITE_IOERR and is_full(path):
         primary = sqlite3.SQLITE_FULL  # what SQLite says only of the file with the rows itself
     return _SENTENCES.get(primary, fallback)
 
 
-def _is_full(path: Path) -> bool:
+def is_full(path: Path) -> bool:
     """Return whether the disk with the index has no room for a file of SQLite's beside it."""
     try:
         return shutil.disk_usage(path.parent).free < _LEAST_ROOM_BYTES

@@ -11,13 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
-from rclip_like.store.faults import PRIMARY_CODE, told
+from rclip_like.store.faults import PRIMARY_CODE, is_full, told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
 
 BUSY_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02
 _WAL_BYTES_KEPT = 64 << 20
+_SHARED_BYTES = 1 << 15
+"""What SQLite's index of its log takes at least, before anything can be read."""
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 """What SQLite leaves beside an index after a kill. Left alone when the index is moved away or
 deleted, it would be played into the new one."""
@@ -90,6 +92,19 @@ def _read_marks(path: Path, options: str) -> tuple[int, int]:
     return application, version
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of the file at `path`, None where nothing is.
+
+    Of a disk that is unmounted, or an index moved away, an open file tells nothing: what is written
+    to it is gone for whoever looks at its place.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _not_newer(path: Path, version: int) -> int:
     if version > VERSION:
         raise StoreError(
@@ -144,8 +159,13 @@ def _address(path: Path, options: str) -> str:
 
 def _is_on_readonly_medium(path: Path) -> bool:
     """Return whether SQLite could not make its side files, and none hold anything unread."""
-    log = path.with_name(path.name + "-wal")
-    return not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    log, shared = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    has_room = not is_full(path) or _size(shared) >= _SHARED_BYTES
+    return not (os.access(path.parent, os.W_OK) and has_room) and not _size(log)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _make(path: Path) -> None:

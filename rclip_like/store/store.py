@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rclip_like.errors import StoreError
 from rclip_like.store import counting, opening, reading, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
@@ -37,6 +38,7 @@ class Store:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = Path(os.path.abspath(path))
         self._connection = connection
+        self._identity = opening.identity_of(self.path)
 
     @classmethod
     def open(cls, path: Path, *, create: bool) -> Store:
@@ -273,7 +275,15 @@ class Store:
         return number
 
     def commit(self, model_id: int, batch: Batch) -> None:
-        """Write one batch in one transaction, synced when this returns."""
+        """Write one batch in one transaction, synced when this returns.
+
+        Raises StoreError when the file opened is not the one at the index's place any more.
+        """
+        if opening.identity_of(self.path) != self._identity:
+            raise StoreError(
+                f"{self.path}: the index is gone from its place; see that its disk is there, and "
+                "run it again"
+            )
         with told(self.path):
             writing.commit_batch(self._connection, model_id, batch)
 

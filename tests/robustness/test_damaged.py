@@ -1,11 +1,8 @@
-"""Damaged indexes and disks that refuse: a sentence, never a traceback, and nothing is lost."""
+"""Damaged and full indexes: a sentence, never a traceback, and nothing is lost."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -66,49 +63,6 @@ def test_a_full_index_keeps_what_was_committed(database: Path) -> None:
             fill(store, [b"/more/%05d.jpg" % number for number in range(3000)], seed=1)
         assert store.count_files() == 3000
     assert use(database) == 3000
-
-
-FULL_DISK = """
-import os, subprocess, sys
-from pathlib import Path
-import pytest
-from small_index import SmallIndex
-from rclip_like.errors import StoreError
-
-model, album, disk = map(Path, sys.argv[1:])
-index = SmallIndex(disk / "index.db", model, batch_size=2)
-filler = disk / "filler"
-room = os.statvfs(disk)
-filler.write_bytes(bytes(room.f_bavail * room.f_frsize - 300_000))
-with pytest.raises(StoreError, match="the disk"):
-    index.update(album)
-done = len(index.names())
-assert 0 < done < 30, done
-filler.unlink()
-assert index.update(album).encoded == 30 - done
-assert index.store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-index.store.close()
-"""
-
-
-@pytest.mark.skipif(not shutil.which("unshare"), reason="there is no unshare to mount with")
-def test_a_full_disk_is_named_and_the_next_run_goes_on(tmp_path: Path, tiny_model: Path) -> None:
-    make_pictures(tmp_path / "album", 30)
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    # In a mount namespace of its own: the disk goes with the process, whatever happens to it.
-    mount = ["unshare", "--mount", "sh", "-c"]
-    script = 'mount -t tmpfs -o size=16m tmpfs "$0" || exit 77; exec "$@" "$0"'
-    program = [sys.executable, "-c", FULL_DISK, str(tiny_model), str(tmp_path / "album")]
-    done = subprocess.run(
-        [*mount, script, str(disk), *program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode == 77 or "unshare failed" in done.stderr:
-        pytest.skip(f"no file system can be mounted here: {done.stderr}")
-    assert done.returncode == 0, done.stderr
 
 
 def test_garbage_in_place_of_the_index_ends_indexing_in_a_sentence(
