@@ -31,7 +31,7 @@ endif
 # Folders are listed too: one that lost a file is newer than the installed copy.
 SOURCES := README.md $(shell find rclip_like man -not -path '*__pycache__*')
 
-.PHONY: demo test test-all lint bench docs clean
+.PHONY: demo test test-all lint bench faults docs clean
 
 demo: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m demo $(ALBUM)
@@ -48,8 +48,14 @@ lint: $(VENV)/environment
 	$(BIN)/ruff check .
 	$(BIN)/mypy rclip_like
 
+# Beside rclip 4.0.8, for which it builds an environment in .bench. A part of it, small and once:
+# make bench BENCH="--only query --quick"
 bench: $(VENV)/installed
-	PYTHONPATH=tests $(BIN)/python -m bench
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+# The same for the faults of its list, or for some: make faults FAULTS="4 11"
+faults: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -m bench.faults $(FAULTS)
 
 docs: $(VENV)/installed
 	$(BIN)/python -m rclip_like.cli.manual > man/clipfind.1.part

@@ -1,78 +1,76 @@
-"""Measure start-up and queries: python -m bench. CLIPFIND_PEER names an rclip to start beside."""
+"""Measure clipfind beside rclip 4.0.8 and its budgets: python -m bench [--only NAME] [--quick]."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import argparse
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
-import numpy as np
-from PIL import Image
+from bench.data import NoSpace
+from bench.indexing import measure_growth, measure_indexing, measure_pipeline, measure_unchanged
+from bench.peer import FOLDER, is_here
+from bench.queries import measure_help, measure_queries, measure_rows
+from bench.report import Result, as_json, as_markdown
+from bench.scale import QUICK, Scale
+from bench.training import measure_training
 
-from bench.measure import Command, compare
+RESULTS = FOLDER / "results.jsonl"
 
-SEED = 0
-PICTURES = 1000
-SIDE = 96
-CLIPFIND = str(Path(sys.executable).with_name("clipfind"))
-BARE = (sys.executable, "-c", "pass")
-# What any search in Python has to load.
-FLOOR = (sys.executable, "-c", "import numpy, sqlite3")
-
-
-def main() -> None:
-    """Print one JSON line a figure; what they stand against is named in each."""
-    peer = os.environ.get("CLIPFIND_PEER")
-    help_of = (peer, "--help") if peer else BARE
-    _print("start-up", lambda _: (CLIPFIND, "--help"), help_of)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.environ["CLIPFIND_DATA_DIR"] = os.environ["CLIPFIND_CACHE_DIR"] = str(folder / "index")
-        _write_pictures(folder / "pictures")
-        subprocess.run([CLIPFIND, "index", "-q", str(folder / "pictures")], check=True)
-        _check_answer(folder / "pictures")
-        _measure_queries(folder / "pictures")
+Measure = Callable[[Scale, bool], Iterator[Result]]
+PARTS: dict[str, Measure] = {
+    "help": measure_help,
+    "query": measure_queries,
+    "rows": measure_rows,
+    "index": measure_indexing,
+    "pipeline": measure_pipeline,
+    "unchanged": measure_unchanged,
+    "growth": measure_growth,
+    "train": measure_training,
+}
 
 
-def _measure_queries(pictures: Path) -> None:
-    corpus = f"{PICTURES} noise JPEGs of {SIDE} x {SIDE} pixels, seed {SEED}"
-    model = os.environ.get("CLIPFIND_MODEL", "builtin")
-    search = (CLIPFIND, "search", "-n", "-f")
-
-    def ask_new(n: int) -> tuple[str, ...]:
-        return (*search, f"red car number {n}", str(pictures))
-
-    def ask_again(_: int) -> tuple[str, ...]:
-        return (*search, "red car", str(pictures))
-
-    _print("query, new wording", ask_new, FLOOR, corpus=corpus, model=model)
-    _print("query, asked before", ask_again, FLOOR, corpus=corpus, model=model)
-
-
-def _print(what: str, ours: Command, reference: tuple[str, ...], **conditions: str) -> None:
-    named = " ".join((Path(reference[0]).name, *reference[1:]))
-    figures = compare(ours, lambda _: reference)
-    print(json.dumps({"bench": what, "reference": named, **conditions, **figures}), flush=True)
-
-
-def _write_pictures(folder: Path) -> None:
-    folder.mkdir()
-    random = np.random.default_rng(SEED)
-    for number in range(PICTURES):
-        pixels = random.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:04}.jpg")
+def main(arguments: Sequence[str]) -> int:
+    """Print the table and write its rows to RESULTS; return 1 when a budget is not met."""
+    options = _parse(arguments)
+    scale = QUICK if options.quick else Scale()
+    given = {name: value for name, value in vars(options).items() if hasattr(scale, name)}
+    scale = replace(scale, **{name: value for name, value in given.items() if value is not None})
+    has_peer = is_here()
+    results = []
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(RESULTS, "w", encoding="utf-8") as lines:
+        for result in _measure(options.only or PARTS, scale, has_peer):
+            results.append(result)
+            print(as_json(result), file=lines, flush=True)
+            if options.json:
+                print(as_json(result), flush=True)
+    if not options.json:
+        print(as_markdown(results))
+    return int(any(result.is_met is False for result in results) and not options.quick)
 
 
-def _check_answer(pictures: Path) -> None:
-    command = [CLIPFIND, "search", "-n", "--json", "-t", "0", "red car", str(pictures)]
-    lines = subprocess.run(command, check=True, capture_output=True).stdout.splitlines()
-    scores = [json.loads(line)["score"] for line in lines]
-    assert len(scores) == PICTURES
-    assert scores == sorted(scores, reverse=True)
+def _measure(names: Iterable[str], scale: Scale, has_peer: bool) -> Iterator[Result]:
+    """Yield the results of the parts named; one without room on the disk is left out."""
+    for name in names:
+        print(f"measuring: {name}", file=sys.stderr)
+        try:
+            yield from PARTS[name](scale, has_peer)
+        except NoSpace as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part; repeatable")
+    parser.add_argument("--quick", action="store_true", help="small and once: does it all run?")
+    parser.add_argument("--json", action="store_true", help="print JSON lines, not a table")
+    parser.add_argument("--repeats", type=int, metavar="N", help=f"runs of each; {Scale.repeats}")
+    parser.add_argument(
+        "--photos", dest="num_photos", type=int, metavar="N", help=f"large ones; {Scale.num_photos}"
+    )
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,95 +1,142 @@
-"""Run two commands in turn and say how one compares with the other."""
+"""Run programs in turn, so that what the machine does beside falls on all of them alike."""
 
 from __future__ import annotations
 
-import platform
+import json
+import os
 import resource
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-REPEATS = 7
-SAMPLING_S = 0.002
+from bench.memory import Memory, memory_of
+from bench.tools import Tool, Word
 
-Command = Callable[[int], Sequence[str]]
-"""The command line of the n-th run, so that every run can ask something new."""
+SAMPLING_S = 0.005
+
+
+def _prepare_nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to be timed as a whole process.
+
+    command: its command line in the n-th run, so that every run can ask something new.
+    prepare: called before each run, untimed.
+    """
+
+    command: Callable[[int], Sequence[Word]]
+    folder: Path | None = None
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    prepare: Callable[[], None] = _prepare_nothing
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took; private memory is the peak of its anonymous pages, if known."""
+    """What one process and all that it started took; private memory is 0 where not known."""
 
     wall_s: float
     cpu_s: float
-    private_bytes: int | None
+    private_bytes: int
 
 
-def compare(ours: Command, reference: Command) -> dict[str, object]:
-    """Return medians, spreads and ratios of both, run in turn after one warm-up each."""
-    pairs = [(_run(ours(n)), _run(reference(n))) for n in range(REPEATS + 1)][1:]
-    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-    return {
-        **_summary("", first),
-        **_summary("reference_", second),
-        "wall_ratio": round(_median_wall(first) / _median_wall(second), 3),
-        "cpu_ratio": round(_median_cpu(first) / _median_cpu(second), 3),
-        "per_s": round(1 / _median_wall(first), 2),
-        "warm_up": 1,
-        "repeats": REPEATS,
-        "versions": _versions(),
-    }
+@dataclass(frozen=True)
+class Summary:
+    """The medians of a program's runs, and the span of their wall times."""
+
+    wall_s: float
+    cpu_s: float
+    private_mb: float
+    span_s: tuple[float, float]
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> Summary:
+        """Return the summary of at least one run."""
+        walls = [run.wall_s for run in runs]
+        return cls(
+            median(walls),
+            median(run.cpu_s for run in runs),
+            median(run.private_bytes for run in runs) / 1e6,
+            (min(walls), max(walls)),
+        )
+
+    def as_details(self, prefix: str) -> dict[str, object]:
+        """Return it as entries for JSON, each name with the prefix."""
+        return {
+            f"{prefix}wall_s": round(self.wall_s, 4),
+            f"{prefix}span_s": [round(each, 4) for each in self.span_s],
+            f"{prefix}cpu_s": round(self.cpu_s, 4),
+            f"{prefix}private_mb": round(self.private_mb, 1),
+        }
 
 
-def _summary(prefix: str, runs: Sequence[Run]) -> dict[str, object]:
-    walls = sorted(run.wall_s for run in runs)
-    known = [run.private_bytes for run in runs if run.private_bytes]
-    return {
-        f"{prefix}median_s": round(_median_wall(runs), 4),
-        f"{prefix}spread_s": [round(walls[0], 4), round(walls[-1], 4)],
-        f"{prefix}cpu_s": round(_median_cpu(runs), 4),
-        f"{prefix}private_mib": round(median(known) / 2**20, 1) if known else None,
-    }
+def program(
+    tool: Tool,
+    folder: Path,
+    arguments: Callable[[int], Sequence[Word]],
+    prepare: Callable[[], None] = _prepare_nothing,
+) -> Program:
+    """Return a tool's command, run inside the folder, as a program to be timed."""
+    return Program(lambda n: tool.command(*arguments(n)), folder, tool.environment, prepare)
 
 
-def _median_wall(runs: Sequence[Run]) -> float:
-    return median(run.wall_s for run in runs)
+def in_turn(programs: Sequence[Program], repeats: int, warm_ups: int = 1) -> list[Summary]:
+    """Return the medians of the programs, run one after the other `repeats` times.
+
+    Raises RuntimeError when one fails.
+    """
+    rounds = [[run(each, n) for each in programs] for n in range(warm_ups + repeats)]
+    return [Summary.of(runs) for runs in zip(*rounds[warm_ups:], strict=True)]
 
 
-def _median_cpu(runs: Sequence[Run]) -> float:
-    return median(run.cpu_s for run in runs)
+def details(summaries: Iterable[Summary], repeats: int, **conditions: object) -> dict[str, object]:
+    """Return entries for JSON: conditions, and summaries of clipfind and of the reference."""
+    named = dict(zip(("", "reference_"), summaries, strict=False))
+    entries = (summary.as_details(prefix) for prefix, summary in named.items())
+    return {**conditions, "repeats": repeats, **{k: v for each in entries for k, v in each.items()}}
 
 
-def _run(command: Sequence[str]) -> Run:
-    start, before_s = time.perf_counter(), _children_cpu_s()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, _private_bytes(process.pid))
-        time.sleep(SAMPLING_S)
-    wall_s, cpu_s = time.perf_counter() - start, _children_cpu_s() - before_s
-    _, errors = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"{command} ended with {process.returncode}: {errors.decode()}")
-    return Run(wall_s, cpu_s, peak or None)
+def run(measured: Program, number: int) -> Run:
+    """Run a program once and return what it took. Raises RuntimeError when it fails."""
+    measured.prepare()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        start, before_s = time.perf_counter(), _children_cpu_s()
+        process = subprocess.Popen(
+            measured.command(number),
+            cwd=measured.folder,
+            env=measured.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+        peaks = Memory()
+        while process.poll() is None:
+            peaks = peaks.at_most(memory_of(process.pid))
+            time.sleep(SAMPLING_S)
+        wall_s, cpu_s = time.perf_counter() - start, _children_cpu_s() - before_s
+        err.seek(0)
+        if process.returncode:
+            said = err.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {said}")
+    return Run(wall_s, cpu_s, peaks.private)
+
+
+def figures_of(module: str, *arguments: str) -> dict[str, float]:
+    """Return the figures that a module of the benchmarks prints, run as a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", module, *arguments]
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
+    figures: dict[str, float] = json.loads(output)
+    return figures
 
 
 def _children_cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _private_bytes(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
-
-
-def _versions() -> dict[str, str]:
-    packages = {name: version(name) for name in ("clipfind", "numpy")}
-    return {"python": platform.python_version(), "machine": platform.machine(), **packages}

@@ -53,22 +53,14 @@ class Peer:
         ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return ours | {"RCLIP_DATADIR": str(self.data), "HF_HUB_OFFLINE": "1"}
 
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment."""
+        return _ENVIRONMENT / "bin" / "python"
+
     def command(self, *arguments: str | bytes | Path) -> tuple[str | bytes | Path, ...]:
         """Return the command line that runs it."""
         return (_ENVIRONMENT / "bin" / "rclip", *arguments)
-
-    def run(
-        self, folder: Path, *arguments: str | bytes | Path, timeout_s: float = 300
-    ) -> subprocess.CompletedProcess[bytes]:
-        """Run it inside the folder that it is to search, to its end, whatever its status."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-        )
 
 
 def peer(data: Path) -> Peer:
@@ -83,6 +75,16 @@ def peer(data: Path) -> Peer:
         if not link.is_symlink():
             link.symlink_to(source)
     return Peer(data)
+
+
+def is_here() -> bool:
+    """Return whether the peer can be run, building it if need be; says on stderr why not."""
+    try:
+        _build()
+    except PeerMissing as error:
+        print(f"rclip {_VERSION} is left out: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def model() -> Path:

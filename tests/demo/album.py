@@ -44,13 +44,13 @@ def write_album(folder: Path) -> None:
     """Write the photos that `folder` lacks; what lies there already is left alone."""
     for name, source in PHOTOS.items():
         if not (folder / name).exists():
-            with _open_original(source) as picture:
+            with open_original(source) as picture:
                 _save_whole(picture, folder / name)
 
 
 def write_altered_copy(source: str, path: Path) -> None:
     """Write `source` without its margins, with a watermark, smaller and poorly encoded."""
-    with _open_original(source) as original:
+    with open_original(source) as original:
         width, height = original.size
         copy = original.crop((width // 12, height // 12, width * 11 // 12, height * 11 // 12))
     copy = copy.resize((copy.width * 3 // 4, copy.height * 3 // 4))
@@ -60,7 +60,8 @@ def write_altered_copy(source: str, path: Path) -> None:
 
 
 @contextmanager
-def _open_original(source: str) -> Iterator[Image.Image]:
+def open_original(source: str) -> Iterator[Image.Image]:
+    """Open a photo by its name in one of the two packages, in grey or in colour."""
     folders: list[Traversable] = [files("skimage.data"), files("sklearn.datasets") / "images"]
     for folder in folders:
         if (folder / source).is_file():

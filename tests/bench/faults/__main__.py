@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.faults import names, pictures, queries, running
 from bench.faults.table import FAULTS, Fault, Observation, Row, as_json, as_markdown
-from bench.faults.tools import Clipfind, Rclip, Tool
-from bench.peer import FOLDER, PeerMissing
+from bench.peer import FOLDER, is_here
+from bench.tools import Clipfind, Rclip, Tool
 
 CASES = (running, names, pictures, queries)
 """Imported for the faults that they enter."""
@@ -21,7 +21,7 @@ RESULTS = FOLDER / "faults.jsonl"
 def main(arguments: Sequence[str]) -> int:
     """Print the table, write it as JSON lines too; return 1 if clipfind has one of the faults."""
     options = _parse(arguments)
-    kinds = (Rclip, Clipfind) if _peer_is_here() else (Clipfind,)
+    kinds = (Rclip, Clipfind) if is_here() else (Clipfind,)
     wanted = [each for each in FAULTS if not options.numbers or each.number in options.numbers]
     rows = []
     for each in sorted(wanted, key=lambda each: each.number):
@@ -41,16 +41,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="only these faults")
     parser.add_argument("--json", action="store_true", help="print JSON lines, not a table")
     return parser.parse_args(arguments)
-
-
-def _peer_is_here() -> bool:
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            Rclip(Path(folder))
-    except PeerMissing as error:
-        print(f"rclip 4.0.8 is left out: {error}", file=sys.stderr)
-        return False
-    return True
 
 
 def _do(each: Fault, kinds: Sequence[type[Tool]]) -> Row:

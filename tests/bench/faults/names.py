@@ -10,7 +10,7 @@ from processes import ODD_NAMES, write_pictures
 from witness import Witness
 
 from bench.faults.table import Observation, fault
-from bench.faults.tools import Tool
+from bench.tools import Tool
 
 FEW = (b"a.png", b"b.png", b"c.png")
 

@@ -12,7 +12,7 @@ from PIL import Image
 from processes import write_pictures
 
 from bench.faults.table import Observation, fault
-from bench.faults.tools import Tool
+from bench.tools import Tool
 
 EQUAL = 0.995
 LATE_ENDINGS = ("avif", "jfif", "jpe", "heic", "heif", "apng", "tga", "ico")

@@ -9,7 +9,7 @@ from pathlib import Path
 from processes import write_pictures
 
 from bench.faults.table import Observation, fault
-from bench.faults.tools import Outcome, Tool
+from bench.tools import Outcome, Tool
 
 
 @fault(8, "Paths become words, times of day become weights")

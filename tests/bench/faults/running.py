@@ -12,7 +12,7 @@ from processes import write_pictures
 from small_index import make_pictures
 
 from bench.faults.table import Observation, fault
-from bench.faults.tools import Tool
+from bench.tools import Tool
 
 MANY = 300
 ENOUGH = 60

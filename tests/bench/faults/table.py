@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.faults.tools import Tool
+from bench.tools import Tool
 
 Case = Callable[[Tool, Path], Iterable["Observation"]]
 """Does one fault with a tool in an empty folder and tells what came of it."""

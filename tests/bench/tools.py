@@ -240,15 +240,18 @@ class Rclip(Tool):
 
 
 class Clipfind(Tool):
-    """The installed clipfind, in float32 as the peer."""
+    """The installed clipfind; in float32 and with the peer's weights unless told otherwise."""
 
     name = "clipfind"
     exclude = "--exclude"
     table = "files"
 
-    def __init__(self, home: Path) -> None:
+    def __init__(
+        self, home: Path, model_name: str | Path | None = None, precision: str = "fp32"
+    ) -> None:
         super().__init__(home)
-        self._model = model()
+        self.model = str(model_name or model())
+        self._precision = precision
 
     @property
     def database(self) -> Path:
@@ -267,8 +270,8 @@ class Clipfind(Tool):
             "CLIPFIND_DATA_DIR": str(self.home),
             "CLIPFIND_CACHE_DIR": str(self.home / "cache"),
             "CLIPFIND_CONFIG": os.devnull,
-            "CLIPFIND_MODEL": str(self._model),
-            "CLIPFIND_PRECISION": "fp32",
+            "CLIPFIND_MODEL": self.model,
+            "CLIPFIND_PRECISION": self._precision,
             "CLIPFIND_BATCH_LOG": str(self.home / "batches"),
             "HF_HUB_OFFLINE": "1",
         }
@@ -304,7 +307,7 @@ class Clipfind(Tool):
 
     def change_model(self, folder: Path) -> None:
         """Take a tiny model."""
-        self._model = make_tiny_model(folder / "tiny")
+        self.model = str(make_tiny_model(folder / "tiny"))
 
     def run_without_weights(self, folder: Path) -> Outcome:
         """Name a model that nobody has downloaded."""

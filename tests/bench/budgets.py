@@ -1,0 +1,79 @@
+"""The budgets, all in one table, and what is over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RCLIP = "rclip 4.0.8"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is measured, in which unit, against what, and what it may come to.
+
+    The limit is one of the ratio to the reference, or with `absolute` of the figure itself;
+    None: measured for the record. `least`: the limit is not to be fallen below.
+    """
+
+    what: str
+    unit: str
+    against: str = RCLIP
+    limit: float | None = None
+    least: bool = False
+    absolute: bool = False
+
+    def is_met(self, value: float, reference: float | None) -> bool | None:
+        """Return whether a figure is within; None where there is nothing to judge it by."""
+        judged = value if self.absolute else ratio(value, reference)
+        if self.limit is None or judged is None:
+            return None
+        return judged >= self.limit if self.least else judged <= self.limit
+
+    def in_words(self) -> str:
+        """Return the limit as one reads it in a table."""
+        if self.limit is None:
+            return ""
+        unit = f" {self.unit}" if self.absolute else " x"
+        return f"{'>=' if self.least else '<='} {self.limit:g}{unit}"
+
+
+def ratio(value: float, reference: float | None) -> float | None:
+    """Return how many times the reference a figure is; None without one."""
+    return value / reference if reference else None
+
+
+NEW = "text query of a new wording, 1,000 rows, same model"
+
+BUDGETS: dict[str, Budget] = {
+    "help": Budget("`--help`", "s", limit=1.0),
+    "query": Budget(NEW, "s", limit=0.5),
+    "query-cpu": Budget(f"{NEW}: processor time", "s", limit=0.5),
+    "query-memory": Budget(f"{NEW}: private memory", "MB", limit=0.5),
+    "query-builtin": Budget("the same with `builtin`", "s", limit=0.4),
+    "query-again": Budget("a wording asked before", "s", limit=0.35),
+    "rows-1000": Budget("text query over 1,000 rows", "s"),
+    "rows-10000": Budget("new text query over 10,000 rows", "s"),
+    "rows-100000": Budget("new text query over 100,000 rows", "s", limit=0.25),
+    "rows-100000-memory": Budget(
+        "new text query over 100,000 rows: private memory", "MB", limit=250, absolute=True
+    ),
+    "rows-1000000": Budget("new text query over 1,000,000 rows", "s", limit=0.15),
+    "rows-1000000-memory": Budget(
+        "new text query over 1,000,000 rows: private memory", "MB", limit=250, absolute=True
+    ),
+    "index": Budget("indexing 2400x1800 JPEGs, same model", "photos/s", limit=1.5, least=True),
+    "index-fp32": Budget(
+        "indexing 2400x1800 JPEGs, same model, no bf16 here", "photos/s", limit=0.9, least=True
+    ),
+    "index-builtin": Budget("the same with `builtin`", "photos/s", limit=4.0, least=True),
+    "pipeline": Budget("pipeline, `builtin`", "photos/s", "its own limits", limit=0.85, least=True),
+    "pipeline-same": Budget(
+        "pipeline, same model", "photos/s", "its own limits", limit=0.85, least=True
+    ),
+    "unchanged": Budget("re-index of unchanged files", "s", "a bare walk", limit=2.0),
+    "growth": Budget(
+        "growth from 1,000 to 20,000 photos", "photos/s", "1,000 photos", limit=0.95, least=True
+    ),
+    "train": Budget("training step, same model", "pairs/s", "open_clip", limit=1.0, least=True),
+}
+"""By the name that `--only` takes."""

@@ -1,0 +1,30 @@
+"""How much is measured, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The sizes of the data and the number of repeats of one run of the benchmarks."""
+
+    repeats: int = 5
+    num_photos: int = 400
+    num_files: int = 100_000
+    rows: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    growth: tuple[int, int] = (1_000, 20_000)
+    batch_size: int = 32
+    num_steps: int = 4
+
+
+QUICK = Scale(
+    repeats=1,
+    num_photos=12,
+    num_files=2_000,
+    rows=(1_000, 10_000),
+    growth=(20, 60),
+    batch_size=4,
+    num_steps=1,
+)
+"""To see that everything runs; its figures say nothing."""
