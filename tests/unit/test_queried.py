@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import write_pictures
@@ -170,13 +171,14 @@ def test_a_query_picture_that_vanishes_before_it_is_read_is_told(
 def test_a_query_picture_that_vanishes_after_it_was_read_has_answered(
     library: Library, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, index = shutil.copy(photos / "one.png", tmp_path / "going.png"), library._reachable_roots
+    place = shutil.copy(photos / "one.png", tmp_path / "going.png")
+    index = library._update_if_possible
 
-    def vanish(paths: list[Path]) -> object:
+    def vanish(*arguments: Any) -> object:
         place.unlink()
-        return index(paths)
+        return index(*arguments)
 
-    monkeypatch.setattr(library, "_reachable_roots", vanish)
+    monkeypatch.setattr(library, "_update_if_possible", vanish)
     assert shown(library.search(str(place), [photos]))[0] == "one.png"
 
 
@@ -185,12 +187,12 @@ def test_an_indexed_query_picture_that_changes_meanwhile_is_told(
 ) -> None:
     own = write_pictures(tmp_path / "own", (b"one.png",))
     library.index([own])
-    index = library._reachable_roots
+    index = library._update_if_possible
 
-    def change(paths: list[Path]) -> object:
+    def change(*arguments: Any) -> object:
         (own / "one.png").write_bytes(png(5))
-        return index(paths)
+        return index(*arguments)
 
-    monkeypatch.setattr(library, "_reachable_roots", change)
+    monkeypatch.setattr(library, "_update_if_possible", change)
     with pytest.raises(ClipfindError, match="changed during the search; try again"):
         library.search(str(own / "one.png"), [photos])

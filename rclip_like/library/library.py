@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from rclip_like.errors import IndexLocked, RootError, StoreError
+from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.library.reach import (
+    Place,
+    expanded,
+    named_roots,
+    reachable_roots,
+    refuse_unreadable,
+    unwalked_note,
+)
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
@@ -28,7 +35,6 @@ from rclip_like.values import (
     StatusReport,
     UpkeepReport,
 )
-from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
     from rclip_like.index import Progress
@@ -37,8 +43,6 @@ if TYPE_CHECKING:
     from rclip_like.store import Store
     from rclip_like.upkeep import Listeners as UpkeepListeners
     from rclip_like.values import Pixels
-
-    Place = str | bytes | os.PathLike[str]
 
 BUILTIN = "builtin"
 
@@ -104,7 +108,7 @@ class Library:
         indexes and `settings.wait` is off, and Interrupted on a signal, with what was done kept.
         """
         return self._bring_up_to_date(
-            self._roots(paths), settings or IndexSettings(), on_progress, on_wait
+            named_roots(paths), settings or IndexSettings(), on_progress, on_wait
         )
 
     def search(
@@ -130,18 +134,18 @@ class Library:
         if settings.everywhere:
             found = self._rank(terms, None, settings, queried)
             return replace(found, notes=(*found.notes, *self._unindexed_note(None, found, None)))
-        roots, notes = self._reachable_roots(paths)
+        roots, notes = reachable_roots(self._existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
         found = self._rank(terms, roots, settings, queried)
         if not found.matches:
-            _refuse_unreadable(roots, report)
-        notes += updating + _unwalked_note(report) + self._unindexed_note(roots, found, report)
+            refuse_unreadable(roots, report)
+        notes += updating + unwalked_note(report) + self._unindexed_note(roots, found, report)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
         """Return what is indexed under `paths`, or in all; writes nothing."""
-        return self._open(create=False).status(self._roots(paths) if paths else None)
+        return self._open(create=False).status(named_roots(paths) if paths else None)
 
     def prune(
         self,
@@ -161,7 +165,7 @@ class Library:
         unused: set[str] = set()
         if settings.models:
             unused = unused_models(store.models(), self._models_in_use(), settings.keep)
-        return prune(store, _expanded(paths), settings, unused, listeners)
+        return prune(store, expanded(paths), settings, unused, listeners)
 
     def forget(
         self,
@@ -178,7 +182,7 @@ class Library:
         from rclip_like.upkeep import forget
 
         store = self._open(create=False)
-        return forget(store, _expanded(paths), listeners, dry_run=dry_run, wait=wait)
+        return forget(store, expanded(paths), listeners, dry_run=dry_run, wait=wait)
 
     def doctor(
         self, *, repair: bool = False, on_wait: Callable[[], None] | None = None
@@ -315,46 +319,6 @@ class Library:
         model_id = store.model_id(self.specification.fingerprint)
         return model_id is not None and any(True for _ in store.scan(model_id, roots))
 
-    def _reachable_roots(self, paths: Sequence[Place]) -> tuple[list[Root], tuple[str, ...]]:
-        """Return the roots that are there; one that is indexed but not there becomes a note."""
-        typed = dict.fromkeys(_expanded(paths))
-        gone = {path for path in typed if not os.path.exists(path) and self._was_indexed(path)}
-        there = [path for path in typed if path not in gone]
-        roots = self._roots(there) if there or not paths else []
-        unmounted = {root.path: root.typed or b"." for root in roots if self._is_unmounted(root)}
-        reachable = [root for root in roots if root.path not in unmounted]
-        missing = [path for path in typed if path in gone] + list(unmounted.values())
-        notes = (_absence_note(missing),) if missing else ()
-        if not reachable:
-            raise RootError(f"{_absence_note(missing)}; is the disk mounted?")
-        return reachable, notes
-
-    def _was_indexed(self, path: bytes) -> bool:
-        if not self.database.exists():
-            return False
-        place = os.path.realpath(path)
-        either = [Root(path, place, is_file=True), Root(path, place)]
-        return self._open(create=False).count_files(either) > 0
-
-    def _is_unmounted(self, root: Root) -> bool:
-        """Return whether a root that was walked is now the empty place of a mount that is gone."""
-        if root.is_file or not self.database.exists():
-            return False
-        before = self._open(create=False).walked_root(root.path)
-        try:
-            if before is None or before.device == os.stat(root.path).st_dev:
-                return False
-            from rclip_like.walk.evidence import is_unmounted
-
-            return is_unmounted(root.path, before.device)
-        except OSError:
-            return False  # the walk reports what cannot be read
-
-    def _roots(self, paths: Sequence[Place]) -> list[Root]:
-        if not paths:
-            return [replace(root, typed=b"") for root in resolve_roots([b"."])]
-        return resolve_roots(_expanded(paths))
-
     def _open(self, *, create: bool) -> Store:
         if self._store is None:
             from rclip_like.store import Store
@@ -362,8 +326,13 @@ class Library:
             self._store = Store.open(self.database, create=create)
         return self._store
 
+    def _existing(self) -> Store | None:
+        """Return the open index, None where there is none yet."""
+        return self._open(create=False) if self.database.exists() else None
+
     def _default_model(self) -> str | None:
-        return self._open(create=False).default_model() if self.database.exists() else None
+        store = self._existing()
+        return store.default_model() if store else None
 
     def _models_in_use(self) -> list[str]:
         """Return the names of the model to search with and of the index's default."""
@@ -379,28 +348,3 @@ class Library:
 
             self._encoder = load_encoder(self.specification, self._encoder_settings)
         return self._encoder
-
-
-def _expanded(paths: Sequence[Place]) -> list[bytes]:
-    return [os.path.expanduser(os.fsencode(path)) for path in paths]
-
-
-def _absence_note(paths: Sequence[bytes]) -> str:
-    """Name the first of the paths that are indexed but not there, and how many more there are."""
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{os.fsdecode(paths[0])}{more}: not there now; what is indexed is kept but not shown"
-
-
-def _refuse_unreadable(roots: Sequence[Root], report: IndexReport | None) -> None:
-    """Raise RootError if not one of the roots could be read."""
-    reasons = {trouble.path: trouble.reason for trouble in report.troubles} if report else {}
-    if all(root.path in reasons for root in roots):
-        first = roots[0]
-        raise RootError(f"{os.fsdecode(first.typed or first.path)}: {reasons[first.path]}")
-
-
-def _unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
-    """Say that there may be more than `missing` counts, when not even one was found missing."""
-    if report is None or report.finished or report.remaining:
-        return ()
-    return ("time was up before all folders were looked through; clipfind index does the rest",)

@@ -1,0 +1,93 @@
+"""The paths a user names, as roots: which of them are there, and what to say of the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rclip_like.errors import RootError
+from rclip_like.values import IndexReport, Root
+from rclip_like.walk import resolve_roots
+
+if TYPE_CHECKING:
+    from rclip_like.store import Store
+
+Place = str | bytes | os.PathLike[str]
+
+
+def expanded(paths: Sequence[Place]) -> list[bytes]:
+    """Return the paths as bytes, a leading ~ replaced by the home folder."""
+    return [os.path.expanduser(os.fsencode(path)) for path in paths]
+
+
+def named_roots(paths: Sequence[Place]) -> list[Root]:
+    """Return the roots of the paths, of none the current folder; raises RootError."""
+    if not paths:
+        return [replace(root, typed=b"") for root in resolve_roots([b"."])]
+    return resolve_roots(expanded(paths))
+
+
+def reachable_roots(
+    store: Store | None, paths: Sequence[Place]
+) -> tuple[list[Root], tuple[str, ...]]:
+    """Return the roots that are there; one that is indexed but not there becomes a note.
+
+    Raises RootError for one that is neither, and when none is left.
+    """
+    typed = dict.fromkeys(expanded(paths))
+    gone = {path for path in typed if not os.path.exists(path) and _was_indexed(store, path)}
+    there = [path for path in typed if path not in gone]
+    roots = named_roots(there) if there or not paths else []
+    unmounted = {root.path: root.typed or b"." for root in roots if _is_unmounted(store, root)}
+    reachable = [root for root in roots if root.path not in unmounted]
+    missing = [path for path in typed if path in gone] + list(unmounted.values())
+    notes = (_absence_note(missing),) if missing else ()
+    if not reachable:
+        raise RootError(f"{_absence_note(missing)}; is the disk mounted?")
+    return reachable, notes
+
+
+def refuse_unreadable(roots: Sequence[Root], report: IndexReport | None) -> None:
+    """Raise RootError if not one of the roots could be read."""
+    reasons = {trouble.path: trouble.reason for trouble in report.troubles} if report else {}
+    if all(root.path in reasons for root in roots):
+        first = roots[0]
+        raise RootError(f"{os.fsdecode(first.typed or first.path)}: {reasons[first.path]}")
+
+
+def unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
+    """Say that there may be more than `missing` counts, when not even one was found missing."""
+    if report is None or report.finished or report.remaining:
+        return ()
+    return ("time was up before all folders were looked through; clipfind index does the rest",)
+
+
+def _was_indexed(store: Store | None, path: bytes) -> bool:
+    if store is None:
+        return False
+    place = os.path.realpath(path)
+    either = [Root(path, place, is_file=True), Root(path, place)]
+    return store.count_files(either) > 0
+
+
+def _is_unmounted(store: Store | None, root: Root) -> bool:
+    """Return whether a root that was walked is now the empty place of a mount that is gone."""
+    if root.is_file or store is None:
+        return False
+    before = store.walked_root(root.path)
+    try:
+        if before is None or before.device == os.stat(root.path).st_dev:
+            return False
+        from rclip_like.walk.evidence import is_unmounted
+
+        return is_unmounted(root.path, before.device)
+    except OSError:
+        return False  # the walk reports what cannot be read
+
+
+def _absence_note(paths: Sequence[bytes]) -> str:
+    """Name the first of the paths that are indexed but not there, and how many more there are."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{os.fsdecode(paths[0])}{more}: not there now; what is indexed is kept but not shown"
