@@ -26,12 +26,18 @@ class WalkSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """Limits within which a picture is decoded, each in its own worker process."""
+    """Limits within which a picture is decoded, each in its own worker process.
 
-    max_megapixels: float = 500.0
+    None means: as many worker processes as there are processors, the memory of each so that all
+    together leave some of the machine's, and as many pixels as that memory takes in the picture's
+    format. `accept_truncated` lets count what can be decoded of a file that is cut short.
+    """
+
+    max_megapixels: float | None = None
     max_seconds: float = 60.0
-    max_memory_bytes: int = 4 << 30
+    max_memory_bytes: int | None = None
     workers: int | None = None
+    accept_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rclip_like.cli.declare import declared_in
-from rclip_like.cli.options import Everywhere, Sources, Walking
+from rclip_like.cli.options import Everywhere, Reading, Sources, Walking
 from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.output.reports import counted
@@ -41,7 +41,13 @@ def encoder_settings(options: Everywhere) -> EncoderSettings:
 
 def read_settings(options: Everywhere) -> ReadSettings:
     """Return the limits within which pictures are read."""
-    return ReadSettings(workers=options.threads)
+    if not isinstance(options, Reading):
+        return ReadSettings(workers=options.threads)
+    return ReadSettings(
+        max_megapixels=options.max_megapixels,
+        workers=options.threads,
+        accept_truncated=options.accept_truncated,
+    )
 
 
 def walk_settings(options: Walking) -> WalkSettings:

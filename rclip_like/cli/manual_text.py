@@ -37,6 +37,15 @@ A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg
 nor shown: the picture stands for both. *--raw-pairs* takes both. A raw file whose picture is left
 out by a pattern, or goes away, is indexed and shown by the next run.
 
+Pictures are read in processes of their own, which together may take two thirds of the machine's
+memory (or of what its control group allows), each at least 1 GiB: with little memory there are
+fewer of them than processors. A picture with more pixels than its process has room for is refused
+before it is decoded, and so is one beyond *--max-megapixels*, where that is given. A file that is
+cut short is refused, or, with *--accept-truncated*, indexed by what can be decoded of it. Such
+options decide what is read, not what is shown: what was indexed with them stays so, also in runs
+without them, until the file changes. What was refused is tried again when a limit that it met is
+another one.
+
 The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
 keep their meaning: to look for the word, write *clipfind search duplicates*.
 """

@@ -14,6 +14,7 @@ from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.exif import picture_facts, read_exif, upright
 from rclip_like.images.formats import possible_formats
 from rclip_like.images.frames import differing, later_frames
+from rclip_like.images.limits import most_pixels, within_memory
 from rclip_like.images.preprocessing import pad, resize
 from rclip_like.settings import ReadSettings
 from rclip_like.values import PictureFacts, Preprocessing
@@ -37,8 +38,10 @@ def decode(
     """
     if not data:
         raise Undecodable("empty file")
+    limits = within_memory(limits)
     with _within(limits):
         image = _open(data, ending)
+        _refuse_larger(image, limits)
         size = _load(image, preprocessing)
         exif = read_exif(image)
         whole, upright_size = _square(image, exif, size, preprocessing)
@@ -72,6 +75,17 @@ def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:
     return Image.open(BytesIO(data), formats=formats)
 
 
+def _refuse_larger(image: Image.Image, limits: ReadSettings) -> None:
+    """Raise Undecodable for more pixels than are allowed, or fit the memory in this format."""
+    largest = most_pixels(limits, image)
+    if image.width * image.height > largest:
+        raise Undecodable(_too_large(largest))
+
+
+def _too_large(largest: int) -> str:
+    return f"has more than {largest / 1e6:.4g} megapixels; --max-megapixels sets the limit"
+
+
 def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int, int]:
     """Decode, a large JPEG at reduced scale, and return the full width and height."""
     size = image.size
@@ -85,11 +99,13 @@ def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int
 def _within(limits: ReadSettings) -> Iterator[None]:
     """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons.
 
+    limits: as `within_memory` returns them.
     Pillow looks at the size when it opens a picture, before it decodes anything, also at pictures
     within pictures; beyond its limit it warns, and at twice the limit it raises.
     """
-    largest = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = max(1, int(limits.max_megapixels * 1e6))
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    Image.MAX_IMAGE_PIXELS = most_pixels(limits)
+    ImageFile.LOAD_TRUNCATED_IMAGES = limits.accept_truncated
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -100,16 +116,17 @@ def _within(limits: ReadSettings) -> Iterator[None]:
     except Exception as error:
         raise Undecodable(_reason(error, limits)) from error
     finally:
-        Image.MAX_IMAGE_PIXELS = largest
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _reason(error: Exception, limits: ReadSettings) -> str:
     """Return in a few words why a picture could not be decoded, the same words each time."""
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return f"has more than {limits.max_megapixels:g} megapixels"
+        return _too_large(most_pixels(limits))
     if isinstance(error, UnidentifiedImageError):
         return "not a picture in a known format"
     if isinstance(error, MemoryError):
+        assert limits.max_memory_bytes is not None
         return f"needs more than {limits.max_memory_bytes / (1 << 30):.1f} GiB of memory"
     if "truncated" in str(error).lower():
         return "truncated"

@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from rclip_like.errors import PictureError
 from rclip_like.images.decoding import Undecodable, decode
+from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, PictureFacts, Preprocessing
 
@@ -46,6 +47,7 @@ def read_images(
 
     The number is the size in bytes of what was read: the walk may have seen another file.
     """
+    limits = within_memory(limits)
     data = _read(path, limits)
     digest = blake3(data).digest()
     if digest in known:
@@ -55,19 +57,6 @@ def read_images(
         return digest, len(data), *decode(data, ending, preprocessing, limits)
     except Undecodable as error:
         raise PictureError(path, str(error)) from error
-
-
-def reader_versions() -> str:
-    """Return the versions of what decodes, so that a newer one may try failures again."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = []
-    for package in ("pillow", "pi-heif", "rawpy"):
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(versions)
 
 
 def _read(path: bytes, limits: ReadSettings) -> bytes:
@@ -93,6 +82,7 @@ def _refuse(path: bytes, status: os.stat_result, limits: ReadSettings) -> None:
     """Raise for what is no file, and for one that with its pixels cannot fit the memory."""
     if not stat.S_ISREG(status.st_mode):
         raise PictureError(path, "not a regular file", lasting=False)
+    assert limits.max_memory_bytes is not None
     largest = limits.max_memory_bytes // 2
     if status.st_size > largest:
         raise PictureError(path, f"larger than {largest / (1 << 30):.1f} GiB")

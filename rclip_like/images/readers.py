@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from rclip_like.errors import ReaderError
+from rclip_like.images.limits import within_memory
 from rclip_like.images.worker import STOPPED_BY_TIME_LIMIT
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
@@ -27,6 +28,7 @@ from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, T
 _PROGRAM = """\
 import sys
 sys.path[:] = sys.argv[1:]
+from rclip_like.images.limits import within_memory
 from rclip_like.images.worker import serve
 serve()
 """
@@ -50,8 +52,9 @@ class Readers:
 
     def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
         self._preprocessing = preprocessing
-        self._settings = settings
-        self._width = settings.workers or _num_processors()
+        self._settings = within_memory(settings)
+        assert self._settings.workers is not None
+        self._width = self._settings.workers
         self._threads = ThreadPoolExecutor(self._width, thread_name_prefix="reader")
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
@@ -145,13 +148,6 @@ class Readers:
     def _discard(self, worker: _Worker) -> None:
         worker.bury()
         self._workers.discard(worker)
-
-
-def _num_processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 _Result = Future[tuple[FileFacts, Picture | Trouble]]

@@ -38,6 +38,7 @@ def serve() -> None:
     setup = json.loads(next(lines))
     preprocessing = Preprocessing(**setup["preprocessing"])
     limits = ReadSettings(**setup["limits"])
+    assert limits.max_memory_bytes is not None
     _limit_memory(limits.max_memory_bytes)
     _send(answers, {"num_bytes": 0})
     with open(os.devnull, "w") as nowhere:

@@ -241,12 +241,11 @@ class _Run:
 
     def _take_failure(self, handed: Handed, trouble: Trouble) -> None:
         """Remember a file that is no good, and report it unless that was done before."""
-        from rclip_like.images import reader_versions
+        from rclip_like.images import describe_attempt
 
         facts = handed.facts
-        self._hand.failures.append(
-            FailureRow(facts, handed.read_at_ns, trouble.reason, reader_versions())
-        )
+        attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.reason)
+        self._hand.failures.append(FailureRow(facts, handed.read_at_ns, trouble.reason, attempt))
         before = self._store.failure_reason(facts.path, facts.size_bytes, facts.mtime_ns)
         if before == trouble.reason and not self._settings.retry:
             self._report = replace(self._report, failed_before=self._report.failed_before + 1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rclip_like.index.spool import Spool
-from rclip_like.settings import IndexSettings
+from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Trouble
 from rclip_like.walk import walk
@@ -61,7 +61,7 @@ class Survey:
         self.roots = roots
         self._settings = settings
         self._read_since_ns = read_since_ns
-        self._versions: str | None = None
+        self._hopeless: frozenset[str] | None = None
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
 
@@ -113,7 +113,7 @@ class Survey:
             return False
         if versions is None:
             self.findings.unchanged += 1
-        elif self._settings.retry or versions != self._reader_versions():
+        elif self._settings.retry or versions not in self._hopeless_attempts():
             return False
         else:
             self.findings.failed_before += 1
@@ -121,12 +121,12 @@ class Survey:
             self.findings.devices.compare(device, found)
         return True
 
-    def _reader_versions(self) -> str:
-        if self._versions is None:
-            from rclip_like.images import reader_versions
+    def _hopeless_attempts(self) -> frozenset[str]:
+        if self._hopeless is None:
+            from rclip_like.images import hopeless_attempts
 
-            self._versions = reader_versions()
-        return self._versions
+            self._hopeless = hopeless_attempts(self._settings.read or ReadSettings())
+        return self._hopeless
 
     def _miss(self, known: KnownRow, root: Root) -> None:
         path, device = known[0], known[3]

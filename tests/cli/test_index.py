@@ -39,6 +39,15 @@ def test_a_run_is_summed_up_on_stderr_and_prints_nothing(tiny: Path, pictures: P
     assert b"3 unchanged" in run("index", pictures).stderr
 
 
+def test_limits_of_reading_are_set_by_options(tiny: Path, pictures: Path) -> None:
+    (pictures / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:-3000])
+    tight = run("index", "--max-megapixels", "0.001", pictures)
+    assert b"has more than 0.001 megapixels; --max-megapixels sets the limit" in tight.stderr
+    assert b"3 encoded" in run("index", pictures).stderr
+    found = run("search", "--accept-truncated", "-f", "cat", pictures)
+    assert b"cut.png" in found.stdout
+
+
 def test_quiet_says_nothing(tiny: Path, pictures: Path) -> None:
     finished = run("index", "--quiet", pictures)
     assert (finished.returncode, finished.stderr) == (0, b"")

@@ -20,11 +20,12 @@ from rclip_like.settings import ReadSettings
 from rclip_like.values import FileFacts, Picture, Preprocessing
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-BOUNDS = ReadSettings(workers=2, max_seconds=10, max_memory_bytes=1 << 30)
+LIMITS = ReadSettings(max_megapixels=500)
+BOUNDS = ReadSettings(max_megapixels=500, workers=2, max_seconds=10, max_memory_bytes=1 << 30)
 
 
 def read(path: Path) -> Picture:
-    return read_picture(os.fsencode(path), SMALL, ReadSettings())
+    return read_picture(os.fsencode(path), SMALL, LIMITS)
 
 
 def read_beside_good_ones(folder: Path, num_bad: int) -> tuple[int, int]:

@@ -165,7 +165,9 @@ def test_a_reason_is_the_same_in_every_run(tmp_path: Path) -> None:
 
 def test_the_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png", Image.new("1", (4000, 4000)))
-    assert refusal(path, ReadSettings(max_megapixels=15)) == "has more than 15 megapixels"
+    assert refusal(path, ReadSettings(max_megapixels=15)) == (
+        "has more than 15 megapixels; --max-megapixels sets the limit"
+    )
 
 
 def test_a_picture_within_our_limit_is_read_whatever_pillow_warns_of(
@@ -180,7 +182,8 @@ def test_a_picture_within_our_limit_is_read_whatever_pillow_warns_of(
 def test_a_file_larger_than_half_the_memory_is_refused(tmp_path: Path) -> None:
     with open(tmp_path / "sparse.tif", "wb") as file:
         file.truncate(1 << 40)
-    assert refusal(tmp_path / "sparse.tif") == "larger than 2.0 GiB"
+    four = ReadSettings(max_memory_bytes=4 << 30)
+    assert refusal(tmp_path / "sparse.tif", four) == "larger than 2.0 GiB"
 
 
 def test_what_may_pass_is_told_from_what_lasts(tmp_path: Path) -> None:
@@ -197,3 +200,29 @@ def test_what_may_pass_is_told_from_what_lasts(tmp_path: Path) -> None:
 def test_reader_versions_name_the_decoders() -> None:
     assert reader_versions().startswith("pillow ")
     assert "pi-heif" in reader_versions()
+    assert "rawpy" in reader_versions()
+
+
+def half_of(path: Path, *, share: float = 0.5) -> bytes:
+    """Cut a photo of a gradient short, and return its path."""
+    whole = Path(os.fsdecode(saved(path, gradient((900, 900))))).read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    return os.fsencode(path)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "tga", "tif", "ppm"])
+def test_what_is_there_of_a_truncated_picture_counts_when_asked(
+    ending: str, tmp_path: Path
+) -> None:
+    path = half_of(tmp_path / f"a.{ending}")
+    picture = read(path, ReadSettings(accept_truncated=True))
+    assert picture.facts == PictureFacts(900, 900)
+    expected = read(saved(tmp_path / "whole.png", gradient((900, 900)))).pixels
+    top = slice(16, 32) if ending in ("bmp", "tga") else slice(0, 8)  # the last lines come first
+    assert np.abs(picture.pixels.astype(int) - expected)[top].mean() <= 60
+    assert refusal(path)
+
+
+def test_an_empty_file_stays_refused_when_truncated_ones_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    assert refusal(tmp_path / "a.jpg", ReadSettings(accept_truncated=True)) == "empty file"

@@ -175,7 +175,7 @@ def read_all(folder: Path, files: dict[str, bytes], settings: ReadSettings) -> d
 def test_a_raw_file_that_needs_too_much_memory_costs_itself_only(tmp_path: Path) -> None:
     large = dng(Image.new("RGB", (6000, 4000)))
     small = dng(quarters((240, 160)))
-    settings = ReadSettings(workers=1, max_memory_bytes=320 << 20)
+    settings = ReadSettings(workers=1, max_memory_bytes=320 << 20, max_megapixels=500)
     found = read_all(tmp_path, {"a.dng": large, "b.dng": small}, settings)
     assert isinstance(found["a.dng"], Trouble)
     assert found["a.dng"].reason == "needs more than 0.3 GiB of memory"

@@ -23,7 +23,7 @@ from rclip_like.settings import ReadSettings
 from rclip_like.values import FileFacts, Picture, Preprocessing, Trouble
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-TWO = ReadSettings(workers=2)
+TWO = ReadSettings(workers=2, max_megapixels=500)
 
 pytestmark = pytest.mark.skipif(
     not os.path.isdir("/proc/self/task"), reason="finds the worker processes in /proc"
@@ -147,7 +147,7 @@ def test_tasks_are_not_drawn_far_ahead_of_the_results(tmp_path: Path) -> None:
 
 def test_a_picture_that_takes_too_long_costs_itself_only(slow: Path, tmp_path: Path) -> None:
     good = paint(tmp_path, 3)
-    with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.3)) as readers:
+    with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.3, max_megapixels=500)) as readers:
         found = by_name(readers.read_all(map(task, [good[0], slow, *good[1:]])))
     assert found.pop("slow.png") == Trouble(os.fsencode(slow), "took longer than 0.3 s")
     assert all(isinstance(result, Picture) for result in found.values())
@@ -166,7 +166,7 @@ def test_a_decoder_that_dies_costs_its_file_only(
 ) -> None:
     good = paint(tmp_path, 3)
     before = set(children())
-    with Readers(SMALL, ReadSettings(workers=1)) as readers:
+    with Readers(SMALL, ReadSettings(workers=1, max_megapixels=500)) as readers:
         results = readers.read_all(map(task, [good[0], slow, *good[1:]]))
         assert isinstance(next(results)[1], Picture)
         [worker] = set(children()) - before
@@ -179,7 +179,7 @@ def test_a_decoder_that_dies_costs_its_file_only(
 def test_a_worker_that_died_idle_costs_no_file(tmp_path: Path) -> None:
     paths = paint(tmp_path, 2)
     before = set(children())
-    with Readers(SMALL, ReadSettings(workers=1)) as readers:
+    with Readers(SMALL, ReadSettings(workers=1, max_megapixels=500)) as readers:
         list(readers.read_all([task(paths[0])]))
         [worker] = set(children()) - before
         os.kill(worker, signal.SIGKILL)
@@ -191,7 +191,7 @@ def test_a_worker_that_died_idle_costs_no_file(tmp_path: Path) -> None:
 
 def test_a_picture_that_needs_too_much_memory_costs_itself_only(slow: Path, tmp_path: Path) -> None:
     [good] = paint(tmp_path, 1)
-    settings = ReadSettings(workers=1, max_memory_bytes=400 << 20)
+    settings = ReadSettings(workers=1, max_memory_bytes=400 << 20, max_megapixels=500)
     with Readers(SMALL, settings) as readers:
         found = by_name(readers.read_all([task(slow), task(good)]))
     assert found["slow.png"] == Trouble(os.fsencode(slow), "needs more than 0.4 GiB of memory")
@@ -210,7 +210,7 @@ def test_an_error_inside_ends_the_workers_at_once(slow: Path, tmp_path: Path) ->
 
 def test_close_from_another_thread_ends_the_reading(slow: Path, tmp_path: Path) -> None:
     paths = [slow, *paint(tmp_path, 3)]
-    readers = Readers(SMALL, ReadSettings(workers=1))
+    readers = Readers(SMALL, ReadSettings(workers=1, max_megapixels=500))
     threading.Timer(0.5, readers.close).start()
     started = time.monotonic()
     assert list(readers.read_all(map(task, paths))) == []

@@ -228,6 +228,37 @@ def test_other_readers_try_broken_files_again(index: SmallIndex, album: Path) ->
     assert versions != "pillow 0.1"
 
 
+def test_a_raised_limit_of_pixels_tries_refused_pictures_again(
+    index: SmallIndex, album: Path
+) -> None:
+    settle((album / "bad.jpg", (album / "bad.jpg").write_bytes(b"no picture"))[0])
+    tight = ReadSettings(workers=2, max_megapixels=0.001)
+    assert index.update(album, read=tight).failed == 6
+    assert index.update_without_encoder(album, read=tight).failed_before == 6
+    report = index.update(album, read=ReadSettings(workers=2, max_megapixels=1))
+    assert (report.encoded, report.failed_before, report.failed) == (5, 1, 0)
+    # What was read stays, whatever later runs would refuse.
+    again = index.update_without_encoder(album, read=tight)
+    assert (again.unchanged, again.failed_before) == (5, 1)
+
+
+def test_truncated_pictures_are_tried_again_when_they_are_accepted(
+    index: SmallIndex, album: Path
+) -> None:
+    whole = make_picture(album / "cut.jpg", 60, size=(400, 400)).read_bytes()
+    settle((album / "cut.jpg", (album / "cut.jpg").write_bytes(whole[: len(whole) // 2]))[0])
+    settle((album / "bad.jpg", (album / "bad.jpg").write_bytes(b"no picture"))[0])
+    index.update(album)
+    accepting = ReadSettings(workers=2, accept_truncated=True)
+    first = index.update(album, read=accepting)
+    assert (first.encoded, first.failed_before) == (1, 1)
+    assert list(index.store.status().failures) == ["not a picture in a known format"]
+    for read in (ReadSettings(workers=2), accepting):
+        report = index.update_without_encoder(album, read=read)
+        assert (report.unchanged, report.failed_before) == (6, 1)
+        assert report.reused == 0
+
+
 def test_a_file_that_turns_bad_leaves_the_results(index: SmallIndex, album: Path) -> None:
     index.update(album)
     (album / "0001.jpg").write_bytes(b"no picture")

@@ -3,7 +3,7 @@
 from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.cli.options.index import IndexOptions
 from rclip_like.cli.options.models import ModelNameOptions, ModelsListOptions, ModelsShowOptions
-from rclip_like.cli.options.pictures import Sources, Walking
+from rclip_like.cli.options.pictures import Reading, Sources, Walking
 from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.options.status import StatusOptions
 from rclip_like.cli.options.train import TrainOptions
@@ -19,6 +19,7 @@ __all__ = [
     "ModelsListOptions",
     "ModelsShowOptions",
     "PruneOptions",
+    "Reading",
     "SearchOptions",
     "Sources",
     "StatusOptions",

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from rclip_like.cli.declare import option
 from rclip_like.cli.options.everywhere import Everywhere
-from rclip_like.cli.options.pictures import Paths, Sources, Walking
+from rclip_like.cli.options.pictures import Paths, Reading, Sources, Walking
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexOptions(Walking, Sources, Everywhere):
+class IndexOptions(Walking, Reading, Sources, Everywhere):
     """What `index` takes."""
 
     GROUP = "Indexing"

@@ -64,3 +64,27 @@ class Walking:
             help="Also raw files beside a JPEG or HEIC of the same name, which stands for both.",
         ),
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Which pictures are read, of those that are meant."""
+
+    GROUP = "Reading pictures"
+
+    max_megapixels: Annotated[
+        float | None,
+        setting(
+            "--max-megapixels",
+            metavar="N",
+            min=0.001,
+            help="Refuse larger pictures. Default: as many as the memory takes.",
+        ),
+    ] = None
+    accept_truncated: Annotated[
+        bool,
+        setting(
+            "--accept-truncated",
+            help="Also pictures that are cut short: what can be decoded of them counts.",
+        ),
+    ] = False

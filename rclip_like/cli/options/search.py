@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from rclip_like.cli.declare import argument, option, setting
 from rclip_like.cli.options.everywhere import Everywhere
-from rclip_like.cli.options.pictures import Paths, Sources, Walking
+from rclip_like.cli.options.pictures import Paths, Reading, Sources, Walking
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchOptions(Walking, Sources, Everywhere):
+class SearchOptions(Walking, Reading, Sources, Everywhere):
     """What `search` takes."""
 
     GROUP = "Search"
