@@ -63,6 +63,12 @@ COMMANDS = {
             bears_bad_configuration=True,
         ),
         Command(
+            "formats",
+            "List the formats of pictures, which are read here, and what the rest needs.",
+            options.FormatsOptions,
+            "rclip_like.cli.formats",
+        ),
+        Command(
             "models list",
             "List the models on this machine and the recommended ones.",
             options.ModelsListOptions,
@@ -125,7 +131,6 @@ RESERVED = (
     "embed",
     "serve",
     "preview",
-    "formats",
     "config",
     "completion",
 )

@@ -85,6 +85,9 @@ further columns PART=SCORE follow.
 replacement characters in their place. With *--explain*, *terms* is a list of objects with *term*
 (behind a minus where it is subtracted) and *score*.
 
+formats --json :: One object a line with *format*, *endings* (a list), *readable*, *package*,
+*version* and *needs* (what is missing, null if nothing is).
+
 --format :: Text in which {path}, {score}, {rank} and {model} stand for a match's values; numbers
 take a format as in Python, {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are
 braces. A new line follows, or a NUL with *--null*.

@@ -14,28 +14,35 @@ RAW = "RAW"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: Pillow's name for it, the plugin that reads it, its usual endings."""
+    """One format: Pillow's name for it, the plugin that reads it, its usual endings.
+
+    `codec` is Pillow's name for the library that its plugin needs, `package` what brings both.
+    """
 
     name: str
     plugin: str
     endings: tuple[str, ...]
+    codec: str | None = None
+    package: str = "pillow"
 
 
 FORMATS = (
-    Format("JPEG", "PIL.JpegImagePlugin", ("jpg", "jpeg", "jpe", "jfif", "mpo")),
-    Format("PNG", "PIL.PngImagePlugin", ("png", "apng")),
-    Format("WEBP", "PIL.WebPImagePlugin", ("webp",)),
+    Format("JPEG", "PIL.JpegImagePlugin", ("jpg", "jpeg", "jpe", "jfif", "mpo"), "jpg"),
+    Format("PNG", "PIL.PngImagePlugin", ("png", "apng"), "zlib"),
+    Format("WEBP", "PIL.WebPImagePlugin", ("webp",), "webp"),
     Format("GIF", "PIL.GifImagePlugin", ("gif",)),
-    Format("TIFF", "PIL.TiffImagePlugin", ("tif", "tiff")),
+    Format("TIFF", "PIL.TiffImagePlugin", ("tif", "tiff"), "libtiff"),
     Format("BMP", "PIL.BmpImagePlugin", ("bmp", "dib")),
     Format("DIB", "PIL.BmpImagePlugin", ("dib",)),
-    Format("JPEG2000", "PIL.Jpeg2KImagePlugin", ("jp2", "j2k", "j2c", "jpc", "jpf", "jpx")),
+    Format(
+        "JPEG2000", "PIL.Jpeg2KImagePlugin", ("jp2", "j2k", "j2c", "jpc", "jpf", "jpx"), "jpg_2000"
+    ),
     Format("PPM", "PIL.PpmImagePlugin", ("pnm", "pbm", "pgm", "ppm", "pfm")),
     Format("ICO", "PIL.IcoImagePlugin", ("ico",)),
-    Format("AVIF", "PIL.AvifImagePlugin", ("avif", "avifs")),
+    Format("AVIF", "PIL.AvifImagePlugin", ("avif", "avifs"), "avif"),
     Format("TGA", "PIL.TgaImagePlugin", ("tga",)),
-    Format(HEIF, "pi_heif", ("heic", "heif", "hif")),
-    Format(RAW, "rclip_like.images.raw", RAW_ENDINGS),
+    Format(HEIF, "pi_heif", ("heic", "heif", "hif"), package="pi-heif"),
+    Format(RAW, "rclip_like.images.raw", RAW_ENDINGS, package="rawpy"),
 )
 """Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
 their readers start programs."""
@@ -58,7 +65,7 @@ def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
         names = (*_BY_CONTENT, "TGA")
     for known in FORMATS:
         if known.name in names:
-            _load_plugin(known)
+            load_plugin(known)
     return names
 
 
@@ -69,7 +76,8 @@ def _brands(data: bytes) -> set[bytes]:
 
 
 @cache
-def _load_plugin(known: Format) -> None:
+def load_plugin(known: Format) -> None:
+    """Make Pillow read a format; raises ImportError when what reads it is not installed."""
     # Image.open imports all of Pillow's plugins when one of those named is not loaded yet.
     module = import_module(known.plugin)
     if known.name == HEIF:

@@ -154,7 +154,7 @@ def test_without_rawpy_the_reason_names_it(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setitem(sys.modules, "rawpy", None)
     monkeypatch.delitem(sys.modules, "rclip_like.images.raw", raising=False)
-    formats._load_plugin.cache_clear()
+    formats.load_plugin.cache_clear()
     with pytest.raises(PictureError, match="needs the package rawpy, which is not installed"):
         read(tmp_path / "a.dng", dng(quarters((60, 40))))
 

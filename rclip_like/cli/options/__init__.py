@@ -1,6 +1,7 @@
 """The options of every command, each declared once; the manual and the settings read them too."""
 
 from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.options.formats import FormatsOptions
 from rclip_like.cli.options.index import IndexOptions
 from rclip_like.cli.options.models import ModelNameOptions, ModelsListOptions, ModelsShowOptions
 from rclip_like.cli.options.pictures import Reading, Sources, Walking
@@ -14,6 +15,7 @@ __all__ = [
     "Dropping",
     "Everywhere",
     "ForgetOptions",
+    "FormatsOptions",
     "IndexOptions",
     "ModelNameOptions",
     "ModelsListOptions",
