@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 from PIL import Image
+from raw_files import dng, jpeg
 from small_index import settle
 
 Maker = Callable[[np.ndarray], bytes]
@@ -34,6 +35,11 @@ def _deep_pgm(pixels: np.ndarray) -> bytes:
     return b"P5 64 48 65535\n" + pixels[..., :2].tobytes()
 
 
+def _dng(pixels: np.ndarray) -> bytes:
+    image = Image.fromarray(pixels)
+    return dng(image, preview=jpeg(image))
+
+
 MAKERS: dict[str, Maker] = {
     "jpg": partial(_saved, name="JPEG"),
     "mpo": partial(_saved, name="MPO"),
@@ -53,6 +59,7 @@ MAKERS: dict[str, Maker] = {
     "ico": partial(_saved, name="ICO"),
     "avif": partial(_saved, name="AVIF"),
     "heic": partial(_saved, name="HEIF"),
+    "dng": _dng,
 }
 """How a file with each ending is made; a new format is one line here."""
 
