@@ -17,7 +17,9 @@ from rclip_like.store.writing import transaction
 from rclip_like.values import UpkeepReport
 
 _PAGE = 4096
-_ROWS_A_TRANSACTION = 2000
+_ROWS_A_TRANSACTION = 1000
+_LOG_PAGES = 256
+"""How long the log may grow: who makes room has often little of it."""
 _FREE_SHARE = 20
 """The file is written anew when a twentieth of it is free, also where nothing was dropped."""
 _FILE_ROW_BYTES = 250
@@ -62,6 +64,7 @@ class Dropping:
         # Embeddings have no index by content alone: to look for each content's would read all.
         # What depends on a content is dropped here before it.
         connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         for statement in _MARKS:
             connection.execute(statement)
 

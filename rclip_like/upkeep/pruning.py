@@ -142,7 +142,7 @@ class _Work:
         report = replace(
             self.rows.count(),
             folders=dict(self._folders.most_common()),
-            kept=dict(self._kept.most_common()),
+            kept=self._kept_below(),
             is_dry_run=dry_run,
         )
         if dry_run:
@@ -158,8 +158,15 @@ class _Work:
             return False
         if is_gone(path, device, b""):
             return True
-        self._kept[nearest_folder(path)] += 1
+        self._kept[os.path.dirname(path)] += 1
         return False
+
+    def _kept_below(self) -> dict[bytes, int]:
+        """Return how many files are kept in doubt, by the nearest folder that is there."""
+        below: Counter[bytes] = Counter()
+        for folder, number in self._kept.items():
+            below[nearest_folder(os.path.join(folder, b"."))] += number
+        return dict(below.most_common())
 
     def _note(self, paths: Iterable[bytes]) -> None:
         for path in paths:

@@ -1,0 +1,224 @@
+"""Pruning that is killed, interrupted, out of room or searched beside: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from processes import start
+from small_index import fill
+
+from rclip_like.store import Store
+from rclip_like.values import Root
+
+COUNT = 12_000
+FORGOTTEN = b"/a"
+
+
+def make_index(database: Path, count: int = COUNT, dimension: int = 512) -> None:
+    """Write an index of files that are not there, every second one in `/a`."""
+    with Store.open(database, create=True) as store:
+        names = [b"/%s/%06d.jpg" % (b"ab"[n % 2 :][:1], n) for n in range(count)]
+        fill(store, names, dimension=dimension)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "index.db"
+    make_index(path)
+    return path
+
+
+@pytest.fixture
+def database(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "index.db"))
+
+
+def start_forgetting(database: Path) -> subprocess.Popen[bytes]:
+    return start(
+        *("forget", os.fsdecode(FORGOTTEN), "--db", database),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_until(happens, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a condition; return whether it came before the process ended."""
+    while process.poll() is None:
+        if happens():
+            return True
+        time.sleep(0.0005)
+    return False
+
+
+def log_of(database: Path) -> int:
+    try:
+        return database.with_name("index.db-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def count_forgotten(database: Path) -> int:
+    """Return how many files of `/a` are left, from a committed state."""
+    with Store.open_readonly(database) as store:
+        return store.count_files([Root(FORGOTTEN, FORGOTTEN)])
+
+
+def assert_kept(database: Path) -> None:
+    """Every file of `/b` is there with its embedding, every content has a file, all is whole."""
+    with Store.open(database, create=False) as store:
+        assert store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert store._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        kept = [
+            file.path
+            for rowids, _, embeddings in store.scan(1, None)
+            for file, row in zip(store.rows(rowids), embeddings.astype(np.float32), strict=True)
+            if abs(np.linalg.norm(row) - 1) < 0.01
+        ]
+        assert sum(path.startswith(b"/b/") for path in kept) == COUNT // 2
+        assert len(kept) == store.count_files() == store.status().contents
+        assert store.status().left_contents == 0
+
+
+def finish(database: Path) -> None:
+    """Let the next run end what was begun, and look at the result."""
+    process = start("prune", "-q", "--db", database)
+    assert process.wait() == 0
+    process = start_forgetting(database)
+    _, told = process.communicate()
+    assert process.returncode in (0, 1), told
+    assert_kept(database)
+    assert count_forgotten(database) == 0
+    assert database.stat().st_size < COUNT * 1024 * 0.75
+
+
+def killed_when(database: Path, happens) -> None:
+    process = start_forgetting(database)
+    came = wait_until(happens, process)
+    process.kill()
+    _, told = process.communicate()
+    assert came, (process.returncode, told)
+    assert process.returncode == -signal.SIGKILL
+    assert_kept(database)
+    finish(database)
+
+
+def test_a_kill_amid_dropping_loses_nothing_that_stays(database: Path) -> None:
+    killed_when(database, lambda: log_of(database) > 200_000)
+
+
+def test_a_kill_amid_writing_anew_loses_nothing(database: Path) -> None:
+    killed_when(database, lambda: count_forgotten(database) == 0 and log_of(database) > 2_000_000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(40))
+def test_a_kill_at_any_moment_loses_nothing(made: Path, tmp_path: Path, number: int) -> None:
+    database = Path(shutil.copy(made, tmp_path / "index.db"))
+    process = start_forgetting(database)
+    wait_until(lambda: database.with_name("index.db.lock").exists(), process)
+    time.sleep(float(np.random.default_rng(number).uniform(0, 1.5)))
+    process.kill()
+    process.communicate()
+    assert_kept(database)
+    finish(database)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_a_signal_amid_writing_anew_ends_it_in_order(
+    database: Path, number: signal.Signals, status: int
+) -> None:
+    process = start_forgetting(database)
+    assert wait_until(lambda: count_forgotten(database) == 0, process)
+    process.send_signal(number)
+    _, told = process.communicate()
+    assert process.returncode == status, told
+    assert told.decode() == "clipfind: interrupted; what was finished is kept\n"
+    assert log_of(database) == 0
+    finish(database)
+
+
+def test_searchers_see_committed_states_while_the_file_is_written_anew(database: Path) -> None:
+    process = start_forgetting(database)
+    seen = []
+    while process.poll() is None:
+        with Store.open(database, create=False) as store, store.snapshot():
+            rows = sum(len(rowids) for rowids, _, _ in store.scan(1, None))
+            assert rows == store.count_files()
+            seen.append(rows)
+    _, told = process.communicate()
+    assert process.returncode == 0, told
+    assert seen[0] == COUNT
+    assert seen == sorted(seen, reverse=True)
+    assert_kept(database)
+
+
+FULL_DISK = """
+import os, sys
+from pathlib import Path
+import pytest
+from rclip_like.errors import StoreError
+from rclip_like.store import Store, dropping
+from rclip_like.upkeep import forget
+
+disk = Path(sys.argv[1])
+database = disk / "index.db"
+filler = disk / "filler"
+
+def fill_up(left):
+    filler.unlink(missing_ok=True)
+    room = os.statvfs(disk)
+    filler.write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - left)))
+    return os.statvfs(disk).f_bavail * room.f_frsize
+
+with Store.open(database, create=False) as store:
+    size = database.stat().st_size
+    fill_up(12_000_000)
+    # Not even tried where there is no room; and where another program takes it meanwhile:
+    with pytest.raises(StoreError, match="make room and run clipfind prune"):
+        forget(store, [b"/a"])
+    free = fill_up(3_000_000)
+    dropping.Dropping._refuse_without_room = lambda self, needed_bytes: None
+    with pytest.raises(StoreError, match="the disk"):
+        with store.lock(wait=False), store.dropping() as rows:
+            rows.reclaim()
+    assert store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert store.count_files() == 6000
+    assert database.stat().st_size >= size
+    assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize >= free - 100_000
+    filler.unlink()
+    with store.lock(wait=False), store.dropping() as rows:
+        assert rows.reclaim()
+    assert database.stat().st_size < 0.7 * size
+    assert store.count_files() == 6000
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="there is no unshare to mount with")
+def test_a_full_disk_costs_only_the_smaller_file(made: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    # In a mount namespace of its own: the disk goes with the process, whatever happens to it.
+    script = (
+        'mount -t tmpfs -o size=32m tmpfs "$0" && cp "$1" "$0/index.db" || exit 77;'
+        ' shift; exec "$@" "$0"'
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, str(disk), str(made)]
+        + [sys.executable, "-c", FULL_DISK],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
