@@ -115,7 +115,7 @@ def cache_folder() -> Path:
 
 
 def config_file() -> Path:
-    """Return the place of the configuration file (CLIPFIND_CONFIG wins); it need not exist."""
+    """Return the place of the configuration file (CLIPFIND_CONFIG wins), where there is one."""
     named = os.environ.get(ENVIRONMENT_PREFIX + "CONFIG")
     return (
         Path(named).expanduser()
@@ -127,6 +127,11 @@ def config_file() -> Path:
 def is_offline() -> bool:
     """Return whether the network is not to be used (HF_HUB_OFFLINE, which --offline sets)."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true")
+
+
+def config_is_named() -> bool:
+    """Return whether CLIPFIND_CONFIG names the configuration file, which then must exist."""
+    return bool(os.environ.get(ENVIRONMENT_PREFIX + "CONFIG"))
 
 
 def default_database() -> Path:

@@ -14,6 +14,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     home = tmp_path_factory.mktemp("home")
     for variable in ("DATA_DIR", "CACHE_DIR"):
         monkeypatch.setenv(f"CLIPFIND_{variable}", str(home / variable.lower()))
+    (home / "config.toml").touch()
     monkeypatch.setenv("CLIPFIND_CONFIG", str(home / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for variable in ("CLIPFIND_MODEL", "CLIPFIND_DB", "CLIPFIND_DATABASE", "HF_ENDPOINT"):

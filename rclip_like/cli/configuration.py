@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rclip_like.cli.declare import Declared, declared_in
 from rclip_like.cli.options import Everywhere
 from rclip_like.errors import ConfigError, UsageError
-from rclip_like.settings import config_file
+from rclip_like.settings import config_file, config_is_named
 
 Options = TypeVar("Options", bound=Everywhere)
 
@@ -24,7 +24,8 @@ _WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or
 def read_configuration(every_option: Iterable[Declared]) -> dict[str, Any]:
     """Return the configuration file's values by key, checked; empty where there is no file.
 
-    Raises ConfigError naming the file and the key.
+    Raises ConfigError naming the file and the key, and for a file that CLIPFIND_CONFIG names but
+    that is not there.
     """
     path = config_file()
     values = _load(path)
@@ -42,6 +43,10 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
+        if config_is_named():
+            raise ConfigError(
+                f"{path}: no such file; CLIPFIND_CONFIG names it, unset that or write the file"
+            ) from None
         return {}
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

@@ -88,7 +88,7 @@ def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
 
     All of them where none is left, so that the library says what is wrong with the first.
     """
-    there = [path for path in paths if b"\0" in path or _is_searchable(os.path.expanduser(path))]
+    there = [path for path in paths if is_usable(path)]
     if there and len(there) < len(paths):
         talk.note(
             f"{counted(len(paths) - len(there), 'listed path')} left out: not there, or no file"
@@ -96,8 +96,13 @@ def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
     return there or paths
 
 
-def _is_searchable(path: bytes) -> bool:
-    return os.path.isfile(path) or os.path.isdir(path)
+def is_usable(path: bytes) -> bool:
+    """Return whether a path is a folder or a regular file, or is for the library to refuse.
+
+    One with a NUL is: it shows that the wrong option reads the list.
+    """
+    place = os.path.expanduser(path)
+    return b"\0" in path or os.path.isfile(place) or os.path.isdir(place)
 
 
 def _read_list(source: str, end: bytes) -> list[bytes]:

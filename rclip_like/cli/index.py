@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 
 from rclip_like.cli.gathering import (
+    is_usable,
     named_paths,
     open_library,
     talk_of,
@@ -26,7 +27,7 @@ def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, or 2 if a path could not be read."""
     talk = talk_of(options)
     named = named_paths(options.paths, options)
-    paths = [path for path in named if os.path.exists(os.path.expanduser(path))]
+    paths = [path for path in named if is_usable(path)]
     try:
         # Where nothing is there, the library says so; else what is there is indexed all the same.
         report = _index(paths or named, options, talk)
@@ -38,14 +39,20 @@ def run(options: IndexOptions) -> int:
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
     _tell(report, roots, talk)
     there = set(paths)
-    gone = [path for path in named if path not in there]
-    for path in gone:
-        talk.error(f"{os.fsdecode(path)}: not there; what was indexed under it is kept")
+    unusable = [path for path in named if path not in there]
+    for path in unusable:
+        talk.error(f"{os.fsdecode(path)}: {_why_unusable(path)}")
     if options.strict and (unreadable := report.failed + report.failed_before):
         talk.error(unreadable_sentence(unreadable))
         return FAILED
-    failed = gone or any(trouble.path in roots for trouble in report.troubles)
+    failed = unusable or any(trouble.path in roots for trouble in report.troubles)
     return FAILED if failed else UP_TO_DATE
+
+
+def _why_unusable(path: bytes) -> str:
+    if os.path.lexists(os.path.expanduser(path)):
+        return "neither a folder nor a regular file that can be reached; leave it out"
+    return "not there; what was indexed under it is kept"
 
 
 def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexReport:

@@ -15,7 +15,12 @@ address.
 
 *clipfind* QUERY is short for *clipfind search* QUERY. The search first brings the index of the
 folders up to date (only new and changed pictures are read) for at most *--max-time* seconds, then
-answers from what is indexed. Without a PATH the current folder is meant.
+answers from what is indexed and says on stderr how much is missing; not with *--quiet*, which
+leaves errors alone there. Without a PATH the current folder is meant.
+
+Lists of PATHs (*--files-from*, *--files0-from*) are soon out of date. A search leaves out what is
+not there any more, with a line on stderr. *index* names each, does the others, and exits with
+status 2, as with PATHs that were typed: a disk that is not mounted should be heard of.
 
 On a terminal the matches are a table; in a pipe each is a line of score, TAB and path. A score is
 a cosine, from -1 to 1; it tells the order, and depends on the model and the query, so there is no
@@ -158,7 +163,7 @@ file, and that over the default. Lists are separated by colons, switches are 1 o
 """
 
 ENVIRONMENT_FOLDERS = """\
-CLIPFIND_CONFIG :: The configuration file.
+CLIPFIND_CONFIG :: The configuration file, which then must be there.
 
 CLIPFIND_CONFIG_DIR, CLIPFIND_DATA_DIR, CLIPFIND_CACHE_DIR :: The folders named under FILES.
 

@@ -38,6 +38,17 @@ def test_option_beats_environment_beats_file_beats_default(
     assert _settle("cat", "-t", "40").top == 40
 
 
+def test_a_configuration_file_that_is_named_must_be_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLIPFIND_CONFIG", str(tmp_path / "mine.toml"))
+    with pytest.raises(ConfigError, match=r"mine\.toml: no such file; CLIPFIND_CONFIG names it"):
+        _settle("cat")
+    monkeypatch.delenv("CLIPFIND_CONFIG")
+    monkeypatch.setenv("CLIPFIND_CONFIG_DIR", str(tmp_path / "none"))
+    assert _settle("cat").top == 10
+
+
 def test_what_was_typed_is_known_apart_from_what_was_configured() -> None:
     _write_configuration('max-time = 5\nexclude = ["*.gif", "old"]')
     settled = _settle("cat", "-f")

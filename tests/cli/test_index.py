@@ -83,6 +83,23 @@ def test_a_path_that_is_not_there_exits_with_two_and_the_others_are_indexed(
     assert run("index", tmp_path / "gone").returncode == 2
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_is_neither_folder_nor_file_is_named_and_the_others_are_indexed(
+    tiny: Path, pictures: Path, tmp_path: Path, listed: bool
+) -> None:
+    os.mkfifo(tmp_path / "fifo.jpg")
+    (tmp_path / "broken.jpg").symlink_to("nowhere")
+    paths = [tmp_path / "fifo.jpg", tmp_path / "broken.jpg", pictures]
+    if listed:
+        finished = run("index", "--files-from", "-", input=b"\n".join(map(os.fsencode, paths)))
+    else:
+        finished = run("index", *paths)
+    assert finished.returncode == 2
+    for path in paths[:2]:
+        assert b"%s: neither a folder nor a regular file" % os.fsencode(path) in finished.stderr
+    assert _num_indexed(tiny) == 3
+
+
 def test_no_wait_leaves_at_once_with_zero_while_another_run_indexes(
     tiny: Path, pictures: Path
 ) -> None:
