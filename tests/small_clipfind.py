@@ -1,6 +1,7 @@
 """The command line as it is, but in batches of two, and unless told without torch.
 
-SMALL_ENCODER=torch takes the model's own encoder, SMALL_BATCH another size of batches.
+SMALL_ENCODER=torch takes the model's own encoder, SMALL_BATCH another size of batches, SMALL_READY
+names a file that is made when Python is up and the command line's own code begins.
 """
 
 from __future__ import annotations
@@ -28,4 +29,6 @@ def load(self: library.Library) -> object:
 
 if __name__ == "__main__":
     library.Library._load_encoder = load
+    if ready := os.environ.get("SMALL_READY"):
+        Path(ready).touch()
     sys.exit(cli.main())

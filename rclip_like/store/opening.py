@@ -275,11 +275,19 @@ def _bring_up(path: Path) -> None:
 
 def back_up(old: sqlite3.Connection, place: Path) -> None:
     """Write a copy of the index, readable by its owner alone, whole or not at all."""
-    place.unlink(missing_ok=True)
-    os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    draft = place.with_name(f"{place.name}.part")
     try:
-        with closing(sqlite3.connect(place)) as copy:
+        draft.unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)
-    except BaseException:
-        place.unlink()
+        os.replace(draft, place)
+        _sync_folder(place.parent)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise StoreError(
+                f"{place}: the copy of the index cannot be made ({error.strerror}); "
+                "check the folder's rights and room"
+            ) from error
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from index_states import integrity, paths_in, state_of
+from small_clipfind import COMMAND
 from small_index import SmallIndex, batches, make_pictures, start_indexing, wait_for_lines
 
 from rclip_like.errors import Interrupted
@@ -106,6 +109,49 @@ def test_ctrl_c_while_waiting_for_another_indexer_ends_soon(
         assert end_by(process, signal.SIGINT) < SECONDS
     assert process.returncode == 130
     index.store.close()
+
+
+def test_signals_at_random_moments_lose_nothing_and_tell_it_in_a_line(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    draw = random.Random(0)
+    album, log, database = tmp_path / "album", tmp_path / "log", tmp_path / "1.db"
+    make_pictures(album, 150)
+    known: set[str] = set()
+    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP] * 2:
+        begun = len(batches(log))
+        process = start_small_clipfind("index", album, "--db", database, model=tiny_model, log=log)
+        if draw.random() < 0.5:
+            time.sleep(draw.uniform(0, 0.5))
+        else:
+            while process.poll() is None and len(batches(log)) < begun + 4:
+                time.sleep(0.001)
+        process.send_signal(number)
+        _, errors = process.communicate()
+        # Before the run begins, a terminal that is closed ends the process by itself.
+        silent = (-signal.SIGHUP,) if number == signal.SIGHUP else ()
+        assert process.returncode in (0, 128 + number, *silent), errors
+        assert errors.count("\n") == (process.returncode >= 0), errors
+        assert integrity(database) == "ok" if database.exists() else not known
+        assert not known & {path for batch in batches(log)[begun:] for path in batch}
+        assert known <= set(paths_in(state_of(database)))
+        known = set(paths_in(state_of(database)))
+
+
+def start_small_clipfind(*words: object, model: Path, log: Path) -> subprocess.Popen[str]:
+    """Start the command line in small batches, and return when it is at work."""
+    ready = log.with_name("ready")
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, words), "--model", str(model)],
+        env={**os.environ, "CLIPFIND_BATCH_LOG": str(log), "SMALL_READY": str(ready)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not ready.exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    ready.unlink()
+    return process
 
 
 def test_handlers_are_restored_and_ignored_signals_stay_ignored() -> None:

@@ -86,42 +86,6 @@ def test_there_are_as_many_migrations_as_versions() -> None:
         assert len(migrations.pending(Database(connection))) == VERSION
 
 
-def add_a_migration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this version know a second form of the index."""
-    from sqlite_utils.migrations import Migrations
-
-    from rclip_like.store import migrations, opening
-
-    newer = Migrations("clipfind")
-    newer._migrations = list(migrations.migrations._migrations)
-
-    @newer(name="0002_a_second_form")
-    def second_form(db) -> None:
-        db.execute("ALTER TABLE contents ADD COLUMN colour TEXT")
-        db.execute("PRAGMA user_version = 2")
-
-    monkeypatch.setattr(migrations, "migrations", newer)
-    monkeypatch.setattr(opening, "VERSION", 2)
-
-
-def test_an_older_index_is_brought_up_with_a_copy_beside_it(
-    database: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = database.read_bytes()
-    add_a_migration(monkeypatch)
-    with pytest.raises(StoreError, match="older clipfind"):
-        Store.open_readonly(database)
-    assert database.read_bytes() == before
-    with Store.open(database, create=False) as store:
-        assert store.count_files() == 1
-        assert store._connection.execute("SELECT colour FROM contents").fetchall() == [(None,)]
-    copy = database.with_name("index.db.version-1")
-    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-        assert connection.execute("SELECT count(*) FROM files").fetchone() == (1,)
-
-
 def test_an_empty_file_becomes_an_index(tmp_path: Path) -> None:
     (tmp_path / "index.db").touch()
     with Store.open(tmp_path / "index.db", create=True) as store:

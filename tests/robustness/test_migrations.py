@@ -1,0 +1,118 @@
+"""Older indexes: brought up with a copy beside them, whatever comes between."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import older_index
+import pytest
+from index_states import integrity
+from older_index import NEXT, ROWS, make_older, one_more, version_of
+from private_mounts import needs_mounts, run_on_small_disk
+
+from rclip_like.errors import StoreError
+from rclip_like.store import Store, migrations, opening
+
+OLDER = range(1, NEXT)
+PROGRAM = Path(older_index.__file__)
+
+
+@pytest.fixture(params=OLDER)
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    make_older(tmp_path / "index.db", request.param)
+    assert version_of(tmp_path / "index.db") == request.param
+    return tmp_path / "index.db"
+
+
+def open_with_one_more(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open an index as a version does that knows one migration more, and use it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "migrations", one_more())
+        patch.setattr(opening, "VERSION", NEXT)
+        with Store.open(database, create=True) as store:
+            assert store.count_files() == ROWS
+    assert version_of(database) == NEXT
+
+
+def test_every_older_index_is_brought_up_with_a_copy_beside_it(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, before = version_of(older), older.read_bytes()
+    open_with_one_more(older, monkeypatch)
+    copy = older.with_name(f"index.db.version-{version}")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert (version_of(copy), integrity(copy), integrity(older)) == (version, "ok", "ok")
+    older.write_bytes(copy.read_bytes())  # going back is copying back
+    assert len(before) == len(older.read_bytes())
+    open_with_one_more(older, monkeypatch)
+
+
+def test_who_only_reads_refuses_an_older_index_untouched(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = older.read_bytes()
+    monkeypatch.setattr(opening, "VERSION", NEXT)
+    with pytest.raises(StoreError, match="older clipfind"):
+        Store.open_readonly(older)
+    assert (older.read_bytes(), os.listdir(older.parent)) == (before, ["index.db"])
+
+
+def test_a_migration_that_is_killed_leaves_the_older_index(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = version_of(older)
+    command = [sys.executable, str(PROGRAM), str(older), "hang"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "within\n"
+        process.kill()
+    assert (version_of(older), integrity(older)) == (version, "ok")
+    assert version_of(older.with_name(f"index.db.version-{version}")) == version
+    open_with_one_more(older, monkeypatch)
+
+
+def test_half_a_copy_from_a_run_that_was_killed_is_made_anew(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = older.with_name(f"index.db.version-{version_of(older)}")
+    copy.with_name(f"{copy.name}.part").write_bytes(older.read_bytes()[: 3 * 8192])
+    open_with_one_more(older, monkeypatch)
+    assert integrity(copy) == "ok"
+    assert sorted(os.listdir(older.parent)) == ["index.db", "index.db.lock", copy.name]
+
+
+FULL = """
+import os, subprocess, sys
+from pathlib import Path
+program, older, disk = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+MAY_BE_THERE = {"index.db", "index.db.lock", "index.db-wal", "index.db-shm"}
+before, database = older.read_bytes(), disk / "index.db"
+database.write_bytes(before)
+room = os.statvfs(disk)
+free, size = room.f_bavail * room.f_frsize, len(before)
+for left in (0, 40_000, size // 2, size + 60_000):
+    filler = disk / "filler"
+    with open(filler, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free - left)
+    told = subprocess.check_output([sys.executable, program, database, "tell"], text=True)
+    assert str(database) in told and ("disk is full" in told or "No space" in told), (left, told)
+    assert database.read_bytes() == before, left
+    assert set(os.listdir(disk)) <= {"filler", *MAY_BE_THERE, *COPY}, left
+    for name in COPY & set(os.listdir(disk)):
+        (disk / name).unlink()
+    filler.unlink()
+subprocess.check_output([sys.executable, program, database, "whole"])
+"""
+
+
+@needs_mounts
+def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
+    older: Path, tmp_path: Path
+) -> None:
+    copies = {f"index.db.version-{version_of(older)}"}
+    (tmp_path / "full.py").write_text(f"COPY = {copies}\n{FULL}")
+    run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)

@@ -1,0 +1,73 @@
+"""What is no index of this version: refused by every command, in a sentence, untouched."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from processes import run, write_pictures
+from small_index import fill
+
+from rclip_like.store import Store
+from rclip_like.store.schema import VERSION
+
+COMMANDS = (
+    ("index", "album"),
+    ("search", "cat", "album"),
+    ("search", "cat", "album", "--no-index"),
+    ("search", "cat", "--all"),
+    ("status",),
+    ("models", "use", "builtin"),
+)
+
+
+def newer(path: Path) -> None:
+    with Store.open(path, create=True) as store:
+        fill(store, [b"/1"])
+    path.with_name("index.db.lock").unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+
+
+def foreign(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("CREATE TABLE moz_places (url TEXT)")
+
+
+def foreign_beside_its_log(path: Path) -> None:
+    """What another program has in hand: its rows are in the log alone."""
+    foreign(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO moz_places VALUES ('https://example.org')")
+        log = path.with_name("index.db-wal").read_bytes()
+    path.with_name("index.db-wal").write_bytes(log)
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(os.urandom(20_000))
+
+
+def content(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("make", [newer, foreign, foreign_beside_its_log, garbage])
+def test_no_command_touches_what_is_no_index_of_this_version(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "album")
+    place = tmp_path / "place" / "index.db"
+    place.parent.mkdir()
+    make(place)
+    before = content(place.parent)
+    for command in COMMANDS:
+        done = run(*command, "--db", place, cwd=tmp_path)
+        told = done.stderr.decode()
+        assert (done.returncode, done.stdout, told.count("\n")) == (2, b"", 1), (command, told)
+        assert str(place) in told
+        assert content(place.parent) == before, command
