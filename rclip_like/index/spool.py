@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ class Spool(Generic[Item]):
                 self._file.write(data)
         except OSError as error:
             raise StoreError(
-                f"{tempfile.gettempdir()}: the folder for temporary files cannot be written "
+                f"{_temporary_folder()}: the folder for temporary files cannot be written "
                 f"({error.strerror}); make room or set TMPDIR"
             ) from error
         self._written = []
@@ -95,3 +96,11 @@ class Spool(Generic[Item]):
             except Empty:
                 if go_on is not None and not go_on():
                     return None
+
+
+def _temporary_folder() -> str:
+    """Return where temporary files go, or would: where the only disk is full Python finds none."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return os.environ.get("TMPDIR", os.path.sep + "tmp")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from small_clipfind import COMMAND
 from small_index import SmallIndex, make_pictures, start_indexing, wait_for_lines
+
+from rclip_like.store import Store
 
 
 def test_two_indexers_at_once_do_the_work_once(tmp_path: Path, tiny_model: Path) -> None:
     make_pictures(tmp_path / "album", 30)
     processes = [
-        start_indexing(tmp_path / "1.db", tiny_model, tmp_path / "album") for _ in range(2)
+        start_indexing(tmp_path / "1.db", tiny_model, tmp_path / "album", plain=True)
+        for _ in range(2)
     ]
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
@@ -23,7 +31,7 @@ def test_a_searcher_sees_committed_states_and_never_waits_while_an_indexer_write
 ) -> None:
     album, log = tmp_path / "album", tmp_path / "log"
     make_pictures(album, 100)
-    process = start_indexing(tmp_path / "1.db", tiny_model, album, log=log)
+    process = start_indexing(tmp_path / "1.db", tiny_model, album, log=log, plain=True)
     wait_for_lines(process, log, 2)
     index = SmallIndex(tmp_path / "1.db", tiny_model)
     model_id = index.store.model_id(index.specification.fingerprint)
@@ -40,3 +48,38 @@ def test_a_searcher_sees_committed_states_and_never_waits_while_an_indexer_write
     assert len(set(counts)) > 1, "nothing was written meanwhile"
     assert len(index.names()) == 100
     index.store.close()
+
+
+@pytest.mark.parametrize("is_alive", [False, True], ids=["dead", "of another program"])
+def test_a_lock_file_left_by_a_process_stops_nobody(
+    tmp_path: Path, tiny_model: Path, is_alive: bool
+) -> None:
+    make_pictures(tmp_path / "album", 2)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        process.wait()
+    holder = os.getpid() if is_alive else process.pid
+    (tmp_path / "index.db.lock").write_text(str(holder))
+    done = call("index", tmp_path / "album", "--no-wait", folder=tmp_path, model=tiny_model)
+    assert done.returncode == 0
+    assert "2 encoded" in done.stderr
+
+
+def test_a_second_run_waits_with_a_line_and_goes_on(tmp_path: Path, tiny_model: Path) -> None:
+    make_pictures(tmp_path / "album", 2)
+    with Store.open(tmp_path / "index.db", create=True) as store:
+        with store.lock(wait=False):
+            words = ("index", str(tmp_path / "album"), "--model", str(tiny_model))
+            command = [*COMMAND, *words, "--db", str(tmp_path / "index.db")]
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+            assert process.stderr is not None
+            assert "another run is indexing; waiting" in process.stderr.readline()
+            assert process.poll() is None
+        _, errors = process.communicate()
+        assert (process.returncode, errors.count("\n")) == (0, 1), errors
+        assert store.count_files() == 2
+
+
+def call(*words: object, folder: Path, model: Path) -> subprocess.CompletedProcess[str]:
+    """Call the command line on the index in a folder."""
+    command = [*COMMAND, *map(str, words), "--model", str(model), "--db", str(folder / "index.db")]
+    return subprocess.run(command, capture_output=True, text=True)

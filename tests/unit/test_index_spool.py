@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from pathlib import Path
 
@@ -63,3 +64,19 @@ def test_little_stays_in_memory(spool: Spool[int], tmp_path: Path) -> None:
     assert len(spool._written) <= 512
     assert spool._chunks.qsize() < 2_000
     assert spool._file._rolled
+
+
+def test_a_full_temporary_folder_is_named(
+    spool: Spool[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    # As where the only disk is full: not one of the folders that Python tries takes a file.
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "full")])
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "full"))
+    with pytest.raises(StoreError, match=f"{tmp_path / 'full'}: the folder for temporary files"):
+        fill(spool)
+
+
+def fill(spool: Spool[bytes]) -> None:
+    for _ in range(3000):
+        spool.put(bytes(1000))
