@@ -1,14 +1,14 @@
 """A disk that fills up at random moments of indexing: run in a mount namespace of its own.
 
-As a program: full_disk.py MODEL ALBUM FIRST LAST DISK lets the disk run full at the moments of
-these numbers and prints how many runs were stopped by it.
+As a program: full_disk.py moments MODEL ALBUM FIRST LAST DISK lets the disk run full at the moments
+of these numbers and prints how many runs were stopped by it; full_disk.py spool MODEL ALBUM DISK
+lets only the temporary files lie there.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from index_states import State, assert_same, integrity, paths_in, state_of
 from small_clipfind import COMMAND
-from small_index import batches
+from small_index import batches, make_picture
 
 MOST_ROOM = 600_000
 """Bytes: what indexing an album of 30 pictures in batches of two writes, and a little more."""
@@ -111,7 +111,27 @@ def check(disk: Disk, before: State, encoded: set[str]) -> None:
     assert encoded <= set(paths_in(state_of(disk.database)))
 
 
-def main(model: str, album: str, first: str, last: str, place: str) -> None:
+def spool(model: str, album: str, place: str) -> None:
+    """A full temporary folder ends a run in a sentence; with room the next one goes on."""
+    disk = Disk(Path(place), Path(album), Path(model))
+    os.environ["TMPDIR"] = place
+    disk.database = disk.album.with_name("index.db")
+    deep = disk.album.joinpath(*["d" * 250] * 3)
+    deep.mkdir(parents=True)
+    for number in range(1300):  # of their names alone more than a megabyte
+        (deep / f"{number:0246}.jpg").touch()
+    make_picture(disk.album / "a.jpg", 1)
+    disk.leave(300_000)
+    with TemporaryDirectory(dir=disk.album.parent) as folder:
+        done = disk.index(Path(folder, "log"))
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done
+        assert f"{place}: the folder for temporary files" in done.stderr, done
+        assert "No space left" in done.stderr, done
+        disk.filler.unlink()
+        assert disk.index(Path(folder, "log")).returncode == 0
+
+
+def moments(model: str, album: str, first: str, last: str, place: str) -> None:
     disk = Disk(Path(place), Path(album), Path(model))
     with TemporaryDirectory() as folder:
         assert disk.index(Path(folder, "log")).returncode == 0
@@ -120,5 +140,4 @@ def main(model: str, album: str, first: str, last: str, place: str) -> None:
 
 
 if __name__ == "__main__":
-    assert shutil.which("unshare")
-    main(*sys.argv[1:])
+    {"moments": moments, "spool": spool}[sys.argv[1]](*sys.argv[2:])

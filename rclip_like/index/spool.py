@@ -6,13 +6,18 @@ import os
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import RawIOBase
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from rclip_like.errors import StoreError
 
 Item = TypeVar("Item")
+
+_Chunk = bytes | tuple[int, int]
+"""Pickled items, or where they lie in the file: start and size in bytes."""
 
 _CHUNK_ITEMS = 512
 _MEMORY_BYTES = 1 << 20
@@ -23,14 +28,16 @@ class Spool(Generic[Item]):
     """A first-in first-out queue for one writing and one reading thread.
 
     A walk finds files faster than they can be encoded: a million waiting ones would fill the
-    memory. Chunks are pickled into a temporary file beyond the first megabyte.
+    memory. Beyond the first megabyte chunks are pickled into a temporary file.
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115
+        # Neither buffered nor a SpooledTemporaryFile: on a full disk both lose what went before.
+        self._file: RawIOBase | None = None
         self._file_lock = Lock()
+        self._held_bytes = 0
         # Not a Condition: a signal handler that raises amid its wait may leave it unlocked.
-        self._chunks: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
+        self._chunks: SimpleQueue[_Chunk | None] = SimpleQueue()
         self._written: list[Item] = []
         self._is_hungry = False
         self._error: BaseException | None = None
@@ -53,7 +60,8 @@ class Spool(Generic[Item]):
     def discard(self) -> None:
         """Close the file; nothing can be put or read after."""
         with self._file_lock:
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
 
     def items(self, go_on: Callable[[], bool] | None = None) -> Iterator[Item]:
         """Yield the items in order until the spool is closed, or `go_on` says no while waiting."""
@@ -66,29 +74,41 @@ class Spool(Generic[Item]):
         if not self._written:
             return
         data = pickle.dumps(self._written, protocol=5)
-        try:
-            with self._file_lock:
-                start = self._file.seek(0, 2)
-                self._file.write(data)
-        except OSError as error:
-            raise StoreError(
-                f"{_temporary_folder()}: the folder for temporary files cannot be written "
-                f"({error.strerror}); make room or set TMPDIR"
-            ) from error
+        with self._file_lock, _told():
+            is_held = self._held_bytes + len(data) <= _MEMORY_BYTES
+            self._held_bytes += len(data) if is_held else 0
+            chunk = data if is_held else self._append(data)
         self._written = []
-        self._chunks.put((start, len(data)))
+        self._chunks.put(chunk)
+
+    def _append(self, data: bytes) -> tuple[int, int]:
+        """Write data at the end of the file; return where it begins and how long it is."""
+        if self._file is None:
+            self._file = cast(RawIOBase, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+        start, rest = self._file.seek(0, os.SEEK_END), memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) or 0 :]
+        return start, len(data)
 
     def _next_chunk(self, go_on: Callable[[], bool] | None) -> list[Item] | None:
-        place = self._next_place(go_on)
-        if place is None:
+        chunk = self._wait_for_chunk(go_on)
+        if chunk is None:
             return None
-        start, size = place
-        with self._file_lock:
-            self._file.seek(start)
-            chunk: list[Item] = pickle.loads(self._file.read(size))
-        return chunk
+        with self._file_lock, _told():
+            data = self._read(chunk)
+        items: list[Item] = pickle.loads(data)
+        return items
 
-    def _next_place(self, go_on: Callable[[], bool] | None) -> tuple[int, int] | None:
+    def _read(self, chunk: _Chunk) -> bytes:
+        if isinstance(chunk, bytes):
+            self._held_bytes -= len(chunk)
+            return chunk
+        assert self._file is not None
+        start, size = chunk
+        self._file.seek(start)
+        return self._file.read(size) or b""
+
+    def _wait_for_chunk(self, go_on: Callable[[], bool] | None) -> _Chunk | None:
         while True:
             self._is_hungry = self._chunks.empty()
             try:
@@ -96,6 +116,17 @@ class Spool(Generic[Item]):
             except Empty:
                 if go_on is not None and not go_on():
                     return None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{_temporary_folder()}: the folder for temporary files cannot be used "
+            f"({error.strerror}); make room or set TMPDIR"
+        ) from error
 
 
 def _temporary_folder() -> str:

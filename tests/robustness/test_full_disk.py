@@ -16,7 +16,7 @@ def count_full(folder: Path, model: Path, first: int, last: int) -> int:
     """Let a disk run full at these moments; return how many of the runs that stopped."""
     make_pictures(folder / "album", 30)
     counted = run_on_small_disk(
-        folder / "disk", "4m", PROGRAM, model, folder / "album", first, last
+        folder / "disk", "4m", PROGRAM, "moments", model, folder / "album", first, last
     )
     return int(counted)
 
@@ -34,3 +34,10 @@ def test_a_disk_that_runs_full_at_fifty_moments_loses_nothing(
     tmp_path: Path, tiny_model: Path
 ) -> None:
     assert count_full(tmp_path, tiny_model, 4, 84) >= 50
+
+
+@needs_mounts
+def test_a_full_temporary_folder_is_named_and_the_next_run_goes_on(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    run_on_small_disk(tmp_path / "disk", "4m", PROGRAM, "spool", tiny_model, tmp_path / "album")
