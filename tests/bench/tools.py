@@ -26,7 +26,7 @@ from rclip_like.cli.commands import COMMANDS
 from rclip_like.models.specification import RECOMMENDED
 
 Word = str | bytes | Path
-_MOST_S = 300.0
+_MOST_S = 900.0
 
 
 @dataclass(frozen=True)

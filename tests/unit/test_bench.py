@@ -113,8 +113,7 @@ def test_answers_agree_up_to_pairs_closer_than_the_tolerance() -> None:
 def test_the_faults_are_told_with_what_was_seen_and_whether_it_is_right() -> None:
     seen = [Observation("exit 1", False), Observation("3 | 4 rows", True)]
     row = Row(2, "Aborts", {"rclip 4.0.8": None, "clipfind": seen})
-    *_, line = faults_as_markdown([row]).splitlines()
-    assert line == "| 2 | Aborts | not here | ✗ exit 1; ✓ 3 \\| 4 rows |"
+    assert faults_as_markdown(row) == "| 2 | Aborts | not here | ✗ exit 1; ✓ 3 \\| 4 rows |"
     described = json.loads(fault_as_json(row))
     assert described["clipfind"] == {"right": False, "did": ["exit 1", "3 | 4 rows"]}
     assert described["rclip 4.0.8"]["right"] is None

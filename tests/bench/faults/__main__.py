@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.faults import names, pictures, queries, running
-from bench.faults.table import FAULTS, Fault, Observation, Row, as_json, as_markdown
+from bench.faults.table import FAULTS, Fault, Observation, Row, as_json, as_markdown, header
 from bench.peer import FOLDER, is_here
 from bench.tools import Clipfind, Rclip, Tool
 
@@ -23,17 +23,17 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     kinds = (Rclip, Clipfind) if is_here() else (Clipfind,)
     wanted = [each for each in FAULTS if not options.numbers or each.number in options.numbers]
-    rows = []
-    for each in sorted(wanted, key=lambda each: each.number):
-        rows.append(_do(each, kinds))
-        print(
-            as_json(rows[-1]) if options.json else f"{each.number}/15", file=_stream(options.json)
-        )
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text("".join(as_json(row) + "\n" for row in rows))
     if not options.json:
-        print(as_markdown(rows))
-    return int(not all(row.is_right(Clipfind.name) for row in rows))
+        print(header((Rclip.name, Clipfind.name)), flush=True)
+    rights = []
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    with open(RESULTS, "w", encoding="utf-8") as lines:
+        for each in sorted(wanted, key=lambda each: each.number):
+            row = _do(each, kinds)
+            print(as_json(row), file=lines, flush=True)
+            print(as_json(row) if options.json else as_markdown(row), flush=True)
+            rights.append(row.is_right(Clipfind.name))
+    return int(not all(rights))
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -53,10 +53,6 @@ def _do(each: Fault, kinds: Sequence[type[Tool]]) -> Row:
             (place / "pictures").mkdir()
             observed[kind.name] = list(each.case(kind(place / "home"), place / "pictures"))
     return Row(each.number, each.title, observed)
-
-
-def _stream(is_data: bool) -> object:
-    return sys.stdout if is_data else sys.stderr
 
 
 if __name__ == "__main__":

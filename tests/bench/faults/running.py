@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from small_index import make_pictures
 from bench.faults.table import Observation, fault
 from bench.tools import Tool
 
-MANY = 300
-ENOUGH = 60
+MANY = 100
+ENOUGH = 30
+PATIENCE_S = 40.0
+"""More than starting takes, and the five seconds after which the peer gives up."""
 
 
 @fault(1, "Ctrl-C and SIGTERM lose what was done")
@@ -37,11 +40,13 @@ def interrupt(tool: Tool, folder: Path) -> Iterator[Observation]:
 
 @fault(5, "A second indexer dies while a first one runs")
 def index_twice(tool: Tool, folder: Path) -> Iterator[Observation]:
-    """Index a second folder while a large one is being indexed."""
+    """Index a second folder while the indexer of a large one rests."""
     make_pictures(folder / "large", MANY)
     small = write_pictures(folder / "small")
     process = tool.start_indexing(folder / "large")
     tool.wait_for(process, 1)
+    process.send_signal(signal.SIGSTOP)  # so that it is not over before the second one has begun
+    threading.Timer(PATIENCE_S, process.send_signal, (signal.SIGCONT,)).start()
     second = tool.index(small)
     status = process.wait()
     said = os.fsdecode(second.stderr.strip().split(b"\n")[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,14 +66,14 @@ def as_json(row: Row) -> str:
     return json.dumps({"fault": row.number, "title": row.title, **tools})
 
 
-def as_markdown(rows: Iterable[Row]) -> str:
-    """Return the rows as a Markdown table; what is right is marked."""
-    rows = sorted(rows, key=lambda row: row.number)
-    tools = list(rows[0].observed) if rows else []
-    lines = [_line("", "fault", *tools), _line("--:", *["---"] * (1 + len(tools)))]
-    for row in rows:
-        lines.append(_line(str(row.number), row.title, *(_cell(row, tool) for tool in tools)))
-    return "\n".join(lines)
+def header(tools: Sequence[str]) -> str:
+    """Return the first two lines of the table in Markdown."""
+    return "\n".join((_line("", "fault", *tools), _line("--:", *["---"] * (1 + len(tools)))))
+
+
+def as_markdown(row: Row) -> str:
+    """Return the row as a line of the table; what is right is marked."""
+    return _line(str(row.number), row.title, *(_cell(row, tool) for tool in row.observed))
 
 
 def _line(*cells: str) -> str:
