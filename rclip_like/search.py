@@ -14,7 +14,16 @@ import numpy as np
 
 from rclip_like.errors import PictureError, UsageError
 from rclip_like.query import Kind, Term
-from rclip_like.ranking import combine, rank_chunks, score
+from rclip_like.ranking import (
+    UNSCORED,
+    best_first,
+    combine,
+    look_up,
+    score,
+    score_chunks,
+    score_parts,
+    score_rows,
+)
 from rclip_like.settings import EncoderSettings, SearchSettings
 from rclip_like.values import FileFacts, Match, Root, SearchReport
 from rclip_like.walk import Doubles, Ignored, folder_prefix, is_wanted
@@ -82,8 +91,7 @@ def search(
     sieve = _Sieve(roots, terms, settings)
     with searcher.store.snapshot():
         store = searcher.store
-        rows, scores = rank_chunks(query, store.scan(model_id, roots), store.scan_frames(model_id))
-        kept = _take(sieve.sift(store, rows, scores), settings)
+        kept = _take(sieve.sift(store, _score_all(store, model_id, query, roots)), settings)
         explain = _Explanation(store, model_id, terms, embeddings, query)
         explained = [explain.terms_of(stored) if settings.explain else () for stored, _ in kept]
     matches = [
@@ -206,6 +214,72 @@ def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None
     return store.embedding_of(real, model_id, facts.size_bytes, facts.mtime_ns)
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """Row numbers (N,) and scores (N,); in order of path bytes, or with some new ones at the end.
+
+    Some of the rows may be gone.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+    is_in_order: bool = True
+
+
+def _score_all(
+    store: Store, model_id: int, query: Embedding, roots: Sequence[Root] | None
+) -> _Scored:
+    """Return the score of all that lies under the roots, from the matrix where there is one."""
+    matrix = store.matrix(model_id, roots)
+    if matrix is None:
+        chunks, parts = store.scan(model_id, roots), store.scan_frames(model_id)
+        return _Scored(*score_chunks(query, chunks, parts))
+    new_rows, contents, slots = matrix.newer.files()
+    asked_for = np.concatenate([matrix.slots, slots]) if len(slots) else matrix.slots
+    by_slot = score_rows(query, matrix.rows, asked_for, matrix.frames)
+    scores = by_slot[matrix.slots]
+    if not len(new_rows):
+        return _Scored(matrix.file_ids, scores)
+    new_scores = look_up(contents, *score_parts(query, matrix.newer.embeddings()))
+    has_slot = slots >= 0
+    new_scores[has_slot] = by_slot[slots[has_slot]]
+    has_score = new_scores > UNSCORED
+    return _Scored(
+        np.concatenate([matrix.file_ids, new_rows[has_score]]),
+        np.concatenate([scores, new_scores[has_score]]),
+        is_in_order=False,
+    )
+
+
+def _in_order(store: Store, scored: _Scored) -> Iterator[tuple[StoredFile, float]]:
+    """Yield all files that are still there with their scores: best first, ties by path bytes."""
+    for stretch in best_first(scored.scores):
+        start = 0
+        while start < len(stretch):
+            end = _end_of_page(scored, stretch, start)
+            places = stretch[start:end]
+            values = dict(zip(scored.rows[places].tolist(), scored.scores[places], strict=True))
+            page = [(stored, float(values[stored.rowid])) for stored in store.rows([*values])]
+            yield from page if scored.is_in_order else sorted(page, key=_by_score_and_path)
+            start = end
+
+
+def _end_of_page(scored: _Scored, stretch: np.ndarray, start: int) -> int:
+    """Return where a page ends: not amid equal scores if they have to be put in order."""
+    end = min(start + _PAGE, len(stretch))
+    while (
+        not scored.is_in_order
+        and end < len(stretch)
+        and scored.scores[stretch[end]] == scored.scores[stretch[end - 1]]
+    ):
+        end += 1
+    return end
+
+
+def _by_score_and_path(found: tuple[StoredFile, float]) -> tuple[float, bytes]:
+    return -found[1], found[0].path
+
+
 class _Sieve:
     """Lets through the ranked rows that should be shown, counting those whose file is stale."""
 
@@ -229,17 +303,13 @@ class _Sieve:
                 with suppress(OSError):  # gone since it was read
                     self._queried.add(_identity(os.stat(term.value)))
 
-    def sift(
-        self, store: Store, rows: np.ndarray, scores: np.ndarray
-    ) -> Iterator[tuple[StoredFile, float]]:
-        """Yield the fresh, wanted files with their scores, in the order of `rows`."""
+    def sift(self, store: Store, scored: _Scored) -> Iterator[tuple[StoredFile, float]]:
+        """Yield the fresh, wanted files with their scores: best first, ties by path bytes."""
         seen: set[int] = set()
-        for start in range(0, len(rows), _PAGE):
-            page = store.rows(rows[start : start + _PAGE])
-            for stored, value in zip(page, scores[start : start + _PAGE], strict=True):
-                if self._is_wanted(stored, seen) and self._is_to_be_shown(stored):
-                    seen.add(stored.content_id)
-                    yield stored, float(value)
+        for stored, value in _in_order(store, scored):
+            if self._is_wanted(stored, seen) and self._is_to_be_shown(stored):
+                seen.add(stored.content_id)
+                yield stored, value
 
     def root_of(self, path: bytes) -> Root | None:
         """Return the root that the user named and `path` lies under; None with no roots."""

@@ -188,7 +188,9 @@ named like the option without its dashes. An unknown name is an error.
 ~/.local/share/clipfind/index.db :: The index, an SQLite database. *--db* names another one.
 Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which one indexing process
 holds at a time, after an upgrade index.db.version-N, a copy from before it, and after a repair
-index.db.before-repair-TIME.
+index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
+index.db.order-Y, too, which make searches of many fast: a cache that the indexer writes, never
+trusted over the index, that may be deleted at any time.
 
 ~/.local/share/clipfind/models :: Downloaded models.
 

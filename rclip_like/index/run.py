@@ -109,6 +109,7 @@ class _Run:
             if first is not None:
                 self._read(chain([first], tasks), specification, encoder_loader)
             self._remove_gone()
+            self._extend_matrix()
         except Stopped:
             self._stopping.settle()
             self._commit(self._hand.without_waiting())
@@ -190,6 +191,7 @@ class _Run:
                     self._load(encoder_loader)
                 if self._hand.is_due(self._batch_size):
                     self._encode_and_commit()
+                    self._extend_matrix()
                 self._show_progress()
         if self._encoder is None:
             self._commit(self._hand.without_waiting())
@@ -275,6 +277,11 @@ class _Run:
             reused=self._report.reused + len(batch.files) - encoded,
         )
         self._hand = Hand() if batch.contents else self._hand.waiting_only()
+
+    def _extend_matrix(self) -> None:
+        """Let searches of many rows keep their pace; what was broken off the next run does."""
+        with self._stopping.breakable():
+            self._store.extend_matrix(self._model_id)
 
     def _remove_gone(self) -> None:
         gone = self._survey.gone.items(self._go_on)

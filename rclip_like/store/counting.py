@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rclip_like.store.ranges import EVERYTHING, PathRange, range_of
+from rclip_like.store.stamp import files_of
 from rclip_like.values import Root, StatusReport, Trouble
 
 _SIDE_FILES = ("", "-wal", "-shm")
@@ -26,7 +27,7 @@ def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRang
     is_all = list(ranges) == [EVERYTHING]
     return StatusReport(
         database=str(path),
-        size_bytes=sum(_size(path.with_name(path.name + suffix)) for suffix in _SIDE_FILES),
+        size_bytes=sum(map(_size, _files(path))),
         files=files,
         contents=_count_contents(connection, ranges),
         models=tuple(_models(connection, ranges, files)),
@@ -141,6 +142,11 @@ def _freeable_bytes(connection: sqlite3.Connection) -> int:
         " WHERE content_id NOT IN (SELECT content_id FROM files)"
     )
     return int(free * page_bytes + connection.execute(question).fetchone()[0])
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files that make up the index, whether or not they are there."""
+    return [path.with_name(path.name + suffix) for suffix in _SIDE_FILES] + files_of(path)
 
 
 def _size(path: Path) -> int:

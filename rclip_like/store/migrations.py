@@ -30,6 +30,14 @@ def first_tables(db: Database) -> None:
     db.execute("PRAGMA user_version = 1")
 
 
+@migrations(name="0002_matrices")
+def matrices(db: Database) -> None:
+    """Create the table that says which files beside the index may be trusted, and how far."""
+    for statement in (_MATRICES, *_MATRIX_TRIGGERS):
+        db.execute(statement)
+    db.execute("PRAGMA user_version = 2")
+
+
 # Row numbers of files are never used twice (AUTOINCREMENT): a searcher that scanned first and
 # asks for the paths later must not be given another file's. Paths are blobs, compared byte by
 # byte. `readable` is filled only where the bytes are not UTF-8, for the view.
@@ -127,3 +135,61 @@ _FIRST_VIEW = """
         lower(hex(digest)) AS digest
     FROM files JOIN contents USING (content_id)
 """
+
+# What a matrix holds of rows up to `last_embedding` and `last_file` stays true while rows are only
+# added, or files deleted. Every other change makes it forgotten, whoever writes: by triggers.
+_MATRICES = """
+    CREATE TABLE matrices (
+        model_id INTEGER PRIMARY KEY REFERENCES models (model_id) ON DELETE CASCADE,
+        rows_name TEXT NOT NULL,
+        rows_mtime_ns INTEGER NOT NULL,
+        num_rows INTEGER NOT NULL,
+        order_name TEXT NOT NULL,
+        order_mtime_ns INTEGER NOT NULL,
+        schema_version INTEGER NOT NULL,
+        last_embedding INTEGER NOT NULL,
+        last_file INTEGER NOT NULL,
+        num_added INTEGER NOT NULL,
+        num_deleted INTEGER NOT NULL
+    ) STRICT
+"""
+_MATRIX_TRIGGERS = (
+    """
+    CREATE TRIGGER matrix_counts_added AFTER INSERT ON embeddings BEGIN
+        UPDATE matrices SET num_added = num_added + 1 WHERE model_id = NEW.model_id;
+        DELETE FROM matrices WHERE model_id = NEW.model_id AND last_embedding >= NEW.rowid;
+    END
+    """,
+    """
+    CREATE TRIGGER matrix_forgets_replaced BEFORE INSERT ON embeddings
+    WHEN EXISTS (
+        SELECT 1 FROM embeddings WHERE model_id = NEW.model_id AND part = NEW.part
+        AND content_id = NEW.content_id
+    ) BEGIN DELETE FROM matrices WHERE model_id = NEW.model_id; END
+    """,
+    """
+    CREATE TRIGGER matrix_forgets_changed AFTER UPDATE ON embeddings BEGIN
+        DELETE FROM matrices WHERE model_id IN (OLD.model_id, NEW.model_id);
+    END
+    """,
+    """
+    CREATE TRIGGER matrix_forgets_deleted AFTER DELETE ON embeddings BEGIN
+        DELETE FROM matrices WHERE model_id = OLD.model_id;
+    END
+    """,
+    """
+    CREATE TRIGGER matrix_counts_deleted AFTER DELETE ON files BEGIN
+        UPDATE matrices SET num_deleted = num_deleted + 1 WHERE last_file >= OLD.file_id;
+    END
+    """,
+    """
+    CREATE TRIGGER matrix_forgets_moved AFTER UPDATE ON files
+    WHEN OLD.file_id <> NEW.file_id OR OLD.path <> NEW.path OR OLD.content_id <> NEW.content_id
+    BEGIN DELETE FROM matrices; END
+    """,
+    """
+    CREATE TRIGGER matrix_forgets_numbered AFTER INSERT ON files
+    WHEN NEW.file_id <= (SELECT max(last_file) FROM matrices)
+    BEGIN DELETE FROM matrices; END
+    """,
+)

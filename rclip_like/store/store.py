@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
-from rclip_like.store import counting, opening, reading, writing
+from rclip_like.store import counting, opening, reading, stamp, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
@@ -21,6 +21,7 @@ from rclip_like.values import Root, StatusReport
 if TYPE_CHECKING:
     from rclip_like.store.dropping import Dropping
     from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
+    from rclip_like.store.matrix import Matrix
     from rclip_like.values import Embedding
 
 _DEFAULT_MODEL = "default_model"
@@ -125,6 +126,17 @@ class Store:
 
         with told(self.path):
             yield from embeddings.scan_frames(self._connection, model_id)
+
+    def matrix(self, model_id: int, roots: Sequence[Root] | None) -> Matrix | None:
+        """Return the mapped embeddings and files under the roots, None if none can be trusted.
+
+        To be asked and used within one `snapshot`; then it and what it calls newer hold just what
+        `scan` and `scan_frames` would give.
+        """
+        from rclip_like.store import matrix
+
+        with told(self.path):
+            return matrix.open_matrix(self._connection, self.path, model_id, ranges_of(roots))
 
     def parts_of(self, model_id: int, content_id: int) -> StoredEmbeddings:
         """Return all of a content's embeddings, float16 (P, D), the whole picture first."""
@@ -286,6 +298,29 @@ class Store:
             )
         with told(self.path):
             writing.commit_batch(self._connection, model_id, batch)
+
+    def extend_matrix(self, model_id: int) -> bool:
+        """Bring the matrix beside the index in line with it if much is missing; return whether.
+
+        The caller holds the lock. The matrix is only a cache: where it cannot be written there is
+        none, or an older one.
+        """
+        try:
+            if not stamp.is_due(self._connection, self.path, model_id):
+                return False
+            from rclip_like.store import extending
+
+            extending.extend_matrix(self._connection, self.path, model_id)
+        except (OSError, sqlite3.DatabaseError):
+            return False
+        return True
+
+    def remove_matrices(self) -> None:
+        """Remove all matrices beside the index; the caller holds the lock."""
+        from rclip_like.store import extending
+
+        with told(self.path):
+            extending.remove_matrices(self._connection, self.path)
 
     def put_roots(self, devices: Mapping[bytes, int], *, walked_at_ns: int) -> None:
         """Remember walked folders, by path, and the device each lies on."""

@@ -67,13 +67,19 @@ def _add_content(
 
 def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:
     facts = file.facts
+    # A row number stands for a path with its content: what is kept beside the index relies on it.
+    connection.execute(
+        "DELETE FROM files WHERE path = ? AND content_id IS NOT"
+        " (SELECT content_id FROM contents WHERE digest = ?)",
+        (facts.path, file.digest),
+    )
     connection.execute(
         "INSERT INTO files (path, readable, size_bytes, mtime_ns, device, inode, read_at_ns,"
         " content_id) VALUES (?, ?, ?, ?, ?, ?, ?,"
         " (SELECT content_id FROM contents WHERE digest = ?))"
         " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
         " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
-        " read_at_ns = excluded.read_at_ns, content_id = excluded.content_id",
+        " read_at_ns = excluded.read_at_ns",
         (facts.path, _readable(facts.path), facts.size_bytes, facts.mtime_ns)
         + (facts.device, _signed(facts.inode), file.read_at_ns, file.digest),
     )

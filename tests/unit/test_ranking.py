@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rclip_like.errors import DimensionMismatch, UsageError
-from rclip_like.ranking import combine, rank, rank_chunks, score
+from rclip_like.ranking import (
+    UNSCORED,
+    best_first,
+    combine,
+    order,
+    rank,
+    score,
+    score_chunks,
+    score_halves,
+    score_rows,
+)
 
 
 def unit_rows(seed: int, count: int, dimension: int = 16) -> np.ndarray:
@@ -84,6 +96,12 @@ def chunked(rows: np.ndarray, contents: np.ndarray, size: int) -> list[tuple[np.
     ]
 
 
+def rank_chunks(query: np.ndarray, *chunks: object) -> tuple[np.ndarray, np.ndarray]:
+    """Return row numbers and scores, best first."""
+    rows, scores = score_chunks(query, *chunks)
+    return rows[order(scores)], scores[order(scores)]
+
+
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
 def test_chunks_rank_as_one_scan_does(size: int) -> None:
     rows, query = unit_rows(0, 300), unit_rows(1, 1)[0]
@@ -122,3 +140,61 @@ def test_no_rows_rank_to_nothing() -> None:
     parts = [(np.arange(1), unit_rows(0, 1).astype(np.float16))]
     numbers, scores = rank_chunks(unit_rows(0, 1)[0], [], parts)
     assert len(numbers) == len(scores) == 0
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, float("nan")]), max_size=60))
+def test_the_best_first_are_those_of_a_stable_sort(values: list[float]) -> None:
+    scores = np.array(values, dtype=np.float32)
+    stretches = list(best_first(scores))
+    expected = order(np.nan_to_num(scores, nan=-2))
+    assert [each for stretch in stretches for each in stretch] == expected.tolist()
+
+
+def test_stretches_are_short_at_first_and_share_no_score() -> None:
+    scores = np.random.default_rng(0).integers(0, 3000, 20_000).astype(np.float32)
+    stretches = list(best_first(scores))
+    assert np.concatenate(stretches).tolist() == order(scores).tolist()
+    assert len(stretches[0]) < 600
+    for one, other in pairwise(stretches):
+        assert scores[one].min() > scores[other].max()
+
+
+def test_every_finite_half_is_scored_as_a_cast_would() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.abs(halves) <= 1].reshape(-1, 1)
+    query = np.ones(1, dtype=np.float32)
+    np.testing.assert_array_equal(score_halves(query, halves), halves[:, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("dimension", [1, 3, 256, 768])
+def test_halves_are_scored_as_a_plain_float32_scan_does(dimension: int) -> None:
+    rows = unit_rows(dimension, 3000, dimension).astype(np.float16)
+    query = unit_rows(1, 1, dimension)[0]
+    np.testing.assert_allclose(score_halves(query, rows), score(query, rows), atol=1e-6)
+    wanted = np.arange(3000) % 2900 == 0
+    found = score_halves(query, rows, wanted)
+    np.testing.assert_allclose(found[wanted], score(query, rows[wanted]), atol=1e-6)
+
+
+def test_threads_share_the_rows_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rclip_like import ranking
+
+    rows, query = unit_rows(0, 5000, 16).astype(np.float16), unit_rows(1, 1, 16)[0]
+    alone = score_halves(query, rows)
+    monkeypatch.setattr(ranking, "_VALUES_A_THREAD", 1000)
+    monkeypatch.setattr(ranking, "_num_processors", lambda: 3)
+    np.testing.assert_allclose(score_halves(query, rows), alone, atol=1e-6)
+
+
+def test_of_many_rows_only_those_asked_for_and_their_frames_are_scored() -> None:
+    rows, query = unit_rows(0, 90_000, 16).astype(np.float16), unit_rows(1, 1, 16)[0]
+    frames = np.array([[80_000, 5], [9, 89_999]], dtype=np.int32)
+    scores = score_rows(query, rows, np.array([5, -1], dtype=np.int32), frames)
+    plain = score(query, rows)
+    assert scores[5] == pytest.approx(max(plain[5], plain[80_000]), abs=1e-6)
+    assert scores[40_000] == UNSCORED
+
+
+def test_halves_of_another_dimension_are_refused() -> None:
+    with pytest.raises(DimensionMismatch, match="16 dimensions, the index 8"):
+        score_halves(unit_rows(0, 1)[0], unit_rows(0, 3, dimension=8).astype(np.float16))

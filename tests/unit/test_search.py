@@ -23,6 +23,7 @@ from rclip_like.settings import (
     SearchSettings,
     WalkSettings,
 )
+from rclip_like.store import Store, stamp
 from rclip_like.values import SearchReport
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png", "sub/deep/e.png")
@@ -62,11 +63,18 @@ def photos(
         shutil.copy2(kept / name, indexed[0] / name)
 
 
-@pytest.fixture
-def library(indexed: tuple[Path, Path], tmp_path: Path, tiny_model: Path) -> Iterator[Library]:
-    """Return a library on its own copy of the database."""
+@pytest.fixture(params=["rows", "matrix"])
+def library(
+    request: pytest.FixtureRequest, indexed: tuple[Path, Path], tmp_path: Path, tiny_model: Path
+) -> Iterator[Library]:
+    """Return a library on its own copy of the database, also with a matrix beside it."""
     database = tmp_path / "index.db"
     shutil.copy(indexed[1], database)
+    if request.param == "matrix":
+        with pytest.MonkeyPatch.context() as patch, Store.open(database, create=False) as store:
+            patch.setattr(stamp, "FEWEST_ROWS", 0)
+            assert store.extend_matrix(1)
+            assert store.matrix(1, None) is not None
     with Library(database, model=str(tiny_model), encoder=FP32) as library:
         yield library
 

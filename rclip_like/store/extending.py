@@ -1,0 +1,212 @@
+"""What writes the matrix beside the index: the process that holds the indexer's lock, alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.store.matrix import Order, look_up, map_order, map_rows
+from rclip_like.store.stamp import (
+    HEADER_BYTES,
+    Stamp,
+    dimension_of,
+    files_of,
+    header,
+    last_rows,
+    place,
+    read_stamp,
+    schema_version,
+)
+from rclip_like.store.writing import transaction
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_FETCH_CHUNK = 8192
+
+
+@dataclass
+class _Contents:
+    """The contents in the matrix, as they come in: by chunk, each content's number and part."""
+
+    content_ids: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    parts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+
+def extend_matrix(connection: sqlite3.Connection, path: Path, model_id: int) -> None:
+    """Bring the model's matrix in line with the rows.
+
+    The caller holds the indexer's lock. In one transaction, so that nothing else is written
+    meanwhile: the files first, synced, and last the row that says how far they count. A crash
+    before that leaves what was there before, and files that the next call removes. Raises OSError
+    when the disk is full.
+    """
+    before = None
+    try:
+        with transaction(connection):
+            before = read_stamp(connection, model_id)
+            new = _Writer(connection, path, model_id).write(before)
+            marks = ", ".join("?" * (1 + len(new)))
+            row = (model_id, *new)
+            connection.execute(f"INSERT OR REPLACE INTO matrices VALUES ({marks})", row)
+    finally:
+        remove_unnamed(connection, path, keep=before.order_name if before else None)
+
+
+def remove_matrices(connection: sqlite3.Connection, path: Path) -> None:
+    """Forget all matrices and remove their files; the caller holds the indexer's lock."""
+    with transaction(connection):
+        connection.execute("DELETE FROM matrices")
+    remove_unnamed(connection, path)
+
+
+def remove_unnamed(connection: sqlite3.Connection, path: Path, *, keep: str | None = None) -> None:
+    """Remove the files of matrices that the index does not name; the caller holds the lock.
+
+    keep: one to spare, as a searcher may just have been told of it.
+    """
+    named = {keep}
+    for names in connection.execute("SELECT rows_name, order_name FROM matrices"):
+        named.update(names)
+    for file in files_of(path):
+        if file.name.removeprefix(f"{path.name}.") not in named:
+            with suppress(OSError):  # Windows removes nothing that is mapped; the next call does
+                file.unlink()
+
+
+class _Writer:
+    """Writes one state of a matrix, extending the rows of the one before where there is one."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, model_id: int) -> None:
+        self._connection = connection
+        self._path = path
+        self._model_id = model_id
+        self._dimension = dimension_of(connection, model_id)
+
+    def write(self, before: Stamp | None) -> Stamp:
+        """Write and sync both files and return what is to be said of them."""
+        last_embedding, last_file = last_rows(self._connection)
+        order, before = self._still_good(before)
+        rows_name = before.rows_name if before else f"rows-{secrets.token_hex(8)}"
+        order_name = f"order-{secrets.token_hex(8)}"
+        num_before = before.num_rows if before else 0
+        contents, rows_mtime_ns = self._write_rows(rows_name, before)
+        order_mtime_ns = self._write_order(order_name, self._order(contents, order, num_before))
+        _sync_folder(self._path.parent)
+        num_rows = num_before + sum(map(len, contents.parts))
+        return Stamp(
+            *(rows_name, rows_mtime_ns, num_rows, order_name, order_mtime_ns),
+            *(schema_version(self._connection), last_embedding, last_file, 0, 0),
+        )
+
+    def _still_good(self, stamp: Stamp | None) -> tuple[Order | None, Stamp | None]:
+        """Return the order before and its stamp, None twice where the files cannot be trusted."""
+        if stamp is None:
+            return None, None
+        try:
+            map_rows(self._path, stamp, self._dimension)
+            return map_order(self._path, stamp), stamp
+        except (OSError, ValueError):
+            return None, None
+
+    def _write_rows(self, name: str, before: Stamp | None) -> tuple[_Contents, int]:
+        """Append the embeddings that are new, and return whose they are and the file's mtime."""
+        contents = _Contents()
+        start = before.last_embedding if before else 0
+        flags = os.O_RDWR | (0 if before else os.O_CREAT | os.O_EXCL) | getattr(os, "O_BINARY", 0)
+        with open(os.open(place(self._path, name), flags, 0o600), "r+b") as file:
+            if before is None:
+                file.write(header(name, self._dimension))
+            else:  # what a writer that died has left
+                length = HEADER_BYTES + before.num_rows * self._dimension * 2
+                file.truncate(length)
+                file.seek(length)
+            for content_ids, parts, blob in self._embeddings_after(start):
+                file.write(blob)
+                contents.content_ids.append(content_ids)
+                contents.parts.append(parts)
+            return contents, _synced_mtime_ns(file)
+
+    def _embeddings_after(
+        self, start: int
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], bytes]]:
+        rows = self._connection.execute(
+            "SELECT content_id, part, embedding FROM embeddings"
+            " WHERE rowid > ? AND +model_id = ? ORDER BY rowid",
+            (start, self._model_id),
+        )
+        while chunk := rows.fetchmany(_FETCH_CHUNK):
+            content_ids, parts, blobs = zip(*chunk, strict=True)
+            yield np.array(content_ids), np.array(parts), b"".join(blobs)
+
+    def _order(self, contents: _Contents, before: Order | None, num_before: int) -> Order:
+        """Return the order of all files over the rows before and those that are new."""
+        new_ids = np.concatenate([np.empty(0, np.int64), *contents.content_ids])
+        is_whole = np.concatenate([np.empty(0, np.int64), *contents.parts]) == 0
+        new_slots = np.arange(num_before, num_before + len(new_ids), dtype=np.int32)
+        content_ids, content_slots = new_ids[is_whole], new_slots[is_whole]
+        if before is not None:
+            content_ids = np.concatenate([before.content_ids, content_ids])
+            content_slots = np.concatenate([before.content_slots, content_slots])
+        ascending = np.argsort(content_ids, kind="stable")
+        content_ids, content_slots = content_ids[ascending], content_slots[ascending]
+        wholes = look_up(new_ids[~is_whole], content_ids, content_slots)
+        frames = np.stack([new_slots[~is_whole], wholes], axis=1)
+        if before is not None:
+            frames = np.concatenate([before.frames, frames])
+        file_ids, of_files = self._files()
+        slots = look_up(of_files, content_ids, content_slots)
+        return Order(file_ids, slots, content_ids, content_slots, frames)
+
+    def _files(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return row numbers and content ids of all files in order of path bytes."""
+        rows = self._connection.execute(
+            "SELECT file_id, content_id FROM files WHERE path >= x'' ORDER BY path"
+        )
+        chunks = [np.empty((0, 2), dtype=np.int64)]
+        while chunk := rows.fetchmany(_FETCH_CHUNK):
+            chunks.append(np.array(chunk, dtype=np.int64))
+        pairs = np.concatenate(chunks)
+        return pairs[:, 0], pairs[:, 1]
+
+    def _write_order(self, name: str, order: Order) -> int:
+        """Write a new file with the order and return its mtime."""
+        counts = (len(order.file_ids), len(order.content_ids), len(order.frames))
+        arrays: Sequence[tuple[str, npt.NDArray[np.integer]]] = (
+            ("<i8", order.file_ids),
+            ("<i8", order.content_ids),
+            ("<i4", order.slots),
+            ("<i4", order.content_slots),
+            ("<i4", order.frames),
+        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with open(os.open(place(self._path, name), flags, 0o600), "wb") as file:
+            file.write(header(name, *counts))
+            for kind, array in arrays:
+                file.write(np.ascontiguousarray(array, dtype=kind).data)
+            return _synced_mtime_ns(file)
+
+
+def _synced_mtime_ns(file: IO[bytes]) -> int:
+    """Sync what was written to the disk and return the file's mtime, which stays as it is then."""
+    file.flush()
+    os.fsync(file.fileno())
+    return os.fstat(file.fileno()).st_mtime_ns
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the names of new files outlive a power loss, where a folder can be synced."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,207 @@
+"""The matrix beside the index: embeddings and the order of files as arrays to be mapped.
+
+Only a cache of the rows, one a model. Two files: `NAME.rows-X` holds the embeddings in the order
+in which they were written, and grows at its end; `NAME.order-Y` says which file, in order of path
+bytes, has which of them, and is written anew. The table `matrices` names the two and tells how
+many rows count. They are trusted only while that very row is there, and were not written to since.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.store.ranges import EVERYTHING, PathRange
+from rclip_like.store.rows import STORED_DTYPE
+from rclip_like.store.stamp import (
+    HEADER_BYTES,
+    Stamp,
+    check_order,
+    check_rows,
+    dimension_of,
+    place,
+    read_stamp,
+)
+
+if TYPE_CHECKING:
+    from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
+
+Slots = npt.NDArray[np.int32]
+"""Places in the rows of a matrix; -1 stands for none."""
+
+_FETCH_CHUNK = 8192
+_MOST_RANGES = 32
+
+
+@dataclass(frozen=True)
+class Order:
+    """All files in order of path bytes, and where their contents' embeddings are in the rows.
+
+    file_ids and slots: (n,), a slot -1 for a content without an embedding of the model.
+    content_ids: ascending (c,), and content_slots of their whole pictures. frames: pairs (f, 2) of
+    a frame's slot and its whole picture's.
+    """
+
+    file_ids: Rowids
+    slots: Slots
+    content_ids: ContentIds
+    content_slots: Slots
+    frames: Slots
+
+    def slots_of(self, content_ids: ContentIds) -> Slots:
+        """Return the slot of each content's whole picture, -1 where there is none."""
+        return look_up(content_ids, self.content_ids, self.content_slots)
+
+
+@dataclass(frozen=True)
+class Newer:
+    """What the rows have and the matrix has not: contents and files, all asked when needed."""
+
+    connection: sqlite3.Connection
+    model_id: int
+    stamp: Stamp
+    ranges: Sequence[PathRange]
+    order: Order
+
+    def embeddings(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
+        """Yield content ids (n,) and embeddings float16 (n, D), frames among them."""
+        if not self.stamp.num_added:
+            return
+        rows = self.connection.execute(
+            # The plus keeps the planner from reading all that the model has.
+            "SELECT content_id, embedding FROM embeddings WHERE rowid > ? AND +model_id = ?",
+            (self.stamp.last_embedding, self.model_id),
+        )
+        while chunk := rows.fetchmany(_FETCH_CHUNK):
+            content_ids, blobs = zip(*chunk, strict=True)
+            embeddings = np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE)
+            yield np.array(content_ids, dtype=np.int64), embeddings.reshape(len(chunk), -1)
+
+    def files(self) -> tuple[Rowids, ContentIds, Slots]:
+        """Return row numbers, content ids and slots (-1: not in the matrix) of files, each (n,).
+
+        Those that are new, and those whose content the model has encoded since.
+        """
+        found: list[tuple[int, int]] = []
+        for one in self.ranges:
+            found += self.connection.execute(
+                "SELECT file_id, content_id FROM files WHERE file_id > ?"
+                " AND +path >= ? AND +path < ?",
+                (self.stamp.last_file, *one),
+            )
+            if self.stamp.num_added:
+                found += self.connection.execute(
+                    "SELECT file_id, files.content_id FROM embeddings CROSS JOIN files"
+                    " ON files.content_id = embeddings.content_id WHERE embeddings.rowid > ?"
+                    " AND +model_id = ? AND part = 0 AND file_id <= ?"
+                    " AND +path >= ? AND +path < ?",
+                    (self.stamp.last_embedding, self.model_id, self.stamp.last_file, *one),
+                )
+        pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1], self.order.slots_of(pairs[:, 1])
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What a search ranks, mapped: a model's embeddings, and the files of some ranges.
+
+    rows: float16 (N, D). file_ids, slots: in order of path bytes (n,), every slot a place in the
+    rows; among them may be files that were deleted since. frames: see Order. newer: what has to be
+    added.
+    """
+
+    rows: StoredEmbeddings
+    file_ids: Rowids
+    slots: Slots
+    frames: Slots
+    newer: Newer
+
+
+def open_matrix(
+    connection: sqlite3.Connection, path: Path, model_id: int, ranges: Sequence[PathRange]
+) -> Matrix | None:
+    """Return the matrix of the index at `path` for some ranges, None if there is none to trust.
+
+    Has to be asked, and what it gives has to be used, within one transaction.
+    """
+    stamp = read_stamp(connection, model_id)
+    if stamp is None or len(ranges) > _MOST_RANGES:
+        return None
+    try:
+        rows = map_rows(path, stamp, dimension_of(connection, model_id))
+        order = map_order(path, stamp)
+        file_ids, slots = _cut(connection, order, stamp, ranges)
+    except (OSError, ValueError):
+        return None  # missing, cut off or written to: whatever it is, it is not needed
+    has_row = slots >= 0
+    if not has_row.all():
+        file_ids, slots = file_ids[has_row], slots[has_row]
+    newer = Newer(connection, model_id, stamp, ranges, order)
+    return Matrix(rows, file_ids, slots, order.frames, newer)
+
+
+def map_rows(path: Path, stamp: Stamp, dimension: int) -> StoredEmbeddings:
+    """Map the rows float16 (N, D) that count; raises OSError or ValueError for a wrong file."""
+    with open(place(path, stamp.rows_name), "rb") as file:
+        check_rows(file, stamp, dimension)
+        return np.memmap(file, STORED_DTYPE, "r", HEADER_BYTES, (stamp.num_rows, dimension))
+
+
+def map_order(path: Path, stamp: Stamp) -> Order:
+    """Map the order; raises OSError or ValueError for a wrong file."""
+    with open(place(path, stamp.order_name), "rb") as file:
+        num_files, num_contents, num_frames = check_order(file, stamp)
+        num_wide = num_files + num_contents
+        wide = np.memmap(file, "<i8", "r", HEADER_BYTES, (num_wide,))
+        shape = (num_wide + 2 * num_frames,)
+        narrow = np.memmap(file, "<i4", "r", HEADER_BYTES + wide.nbytes, shape)
+    if int(narrow.max()) >= stamp.num_rows:
+        raise ValueError("the file names rows that are not there")
+    slots, content_slots, frames = np.split(narrow, [num_files, num_wide])
+    return Order(
+        wide[:num_files], slots, wide[num_files:], content_slots, frames.reshape(num_frames, 2)
+    )
+
+
+def look_up(wanted: ContentIds, known: ContentIds, values: Slots) -> Slots:
+    """Return the value of each wanted number, known ascending, -1 where it is not known."""
+    if not len(known):
+        return np.full(len(wanted), -1, dtype=np.int32)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[places] == wanted, values[places], np.int32(-1))
+
+
+def _cut(
+    connection: sqlite3.Connection, order: Order, stamp: Stamp, ranges: Sequence[PathRange]
+) -> tuple[Rowids, Slots]:
+    """Return the files of the ranges; dead ones beside their ends may be among them."""
+    if list(ranges) == [EVERYTHING]:
+        return order.file_ids, order.slots
+    cuts = [
+        slice(*(_position(connection, order, stamp.last_file, edge) for edge in one))
+        for one in ranges
+    ]
+    return (
+        np.concatenate([order.file_ids[cut] for cut in cuts]),
+        np.concatenate([order.slots[cut] for cut in cuts]),
+    )
+
+
+def _position(connection: sqlite3.Connection, order: Order, last_file: int, edge: bytes) -> int:
+    """Return how many files of the order come before a path, but for some that are deleted."""
+    row = connection.execute(
+        "SELECT file_id FROM files WHERE path >= ? AND file_id <= ? ORDER BY path LIMIT 1",
+        (edge, last_file),
+    ).fetchone()
+    if row is None:
+        return len(order.file_ids)
+    (places,) = np.nonzero(order.file_ids == row[0])
+    if len(places) != 1:
+        raise ValueError("the order lacks a file")
+    return int(places[0])

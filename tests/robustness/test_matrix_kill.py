@@ -1,0 +1,79 @@
+"""kill -9 amid the writing of the matrix: what a search finds stays what the rows say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_index import fill
+
+from rclip_like.ranking import order, score_chunks
+from rclip_like.search import _in_order, _score_all
+from rclip_like.store import Store, stamp
+
+QUERY = np.eye(8, dtype=np.float32)[0]
+
+
+def write_until_killed(database: Path, started: int, first: int) -> None:
+    """Write batches of new files, and after each the matrix; tell when the first is written."""
+    with Store.open(database, create=False) as store, store.lock(wait=True):
+        for number in range(first, first + 10_000):
+            paths = [b"/%05d/%02d" % (number, each) for each in range(20)]
+            store.extend_matrix(fill(store, paths, seed=number))
+            os.write(started, b".")
+
+
+def killed_amid_writing(database: Path, first: int, seconds: float) -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        write_until_killed(database, writing, first)
+        os._exit(1)
+    os.close(writing)
+    os.read(reading, 1)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    os.close(reading)
+    assert os.WIFSIGNALED(status)
+
+
+def found(store: Store) -> tuple[bool, list[int], list[int]]:
+    """Return whether there is a matrix, and the row numbers best first by it and by the rows."""
+    with store.snapshot():
+        scored = _score_all(store, 1, QUERY, None)
+        by_search = [file.rowid for file, _ in _in_order(store, scored)]
+        rowids, scores = score_chunks(QUERY, store.scan(1, None))
+        return store.matrix(1, None) is not None, by_search, rowids[order(scores)].tolist()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks to be killed")
+def test_a_writer_of_the_matrix_killed_at_any_moment_leaves_the_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
+    database, random = tmp_path / "index.db", np.random.default_rng(0)
+    Store.open(database, create=True).close()
+    num_trusted = 0
+    for round_ in range(20):
+        killed_amid_writing(database, 10_000 * round_, random.uniform(0, 0.05))
+        with closing(sqlite3.connect(database)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        with Store.open(database, create=False) as store:
+            is_trusted, by_search, by_rows = found(store)
+            assert by_search == by_rows
+            num_trusted += is_trusted
+    assert num_trusted > 10  # a crash leaves what was there before
+    with Store.open(database, create=False) as store, store.lock(wait=False):
+        fill(store, [b"/last"], seed=1)
+        assert store.extend_matrix(1)
+        is_trusted, by_search, by_rows = found(store)
+        assert is_trusted
+        assert by_search == by_rows
+        assert len(stamp.files_of(database)) <= 3  # the order before is kept for late readers

@@ -1,0 +1,62 @@
+"""The matrix that indexing keeps beside the index, from a folder to the matches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_index import SmallIndex, make_pictures
+
+from rclip_like.library import Library
+from rclip_like.settings import EncoderSettings, SearchSettings
+from rclip_like.store import stamp
+
+FP32 = EncoderSettings(precision="fp32", device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _large_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stamp, "FEWEST_ROWS", 2)
+
+
+def test_a_run_leaves_a_matrix_that_answers_as_the_rows_do(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_pictures(tmp_path / "album", 12)
+    with Library(tmp_path / "index.db", model=str(tiny_model), encoder=FP32) as library:
+        assert library.index([tmp_path / "album"]).encoded == 12
+        assert len(stamp.files_of(tmp_path / "index.db")) == 2
+        everything = SearchSettings(top=0)
+        found = library.search("cat", [tmp_path / "album"], everything, update=None).matches
+        for path in stamp.files_of(tmp_path / "index.db"):
+            path.unlink()
+        plain = library.search("cat", [tmp_path / "album"], everything, update=None).matches
+    assert [match.path for match in found] == [match.path for match in plain]
+    for one, other in zip(found, plain, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-6)
+
+
+def test_a_run_that_finds_nothing_new_mends_a_lost_matrix(tmp_path: Path, tiny_model: Path) -> None:
+    make_pictures(tmp_path / "album", 12)
+    index = SmallIndex(tmp_path / "index.db", tiny_model)
+    index.update(tmp_path / "album")
+    model_id = index.store.model_id(index.specification.fingerprint)
+    assert model_id is not None
+    stamp.files_of(tmp_path / "index.db")[-1].unlink()  # the rows
+    assert index.store.matrix(model_id, None) is None
+    index.update_without_encoder(tmp_path / "album")
+    assert index.store.matrix(model_id, None) is not None
+    index.store.close()
+
+
+def test_a_matrix_grows_while_a_long_run_goes_on(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pictures(tmp_path / "album", 24)
+    index = SmallIndex(tmp_path / "index.db", tiny_model, batch_size=4)
+    due: list[bool] = []
+    real = index.store.extend_matrix
+    monkeypatch.setattr(index.store, "extend_matrix", lambda number: due.append(real(number)))
+    index.update(tmp_path / "album")
+    assert sum(due) > 2
+    index.store.close()
