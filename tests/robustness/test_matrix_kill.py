@@ -14,7 +14,7 @@ import pytest
 from small_index import fill
 
 from rclip_like.ranking import order, score_chunks
-from rclip_like.search import _in_order, _score_all
+from rclip_like.search.scoring import in_order, score_all
 from rclip_like.store import Store, stamp
 
 QUERY = np.eye(8, dtype=np.float32)[0]
@@ -47,8 +47,8 @@ def killed_amid_writing(database: Path, first: int, seconds: float) -> None:
 def found(store: Store) -> tuple[bool, list[int], list[int]]:
     """Return whether there is a matrix, and the row numbers best first by it and by the rows."""
     with store.snapshot():
-        scored = _score_all(store, 1, QUERY, None)
-        by_search = [file.rowid for file, _ in _in_order(store, scored)]
+        scored = score_all(store, 1, QUERY, None)
+        by_search = [file.rowid for file, _ in in_order(store, scored)]
         rowids, scores = score_chunks(QUERY, store.scan(1, None))
         return store.matrix(1, None) is not None, by_search, rowids[order(scores)].tolist()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.ranking import order, score_chunks
-from rclip_like.search import _in_order, _score_all
+from rclip_like.search.scoring import in_order, score_all
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, extending, stamp
 from rclip_like.store.writing import transaction
 from rclip_like.values import PictureFacts, Root
@@ -38,8 +38,8 @@ def by_matrix(store: Store, model_id: int, roots: Sequence[Root] | None) -> Rank
     with store.snapshot():
         if store.matrix(model_id, roots) is None:
             return None
-        scored = _score_all(store, model_id, QUERY, roots)
-        return [(file.path, value) for file, value in _in_order(store, scored)]
+        scored = score_all(store, model_id, QUERY, roots)
+        return [(file.path, value) for file, value in in_order(store, scored)]
 
 
 def by_rows(store: Store, model_id: int, roots: Sequence[Root] | None) -> Ranked:

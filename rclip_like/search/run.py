@@ -1,0 +1,133 @@
+"""One search: terms to an embedding, the rows to matches whose files are still what they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.errors import UsageError
+from rclip_like.query import Term
+from rclip_like.ranking import combine, score
+from rclip_like.search.scoring import score_all
+from rclip_like.search.sieve import Sieve
+from rclip_like.search.terms import TEMPLATES, Searcher, cut_notes, embed_terms
+from rclip_like.settings import SearchSettings
+from rclip_like.values import Match, Root, SearchReport
+from rclip_like.walk import folder_prefix
+
+if TYPE_CHECKING:
+    from rclip_like.store import Store, StoredFile
+    from rclip_like.values import Embedding, Embeddings
+
+_SORTS = ("score", "date", "path")
+
+
+def search(
+    searcher: Searcher,
+    terms: Sequence[Term],
+    roots: Sequence[Root] | None,
+    settings: SearchSettings,
+) -> SearchReport:
+    """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
+
+    A picture's score is the largest over its parts: the whole of it and, of an animation, frames.
+    Every match was `stat`ed and is what was encoded; what is gone or changed since is left out and
+    counted, and the next ranks move up. Thresholds come first, then `settings.top`, then the
+    order; equal scores are in order of path bytes. Nothing is written but cached text embeddings.
+    Raises UsageError for settings that make no sense and for terms that cancel out.
+    """
+    _refuse_nonsense(settings)
+    model_id = searcher.store.model_id(searcher.specification.fingerprint)
+    if model_id is None:
+        return SearchReport(())
+    cut: list[str] = []
+    embeddings = embed_terms(searcher, model_id, terms, settings, cut.append)
+    query = combine(embeddings, [term.weight for term in terms])
+    sieve = Sieve(roots, terms, settings)
+    with searcher.store.snapshot():
+        store = searcher.store
+        kept = _take(sieve.sift(store, score_all(store, model_id, query, roots)), settings)
+        explain = _Explanation(store, model_id, terms, embeddings, query)
+        explained = [explain.terms_of(stored) if settings.explain else () for stored, _ in kept]
+    matches = [
+        _match(sieve.root_of(stored.path), stored, value, searcher.specification.name)
+        for stored, value in kept
+    ]
+    matches = [
+        replace(match, rank=place, terms=each)
+        for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
+    ]
+    notes = cut_notes(cut, searcher.specification)
+    return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale, notes=notes)
+
+
+def _refuse_nonsense(settings: SearchSettings) -> None:
+    if settings.template not in TEMPLATES:
+        raise UsageError(f"there is no template {settings.template!r}: {', '.join(TEMPLATES)}")
+    if settings.sort not in _SORTS:
+        raise UsageError(f"matches are sorted by {', '.join(_SORTS)}, not {settings.sort!r}")
+    if settings.top < 0:
+        raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
+
+
+def _take(
+    sifted: Iterator[tuple[StoredFile, float]], settings: SearchSettings
+) -> list[tuple[StoredFile, float]]:
+    """Return the leading files that pass the thresholds, at most `settings.top` (0: all)."""
+    kept: list[tuple[StoredFile, float]] = []
+    lowest = -np.inf if settings.min_score is None else settings.min_score
+    for stored, value in sifted:
+        if not kept and settings.within is not None:
+            lowest = max(lowest, value - settings.within)
+        if value < lowest:
+            break
+        kept.append((stored, value))
+        if len(kept) == settings.top:
+            break
+    return kept
+
+
+def _match(root: Root | None, stored: StoredFile, value: float, model: str) -> Match:
+    shown = stored.path if root is None else as_typed(root, stored.path)
+    changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
+    return Match(shown, stored.path, value, 0, model, stored.facts.taken_at or changed)
+
+
+def as_typed(root: Root, path: bytes) -> bytes:
+    """Return `path` the way the user named its root: relative in, relative out."""
+    if root.is_file:
+        return root.typed
+    return os.path.join(root.typed, path[len(folder_prefix(root.path)) :])
+
+
+@dataclass(frozen=True)
+class _Explanation:
+    """Says what each term alone scores with the part of a picture that the query liked best."""
+
+    store: Store
+    model_id: int
+    terms: Sequence[Term]
+    embeddings: Embeddings
+    query: Embedding
+
+    def terms_of(self, stored: StoredFile) -> tuple[tuple[str, float], ...]:
+        """Return each term as typed, a subtracted one behind a minus, with its score."""
+        parts = self.store.parts_of(self.model_id, stored.content_id)
+        best = parts[np.argmax(score(self.query, parts))].astype(np.float32)
+        return tuple(
+            (f"-{term.typed}" if term.weight < 0 else term.typed, float(value))
+            for term, value in zip(self.terms, score(best, self.embeddings), strict=True)
+        )
+
+
+def _sorted(matches: list[Match], by: str) -> list[Match]:
+    if by == "path":
+        return sorted(matches, key=lambda match: match.absolute)
+    if by == "date":
+        return sorted(matches, key=lambda match: match.taken_at or "", reverse=True)
+    return matches

@@ -1,0 +1,106 @@
+"""Which of the ranked files are shown: fresh, wanted, and not the query itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rclip_like.query import Kind, Term
+from rclip_like.search.scoring import Scored, in_order
+from rclip_like.settings import SearchSettings
+from rclip_like.values import FileFacts, Root
+from rclip_like.walk import Doubles, Ignored, folder_prefix, is_wanted
+
+if TYPE_CHECKING:
+    from rclip_like.store import Store, StoredFile
+
+
+class Sieve:
+    """Lets through the ranked rows that should be shown, counting those whose file is stale."""
+
+    def __init__(
+        self, roots: Sequence[Root] | None, terms: Sequence[Term], settings: SearchSettings
+    ) -> None:
+        self.stale = 0
+        self._files = {root.path: root for root in roots or () if root.is_file}
+        # The innermost first: a hidden folder that is named is wanted within one that is not.
+        folders = [root for root in roots or () if not root.is_file]
+        self._folders = sorted(folders, key=lambda root: -len(root.path))
+        self._settings = settings
+        self._ignored: dict[bytes, Ignored] = {}
+        self._doubles: dict[bytes, Doubles] = {}
+        # All that is indexed was wanted once, be it hidden.
+        self._walk = settings.walk if roots is not None else replace(settings.walk, hidden=True)
+        # By device and inode, as a walk that follows links meets one file under several names.
+        self._queried: set[tuple[int, int]] = set()
+        for term in terms:
+            if term.kind is Kind.PICTURE:
+                with suppress(OSError):  # gone since it was read
+                    self._queried.add(_identity(os.stat(term.value)))
+
+    def sift(self, store: Store, scored: Scored) -> Iterator[tuple[StoredFile, float]]:
+        """Yield the fresh, wanted files with their scores: best first, ties by path bytes."""
+        seen: set[int] = set()
+        for stored, value in in_order(store, scored):
+            if self._is_wanted(stored, seen) and self._is_to_be_shown(stored):
+                seen.add(stored.content_id)
+                yield stored, value
+
+    def root_of(self, path: bytes) -> Root | None:
+        """Return the root that the user named and `path` lies under; None with no roots."""
+        if path in self._files:
+            return self._files[path]
+        prefixed = ((root, folder_prefix(root.path)) for root in self._folders)
+        return next((root for root, prefix in prefixed if path.startswith(prefix)), None)
+
+    def _is_wanted(self, stored: StoredFile, seen: set[int]) -> bool:
+        if self._settings.collapse and stored.content_id in seen:
+            return False
+        named = self.root_of(stored.path)
+        if named is not None and named.is_file:
+            return True
+        root, path = named or _top_of(stored.path), stored.path
+        if not is_wanted(root, path, self._walk):
+            return False
+        ignored = self._ignored_under(named)
+        if ignored is not None and path in ignored:
+            return False
+        if root.path not in self._doubles:
+            self._doubles[root.path] = Doubles(root, self._walk, ignored)
+        return path not in self._doubles[root.path]
+
+    def _ignored_under(self, root: Root | None) -> Ignored | None:
+        """Return what ignore files, perhaps younger than the rows, leave out under a root."""
+        if root is None or not self._walk.ignore_files:
+            return None
+        if root.path not in self._ignored:
+            self._ignored[root.path] = Ignored(root)
+        return self._ignored[root.path]
+
+    def _is_to_be_shown(self, stored: StoredFile) -> bool:
+        """Return whether the file is as it was when encoded, and not the query itself."""
+        try:
+            status = os.stat(stored.path)
+        except OSError:
+            self.stale += 1
+            return False
+        if _identity(status) in self._queried:
+            return False
+        facts = FileFacts.of(stored.path, status)
+        fresh = (facts.size_bytes, facts.mtime_ns) == (stored.size_bytes, stored.mtime_ns)
+        self.stale += not fresh
+        return fresh
+
+
+def _top_of(path: bytes) -> Root:
+    """Return the root of the file system, or of the drive, as a root of a walk."""
+    top = os.fsencode(Path(os.fsdecode(path)).anchor)
+    return Root(top, top)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

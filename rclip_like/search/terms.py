@@ -1,0 +1,151 @@
+"""The terms of a query to embeddings, with as little of the model as that takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.errors import PictureError
+from rclip_like.query import Kind, Term
+from rclip_like.ranking import combine
+from rclip_like.settings import EncoderSettings, SearchSettings
+from rclip_like.values import FileFacts
+
+if TYPE_CHECKING:
+    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.specification import ModelSpecification
+    from rclip_like.store import Store
+    from rclip_like.values import Embedding, Embeddings, Pixels
+
+# The templates of the CLIP paper (section 3.1.4) and the subset its authors' notebook names.
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    "none": ("{}",),
+    "photo": ("a photo of a {}.",),
+    "all": (
+        "itap of a {}.",
+        "a bad photo of the {}.",
+        "a origami {}.",
+        "a photo of the large {}.",
+        "a {} in a video game.",
+        "art of the {}.",
+        "a photo of the small {}.",
+    ),
+}
+_LONGEST_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """What a search reads from: a store, a model, and a way to load the image tower if needed.
+
+    `queried` has the pixels of the query's pictures that are not in the store, by their term.
+    """
+
+    store: Store
+    specification: ModelSpecification
+    load_encoder: Callable[[], Encoder]
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    queried: Mapping[str, Pixels] = field(default_factory=dict)
+
+
+def embed_terms(
+    searcher: Searcher,
+    model_id: int,
+    terms: Sequence[Term],
+    settings: SearchSettings,
+    on_cut: Callable[[str], None],
+) -> Embeddings:
+    """Return one unit row a term, float32 (T, D); indexed pictures and known texts cost no model.
+
+    `on_cut` is told the texts that are longer than the model reads, which are not cached either.
+    Raises PictureError for a picture that is neither in `searcher.queried` nor in the store.
+    """
+    words = [term.value for term in terms if term.kind is Kind.TEXT]
+    texts = _embed_texts(searcher, model_id, words, settings, on_cut)
+    return np.stack(
+        [
+            texts[term.value]
+            if term.kind is Kind.TEXT
+            else _embed_picture(searcher, model_id, term.value)
+            for term in terms
+        ]
+    )
+
+
+def _embed_texts(
+    searcher: Searcher,
+    model_id: int,
+    texts: Sequence[str],
+    settings: SearchSettings,
+    on_cut: Callable[[str], None],
+) -> dict[str, Embedding]:
+    """Return for each text the mean of its prompts' embeddings, scaled to unit length."""
+    templates = TEMPLATES[settings.template]
+    prompts = {text: [each.format(text) for each in templates] for text in texts}
+    every = [prompt for group in prompts.values() for prompt in group]
+    known, cut = _embed_prompts(searcher, model_id, every, settings)
+    for text, group in prompts.items():
+        if not cut.isdisjoint(group):
+            on_cut(text)
+    return {
+        text: combine(np.stack([known[prompt] for prompt in group]), [1.0] * len(group))
+        for text, group in prompts.items()
+    }
+
+
+def _embed_prompts(
+    searcher: Searcher, model_id: int, prompts: Sequence[str], settings: SearchSettings
+) -> tuple[dict[str, Embedding], set[str]]:
+    """Return the embedding of each prompt, and those that are longer than the model reads."""
+    store = searcher.store
+    cached = {prompt: store.cached_text(model_id, prompt) for prompt in prompts}
+    known = {prompt: row for prompt, row in cached.items() if row is not None}
+    new = [prompt for prompt in cached if prompt not in known]
+    cut: set[str] = set()
+    if new:
+        from rclip_like.models.text_encoder import encode_texts
+
+        rows = encode_texts(searcher.specification, new, searcher.encoder, cut.add)
+        known.update(zip(new, rows, strict=True))
+    if settings.cache_texts:
+        for prompt in new:
+            if prompt not in cut:  # it would be told the first time only
+                store.cache_text(model_id, prompt, known[prompt])
+    return known, cut
+
+
+def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[str, ...]:
+    """Say which texts are longer than the model reads, in one sentence for all of them."""
+    if not cut:
+        return ()
+    more = f" and {len(cut) - 1} more" if len(cut) > 1 else ""
+    begun = f"{cut[0][:_LONGEST_SHOWN].strip()}..."
+    return (
+        f"{begun!r}{more}: longer than {specification.name} reads ({specification.context_length} "
+        "tokens, a word is one or more); what comes after that does not count",
+    )
+
+
+def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
+    if value in searcher.queried:
+        pixels = searcher.queried[value]
+        embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
+        return embedding
+    stored = stored_embedding(searcher.store, model_id, value)
+    if stored is None:
+        raise PictureError(os.fsencode(value), "changed during the search; try again", False)
+    return stored
+
+
+def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None:
+    """Return the unit float32 (D,) of a picture that is indexed as it is now, or None."""
+    try:
+        real = os.fsencode(os.path.realpath(path))
+        facts = FileFacts.of(real, os.stat(real))
+    except OSError:
+        return None
+    return store.embedding_of(real, model_id, facts.size_bytes, facts.mtime_ns)
