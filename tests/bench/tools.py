@@ -194,8 +194,8 @@ class Rclip(Tool):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where it finds index and weights."""
-        return self.peer.environment
+        """Where it finds index and weights; its bar shows every picture at once."""
+        return self.peer.environment | {"TQDM_MINITERS": "1", "TQDM_MININTERVAL": "0"}
 
     def command(self, *arguments: Word) -> tuple[Word, ...]:
         """Run what is installed in the peer's environment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ RESULTS = FOLDER / "faults.jsonl"
 def main(arguments: Sequence[str]) -> int:
     """Print the table, write it as JSON lines too; return 1 if clipfind has one of the faults."""
     options = _parse(arguments)
+    # A shell starts what runs beside it with Ctrl-C ignored, and programs started here inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kinds = (Rclip, Clipfind) if is_here() else (Clipfind,)
     wanted = [each for each in FAULTS if not options.numbers or each.number in options.numbers]
     if not options.json:

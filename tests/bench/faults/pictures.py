@@ -26,7 +26,7 @@ def differ_in_the_middle(tool: Tool, folder: Path) -> Iterator[Observation]:
         image = Image.new("RGB", (900, 900), "white")
         image.paste(colour, (0, 100, 900, 400))
         image.save(folder / f"{name}.bmp")
-    tool.index(folder)
+        tool.index(folder)
     score = _similarity(tool, folder, "red.bmp", "blue.bmp")
     yield Observation(f"red and blue are alike to {score:.4f}", score < 0.9995)
 

@@ -17,6 +17,8 @@ from bench.tools import Tool
 
 MANY = 100
 ENOUGH = 30
+BEGUN = 16
+"""Two of the peer's batches: the first of them is being written."""
 PATIENCE_S = 40.0
 """More than starting takes, and the five seconds after which the peer gives up."""
 
@@ -44,17 +46,22 @@ def index_twice(tool: Tool, folder: Path) -> Iterator[Observation]:
     make_pictures(folder / "large", MANY)
     small = write_pictures(folder / "small")
     process = tool.start_indexing(folder / "large")
-    tool.wait_for(process, 1)
+    tool.wait_for(process, BEGUN)
     process.send_signal(signal.SIGSTOP)  # so that it is not over before the second one has begun
     threading.Timer(PATIENCE_S, process.send_signal, (signal.SIGCONT,)).start()
     second = tool.index(small)
     status = process.wait()
-    said = os.fsdecode(second.stderr.strip().split(b"\n")[-1])
+    said = _last_line(second.stderr)
     yield Observation(
         f"the second: exit {second.status}, {tool.num_rows(small)} of 3 pictures indexed "
         f"(“{said[:80]}”); the first: exit {status}",
         (second.status, status, tool.num_rows(small)) == (0, 0, 3),
     )
+
+
+def _last_line(said: bytes) -> str:
+    lines = [line.strip() for line in os.fsdecode(said).splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 @fault(12, "Rows of deleted files stay, the file never shrinks, copies are all shown")
