@@ -125,9 +125,10 @@ class _Writer:
         with open(os.open(place(self._path, name), flags, 0o600), "r+b") as file:
             if before is None:
                 file.write(header(name, self._dimension))
-            else:  # what a writer that died has left
+            else:
                 length = HEADER_BYTES + before.num_rows * self._dimension * 2
-                file.truncate(length)
+                if file.seek(0, os.SEEK_END) > length:  # what a writer that died has left
+                    file.truncate(length)
                 file.seek(length)
             for content_ids, parts, blob in self._embeddings_after(start):
                 file.write(blob)
