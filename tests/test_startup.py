@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_model import make_tiny_model, tiny_config
 
 
 def _run(*arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -63,7 +64,21 @@ def test_a_text_query_asked_again_loads_no_tokenizer(indexed: tuple[str, ...]) -
     assert loaded.isdisjoint({"torch", "regex", "ftfy", "PIL"})
 
 
-def test_a_query_that_needs_torch_does_load_it(indexed: tuple[str, ...], tmp_path: Path) -> None:
-    # Else the tests above could pass by looking in the wrong place.
+def test_a_picture_that_is_not_indexed_is_encoded_without_torch(
+    indexed: tuple[str, ...], tmp_path: Path
+) -> None:
     Image.new("RGB", (64, 64), "red").save(tmp_path / "query.png")
-    assert "torch" in _modules_loaded("search", str(tmp_path / "query.png"), *indexed)
+    loaded = _modules_loaded("search", str(tmp_path / "query.png"), *indexed)
+    assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm"})
+
+
+def test_a_picture_for_another_kind_of_model_does_load_torch(tmp_path: Path) -> None:
+    # Else the tests above could pass by looking in the wrong place.
+    vision = tiny_config()["vision_cfg"] | {"pool_type": "avg"}
+    model = make_tiny_model(tmp_path / "model", vision_cfg=vision)
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 64), "blue").save(tmp_path / "pictures" / "blue.png")
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "query.png")
+    common = (str(tmp_path / "pictures"), "--model", str(model), "--db", str(tmp_path / "index.db"))
+    assert _run("index", *common).returncode == 0
+    assert "torch" in _modules_loaded("search", str(tmp_path / "query.png"), "-n", *common)

@@ -132,13 +132,21 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
 
 def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
     if value in searcher.queried:
-        pixels = searcher.queried[value]
-        embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
-        return embedding
+        return _encode_picture(searcher, searcher.queried[value])
     stored = stored_embedding(searcher.store, model_id, value)
     if stored is None:
         raise PictureError(os.fsencode(value), "changed during the search; try again", False)
     return stored
+
+
+def _encode_picture(searcher: Searcher, pixels: Pixels) -> Embedding:
+    """Return the unit row (D,) of one picture; most models need no torch for it."""
+    from rclip_like.models import image
+
+    if image.supports(searcher.specification):
+        return image.ImageTower.load(searcher.specification).encode(pixels)
+    embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
+    return embedding
 
 
 def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None:

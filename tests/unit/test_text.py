@@ -14,8 +14,9 @@ from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import resolve
-from rclip_like.models.text import TextTower, erf, gelu, quick_gelu, supports
+from rclip_like.models.text import TextTower, supports
 from rclip_like.models.text_encoder import encode_texts
+from rclip_like.models.transformer import erf, gelu, quick_gelu
 from rclip_like.settings import EncoderSettings
 
 TEXTS = ["a cat", "", "red car at night " * 20, "日本の猫 &amp; co", "before <end_of_text> after"]
