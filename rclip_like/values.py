@@ -30,6 +30,8 @@ PICTURE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
 
 
 _LAST_NS = (1 << 63) - 1
+_FIRST_NS = -_LAST_NS
+_new_tuple = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,18 @@ class FileFacts(NamedTuple):
     device: int
     inode: int
 
-    @classmethod
-    def of(cls, path: bytes, status: os.stat_result) -> FileFacts:
+    # A static method that calls no class: each of the two is a call less a file, and the whole
+    # takes half as long.
+    @staticmethod
+    def of(path: bytes, status: os.stat_result) -> FileFacts:
         """Return what `status` says of the file at `path`.
 
         Times before 1677 or after 2262 count as the first or last nanosecond that 64 bits hold.
         """
         mtime_ns = status.st_mtime_ns
-        if not -_LAST_NS <= mtime_ns <= _LAST_NS:  # some file systems take any, SQLite does not
-            mtime_ns = _LAST_NS if mtime_ns > 0 else -_LAST_NS
-        return cls(path, status.st_size, mtime_ns, status.st_dev, status.st_ino)
+        if not _FIRST_NS <= mtime_ns <= _LAST_NS:  # some file systems take any, SQLite does not
+            mtime_ns = _LAST_NS if mtime_ns > 0 else _FIRST_NS
+        return _new_tuple(FileFacts, (path, status.st_size, mtime_ns, status.st_dev, status.st_ino))
 
 
 @dataclass(frozen=True, slots=True)

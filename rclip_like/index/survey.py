@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeGuard
 
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import walk
+from rclip_like.walk import Found, walk_pages
 from rclip_like.walk.evidence import folder_device, is_gone, is_unmounted
 
 _MOUNT_MISSING = (
@@ -89,11 +90,24 @@ class Survey:
 
     def _compare(self, store: Store) -> None:
         findings = self.findings
-        known_files = partial(store.known_files, self._model_id, read_since_ns=self._read_since_ns)
-        remembered = _Remembered(known_files, self.roots, self._miss)
-        for found in walk(self.roots, self._settings.walk):
+        known_pages = partial(store.known_pages, self._model_id, read_since_ns=self._read_since_ns)
+        remembered = _Remembered(known_pages, self.roots, self._miss)
+        for page in walk_pages(self.roots, self._settings.walk):
             if self._is_stopped:
                 return
+            if remembered.passes(page):
+                findings.seen += len(page)
+                findings.unchanged += len(page)
+                findings.devices.same.update([facts.device for facts in page])
+            else:
+                self._compare_singly(remembered, page)
+        remembered.finish()
+        self._look_at_roots(store)
+        findings.is_complete = True
+
+    def _compare_singly(self, remembered: _Remembered, page: Sequence[Found]) -> None:
+        findings = self.findings
+        for found in page:
             if isinstance(found, Trouble):
                 findings.troubles.append(found)
                 continue
@@ -102,18 +116,15 @@ class Survey:
             if known is None or not self._is_unchanged(known, found):
                 findings.pending += 1
                 self.pending.put(found)
-        remembered.finish()
-        self._look_at_roots(store)
-        findings.is_complete = True
 
     def _is_unchanged(self, known: KnownRow, found: FileFacts) -> bool:
         """Return whether what is remembered still holds, and count it."""
-        _, size_bytes, mtime_ns, device, is_settled, versions = known
-        if not is_settled or mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
+        _, size_bytes, mtime_ns, device, standing = known
+        if standing is None or mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
             return False
-        if versions is None:
+        if isinstance(standing, int):
             self.findings.unchanged += 1
-        elif self._settings.retry or versions not in self._hopeless_attempts():
+        elif self._settings.retry or standing not in self._hopeless_attempts():
             return False
         else:
             self.findings.failed_before += 1
@@ -183,37 +194,46 @@ class _Remembered:
 
     def __init__(
         self,
-        known_files: Callable[[Sequence[Root]], Iterator[KnownRow]],
+        known_pages: Callable[[Sequence[Root]], Iterator[list[KnownRow]]],
         roots: Sequence[Root],
         on_miss: Callable[[KnownRow, Root], None],
     ) -> None:
-        self._known_files = known_files
+        self._known_pages = known_pages
         self._roots = iter(roots)
         self._on_miss = on_miss
         self._root: Root | None = None
         self._last = b""
-        self._rows: Iterator[KnownRow] = iter(())
-        self._next: KnownRow | None = None
+        self._pages: Iterator[list[KnownRow]] = iter(())
+        self._page: list[KnownRow] = []
+        self._place = 0
         self._enter_next_root()
+
+    def passes(self, page: Sequence[Found]) -> TypeGuard[Sequence[FileFacts]]:
+        """Return whether the next rows are these files, settled and unchanged, and pass by them.
+
+        One comparison for all of them, in C, as nothing has changed in most of the pages.
+        """
+        end = self._place + len(page)
+        if end > len(self._page):
+            self._page = self._page[self._place :] + next(self._pages, [])
+            self._place, end = 0, len(page)
+        if self._page[self._place : end] != page:
+            return False
+        self._place = end
+        self._last = self._page[end - 1][0] if page else self._last
+        return True
 
     def find(self, path: bytes) -> KnownRow | None:
         """Return the row of `path`, if any, and report those before it that were not asked for."""
-        row = self._next
-        if row is None or row[0] != path:
-            return self._search(path)
-        self._last = path
-        self._next = next(self._rows, None)
-        return row
-
-    def _search(self, path: bytes) -> KnownRow | None:
         while self._root is not None and not self._comes_here(path):
             self._leave_root()
         self._last = path
-        while self._next is not None and self._next[0] < path:
-            self._skip()
-        if self._next is None or self._next[0] != path:
+        while (row := self._next()) is not None and row[0] < path:
+            self._skip(row)
+        if row is None or row[0] != path:
             return None
-        return self.find(path)
+        self._place += 1
+        return row
 
     def finish(self) -> None:
         """Report all rows that were not asked for."""
@@ -224,15 +244,20 @@ class _Remembered:
         start, end = self._range
         return self._last < path and start <= path < end
 
-    def _skip(self) -> None:
-        assert self._next is not None
+    def _next(self) -> KnownRow | None:
+        """Return the next row of this root without passing by it."""
+        if self._place == len(self._page):
+            self._page, self._place = next(self._pages, []), 0
+        return self._page[self._place] if self._page else None
+
+    def _skip(self, row: KnownRow) -> None:
         assert self._root is not None
-        self._on_miss(self._next, self._root)
-        self._next = next(self._rows, None)
+        self._on_miss(row, self._root)
+        self._place += 1
 
     def _leave_root(self) -> None:
-        while self._next is not None:
-            self._skip()
+        while (row := self._next()) is not None:
+            self._skip(row)
         self._enter_next_root()
 
     def _enter_next_root(self) -> None:
@@ -241,8 +266,8 @@ class _Remembered:
         if self._root is None:
             return
         self._range = range_of(self._root)
-        self._rows = self._known_files([self._root])
-        self._next = next(self._rows, None)
+        self._pages = self._known_pages([self._root])
+        self._page, self._place = [], 0
 
 
 def _is_long_ago(walked_at_ns: int) -> bool:

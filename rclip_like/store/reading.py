@@ -36,12 +36,12 @@ def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list
     return [found[int(rowid)] for rowid in rowids if int(rowid) in found]
 
 
-def known_files(
+def known_pages(
     connection: sqlite3.Connection,
     model_id: int,
     ranges: Sequence[PathRange],
     read_since_ns: int,
-) -> Iterator[KnownRow]:
+) -> Iterator[list[KnownRow]]:
     """Yield what is remembered of the paths in these ranges, ascending by path bytes.
 
     Files that were not read since then are not settled.
@@ -52,19 +52,19 @@ def known_files(
         after = start
         values = (read_since_ns, model_id)
         while page := connection.execute(_KNOWN, (*values, after, end, after, end)).fetchall():
-            yield from page
+            yield page
             after = page[-1][0] + b"\0"
 
 
 _KNOWN = f"""
     SELECT path, size_bytes, mtime_ns, device,
-        part IS NOT NULL AND {SETTLED} AND read_at_ns >= ?, NULL
+        CASE WHEN part IS NOT NULL AND {SETTLED} AND read_at_ns >= ? THEN inode END
     FROM files LEFT JOIN embeddings
         ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id
     WHERE path >= ? AND path < ?
     UNION ALL
     SELECT path, size_bytes, mtime_ns, device,
-        {SETTLED}, reader_versions
+        CASE WHEN {SETTLED} THEN reader_versions END
     FROM failures
     WHERE path >= ? AND path < ?
     ORDER BY path LIMIT {_KNOWN_PAGE}

@@ -28,12 +28,13 @@ SETTLED = f"(mtime_ns < read_at_ns - {CLOCK_GRAIN_NS} OR mtime_ns > read_at_ns +
 STORED_DTYPE = "<f2"
 """Embeddings are kept as little-endian float16."""
 
-KnownRow = tuple[bytes, int, int, int, int, str | None]
-"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, whether
-it is settled, and for a failure its reader versions, None for a file.
+KnownRow = tuple[bytes, int, int, int, int | str | None]
+"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, and
+last the inode of a settled picture, the reader versions of a settled failure, None for the rest.
 
-Settled are files encoded with the model asked about, and failures, unless the clock's grain makes
-them doubtful. A plain tuple, as one is made for each file of a walk.
+Settled are pictures encoded with the model asked about, and failures, unless the clock's grain
+makes them doubtful. So the row of a settled picture equals the FileFacts of its file while nothing
+has changed: both are tuples, and whole pages of them are compared in one stroke.
 """
 
 

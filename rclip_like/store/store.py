@@ -223,16 +223,16 @@ class Store:
 
     # Questions and writes of an indexing run.
 
-    def known_files(
+    def known_pages(
         self, model_id: int, roots: Sequence[Root] | None, *, read_since_ns: int = 0
-    ) -> Iterator[KnownRow]:
+    ) -> Iterator[list[KnownRow]]:
         """Yield what is remembered of files and failures under the roots, ascending by path.
 
-        Files that were not read since `read_since_ns` are not settled.
+        In pages of some thousands. Files that were not read since `read_since_ns` are not settled.
         """
         ranges = ranges_of(roots)
         with told(self.path):
-            yield from reading.known_files(self._connection, model_id, ranges, read_since_ns)
+            yield from reading.known_pages(self._connection, model_id, ranges, read_since_ns)
 
     def verify_since(self, now_ns: int) -> int:
         """Return when the verification that goes on began: now, or one cut short this month."""

@@ -6,6 +6,15 @@ from rclip_like.walk.doubles import Doubles
 from rclip_like.walk.ignoring import Ignored
 from rclip_like.walk.patterns import folder_prefix, is_wanted
 from rclip_like.walk.roots import resolve_roots
-from rclip_like.walk.tree import walk
+from rclip_like.walk.tree import Found, walk, walk_pages
 
-__all__ = ["Doubles", "Ignored", "folder_prefix", "is_wanted", "resolve_roots", "walk"]
+__all__ = [
+    "Doubles",
+    "Found",
+    "Ignored",
+    "folder_prefix",
+    "is_wanted",
+    "resolve_roots",
+    "walk",
+    "walk_pages",
+]

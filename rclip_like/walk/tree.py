@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Trouble
@@ -22,40 +25,47 @@ from rclip_like.walk.patterns import (
     is_hidden,
 )
 
+_PAGE = 512
+_PAGE_SECONDS = 0.1
 
-def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[FileFacts | Trouble]:
+Found = FileFacts | Trouble
+
+
+def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
     """Yield the picture files under the roots, root after root, each in order of path bytes.
 
     A folder that cannot be read is a Trouble with its path, and the walk goes on. Patterns that
     matched nothing come last, as Troubles with an empty path. A root that is a file is yielded
     whatever its name. Raises UsageError for a pattern that is none.
     """
+    return chain.from_iterable(walk_pages(roots, settings))
+
+
+def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[Found]]:
+    """Yield what `walk` yields, some hundreds at a time, in half the time per file."""
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
     named = frozenset(root.path for root in roots) if len(roots) > 1 else frozenset()
     for root in roots:
+        if root.is_file:
+            facts = _facts(root.path, root.path, None, True)
+            yield [facts or Trouble(root.path, "is gone", lasting=False)]
+            continue
         selection = Selection.of(root, settings)
-        yield from _walk_root(root, settings, selection, named)
+        yield from _Walk(root, settings, selection, named).pages()
         matched |= selection.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
-            yield Trouble(b"", f"the pattern {pattern!r} matched nothing", lasting=False)
+            yield [Trouble(b"", f"the pattern {pattern!r} matched nothing", lasting=False)]
 
 
-def _walk_root(
-    root: Root, settings: WalkSettings, selection: Selection, named: frozenset[bytes]
-) -> Iterator[FileFacts | Trouble]:
-    if root.is_file:
-        facts = _facts(root.path, follow=True)
-        yield facts or Trouble(root.path, "is gone", lasting=False)
-        return
-    yield from _Walk(root, settings, selection, named).files()
+def _facts(path: bytes, place: bytes, folder: int | None, follow: bool) -> Found | None:
+    """Return what stat says of a regular file, None for anything else and what is gone.
 
-
-def _facts(path: bytes, *, follow: bool) -> FileFacts | Trouble | None:
-    """Return what stat says of a regular file, None for anything else and what is gone."""
+    place: the path once more, or only its name where `folder` is its open folder.
+    """
     try:
-        status = os.stat(path, follow_symlinks=follow)
+        status = os.stat(place, dir_fd=folder, follow_symlinks=follow)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -63,6 +73,23 @@ def _facts(path: bytes, *, follow: bool) -> FileFacts | Trouble | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return FileFacts.of(path, status)
+
+
+@contextmanager
+def _opened(folder: bytes) -> Iterator[int | None]:
+    """Give the open folder, from which a name is found at once; None where it cannot be had.
+
+    By its whole path every `stat` goes through all folders above: a fifth to a third of the walk.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY) if os.stat in os.supports_dir_fd else None
+    except OSError:  # too many open files; each path is then looked up by itself
+        descriptor = None
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @dataclass
@@ -90,29 +117,54 @@ class _Walk:
     named: frozenset[bytes]
     """All roots, where there are several: they are walked by themselves, so not from here."""
     stack: list[_Folder] = field(default_factory=list)
+    page: list[Found] = field(default_factory=list)
+    """What was found and not yielded yet."""
 
-    def files(self) -> Iterator[FileFacts | Trouble]:
-        """Yield the picture files and troubles, in order of path bytes."""
-        follow = self.settings.follow
-        chooses = bool(self.selection.exclude or self.selection.glob or self.named)
-        yield from self._enter_root()
+    def pages(self) -> Iterator[list[Found]]:
+        """Yield the picture files and troubles, in order of path bytes.
+
+        A page is yielded when it is full, and when it has waited a while: pictures that lie far
+        apart are not to wait for the end of the walk.
+        """
+        since = time.monotonic()
+        self._enter_root()
         while self.stack:
             folder = self.stack[-1]
-            takes_all = not chooses and not folder.ignore_files
-            for name in folder.names:
-                path = folder.prefix + name
-                if not takes_all and not self._is_wanted(path, folder):
-                    continue
-                if name.endswith(SEPARATOR):
-                    yield from self._enter(path, folder.ignore_files)
-                    break
-                if name in folder.beside and self._is_double(name, folder):
-                    continue
-                facts = _facts(path, follow=follow)
-                if facts is not None:
-                    yield facts
-            else:
+            with _opened(folder.prefix) as descriptor:
+                inner = self._look_at_files(folder, descriptor)
+            is_full = len(self.page) >= _PAGE
+            if inner is not None:
+                self._enter(inner, folder.ignore_files)
+            elif not is_full:
                 self.stack.pop()
+            if is_full or time.monotonic() - since > _PAGE_SECONDS:
+                yield self.page
+                self.page, since = [], time.monotonic()
+        yield self.page
+
+    def _look_at_files(self, folder: _Folder, descriptor: int | None) -> bytes | None:
+        """Put a folder's files on the page until it is full or the next folder in it comes up.
+
+        Returns that one's path, else None. So only one folder is open at a time, however deep
+        they lie in one another.
+        """
+        page, follow, prefix = self.page, self.settings.follow, folder.prefix
+        chooses = bool(self.selection.exclude or self.selection.glob or self.named)
+        takes_all = not chooses and not folder.ignore_files
+        for name in folder.names:
+            path = prefix + name
+            if not takes_all and not self._is_wanted(path, folder):
+                continue
+            if name.endswith(SEPARATOR):
+                return path
+            if name in folder.beside and self._is_double(name, folder):
+                continue
+            found = _facts(path, path if descriptor is None else name, descriptor, follow)
+            if found is not None:
+                page.append(found)
+                if len(page) >= _PAGE:
+                    break
+        return None
 
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
@@ -127,22 +179,22 @@ class _Walk:
         """Tell whether one of the pictures beside a raw file is walked in its place."""
         paths = [folder.prefix + picture for picture in folder.beside[name]]
         return any(
-            isinstance(_facts(path, follow=self.settings.follow), FileFacts)
+            isinstance(_facts(path, path, None, self.settings.follow), FileFacts)
             for path in paths
             if path in self.named or self._is_wanted(path, folder)
         )
 
-    def _enter_root(self) -> Iterator[Trouble]:
+    def _enter_root(self) -> None:
         prefix = folder_prefix(self.root.path)
         ignore_files: tuple[IgnoreFile, ...] = ()
         if self.settings.ignore_files:
             ignore_files, troubles = ignore_files_above(prefix)
-            yield from troubles
-        yield from self._enter(prefix, ignore_files)
+            self.page += troubles
+        self._enter(prefix, ignore_files)
         if not self.stack and not os.path.exists(prefix):
-            yield Trouble(self.root.path, "is gone", lasting=False)
+            self.page.append(Trouble(self.root.path, "is gone", lasting=False))
 
-    def _enter(self, prefix: bytes, ignore_files: tuple[IgnoreFile, ...]) -> Iterator[Trouble]:
+    def _enter(self, prefix: bytes, ignore_files: tuple[IgnoreFile, ...]) -> None:
         """Put a folder on the stack, unless it cannot be read, is gone, or leads round or out."""
         troubles: list[Trouble] = []
         try:
@@ -153,13 +205,13 @@ class _Walk:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            yield trouble_of(prefix.rstrip(SEPARATOR) or prefix, error)
+            self.page.append(trouble_of(prefix.rstrip(SEPARATOR) or prefix, error))
             return
         if ignoring:
             ignore_files, troubles = with_ignore_file(prefix, ignoring, ignore_files)
         beside = pictures_beside(names) if has_raw and not self.settings.raw_pairs else {}
         self.stack.append(_Folder(prefix, iter(names), ignore_files, identity, beside))
-        yield from troubles
+        self.page += troubles
 
     def _identity(self, prefix: bytes) -> tuple[int, int] | None:
         if not self.settings.follow and not self.settings.one_file_system:
@@ -189,12 +241,14 @@ class _Walk:
                 if name in IGNORE_FILES and self.settings.ignore_files:
                     ignoring.append(name)
                 if _is_folder(entry, follow):
+                    is_skipped = skips_hidden and is_hidden(name)
                     name += SEPARATOR
-                elif (ending := extension(name)) not in PICTURE_EXTENSIONS:
-                    continue
+                elif name[-4:] in PICTURE_EXTENSIONS or extension(name) in PICTURE_EXTENSIONS:
+                    has_raw = has_raw or extension(name) in RAW_EXTENSIONS
+                    is_skipped = skips_hidden and name.startswith(b".")
                 else:
-                    has_raw |= ending in RAW_EXTENSIONS
-                if skips_hidden and is_hidden(entry.name):
+                    continue
+                if is_skipped:
                     self._mark_excluded(prefix + name)
                 else:
                     names.append(name)

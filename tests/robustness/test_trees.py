@@ -94,7 +94,10 @@ def test_a_path_too_long_for_the_system_is_reported(tmp_path: Path) -> None:
     assert facts.path.endswith(b"z.jpg")
 
 
-def test_a_folder_that_vanishes_during_the_walk_is_passed_over(tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_during_the_walk_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.walk.tree._PAGE", 1)
     for name in ("a/1.jpg", "b/2.jpg", "b/3.jpg", "c/4.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -104,7 +107,10 @@ def test_a_folder_that_vanishes_during_the_walk_is_passed_over(tmp_path: Path) -
     assert [facts.path[-5:] for facts in found] == [b"4.jpg"]
 
 
-def test_a_file_that_vanishes_during_the_walk_is_passed_over(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_during_the_walk_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.walk.tree._PAGE", 1)
     for name in ("1.jpg", "2.jpg", "3.jpg"):
         (tmp_path / name).touch()
     found = walk(resolve_roots([os.fsencode(tmp_path)]), WalkSettings())

@@ -260,8 +260,20 @@ def test_what_is_known_is_read_in_pages_and_not_file_by_file(store: Store) -> No
     model_id = fill(store, [b"/%05d.jpg" % number for number in range(9000)])
     questions: list[str] = []
     store._connection.set_trace_callback(questions.append)
-    assert sum(1 for _ in store.known_files(model_id, None)) == 9000
+    pages = list(store.known_pages(model_id, None))
+    assert sum(map(len, pages)) == 9000
     assert len(questions) == 4
+
+
+def test_a_settled_picture_is_remembered_as_the_walk_would_find_it(store: Store) -> None:
+    model_id = fill(store, [b"/1.jpg", b"/2.jpg"])
+    fresh = FileRow(facts_of(b"/3.jpg", mtime_ns=YEARS_LATER_NS), YEARS_LATER_NS, b"/1.jpg")
+    store.commit(model_id, Batch(files=[fresh]))
+    [known] = store.known_pages(model_id, None)
+    assert known[:2] == [facts_of(b"/1.jpg"), facts_of(b"/2.jpg")]
+    assert known[2][-1] is None
+    [unencoded] = store.known_pages(model_id + 1, None)
+    assert [row[-1] for row in unencoded] == [None, None, None]
 
 
 def test_a_text_that_is_not_utf8_is_not_cached(store: Store) -> None:

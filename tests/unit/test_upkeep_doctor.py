@@ -88,7 +88,7 @@ def test_the_next_run_encodes_what_a_repair_dropped(database: Path) -> None:
     spoil(database, "UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5")
     examine(database, None, mend=True)
     with Store.open(database, create=False) as store:
-        unsettled = [row[0] for row in store.known_files(1, None) if not row[4]]
+        unsettled = [row for page in store.known_pages(1, None) for row in page if row[4] is None]
         assert len(unsettled) == 4
         assert store.count_files() == 600
 

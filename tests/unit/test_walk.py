@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Doubles, Ignored, is_wanted, resolve_roots, walk
+from rclip_like.walk import Doubles, Ignored, is_wanted, resolve_roots, walk, walk_pages
 
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
@@ -131,6 +131,35 @@ def test_overlapping_roots_yield_each_file_once(tmp_path: Path) -> None:
         "a/b.jpg",
         "c.jpg",
     ]
+
+
+def test_a_walk_without_open_folders_finds_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, *(f"{number % 7}/{number:04}.jpg" for number in range(1100)), "3/a/b.png")
+    (tmp_path / "3" / "link.jpg").symlink_to(tmp_path / "0" / "0000.jpg")
+    roots = resolve_roots([os.fsencode(tmp_path)])
+    each = [list(walk(roots, WalkSettings(follow=follow))) for follow in (False, True)]
+    assert list(map(len, each)) == [1101, 1102]
+    monkeypatch.setattr(os, "supports_dir_fd", set())
+    assert each == [list(walk(roots, WalkSettings(follow=follow))) for follow in (False, True)]
+
+
+def test_a_walk_keeps_one_folder_open_and_closes_it_when_left(tmp_path: Path) -> None:
+    plant(tmp_path, *(f"a/b/c/{number:04}.jpg" for number in range(600)))
+    before = os.listdir("/dev/fd")
+    pages = walk_pages(resolve_roots([os.fsencode(tmp_path)]), WalkSettings())
+    assert len(next(pages)) == 512
+    assert len(os.listdir("/dev/fd")) == len(before)
+
+
+def test_pictures_far_apart_do_not_wait_for_the_end_of_the_walk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, "a/1.jpg", "b/2.jpg", "c/3.jpg")
+    monkeypatch.setattr("rclip_like.walk.tree._PAGE_SECONDS", 0)
+    pages = list(walk_pages(resolve_roots([os.fsencode(tmp_path)]), WalkSettings()))
+    assert len([page for page in pages if page]) == 3
 
 
 def test_many_files_are_walked_in_time_that_grows_with_their_number() -> None:

@@ -1,0 +1,114 @@
+"""The survey: what it makes of many files at once is what it makes of each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from small_index import LONG_AGO, YEARS_LATER_NS, settle
+
+from rclip_like.index import survey
+from rclip_like.settings import IndexSettings
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.values import FileFacts, PictureFacts
+from rclip_like.walk import resolve_roots
+
+NUMBER = 1300
+"""More than two pages of a walk."""
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in range(NUMBER):
+        path = folder / f"{number:04}.jpg"
+        path.write_bytes(b"%d" % number)
+        settle(path)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, album: Path) -> Store:
+    """Return an index in which every picture is settled, but for one failure."""
+    import numpy as np
+
+    store = Store.open(tmp_path / "index.db", create=True)
+    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=1)
+    facts = [FileFacts.of(os.fsencode(path), path.stat()) for path in sorted(album.iterdir())]
+    content = ContentRow(1, PictureFacts(1, 1), np.ones(1, dtype=np.float32))
+    files = [FileRow(each, YEARS_LATER_NS, each.path) for each in facts]
+    store.commit(model_id, Batch({each.path: content for each in facts}, files))
+    failure = FailureRow(facts[700], YEARS_LATER_NS, "broken", "readers of old")
+    store.commit(model_id, Batch(failures=[failure]))
+    return store
+
+
+def surveyed(store: Store, *folders: Path) -> tuple[object, ...]:
+    """Return what the survey counts, what it hands on to be read, and what is gone."""
+    roots = resolve_roots([os.fsencode(folder) for folder in folders])
+    found = survey.Survey(store, 1, roots, IndexSettings())
+    found.start()
+    pending = [os.path.basename(facts.path) for facts in found.pending.items()]
+    gone = [os.path.basename(path) for path in found.gone.items()]
+    counted = found.findings
+    found.stop()
+    devices = (counted.devices.same, counted.devices.moved())
+    return counted.seen, counted.unchanged, pending, gone, counted.is_complete, devices
+
+
+def singly(store: Store, *folders: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+    """Return the same, each file compared by itself."""
+    with monkeypatch.context() as plain:
+        plain.setattr(survey._Remembered, "passes", lambda *_: False)
+        return surveyed(store, *folders)
+
+
+def test_pages_in_which_nothing_changed_are_passed_at_one_stroke(
+    store: Store, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise AssertionError("one by one")
+
+    (album / "0700.jpg").unlink()
+    with store._connection as connection:
+        connection.execute("DELETE FROM failures")
+    monkeypatch.setattr(survey.Survey, "_is_unchanged", refuse)
+    assert surveyed(store, album)[:2] == (NUMBER - 1, NUMBER - 1)
+
+
+def test_changes_amid_many_files_are_found_as_one_by_one(
+    store: Store, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (album / "0003.jpg").unlink()
+    (album / "0600a.jpg").write_bytes(b"new")
+    settle(album / "1000.jpg", LONG_AGO + 1)
+    (album / "1299.jpg").write_bytes(b"longer")
+    found = surveyed(store, album)
+    assert found[:2] == (NUMBER, NUMBER - 4)
+    assert found[2] == [b"0600a.jpg", b"0700.jpg", b"1000.jpg", b"1299.jpg"]
+    assert found[3] == [b"0003.jpg"]
+    assert found == singly(store, album, monkeypatch=monkeypatch)
+
+
+def test_a_mount_under_another_number_is_noticed_as_one_by_one(
+    store: Store, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = album.stat().st_dev
+    with store._connection as connection:
+        connection.execute("UPDATE files SET device = ? WHERE path > ?", (4242, os.fsencode(album)))
+    found = surveyed(store, album)
+    assert found[-1] == (set(), {4242: device})
+    assert found == singly(store, album, monkeypatch=monkeypatch)
+    with store._connection as connection:
+        connection.execute(
+            "UPDATE files SET device = ? WHERE path LIKE ?", (device, os.fsencode(album / "000%"))
+        )
+    assert surveyed(store, album) == singly(store, album, monkeypatch=monkeypatch)
+
+
+def test_another_inode_alone_is_no_change(store: Store, album: Path) -> None:
+    with store._connection as connection:
+        connection.execute("UPDATE files SET inode = inode + 1")
+    assert surveyed(store, album)[1] == NUMBER - 1
