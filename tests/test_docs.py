@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).parents[1]
 README = README_FILE.read_text()
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 SECTIONS = """NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS QUERIES EXIT\\ STATUS ENVIRONMENT FILES
-EXAMPLES BUGS"""
+PROMISES EXAMPLES BUGS"""
 # Options of other programs in the README's examples.
 FOREIGN = {"--torch-backend", "--read0", "--print0", "--multi"}
 SCORES_MAY_DIFFER_BY = 0.02
@@ -51,6 +51,11 @@ def test_the_manual_has_its_sections_in_order() -> None:
     found = re.findall(r"^\.SH (.*)$", manual(), re.MULTILINE)
     wanted = SECTIONS.replace("\\ ", "_").split()
     assert [each.replace(" ", "_") for each in found if each not in ("OUTPUT", "UPKEEP")] == wanted
+
+
+def test_every_test_file_that_the_promises_name_is_there() -> None:
+    named = set(re.findall(r"test_\w+\.py", _manual_section("PROMISES")))
+    assert named == {path.name for path in (CHECKOUT / "tests/robustness").glob("test_*.py")}
 
 
 def test_manual_and_help_list_the_same_options() -> None:

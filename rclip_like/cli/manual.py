@@ -31,6 +31,7 @@ def manual() -> str:
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),
         ("ENVIRONMENT", _environment()),
         ("FILES", _prose(manual_text.FILES)),
+        ("PROMISES", _prose(manual_text.PROMISES)),
         ("EXAMPLES", _prose(manual_text.EXAMPLES)),
         ("BUGS", _prose(manual_text.BUGS)),
     )

@@ -200,6 +200,53 @@ trusted over the index, that may be deleted at any time.
 from the index and from what a search shows.
 """
 
+PROMISES = """\
+What is promised, and by which files of the source's tests/robustness it is held, with real
+processes, disks and databases; where a test lacks the rights for that it is skipped and says so.
+
+Pictures :: They are read, never changed, moved or deleted.
+
+A kill at any moment :: Pictures are written to the index in batches, each whole or not at all. What
+was committed stays, and is not encoded again; at most the batch in hand is lost, and the next run
+goes on. *test_kill.py*: a hundred kills of the indexing of 1,000 pictures, from the first import to
+the last commit. *test_interrupt.py*: Ctrl-C and SIGTERM, which end a run within two seconds, and
+SIGHUP.
+
+Power loss :: A committed batch is on the disk, and so are the names of the index and of the folders
+made for it. *test_power_loss.py*: the writes of a recorded run played up to 200 points, with any
+part of what was not synced left out.
+
+A full disk :: It is named in a sentence, with exit status 2; nothing committed is lost, and with
+room the next run goes on. *test_full_disk.py*: a disk that runs full at over fifty moments, and a
+full folder for temporary files.
+
+A disk that fails, takes no writes or vanishes :: A run ends in a sentence that names the index. An
+index that cannot be written is searched all the same, unless a run was cut off there that left rows
+in SQLite's log alone. A folder that cannot be read is not a folder that is empty: its pictures stay
+indexed, and so do those of a disk that is not mounted, if that disk has a device number of its own.
+*test_mounts.py*.
+
+Company :: One process indexes at a time; another one waits and says so, or leaves at once with
+*--no-wait*. The lock dies with its process, whatever its file says. A search never waits for an
+indexer, and sees one committed state. *test_crowd.py*: twelve processes for a minute at one index,
+with two models, while files come, change and go. *test_lock.py*.
+
+Freshness :: A match whose file is gone or has another size or time than when it was read is not
+shown. A file changed within two seconds before it was read is read again. *test_tree_changes.py*:
+after any changes the rows are what is on the disk.
+
+An index of another kind :: That of a newer version, another program's database and garbage are
+refused and left as they are; damage is told. *test_refused.py*, *test_damaged.py*. An older index
+is brought up to date whole or not at all, with a copy from before it. *test_migrations.py*.
+
+Hostile files :: Pictures are decoded in processes of their own, with limits on time and memory: one
+that crashes, hangs or swells costs itself. *test_pictures.py*. Names may be any bytes, and trees
+lead anywhere. *test_trees.py*.
+
+What takes minutes is run by *make test-all*, the rest by *make test*, too. Not promised is what the
+disk does not keep though it said that it was synced.
+"""
+
 EXAMPLES = """\
 The ten best among the pictures in the current folder, and in two others:
 
