@@ -291,7 +291,7 @@ class Clipfind(Tool):
     def scores(self, folder: Path, stdout: bytes) -> dict[str, float]:
         """Read its JSON lines."""
         rows = map(json.loads, stdout.splitlines())
-        return {row["path"]: row["score"] for row in rows}
+        return {os.path.normpath(row["path"]): row["score"] for row in rows}
 
     def showing(self, query: str) -> tuple[Word, ...]:
         """Its table of ten."""
