@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
-from urllib.parse import quote
 
 # C0 and C1 controls and DEL; marks that turn the direction of text; bytes that are not UTF-8
 # (which `os.fsdecode` gives as lone surrogates).
@@ -70,6 +68,9 @@ def escaped_path(path: bytes) -> str:
 
 def linked(text: str, absolute: bytes) -> str:
     """Return text as an OSC 8 hyperlink to a file."""
+    import socket  # a hundredth of a second, and most output has no links
+    from urllib.parse import quote
+
     address = f"file://{quote(socket.gethostname())}{quote(absolute)}"
     return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
 

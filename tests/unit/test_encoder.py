@@ -312,6 +312,20 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_nothing() -> None:
     assert sizes[:4] == [16, 8, 4, 4]
 
 
+def test_an_encoder_whose_memory_runs_out_gives_the_same_rows(tiny_model: Path) -> None:
+    encoder = load_encoder(resolve(str(tiny_model)), EncoderSettings("cpu", "fp32", batch_size=16))
+    pixels = np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
+    whole = encoder.encode_pictures(pixels)
+
+    def run_out(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        if len(inputs[0]) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    with encoder._model.visual.register_forward_pre_hook(run_out):
+        np.testing.assert_allclose(encoder.encode_pictures(pixels), whole, atol=1e-6)
+    assert encoder.batch_size == 4
+
+
 def test_memory_of_the_processor_that_runs_out_halves_the_batch_too() -> None:
     def run(items: torch.Tensor) -> torch.Tensor:
         huge = 1 << 50 if len(items) > 3 else 1
