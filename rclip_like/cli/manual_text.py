@@ -231,6 +231,13 @@ Company :: One process indexes at a time; another one waits and says so, or leav
 indexer, and sees one committed state. *test_crowd.py*: twelve processes for a minute at one index,
 with two models, while files come, change and go. *test_lock.py*.
 
+The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a file
+that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
+*tests/unit/test_store_matrix.py*, where a search after any changes equals a plain scan.
+
+Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
+disk is full. *test_upkeep.py*.
+
 Freshness :: A match whose file is gone or has another size or time than when it was read is not
 shown. A file changed within two seconds before it was read is read again. *test_tree_changes.py*:
 after any changes the rows are what is on the disk.
