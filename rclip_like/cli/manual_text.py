@@ -231,8 +231,8 @@ Company :: One process indexes at a time; another one waits and says so, or leav
 indexer, and sees one committed state. *test_crowd.py*: twelve processes for a minute at one index,
 with two models, while files come, change and go. *test_lock.py*.
 
-The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a file
-that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
+The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a
+file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
 *tests/unit/test_store_matrix.py*, where a search after any changes equals a plain scan.
 
 Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
