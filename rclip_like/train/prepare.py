@@ -60,7 +60,7 @@ def decode_pairs(
             into.skipped.append(pair)
             continue
         try:
-            _, image = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
+            _, (image, *_) = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
         except Undecodable as error:
             into.skipped.append(Trouble(os.fsencode(pair.name), str(error)))
             continue

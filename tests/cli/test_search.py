@@ -142,11 +142,12 @@ def test_every_option_reaches_its_setting() -> None:
         no_ignore=True,
         follow=True,
         one_file_system=True,
+        raw_pairs=True,
         exclude=("a",),
         glob=("b",),
         max_time=5.0,
     )
-    walk = WalkSettings(True, False, True, True, ("a",), ("b",))
+    walk = WalkSettings(True, False, True, True, True, ("a",), ("b",))
     assert search_settings(options, Layout()) == SearchSettings(
         3, 0.1, 0.2, "date", True, True, True, "photo", False, walk
     )

@@ -104,6 +104,7 @@ def test_weights_at_the_ends_of_the_numbers_are_summed(library: Library) -> None
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(QUERIES)
+@example(Query("\ud800"))
 @example(Query("\ud800.jpg"))
 @example(Query("file://["))
 @example(Query("http:\ud800"))
