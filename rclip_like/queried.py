@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import PictureError
@@ -63,10 +64,13 @@ def _on_disk(content: bytes, url: str) -> Iterator[str]:
     """Lend the content as a file that nobody else can read, and that is gone afterwards."""
     ending = os.path.splitext(url.lower())[1]
     suffix = ending if os.fsencode(ending) in PICTURE_EXTENSIONS else ""
-    number, path = tempfile.mkstemp(suffix, "clipfind-")
+    # Named before it is made: a signal between the two would leave what mkstemp makes behind.
+    path = os.path.join(tempfile.gettempdir(), f"clipfind-{secrets.token_hex(8)}{suffix}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with open(number, "wb") as file:
+        with open(os.open(path, flags, 0o600), "wb") as file:
             file.write(content)
         yield path
     finally:
-        os.unlink(path)
+        with suppress(FileNotFoundError):
+            os.unlink(path)

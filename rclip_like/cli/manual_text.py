@@ -232,8 +232,7 @@ indexer, and sees one committed state. *test_crowd.py*: twelve processes for a m
 with two models, while files come, change and go. *test_lock.py*.
 
 The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a
-file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
-*tests/unit/test_store_matrix.py*, where a search after any changes equals a plain scan.
+file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*.
 
 Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
 disk is full. *test_upkeep.py*.
@@ -244,11 +243,17 @@ after any changes the rows are what is on the disk.
 
 An index of another kind :: That of a newer version, another program's database and garbage are
 refused and left as they are; damage is told. *test_refused.py*, *test_damaged.py*. An older index
-is brought up to date whole or not at all, with a copy from before it. *test_migrations.py*.
+is brought up to date in steps, each whole or not at all, with a copy from before.
+*test_migrations.py*.
 
 Hostile files :: Pictures are decoded in processes of their own, with limits on time and memory: one
-that crashes, hangs or swells costs itself. *test_pictures.py*. Names may be any bytes, and trees
-lead anywhere. *test_trees.py*.
+that crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*, and
+*test_fuzzed_run.py*: a thousand damaged files over every format, none of which costs one of two
+hundred good ones. Names may be any bytes, and trees lead anywhere. *test_trees.py*.
+
+Queries :: Any text is answered or refused in a sentence. *test_queries.py*. A picture on the web is
+asked for at public addresses alone, within limits on time and size, and nothing of it stays on the
+disk. *test_web_query.py*.
 
 What takes minutes is run by *make test-all*, the rest by *make test*, too. Not promised is what the
 disk does not keep though it said that it was synced.

@@ -45,13 +45,17 @@ def is_unmounted(folder: bytes, device: int) -> bool:
 
 
 def is_missing(path: bytes) -> bool:
-    """Return whether there is nothing of this name, or a folder; not whether that proves much."""
+    """Return whether no file has this name; not whether that proves much.
+
+    A link is one, wherever it leads: what it led to may lie on a disk that is not mounted.
+    """
     try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
+        mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
+    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
 
 def _is_nothing(path: bytes) -> bool:

@@ -18,7 +18,8 @@ from small_index import LONG_AGO, SmallIndex, make_picture, settle
 PLACES = ("a.jpg", "b.png", "d", "d/a.jpg", "d/e.jpg", "d/e.jpg/a.jpg", "d/f", "d/f/a.png")
 # d/e.jpg is a file at one time and a folder at another.
 PICTURES = tuple(place for place in PLACES if "." in place)
-ACTIONS = ("write", "rename", "copy", "delete", "folder", "link", "pipe")
+# No links: what one led to may lie on a disk that is not mounted, so its row is kept.
+ACTIONS = ("write", "rename", "copy", "delete", "folder", "pipe")
 CHANGES = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.sampled_from(PICTURES), st.sampled_from(PLACES)),
     max_size=6,
@@ -49,8 +50,6 @@ class Tree:
             shutil.copy2(source, target)
         elif action == "folder":
             target.mkdir()
-        elif action == "link":
-            target.symlink_to(source)
         elif action == "pipe":
             os.mkfifo(target)
 

@@ -23,7 +23,7 @@ from rclip_like.index import survey
 from rclip_like.library import Library
 from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings, WalkSettings
 from rclip_like.store import Store
-from rclip_like.walk import walk
+from rclip_like.walk import walk_pages
 
 
 @pytest.fixture
@@ -266,11 +266,11 @@ def test_a_search_without_time_for_the_walk_says_so(
 ) -> None:
     def slowly(*arguments: Any) -> Iterator[Any]:
         time.sleep(0.5)
-        yield from walk(*arguments)
+        yield from walk_pages(*arguments)
 
     with library:
         library.index([photos])
-        monkeypatch.setattr(survey, "walk", slowly)
+        monkeypatch.setattr(survey, "walk_pages", slowly)
         report = library.search("x", [photos], update=IndexSettings(max_seconds=0.01))
     assert (len(report.matches), report.missing) == (2, 0)
     assert ["time was up" in note for note in report.notes] == [True]
