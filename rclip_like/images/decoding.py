@@ -87,10 +87,10 @@ def _too_large(largest: int) -> str:
 
 
 def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int, int]:
-    """Decode, a large JPEG at reduced scale, and return the full width and height."""
+    """Decode, a large JPEG or raw file at reduced scale; return the full width and height."""
     size = image.size
     shortest = REDUCTION_MARGIN * preprocessing.size
-    image.draft(None, (shortest, shortest))  # only JPEG can; never below what is asked for
+    image.draft(None, (shortest, shortest))  # where it can; never below what is asked for
     image.load()
     return size
 
@@ -100,6 +100,7 @@ def _within(limits: ReadSettings) -> Iterator[None]:
     """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons.
 
     limits: as `within_memory` returns them.
+
     Pillow looks at the size when it opens a picture, before it decodes anything, also at pictures
     within pictures; beyond its limit it warns, and at twice the limit it raises.
     """

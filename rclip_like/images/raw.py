@@ -147,8 +147,8 @@ def _told_as_reasons() -> Iterator[None]:
         yield
     except _TOO_LARGE as error:
         raise MemoryError from error
-    except (rawpy.LibRawIOError, rawpy.LibRawDataError) as error:
-        raise OSError("raw data are truncated or damaged") from error
+    except rawpy.LibRawIOError as error:
+        raise OSError("raw data are truncated") from error
     except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
         raise OSError(f"LibRaw says: {_words(error)}") from error
 

@@ -106,10 +106,7 @@ def _path_bytes(match: Match, layout: Layout) -> bytes:
 
 
 def _term_columns(match: Match) -> list[bytes]:
-    return [
-        f"{escaped(term)}={score:.4f}".encode(errors="surrogateescape")
-        for term, score in match.terms
-    ]
+    return [f"{escaped(term)}={score:.4f}".encode() for term, score in match.terms]
 
 
 def _table_row(match: Match, screen: Screen) -> str:

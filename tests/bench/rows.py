@@ -15,10 +15,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from small_index import LONG_AGO, YEARS_LATER_NS
+from small_index import YEARS_LATER_NS
 
 from bench.data import need
 from bench.peer import FOLDER
+from bench.synthetic import build_index
 from bench.tools import Clipfind, Rclip
 from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification, resolve
 from rclip_like.store import Batch, ContentRow, FileRow, Store
@@ -26,7 +27,6 @@ from rclip_like.values import FileFacts, PictureFacts
 
 SEED = 0
 _A_BATCH = 10_000
-_FILES_A_FOLDER = 1_000
 _BYTES_A_ROW = 8_000
 _MAKE_TABLES = "import sys; from rclip.db import DB; DB(sys.argv[1]).close()"
 
@@ -40,6 +40,7 @@ def clipfind_rows(count: int, model: str | Path, precision: str = "auto") -> tup
     if not (home / "ready").exists():
         need(count * _BYTES_A_ROW)
         _remove(tool.database)
+        shutil.rmtree(album, ignore_errors=True)
         build_index(tool.database, album, count, specification)
         (home / "ready").touch()
     with closing(sqlite3.connect(tool.database)) as connection:
@@ -56,19 +57,6 @@ def rclip_rows(ours: Clipfind, count: int) -> Rclip:
         _copy_rows(ours.database, tool)
         (tool.home / "ready").touch()
     return tool
-
-
-def build_index(
-    database: Path, album: Path, num_rows: int, specification: ModelSpecification
-) -> None:
-    """Write a new index of `num_rows` pictures under `album` with random embeddings.
-
-    Every path can be looked up and is as the index says, as a search does for what it shows, but
-    there are only a thousand files: the folders are links to one.
-    """
-    paths = _make_album(album, num_rows)
-    facts = (FileFacts(path, 7, LONG_AGO * 10**9, device=1, inode=1) for path in paths)
-    _fill(database, facts, specification)
 
 
 def index_files(database: Path, folder: Path, specification: ModelSpecification) -> int:
@@ -104,20 +92,6 @@ def _batch(some: Sequence[FileFacts], random: np.random.Generator, dimension: in
         FileRow(each, YEARS_LATER_NS, digest) for each, digest in zip(some, digests, strict=True)
     ]
     return Batch(contents, read)
-
-
-def _make_album(album: Path, num_rows: int) -> Iterator[bytes]:
-    shutil.rmtree(album, ignore_errors=True)
-    (album / "all").mkdir(parents=True)
-    for number in range(_FILES_A_FOLDER):
-        path = album / "all" / f"{number:03}.jpg"
-        path.write_bytes(b"made up")
-        os.utime(path, (LONG_AGO, LONG_AGO))
-    for first in range(0, num_rows, _FILES_A_FOLDER):
-        folder = album / f"{first // _FILES_A_FOLDER:05}"
-        folder.symlink_to("all")
-        for number in range(min(_FILES_A_FOLDER, num_rows - first)):
-            yield os.fsencode(folder / f"{number:03}.jpg")
 
 
 def _copy_rows(database: Path, tool: Rclip) -> None:

@@ -220,7 +220,7 @@ class Rclip(Tool):
 
     def num_encoded(self) -> int:
         """Read its progress bar."""
-        shown = re.findall(rb"(\d+)(?:/\d+ \[|images)", (self.home / "progress").read_bytes())
+        shown = re.findall(rb"(\d+)(?:/\d+|images) \[", (self.home / "progress").read_bytes())
         return max(map(int, shown), default=0) - self.in_flight
 
     def prune(self, folder: Path) -> None:

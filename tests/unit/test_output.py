@@ -36,6 +36,13 @@ def test_a_pipe_gets_the_bytes_of_odd_names_as_they_are() -> None:
     assert _rendered(_match(ODD), form=Form.PATHS, end=b"\0") == ODD + b"\0"
 
 
+def test_half_a_character_in_a_term_is_escaped_everywhere() -> None:
+    match = _match(terms=(("\ud800", 0.5),))
+    assert _rendered(match).endswith(b"\t\\ud800=0.5000\n")
+    assert b"\\ud800 +0.5000" in _rendered(match, screen=TERMINAL)
+    assert json.loads(_rendered(match, form=Form.JSON))["terms"][0]["term"] == "\ud800"
+
+
 def test_a_name_like_an_option_is_printed_with_its_folder() -> None:
     assert _rendered(_match(b"-rf.jpg"), form=Form.PATHS) == b"./-rf.jpg\n"
 

@@ -88,6 +88,19 @@ def test_a_folder_in_place_of_the_file_means_gone(tmp_path: Path) -> None:
     assert is_gone(os.fsencode(tmp_path / "1.jpg"), tmp_path.stat().st_dev, os.fsencode(tmp_path))
 
 
+def test_a_pipe_in_place_of_the_file_means_gone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.jpg")
+    path = os.fsencode(tmp_path / "1.jpg")
+    assert is_gone(path, tmp_path.stat().st_dev, os.fsencode(tmp_path))
+
+
+def test_a_link_in_place_of_the_file_proves_nothing(tmp_path: Path) -> None:
+    """It may be what a walk that follows links has read."""
+    (tmp_path / "1.jpg").symlink_to("elsewhere.jpg")
+    path = os.fsencode(tmp_path / "1.jpg")
+    assert not is_gone(path, tmp_path.stat().st_dev, os.fsencode(tmp_path))
+
+
 def test_a_file_in_place_of_a_folder_above_means_gone(tmp_path: Path) -> None:
     (tmp_path / "sub").touch()
     path = os.fsencode(tmp_path / "sub" / "1.jpg")
