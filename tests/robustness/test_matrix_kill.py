@@ -58,6 +58,7 @@ def test_a_writer_of_the_matrix_killed_at_any_moment_leaves_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
+    monkeypatch.setattr(stamp, "_SHARE_BEHIND", 1 << 30)  # one row more is enough
     database, random = tmp_path / "index.db", np.random.default_rng(0)
     Store.open(database, create=True).close()
     num_trusted = 0
