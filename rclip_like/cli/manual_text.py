@@ -122,7 +122,8 @@ remembered, 10,000 for each model, then at random one in ten of them is dropped;
 all.
 
 *clipfind forget* drops all rows of what lies or lay under each PATH, and contents that no other
-file has. No file but the index is touched; the next *clipfind index* of the folder reads it again.
+file has. No file but the index is touched; the next *clipfind index* or search of the folder, or of
+one above, reads it again, unless a .clipfindignore file or *--exclude* leaves it out.
 
 *prune* and *forget* then write the index file anew, smaller. For a while that takes as much room
 again beside it, and as much in the folder for temporary files. Killed or on a full disk the index

@@ -37,7 +37,7 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3
     if not version and not create:
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
     if not create and _is_on_readonly_medium(path):
-        return open_index_readonly(path)
+        return open_index_readonly(path, any_thread=any_thread)
     if not version:
         _make(path)
     elif version < VERSION:
@@ -45,14 +45,18 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3
     return _connect(path, "mode=rw", any_thread=any_thread)
 
 
-def open_index_readonly(path: Path) -> sqlite3.Connection:
-    """Return a connection that can only read the index at `path`, also on a read-only medium."""
+def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
+    """Return a connection that can only read the index at `path`, also on a read-only medium.
+
+    any_thread: as for `open_index`.
+    """
     version = version_of(path)
     if not version:
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
     if version < VERSION:
         raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
-    return _connect(path, "immutable=1" if _is_on_readonly_medium(path) else "mode=ro")
+    mode = "immutable=1" if _is_on_readonly_medium(path) else "mode=ro"
+    return _connect(path, mode, any_thread=any_thread)
 
 
 def version_of(path: Path) -> int | None:

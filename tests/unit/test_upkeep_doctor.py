@@ -201,3 +201,11 @@ def test_a_repair_without_room_for_the_copy_changes_nothing(
     assert {name: after[name] for name in before if "lock" not in name} == {
         name: before[name] for name in before if "lock" not in name
     }
+
+
+def test_an_index_on_a_medium_that_takes_no_writes_is_examined(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.store.opening._is_on_readonly_medium", lambda path: True)
+    findings = examine(database, None).findings
+    assert not [each for each in findings if "thread" in str(each)]
