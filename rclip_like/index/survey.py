@@ -13,8 +13,8 @@ from typing import TypeGuard
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import KnownRow, Store, range_of
-from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Found, walk_pages
+from rclip_like.values import FileFacts, Root, Seen, Trouble
+from rclip_like.walk import walk_pages
 from rclip_like.walk.evidence import folder_device, is_gone, is_unmounted
 
 _MOUNT_MISSING = (
@@ -98,19 +98,20 @@ class Survey:
             if remembered.passes(page):
                 findings.seen += len(page)
                 findings.unchanged += len(page)
-                findings.devices.same.update([facts.device for facts in page])
+                findings.devices.same.update([seen[3] for seen in page])
             else:
                 self._compare_singly(remembered, page)
         remembered.finish()
         self._look_at_roots(store)
         findings.is_complete = True
 
-    def _compare_singly(self, remembered: _Remembered, page: Sequence[Found]) -> None:
+    def _compare_singly(self, remembered: _Remembered, page: Sequence[Seen | Trouble]) -> None:
         findings = self.findings
-        for found in page:
-            if isinstance(found, Trouble):
-                findings.troubles.append(found)
+        for seen in page:
+            if isinstance(seen, Trouble):
+                findings.troubles.append(seen)
                 continue
+            found = FileFacts.within(*seen)
             findings.seen += 1
             known = remembered.find(found.path)
             if known is None or not self._is_unchanged(known, found):
@@ -208,7 +209,7 @@ class _Remembered:
         self._place = 0
         self._enter_next_root()
 
-    def passes(self, page: Sequence[Found]) -> TypeGuard[Sequence[FileFacts]]:
+    def passes(self, page: Sequence[Seen | Trouble]) -> TypeGuard[Sequence[Seen]]:
         """Return whether the next rows are these files, settled and unchanged, and pass by them.
 
         One comparison for all of them, in C, as nothing has changed in most of the pages.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
+from operator import not_
 
 from rclip_like.settings import WalkSettings
-from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Trouble
+from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Seen, Trouble
 from rclip_like.walk.doubles import pictures_beside
 from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
 from rclip_like.walk.patterns import (
@@ -27,6 +29,8 @@ from rclip_like.walk.patterns import (
 
 _PAGE = 512
 _PAGE_SECONDS = 0.1
+_KIND = stat.S_IFMT(0o177777)
+"""The bits of a mode that tell a file from a folder."""
 
 Found = FileFacts | Trouble
 
@@ -38,18 +42,18 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
     matched nothing come last, as Troubles with an empty path. A root that is a file is yielded
     whatever its name. Raises UsageError for a pattern that is none.
     """
-    return chain.from_iterable(walk_pages(roots, settings))
+    for found in chain.from_iterable(walk_pages(roots, settings)):
+        yield found if isinstance(found, Trouble) else FileFacts.within(*found)
 
 
-def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[Found]]:
-    """Yield what `walk` yields, some hundreds at a time."""
+def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[Seen | Trouble]]:
+    """Yield what `walk` yields, some hundreds at a time, its files as plain tuples."""
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
     named = frozenset(root.path for root in roots) if len(roots) > 1 else frozenset()
     for root in roots:
         if root.is_file:
-            facts = _facts(root.path, root.path, None, True)
-            yield [facts or Trouble(root.path, "is gone", lasting=False)]
+            yield [_look_at(root.path, True) or Trouble(root.path, "is gone", lasting=False)]
             continue
         selection = Selection.of(root, settings)
         yield from _Walk(root, settings, selection, named).pages()
@@ -59,13 +63,10 @@ def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[F
             yield [Trouble(b"", f"the pattern {pattern!r} matched nothing", lasting=False)]
 
 
-def _facts(path: bytes, place: bytes, folder: int | None, follow: bool) -> Found | None:
-    """Return what stat says of a regular file, None for anything else and what is gone.
-
-    place: the path once more, or only its name where `folder` is its open folder.
-    """
+def _look_at(path: bytes, follow: bool) -> FileFacts | Trouble | None:
+    """Return what stat says of a regular file, None for anything else and what is gone."""
     try:
-        status = os.stat(place, dir_fd=folder, follow_symlinks=follow)
+        status = os.stat(path, follow_symlinks=follow)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -75,12 +76,31 @@ def _facts(path: bytes, place: bytes, folder: int | None, follow: bool) -> Found
     return FileFacts.of(path, status)
 
 
+def _look_at_all(
+    prefix: bytes, names: Sequence[bytes], folder: int | None, follow: bool
+) -> Sequence[Seen | Trouble]:
+    """Return what `_look_at` says of these names, all in one stroke where nothing is amiss.
+
+    folder: the open folder, if any. From it a name is found at once, by its whole path every
+    `stat` goes through all folders above: 3.0 us against 3.7.
+    """
+    if folder is not None:
+        try:
+            return [
+                (prefix + name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+                for name in names
+                for status in (os.stat(name, dir_fd=folder, follow_symlinks=follow),)
+                if status.st_mode & _KIND == stat.S_IFREG
+            ]
+        except OSError:  # told below, of the file that it is about
+            pass
+    each = (_look_at(prefix + name, follow) for name in names)
+    return [found for found in each if found is not None]
+
+
 @contextmanager
 def _opened(folder: bytes) -> Iterator[int | None]:
-    """Give the open folder, from which a name is found at once; None where it cannot be had.
-
-    By its whole path every `stat` goes through all folders above: 3.5 us against 2.5.
-    """
+    """Give the open folder, None where it cannot be had."""
     try:
         descriptor = os.open(folder, os.O_RDONLY) if os.stat in os.supports_dir_fd else None
     except OSError:  # too many open files; each path is then looked up by itself
@@ -97,14 +117,25 @@ class _Folder:
     """One level of the stack: what is left of a folder, and the ignore files that hold in it."""
 
     prefix: bytes
-    names: Iterator[bytes]
-    """Ascending; a folder's name ends in a separator, so that the order is that of full paths."""
+    files: list[bytes]
+    """Names, ascending."""
+    folders: list[bytes]
+    """Names that end in a separator, so that the order is that of full paths; descending."""
     ignore_files: tuple[IgnoreFile, ...] = ()
     """Nearest first."""
     identity: tuple[int, int] | None = None
     """Device and inode, where cycles or file systems matter."""
     beside: dict[bytes, list[bytes]] = field(default_factory=dict)
     """By a raw file's name: the pictures whose place it leaves them."""
+    place: int = 0
+    """How many of the files were taken."""
+
+    def take_files(self, limit: int) -> list[bytes]:
+        """Return so many of the next files, or those before the next folder."""
+        end = bisect(self.files, self.folders[-1], self.place) if self.folders else None
+        names = self.files[self.place : end][:limit]
+        self.place += len(names)
+        return names
 
 
 @dataclass
@@ -117,10 +148,10 @@ class _Walk:
     named: frozenset[bytes]
     """All roots, where there are several: they are walked by themselves, so not from here."""
     stack: list[_Folder] = field(default_factory=list)
-    page: list[Found] = field(default_factory=list)
+    page: list[Seen | Trouble] = field(default_factory=list)
     """What was found and not yielded yet."""
 
-    def pages(self) -> Iterator[list[Found]]:
+    def pages(self) -> Iterator[list[Seen | Trouble]]:
         """Yield the picture files and troubles, in order of path bytes.
 
         A page is yielded when it is full, and when it has waited a while: pictures that lie far
@@ -130,41 +161,44 @@ class _Walk:
         self._enter_root()
         while self.stack:
             folder = self.stack[-1]
-            with _opened(folder.prefix) as descriptor:
-                inner = self._look_at_files(folder, descriptor)
+            self._look_at_files(folder)
             is_full = len(self.page) >= _PAGE
-            if inner is not None:
-                self._enter(inner, folder.ignore_files)
-            elif not is_full:
-                self.stack.pop()
+            if not is_full:
+                self._go_on(folder)
             if is_full or time.monotonic() - since > _PAGE_SECONDS:
                 yield self.page
                 self.page, since = [], time.monotonic()
         yield self.page
 
-    def _look_at_files(self, folder: _Folder, descriptor: int | None) -> bytes | None:
+    def _look_at_files(self, folder: _Folder) -> None:
         """Put a folder's files on the page until it is full or the next folder in it comes up.
 
-        Returns that one's path, else None. So only one folder is open at a time, however deep
-        they lie in one another.
+        So only one folder is open at a time, however deep they lie in one another.
         """
-        page, follow, prefix = self.page, self.settings.follow, folder.prefix
+        names = folder.take_files(_PAGE - len(self.page))
+        if not names:
+            return
         chooses = bool(self.selection.exclude or self.selection.glob or self.named)
-        takes_all = not chooses and not folder.ignore_files
-        for name in folder.names:
-            path = prefix + name
-            if not takes_all and not self._is_wanted(path, folder):
-                continue
-            if name.endswith(SEPARATOR):
-                return path
-            if name in folder.beside and self._is_double(name, folder):
-                continue
-            found = _facts(path, path if descriptor is None else name, descriptor, follow)
-            if found is not None:
-                page.append(found)
-                if len(page) >= _PAGE:
-                    break
-        return None
+        takes_all = not (chooses or folder.ignore_files or folder.beside)
+        with _opened(folder.prefix) as descriptor:
+            while names:
+                if not takes_all:
+                    names = [name for name in names if self._takes(name, folder)]
+                self.page += _look_at_all(folder.prefix, names, descriptor, self.settings.follow)
+                names = folder.take_files(_PAGE - len(self.page))
+
+    def _go_on(self, folder: _Folder) -> None:
+        """Enter the next folder in this one, or leave it when there is none."""
+        if not folder.folders:
+            self.stack.pop()
+            return
+        path = folder.prefix + folder.folders.pop()
+        if self._is_wanted(path, folder):
+            self._enter(path, folder.ignore_files)
+
+    def _takes(self, name: bytes, folder: _Folder) -> bool:
+        is_wanted = self._is_wanted(folder.prefix + name, folder)
+        return is_wanted and not (name in folder.beside and self._is_double(name, folder))
 
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
@@ -179,7 +213,7 @@ class _Walk:
         """Tell whether one of the pictures beside a raw file is walked in its place."""
         paths = [folder.prefix + picture for picture in folder.beside[name]]
         return any(
-            isinstance(_facts(path, path, None, self.settings.follow), FileFacts)
+            isinstance(_look_at(path, self.settings.follow), FileFacts)
             for path in paths
             if path in self.named or self._is_wanted(path, folder)
         )
@@ -201,7 +235,7 @@ class _Walk:
             identity = self._identity(prefix)
             if identity is not None and self._leads_astray(identity):
                 return
-            names, ignoring, has_raw = self._list(prefix)
+            files, folders, ignoring = self._list(prefix)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -209,8 +243,9 @@ class _Walk:
             return
         if ignoring:
             ignore_files, troubles = with_ignore_file(prefix, ignoring, ignore_files)
-        beside = pictures_beside(names) if has_raw and not self.settings.raw_pairs else {}
-        self.stack.append(_Folder(prefix, iter(names), ignore_files, identity, beside))
+        pairs_count = _has_raw(files) and not self.settings.raw_pairs
+        beside = pictures_beside(files) if pairs_count else {}
+        self.stack.append(_Folder(prefix, files, folders, ignore_files, identity, beside))
         self.page += troubles
 
     def _identity(self, prefix: bytes) -> tuple[int, int] | None:
@@ -226,38 +261,46 @@ class _Walk:
             return True
         return identity in above
 
-    def _list(self, prefix: bytes) -> tuple[list[bytes], list[bytes], bool]:
-        """Return the folder's names to look at, ascending, its ignore files' names, if any is raw.
-
-        Few folders hold raw files, and none else pays for looking after pairs.
-        """
-        has_raw = False
-        names: list[bytes] = []
+    def _list(self, prefix: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """Return the names of a folder's pictures, ascending, folders, descending, ignore files."""
+        names, inner = _entries(prefix, self.settings.follow)
         ignoring: list[bytes] = []
-        skips_hidden, follow = not self.settings.hidden, self.settings.follow
-        with os.scandir(prefix) as entries:
-            for entry in entries:
-                name = entry.name
-                if name in IGNORE_FILES and self.settings.ignore_files:
-                    ignoring.append(name)
-                if _is_folder(entry, follow):
-                    is_skipped = skips_hidden and is_hidden(name)
-                    name += SEPARATOR
-                elif name[-4:] in PICTURE_EXTENSIONS or extension(name) in PICTURE_EXTENSIONS:
-                    has_raw = has_raw or extension(name) in RAW_EXTENSIONS
-                    is_skipped = skips_hidden and name.startswith(b".")
-                else:
-                    continue
-                if is_skipped:
-                    self._mark_excluded(prefix + name)
-                else:
-                    names.append(name)
-        names.sort()
-        return names, ignoring, has_raw
+        if self.settings.ignore_files:
+            ignoring = [name for name in IGNORE_FILES if name in names or name in inner]
+        files = [
+            name
+            for name in names
+            if name[-4:] in PICTURE_EXTENSIONS or extension(name) in PICTURE_EXTENSIONS
+        ]
+        if not self.settings.hidden:
+            hidden = [name for name in files if name.startswith(b".")]
+            if hidden:
+                files = [name for name in files if not name.startswith(b".")]
+            system = [name for name in inner if is_hidden(name)]
+            inner = [name for name in inner if not is_hidden(name)]
+            self._mark_excluded(prefix, [*hidden, *(name + SEPARATOR for name in system)])
+        files.sort()
+        folders = sorted((name + SEPARATOR for name in inner), reverse=True)
+        return files, folders, ignoring
 
-    def _mark_excluded(self, path: bytes) -> None:
+    def _mark_excluded(self, prefix: bytes, names: Iterable[bytes]) -> None:
         """Note which patterns match what is skipped anyway: they did not match nothing."""
-        self.selection.excludes(path[len(folder_prefix(self.root.path)) :])
+        relative = prefix[len(folder_prefix(self.root.path)) :]
+        for name in names:
+            self.selection.excludes(relative + name)
+
+
+def _entries(prefix: bytes, follow: bool) -> tuple[list[bytes], list[bytes]]:
+    """Return the names in a folder: of all that is no folder, and of folders."""
+    with os.scandir(prefix) as entries:
+        listed = list(entries)
+    try:
+        kinds = [entry.is_dir(follow_symlinks=follow) for entry in listed]
+    except OSError:
+        kinds = [_is_folder(entry, follow) for entry in listed]
+    names = [entry.name for entry in listed]
+    folders = list(compress(names, kinds))
+    return list(compress(names, map(not_, kinds))) if folders else names, folders
 
 
 def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
@@ -265,3 +308,8 @@ def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
         return entry.is_dir(follow_symlinks=follow)
     except OSError:  # a link that leads nowhere, or to itself
         return False
+
+
+def _has_raw(names: Iterable[bytes]) -> bool:
+    """Tell whether any is a camera's raw file: few folders hold some, and none else pays."""
+    return any(ending.lower() in RAW_EXTENSIONS for ending in {name[-4:] for name in names})
