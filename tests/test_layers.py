@@ -27,6 +27,8 @@ PAIRS = {("cli", "output")}
 
 TORCH_ROOMS = ("models/encoder.py", "models/torchvision_cure.py", "train/")
 ALLOWED = {
+    "onnxruntime": ("models/graph.py",),
+    "onnx": ("train/",),
     "torch": TORCH_ROOMS,
     "torchvision": TORCH_ROOMS,
     "open_clip": TORCH_ROOMS,

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 
-from rclip_like.cli import options
 from rclip_like.cli.declare import Declared, declared_in
+from rclip_like.cli.options.everywhere import Everywhere
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command: `module` and `function` run it with an instance of `options`."""
+    """One command: `module` and `function` run it with an instance of `options`.
+
+    declared: module and class of its options in `cli.options`, imported when asked for.
+    """
 
     name: str
     summary: str
-    options: type[options.Everywhere]
+    declared: str
     module: str
     function: str = "run"
     bears_bad_configuration: bool = False
     """Whether it runs, and says so, where the configuration file holds nonsense."""
+
+    @property
+    def options(self) -> type[Everywhere]:
+        """What it takes."""
+        module, name = self.declared.split(".")
+        options: type[Everywhere] = getattr(import_module(f"rclip_like.cli.options.{module}"), name)
+        return options
 
 
 COMMANDS = {
@@ -28,85 +39,85 @@ COMMANDS = {
         Command(
             "search",
             "Find pictures by words or by a picture; the default command.",
-            options.SearchOptions,
+            "search.SearchOptions",
             "rclip_like.cli.search",
         ),
         Command(
             "index",
             "Bring the index of folders up to date, without searching; for cron.",
-            options.IndexOptions,
+            "index.IndexOptions",
             "rclip_like.cli.index",
         ),
         Command(
             "status",
             "Show what is indexed, by which models, and what could not be read.",
-            options.StatusOptions,
+            "status.StatusOptions",
             "rclip_like.cli.status",
         ),
         Command(
             "prune",
             "Drop from the index what is gone from the disk, and free the room.",
-            options.PruneOptions,
+            "upkeep.PruneOptions",
             "rclip_like.cli.prune",
         ),
         Command(
             "forget",
             "Drop from the index all that lies or lay under a PATH; pictures are not touched.",
-            options.ForgetOptions,
+            "upkeep.ForgetOptions",
             "rclip_like.cli.forget",
         ),
         Command(
             "doctor",
             "Check the index and this installation; with --repair mend what is safe.",
-            options.DoctorOptions,
+            "upkeep.DoctorOptions",
             "rclip_like.cli.doctor",
             bears_bad_configuration=True,
         ),
         Command(
             "formats",
             "List the formats of pictures, which are read here, and what the rest needs.",
-            options.FormatsOptions,
+            "formats.FormatsOptions",
             "rclip_like.cli.formats",
         ),
         Command(
             "models list",
             "List the models on this machine and the recommended ones.",
-            options.ModelsListOptions,
+            "models.ModelsListOptions",
             "rclip_like.cli.models",
             "run_list",
         ),
         Command(
             "models show",
             "Show one model: its folder, size, dimension and fingerprint.",
-            options.ModelsShowOptions,
+            "models.ModelsShowOptions",
             "rclip_like.cli.models",
             "run_show",
         ),
         Command(
             "models download",
             "Download a model; an interrupted download goes on where it stopped.",
-            options.ModelNameOptions,
+            "models.ModelNameOptions",
             "rclip_like.cli.models",
             "run_download",
         ),
         Command(
             "models use",
             "Make a model this index's default, downloading it if needed.",
-            options.ModelNameOptions,
+            "models.ModelNameOptions",
             "rclip_like.cli.models",
             "run_use",
         ),
         Command(
             "models remove",
             "Delete a downloaded model; the rows it made stay.",
-            options.ModelNameOptions,
+            "models.ModelNameOptions",
             "rclip_like.cli.models",
             "run_remove",
         ),
         Command(
             "train",
             "Train a model on pictures with captions and write a model folder.",
-            options.TrainOptions,
+            "train.TrainOptions",
             "rclip_like.cli.train",
         ),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rclip_like.cli.declare import Declared, declared_in
-from rclip_like.cli.options import Everywhere
+from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.settings import config_file, config_is_named
 
@@ -50,6 +50,8 @@ def _load(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if not content:
+        return {}
     import tomllib
 
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from itertools import groupby
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
@@ -107,6 +108,11 @@ def argument(metavar: str, *, help: str) -> Any:
 
 def declared_in(options: type) -> tuple[Declared, ...]:
     """Return what a dataclass declares: its own fields first, then those of its bases."""
+    return _declarations(options)
+
+
+@cache
+def _declarations(options: type) -> tuple[Declared, ...]:
     hints = get_type_hints(options, include_extras=True)
     defaults = {field.name: field.default for field in fields(options)}
     return tuple(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, Command
 from rclip_like.cli.declare import declared_in
-from rclip_like.cli.options import Everywhere
+from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.errors import UsageError
 
 HELP = ("--help", "-h")

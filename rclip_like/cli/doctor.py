@@ -7,7 +7,7 @@ from dataclasses import replace
 from rclip_like.cli.commands import every_option
 from rclip_like.cli.configuration import read_configuration
 from rclip_like.cli.gathering import open_library, talk_of
-from rclip_like.cli.options import DoctorOptions
+from rclip_like.cli.options.upkeep import DoctorOptions
 from rclip_like.cli.prune import WAITING
 from rclip_like.errors import ConfigError
 from rclip_like.output.stream import write_lines

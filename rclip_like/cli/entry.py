@@ -6,7 +6,6 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING
 from types import FrameType
@@ -17,7 +16,7 @@ from rclip_like.cli.commands import Command, every_option
 from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
 from rclip_like.cli.dispatch import Call, dispatch
-from rclip_like.cli.options import Everywhere
+from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.errors import ClipfindError, ConfigError, UsageError
 from rclip_like.output.stream import OutputClosed, write_lines
 from rclip_like.output.talk import Talk
@@ -45,6 +44,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in one sentence
         if "--debug" in arguments:
+            import traceback
+
             traceback.print_exc()
         return _tell(error)
 

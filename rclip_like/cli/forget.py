@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from rclip_like.cli.gathering import open_library, talk_of
-from rclip_like.cli.options import ForgetOptions
+from rclip_like.cli.options.upkeep import ForgetOptions
 from rclip_like.cli.prune import WAITING, show
 
 FORGOTTEN, NOTHING_THERE = 0, 1

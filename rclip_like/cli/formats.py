@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from rclip_like.cli.options import FormatsOptions
+from rclip_like.cli.options.formats import FormatsOptions
 from rclip_like.images.support import Support, list_support
 from rclip_like.output.reports import table
 from rclip_like.output.stream import write_lines

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rclip_like.cli.declare import declared_in
-from rclip_like.cli.options import Everywhere, Reading, Sources, Walking
+from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.options.pictures import Reading, Sources, Walking
 from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.output.reports import counted

@@ -12,7 +12,7 @@ from rclip_like.cli.gathering import (
     talk_of,
     walk_settings,
 )
-from rclip_like.cli.options import IndexOptions
+from rclip_like.cli.options.index import IndexOptions
 from rclip_like.cli.progress import index_bar
 from rclip_like.errors import IndexLocked
 from rclip_like.output.reports import index_sentence, trouble_sentence, unreadable_sentence

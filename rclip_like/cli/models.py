@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rclip_like.cli.gathering import open_library, talk_of
-from rclip_like.cli.options import ModelNameOptions, ModelsListOptions, ModelsShowOptions
+from rclip_like.cli.options.models import ModelNameOptions, ModelsListOptions, ModelsShowOptions
 from rclip_like.models import registry
 from rclip_like.models.download import download
 from rclip_like.models.specification import BUILTIN, is_folder_name

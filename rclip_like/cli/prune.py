@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from rclip_like.cli.gathering import open_library, talk_of
-from rclip_like.cli.options import Dropping, PruneOptions
+from rclip_like.cli.options.upkeep import Dropping, PruneOptions
 from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk

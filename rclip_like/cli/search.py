@@ -14,7 +14,7 @@ from rclip_like.cli.gathering import (
     talk_of,
     walk_settings,
 )
-from rclip_like.cli.options import SearchOptions
+from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.progress import index_bar
 from rclip_like.errors import RootError
 from rclip_like.library import Library

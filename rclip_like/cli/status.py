@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rclip_like.cli.gathering import open_library
-from rclip_like.cli.options import StatusOptions
+from rclip_like.cli.options.status import StatusOptions
 from rclip_like.output.reports import status_lines, status_object
 from rclip_like.output.stream import write_lines
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rclip_like.cli.gathering import talk_of
-from rclip_like.cli.options import TrainOptions
+from rclip_like.cli.options.train import TrainOptions
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines

@@ -22,7 +22,7 @@ from rclip_like.walk.evidence import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers, ReadTask
-    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.picture_encoder import PictureEncoder
 
 _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
@@ -33,7 +33,7 @@ _ALTERED = "its content changed, though not its size and time; encoded anew"
 def bring_up_to_date(
     store: Store,
     roots: Sequence[Root],
-    encoder_loader: Callable[[], Encoder],
+    encoder_loader: Callable[[], PictureEncoder],
     specification: ModelSpecification,
     settings: IndexSettings,
     **listeners: Unpack[Listeners],
@@ -86,7 +86,7 @@ class _Run:
         self._settings = settings
         self._stopping = stopping
         self._readers: Readers | None = None
-        self._encoder: Encoder | None = None
+        self._encoder: PictureEncoder | None = None
         self._hand = Hand()
         self._handed: dict[bytes, Handed] = {}
         self._is_out_of_time = False
@@ -99,7 +99,9 @@ class _Run:
         self._failures: list[Trouble] = []
         self._troubles: list[Trouble] = []
 
-    def go(self, specification: ModelSpecification, encoder_loader: Callable[[], Encoder]) -> None:
+    def go(
+        self, specification: ModelSpecification, encoder_loader: Callable[[], PictureEncoder]
+    ) -> None:
         """Do the whole run; on Stopped, what needs no encoding is written first."""
         self._survey.start()
         try:
@@ -178,7 +180,7 @@ class _Run:
         self,
         tasks: Iterator[ReadTask],
         specification: ModelSpecification,
-        encoder_loader: Callable[[], Encoder],
+        encoder_loader: Callable[[], PictureEncoder],
     ) -> None:
         from rclip_like.images.readers import Readers
 
@@ -199,7 +201,7 @@ class _Run:
             self._encode_and_commit()
         self._show_progress(at_last=True)
 
-    def _load(self, encoder_loader: Callable[[], Encoder]) -> None:
+    def _load(self, encoder_loader: Callable[[], PictureEncoder]) -> None:
         with self._stopping.breakable():
             self._encoder = encoder_loader()
         self._hand.since = time.monotonic()  # torch may have taken ten seconds

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import RawIOBase
@@ -73,6 +71,8 @@ class Spool(Generic[Item]):
     def _flush(self) -> None:
         if not self._written:
             return
+        import pickle  # most runs have nothing to read
+
         data = pickle.dumps(self._written, protocol=5)
         with self._file_lock, _told():
             is_held = self._held_bytes + len(data) <= _MEMORY_BYTES
@@ -84,6 +84,8 @@ class Spool(Generic[Item]):
     def _append(self, data: bytes) -> tuple[int, int]:
         """Write data at the end of the file; return where it begins and how long it is."""
         if self._file is None:
+            import tempfile
+
             self._file = cast(RawIOBase, tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         start, rest = self._file.seek(0, os.SEEK_END), memoryview(data)
         while rest:
@@ -96,6 +98,8 @@ class Spool(Generic[Item]):
             return None
         with self._file_lock, _told():
             data = self._read(chunk)
+        import pickle
+
         items: list[Item] = pickle.loads(data)
         return items
 
@@ -131,6 +135,8 @@ def _told() -> Iterator[None]:
 
 def _temporary_folder() -> str:
     """Return where temporary files go, or would: where the only disk is full Python finds none."""
+    import tempfile
+
     try:
         return tempfile.gettempdir()
     except OSError:

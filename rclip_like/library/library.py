@@ -38,7 +38,7 @@ from rclip_like.values import (
 
 if TYPE_CHECKING:
     from rclip_like.index import Progress
-    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.picture_encoder import PictureEncoder
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store
     from rclip_like.upkeep import Listeners as UpkeepListeners
@@ -75,7 +75,7 @@ class Library:
         self._web_settings = web or WebSettings()
         self._store: Store | None = None
         self._specification: ModelSpecification | None = None
-        self._encoder: Encoder | None = None
+        self._encoder: PictureEncoder | None = None
 
     def __enter__(self) -> Library:
         return self
@@ -342,9 +342,9 @@ class Library:
             chosen = f"{chosen} --weights {self._weights.absolute()}"
         return [chosen, default or chosen]
 
-    def _load_encoder(self) -> Encoder:
+    def _load_encoder(self) -> PictureEncoder:
         if self._encoder is None:
-            from rclip_like.models.encoder import load_encoder
+            from rclip_like.models.picture_encoder import load_picture_encoder
 
-            self._encoder = load_encoder(self.specification, self._encoder_settings)
+            self._encoder = load_picture_encoder(self.specification, self._encoder_settings)
         return self._encoder

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
-from rclip_like.models.efficientnet import EfficientNetLite0
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.tensors import map_tensors
 from rclip_like.models.transformer import Array, Transformer
@@ -26,34 +25,20 @@ _VIT_KEYS = frozenset(
     + ["attn_pooler_queries", "attn_pooler_heads", "timm_model_pretrained", "timm_drop"]
 )
 """Keys of `vision_cfg` that the transformer understands; any other, when set, changes the model."""
-_LITE0 = {
-    "timm_model_name": "tf_efficientnet_lite0",
-    "timm_pool": "",
-    "timm_proj": "linear",
-    "timm_proj_bias": True,
-}
-"""What makes an image tower the convolutional one: that of `builtin`."""
 
 
 def supports(specification: ModelSpecification) -> bool:
     """Return whether ImageTower computes what the model's own image tower computes.
 
-    It does for vision transformers read at the class token and for EfficientNet-Lite0 with a
-    linear projection, both with weights in float32 or float16 safetensors.
+    It does for vision transformers read at the class token, with weights in float32 or float16
+    safetensors.
     """
     config = specification.config
     if "multimodal_cfg" in config or specification.weights.suffix != ".safetensors":
         return False
-    vision = config["vision_cfg"]
-    if not (_is_lite0(vision) or _is_plain_transformer(vision)):
+    if not _is_plain_transformer(config["vision_cfg"]):
         return False
-    tensors = map_tensors(specification.weights)
-    return "visual.proj" in tensors or "visual.head.proj.bias" in tensors
-
-
-def _is_lite0(vision: Mapping[str, Any]) -> bool:
-    ignored = ("image_size", "timm_model_pretrained")
-    return {key: value for key, value in vision.items() if key not in ignored} == _LITE0
+    return "visual.proj" in map_tensors(specification.weights)
 
 
 def _is_plain_transformer(vision: Mapping[str, Any]) -> bool:
@@ -73,12 +58,8 @@ class ImageTower:
         self._name = specification.name
         self._preprocessing = specification.preprocessing
         vision = specification.config["vision_cfg"]
-        self._features: EfficientNetLite0 | VisionTransformer
-        if _is_lite0(vision):
-            self._features = EfficientNetLite0(tensors)
-        else:
-            quick = bool(specification.config.get("quick_gelu"))
-            self._features = VisionTransformer(tensors, vision, quick=quick)
+        quick = bool(specification.config.get("quick_gelu"))
+        self._features = VisionTransformer(tensors, vision, quick=quick)
 
     @classmethod
     def load(cls, specification: ModelSpecification) -> ImageTower:

@@ -16,7 +16,7 @@ from rclip_like.settings import EncoderSettings, SearchSettings
 from rclip_like.values import FileFacts
 
 if TYPE_CHECKING:
-    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.picture_encoder import PictureEncoder
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store
     from rclip_like.values import Embedding, Embeddings, Pixels
@@ -47,7 +47,7 @@ class Searcher:
 
     store: Store
     specification: ModelSpecification
-    load_encoder: Callable[[], Encoder]
+    load_encoder: Callable[[], PictureEncoder]
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     queried: Mapping[str, Pixels] = field(default_factory=dict)
 
@@ -132,21 +132,14 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
 
 def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
     if value in searcher.queried:
-        return _encode_picture(searcher, searcher.queried[value])
+        from rclip_like.models.picture_encoder import encode_picture
+
+        pixels = searcher.queried[value]
+        return encode_picture(searcher.specification, pixels, searcher.load_encoder)
     stored = stored_embedding(searcher.store, model_id, value)
     if stored is None:
         raise PictureError(os.fsencode(value), "changed during the search; try again", False)
     return stored
-
-
-def _encode_picture(searcher: Searcher, pixels: Pixels) -> Embedding:
-    """Return the unit row (D,) of one picture; most models need no torch for it."""
-    from rclip_like.models import image
-
-    if image.supports(searcher.specification):
-        return image.ImageTower.load(searcher.specification).encode(pixels)
-    embedding: Embedding = searcher.load_encoder().encode_pictures(pixels[np.newaxis])[0]
-    return embedding
 
 
 def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None:

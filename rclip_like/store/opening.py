@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -174,6 +173,8 @@ def _size(path: Path) -> int:
 
 def _make(path: Path) -> None:
     """Make a whole new index under another name, then give it its own: never half of one."""
+    import tempfile  # nearly all runs find their index
+
     try:
         _make_folder(path.parent, mode=0o700)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

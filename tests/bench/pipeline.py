@@ -15,7 +15,7 @@ import numpy as np
 
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.index import bring_up_to_date
-from rclip_like.models.encoder import Encoder, load_encoder
+from rclip_like.models.picture_encoder import PictureEncoder, load_picture_encoder
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
 from rclip_like.store import Store
@@ -27,10 +27,11 @@ def main(photos: str, model: str, repeats: str) -> None:
     """Print one JSON object of photos a second, each the median of as many runs in turn."""
     paths = sorted(Path(photos).resolve().iterdir())
     specification = resolve(model)
-    encoder = load_encoder(specification, EncoderSettings())
-    _encode(encoder, encoder.batch_size)  # warm
+    encoder = load_picture_encoder(specification, EncoderSettings())
+    side = specification.preprocessing.size
+    _encode(encoder, side, encoder.batch_size)  # warm
     kinds: dict[str, Callable[[], None]] = {
-        "encode": lambda: _encode(encoder, len(paths)),
+        "encode": lambda: _encode(encoder, side, len(paths)),
         "decode": lambda: _decode(specification, paths),
         "whole": lambda: _index(specification, encoder, paths),
     }
@@ -43,8 +44,7 @@ def main(photos: str, model: str, repeats: str) -> None:
     print(json.dumps({kind: len(paths) / median(taken) for kind, taken in seconds.items()}))
 
 
-def _encode(encoder: Encoder, count: int) -> None:
-    side = encoder.specification.preprocessing.size
+def _encode(encoder: PictureEncoder, side: int, count: int) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (encoder.batch_size, side, side, 3), dtype=np.uint8)
     for first in range(0, count, encoder.batch_size):
@@ -57,7 +57,7 @@ def _decode(specification: ModelSpecification, paths: list[Path]) -> None:
         assert all(isinstance(read, Picture) for _, read in readers.read_all(tasks))
 
 
-def _index(specification: ModelSpecification, encoder: Encoder, paths: list[Path]) -> None:
+def _index(specification: ModelSpecification, encoder: PictureEncoder, paths: list[Path]) -> None:
     roots = resolve_roots([os.fsencode(paths[0].parent)])
     with tempfile.TemporaryDirectory() as folder:
         with Store.open(Path(folder, "index.db"), create=True) as store:

@@ -10,7 +10,8 @@ import pytest
 from rclip_like.cli.commands import COMMANDS
 from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import declared_in, split, typer_command
-from rclip_like.cli.options import IndexOptions, SearchOptions
+from rclip_like.cli.options.index import IndexOptions
+from rclip_like.cli.options.search import SearchOptions
 from rclip_like.errors import ConfigError, UsageError
 
 

@@ -12,7 +12,7 @@ import pytest
 from processes import run, run_on_terminal, write_pictures
 
 from rclip_like.cli.gathering import refuse_without_effect
-from rclip_like.cli.options import SearchOptions
+from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.search import WITHOUT_EFFECT, index_settings, search_settings
 from rclip_like.errors import UsageError
 from rclip_like.models.specification import BUILTIN_FOLDER

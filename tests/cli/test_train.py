@@ -8,7 +8,7 @@ import pytest
 from processes import run, write_pictures
 
 from rclip_like.cli import main
-from rclip_like.cli.options import TrainOptions
+from rclip_like.cli.options.train import TrainOptions
 from rclip_like.train.settings import LoopSettings
 
 NAMES = tuple(f"{number}.png".encode() for number in range(12))
