@@ -253,8 +253,8 @@ that crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pi
 hundred good ones. Names may be any bytes, and trees lead anywhere. *test_trees.py*.
 
 Queries :: Any text is answered or refused in a sentence. *test_queries.py*. A picture on the web is
-asked for at public addresses alone, within limits on time and size, and nothing of it stays on the
-disk. *test_web_query.py*.
+asked for at public addresses alone, within limits on time and size, and is never a file, so that
+nothing of it stays on the disk, even after a kill. *test_web_query.py*.
 
 What takes minutes is run by *make test-all*, the rest by *make test*, too. Not promised is what the
 disk does not keep though it said that it was synced.
