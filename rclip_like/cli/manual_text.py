@@ -46,7 +46,8 @@ Pictures are read in processes of their own, which together may take two thirds 
 memory (or of what its control group allows), each at least 1 GiB: with little memory there are
 fewer of them than processors. A picture with more pixels than its process has room for is refused
 before it is decoded, and so is one beyond *--max-megapixels*, where that is given. A file that is
-cut short is refused, or, with *--accept-truncated*, indexed by what can be decoded of it. Such
+cut short is refused, as a query too, or, with *--accept-truncated*, taken by what can be decoded of
+it. Such
 options decide what is read, not what is shown: what was indexed with them stays so, also in runs
 without them, until the file changes. What was refused is tried again when a limit that it met is
 another one.
@@ -61,10 +62,11 @@ model knows everyday English; larger and multilingual models know more. A model 
 (*builtin* 32, most others 77; a word is one or more). Of a longer text the end does not count, and
 a line on stderr says so.
 
-A picture :: An existing file in any spelling: x.jpg, ../x.jpg, ~/x.jpg, file:///home/me/x.jpg. A
-query is read as a path if it begins with /, ./, ../, ~/ or file:, or ends in a picture's extension.
-If there is no such file, that is an error. *--text* and *--image* force one reading. The queried
-file itself is left out of the matches, its copies are not.
+A picture :: The path of a file, if it begins with /, ./, ../, ~/ or file:, or ends in one of the
+endings that *clipfind formats* lists, in large or small letters: x.jpg, album/x.HEIC, ./scan,
+~/x.jpg, file:///home/me/x.jpg. What is neither is words, whether or not a file has that name: for a
+file named scan write ./scan. If there is no such file, that is an error. *--text* and *--image*
+force one reading. The queried file itself is left out of the matches, its copies are not.
 
 A picture of the web :: An address that begins with http: or https:, such as
 https://example.org/cat.jpg. It is asked for each time, with no account, cookie or other trace than

@@ -48,6 +48,19 @@ def test_limits_of_reading_are_set_by_options(tiny: Path, pictures: Path) -> Non
     assert b"cut.png" in found.stdout
 
 
+def test_a_truncated_picture_names_its_remedy_which_helps_as_a_query_too(
+    tiny: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:-400])
+    told = b"cut.png: truncated; --accept-truncated takes what is there of it"
+    assert told in run("index", tmp_path / "cut.png").stderr
+    refused = run("search", tmp_path / "cut.png", pictures)
+    assert refused.returncode == 2
+    assert told in refused.stderr
+    taken = run("search", tmp_path / "cut.png", pictures, "--accept-truncated", "-f", "-t1")
+    assert (taken.returncode, taken.stdout.endswith(b"one.png\n")) == (0, True)
+
+
 def test_quiet_says_nothing(tiny: Path, pictures: Path) -> None:
     finished = run("index", "--quiet", pictures)
     assert (finished.returncode, finished.stderr) == (0, b"")

@@ -85,6 +85,7 @@ class Reading:
         bool,
         setting(
             "--accept-truncated",
-            help="Also pictures that are cut short: what can be decoded of them counts.",
+            help="Also pictures that are cut short, as a query too: what can be decoded of them "
+            "counts.",
         ),
     ] = False
