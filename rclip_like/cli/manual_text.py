@@ -138,7 +138,8 @@ nothing and embeddings that are none, for drafts, logs and copies beside the ind
 that it needs, half downloads, readers, packages and folders. It writes nothing. With *--repair* it
 first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows that refer to
 nothing and embeddings that are none; the next *clipfind index* encodes their pictures anew. Before
-any row changes it writes a copy, index.db.before-repair-TIME.
+any row changes it writes a copy, index.db.before-repair-TIME. If there is nothing to mend, a line
+says so.
 """
 
 EXIT_STATUS = """\

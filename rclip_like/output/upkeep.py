@@ -57,10 +57,15 @@ def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
         yield "a search is still reading; the file gets smaller when it is done"
 
 
-def doctor_lines(report: DoctorReport) -> Iterator[str]:
-    """Yield what was repaired, and one line a finding: its state, its check, and the remedy."""
+def doctor_lines(report: DoctorReport, *, mended: bool = False) -> Iterator[str]:
+    """Yield what was repaired, and one line a finding: its state, its check, and the remedy.
+
+    `mended` tells that a repair was asked for, so that one without effect is told, too.
+    """
     for sentence in report.repaired:
         yield f"repaired  {escaped(sentence)}"
+    if mended and not report.repaired:
+        yield "repaired  nothing: there was nothing that can be mended safely"
     width = max(len(finding.check) for finding in report.findings)
     for finding in report.findings:
         remedy = f"; {finding.remedy}" if finding.remedy else ""

@@ -92,7 +92,7 @@ class IndexLock:
         except OSError as error:
             raise StoreError(
                 f"{self.path}: the lock beside the index cannot be written ({error.strerror}); "
-                "check the folder's rights, name another index with --db, or search with --no-index"
+                "check the folder's rights, or name another index with --db"
             ) from error
 
 
