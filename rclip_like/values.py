@@ -205,6 +205,8 @@ class UpkeepReport:
     """How many files and failures go, by their folder; the largest number first."""
     kept: Mapping[bytes, int] = field(default_factory=dict)
     """How many files are not there but not known to be gone, by the nearest folder that is."""
+    unreachable: Mapping[bytes, int] = field(default_factory=dict)
+    """How many files cannot be looked at, and are kept, by the nearest folder that can be."""
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""
     freed_bytes: int = 0
@@ -254,4 +256,6 @@ class StatusReport:
     left_contents: int | None = None
     """Contents that no file has any more; None where not all of the index is asked about."""
     freeable_bytes: int | None = None
-    """At least so much `prune` would free, without what it finds gone on the disk."""
+    """About so much `prune` would free, without what it finds gone on the disk."""
+    unknown: tuple[bytes, ...] = ()
+    """Paths asked for under which nothing is indexed."""

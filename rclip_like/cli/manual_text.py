@@ -110,8 +110,8 @@ only files under it, and contents that those files alone had.
 
 A file is gone if its name is missing and the nearest folder above it that is there lies on the
 device on which the file lay. So nothing is dropped for a disk that is not mounted or a folder that
-cannot be read. What is not there but not known to be gone is counted and kept; *clipfind forget*
-drops it.
+cannot be read. What is not there but not known to be gone, and what lies in folders that cannot be
+entered, is counted, named by folder and kept; *clipfind forget* drops it.
 
 *clipfind index --verify* finds what size and time of change do not tell: it reads each known file
 again and compares the digest of all its bytes. What is the same is not encoded again; what is not
@@ -128,9 +128,10 @@ file has. No file but the index is touched; the next *clipfind index* or search 
 one above, reads it again, unless a .clipfindignore file or *--exclude* leaves it out.
 
 *prune* and *forget* then write the index file anew, smaller. For a while that takes as much room
-again beside it, and as much in the folder for temporary files. Killed or on a full disk the index
-stays whole, and the next *clipfind prune* makes it smaller. Searches go on meanwhile; an index run
-waits.
+again beside it, and as much in the folder for temporary files. How much comes free a dry run can
+only estimate: the file shrinks by whole pages, so that a few rows may free nothing. Killed or on a
+full disk the index stays whole, and the next *clipfind prune* makes it smaller. Searches go on
+meanwhile; an index run waits.
 
 *clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
 at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
@@ -147,8 +148,8 @@ EXIT_STATUS = """\
 and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
 was given.
 
-1 :: Nothing was found; with *forget*, nothing was indexed under any PATH; with *doctor*, there are
-warnings but no problem.
+1 :: Nothing was found; with *status*, *prune* and *forget*, nothing is indexed under any of the
+PATHs that were named; with *doctor*, there are warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is not there; with *doctor*, a

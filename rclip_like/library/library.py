@@ -144,8 +144,12 @@ class Library:
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
-        """Return what is indexed under `paths`, or in all; writes nothing."""
-        return self._open(create=False).status(named_roots(paths) if paths else None)
+        """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
+        from rclip_like.upkeep import places_of, unknown_paths
+
+        store, named = self._open(create=False), expanded(paths)
+        report = store.status(places_of(named) if named else None)
+        return replace(report, unknown=unknown_paths(store, named))
 
     def prune(
         self,

@@ -211,6 +211,11 @@ class Store:
         with told(self.path):
             return counting.count_files(self._connection, ranges_of(roots))
 
+    def knows(self, roots: Sequence[Root]) -> bool:
+        """Return whether any file, unreadable one or walked folder lies under the roots."""
+        with told(self.path):
+            return counting.is_known(self._connection, ranges_of(roots))
+
     def status(self, roots: Sequence[Root] | None = None) -> StatusReport:
         """Return what is indexed under the roots; paths of roots are bytes."""
         with told(self.path):
