@@ -163,6 +163,8 @@ class IndexReport:
     removed: int = 0
     failed: int = 0
     failed_before: int = 0
+    passed_over: int = 0
+    """Raw files beside the picture made of them, which stands for both."""
     remaining: int = 0
     seconds: float = 0.0
     finished: bool = True
@@ -257,5 +259,7 @@ class StatusReport:
     """Contents that no file has any more; None where not all of the index is asked about."""
     freeable_bytes: int | None = None
     """About so much `prune` would free, without what it finds gone on the disk."""
+    raw_pairs: int = 0
+    """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""

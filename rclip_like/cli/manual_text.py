@@ -39,8 +39,12 @@ printed with ./ before it. Matches whose file is gone or has changed since it wa
 out and counted on stderr.
 
 A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither indexed
-nor shown: the picture stands for both. *--raw-pairs* takes both. A raw file whose picture is left
-out by a pattern, or goes away, is indexed and shown by the next run.
+nor shown: the picture stands for both, and *index* says how many it passed over. *--raw-pairs*
+takes both. What was indexed with it stays in the index, unseen in runs without it; *status* counts
+that, *prune* keeps it while the file is there, *forget* drops it. A raw file whose picture is left
+out by a pattern, or goes away, is indexed and shown by the next run. One whose picture is there but
+cannot be read is passed over all the same: *index* names the picture, and *--raw-pairs* takes the
+raw file.
 
 Pictures are read in processes of their own, which together may take two thirds of the machine's
 memory (or of what its control group allows), each at least 1 GiB: with little memory there are

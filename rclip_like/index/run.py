@@ -137,6 +137,7 @@ class _Run:
             altered=tuple(self._altered),
             failed=len(self._failures),
             failed_before=self._report.failed_before + findings.failed_before,
+            passed_over=findings.passed_over,
             remaining=remaining,
             seconds=time.monotonic() - self._started,
             finished=findings.is_complete and remaining == 0,

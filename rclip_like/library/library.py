@@ -145,11 +145,15 @@ class Library:
 
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
-        from rclip_like.upkeep import places_of, unknown_paths
+        from rclip_like.upkeep import count_raw_pairs, places_of, unknown_paths
 
         store, named = self._open(create=False), expanded(paths)
-        report = store.status(places_of(named) if named else None)
-        return replace(report, unknown=unknown_paths(store, named))
+        roots = places_of(named) if named else None
+        return replace(
+            store.status(roots),
+            raw_pairs=count_raw_pairs(store, roots),
+            unknown=unknown_paths(store, named),
+        )
 
     def prune(
         self,

@@ -50,6 +50,9 @@ def index_sentence(report: IndexReport) -> str:
         f"{report.failed + report.failed_before:,} unreadable"
         if report.failed or report.failed_before
         else "",
+        f"{counted(report.passed_over, 'raw file')} beside a picture passed over"
+        if report.passed_over
+        else "",
         "" if report.finished else f"{report.remaining:,} still to do",
     ]
     return f"{', '.join(filter(None, parts))}; {report.seconds:.1f} s"
@@ -77,6 +80,11 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
     yield from _section("Unreadable by folder", _folder_rows(report.unreadable_folders))
+    if report.raw_pairs:
+        yield (
+            f"{counted(report.raw_pairs, 'raw file')} beside a JPEG or HEIC of the same name, "
+            "shown with --raw-pairs only"
+        )
     if report.left_contents:
         yield (
             f"{counted(report.left_contents, 'content')} that no file has any more; "

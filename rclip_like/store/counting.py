@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rclip_like.store.ranges import EVERYTHING, PathRange, range_of
 from rclip_like.store.stamp import files_of
-from rclip_like.values import Root, StatusReport, Trouble
+from rclip_like.values import RAW_EXTENSIONS, Root, StatusReport, Trouble
 
 _SIDE_FILES = ("", "-wal", "-shm")
 
@@ -29,6 +29,18 @@ def is_known(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> boo
     return any(connection.execute(question, one).fetchone()[0] for one in ranges) or any(
         _lies_in(extent, ranges) for *_, extent in _walked(connection)
     )
+
+
+def raw_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> Iterator[bytes]:
+    """Yield the paths of cameras' raw files in the ranges, ascending."""
+    endings = sorted(ending.decode() for ending in RAW_EXTENSIONS)
+    question = (
+        "SELECT path FROM files WHERE path >= ? AND path < ?"
+        f" AND lower(CAST(substr(path, -4) AS TEXT)) IN ({','.join('?' * len(endings))})"
+        " ORDER BY path"
+    )
+    for one in ranges:
+        yield from (path for (path,) in connection.execute(question, (*one, *endings)))
 
 
 def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
@@ -109,7 +121,7 @@ def _roots(
 def _counts_of_innermost(
     connection: sqlite3.Connection, extents: Sequence[PathRange], ranges: Sequence[PathRange]
 ) -> list[int]:
-    """Return for each extent, ascending, its files that lie in the ranges but in no inner extent."""
+    """Return for each extent, ascending, its files in the ranges and in no inner extent."""
     counts: list[int] = []
     around: list[int] = []
     for place, extent in enumerate(extents):

@@ -221,6 +221,11 @@ class Store:
         with told(self.path):
             return counting.status(self._connection, self.path, ranges_of(roots))
 
+    def raw_files(self, roots: Sequence[Root] | None = None) -> Iterator[bytes]:
+        """Yield the paths of cameras' raw files that are indexed under the roots, ascending."""
+        with told(self.path):
+            yield from counting.raw_files(self._connection, ranges_of(roots))
+
     def walked_root(self, path: bytes) -> WalkedRoot | None:
         """Return what is remembered of a walked folder, None if it never was a root."""
         row = self._one("SELECT device, walked_at_ns FROM roots WHERE path = ?", path)

@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from rclip_like.settings import PruneSettings
+from rclip_like.settings import PruneSettings, WalkSettings
 from rclip_like.store import Store, range_of, ranges_of
 from rclip_like.values import Root, UpkeepReport
+from rclip_like.walk import Doubles
 from rclip_like.walk.evidence import is_folder_gone, is_gone, is_missing, nearest_folder
 
 if TYPE_CHECKING:
@@ -45,6 +46,22 @@ def places_of(paths: Iterable[bytes]) -> list[Root]:
 def unknown_paths(store: Store, paths: Iterable[bytes]) -> tuple[bytes, ...]:
     """Return those of the paths under which no file, unreadable one or walked folder is indexed."""
     return tuple(path for path in paths if not store.knows(places_of([path])))
+
+
+def count_raw_pairs(store: Store, roots: Sequence[Root] | None) -> int:
+    """Return how many indexed raw files lie beside the picture made of them.
+
+    They were indexed when that was asked for, or before the picture came. As what is left out by
+    other options they stay in the index, but a search shows them only when asked to.
+    """
+    tops: dict[bytes, Doubles] = {}
+    number = 0
+    for path in store.raw_files(roots):
+        top = os.fsencode(Path(os.fsdecode(path)).anchor)
+        if top not in tops:
+            tops[top] = Doubles(Root(top, top), WalkSettings(hidden=True), None)
+        number += path in tops[top]
+    return number
 
 
 def prune(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -41,8 +41,15 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
     return chain.from_iterable(walk_pages(roots, settings))
 
 
-def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[Found]]:
-    """Yield what `walk` yields, some hundreds at a time."""
+def walk_pages(
+    roots: Sequence[Root],
+    settings: WalkSettings,
+    on_double: Callable[[bytes], None] = lambda path: None,
+) -> Iterator[list[Found]]:
+    """Yield what `walk` yields, some hundreds at a time.
+
+    `on_double` is told each raw file that is passed over for the picture beside it.
+    """
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
     named = frozenset(root.path for root in roots) if len(roots) > 1 else frozenset()
@@ -52,7 +59,7 @@ def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[F
             yield [facts or Trouble(root.path, "is gone", lasting=False)]
             continue
         selection = Selection.of(root, settings)
-        yield from _Walk(root, settings, selection, named).pages()
+        yield from _Walk(root, settings, selection, named, on_double).pages()
         matched |= selection.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
@@ -116,6 +123,7 @@ class _Walk:
     selection: Selection
     named: frozenset[bytes]
     """All roots, where there are several: they are walked by themselves, so not from here."""
+    on_double: Callable[[bytes], None]
     stack: list[_Folder] = field(default_factory=list)
     page: list[Found] = field(default_factory=list)
     """What was found and not yielded yet."""
@@ -178,11 +186,14 @@ class _Walk:
     def _is_double(self, name: bytes, folder: _Folder) -> bool:
         """Tell whether one of the pictures beside a raw file is walked in its place."""
         paths = [folder.prefix + picture for picture in folder.beside[name]]
-        return any(
+        is_double = any(
             isinstance(_facts(path, path, None, self.settings.follow), FileFacts)
             for path in paths
             if path in self.named or self._is_wanted(path, folder)
         )
+        if is_double:
+            self.on_double(folder.prefix + name)
+        return is_double
 
     def _enter_root(self) -> None:
         prefix = folder_prefix(self.root.path)

@@ -61,7 +61,8 @@ class Walking:
         bool,
         setting(
             "--raw-pairs",
-            help="Also raw files beside a JPEG or HEIC of the same name, which stands for both.",
+            help="Also raw files beside a JPEG or HEIC of the same name, which stands for both. "
+            "Without it their rows stay in the index, unseen.",
         ),
     ] = False
 
