@@ -168,6 +168,8 @@ class IndexReport:
     removed: int = 0
     failed: int = 0
     failed_before: int = 0
+    passed_over: int = 0
+    """Raw files beside the picture made of them, which stands for both."""
     remaining: int = 0
     seconds: float = 0.0
     finished: bool = True
@@ -210,6 +212,8 @@ class UpkeepReport:
     """How many files and failures go, by their folder; the largest number first."""
     kept: Mapping[bytes, int] = field(default_factory=dict)
     """How many files are not there but not known to be gone, by the nearest folder that is."""
+    unreachable: Mapping[bytes, int] = field(default_factory=dict)
+    """How many files cannot be looked at, and are kept, by the nearest folder that can be."""
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""
     freed_bytes: int = 0
@@ -259,4 +263,8 @@ class StatusReport:
     left_contents: int | None = None
     """Contents that no file has any more; None where not all of the index is asked about."""
     freeable_bytes: int | None = None
-    """At least so much `prune` would free, without what it finds gone on the disk."""
+    """About so much `prune` would free, without what it finds gone on the disk."""
+    raw_pairs: int = 0
+    """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
+    unknown: tuple[bytes, ...] = ()
+    """Paths asked for under which nothing is indexed."""

@@ -24,7 +24,8 @@ def run(options: DoctorOptions) -> int:
     with open_library(options) as library:
         report = library.doctor(repair=options.repair, on_wait=lambda: talk.note(WAITING))
     report = replace(report, findings=(*report.findings, _check_configuration()))
-    write_lines([doctor_object(report)] if options.json else doctor_lines(report))
+    lines = doctor_lines(report, mended=options.repair)
+    write_lines([doctor_object(report)] if options.json else lines)
     return _status(report)
 
 

@@ -6,9 +6,7 @@ import os
 
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.upkeep import ForgetOptions
-from rclip_like.cli.prune import WAITING, show
-
-FORGOTTEN, NOTHING_THERE = 0, 1
+from rclip_like.cli.prune import WAITING, show, status_of
 
 
 def run(options: ForgetOptions) -> int:
@@ -23,4 +21,4 @@ def run(options: ForgetOptions) -> int:
             on_drop=lambda path: talk.detail(os.fsdecode(path)),
         )
     show(report, options, talk)
-    return NOTHING_THERE if len(report.unknown) == len(options.paths) else FORGOTTEN
+    return status_of(report.unknown, options.paths)

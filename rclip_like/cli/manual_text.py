@@ -39,14 +39,19 @@ printed with ./ before it. Matches whose file is gone or has changed since it wa
 out and counted on stderr.
 
 A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither indexed
-nor shown: the picture stands for both. *--raw-pairs* takes both. A raw file whose picture is left
-out by a pattern, or goes away, is indexed and shown by the next run.
+nor shown: the picture stands for both, and *index* says how many it passed over. *--raw-pairs*
+takes both. What was indexed with it stays in the index, unseen in runs without it; *status* counts
+that, *prune* keeps it while the file is there, *forget* drops it. A raw file whose picture is left
+out by a pattern, or goes away, is indexed and shown by the next run. One whose picture is there but
+cannot be read is passed over all the same: *index* names the picture, and *--raw-pairs* takes the
+raw file.
 
 Pictures are read in processes of their own, which together may take two thirds of the machine's
 memory (or of what its control group allows), each at least 1 GiB: with little memory there are
 fewer of them than processors. A picture with more pixels than its process has room for is refused
 before it is decoded, and so is one beyond *--max-megapixels*, where that is given. A file that is
-cut short is refused, or, with *--accept-truncated*, indexed by what can be decoded of it. Such
+cut short is refused, as a query too, or, with *--accept-truncated*, taken by what can be decoded of
+it. Such
 options decide what is read, not what is shown: what was indexed with them stays so, also in runs
 without them, until the file changes. What was refused is tried again when a limit that it met is
 another one.
@@ -61,10 +66,11 @@ model knows everyday English; larger and multilingual models know more. A model 
 (*builtin* 32, most others 77; a word is one or more). Of a longer text the end does not count, and
 a line on stderr says so.
 
-A picture :: An existing file in any spelling: x.jpg, ../x.jpg, ~/x.jpg, file:///home/me/x.jpg. A
-query is read as a path if it begins with /, ./, ../, ~/ or file:, or ends in a picture's extension.
-If there is no such file, that is an error. *--text* and *--image* force one reading. The queried
-file itself is left out of the matches, its copies are not.
+A picture :: The path of a file, if it begins with /, ./, ../, ~/ or file:, or ends in one of the
+endings that *clipfind formats* lists, in large or small letters: x.jpg, album/x.HEIC, ./scan,
+~/x.jpg, file:///home/me/x.jpg. What is neither is words, whether or not a file has that name: for a
+file named scan write ./scan. If there is no such file, that is an error. *--text* and *--image*
+force one reading. The queried file itself is left out of the matches, its copies are not.
 
 A picture of the web :: An address that begins with http: or https:, such as
 https://example.org/cat.jpg. It is asked for each time, with no account, cookie or other trace than
@@ -108,8 +114,8 @@ only files under it, and contents that those files alone had.
 
 A file is gone if its name is missing and the nearest folder above it that is there lies on the
 device on which the file lay. So nothing is dropped for a disk that is not mounted or a folder that
-cannot be read. What is not there but not known to be gone is counted and kept; *clipfind forget*
-drops it.
+cannot be read. What is not there but not known to be gone, and what lies in folders that cannot be
+entered, is counted, named by folder and kept; *clipfind forget* drops it.
 
 *clipfind index --verify* finds what size and time of change do not tell: it reads each known file
 again and compares the digest of all its bytes. What is the same is not encoded again; what is not
@@ -126,9 +132,10 @@ file has. No file but the index is touched; the next *clipfind index* or search 
 one above, reads it again, unless a .clipfindignore file or *--exclude* leaves it out.
 
 *prune* and *forget* then write the index file anew, smaller. For a while that takes as much room
-again beside it, and as much in the folder for temporary files. Killed or on a full disk the index
-stays whole, and the next *clipfind prune* makes it smaller. Searches go on meanwhile; an index run
-waits.
+again beside it, and as much in the folder for temporary files. How much comes free a dry run can
+only estimate: the file shrinks by whole pages, so that a few rows may free nothing. Killed or on a
+full disk the index stays whole, and the next *clipfind prune* makes it smaller. Searches go on
+meanwhile; an index run waits.
 
 *clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
 at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
@@ -136,7 +143,8 @@ nothing and embeddings that are none, for drafts, logs and copies beside the ind
 that it needs, half downloads, readers, packages and folders. It writes nothing. With *--repair* it
 first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows that refer to
 nothing and embeddings that are none; the next *clipfind index* encodes their pictures anew. Before
-any row changes it writes a copy, index.db.before-repair-TIME.
+any row changes it writes a copy, index.db.before-repair-TIME. If there is nothing to mend, a line
+says so.
 """
 
 EXIT_STATUS = """\
@@ -144,8 +152,8 @@ EXIT_STATUS = """\
 and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
 was given.
 
-1 :: Nothing was found; with *forget*, nothing was indexed under any PATH; with *doctor*, there are
-warnings but no problem.
+1 :: Nothing was found; with *status*, *prune* and *forget*, nothing is indexed under any of the
+PATHs that were named; with *doctor*, there are warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is not there; with *doctor*, a
@@ -253,8 +261,8 @@ that crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pi
 hundred good ones. Names may be any bytes, and trees lead anywhere. *test_trees.py*.
 
 Queries :: Any text is answered or refused in a sentence. *test_queries.py*. A picture on the web is
-asked for at public addresses alone, within limits on time and size, and nothing of it stays on the
-disk. *test_web_query.py*.
+asked for at public addresses alone, within limits on time and size, and is never a file, so that
+nothing of it stays on the disk, even after a kill. *test_web_query.py*.
 
 What takes minutes is run by *make test-all*, the rest by *make test*, too. Not promised is what the
 disk does not keep though it said that it was synced.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.upkeep import Dropping, PruneOptions
@@ -13,12 +14,15 @@ from rclip_like.output.upkeep import folder_lines, upkeep_notes, upkeep_object, 
 from rclip_like.settings import PruneSettings
 from rclip_like.values import UpkeepReport
 
-DONE = 0
+DONE, NOTHING_THERE = 0, 1
 WAITING = "another run writes to the index; waiting for it to finish"
 
 
 def run(options: PruneOptions) -> int:
-    """Prune and say what it came to; return 0, also where another run is left to go on."""
+    """Prune and say what it came to; return 0, also where another run is left to go on.
+
+    1 if nothing was indexed under any of the paths.
+    """
     if options.keep and not options.models:
         raise UsageError("--keep has no effect without --models")
     talk = talk_of(options)
@@ -43,7 +47,12 @@ def run(options: PruneOptions) -> int:
         talk.note(f"{error}; nothing was pruned")
         return DONE
     show(report, options, talk)
-    return DONE
+    return status_of(report.unknown, options.paths)
+
+
+def status_of(unknown: Sequence[bytes], paths: Sequence[str]) -> int:
+    """Return 1 if paths were named and nothing was indexed under any of them, else 0."""
+    return NOTHING_THERE if paths and len(unknown) == len(paths) else DONE
 
 
 def show(report: UpkeepReport, options: Dropping, talk: Talk) -> None:

@@ -22,6 +22,8 @@ from rclip_like.values import PictureFacts, Preprocessing
 REDUCTION_MARGIN = 2
 """A JPEG decoded at reduced scale keeps this many times the model's size on its short side."""
 
+_TRUNCATED = "truncated; --accept-truncated takes what is there of it"
+
 
 class Undecodable(ValueError):
     """The bytes are no picture that can be used; the message is the reason."""
@@ -130,6 +132,6 @@ def _reason(error: Exception, limits: ReadSettings) -> str:
         assert limits.max_memory_bytes is not None
         return f"needs more than {limits.max_memory_bytes / (1 << 30):.1f} GiB of memory"
     if "truncated" in str(error).lower():
-        return "truncated"
+        return "truncated" if limits.accept_truncated else _TRUNCATED
     words = re.sub(r"<[^>]*>|[^ -~]+", " ", str(error)).strip()
     return f"broken: {words[:120] or type(error).__name__}"

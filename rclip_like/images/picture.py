@@ -42,13 +42,15 @@ def read_images(
     preprocessing: Preprocessing,
     limits: ReadSettings,
     known: Collection[bytes] = (),
+    content: bytes | None = None,
 ) -> tuple[bytes, int, PictureFacts | None, list[Image.Image]]:
     """Do what `read_picture` does, without NumPy: the whole picture, then frames, none if known.
 
-    The number is the size in bytes of what was read: the walk may have seen another file.
+    content: the bytes, where they are in no file; `path` then only names them. The number is the
+    size in bytes of what was read: the walk may have seen another file.
     """
     limits = within_memory(limits)
-    data = _read(path, limits)
+    data = _read(path, limits) if content is None else content
     digest = blake3(data).digest()
     if digest in known:
         return digest, len(data), None, []

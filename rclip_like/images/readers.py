@@ -38,10 +38,14 @@ _KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTER
 
 @dataclass(frozen=True, slots=True)
 class ReadTask:
-    """One file to read, and the digests for which nobody needs the pixels."""
+    """One file to read, and the digests for which nobody needs the pixels.
+
+    `content` is what to decode where it lies in no file; the path of `facts` then only names it.
+    """
 
     facts: FileFacts
     known: tuple[bytes, ...] = ()
+    content: bytes | None = None
 
 
 class Readers:
@@ -185,9 +189,12 @@ class _Worker:
         """Return the picture, or why there is none."""
         path = task.facts.path
         known = [digest.hex() for digest in task.known]
+        request: dict[str, Any] = {"path": os.fsdecode(path), "known": known}
+        if task.content is not None:
+            request["num_bytes"] = len(task.content)
         started = time.monotonic()
         try:
-            answer, pixels = self._ask({"path": os.fsdecode(path), "known": known})
+            answer, pixels = self._ask(request, task.content or b"")
         except _DEATHS:
             return self._cause_of_death(path, time.monotonic() - started)
         if "reason" in answer:
@@ -208,12 +215,13 @@ class _Worker:
         with suppress(OSError):  # what was not flushed before it died
             self._process.communicate()
 
-    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, request: dict[str, Any], content: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Return the answer's facts and bytes; raises one of _DEATHS when it dies."""
         asking, answering = self._process.stdin, self._process.stdout
         assert asking is not None
         assert answering is not None
         asking.write(json.dumps(request).encode() + b"\n")
+        asking.write(content)
         asking.flush()
         answer = json.loads(answering.readline())
         pixels = answering.read(answer["num_bytes"])

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from rclip_like.errors import PictureError
 from rclip_like.images.picture import read_images
@@ -25,38 +25,48 @@ STOPPED_BY_TIME_LIMIT = 1
 """The exit status of a worker that took too long; `faulthandler` has no other."""
 
 
+class _Request(NamedTuple):
+    """One line of the parent, and the bytes that followed it, if it announced any."""
+
+    facts: dict[str, Any]
+    content: bytes | None
+
+
 def serve() -> None:
     """Answer the requests on standard input until it ends.
 
     The first line holds preprocessing and limits, each further one a path and the digests whose
-    pictures are not needed. The answer is a line with digest and facts, or with the reason of a
+    pictures are not needed; a picture that lies in no file follows as so many bytes as the line
+    says. The answer is a line with digest and facts, or with the reason of a
     failure, followed by as many bytes of pixels as it says: the whole picture, then its frames.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = _private_output()
-    lines = _lines_of_parent()
-    setup = json.loads(next(lines))
+    requests = _requests_of_parent()
+    setup = next(requests).facts
     preprocessing = Preprocessing(**setup["preprocessing"])
     limits = ReadSettings(**setup["limits"])
     assert limits.max_memory_bytes is not None
     _limit_memory(limits.max_memory_bytes)
     _send(answers, {"num_bytes": 0})
     with open(os.devnull, "w") as nowhere:
-        for line in lines:
+        for request in requests:
             # A thread of C: it ends even a decoder that never lets Python run again.
             faulthandler.dump_traceback_later(limits.max_seconds, exit=True, file=nowhere)
-            answer = _answer(json.loads(line), preprocessing, limits)
+            answer = _answer(request, preprocessing, limits)
             faulthandler.cancel_dump_traceback_later()
             _send(answers, *answer)
 
 
 def _answer(
-    request: dict[str, Any], preprocessing: Preprocessing, limits: ReadSettings
+    request: _Request, preprocessing: Preprocessing, limits: ReadSettings
 ) -> tuple[dict[str, object], bytes]:
-    path = os.fsencode(request["path"])
-    known = {bytes.fromhex(digest) for digest in request["known"]}
+    path = os.fsencode(request.facts["path"])
+    known = {bytes.fromhex(digest) for digest in request.facts["known"]}
     try:
-        digest, size_bytes, facts, images = read_images(path, preprocessing, limits, known)
+        digest, size_bytes, facts, images = read_images(
+            path, preprocessing, limits, known, request.content
+        )
     except PictureError as error:
         return {"reason": error.reason, "lasting": error.lasting, "num_bytes": 0}, b""
     pixels = b"".join(image.tobytes() for image in images)
@@ -77,18 +87,23 @@ def _private_output() -> BinaryIO:
     return answers
 
 
-def _lines_of_parent() -> Iterator[bytes]:
-    """Yield the parent's lines; when it is gone, end this process even amid a picture."""
-    lines: SimpleQueue[bytes] = SimpleQueue()
+def _requests_of_parent() -> Iterator[_Request]:
+    """Yield what the parent asks; when it is gone, end this process even amid a picture."""
+    requests: SimpleQueue[_Request] = SimpleQueue()
 
     def listen() -> None:
-        for line in sys.stdin.buffer:
-            lines.put(line)
-        os._exit(0)
+        parent = sys.stdin.buffer
+        try:
+            while line := parent.readline():
+                facts = json.loads(line)
+                length = facts.get("num_bytes")
+                requests.put(_Request(facts, None if length is None else parent.read(length)))
+        finally:  # also without the memory for what was announced: nobody else would end it
+            os._exit(0)
 
     Thread(target=listen, daemon=True).start()
     while True:
-        yield lines.get()
+        yield requests.get()
 
 
 def _limit_memory(max_memory_bytes: int) -> None:

@@ -90,6 +90,7 @@ class _Run:
         self._hand = Hand()
         self._handed: dict[bytes, Handed] = {}
         self._is_out_of_time = False
+        self._has_no_matrix = False
         self._started = time.monotonic()
         self._shown_at = 0.0
         self._arrived = 0
@@ -139,6 +140,7 @@ class _Run:
             altered=tuple(self._altered),
             failed=len(self._failures),
             failed_before=self._report.failed_before + findings.failed_before,
+            passed_over=findings.passed_over,
             remaining=remaining,
             seconds=time.monotonic() - self._started,
             finished=findings.is_complete and remaining == 0,
@@ -281,9 +283,14 @@ class _Run:
         self._hand = Hand() if batch.contents else self._hand.waiting_only()
 
     def _extend_matrix(self) -> None:
-        """Let searches of many rows keep their pace; what was broken off the next run does."""
+        """Let searches of many rows keep their pace; what was broken off the next run does.
+
+        Where it cannot be written it is not tried again: each time would write all of it.
+        """
+        if self._has_no_matrix or self._is_out_of_time:
+            return
         with self._stopping.breakable():
-            self._store.extend_matrix(self._model_id)
+            self._has_no_matrix = self._store.extend_matrix(self._model_id) is False
 
     def _remove_gone(self) -> None:
         gone = self._survey.gone.items(self._go_on)

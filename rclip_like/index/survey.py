@@ -31,6 +31,7 @@ class Findings:
     seen: int = 0
     unchanged: int = 0
     failed_before: int = 0
+    passed_over: int = 0
     pending: int = 0
     is_complete: bool = False
     troubles: list[Trouble] = field(default_factory=list)
@@ -92,7 +93,7 @@ class Survey:
         findings = self.findings
         known_pages = partial(store.known_pages, self._model_id, read_since_ns=self._read_since_ns)
         remembered = _Remembered(known_pages, self.roots, self._miss)
-        for page in walk_pages(self.roots, self._settings.walk):
+        for page in walk_pages(self.roots, self._settings.walk, self._pass_over):
             if self._is_stopped:
                 return
             if remembered.passes(page):
@@ -139,6 +140,9 @@ class Survey:
 
             self._hopeless = hopeless_attempts(self._settings.read or ReadSettings())
         return self._hopeless
+
+    def _pass_over(self, path: bytes) -> None:
+        self.findings.passed_over += 1
 
     def _miss(self, known: KnownRow, root: Root) -> None:
         path, device = known[0], known[3]

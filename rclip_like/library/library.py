@@ -144,8 +144,16 @@ class Library:
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
-        """Return what is indexed under `paths`, or in all; writes nothing."""
-        return self._open(create=False).status(named_roots(paths) if paths else None)
+        """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
+        from rclip_like.upkeep import count_raw_pairs, places_of, unknown_paths
+
+        store, named = self._open(create=False), expanded(paths)
+        roots = places_of(named) if named else None
+        return replace(
+            store.status(roots),
+            raw_pairs=count_raw_pairs(store, roots),
+            unknown=unknown_paths(store, named),
+        )
 
     def prune(
         self,

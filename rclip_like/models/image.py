@@ -38,7 +38,17 @@ def supports(specification: ModelSpecification) -> bool:
         return False
     if not _is_plain_transformer(config["vision_cfg"]):
         return False
-    return "visual.proj" in map_tensors(specification.weights)
+    tensors = map_tensors(specification.weights)
+    positions = tensors.get("visual.positional_embedding")
+    # open_clip stretches the positions of pictures of another size.
+    return "visual.proj" in tensors and positions is not None and len(positions) == _places(config)
+
+
+def _places(config: Mapping[str, Any]) -> int:
+    """Return how many tokens a picture is: its patches and the class token."""
+    vision = config["vision_cfg"]
+    across = int(vision.get("image_size", 224)) // int(vision.get("patch_size", 16))
+    return 1 + across * across
 
 
 def _is_plain_transformer(vision: Mapping[str, Any]) -> bool:

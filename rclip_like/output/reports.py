@@ -13,7 +13,10 @@ from rclip_like.output.terminal import escaped, escaped_json, escaped_path
 from rclip_like.values import IndexReport, StatusReport, Trouble
 
 _MOST_FOLDERS = 10
+_MOST_REASONS = 3
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_LEAST_ESTIMATE = 64_000
+"""An index file shrinks by whole pages of some kB, of each table: a smaller estimate is none."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -29,6 +32,11 @@ def sized(size_bytes: float) -> str:
     return f"{size_bytes:.3g} {_UNITS[power]}"
 
 
+def about_freed(size_bytes: int) -> str:
+    """Return an estimate of how much smaller an index file may get."""
+    return f"about {sized(size_bytes)}" if size_bytes >= _LEAST_ESTIMATE else "little or nothing"
+
+
 def index_sentence(report: IndexReport) -> str:
     """Return one line on what indexing came to."""
     parts = [
@@ -41,6 +49,9 @@ def index_sentence(report: IndexReport) -> str:
         f"{report.removed:,} gone" if report.removed else "",
         f"{report.failed + report.failed_before:,} unreadable"
         if report.failed or report.failed_before
+        else "",
+        f"{counted(report.passed_over, 'raw file')} beside a picture passed over"
+        if report.passed_over
         else "",
         "" if report.finished else f"{report.remaining:,} still to do",
     ]
@@ -63,14 +74,21 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
     yield f"{counted(report.files, 'file')}, {report.contents:,} of them different"
     yield from _section("Models", [_model_row(model) for model in report.models])
-    yield from _section("Folders", [_root_row(root) for root in report.roots])
+    yield from _section(
+        "Folders, a file counted in the innermost", [_root_row(root) for root in report.roots]
+    )
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
     yield from _section("Unreadable by folder", _folder_rows(report.unreadable_folders))
+    if report.raw_pairs:
+        yield (
+            f"{counted(report.raw_pairs, 'raw file')} beside a JPEG or HEIC of the same name, "
+            "shown with --raw-pairs only"
+        )
     if report.left_contents:
         yield (
             f"{counted(report.left_contents, 'content')} that no file has any more; "
-            f"'clipfind prune' frees {sized(report.freeable_bytes or 0)} or more"
+            f"'clipfind prune' drops them, which frees {about_freed(report.freeable_bytes or 0)}"
         )
     if verbose:
         yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)
@@ -86,6 +104,7 @@ def status_object(report: StatusReport) -> str:
         {**path_fields(folder), "files": sum(reasons.values()), "reasons": reasons}
         for folder, reasons in report.unreadable_folders.items()
     ]
+    described["unknown"] = [path_fields(path) for path in report.unknown]
     described["unreadable"] = [
         {**path_fields(trouble.path), "reason": trouble.reason} for trouble in report.unreadable
     ]
@@ -93,18 +112,30 @@ def status_object(report: StatusReport) -> str:
 
 
 def _folder_rows(folders: Mapping[bytes, Mapping[str, int]]) -> list[dict[str, object]]:
-    """Return the folders with the most unreadable files, each with its most frequent reason."""
+    """Return the folders with the most unreadable files, each with its most frequent reasons."""
     first = list(folders.items())[:_MOST_FOLDERS]
     rows: list[dict[str, object]] = [
-        {"files": sum(reasons.values()), "most often": next(iter(reasons)), "folder": path}
+        {
+            "files": sum(reasons.values()),
+            "reasons": _reasons(reasons),
+            "folder": escaped_path(folder),
+        }
         for folder, reasons in first
-        for path in [escaped_path(folder)]
     ]
     if rest := list(folders.values())[_MOST_FOLDERS:]:
         number = sum(sum(reasons.values()) for reasons in rest)
         more = f"in {counted(len(rest), 'more folder')}; --json has all"
-        rows.append({"files": number, "most often": None, "folder": more})
+        rows.append({"files": number, "reasons": None, "folder": more})
     return rows
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    """Return the reasons, the most frequent first; of several each with its number of files."""
+    if len(reasons) == 1:
+        return next(iter(reasons))
+    told = [f"{reason} ({number:,})" for reason, number in reasons.items()]
+    more = counted(len(told) - _MOST_REASONS, "more reason") if len(told) > _MOST_REASONS else ""
+    return ", ".join(filter(None, (*told[:_MOST_REASONS], more)))
 
 
 def _model_row(model: Mapping[str, Any]) -> dict[str, object]:

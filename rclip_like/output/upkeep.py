@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from rclip_like.output.matches import path_fields
-from rclip_like.output.reports import counted, sized
+from rclip_like.output.reports import about_freed, counted, sized
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
 from rclip_like.values import DoctorReport, UpkeepReport
 
@@ -39,9 +39,12 @@ def upkeep_sentence(report: UpkeepReport) -> str:
         counted(report.texts, "remembered text") if report.texts else "",
     ]
     dropped = ", ".join(filter(None, parts)) or "nothing"
+    in_doubt = sum(report.kept.values()) + sum(report.unreachable.values())
+    kept = f"; {counted(in_doubt, 'file')} kept in doubt" if in_doubt else ""
     if report.is_dry_run:
-        return f"would be dropped: {dropped}; about {sized(report.freed_bytes)} would come free"
-    return f"dropped: {dropped}; {sized(report.freed_bytes)} freed"
+        freed = about_freed(report.freed_bytes)
+        return f"would be dropped: {dropped}{kept}; {freed} would come free"
+    return f"dropped: {dropped}{kept}; {sized(report.freed_bytes)} freed"
 
 
 def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
@@ -51,16 +54,31 @@ def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
             f"{escaped_path(folder)}: {counted(number, 'file')} below it not there, but perhaps "
             "only away with their disk, and kept; 'clipfind forget' drops them"
         )
-    for path in report.unknown:
-        yield f"{escaped_path(path)}: nothing is indexed there"
+    for folder, number in report.unreachable.items():
+        yield (
+            f"{escaped_path(folder)}: {counted(number, 'file')} below it cannot be looked at, and "
+            "kept; are its rights as they should be?"
+        )
+    yield from unknown_notes(report.unknown)
     if not report.is_short:
         yield "a search is still reading; the file gets smaller when it is done"
 
 
-def doctor_lines(report: DoctorReport) -> Iterator[str]:
-    """Yield what was repaired, and one line a finding: its state, its check, and the remedy."""
+def unknown_notes(paths: Iterable[bytes]) -> Iterator[str]:
+    """Yield one line a path under which nothing is indexed."""
+    for path in paths:
+        yield f"{escaped_path(path)}: nothing is indexed there"
+
+
+def doctor_lines(report: DoctorReport, *, mended: bool = False) -> Iterator[str]:
+    """Yield what was repaired, and one line a finding: its state, its check, and the remedy.
+
+    `mended` tells that a repair was asked for, so that one without effect is told, too.
+    """
     for sentence in report.repaired:
         yield f"repaired  {escaped(sentence)}"
+    if mended and not report.repaired:
+        yield "repaired  nothing: there was nothing that can be mended safely"
     width = max(len(finding.check) for finding in report.findings)
     for finding in report.findings:
         remedy = f"; {finding.remedy}" if finding.remedy else ""
@@ -76,7 +94,7 @@ def doctor_object(report: DoctorReport) -> str:
 def upkeep_object(report: UpkeepReport) -> str:
     """Return the report as one JSON object; paths as `path_fields` has them."""
     described = asdict(report)
-    for name in ("folders", "kept"):
+    for name in ("folders", "kept", "unreachable"):
         folders: Mapping[bytes, int] = getattr(report, name)
         described[name] = [{**path_fields(path), "files": n} for path, n in folders.items()]
     described["unknown"] = [path_fields(path) for path in report.unknown]

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rclip_like.errors import StoreError
 from rclip_like.store import opening
 from rclip_like.store.faults import told
 from rclip_like.store.interrupting import interruptibly
@@ -35,7 +36,10 @@ _ORPHANS = {
     "embeddings": "content_id NOT IN (SELECT content_id FROM contents)"
     " OR model_id NOT IN (SELECT model_id FROM models)",
     "texts": "model_id NOT IN (SELECT model_id FROM models)",
+    "matrices": "model_id NOT IN (SELECT model_id FROM models)",
 }
+_NOTED_BY_A_LIBRARY = "_sqlite_migrations"
+"""What sqlite-utils keeps for itself; it may word it otherwise one day."""
 
 
 class Checkup:
@@ -56,8 +60,11 @@ class Checkup:
 
     def damage(self) -> list[str]:
         """Return what SQLite finds wrong with the file, at most twenty lines; [] if nothing."""
-        with told(self._path):
-            lines = interruptibly(self._connection, f"PRAGMA integrity_check({_MOST_ERRORS})")
+        try:
+            with told(self._path):
+                lines = interruptibly(self._connection, f"PRAGMA integrity_check({_MOST_ERRORS})")
+        except StoreError as error:  # damage that the check itself stumbles over
+            return [str(error)]
         return [str(line) for (line,) in lines if line != "ok"]
 
     def missing_parts(self) -> list[str]:
@@ -73,7 +80,8 @@ class Checkup:
             wanted = dict(new.execute(question).fetchall())
         with told(self._path):
             found = dict(self._connection.execute(question).fetchall())
-        return sorted(name for name, sql in wanted.items() if found.get(name, "") != sql)
+        ours = {name: sql for name, sql in wanted.items() if _NOTED_BY_A_LIBRARY not in name}
+        return sorted(name for name, sql in ours.items() if found.get(name, "") != sql)
 
     def orphans(self) -> dict[str, int]:
         """Return how many rows of which table refer to rows that are not there."""
@@ -145,10 +153,17 @@ class Checkup:
             )
 
     def drop_embeddings(self, rowids: list[int]) -> None:
-        """Drop embeddings by row number; the next run encodes their pictures anew."""
+        """Drop all parts of the pictures of these rows; the next run encodes them anew."""
+        keys = [(rowid,) for rowid in rowids]
         with told(self._path), transaction(self._connection):
-            question = "DELETE FROM embeddings WHERE rowid = ?"
-            self._connection.executemany(question, [(rowid,) for rowid in rowids])
+            self._connection.execute("CREATE TEMP TABLE wrong (rowid_ INTEGER PRIMARY KEY)")
+            self._connection.executemany("INSERT INTO temp.wrong VALUES (?)", keys)
+            self._connection.execute(
+                "DELETE FROM embeddings WHERE (model_id, content_id) IN ("
+                "SELECT model_id, content_id FROM embeddings JOIN temp.wrong"
+                " ON embeddings.rowid = rowid_)"
+            )
+            self._connection.execute("DROP TABLE temp.wrong")
 
     def drop_texts(self, texts: list[tuple[int, str]]) -> None:
         """Drop remembered texts."""

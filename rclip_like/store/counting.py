@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rclip_like.store.ranges import EVERYTHING, PathRange, range_of
 from rclip_like.store.stamp import files_of
-from rclip_like.values import Root, StatusReport, Trouble
+from rclip_like.values import RAW_EXTENSIONS, Root, StatusReport, Trouble
 
 _SIDE_FILES = ("", "-wal", "-shm")
 
@@ -18,6 +18,29 @@ _SIDE_FILES = ("", "-wal", "-shm")
 def count_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> int:
     """Return how many files lie in the ranges."""
     return sum(_count(connection, one) for one in ranges)
+
+
+def is_known(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> bool:
+    """Return whether any file, unreadable one or walked folder lies in the ranges."""
+    question = (
+        "SELECT EXISTS (SELECT 1 FROM files WHERE path >= ?1 AND path < ?2)"
+        " OR EXISTS (SELECT 1 FROM failures WHERE path >= ?1 AND path < ?2)"
+    )
+    return any(connection.execute(question, one).fetchone()[0] for one in ranges) or any(
+        _lies_in(extent, ranges) for *_, extent in _walked(connection)
+    )
+
+
+def raw_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> Iterator[bytes]:
+    """Yield the paths of cameras' raw files in the ranges, ascending."""
+    endings = sorted(ending.decode() for ending in RAW_EXTENSIONS)
+    question = (
+        "SELECT path FROM files WHERE path >= ? AND path < ?"
+        f" AND lower(CAST(substr(path, -4) AS TEXT)) IN ({','.join('?' * len(endings))})"
+        " ORDER BY path"
+    )
+    for one in ranges:
+        yield from (path for (path,) in connection.execute(question, (*one, *endings)))
 
 
 def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
@@ -82,17 +105,47 @@ def _files_of_model(connection: sqlite3.Connection, model_id: object, one: PathR
 def _roots(
     connection: sqlite3.Connection, ranges: Sequence[PathRange]
 ) -> list[Mapping[str, object]]:
-    """Describe the indexed folders that share files with the ranges."""
-    stored = connection.execute("SELECT path, device, walked_at_ns FROM roots ORDER BY path")
-    described: list[Mapping[str, object]] = []
-    for path, device, walked_at_ns in stored.fetchall():
-        extent = range_of(Root(typed=path, path=path))
-        if any(extent.start < one.end and one.start < extent.end for one in ranges):
-            files = _count(connection, extent)
-            described.append(
-                {"path": path, "device": device, "walked_at_ns": walked_at_ns, "files": files}
-            )
-    return described
+    """Describe the walked folders that lie in the ranges or have files there.
+
+    Only files in the ranges count, and of folders in one another each for the innermost alone.
+    """
+    walked = _walked(connection)
+    counts = _counts_of_innermost(connection, [extent for *_, extent in walked], ranges)
+    return [
+        {"path": path, "device": device, "walked_at_ns": walked_at_ns, "files": files}
+        for (path, device, walked_at_ns, extent), files in zip(walked, counts, strict=True)
+        if files or _lies_in(extent, ranges)
+    ]
+
+
+def _counts_of_innermost(
+    connection: sqlite3.Connection, extents: Sequence[PathRange], ranges: Sequence[PathRange]
+) -> list[int]:
+    """Return for each extent, ascending, its files in the ranges and in no inner extent."""
+    counts: list[int] = []
+    around: list[int] = []
+    for place, extent in enumerate(extents):
+        while around and extents[around[-1]].end <= extent.start:
+            around.pop()
+        shared = [
+            PathRange(max(extent.start, one.start), min(extent.end, one.end)) for one in ranges
+        ]
+        counts.append(count_files(connection, shared))
+        if around:
+            counts[around[-1]] -= counts[place]
+        around.append(place)
+    return counts
+
+
+def _walked(connection: sqlite3.Connection) -> list[tuple[bytes, int, int, PathRange]]:
+    """Return path, device, time and extent of each walked folder, ascending by its extent."""
+    stored = connection.execute("SELECT path, device, walked_at_ns FROM roots").fetchall()
+    walked = [(*row, range_of(Root(typed=row[0], path=row[0]))) for row in stored]
+    return sorted(walked, key=lambda row: row[-1])
+
+
+def _lies_in(extent: PathRange, ranges: Sequence[PathRange]) -> bool:
+    return any(one.start <= extent.start < one.end for one in ranges)
 
 
 def _failures(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> dict[str, int]:

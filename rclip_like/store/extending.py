@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _FETCH_CHUNK = 8192
+_NO_NUMBER = 0x7C00
+"""The bits of float16 that are all set in infinity and in what is no number."""
 
 
 @dataclass
@@ -145,8 +147,10 @@ class _Writer:
             (start, self._model_id),
         )
         while chunk := rows.fetchmany(_FETCH_CHUNK):
-            content_ids, parts, blobs = zip(*chunk, strict=True)
-            yield np.array(content_ids), np.array(parts), b"".join(blobs)
+            sound = [row for row in chunk if _is_sound(row[2], self._dimension)]
+            content_ids = np.array([row[0] for row in sound], dtype=np.int64)
+            parts = np.array([row[1] for row in sound], dtype=np.int64)
+            yield content_ids, parts, b"".join(row[2] for row in sound)
 
     def _order(self, contents: _Contents, before: Order | None, num_before: int) -> Order:
         """Return the order of all files over the rows before and those that are new."""
@@ -160,7 +164,8 @@ class _Writer:
         ascending = np.argsort(content_ids, kind="stable")
         content_ids, content_slots = content_ids[ascending], content_slots[ascending]
         wholes = look_up(new_ids[~is_whole], content_ids, content_slots)
-        frames = np.stack([new_slots[~is_whole], wholes], axis=1)
+        # A frame whose whole picture is not there counts for none.
+        frames = np.stack([new_slots[~is_whole], wholes], axis=1)[wholes >= 0]
         if before is not None:
             frames = np.concatenate([before.frames, frames])
         file_ids, of_files = self._files()
@@ -194,6 +199,14 @@ class _Writer:
             for kind, array in arrays:
                 file.write(np.ascontiguousarray(array, dtype=kind).data)
             return _synced_mtime_ns(file)
+
+
+def _is_sound(blob: bytes, dimension: int) -> bool:
+    """Return whether these are the bytes of so many numbers: a damaged row is left out."""
+    if len(blob) != dimension * 2:
+        return False
+    bits = np.frombuffer(blob, "<u2")
+    return not ((bits & _NO_NUMBER) == _NO_NUMBER).any()
 
 
 def _synced_mtime_ns(file: IO[bytes]) -> int:

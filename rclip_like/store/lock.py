@@ -12,6 +12,7 @@ from pathlib import Path
 from rclip_like.errors import IndexLocked, StoreError
 
 _LOOK_AGAIN_SECONDS = 0.1
+_TRIES, _TRY_AGAIN_SECONDS = 4, 0.01
 _PID_BYTES = 20
 
 if sys.platform == "win32":
@@ -76,8 +77,11 @@ class IndexLock:
     def _acquire(
         self, descriptor: int, *, wait: bool, on_wait: Callable[[int | None], None] | None
     ) -> None:
-        if _try_lock(descriptor):
-            return
+        # More than once, as somebody may only be looking whether it is held.
+        for _ in range(_TRIES):
+            if _try_lock(descriptor):
+                return
+            time.sleep(_TRY_AGAIN_SECONDS)
         holder = _read_pid(descriptor)
         if not wait:
             raise IndexLocked(f"{_name(holder)} is indexing into {self.path.with_suffix('')}")
@@ -92,7 +96,7 @@ class IndexLock:
         except OSError as error:
             raise StoreError(
                 f"{self.path}: the lock beside the index cannot be written ({error.strerror}); "
-                "check the folder's rights, name another index with --db, or search with --no-index"
+                "check the folder's rights, or name another index with --db"
             ) from error
 
 

@@ -27,6 +27,8 @@ def ranges_of(roots: Sequence[Root] | None) -> list[PathRange]:
     for one in sorted(range_of(root) for root in roots):
         if not kept or one.start >= kept[-1].end:
             kept.append(one)
+        else:  # the root of a disk as a path of its own begins where the folder does
+            kept[-1] = PathRange(kept[-1].start, max(kept[-1].end, one.end))
     return kept
 
 

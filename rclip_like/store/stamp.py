@@ -6,13 +6,13 @@ Without NumPy: most runs of the indexer find nothing to do.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 from typing import IO, NamedTuple
 
 HEADER_BYTES = 64
 _MAGIC = b"clipfind matrix 1"
-_KINDS = ("rows-", "order-")
 
 FEWEST_ROWS = 1000
 """An index with less is read from its rows in hundredths of a second."""
@@ -59,8 +59,8 @@ def place(path: Path, name: str) -> Path:
 
 def files_of(path: Path) -> list[Path]:
     """Return all files beside the index that are, or were, parts of a matrix."""
-    beginnings = tuple(f"{path.name}.{kind}" for kind in _KINDS)
-    return sorted(file for file in path.parent.iterdir() if file.name.startswith(beginnings))
+    name = re.compile(rf"{re.escape(path.name)}\.(rows|order)-[0-9a-f]{{16}}")
+    return sorted(file for file in path.parent.iterdir() if name.fullmatch(file.name))
 
 
 def header(name: str, *numbers: int) -> bytes:

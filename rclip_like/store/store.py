@@ -211,10 +211,20 @@ class Store:
         with told(self.path):
             return counting.count_files(self._connection, ranges_of(roots))
 
+    def knows(self, roots: Sequence[Root]) -> bool:
+        """Return whether any file, unreadable one or walked folder lies under the roots."""
+        with told(self.path):
+            return counting.is_known(self._connection, ranges_of(roots))
+
     def status(self, roots: Sequence[Root] | None = None) -> StatusReport:
         """Return what is indexed under the roots; paths of roots are bytes."""
         with told(self.path):
             return counting.status(self._connection, self.path, ranges_of(roots))
+
+    def raw_files(self, roots: Sequence[Root] | None = None) -> Iterator[bytes]:
+        """Yield the paths of cameras' raw files that are indexed under the roots, ascending."""
+        with told(self.path):
+            yield from counting.raw_files(self._connection, ranges_of(roots))
 
     def walked_root(self, path: bytes) -> WalkedRoot | None:
         """Return what is remembered of a walked folder, None if it never was a root."""
@@ -299,15 +309,15 @@ class Store:
         with told(self.path):
             writing.commit_batch(self._connection, model_id, batch)
 
-    def extend_matrix(self, model_id: int) -> bool:
-        """Bring the matrix beside the index in line with it if much is missing; return whether.
+    def extend_matrix(self, model_id: int) -> bool | None:
+        """Bring the matrix beside the index in line with it; None where too little is missing.
 
         The caller holds the lock. The matrix is only a cache: where it cannot be written there is
-        none, or an older one.
+        none, or an older one, and False is returned.
         """
         try:
             if not stamp.is_due(self._connection, self.path, model_id):
-                return False
+                return None
             from rclip_like.store import extending
 
             extending.extend_matrix(self._connection, self.path, model_id)

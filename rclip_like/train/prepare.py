@@ -62,7 +62,9 @@ def decode_pairs(
         try:
             _, (image, *_) = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
         except Undecodable as error:
-            into.skipped.append(Trouble(os.fsencode(pair.name), str(error)))
+            # What options of `index` would help is no remedy here.
+            reason = str(error).partition("; --")[0]
+            into.skipped.append(Trouble(os.fsencode(pair.name), reason))
             continue
         into.names.append(pair.name)
         into.digests.append(blake3.blake3(pair.data).digest())

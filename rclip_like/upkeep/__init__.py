@@ -5,6 +5,21 @@ A room on the floor of index and search: it reads the disk through `walk`, the r
 """
 
 from rclip_like.upkeep.models import unused_models
-from rclip_like.upkeep.pruning import Listeners, forget, prune
+from rclip_like.upkeep.pruning import (
+    Listeners,
+    count_raw_pairs,
+    forget,
+    places_of,
+    prune,
+    unknown_paths,
+)
 
-__all__ = ["Listeners", "forget", "prune", "unused_models"]
+__all__ = [
+    "Listeners",
+    "count_raw_pairs",
+    "forget",
+    "places_of",
+    "prune",
+    "unknown_paths",
+    "unused_models",
+]

@@ -20,8 +20,10 @@ _LARGE_LOG_BYTES = 80 << 20
 
 
 def stale_drafts(database: Path) -> list[Path]:
-    """Return drafts of a new index that were left by a kill: older than an hour."""
-    name = re.compile(rf"\.{re.escape(database.name)}\.[a-z0-9_]{{8}}(-wal|-shm|-journal)?")
+    """Return drafts of an index or of a copy that were left by a kill: older than an hour."""
+    index = re.escape(database.name)
+    copy = rf"{index}({re.escape(REPAIR_MARK)}|\.version-)\S*\.part"
+    name = re.compile(rf"(\.{index}\.[a-z0-9_]{{8}}|{copy})(-wal|-shm|-journal)?")
     return [
         path
         for path, status in _entries(database.parent)
@@ -71,7 +73,9 @@ def _check_log(database: Path, *, is_locked: bool) -> Iterator[Finding]:
 
 def _copies(database: Path) -> Iterator[tuple[Path, os.stat_result]]:
     marks = tuple(database.name + mark for mark in (".version-", REPAIR_MARK))
-    yield from (each for each in _entries(database.parent) if each[0].name.startswith(marks))
+    for path, status in _entries(database.parent):
+        if path.name.startswith(marks) and ".part" not in path.name:
+            yield path, status
 
 
 def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:

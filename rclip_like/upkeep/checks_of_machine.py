@@ -8,10 +8,10 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 
-from rclip_like.images.formats import FORMATS, Format
+from rclip_like.images.support import list_support
 from rclip_like.settings import cache_folder, data_folder
 from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
 from rclip_like.upkeep.findings import problem, warning, well
@@ -20,31 +20,20 @@ from rclip_like.values import Finding
 _DISTRIBUTION = "clipfind"
 _OPTIONAL = ("timm", "transformers", "rawpy")
 """Packages that some models and formats need."""
-_FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
-"""What Pillow calls the libraries that it can be built without."""
 _LITTLE_ROOM_BYTES = 200_000_000
 
 
 def check_readers(database: Path, model: str | None) -> Iterator[Finding]:
-    """Try whether the reader of each format is there."""
-    missing = {known.name: known.plugin for known in FORMATS if not _is_readable(known)}
-    for name, plugin in missing.items():
-        yield warning("formats", f"{name} cannot be read", f"install what brings {plugin}")
-    names = [known.name for known in FORMATS if known.name not in missing]
-    yield well("formats", ", ".join(names))
-
-
-def _is_readable(known: Format) -> bool:
-    try:
-        import_module(known.plugin)
-    except ImportError:
-        return False
-    feature = _FEATURES.get(known.name)
-    if feature is None:
-        return True
-    from PIL import features
-
-    return bool(features.check(feature))
+    """Try whether the reader of each format is there; one that is optional may be missing."""
+    support = list_support()
+    for known in support:
+        if not known.readable and known.package in _OPTIONAL:
+            yield well("formats", f"{known.format} is not read here; for it: {known.needs}")
+        elif known.needs:
+            yield warning(
+                "formats", f"{known.format} cannot all be read", f"it needs {known.needs}"
+            )
+    yield well("formats", ", ".join(known.format for known in support if known.readable))
 
 
 def check_packages(database: Path, model: str | None) -> Iterator[Finding]:

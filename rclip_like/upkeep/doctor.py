@@ -28,7 +28,6 @@ CHECKS = (
     NamedCheck("index", checks_of_rows.check_index),
     NamedCheck("rows", checks_of_rows.check_rows),
     NamedCheck("files beside it", checks_of_files.check_side_files),
-    # A cache beside the index, as a memory-mapped matrix, is checked here by a function of its own.
     NamedCheck("model", checks_of_models.check_default_model),
     NamedCheck("models", checks_of_models.check_models_of_index),
     NamedCheck("downloads", checks_of_models.check_downloads),
@@ -47,8 +46,8 @@ def examine(
 ) -> DoctorReport:
     """Return what all checks find; with `mend`, after repairing what is safe, under the lock.
 
-    Without it nothing is written. A check that fails becomes a problem, and the next one runs.
-    Raises StoreError when there is no room for the copy that a repair needs.
+    Without it no row changes. A check that fails becomes a problem, and the next one runs.
+    Raises StoreError when a sound file's rows are to be mended and there is no room for the copy.
     """
     repaired = tuple(repair(database, on_wait)) if mend else ()
     findings = [finding for check in CHECKS for finding in _run(check, database, model)]

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from rclip_like.settings import PruneSettings
+from rclip_like.settings import PruneSettings, WalkSettings
 from rclip_like.store import Store, range_of, ranges_of
 from rclip_like.values import Root, UpkeepReport
+from rclip_like.walk import Doubles
 from rclip_like.walk.evidence import is_folder_gone, is_gone, is_missing, nearest_folder
 
 if TYPE_CHECKING:
@@ -41,6 +43,27 @@ def places_of(paths: Iterable[bytes]) -> list[Root]:
     return [Root(path, path, is_file=is_file) for path in spelt for is_file in (True, False)]
 
 
+def unknown_paths(store: Store, paths: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return those of the paths under which no file, unreadable one or walked folder is indexed."""
+    return tuple(path for path in paths if not store.knows(places_of([path])))
+
+
+def count_raw_pairs(store: Store, roots: Sequence[Root] | None) -> int:
+    """Return how many indexed raw files lie beside the picture made of them.
+
+    They were indexed when that was asked for, or before the picture came. As what is left out by
+    other options they stay in the index, but a search shows them only when asked to.
+    """
+    tops: dict[bytes, Doubles] = {}
+    number = 0
+    for path in store.raw_files(roots):
+        top = os.fsencode(Path(os.fsdecode(path)).anchor)
+        if top not in tops:
+            tops[top] = Doubles(Root(top, top), WalkSettings(hidden=True), None)
+        number += path in tops[top]
+    return number
+
+
 def prune(
     store: Store,
     paths: Sequence[bytes],
@@ -63,7 +86,7 @@ def prune(
         if settings.texts:
             work.rows.mark_texts()
         work.rows.mark_contents(everywhere=not paths)
-        unknown = work.unknown(paths)
+        unknown = unknown_paths(store, paths)
         return replace(work.finish(dry_run=settings.dry_run), unknown=unknown)
 
 
@@ -81,7 +104,7 @@ def forget(
     index is touched. Raises as `prune` does.
     """
     with _at_work(store, listeners or Listeners(), dry_run=dry_run, wait=wait) as work:
-        unknown = work.unknown(paths)
+        unknown = unknown_paths(store, paths)
         work.mark_all(ranges_of(places_of(paths)))
         work.rows.mark_contents(everywhere=False)
         return replace(work.finish(dry_run=dry_run), unknown=unknown)
@@ -108,6 +131,9 @@ class _Work:
         self._on_drop = on_drop or (lambda path: None)
         self._folders: Counter[bytes] = Counter()
         self._kept: Counter[bytes] = Counter()
+        self._unreachable: Counter[bytes] = Counter()
+        # The rows come in order of path, so most ask for the folder that was asked for last.
+        self._may_enter = lru_cache(maxsize=64)(_may_enter)
 
     def mark_gone(self, ranges: Sequence[PathRange]) -> None:
         """Mark files, failures and folders in the ranges that are known to be gone."""
@@ -133,16 +159,13 @@ class _Work:
             self._note(paths)
         self.rows.mark_roots(path for path, _ in self._roots_in(ranges))
 
-    def unknown(self, paths: Sequence[bytes]) -> tuple[bytes, ...]:
-        """Return those of the paths under which nothing is indexed."""
-        return tuple(path for path in paths if not self._is_known(ranges_of(places_of([path]))))
-
     def finish(self, *, dry_run: bool) -> UpkeepReport:
         """Drop what is marked and make the file smaller, unless in a dry run; return the counts."""
         report = replace(
             self.rows.count(),
             folders=dict(self._folders.most_common()),
-            kept=self._kept_below(),
+            kept=_by_nearest_folder(self._kept),
+            unreachable=_by_nearest_folder(self._unreachable),
             is_dry_run=dry_run,
         )
         if dry_run:
@@ -154,19 +177,15 @@ class _Work:
         return replace(report, freed_bytes=freed, is_short=is_short)
 
     def _is_gone(self, path: bytes, device: int) -> bool:
+        folder = os.path.dirname(path)
         if not is_missing(path):
+            if not self._may_enter(folder):
+                self._unreachable[folder] += 1
             return False
         if is_gone(path, device, b""):
             return True
-        self._kept[os.path.dirname(path)] += 1
+        self._kept[folder] += 1
         return False
-
-    def _kept_below(self) -> dict[bytes, int]:
-        """Return how many files are kept in doubt, by the nearest folder that is there."""
-        below: Counter[bytes] = Counter()
-        for folder, number in self._kept.items():
-            below[nearest_folder(os.path.join(folder, b"."))] += number
-        return dict(below.most_common())
 
     def _note(self, paths: Iterable[bytes]) -> None:
         for path in paths:
@@ -180,9 +199,17 @@ class _Work:
             if any(start <= range_of(Root(path, path)).start < end for start, end in ranges)
         ]
 
-    def _is_known(self, ranges: Sequence[PathRange]) -> bool:
-        pages = (self.rows.files(ranges), self.rows.failures(ranges))
-        return any(next(each, None) for each in pages) or bool(self._roots_in(ranges))
+
+def _may_enter(folder: bytes) -> bool:
+    return os.path.lexists(os.path.join(folder, b"."))
+
+
+def _by_nearest_folder(kept: Counter[bytes]) -> dict[bytes, int]:
+    """Return how many files are kept in doubt, by the nearest folder that is there."""
+    below: Counter[bytes] = Counter()
+    for folder, number in kept.items():
+        below[nearest_folder(os.path.join(folder, b"."))] += number
+    return dict(below.most_common())
 
 
 def _size_bytes(database: Path) -> int:

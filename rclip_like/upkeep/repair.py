@@ -35,9 +35,11 @@ def _mend(checkup: Checkup) -> Iterator[str]:
     is_damaged = bool(checkup.damage())
     if not is_damaged and not checkup.orphans() and not _count_wrong(checkup):
         return
-    yield f"{checkup.back_up()}: a copy from before the repair"
-    if is_damaged:
+    if not is_damaged:
+        yield f"{checkup.back_up()}: a copy from before the repair"
+    else:
         try:
+            yield f"{checkup.back_up()}: a copy from before the repair"
             checkup.rebuild_indexes()
         except StoreError as error:
             yield f"not repaired: {error}"

@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, compress
@@ -31,6 +31,8 @@ _PAGE = 512
 _PAGE_SECONDS = 0.1
 _KIND = stat.S_IFMT(0o177777)
 """The bits of a mode that tell a file from a folder."""
+_FOLDER_ALONE = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+"""A pipe put in a folder's place would be waited for, for ever."""
 
 Found = FileFacts | Trouble
 
@@ -46,8 +48,15 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
         yield found if isinstance(found, Trouble) else FileFacts.within(*found)
 
 
-def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[Seen | Trouble]]:
-    """Yield what `walk` yields, some hundreds at a time, its files as plain tuples."""
+def walk_pages(
+    roots: Sequence[Root],
+    settings: WalkSettings,
+    on_double: Callable[[bytes], None] = lambda path: None,
+) -> Iterator[list[Seen | Trouble]]:
+    """Yield what `walk` yields, some hundreds at a time, its files as plain tuples.
+
+    `on_double` is told each raw file that is passed over for the picture beside it.
+    """
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
     named = frozenset(root.path for root in roots) if len(roots) > 1 else frozenset()
@@ -56,7 +65,7 @@ def walk_pages(roots: Sequence[Root], settings: WalkSettings) -> Iterator[list[S
             yield [_look_at(root.path, True) or Trouble(root.path, "is gone", lasting=False)]
             continue
         selection = Selection.of(root, settings)
-        yield from _Walk(root, settings, selection, named).pages()
+        yield from _Walk(root, settings, selection, named, on_double).pages()
         matched |= selection.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
@@ -102,7 +111,7 @@ def _look_at_all(
 def _opened(folder: bytes) -> Iterator[int | None]:
     """Give the open folder, None where it cannot be had."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY) if os.stat in os.supports_dir_fd else None
+        descriptor = os.open(folder, _FOLDER_ALONE) if os.stat in os.supports_dir_fd else None
     except OSError:  # too many open files; each path is then looked up by itself
         descriptor = None
     try:
@@ -132,8 +141,9 @@ class _Folder:
 
     def take_files(self, limit: int) -> list[bytes]:
         """Return so many of the next files, or those before the next folder."""
-        end = bisect(self.files, self.folders[-1], self.place) if self.folders else None
-        names = self.files[self.place : end][:limit]
+        last = len(self.files)
+        end = bisect(self.files, self.folders[-1], self.place) if self.folders else last
+        names = self.files[self.place : min(end, self.place + max(0, limit))]
         self.place += len(names)
         return names
 
@@ -147,6 +157,7 @@ class _Walk:
     selection: Selection
     named: frozenset[bytes]
     """All roots, where there are several: they are walked by themselves, so not from here."""
+    on_double: Callable[[bytes], None]
     stack: list[_Folder] = field(default_factory=list)
     page: list[Seen | Trouble] = field(default_factory=list)
     """What was found and not yielded yet."""
@@ -212,11 +223,14 @@ class _Walk:
     def _is_double(self, name: bytes, folder: _Folder) -> bool:
         """Tell whether one of the pictures beside a raw file is walked in its place."""
         paths = [folder.prefix + picture for picture in folder.beside[name]]
-        return any(
+        is_double = any(
             isinstance(_look_at(path, self.settings.follow), FileFacts)
             for path in paths
             if path in self.named or self._is_wanted(path, folder)
         )
+        if is_double:
+            self.on_double(folder.prefix + name)
+        return is_double
 
     def _enter_root(self) -> None:
         prefix = folder_prefix(self.root.path)

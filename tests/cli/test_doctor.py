@@ -19,6 +19,13 @@ def test_all_is_well_with_an_index_of_this_machine(indexed: Path, tiny: Path) ->
     assert any("torch 2" in line for line in lines)
 
 
+def test_a_repair_with_nothing_to_mend_says_so(indexed: Path, tiny: Path) -> None:
+    finished = run("doctor", "--repair")
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert finished.stdout.startswith(b"repaired  nothing: ")
+    assert json.loads(run("doctor", "--repair", "--json").stdout)["repaired"] == []
+
+
 def test_warnings_exit_with_one_and_problems_with_two(indexed: Path, tiny: Path) -> None:
     assert run("doctor", "--model", "RN50/openai").returncode == 2
     draft = Path(os.environ["CLIPFIND_DB"]).with_name(".index.db.abcd1234")

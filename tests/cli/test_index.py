@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -11,7 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from processes import read_terminal, run, run_on_terminal, start, write_pictures
+from raw_files import dng
 
 from rclip_like.store import Store
 
@@ -46,6 +49,39 @@ def test_limits_of_reading_are_set_by_options(tiny: Path, pictures: Path) -> Non
     assert b"3 encoded" in run("index", pictures).stderr
     found = run("search", "--accept-truncated", "-f", "cat", pictures)
     assert b"cut.png" in found.stdout
+
+
+def test_a_truncated_picture_names_its_remedy_which_helps_as_a_query_too(
+    tiny: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:-400])
+    told = b"cut.png: truncated; --accept-truncated takes what is there of it"
+    assert told in run("index", tmp_path / "cut.png").stderr
+    refused = run("search", tmp_path / "cut.png", pictures)
+    assert refused.returncode == 2
+    assert told in refused.stderr
+    taken = run("search", tmp_path / "cut.png", pictures, "--accept-truncated", "-f", "-t1")
+    assert (taken.returncode, taken.stdout.endswith(b"one.png\n")) == (0, True)
+
+
+def test_raw_files_passed_over_are_counted_and_those_indexed_before_stay_unseen(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "album", (b"IMG_1.jpg", b"other.jpg"))
+    for name in ("img_1.DNG", "IMG_2.dng"):
+        (folder / name).write_bytes(dng(Image.effect_noise((64, 64), 60)))
+    first = run("index", folder).stderr
+    assert b"3 pictures, 3 encoded, " in first
+    assert b"1 raw file beside a picture passed over" in first
+    assert b"--raw-pairs" not in run("status").stdout
+    both = run("index", "--raw-pairs", folder).stderr
+    assert b"4 pictures" in both
+    assert b"passed over" not in both
+    assert b"passed over" in run("index", folder).stderr
+    assert b"4 files" in run("status", folder).stdout
+    assert b"1 raw file beside a JPEG or HEIC of the same name, shown" in run("status").stdout
+    assert json.loads(run("status", "--json", folder / "IMG_2.dng").stdout)["raw_pairs"] == 0
+    assert b"dropped: nothing" in run("prune").stderr
 
 
 def test_quiet_says_nothing(tiny: Path, pictures: Path) -> None:

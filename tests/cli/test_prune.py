@@ -51,11 +51,20 @@ def test_forget_leaves_the_pictures_alone(album: Path) -> None:
     assert b"2 files" in run("status").stdout
 
 
-def test_forgetting_what_is_not_indexed_exits_with_one(album: Path) -> None:
-    finished = run("forget", album.parent / "never")
+@pytest.mark.parametrize("command", ["prune", "forget"])
+def test_what_is_not_indexed_exits_with_one_unless_another_path_is(
+    album: Path, command: str
+) -> None:
+    finished = run(command, album.parent / "never")
     assert (finished.returncode, finished.stdout) == (1, b"")
     assert b"never: nothing is indexed there" in finished.stderr
-    assert run("forget", "-q", album.parent / "never", album).returncode == 0
+    assert run(command, "-q", album.parent / "never", album).returncode == 0
+
+
+def test_a_dry_run_promises_no_room_that_a_small_index_does_not_free(album: Path) -> None:
+    dry = run("forget", "--dry-run", album)
+    assert b"; little or nothing would come free" in dry.stderr
+    assert b"; 0 B freed" in run("forget", album).stderr
 
 
 def test_forget_wants_a_path(tiny: Path) -> None:

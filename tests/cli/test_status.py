@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from processes import run, write_pictures
@@ -29,6 +30,37 @@ def test_a_path_narrows_the_counts(indexed: Path) -> None:
     assert json.loads(run("status", "--json", indexed / "deep").stdout)["files"] == 1
 
 
+def test_folders_in_one_another_count_each_file_once_and_a_path_alone_its_own(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "album")
+    for root in (folder, folder / "deep"):
+        assert run("index", root).returncode == 0
+
+    def shown(*paths: Path) -> dict[str, int]:
+        roots = json.loads(run("status", "--json", *paths).stdout)["roots"]
+        return {root["path"]: root["files"] for root in roots}
+
+    assert shown() == {str(folder): 2, str(folder / "deep"): 1}
+    assert shown(folder / "deep") == {str(folder / "deep"): 1}
+    assert shown(folder / "one.png") == {str(folder): 1}
+
+
+def test_a_path_that_is_gone_is_shown_and_one_never_indexed_exits_with_one(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "album")
+    assert run("index", folder).returncode == 0
+    shutil.rmtree(folder)
+    gone = run("status", folder)
+    assert (gone.returncode, gone.stderr) == (0, b"")
+    assert b"3 files" in gone.stdout
+    never = run("status", tmp_path / "never")
+    assert never.returncode == 1
+    assert b"never: nothing is indexed there" in never.stderr
+    assert run("status", tmp_path / "never", folder).returncode == 0
+
+
 def test_without_an_index_one_sentence_says_how_to_make_one(tiny: Path) -> None:
     finished = run("status")
     assert finished.returncode == 2
@@ -49,7 +81,9 @@ def test_failures_are_counted_by_reason_and_by_folder_the_largest_first(tiny: Pa
     fail(tiny, [b"/b/x.jpg"], "is empty")
     shown = run("status").stdout.decode()
     assert (
-        "files  most often    folder\n      4  is cut short  /b\n      1  is cut short  /a" in shown
+        "files  reasons                         folder\n"
+        "      4  is cut short (3), is empty (1)  /b\n"
+        "      1  is cut short                    /a" in shown
     )
     described = json.loads(run("status", "--json").stdout)
     assert described["unreadable_folders"] == [
@@ -58,11 +92,19 @@ def test_failures_are_counted_by_reason_and_by_folder_the_largest_first(tiny: Pa
     ]
 
 
+def test_of_many_reasons_in_a_folder_the_three_most_frequent_are_shown(tiny: Path) -> None:
+    for reason in "abcde":
+        fail(
+            tiny, [f"/f/{reason}{n}.jpg".encode() for n in range("abcde".index(reason), 5)], reason
+        )
+    assert "a (5), b (4), c (3), 2 more reasons  /f" in run("status").stdout.decode()
+
+
 def test_thousands_of_folders_with_failures_take_a_screen_at_most(tiny: Path) -> None:
     fail(tiny, [b"/%04d/%d.jpg" % (n, k) for n in range(2000) for k in range(2)], "is empty")
     shown = run("status").stdout.decode()
     assert len(shown.splitlines()) < 25
-    assert "3,980  -           in 1,990 more folders; --json has all" in shown
+    assert "3,980  -         in 1,990 more folders; --json has all" in shown
     assert len(json.loads(run("status", "--json").stdout)["unreadable_folders"]) == 2000
 
 
@@ -78,5 +120,7 @@ def test_what_prune_would_free_is_told(tiny: Path, tmp_path: Path) -> None:
     assert b"clipfind prune" not in run("status").stdout
     (folder / "one.png").unlink()
     run("index", folder)
-    assert b"1 content that no file has any more; 'clipfind prune' frees" in run("status").stdout
+    assert (
+        b"1 content that no file has any more; 'clipfind prune' drops them" in run("status").stdout
+    )
     assert json.loads(run("status", "--json", folder).stdout)["left_contents"] is None

@@ -22,6 +22,10 @@ COMMANDS = (
     ("search", "cat", "--all"),
     ("status",),
     ("models", "use", "builtin"),
+    ("prune",),
+    ("prune", "--models", "--texts"),
+    ("forget", "album"),
+    ("forget", "--dry-run", "album"),
 )
 
 
@@ -71,3 +75,22 @@ def test_no_command_touches_what_is_no_index_of_this_version(
         assert (done.returncode, done.stdout, told.count("\n")) == (2, b"", 1), (command, told)
         assert str(place) in told
         assert content(place.parent) == before, command
+
+
+@pytest.mark.parametrize("make", [newer, foreign, foreign_beside_its_log, garbage])
+def test_doctor_tells_of_what_is_no_index_of_this_version_and_mends_nothing(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    place = tmp_path / "place" / "index.db"
+    place.parent.mkdir()
+    make(place)
+    before = content(place.parent)
+    for command in (("doctor",), ("doctor", "--repair")):
+        done = run(*command, "--db", place, cwd=tmp_path)
+        problems = [line for line in done.stdout.decode().splitlines() if "problem " in line]
+        assert (done.returncode, done.stderr) == (2, b"")
+        assert any(str(place) in line for line in problems)
+        after = content(place.parent)
+        lock = after.pop("index.db.lock", None)  # of a repair, which writes nothing else
+        assert lock is None or "--repair" in command
+        assert after == before, command

@@ -83,6 +83,15 @@ def test_towers_of_another_kind_are_left_to_torch(
     assert not supports(image_model(tmp_path, **vision_cfg))
 
 
+def test_positions_for_pictures_of_another_size_are_left_to_torch(tmp_path: Path) -> None:
+    specification = image_model(tmp_path)
+    tensors = safetensors.numpy.load_file(specification.weights)
+    positions = tensors["visual.positional_embedding"]
+    tensors["visual.positional_embedding"] = np.concatenate([positions, positions[1:]])
+    safetensors.numpy.save_file(tensors, specification.weights)
+    assert not supports(specification)
+
+
 def test_missing_tensor_is_named(tmp_path: Path) -> None:
     specification = image_model(tmp_path)
     tensors = safetensors.numpy.load_file(specification.weights)

@@ -136,7 +136,7 @@ def test_a_truncated_photo_is_told_as_such(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{ending}"
     whole = Path(os.fsdecode(saved(path, Image.effect_noise((900, 900), 90)))).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert refusal(path) == "truncated"
+    assert refusal(path) == "truncated; --accept-truncated takes what is there of it"
 
 
 @pytest.mark.parametrize(

@@ -262,11 +262,12 @@ def test_a_worker_imports_nothing_but_what_decodes(tmp_path: Path) -> None:
     [path] = paint(tmp_path, 1)
     program = (
         "import os, sys\n"
-        "from rclip_like.images.worker import _answer\n"
+        "from rclip_like.images.worker import _answer, _Request\n"
         "from rclip_like.settings import ReadSettings\n"
         "from rclip_like.values import Preprocessing\n"
         "model = Preprocessing(32, (0.0,) * 3, (1.0,) * 3)\n"
-        "answer, pixels = _answer({'path': sys.argv[1], 'known': []}, model, ReadSettings())\n"
+        "request = _Request({'path': sys.argv[1], 'known': []}, None)\n"
+        "answer, pixels = _answer(request, model, ReadSettings())\n"
         "assert len(pixels) == answer['num_bytes'] == 32 * 32 * 3\n"
         "print(*{name.partition('.')[0] for name in sys.modules})\n"
     )

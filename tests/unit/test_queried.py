@@ -17,6 +17,7 @@ from processes import write_pictures
 from web_server import answer, png, saying, serving
 
 from rclip_like.errors import ClipfindError, PictureError, WebError
+from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.library import Library
 from rclip_like.query import Query
 from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings, WebSettings
@@ -106,21 +107,19 @@ def test_what_an_address_holds_must_be_a_picture(
     assert list(lent.iterdir()) == []
 
 
-def test_the_file_lent_to_the_reader_is_for_its_owner_alone(
+def test_a_picture_of_the_web_is_never_a_file(
     library: Library, photos: Path, lent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rclip_like import queried
+    held, read_all = [], Readers.read_all
 
-    modes, read = [], queried._read
+    def look(readers: Readers, tasks: list[ReadTask]) -> Iterator[Any]:
+        held.append([*lent.iterdir(), *(Path(os.fsdecode(task.facts.path)) for task in tasks)])
+        return read_all(readers, tasks)
 
-    def look(readers: object, path: str, *rest: str) -> object:
-        modes.append(os.stat(path).st_mode & 0o777)
-        return read(readers, path, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(queried, "_read", look)
+    monkeypatch.setattr(Readers, "read_all", look)
     with serving(saying(answer(png()))) as server:
-        library.search(server.url, [photos])
-    assert modes == [0o600]
+        library.search(server.url, [photos], update=None)
+    assert held == [[Path(server.url)]]
 
 
 def test_without_leave_no_local_address_is_asked(photos: Path, tmp_path: Path) -> None:

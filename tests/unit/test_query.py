@@ -164,7 +164,14 @@ def test_any_text_that_is_forced_parses_to_one_term_that_ends_it(text: str) -> N
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a/b.JPEG", True), ("b.heic", True), ("the .jpg on top", False), ("e.g. cat", False)],
+    [
+        ("a/b.JPEG", True),
+        ("b.heic", True),
+        ("the .jpg on top", False),
+        ("e.g. cat", False),
+        ("album/scan", False),
+        ("scan.jpg.old", False),
+    ],
 )
 def test_an_extension_at_the_end_makes_a_path(text: str, expected: bool) -> None:
     assert is_path_like(text) is expected

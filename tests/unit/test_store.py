@@ -13,6 +13,7 @@ from small_index import LONG_AGO, YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.errors import StoreError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.store.ranges import range_of, ranges_of
 from rclip_like.values import PictureFacts, Root
 
 
@@ -300,3 +301,10 @@ def test_no_more_texts_are_remembered_than_fit(
         kept = [n for n in range(100) if store.cached_text(1, f"text {n}") is not None]
     assert 18 <= len(kept) <= 20
     assert kept[-1] == 99
+
+
+def test_the_root_of_the_disk_holds_all_that_lies_in_it() -> None:
+    places = [Root(b"/", b"/", is_file=True), Root(b"/", b"/")]
+    [everything] = ranges_of(places)
+    assert everything.start <= b"/a" < everything.end
+    assert everything == range_of(places[1])

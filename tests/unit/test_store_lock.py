@@ -80,10 +80,12 @@ def test_a_lock_is_free_after_its_block(database: Path) -> None:
     assert os.listdir(database.parent) == ["index.db.lock"]
 
 
-def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_made_is_named_with_a_remedy_for_every_command(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(StoreError, match=r"index\.db\.lock"),
+        pytest.raises(StoreError, match=r"index\.db\.lock: .*rights, or .* with --db$"),
         IndexLock(tmp_path / "file" / "index.db").held(wait=False),
     ):
         pass

@@ -294,6 +294,53 @@ def test_a_full_disk_costs_the_matrix_and_no_run(
     assert store.matrix(model_id, None) is None
 
 
+def test_a_disk_that_is_full_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    model_id = fill(store, [b"/1", b"/2"])
+    monkeypatch.setattr(extending.os, "open", _full)
+    assert store.extend_matrix(model_id) is False
+
+
+def _full(*arguments: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_files_of_another_kind_with_its_name_are_left_alone(store: Store) -> None:
+    others = [store.path.with_name(f"index.db.{name}") for name in ("rows-2019.jpg", "order-1.pdf")]
+    for each in others:
+        each.touch()
+    store.extend_matrix(fill(store, [b"/1", b"/2"]))
+    assert len(files_beside(store)) == 2
+    assert all(each.exists() for each in others)
+
+
+@pytest.mark.parametrize("damage", ["00", "00" * 64, "007c" + "00" * 14])
+def test_a_damaged_row_is_left_out_and_comes_last(store: Store, damage: str) -> None:
+    model_id = fill(store, [b"/%d" % number for number in range(9)])
+    paths = [path for path, _ in by_rows(store, model_id, None)]
+    question = "SELECT path FROM files WHERE content_id = 4"
+    (damaged,) = store._connection.execute(question).fetchone()
+    change = "UPDATE embeddings SET embedding = ? WHERE content_id = 4"
+    store._connection.execute(change, (bytes.fromhex(damage),))
+    assert store.extend_matrix(model_id)
+    found = by_matrix(store, model_id, None)
+    assert found is not None
+    kept = [path for path, score in found if score >= -1]
+    assert kept == [path for path in paths if path != damaged]
+
+
+def test_a_frame_without_its_picture_counts_for_no_other(store: Store) -> None:
+    model_id = fill(store, [b"/%d" % number for number in range(9)])
+    put(store, model_id, b"/animated", b"a", num_parts=3)
+    expected = [row for row in by_rows(store, model_id, None) if row[0] != b"/animated"]
+    store._connection.execute("DELETE FROM embeddings WHERE part = 0 AND content_id = 10")
+    assert store.extend_matrix(model_id)
+    found = by_matrix(store, model_id, None)
+    assert found is not None
+    assert [path for path, _ in found if path != b"/animated"] == [path for path, _ in expected]
+    scores = dict(found)
+    assert all(abs(scores[path] - value) < 1e-6 for path, value in expected)
+
+
 def test_all_of_it_can_be_removed(store: Store) -> None:
     model_id = fill(store, [b"/1", b"/2"])
     store.extend_matrix(model_id)

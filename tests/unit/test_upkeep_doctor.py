@@ -137,8 +137,43 @@ def test_a_missing_table_is_found(database: Path) -> None:
     assert "contents_size_bytes, paths" in finding.text
 
 
-def test_drafts_that_a_kill_left_are_found_and_removed_young_ones_stay(database: Path) -> None:
-    old = database.with_name(".index.db.abcd1234")
+def test_damage_that_stops_the_check_itself_keeps_the_findings(database: Path) -> None:
+    with open(database, "r+b") as file:
+        for page in range(3, database.stat().st_size // 8192):
+            file.seek(page * 8192)
+            file.write(b"\xff" * 64)
+    report = examine(database, None, mend=True)
+    assert any(finding.state == "problem" for finding in of_index(report))
+    assert len(report.findings) > len(of_index(report)) + 5
+
+
+def test_a_picture_that_lost_one_part_is_encoded_anew_in_all(database: Path) -> None:
+    spoil(
+        database,
+        "INSERT INTO embeddings (model_id, part, content_id, embedding)"
+        " SELECT model_id, 1, content_id, zeroblob(16) FROM embeddings WHERE content_id = 5",
+    )
+    examine(database, None, mend=True)
+    with closing(sqlite3.connect(database)) as connection:
+        question = "SELECT count(*) FROM embeddings WHERE content_id = 5"
+        assert connection.execute(question).fetchone() == (0,)
+
+
+def test_a_matrix_of_a_model_that_is_gone_is_dropped(database: Path) -> None:
+    spoil(
+        database,
+        "PRAGMA foreign_keys = OFF",
+        "INSERT INTO matrices VALUES (77, 'rows-x', 0, 0, 'order-x', 0, 0, 0, 0, 0, 0)",
+    )
+    assert len(of_index(examine(database, None))) == 1
+    assert of_index(examine(database, None, mend=True)) == []
+
+
+@pytest.mark.parametrize("name", [".index.db.abcd1234", "index.db.before-repair-2026.part"])
+def test_drafts_that_a_kill_left_are_found_and_removed_young_ones_stay(
+    database: Path, name: str
+) -> None:
+    old = database.with_name(name)
     young = database.with_name(".index.db.abcd5678-wal")
     other = database.with_name(".index.db.mine")
     for path in (old, young, other):

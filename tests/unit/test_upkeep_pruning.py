@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bound_by_rights import needs_rights, run_without_override
 from small_index import SmallIndex, fill, make_picture, make_pictures
 
 from rclip_like.errors import IndexLocked, StoreError, UsageError
@@ -95,6 +96,30 @@ def test_the_rows_of_a_disk_that_is_not_mounted_stay(
     nearest = tmp_path / "album" if place == "there and empty" else tmp_path
     assert (report.files, report.roots) == (0, 0)
     assert report.kept == {os.fsencode(nearest): 3}
+    assert len(index.names()) == 3
+
+
+PRUNE = """
+import sys
+from pathlib import Path
+from rclip_like.settings import PruneSettings
+from rclip_like.store import Store
+from rclip_like.upkeep import prune
+with Store.open(Path(sys.argv[1]), create=False) as store:
+    report = prune(store, [], PruneSettings())
+print(report.files, report.kept, report.unreachable)
+"""
+
+
+@needs_rights
+def test_what_lies_in_a_folder_that_cannot_be_entered_is_kept_and_counted(
+    index: SmallIndex, tmp_path: Path
+) -> None:
+    shut = tmp_path / "album" / "sub"
+    shut.chmod(0)
+    told = run_without_override(PRUNE, index.store.path)
+    shut.chmod(0o700)
+    assert told == f"0 {{}} {{{os.fsencode(shut)!r}: 3}}\n"
     assert len(index.names()) == 3
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from bound_by_rights import needs_rights, run_without_override
 from small_index import LONG_AGO, SmallIndex, make_pictures, settle
 
 from rclip_like.index import bring_up_to_date
@@ -154,17 +153,6 @@ def test_a_mount_gone_from_inside_the_root_keeps_its_rows(
     assert len(index.names()) == 4
 
 
-def run_without_override(program: str, *arguments: Path) -> str:
-    """Run a program that rights bind, even where the tests run as root; return its output."""
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    if os.geteuid() == 0:
-        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 UPDATE = """
 import sys
 from pathlib import Path
@@ -176,10 +164,7 @@ index.store.close()
 """
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or (os.geteuid() == 0 and not shutil.which("setpriv")),
-    reason="root may read everything, and there is no setpriv to change that",
-)
+@needs_rights
 @pytest.mark.parametrize("name", ["sub", "sub/0001.jpg"])
 def test_what_may_not_be_read_keeps_its_rows(
     index: SmallIndex, tmp_path: Path, tiny_model: Path, name: str

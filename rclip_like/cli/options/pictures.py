@@ -61,7 +61,8 @@ class Walking:
         bool,
         setting(
             "--raw-pairs",
-            help="Also raw files beside a JPEG or HEIC of the same name, which stands for both.",
+            help="Also raw files beside a JPEG or HEIC of the same name, which stands for both. "
+            "Without it their rows stay in the index, unseen.",
         ),
     ] = False
 
@@ -85,6 +86,7 @@ class Reading:
         bool,
         setting(
             "--accept-truncated",
-            help="Also pictures that are cut short: what can be decoded of them counts.",
+            help="Also pictures that are cut short, as a query too: what can be decoded of them "
+            "counts.",
         ),
     ] = False

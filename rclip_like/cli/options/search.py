@@ -18,7 +18,11 @@ class SearchOptions(Walking, Reading, Sources, Everywhere):
 
     query: Annotated[
         str,
-        argument("QUERY", help="Words, or a picture: an existing file, or one on the web (https)."),
+        argument(
+            "QUERY",
+            help="Words, or a picture: a path that begins with /, ./, ../, ~/ or file:, or ends "
+            "as pictures do (x.jpg), or an address on the web (https).",
+        ),
     ]
     paths: Paths = ()
     add: Annotated[

@@ -17,6 +17,6 @@ class StatusOptions(Everywhere):
 
     paths: Annotated[
         tuple[str, ...],
-        argument("[PATH]...", help="Folders or pictures; none: all that is indexed."),
+        argument("[PATH]...", help="Folders or pictures, there or not; none: all that is indexed."),
     ] = ()
     json: Annotated[bool, option("--json", help="Print one JSON object.")] = False
