@@ -91,13 +91,43 @@ OUTPUT = """\
 Columns :: In a pipe: the score with four decimals, a TAB, the path, a new line. With *--explain*
 further columns PART=SCORE follow.
 
---json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
+search --json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
 *model* (text). Where the path is not UTF-8, *path_base64* holds its bytes, and *path* has
-replacement characters in their place. With *--explain*, *terms* is a list of objects with *term*
-(behind a minus where it is subtracted) and *score*.
+replacement characters in their place; so it is wherever a *path* is told. With *--explain*, *terms*
+is a list of objects with *term* (behind a minus where it is subtracted) and *score*.
+
+status --json :: One object. *database* is the index's path, *size_bytes* its size with all beside
+it. Of the PATHs: *files*, their different *contents*, *raw_pairs* (raw files shown with
+*--raw-pairs* only), *models* and *roots*, the walked folders. Each model has *name*, *fingerprint*,
+*preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files it has not
+encoded); each root *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and *files*, where a
+file counts for the innermost root. What could not be read: *failures* (reasons with their numbers),
+*unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files* and
+*reasons*). *left_contents* (contents that no file has any more) and *freeable_bytes* (about what
+dropping them frees) are null where PATHs are named. *unknown* lists as *path* each PATH under which
+nothing is indexed.
+
+prune, forget --json :: One object. What was dropped, or with *is_dry_run* would be: *files*,
+*failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
+of names), *texts*. *folders* lists with *path* and *files* what went from each folder; *kept*, in
+the same way, files that are not there but not known to be gone, and *unreachable* those that cannot
+be looked at, by the nearest folder that is there. *unknown* lists as *path* each PATH under which
+nothing is indexed. *freed_bytes* is how much smaller the index file is, an estimate in a dry run;
+*is_short* is false while a search reads on, and the file gets smaller when that ends.
+
+doctor --json :: One object: *repaired*, a list of sentences, and *findings*, a list with *check*
+(what was looked at), *text*, *state* (ok, warning or problem) and *remedy* (empty if none is
+needed).
 
 formats --json :: One object a line with *format*, *endings* (a list), *readable*, *package*,
 *version* and *needs* (what is missing, null if nothing is).
+
+models list --json :: One object a line with *name*, *state* (built in, downloaded or can be
+downloaded), *size_bytes* (null where only the hub knows), *licence* and *good_for*.
+
+models show --json :: One object. Of a model on this machine *name*, *state*, *folder*,
+*size_bytes*, *dimension*, *picture_size*, *resize_mode*, *fingerprint* and *source* (where its
+files came from). Of another one what is known of it, its name and state at least.
 
 --format :: Text in which {path}, {score}, {rank} and {model} stand for a match's values; numbers
 take a format as in Python, {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are

@@ -1,0 +1,83 @@
+"""The fields of `--json` that the manual names are those that the commands print."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import run, write_pictures
+
+from rclip_like.cli import manual_text
+from rclip_like.cli.commands import COMMANDS
+from rclip_like.cli.declare import declared_in
+
+ODD_FOLDER = b"not-utf8-\xff"
+KEYED_BY_REASON = ("failures", "reasons")
+
+
+def documented() -> dict[str, set[str]]:
+    """Return by command the names that the manual's OUTPUT has for it; a path may be in base64."""
+    found: dict[str, set[str]] = {}
+    for paragraph in manual_text.OUTPUT.strip().split("\n\n"):
+        term, _, text = paragraph.replace("\n", " ").partition(" :: ")
+        if term.endswith(" --json"):
+            names = set(re.findall(r"\*([a-z0-9_]+)\*", text))
+            names |= {"path_base64"} if "path" in names else set()
+            found |= dict.fromkeys(term.removesuffix(" --json").split(", "), names)
+    return found
+
+
+def keys_of(value: object) -> Iterator[str]:
+    """Yield the names in an object and in those within, but not where reasons are names."""
+    if isinstance(value, list):
+        for each in value:
+            yield from keys_of(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            if key not in KEYED_BY_REASON or isinstance(each, list):
+                yield from keys_of(each)
+
+
+def printed(command: str, *words: str | Path) -> set[str]:
+    lines = run(*command.split(), "--json", *words).stdout.splitlines()
+    assert lines
+    return {key for line in lines for key in keys_of(json.loads(line))}
+
+
+@pytest.fixture
+def folder(tiny: Path, tmp_path: Path) -> Path:
+    """Return an indexed folder with a name that is no text, of which one file cannot be read."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + ODD_FOLDER))
+    write_pictures(folder)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    assert run("index", folder).returncode == 0
+    return folder
+
+
+def test_every_command_with_json_is_documented() -> None:
+    with_json = {
+        name
+        for name, command in COMMANDS.items()
+        if any("--json" in each.names for each in declared_in(command.options))
+    }
+    assert documented().keys() == with_json
+
+
+def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: Path) -> None:
+    never = folder / "never"
+    assert printed("search", "cat", "--explain", "--all") == documented()["search"]
+    assert printed("status", folder, never) == documented()["status"]
+    assert printed("forget", folder, never, "--dry-run") == documented()["forget"]
+    shutil.rmtree(folder)
+    assert printed("prune") == documented()["prune"]
+
+
+@pytest.mark.parametrize("command", ["doctor", "formats", "models list", "models show builtin"])
+def test_the_other_commands_print_the_documented_fields(tiny: Path, command: str) -> None:
+    assert printed(command) == documented()[command.removesuffix(" builtin")]
