@@ -45,7 +45,7 @@ def measure_indexing(scale: Scale, has_peer: bool) -> Iterator[Result]:
             Clipfind(Path(name, "builtin"), "builtin", "auto"),
             *([Rclip(Path(name, "rclip"))] if has_peer else []),
         ]
-        summaries = in_turn([_first_run(tool, folder) for tool in tools], scale.repeats, 0)
+        summaries = in_turn([_first_run(tool, folder) for tool in tools], scale.repeats)
         for tool in tools:
             assert tool.num_rows() == scale.num_photos, f"{tool.name} indexed {tool.num_rows()}"
     theirs = summaries[2:]
@@ -78,16 +78,23 @@ def measure_unchanged(scale: Scale, has_peer: bool) -> Iterator[Result]:
 
 
 def measure_growth(scale: Scale, has_peer: bool) -> Iterator[Result]:
-    """Compare the rate of a first run over many small photos with that over a few."""
-    few, many = (photos(count, SMALL) for count in scale.growth)
+    """Compare the rate of a first run over many small photos with that over a few.
+
+    What a run over one photo takes counts for none of them: it would hide a decline.
+    """
+    one, few, many = (photos(count, SMALL) for count in (1, *scale.growth))
     with tempfile.TemporaryDirectory(dir=FOLDER) as name:
         ours = Clipfind(Path(name), "builtin", "auto")
         # Before and after, as the machine may have become busier meanwhile.
-        runs = [run(_first_run(ours, folder), 0) for folder in (few, many, few)]
+        start, *runs = [run(_first_run(ours, each), 0) for each in (one, few, many, few)]
         assert ours.num_rows() == scale.growth[0]
-    small = Summary.of([runs[0], runs[2]])
-    rates = [scale.growth[1] / runs[1].wall_s, scale.growth[0] / small.wall_s]
-    yield Result("growth", *rates, details([Summary.of(runs[1:2]), small], 1, photos=scale.growth))
+    small, large = Summary.of([runs[0], runs[2]]), Summary.of(runs[1:2])
+    rates = [
+        (count - 1) / (each.wall_s - start.wall_s)
+        for count, each in zip(reversed(scale.growth), (large, small), strict=True)
+    ]
+    more = details([large, small], 1, photos=scale.growth, start_s=start.wall_s)
+    yield Result("growth", *rates, more)
 
 
 def _first_run(tool: Tool, folder: Path) -> Program:
@@ -97,7 +104,7 @@ def _first_run(tool: Tool, folder: Path) -> Program:
         for path in tool.database.parent.glob(f"{tool.database.name}*"):
             path.unlink()
 
-    return program(tool, folder.resolve(), lambda _: tool.indexing(), forget)
+    return program(tool, folder.resolve(), lambda _: tool.first_search(), forget)
 
 
 def _same_model() -> str:

@@ -17,7 +17,7 @@ from statistics import median
 from bench.memory import Memory, memory_of
 from bench.tools import Tool, Word
 
-SAMPLING_S = 0.005
+SAMPLING_S = 0.02
 
 
 def _prepare_nothing() -> None:

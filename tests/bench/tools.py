@@ -67,6 +67,11 @@ class Tool(ABC):
     def environment(self) -> dict[str, str]:
         """The environment it runs in."""
 
+    @property
+    @abstractmethod
+    def telling(self) -> dict[str, str]:
+        """What more of it makes a run tell how far it is."""
+
     @abstractmethod
     def command(self, *arguments: Word) -> tuple[Word, ...]:
         """Return the command line that runs it."""
@@ -74,6 +79,10 @@ class Tool(ABC):
     @abstractmethod
     def indexing(self, *options: Word) -> tuple[Word, ...]:
         """Return the arguments that bring the index up to date."""
+
+    @abstractmethod
+    def first_search(self) -> tuple[Word, ...]:
+        """Return the arguments of a search that indexes all before, which both tools can do."""
 
     @abstractmethod
     def searching(self, query: str, *options: Word) -> tuple[Word, ...]:
@@ -137,7 +146,13 @@ class Tool(ABC):
         """Start to index a folder; `num_encoded` tells how far it is."""
         (self.home / "batches").unlink(missing_ok=True)
         with open(self.home / "progress", "wb") as progress:
-            return self.start(folder, *self.indexing(), stdout=subprocess.DEVNULL, stderr=progress)
+            return self.start(
+                folder,
+                *self.indexing(),
+                stdout=subprocess.DEVNULL,
+                stderr=progress,
+                **self.telling,
+            )
 
     def wait_for(self, process: subprocess.Popen[bytes], count: int) -> int:
         """Wait until so many pictures are encoded and return how many are."""
@@ -194,8 +209,13 @@ class Rclip(Tool):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where it finds index and weights; its bar shows every picture at once."""
-        return self.peer.environment | {"TQDM_MINITERS": "1", "TQDM_MININTERVAL": "0"}
+        """Where it finds index and weights."""
+        return self.peer.environment
+
+    @property
+    def telling(self) -> dict[str, str]:
+        """Let its bar show every picture at once."""
+        return {"TQDM_MINITERS": "1", "TQDM_MININTERVAL": "0"}
 
     def command(self, *arguments: Word) -> tuple[Word, ...]:
         """Run what is installed in the peer's environment."""
@@ -204,6 +224,10 @@ class Rclip(Tool):
     def indexing(self, *options: Word) -> tuple[Word, ...]:
         """Any search indexes first."""
         return ("anything", *options)
+
+    def first_search(self) -> tuple[Word, ...]:
+        """Any does."""
+        return self.indexing()
 
     def searching(self, query: str, *options: Word) -> tuple[Word, ...]:
         """A number stands for all."""
@@ -229,6 +253,7 @@ class Rclip(Tool):
     def change_model(self, folder: Path) -> None:
         """Say that the index is of the version before its model was changed last."""
         with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("DROP INDEX IF EXISTS hash_index")
             connection.execute("ALTER TABLE images DROP COLUMN hash")
             connection.execute("UPDATE db_version SET version = 2")
             connection.commit()
@@ -260,7 +285,7 @@ class Clipfind(Tool):
 
     @property
     def environment(self) -> dict[str, str]:
-        """No settings of the user's, the peer's weights, and a log of what was encoded."""
+        """No settings of the user's, and the peer's weights."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -272,9 +297,13 @@ class Clipfind(Tool):
             "CLIPFIND_CONFIG": os.devnull,
             "CLIPFIND_MODEL": self.model,
             "CLIPFIND_PRECISION": self._precision,
-            "CLIPFIND_BATCH_LOG": str(self.home / "batches"),
             "HF_HUB_OFFLINE": "1",
         }
+
+    @property
+    def telling(self) -> dict[str, str]:
+        """Let it log each batch before it is encoded."""
+        return {"CLIPFIND_BATCH_LOG": str(self.home / "batches")}
 
     def command(self, *arguments: Word) -> tuple[Word, ...]:
         """Run what is installed beside the interpreter."""
@@ -283,6 +312,10 @@ class Clipfind(Tool):
     def indexing(self, *options: Word) -> tuple[Word, ...]:
         """Index the current folder."""
         return ("index", *options)
+
+    def first_search(self) -> tuple[Word, ...]:
+        """Search without a limit on the time that indexing takes."""
+        return ("search", "--max-time", "0", "anything")
 
     def searching(self, query: str, *options: Word) -> tuple[Word, ...]:
         """Search as it is, and give back whole names."""
