@@ -52,8 +52,9 @@ def test_limits_of_reading_are_set_by_options(tiny: Path, pictures: Path) -> Non
 
 
 def test_a_truncated_picture_names_its_remedy_which_helps_as_a_query_too(
-    tiny: Path, pictures: Path, tmp_path: Path
+    tiny: Path, tmp_path: Path
 ) -> None:
+    pictures = write_pictures(tmp_path / "album")
     (tmp_path / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:-400])
     told = b"cut.png: truncated; --accept-truncated takes what is there of it"
     assert told in run("index", tmp_path / "cut.png").stderr
