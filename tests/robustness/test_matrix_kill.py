@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import time
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -33,8 +34,11 @@ def killed_amid_writing(database: Path, first: int, seconds: float) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        write_until_killed(database, writing, first)
-        os._exit(1)
+        try:
+            write_until_killed(database, writing, first)
+        finally:
+            traceback.print_exc()
+            os._exit(1)  # an error must not come back into the tests' own run
     os.close(writing)
     os.read(reading, 1)
     time.sleep(seconds)

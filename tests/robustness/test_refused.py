@@ -48,8 +48,14 @@ def foreign_beside_its_log(path: Path) -> None:
     foreign(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("INSERT INTO moz_places VALUES ('https://example.org')")
-        log = path.with_name("index.db-wal").read_bytes()
-    path.with_name("index.db-wal").write_bytes(log)
+        connection.commit()
+        log = path.with_name("index.db-wal")
+        kept = {each: each.read_bytes() for each in (path, log)}
+    # Closing took the rows over and removed the log: back to what lay there before it.
+    for each, content_before in kept.items():
+        each.write_bytes(content_before)
+    assert b"example.org" in kept[log]
+    assert b"example.org" not in kept[path]
 
 
 def garbage(path: Path) -> None:

@@ -209,8 +209,8 @@ def test_a_full_disk_costs_only_the_smaller_file(made: Path, tmp_path: Path) -> 
     disk.mkdir()
     # In a mount namespace of its own: the disk goes with the process, whatever happens to it.
     script = (
-        'mount -t tmpfs -o size=32m tmpfs "$0" && cp "$1" "$0/index.db" || exit 77;'
-        ' shift; exec "$@" "$0"'
+        'mount -t tmpfs -o size=32m tmpfs "$0" || exit 77;'
+        ' cp "$1" "$0/index.db" || exit 1; shift; exec "$@" "$0"'
     )
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, str(disk), str(made)]
