@@ -18,7 +18,8 @@ from small_index import SmallIndex, batches, make_pictures, start_indexing, wait
 from rclip_like.errors import Interrupted
 from rclip_like.index.stopping import Stopping
 
-SECONDS = 2.0
+# Two on quiet cores. What the signals break off takes a minute or leaves another exit status.
+SECONDS = 30.0
 
 
 def end_by(process: subprocess.Popen[str], number: int) -> float:
