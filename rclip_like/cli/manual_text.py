@@ -170,7 +170,7 @@ meanwhile; an index run waits.
 *clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
 at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
 nothing and embeddings that are none, for drafts, logs and copies beside the index, for the models
-that it needs, half downloads, readers, packages and folders. It writes nothing. With *--repair* it
+that it needs, half downloads, readers, packages and folders. It changes no row. With *--repair* it
 first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows that refer to
 nothing and embeddings that are none; the next *clipfind index* encodes their pictures anew. Before
 any row changes it writes a copy, index.db.before-repair-TIME. If there is nothing to mend, a line

@@ -54,7 +54,9 @@ def _places(config: Mapping[str, Any]) -> int:
 def _is_plain_transformer(vision: Mapping[str, Any]) -> bool:
     return (
         not {key for key, value in vision.items() if value} - _VIT_KEYS
-        and all(isinstance(vision.get(key, 1), int) for key in ("layers", "patch_size"))
+        and all(
+            isinstance(vision.get(key, 1), int) for key in ("layers", "patch_size", "image_size")
+        )
         and vision.get("pos_embed_type", "learnable") in ("learnable", "sin_cos_2d")
         and vision.get("pool_type", "tok") == "tok"
         and set(vision.get("norm_kwargs") or {}) <= {"eps"}

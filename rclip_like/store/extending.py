@@ -141,16 +141,19 @@ class _Writer:
     def _embeddings_after(
         self, start: int
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], bytes]]:
+        """Yield contents, parts and rows; a row of a wrong length or of no numbers is left out."""
         rows = self._connection.execute(
             "SELECT content_id, part, embedding FROM embeddings"
             " WHERE rowid > ? AND +model_id = ? ORDER BY rowid",
             (start, self._model_id),
         )
         while chunk := rows.fetchmany(_FETCH_CHUNK):
-            sound = [row for row in chunk if _is_sound(row[2], self._dimension)]
-            content_ids = np.array([row[0] for row in sound], dtype=np.int64)
-            parts = np.array([row[1] for row in sound], dtype=np.int64)
-            yield content_ids, parts, b"".join(row[2] for row in sound)
+            fitting = [row for row in chunk if len(row[2]) == self._dimension * 2]
+            numbers = np.array([row[:2] for row in fitting], dtype=np.int64).reshape(-1, 2)
+            rows_ND = np.frombuffer(b"".join(row[2] for row in fitting), dtype="<u2")
+            rows_ND = rows_ND.reshape(len(fitting), self._dimension)
+            is_sound = ~((rows_ND & _NO_NUMBER) == _NO_NUMBER).any(axis=1)
+            yield numbers[is_sound, 0], numbers[is_sound, 1], rows_ND[is_sound].tobytes()
 
     def _order(self, contents: _Contents, before: Order | None, num_before: int) -> Order:
         """Return the order of all files over the rows before and those that are new."""
@@ -199,14 +202,6 @@ class _Writer:
             for kind, array in arrays:
                 file.write(np.ascontiguousarray(array, dtype=kind).data)
             return _synced_mtime_ns(file)
-
-
-def _is_sound(blob: bytes, dimension: int) -> bool:
-    """Return whether these are the bytes of so many numbers: a damaged row is left out."""
-    if len(blob) != dimension * 2:
-        return False
-    bits = np.frombuffer(blob, "<u2")
-    return not ((bits & _NO_NUMBER) == _NO_NUMBER).any()
 
 
 def _synced_mtime_ns(file: IO[bytes]) -> int:

@@ -70,6 +70,7 @@ def test_towers_without_the_first_normalisation_equal_those_of_torch(tmp_path: P
         {"pool_type": "avg"},
         {"attentional_pool": True},
         {"layers": [1, 1, 1, 1]},
+        {"image_size": [32, 32]},
         {"final_ln_after_pool": True},
         {"act_kwargs": {"approximate": "tanh"}},
         {"qk_norm": True},
