@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors
+from rclip_like.models.tensors import as_float32, map_tensors, unit_rows
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings
@@ -89,11 +89,7 @@ class GraphEncoder:
         starts = range(0, len(pixels_NHWC), self.batch_size)
         features = [self._pooled(pixels_NHWC[at : at + self.batch_size]) for at in starts]
         pooled_NF = np.concatenate([np.empty((0, self._weight_DF.shape[1]), np.float32), *features])
-        rows_ND: Embeddings = pooled_NF @ self._weight_DF.T + self._bias_D
-        rows_ND /= np.linalg.norm(rows_ND, axis=1, keepdims=True)
-        if not np.isfinite(rows_ND).all():
-            raise ModelError(f"the model {self._name} gives values that are no numbers")
-        return rows_ND
+        return unit_rows(pooled_NF @ self._weight_DF.T + self._bias_D, self._name)
 
     def _pooled(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import map_tensors
+from rclip_like.models.tensors import map_tensors, unit_rows
 from rclip_like.models.transformer import Array, Transformer
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class ImageTower:
     def encode(self, pixels_HWC: Pixels) -> Embedding:
         """Return the unit float32 row (D,) of one picture, uint8 before normalisation.
 
-        Raises ModelError when a tensor is missing.
+        Raises ModelError when a tensor is missing or gives values that are no numbers.
         """
         image_HWC = pixels_HWC.astype(np.float32) / np.float32(255)
         image_HWC -= np.array(self._preprocessing.mean, dtype=np.float32)
@@ -93,7 +93,7 @@ class ImageTower:
             features_D = self._features.features(image_HWC)
         except KeyError as error:
             raise ModelError(f"the weights of {self._name} lack {error.args[0]}") from error
-        embedding_D: Embedding = features_D / np.linalg.norm(features_D)
+        embedding_D: Embedding = unit_rows(features_D[np.newaxis], self._name)[0]
         return embedding_D
 
 

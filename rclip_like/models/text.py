@@ -9,7 +9,7 @@ import numpy as np
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors
+from rclip_like.models.tensors import as_float32, map_tensors, unit_rows
 from rclip_like.models.tokenizer import END, tokenize
 from rclip_like.models.transformer import Array, Transformer
 
@@ -85,15 +85,14 @@ class TextTower:
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D), in order; texts too long are cut as open_clip does.
 
-        Raises ModelError when a tensor is missing.
+        Raises ModelError when a tensor is missing or gives values that are no numbers.
         """
         parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]
         try:
             features_ND = np.concatenate([self._encode(part) for part in parts])
         except KeyError as error:
             raise ModelError(f"the weights of {self._name} lack {error.args[0]}") from error
-        embeddings_ND: Embeddings = features_ND / np.linalg.norm(features_ND, axis=1, keepdims=True)
-        return embeddings_ND
+        return unit_rows(features_ND, self._name)
 
     def _encode(self, texts: Sequence[str]) -> Array:
         tokens = [tokenize(text, self._context_length) for text in texts]

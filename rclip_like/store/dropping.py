@@ -253,25 +253,20 @@ class Dropping:
 
     # Giving the room back.
 
-    def reclaim(self) -> bool:
-        """Write the file anew without its free pages; return whether it is as short as it can be.
+    def reclaim(self) -> None:
+        """Write the file anew without its free pages; `truncate_log` then makes it smaller.
 
-        False while a searcher still reads the old state: then the file shrinks when it closes.
         Nothing is done where nothing was dropped since the last time and little is free. Raises
         StoreError when there is no room for the log in which the new pages are written.
         """
         free, pages = self._pragma("freelist_count")[0], self._pragma("page_count")[0]
         is_due = self._number("SELECT count(*) FROM settings WHERE name = ?", (_UNRECLAIMED,))
         if not is_due and free * _FREE_SHARE < pages:
-            return self._truncate_log()
+            return
         self._refuse_without_room((pages - free) * self._pragma("page_size")[0])
-        try:
-            with told(self._path):
-                interruptibly(self._connection, "VACUUM")
-                self._execute("DELETE FROM settings WHERE name = ?", (_UNRECLAIMED,))
-        finally:
-            is_short = self._truncate_log()
-        return is_short
+        with told(self._path):
+            interruptibly(self._connection, "VACUUM")
+            self._execute("DELETE FROM settings WHERE name = ?", (_UNRECLAIMED,))
 
     def _refuse_without_room(self, needed_bytes: int) -> None:
         if shutil.disk_usage(self._path.parent).free < needed_bytes:
@@ -281,8 +276,11 @@ class Dropping:
                 "clipfind prune"
             )
 
-    def _truncate_log(self) -> bool:
-        """Move the log into the file and cut it; return whether no reader was in the way."""
+    def truncate_log(self) -> bool:
+        """Move the log into the file and cut both; return whether no reader was in the way.
+
+        Where one was, they shrink when it closes.
+        """
         with suppress(sqlite3.DatabaseError):
             return not self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return False

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import SETTLED, STORED_DTYPE
+from rclip_like.store.rows import OF_RIGHT_LENGTH, SETTLED, STORED_DTYPE
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
@@ -25,14 +25,18 @@ SCAN_CHUNK = 4096
 def scan(
     connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
 ) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
-    """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes."""
+    """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes.
+
+    A row of a wrong length is left out; `doctor` names it.
+    """
     for start, end in ranges:
         # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
         rows = connection.execute(
             "SELECT file_id, files.content_id, embedding FROM files CROSS JOIN embeddings"
             " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
+            f" AND {OF_RIGHT_LENGTH}"
             " WHERE path >= ? AND path < ? ORDER BY path",
-            (model_id, start, end),
+            (model_id, model_id, start, end),
         )
         while chunk := rows.fetchmany(SCAN_CHUNK):
             rowids, content_ids, blobs = zip(*chunk, strict=True)
@@ -48,10 +52,12 @@ def scan_frames(
 ) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
     """Yield content ids (n,) and embeddings float16 (n, D) of all that is not a whole picture.
 
-    Of the whole index, in no order: there are few, and none in most.
+    Of the whole index, in no order: there are few, and none in most. Rows as `scan` leaves out.
     """
     rows = connection.execute(
-        "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0", (model_id,)
+        "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0"
+        f" AND {OF_RIGHT_LENGTH}",
+        (model_id, model_id),
     )
     while chunk := rows.fetchmany(SCAN_CHUNK):
         content_ids, blobs = zip(*chunk, strict=True)
@@ -61,9 +67,13 @@ def scan_frames(
 def parts_of(connection: sqlite3.Connection, model_id: int, content_id: int) -> StoredEmbeddings:
     """Return all embeddings of a content, float16 (P, D), the whole picture first."""
     blobs: list[bytes] = []
-    question = "SELECT embedding FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
+    question = (
+        "SELECT embedding FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
+        f" AND {OF_RIGHT_LENGTH}"
+    )
     # Part by part: the index on them begins with model and part.
-    while row := connection.execute(question, (model_id, len(blobs), content_id)).fetchone():
+    key = content_id, model_id
+    while row := connection.execute(question, (model_id, len(blobs), *key)).fetchone():
         blobs.append(row[0])
     return _stacked(blobs)
 
@@ -75,8 +85,8 @@ def embedding_of(
     row = connection.execute(
         "SELECT embedding FROM files JOIN embeddings USING (content_id)"
         " WHERE path = ? AND model_id = ? AND part = 0"
-        f" AND size_bytes = ? AND mtime_ns = ? AND {SETTLED}",
-        (path, model_id, size_bytes, mtime_ns),
+        f" AND size_bytes = ? AND mtime_ns = ? AND {SETTLED} AND {OF_RIGHT_LENGTH}",
+        (path, model_id, size_bytes, mtime_ns, model_id),
     ).fetchone()
     return None if row is None else _unit(row[0])
 

@@ -63,10 +63,12 @@ def extend_matrix(connection: sqlite3.Connection, path: Path, model_id: int) -> 
         remove_unnamed(connection, path, keep=before.order_name if before else None)
 
 
-def remove_matrices(connection: sqlite3.Connection, path: Path) -> None:
-    """Forget all matrices and remove their files; the caller holds the indexer's lock."""
+def remove_outdated(connection: sqlite3.Connection, path: Path) -> None:
+    """Remove the matrices that speak of other row numbers; the caller holds the indexer's lock."""
     with transaction(connection):
-        connection.execute("DELETE FROM matrices")
+        every = connection.execute("SELECT model_id FROM matrices").fetchall()
+        outdated = [each for each in every if read_stamp(connection, *each) is None]
+        connection.executemany("DELETE FROM matrices WHERE model_id = ?", outdated)
     remove_unnamed(connection, path)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.store.ranges import EVERYTHING, PathRange
-from rclip_like.store.rows import STORED_DTYPE
+from rclip_like.store.rows import OF_RIGHT_LENGTH, STORED_DTYPE
 from rclip_like.store.stamp import (
     HEADER_BYTES,
     Stamp,
@@ -75,8 +75,9 @@ class Newer:
             return
         rows = self.connection.execute(
             # The plus keeps the planner from reading all that the model has.
-            "SELECT content_id, embedding FROM embeddings WHERE rowid > ? AND +model_id = ?",
-            (self.stamp.last_embedding, self.model_id),
+            "SELECT content_id, embedding FROM embeddings WHERE rowid > ? AND +model_id = ?"
+            f" AND {OF_RIGHT_LENGTH}",
+            (self.stamp.last_embedding, self.model_id, self.model_id),
         )
         while chunk := rows.fetchmany(_FETCH_CHUNK):
             content_ids, blobs = zip(*chunk, strict=True)

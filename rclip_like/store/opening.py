@@ -24,6 +24,10 @@ _SIDE_FILES = ("-wal", "-shm", "-journal")
 deleted, it would be played into the new one."""
 
 
+class Unguarded(sqlite3.Connection):
+    """One without locks, where SQLite can make none: it does not notice when others write."""
+
+
 def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3.Connection:
     """Return a connection that reads and writes the index at `path`.
 
@@ -54,8 +58,9 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Conn
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
     if version < VERSION:
         raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
-    mode = "immutable=1" if _is_on_readonly_medium(path) else "mode=ro"
-    return _connect(path, mode, any_thread=any_thread)
+    if _is_on_readonly_medium(path):
+        return _connect(path, "immutable=1", kind=Unguarded, any_thread=any_thread)
+    return _connect(path, "mode=ro", any_thread=any_thread)
 
 
 def version_of(path: Path) -> int | None:
@@ -108,6 +113,18 @@ def identity_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def state_of(path: Path) -> tuple[int, int] | None:
+    """Return size in bytes and mtime in ns of the file at `path`: every write to it changes them.
+
+    None where nothing is.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
 def _not_newer(path: Path, version: int) -> int:
     if version > VERSION:
         raise StoreError(
@@ -131,13 +148,20 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _connect(path: Path, mode: str, *, any_thread: bool = False) -> sqlite3.Connection:
+def _connect(
+    path: Path,
+    mode: str,
+    *,
+    kind: type[sqlite3.Connection] = sqlite3.Connection,
+    any_thread: bool = False,
+) -> sqlite3.Connection:
     with told(path):
         connection = sqlite3.connect(
             _address(path, mode),
             uri=True,
             isolation_level=None,
             timeout=BUSY_SECONDS,
+            factory=kind,
             check_same_thread=not any_thread,
         )
         try:

@@ -28,6 +28,9 @@ SETTLED = f"(mtime_ns < read_at_ns - {CLOCK_GRAIN_NS} OR mtime_ns > read_at_ns +
 STORED_DTYPE = "<f2"
 """Embeddings are kept as little-endian float16."""
 
+OF_RIGHT_LENGTH = "length(embedding) = (SELECT 2 * dimension FROM models WHERE model_id = ?)"
+"""In SQL, whether an embedding is as long as the model's are; SQLite reads no blob for it."""
+
 KnownRow = tuple[bytes, int, int, int, int | str | None]
 """What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, and
 last the inode of a settled picture, the reader versions of a settled failure, None for the rest.

@@ -79,9 +79,18 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let all questions inside the block see one committed state, whatever is written."""
-        with told(self.path), writing.transaction(self._connection, "DEFERRED"):
-            yield
+        """Let all questions inside the block see one committed state, whatever is written.
+
+        Where SQLite can hold none, StoreError is raised at the end if anything was written.
+        """
+        before = opening.state_of(self.path)
+        try:
+            with told(self.path), writing.transaction(self._connection, "DEFERRED"):
+                yield
+        finally:
+            is_guarded = not isinstance(self._connection, opening.Unguarded)
+            if not is_guarded and opening.state_of(self.path) != before:
+                raise StoreError(f"{self.path}: another process wrote to it meanwhile; ask again")
 
     @contextmanager
     def dropping(self) -> Iterator[Dropping]:
@@ -325,12 +334,18 @@ class Store:
             return False
         return True
 
-    def remove_matrices(self) -> None:
-        """Remove all matrices beside the index; the caller holds the lock."""
+    def renew_matrices(self) -> None:
+        """Make matrices anew that rows were dropped from; the caller holds the lock.
+
+        Until then their files keep what the index has no more. Those that are not worth it now,
+        or cannot be written, are only removed.
+        """
         from rclip_like.store import extending
 
         with told(self.path):
-            extending.remove_matrices(self._connection, self.path)
+            extending.remove_outdated(self._connection, self.path)
+        for model_id, *_ in self.models():
+            self.extend_matrix(model_id)
 
     def put_roots(self, devices: Mapping[bytes, int], *, walked_at_ns: int) -> None:
         """Remember walked folders, by path, and the device each lies on."""

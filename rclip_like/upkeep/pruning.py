@@ -117,17 +117,17 @@ def _at_work(store: Store, listeners: Listeners, *, dry_run: bool, wait: bool) -
     told = None if on_wait is None else lambda _: on_wait()
     lock = nullcontext() if dry_run else store.lock(wait=wait, on_wait=told)
     with lock, store.dropping() as rows:
-        yield _Work(store.path, rows, listeners.get("on_drop"))
+        yield _Work(store, rows, listeners.get("on_drop"))
 
 
 class _Work:
     """One run of upkeep: what it has marked so far."""
 
     def __init__(
-        self, database: Path, rows: Dropping, on_drop: Callable[[bytes], None] | None
+        self, store: Store, rows: Dropping, on_drop: Callable[[bytes], None] | None
     ) -> None:
         self.rows = rows
-        self._database = database
+        self._store = store
         self._on_drop = on_drop or (lambda path: None)
         self._folders: Counter[bytes] = Counter()
         self._kept: Counter[bytes] = Counter()
@@ -170,10 +170,14 @@ class _Work:
         )
         if dry_run:
             return report
-        before = _size_bytes(self._database)
+        before = _size_bytes(self._store.path)
         self.rows.drop()
-        is_short = self.rows.reclaim()
-        freed = max(0, before - _size_bytes(self._database))
+        try:
+            self.rows.reclaim()
+            self._store.renew_matrices()
+        finally:
+            is_short = self.rows.truncate_log()
+        freed = max(0, before - _size_bytes(self._store.path))
         return replace(report, freed_bytes=freed, is_short=is_short)
 
     def _is_gone(self, path: bytes, device: int) -> bool:

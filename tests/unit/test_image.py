@@ -100,3 +100,13 @@ def test_missing_tensor_is_named(tmp_path: Path) -> None:
     safetensors.numpy.save_file(tensors, specification.weights)
     with pytest.raises(ModelError, match=r"visual\.class_embedding"):
         ImageTower.load(specification).encode(photos(32)[0])
+
+
+@pytest.mark.parametrize("value", [np.nan, 0])
+def test_weights_that_give_no_direction_are_told(tmp_path: Path, value: float) -> None:
+    specification = image_model(tmp_path)
+    tensors = safetensors.numpy.load_file(specification.weights)
+    tensors["visual.proj"][:] = value
+    safetensors.numpy.save_file(tensors, specification.weights)
+    with pytest.raises(ModelError, match="no numbers"):
+        ImageTower.load(specification).encode(photos(32)[0])

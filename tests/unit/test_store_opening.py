@@ -201,6 +201,26 @@ def test_an_index_on_a_read_only_medium_can_be_searched(database: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def write(store: Store) -> None:
+    store.set_default_model("x")
+    store._connection.execute("PRAGMA wal_checkpoint")
+
+
+def test_a_reader_without_locks_notices_that_another_process_wrote(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(database, create=False) as writer:
+        monkeypatch.setattr("rclip_like.store.opening._is_on_readonly_medium", lambda path: True)
+        with Store.open_readonly(database) as reader:
+            with reader.snapshot():
+                assert reader.count_files() == 1
+            with (
+                pytest.raises(StoreError, match="another process wrote"),
+                reader.snapshot(),
+            ):
+                write(writer)
+
+
 def test_a_second_look_for_another_thread_reads_and_cannot_write(database: Path) -> None:
     with Store.open(database, create=False) as store, store.another() as reader:
         assert reader.count_files() == 1

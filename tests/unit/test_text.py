@@ -115,6 +115,17 @@ def test_missing_tensor_is_named(tmp_path: Path) -> None:
         TextTower.load(resolve(str(tmp_path))).encode(["cat"])
 
 
+def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    weights = make_tiny_model(tmp_path) / "open_clip_model.safetensors"
+    tensors = safetensors.numpy.load_file(weights)
+    tensors["ln_final.weight"][:] = np.nan
+    safetensors.numpy.save_file(tensors, weights)
+    with pytest.raises(ModelError, match="no numbers"):
+        TextTower.load(resolve(str(tmp_path))).encode(["cat"])
+
+
 def test_truncated_weights_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     weights = make_tiny_model(tmp_path) / "open_clip_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])

@@ -12,7 +12,7 @@ from small_index import SmallIndex, fill, make_picture, make_pictures
 
 from rclip_like.errors import IndexLocked, StoreError, UsageError
 from rclip_like.settings import PruneSettings
-from rclip_like.store import Store
+from rclip_like.store import Store, stamp
 from rclip_like.upkeep import forget, prune, unused_models
 from rclip_like.values import UpkeepReport
 
@@ -49,6 +49,22 @@ def assert_whole(store: Store) -> None:
     assert store._connection.execute("PRAGMA foreign_key_check").fetchall() == []
     strays = "SELECT count(*) FROM embeddings WHERE content_id NOT IN (SELECT content_id FROM {})"
     assert one(store, strays.format("contents")) == 0
+
+
+def test_the_matrix_keeps_nothing_of_what_was_dropped(store: Store) -> None:
+    model_id = store.models()[0][0]
+    store.extend_matrix(model_id)
+    before = {path: path.stat().st_size for path in stamp.files_of(store.path)}
+    forget(store, [b"/b"], dry_run=True)
+    assert stamp.files_of(store.path) == list(before)
+    forget(store, [b"/b"])
+    after = {path: path.stat().st_size for path in stamp.files_of(store.path)}
+    assert not set(after) & set(before)
+    assert sum(after.values()) == pytest.approx(sum(before.values()) * 2 / 3, rel=0.01)
+    with store.snapshot():
+        assert store.matrix(model_id, None) is not None
+    forget(store, [b"/a"])
+    assert stamp.files_of(store.path) == []
 
 
 def test_nothing_is_dropped_while_everything_is_there(index: SmallIndex) -> None:
