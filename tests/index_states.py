@@ -12,6 +12,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from rclip_like.ranking import order, score_chunks
+from rclip_like.search.scoring import in_order, score_all
+from rclip_like.store import Store
+
 State = dict[tuple[bytes, str], tuple[tuple[object, ...], np.ndarray]]
 """By path and model: the facts of the file and of its content, and the embedding, float32."""
 
@@ -67,3 +71,14 @@ def assert_same(one: State, other: State) -> None:
         facts_there, row_there = other[key]
         assert facts == facts_there
         assert row @ row_there / np.linalg.norm(row) / np.linalg.norm(row_there) >= 0.99999
+
+
+def ranked_both_ways(store: Store) -> tuple[bool, list[int], list[int]]:
+    """Return whether there is a matrix, and the row numbers best first by it and by the rows."""
+    dimension = store._connection.execute("SELECT max(dimension) FROM models").fetchone()[0] or 1
+    query = np.eye(dimension, dtype=np.float32)[0]
+    with store.snapshot():
+        scored = score_all(store, 1, query, None)
+        by_search = [file.rowid for file, _ in in_order(store, scored)]
+        rowids, scores = score_chunks(query, store.scan(1, None))
+        return store.matrix(1, None) is not None, by_search, rowids[order(scores)].tolist()

@@ -1,7 +1,8 @@
 """The command line as it is, but in batches of two, and unless told without torch.
 
-SMALL_ENCODER=torch takes the model's own encoder, SMALL_BATCH another size of batches, SMALL_READY
-names a file that is made when Python is up and the command line's own code begins.
+SMALL_ENCODER=torch takes the model's own encoder, SMALL_BATCH another size of batches,
+SMALL_MATRIX the number of rows from which on there is a matrix. SMALL_READY names a file that is
+made when Python is up and the command line's own code begins.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from small_index import PlainEncoder
 
 from rclip_like import cli, library
+from rclip_like.store import stamp
 
 COMMAND = (sys.executable, str(Path(__file__)))
 BATCH_SIZE = int(os.environ.get("SMALL_BATCH", "2"))
@@ -29,6 +31,7 @@ def load(self: library.Library) -> object:
 
 if __name__ == "__main__":
     library.Library._load_encoder = load
+    stamp.FEWEST_ROWS = int(os.environ.get("SMALL_MATRIX", stamp.FEWEST_ROWS))
     if ready := os.environ.get("SMALL_READY"):
         Path(ready).touch()
     sys.exit(cli.main())

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 _CALLS = (
-    *("openat", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "mkdir"),
+    *("openat", "lseek", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "mkdir"),
     *("rename", "link", "unlink"),
 )
 # What the parser does not know must not happen unseen.
@@ -28,7 +28,10 @@ _CALL = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+)")
 _BROKEN_OFF = re.compile(r"(\d+) +(\w+\(.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)$")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
-_OPEN_FILE = re.compile(r"^\d+<((?:\\x[0-9a-f]{2})*)>")
+_OPEN_FILE = re.compile(r"^(\d+)<((?:\\x[0-9a-f]{2})*)>")
+
+_Positions = dict[tuple[str, str], int]
+"""Where the next plain write goes, by descriptor and path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,10 @@ def record(
     if "Operation not permitted" in done.stderr:
         pytest.skip(f"nothing can be traced here: {done.stderr}")
     assert done.returncode == 0, done.stderr
+    at: _Positions = {}
     with open(trace, encoding="ascii") as lines:
-        steps = [step for line in _joined(lines) if (step := _step(line, f"{below}/", str(log)))]
+        all_steps = [_step(line, f"{below}/", str(log), at) for line in _joined(lines)]
+    steps = [step for step in all_steps if step is not None]
     trace.unlink()
     return steps
 
@@ -85,7 +90,7 @@ def _joined(lines: Iterator[str]) -> Iterator[str]:
             yield line
 
 
-def _step(line: str, below: str, log: str) -> Step | None:
+def _step(line: str, below: str, log: str, at: _Positions) -> Step | None:
     """Return what a call did below the folder, None for calls that failed or were elsewhere."""
     call = _CALL.match(line)
     if call is None or call[4] == "-1":
@@ -93,25 +98,42 @@ def _step(line: str, below: str, log: str) -> Step | None:
     name, arguments = call[2], call[3]
     texts = [_decoded(text) for text, cut in _TEXT.findall(arguments) if not _refuse(cut)]
     opened = _OPEN_FILE.match(arguments)
-    path = os.fsdecode(_decoded(opened[1]) if opened else texts[0])
+    path = os.fsdecode(_decoded(opened[2]) if opened else texts[0])
     if path == log and name == "write":
         return Step("mark", path, data=texts[0])
     if not f"{path}/".startswith(below) or path.endswith("-shm"):
         return None
-    return _told(name, path, texts, arguments.rpartition(", ")[2], arguments)
+    if name in ("openat", "lseek", "write"):
+        return _in_turn(name, path, texts, call, at)
+    return _told(name, path, texts, arguments.rpartition(", ")[2])
 
 
-def _told(name: str, path: str, texts: list[bytes], last: str, arguments: str) -> Step | None:
+def _in_turn(
+    name: str, path: str, texts: list[bytes], call: re.Match[str], at: _Positions
+) -> Step | None:
+    """Follow where a descriptor stands: a plain write does not say where it goes."""
+    result = int(call[4])
     if name == "openat":
-        return Step("make", path) if "O_CREAT" in arguments else None
+        at[call[4], path] = 0
+        return Step("make", path) if "O_CREAT" in call[3] else None
+    key = (call[3].partition("<")[0], path)
+    if name == "lseek":
+        at[key] = result
+        return None
+    offset = at[key]
+    at[key] += result
+    if path.endswith(".lock"):
+        return None  # the holder's number: nothing hangs on it
+    return Step("write", path, data=texts[0][:result], offset=offset)
+
+
+def _told(name: str, path: str, texts: list[bytes], last: str) -> Step:
     if name in ("link", "rename"):
         return Step(name, path, other=os.fsdecode(texts[1]))
     if name == "pwrite64":
         return Step("write", path, data=texts[0], offset=int(last))
     if name == "ftruncate":
         return Step("cut", path, offset=int(last))
-    if name == "write" and path.endswith(".lock"):
-        return None  # the holder's number: nothing hangs on it
     kinds = {"fsync": "sync", "fdatasync": "sync", "unlink": "remove", "mkdir": "folder"}
     assert name in kinds, f"{name} of {path} is not understood"
     return Step(kinds[name], path)

@@ -261,7 +261,7 @@ full folder for temporary files.
 
 A disk that fails, takes no writes or vanishes :: A run ends in a sentence that names the index. An
 index that cannot be written is searched all the same, unless a run was cut off there that left rows
-in SQLite's log alone. A folder that cannot be read is not a folder that is empty: its pictures stay
+in SQLite's log alone; where another process wrote to it meanwhile, the search says so. A folder that cannot be read is not a folder that is empty: its pictures stay
 indexed, and so do those of a disk that is not mounted, if that disk has a device number of its own.
 *test_mounts.py*.
 
@@ -271,7 +271,8 @@ indexer, and sees one committed state. *test_crowd.py*: twelve processes for a m
 with two models, while files come, change and go. *test_lock.py*.
 
 The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a
-file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*.
+file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
+*test_power_loss.py*, which holds it against the rows after each power cut.
 
 Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
 disk is full. *test_upkeep.py*.

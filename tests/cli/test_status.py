@@ -108,10 +108,15 @@ def test_thousands_of_folders_with_failures_take_a_screen_at_most(tiny: Path) ->
     assert len(json.loads(run("status", "--json").stdout)["unreadable_folders"]) == 2000
 
 
-def test_pictures_that_a_model_has_not_encoded_are_counted(indexed: Path, tiny: Path) -> None:
-    (model,) = json.loads(run("status", "--json").stdout)["models"]
-    assert (model["files"], model["missing"]) == (12, 0)
-    assert "not encoded" in run("status").stdout.decode()
+def test_pictures_that_a_model_has_not_encoded_are_counted(tiny: Path, tmp_path: Path) -> None:
+    run("index", write_pictures(tmp_path / "album"))
+    with Store.open(tiny, create=False) as store:
+        store.add_model("other", "e" * 64, preprocessing_version="1", dimension=8)
+    models = json.loads(run("status", "--json").stdout)["models"]
+    assert [(model["files"], model["missing"]) for model in models] == [(3, 0), (0, 3)]
+    table = run("status").stdout.decode().split("Models\n")[1].splitlines()
+    header, other = table[0], next(line for line in table if "other" in line)
+    assert other[: header.index("not encoded") + len("not encoded")].split()[-1] == "3"
 
 
 def test_what_prune_would_free_is_told(tiny: Path, tmp_path: Path) -> None:

@@ -12,13 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from index_states import ranked_both_ways
 from small_index import fill
 
-from rclip_like.ranking import order, score_chunks
-from rclip_like.search.scoring import in_order, score_all
 from rclip_like.store import Store, stamp
-
-QUERY = np.eye(8, dtype=np.float32)[0]
 
 
 def write_until_killed(database: Path, started: int, first: int) -> None:
@@ -48,15 +45,6 @@ def killed_amid_writing(database: Path, first: int, seconds: float) -> None:
     assert os.WIFSIGNALED(status)
 
 
-def found(store: Store) -> tuple[bool, list[int], list[int]]:
-    """Return whether there is a matrix, and the row numbers best first by it and by the rows."""
-    with store.snapshot():
-        scored = score_all(store, 1, QUERY, None)
-        by_search = [file.rowid for file, _ in in_order(store, scored)]
-        rowids, scores = score_chunks(QUERY, store.scan(1, None))
-        return store.matrix(1, None) is not None, by_search, rowids[order(scores)].tolist()
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks to be killed")
 def test_a_writer_of_the_matrix_killed_at_any_moment_leaves_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -71,14 +59,14 @@ def test_a_writer_of_the_matrix_killed_at_any_moment_leaves_the_truth(
         with closing(sqlite3.connect(database)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         with Store.open(database, create=False) as store:
-            is_trusted, by_search, by_rows = found(store)
+            is_trusted, by_search, by_rows = ranked_both_ways(store)
             assert by_search == by_rows
             num_trusted += is_trusted
     assert num_trusted > 10  # a crash leaves what was there before
     with Store.open(database, create=False) as store, store.lock(wait=False):
         fill(store, [b"/last"], seed=1)
         assert store.extend_matrix(1)
-        is_trusted, by_search, by_rows = found(store)
+        is_trusted, by_search, by_rows = ranked_both_ways(store)
         assert is_trusted
         assert by_search == by_rows
         assert len(stamp.files_of(database)) <= 3  # the order before is kept for late readers
