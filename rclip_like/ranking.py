@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rclip_like.errors import DimensionMismatch, UsageError
+from rclip_like.settings import num_processors
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -179,7 +179,7 @@ def score_halves(
     # Not as the mapped file that it may be: slices of those cost more than the work in them.
     bits = np.asarray(rows).view(np.int16)
     stretch = functools.partial(_score_stretch, query, bits, is_wanted, scores)
-    num_threads = min(_MOST_THREADS, _num_processors(), 1 + bits.size // _VALUES_A_THREAD)
+    num_threads = min(_MOST_THREADS, num_processors(), 1 + bits.size // _VALUES_A_THREAD)
     edges = [num_rows * part // num_threads for part in range(num_threads + 1)]
     threads = [
         threading.Thread(target=stretch, args=each) for each in itertools.pairwise(edges[1:])
@@ -214,13 +214,6 @@ def _score_stretch(
         cosines = scores[block]
         np.dot(some.view(np.float32), enlarged, out=cosines)
         np.minimum(np.maximum(cosines, -1.0, out=cosines), 1.0, out=cosines)
-
-
-def _num_processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _by_content(

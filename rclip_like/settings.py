@@ -146,3 +146,10 @@ def _folder(variable: str, kind: str) -> Path:
     import platformdirs
 
     return Path(getattr(platformdirs, kind)(APPLICATION, appauthor=False))
+
+
+def num_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -161,11 +161,11 @@ all.
 file has. No file but the index is touched; the next *clipfind index* or search of the folder, or of
 one above, reads it again, unless a .clipfindignore file or *--exclude* leaves it out.
 
-*prune* and *forget* then write the index file anew, smaller. For a while that takes as much room
-again beside it, and as much in the folder for temporary files. How much comes free a dry run can
-only estimate: the file shrinks by whole pages, so that a few rows may free nothing. Killed or on a
-full disk the index stays whole, and the next *clipfind prune* makes it smaller. Searches go on
-meanwhile; an index run waits.
+*prune* and *forget* then write the index file anew, smaller, and the matrix beside it. For a while
+that takes as much room again beside it, and as much in the folder for temporary files. How much
+comes free a dry run can only estimate: the file shrinks by whole pages, so that a few rows may free
+nothing. Killed or on a full disk the index stays whole, and the next *clipfind prune* makes it
+smaller. Searches go on meanwhile; an index run waits.
 
 *clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
 at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
@@ -228,8 +228,8 @@ named like the option without its dashes. An unknown name is an error.
 Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which one indexing process
 holds at a time, after an upgrade index.db.version-N, a copy from before it, and after a repair
 index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
-index.db.order-Y, too, which make searches of many fast: a cache that the indexer writes, never
-trusted over the index, that may be deleted at any time.
+index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
+write, never trusted over the index, that may be deleted at any time.
 
 ~/.local/share/clipfind/models :: Downloaded models.
 
@@ -261,9 +261,9 @@ full folder for temporary files.
 
 A disk that fails, takes no writes or vanishes :: A run ends in a sentence that names the index. An
 index that cannot be written is searched all the same, unless a run was cut off there that left rows
-in SQLite's log alone; where another process wrote to it meanwhile, the search says so. A folder that cannot be read is not a folder that is empty: its pictures stay
-indexed, and so do those of a disk that is not mounted, if that disk has a device number of its own.
-*test_mounts.py*.
+in SQLite's log alone; where another process wrote to it meanwhile, the search says so. A folder
+that cannot be read is not a folder that is empty: its pictures stay indexed, and so do those of a
+disk that is not mounted, if that disk has a device number of its own. *test_mounts.py*.
 
 Company :: One process indexes at a time; another one waits and says so, or leaves at once with
 *--no-wait*. The lock dies with its process, whatever its file says. A search never waits for an

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from rclip_like.settings import ReadSettings
+from rclip_like.settings import ReadSettings, num_processors
 
 _GIB = 1 << 30
 _SHARE = 2 / 3
@@ -48,7 +48,7 @@ def within_memory(settings: ReadSettings) -> ReadSettings:
     Together they get two thirds of the machine's memory, or of what its control group allows.
     """
     available = int(memory_bytes() * _SHARE)
-    workers = settings.workers or _num_processors()
+    workers = settings.workers or num_processors()
     if settings.max_memory_bytes is not None:
         return replace(settings, workers=workers)
     workers = max(1, min(workers, available // _LEAST))
@@ -107,10 +107,3 @@ def _group_limits(
         for folder in {top, place, *place.parents}:
             with suppress(OSError, ValueError):  # not there, or "max"
                 yield int((folder / file).read_text())
-
-
-def _num_processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

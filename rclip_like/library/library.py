@@ -17,6 +17,7 @@ from rclip_like.library.reach import (
     refuse_unreadable,
     unwalked_note,
 )
+from rclip_like.models.names import BUILTIN, with_weights
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from rclip_like.store import Store
     from rclip_like.upkeep import Listeners as UpkeepListeners
     from rclip_like.values import Pixels
-
-BUILTIN = "builtin"
 
 
 class Library:
@@ -201,9 +200,7 @@ class Library:
         """
         from rclip_like.upkeep.doctor import examine
 
-        model = self._model
-        if model and self._weights:
-            model = f"{model} --weights {self._weights.absolute()}"
+        model = self._model and with_weights(self._model, self._weights)
         return examine(self.database, model, mend=repair, on_wait=on_wait)
 
     def use_model(self, name: str) -> None:
@@ -345,9 +342,7 @@ class Library:
     def _models_in_use(self) -> list[str]:
         """Return the names of the model to search with and of the index's default."""
         default = self._default_model()
-        chosen = self._model or default or BUILTIN
-        if self._weights:
-            chosen = f"{chosen} --weights {self._weights.absolute()}"
+        chosen = with_weights(self._model or default or BUILTIN, self._weights)
         return [chosen, default or chosen]
 
     def _load_encoder(self) -> PictureEncoder:

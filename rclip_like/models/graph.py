@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors, unit_rows
+from rclip_like.models.tensors import as_float32, map_tensors
+from rclip_like.models.unit import unit_rows
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import map_tensors, unit_rows
+from rclip_like.models.tensors import map_tensors
 from rclip_like.models.transformer import Array, Transformer
+from rclip_like.models.unit import unit_row
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding, Pixels
@@ -93,8 +94,7 @@ class ImageTower:
             features_D = self._features.features(image_HWC)
         except KeyError as error:
             raise ModelError(f"the weights of {self._name} lack {error.args[0]}") from error
-        embedding_D: Embedding = unit_rows(features_D[np.newaxis], self._name)[0]
-        return embedding_D
+        return unit_row(features_D, self._name)
 
 
 class VisionTransformer:

@@ -13,12 +13,12 @@ from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models import catalogue
 from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION, fingerprint
+from rclip_like.models.names import BUILTIN, with_weights
 from rclip_like.settings import data_folder
 from rclip_like.values import Preprocessing
 
 __all__ = ["BUILTIN", "PREPROCESSING_VERSION", "RECOMMENDED", "ModelSpecification", "resolve"]
 
-BUILTIN = "builtin"
 BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
 RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
 CONFIGURATION_FILE = "open_clip_config.json"
@@ -141,7 +141,7 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
         described["model_cfg"] = catalogue.read_architecture(name)
     else:
         described = catalogue.describe_architecture(name)
-    return _specify(f"{name} --weights {weights.absolute()}", weights.parent, weights, described)
+    return _specify(with_weights(name, weights), weights.parent, weights, described)
 
 
 def _read_configuration(folder: Path) -> dict[str, Any]:

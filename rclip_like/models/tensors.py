@@ -6,15 +6,12 @@ import json
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
-
-if TYPE_CHECKING:
-    from rclip_like.values import Embeddings
 
 _STORED = {"F32": "<f4", "F16": "<f2"}
 
@@ -42,19 +39,6 @@ def map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
 def as_float32(tensor: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return a tensor in float32, the array itself where it is float32 already."""
     return tensor.astype(np.float32, copy=False)
-
-
-def unit_rows(features_ND: npt.NDArray[np.float32], name: str) -> Embeddings:
-    """Return the rows (N, D) scaled to unit length, float32.
-
-    Raises ModelError, with the model's name, where a value is no number.
-    """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lengths_N1 = np.linalg.norm(features_ND, axis=1, keepdims=True)
-        embeddings_ND: Embeddings = features_ND / lengths_N1
-    if not np.isfinite(embeddings_ND).all():
-        raise ModelError(f"the model {name} gives values that are no numbers")
-    return embeddings_ND
 
 
 def _view(mapped: mmap.mmap, start: int, described: Mapping[str, Any]) -> npt.NDArray[Any]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors, unit_rows
+from rclip_like.models.tensors import as_float32, map_tensors
 from rclip_like.models.tokenizer import END, tokenize
 from rclip_like.models.transformer import Array, Transformer
+from rclip_like.models.unit import unit_rows
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings

@@ -65,17 +65,22 @@ def scan_frames(
 
 
 def parts_of(connection: sqlite3.Connection, model_id: int, content_id: int) -> StoredEmbeddings:
-    """Return all embeddings of a content, float16 (P, D), the whole picture first."""
-    blobs: list[bytes] = []
+    """Return all embeddings of a content, float16 (P, D), the whole picture first.
+
+    Those that `scan` and `scan_frames` leave out are left out here; P may be 0.
+    """
+    found: list[tuple[bytes, bool]] = []
     question = (
-        "SELECT embedding FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
-        f" AND {OF_RIGHT_LENGTH}"
+        f"SELECT embedding, {OF_RIGHT_LENGTH} FROM embeddings"
+        " WHERE model_id = ? AND part = ? AND content_id = ?"
     )
     # Part by part: the index on them begins with model and part.
-    key = content_id, model_id
-    while row := connection.execute(question, (model_id, len(blobs), *key)).fetchone():
-        blobs.append(row[0])
-    return _stacked(blobs)
+    while row := connection.execute(
+        question, (model_id, model_id, len(found), content_id)
+    ).fetchone():
+        found.append(row)
+    blobs = [blob for blob, is_whole in found if is_whole]
+    return _stacked(blobs) if blobs else np.empty((0, 0), dtype=STORED_DTYPE)
 
 
 def embedding_of(

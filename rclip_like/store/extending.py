@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from rclip_like.store.matrix import Order, look_up, map_order, map_rows
+from rclip_like.store.opening import sync_folder
 from rclip_like.store.stamp import (
     HEADER_BYTES,
     Stamp,
@@ -104,7 +105,7 @@ class _Writer:
         num_before = before.num_rows if before else 0
         contents, rows_mtime_ns = self._write_rows(rows_name, before)
         order_mtime_ns = self._write_order(order_name, self._order(contents, order, num_before))
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
         num_rows = num_before + sum(map(len, contents.parts))
         return Stamp(
             *(rows_name, rows_mtime_ns, num_rows, order_name, order_mtime_ns),
@@ -211,13 +212,3 @@ def _synced_mtime_ns(file: IO[bytes]) -> int:
     file.flush()
     os.fsync(file.fileno())
     return os.fstat(file.fileno()).st_mtime_ns
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the names of new files outlive a power loss, where a folder can be synced."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

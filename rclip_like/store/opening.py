@@ -25,7 +25,12 @@ deleted, it would be played into the new one."""
 
 
 class Unguarded(sqlite3.Connection):
-    """One without locks, where SQLite can make none: it does not notice when others write."""
+    """One without locks, where SQLite can make none: it does not notice when others write.
+
+    What it read once it keeps. `opened_at` is the state of the file before it was opened.
+    """
+
+    opened_at: tuple[int, int] | None = None
 
 
 def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3.Connection:
@@ -59,7 +64,11 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Conn
     if version < VERSION:
         raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
     if _is_on_readonly_medium(path):
-        return _connect(path, "immutable=1", kind=Unguarded, any_thread=any_thread)
+        before = state_of(path)
+        connection = _connect(path, "immutable=1", kind=Unguarded, any_thread=any_thread)
+        assert isinstance(connection, Unguarded)
+        connection.opened_at = before
+        return connection
     return _connect(path, "mode=ro", any_thread=any_thread)
 
 
@@ -114,9 +123,9 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 
 def state_of(path: Path) -> tuple[int, int] | None:
-    """Return size in bytes and mtime in ns of the file at `path`: every write to it changes them.
+    """Return size in bytes and mtime in ns of the file at `path`, None where nothing is.
 
-    None where nothing is.
+    A write changes them, as finely as the file system's clock goes.
     """
     try:
         status = path.stat()
@@ -226,10 +235,10 @@ def _make_folder(folder: Path, mode: int = 0o777) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=mode, exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Let the names in a folder outlive a power loss, where the system can promise that."""
     if os.name == "nt":
         return
@@ -264,7 +273,7 @@ def _try_to_name(draft: Path, path: Path) -> None:
     try:
         with IndexLock(path).held(wait=False):
             _give_name(draft, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except IndexLocked:
         time.sleep(_LOOK_AGAIN_SECONDS)
 
@@ -311,7 +320,7 @@ def back_up(old: sqlite3.Connection, place: Path) -> None:
         with closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)
         os.replace(draft, place)
-        _sync_folder(place.parent)
+        sync_folder(place.parent)
     except BaseException as error:
         draft.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -83,14 +83,29 @@ class Store:
 
         Where SQLite can hold none, StoreError is raised at the end if anything was written.
         """
-        before = opening.state_of(self.path)
+        if self._was_written():
+            self._connection.close()
+            self._connection = opening.open_index_readonly(self.path)
         try:
             with told(self.path), writing.transaction(self._connection, "DEFERRED"):
                 yield
-        finally:
-            is_guarded = not isinstance(self._connection, opening.Unguarded)
-            if not is_guarded and opening.state_of(self.path) != before:
-                raise StoreError(f"{self.path}: another process wrote to it meanwhile; ask again")
+        except Exception as error:
+            self._refuse_if_written(error)
+            raise
+        self._refuse_if_written()
+
+    def _was_written(self) -> bool:
+        """Return whether what was read under no lock may be of several states."""
+        if not isinstance(self._connection, opening.Unguarded):
+            return False
+        now = opening.state_of(self.path)
+        return now is not None and now != self._connection.opened_at
+
+    def _refuse_if_written(self, error: Exception | None = None) -> None:
+        if self._was_written():
+            raise StoreError(
+                f"{self.path}: another process wrote to it meanwhile; ask again"
+            ) from error
 
     @contextmanager
     def dropping(self) -> Iterator[Dropping]:
@@ -334,18 +349,21 @@ class Store:
             return False
         return True
 
-    def renew_matrices(self) -> None:
-        """Make matrices anew that rows were dropped from; the caller holds the lock.
+    def models_with_matrix(self) -> list[int]:
+        """Return the numbers of the models that have a matrix beside the index."""
+        with told(self.path):
+            rows = self._connection.execute("SELECT model_id FROM matrices").fetchall()
+        return [model_id for (model_id,) in rows]
 
-        Until then their files keep what the index has no more. Those that are not worth it now,
-        or cannot be written, are only removed.
+    def remove_outdated_matrices(self) -> None:
+        """Remove matrices that speak of other rows; the caller holds the lock.
+
+        Their files keep what the index has no more.
         """
         from rclip_like.store import extending
 
         with told(self.path):
             extending.remove_outdated(self._connection, self.path)
-        for model_id, *_ in self.models():
-            self.extend_matrix(model_id)
 
     def put_roots(self, devices: Mapping[bytes, int], *, walked_at_ns: int) -> None:
         """Remember walked folders, by path, and the device each lies on."""

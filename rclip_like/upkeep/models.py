@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from rclip_like.errors import ModelError, UsageError
+from rclip_like.models.names import split_weights
 from rclip_like.models.specification import ModelSpecification, resolve
 
-_WEIGHTS = " --weights "
 _SHORTEST_FINGERPRINT = 6
 
 IndexModel = tuple[int, str, str]
@@ -21,8 +20,8 @@ def specification_of(name: str) -> ModelSpecification:
 
     Raises ModelError when it is not on this machine or unusable.
     """
-    base, _, weights = name.partition(_WEIGHTS)
-    return resolve(base, weights=Path(weights) if weights else None)
+    base, weights = split_weights(name)
+    return resolve(base, weights=weights)
 
 
 def unused_models(

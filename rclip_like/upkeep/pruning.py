@@ -171,10 +171,15 @@ class _Work:
         if dry_run:
             return report
         before = _size_bytes(self._store.path)
+        had_matrix = self._store.models_with_matrix()
         self.rows.drop()
+        self._store.remove_outdated_matrices()  # before, as room may be short
         try:
             self.rows.reclaim()
-            self._store.renew_matrices()
+            self._store.remove_outdated_matrices()
+            for model_id, *_ in self._store.models():
+                if model_id in had_matrix:
+                    self._store.extend_matrix(model_id)
         finally:
             is_short = self.rows.truncate_log()
         freed = max(0, before - _size_bytes(self._store.path))

@@ -19,6 +19,7 @@ from small_clipfind import COMMAND
 from small_index import LONG_AGO, SmallIndex, make_picture, make_pictures, settle
 from traced_writes import Step, marked, record
 
+from rclip_like.errors import StoreError
 from rclip_like.store import Store, stamp
 
 
@@ -92,7 +93,7 @@ def fault_of(recording: Recording, database: Path, committed: set[str]) -> str:
             return f"{len(lost)} of {len(committed)} pictures are lost"
         if wrong := matrix_fault_of(recording, database):
             return wrong
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, StoreError) as error:
         return str(error)
     index = SmallIndex(database, recording.model, plain=True)
     with index.store:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from index_states import ranked_both_ways
 from processes import start
 from small_index import fill
 
-from rclip_like.store import Store
+from rclip_like.store import Store, stamp
 from rclip_like.values import Root
 
 COUNT = 12_000
@@ -27,7 +30,7 @@ def make_index(database: Path, count: int = COUNT, dimension: int = 512) -> None
     """Write an index of files that are not there, every second one in `/a`."""
     with Store.open(database, create=True) as store:
         names = [b"/%s/%06d.jpg" % (b"ab"[n % 2 :][:1], n) for n in range(count)]
-        fill(store, names, dimension=dimension)
+        store.extend_matrix(fill(store, names, dimension=dimension))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +45,20 @@ def database(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(made, tmp_path / "index.db"))
 
 
+# In many transactions, so that there is time to come amid them.
+FORGETTING = """
+import sys
+from rclip_like import cli
+from rclip_like.store import dropping
+dropping._ROWS_A_TRANSACTION = 50
+sys.exit(cli.main())
+"""
+
+
 def start_forgetting(database: Path) -> subprocess.Popen[bytes]:
-    return start(
-        *("forget", os.fsdecode(FORGOTTEN), "--db", database),
+    return subprocess.Popen(
+        [sys.executable, "-c", FORGETTING]
+        + ["forget", os.fsdecode(FORGOTTEN), "--db", str(database)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -98,10 +112,13 @@ def finish(database: Path) -> None:
     assert_kept(database)
     assert count_forgotten(database) == 0
     assert database.stat().st_size < COUNT * 1024 * 0.75
-    with Store.open(database, create=False) as store, store.snapshot():
-        matrix = store.matrix(1, None)
-        assert matrix is not None
-        assert len(matrix.file_ids) == len(matrix.rows) == COUNT // 2
+    with Store.open(database, create=False) as store, store.lock(wait=False):
+        store.extend_matrix(1)  # as the next run of the indexer does, where a kill left none
+        is_trusted, by_search, by_rows = ranked_both_ways(store)
+        assert is_trusted
+        assert by_search == by_rows
+        assert len(by_rows) == COUNT // 2
+    assert len(stamp.files_of(database)) == 2
 
 
 def killed_when(database: Path, is_time: Callable[[Path], bool]) -> None:
@@ -116,11 +133,14 @@ def killed_when(database: Path, is_time: Callable[[Path], bool]) -> None:
 
 
 def is_amid_dropping(database: Path) -> bool:
-    return 0 < count_forgotten(database) < COUNT // 2
+    return COUNT // 8 < count_forgotten(database) < COUNT // 2
 
 
 def is_amid_writing_anew(database: Path) -> bool:
-    return count_forgotten(database) == 0 and log_of(database) > 2_000_000
+    with closing(sqlite3.connect(database)) as connection:
+        question = "SELECT count(*) FROM settings WHERE name = 'unreclaimed'"
+        is_on = connection.execute(question).fetchone()[0]
+    return bool(is_on) and count_forgotten(database) == 0 and log_of(database) > 2_000_000
 
 
 def test_a_kill_amid_dropping_loses_nothing_that_stays(database: Path) -> None:
@@ -158,7 +178,7 @@ def test_a_kill_at_any_moment_loses_nothing(made: Path, tmp_path: Path) -> None:
         kills += status == -signal.SIGKILL
         assert_kept(database)
         finish(database)
-    assert kills >= 30
+    assert kills >= 20
 
 
 @pytest.mark.parametrize(
@@ -192,9 +212,11 @@ def test_searchers_see_committed_states_meanwhile(
     process = start_forgetting(database)
     came = wait_until(lambda: is_time(database), process)
     process.send_signal(signal.SIGSTOP)
-    assert came
-    seen = count_found(database)
-    process.send_signal(signal.SIGCONT)
+    try:
+        assert came
+        seen = count_found(database)
+    finally:
+        process.send_signal(signal.SIGCONT)
     assert seen == COUNT // 2 if is_time is is_amid_writing_anew else COUNT // 2 < seen < COUNT
     while process.poll() is None:
         before, seen = seen, count_found(database)

@@ -182,7 +182,7 @@ def test_threads_share_the_rows_between_them(monkeypatch: pytest.MonkeyPatch) ->
     rows, query = unit_rows(0, 5000, 16).astype(np.float16), unit_rows(1, 1, 16)[0]
     alone = score_halves(query, rows)
     monkeypatch.setattr(ranking, "_VALUES_A_THREAD", 1000)
-    monkeypatch.setattr(ranking, "_num_processors", lambda: 3)
+    monkeypatch.setattr(ranking, "num_processors", lambda: 3)
     np.testing.assert_allclose(score_halves(query, rows), alone, atol=1e-6)
 
 

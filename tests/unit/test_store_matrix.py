@@ -341,28 +341,17 @@ def test_a_frame_without_its_picture_counts_for_no_other(store: Store) -> None:
     assert all(abs(scores[path] - value) < 1e-6 for path, value in expected)
 
 
-def test_it_is_made_anew_for_an_index_that_was_written_anew(store: Store) -> None:
+def test_one_that_speaks_of_other_rows_can_be_removed(store: Store) -> None:
     model_id = fill(store, [b"/1", b"/2"])
     store.extend_matrix(model_id)
     before = files_beside(store)
-    store.renew_matrices()
+    store.remove_outdated_matrices()
     assert files_beside(store) == before
+    assert store.models_with_matrix() == [model_id]
     store._connection.execute("VACUUM")
-    assert store.matrix(model_id, None) is None
-    store.renew_matrices()
-    assert len(files_beside(store)) == 2
-    assert not set(before) & set(files_beside(store))
-    assert_agreement(store, model_id)
-
-
-def test_it_is_removed_where_too_few_rows_are_left(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.extend_matrix(fill(store, [b"/1", b"/2"]))
-    store._connection.execute("VACUUM")
-    monkeypatch.setattr(stamp, "FEWEST_ROWS", 3)
-    store.renew_matrices()
+    store.remove_outdated_matrices()
     assert files_beside(store) == []
+    assert store.models_with_matrix() == []
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -376,8 +365,7 @@ def test_a_row_of_a_wrong_length_is_left_out_without_a_matrix_too(store: Store, 
     assert (b"/animated" in found) == (part == 1)
     del expected[b"/animated"]
     assert {path: found[path] for path in expected} == expected
-    if part == 1:
-        assert len(store.parts_of(model_id, 10)) == 1
+    assert len(store.parts_of(model_id, 10)) == 1
 
 
 def test_a_model_that_is_deleted_takes_its_matrix_along(store: Store) -> None:

@@ -201,8 +201,8 @@ def test_an_index_on_a_read_only_medium_can_be_searched(database: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def write(store: Store) -> None:
-    store.set_default_model("x")
+def write(store: Store, name: str) -> None:
+    store.set_default_model(name)
     store._connection.execute("PRAGMA wal_checkpoint")
 
 
@@ -211,14 +211,20 @@ def test_a_reader_without_locks_notices_that_another_process_wrote(
 ) -> None:
     with Store.open(database, create=False) as writer:
         monkeypatch.setattr("rclip_like.store.opening._is_on_readonly_medium", lambda path: True)
+        os.utime(database, ns=(0, 0))
         with Store.open_readonly(database) as reader:
-            with reader.snapshot():
-                assert reader.count_files() == 1
+            assert reader.default_model() is None
+            write(writer, "x")
+            with reader.snapshot():  # which must not see what was read before
+                assert reader.default_model() == "x"
+            os.utime(database, ns=(0, 0))
             with (
                 pytest.raises(StoreError, match="another process wrote"),
                 reader.snapshot(),
             ):
-                write(writer)
+                write(writer, "y")
+            with reader.snapshot():
+                assert reader.default_model() == "y"
 
 
 def test_a_second_look_for_another_thread_reads_and_cannot_write(database: Path) -> None:
