@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 SEPARATOR = os.fsencode(os.sep)
 IGNORE_FILES = (b".ignore", b".clipfindignore")
 """Names of ignore files in a folder, the later one the stronger."""
+
+_STAR = "[^/]*"
+"""What pathspec makes of a star."""
+
+_LETTERS = r"(?:\\.|\[\^?\]?(?:\\.|[^]\\])*\]|[^][(){}.^$*+?|\\/])*"
+"""What pathspec makes of letters, question marks and brackets: each stands for one letter."""
+
+_NO_PATTERN = (ValueError, re.error)
+"""What pathspec raises of a line that is no pattern; of `[z-a]` it lets the second one through."""
 
 SYSTEM_FOLDERS = frozenset(
     (
@@ -149,7 +160,7 @@ def ignores(files: Iterable[IgnoreFile], path: bytes) -> bool:
 def _specification(pattern: str, root: Root) -> GitIgnoreSpec:
     try:
         return _compile([pattern, *_inside(pattern, root)])
-    except ValueError as error:
+    except _NO_PATTERN as error:
         raise UsageError(f"{pattern!r} is no glob pattern; see gitignore's syntax") from error
 
 
@@ -176,7 +187,7 @@ def _escaped(path: str) -> str:
 def _is_pattern(line: str) -> bool:
     try:
         _compile([line])
-    except ValueError:
+    except _NO_PATTERN:
         return False
     return bool(line.strip())
 
@@ -185,4 +196,24 @@ def _compile(patterns: list[str]) -> GitIgnoreSpec:
     # Costs 20 ms, and most walks have no pattern.
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(patterns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of brackets within brackets
+        specification = GitIgnoreSpec.from_lines(patterns)
+        for pattern in specification.patterns:
+            if pattern.regex is not None and pattern.regex.pattern.count(_STAR) > 1:
+                pattern.regex = re.compile(_without_trials(pattern.regex.pattern))
+    return specification
+
+
+def _without_trials(regex: str) -> str:
+    """Return a regular expression that matches the same, in a time that grows with the name alone.
+
+    A star that another one follows takes what lies before the first place where the letters between
+    them fit; any later place leaves the rest fewer letters. Without that, a pattern with a dozen of
+    them in an ignore file, and a long name, would take years.
+    """
+    first, *between, last = regex.split(_STAR)
+    taken = [
+        f"(?>{_STAR}?{each})" if re.fullmatch(_LETTERS, each) else _STAR + each for each in between
+    ]
+    return "".join([first, *taken, _STAR, last])

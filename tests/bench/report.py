@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from bench.budgets import BUDGETS, Budget, ratio
+from rclip_like.settings import num_processors
 
 HEADER = ("what", "clipfind", "peer", "ratio", "budget", "")
 
@@ -92,7 +93,12 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.5g}")
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | int]:
     """Return what the figures were made with."""
-    packages = {name: version(name) for name in ("clipfind", "numpy", "torch")}
-    return {"python": platform.python_version(), "machine": platform.machine(), **packages}
+    packages = {name: version(name) for name in ("clipfind", "numpy", "onnxruntime", "torch")}
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processors": num_processors(),
+        **packages,
+    }

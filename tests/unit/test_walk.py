@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
 
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Doubles, Ignored, is_wanted, resolve_roots, walk, walk_pages
+from rclip_like.walk import Doubles, Ignored, is_wanted, patterns, resolve_roots, walk, walk_pages
 
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
@@ -272,6 +274,43 @@ def test_exclude_takes_the_path_that_tab_completes(
     plant(tmp_path, "photos/a.jpg", "photos/b [1]/c.jpg")
     monkeypatch.chdir(tmp_path)
     assert walked(Path("photos"), exclude=("photos/b [1]/",)) == ["a.jpg"]
+
+
+def test_a_pattern_of_many_stars_costs_no_more_than_another(tmp_path: Path) -> None:
+    for name in ("a" * 200, "a" * 200 + "b"):
+        (tmp_path / f"{name}.jpg").touch()
+    (tmp_path / ".ignore").write_text("*a" * 20 + "b.jpg\n")
+    assert walked(tmp_path) == ["a" * 200 + ".jpg"]
+
+
+@pytest.mark.parametrize("line", ["[z-a].jpg", "[[a].jpg", "!", "***/", "[", "a[", "\\"])
+def test_a_line_that_is_no_pattern_is_passed_over(tmp_path: Path, line: str) -> None:
+    plant(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / ".ignore").write_text(f"{line}\nb.jpg\n")
+    assert "b.jpg" not in walked(tmp_path)
+    assert troubles(tmp_path) == []
+
+
+def test_a_pattern_of_the_command_line_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'\[z-a\]' is no glob pattern"):
+        walked(tmp_path, exclude=("[z-a]",))
+
+
+PATTERNS = st.text("ab*?/", max_size=12) | st.text("ab*?[]!^-\\./", max_size=12)
+PATHS = st.lists(st.text("ab.[]*", min_size=1, max_size=6), min_size=1, max_size=3)
+
+
+@settings(deadline=None, max_examples=500)
+@given(PATTERNS, PATHS, st.booleans())
+def test_patterns_match_what_pathspec_matches(
+    pattern: str, names: list[str], is_folder: bool
+) -> None:
+    path = "/".join(names) + "/" * is_folder
+    try:
+        expected = GitIgnoreSpec.from_lines([pattern]).check_file(path)
+    except (ValueError, re.error, FutureWarning):
+        assume(False)
+    assert patterns._compile([pattern]).check_file(path).include == expected.include
 
 
 def test_a_later_exclude_takes_back_an_earlier_one(tmp_path: Path) -> None:
