@@ -177,7 +177,12 @@ class IndexReport:
     """Files whose content changed while size and mtime did not, found by verifying."""
     failures: tuple[Trouble, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    """Folders that could not be read; their rows are kept."""
+    """Files and folders that could not be opened, their rows are kept; patterns without effect."""
+
+    @property
+    def out_of_reach(self) -> tuple[Trouble, ...]:
+        """Files and folders that could not be opened."""
+        return tuple(trouble for trouble in self.troubles if trouble.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ needs_rights = pytest.mark.skipif(
 )
 
 
-def run_without_override(program: str, *arguments: Path) -> str:
+def run_without_override(program: str, *arguments: Path | str) -> str:
     """Run a program that may not read what its rights forbid; return its output."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     if os.geteuid() == 0:

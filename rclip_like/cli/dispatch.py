@@ -55,7 +55,8 @@ def near_miss(query: str) -> str | None:
     """Return the command that a query looks like, mistyped; None where it looks like none."""
     from difflib import get_close_matches
 
-    close = get_close_matches(query, FIRST_WORDS, n=1, cutoff=0.75)
+    commands = [word for word in FIRST_WORDS if word not in RESERVED]
+    close = get_close_matches(query, commands, n=1, cutoff=0.75)
     return close[0] if close else None
 
 

@@ -20,11 +20,11 @@ from rclip_like.output.talk import Talk
 from rclip_like.settings import IndexSettings
 from rclip_like.values import IndexReport
 
-UP_TO_DATE, FAILED = 0, 2
+UP_TO_DATE, UNFINISHED, FAILED = 0, 1, 2
 
 
 def run(options: IndexOptions) -> int:
-    """Index and say what it came to; return 0, or 2 if a path could not be read."""
+    """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed."""
     talk = talk_of(options)
     named = named_paths(options.paths, options)
     paths = [path for path in named if is_usable(path)]
@@ -37,7 +37,7 @@ def run(options: IndexOptions) -> int:
         talk.note(f"{error}; left it to that run")
         return UP_TO_DATE
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
-    _tell(report, roots, talk)
+    _tell(report, roots, talk, strict=options.strict)
     there = set(paths)
     unusable = [path for path in named if path not in there]
     for path in unusable:
@@ -45,8 +45,12 @@ def run(options: IndexOptions) -> int:
     if options.strict and (unreadable := report.failed + report.failed_before):
         talk.error(unreadable_sentence(unreadable))
         return FAILED
+    if options.strict and report.out_of_reach:
+        return FAILED
     failed = unusable or any(trouble.path in roots for trouble in report.troubles)
-    return FAILED if failed else UP_TO_DATE
+    if failed:
+        return FAILED
+    return UP_TO_DATE if report.finished else UNFINISHED
 
 
 def _why_unusable(path: bytes) -> str:
@@ -72,9 +76,10 @@ def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexRe
         )
 
 
-def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk) -> None:
+def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk, *, strict: bool) -> None:
     for trouble in (*report.troubles, *report.altered, *report.failures):
-        say = talk.error if trouble.path in roots else talk.note
+        fails = trouble.path in roots or (strict and trouble in report.out_of_reach)
+        say = talk.error if fails else talk.note
         say(trouble_sentence(trouble))
     talk.note(index_sentence(report))
     if not report.finished:

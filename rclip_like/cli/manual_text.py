@@ -48,13 +48,12 @@ raw file.
 
 Pictures are read in processes of their own, which together may take two thirds of the machine's
 memory (or of what its control group allows), each at least 1 GiB: with little memory there are
-fewer of them than processors. A picture with more pixels than its process has room for is refused
-before it is decoded, and so is one beyond *--max-megapixels*, where that is given. A file that is
-cut short is refused, as a query too, or, with *--accept-truncated*, taken by what can be decoded of
-it. Such
-options decide what is read, not what is shown: what was indexed with them stays so, also in runs
-without them, until the file changes. What was refused is tried again when a limit that it met is
-another one.
+fewer of them than processors. A picture with more pixels than its process has room for, which
+depends on the format, is refused before it is decoded; *--max-megapixels* sets the limit in the
+place of that, lower or higher. A file that is cut short is refused, as a query too, or, with
+*--accept-truncated*, taken by what can be decoded of it. Such options decide what is read, not what
+is shown: what was indexed with them stays so, also in runs without them, until the file changes.
+What was refused is tried again when a limit that it met is another one.
 
 The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
 keep their meaning: to look for the word, write *clipfind search duplicates*.
@@ -145,7 +144,13 @@ only files under it, and contents that those files alone had.
 A file is gone if its name is missing and the nearest folder above it that is there lies on the
 device on which the file lay. So nothing is dropped for a disk that is not mounted or a folder that
 cannot be read. What is not there but not known to be gone, and what lies in folders that cannot be
-entered, is counted, named by folder and kept; *clipfind forget* drops it.
+entered, is counted, named by folder and kept; *clipfind forget* drops it. Another disk that is
+mounted in the place of the first and has got its device number is taken for it.
+
+A folder that cannot be entered, or a file that may not be opened, is named by each *index* and
+counted as out of reach, and *--strict* minds it; it is not remembered as unreadable, as rights and
+disks come back. A file in a folder counts as a picture by the ending of its name; what has another
+one, or none, is read only where it is named itself.
 
 *clipfind index --verify* finds what size and time of change do not tell: it reads each known file
 again and compares the digest of all its bytes. What is the same is not encoded again; what is not
@@ -182,8 +187,9 @@ EXIT_STATUS = """\
 and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
 was given.
 
-1 :: Nothing was found; with *status*, *prune* and *forget*, nothing is indexed under any of the
-PATHs that were named; with *doctor*, there are warnings but no problem.
+1 :: Nothing was found; with *index*, it was stopped at *--max-time* before the end; with *status*,
+*prune* and *forget*, nothing is indexed under any of the PATHs that were named; with *doctor*,
+there are warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is not there; with *doctor*, a

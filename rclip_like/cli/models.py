@@ -95,4 +95,4 @@ def _row(model: registry.KnownModel) -> dict[str, object]:
 def _shown(key: str, value: object) -> str:
     if key == "size_bytes" and isinstance(value, int):
         return sized(value)
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+    return json.dumps(value) if isinstance(value, list | dict) and value else str(value or "")

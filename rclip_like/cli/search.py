@@ -153,7 +153,7 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
         talk.note(note)
     if report.stale:
         gone = counted(report.stale, "picture")
-        talk.note(f"{gone} left out: gone or changed since indexing")
+        talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
     if report.missing:
         talk.note(
             f"{counted(report.missing, 'picture')} not indexed yet, so not searched; "

@@ -310,7 +310,12 @@ class Library:
     def _unindexed_note(
         self, roots: Sequence[Root] | None, found: SearchReport, report: IndexReport | None
     ) -> tuple[str, ...]:
-        if found.matches or report is not None or self._has_rows(roots):
+        if found.matches:
+            return ()
+        if report is not None:
+            is_empty = report.finished and not report.seen and not report.out_of_reach
+            return ("there are no pictures here",) if is_empty else ()
+        if self._has_rows(roots):
             return ()
         if roots is None:
             return ("nothing is indexed for this model yet; run clipfind index",)

@@ -50,6 +50,7 @@ def index_sentence(report: IndexReport) -> str:
         f"{report.failed + report.failed_before:,} unreadable"
         if report.failed or report.failed_before
         else "",
+        f"{len(report.out_of_reach):,} out of reach" if report.out_of_reach else "",
         f"{counted(report.passed_over, 'raw file')} beside a picture passed over"
         if report.passed_over
         else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -279,11 +279,9 @@ class Dropping:
     def truncate_log(self) -> bool:
         """Move the log into the file and cut both; return whether no reader was in the way.
 
-        Where one was, they shrink when it closes.
+        Where one was, they shrink when it closes. Raises StoreError when the disk is full.
         """
-        with suppress(sqlite3.DatabaseError):
-            return not self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        return False
+        return not self._execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
     def _pragma(self, name: str) -> tuple[int]:
         row: tuple[int] = self._execute(f"PRAGMA {name}").fetchone()

@@ -11,7 +11,8 @@ from pathlib import Path
 from rclip_like.errors import StoreError
 
 _DAMAGED = (
-    "{path}: the index is damaged; move it away, and the next `clipfind index` makes a new one"
+    "{path}: the index is damaged; where `clipfind doctor --repair` cannot mend it, move it away, "
+    "and the next `clipfind index` makes a new one"
 )
 _UNWRITABLE = "{path}: the index cannot be written; check its rights or name another with --db"
 _SENTENCES = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from rclip_like.errors import StoreError
 from rclip_like.settings import PruneSettings, WalkSettings
 from rclip_like.store import Store, range_of, ranges_of
 from rclip_like.values import Root, UpkeepReport
@@ -180,8 +181,11 @@ class _Work:
             for model_id, *_ in self._store.models():
                 if model_id in had_matrix:
                     self._store.extend_matrix(model_id)
-        finally:
-            is_short = self.rows.truncate_log()
+        except BaseException:
+            with suppress(StoreError):
+                self.rows.truncate_log()
+            raise
+        is_short = self.rows.truncate_log()
         freed = max(0, before - _size_bytes(self._store.path))
         return replace(report, freed_bytes=freed, is_short=is_short)
 

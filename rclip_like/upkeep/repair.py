@@ -38,12 +38,16 @@ def _mend(checkup: Checkup) -> Iterator[str]:
     if not is_damaged:
         yield f"{checkup.back_up()}: a copy from before the repair"
     else:
+        copy = None
         try:
-            yield f"{checkup.back_up()}: a copy from before the repair"
+            copy = checkup.back_up()
             checkup.rebuild_indexes()
         except StoreError as error:
+            if copy is not None:
+                copy.unlink(missing_ok=True)  # nothing was changed
             yield f"not repaired: {error}"
             return
+        yield f"{copy}: a copy from before the repair"
         yield "SQLite's indexes made anew from the rows"
     if dropped := checkup.drop_orphans():
         yield f"{dropped:,} rows dropped that referred to what is not there"

@@ -67,7 +67,7 @@ def with_ignore_file(
     try:
         own = read_ignore_file(prefix, names)
     except OSError as error:
-        return outer, [trouble_of(prefix + names[0], error)]
+        return outer, [trouble_of(error.filename or prefix + names[0], error)]
     return ((own, *outer) if own else outer), []
 
 

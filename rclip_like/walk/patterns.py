@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import warnings
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
@@ -17,10 +19,14 @@ from rclip_like.values import Root
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 SEPARATOR = os.fsencode(os.sep)
 IGNORE_FILES = (b".ignore", b".clipfindignore")
 """Names of ignore files in a folder, the later one the stronger."""
+
+_MOST_BYTES = 100_000
+"""Of an ignore file: some thousands of patterns, which take a second to make ready."""
 
 _STAR = "[^/]*"
 """What pathspec makes of a star."""
@@ -136,16 +142,42 @@ class IgnoreFile:
 def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None:
     """Return what the folder's ignore files say, None when they say nothing.
 
-    Lines that are no pattern are passed over. Raises OSError when one cannot be read.
+    Lines that are no pattern are passed over. Raises OSError, with the file's name, when one cannot
+    be read, is no regular file or is too large to be what its name says.
     """
-    lines: list[str] = []
+    patterns: list[GitIgnoreSpecPattern] = []
     for name in IGNORE_FILES:
         if name in names:
-            with open(folder + name, "rb") as file:
-                # Windows' editors put a mark before the first line; git passes over it too.
-                lines += os.fsdecode(file.read().removeprefix(BOM_UTF8)).splitlines()
-    patterns = [line for line in lines if _is_pattern(line)]
-    return IgnoreFile(folder, _compile(patterns)) if patterns else None
+            for line in _lines_of(folder + name):
+                patterns += _patterns_of(line)
+    if not patterns:
+        return None
+    from pathspec import GitIgnoreSpec
+
+    return IgnoreFile(folder, GitIgnoreSpec(patterns))
+
+
+def _lines_of(place: bytes) -> list[str]:
+    # A pipe would be waited for, a device read for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(place, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file, so nothing is left out for it", place)
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", place)
+    # Windows' editors put a mark before the first line; git passes over it too.
+    return os.fsdecode(text.removeprefix(BOM_UTF8)).splitlines()
+
+
+def _patterns_of(line: str) -> list[GitIgnoreSpecPattern]:
+    """Return a line as a pattern, nothing for a line that is none."""
+    if not line.strip():
+        return []
+    try:
+        return list(_compile([line]).patterns)
+    except _NO_PATTERN:
+        return []
 
 
 def ignores(files: Iterable[IgnoreFile], path: bytes) -> bool:
@@ -182,14 +214,6 @@ def _inside(pattern: str, root: Root) -> Iterator[str]:
 
 def _escaped(path: str) -> str:
     return "".join("\\" + letter if letter in "\\*?[]!# " else letter for letter in path)
-
-
-def _is_pattern(line: str) -> bool:
-    try:
-        _compile([line])
-    except _NO_PATTERN:
-        return False
-    return bool(line.strip())
 
 
 def _compile(patterns: list[str]) -> GitIgnoreSpec:

@@ -76,6 +76,7 @@ def test_all_names_of_the_design_are_taken() -> None:
 def test_only_near_misses_of_a_command_are_taken_for_one() -> None:
     assert near_miss("indx") == "index"
     assert near_miss("red car") is None
+    assert near_miss(next(iter(RESERVED))) not in RESERVED
 
 
 def test_every_command_has_options_and_a_sentence() -> None:

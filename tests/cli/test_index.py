@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from bound_by_rights import needs_rights, run_without_override
 from PIL import Image
 from processes import read_terminal, run, run_on_terminal, start, write_pictures
 from raw_files import dng
@@ -203,7 +204,7 @@ def test_max_time_stops_cleanly_and_the_next_run_goes_on(
 ) -> None:
     folder = shutil.copytree(pictures, tmp_path / "copy")
     finished = run("index", "--max-time", "0.001", folder)
-    assert finished.returncode == 0
+    assert finished.returncode == 1
     assert b"the next run goes on" in finished.stderr
     assert run("index", folder).returncode == 0
     assert _num_indexed(tiny) == 3
@@ -213,3 +214,26 @@ def test_a_search_says_how_many_pictures_are_missing(tiny: Path, many: Path) -> 
     finished = run("blue", many, "--max-time", "0.001")
     assert re.search(rb"\d+ pictures? not indexed yet|time was up", finished.stderr)
     assert b"clipfind index" in finished.stderr
+
+
+INDEXING = """
+import subprocess, sys
+done = subprocess.run([sys.executable, "-m", "rclip_like", *sys.argv[1:]], capture_output=True)
+print(done.returncode, done.stdout + done.stderr)
+"""
+
+
+@needs_rights
+@pytest.mark.parametrize("name", ["one.png", "deep"])
+def test_what_may_not_be_opened_is_named_and_counted_and_strict_minds_it(
+    tiny: Path, tmp_path: Path, name: str
+) -> None:
+    folder = write_pictures(tmp_path / "album")
+    (folder / name).chmod(0)
+    told = run_without_override(INDEXING, "index", folder)
+    assert told.startswith("0 ")
+    assert f"{folder / name}: Permission denied" in told
+    assert "1 out of reach" in told
+    told = run_without_override(INDEXING, "index", folder, "--strict", "--quiet")
+    assert told.startswith("2 ")
+    assert f"{folder / name}: Permission denied" in told

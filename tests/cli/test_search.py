@@ -68,9 +68,11 @@ def test_a_template_and_nul_ends(indexed: Path) -> None:
     assert finished.stdout == b"1:pictures/one.png\0"
 
 
-def test_an_empty_folder_exits_with_one(tiny: Path, tmp_path: Path) -> None:
+def test_an_empty_folder_exits_with_one_and_a_note(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert run("blue", tmp_path / "empty").returncode == 1
+    finished = run("blue", tmp_path / "empty")
+    assert finished.returncode == 1
+    assert finished.stderr == b"clipfind: there are no pictures here\n"
 
 
 def test_a_mistyped_command_is_hinted_at_when_nothing_was_found(indexed: Path) -> None:

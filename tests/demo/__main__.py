@@ -51,7 +51,8 @@ def _show_table(asker: Asker) -> int:
         right += is_right
         shown = Path(PHOTOS.get(answer, "nothing")).stem
         print(f"  {query:18}{answer:22}{shown:20}{'right' if is_right else 'wrong'}", flush=True)
-    print(f"\n{right} of 12 are right.")
+    print(f"\n{right} of 12 are right. For photos of your own, the program is here:")
+    print(f"  {Path(sys.executable).with_name('clipfind')}")
     return right
 
 

@@ -226,13 +226,15 @@ def test_searchers_see_committed_states_meanwhile(
     assert_kept(database)
 
 
-FULL_DISK = """
+DISK = """
 import os, sys
 from pathlib import Path
 import pytest
 from rclip_like.errors import StoreError
+from rclip_like.settings import PruneSettings
 from rclip_like.store import Store, dropping
-from rclip_like.upkeep import forget
+from rclip_like.upkeep import forget, prune
+from small_index import fill
 
 disk = Path(sys.argv[1])
 database = disk / "index.db"
@@ -243,7 +245,8 @@ def fill_up(left):
     room = os.statvfs(disk)
     filler.write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - left)))
     return os.statvfs(disk).f_bavail * room.f_frsize
-
+"""
+FORGET_ON_FULL_DISK = """
 with Store.open(database, create=False) as store:
     size = database.stat().st_size
     fill_up(12_000_000)
@@ -265,8 +268,24 @@ with Store.open(database, create=False) as store:
 """
 
 
+PRUNE_ON_FULL_DISK = """
+with Store.open(database, create=False) as store:
+    store._connection.execute("PRAGMA wal_autocheckpoint = 0")
+    fill(store, [b"/b/new%d.jpg" % number for number in range(2000)], dimension=512)
+    fill_up(0)
+    with pytest.raises(StoreError, match="the disk is full"):
+        prune(store, [], PruneSettings())
+    filler.unlink()
+    assert prune(store, [], PruneSettings()).is_short
+    assert store.count_files() == 14000
+"""
+
+
+@pytest.mark.parametrize("program", [FORGET_ON_FULL_DISK, PRUNE_ON_FULL_DISK])
 @pytest.mark.skipif(not shutil.which("unshare"), reason="there is no unshare to mount with")
-def test_a_full_disk_costs_only_the_smaller_file(made: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_and_costs_only_the_smaller_file(
+    made: Path, tmp_path: Path, program: str
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     # In a mount namespace of its own: the disk goes with the process, whatever happens to it.
@@ -276,7 +295,7 @@ def test_a_full_disk_costs_only_the_smaller_file(made: Path, tmp_path: Path) -> 
     )
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, str(disk), str(made)]
-        + [sys.executable, "-c", FULL_DISK],
+        + [sys.executable, "-c", DISK + program],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

@@ -144,6 +144,8 @@ def test_damage_that_stops_the_check_itself_keeps_the_findings(database: Path) -
             file.write(b"\xff" * 64)
     report = examine(database, None, mend=True)
     assert any(finding.state == "problem" for finding in of_index(report))
+    assert [line.split(":")[0] for line in report.repaired] == ["not repaired"]
+    assert list(database.parent.glob("*before-repair*")) == []
     assert len(report.findings) > len(of_index(report)) + 5
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -294,6 +294,38 @@ def test_a_line_that_is_no_pattern_is_passed_over(tmp_path: Path, line: str) -> 
 def test_a_pattern_of_the_command_line_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'\[z-a\]' is no glob pattern"):
         walked(tmp_path, exclude=("[z-a]",))
+
+
+def make_pipe(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def make_endless(place: Path) -> None:
+    place.symlink_to("/dev/zero")
+
+
+def make_large(place: Path) -> None:
+    place.write_text("a.jpg\n" + "# why\n" * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (make_pipe, "is no regular file"),
+        (make_endless, "is no regular file"),
+        (make_large, "is too large for an ignore file"),
+    ],
+)
+@pytest.mark.parametrize("name", [".ignore", ".clipfindignore"])
+def test_an_ignore_file_of_another_kind_leaves_nothing_out_and_is_named(
+    tmp_path: Path, make: Callable[[Path], None], reason: str, name: str
+) -> None:
+    plant(tmp_path, "a.jpg")
+    make(tmp_path / name)
+    assert walked(tmp_path) == ["a.jpg"]
+    (trouble,) = troubles(tmp_path)
+    assert trouble.path == os.fsencode(tmp_path / name)
+    assert trouble.reason.startswith(reason)
 
 
 PATTERNS = st.text("ab*?/", max_size=12) | st.text("ab*?[]!^-\\./", max_size=12)

@@ -38,5 +38,5 @@ class IndexOptions(Walking, Reading, Sources, Everywhere):
         ),
     ] = False
     strict: Annotated[
-        bool, option("--strict", help="Exit with status 2 if any picture is unreadable.")
+        bool, option("--strict", help="Exit with status 2 if anything cannot be read.")
     ] = False
