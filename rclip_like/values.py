@@ -177,11 +177,11 @@ class IndexReport:
     """Files whose content changed while size and mtime did not, found by verifying."""
     failures: tuple[Trouble, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    """Files and folders that could not be opened, their rows are kept; patterns without effect."""
+    """Files, folders and ignore files that could not be used; patterns without effect."""
 
     @property
     def out_of_reach(self) -> tuple[Trouble, ...]:
-        """Files and folders that could not be opened."""
+        """Files, folders and ignore files that could not be used; rows of theirs are kept."""
         return tuple(trouble for trouble in self.troubles if trouble.path)
 
 
@@ -191,7 +191,7 @@ class SearchReport:
 
     matches: tuple[Match, ...]
     stale: int = 0
-    """Matches left out because their file is gone or changed."""
+    """Matches left out because their file is gone, changed or out of reach."""
     missing: int = 0
     """Pictures known to be there but not indexed yet."""
     notes: tuple[str, ...] = ()

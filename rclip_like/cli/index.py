@@ -77,9 +77,9 @@ def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexRe
 
 
 def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk, *, strict: bool) -> None:
+    minded = set(report.out_of_reach) if strict else set()
     for trouble in (*report.troubles, *report.altered, *report.failures):
-        fails = trouble.path in roots or (strict and trouble in report.out_of_reach)
-        say = talk.error if fails else talk.note
+        say = talk.error if trouble.path in roots or trouble in minded else talk.note
         say(trouble_sentence(trouble))
     talk.note(index_sentence(report))
     if not report.finished:

@@ -147,10 +147,10 @@ cannot be read. What is not there but not known to be gone, and what lies in fol
 entered, is counted, named by folder and kept; *clipfind forget* drops it. Another disk that is
 mounted in the place of the first and has got its device number is taken for it.
 
-A folder that cannot be entered, or a file that may not be opened, is named by each *index* and
-counted as out of reach, and *--strict* minds it; it is not remembered as unreadable, as rights and
-disks come back. A file in a folder counts as a picture by the ending of its name; what has another
-one, or none, is read only where it is named itself.
+A folder that cannot be entered, a file that may not be opened, and an ignore file that is none, is
+named by each *index* and counted as out of reach, and *--strict* minds it; it is not remembered as
+unreadable, as rights and disks come back. A file in a folder counts as a picture by the ending of
+its name; what has another one, or none, is read only where it is named itself.
 
 *clipfind index --verify* finds what size and time of change do not tell: it reads each known file
 again and compares the digest of all its bytes. What is the same is not encoded again; what is not
@@ -242,7 +242,8 @@ write, never trusted over the index, that may be deleted at any time.
 ~/.cache/clipfind :: What can be made again.
 
 .ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there,
-from the index and from what a search shows.
+from the index and from what a search shows. One of more than 100 kB, and what is no regular file,
+leaves nothing out; a pattern with two stars between names more than twice is none.
 """
 
 PROMISES = """\

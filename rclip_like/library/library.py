@@ -314,7 +314,7 @@ class Library:
             return ()
         if report is not None:
             is_empty = report.finished and not report.seen and not report.out_of_reach
-            return ("there are no pictures here",) if is_empty else ()
+            return ("no pictures were found here",) if is_empty else ()
         if self._has_rows(roots):
             return ()
         if roots is None:
@@ -334,6 +334,7 @@ class Library:
             from rclip_like.store import Store
 
             self._store = Store.open(self.database, create=create)
+        self._store.look_anew()
         return self._store
 
     def _existing(self) -> Store | None:

@@ -14,6 +14,6 @@ def with_weights(name: str, weights: Path | None) -> str:
 
 
 def split_weights(name: str) -> tuple[str, Path | None]:
-    """Return what `with_weights` was given."""
+    """Return the name that `with_weights` was given, and the weight file's absolute path."""
     base, _, weights = name.partition(_WEIGHTS)
     return base, Path(weights) if weights else None

@@ -39,4 +39,4 @@ def _refuse_others(rows_ND: Embeddings, name: str) -> None:
     with np.errstate(all="ignore"):
         is_unit = np.abs(np.linalg.norm(rows_ND, axis=1) - 1) < _TOLERANCE
     if not is_unit.all():
-        raise ModelError(f"the model {name} gives values that are no numbers")
+        raise ModelError(f"the model {name} gives values that are no numbers, or all zero")

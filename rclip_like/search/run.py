@@ -36,9 +36,10 @@ def search(
     """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
 
     A picture's score is the largest over its parts: the whole of it and, of an animation, frames.
-    Every match was `stat`ed and is what was encoded; what is gone or changed since is left out and
-    counted, and the next ranks move up. Thresholds come first, then `settings.top`, then the
-    order; equal scores are in order of path bytes. Nothing is written but cached text embeddings.
+    Every match was `stat`ed and is what was encoded; what is gone, changed or out of reach since is
+    left out and counted, and the next ranks move up. Thresholds come first, then `settings.top`,
+    then the order; equal scores are in order of path bytes. Nothing is written but cached text
+    embeddings.
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
     _refuse_nonsense(settings)
@@ -51,6 +52,9 @@ def search(
     sieve = Sieve(roots, terms, settings)
     with searcher.store.snapshot():
         store = searcher.store
+        model_id = store.model_id(searcher.specification.fingerprint)
+        if model_id is None:  # dropped meanwhile
+            return SearchReport(())
         kept = _take(sieve.sift(store, score_all(store, model_id, query, roots)), settings)
         explain = _Explanation(store, model_id, terms, embeddings, query)
         explained = [explain.terms_of(stored) if settings.explain else () for stored, _ in kept]

@@ -83,9 +83,7 @@ class Store:
 
         Where SQLite can hold none, StoreError is raised at the end if anything was written.
         """
-        if self._was_written():
-            self._connection.close()
-            self._connection = opening.open_index_readonly(self.path)
+        self.look_anew()
         try:
             with told(self.path), writing.transaction(self._connection, "DEFERRED"):
                 yield
@@ -93,6 +91,12 @@ class Store:
             self._refuse_if_written(error)
             raise
         self._refuse_if_written()
+
+    def look_anew(self) -> None:
+        """Forget what was read before another process wrote, where no lock told of it."""
+        if self._was_written():
+            self._connection.close()
+            self._connection = opening.open_index_readonly(self.path)
 
     def _was_written(self) -> bool:
         """Return whether what was read under no lock may be of several states."""

@@ -174,8 +174,8 @@ class _Work:
         before = _size_bytes(self._store.path)
         had_matrix = self._store.models_with_matrix()
         self.rows.drop()
-        self._store.remove_outdated_matrices()  # before, as room may be short
         try:
+            self._store.remove_outdated_matrices()  # before, as room may be short
             self.rows.reclaim()
             self._store.remove_outdated_matrices()
             for model_id, *_ in self._store.models():

@@ -26,13 +26,20 @@ IGNORE_FILES = (b".ignore", b".clipfindignore")
 """Names of ignore files in a folder, the later one the stronger."""
 
 _MOST_BYTES = 100_000
-"""Of an ignore file: some thousands of patterns, which take a second to make ready."""
+"""Of an ignore file: some thousands of patterns, which take about a second to make ready."""
 
 _STAR = "[^/]*"
 """What pathspec makes of a star."""
 
-_LETTERS = r"(?:\\.|\[\^?\]?(?:\\.|[^]\\])*\]|[^][(){}.^$*+?|\\/])*"
-"""What pathspec makes of letters, question marks and brackets: each stands for one letter."""
+_DEEP_STAR = "(?:/.+)?"
+"""What pathspec makes of two stars between names."""
+
+_MOST_DEEP_STARS = 2
+"""In one pattern: each more costs the depth of a path once more."""
+
+_BRACKET = r"\[\^?+\]?+(?:\\.|[^]\\])*+\]"
+_LETTERS = rf"(?:\\.|(?:\(\?!/\))?+{_BRACKET}|[^][(){{}}.^$*+?|\\/])*+"
+"""What `_compile` makes of letters, question marks and brackets: each stands for one letter."""
 
 _NO_PATTERN = (ValueError, re.error)
 """What pathspec raises of a line that is no pattern; of `[z-a]` it lets the second one through."""
@@ -154,13 +161,11 @@ def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None
         return None
     from pathspec import GitIgnoreSpec
 
-    return IgnoreFile(folder, GitIgnoreSpec(patterns))
+    return IgnoreFile(folder, GitIgnoreSpec(patterns, backend="simple"))
 
 
 def _lines_of(place: bytes) -> list[str]:
-    # A pipe would be waited for, a device read for ever.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(os.open(place, flags), "rb") as file:
+    with open(place, "rb", opener=_open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "is no regular file, so nothing is left out for it", place)
         text = file.read(_MOST_BYTES + 1)
@@ -168,6 +173,10 @@ def _lines_of(place: bytes) -> list[str]:
         raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", place)
     # Windows' editors put a mark before the first line; git passes over it too.
     return os.fsdecode(text.removeprefix(BOM_UTF8)).splitlines()
+
+
+def _open_at_once(place: str, flags: int) -> int:
+    return os.open(place, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
 
 
 def _patterns_of(line: str) -> list[GitIgnoreSpecPattern]:
@@ -217,27 +226,43 @@ def _escaped(path: str) -> str:
 
 
 def _compile(patterns: list[str]) -> GitIgnoreSpec:
+    """Return the patterns ready; raises one of _NO_PATTERN for one that is none.
+
+    Unlike pathspec's own, and like git's, no bracket stands for a slash.
+    """
     # Costs 20 ms, and most walks have no pattern.
     from pathspec import GitIgnoreSpec
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of brackets within brackets
-        specification = GitIgnoreSpec.from_lines(patterns)
+        # The other ways to match know no group that is taken for good, as `_without_trials` has.
+        specification = GitIgnoreSpec.from_lines(patterns, backend="simple")
         for pattern in specification.patterns:
-            if pattern.regex is not None and pattern.regex.pattern.count(_STAR) > 1:
+            if pattern.regex is not None:
                 pattern.regex = re.compile(_without_trials(pattern.regex.pattern))
     return specification
 
 
 def _without_trials(regex: str) -> str:
-    """Return a regular expression that matches the same, in a time that grows with the name alone.
+    """Return a regular expression that matches the same, soon, whatever the pattern and the name.
 
     A star that another one follows takes what lies before the first place where the letters between
     them fit; any later place leaves the rest fewer letters. Without that, a pattern with a dozen of
-    them in an ignore file, and a long name, would take years.
+    them in an ignore file, and a long name, would take years. Raises ValueError for more than
+    _MOST_DEEP_STARS, for which the same would have to be said of whole folders.
     """
-    first, *between, last = regex.split(_STAR)
+    if regex.count(_DEEP_STAR) > _MOST_DEEP_STARS:
+        raise ValueError("two stars stand too often in one pattern")
+    first, *rest = re.sub(rf"\\.|{_BRACKET}", _within_a_name, regex).split(_STAR)
+    if not rest:
+        return first
+    *between, last = rest
     taken = [
         f"(?>{_STAR}?{each})" if re.fullmatch(_LETTERS, each) else _STAR + each for each in between
     ]
     return "".join([first, *taken, _STAR, last])
+
+
+def _within_a_name(found: re.Match[str]) -> str:
+    is_bracket = found[0].startswith("[") and found[0] != "[^/]"
+    return f"(?!/){found[0]}" if is_bracket else found[0]

@@ -49,7 +49,7 @@ BUDGETS: dict[str, Budget] = {
     "query": Budget(NEW, "s", limit=0.5),
     "query-cpu": Budget(f"{NEW}: processor time", "s", limit=0.5),
     "query-memory": Budget(f"{NEW}: private memory", "MB", limit=0.5),
-    "query-builtin": Budget("the same with `builtin`", "s", limit=0.4),
+    "query-builtin": Budget("text query with `builtin`, 1,000 rows", "s", limit=0.4),
     "query-again": Budget("a wording asked before", "s", limit=0.35),
     "rows-1000": Budget("text query over 1,000 rows", "s"),
     "rows-10000": Budget("new text query over 10,000 rows", "s"),
@@ -65,7 +65,7 @@ BUDGETS: dict[str, Budget] = {
     "index-fp32": Budget(
         "indexing 2400x1800 JPEGs, same model, no bf16 here", "photos/s", limit=0.9, least=True
     ),
-    "index-builtin": Budget("the same with `builtin`", "photos/s", limit=5.0, least=True),
+    "index-builtin": Budget("indexing them with `builtin`", "photos/s", limit=5.0, least=True),
     "pipeline": Budget("pipeline, `builtin`", "photos/s", "its own limits", limit=0.85, least=True),
     "pipeline-same": Budget(
         "pipeline, same model", "photos/s", "its own limits", limit=0.85, least=True

@@ -72,7 +72,7 @@ def test_an_empty_folder_exits_with_one_and_a_note(tiny: Path, tmp_path: Path) -
     (tmp_path / "empty").mkdir()
     finished = run("blue", tmp_path / "empty")
     assert finished.returncode == 1
-    assert finished.stderr == b"clipfind: there are no pictures here\n"
+    assert finished.stderr == b"clipfind: no pictures were found here\n"
 
 
 def test_a_mistyped_command_is_hinted_at_when_nothing_was_found(indexed: Path) -> None:

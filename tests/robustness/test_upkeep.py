@@ -133,7 +133,7 @@ def killed_when(database: Path, is_time: Callable[[Path], bool]) -> None:
 
 
 def is_amid_dropping(database: Path) -> bool:
-    return COUNT // 8 < count_forgotten(database) < COUNT // 2
+    return COUNT // 3 < count_forgotten(database) < COUNT // 2
 
 
 def is_amid_writing_anew(database: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from bench.faults.table import as_markdown as faults_as_markdown
 from bench.measure import Program, Run, Summary, in_turn
 from bench.memory import family, memory_of
 from bench.report import Result, as_json, as_markdown
+from readme_examples import README_FILE
 
 AT_MOST = Budget("a query", "s", limit=0.5)
 AT_LEAST = Budget("indexing", "photos/s", limit=1.5, least=True)
@@ -47,6 +49,28 @@ def test_a_row_of_the_table_says_figures_ratio_budget_and_verdict() -> None:
     ).splitlines()
     assert first.split(" | ")[1:] == ["0.420 s", "1.00 s", "0.42 x", "<= 0.5 x", "pass |"]
     assert second.split(" | ")[1:] == ["300 MB", "735 MB", "0.41 x", "<= 250 MB", "FAIL |"]
+
+
+def read_table(text: str) -> list[list[str]]:
+    """Return the cells of the rows of the first table in a text."""
+    lines = [line for line in text.partition("\n| what | clipfind |")[2].splitlines() if line]
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[2:])
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+
+
+def test_the_readme_shows_every_budget_and_the_verdicts_that_its_figures_bear() -> None:
+    rows = read_table(README_FILE.read_text(encoding="utf-8"))
+    shown = {what.partition(", against")[0]: cells for what, *cells in rows}
+    # A machine has either of two budgets for the same indexing.
+    either = {BUDGETS["index"].what, BUDGETS["index-fp32"].what}
+    assert len(either & shown.keys()) == 1
+    assert shown.keys() | either == {budget.what for budget in BUDGETS.values()}
+    for budget in BUDGETS.values():
+        if budget.what in shown:
+            figure, reference, _, limit, verdict = shown[budget.what]
+            numbers = [float(cell.split()[0].replace(",", "")) for cell in (figure, reference)]
+            is_met = {"pass": True, "FAIL": False, "": None}[verdict]
+            assert (limit, is_met) == (budget.in_words(), budget.is_met(*numbers))
 
 
 def test_without_the_peer_a_row_has_no_verdict() -> None:

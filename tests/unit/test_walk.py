@@ -304,6 +304,10 @@ def make_endless(place: Path) -> None:
     place.symlink_to("/dev/zero")
 
 
+def make_folder(place: Path) -> None:
+    place.mkdir()
+
+
 def make_large(place: Path) -> None:
     place.write_text("a.jpg\n" + "# why\n" * 20_000)
 
@@ -313,6 +317,7 @@ def make_large(place: Path) -> None:
     [
         (make_pipe, "is no regular file"),
         (make_endless, "is no regular file"),
+        (make_folder, "Is a directory"),
         (make_large, "is too large for an ignore file"),
     ],
 )
@@ -328,21 +333,48 @@ def test_an_ignore_file_of_another_kind_leaves_nothing_out_and_is_named(
     assert trouble.reason.startswith(reason)
 
 
-PATTERNS = st.text("ab*?/", max_size=12) | st.text("ab*?[]!^-\\./", max_size=12)
-PATHS = st.lists(st.text("ab.[]*", min_size=1, max_size=6), min_size=1, max_size=3)
+NAME = st.text("ab.[]*", min_size=1, max_size=6)
 
 
 @settings(deadline=None, max_examples=500)
-@given(PATTERNS, PATHS, st.booleans())
-def test_patterns_match_what_pathspec_matches(
-    pattern: str, names: list[str], is_folder: bool
-) -> None:
-    path = "/".join(names) + "/" * is_folder
+@given(
+    st.tuples(st.text("ab*?/", max_size=12), st.lists(NAME, min_size=1, max_size=3), st.booleans())
+    # Of pathspec's brackets some stand for a slash, of git's and ours none.
+    | st.tuples(st.text("ab*?[]!^-\\.", max_size=12), st.lists(NAME, min_size=1, max_size=1))
+)
+def test_patterns_match_what_pathspec_matches(drawn: tuple) -> None:
+    pattern, names, *is_folder = drawn
+    path = "/".join(names) + "/" * sum(is_folder)
     try:
         expected = GitIgnoreSpec.from_lines([pattern]).check_file(path)
     except (ValueError, re.error, FutureWarning):
         assume(False)
     assert patterns._compile([pattern]).check_file(path).include == expected.include
+
+
+@pytest.mark.parametrize("pattern", ["/*[!a]*c", "/[!a]c", "b[.-0]c"])
+def test_no_bracket_stands_for_a_slash(pattern: str) -> None:
+    assert patterns._compile([pattern]).check_file("b/c").include is None
+    assert patterns._compile([pattern]).check_file("bxc").include in (None, True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 30 + "b.jpg", "a" * 250),
+        ("*[ab]" * 30 + "c", "a" * 250),
+        ("*" + "?" * 100 + "/*b*", "a" * 250 + "/a"),
+        ("*" + "[!b]" * 100 + "/*b*", "a" * 250 + "/a"),
+        ("a/**/a/**/b", "a/" * 500),
+    ],
+)
+def test_no_pattern_takes_long(pattern: str, path: str) -> None:
+    assert patterns._compile([pattern]).check_file(path).include is None
+
+
+def test_a_pattern_of_too_many_deep_stars_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no glob pattern"):
+        walked(tmp_path, exclude=("a/**/b/**/c/**/d",))
 
 
 def test_a_later_exclude_takes_back_an_earlier_one(tmp_path: Path) -> None:
