@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,46 @@ def test_scan_orders_any_names_as_bytes_compare(
     with Store.open(tmp_path_factory.mktemp("any") / "index.db", create=True) as store:
         model_id = fill(store, paths)
         assert paths_of(store, model_id, None) == sorted(paths)
+
+
+def count_steps(store: Store, ask: Callable[[], object]) -> int:
+    """Return about how many steps SQLite's machine took, in tens."""
+    steps = []
+    store._connection.set_progress_handler(lambda: steps.append(10), 10)
+    ask()
+    store._connection.set_progress_handler(None, 0)
+    return sum(steps)
+
+
+def write_new_picture(store: Store) -> None:
+    row = np.eye(8, dtype=np.float32)[2]
+    content = {b"new": ContentRow(9, PictureFacts(4, 3), row)}
+    file = FileRow(facts_of(b"/new"), YEARS_LATER_NS, b"new")
+    failure = FailureRow(facts_of(b"/bad"), YEARS_LATER_NS, "is cut short", "")
+    store.commit(1, Batch(content, [file], [failure], gone=[b"/0007"]))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.digests_of_size(1, 8),
+        lambda store: store.is_encoded(1, b"/0007"),
+        lambda store: store.is_encoded(1, b"unknown"),
+        lambda store: store.stored_digest(b"/0007", 7, LONG_AGO * 10**9),
+        lambda store: store.failure_reason(b"/0007", 7, LONG_AGO * 10**9),
+        lambda store: store.embedding_of(b"/0007", 1, 7, LONG_AGO * 10**9),
+        lambda store: store.parts_of(1, 7),
+        lambda store: store.cached_text(1, "cat"),
+        lambda store: store.knows([folder(b"/none")]),
+        lambda store: store.rows([1, 2, 3]),
+        write_new_picture,
+    ],
+)
+def test_what_is_asked_of_each_picture_takes_no_longer_with_more_of_them(
+    store: Store, ask: Callable[[Store], object]
+) -> None:
+    fill(store, [b"/%04d" % number for number in range(3000)])
+    assert count_steps(store, lambda: ask(store)) < 2000
 
 
 def test_scan_gives_back_the_embeddings_to_half_precision(store: Store) -> None:
