@@ -35,8 +35,8 @@ animation stands for its first frame. A frame that is broken costs those from it
 
 Paths are printed as typed: relative ones stay relative. They keep their bytes, whatever these are;
 on a terminal only, control characters are shown as escapes. A path that begins with a dash is
-printed with ./ before it. Matches whose file is gone or has changed since it was indexed are left
-out and counted on stderr.
+printed with ./ before it. Matches whose file is gone, has changed since it was indexed
+or cannot be reached are left out and counted on stderr.
 
 A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither indexed
 nor shown: the picture stands for both, and *index* says how many it passed over. *--raw-pairs*
