@@ -95,8 +95,9 @@ class Store:
     def look_anew(self) -> None:
         """Forget what was read before another process wrote, where no lock told of it."""
         if self._was_written():
+            anew = opening.open_index_readonly(self.path)
             self._connection.close()
-            self._connection = opening.open_index_readonly(self.path)
+            self._connection = anew
 
     def _was_written(self) -> bool:
         """Return whether what was read under no lock may be of several states."""
