@@ -6,9 +6,9 @@ import math
 import os
 import re
 import stat
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from rclip_like.errors import UsageError
@@ -32,8 +32,7 @@ class Kind(Enum):
     URL = "url"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """What the user typed: the query itself and what is added to and subtracted from it.
 
     `kind` forces how all of it is read; None decides term by term.
@@ -45,8 +44,7 @@ class Query:
     kind: Kind | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One part of a query, and a signed weight.
 
     `value` is words, the absolute path of a picture, or its address on the web.

@@ -1,18 +1,17 @@
-"""Frozen settings, the folders they live in, and the names of environment variables."""
+"""Settings that nobody changes, the folders they live in, and names of environment variables."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 APPLICATION = "clipfind"
 ENVIRONMENT_PREFIX = "CLIPFIND_"
 
 
-@dataclass(frozen=True, slots=True)
-class WalkSettings:
+class WalkSettings(NamedTuple):
     """Which files a walk yields; the globs follow gitignore syntax and add to the defaults."""
 
     hidden: bool = False
@@ -24,8 +23,7 @@ class WalkSettings:
     glob: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReadSettings:
+class ReadSettings(NamedTuple):
     """Limits within which a picture is decoded, each in its own worker process.
 
     None means: as many worker processes as there are processors, the memory of each so that all
@@ -40,8 +38,7 @@ class ReadSettings:
     accept_truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WebSettings:
+class WebSettings(NamedTuple):
     """Limits within which a query's picture is fetched; the seconds are for all of it together.
 
     `is_allowed` is asked about each IP address before it is connected to; None means
@@ -54,8 +51,7 @@ class WebSettings:
     is_allowed: Callable[[str], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
+class EncoderSettings(NamedTuple):
     """Where and how exactly a model runs; `auto` decides by device and processor."""
 
     device: str = "auto"
@@ -64,11 +60,10 @@ class EncoderSettings:
     threads: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSettings:
+class IndexSettings(NamedTuple):
     """One indexing run; `read` None means the library's own, `max_seconds` None no limit."""
 
-    walk: WalkSettings = field(default_factory=WalkSettings)
+    walk: WalkSettings = WalkSettings()
     read: ReadSettings | None = None
     max_seconds: float | None = None
     wait: bool = True
@@ -77,8 +72,7 @@ class IndexSettings:
     """Read known files again, too, and compare their contents."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
+class SearchSettings(NamedTuple):
     """What is ranked and which of it is kept; `top` 0 means all, scores are cosines."""
 
     top: int = 10
@@ -90,11 +84,10 @@ class SearchSettings:
     everywhere: bool = False
     template: str = "none"
     cache_texts: bool = True
-    walk: WalkSettings = field(default_factory=WalkSettings)
+    walk: WalkSettings = WalkSettings()
 
 
-@dataclass(frozen=True, slots=True)
-class PruneSettings:
+class PruneSettings(NamedTuple):
     """What `prune` drops beside what is gone; `keep` names models that stay, with `models`."""
 
     models: bool = False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from small_index import PlainEncoder
@@ -26,7 +25,7 @@ def load(self: library.Library) -> object:
         return PlainEncoder(BATCH_SIZE, self.specification.dimension)
     from rclip_like.models.encoder import load_encoder
 
-    return load_encoder(self.specification, replace(self._encoder_settings, batch_size=BATCH_SIZE))
+    return load_encoder(self.specification, self._encoder_settings._replace(batch_size=BATCH_SIZE))
 
 
 if __name__ == "__main__":

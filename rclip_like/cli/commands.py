@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
 from rclip_like.cli.declare import Declared, declared_in
 from rclip_like.cli.options.everywhere import Everywhere
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command: `module` and `function` run it with an instance of `options`.
 
     declared: module and class of its options in `cli.options`, imported when asked for.

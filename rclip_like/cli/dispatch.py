@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, Command
 from rclip_like.cli.declare import declared_in
@@ -14,8 +14,7 @@ HELP = ("--help", "-h")
 VERSION = ("--version", "-V")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A command and its arguments; no command means help on `group`, or on everything."""
 
     command: Command | None

@@ -12,8 +12,8 @@ from rclip_like.cli.prune import WAITING
 from rclip_like.errors import ConfigError
 from rclip_like.output.stream import write_lines
 from rclip_like.output.upkeep import doctor_lines, doctor_object
+from rclip_like.reports import DoctorReport, Finding
 from rclip_like.settings import config_file
-from rclip_like.values import DoctorReport, Finding
 
 WELL, WARNED, ILL = 0, 1, 2
 

@@ -11,8 +11,8 @@ from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.output.upkeep import folder_lines, upkeep_notes, upkeep_object, upkeep_sentence
+from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings
-from rclip_like.values import UpkeepReport
 
 DONE, NOTHING_THERE = 0, 1
 WAITING = "another run writes to the index; waiting for it to finish"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -50,9 +49,9 @@ def within_memory(settings: ReadSettings) -> ReadSettings:
     available = int(memory_bytes() * _SHARE)
     workers = settings.workers or num_processors()
     if settings.max_memory_bytes is not None:
-        return replace(settings, workers=workers)
+        return settings._replace(workers=workers)
     workers = max(1, min(workers, available // _LEAST))
-    return replace(settings, workers=workers, max_memory_bytes=available // workers)
+    return settings._replace(workers=workers, max_memory_bytes=available // workers)
 
 
 def most_pixels(limits: ReadSettings, image: Image.Image | None = None) -> int:

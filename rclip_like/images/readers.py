@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 from typing import Any
@@ -163,7 +163,7 @@ class _Worker:
     def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
         self._side = preprocessing.size
         self._max_seconds = settings.max_seconds
-        self._setup = {"preprocessing": asdict(preprocessing), "limits": asdict(settings)}
+        self._setup = {"preprocessing": preprocessing._asdict(), "limits": settings._asdict()}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, *map(str, sys.path)],
             stdin=subprocess.PIPE,

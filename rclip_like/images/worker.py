@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO, NamedTuple
@@ -70,7 +69,7 @@ def _answer(
     except PictureError as error:
         return {"reason": error.reason, "lasting": error.lasting, "num_bytes": 0}, b""
     pixels = b"".join(image.tobytes() for image in images)
-    described = None if facts is None else asdict(facts)
+    described = None if facts is None else facts._asdict()
     answer = {"digest": digest.hex(), "size_bytes": size_bytes, "facts": described}
     return answer | {"num_bytes": len(pixels)}, pixels
 

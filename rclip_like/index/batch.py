@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import ConfigError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow
@@ -25,8 +25,7 @@ _MOST_ROWS = 1024
 _MOST_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(NamedTuple):
     """A file as it was handed to a reader: `facts.device` is that of its folder."""
 
     facts: FileFacts

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Unpack
 
@@ -131,8 +130,7 @@ class _Run:
         """Return what the run came to."""
         findings = self._survey.findings
         remaining = findings.pending - self._arrived + len(self._hand.files)
-        return replace(
-            self._report,
+        return self._report._replace(
             seen=findings.seen,
             unchanged=findings.unchanged,
             reused=self._report.reused - self._verified,
@@ -254,7 +252,7 @@ class _Run:
         self._hand.failures.append(FailureRow(facts, handed.read_at_ns, trouble.reason, attempt))
         before = self._store.failure_reason(facts.path, facts.size_bytes, facts.mtime_ns)
         if before == trouble.reason and not self._settings.retry:
-            self._report = replace(self._report, failed_before=self._report.failed_before + 1)
+            self._report = self._report._replace(failed_before=self._report.failed_before + 1)
         else:
             self._failures.append(trouble)
 
@@ -275,8 +273,7 @@ class _Run:
         if batch.files or batch.failures or batch.gone:
             self._store.commit(self._model_id, batch)
         encoded = len(batch.contents)
-        self._report = replace(
-            self._report,
+        self._report = self._report._replace(
             encoded=self._report.encoded + encoded,
             reused=self._report.reused + len(batch.files) - encoded,
         )
@@ -300,7 +297,7 @@ class _Run:
             if not paths:
                 return
             self._store.commit(self._model_id, Batch(gone=paths))
-            self._report = replace(self._report, removed=self._report.removed + len(paths))
+            self._report = self._report._replace(removed=self._report.removed + len(paths))
 
     def _remember_roots(self) -> None:
         findings = self._survey.findings

@@ -28,19 +28,13 @@ from rclip_like.settings import (
     WebSettings,
     default_database,
 )
-from rclip_like.values import (
-    DoctorReport,
-    IndexReport,
-    Root,
-    SearchReport,
-    StatusReport,
-    UpkeepReport,
-)
+from rclip_like.values import IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
     from rclip_like.index import Progress
     from rclip_like.models.picture_encoder import PictureEncoder
     from rclip_like.models.specification import ModelSpecification
+    from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
     from rclip_like.store import Store
     from rclip_like.upkeep import Listeners as UpkeepListeners
     from rclip_like.values import Pixels
@@ -283,7 +277,7 @@ class Library:
             roots,
             self._load_encoder,
             self.specification,
-            replace(settings, read=settings.read or self._read_settings),
+            settings._replace(read=settings.read or self._read_settings),
             on_progress=on_progress,
             on_wait=on_wait,
         )
@@ -297,7 +291,7 @@ class Library:
         if update is None:
             return None, ()
         try:
-            return self._bring_up_to_date(roots, replace(update, wait=False), on_progress), ()
+            return self._bring_up_to_date(roots, update._replace(wait=False), on_progress), ()
         except IndexLocked as error:
             return None, (f"{error}; these results are from what it has finished",)
         except StoreError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import RootError
@@ -25,7 +24,7 @@ def expanded(paths: Sequence[Place]) -> list[bytes]:
 def named_roots(paths: Sequence[Place]) -> list[Root]:
     """Return the roots of the paths, of none the current folder; raises RootError."""
     if not paths:
-        return [replace(root, typed=b"") for root in resolve_roots([b"."])]
+        return [root._replace(typed=b"") for root in resolve_roots([b"."])]
     return resolve_roots(expanded(paths))
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError
 from rclip_like.models.cache import keep
@@ -16,8 +15,7 @@ from rclip_like.settings import cache_folder
 HUB_PREFIX = "hf-hub:"
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """Weights that open_clip lists: where they lie and how they want their pictures.
 
     `repository` is `owner/name` on the hub, `file` the weight file there where it is not one of
@@ -44,7 +42,7 @@ def published() -> dict[str, Published]:
         listed = [Published(**item) for item in json.loads(place.read_bytes())]
     except (OSError, ValueError, TypeError):
         listed = _ask_open_clip()
-        keep(place, json.dumps([asdict(item) for item in listed]).encode())
+        keep(place, json.dumps([item._asdict() for item in listed]).encode())
     return {item.name: item for item in listed}
 
 

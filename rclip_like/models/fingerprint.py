@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def fingerprint(
     digests += [path.name + ":" + _file_digest(path, cache) for path in sorted(extra)]
     if cache != known:
         keep(_cache_file(), json.dumps(cache).encode())
-    described = [digests, config, asdict(preprocessing), PREPROCESSING_VERSION]
+    described = [digests, config, preprocessing._asdict(), PREPROCESSING_VERSION]
     return blake3.blake3(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models import catalogue
@@ -49,8 +48,7 @@ _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-@dataclass(frozen=True)
-class ModelSpecification:
+class ModelSpecification(NamedTuple):
     """A model as it lies on the disk: its files, its configuration and what identifies it.
 
     `config` is open_clip's `model_cfg`; `dimension` is the length of an embedding; `fingerprint`
@@ -195,8 +193,7 @@ def _preprocessing(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Prep
         _square(config["vision_cfg"].get("image_size", 224)), _CLIP_MEAN, _CLIP_STD
     )
     known = {key: value for key, value in stated.items() if value is not None}
-    return replace(
-        default,
+    return default._replace(
         mean=_three(known.get("mean", default.mean)),
         std=_three(known.get("std", default.std)),
         interpolation=str(known.get("interpolation", default.interpolation)),

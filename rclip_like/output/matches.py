@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from rclip_like.output.template import Template
 from rclip_like.output.terminal import Screen, escaped, escaped_json, escaped_path, linked
@@ -24,13 +24,12 @@ class Form(Enum):
     TEMPLATE = "template"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How matches are written: the form, what ends each, and the screen they are written for."""
 
     form: Form = Form.LINES
     end: bytes = b"\n"
-    screen: Screen = field(default_factory=Screen)
+    screen: Screen = Screen()
     template: Template | None = None
 
     @property

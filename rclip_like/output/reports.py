@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rclip_like.output.matches import path_fields
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
-from rclip_like.values import IndexReport, StatusReport, Trouble
+from rclip_like.values import IndexReport, Trouble
+
+if TYPE_CHECKING:
+    from rclip_like.reports import StatusReport
 
 _MOST_FOLDERS = 10
 _MOST_REASONS = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from string import Formatter
+from typing import NamedTuple
 
 from rclip_like.errors import UsageError
 from rclip_like.values import Match
@@ -15,8 +15,7 @@ _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\0": "\0", "\\\\": "\\"}
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """A checked template: pieces of text, each followed by a field or by nothing."""
 
     pieces: tuple[tuple[str, str | None, str], ...]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 # C0 and C1 controls and DEL; marks that turn the direction of text; lone surrogates, as which
 # `os.fsdecode` gives bytes that are not UTF-8.
@@ -17,8 +16,7 @@ _LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "alacritty", "wezterm"
 _OLDEST_LINKING_VTE = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(NamedTuple):
     """What a stream is: a terminal or not, and whether colours and links may be sent to it."""
 
     is_terminal: bool = False

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from rclip_like.output.matches import path_fields
 from rclip_like.output.reports import about_freed, counted, sized
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
-from rclip_like.values import DoctorReport, UpkeepReport
+from rclip_like.reports import DoctorReport, UpkeepReport
 
 MOST_FOLDERS = 10
 

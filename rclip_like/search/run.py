@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -63,7 +62,7 @@ def search(
         for stored, value in kept
     ]
     matches = [
-        replace(match, rank=place, terms=each)
+        match._replace(rank=place, terms=each)
         for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
     ]
     notes = cut_notes(cut, searcher.specification)
@@ -109,8 +108,7 @@ def as_typed(root: Root, path: bytes) -> bytes:
     return os.path.join(root.typed, path[len(folder_prefix(root.path)) :])
 
 
-@dataclass(frozen=True)
-class _Explanation:
+class _Explanation(NamedTuple):
     """Says what each term alone scores with the part of a picture that the query liked best."""
 
     store: Store

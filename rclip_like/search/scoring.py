@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 _PAGE = 256
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """Row numbers (N,) and scores (N,); in order of path bytes, or with some new ones at the end.
 
     Some of the rows may be gone.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ class Sieve:
         self._ignored: dict[bytes, Ignored] = {}
         self._doubles: dict[bytes, Doubles] = {}
         # All that is indexed was wanted once, be it hidden.
-        self._walk = settings.walk if roots is not None else replace(settings.walk, hidden=True)
+        self._walk = settings.walk if roots is not None else settings.walk._replace(hidden=True)
         # By device and inode, as a walk that follows links meets one file under several names.
         self._queried: set[tuple[int, int]] = set()
         for term in terms:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -38,8 +38,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 _LONGEST_SHOWN = 40
 
 
-@dataclass(frozen=True)
-class Searcher:
+class Searcher(NamedTuple):
     """What a search reads from: a store, a model, and a way to load the image tower if needed.
 
     `queried` has the pixels of the query's pictures that are not in the store, by their term.
@@ -48,8 +47,8 @@ class Searcher:
     store: Store
     specification: ModelSpecification
     load_encoder: Callable[[], PictureEncoder]
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    queried: Mapping[str, Pixels] = field(default_factory=dict)
+    encoder: EncoderSettings = EncoderSettings()
+    queried: Mapping[str, Pixels] = MappingProxyType({})
 
 
 def embed_terms(

@@ -7,10 +7,14 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rclip_like.store.ranges import EVERYTHING, PathRange, range_of
 from rclip_like.store.stamp import files_of
-from rclip_like.values import RAW_EXTENSIONS, Root, StatusReport, Trouble
+from rclip_like.values import RAW_EXTENSIONS, Root, Trouble
+
+if TYPE_CHECKING:
+    from rclip_like.reports import StatusReport
 
 _SIDE_FILES = ("", "-wal", "-shm")
 
@@ -45,6 +49,8 @@ def raw_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> It
 
 def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
     """Return what is indexed in the ranges; sizes and models are the whole index's."""
+    from rclip_like.reports import StatusReport  # `status` alone pays for it
+
     unreadable = _unreadable(connection, ranges)
     files = count_files(connection, ranges)
     is_all = list(ranges) == [EVERYTHING]

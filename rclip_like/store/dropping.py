@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import StoreError
+from rclip_like.reports import UpkeepReport
 from rclip_like.store.faults import told
 from rclip_like.store.interrupting import interruptibly
 from rclip_like.store.ranges import PathRange
 from rclip_like.store.writing import transaction
-from rclip_like.values import UpkeepReport
 
 _PAGE = 4096
 _ROWS_A_TRANSACTION = 1000

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +38,7 @@ _FETCH_CHUNK = 8192
 _MOST_RANGES = 32
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """All files in order of path bytes, and where their contents' embeddings are in the rows.
 
     file_ids and slots: (n,), a slot -1 for a content without an embedding of the model.
@@ -59,8 +57,7 @@ class Order:
         return look_up(content_ids, self.content_ids, self.content_slots)
 
 
-@dataclass(frozen=True)
-class Newer:
+class Newer(NamedTuple):
     """What the rows have and the matrix has not: contents and files, all asked when needed."""
 
     connection: sqlite3.Connection
@@ -108,8 +105,7 @@ class Newer:
         return pairs[:, 0], pairs[:, 1], self.order.slots_of(pairs[:, 1])
 
 
-@dataclass(frozen=True)
-class Matrix:
+class Matrix(NamedTuple):
     """What a search ranks, mapped: a model's embeddings, and the files of some ranges.
 
     rows: float16 (N, D). file_ids, slots: in order of path bytes (n,), every slot a place in the

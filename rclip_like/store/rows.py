@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.values import FileFacts, PictureFacts
@@ -48,8 +48,7 @@ class WalkedRoot(NamedTuple):
     walked_at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """A file's row with the facts of its content; `path` is absolute."""
 
     rowid: int
@@ -61,8 +60,7 @@ class StoredFile:
     facts: PictureFacts
 
 
-@dataclass(frozen=True, slots=True)
-class ContentRow:
+class ContentRow(NamedTuple):
     """A content met for the first time: its facts, and its embedding, unit float32 (D,).
 
     `frames` are the embeddings of an animation's later frames, alike.
@@ -74,8 +72,7 @@ class ContentRow:
     frames: Sequence[Embedding] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A file as it was when it was handed to a reader, and the digest that came back."""
 
     facts: FileFacts
@@ -83,8 +80,7 @@ class FileRow:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FailureRow:
+class FailureRow(NamedTuple):
     """A file that could not be read as a picture, why, and by which readers."""
 
     facts: FileFacts
@@ -93,11 +89,10 @@ class FailureRow:
     reader_versions: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What one transaction writes: new contents by digest, files, failures, paths now gone."""
 
-    contents: Mapping[bytes, ContentRow] = field(default_factory=dict)
+    contents: Mapping[bytes, ContentRow] = MappingProxyType({})
     files: Sequence[FileRow] = ()
     failures: Sequence[FailureRow] = ()
     gone: Sequence[bytes] = ()

@@ -16,9 +16,10 @@ from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
 from rclip_like.store.rows import Batch, KnownRow, StoredFile, WalkedRoot
-from rclip_like.values import Root, StatusReport
+from rclip_like.values import Root
 
 if TYPE_CHECKING:
+    from rclip_like.reports import StatusReport
     from rclip_like.store.dropping import Dropping
     from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
     from rclip_like.store.matrix import Matrix

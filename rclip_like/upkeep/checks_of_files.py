@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from rclip_like.reports import Finding
 from rclip_like.store import IndexLock
 from rclip_like.store.checking import REPAIR_MARK
 from rclip_like.upkeep.findings import warning, well
-from rclip_like.values import Finding
 
 _DRAFT_AGE_SECONDS = 3600.0
 _LARGE_LOG_BYTES = 80 << 20

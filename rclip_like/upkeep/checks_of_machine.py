@@ -12,10 +12,10 @@ from importlib import metadata
 from pathlib import Path
 
 from rclip_like.images.support import list_support
+from rclip_like.reports import Finding
 from rclip_like.settings import cache_folder, data_folder
 from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
 from rclip_like.upkeep.findings import problem, warning, well
-from rclip_like.values import Finding
 
 _DISTRIBUTION = "clipfind"
 _OPTIONAL = ("timm", "transformers", "rawpy")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models.specification import BUILTIN, CONFIGURATION_FILE
+from rclip_like.reports import Finding
 from rclip_like.settings import data_folder
 from rclip_like.store import Store
 from rclip_like.upkeep.checks_of_rows import is_current
 from rclip_like.upkeep.findings import problem, warning, well
 from rclip_like.upkeep.models import specification_of
-from rclip_like.values import Finding
 
 
 def check_default_model(database: Path, model: str | None) -> Iterator[Finding]:

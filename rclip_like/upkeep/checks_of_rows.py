@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rclip_like.errors import StoreError
+from rclip_like.reports import Finding
 from rclip_like.store import Store
 from rclip_like.store.checking import Checkup
 from rclip_like.store.opening import version_of
 from rclip_like.store.schema import VERSION
 from rclip_like.upkeep.findings import problem, warning, well
-from rclip_like.values import Finding
 
 _MOST_LINES = 5
 _MOVE_AWAY = "move it and its -wal away; the next 'clipfind index' makes a new one"

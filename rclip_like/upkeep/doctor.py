@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rclip_like.errors import ClipfindError
+from rclip_like.reports import DoctorReport, Finding
 from rclip_like.upkeep import checks_of_files, checks_of_machine, checks_of_models, checks_of_rows
 from rclip_like.upkeep.findings import problem
 from rclip_like.upkeep.repair import repair
-from rclip_like.values import DoctorReport, Finding
 
 Check = Callable[[Path, str | None], Iterable[Finding]]
 """Given the index's place and the model asked for, if any, what was found."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rclip_like.values import Finding
+from rclip_like.reports import Finding
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from rclip_like.errors import StoreError
+from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings, WalkSettings
 from rclip_like.store import Store, range_of, ranges_of
-from rclip_like.values import Root, UpkeepReport
+from rclip_like.values import Root
 from rclip_like.walk import Doubles
 from rclip_like.walk.evidence import is_folder_gone, is_gone, is_missing, nearest_folder
 

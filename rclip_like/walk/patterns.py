@@ -11,7 +11,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import UsageError
 from rclip_like.settings import WalkSettings
@@ -134,8 +134,7 @@ class Selection:
 _selection = lru_cache(maxsize=64)(Selection.of)
 
 
-@dataclass(frozen=True)
-class IgnoreFile:
+class IgnoreFile(NamedTuple):
     """The patterns of one folder's ignore files, which hold for what lies below it."""
 
     prefix: bytes

@@ -9,7 +9,6 @@ import io
 import os
 import struct
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, T
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 BOUNDS = ReadSettings(workers=1, max_megapixels=500, max_seconds=20, max_memory_bytes=1 << 30)
-TIGHT = replace(BOUNDS, max_memory_bytes=160 << 20)
+TIGHT = BOUNDS._replace(max_memory_bytes=160 << 20)
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 

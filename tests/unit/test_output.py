@@ -13,7 +13,8 @@ from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.reports import counted, index_sentence, sized, status_object, table
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import Screen, escaped_path, screen_of, supports_links
-from rclip_like.values import IndexReport, Match, StatusReport
+from rclip_like.reports import StatusReport
+from rclip_like.values import IndexReport, Match
 
 ODD = b"a\tb\n\x1b[31m\xff.jpg"
 TERMINAL = Screen(is_terminal=True)

@@ -12,9 +12,9 @@ import pytest
 from small_index import fill
 
 from rclip_like.errors import StoreError
+from rclip_like.reports import DoctorReport, Finding
 from rclip_like.store import Store
 from rclip_like.upkeep.doctor import CHECKS, examine
-from rclip_like.values import DoctorReport, Finding
 
 
 @pytest.fixture
