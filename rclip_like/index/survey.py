@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeGuard
@@ -92,17 +93,17 @@ class Survey:
     def _compare(self, store: Store) -> None:
         findings = self.findings
         known_pages = partial(store.known_pages, self._model_id, read_since_ns=self._read_since_ns)
-        remembered = _Remembered(known_pages, self.roots, self._miss)
-        for page in walk_pages(self.roots, self._settings.walk, self._pass_over):
-            if self._is_stopped:
-                return
-            if remembered.passes(page):
-                findings.seen += len(page)
-                findings.unchanged += len(page)
-                findings.devices.same.update([seen[3] for seen in page])
-            else:
-                self._compare_singly(remembered, page)
-        remembered.finish()
+        with closing(_Remembered(known_pages, self.roots, self._miss)) as remembered:
+            for page in walk_pages(self.roots, self._settings.walk, self._pass_over):
+                if self._is_stopped:
+                    return
+                if remembered.passes(page):
+                    findings.seen += len(page)
+                    findings.unchanged += len(page)
+                    findings.devices.same.update([seen[3] for seen in page])
+                else:
+                    self._compare_singly(remembered, page)
+            remembered.finish()
         self._look_at_roots(store)
         findings.is_complete = True
 
@@ -199,7 +200,7 @@ class _Remembered:
 
     def __init__(
         self,
-        known_pages: Callable[[Sequence[Root]], Iterator[list[KnownRow]]],
+        known_pages: Callable[[Sequence[Root]], Generator[list[KnownRow], None, None]],
         roots: Sequence[Root],
         on_miss: Callable[[KnownRow, Root], None],
     ) -> None:
@@ -208,7 +209,7 @@ class _Remembered:
         self._on_miss = on_miss
         self._root: Root | None = None
         self._last = b""
-        self._pages: Iterator[list[KnownRow]] = iter(())
+        self._pages = known_pages([])
         self._page: list[KnownRow] = []
         self._place = 0
         self._enter_next_root()
@@ -244,6 +245,10 @@ class _Remembered:
         """Report all rows that were not asked for."""
         while self._root is not None:
             self._leave_root()
+
+    def close(self) -> None:
+        """Ask for no more rows."""
+        self._pages.close()
 
     def _comes_here(self, path: bytes) -> bool:
         start, end = self._range

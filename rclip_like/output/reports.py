@@ -8,7 +8,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rclip_like.output.matches import path_fields
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
 from rclip_like.values import IndexReport, Trouble
 
@@ -100,6 +99,8 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
 
 def status_object(report: StatusReport) -> str:
     """Return what is indexed as one JSON object; paths as `path_fields` has them."""
+    from rclip_like.output.matches import path_fields  # with all that writes matches
+
     described = asdict(report)
     described["roots"] = [
         {**root, **path_fields(bytes(root["path"]))} for root in described["roots"]

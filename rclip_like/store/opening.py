@@ -103,7 +103,7 @@ def _marks_of(path: Path) -> tuple[int, int]:
 
 
 def _read_marks(path: Path, options: str) -> tuple[int, int]:
-    with closing(sqlite3.connect(_address(path, options), uri=True)) as db:
+    with closing(sqlite3.connect(address_of(path, options), uri=True)) as db:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         (application,) = db.execute("PRAGMA application_id").fetchone()
     return application, version
@@ -166,7 +166,7 @@ def _connect(
 ) -> sqlite3.Connection:
     with told(path):
         connection = sqlite3.connect(
-            _address(path, mode),
+            address_of(path, mode),
             uri=True,
             isolation_level=None,
             timeout=BUSY_SECONDS,
@@ -186,7 +186,8 @@ def _connect(
     return connection
 
 
-def _address(path: Path, options: str) -> str:
+def address_of(path: Path, options: str) -> str:
+    """Return the file as an address that SQLite takes, with options such as `mode=ro`."""
     name = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     if os.name == "nt":
         name = "/" + name.replace("\\", "/")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rclip_like.store.ahead import pages_ahead
 from rclip_like.store.ranges import PathRange
 from rclip_like.store.rows import SETTLED, KnownRow, StoredFile
 from rclip_like.values import PictureFacts
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from rclip_like.store.embeddings import Rowids
 
 _KNOWN_PAGE = 4096
+_PAGES_BEFORE_AHEAD = 2
+"""To walk past so many takes as long as a process needs to start."""
 _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
 
@@ -41,19 +46,33 @@ def known_pages(
     model_id: int,
     ranges: Sequence[PathRange],
     read_since_ns: int,
-) -> Iterator[list[KnownRow]]:
+    path: Path,
+) -> Generator[list[KnownRow], None, None]:
     """Yield what is remembered of the paths in these ranges, ascending by path bytes.
 
     Files that were not read since then are not settled.
     A page at a time, each its own short look: a long one would keep the write-ahead log growing
     while the walk takes minutes. What is written meanwhile behind the last page is not seen.
+    Where there are many, another process reads all but the first pages ahead.
+
+    path: of the file that is connected to.
     """
+    values = (read_since_ns, model_id)
     for start, end in ranges:
-        after = start
-        values = (read_since_ns, model_id)
+        after, num_pages = start, 0
         while page := connection.execute(_KNOWN, (*values, after, end, after, end)).fetchall():
             yield page
-            after = page[-1][0] + b"\0"
+            after, num_pages = _behind(page), num_pages + 1
+            if num_pages == _PAGES_BEFORE_AHEAD and len(page) == _KNOWN_PAGE:
+                with closing(pages_ahead(path, _KNOWN, values, after, end)) as pages:
+                    for read_ahead in pages:
+                        yield read_ahead
+                        after = _behind(read_ahead)
+
+
+def _behind(page: list[KnownRow]) -> bytes:
+    """Return the first path that could follow."""
+    return page[-1][0] + b"\0"
 
 
 _KNOWN = f"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -265,14 +265,17 @@ class Store:
 
     def known_pages(
         self, model_id: int, roots: Sequence[Root] | None, *, read_since_ns: int = 0
-    ) -> Iterator[list[KnownRow]]:
+    ) -> Generator[list[KnownRow], None, None]:
         """Yield what is remembered of files and failures under the roots, ascending by path.
 
-        In pages of some thousands. Files that were not read since `read_since_ns` are not settled.
+        In pages of some thousands; to be closed where it is not read to its end. Files that were
+        not read since `read_since_ns` are not settled.
         """
         ranges = ranges_of(roots)
         with told(self.path):
-            yield from reading.known_pages(self._connection, model_id, ranges, read_since_ns)
+            yield from reading.known_pages(
+                self._connection, model_id, ranges, read_since_ns, self.path
+            )
 
     def verify_since(self, now_ns: int) -> int:
         """Return when the verification that goes on began: now, or one cut short this month."""

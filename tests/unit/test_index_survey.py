@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from small_index import LONG_AGO, YEARS_LATER_NS, settle
 
 from rclip_like.index import survey
 from rclip_like.settings import IndexSettings
-from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, reading
 from rclip_like.values import FileFacts, PictureFacts
 from rclip_like.walk import resolve_roots
 
@@ -90,6 +91,54 @@ def test_changes_amid_many_files_are_found_as_one_by_one(
     assert found[2] == [b"0600a.jpg", b"0700.jpg", b"1000.jpg", b"1299.jpg"]
     assert found[3] == [b"0003.jpg"]
     assert found == singly(store, album, monkeypatch=monkeypatch)
+
+
+def page_rows(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read so many rows at a time, so that a few are enough to be read ahead."""
+    monkeypatch.setattr(reading, "_KNOWN_PAGE", length)
+    monkeypatch.setattr(reading, "_KNOWN", reading._KNOWN.replace("LIMIT 4096", f"LIMIT {length}"))
+
+
+def test_changes_are_found_alike_in_rows_that_another_process_reads(
+    store: Store,
+    album: Path,
+    feeders: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in (3, 450, 999):
+        (album / f"{number:04}.jpg").unlink()
+    for number in (5, 451, 1298):
+        settle(album / f"{number:04}.jpg", LONG_AGO + 1)
+    (album / "0200a.jpg").write_bytes(b"new")
+    found = surveyed(store, album)
+    assert len(found[2]) == 5  # with the failure of old
+    assert len(found[3]) == 3
+
+    page_rows(100, monkeypatch)
+    assert surveyed(store, album) == found
+    assert singly(store, album, monkeypatch=monkeypatch) == found
+    assert [process.poll() for process in feeders] == [0, 0]
+
+
+def test_a_survey_that_is_stopped_leaves_no_process(
+    store: Store,
+    album: Path,
+    feeders: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page_rows(10, monkeypatch)
+    found = survey.Survey(store, 1, resolve_roots([os.fsencode(album)]), IndexSettings())
+    start = subprocess.Popen
+
+    def start_and_stop(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+        found._is_stopped = True
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", start_and_stop)
+    found.start()
+    assert not list(found.gone.items())
+    assert [process.poll() is not None for process in feeders] == [True]
+    found.stop()
 
 
 def test_a_mount_under_another_number_is_noticed_as_one_by_one(

@@ -304,7 +304,7 @@ def test_what_is_known_is_read_in_pages_and_not_file_by_file(store: Store) -> No
     store._connection.set_trace_callback(questions.append)
     pages = list(store.known_pages(model_id, None))
     assert sum(map(len, pages)) == 9000
-    assert len(questions) == 4
+    assert len(questions) <= 4
 
 
 def test_a_settled_picture_is_remembered_as_the_walk_would_find_it(store: Store) -> None:

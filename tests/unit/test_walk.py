@@ -151,7 +151,7 @@ def test_a_walk_keeps_one_folder_open_and_closes_it_when_left(tmp_path: Path) ->
     plant(tmp_path, *(f"a/b/c/{number:04}.jpg" for number in range(600)))
     before = os.listdir("/dev/fd")
     pages = walk_pages(resolve_roots([os.fsencode(tmp_path)]), WalkSettings())
-    assert len(next(pages)) == 512
+    assert len(next(pages)) == 256
     assert len(os.listdir("/dev/fd")) == len(before)
 
 
