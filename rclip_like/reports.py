@@ -1,4 +1,4 @@
-"""What upkeep, `doctor` and `status` came to, as plain values."""
+"""What upkeep, `doctor` and `status` came to, as plain values; imported by these commands alone."""
 
 from __future__ import annotations
 

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 INTERRUPTED = 130
-_OBJECTS_BETWEEN_COLLECTIONS = 10_000
-"""Python looks for cycles each 700: for modules and rows, none of which are any, 5 % of a call."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: `sys.argv`) and return its exit status."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    gc.disable()  # modules stay: to look for waste among them is a twentieth of a start
     try:
         from rclip_like.cli.entry import run
     except KeyboardInterrupt:  # most of a short call's time is this import
         return INTERRUPTED
+    finally:
+        gc.enable()
     status = run(arguments)
     if arguments is None and "torch" in sys.modules:
         _leave(status)

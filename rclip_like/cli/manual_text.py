@@ -53,7 +53,9 @@ depends on the format, is refused before it is decoded; *--max-megapixels* sets 
 place of that, lower or higher. A file that is cut short is refused, as a query too, or, with
 *--accept-truncated*, taken by what can be decoded of it. Such options decide what is read, not what
 is shown: what was indexed with them stays so, also in runs without them, until the file changes.
-What was refused is tried again when a limit that it met is another one.
+What was refused is tried again when a limit that it met is another one. Where thousands of files
+are known and there is more than one processor, a further process reads the index while the folders
+are walked. None of them outlives the run.
 
 The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
 keep their meaning: to look for the word, write *clipfind search duplicates*.

@@ -73,7 +73,7 @@ class Survey:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the walk; one that hangs on a dead mount is left behind."""
+        """End the walk; one that hangs on a dead mount is left behind, with the rows it reads."""
         self._is_stopped = True
         self._thread.join(_PATIENCE_SECONDS)
         if not self._thread.is_alive():
@@ -209,7 +209,7 @@ class _Remembered:
         self._on_miss = on_miss
         self._root: Root | None = None
         self._last = b""
-        self._pages = known_pages([])
+        self._pages = known_pages([])  # of no root: none
         self._page: list[KnownRow] = []
         self._place = 0
         self._enter_next_root()
@@ -247,7 +247,7 @@ class _Remembered:
             self._leave_root()
 
     def close(self) -> None:
-        """Ask for no more rows."""
+        """Ask for no more rows, and let nobody read them ahead."""
         self._pages.close()
 
     def _comes_here(self, path: bytes) -> bool:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rclip_like.store.ahead import pages_ahead
+from rclip_like.store.ahead import Feeder
 from rclip_like.store.ranges import PathRange
 from rclip_like.store.rows import SETTLED, KnownRow, StoredFile
 from rclip_like.values import PictureFacts
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _KNOWN_PAGE = 4096
 _PAGES_BEFORE_AHEAD = 2
-"""To walk past so many takes as long as a process needs to start."""
+"""To walk past one takes as long as a process needs to start; of fewer it spares nothing."""
 _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
 
@@ -53,7 +53,8 @@ def known_pages(
     Files that were not read since then are not settled.
     A page at a time, each its own short look: a long one would keep the write-ahead log growing
     while the walk takes minutes. What is written meanwhile behind the last page is not seen.
-    Where there are many, another process reads all but the first pages ahead.
+    Where there are many, another process reads ahead what follows the first pages, so not what
+    this connection has written and not committed.
 
     path: of the file that is connected to.
     """
@@ -61,13 +62,15 @@ def known_pages(
     for start, end in ranges:
         after, num_pages = start, 0
         while page := connection.execute(_KNOWN, (*values, after, end, after, end)).fetchall():
-            yield page
             after, num_pages = _behind(page), num_pages + 1
-            if num_pages == _PAGES_BEFORE_AHEAD and len(page) == _KNOWN_PAGE:
-                with closing(pages_ahead(path, _KNOWN, values, after, end)) as pages:
-                    for read_ahead in pages:
-                        yield read_ahead
-                        after = _behind(read_ahead)
+            if num_pages != _PAGES_BEFORE_AHEAD or len(page) < _KNOWN_PAGE:
+                yield page
+                continue
+            with closing(Feeder(path, _KNOWN, values, after, end)) as feeder:
+                yield page  # while that starts
+                for read_ahead in feeder.pages():
+                    yield read_ahead
+                    after = _behind(read_ahead)
 
 
 def _behind(page: list[KnownRow]) -> bytes:

@@ -130,7 +130,7 @@ class _Listing(NamedTuple):
     files: list[bytes]
     """Names of pictures, ascending."""
     folders: list[bytes]
-    """Names that end in a separator, so that the order is that of full paths; descending."""
+    """As in `_Folder`."""
     ignoring: list[bytes]
     """Names of ignore files."""
     has_raw: bool
@@ -297,8 +297,14 @@ class _Walk:
         ignoring: list[bytes] = []
         if self.settings.ignore_files:
             ignoring = [name for name in IGNORE_FILES if name in names or name in inner]
-        endings = {name[-4:] for name in names}  # a few, in most folders: each is looked at once
-        files = sorted(names if endings <= PICTURE_EXTENSIONS else filter(_is_picture, names))
+        endings = set(map(bytes.lower, {name[-4:] for name in names}))
+        if not endings <= PICTURE_EXTENSIONS:  # a look at a few endings spares one at each name
+            names = [
+                name
+                for name in names
+                if name[-4:] in PICTURE_EXTENSIONS or extension(name) in PICTURE_EXTENSIONS
+            ]
+        files = sorted(names)
         if not self.settings.hidden:
             # Sorted, what begins with a dot lies together; no file has a slash in its name.
             hidden = slice(bisect(files, b"."), bisect(files, b"/"))
@@ -329,11 +335,6 @@ def _entries(prefix: bytes, follow: bool) -> tuple[list[bytes], list[bytes]]:
     return list(compress(names, map(not_, kinds))) if folders else names, folders
 
 
-def _is_picture(name: bytes) -> bool:
-    """Tell whether a name makes a file worth opening."""
-    return name[-4:] in PICTURE_EXTENSIONS or extension(name) in PICTURE_EXTENSIONS
-
-
 def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
     try:
         return entry.is_dir(follow_symlinks=follow)
@@ -341,9 +342,9 @@ def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
         return False
 
 
-def _has_raw(endings: Iterable[bytes]) -> bool:
+def _has_raw(endings: set[bytes]) -> bool:
     """Tell whether any is that of a camera's raw file: few folders hold some, and none else pays.
 
-    endings: the last four characters of names.
+    endings: the last four characters of names, in small letters.
     """
-    return any(ending.lower() in RAW_EXTENSIONS for ending in endings)
+    return not RAW_EXTENSIONS.isdisjoint(endings)

@@ -100,13 +100,13 @@ def test_a_process_that_dies_costs_no_row(
     assert process.poll() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("program", ["/is/not/there", "/bin/false"])
+@pytest.mark.parametrize("program", [None, "/is/not/there", "/bin/false", "/bin/echo"])
 def test_without_an_interpreter_the_rows_are_read_here(
     store: Store,
     plain: list[KnownRow],
     feeders: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
-    program: str,
+    program: str | None,
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
     assert rows_of(store) == plain
