@@ -107,6 +107,8 @@ def is_usable(path: bytes) -> bool:
 
 
 def _read_list(source: str, end: bytes) -> list[bytes]:
+    if source == "-" and sys.stdin is None:  # closed by whoever started us
+        raise UsageError("stdin: is closed, so no list can be read from it")
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:

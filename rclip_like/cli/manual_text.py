@@ -185,9 +185,9 @@ says so.
 """
 
 EXIT_STATUS = """\
-0 :: Something was found; with *index*, the index is up to date (unreadable pictures are counted
-and named, and change the status with *--strict* only), or another run was at it and *--no-wait*
-was given.
+0 :: Something was found; with *index*, the index is up to date (unreadable pictures are counted,
+new ones named, as *status -v* names all; they change the status with *--strict* only), or another
+run was at it and *--no-wait* was given.
 
 1 :: Nothing was found; with *index*, it was stopped at *--max-time* before the end; with *status*,
 *prune* and *forget*, nothing is indexed under any of the PATHs that were named; with *doctor*,

@@ -142,7 +142,9 @@ def _with_quotes_proposed(error: RootError, options: SearchOptions) -> RootError
     if not words or any("/" in word for word in words):
         return error
     query = " ".join((options.query, *words))
-    sentence = f'{words[0]}: no such folder or file; if it is part of the query: clipfind "{query}"'
+    dashes = "-- " if query.startswith("-") else ""
+    remedy = f'if it is part of the query: clipfind {dashes}"{query}"'
+    sentence = f"{words[0]}: no such folder or file; {remedy}"
     command = near_miss(options.query)
     return RootError(f"{sentence}; or is 'clipfind {command}' meant?" if command else sentence)
 

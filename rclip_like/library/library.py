@@ -47,7 +47,8 @@ class Library:
     model: a model's name or folder; None means the one set by `use_model`, else the built-in.
     weights: a checkpoint to load into the architecture named by `model`.
 
-    Nothing is opened or loaded before it is needed. A context manager; `close` does the same.
+    Nothing is opened or loaded before it is needed. A context manager; `close` does the same. It
+    belongs to the thread that first used it; any other thread opens its own.
     """
 
     def __init__(

@@ -42,6 +42,10 @@ def parse_template(text: str) -> Template:
         parsed = list(Formatter().parse(_ESCAPE.sub(_unescape, text)))
     except ValueError as error:
         raise UsageError(f"--format {text!r}: {error}") from None
+    if conversion := next((each for *_, each in parsed if each), None):
+        raise UsageError(
+            f"--format: no conversion !{conversion}; {{score:.2f}} sets a number's form"
+        )
     template = Template(
         tuple((before, field, _specification(field, given)) for before, field, given, _ in parsed)
     )

@@ -171,7 +171,8 @@ def _lines_of(place: bytes) -> list[str]:
     if len(text) > _MOST_BYTES:
         raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", place)
     # Windows' editors put a mark before the first line; git passes over it too.
-    return os.fsdecode(text.removeprefix(BOM_UTF8)).splitlines()
+    lines = os.fsdecode(text.removeprefix(BOM_UTF8)).split("\n")
+    return [line.removesuffix("\r") for line in lines]
 
 
 def _open_at_once(place: str, flags: int) -> int:
@@ -227,7 +228,8 @@ def _escaped(path: str) -> str:
 def _compile(patterns: list[str]) -> GitIgnoreSpec:
     """Return the patterns ready; raises one of _NO_PATTERN for one that is none.
 
-    Unlike pathspec's own, and like git's, no bracket stands for a slash.
+    Unlike pathspec's own, and like git's, no bracket stands for a slash, and a newline is a letter
+    like any other.
     """
     # Costs 20 ms, and most walks have no pattern.
     from pathspec import GitIgnoreSpec
@@ -238,7 +240,7 @@ def _compile(patterns: list[str]) -> GitIgnoreSpec:
         specification = GitIgnoreSpec.from_lines(patterns, backend="simple")
         for pattern in specification.patterns:
             if pattern.regex is not None:
-                pattern.regex = re.compile(_without_trials(pattern.regex.pattern))
+                pattern.regex = re.compile(_without_trials(pattern.regex.pattern), re.DOTALL)
     return specification
 
 
@@ -252,7 +254,7 @@ def _without_trials(regex: str) -> str:
     """
     if regex.count(_DEEP_STAR) > _MOST_DEEP_STARS:
         raise ValueError("two stars stand too often in one pattern")
-    first, *rest = re.sub(rf"\\.|{_BRACKET}", _within_a_name, regex).split(_STAR)
+    first, *rest = re.sub(rf"\\.|{_BRACKET}|\$", _within_a_name, regex).split(_STAR)
     if not rest:
         return first
     *between, last = rest
@@ -263,5 +265,7 @@ def _without_trials(regex: str) -> str:
 
 
 def _within_a_name(found: re.Match[str]) -> str:
+    if found[0] == "$":  # it also holds before a newline at the end
+        return r"\Z"
     is_bracket = found[0].startswith("[") and found[0] != "[^/]"
     return f"(?!/){found[0]}" if is_bracket else found[0]

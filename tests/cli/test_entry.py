@@ -122,6 +122,21 @@ def test_a_stdout_that_is_closed_is_one_sentence() -> None:
     assert finished.stderr == b"clipfind: the output cannot be written: stdout is closed\n"
 
 
+def test_a_stdin_that_is_closed_holds_no_list() -> None:
+    finished = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "index", "--files0-from", "-"],
+        capture_output=True,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr == b"clipfind: stdin: is closed, so no list can be read from it\n"
+
+
+def test_a_query_with_a_dash_is_proposed_in_a_form_that_works() -> None:
+    finished = run("search", "-n", "--", "-dash", "-t1")
+    assert finished.returncode == 2
+    assert b'if it is part of the query: clipfind -- "-dash -t1"' in finished.stderr
+
+
 def test_a_closed_pipe_is_silent() -> None:
     ours, theirs = os.pipe()
     os.close(ours)

@@ -105,7 +105,18 @@ def test_a_template_puts_fields_between_text_and_keeps_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{size}", "{path:>9}", "{score:d}", "{score", "a\\q", "{}", "{rank:.2z}"]
+    "text",
+    [
+        "{size}",
+        "{path:>9}",
+        "{score:d}",
+        "{score",
+        "a\\q",
+        "{}",
+        "{rank:.2z}",
+        "{path!r}",
+        "{rank!x}",
+    ],
 )
 def test_a_template_that_means_nothing_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--format"):

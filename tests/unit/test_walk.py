@@ -352,6 +352,39 @@ def test_patterns_match_what_pathspec_matches(drawn: tuple) -> None:
     assert patterns._compile([pattern]).check_file(path).include == expected.include
 
 
+@settings(deadline=None, max_examples=500)
+@given(
+    st.text("ab*?/!", max_size=12),
+    st.lists(st.text("abx", min_size=1, max_size=6), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_a_newline_in_a_name_is_a_letter_like_any_other(
+    pattern: str, names: list[str], is_folder: bool
+) -> None:
+    path = "/".join(names) + "/" * is_folder
+    try:
+        specification = patterns._compile([pattern])
+    except ValueError:
+        assume(False)
+    odd = specification.check_file(path.replace("x", "\n")).include
+    assert odd == specification.check_file(path).include
+
+
+def test_patterns_hold_below_a_folder_with_a_newline_in_its_name(tmp_path: Path) -> None:
+    plant(tmp_path, "a\nb/private/1.jpg", "a\nb/2.jpg", "a\nb/c\n/3.png", "private\n/4.jpg")
+    found = ["a\nb/2.jpg", "a\nb/c\n/3.png", "private\n/4.jpg"]
+    assert walked(tmp_path, exclude=("private",)) == found
+    assert walked(tmp_path, glob=("**/*.png",)) == ["a\nb/c\n/3.png"]
+    (tmp_path / ".ignore").write_text("private/\n")
+    assert walked(tmp_path) == found
+
+
+def test_only_a_newline_ends_a_line_of_an_ignore_file(tmp_path: Path) -> None:
+    plant(tmp_path, "a\x0bb.jpg", "b.jpg", "c.jpg")
+    (tmp_path / ".ignore").write_bytes(b"a\x0bb.jpg\nc.jpg")
+    assert walked(tmp_path) == ["b.jpg"]
+
+
 @pytest.mark.parametrize("pattern", ["/*[!a]*c", "/[!a]c", "b[.-0]c"])
 def test_no_bracket_stands_for_a_slash(pattern: str) -> None:
     assert patterns._compile([pattern]).check_file("b/c").include is None

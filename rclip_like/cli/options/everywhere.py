@@ -69,7 +69,7 @@ class Everywhere:
     )
     verbose: Annotated[
         bool,
-        setting("--verbose", "-v", help="Say more: the model, and pictures found unreadable."),
+        setting("--verbose", "-v", help="Say more: the model, what is unreadable or dropped."),
     ] = False
     debug: Annotated[bool, option("--debug", help="Show tracebacks.")] = False
     help: Annotated[bool, option("--help", "-h", help="Show this text and exit.")] = False
