@@ -28,7 +28,7 @@ PAIRS = {("cli", "output")}
 
 TORCH_ROOMS = ("models/encoder.py", "models/torchvision_cure.py", "train/")
 ALLOWED = {
-    "onnxruntime": ("models/graph.py",),
+    "onnxruntime": ("models/runtime.py",),
     "onnx": ("train/",),
     "torch": TORCH_ROOMS,
     "torchvision": TORCH_ROOMS,

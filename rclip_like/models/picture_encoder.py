@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rclip_like.models import graph, image
+from rclip_like.models import cpu_encoder, efficientnet
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.settings import EncoderSettings
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _SIGNS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
 """Where Linux shows a GPU that torch may use: NVIDIA's, one through Windows, AMD's."""
+
+_PROCESSOR = Path("/proc/cpuinfo")
+"""Where Linux tells what the processor can do, `avx512_bf16` for instance."""
 
 
 class PictureEncoder(Protocol):
@@ -37,12 +40,11 @@ def load_picture_encoder(
 ) -> PictureEncoder:
     """Return what encodes the model's pictures where and how the settings ask for.
 
-    Without torch where the CPU is to do it, in float32, and the model's graph is known. Raises
+    Without torch where the CPU is to do it, in float32, and the model is of a known kind. Raises
     ModelError when the weights do not fit, or the device or precision is not to be had here.
     """
-    is_plain = settings.precision in ("auto", "fp32") and graph.supports(specification)
-    if is_plain and _is_for_cpu(settings.device):
-        return graph.GraphEncoder(
+    if cpu_encoder.supports(specification) and _is_for_cpu_in_fp32(specification, settings):
+        return cpu_encoder.CpuEncoder(
             specification, threads=settings.threads, batch_size=settings.batch_size
         )
     from rclip_like.models.encoder import load_encoder
@@ -51,19 +53,28 @@ def load_picture_encoder(
 
 
 def encode_picture(
-    specification: ModelSpecification, pixels_HWC: Pixels, load: Callable[[], PictureEncoder]
+    specification: ModelSpecification,
+    pixels_HWC: Pixels,
+    load: Callable[[], PictureEncoder],
+    *,
+    threads: int | None = None,
 ) -> Embedding:
     """Return the unit float32 row (D,) of one picture, uint8 before normalisation.
 
     On the CPU wherever others are encoded; only for models of another kind `load` is asked for
-    their encoder. Raises ModelError.
+    their encoder. threads: None for as many as there are processors. Raises ModelError.
     """
-    if image.supports(specification):
-        return image.ImageTower.load(specification).encode(pixels_HWC)
-    is_known = graph.supports(specification)
-    encoder = graph.GraphEncoder(specification, threads=1) if is_known else load()
-    embedding: Embedding = encoder.encode_pictures(pixels_HWC[np.newaxis])[0]
+    if cpu_encoder.supports(specification):
+        return cpu_encoder.encode_alone(specification, pixels_HWC, threads=threads)
+    embedding: Embedding = load().encode_pictures(pixels_HWC[np.newaxis])[0]
     return embedding
+
+
+def _is_for_cpu_in_fp32(specification: ModelSpecification, settings: EncoderSettings) -> bool:
+    if settings.precision not in ("auto", "fp32") or not _is_for_cpu(settings.device):
+        return False
+    is_quickest = settings.precision == "fp32" or efficientnet.supports(specification)
+    return is_quickest or not _is_faster_in_bf16()
 
 
 def _is_for_cpu(device: str) -> bool:
@@ -74,6 +85,19 @@ def _is_for_cpu(device: str) -> bool:
     from rclip_like.models.encoder import choose_device
 
     return choose_device(device).type == "cpu"
+
+
+def _is_faster_in_bf16() -> bool:
+    """Return whether torch would choose bfloat16 on the CPU; it is asked where that may be."""
+    try:
+        flags = _PROCESSOR.read_bytes()
+    except OSError:
+        flags = b"bf16"
+    if b"bf16" not in flags:
+        return False
+    from rclip_like.models.encoder import choose_device, choose_precision
+
+    return choose_precision("auto", choose_device("cpu")) == "bf16"
 
 
 def _may_have_gpu() -> bool:

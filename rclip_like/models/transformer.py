@@ -1,4 +1,4 @@
-"""The layers that CLIP's text and image transformers share, in NumPy on memory-mapped weights."""
+"""The layers of CLIP's text transformer, in NumPy on memory-mapped weights."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ _ERF_TERMS = (-0.227540999, 0.886680345, -0.635426489, 0.649580784, 0.091379739,
 class Transformer:
     """The weights of one tower behind `prefix`; only what is used is read from the disk.
 
-    config: `text_cfg` or `vision_cfg`. Every method raises KeyError with the name of a tensor that
-    is missing.
+    config: `text_cfg`. Every method raises KeyError with the name of a tensor that is missing.
     """
 
     def __init__(

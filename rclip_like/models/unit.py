@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rclip_like.errors import ModelError
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embedding, Embeddings
+    from rclip_like.values import Embeddings
 
 _TOLERANCE = 1e-3
 
@@ -23,20 +23,7 @@ def unit_rows(features_ND: npt.NDArray[np.float32], name: str) -> Embeddings:
     """
     with np.errstate(all="ignore"):
         rows_ND: Embeddings = features_ND / np.linalg.norm(features_ND, axis=1, keepdims=True)
-    _refuse_others(rows_ND, name)
-    return rows_ND
-
-
-def unit_row(features_D: npt.NDArray[np.float32], name: str) -> Embedding:
-    """Return one row float32 (D,) scaled to unit length; raises ModelError as `unit_rows` does."""
-    with np.errstate(all="ignore"):
-        row_D: Embedding = features_D / np.linalg.norm(features_D)
-    _refuse_others(row_D[np.newaxis], name)
-    return row_D
-
-
-def _refuse_others(rows_ND: Embeddings, name: str) -> None:
-    with np.errstate(all="ignore"):
         is_unit = np.abs(np.linalg.norm(rows_ND, axis=1) - 1) < _TOLERANCE
     if not is_unit.all():
         raise ModelError(f"the model {name} gives values that are no numbers, or all zero")
+    return rows_ND

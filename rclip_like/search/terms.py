@@ -134,7 +134,9 @@ def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
         from rclip_like.models.picture_encoder import encode_picture
 
         pixels = searcher.queried[value]
-        return encode_picture(searcher.specification, pixels, searcher.load_encoder)
+        return encode_picture(
+            searcher.specification, pixels, searcher.load_encoder, threads=searcher.encoder.threads
+        )
     stored = stored_embedding(searcher.store, model_id, value)
     if stored is None:
         raise PictureError(os.fsencode(value), "changed during the search; try again", False)

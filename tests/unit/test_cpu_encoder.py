@@ -1,4 +1,4 @@
-"""The built-in image tower on ONNX Runtime against torch's, and when it is taken."""
+"""Pictures encoded without torch: the built-in tower against torch's, and when that is done."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import pytest
 import safetensors.numpy
 import skimage.data
 from PIL import Image
-from tiny_model import make_tiny_model
+from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models import picture_encoder
+from rclip_like.models import cpu_encoder, picture_encoder
+from rclip_like.models import encoder as encoder_module
+from rclip_like.models.cpu_encoder import CpuEncoder, supports
 from rclip_like.models.encoder import Encoder, load_encoder
-from rclip_like.models.graph import BATCH_SIZE, GRAPH, GraphEncoder, supports
 from rclip_like.models.picture_encoder import encode_picture, load_picture_encoder
 from rclip_like.models.specification import BUILTIN, ModelSpecification, resolve
 from rclip_like.settings import EncoderSettings
-from rclip_like.train.graph import draw
+from rclip_like.train.graphs import draw_all
 
 WEIGHTS = "open_clip_model.safetensors"
 
@@ -54,47 +55,106 @@ def loaded_by(code: str) -> list[str]:
 def test_the_built_in_tower_equals_that_of_torch() -> None:
     specification = resolve(BUILTIN)
     pixels = photos(specification.preprocessing.size)
-    ours = GraphEncoder(specification).encode_pictures(pixels)
+    ours = CpuEncoder(specification).encode_pictures(pixels)
     theirs = load_encoder(specification, EncoderSettings("cpu", "fp32")).encode_pictures(pixels)
     assert ours.dtype == np.float32
     assert (theirs @ theirs.T - 2 * np.eye(len(theirs))).max() < 0.9999
     assert (ours * theirs).sum(axis=1).min() > 0.999999
 
 
-def test_more_pictures_than_a_batch_and_none_give_a_row_each() -> None:
-    encoder = GraphEncoder(resolve(BUILTIN), batch_size=2)
-    pixels = photos(224)
-    rows = encoder.encode_pictures(pixels)
-    assert encoder.encode_pictures(pixels[:0]).shape == (0, rows.shape[1])
-    for row, each in zip(rows, pixels, strict=True):
-        assert encoder.encode_pictures(each[np.newaxis])[0] @ row > 0.999999
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_each_picture_has_its_row_however_the_threads_share_them(
+    tiny_model: Path, threads: int
+) -> None:
+    specification = resolve(str(tiny_model))
+    pixels = np.random.default_rng(0).integers(0, 255, (23, 32, 32, 3), dtype=np.uint8)
+    encoder = CpuEncoder(specification, threads=threads, batch_size=2)
+    theirs = load_encoder(specification, EncoderSettings("cpu", "fp32")).encode_pictures(pixels)
+    for count in (0, 1, 2, 3, 9, 10, 11, 23):
+        rows = encoder.encode_pictures(pixels[:count])
+        assert rows.shape == (count, theirs.shape[1])
+        assert rows.dtype == np.float32
+        assert np.abs(rows - theirs[:count]).max(initial=0) < 1e-6
 
 
-def test_the_graph_that_comes_along_is_the_one_that_is_drawn() -> None:
-    assert draw() == GRAPH.read_bytes()
+def test_no_thread_takes_more_pictures_than_a_batch_or_idles(tiny_model: Path) -> None:
+    encoder = CpuEncoder(resolve(str(tiny_model)), threads=2, batch_size=3)
+    taken: list[int] = []
+
+    class Watched:
+        pictures_at_once = encoder._tower.pictures_at_once
+
+        def features(self, pixels_NHWC: np.ndarray) -> np.ndarray:
+            taken.append(len(pixels_NHWC))
+            return np.ones((len(pixels_NHWC), 32), dtype=np.float32)
+
+    encoder._tower = Watched()
+    pixels = np.zeros((7, 32, 32, 3), dtype=np.uint8)
+    encoder.encode_pictures(pixels)
+    assert sorted(taken) == [1, 2, 2, 2]
+    taken.clear()
+    encoder.encode_pictures(pixels[:2])
+    assert taken == [1, 1]
 
 
-def test_pictures_are_encoded_without_torch_on_the_cpu() -> None:
+def test_the_graphs_that_come_along_are_those_that_are_drawn() -> None:
+    drawn = draw_all()
+    assert {place.name for place in drawn} == {
+        each.name for each in Path(cpu_encoder.__file__).parent.glob("*.onnx")
+    }
+    for place, graph in drawn.items():
+        assert place.read_bytes() == graph
+
+
+@pytest.mark.parametrize("name", ["builtin", "tiny"])
+def test_pictures_are_encoded_without_torch_on_the_cpu(name: str, tiny_model: Path) -> None:
+    model = name if name == "builtin" else str(tiny_model)
+    side = resolve(model).preprocessing.size
     code = (
         "import numpy as np\n"
         "from rclip_like.models.picture_encoder import load_picture_encoder\n"
         "from rclip_like.models.specification import resolve\n"
         "from rclip_like.settings import EncoderSettings\n"
-        "encoder = load_picture_encoder(resolve('builtin'), EncoderSettings('cpu'))\n"
-        "encoder.encode_pictures(np.zeros((1, 224, 224, 3), dtype=np.uint8))"
+        f"encoder = load_picture_encoder(resolve({model!r}), EncoderSettings('cpu', 'fp32'))\n"
+        f"encoder.encode_pictures(np.zeros((1, {side}, {side}, 3), dtype=np.uint8))"
     )
     assert loaded_by(code) == ["onnxruntime"]
 
 
-def test_other_models_precisions_and_devices_are_left_to_torch(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_models_precisions_and_devices_are_left_to_torch(tmp_path: Path) -> None:
     builtin = resolve(BUILTIN)
     assert isinstance(load_picture_encoder(builtin, EncoderSettings("cpu", "bf16")), Encoder)
-    other = load_picture_encoder(resolve(str(tiny_model)), EncoderSettings("cpu"))
-    assert isinstance(other, Encoder)
+    vision = tiny_config()["vision_cfg"] | {"pool_type": "avg"}
+    other = resolve(str(make_tiny_model(tmp_path / "other", vision_cfg=vision)))
+    assert isinstance(load_picture_encoder(other, EncoderSettings("cpu")), Encoder)
     with pytest.raises(ModelError, match="no device"):
         load_picture_encoder(builtin, EncoderSettings("mps"))
+
+
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_where_bf16_is_faster_transformers_are_left_to_torch_unless_fp32_is_asked_for(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_faster: bool
+) -> None:
+    flags = tmp_path / "cpuinfo"
+    flags.write_text("flags : fpu avx2 avx512_bf16\n")
+    monkeypatch.setattr(picture_encoder, "_PROCESSOR", flags)
+    monkeypatch.setattr(encoder_module, "_processor_is_faster_in_bf16", lambda: is_faster)
+    tiny, auto = resolve(str(tiny_model)), EncoderSettings("cpu")
+    expected = Encoder if is_faster else CpuEncoder
+    assert isinstance(load_picture_encoder(tiny, auto), expected)
+    assert isinstance(load_picture_encoder(tiny, EncoderSettings("cpu", "fp32")), CpuEncoder)
+    assert isinstance(load_picture_encoder(resolve(BUILTIN), auto), CpuEncoder)
+
+
+def test_a_processor_without_bf16_is_not_asked(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = tmp_path / "cpuinfo"
+    flags.write_text("flags : fpu avx2\n")
+    monkeypatch.setattr(picture_encoder, "_PROCESSOR", flags)
+    monkeypatch.setattr(encoder_module, "_processor_is_faster_in_bf16", lambda: True)
+    encoder = load_picture_encoder(resolve(str(tiny_model)), EncoderSettings("cpu"))
+    assert isinstance(encoder, CpuEncoder)
 
 
 def test_a_sign_of_a_gpu_that_torch_cannot_use_changes_nothing(
@@ -103,9 +163,9 @@ def test_a_sign_of_a_gpu_that_torch_cannot_use_changes_nothing(
     monkeypatch.setattr(picture_encoder, "_SIGNS", (str(tmp_path),))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     encoder = load_picture_encoder(resolve(BUILTIN), EncoderSettings(threads=1, batch_size=3))
-    assert isinstance(encoder, GraphEncoder)
+    assert isinstance(encoder, CpuEncoder)
     assert encoder.batch_size == 3
-    assert GraphEncoder(resolve(BUILTIN)).batch_size == BATCH_SIZE
+    assert CpuEncoder(resolve(BUILTIN), threads=3).batch_size == 48
 
 
 @pytest.mark.parametrize(
@@ -115,7 +175,7 @@ def test_missing_tensor_is_named(tmp_path: Path, name: str) -> None:
     specification = change_weights(builtin_copy(tmp_path), name)
     assert supports(specification)
     with pytest.raises(ModelError, match=name):
-        GraphEncoder(specification)
+        CpuEncoder(specification)
 
 
 def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
@@ -124,7 +184,7 @@ def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     tensors["visual.trunk.conv_head.weight"][:] = np.nan
     safetensors.numpy.save_file(tensors, folder / WEIGHTS)
     with pytest.raises(ModelError, match="no numbers"):
-        GraphEncoder(resolve(str(folder))).encode_pictures(photos(224))
+        CpuEncoder(resolve(str(folder))).encode_pictures(photos(224))
 
 
 @pytest.mark.parametrize("change", [{"timm_pool": "avg"}, {"timm_proj": "mlp"}])

@@ -1,0 +1,78 @@
+"""Graphs on ONNX Runtime: float32 on the CPU, with weights that are handed over and not copied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.errors import ModelError
+from rclip_like.models.tensors import as_float32
+
+
+class Graph:
+    """A graph file, ready to run; several threads may run it at once.
+
+    name: the model's, for errors. constants: tensors that the graph declares without values.
+    Raises ModelError when they do not fit.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        *,
+        threads: int,
+        constants: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> None:
+        import onnxruntime  # 0.05 s, and most commands encode nothing
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+        self._errors: tuple[type[Exception], ...] = (
+            *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.RuntimeException),
+        )
+        self._name = name
+        onnxruntime.set_default_logger_severity(3)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Threads that spin while they wait take the cores on which the next pictures are decoded.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        values = hand_over(constants or {})
+        try:
+            options.add_external_initializers(list(values), list(values.values()))
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except self._errors as error:
+            raise self._misfit(error) from error
+
+    def run(self, inputs: Mapping[str, Any]) -> Any:
+        """Return the graph's one result, an OrtValue, for OrtValues as `hand_over` makes them.
+
+        Raises ModelError when they do not fit the graph or each other.
+        """
+        try:
+            (result,) = self._session.run_with_ort_values(None, inputs)
+        except self._errors as error:
+            raise self._misfit(error) from error
+        return result
+
+    def _misfit(self, error: Exception) -> ModelError:
+        return ModelError(f"the weights of {self._name} do not fit its configuration: {error}")
+
+
+def hand_over(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Return arrays as OrtValues that share their memory; those in float16 become float32."""
+    from onnxruntime import OrtValue
+
+    return {
+        name: OrtValue.ortvalue_from_numpy(np.ascontiguousarray(_computable(array)))
+        for name, array in arrays.items()
+    }
+
+
+def _computable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return as_float32(array) if array.dtype.kind == "f" else array
