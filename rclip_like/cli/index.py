@@ -56,7 +56,7 @@ def run(options: IndexOptions) -> int:
 def _why_unusable(path: bytes) -> str:
     if os.path.lexists(os.path.expanduser(path)):
         return "neither a folder nor a regular file that can be reached; leave it out"
-    return "not there; what was indexed under it is kept"
+    return "not there; anything indexed under it is kept"
 
 
 def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexReport:

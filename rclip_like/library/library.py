@@ -107,7 +107,7 @@ class Library:
 
     def search(
         self,
-        query: str | Query,
+        query: str | Path | Query,
         paths: Sequence[Place] = (),
         settings: SearchSettings | None = None,
         *,
@@ -116,6 +116,7 @@ class Library:
     ) -> SearchReport:
         """Return the pictures under `paths` (default: the current folder) nearest to the query.
 
+        A string is read as it is on the command line, words or a picture; a Path is a picture.
         The index is brought up to date first, as `update` says, unless it is None, another
         process is doing that, or the index cannot be written: then the committed rows answer, and
         a note says so. So does one for an indexed path that is not there or whose disk is not
@@ -123,7 +124,7 @@ class Library:
         the query is read before anything else: PictureError or WebError is raised for what is none.
         """
         settings = settings or SearchSettings()
-        terms = parse(Query(query) if isinstance(query, str) else query)
+        terms = parse(query if isinstance(query, Query) else _as_query(query))
         queried = self._read_queried(terms)
         if settings.everywhere:
             found = self._rank(terms, None, settings, queried)
@@ -352,3 +353,9 @@ class Library:
 
             self._encoder = load_picture_encoder(self.specification, self._encoder_settings)
         return self._encoder
+
+
+def _as_query(query: str | Path) -> Query:
+    if isinstance(query, str):
+        return Query(query)
+    return Query(str(query.absolute()), kind=Kind.PICTURE)  # so that no name reads like a weight

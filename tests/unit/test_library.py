@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -65,6 +66,17 @@ def test_search_brings_the_index_up_to_date_first(library: Library, photos: Path
         assert again.index is not None
         assert (again.index.encoded, again.index.unchanged) == (0, 2)
         assert again.matches == report.matches
+
+
+def test_a_path_is_a_picture_whatever_its_name(
+    library: Library, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(photos / "red.png", "2:red")
+    with library:
+        matches = library.search(Path("2:red"), [photos]).matches
+    assert os.path.basename(matches[0].path) == b"red.png"
+    assert matches[0].score > 0.9999
 
 
 def test_search_while_another_process_indexes_answers_from_what_is_committed(
