@@ -54,6 +54,12 @@ def encode_texts(folder: Path, texts: Sequence[str]) -> np.ndarray:
     return rows
 
 
+def photos(side: int) -> np.ndarray:
+    """Return three photographs squeezed into squares, uint8 (3, side, side, 3)."""
+    named = [getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea")]
+    return np.stack([np.asarray(Image.fromarray(each).resize((side, side))) for each in named])
+
+
 def save_photos(folder: Path, suffix: str, megapixels: float | None = None) -> list[Path]:
     """Write the photographs, enlarged to so many megapixels and grained like a sensor's."""
     random = np.random.default_rng(0)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.errors import ModelError
 from rclip_like.models import efficientnet, vision_transformer
+from rclip_like.models.efficientnet import EfficientNet
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.unit import unit_rows
+from rclip_like.models.vision_transformer import VisionTransformer
 from rclip_like.settings import num_processors
 
 if TYPE_CHECKING:
@@ -18,13 +21,11 @@ if TYPE_CHECKING:
 
 # Shape suffixes: N pictures, H and W pixels, C colours, S the model's picture size, D embedding.
 
-_KINDS = (
-    (efficientnet.supports, efficientnet.EfficientNet),
-    (vision_transformer.supports, vision_transformer.VisionTransformer),
-)
-
 _TURNS = 2
-"""So many times each thread takes pictures of a batch, so that none waits long for the others."""
+"""So many times each thread takes pictures of a batch: a slow one is waited for less."""
+
+_LARGEST_BATCH = 256
+"""However many threads there are: a batch is what a kill may cost."""
 
 
 class Tower(Protocol):
@@ -39,7 +40,19 @@ class Tower(Protocol):
 
 def supports(specification: ModelSpecification) -> bool:
     """Return whether the model's image tower is of a kind that runs without torch."""
-    return any(supports_kind(specification) for supports_kind, _ in _KINDS)
+    return _kind_of(specification) is not None
+
+
+def _kind_of(specification: ModelSpecification) -> type[EfficientNet | VisionTransformer] | None:
+    if efficientnet.supports(specification):
+        return EfficientNet
+    return VisionTransformer if vision_transformer.supports(specification) else None
+
+
+def _load(specification: ModelSpecification, *, threads: int) -> Tower:
+    kind = _kind_of(specification)
+    assert kind is not None
+    return kind(specification, threads=threads)
 
 
 class CpuEncoder:
@@ -65,20 +78,35 @@ class CpuEncoder:
         self._threads = threads or num_processors()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
         self._tower = _load(specification, threads=1)
-        self.batch_size = batch_size or _TURNS * self._threads * self._tower.pictures_at_once
+        self._at_once = self._tower.pictures_at_once
+        fitting = min(_TURNS * self._threads * self._at_once, _LARGEST_BATCH)
+        self.batch_size = batch_size or fitting
+        self._at_once = min(self._at_once, self.batch_size)
 
     def encode_pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings:
-        """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation."""
-        parts = np.array_split(pixels_NHWC, self._num_parts(len(pixels_NHWC)))
-        features = [*self._pool.map(self._tower.features, filter(len, parts))]
-        none_ND = np.empty((0, self._dimension), dtype=np.float32)
-        return unit_rows(np.concatenate([none_ND, *features]), self._name)
+        """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation.
 
-    def _num_parts(self, count: int) -> int:
-        """Return in how many parts the threads do so many pictures: as many for each of them."""
-        at_once = min(self.batch_size, self._tower.pictures_at_once)
-        turns = -(-count // (self._threads * at_once))
-        return max(1, self._threads * turns)
+        Where memory runs out, threads take half as many pictures at a time from then on. Raises
+        ModelError when it does by single pictures, too, or the features have no direction.
+        """
+        while True:
+            try:
+                features = self._features(pixels_NHWC)
+            except MemoryError as error:
+                if self._at_once == 1:
+                    raise ModelError(
+                        f"too little memory to encode pictures with {self._name}; try --threads 1"
+                    ) from error
+                self._at_once //= 2
+            else:
+                none_ND = np.empty((0, self._dimension), dtype=np.float32)
+                return unit_rows(np.concatenate([none_ND, *features]), self._name)
+
+    def _features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+        """Return the features (N, D) in parts, of which each thread makes as many as the others."""
+        turns = -(-len(pixels_NHWC) // (self._threads * self._at_once))
+        parts = np.array_split(pixels_NHWC, max(1, self._threads * turns))
+        return [*self._pool.map(self._tower.features, filter(len, parts))]
 
 
 def encode_alone(
@@ -92,9 +120,3 @@ def encode_alone(
     features_ND = tower.features(pixels_HWC[np.newaxis])
     embedding: Embedding = unit_rows(features_ND, specification.name)[0]
     return embedding
-
-
-def _load(specification: ModelSpecification, *, threads: int) -> Tower:
-    return next(load for is_it, load in _KINDS if is_it(specification))(
-        specification, threads=threads
-    )

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.errors import ModelError
 from rclip_like.models.runtime import Graph, hand_over
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.tensors import as_float32, map_tensors
@@ -25,7 +24,7 @@ PICTURES_AT_ONCE = 8
 """Pictures that a thread takes at a time: it is as fast by 4 as by 32, and less is held."""
 
 _TRUNK = "visual.trunk."
-_HEAD = "visual.head.proj."
+_HEAD_TENSORS = ("visual.head.proj.weight", "visual.head.proj.bias")
 _LITE0 = {
     "timm_model_name": "tf_efficientnet_lite0",
     "timm_pool": "",
@@ -48,7 +47,9 @@ def supports(specification: ModelSpecification) -> bool:
         return False
     if specification.weights.suffix != ".safetensors":
         return False
-    return _HEAD + "bias" in map_tensors(specification.weights)
+    tensors, dimension = map_tensors(specification.weights), specification.dimension
+    shapes = [tensors[name].shape[:1] for name in _HEAD_TENSORS if name in tensors]
+    return shapes == [(dimension,)] * len(_HEAD_TENSORS)
 
 
 class EfficientNet:
@@ -61,20 +62,15 @@ class EfficientNet:
 
         Raises ModelError when they cannot be read or do not fit.
         """
-        name = specification.name
         tensors = map_tensors(specification.weights)
         mean, std = (
             np.array(each, dtype=np.float32).reshape(1, 3, 1, 1)
             for each in (specification.preprocessing.mean, specification.preprocessing.std)
         )
-        try:
-            self._weight_DF = as_float32(tensors[_HEAD + "weight"])
-            self._bias_D = as_float32(tensors[_HEAD + "bias"])
-        except KeyError as error:
-            raise ModelError(f"the weights of {name} lack {error.args[0]}") from error
+        self._weight_DF, self._bias_D = (as_float32(tensors[each]) for each in _HEAD_TENSORS)
         weights = {name: each for name, each in tensors.items() if name.startswith(_TRUNK)}
         weights |= {"scale": 1 / (255 * std), "shift": -mean / std}
-        self._graph = Graph(GRAPH, name, threads=threads, constants=weights)
+        self._graph = Graph(GRAPH, specification.name, threads=threads, constants=weights)
 
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the features float32 (N, D) of uint8 pictures before normalisation."""

@@ -88,7 +88,10 @@ def _is_for_cpu(device: str) -> bool:
 
 
 def _is_faster_in_bf16() -> bool:
-    """Return whether torch would choose bfloat16 on the CPU; it is asked where that may be."""
+    """Return whether torch would choose bfloat16 on the CPU; where that may be, it is asked.
+
+    Outside Linux nothing else tells, so that torch is loaded for the answer.
+    """
     try:
         flags = _PROCESSOR.read_bytes()
     except OSError:

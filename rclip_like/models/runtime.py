@@ -1,4 +1,4 @@
-"""Graphs on ONNX Runtime: float32 on the CPU, with weights that are handed over and not copied."""
+"""Graphs on ONNX Runtime: float32 on the CPU, inputs by reference, not by copy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rclip_like.models.tensors import as_float32
 class Graph:
     """A graph file, ready to run; several threads may run it at once.
 
-    name: the model's, for errors. constants: tensors that the graph declares without values.
-    Raises ModelError when they do not fit.
+    name: the model's, for errors. constants: tensors that the graph declares without values, of
+    which ONNX Runtime takes copies. Raises ModelError when they do not fit.
     """
 
     def __init__(
@@ -35,33 +35,35 @@ class Graph:
             *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.RuntimeException),
         )
         self._name = name
-        onnxruntime.set_default_logger_severity(3)
+        onnxruntime.set_default_logger_severity(4)  # what goes wrong is raised, not printed
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # Threads that spin while they wait take the cores on which the next pictures are decoded.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        values = hand_over(constants or {})
+        # Kept, lest a version of it that takes no copies reads what is no longer there.
+        self._constants = hand_over(constants or {})
         try:
-            options.add_external_initializers(list(values), list(values.values()))
+            options.add_external_initializers(list(self._constants), list(self._constants.values()))
             self._session = onnxruntime.InferenceSession(
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         except self._errors as error:
-            raise self._misfit(error) from error
+            raise ModelError(
+                f"the weights of {name} do not fit its configuration: {error}"
+            ) from error
 
     def run(self, inputs: Mapping[str, Any]) -> Any:
         """Return the graph's one result, an OrtValue, for OrtValues as `hand_over` makes them.
 
-        Raises ModelError when they do not fit the graph or each other.
+        Raises MemoryError when there is too little of it, ModelError when they do not fit.
         """
         try:
             (result,) = self._session.run_with_ort_values(None, inputs)
         except self._errors as error:
-            raise self._misfit(error) from error
+            if "allocate" in str(error).lower():
+                raise MemoryError(str(error)) from error
+            raise ModelError(f"ONNX Runtime cannot run {self._name}: {error}") from error
         return result
-
-    def _misfit(self, error: Exception) -> ModelError:
-        return ModelError(f"the weights of {self._name} do not fit its configuration: {error}")
 
 
 def hand_over(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def draw_layer(*, quick: bool) -> bytes:
 def draw_last_layer(*, quick: bool) -> bytes:
     """Return the last layer, float32 (N * T, W) to the features (N, D).
 
-    Of it only the class token is read, so that of the others only keys and values are needed.
+    Of it only the class token is read, so that the others go no further than their keys and values.
     """
     drawing = _Drawing()
     x = drawing.input("x", 2)

@@ -6,13 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
-import skimage.data
-from PIL import Image
+from reference_clip import photos
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
@@ -26,11 +26,6 @@ from rclip_like.settings import EncoderSettings
 from rclip_like.train.graphs import draw_all
 
 WEIGHTS = "open_clip_model.safetensors"
-
-
-def photos(side: int) -> np.ndarray:
-    named = [getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea")]
-    return np.stack([np.asarray(Image.fromarray(each).resize((side, side))) for each in named])
 
 
 def builtin_copy(folder: Path) -> Path:
@@ -77,24 +72,104 @@ def test_each_picture_has_its_row_however_the_threads_share_them(
         assert np.abs(rows - theirs[:count]).max(initial=0) < 1e-6
 
 
-def test_no_thread_takes_more_pictures_than_a_batch_or_idles(tiny_model: Path) -> None:
-    encoder = CpuEncoder(resolve(str(tiny_model)), threads=2, batch_size=3)
-    taken: list[int] = []
+class Watched:
+    """A tower that notes how many pictures it was given, and waits for other threads."""
 
-    class Watched:
-        pictures_at_once = encoder._tower.pictures_at_once
+    def __init__(self, pictures_at_once: int, parties: int = 1, most: int = 1000) -> None:
+        self.pictures_at_once = pictures_at_once
+        self.taken: list[int] = []
+        self._together = threading.Barrier(parties)
+        self._most = most
 
-        def features(self, pixels_NHWC: np.ndarray) -> np.ndarray:
-            taken.append(len(pixels_NHWC))
-            return np.ones((len(pixels_NHWC), 32), dtype=np.float32)
+    def features(self, pixels_NHWC: np.ndarray) -> np.ndarray:
+        self.taken.append(len(pixels_NHWC))
+        if len(pixels_NHWC) > self._most:
+            raise MemoryError("Failed to allocate memory")
+        self._together.wait(timeout=30)
+        return np.ones((len(pixels_NHWC), 32), dtype=np.float32)
 
-    encoder._tower = Watched()
-    pixels = np.zeros((7, 32, 32, 3), dtype=np.uint8)
+
+def watched_encoder(
+    tower: Watched, model: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int | None = None
+) -> CpuEncoder:
+    monkeypatch.setattr(cpu_encoder, "_load", lambda *_, **__: tower)
+    return CpuEncoder(resolve(str(model)), threads=2, batch_size=batch_size)
+
+
+@pytest.mark.parametrize(("at_once", "batch_size"), [(3, None), (3, 40), (8, 3)])
+def test_no_thread_takes_more_pictures_than_is_good(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, batch_size: int | None
+) -> None:
+    tower = Watched(at_once)
+    encoder = watched_encoder(tower, tiny_model, monkeypatch, batch_size)
+    encoder.encode_pictures(np.zeros((7, 32, 32, 3), dtype=np.uint8))
+    assert sorted(tower.taken) == [1, 2, 2, 2]
+
+
+def test_threads_encode_at_the_same_time(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tower = Watched(8, parties=2)
+    encoder = watched_encoder(tower, tiny_model, monkeypatch)
+    assert len(encoder.encode_pictures(np.zeros((2, 32, 32, 3), dtype=np.uint8))) == 2
+    assert tower.taken == [1, 1]
+
+
+def test_with_little_memory_fewer_pictures_are_taken_at_a_time(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tower = Watched(8, most=3)
+    encoder = watched_encoder(tower, tiny_model, monkeypatch)
+    pixels = np.zeros((16, 32, 32, 3), dtype=np.uint8)
+    assert len(encoder.encode_pictures(pixels)) == 16
+    assert tower.taken[-8:] == [2] * 8
+    tower.taken.clear()
     encoder.encode_pictures(pixels)
-    assert sorted(taken) == [1, 2, 2, 2]
-    taken.clear()
-    encoder.encode_pictures(pixels[:2])
-    assert taken == [1, 1]
+    assert tower.taken == [2] * 8
+
+
+def test_too_little_memory_for_one_picture_is_told(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = watched_encoder(Watched(8, most=0), tiny_model, monkeypatch)
+    with pytest.raises(ModelError, match="too little memory"):
+        encoder.encode_pictures(np.zeros((16, 32, 32, 3), dtype=np.uint8))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads and bounds memory as Linux does")
+def test_out_of_memory_in_the_runtime_is_told_as_that_and_nothing_is_printed() -> None:
+    code = (
+        "import numpy as np, resource\n"
+        "from rclip_like.models.efficientnet import EfficientNet\n"
+        "from rclip_like.models.specification import resolve\n"
+        "tower = EfficientNet(resolve('builtin'), threads=1)\n"
+        "pixels = np.zeros((256, 224, 224, 3), dtype=np.uint8)\n"
+        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (size + (64 << 20), -1))\n"
+        "try:\n    tower.features(pixels)\nexcept MemoryError:\n    print('memory')"
+    )
+    command = [sys.executable, "-c", code]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (finished.stdout, finished.stderr) == ("memory\n", "")
+
+
+def test_however_many_threads_a_batch_stays_small(tiny_model: Path) -> None:
+    assert CpuEncoder(resolve(str(tiny_model)), threads=64).batch_size == 256
+
+
+def test_one_picture_is_encoded_by_as_many_threads_as_are_asked_for(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def load(specification: ModelSpecification, *, threads: int) -> Watched:
+        asked.append(threads)
+        return Watched(8)
+
+    monkeypatch.setattr(cpu_encoder, "_load", load)
+    monkeypatch.setattr(cpu_encoder, "num_processors", lambda: 7)
+    specification, pixels = resolve(str(tiny_model)), photos(32)[0]
+    encode_picture(specification, pixels, lambda: pytest.fail("the encoder was loaded"), threads=3)
+    encode_picture(specification, pixels, lambda: pytest.fail("the encoder was loaded"))
+    assert asked == [3, 7]
 
 
 def test_the_graphs_that_come_along_are_those_that_are_drawn() -> None:
@@ -146,6 +221,16 @@ def test_where_bf16_is_faster_transformers_are_left_to_torch_unless_fp32_is_aske
     assert isinstance(load_picture_encoder(resolve(BUILTIN), auto), CpuEncoder)
 
 
+def test_where_nothing_tells_of_the_processor_torch_is_asked(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture_encoder, "_PROCESSOR", tmp_path / "none")
+    monkeypatch.setattr(encoder_module, "_processor_is_faster_in_bf16", lambda: True)
+    assert isinstance(
+        load_picture_encoder(resolve(str(tiny_model)), EncoderSettings("cpu")), Encoder
+    )
+
+
 def test_a_processor_without_bf16_is_not_asked(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,9 +253,7 @@ def test_a_sign_of_a_gpu_that_torch_cannot_use_changes_nothing(
     assert CpuEncoder(resolve(BUILTIN), threads=3).batch_size == 48
 
 
-@pytest.mark.parametrize(
-    "name", ["visual.head.proj.weight", "visual.trunk.conv_stem.weight", "visual.trunk.bn2.bias"]
-)
+@pytest.mark.parametrize("name", ["visual.trunk.conv_stem.weight", "visual.trunk.bn2.bias"])
 def test_missing_tensor_is_named(tmp_path: Path, name: str) -> None:
     specification = change_weights(builtin_copy(tmp_path), name)
     assert supports(specification)
@@ -185,6 +268,14 @@ def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     safetensors.numpy.save_file(tensors, folder / WEIGHTS)
     with pytest.raises(ModelError, match="no numbers"):
         CpuEncoder(resolve(str(folder))).encode_pictures(photos(224))
+
+
+@pytest.mark.parametrize("name", ["visual.head.proj.weight", "visual.head.proj.bias"])
+def test_a_head_that_is_not_whole_is_left_to_torch(tmp_path: Path, name: str) -> None:
+    specification = change_weights(builtin_copy(tmp_path), name)
+    assert not supports(specification)
+    with pytest.raises(ModelError, match=name):
+        load_picture_encoder(specification, EncoderSettings("cpu", "fp32"))
 
 
 @pytest.mark.parametrize("change", [{"timm_pool": "avg"}, {"timm_proj": "mlp"}])

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-import skimage.data
-from PIL import Image
+from reference_clip import photos
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models.cpu_encoder import CpuEncoder, encode_alone
+from rclip_like.models.picture_encoder import load_picture_encoder
 from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.models.vision_transformer import supports
+from rclip_like.models.vision_transformer import VisionTransformer, supports
 from rclip_like.settings import EncoderSettings
 
 
@@ -24,9 +24,16 @@ def image_model(folder: Path, **vision_cfg: Any) -> ModelSpecification:
     return resolve(str(make_tiny_model(folder, vision_cfg=config["vision_cfg"] | vision_cfg)))
 
 
-def photos(side: int) -> np.ndarray:
-    named = [getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea")]
-    return np.stack([np.asarray(Image.fromarray(each).resize((side, side))) for each in named])
+def change_tensors(specification: ModelSpecification, **changes: Any) -> ModelSpecification:
+    """Write tensors anew; None takes one away."""
+    tensors = safetensors.numpy.load_file(specification.weights)
+    for name, changed in changes.items():
+        if changed is None:
+            del tensors[name]
+        else:
+            tensors[name] = changed
+    safetensors.numpy.save_file(tensors, specification.weights)
+    return resolve(specification.name)
 
 
 def assert_equals_torch(specification: ModelSpecification) -> None:
@@ -61,16 +68,28 @@ def test_pixels_that_fill_no_patch_are_dropped_as_torch_drops_them(tmp_path: Pat
     assert_equals_torch(image_model(tmp_path, image_size=40))
 
 
-def test_towers_whose_layers_are_scaled_equal_those_of_torch(tmp_path: Path) -> None:
-    specification = image_model(tmp_path, ls_init_value=0.1)
-    tensors = safetensors.numpy.load_file(specification.weights)
-    random = np.random.default_rng(0)
-    for layer in range(2):
-        for name in ("ls_1", "ls_2"):
-            gamma = random.normal(0.5, 0.2, 32).astype(np.float32)
-            tensors[f"visual.transformer.resblocks.{layer}.{name}.gamma"] = gamma
-    safetensors.numpy.save_file(tensors, specification.weights)
+@pytest.mark.parametrize("head_width", [8, 12, 24, 32])
+def test_heads_of_any_width_equal_those_of_torch(tmp_path: Path, head_width: int) -> None:
+    assert_equals_torch(image_model(tmp_path, head_width=head_width))
+
+
+def test_a_picture_of_many_tokens_is_taken_alone(tmp_path: Path) -> None:
+    specification = resolve(str(make_tiny_model(tmp_path, image_size=368)))
+    assert VisionTransformer(specification, threads=1).pictures_at_once == 1
     assert_equals_torch(specification)
+
+
+def test_towers_whose_layers_are_scaled_equal_those_of_torch(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    gammas = {
+        f"visual.transformer.resblocks.{layer}.{name}.gamma": random.normal(0.5, 0.2, 32)
+        for layer in range(2)
+        for name in ("ls_1", "ls_2")
+    }
+    single = {name: gamma.astype(np.float32) for name, gamma in gammas.items()}
+    specification = image_model(tmp_path, ls_init_value=0.1)
+    assert not supports(specification)
+    assert_equals_torch(change_tensors(specification, **single))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +99,19 @@ def test_towers_whose_layers_are_scaled_equal_those_of_torch(tmp_path: Path) -> 
         {"attentional_pool": True},
         {"layers": [1, 1, 1, 1]},
         {"layers": 0},
+        {"layers": 1},
+        {"layers": 3},
+        {"width": 48},
+        {"head_width": 0},
+        {"head_width": 10},
+        {"head_width": 64},
+        {"mlp_ratio": 2.0},
+        {"mlp_ratio": "4"},
+        {"patch_size": 0},
+        {"patch_size": [16, 16]},
+        {"patch_size": 8},
+        {"pos_embed_type": "none"},
+        {"ls_init_value": 0.1},
         {"no_ln_pre": True},
         {"norm_kwargs": {"eps": 0.01}},
         {"image_size": [32, 32]},
@@ -96,53 +128,52 @@ def test_towers_of_another_kind_are_left_to_torch(
     assert not supports(image_model(tmp_path, **vision_cfg))
 
 
-def test_positions_for_pictures_of_another_size_are_left_to_torch(tmp_path: Path) -> None:
-    specification = image_model(tmp_path)
-    tensors = safetensors.numpy.load_file(specification.weights)
-    positions = tensors["visual.positional_embedding"]
-    tensors["visual.positional_embedding"] = np.concatenate([positions, positions[1:]])
-    safetensors.numpy.save_file(tensors, specification.weights)
-    assert not supports(specification)
-
-
 @pytest.mark.parametrize(
-    "name",
+    ("name", "changed"),
     [
-        "visual.class_embedding",
-        "visual.conv1.weight",
-        "visual.transformer.resblocks.1.mlp.c_fc.bias",
-        "visual.ln_post.weight",
+        ("visual.class_embedding", None),
+        ("visual.positional_embedding", np.zeros((9, 32))),
+        ("visual.proj", np.zeros((32, 16))),
+        ("visual.ln_pre.weight", np.ones(1)),
+        ("visual.transformer.resblocks.1.mlp.c_fc.bias", None),
+        ("visual.transformer.resblocks.1.mlp.c_fc.bias", np.zeros(1)),
+        ("visual.transformer.resblocks.2.ln_1.weight", np.ones(32)),
+        ("visual.head.weight", np.ones(32)),
     ],
 )
-def test_missing_tensor_is_named(tmp_path: Path, name: str) -> None:
+def test_weights_of_other_sizes_are_left_to_torch(
+    tmp_path: Path, name: str, changed: np.ndarray | None
+) -> None:
+    tensor = None if changed is None else changed.astype(np.float32)
+    specification = change_tensors(image_model(tmp_path), **{name: tensor})
+    assert not supports(specification)
+    if name != "visual.positional_embedding":  # which open_clip stretches
+        with pytest.raises(ModelError, match="model"):
+            load_picture_encoder(specification, EncoderSettings("cpu", "fp32"))
+
+
+def test_a_model_of_several_modes_is_left_to_torch(tmp_path: Path) -> None:
+    config = {"multimodal_cfg": {"width": 32}}
+    assert not supports(resolve(str(make_tiny_model(tmp_path, **config))))
+
+
+def test_weights_in_another_format_are_left_to_torch(tmp_path: Path) -> None:
     specification = image_model(tmp_path)
-    tensors = safetensors.numpy.load_file(specification.weights)
-    del tensors[name]
-    safetensors.numpy.save_file(tensors, specification.weights)
-    with pytest.raises(ModelError, match=f"lack {name}"):
-        CpuEncoder(specification)
+    weights = specification.weights.rename(tmp_path / "open_clip_pytorch_model.bin")
+    assert not supports(resolve(str(tmp_path)))
+    weights.rename(specification.weights)
+    assert supports(specification)
 
 
-@pytest.mark.parametrize("change", [{"layers": 1}, {"width": 48}])
-def test_weights_of_a_larger_model_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="do not fit its configuration"):
-        CpuEncoder(image_model(tmp_path, **change))
-
-
-def test_a_tensor_of_another_size_is_told(tmp_path: Path) -> None:
-    specification = image_model(tmp_path)
-    tensors = safetensors.numpy.load_file(specification.weights)
-    tensors["visual.transformer.resblocks.0.mlp.c_fc.bias"] = np.zeros(7, dtype=np.float32)
-    safetensors.numpy.save_file(tensors, specification.weights)
-    with pytest.raises(ModelError, match="do not fit its configuration"):
-        CpuEncoder(specification).encode_pictures(photos(32))
+def test_pictures_of_another_size_are_a_mistake(tiny_model: Path) -> None:
+    tower = VisionTransformer(resolve(str(tiny_model)), threads=1)
+    with pytest.raises(AssertionError):
+        tower.features(photos(64))
 
 
 @pytest.mark.parametrize("value", [np.nan, 0])
 def test_weights_that_give_no_direction_are_told(tmp_path: Path, value: float) -> None:
-    specification = image_model(tmp_path)
-    tensors = safetensors.numpy.load_file(specification.weights)
-    tensors["visual.proj"][:] = value
-    safetensors.numpy.save_file(tensors, specification.weights)
+    proj = np.full((32, 32), value, dtype=np.float32)
+    specification = change_tensors(image_model(tmp_path), **{"visual.proj": proj})
     with pytest.raises(ModelError, match="no numbers"):
         CpuEncoder(specification).encode_pictures(photos(32))
