@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 INTERRUPTED = 130
+
+_SLOW_TO_END = ("torch", "onnxruntime")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,16 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         gc.enable()
     status = run(arguments)
-    if arguments is None and "torch" in sys.modules:
+    if arguments is None and not sys.modules.keys().isdisjoint(_SLOW_TO_END):
         _leave(status)
     return status
 
 
 def _leave(status: int) -> None:
-    """End the process now: Python takes up to two seconds to tear torch down, after a Ctrl-C too.
+    """End the process now, also while threads encode what nobody waits for after a Ctrl-C.
 
-    All that must be kept is on the disk by then; only the streams hold something back.
+    Python takes up to two seconds to tear torch down. All that must be kept is on the disk by then;
+    only the streams hold something back.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the exit status is settled
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # closed, now or from the start
             stream.flush()

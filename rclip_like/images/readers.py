@@ -32,6 +32,8 @@ from rclip_like.images.limits import within_memory
 from rclip_like.images.worker import serve
 serve()
 """
+_AHEAD = 8
+"""Pictures to decode while a batch is encoded, at the end of which a processor would wait else."""
 _DEATHS = (OSError, ValueError, EOFError)
 _KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 
@@ -77,7 +79,7 @@ class Readers:
         self.close()
 
     def read_all(self, tasks: Iterable[ReadTask]) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
-        """Yield what became of each task, as they finish; at most twice the workers in flight.
+        """Yield what became of each task, as they finish; _AHEAD for each worker in flight.
 
         Ends early, without a word, when another thread calls `close`. Raises ReaderError when
         no worker can be started.
@@ -90,7 +92,7 @@ class Readers:
                 if self._closed:
                     return
                 raise
-            done = self._done(pending, is_patient=len(pending) >= 2 * self._width)
+            done = self._done(pending, is_patient=len(pending) >= _AHEAD * self._width)
             pending -= done
             yield from self._outcomes(done)
         while pending and not self._closed:

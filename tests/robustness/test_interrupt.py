@@ -14,12 +14,15 @@ import pytest
 from index_states import integrity, paths_in, state_of
 from small_clipfind import COMMAND
 from small_index import SmallIndex, batches, make_pictures, start_indexing, wait_for_lines
+from tiny_model import make_tiny_model
 
 from rclip_like.errors import Interrupted
 from rclip_like.index.stopping import Stopping
 
 # Two on quiet cores. What the signals break off takes a minute or leaves another exit status.
 SECONDS = 30.0
+
+INSTALLED = (sys.executable, "-m", "rclip_like")
 
 
 def end_by(process: subprocess.Popen[str], number: int) -> float:
@@ -140,6 +143,26 @@ def test_signals_at_random_moments_lose_nothing_and_tell_it_in_a_line(
         assert known <= set(paths_in(state_of(database)))
         known = set(paths_in(state_of(database)))
     assert struck >= 3
+
+
+def test_impatient_ctrl_c_while_pictures_are_encoded_ends_in_order(tmp_path: Path) -> None:
+    # A picture of 2,117 tokens takes a thread about a second, which nobody is to wait for.
+    model = make_tiny_model(tmp_path / "model", image_size=736, layers=12)
+    make_pictures(tmp_path / "album", 40)
+    log = tmp_path / "log"
+    process = subprocess.Popen(
+        [*INSTALLED, "index", str(tmp_path / "album"), "--model", str(model)],
+        env={**os.environ, "CLIPFIND_BATCH_LOG": str(log), "CLIPFIND_PRECISION": "fp32"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_lines(process, log, 1)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    _, told = process.communicate(timeout=60)
+    assert told == "clipfind: interrupted; what was finished is kept\n"
+    assert process.returncode == 130
 
 
 def start_small_clipfind(*words: object, model: Path, log: Path) -> subprocess.Popen[str]:
