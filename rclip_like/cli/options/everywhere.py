@@ -46,7 +46,7 @@ class Everywhere:
         setting(
             "--precision",
             metavar="NAME",
-            help="How exactly it computes: auto, fp32, bf16 or fp16.",
+            help="How exactly it computes: auto, fp32, bf16 or fp16, slow where not native.",
         ),
     ] = "auto"
     threads: Annotated[
