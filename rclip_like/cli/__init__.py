@@ -23,10 +23,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         gc.enable()
-    status = run(arguments)
-    if arguments is None and not sys.modules.keys().isdisjoint(_SLOW_TO_END):
+    if arguments is not None:
+        return run(arguments)
+    try:
+        status = run()
+        _ignore_signals()
+    except KeyboardInterrupt as error:  # one more, while the first was being told
+        _ignore_signals()
+        status = getattr(error, "exit_status", INTERRUPTED)
+    if not sys.modules.keys().isdisjoint(_SLOW_TO_END):
         _leave(status)
     return status
+
+
+def _ignore_signals() -> None:
+    """Let nothing change an exit status that is settled, also what comes meanwhile."""
+    while True:
+        try:
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                if number := getattr(signal, name, None):
+                    signal.signal(number, signal.SIG_IGN)
+        except KeyboardInterrupt:
+            continue
+        return
 
 
 def _leave(status: int) -> None:
@@ -35,7 +54,6 @@ def _leave(status: int) -> None:
     Python takes up to two seconds to tear torch down. All that must be kept is on the disk by then;
     only the streams hold something back.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the exit status is settled
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # closed, now or from the start
             stream.flush()

@@ -47,7 +47,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        return _tell(error)
+        # Python makes a RuntimeError of what comes while it makes a class.
+        cause = error.__cause__
+        return _tell(cause if isinstance(cause, KeyboardInterrupt) else error)
 
 
 def _run(call: Call) -> int:

@@ -86,7 +86,8 @@ class CpuEncoder:
     def encode_pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings:
         """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation.
 
-        Where memory runs out, threads take half as many pictures at a time from then on. Raises
+        Where ONNX Runtime says that memory ran out, threads take half as many pictures at a time
+        from then on, though what it took before it keeps. Raises
         ModelError when it does by single pictures, too, or the features have no direction.
         """
         while True:
@@ -94,9 +95,7 @@ class CpuEncoder:
                 features = self._features(pixels_NHWC)
             except MemoryError as error:
                 if self._at_once == 1:
-                    raise ModelError(
-                        f"too little memory to encode pictures with {self._name}; try --threads 1"
-                    ) from error
+                    raise _too_little_memory(self._name) from error
                 self._at_once //= 2
             else:
                 none_ND = np.empty((0, self._dimension), dtype=np.float32)
@@ -109,6 +108,10 @@ class CpuEncoder:
         return [*self._pool.map(self._tower.features, filter(len, parts))]
 
 
+def _too_little_memory(name: str) -> ModelError:
+    return ModelError(f"too little memory to encode pictures with {name}; try --threads 1")
+
+
 def encode_alone(
     specification: ModelSpecification, pixels_HWC: Pixels, *, threads: int | None = None
 ) -> Embedding:
@@ -117,6 +120,9 @@ def encode_alone(
     None: as many as there are processors. Raises ModelError as CpuEncoder does.
     """
     tower = _load(specification, threads=threads or num_processors())
-    features_ND = tower.features(pixels_HWC[np.newaxis])
+    try:
+        features_ND = tower.features(pixels_HWC[np.newaxis])
+    except MemoryError as error:
+        raise _too_little_memory(specification.name) from error
     embedding: Embedding = unit_rows(features_ND, specification.name)[0]
     return embedding

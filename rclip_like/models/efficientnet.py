@@ -24,6 +24,9 @@ PICTURES_AT_ONCE = 8
 """Pictures that a thread takes at a time: it is as fast by 4 as by 32, and less is held."""
 
 _TRUNK = "visual.trunk."
+_POOLED = 1280
+"""How many features the trunk pools."""
+
 _HEAD_TENSORS = ("visual.head.proj.weight", "visual.head.proj.bias")
 _LITE0 = {
     "timm_model_name": "tf_efficientnet_lite0",
@@ -48,8 +51,8 @@ def supports(specification: ModelSpecification) -> bool:
     if specification.weights.suffix != ".safetensors":
         return False
     tensors, dimension = map_tensors(specification.weights), specification.dimension
-    shapes = [tensors[name].shape[:1] for name in _HEAD_TENSORS if name in tensors]
-    return shapes == [(dimension,)] * len(_HEAD_TENSORS)
+    shapes = [tensors[name].shape for name in _HEAD_TENSORS if name in tensors]
+    return shapes == [(dimension, _POOLED), (dimension,)]
 
 
 class EfficientNet:

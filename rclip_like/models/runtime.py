@@ -60,7 +60,7 @@ class Graph:
         try:
             (result,) = self._session.run_with_ort_values(None, inputs)
         except self._errors as error:
-            if "allocate" in str(error).lower():
+            if "alloc" in str(error).lower():  # of its arena, or std::bad_alloc
                 raise MemoryError(str(error)) from error
             raise ModelError(f"ONNX Runtime cannot run {self._name}: {error}") from error
         return result

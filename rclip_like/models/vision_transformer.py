@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,8 +60,8 @@ _KEYS = frozenset(
 def supports(specification: ModelSpecification) -> bool:
     """Return whether VisionTransformer computes what the model's own image tower computes.
 
-    It does for vision transformers read at the class token, with all their weights, and no others,
-    in float32 or float16 safetensors, each of the size that the configuration says.
+    It does for vision transformers read at the class token, with all their weights, and no others
+    in float32 or float16, in safetensors, each of the size that the configuration says.
     """
     config = specification.config
     if "multimodal_cfg" in config or specification.weights.suffix != ".safetensors":
@@ -71,7 +72,7 @@ def supports(specification: ModelSpecification) -> bool:
     found = {name: each.shape for name, each in tensors.items() if name.startswith(_PREFIX)}
     sizes = _Sizes.of(specification)
     is_divisible = sizes.heads > 0 and sizes.width % sizes.heads == 0
-    return is_divisible and found == sizes.shapes()
+    return is_divisible and sizes.across > 0 and found == sizes.shapes()
 
 
 def _is_plain(vision: Mapping[str, Any]) -> bool:
@@ -80,6 +81,7 @@ def _is_plain(vision: Mapping[str, Any]) -> bool:
         not {key for key, value in vision.items() if value} - _KEYS
         and all(isinstance(vision.get(key, 1), int) and vision.get(key, 1) > 0 for key in sizes)
         and isinstance(vision.get("mlp_ratio", 4.0), int | float)
+        and 0 < vision.get("mlp_ratio", 4.0) < math.inf
         and vision.get("pos_embed_type", "learnable") in ("learnable", "sin_cos_2d")
         and vision.get("pool_type", "tok") == "tok"
     )

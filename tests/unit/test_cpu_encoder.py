@@ -18,7 +18,7 @@ from tiny_model import make_tiny_model, tiny_config
 from rclip_like.errors import ModelError
 from rclip_like.models import cpu_encoder, picture_encoder
 from rclip_like.models import encoder as encoder_module
-from rclip_like.models.cpu_encoder import CpuEncoder, supports
+from rclip_like.models.cpu_encoder import CpuEncoder, encode_alone, supports
 from rclip_like.models.encoder import Encoder, load_encoder
 from rclip_like.models.picture_encoder import encode_picture, load_picture_encoder
 from rclip_like.models.specification import BUILTIN, ModelSpecification, resolve
@@ -132,6 +132,8 @@ def test_too_little_memory_for_one_picture_is_told(
     encoder = watched_encoder(Watched(8, most=0), tiny_model, monkeypatch)
     with pytest.raises(ModelError, match="too little memory"):
         encoder.encode_pictures(np.zeros((16, 32, 32, 3), dtype=np.uint8))
+    with pytest.raises(ModelError, match="too little memory"):
+        encode_alone(resolve(str(tiny_model)), photos(32)[0])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads and bounds memory as Linux does")
