@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from rclip_like.cli.entry import run
     except KeyboardInterrupt:  # most of a short call's time is this import
+        if arguments is None:
+            _ignore_signals()
         return INTERRUPTED
     finally:
         gc.enable()
