@@ -87,8 +87,8 @@ class CpuEncoder:
         """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation.
 
         Where ONNX Runtime says that memory ran out, threads take half as many pictures at a time
-        from then on, though what it took before it keeps. Raises
-        ModelError when it does by single pictures, too, or the features have no direction.
+        from then on, though what it took before it keeps. Raises ModelError when memory runs out by
+        single pictures, too, or the features have no direction.
         """
         while True:
             try:

@@ -20,9 +20,6 @@ It takes uint8 (N, H, W, C), `scale` and `shift` (1, C, 1, 1) and gives float32 
 have the names that timm gives them, and are handed over when it is loaded.
 """
 
-PICTURES_AT_ONCE = 8
-"""Pictures that a thread takes at a time: it is as fast by 4 as by 32, and less is held."""
-
 _TRUNK = "visual.trunk."
 _POOLED = 1280
 """How many features the trunk pools."""
@@ -58,7 +55,8 @@ def supports(specification: ModelSpecification) -> bool:
 class EfficientNet:
     """The tower with its weights, as `cpu_encoder.Tower` describes it."""
 
-    pictures_at_once = PICTURES_AT_ONCE
+    pictures_at_once = 8
+    """A thread is as fast by 4 as by 32, and less is held."""
 
     def __init__(self, specification: ModelSpecification, *, threads: int) -> None:
         """Load the weights; `threads` work together on each call.

@@ -15,8 +15,8 @@ from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.tensors import as_float32, map_tensors
 from rclip_like.values import Preprocessing
 
-# Shape suffixes: N pictures, H and W pixels, C colours, P and Q patches down and across, V and U
-# pixels of a patch down and across, T tokens (class token and patches), W width, D embedding.
+# Shape suffixes: N pictures, H pixels down, C colours, V and U pixels of a patch down and across, T
+# tokens (class token and patches), W width, of pictures in pixels, D embedding.
 
 _HERE = Path(__file__).parent
 

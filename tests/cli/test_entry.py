@@ -143,3 +143,27 @@ def test_a_closed_pipe_is_silent() -> None:
     finished = run("--help", stdout=theirs, capture_output=False, stderr=subprocess.PIPE)
     os.close(theirs)
     assert (finished.returncode, finished.stderr) == (0, b"")
+
+
+def test_a_signal_that_python_made_another_error_of_is_told_as_a_signal(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dispatch(arguments: Sequence[str]) -> None:
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", dispatch)
+    assert main(["anything"]) == 130
+    assert capsys.readouterr().err == "clipfind: interrupted; what was finished is kept\n"
+
+
+def test_a_signal_amid_the_report_of_another_leaves_the_exit_status() -> None:
+    code = (
+        "from rclip_like import cli\n"
+        "from rclip_like.cli import entry\n"
+        "def dispatch(arguments): raise entry.Terminated(15)\n"
+        "def tell(error): raise error\n"
+        "entry.dispatch, entry._tell = dispatch, tell\n"
+        "raise SystemExit(cli.main())"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (finished.returncode, finished.stderr) == (143, b"")
