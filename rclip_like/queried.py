@@ -42,7 +42,7 @@ def _pixels(readers: Readers, value: str, kind: Kind, web: WebSettings | None) -
 
     # From memory: of a file in between, a kill would leave the picture on the disk.
     content = fetch(value, web)
-    task = ReadTask(FileFacts(os.fsencode(value), len(content), 0, 0, 0), content=content)
+    task = ReadTask(FileFacts(os.fsencode(value), len(content), 0, 0, 0, 0), content=content)
     return _read(readers, task, value, "name the picture's own address, not that of a page")
 
 

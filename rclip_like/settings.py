@@ -12,7 +12,12 @@ ENVIRONMENT_PREFIX = "CLIPFIND_"
 
 
 class WalkSettings(NamedTuple):
-    """Which files a walk yields; the globs follow gitignore syntax and add to the defaults."""
+    """Which files a walk yields; the globs follow gitignore syntax and add to the defaults.
+
+    `inodes` says whether a file system keeps its files' inodes and ctimes from one mount to the
+    next (`stable`), or size and mtime alone tell a file that has changed (`unstable`); `auto`
+    learns it from two runs.
+    """
 
     hidden: bool = False
     ignore_files: bool = True
@@ -21,6 +26,7 @@ class WalkSettings(NamedTuple):
     raw_pairs: bool = False
     exclude: tuple[str, ...] = ()
     glob: tuple[str, ...] = ()
+    inodes: str = "auto"
 
 
 class ReadSettings(NamedTuple):

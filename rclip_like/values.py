@@ -48,6 +48,8 @@ class FileFacts(NamedTuple):
     """What one `stat` says of a file; `path` is absolute, the root's links resolved.
 
     A tuple, so that it equals what a walk has seen and an index remembers of the same file.
+    `changed_ns` is its ctime: whoever writes into the file, or puts another one in its place, may
+    set its mtime back, but not this.
     """
 
     path: bytes
@@ -55,23 +57,31 @@ class FileFacts(NamedTuple):
     mtime_ns: int
     device: int
     inode: int
+    changed_ns: int
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result) -> FileFacts:
         """Return what `status` says of the file at `path`, within what SQLite holds."""
-        return cls.within(path, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+        times = status.st_mtime_ns, status.st_ctime_ns
+        return cls.within((path, status.st_size, times[0], status.st_dev, status.st_ino, times[1]))
 
     @classmethod
-    def within(
-        cls, path: bytes, size_bytes: int, mtime_ns: int, device: int, inode: int
-    ) -> FileFacts:
-        """Return the facts; a time before 1677 or after 2262, as some file systems take any,
-        counts as the first or last nanosecond that 64 bits hold.
+    def within(cls, seen: Seen) -> FileFacts:
+        """Return the facts in signed 64 bits each.
+
+        A time before 1677 or after 2262, as some file systems take any, counts as the first or
+        last nanosecond that they hold; some file systems' inodes are larger and become negative.
         """
-        return cls(path, size_bytes, max(_FIRST_NS, min(mtime_ns, _LAST_NS)), device, inode)
+        path, size_bytes, mtime_ns, device, inode, changed_ns = seen
+        inode = inode - (1 << 64) if inode > _LAST_NS else inode
+        return cls(path, size_bytes, _held(mtime_ns), device, inode, _held(changed_ns))
 
 
-Seen = tuple[bytes, int, int, int, int]
+def _held(time_ns: int) -> int:
+    return max(_FIRST_NS, min(time_ns, _LAST_NS))
+
+
+Seen = tuple[bytes, int, int, int, int, int]
 """The fields of FileFacts as a walk sees them: making the class costs a third of a `stat`, and
 what is unchanged needs it not."""
 

@@ -50,6 +50,20 @@ def settle(path: Path, seconds: int = LONG_AGO) -> Path:
     return path
 
 
+def hide_changes(store: Store) -> None:
+    """Let the index believe that it has seen its files as they are now, whatever is in them.
+
+    So looks what neither size nor any time tells: a bit that flipped on the disk.
+    """
+    rows = store._connection.execute("SELECT file_id, path FROM files").fetchall()
+    for file_id, path in rows:
+        facts = FileFacts.of(path, os.stat(path))
+        store._connection.execute(
+            "UPDATE files SET mtime_ns = ?, inode = ?, changed_ns = ? WHERE file_id = ?",
+            (facts.mtime_ns, facts.inode, facts.changed_ns, file_id),
+        )
+
+
 class PlainEncoder:
     """Encodes pictures without torch, whose import takes seconds: pixels times seeded noise.
 
@@ -144,7 +158,7 @@ def fill(store: Store, paths: Sequence[bytes], *, dimension: int = 8, seed: int 
 
 def facts_of(path: bytes, *, mtime_ns: int = LONG_AGO * 10**9) -> FileFacts:
     """Return made-up facts of a file that need not exist."""
-    return FileFacts(path, 7, mtime_ns, device=1, inode=1)
+    return FileFacts(path, 7, mtime_ns, device=1, inode=1, changed_ns=mtime_ns)
 
 
 def start_indexing(

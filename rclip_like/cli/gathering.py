@@ -61,6 +61,7 @@ def walk_settings(options: Walking) -> WalkSettings:
         raw_pairs=options.raw_pairs,
         exclude=options.exclude,
         glob=options.glob,
+        inodes=options.inodes,
     )
 
 

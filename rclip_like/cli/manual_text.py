@@ -154,7 +154,15 @@ named by each *index* and counted as out of reach, and *--strict* minds it; it i
 unreadable, as rights and disks come back. A file in a folder counts as a picture by the ending of
 its name; what has another one, or none, is read only where it is named itself.
 
-*clipfind index --verify* finds what size and time of change do not tell: it reads each known file
+A file counts as unchanged while its size, its time of change (mtime), its inode and its ctime are
+what they were. Where size and mtime are the same and inode or ctime are not, as after *exiftool
+-P*, *chmod* or a restored copy, the content decides: a search reads such a file before it shows it
+or leaves it out, and *clipfind index* reads it once and encodes it only if it is new. Some network
+file systems give all files new inodes at each mount. When two runs in a row have seen that of all
+files of a folder (of sixteen at least), size and mtime alone count there; *--inodes stable* or
+*unstable* says it at once.
+
+*clipfind index --verify* finds what none of these tell: it reads each known file
 again and compares the digest of all its bytes. What is the same is not encoded again; what is not
 is named and encoded anew. Stopped, by *--max-time* too, it goes on the next time *--verify* is
 given, for thirty days from its beginning: files read since then are not read once more.

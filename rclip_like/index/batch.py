@@ -31,7 +31,7 @@ class Handed(NamedTuple):
     facts: FileFacts
     read_at_ns: int
     before: bytes | None = None
-    """To be verified: the digest in its row, where its size and mtime are still the row's."""
+    """The digest in its row, where its size and mtime are still the row's."""
 
 
 @dataclass

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
+_FACTS_A_BATCH = 16_384
 _UNKNOWN_BATCH_SIZE = 1 << 30
 _ALTERED = "its content changed, though not its size and time; encoded anew"
 
@@ -111,6 +112,7 @@ class _Run:
             if first is not None:
                 self._read(chain([first], tasks), specification, encoder_loader)
             self._remove_gone()
+            self._note_facts()
             self._extend_matrix()
         except Stopped:
             self._stopping.settle()
@@ -157,15 +159,10 @@ class _Run:
 
             device = folder_device(found.path)
             facts = found if device is None else found._replace(device=device)
-            handed = Handed(facts, time.time_ns(), self._digest_before(found))
+            handed = Handed(facts, time.time_ns(), self._store.stored_digest(found))
             self._handed[found.path] = handed
             known = self._store.digests_of_size(self._model_id, found.size_bytes)
             yield ReadTask(found, (*known, *self._encoded(handed.before)))
-
-    def _digest_before(self, found: FileFacts) -> bytes | None:
-        if not self._settings.verify:
-            return None
-        return self._store.stored_digest(found.path, found.size_bytes, found.mtime_ns)
 
     def _encoded(self, digest: bytes | None) -> tuple[bytes, ...]:
         """Return the digest if its picture need not be decoded, whatever others there are."""
@@ -229,9 +226,15 @@ class _Run:
             self._model_id, result.digest
         )
         self._hand.take(handed, result, encode=not is_known)
+        if handed.before is None:
+            return
+        if handed.before != result.digest:
+            self._survey.findings.inodes.replace(result.path)
+        if not self._settings.verify:
+            return
         if handed.before == result.digest:
             self._verified += is_known
-        elif handed.before is not None:
+        else:
             self._altered.append(Trouble(result.path, _ALTERED))
 
     def _take_trouble(self, handed: Handed, trouble: Trouble) -> None:
@@ -250,8 +253,8 @@ class _Run:
         facts = handed.facts
         attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.reason)
         self._hand.failures.append(FailureRow(facts, handed.read_at_ns, trouble.reason, attempt))
-        before = self._store.failure_reason(facts.path, facts.size_bytes, facts.mtime_ns)
-        if before == trouble.reason and not self._settings.retry:
+        before = self._store.failure_of(facts)
+        if before and before.reason == trouble.reason and not self._settings.retry:
             self._report = self._report._replace(failed_before=self._report.failed_before + 1)
         else:
             self._failures.append(trouble)
@@ -299,12 +302,23 @@ class _Run:
             self._store.commit(self._model_id, Batch(gone=paths))
             self._report = self._report._replace(removed=self._report.removed + len(paths))
 
+    def _note_facts(self) -> None:
+        unnoted = self._survey.unnoted.items(self._go_on)
+        while not self._is_out_of_time:
+            with self._stopping.breakable():
+                some = list(islice(unnoted, _FACTS_A_BATCH))
+            if not some:
+                return
+            self._store.commit(self._model_id, Batch(noted=some))
+
     def _remember_roots(self) -> None:
         findings = self._survey.findings
         if not findings.is_complete:
             return
-        if findings.root_devices:
-            self._store.put_roots(findings.root_devices, walked_at_ns=time.time_ns())
+        folders = (root.path for root in self._survey.roots if not root.is_file)
+        changes = findings.inodes.now(folders)
+        if findings.root_devices or changes:
+            self._store.put_roots(findings.root_devices, changes, walked_at_ns=time.time_ns())
         if moved := findings.devices.moved():
             self._store.move_devices(moved, self._survey.roots)
 

@@ -16,7 +16,7 @@ from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
-from rclip_like.walk.evidence import folder_device, is_gone, is_unmounted
+from rclip_like.walk.evidence import Inodes, folder_device, is_gone, is_unmounted
 
 _MOUNT_MISSING = (
     "is empty and on another device than before; its pictures stay indexed, is the disk mounted?"
@@ -39,12 +39,14 @@ class Findings:
     root_devices: dict[bytes, int] = field(default_factory=dict)
     """Folders that were walked and the device each lies on, where that is worth a write."""
     devices: Devices = field(default_factory=lambda: Devices())
+    inodes: Inodes = field(default_factory=lambda: Inodes({}))
 
 
 class Survey:
     """Compares the walk with the remembered rows and spools what has to be done.
 
-    `pending` are the files to read, `gone` the paths whose rows have lost their file.
+    `pending` are the files to read, `gone` the paths whose rows have lost their file, `unnoted` the
+    unchanged files whose inode or ctime the index does not have.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Survey:
         self.findings = Findings()
         self.pending: Spool[FileFacts] = Spool()
         self.gone: Spool[bytes] = Spool()
+        self.unnoted: Spool[FileFacts] = Spool()
         self._store = store
         self._model_id = model_id
         self.roots = roots
@@ -77,8 +80,8 @@ class Survey:
         self._is_stopped = True
         self._thread.join(_PATIENCE_SECONDS)
         if not self._thread.is_alive():
-            self.pending.discard()
-            self.gone.discard()
+            for spool in (self.pending, self.gone, self.unnoted):
+                spool.discard()
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -87,11 +90,12 @@ class Survey:
                 self._compare(store)
         except Exception as caught:  # noqa: BLE001 - raised again in the thread that reads
             error = caught
-        self.gone.close(error)
-        self.pending.close(error)
+        for spool in (self.unnoted, self.gone, self.pending):
+            spool.close(error)
 
     def _compare(self, store: Store) -> None:
         findings = self.findings
+        findings.inodes = Inodes(store.inode_changes(), self._settings.walk.inodes)
         known_pages = partial(store.known_pages, self._model_id, read_since_ns=self._read_since_ns)
         with closing(_Remembered(known_pages, self.roots, self._miss)) as remembered:
             for page in walk_pages(self.roots, self._settings.walk, self._pass_over):
@@ -101,39 +105,71 @@ class Survey:
                     findings.seen += len(page)
                     findings.unchanged += len(page)
                     findings.devices.same.update([seen[3] for seen in page])
+                    if page:
+                        findings.inodes.keep(remembered.root_path)
                 else:
-                    self._compare_singly(remembered, page)
+                    self._compare_singly(store, remembered, page)
             remembered.finish()
         self._look_at_roots(store)
         findings.is_complete = True
 
-    def _compare_singly(self, remembered: _Remembered, page: Sequence[Seen | Trouble]) -> None:
+    def _compare_singly(
+        self, store: Store, remembered: _Remembered, page: Sequence[Seen | Trouble]
+    ) -> None:
         findings = self.findings
         for seen in page:
             if isinstance(seen, Trouble):
                 findings.troubles.append(seen)
                 continue
-            found = FileFacts.within(*seen)
+            found = FileFacts.within(seen)
             findings.seen += 1
             known = remembered.find(found.path)
-            if known is None or not self._is_unchanged(known, found):
+            if known is None or not self._is_unchanged(store, known, found, remembered.root_path):
                 findings.pending += 1
                 self.pending.put(found)
 
-    def _is_unchanged(self, known: KnownRow, found: FileFacts) -> bool:
+    def _is_unchanged(
+        self, store: Store, known: KnownRow, found: FileFacts, root_path: bytes
+    ) -> bool:
         """Return whether what is remembered still holds, and count it."""
-        _, size_bytes, mtime_ns, device, standing = known
-        if standing is None or mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
+        _, size_bytes, mtime_ns, device, inode, _ = known
+        if mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
             return False
-        if isinstance(standing, int):
-            self.findings.unchanged += 1
-        elif self._settings.retry or standing not in self._hopeless_attempts():
+        if inode is None:
+            if not self._is_hopeless(store, found):
+                return False
+            self.findings.failed_before += 1
+        elif not self._is_same_file(known, found, root_path):
             return False
         else:
-            self.findings.failed_before += 1
+            self.findings.unchanged += 1
         if device != found.device or device not in self.findings.devices.same:
             self.findings.devices.compare(device, found)
         return True
+
+    def _is_same_file(self, known: KnownRow, found: FileFacts, root_path: bytes) -> bool:
+        """Return whether inode and ctime say that the file of this size and mtime is as it was.
+
+        Where they do not it may be, or another one has its place: its content has to be read.
+        """
+        *_, inode, changed_ns = known
+        inodes = self.findings.inodes
+        if inode == found.inode:
+            inodes.keep(root_path)
+        else:
+            inodes.change(root_path)
+        if (inode, changed_ns) == (found.inode, found.changed_ns):
+            return True
+        is_same = changed_ns is None and inode == found.inode
+        if not is_same and inodes.are_stable(found.path):
+            return False
+        self.unnoted.put(found)
+        return True
+
+    def _is_hopeless(self, store: Store, found: FileFacts) -> bool:
+        """Return whether the file could not be read before, and would not be now."""
+        failure = None if self._settings.retry else store.failure_of(found, settled=True)
+        return failure is not None and failure.reader_versions in self._hopeless_attempts()
 
     def _hopeless_attempts(self) -> frozenset[str]:
         if self._hopeless is None:
@@ -213,6 +249,11 @@ class _Remembered:
         self._page: list[KnownRow] = []
         self._place = 0
         self._enter_next_root()
+
+    @property
+    def root_path(self) -> bytes:
+        """The path of the root that the walk is in."""
+        return b"" if self._root is None else self._root.path
 
     def passes(self, page: Sequence[Seen | Trouble]) -> TypeGuard[Sequence[Seen]]:
         """Return whether the next rows are these files, settled and unchanged, and pass by them.

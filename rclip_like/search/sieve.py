@@ -13,6 +13,7 @@ from rclip_like.search.scoring import Scored, in_order
 from rclip_like.settings import SearchSettings
 from rclip_like.values import FileFacts, Root
 from rclip_like.walk import Doubles, Ignored, folder_prefix, is_wanted
+from rclip_like.walk.evidence import Inodes, content_digest
 
 if TYPE_CHECKING:
     from rclip_like.store import Store, StoredFile
@@ -32,6 +33,7 @@ class Sieve:
         self._settings = settings
         self._ignored: dict[bytes, Ignored] = {}
         self._doubles: dict[bytes, Doubles] = {}
+        self._inodes: Inodes | None = None
         # All that is indexed was wanted once, be it hidden.
         self._walk = settings.walk if roots is not None else settings.walk._replace(hidden=True)
         # By device and inode, as a walk that follows links meets one file under several names.
@@ -45,7 +47,7 @@ class Sieve:
         """Yield the fresh, wanted files with their scores: best first, ties by path bytes."""
         seen: set[int] = set()
         for stored, value in in_order(store, scored):
-            if self._is_wanted(stored, seen) and self._is_to_be_shown(stored):
+            if self._is_wanted(stored, seen) and self._is_to_be_shown(store, stored):
                 seen.add(stored.content_id)
                 yield stored, value
 
@@ -80,7 +82,7 @@ class Sieve:
             self._ignored[root.path] = Ignored(root)
         return self._ignored[root.path]
 
-    def _is_to_be_shown(self, stored: StoredFile) -> bool:
+    def _is_to_be_shown(self, store: Store, stored: StoredFile) -> bool:
         """Return whether the file is as it was when encoded, and not the query itself."""
         try:
             status = os.stat(stored.path)
@@ -89,10 +91,25 @@ class Sieve:
             return False
         if _identity(status) in self._queried:
             return False
-        facts = FileFacts.of(stored.path, status)
-        fresh = (facts.size_bytes, facts.mtime_ns) == (stored.size_bytes, stored.mtime_ns)
+        fresh = self._is_fresh(store, stored, FileFacts.of(stored.path, status))
         self.stale += not fresh
         return fresh
+
+    def _is_fresh(self, store: Store, stored: StoredFile, facts: FileFacts) -> bool:
+        """Return whether the file is what was encoded.
+
+        Another inode or ctime at equal size and mtime says only that it may have been replaced
+        (`exiftool -P`), or copied back, or given other rights; then its content decides.
+        """
+        if (facts.size_bytes, facts.mtime_ns) != (stored.size_bytes, stored.mtime_ns):
+            return False
+        if facts.inode == stored.inode and stored.changed_ns in (None, facts.changed_ns):
+            return True
+        if self._inodes is None:
+            self._inodes = Inodes(store.inode_changes(), self._settings.walk.inodes)
+        if not self._inodes.are_stable(stored.path):
+            return True
+        return content_digest(stored.path, stored.size_bytes) == stored.digest
 
 
 def _top_of(path: bytes) -> Root:

@@ -150,4 +150,4 @@ def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None
         facts = FileFacts.of(real, os.stat(real))
     except OSError:
         return None
-    return store.embedding_of(real, model_id, facts.size_bytes, facts.mtime_ns)
+    return store.embedding_of(facts, model_id)

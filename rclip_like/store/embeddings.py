@@ -13,7 +13,7 @@ from rclip_like.store.ranges import PathRange
 from rclip_like.store.rows import OF_RIGHT_LENGTH, SETTLED, STORED_DTYPE
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embedding
+    from rclip_like.values import Embedding, FileFacts
 
 Rowids = npt.NDArray[np.int64]
 ContentIds = npt.NDArray[np.int64]
@@ -84,14 +84,16 @@ def parts_of(connection: sqlite3.Connection, model_id: int, content_id: int) -> 
 
 
 def embedding_of(
-    connection: sqlite3.Connection, path: bytes, model_id: int, *, size_bytes: int, mtime_ns: int
+    connection: sqlite3.Connection, facts: FileFacts, model_id: int
 ) -> Embedding | None:
-    """Return the unit float32 (D,) of the file if its row still speaks of this size and mtime."""
+    """Return the unit float32 (D,) of the file if its row still speaks of these facts."""
     row = connection.execute(
         "SELECT embedding FROM files JOIN embeddings USING (content_id)"
         " WHERE path = ? AND model_id = ? AND part = 0"
-        f" AND size_bytes = ? AND mtime_ns = ? AND {SETTLED} AND {OF_RIGHT_LENGTH}",
-        (path, model_id, size_bytes, mtime_ns, model_id),
+        " AND size_bytes = ? AND mtime_ns = ? AND inode = ? AND coalesce(changed_ns, ?) = ?"
+        f" AND {SETTLED} AND {OF_RIGHT_LENGTH}",
+        (facts.path, model_id, facts.size_bytes, facts.mtime_ns, facts.inode)
+        + (facts.changed_ns, facts.changed_ns, model_id),
     ).fetchone()
     return None if row is None else _unit(row[0])
 

@@ -38,6 +38,14 @@ def matrices(db: Database) -> None:
     db.execute("PRAGMA user_version = 2")
 
 
+@migrations(name="0003_what_made_a_row")
+def what_made_a_row(db: Database) -> None:
+    """Add what tells whether a file, a reading or a remembered text is still what it was."""
+    for statement in (*_NEW_COLUMNS, _READINGS, _READINGS_OF_MENDED_FORMATS):
+        db.execute(statement)
+    db.execute("PRAGMA user_version = 3")
+
+
 # Row numbers of files are never used twice (AUTOINCREMENT): a searcher that scanned first and
 # asks for the paths later must not be given another file's. Paths are blobs, compared byte by
 # byte. `readable` is filled only where the bytes are not UTF-8, for the view.
@@ -193,3 +201,41 @@ _MATRIX_TRIGGERS = (
     BEGIN DELETE FROM matrices; END
     """,
 )
+
+_NEW_COLUMNS = (
+    "ALTER TABLE files ADD COLUMN changed_ns INTEGER",
+    "ALTER TABLE failures ADD COLUMN changed_ns INTEGER",
+    "ALTER TABLE failures ADD COLUMN code TEXT",
+    "ALTER TABLE failures ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE contents ADD COLUMN taken_from TEXT",
+    "ALTER TABLE roots ADD COLUMN inode_changes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE texts ADD COLUMN tokenizer TEXT",
+)
+
+# Which version of which format's reader made the pixels that an embedding is of, and the digest of
+# those pixels. An embedding without such a row comes from before and counts as current.
+_READINGS = """
+    CREATE TABLE readings (
+        model_id INTEGER NOT NULL REFERENCES models (model_id) ON DELETE CASCADE,
+        content_id INTEGER NOT NULL REFERENCES contents (content_id) ON DELETE CASCADE,
+        reader TEXT NOT NULL,
+        pixels BLOB,
+        PRIMARY KEY (model_id, content_id)
+    ) STRICT, WITHOUT ROWID
+"""
+
+# The readers of these formats were mended together with this form of the index. What format a
+# content has was not noted: the ending of a name tells it, and a content without files may be any.
+_READINGS_OF_MENDED_FORMATS = """
+    INSERT INTO readings
+    SELECT model_id, content_id, 'an earlier version', NULL FROM embeddings
+    WHERE part = 0 AND (
+        content_id NOT IN (SELECT content_id FROM files)
+        OR content_id IN (
+            SELECT content_id FROM files
+            WHERE lower(CAST(substr(path, -4) AS TEXT))
+                IN ('.bmp', '.dib', '.tga', '.tif', '.png', '.hif')
+            OR lower(CAST(substr(path, -5) AS TEXT)) IN ('.tiff', '.apng', '.heic', '.heif')
+        )
+    )
+"""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rclip_like.store.ahead import Feeder
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import SETTLED, KnownRow, StoredFile
-from rclip_like.values import PictureFacts
+from rclip_like.store.rows import SETTLED, FailureRow, KnownRow, StoredFile
+from rclip_like.values import FileFacts, PictureFacts
 
 if TYPE_CHECKING:
     from rclip_like.store.embeddings import Rowids
@@ -32,8 +32,8 @@ def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list
         found |= {
             row[0]: _stored_file(row)
             for row in connection.execute(
-                "SELECT file_id, path, files.size_bytes, mtime_ns, device, content_id,"
-                " width, height, taken_at, camera, latitude, longitude"
+                "SELECT file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns,"
+                " content_id, digest, width, height, taken_at, camera, latitude, longitude"
                 f" FROM files JOIN contents USING (content_id) WHERE file_id IN ({marks})",
                 some,
             )
@@ -80,14 +80,12 @@ def _behind(page: list[KnownRow]) -> bytes:
 
 _KNOWN = f"""
     SELECT path, size_bytes, mtime_ns, device,
-        CASE WHEN part IS NOT NULL AND {SETTLED} AND read_at_ns >= ? THEN inode END
+        CASE WHEN part IS NOT NULL AND {SETTLED} AND read_at_ns >= ? THEN inode END, changed_ns
     FROM files LEFT JOIN embeddings
         ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id
     WHERE path >= ? AND path < ?
     UNION ALL
-    SELECT path, size_bytes, mtime_ns, device,
-        CASE WHEN {SETTLED} THEN reader_versions END
-    FROM failures
+    SELECT path, size_bytes, mtime_ns, device, NULL, NULL FROM failures
     WHERE path >= ? AND path < ?
     ORDER BY path LIMIT {_KNOWN_PAGE}
 """
@@ -119,29 +117,38 @@ def is_encoded(connection: sqlite3.Connection, model_id: int, digest: bytes) -> 
     return connection.execute(question, (digest, model_id)).fetchone() is not None
 
 
-def stored_digest(
-    connection: sqlite3.Connection, path: bytes, *, size_bytes: int, mtime_ns: int
-) -> bytes | None:
+def stored_digest(connection: sqlite3.Connection, facts: FileFacts) -> bytes | None:
     """Return the digest that the file had when it was read, if it has not changed by its facts."""
     row = connection.execute(
         "SELECT digest FROM files JOIN contents USING (content_id)"
         " WHERE path = ? AND files.size_bytes = ? AND mtime_ns = ?",
-        (path, size_bytes, mtime_ns),
+        (facts.path, facts.size_bytes, facts.mtime_ns),
     ).fetchone()
     return None if row is None else bytes(row[0])
 
 
-def failure_reason(
-    connection: sqlite3.Connection, path: bytes, *, size_bytes: int, mtime_ns: int
-) -> str | None:
-    """Return why this file, as it is now, could not be read before; None if it never failed."""
+def inode_changes(connection: sqlite3.Connection) -> dict[bytes, int]:
+    """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
+    question = "SELECT path, inode_changes FROM roots WHERE inode_changes > 0"
+    return dict(connection.execute(question).fetchall())
+
+
+def failure_of(
+    connection: sqlite3.Connection, facts: FileFacts, *, settled: bool
+) -> FailureRow | None:
+    """Return why this file, as it is now, could not be read before; None if it never failed.
+
+    settled: only where the clock's grain leaves no doubt that the file is as it was.
+    """
     row = connection.execute(
-        "SELECT reason FROM failures WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
-        (path, size_bytes, mtime_ns),
+        "SELECT read_at_ns, reason, reader_versions, code, attempts FROM failures"
+        " WHERE path = ? AND size_bytes = ? AND mtime_ns = ? AND inode = ?"
+        f" AND coalesce(changed_ns, ?) = ? AND ({SETTLED} OR NOT ?)",
+        (facts.path, facts.size_bytes, facts.mtime_ns, facts.inode)
+        + (facts.changed_ns, facts.changed_ns, settled),
     ).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else FailureRow(facts, *row)
 
 
 def _stored_file(row: tuple[Any, ...]) -> StoredFile:
-    rowid, path, size_bytes, mtime_ns, device, content_id, *facts = row
-    return StoredFile(rowid, path, size_bytes, mtime_ns, device, content_id, PictureFacts(*facts))
+    return StoredFile._make((*row[:9], PictureFacts(*row[9:])))

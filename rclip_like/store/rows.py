@@ -31,13 +31,13 @@ STORED_DTYPE = "<f2"
 OF_RIGHT_LENGTH = "length(embedding) = (SELECT 2 * dimension FROM models WHERE model_id = ?)"
 """In SQL, whether an embedding is as long as the model's are; SQLite reads no blob for it."""
 
-KnownRow = tuple[bytes, int, int, int, int | str | None]
-"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, and
-last the inode of a settled picture, the reader versions of a settled failure, None for the rest.
+KnownRow = tuple[bytes, int, int, int, int | None, int | None]
+"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, inode
+and changed_ns; inode None for what is not a settled picture.
 
-Settled are pictures encoded with the model asked about, and failures, unless the clock's grain
-makes them doubtful. So the row of a settled picture equals the FileFacts of its file while nothing
-has changed: both are tuples, and whole pages of them are compared in one stroke.
+Settled are pictures encoded with the model asked about, unless the clock's grain makes them
+doubtful. So the row of a settled picture equals the FileFacts of its file while nothing has
+changed: both are tuples, and whole pages of them are compared in one stroke.
 """
 
 
@@ -49,14 +49,17 @@ class WalkedRoot(NamedTuple):
 
 
 class StoredFile(NamedTuple):
-    """A file's row with the facts of its content; `path` is absolute."""
+    """A file's row with the digest and the facts of its content; `path` is absolute."""
 
     rowid: int
     path: bytes
     size_bytes: int
     mtime_ns: int
     device: int
+    inode: int
+    changed_ns: int | None
     content_id: int
+    digest: bytes
     facts: PictureFacts
 
 
@@ -81,18 +84,28 @@ class FileRow(NamedTuple):
 
 
 class FailureRow(NamedTuple):
-    """A file that could not be read as a picture, why, and by which readers."""
+    """A file that could not be read as a picture, why, and by which readers.
+
+    `code` names the reason without words, None where an earlier version remembered it;
+    `attempts` counts how often the file, as it is, was tried.
+    """
 
     facts: FileFacts
     read_at_ns: int
     reason: str
     reader_versions: str
+    code: str | None = None
+    attempts: int = 1
 
 
 class Batch(NamedTuple):
-    """What one transaction writes: new contents by digest, files, failures, paths now gone."""
+    """What one transaction writes: new contents by digest, files, failures, paths now gone.
+
+    `noted` are unchanged files whose inode or ctime the index does not have.
+    """
 
     contents: Mapping[bytes, ContentRow] = MappingProxyType({})
     files: Sequence[FileRow] = ()
     failures: Sequence[FailureRow] = ()
     gone: Sequence[bytes] = ()
+    noted: Sequence[FileFacts] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 2
+VERSION = 3
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
 PAGE_SIZE_BYTES = 8192

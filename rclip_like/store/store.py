@@ -15,8 +15,8 @@ from rclip_like.store import counting, opening, reading, stamp, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
-from rclip_like.store.rows import Batch, KnownRow, StoredFile, WalkedRoot
-from rclip_like.values import Root
+from rclip_like.store.rows import Batch, FailureRow, KnownRow, StoredFile, WalkedRoot
+from rclip_like.values import FileFacts, Root
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
@@ -180,16 +180,12 @@ class Store:
         with told(self.path):
             return reading.rows(self._connection, rowids)
 
-    def embedding_of(
-        self, path: bytes, model_id: int, size_bytes: int, mtime_ns: int
-    ) -> Embedding | None:
+    def embedding_of(self, facts: FileFacts, model_id: int) -> Embedding | None:
         """Return the unit float32 (D,) of an indexed file that is as it was when read, or None."""
         from rclip_like.store import embeddings
 
         with told(self.path):
-            return embeddings.embedding_of(
-                self._connection, path, model_id, size_bytes=size_bytes, mtime_ns=mtime_ns
-            )
+            return embeddings.embedding_of(self._connection, facts, model_id)
 
     def cached_text(self, model_id: int, text: str) -> Embedding | None:
         """Return the unit float32 (D,) of a text asked before, or None."""
@@ -227,7 +223,7 @@ class Store:
     def is_first_time(self, hint: str) -> bool:
         """Return whether `hint` was never asked about, and remember that it was.
 
-        Like a cached text it is dropped when the file refuses it: then it was not the first time.
+        Dropped when the file refuses it: then it was not the first time.
         """
         try:
             return writing.put_new_setting(self._connection, f"told {hint}")
@@ -261,6 +257,11 @@ class Store:
         row = self._one("SELECT device, walked_at_ns FROM roots WHERE path = ?", path)
         return None if row is None else WalkedRoot(*row)
 
+    def inode_changes(self) -> dict[bytes, int]:
+        """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
+        with told(self.path):
+            return reading.inode_changes(self._connection)
+
     # Questions and writes of an indexing run.
 
     def known_pages(
@@ -291,12 +292,10 @@ class Store:
         with told(self.path):
             writing.put_setting(self._connection, _VERIFYING, "0")
 
-    def stored_digest(self, path: bytes, size_bytes: int, mtime_ns: int) -> bytes | None:
-        """Return the digest of an indexed file that by its facts has not changed, or None."""
+    def stored_digest(self, facts: FileFacts) -> bytes | None:
+        """Return the digest of an indexed file of this size and mtime, or None."""
         with told(self.path):
-            return reading.stored_digest(
-                self._connection, path, size_bytes=size_bytes, mtime_ns=mtime_ns
-            )
+            return reading.stored_digest(self._connection, facts)
 
     def digests_of_size(self, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
         """Return the digests of this size that the model has encoded; () if there are many."""
@@ -308,12 +307,10 @@ class Store:
         with told(self.path):
             return reading.is_encoded(self._connection, model_id, digest)
 
-    def failure_reason(self, path: bytes, size_bytes: int, mtime_ns: int) -> str | None:
-        """Return why this file, as it is now, could not be read before, or None."""
+    def failure_of(self, facts: FileFacts, *, settled: bool = False) -> FailureRow | None:
+        """Return why this file, as it is now, could not be read before; see reading.failure_of."""
         with told(self.path):
-            return reading.failure_reason(
-                self._connection, path, size_bytes=size_bytes, mtime_ns=mtime_ns
-            )
+            return reading.failure_of(self._connection, facts, settled=settled)
 
     def add_model(
         self, name: str, fingerprint: str, *, preprocessing_version: str, dimension: int
@@ -374,10 +371,12 @@ class Store:
         with told(self.path):
             extending.remove_outdated(self._connection, self.path)
 
-    def put_roots(self, devices: Mapping[bytes, int], *, walked_at_ns: int) -> None:
-        """Remember walked folders, by path, and the device each lies on."""
+    def put_roots(
+        self, devices: Mapping[bytes, int], inode_changes: Mapping[bytes, int], *, walked_at_ns: int
+    ) -> None:
+        """Remember walked folders: the device each lies on, and what `inode_changes` returns."""
         with told(self.path):
-            writing.put_roots(self._connection, devices, walked_at_ns=walked_at_ns)
+            writing.put_roots(self._connection, devices, inode_changes, walked_at_ns=walked_at_ns)
 
     def move_devices(self, moved: Mapping[int, int], roots: Sequence[Root]) -> None:
         """Note that devices (old number -> new) under the roots were mounted anew."""

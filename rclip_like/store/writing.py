@@ -43,6 +43,11 @@ def commit_batch(connection: sqlite3.Connection, model_id: int, batch: Batch) ->
             _put_failure(connection, failure)
         connection.executemany("DELETE FROM files WHERE path = ?", [(p,) for p in batch.gone])
         connection.executemany("DELETE FROM failures WHERE path = ?", [(p,) for p in batch.gone])
+        connection.executemany(
+            "UPDATE files SET inode = ?, changed_ns = ?"
+            " WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
+            [(each.inode, each.changed_ns, *each[:3]) for each in batch.noted],
+        )
 
 
 def _add_content(
@@ -74,14 +79,13 @@ def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:
         (facts.path, file.digest),
     )
     connection.execute(
-        "INSERT INTO files (path, readable, size_bytes, mtime_ns, device, inode, read_at_ns,"
-        " content_id) VALUES (?, ?, ?, ?, ?, ?, ?,"
+        "INSERT INTO files (path, readable, size_bytes, mtime_ns, device, inode, changed_ns,"
+        " read_at_ns, content_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT content_id FROM contents WHERE digest = ?))"
         " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
         " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
-        " read_at_ns = excluded.read_at_ns",
-        (facts.path, _readable(facts.path), facts.size_bytes, facts.mtime_ns)
-        + (facts.device, _signed(facts.inode), file.read_at_ns, file.digest),
+        " changed_ns = excluded.changed_ns, read_at_ns = excluded.read_at_ns",
+        (facts.path, _readable(facts.path), *facts[1:], file.read_at_ns, file.digest),
     )
     connection.execute("DELETE FROM failures WHERE path = ?", (facts.path,))
 
@@ -90,22 +94,33 @@ def _put_failure(connection: sqlite3.Connection, failure: FailureRow) -> None:
     """Remember the failure; what the path held before is no longer there to be found."""
     facts = failure.facts
     connection.execute(
-        "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode, read_at_ns,"
-        " reader_versions, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (facts.path, facts.size_bytes, facts.mtime_ns, facts.device, _signed(facts.inode))
-        + (failure.read_at_ns, failure.reader_versions, failure.reason),
+        "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode, changed_ns,"
+        " read_at_ns, reason, reader_versions, code, attempts)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*facts, *failure[1:]),
     )
     connection.execute("DELETE FROM files WHERE path = ?", (facts.path,))
 
 
 def put_roots(
-    connection: sqlite3.Connection, devices: Mapping[bytes, int], *, walked_at_ns: int
+    connection: sqlite3.Connection,
+    devices: Mapping[bytes, int],
+    inode_changes: Mapping[bytes, int],
+    *,
+    walked_at_ns: int,
 ) -> None:
-    """Remember the folders, by path, and the device each lies on."""
+    """Remember the device that each folder lies on, and in how many runs in a row all of its files
+    had new inodes.
+    """
     with _unsynced(connection), transaction(connection):
         connection.executemany(
-            "INSERT OR REPLACE INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?)",
+            "INSERT INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?) ON CONFLICT (path)"
+            " DO UPDATE SET device = excluded.device, walked_at_ns = excluded.walked_at_ns",
             [(path, device, walked_at_ns) for path, device in devices.items()],
+        )
+        connection.executemany(
+            "UPDATE roots SET inode_changes = ? WHERE path = ?",
+            [(number, path) for path, number in inode_changes.items()],
         )
 
 
@@ -206,8 +221,3 @@ def _readable(path: bytes) -> str | None:
 def _spelt_out(text: str) -> str:
     """Return the text with bytes that were no UTF-8 (lone surrogates) as backslash and number."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _signed(number: int) -> int:
-    """Return an unsigned 64-bit number (some file systems' inodes) as SQLite can hold it."""
-    return number - (1 << 64) if number >= 1 << 63 else number

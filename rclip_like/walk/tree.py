@@ -47,7 +47,7 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
     whatever its name. Raises UsageError for a pattern that is none.
     """
     for found in chain.from_iterable(walk_pages(roots, settings)):
-        yield found if isinstance(found, Trouble) else FileFacts.within(*found)
+        yield found if isinstance(found, Trouble) else FileFacts.within(found)
 
 
 def walk_pages(
@@ -99,7 +99,10 @@ def _look_at_all(
         look = os.stat if follow else os.lstat
         try:
             return [
-                (prefix + name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+                (
+                    *(prefix + name, status.st_size, status.st_mtime_ns),
+                    *(status.st_dev, status.st_ino, status.st_ctime_ns),
+                )
                 for name in names
                 for status in (look(name, dir_fd=folder),)
                 if status.st_mode & _KIND == _FILE

@@ -72,7 +72,7 @@ def fail(database: Path, paths: list[bytes], reason: str) -> None:
     """Let the index say that these files could not be read."""
     with Store.open(database, create=True) as store:
         model_id = store.add_model("m", "f" * 64, preprocessing_version="1", dimension=8)
-        facts = [FileFacts(path, 1, 1, 1, 1) for path in paths]
+        facts = [FileFacts(path, 1, 1, 1, 1, 1) for path in paths]
         store.commit(model_id, Batch(failures=[FailureRow(each, 2, reason, "") for each in facts]))
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_index import SmallIndex, make_picture, make_pictures, settle
+from small_index import SmallIndex, hide_changes, make_picture, make_pictures, settle
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def test_a_change_that_size_and_time_do_not_tell_is_found_and_encoded(
     before = index.rows()[os.fsencode(secret)]
     secret.write_bytes(make_picture(album.parent / "other.bmp", 71).read_bytes())
     settle(secret)
+    hide_changes(index.store)
     assert index.update_without_encoder(album).unchanged == 5
     report = index.update(album, verify=True)
     assert (report.verified, report.encoded) == (4, 1)
@@ -50,6 +51,7 @@ def test_a_file_whose_bytes_rotted_is_reported_unreadable(index: SmallIndex, alb
     rotten = album / "0001.jpg"
     rotten.write_bytes(bytes(rotten.stat().st_size))
     settle(rotten)
+    hide_changes(index.store)
     report = index.update(album, verify=True)
     assert [trouble.path for trouble in report.failures] == [os.fsencode(rotten)]
     assert report.verified == 3

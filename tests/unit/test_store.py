@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_index import LONG_AGO, YEARS_LATER_NS, facts_of, fill
+from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.errors import StoreError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, ahead
 from rclip_like.store.ranges import range_of, ranges_of
-from rclip_like.values import PictureFacts, Root
+from rclip_like.values import FileFacts, PictureFacts, Root
 
 
 @pytest.fixture
@@ -73,9 +73,9 @@ def write_new_picture(store: Store) -> None:
         lambda store: store.digests_of_size(1, 8),
         lambda store: store.is_encoded(1, b"/0007"),
         lambda store: store.is_encoded(1, b"unknown"),
-        lambda store: store.stored_digest(b"/0007", 7, LONG_AGO * 10**9),
-        lambda store: store.failure_reason(b"/0007", 7, LONG_AGO * 10**9),
-        lambda store: store.embedding_of(b"/0007", 1, 7, LONG_AGO * 10**9),
+        lambda store: store.stored_digest(facts_of(b"/0007")),
+        lambda store: store.failure_of(facts_of(b"/0007")),
+        lambda store: store.embedding_of(facts_of(b"/0007"), 1),
         lambda store: store.parts_of(1, 7),
         lambda store: store.cached_text(1, "cat"),
         lambda store: store.knows([folder(b"/none")]),
@@ -141,21 +141,21 @@ def test_a_row_number_is_never_given_to_another_file(store: Store) -> None:
     assert store.rows([2]) == []
 
 
-def test_embedding_of_a_file_needs_its_size_and_mtime(store: Store) -> None:
+@pytest.mark.parametrize("fact", ["size_bytes", "mtime_ns", "inode", "changed_ns"])
+def test_embedding_of_a_file_needs_its_facts(store: Store, fact: str) -> None:
     model_id = fill(store, [b"/1"])
-    mtime_ns = LONG_AGO * 10**9
-    found = store.embedding_of(b"/1", model_id, 7, mtime_ns)
+    facts = facts_of(b"/1")
+    found = store.embedding_of(facts, model_id)
     assert found is not None
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
-    assert store.embedding_of(b"/1", model_id, 8, mtime_ns) is None
-    assert store.embedding_of(b"/1", model_id, 7, mtime_ns + 1) is None
+    assert store.embedding_of(facts._replace(**{fact: 8}), model_id) is None
 
 
 def test_embedding_of_a_file_read_within_the_clocks_grain_is_not_trusted(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     now_ns = time.time_ns()
     store.commit(model_id, Batch(files=[FileRow(facts_of(b"/1", mtime_ns=now_ns), now_ns, b"/1")]))
-    assert store.embedding_of(b"/1", model_id, 7, now_ns) is None
+    assert store.embedding_of(facts_of(b"/1", mtime_ns=now_ns), model_id) is None
 
 
 def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
@@ -254,7 +254,7 @@ def test_a_hint_is_given_once_an_index(store: Store) -> None:
 
 def test_status_counts_what_lies_under_the_roots(store: Store) -> None:
     model_id = fill(store, [b"/a/1", b"/a/2", b"/b/3"])
-    store.put_roots({b"/a": 1, b"/b": 1}, walked_at_ns=YEARS_LATER_NS)
+    store.put_roots({b"/a": 1, b"/b": 1}, {}, walked_at_ns=YEARS_LATER_NS)
     failure = FailureRow(facts_of(b"/a/bad"), YEARS_LATER_NS, "truncated", "pillow 13")
     store.commit(model_id, Batch(failures=[failure]))
     report = store.status([folder(b"/a")])
@@ -293,7 +293,7 @@ def test_many_contents_of_one_size_are_not_sent_along(store: Store) -> None:
 
 def test_inodes_of_64_bits_fit(store: Store) -> None:
     model_id = fill(store, [b"/1"])
-    facts = facts_of(b"/2")._replace(inode=(1 << 64) - 1)
+    facts = FileFacts.within((*facts_of(b"/2")[:4], (1 << 64) - 1, 0))
     store.commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
     assert paths_of(store, model_id, None) == [b"/1", b"/2"]
 
@@ -316,9 +316,9 @@ def test_a_settled_picture_is_remembered_as_the_walk_would_find_it(store: Store)
     store.commit(model_id, Batch(files=[fresh]))
     [known] = store.known_pages(model_id, None)
     assert known[:2] == [facts_of(b"/1.jpg"), facts_of(b"/2.jpg")]
-    assert known[2][-1] is None
+    assert known[2][4] is None
     [unencoded] = store.known_pages(model_id + 1, None)
-    assert [row[-1] for row in unencoded] == [None, None, None]
+    assert [row[4] for row in unencoded] == [None, None, None]
 
 
 def test_a_text_that_is_not_utf8_is_not_cached(store: Store) -> None:

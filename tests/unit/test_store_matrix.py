@@ -190,7 +190,7 @@ def test_a_file_number_used_again_makes_it_forgotten(store: Store) -> None:
     store.commit(model_id, Batch(gone=[b"/2"]))
     store._connection.execute(
         "INSERT INTO files SELECT 2, x'2f30', NULL, size_bytes, mtime_ns, device, inode,"
-        " read_at_ns, 2 FROM files WHERE file_id = 1"
+        " read_at_ns, 2, changed_ns FROM files WHERE file_id = 1"
     )
     assert store.matrix(model_id, None) is None
 

@@ -34,7 +34,7 @@ class IndexOptions(Walking, Reading, Sources, Everywhere):
         option(
             "--verify",
             help="Read known pictures again, too, and encode anew those whose content changed "
-            "though size and time did not. Stopped, it goes on the next time.",
+            "though nothing else about the file did. Stopped, it goes on the next time.",
         ),
     ] = False
     strict: Annotated[

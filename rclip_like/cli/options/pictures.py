@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from rclip_like.cli.declare import argument, option, setting
 
@@ -65,6 +65,14 @@ class Walking:
             "Without it their rows stay in the index, unseen.",
         ),
     ] = False
+    inodes: Annotated[
+        Literal["auto", "stable", "unstable"],
+        setting(
+            "--inodes",
+            help="Whether inode and ctime, beside size and mtime, tell that a file changed. Some "
+            "network file systems give new ones at each mount; auto learns it from two runs.",
+        ),
+    ] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
