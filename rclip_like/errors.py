@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 
 
 class ClipfindError(Exception):
@@ -19,20 +20,55 @@ class ConfigError(UsageError):
     """The configuration file or an environment variable holds a value that cannot be used."""
 
 
+class Reason(StrEnum):
+    """Why a file gives no picture, for programs; the sentence beside it is for people.
+
+    The values are kept in indexes: they stay as they are.
+    """
+
+    EMPTY = "empty"
+    UNKNOWN_FORMAT = "unknown-format"
+    NEEDS_PACKAGE = "needs-package"
+    TRUNCATED = "truncated"
+    BROKEN = "broken"
+    TOO_LARGE = "too-large"
+    """More pixels than the limit, or than the memory takes in this format."""
+    FILE_TOO_LARGE = "file-too-large"
+    """More bytes than the memory takes."""
+    TOO_MUCH_MEMORY = "too-much-memory"
+    TOO_NARROW = "too-narrow"
+    TOO_SLOW = "too-slow"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    """The decoder, by a signal from outside."""
+    STALLED = "stalled"
+    """The disk or the machine stood still; the picture has no part in it."""
+    CHANGED = "changed"
+    """While it was read."""
+    UNREADABLE = "unreadable"
+    """The system says no: permission, a disk's error, a file that is gone."""
+    NOT_A_FILE = "not-a-file"
+    MODEL = "model"
+    """The model's own preprocessing failed; the picture was read."""
+
+
 class PictureError(ClipfindError, ValueError):
-    """One picture cannot be read; `reason` says why, without the path.
+    """One picture cannot be read; `reason` says why, without the path, `code` the same as a value.
 
     `lasting` is False where the same bytes may be readable the next time.
     """
 
-    def __init__(self, path: bytes, reason: str, lasting: bool = True) -> None:
+    def __init__(
+        self, path: bytes, reason: str, lasting: bool = True, code: Reason | None = None
+    ) -> None:
         super().__init__(f"{os.fsdecode(path)}: {reason}")
         self.path = path
         self.reason = reason
         self.lasting = lasting
+        self.code = code
 
-    def __reduce__(self) -> tuple[type[PictureError], tuple[bytes, str, bool]]:
-        return type(self), (self.path, self.reason, self.lasting)
+    def __reduce__(self) -> tuple[type[PictureError], tuple[bytes, str, bool, Reason | None]]:
+        return type(self), (self.path, self.reason, self.lasting, self.code)
 
 
 class ReaderError(ClipfindError):

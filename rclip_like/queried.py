@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import PictureError
+from rclip_like.errors import PictureError, Reason
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.query import Kind, Term
 from rclip_like.settings import ReadSettings, WebSettings
@@ -51,12 +51,14 @@ def _task(path: str, remedy: str) -> ReadTask:
         real = os.fsencode(os.path.realpath(path))
         return ReadTask(FileFacts.of(real, os.stat(real)))
     except OSError as error:
-        raise PictureError(os.fsencode(path), f"{error.strerror}; {remedy}") from error
+        reason = f"{error.strerror}; {remedy}"
+        raise PictureError(os.fsencode(path), reason, code=Reason.UNREADABLE) from error
 
 
 def _read(readers: Readers, task: ReadTask, shown: str, remedy: str) -> Pixels:
     ((_, read),) = readers.read_all([task])
     if isinstance(read, Trouble):
-        raise PictureError(os.fsencode(shown), f"{read.reason}; {remedy}", read.lasting)
+        reason = f"{read.reason}; {remedy}"
+        raise PictureError(os.fsencode(shown), reason, read.lasting, read.code)
     assert read.pixels is not None
     return read.pixels

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rclip_like.errors import Reason
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -90,12 +92,14 @@ class Trouble(NamedTuple):
     """A file or folder that could not be used, and why, in words without the path.
 
     `lasting` is False where the same bytes may be readable the next time: the file was gone or
-    changed, permission was missing, the disk did not answer.
+    changed, permission was missing, the disk did not answer. `code` is the reason as a value, where
+    it is one of a picture's.
     """
 
     path: bytes
     reason: str
     lasting: bool = True
+    code: Reason | None = None
 
 
 class Preprocessing(NamedTuple):

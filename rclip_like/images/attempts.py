@@ -5,10 +5,12 @@ What is remembered of a failure names the readers' versions, and those limits th
 
 from __future__ import annotations
 
+from rclip_like.errors import Reason
 from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
 
 _ACCEPTING = "; truncated pictures accepted"
+_BY_MEMORY = frozenset((Reason.TOO_MUCH_MEMORY, Reason.FILE_TOO_LARGE))
 
 
 def reader_versions() -> str:
@@ -24,10 +26,10 @@ def reader_versions() -> str:
     return ", ".join(versions)
 
 
-def describe_attempt(limits: ReadSettings, reason: str) -> str:
+def describe_attempt(limits: ReadSettings, code: Reason | None) -> str:
     """Return what to remember of a failure with this reason, beside the reason."""
     memory, pixels = _limits_in_words(limits)
-    met = pixels if "megapixels" in reason else memory if "GiB" in reason else ""
+    met = pixels if code is Reason.TOO_LARGE else memory if code in _BY_MEMORY else ""
     return reader_versions() + met + _ACCEPTING * limits.accept_truncated
 
 

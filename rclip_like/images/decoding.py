@@ -10,6 +10,7 @@ from io import BytesIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from rclip_like.errors import Reason
 from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.exif import picture_facts, read_exif, upright
 from rclip_like.images.formats import possible_formats
@@ -22,11 +23,17 @@ from rclip_like.values import PictureFacts, Preprocessing
 REDUCTION_MARGIN = 2
 """A JPEG decoded at reduced scale keeps this many times the model's size on its short side."""
 
-_TRUNCATED = "truncated; --accept-truncated takes what is there of it"
-
 
 class Undecodable(ValueError):
-    """The bytes are no picture that can be used; the message is the reason."""
+    """The bytes give no picture that can be used.
+
+    code: the reason as a value, `reason` in words; `remedy` says which option would help `index`.
+    """
+
+    def __init__(self, code: Reason, reason: str, remedy: str = "") -> None:
+        super().__init__("; ".join(filter(None, (reason, remedy))))
+        self.code = code
+        self.reason = reason
 
 
 def decode(
@@ -39,7 +46,7 @@ def decode(
     it only proposes. Raises Undecodable.
     """
     if not data:
-        raise Undecodable("empty file")
+        raise Undecodable(Reason.EMPTY, "empty file")
     limits = within_memory(limits)
     with _within(limits):
         image = _open(data, ending)
@@ -72,7 +79,8 @@ def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:
     except ImportError as error:
         package = (error.name or "").replace("_", "-")
         raise Undecodable(
-            f"needs the package {package}, which is not installed; pip install {package}"
+            Reason.NEEDS_PACKAGE,
+            f"needs the package {package}, which is not installed; pip install {package}",
         ) from error
     return Image.open(BytesIO(data), formats=formats)
 
@@ -81,11 +89,15 @@ def _refuse_larger(image: Image.Image, limits: ReadSettings) -> None:
     """Raise Undecodable for more pixels than are allowed, or fit the memory in this format."""
     largest = most_pixels(limits, image)
     if image.width * image.height > largest:
-        raise Undecodable(_too_large(largest))
+        raise _too_large(largest)
 
 
-def _too_large(largest: int) -> str:
-    return f"has more than {largest / 1e6:.4g} megapixels; --max-megapixels sets the limit"
+def _too_large(largest: int) -> Undecodable:
+    return Undecodable(
+        Reason.TOO_LARGE,
+        f"has more than {largest / 1e6:.4g} megapixels",
+        "--max-megapixels sets the limit",
+    )
 
 
 def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int, int]:
@@ -117,21 +129,23 @@ def _within(limits: ReadSettings) -> Iterator[None]:
     except Undecodable:
         raise
     except Exception as error:
-        raise Undecodable(_reason(error, limits)) from error
+        raise _told(error, limits) from error
     finally:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _reason(error: Exception, limits: ReadSettings) -> str:
-    """Return in a few words why a picture could not be decoded, the same words each time."""
+def _told(error: Exception, limits: ReadSettings) -> Undecodable:
+    """Return why a picture could not be decoded, in a few words, the same each time."""
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return _too_large(most_pixels(limits))
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture in a known format"
+        return Undecodable(Reason.UNKNOWN_FORMAT, "not a picture in a known format")
     if isinstance(error, MemoryError):
         assert limits.max_memory_bytes is not None
-        return f"needs more than {limits.max_memory_bytes / (1 << 30):.1f} GiB of memory"
+        gib = limits.max_memory_bytes / (1 << 30)
+        return Undecodable(Reason.TOO_MUCH_MEMORY, f"needs more than {gib:.1f} GiB of memory")
     if "truncated" in str(error).lower():
-        return "truncated" if limits.accept_truncated else _TRUNCATED
+        remedy = "" if limits.accept_truncated else "--accept-truncated takes what is there of it"
+        return Undecodable(Reason.TRUNCATED, "truncated", remedy)
     words = re.sub(r"<[^>]*>|[^ -~]+", " ", str(error)).strip()
-    return f"broken: {words[:120] or type(error).__name__}"
+    return Undecodable(Reason.BROKEN, f"broken: {words[:120] or type(error).__name__}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from rclip_like.errors import PictureError
+from rclip_like.errors import PictureError, Reason
 from rclip_like.images.decoding import Undecodable, decode
 from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
@@ -58,7 +58,7 @@ def read_images(
     try:
         return digest, len(data), *decode(data, ending, preprocessing, limits)
     except Undecodable as error:
-        raise PictureError(path, str(error)) from error
+        raise PictureError(path, str(error), code=error.code) from error
 
 
 def _read(path: bytes, limits: ReadSettings) -> bytes:
@@ -73,18 +73,19 @@ def _read(path: bytes, limits: ReadSettings) -> bytes:
             after = os.fstat(file.fileno())
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise PictureError(path, reason, lasting=False) from error
+        raise PictureError(path, reason, lasting=False, code=Reason.UNREADABLE) from error
     facts = [(status.st_size, status.st_mtime_ns) for status in (before, after)]
     if facts[0] != facts[1] or len(data) != after.st_size:
-        raise PictureError(path, "changed while being read", lasting=False)
+        raise PictureError(path, "changed while being read", lasting=False, code=Reason.CHANGED)
     return data
 
 
 def _refuse(path: bytes, status: os.stat_result, limits: ReadSettings) -> None:
     """Raise for what is no file, and for one that with its pixels cannot fit the memory."""
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError(path, "not a regular file", lasting=False)
+        raise PictureError(path, "not a regular file", lasting=False, code=Reason.NOT_A_FILE)
     assert limits.max_memory_bytes is not None
     largest = limits.max_memory_bytes // 2
     if status.st_size > largest:
-        raise PictureError(path, f"larger than {largest / (1 << 30):.1f} GiB")
+        reason = f"larger than {largest / (1 << 30):.1f} GiB"
+        raise PictureError(path, reason, code=Reason.FILE_TOO_LARGE)

@@ -16,7 +16,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
-from rclip_like.errors import ReaderError
+from rclip_like.errors import ReaderError, Reason
 from rclip_like.images.limits import within_memory
 from rclip_like.images.worker import STOPPED_BY_TIME_LIMIT
 from rclip_like.settings import ReadSettings
@@ -200,7 +200,7 @@ class _Worker:
         except _DEATHS:
             return self._cause_of_death(path, time.monotonic() - started)
         if "reason" in answer:
-            return Trouble(path, answer["reason"], answer["lasting"])
+            return Trouble(path, answer["reason"], answer["lasting"], Reason(answer["code"]))
         return self._picture(path, answer, pixels)
 
     def is_alive(self) -> bool:
@@ -245,7 +245,8 @@ class _Worker:
         self.kill()  # without effect but where it answered nonsense
         status = self._process.wait()
         if status == STOPPED_BY_TIME_LIMIT and seconds >= self._max_seconds:
-            return Trouble(path, f"took longer than {self._max_seconds:g} s")
+            reason = f"took longer than {self._max_seconds:g} s"
+            return Trouble(path, reason, code=Reason.TOO_SLOW)
         if -status in _KILLED_FROM_OUTSIDE:
-            return Trouble(path, "the decoder was killed", lasting=False)
-        return Trouble(path, "the decoder crashed")
+            return Trouble(path, "the decoder was killed", lasting=False, code=Reason.KILLED)
+        return Trouble(path, "the decoder crashed", code=Reason.CRASHED)

@@ -67,7 +67,8 @@ def _answer(
             path, preprocessing, limits, known, request.content
         )
     except PictureError as error:
-        return {"reason": error.reason, "lasting": error.lasting, "num_bytes": 0}, b""
+        answer = {"reason": error.reason, "lasting": error.lasting, "code": error.code}
+        return answer | {"num_bytes": 0}, b""
     pixels = b"".join(image.tobytes() for image in images)
     described = None if facts is None else facts._asdict()
     answer = {"digest": digest.hex(), "size_bytes": size_bytes, "facts": described}

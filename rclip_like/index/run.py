@@ -251,7 +251,7 @@ class _Run:
         from rclip_like.images import describe_attempt
 
         facts = handed.facts
-        attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.reason)
+        attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.code)
         self._hand.failures.append(FailureRow(facts, handed.read_at_ns, trouble.reason, attempt))
         before = self._store.failure_of(facts)
         if before and before.reason == trouble.reason and not self._settings.retry:

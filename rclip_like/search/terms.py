@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rclip_like.errors import PictureError
+from rclip_like.errors import PictureError, Reason
 from rclip_like.query import Kind, Term
 from rclip_like.ranking import combine
 from rclip_like.settings import EncoderSettings, SearchSettings
@@ -139,7 +139,9 @@ def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
         )
     stored = stored_embedding(searcher.store, model_id, value)
     if stored is None:
-        raise PictureError(os.fsencode(value), "changed during the search; try again", False)
+        raise PictureError(
+            os.fsencode(value), "changed during the search; try again", False, Reason.CHANGED
+        )
     return stored
 
 

@@ -63,8 +63,7 @@ def decode_pairs(
             _, (image, *_) = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
         except Undecodable as error:
             # What options of `index` would help is no remedy here.
-            reason = str(error).partition("; --")[0]
-            into.skipped.append(Trouble(os.fsencode(pair.name), reason))
+            into.skipped.append(Trouble(os.fsencode(pair.name), error.reason, code=error.code))
             continue
         into.names.append(pair.name)
         into.digests.append(blake3.blake3(pair.data).digest())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from rclip_like.errors import Reason
 from rclip_like.images import describe_attempt, hopeless_attempts, limits
 from rclip_like.images.limits import most_pixels, within_memory
 from rclip_like.settings import ReadSettings
@@ -68,27 +69,27 @@ PLAIN = ReadSettings(workers=1)
 TIGHT = ReadSettings(workers=1, max_megapixels=1)
 ACCEPTING = ReadSettings(workers=1, accept_truncated=True)
 TWO_GIB = ReadSettings(workers=1, max_memory_bytes=2 * GIB)
-PIXELS = "has more than 1 megapixels; --max-megapixels sets the limit"
-MEMORY = "needs more than 2.0 GiB of memory"
+TRUNCATED, PIXELS, MEMORY = Reason.TRUNCATED, Reason.TOO_LARGE, Reason.TOO_MUCH_MEMORY
 
 
 @pytest.mark.parametrize(
-    ("before", "reason", "now", "expected"),
+    ("before", "code", "now", "expected"),
     [
-        (PLAIN, "truncated", PLAIN, True),
-        (PLAIN, "truncated", TIGHT, True),
-        (PLAIN, "truncated", ACCEPTING, False),
-        (ACCEPTING, "truncated", ACCEPTING, True),
-        (ACCEPTING, "truncated", PLAIN, True),
+        (PLAIN, TRUNCATED, PLAIN, True),
+        (PLAIN, TRUNCATED, TIGHT, True),
+        (PLAIN, TRUNCATED, ACCEPTING, False),
+        (ACCEPTING, TRUNCATED, ACCEPTING, True),
+        (ACCEPTING, TRUNCATED, PLAIN, True),
         (TIGHT, PIXELS, TIGHT, True),
         (TIGHT, PIXELS, PLAIN, False),
-        (TIGHT, "truncated", PLAIN, True),
+        (TIGHT, TRUNCATED, PLAIN, True),
         (TWO_GIB, MEMORY, TWO_GIB, True),
         (TWO_GIB, MEMORY, ReadSettings(max_memory_bytes=3 * GIB), False),
-        (TWO_GIB, "truncated", ReadSettings(max_memory_bytes=3 * GIB), True),
+        (TWO_GIB, Reason.FILE_TOO_LARGE, ReadSettings(max_memory_bytes=3 * GIB), False),
+        (TWO_GIB, TRUNCATED, ReadSettings(max_memory_bytes=3 * GIB), True),
     ],
 )
 def test_a_failure_is_tried_again_only_where_it_may_end_otherwise(
-    before: ReadSettings, reason: str, now: ReadSettings, expected: bool
+    before: ReadSettings, code: Reason, now: ReadSettings, expected: bool
 ) -> None:
-    assert (describe_attempt(before, reason) in hopeless_attempts(now)) is expected
+    assert (describe_attempt(before, code) in hopeless_attempts(now)) is expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from blake3 import blake3
 from PIL import Image
 
-from rclip_like.errors import PictureError
+from rclip_like.errors import PictureError, Reason
 from rclip_like.images import read_picture, reader_versions
 from rclip_like.images.formats import FORMATS
 from rclip_like.settings import ReadSettings
@@ -189,12 +190,38 @@ def test_a_file_larger_than_half_the_memory_is_refused(tmp_path: Path) -> None:
 def test_what_may_pass_is_told_from_what_lasts(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
     os.mkfifo(tmp_path / "pipe.jpg")
-    lasting = {}
+    told = {}
     for name in ("gone.jpg", "empty.jpg", "pipe.jpg"):
         with pytest.raises(PictureError) as caught:
             read(os.fsencode(tmp_path / name))
-        lasting[name] = caught.value.lasting
-    assert lasting == {"gone.jpg": False, "empty.jpg": True, "pipe.jpg": False}
+        told[name] = caught.value.lasting, caught.value.code
+    assert told == {
+        "gone.jpg": (False, Reason.UNREADABLE),
+        "empty.jpg": (True, Reason.EMPTY),
+        "pipe.jpg": (False, Reason.NOT_A_FILE),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.jpg", b"", Reason.EMPTY),
+        ("a.jpg", b"just text", Reason.UNKNOWN_FORMAT),
+        ("a.ppm", b"P6 64 48 255 too few", Reason.TRUNCATED),
+        ("a.ppm", b"P6 64 48 70000 ", Reason.BROKEN),
+        ("a.ppm", b"P6 4000 4000 255 ", Reason.TOO_LARGE),
+        ("a.ppm", bytes(9 << 20), Reason.FILE_TOO_LARGE),
+    ],
+)
+def test_a_reason_is_a_value_beside_its_sentence(
+    name: str, content: bytes, code: Reason, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    limits = ReadSettings(max_megapixels=15, max_memory_bytes=16 << 20)
+    with pytest.raises(PictureError) as caught:
+        read(os.fsencode(tmp_path / name), limits)
+    assert caught.value.code is code
+    assert pickle.loads(pickle.dumps(caught.value)).code is code
 
 
 def test_reader_versions_name_the_decoders() -> None:

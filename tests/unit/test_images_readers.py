@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rclip_like.errors import ReaderError
+from rclip_like.errors import ReaderError, Reason
 from rclip_like.images import read_picture
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
@@ -106,7 +106,9 @@ def test_a_bad_file_is_a_trouble_among_pictures(tmp_path: Path) -> None:
     with Readers(SMALL, TWO) as readers:
         found = by_name(readers.read_all([task(bad), task(good)]))
     assert isinstance(found[good.name], Picture)
-    assert isinstance(found[bad.name], Trouble)
+    trouble = found[bad.name]
+    assert isinstance(trouble, Trouble)
+    assert trouble.code is Reason.TRUNCATED
 
 
 def test_names_of_any_bytes_reach_the_worker(tmp_path: Path) -> None:
@@ -149,20 +151,22 @@ def test_a_picture_that_takes_too_long_costs_itself_only(slow: Path, tmp_path: P
     good = paint(tmp_path, 3)
     with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.3, max_megapixels=500)) as readers:
         found = by_name(readers.read_all(map(task, [good[0], slow, *good[1:]])))
-    assert found.pop("slow.png") == Trouble(os.fsencode(slow), "took longer than 0.3 s")
+    assert found.pop("slow.png") == Trouble(
+        os.fsencode(slow), "took longer than 0.3 s", code=Reason.TOO_SLOW
+    )
     assert all(isinstance(result, Picture) for result in found.values())
 
 
 @pytest.mark.parametrize(
-    ("deadly", "reason", "lasting"),
+    ("deadly", "reason", "lasting", "code"),
     [
-        (signal.SIGSEGV, "the decoder crashed", True),
-        (signal.SIGABRT, "the decoder crashed", True),
-        (signal.SIGKILL, "the decoder was killed", False),
+        (signal.SIGSEGV, "the decoder crashed", True, Reason.CRASHED),
+        (signal.SIGABRT, "the decoder crashed", True, Reason.CRASHED),
+        (signal.SIGKILL, "the decoder was killed", False, Reason.KILLED),
     ],
 )
 def test_a_decoder_that_dies_costs_its_file_only(
-    deadly: signal.Signals, reason: str, lasting: bool, slow: Path, tmp_path: Path
+    deadly: signal.Signals, reason: str, lasting: bool, code: Reason, slow: Path, tmp_path: Path
 ) -> None:
     good = paint(tmp_path, 3)
     before = set(children())
@@ -172,7 +176,7 @@ def test_a_decoder_that_dies_costs_its_file_only(
         [worker] = set(children()) - before
         threading.Timer(0.3, os.kill, (worker, deadly)).start()
         found = by_name(results)
-    assert found.pop("slow.png") == Trouble(os.fsencode(slow), reason, lasting)
+    assert found.pop("slow.png") == Trouble(os.fsencode(slow), reason, lasting, code)
     assert [type(result) for result in found.values()] == [Picture, Picture]
 
 
@@ -194,7 +198,9 @@ def test_a_picture_that_needs_too_much_memory_costs_itself_only(slow: Path, tmp_
     settings = ReadSettings(workers=1, max_memory_bytes=400 << 20, max_megapixels=500)
     with Readers(SMALL, settings) as readers:
         found = by_name(readers.read_all([task(slow), task(good)]))
-    assert found["slow.png"] == Trouble(os.fsencode(slow), "needs more than 0.4 GiB of memory")
+    assert found["slow.png"] == Trouble(
+        os.fsencode(slow), "needs more than 0.4 GiB of memory", code=Reason.TOO_MUCH_MEMORY
+    )
     assert isinstance(found[good.name], Picture)
 
 
