@@ -139,7 +139,8 @@ class Picture(NamedTuple):
     `digest` is BLAKE3 of the whole file (32 bytes). `facts` and `pixels` are both None when the
     digest was among those the caller said it knows. `pixels` are the whole picture's, of an
     animation its first frame's; `frames` are a few later ones that look different. `size_bytes` is
-    what was read.
+    what was read. `reader` is the format and the version of what read it ("TIFF 2"), and
+    `pixels_digest` BLAKE3 of pixels and frames; both are None where the digest was known.
     """
 
     path: bytes
@@ -148,6 +149,8 @@ class Picture(NamedTuple):
     pixels: Pixels | None
     frames: tuple[Pixels, ...] = ()
     size_bytes: int = 0
+    reader: str | None = None
+    pixels_digest: bytes | None = None
 
 
 class Match(NamedTuple):

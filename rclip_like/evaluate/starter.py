@@ -55,7 +55,7 @@ def encode_photos(photos: Sequence[Photo], encoder: Encoder) -> Embeddings:
     rows = []
     for start in range(0, len(photos), CHUNK):
         pictures = [
-            decode(photo.data, b".jpg", preprocessing, ReadSettings())[1][0]
+            decode(photo.data, b".jpg", preprocessing, ReadSettings()).squares[0]
             for photo in photos[start : start + CHUNK]
         ]
         rows.append(encoder.encode_pictures(np.stack([np.asarray(p) for p in pictures])))

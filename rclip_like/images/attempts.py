@@ -9,6 +9,9 @@ from rclip_like.errors import Reason
 from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
 
+_READERS = 2
+"""What rises when clipfind itself reads more than before: failures are then tried again."""
+
 _ACCEPTING = "; truncated pictures accepted"
 _BY_MEMORY = frozenset((Reason.TOO_MUCH_MEMORY, Reason.FILE_TOO_LARGE))
 
@@ -23,7 +26,7 @@ def reader_versions() -> str:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    return ", ".join(versions)
+    return ", ".join((*versions, f"readers {_READERS}"))
 
 
 def describe_attempt(limits: ReadSettings, code: Reason | None) -> str:

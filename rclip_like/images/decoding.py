@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from rclip_like.errors import Reason
 from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.exif import picture_facts, read_exif, upright
-from rclip_like.images.formats import possible_formats
+from rclip_like.images.formats import possible_formats, reader_of
 from rclip_like.images.frames import differing, later_frames
 from rclip_like.images.limits import most_pixels, within_memory
 from rclip_like.images.preprocessing import pad, resize
@@ -36,10 +37,18 @@ class Undecodable(ValueError):
         self.reason = reason
 
 
+class Decoded(NamedTuple):
+    """A picture's facts, the squares of RGB pixels that the model sees, and what read it."""
+
+    facts: PictureFacts
+    squares: list[Image.Image]
+    reader: str
+
+
 def decode(
     data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
-) -> tuple[PictureFacts, list[Image.Image]]:
-    """Return the picture's facts and the squares of RGB pixels that the model sees.
+) -> Decoded:
+    """Return the picture as the model sees it.
 
     The first square is the whole picture, as a viewer of stills shows it. Those of an animation's
     later frames follow, no two alike. ending: the file name's extension, lower-case with its dot;
@@ -57,7 +66,8 @@ def decode(
         frames = later_frames(
             image, lambda: _square(image, exif, image.size, preprocessing)[0], limits
         )
-        return picture_facts(exif, upright_size), differing([whole, *frames])
+        squares = differing([whole, *frames])
+        return Decoded(picture_facts(exif, upright_size), squares, reader_of(image))
 
 
 def _square(

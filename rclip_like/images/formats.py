@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+
+from PIL import Image
 
 from rclip_like.images.sensors import RAW_ENDINGS, is_raw
 
@@ -47,6 +50,12 @@ FORMATS = (
 """Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
 their readers start programs."""
 
+READER_VERSIONS: Mapping[str, int] = {
+    **dict.fromkeys((*(known.name for known in FORMATS), "MPO"), 1),
+    **dict.fromkeys(("BMP", "DIB", "HEIF", "PNG", "TGA", "TIFF"), 2),
+}
+"""Of each format, as Pillow names it, what rises when the same file gives other pixels."""
+
 _BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF, RAW))
 
 
@@ -67,6 +76,12 @@ def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
         if known.name in names:
             load_plugin(known)
     return names
+
+
+def reader_of(image: Image.Image) -> str:
+    """Return the format of an opened picture and the version of its reader, as in "TIFF 2"."""
+    name = image.format or ""
+    return f"{name} {READER_VERSIONS[name]}"
 
 
 def _brands(data: bytes) -> set[bytes]:

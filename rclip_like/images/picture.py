@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from rclip_like.errors import PictureError, Reason
-from rclip_like.images.decoding import Undecodable, decode
+from rclip_like.images.decoding import Decoded, Undecodable, decode
 from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Picture, PictureFacts, Preprocessing
-
-if TYPE_CHECKING:
-    from PIL import Image
+from rclip_like.values import Picture, Preprocessing
 
 
 def read_picture(
@@ -31,10 +27,19 @@ def read_picture(
     """
     import numpy as np
 
-    digest, size_bytes, facts, images = read_images(path, preprocessing, limits, known)
-    squares = [np.array(image) for image in images]
-    pixels = squares[0] if squares else None
-    return Picture(path, digest, facts, pixels, (*squares[1:],), size_bytes)
+    digest, size_bytes, decoded = read_images(path, preprocessing, limits, known)
+    if decoded is None:
+        return Picture(path, digest, None, None, size_bytes=size_bytes)
+    pixels, *frames = (np.array(square) for square in decoded.squares)
+    seen = blake3(pixels_of(decoded)).digest()
+    return Picture(
+        path, digest, decoded.facts, pixels, (*frames,), size_bytes, decoded.reader, seen
+    )
+
+
+def pixels_of(decoded: Decoded) -> bytes:
+    """Return the pixels of the whole picture and of its frames, one after the other."""
+    return b"".join(square.tobytes() for square in decoded.squares)
 
 
 def read_images(
@@ -43,8 +48,8 @@ def read_images(
     limits: ReadSettings,
     known: Collection[bytes] = (),
     content: bytes | None = None,
-) -> tuple[bytes, int, PictureFacts | None, list[Image.Image]]:
-    """Do what `read_picture` does, without NumPy: the whole picture, then frames, none if known.
+) -> tuple[bytes, int, Decoded | None]:
+    """Do what `read_picture` does, without NumPy; None stands for a known digest.
 
     content: the bytes, where they are in no file; `path` then only names them. The number is the
     size in bytes of what was read: the walk may have seen another file.
@@ -53,10 +58,10 @@ def read_images(
     data = _read(path, limits) if content is None else content
     digest = blake3(data).digest()
     if digest in known:
-        return digest, len(data), None, []
+        return digest, len(data), None
     ending = os.path.splitext(path)[1].lower()
     try:
-        return digest, len(data), *decode(data, ending, preprocessing, limits)
+        return digest, len(data), decode(data, ending, preprocessing, limits)
     except Undecodable as error:
         raise PictureError(path, str(error), code=error.code) from error
 

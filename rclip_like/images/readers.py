@@ -239,7 +239,8 @@ class _Worker:
             return Picture(path, digest, None, None, size_bytes=size_bytes)
         squares = np.frombuffer(pixels, np.uint8).reshape(-1, self._side, self._side, 3).copy()
         facts = PictureFacts(**answer["facts"])
-        return Picture(path, digest, facts, squares[0], (*squares[1:],), size_bytes)
+        frames, seen = (*squares[1:],), bytes.fromhex(answer["pixels_digest"])
+        return Picture(path, digest, facts, squares[0], frames, size_bytes, answer["reader"], seen)
 
     def _cause_of_death(self, path: bytes, seconds: float) -> Trouble:
         self.kill()  # without effect but where it answered nonsense

@@ -15,8 +15,10 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO, NamedTuple
 
+from blake3 import blake3
+
 from rclip_like.errors import PictureError
-from rclip_like.images.picture import read_images
+from rclip_like.images.picture import pixels_of, read_images
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 
@@ -63,16 +65,19 @@ def _answer(
     path = os.fsencode(request.facts["path"])
     known = {bytes.fromhex(digest) for digest in request.facts["known"]}
     try:
-        digest, size_bytes, facts, images = read_images(
+        digest, size_bytes, decoded = read_images(
             path, preprocessing, limits, known, request.content
         )
     except PictureError as error:
-        answer = {"reason": error.reason, "lasting": error.lasting, "code": error.code}
-        return answer | {"num_bytes": 0}, b""
-    pixels = b"".join(image.tobytes() for image in images)
-    described = None if facts is None else facts._asdict()
-    answer = {"digest": digest.hex(), "size_bytes": size_bytes, "facts": described}
-    return answer | {"num_bytes": len(pixels)}, pixels
+        trouble = {"reason": error.reason, "lasting": error.lasting, "code": error.code}
+        return trouble | {"num_bytes": 0}, b""
+    answer = {"digest": digest.hex(), "size_bytes": size_bytes}
+    if decoded is None:
+        return answer | {"facts": None, "num_bytes": 0}, b""
+    pixels = pixels_of(decoded)
+    answer |= {"facts": decoded.facts._asdict(), "reader": decoded.reader}
+    answer |= {"pixels_digest": blake3(pixels).hexdigest(), "num_bytes": len(pixels)}
+    return answer, pixels
 
 
 def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:

@@ -60,7 +60,7 @@ def decode_pairs(
             into.skipped.append(pair)
             continue
         try:
-            _, (image, *_) = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
+            decoded = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
         except Undecodable as error:
             # What options of `index` would help is no remedy here.
             into.skipped.append(Trouble(os.fsencode(pair.name), error.reason, code=error.code))
@@ -68,7 +68,7 @@ def decode_pairs(
         into.names.append(pair.name)
         into.digests.append(blake3.blake3(pair.data).digest())
         into.captions.append(pair.captions)
-        yield np.asarray(image)
+        yield np.asarray(decoded.squares[0])
 
 
 def spool_pixels(pictures: Iterable[Pixels], path: Path, size: int) -> Pixels:

@@ -10,6 +10,7 @@ import numpy as np
 import pillow_heif
 import pytest
 from blake3 import blake3
+from damaged_pictures import ENDINGS, whole
 from PIL import Image
 
 from rclip_like.errors import PictureError, Reason
@@ -115,6 +116,38 @@ def test_a_known_digest_spares_the_decoding_and_the_pixels(tmp_path: Path) -> No
     path = os.fsencode(tmp_path / "no-picture.jpg")
     expected = Picture(path, digest, facts=None, pixels=None, size_bytes=4)
     assert read_picture(path, SMALL, LIMITS, known=[digest]) == expected
+
+
+@pytest.mark.parametrize(
+    ("ending", "reader"),
+    [("jpg", "JPEG 1"), ("tif", "TIFF 2"), ("heic", "HEIF 2"), ("dib", "DIB 2")],
+)
+def test_a_picture_says_what_read_it(ending: str, reader: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(whole(ending))
+    assert read(os.fsencode(tmp_path / "a")).reader == reader
+
+
+def test_a_photo_with_another_behind_it_is_of_a_format_too(tmp_path: Path) -> None:
+    gradient().save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[gradient()])
+    assert read(os.fsencode(tmp_path / "a.jpg")).reader == "MPO 1"
+
+
+def test_every_format_has_a_version_of_its_reader(tmp_path: Path) -> None:
+    for ending in ENDINGS:
+        (tmp_path / f"a.{ending}").write_bytes(whole(ending))
+        assert (read(os.fsencode(tmp_path / f"a.{ending}")).reader or " 0")[-1] in "12"
+
+
+def test_pixels_are_digested_with_their_frames(tmp_path: Path) -> None:
+    first, second, third = (Image.new("RGB", (32, 32), (shade,) * 3) for shade in (10, 90, 200))
+    for name, frames in {"a.png": [], "b.webp": [], "c.gif": [second], "d.gif": [third]}.items():
+        first.save(tmp_path / name, lossless=True, save_all=bool(frames), append_images=frames)
+    a, b, c, d = (read(os.fsencode(each)) for each in sorted(tmp_path.iterdir()))
+    assert a.pixels is not None
+    assert a.pixels_digest == blake3(a.pixels.tobytes()).digest()
+    assert a.digest != b.digest
+    assert a.pixels_digest == b.pixels_digest
+    assert len({a.pixels_digest, c.pixels_digest, d.pixels_digest}) == 3
 
 
 def test_facts_are_the_full_size_of_a_jpeg_read_at_reduced_scale(tmp_path: Path) -> None:

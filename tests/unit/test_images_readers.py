@@ -88,6 +88,8 @@ def test_workers_read_what_is_read_in_process(tmp_path: Path) -> None:
         result = found[path.name]
         assert isinstance(result, Picture)
         assert (result.digest, result.facts) == (expected.digest, expected.facts)
+        assert (result.reader, result.pixels_digest) == (expected.reader, expected.pixels_digest)
+        assert result.reader == "PNG 2"
         assert (result.pixels == expected.pixels).all()
 
 

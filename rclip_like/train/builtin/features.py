@@ -101,6 +101,6 @@ def write_array(path: Path, values: npt.NDArray[Any]) -> None:
 
 def _view_pixels(photo: Photo, view: int, seed: str) -> npt.NDArray[np.uint8]:
     if view == 0:
-        return np.asarray(decode(photo.data, b".jpg", PREPROCESSING, ReadSettings())[1][0])
+        return np.asarray(decode(photo.data, b".jpg", PREPROCESSING, ReadSettings()).squares[0])
     picture = Image.open(io.BytesIO(photo.data)).convert("RGB")
     return np.asarray(random_view(picture, random.Random(seed)))
