@@ -52,6 +52,12 @@ class Reason(StrEnum):
     """The model's own preprocessing failed; the picture was read."""
 
 
+TRIED_AGAIN = frozenset((Reason.TOO_SLOW, Reason.TOO_MUCH_MEMORY))
+"""What a busy machine may be to blame for as well as the picture."""
+MOST_ATTEMPTS = 3
+"""After so many a picture that was too slow or took too much memory is left alone."""
+
+
 class PictureError(ClipfindError, ValueError):
     """One picture cannot be read; `reason` says why, without the path, `code` the same as a value.
 

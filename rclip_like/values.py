@@ -33,6 +33,11 @@ PICTURE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
 )
 """Lower-case endings that make a file worth opening; what it is, its content decides."""
 
+READER_VERSIONS = {
+    **dict.fromkeys(("JPEG", "MPO", "WEBP", "GIF", "JPEG2000", "PPM", "ICO", "AVIF", "RAW"), 1),
+    **dict.fromkeys(("BMP", "DIB", "HEIF", "PNG", "TGA", "TIFF"), 2),
+}
+"""Of each format, as Pillow names it, what rises when the same file gives other pixels."""
 
 _LAST_NS = (1 << 63) - 1
 _FIRST_NS = -_LAST_NS
@@ -178,6 +183,8 @@ class IndexReport(NamedTuple):
     reused: int = 0
     verified: int = 0
     """Files that were read again and are what they were."""
+    reread: int = 0
+    """Contents read again because the reader of their format was mended."""
     removed: int = 0
     failed: int = 0
     failed_before: int = 0

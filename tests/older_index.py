@@ -54,6 +54,26 @@ def make_older(path: Path, version: int) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
+def make_as_before(path: Path, *, version: int) -> None:
+    """Turn a closed index of today into one as that version made it, with all its rows."""
+    older = path.with_name("older.db")
+    make_older(older, version)
+    with closing(sqlite3.connect(older, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("ATTACH ? AS today", (str(path),))
+        for table in ("embeddings", "files", "contents", "models"):
+            connection.execute(f"DELETE FROM main.{table}")
+        for table in ("models", "contents", "files", "embeddings", "failures", "roots"):
+            names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+            columns = ", ".join(names)
+            connection.execute(
+                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}"
+            )
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    older.replace(path)
+
+
 def one_more(within: Callable[[], None] = lambda: None) -> Migrations:
     """Return the migrations with a further one, which calls `within` in its midst."""
     more = Migrations("clipfind")

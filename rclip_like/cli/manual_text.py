@@ -295,8 +295,14 @@ Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when the
 disk is full. *test_upkeep.py*.
 
 Freshness :: A match whose file is gone or has another size or time than when it was read is not
-shown. A file changed within two seconds before it was read is read again. *test_tree_changes.py*:
-after any changes the rows are what is on the disk.
+shown, nor is one of another content whose inode or ctime differ: *test_unchanged.py*. A file
+changed within two seconds before it was read is read again. *test_tree_changes.py*: after any
+changes the rows are what is on the disk. Pictures of a format whose reader was mended are read
+again, and encoded where they look otherwise: *test_reread.py*.
+
+Failures :: What could not be read is remembered by its reason. A picture that took too long or too
+much memory is tried in two more runs, and a limit or a fault of one model's run takes no picture
+from another model: *test_failures.py*.
 
 An index of another kind :: That of a newer version, another program's database and garbage are
 refused and left as they are; damage is told. *test_refused.py*, *test_damaged.py*. An older index

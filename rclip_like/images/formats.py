@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -10,6 +9,7 @@ from importlib import import_module
 from PIL import Image
 
 from rclip_like.images.sensors import RAW_ENDINGS, is_raw
+from rclip_like.values import READER_VERSIONS
 
 HEIF = "HEIF"
 RAW = "RAW"
@@ -49,12 +49,6 @@ FORMATS = (
 )
 """Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
 their readers start programs."""
-
-READER_VERSIONS: Mapping[str, int] = {
-    **dict.fromkeys((*(known.name for known in FORMATS), "MPO"), 1),
-    **dict.fromkeys(("BMP", "DIB", "HEIF", "PNG", "TGA", "TIFF"), 2),
-}
-"""Of each format, as Pillow names it, what rises when the same file gives other pixels."""
 
 _BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF, RAW))
 

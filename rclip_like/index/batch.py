@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import ConfigError
-from rclip_like.store import Batch, ContentRow, FailureRow, FileRow
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Reading
 from rclip_like.values import FileFacts, Picture
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ class Hand:
     files: list[FileRow] = field(default_factory=list)
     failures: list[FailureRow] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
-    waiting: dict[bytes, tuple[Picture, int]] = field(default_factory=dict)
-    """By digest: the picture to be encoded and how many bytes of its file were read."""
+    reread: dict[bytes, Reading] = field(default_factory=dict)
+    """By digest: what a mended reader made of a content, of which it saw the same pixels."""
+    waiting: dict[bytes, Picture] = field(default_factory=dict)
+    """By digest: the picture to be encoded."""
     num_waiting: int = 0
     """How many pictures the encoder will be given: those in `waiting` and their frames."""
     since: float = field(default_factory=time.monotonic)
@@ -52,7 +54,7 @@ class Hand:
         """Add a file that was read; with `encode` its picture waits for the encoder."""
         self.files.append(FileRow(handed.facts, handed.read_at_ns, picture.digest))
         if encode:
-            self.waiting[picture.digest] = (picture, picture.size_bytes)
+            self.waiting[picture.digest] = picture
             self.num_waiting += 1 + len(picture.frames)
 
     def is_due(self, batch_size: int) -> bool:
@@ -65,32 +67,40 @@ class Hand:
         """Return the waiting pictures' pixels, uint8 (N, S, S, 3), each before its frames."""
         import numpy as np  # most runs find nothing to encode
 
-        return np.stack([one for picture, _ in self.waiting.values() for one in _parts(picture)])
+        return np.stack([one for picture in self.waiting.values() for one in _parts(picture)])
 
     def waiting_paths(self) -> list[bytes]:
         """Return the paths of the pictures waiting for the encoder."""
-        return [picture.path for picture, _ in self.waiting.values()]
+        return [picture.path for picture in self.waiting.values()]
 
     def as_batch(self, embeddings: Embeddings) -> Batch:
         """Return what is to be written, with the unit rows (N, D) of what `pixels` gave."""
         assert len(embeddings) == self.num_waiting
         contents = {}
         rows = iter(embeddings)
-        for digest, (picture, size_bytes) in self.waiting.items():
-            assert picture.facts is not None
+        for digest, picture in self.waiting.items():
             row, *frames = islice(rows, 1 + len(picture.frames))
-            contents[digest] = ContentRow(size_bytes, picture.facts, row, frames)
-        return Batch(contents, self.files, self.failures, self.gone)
+            read = reading_of(picture)
+            contents[digest] = ContentRow(
+                read.size_bytes, read.facts, row, frames, read.reader, read.pixels
+            )
+        return Batch(contents, self.files, self.failures, self.gone, reread=self.reread)
 
     def without_waiting(self) -> Batch:
         """Return what can be written without the encoder."""
         files = [file for file in self.files if file.digest not in self.waiting]
-        return Batch({}, files, self.failures, self.gone)
+        return Batch({}, files, self.failures, self.gone, reread=self.reread)
 
     def waiting_only(self) -> Hand:
         """Return what `without_waiting` leaves out."""
         files = [file for file in self.files if file.digest in self.waiting]
         return Hand(files=files, waiting=self.waiting, num_waiting=self.num_waiting)
+
+
+def reading_of(picture: Picture) -> Reading:
+    """Return what is to be remembered of how a picture was read."""
+    assert picture.facts is not None
+    return Reading(picture.size_bytes, picture.facts, picture.reader, picture.pixels_digest)
 
 
 def log_batch(paths: Sequence[bytes]) -> None:

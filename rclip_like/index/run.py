@@ -9,14 +9,15 @@ from contextlib import ExitStack
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Unpack
 
-from rclip_like.index.batch import Hand, Handed, log_batch
+from rclip_like.errors import ModelError, Reason
+from rclip_like.index.batch import Hand, Handed, log_batch, reading_of
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
 from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, FailureRow, Store
-from rclip_like.values import FileFacts, IndexReport, Picture, Root, Trouble
+from rclip_like.values import READER_VERSIONS, FileFacts, IndexReport, Picture, Root, Trouble
 from rclip_like.walk.evidence import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
 _FACTS_A_BATCH = 16_384
 _UNKNOWN_BATCH_SIZE = 1 << 30
+_READERS = frozenset(f"{name} {version}" for name, version in READER_VERSIONS.items())
 _ALTERED = "its content changed, though not its size and time; encoded anew"
 
 
@@ -56,7 +58,7 @@ def bring_up_to_date(
             preprocessing_version=PREPROCESSING_VERSION,
             dimension=specification.dimension,
         )
-        since = store.verify_since(time.time_ns()) if settings.verify else 0
+        since = store.readings.verify_since(time.time_ns()) if settings.verify else 0
         survey = Survey(store, model_id, roots, settings, read_since_ns=since)
         run = _Run(store, model_id, survey, settings, stopping)
         run.on_progress = listeners.get("on_progress")
@@ -64,7 +66,7 @@ def bring_up_to_date(
             run.go(specification, encoder_loader)
         report = run.report()
         if settings.verify and report.finished:
-            store.end_verification()
+            store.readings.end_verification()
         return report
 
 
@@ -91,11 +93,13 @@ class _Run:
         self._handed: dict[bytes, Handed] = {}
         self._is_out_of_time = False
         self._has_no_matrix = False
+        self._num_outdated = store.readings.mark_outdated(model_id, _READERS)
         self._started = time.monotonic()
         self._shown_at = 0.0
         self._arrived = 0
         self._report = IndexReport()
         self._verified = 0
+        self._reread = 0
         self._altered: list[Trouble] = []
         self._failures: list[Trouble] = []
         self._troubles: list[Trouble] = []
@@ -113,7 +117,7 @@ class _Run:
                 self._read(chain([first], tasks), specification, encoder_loader)
             self._remove_gone()
             self._note_facts()
-            self._extend_matrix()
+            self._extend_matrix(at_last=True)
         except Stopped:
             self._stopping.settle()
             self._commit(self._hand.without_waiting())
@@ -137,6 +141,7 @@ class _Run:
             unchanged=findings.unchanged,
             reused=self._report.reused - self._verified,
             verified=self._verified,
+            reread=self._reread,
             altered=tuple(self._altered),
             failed=len(self._failures),
             failed_before=self._report.failed_before + findings.failed_before,
@@ -185,6 +190,9 @@ class _Run:
         with Readers(specification.preprocessing, limits) as readers:
             self._readers = readers
             for facts, result in self._breakable(readers.read_all(tasks)):
+                if isinstance(result, Trouble) and result.code is Reason.MODEL:
+                    name = specification.name
+                    raise ModelError(f"the model {name} cannot take pictures: {result.reason}")
                 self._take(self._handed.pop(facts.path), result)
                 if self._hand.waiting and self._encoder is None:
                     self._load(encoder_loader)
@@ -225,6 +233,7 @@ class _Run:
         is_known = result.digest in self._hand.waiting or self._store.is_encoded(
             self._model_id, result.digest
         )
+        is_known = is_known or self._looks_as_before(result)
         self._hand.take(handed, result, encode=not is_known)
         if handed.before is None:
             return
@@ -237,6 +246,21 @@ class _Run:
         else:
             self._altered.append(Trouble(result.path, _ALTERED))
 
+    def _looks_as_before(self, picture: Picture) -> bool:
+        """Take note of a content read by a mended reader, and return whether it gave the pixels
+        that were encoded before.
+        """
+        if not self._num_outdated or picture.digest in self._hand.reread:
+            return picture.digest in self._hand.reread
+        before = self._store.readings.outdated_pixels(self._model_id, picture.digest)
+        if before is None:
+            return False
+        self._reread += 1
+        if before != picture.pixels_digest:
+            return False
+        self._hand.reread[picture.digest] = reading_of(picture)
+        return True
+
     def _take_trouble(self, handed: Handed, trouble: Trouble) -> None:
         path = trouble.path
         if trouble.lasting:
@@ -247,14 +271,29 @@ class _Run:
             self._hand.gone.append(path)
 
     def _take_failure(self, handed: Handed, trouble: Trouble) -> None:
-        """Remember a file that is no good, and report it unless that was done before."""
+        """Remember a file that is no good, and report it unless that was done before.
+
+        One that another model has encoded as it is keeps its row, and is not remembered: it was
+        read once, so that a limit of this run, or of its model, is to blame.
+        """
         from rclip_like.images import describe_attempt
 
         facts = handed.facts
-        attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.code)
-        self._hand.failures.append(FailureRow(facts, handed.read_at_ns, trouble.reason, attempt))
+        if self._store.is_encoded_by_another(self._model_id, facts):
+            self._failures.append(trouble)
+            return
         before = self._store.failure_of(facts)
-        if before and before.reason == trouble.reason and not self._settings.retry:
+        self._hand.failures.append(
+            FailureRow(
+                facts,
+                handed.read_at_ns,
+                trouble.reason,
+                describe_attempt(self._settings.read or ReadSettings(), trouble.code),
+                trouble.code,
+                1 + (before.attempts if before else 0),
+            )
+        )
+        if before and before.code == trouble.code and not self._settings.retry:
             self._report = self._report._replace(failed_before=self._report.failed_before + 1)
         else:
             self._failures.append(trouble)
@@ -282,12 +321,14 @@ class _Run:
         )
         self._hand = Hand() if batch.contents else self._hand.waiting_only()
 
-    def _extend_matrix(self) -> None:
+    def _extend_matrix(self, *, at_last: bool = False) -> None:
         """Let searches of many rows keep their pace; what was broken off the next run does.
 
         Where it cannot be written it is not tried again: each time would write all of it.
         """
         if self._has_no_matrix or self._is_out_of_time:
+            return
+        if self._num_outdated and not at_last:  # each of these would make it anew
             return
         with self._stopping.breakable():
             self._has_no_matrix = self._store.extend_matrix(self._model_id) is False

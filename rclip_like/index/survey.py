@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeGuard
 
+from rclip_like.errors import MOST_ATTEMPTS, TRIED_AGAIN
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import KnownRow, Store, range_of
@@ -169,7 +170,9 @@ class Survey:
     def _is_hopeless(self, store: Store, found: FileFacts) -> bool:
         """Return whether the file could not be read before, and would not be now."""
         failure = None if self._settings.retry else store.failure_of(found, settled=True)
-        return failure is not None and failure.reader_versions in self._hopeless_attempts()
+        if failure is None or failure.reader_versions not in self._hopeless_attempts():
+            return False
+        return failure.code not in TRIED_AGAIN or failure.attempts >= MOST_ATTEMPTS
 
     def _hopeless_attempts(self) -> frozenset[str]:
         if self._hopeless is None:

@@ -46,6 +46,7 @@ def index_sentence(report: IndexReport) -> str:
         f"{report.encoded:,} encoded",
         f"{report.reused:,} known by content" if report.reused else "",
         f"{report.verified:,} verified" if report.verified else "",
+        f"{report.reread:,} read again by mended readers" if report.reread else "",
         f"{report.unchanged:,} unchanged",
         f"{len(report.altered):,} altered" if report.altered else "",
         f"{report.removed:,} gone" if report.removed else "",

@@ -8,6 +8,7 @@ from rclip_like.store.rows import (
     FailureRow,
     FileRow,
     KnownRow,
+    Reading,
     StoredFile,
     WalkedRoot,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "FileRow",
     "IndexLock",
     "KnownRow",
+    "Reading",
     "Store",
     "StoredFile",
     "WalkedRoot",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rclip_like.store.ahead import Feeder
 from rclip_like.store.ranges import PathRange
 from rclip_like.store.rows import SETTLED, FailureRow, KnownRow, StoredFile
+from rclip_like.store.writing import OUTDATED
 from rclip_like.values import FileFacts, PictureFacts
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ _KNOWN = f"""
 """
 
 
+_IS_CURRENT = (
+    "NOT EXISTS (SELECT 1 FROM readings WHERE readings.model_id = embeddings.model_id"
+    f" AND readings.content_id = embeddings.content_id AND reader = '{OUTDATED}')"
+)
+
+
 def digests_of_size(
     connection: sqlite3.Connection, model_id: int, size_bytes: int
 ) -> tuple[bytes, ...]:
@@ -102,17 +109,17 @@ def digests_of_size(
     found = connection.execute(
         # CROSS JOIN keeps the planner from reading all that the model has.
         "SELECT digest FROM contents CROSS JOIN embeddings USING (content_id)"
-        " WHERE size_bytes = ? AND model_id = ? AND part = 0 LIMIT ?",
+        f" WHERE size_bytes = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT} LIMIT ?",
         (size_bytes, model_id, _SAME_SIZE_MOST + 1),
     ).fetchall()
     return tuple(digest for (digest,) in found) if len(found) <= _SAME_SIZE_MOST else ()
 
 
 def is_encoded(connection: sqlite3.Connection, model_id: int, digest: bytes) -> bool:
-    """Return whether the content with this digest has an embedding of the model."""
+    """Return whether the model has encoded the content with this digest, from today's readers."""
     question = (
         "SELECT 1 FROM contents JOIN embeddings USING (content_id)"
-        " WHERE digest = ? AND model_id = ? AND part = 0"
+        f" WHERE digest = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT}"
     )
     return connection.execute(question, (digest, model_id)).fetchone() is not None
 
@@ -125,6 +132,19 @@ def stored_digest(connection: sqlite3.Connection, facts: FileFacts) -> bytes | N
         (facts.path, facts.size_bytes, facts.mtime_ns),
     ).fetchone()
     return None if row is None else bytes(row[0])
+
+
+def is_encoded_by_another(connection: sqlite3.Connection, model_id: int, facts: FileFacts) -> bool:
+    """Return whether another model has encoded what is in this file, as it is now."""
+    question = (
+        "SELECT 1 FROM files, models WHERE path = ? AND size_bytes = ? AND mtime_ns = ?"
+        " AND inode = ? AND coalesce(changed_ns, ?) = ? AND model_id <> ? AND EXISTS"
+        " (SELECT 1 FROM embeddings WHERE embeddings.model_id = models.model_id AND part = 0"
+        " AND embeddings.content_id = files.content_id)"
+    )
+    values = (facts.path, facts.size_bytes, facts.mtime_ns, facts.inode)
+    times = (facts.changed_ns, facts.changed_ns)
+    return connection.execute(question, (*values, *times, model_id)).fetchone() is not None
 
 
 def inode_changes(connection: sqlite3.Connection) -> dict[bytes, int]:

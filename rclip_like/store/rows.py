@@ -63,16 +63,35 @@ class StoredFile(NamedTuple):
     facts: PictureFacts
 
 
-class ContentRow(NamedTuple):
-    """A content met for the first time: its facts, and its embedding, unit float32 (D,).
+class Reading(NamedTuple):
+    """How a content was read: its facts, by which reader ("TIFF 2"), and the digest of the pixels
+    that the model saw.
+    """
 
-    `frames` are the embeddings of an animation's later frames, alike.
+    size_bytes: int
+    facts: PictureFacts
+    reader: str | None = None
+    pixels: bytes | None = None
+
+
+class ContentRow(NamedTuple):
+    """A content that the model has encoded now: its facts, and its embedding, unit float32 (D,).
+
+    `frames` are the embeddings of an animation's later frames, alike; `reader` and `pixels` as in
+    Reading.
     """
 
     size_bytes: int
     facts: PictureFacts
     embedding: Embedding
     frames: Sequence[Embedding] = ()
+    reader: str | None = None
+    pixels: bytes | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How it was read."""
+        return Reading(self.size_bytes, self.facts, self.reader, self.pixels)
 
 
 class FileRow(NamedTuple):
@@ -101,7 +120,8 @@ class FailureRow(NamedTuple):
 class Batch(NamedTuple):
     """What one transaction writes: new contents by digest, files, failures, paths now gone.
 
-    `noted` are unchanged files whose inode or ctime the index does not have.
+    `noted` are unchanged files whose inode or ctime the index does not have; `reread` are contents
+    of which a mended reader gave the same pixels as before, by digest.
     """
 
     contents: Mapping[bytes, ContentRow] = MappingProxyType({})
@@ -109,3 +129,4 @@ class Batch(NamedTuple):
     failures: Sequence[FailureRow] = ()
     gone: Sequence[bytes] = ()
     noted: Sequence[FileFacts] = ()
+    reread: Mapping[bytes, Reading] = MappingProxyType({})

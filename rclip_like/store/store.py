@@ -15,6 +15,7 @@ from rclip_like.store import counting, opening, reading, stamp, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
+from rclip_like.store.readings import Readings
 from rclip_like.store.rows import Batch, FailureRow, KnownRow, StoredFile, WalkedRoot
 from rclip_like.values import FileFacts, Root
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from rclip_like.values import Embedding
 
 _DEFAULT_MODEL = "default_model"
-_VERIFYING = "verifying_since_ns"
-_VERIFYING_NS = 30 * 86_400 * 10**9
-"""How long after its beginning a verification that was cut short goes on where it was."""
 
 
 class Store:
@@ -278,20 +276,6 @@ class Store:
                 self._connection, model_id, ranges, read_since_ns, self.path
             )
 
-    def verify_since(self, now_ns: int) -> int:
-        """Return when the verification that goes on began: now, or one cut short this month."""
-        row = self._one("SELECT value FROM settings WHERE name = ?", _VERIFYING)
-        if row is not None and 0 <= now_ns - int(row[0]) < _VERIFYING_NS:
-            return int(row[0])
-        with told(self.path):
-            writing.put_setting(self._connection, _VERIFYING, str(now_ns))
-        return now_ns
-
-    def end_verification(self) -> None:
-        """Note that all files were verified, so that the next time begins anew."""
-        with told(self.path):
-            writing.put_setting(self._connection, _VERIFYING, "0")
-
     def stored_digest(self, facts: FileFacts) -> bytes | None:
         """Return the digest of an indexed file of this size and mtime, or None."""
         with told(self.path):
@@ -306,6 +290,11 @@ class Store:
         """Return whether the content with this digest has an embedding of the model."""
         with told(self.path):
             return reading.is_encoded(self._connection, model_id, digest)
+
+    def is_encoded_by_another(self, model_id: int, facts: FileFacts) -> bool:
+        """Return whether another model has encoded what is in this file, as it is now."""
+        with told(self.path):
+            return reading.is_encoded_by_another(self._connection, model_id, facts)
 
     def failure_of(self, facts: FileFacts, *, settled: bool = False) -> FailureRow | None:
         """Return why this file, as it is now, could not be read before; see reading.failure_of."""
@@ -370,6 +359,11 @@ class Store:
 
         with told(self.path):
             extending.remove_outdated(self._connection, self.path)
+
+    @property
+    def readings(self) -> Readings:
+        """Which reader made the pixels of each embedding, and what is to be read again."""
+        return Readings(self.path, self._connection)
 
     def put_roots(
         self, devices: Mapping[bytes, int], inode_changes: Mapping[bytes, int], *, walked_at_ns: int

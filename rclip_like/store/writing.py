@@ -9,10 +9,13 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import STORED_DTYPE, Batch, ContentRow, FailureRow, FileRow
+from rclip_like.store.rows import STORED_DTYPE, Batch, ContentRow, FailureRow, FileRow, Reading
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
+
+OUTDATED = ""
+"""Stands in a reading for a reader that has been mended since."""
 
 MOST_TEXTS = 10_000
 """How many texts of one model are remembered; of 512 numbers they take 20 MB."""
@@ -37,6 +40,8 @@ def commit_batch(connection: sqlite3.Connection, model_id: int, batch: Batch) ->
     with transaction(connection):
         for digest, content in batch.contents.items():
             _add_content(connection, model_id, digest, content)
+        for digest, reading in batch.reread.items():
+            _put_reading(connection, model_id, digest, reading)
         for file in batch.files:
             _put_file(connection, file)
         for failure in batch.failures:
@@ -53,13 +58,8 @@ def commit_batch(connection: sqlite3.Connection, model_id: int, batch: Batch) ->
 def _add_content(
     connection: sqlite3.Connection, model_id: int, digest: bytes, content: ContentRow
 ) -> None:
-    facts = content.facts
-    connection.execute(
-        "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
-        " longitude) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-        (digest, content.size_bytes, facts.width, facts.height, facts.taken_at)
-        + (facts.camera, facts.latitude, facts.longitude),
-    )
+    _drop_outdated(connection, model_id, digest)
+    _put_reading(connection, model_id, digest, content.reading)
     for part, embedding in enumerate((content.embedding, *content.frames)):
         added = connection.execute(
             "INSERT INTO embeddings (model_id, part, content_id, embedding)"
@@ -68,6 +68,41 @@ def _add_content(
         )
         if not added.rowcount:  # the parts of a content come from one encoding of it
             return
+
+
+def _drop_outdated(connection: sqlite3.Connection, model_id: int, digest: bytes) -> None:
+    """Delete the embeddings that an outdated reader made of a content."""
+    row = connection.execute(
+        "SELECT content_id FROM readings JOIN contents USING (content_id)"
+        " WHERE model_id = ? AND digest = ? AND reader = ?",
+        (model_id, digest, OUTDATED),
+    ).fetchone()
+    if row is None:
+        return
+    question = "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
+    part = 0
+    # Part by part: the index on them begins with model and part.
+    while connection.execute(question, (model_id, part, row[0])).rowcount:
+        part += 1
+
+
+def _put_reading(
+    connection: sqlite3.Connection, model_id: int, digest: bytes, reading: Reading
+) -> None:
+    """Write how a content was read, in place of what an earlier reading said."""
+    connection.execute(
+        "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
+        " longitude) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET"
+        " width = excluded.width, height = excluded.height, taken_at = excluded.taken_at,"
+        " camera = excluded.camera, latitude = excluded.latitude, longitude = excluded.longitude",
+        (digest, reading.size_bytes, *reading.facts),
+    )
+    if reading.reader is not None:
+        connection.execute(
+            "INSERT OR REPLACE INTO readings (model_id, content_id, reader, pixels)"
+            " SELECT ?, content_id, ?, ? FROM contents WHERE digest = ?",
+            (model_id, reading.reader, reading.pixels, digest),
+        )
 
 
 def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:

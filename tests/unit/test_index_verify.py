@@ -71,10 +71,10 @@ def test_a_verification_cut_short_goes_on_where_it_was(index: SmallIndex, album:
 
 def test_a_verification_that_began_long_ago_begins_anew(index: SmallIndex, album: Path) -> None:
     now = time.time_ns()
-    assert index.store.verify_since(now) == now
-    assert index.store.verify_since(now + 10**9) == now
+    assert index.store.readings.verify_since(now) == now
+    assert index.store.readings.verify_since(now + 10**9) == now
     later = now + 40 * 86_400 * 10**9
-    assert index.store.verify_since(later) == later
+    assert index.store.readings.verify_since(later) == later
 
 
 def test_many_files_of_one_size_are_verified_without_an_encoder(
