@@ -113,6 +113,13 @@ def cache_folder() -> Path:
     return _folder("CACHE_DIR", "user_cache_path")
 
 
+def default_folders() -> tuple[Path, ...]:
+    """Return the data and the cache folder, without those that an environment variable names."""
+    folders = {"DATA_DIR": data_folder, "CACHE_DIR": cache_folder}
+    is_named = {name: os.environ.get(ENVIRONMENT_PREFIX + name) for name in folders}
+    return tuple(folder() for name, folder in folders.items() if not is_named[name])
+
+
 def config_file() -> Path:
     """Return the place of the configuration file (CLIPFIND_CONFIG wins), where there is one."""
     named = os.environ.get(ENVIRONMENT_PREFIX + "CONFIG")

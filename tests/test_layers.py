@@ -20,7 +20,7 @@ ROWS = (
     ("index", "search", "queried", "train", "upkeep", "duplicates", "page", "interchange"),
     ("evaluate",),
     ("walk", "images", "query", "web", "ranking", "store", "models"),
-    ("reports",),
+    ("reports", "private"),
     ("values", "settings", "errors"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}

@@ -251,6 +251,12 @@ write, never trusted over the index, that may be deleted at any time.
 
 ~/.cache/clipfind :: What can be made again.
 
+These folders and all in them are made for their owner alone, whatever the umask, and so is an index
+that *--db* names. The two default folders are closed to others where they are open; a folder that
+was there before and is named, with CLIPFIND_DATA_DIR or CLIPFIND_CACHE_DIR or by a link in place of
+a default one, keeps its rights: it may be meant to be shared. What *train* writes follows the
+umask.
+
 .ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there,
 from the index and from what a search shows. One of more than 100 kB, and what is no regular file,
 leaves nothing out; a pattern with two stars between names more than twice is none.
@@ -261,6 +267,9 @@ What is promised, and by which files of the source's tests/robustness it is held
 processes, disks and databases; where a test lacks the rights for that it is skipped and says so.
 
 Pictures :: They are read, never changed, moved or deleted.
+
+Private folders :: The default folders, and all in them, can be read by their owner alone, under any
+umask. *test_private_folders.py*.
 
 A kill at any moment :: Pictures are written to the index in batches, each whole or not at all. What
 was committed stays, and is not encoded again; at most the batch in hand is lost, and the next run

@@ -18,6 +18,7 @@ from rclip_like.library.reach import (
     unwalked_note,
 )
 from rclip_like.models.names import BUILTIN, with_weights
+from rclip_like.private import close_default_folders
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
@@ -329,6 +330,7 @@ class Library:
         if self._store is None:
             from rclip_like.store import Store
 
+            close_default_folders()  # an earlier version left them open
             self._store = Store.open(self.database, create=create)
         self._store.look_anew()
         return self._store

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from rclip_like.private import FILE_MODE
 from rclip_like.store.matrix import Order, look_up, map_order, map_rows
 from rclip_like.store.opening import sync_folder
 from rclip_like.store.stamp import (
@@ -127,7 +128,7 @@ class _Writer:
         contents = _Contents()
         start = before.last_embedding if before else 0
         flags = os.O_RDWR | (0 if before else os.O_CREAT | os.O_EXCL) | getattr(os, "O_BINARY", 0)
-        with open(os.open(place(self._path, name), flags, 0o600), "r+b") as file:
+        with open(os.open(place(self._path, name), flags, FILE_MODE), "r+b") as file:
             if before is None:
                 file.write(header(name, self._dimension))
             else:
@@ -200,7 +201,7 @@ class _Writer:
             ("<i4", order.frames),
         )
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with open(os.open(place(self._path, name), flags, 0o600), "wb") as file:
+        with open(os.open(place(self._path, name), flags, FILE_MODE), "wb") as file:
             file.write(header(name, *counts))
             for kind, array in arrays:
                 file.write(np.ascontiguousarray(array, dtype=kind).data)

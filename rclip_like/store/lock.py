@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.private import FILE_MODE
 
 _LOOK_AGAIN_SECONDS = 0.1
 _TRIES, _TRY_AGAIN_SECONDS = 4, 0.01
@@ -92,7 +93,7 @@ class IndexLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT, FILE_MODE)
         except OSError as error:
             raise StoreError(
                 f"{self.path}: the lock beside the index cannot be written ({error.strerror}); "

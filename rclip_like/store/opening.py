@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from rclip_like import private
 from rclip_like.errors import IndexLocked, StoreError
 from rclip_like.store.faults import PRIMARY_CODE, is_full, told
 from rclip_like.store.lock import IndexLock
@@ -210,7 +211,7 @@ def _make(path: Path) -> None:
     import tempfile  # nearly all runs find their index
 
     try:
-        _make_folder(path.parent, mode=0o700)
+        _make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)
     except OSError as error:
@@ -227,16 +228,13 @@ def _make(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _make_folder(folder: Path, mode: int = 0o777) -> None:
+def _make_folder(folder: Path) -> None:
     """Make a folder and those above it; a power loss takes none of them away, nor what they hold.
 
     SQLite syncs the folder in which its files lie, not the names of those above.
     """
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=mode, exist_ok=True)
-    sync_folder(folder.parent)
+    for made in private.make_folder(folder):
+        sync_folder(made.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -317,7 +315,7 @@ def back_up(old: sqlite3.Connection, place: Path) -> None:
     draft = place.with_name(f"{place.name}.part")
     try:
         draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, private.FILE_MODE))
         with closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)
         os.replace(draft, place)

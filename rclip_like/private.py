@@ -1,0 +1,74 @@
+"""Folders and files for their owner alone, whatever the umask: what is indexed is his business."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from rclip_like.settings import default_folders
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_OTHERS = 0o077
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those missing above it, and return the ones made, outermost first.
+
+    One that is there stays as it is. Raises OSError.
+    """
+    if folder.is_dir():
+        return []
+    made = make_folder(folder.parent)
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    return [*made, folder]
+
+
+def close_default_folders() -> None:
+    """Close the default data and cache folders to others, where they are there and open.
+
+    Folders that a variable names are left alone, and so are links in place of the default ones:
+    who names a folder for a disk that is shared, or links to one, says who may look in.
+    """
+    if os.name == "nt":  # there a user's folders are closed by what they inherit
+        return
+    for folder in default_folders():
+        with suppress(OSError):  # it is not there, or on a read-only medium
+            status = folder.lstat()
+            is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if is_own and status.st_mode & _OTHERS:
+                folder.chmod(FOLDER_MODE)
+
+
+def close_tree(folder: Path) -> None:
+    """Close a folder and all in it to others, where another library wrote it; links are left alone.
+
+    Raises OSError.
+    """
+    folder.chmod(FOLDER_MODE)
+    for place, folders, files in os.walk(folder):
+        for names, mode in ((folders, FOLDER_MODE), (files, FILE_MODE)):
+            for path in (Path(place, name) for name in names):
+                if not path.is_symlink():
+                    path.chmod(mode)
+
+
+def write_file(place: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and the folders above it where they are missing.
+
+    Raises OSError.
+    """
+    make_folder(place.parent)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)  # of a process of that number that was killed
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(draft, flags, FILE_MODE), "wb") as file:
+            file.write(content)
+        os.replace(draft, place)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise

@@ -1,0 +1,84 @@
+"""Folders and files for their owner alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fresh_user import modes_below
+
+from rclip_like.private import close_default_folders, close_tree, make_folder, write_file
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Return a folder that is not there yet, under umasks from the widest to the narrowest."""
+    before = os.umask(request.param)
+    yield tmp_path / "place"
+    os.umask(before)
+
+
+def test_folders_are_made_for_their_owner_alone(place: Path) -> None:
+    assert make_folder(place / "a" / "b") == [place, place / "a", place / "a" / "b"]
+    assert make_folder(place / "a" / "b") == []
+    assert modes_below(place) == dict.fromkeys((".", "a", "a/b"), 0o700)
+
+
+def test_files_are_written_for_their_owner_alone(place: Path) -> None:
+    for content in (b"first", b"second"):
+        write_file(place / "a" / "file", content)
+    assert (place / "a" / "file").read_bytes() == b"second"
+    assert modes_below(place) == {".": 0o700, "a": 0o700, "a/file": 0o600}
+
+
+def test_what_another_library_wrote_is_closed_but_not_what_its_links_lead_to(place: Path) -> None:
+    (place / "model" / "text").mkdir(parents=True)
+    (place / "model" / "text" / "config.json").touch(0o666)
+    (place / "elsewhere").touch(0o666)
+    (place / "elsewhere").chmod(0o644)
+    (place / "model" / "link").symlink_to(place / "elsewhere")
+    close_tree(place / "model")
+    modes = modes_below(place / "model")
+    assert modes.pop("link") == 0o777
+    assert modes == {".": 0o700, "text": 0o700, "text/config.json": 0o600}
+    assert modes_below(place)["elsewhere"] == 0o644
+
+
+def test_a_draft_that_a_killed_process_of_that_number_left_is_replaced(tmp_path: Path) -> None:
+    draft = tmp_path / f".file.{os.getpid()}"
+    draft.symlink_to(tmp_path / "elsewhere")
+    write_file(tmp_path / "file", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def _open_to_all(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    return folder
+
+
+def test_default_folders_that_were_open_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("DATA", "CACHE"):
+        monkeypatch.delenv(f"CLIPFIND_{kind}_DIR")
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+        _open_to_all(tmp_path / kind / "clipfind")
+    close_default_folders()
+    modes = modes_below(tmp_path)
+    assert modes["DATA/clipfind"] == modes["CACHE/clipfind"] == 0o700
+
+
+def test_folders_that_are_named_or_linked_to_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, linked = _open_to_all(tmp_path / "shared"), _open_to_all(tmp_path / "linked")
+    monkeypatch.setenv("CLIPFIND_DATA_DIR", str(shared))
+    monkeypatch.delenv("CLIPFIND_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "clipfind").symlink_to(linked)
+    close_default_folders()
+    modes = modes_below(tmp_path)
+    assert modes["shared"] == modes["linked"] == 0o755
