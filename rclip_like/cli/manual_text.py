@@ -268,6 +268,13 @@ processes, disks and databases; where a test lacks the rights for that it is ski
 
 Pictures :: They are read, never changed, moved or deleted.
 
+Nothing sent :: Nothing leaves the machine but a request for a model, or for a picture on the web,
+that is named: the reports of use that ONNX Runtime and Hugging Face's libraries send to their
+makers are switched off before these are loaded. In *index*, *search* and *train* no library leaves
+files outside the folders named under FILES and the one that *train* is told to write.
+*test_nothing_sent.py*: by the calls of an index run held open for 45 seconds, which reports where
+it is left to, and of a query and a training run.
+
 Private folders :: The default folders, and all in them, can be read by their owner alone, under any
 umask. *test_private_folders.py*.
 

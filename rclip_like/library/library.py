@@ -29,6 +29,7 @@ from rclip_like.settings import (
     WebSettings,
     default_database,
 )
+from rclip_like.telemetry import switch_off
 from rclip_like.values import IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Library:
         read: ReadSettings | None = None,
         web: WebSettings | None = None,
     ) -> None:
+        switch_off()  # in processes that it starts, too
         self.database = database or default_database()
         self._model = model
         self._weights = weights

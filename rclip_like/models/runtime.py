@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import ModelError
 from rclip_like.models.tensors import as_float32
+from rclip_like.telemetry import switch_off
 
 
 class Graph:
@@ -28,7 +29,7 @@ class Graph:
         threads: int,
         constants: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> None:
-        import onnxruntime  # 0.05 s, and most commands encode nothing
+        onnxruntime = _onnxruntime()
         from onnxruntime.capi import onnxruntime_pybind11_state as state
 
         self._errors: tuple[type[Exception], ...] = (
@@ -68,12 +69,20 @@ class Graph:
 
 def hand_over(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     """Return arrays as OrtValues that share their memory; those in float16 become float32."""
-    from onnxruntime import OrtValue
-
+    value = _onnxruntime().OrtValue
     return {
-        name: OrtValue.ortvalue_from_numpy(np.ascontiguousarray(_computable(array)))
+        name: value.ortvalue_from_numpy(np.ascontiguousarray(_computable(array)))
         for name, array in arrays.items()
     }
+
+
+def _onnxruntime() -> Any:
+    """Return the module, which takes 0.05 s to import, and most commands encode nothing."""
+    switch_off()
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # on Windows, where no variable does it
+    return onnxruntime
 
 
 def _computable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
+
+from rclip_like.private import make_folder
+from rclip_like.settings import cache_folder
+from rclip_like.telemetry import switch_off
 
 _MISSING_OPERATOR = "operator torchvision::"
 _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
@@ -20,6 +26,8 @@ def import_open_clip() -> ModuleType:
     operators are not loaded. Only then two of them are declared without a body, which is all that
     its Python side asks for; nothing here ever calls them.
     """
+    switch_off()
+    _keep_compiled_code_in_our_cache()
     try:
         importlib.import_module("torchvision")
     except RuntimeError as error:
@@ -27,6 +35,14 @@ def import_open_clip() -> ModuleType:
             raise
         _declare_operators()
     return importlib.import_module("open_clip")
+
+
+def _keep_compiled_code_in_our_cache() -> None:
+    """Name torch's folder for it, which torchvision's import else makes among temporary files."""
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        with suppress(OSError):  # then it may stay there
+            make_folder(folder := cache_folder() / "torch")
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
 
 
 def _declare_operators() -> None:
