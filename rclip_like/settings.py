@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,14 +46,14 @@ class ReadSettings(NamedTuple):
 class WebSettings(NamedTuple):
     """Limits within which a query's picture is fetched; the seconds are for all of it together.
 
-    `is_allowed` is asked about each IP address before it is connected to; None means
-    `web.is_public`.
+    `allow_private` lets the address itself lie in the own network, and on any port; what it leads
+    on to, at another host, may not.
     """
 
     max_seconds: float = 30.0
     max_bytes: int = 64 << 20
     max_redirects: int = 5
-    is_allowed: Callable[[str], bool] | None = None
+    allow_private: bool = False
 
 
 class EncoderSettings(NamedTuple):

@@ -55,7 +55,7 @@ def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
     loaded = _modules_loaded("search", "something blue", *indexed)
     assert {"numpy", "sqlite3"} <= loaded
     assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm", "transformers"})
-    assert loaded.isdisjoint({"rich", "sqlite_utils", "ftfy", "huggingface_hub"})
+    assert loaded.isdisjoint({"rich", "sqlite_utils", "ftfy", "huggingface_hub", "httpcore2"})
 
 
 def test_a_text_query_asked_again_loads_no_tokenizer(indexed: tuple[str, ...]) -> None:
@@ -69,7 +69,7 @@ def test_a_picture_that_is_not_indexed_is_encoded_without_torch(
 ) -> None:
     Image.new("RGB", (64, 64), "red").save(tmp_path / "query.png")
     loaded = _modules_loaded("search", str(tmp_path / "query.png"), *indexed)
-    assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm"})
+    assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm", "httpcore2"})
 
 
 def test_a_picture_for_another_kind_of_model_does_load_torch(tmp_path: Path) -> None:

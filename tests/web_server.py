@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 Play = Callable[[socket.socket, str], None]
@@ -79,6 +82,14 @@ def _request(connection: socket.socket) -> str:
     return heard.decode("latin-1")
 
 
+def go_online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let fetching happen, without the proxies of whoever runs the tests."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 def answer(content: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """Return a whole answer with this content and these further headers."""
     lines = [f"HTTP/1.1 {status}", *headers]
@@ -87,14 +98,49 @@ def answer(content: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
 
 
-def saying(*parts: bytes) -> Play:
+def saying(*parts: bytes, pause: float = 0) -> Play:
     """Return a play that says the parts, whatever it is asked, and hangs up."""
 
     def play(connection: socket.socket, request: str) -> None:
         for part in parts:
             connection.sendall(part)
+            time.sleep(pause)
 
     return play
+
+
+def relaying(port: int) -> Play:
+    """Return a proxy's play, to which every name stands for the server at this port."""
+
+    def play(connection: socket.socket, request: str) -> None:
+        method, target, version = request.split(" ")
+        with socket.create_connection(("127.0.0.1", port)) as onward:
+            if method == "CONNECT":
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            else:
+                onward.sendall(f"GET /{target.split('/', 3)[3]} {version}\r\n\r\n".encode())
+            back = threading.Thread(target=pass_on, args=(onward, connection))
+            back.start()
+            pass_on(connection, onward)
+            back.join()
+
+    return play
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Send all that comes from one connection to another one, its end as well."""
+    with suppress(OSError):
+        while heard := source.recv(1 << 16):
+            target.sendall(heard)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def encrypting(certificate: Path) -> Callable[[socket.socket], socket.socket]:
+    """Return what makes a server's connections speak TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return lambda connection: context.wrap_socket(connection, server_side=True)
 
 
 def redirect(location: str, status: str = "302 Found") -> bytes:

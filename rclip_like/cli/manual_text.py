@@ -78,8 +78,9 @@ https://example.org/cat.jpg. It is asked for each time, with no account, cookie 
 the program's name, and kept nowhere. Only addresses of the public internet are asked, of names and
 redirects too, on the ports 80, 443 and those from 1024 on; certificates must be valid. What is
 larger than 64 MiB, takes longer than 30 seconds in all, or leads on more than five times is
-refused. So is all of it where a proxy is set for the address, as a proxy looks names up itself and
-may find local ones: save the picture to a file then.
+refused. A proxy that the
+environment sets is used, wherever it is. It looks names up itself, in its own network too; what is
+known here to be a private address it is not asked for.
 
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. What
 follows must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
@@ -230,6 +231,10 @@ NO_COLOR :: If set and not empty, no colours unless *--color always* asks for th
 HF_ENDPOINT :: The address to download models from in place of https://huggingface.co.
 
 HF_HUB_OFFLINE :: If 1, the same as *--offline*.
+
+http_proxy, https_proxy, all_proxy, no_proxy :: The proxies to use, as http://HOST:PORT or
+http://USER:PASSWORD@HOST:PORT, and the hosts to reach without them, separated by commas. For the
+address of a picture no other kind of proxy, such as SOCKS, can be used.
 """
 
 FILES = """\
@@ -331,8 +336,9 @@ that crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pi
 hundred good ones. Names may be any bytes, and trees lead anywhere. *test_trees.py*.
 
 Queries :: Any text is answered or refused in a sentence. *test_queries.py*. A picture on the web is
-asked for at public addresses alone, within limits on time and size, and is never a file, so that
-nothing of it stays on the disk, even after a kill. *test_web_query.py*.
+asked for at public addresses alone, within limits on time and
+size that hold for any answer, *test_web_answers.py*, and is never a file, so that nothing of it
+stays on the disk, even after a kill. *test_web_query.py*.
 
 What takes minutes is run by *make test-all*, the rest by *make test*, too. Not promised is what the
 disk does not keep though it said that it was synced.

@@ -22,6 +22,17 @@ from rclip_like.cli import entry
 web.is_public = lambda address: True
 sys.exit(entry.run(sys.argv[1:]))
 """
+# The command line itself, where the system takes its time to look a name up.
+SLOW_NAMES = """
+import socket, sys, time
+from rclip_like.cli import entry
+def look_up(*_, **__):
+    sys.stdout.write("asked\\n")
+    sys.stdout.flush()
+    time.sleep(600)
+socket.getaddrinfo = look_up
+sys.exit(entry.run(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -42,7 +53,7 @@ def test_a_local_address_and_offline_are_refused_in_one_sentence(
 ) -> None:
     folder = write_pictures(tmp_path / "photos")
     with serving(saying(answer(png()))) as server:
-        for more, why in (((), b"is no public address"), (("--offline",), b"leave out --offline")):
+        for more, why in (((), b"not a public address"), (("--offline",), b"leave out --offline")):
             done = run(server.url, folder, *more, env=environment)
             assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
             assert done.stderr.startswith(f"clipfind: {server.url}: ".encode())
@@ -87,3 +98,17 @@ def test_a_signal_leaves_no_picture_behind(
     assert process.returncode == (-number if is_killed else 128 + number)
     assert talk.count(b"\n") == (not is_killed)
     assert list(lent.iterdir()) == []
+
+
+def test_ctrl_c_is_heard_while_a_name_is_looked_up(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "photos")
+    command = [sys.executable, "-c", SLOW_NAMES, "https://pictures.example/cat.jpg", str(folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"asked\n"
+        process.send_signal(signal.SIGINT)
+        _, talk = process.communicate(timeout=10)
+    assert (process.returncode, talk.count(b"\n")) == (130, 1)

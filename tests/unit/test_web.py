@@ -5,14 +5,21 @@ from __future__ import annotations
 import gzip
 import shutil
 import socket
-import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from web_server import answer, make_certificate, png, redirect, saying, serving
+from web_server import (
+    answer,
+    encrypting,
+    go_online,
+    make_certificate,
+    png,
+    redirect,
+    saying,
+    serving,
+)
 
 from rclip_like.errors import WebError
 from rclip_like.settings import WebSettings
@@ -40,25 +47,24 @@ SPELLINGS = (
 
 def settings(**limits: Any) -> WebSettings:
     """Return limits for servers on this machine, which the default refuses."""
-    return WebSettings(**{"is_allowed": lambda address: address == "127.0.0.1", **limits})
+    return WebSettings(**{"allow_private": True, **limits})
 
 
 @pytest.fixture(autouse=True)
 def online(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let fetching happen, without the proxies of whoever runs the tests."""
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+    go_online(monkeypatch)
 
 
 def resolve_as(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     """Let names stand for these addresses, one list a question, and return the questions."""
     real, asked, left = socket.getaddrinfo, [], list(answers)
 
-    def look_up(host: str, port: int, **options: Any) -> list[Any]:
+    def look_up(host: str, *more: Any, **options: Any) -> list[Any]:
+        if host[0].isdigit():  # an address, which stands for itself
+            return real(host, *more, **options)
         asked.append(host)
-        return [found for each in left.pop(0) for found in real(each, port, **options)]
+        return [found for each in left.pop(0) for found in real(each, *more, **options)]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return asked
@@ -124,20 +130,23 @@ def test_redirects_end_after_so_many() -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        (answer(b"", status="404 Not Found"), "it is not there"),
-        (answer(b"", status="401 Unauthorized"), "asks for an account"),
-        (answer(b"", status="503 Busy"), "answers 503"),
-        (answer(b"", status="304 Not Modified"), "answers 304"),
-        (answer(b"", status="302 Found"), "answers 302"),
-        (answer(PICTURE[:-9], f"Content-Length: {len(PICTURE)}"), "it broke off"),
-        (answer(b"fff\r\nabc", "Transfer-Encoding: chunked"), "it broke off"),
+        (answer(b"", status="404 Nowhere"), "the answer is 404 Not Found; save the picture"),
+        (answer(b"", status="401 No"), "the answer is 401 Unauthorized"),
+        (answer(b"", status="503 Busy"), "the answer is 503 Service Unavailable"),
+        (answer(b"", status="304 No"), "the answer is 304 Not Modified"),
+        (answer(b"", status="302 Found"), "the answer is 302 Found"),
+        (answer(b"", status="599 Odd"), "the answer is 599 of no known kind"),
+        (answer(PICTURE[:-9], f"Content-Length: {len(PICTURE)}"), "broke off"),
+        (answer(b"fff\r\nabc", "Transfer-Encoding: chunked"), "broke off"),
         (answer(gzip.compress(PICTURE), "Content-Encoding: gzip"), "compressed"),
-        (b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP"),
-        (b"", "connection failed"),
-        (redirect("ftp://127.0.0.1/cat.png"), "neither http nor https"),
-        (redirect("file:///etc/passwd"), "is no web address"),
-        (redirect("http://[/"), "no address"),
-        (redirect("http://me:secret@127.0.0.1/"), "names a user"),
+        (answer(PICTURE, "Content-Length: -1"), "is not HTTP"),
+        (answer(PICTURE, "Content-Length: 5", "Content-Length: 6"), "is not HTTP"),
+        (b"SSH-2.0-OpenSSH\r\n", "is not HTTP; try again, or save"),
+        (b"", "broke off or is not HTTP"),
+        (redirect("ftp://127.0.0.1/cat.png"), "leads on to ftp.* is not an http or https address"),
+        (redirect("file:///etc/passwd"), "leads on to file.* is not an http or https address"),
+        (redirect("http://[/"), r"leads on to http://\[/: is not an http or https address"),
+        (redirect("http://me:secret@127.0.0.1/"), "leads on to http://127.* names a user"),
     ],
 )
 def test_an_answer_without_a_picture_is_told_in_a_sentence(said: bytes, why: str) -> None:
@@ -214,7 +223,7 @@ def test_the_time_limit_holds_for_a_name_that_is_not_answered(
 
 
 def test_a_name_that_is_not_known_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WebError, match=r"no-such\.invalid cannot be found .* spelled right"):
+    with pytest.raises(WebError, match=r"no-such\.invalid/cat\.png: no such host .* spelled right"):
         fetch("http://no-such.invalid/cat.png")
 
 
@@ -232,14 +241,14 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
 
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_a_local_address_is_refused_however_it_is_spelled(host: str) -> None:
-    with pytest.raises(WebError, match=r"is no public address|cannot be found|is no web address"):
+    with pytest.raises(WebError, match=r"not a public address|no such host|not an http or https"):
         fetch(f"http://{host}:8080/cat.png")
 
 
 def test_a_local_server_that_would_answer_hears_nothing() -> None:
     with serving(saying(answer(PICTURE))) as server:
         for host in ("127.0.0.1", "localhost", "2130706433", "0", "[::ffff:127.0.0.1]"):
-            with pytest.raises(WebError, match="public address"):
+            with pytest.raises(WebError, match="not a public address"):
                 fetch(f"http://{host}:{server.port}/cat.png")
     assert server.requests == []
 
@@ -247,7 +256,7 @@ def test_a_local_server_that_would_answer_hears_nothing() -> None:
 def test_a_name_that_leads_to_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(saying(answer(PICTURE))) as server:
         resolve_as(monkeypatch, ["127.0.0.1"])
-        with pytest.raises(WebError, match=r"pictures\.example \(127\.0\.0\.1\) is no public"):
+        with pytest.raises(WebError, match=r"pictures\.example \(127\.0\.0\.1\) is not a public"):
             fetch(f"http://pictures.example:{server.port}/cat.png")
     assert server.requests == []
 
@@ -256,7 +265,7 @@ def test_a_name_with_one_local_address_among_others_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resolve_as(monkeypatch, ["8.8.8.8", "10.0.0.1"])
-    with pytest.raises(WebError, match=r"\(10\.0\.0\.1\) is no public"):
+    with pytest.raises(WebError, match=r"\(10\.0\.0\.1\) is not a public"):
         fetch("http://pictures.example/cat.png")
 
 
@@ -265,7 +274,9 @@ def test_a_redirect_to_a_local_address_is_refused(monkeypatch: pytest.MonkeyPatc
         local = f"http://127.0.0.2:{inner.port}/cat.png"
         with serving(saying(redirect(local))) as outer, pytest.raises(WebError) as caught:
             fetch(outer.url, settings())
-    assert str(caught.value).startswith(f"{outer.url}: leads on to {local}: 127.0.0.2 is no public")
+    assert str(caught.value).startswith(
+        f"{outer.url}: leads on to {local}: 127.0.0.2 is not a public"
+    )
     assert inner.requests == []
 
 
@@ -285,23 +296,23 @@ def test_the_next_address_is_tried_when_one_does_not_answer(
 ) -> None:
     with serving(saying(answer(PICTURE))) as server:
         resolve_as(monkeypatch, ["127.0.0.9", "127.0.0.1"])
-        assert fetch(f"http://x.example:{server.port}/", settings(is_allowed=bool)) == PICTURE
+        assert fetch(f"http://x.example:{server.port}/", settings()) == PICTURE
 
 
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("http:", "is no web address"),
-        ("http://", "is no web address"),
-        ("http:cat", "is no web address"),
-        ("https:///cat.png", "is no web address"),
-        ("http://[::1/cat.png", "is no web address"),
-        ("http://a..b/cat.png", "is no web address"),
-        ("http://a b/cat.png", "is no web address"),
-        ("http://example.org\\@127.0.0.1/", "names a user|is no web address"),
-        ("http://example.org:99999/", "is no web address"),
-        ("http://example.org:x/", "is no web address"),
-        ("http://example.org/\ud800", "is no web address"),
+        ("http:", "is not an http or https address"),
+        ("http://", "is not an http or https address"),
+        ("http:cat", "is not an http or https address"),
+        ("https:///cat.png", "is not an http or https address"),
+        ("http://[::1/cat.png", "is not an http or https address"),
+        ("http://a..b/cat.png", "is not an http or https address"),
+        ("http://a b/cat.png", "is not an http or https address"),
+        ("http://example.org\\@127.0.0.1/", "names a user|is not an http or https address"),
+        ("http://example.org:99999/", "is not an http or https address"),
+        ("http://example.org:x/", "is not an http or https address"),
+        ("http://example.org/\ud800", "is not an http or https address"),
         ("http://me:secret@example.org/cat.png", "names a user; leave out"),
         ("http://@example.org/cat.png", "names a user"),
         ("http://example.org:25/", "port 25"),
@@ -310,28 +321,44 @@ def test_the_next_address_is_tried_when_one_does_not_answer(
 )
 def test_what_is_no_address_to_be_asked_is_refused(url: str, why: str) -> None:
     with pytest.raises(WebError, match=why) as caught:
-        fetch(url, settings())
+        fetch(url)
     assert "secret" not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_with_leave_the_own_network_is_asked_by_any_name_and_on_any_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(saying(answer(PICTURE))) as server:
+        resolve_as(monkeypatch, ["127.0.0.1"])
+        assert fetch(f"http://nas.local:{server.port}/cat.png", settings()) == PICTURE
+    for port, why in ((25, "connection failed"), (0, "port 0 is not one")):
+        with pytest.raises(WebError, match=why):
+            fetch(f"http://127.0.0.1:{port}/cat.png", settings())
+
+
+def test_leave_for_one_host_is_none_for_those_it_leads_on_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a server of the internet could have anything asked in the own network."""
+    with serving(saying(answer(PICTURE))) as router:
+        local = f"http://router.local:{router.port}/reboot"
+        with serving(saying(redirect(local))) as server:
+            resolve_as(monkeypatch, ["127.0.0.1"])
+            with pytest.raises(WebError, match=r"router\.local \(127\.0\.0\.1\) is not a public"):
+                fetch(server.url, settings())
+        with (
+            serving(saying(redirect("http://127.0.0.1:25/"))) as server,
+            pytest.raises(WebError, match="connection failed"),
+        ):
+            fetch(server.url, settings())
+    assert router.requests == []
 
 
 def test_a_long_address_makes_no_long_sentence() -> None:
     with pytest.raises(WebError) as caught:
         fetch("http://127.0.0.1/" + "a" * 100_000)
     assert len(str(caught.value)) < 400
-
-
-@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
-def test_a_proxy_is_neither_used_nor_passed_by(
-    monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    with serving(saying(answer(PICTURE))) as server:
-        monkeypatch.setenv(variable, f"http://127.0.0.1:{server.port}")
-        with pytest.raises(WebError, match="through the proxy that is set here; save"):
-            fetch(server.url, settings())
-        assert server.requests == []
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        assert fetch(server.url, settings()) == PICTURE
 
 
 def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,12 +374,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificates")
     return make_certificate(tmp_path_factory.mktemp("certificate"), "pictures.example")
-
-
-def encrypting(certificate: Path) -> Callable[[socket.socket], socket.socket]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return lambda connection: context.wrap_socket(connection, server_side=True)
 
 
 def test_a_certificate_must_be_of_a_known_authority_and_of_the_name_asked(
