@@ -158,7 +158,8 @@ def _reachable(
     private = [each for each in found if not is_public(each)]
     if private and not may_be_private:
         named = host if host in private else f"{host} ({private[0]})"
-        raise WebError(f"{named} is not a public address; {_SAVE}")
+        remedy = f"if it is in your own network, ask for it with --allow-private, or {_SAVE}"
+        raise WebError(f"{named} is not a public address; {remedy}")
     return _look_up(proxy.url.host.decode(), until) if proxy else found
 
 

@@ -14,10 +14,10 @@ from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
-from rclip_like.settings import EncoderSettings, ReadSettings, WalkSettings
+from rclip_like.settings import EncoderSettings, ReadSettings, WalkSettings, WebSettings
 
 
-def open_library(options: Everywhere) -> Library:
+def open_library(options: Everywhere, web: WebSettings | None = None) -> Library:
     """Return the library that the options name; nothing is opened yet."""
     return Library(
         Path(options.db).expanduser() if options.db else None,
@@ -25,6 +25,7 @@ def open_library(options: Everywhere) -> Library:
         weights=Path(options.weights).expanduser() if options.weights else None,
         encoder=encoder_settings(options),
         read=read_settings(options),
+        web=web,
     )
 
 

@@ -78,7 +78,8 @@ https://example.org/cat.jpg. It is asked for each time, with no account, cookie 
 the program's name, and kept nowhere. Only addresses of the public internet are asked, of names and
 redirects too, on the ports 80, 443 and those from 1024 on; certificates must be valid. What is
 larger than 64 MiB, takes longer than 30 seconds in all, or leads on more than five times is
-refused. A proxy that the
+refused. *--allow-private* lets the host that is typed, as in http://nas.local/cat.jpg, be in your
+own network, and be asked on any port, but no other host that it leads on to. A proxy that the
 environment sets is used, wherever it is. It looks names up itself, in its own network too; what is
 known here to be a private address it is not asked for.
 
@@ -336,7 +337,7 @@ that crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pi
 hundred good ones. Names may be any bytes, and trees lead anywhere. *test_trees.py*.
 
 Queries :: Any text is answered or refused in a sentence. *test_queries.py*. A picture on the web is
-asked for at public addresses alone, within limits on time and
+asked for at public addresses alone, unless *--allow-private* is typed, within limits on time and
 size that hold for any answer, *test_web_answers.py*, and is never a file, so that nothing of it
 stays on the disk, even after a kill. *test_web_query.py*.
 

@@ -25,7 +25,7 @@ from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.query import Kind, Query
-from rclip_like.settings import IndexSettings, SearchSettings
+from rclip_like.settings import IndexSettings, SearchSettings, WebSettings
 from rclip_like.values import IndexReport, SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
@@ -38,6 +38,7 @@ WITHOUT_EFFECT = (
     ("json", "null"),
     ("format", "explain"),
     ("text", "image"),
+    ("text", "allow_private"),
     ("image", "template"),
     ("image", "no_cache"),
     ("no_index", "max_time"),
@@ -65,7 +66,7 @@ def run(options: SearchOptions) -> int:
     if options.files_from or options.files0_from:
         typed = len(options.paths)
         paths[typed:] = still_there(paths[typed:], talk)
-    with open_library(options) as library:
+    with open_library(options, WebSettings(allow_private=options.allow_private)) as library:
         report = _search(library, paths, options, layout)
         write_out(render(report.matches, layout))
         _tell(report, talk, options)

@@ -11,17 +11,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from processes import run, write_pictures
+from processes import run, start, write_pictures
 from web_server import Play, answer, png, saying, serving
 
-# The command line itself, but for what it holds to be public.
-LENIENT = """
-import sys
-from rclip_like import web
-from rclip_like.cli import entry
-web.is_public = lambda address: True
-sys.exit(entry.run(sys.argv[1:]))
-"""
 # The command line itself, where the system takes its time to look a name up.
 SLOW_NAMES = """
 import socket, sys, time
@@ -62,6 +54,24 @@ def test_a_local_address_and_offline_are_refused_in_one_sentence(
     assert not (tmp_path / "index.db").exists()
 
 
+def test_whoever_types_it_may_ask_the_own_network(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "photos")
+    with serving(saying(answer((folder / "two.png").read_bytes()))) as server:
+        search = (server.url, folder, "-f", "-t1")
+        done = run(*search, "--allow-private", env=environment)
+        assert (done.returncode, done.stdout) == (0, os.fsencode(folder / "two.png") + b"\n")
+        # Neither the environment nor a file opens the own network to what is typed later.
+        done = run(*search, env=environment | {"CLIPFIND_ALLOW_PRIVATE": "1"})
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"ask for it with --allow-private" in done.stderr
+        (tmp_path / "config.toml").write_text("allow-private = true\n")
+        done = run(*search, env=environment | {"CLIPFIND_CONFIG": str(tmp_path / "config.toml")})
+        assert (done.returncode, b"allow-private" in done.stderr) == (2, True)
+    assert len(server.requests) == 1
+
+
 def slowly_decoded(folder: Path) -> Play:
     path = folder / "slow.png"
     Image.new("1", (22_000, 22_000)).save(path)
@@ -85,8 +95,9 @@ def test_a_signal_leaves_no_picture_behind(
     folder, lent = write_pictures(tmp_path / "photos"), tmp_path / "lent"
     play: Play = make(tmp_path)  # type: ignore[operator]
     with serving(play) as server:
-        command = [sys.executable, "-c", LENIENT, server.url, str(folder)]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+        process = start(
+            server.url, folder, "--allow-private", env=environment, stderr=subprocess.PIPE
+        )
         until = time.monotonic() + 60
         while not (has_a_reader(process) if make is slowly_decoded else server.requests):
             assert process.poll() is None

@@ -337,6 +337,11 @@ def test_with_leave_the_own_network_is_asked_by_any_name_and_on_any_port(
             fetch(f"http://127.0.0.1:{port}/cat.png", settings())
 
 
+def test_without_leave_the_sentence_names_the_option_that_gives_it() -> None:
+    with pytest.raises(WebError, match="in your own network, ask for it with --allow-private"):
+        fetch("http://10.0.0.1/cat.png")
+
+
 def test_leave_for_one_host_is_none_for_those_it_leads_on_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -81,6 +81,14 @@ class SearchOptions(Walking, Reading, Sources, Everywhere):
         bool, option("--text", help="Read every query as words, also those like paths.")
     ] = False
     image: Annotated[bool, option("--image", help="Read every query as a picture's place.")] = False
+    # No setting: only who types the address knows whether it may reach into the own network.
+    allow_private: Annotated[
+        bool,
+        option(
+            "--allow-private",
+            help="Ask the host of a web address in QUERY also in your own network, on any port.",
+        ),
+    ] = False
     template: Annotated[
         Literal["none", "photo", "all"],
         setting(
