@@ -126,8 +126,9 @@ class Preprocessing(NamedTuple):
 class PictureFacts(NamedTuple):
     """What a picture says of itself: upright size in pixels, and EXIF where present.
 
-    `taken_at` is ISO 8601 local time without zone unless the file states one; latitude and
-    longitude are degrees, north and east positive.
+    `taken_at` is ISO 8601 local time without zone unless the file states one, and `taken_from`
+    which date of the file that is: "original", "digitized" or "modified", None without any.
+    Latitude and longitude are degrees, north and east positive.
     """
 
     width: int
@@ -136,6 +137,7 @@ class PictureFacts(NamedTuple):
     camera: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    taken_from: str | None = None
 
 
 class Picture(NamedTuple):

@@ -57,6 +57,12 @@ What was refused is tried again when a limit that it met is another one. Where t
 are known and there is more than one processor, a further process reads the index while the folders
 are walked. None of them outlives the run.
 
+The date of a picture (*--sort date*) is that of its EXIF block: when it was taken, else when it was
+digitized, else when it was changed, and else the file's own time. Dates are read as cameras,
+scanners and editors write them, with colons, slashes, dashes or as ISO 8601, with or without
+seconds, fractions and a zone, and an hour 24 as the 0 that is meant. A blank, a row of zeros or
+a day that does not exist gives way to the next of these dates.
+
 The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
 keep their meaning: to look for the word, write *clipfind search duplicates*.
 """

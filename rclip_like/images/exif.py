@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from PIL import ExifTags, Image
 
@@ -21,7 +21,34 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = frozenset((5, 6, 7, 8))
-_OFFSET = re.compile(r"[+-]\d\d:\d\d")
+_DATES = (
+    (
+        "original",
+        ExifTags.Base.DateTimeOriginal,
+        ExifTags.Base.SubsecTimeOriginal,
+        ExifTags.Base.OffsetTimeOriginal,
+    ),
+    (
+        "digitized",
+        ExifTags.Base.DateTimeDigitized,
+        ExifTags.Base.SubsecTimeDigitized,
+        ExifTags.Base.OffsetTimeDigitized,
+    ),
+    ("modified", ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime),
+)
+"""A picture's dates in the order of belief, with the tags of their fraction and zone."""
+
+# A pattern, and not a parser that guesses: python-dateutil takes "17" for a day of this month.
+_DATE = re.compile(
+    r"(?P<year>\d{4})([:/.\-]?) ?(?P<month>\d\d?)\2 ?(?P<day>\d\d?)"
+    r"(?:[T ]*(?P<hour>\d\d?)([:.\-]?) ?(?P<minute>\d\d?)"
+    r"(?:\6 ?(?P<second>\d\d?)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?P<half> *[AaPp][Mm])?(?P<zone> *(?:Z|UTC|[+-]\d.*))?)?"
+)
+_ZONE = re.compile(r"(?P<utc>Z|UTC)|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?")
+_FIRST_YEAR = 1800
+"""No photograph is older; what claims to be is a program's word for no date."""
+_LARGEST_OFFSET = timedelta(hours=14)
 
 
 def read_exif(image: Image.Image) -> Image.Exif:
@@ -53,28 +80,64 @@ def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:
         place = exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # noqa: BLE001 - as above: a broken block costs its facts only
         return PictureFacts(*size)
+    taken_at, taken_from = _taken(exif, details) or (None, None)
     return PictureFacts(
         *size,
-        taken_at=_moment(exif, details),
+        taken_at=taken_at,
+        taken_from=taken_from,
         camera=_camera(exif),
         latitude=_degrees(place, ExifTags.GPS.GPSLatitude, 90.0),
         longitude=_degrees(place, ExifTags.GPS.GPSLongitude, 180.0),
     )
 
 
-def _moment(exif: Mapping[int, object], details: Mapping[int, object]) -> str | None:
-    """Return when the picture was taken as ISO 8601, with its offset where one is stated."""
-    offset = details.get(ExifTags.Base.OffsetTimeOriginal)
-    moment = details.get(ExifTags.Base.DateTimeOriginal)
-    if moment is None:
-        offset = details.get(ExifTags.Base.OffsetTime)
-        moment = exif.get(ExifTags.Base.DateTime)
-    zone = _OFFSET.match(_text(offset))
+def _taken(exif: Mapping[int, object], details: Mapping[int, object]) -> tuple[str, str] | None:
+    """Return when the picture was taken as ISO 8601, and which of its dates says so."""
+    tags = {**exif, **details}  # TIFF/EP has the dates in the main directory
+    for name, date, fraction, zone in _DATES:
+        moment = _moment(*(_text(tags.get(tag)) for tag in (date, fraction, zone)))
+        if moment is not None:
+            precision = "milliseconds" if moment.microsecond else "seconds"
+            return moment.isoformat(timespec=precision), name
+    return None
+
+
+def _moment(date: str, fraction: str, zone: str) -> datetime | None:
+    """Return a date as cameras, scanners and editors write it, None for what is no date.
+
+    What the date itself says of fraction and zone comes before what the tags beside it say. Of one
+    without a time, the day begins.
+    """
+    form = _DATE.match(date)
+    if form is None or int(form["year"]) < _FIRST_YEAR:
+        return None
+    hour, second = int(form["hour"] or 0), int(form["second"] or 0)
+    if form["half"]:
+        hour = hour % 12 + 12 * ("p" in form["half"].lower())
+    digits = re.match(r"\d*", form["fraction"] or fraction)
     try:
-        taken = datetime.strptime(_text(moment)[:19], "%Y:%m:%d %H:%M:%S")
+        return datetime(
+            *(int(form["year"]), int(form["month"]), int(form["day"])),
+            0 if hour == 24 else hour,  # Android cameras count from 1 to 24; the day is right
+            int(form["minute"] or 0),
+            min(second, 59) if second <= 60 else second,
+            int((digits[0] if digits else "")[:6].ljust(6, "0")),
+            _zone((form["zone"] or zone).strip()),
+        )
     except ValueError:
         return None
-    return taken.isoformat() + (zone[0] if zone else "")
+
+
+def _zone(stated: str) -> timezone | None:
+    form = _ZONE.match(stated)
+    if form is None:
+        return None
+    if form["utc"]:
+        return UTC
+    offset = timedelta(hours=int(form["hours"]), minutes=int(form["minutes"] or 0))
+    if offset > _LARGEST_OFFSET:
+        return None
+    return timezone(offset if form["sign"] == "+" else -offset)
 
 
 def _camera(exif: Mapping[int, object]) -> str | None:

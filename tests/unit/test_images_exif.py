@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 from turned import ORIENTATIONS, turned
 
 from rclip_like.images import read_picture
+from rclip_like.images.exif import picture_facts
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, PictureFacts, Preprocessing
 
@@ -80,19 +81,139 @@ def taken(tmp_path: Path, exif: Image.Exif) -> PictureFacts:
     return facts
 
 
-@pytest.mark.parametrize(
-    ("offset", "expected"),
-    [(None, "2019-07-14T18:05:09"), ("+02:00", "2019-07-14T18:05:09+02:00")],
-)
-def test_taken_at_is_iso_with_the_offset_where_there_is_one(
-    offset: str | None, expected: str, tmp_path: Path
-) -> None:
-    exif = tagged(DateTime="2020:01:01 00:00:00")
+Written = dict[ExifTags.Base, object]
+
+ORIGINAL, DIGITIZED = ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized
+MODIFIED = ExifTags.Base.DateTime
+
+
+def dated(tags: Written) -> Image.Exif:
+    """Return a block with these tags, each in the directory where cameras write it."""
+    exif = Image.Exif()
     details = exif.get_ifd(ExifTags.IFD.Exif)
-    details[ExifTags.Base.DateTimeOriginal] = "2019:07:14 18:05:09"
-    if offset is not None:
-        details[ExifTags.Base.OffsetTimeOriginal] = offset
-    assert taken(tmp_path, exif).taken_at == expected
+    for tag, value in tags.items():
+        (exif if tag is MODIFIED else details)[tag] = value
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2019:07:14 18:05:09", "2019-07-14T18:05:09"),
+        ("2019/07/14 18:05:09", "2019-07-14T18:05:09"),
+        ("2019-07-14 18:05:09", "2019-07-14T18:05:09"),
+        ("2019.07.14 18.05.09", "2019-07-14T18:05:09"),
+        ("2019: 7: 4  8: 5: 9", "2019-07-04T08:05:09"),
+        ("2019/7/4 8:05:09", "2019-07-04T08:05:09"),
+        ("2019-07-14T18:05:09", "2019-07-14T18:05:09"),
+        ("2019:07:14T18:05:09", "2019-07-14T18:05:09"),
+        ("20190714T180509", "2019-07-14T18:05:09"),
+        ("20190714 180509", "2019-07-14T18:05:09"),
+        ("2019-07-14T18:05:09Z", "2019-07-14T18:05:09+00:00"),
+        ("2019-07-14T18:05:09.5Z", "2019-07-14T18:05:09.500+00:00"),
+        ("2019:07:14 18:05:09+0200", "2019-07-14T18:05:09+02:00"),
+        ("2019:07:14 18:05:09 -03:30", "2019-07-14T18:05:09-03:30"),
+        ("2019:07:14 18:05:09.123456", "2019-07-14T18:05:09.123"),
+        ("2019:07:14 18:05:09,25", "2019-07-14T18:05:09.250"),
+        ("2019:07:14 18:05", "2019-07-14T18:05:00"),
+        ("2019-07-14T18:05", "2019-07-14T18:05:00"),
+        ("2019/07/14 06:05:09 PM", "2019-07-14T18:05:09"),
+        ("2019/07/14 12:05 am", "2019-07-14T00:05:00"),
+        ("2019:07:14", "2019-07-14T00:00:00"),
+        ("2019:07:14   :  :  ", "2019-07-14T00:00:00"),
+        ("2019:07:14 24:08:19", "2019-07-14T00:08:19"),  # so Android cameras wrote 00:08:19
+        ("2016:12:31 23:59:60", "2016-12-31T23:59:59"),
+        (" 2019:07:14 18:05:09\0\0", "2019-07-14T18:05:09"),
+        (b"2019:07:14 18:05:09\0", "2019-07-14T18:05:09"),
+    ],
+)
+@pytest.mark.parametrize("tag", [ORIGINAL, DIGITIZED, MODIFIED])
+def test_a_date_is_read_however_it_is_written(
+    tag: ExifTags.Base, written: object, expected: str
+) -> None:
+    facts = picture_facts(dated({tag: written}), (1, 1))
+    assert (facts.taken_at, facts.taken_from) == (expected, NAMES[tag])
+
+
+NAMES = {ORIGINAL: "original", DIGITIZED: "digitized", MODIFIED: "modified"}
+
+
+@pytest.mark.parametrize(
+    "none",
+    [
+        None,
+        "",
+        "    :  :     :  :  ",
+        "0000:00:00 00:00:00",
+        "1904:00:00 00:00:00",
+        "0001:01:01 00:00:00",  # what .NET has for no date
+        "2020:13:03 04:05:06",
+        "2020:02:30 04:05:06",
+        "2020:02:03 25:05:06",
+        "2020:02:03 04:61:06",
+        "20:02:03 04:05:06",
+        "yesterday",
+        "1563127509",
+        17,
+    ],
+)
+def test_what_is_not_a_date_gives_way_to_the_next_one(none: object) -> None:
+    told = {ORIGINAL: none, DIGITIZED: none, MODIFIED: "2020:02:03 04:05:06"}
+    for tag, value in {**told, DIGITIZED: "2019:07:14 18:05:09"}.items():
+        if value is not none:
+            facts = picture_facts(dated({**told, tag: value}), (1, 1))
+            assert (facts.taken_at is not None, facts.taken_from) == (True, NAMES[tag])
+    nothing = picture_facts(dated(dict.fromkeys(told, none)), (1, 1))
+    assert (nothing.taken_at, nothing.taken_from) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("tag", "offset", "fraction"),
+    [
+        (ORIGINAL, ExifTags.Base.OffsetTimeOriginal, ExifTags.Base.SubsecTimeOriginal),
+        (DIGITIZED, ExifTags.Base.OffsetTimeDigitized, ExifTags.Base.SubsecTimeDigitized),
+        (MODIFIED, ExifTags.Base.OffsetTime, ExifTags.Base.SubsecTime),
+    ],
+)
+@pytest.mark.parametrize(
+    ("stated", "zone"),
+    [("+02:00", "+02:00"), ("-0330", "-03:30"), ("Z", "+00:00"), ("+99:00", ""), ("   :  ", "")],
+)
+def test_zone_and_fraction_are_those_of_the_same_date(
+    tag: ExifTags.Base, offset: ExifTags.Base, fraction: ExifTags.Base, stated: str, zone: str
+) -> None:
+    strange: Written = dict.fromkeys(
+        (
+            ExifTags.Base.OffsetTimeOriginal,
+            ExifTags.Base.OffsetTimeDigitized,
+            ExifTags.Base.OffsetTime,
+        ),
+        "+11:00",
+    )
+    tags = {**strange, tag: "2019:07:14 18:05:09", offset: stated, fraction: "07 "}
+    assert picture_facts(dated(tags), (1, 1)).taken_at == f"2019-07-14T18:05:09.070{zone}"
+
+
+def test_a_zone_in_the_date_itself_counts() -> None:
+    tags: Written = {ORIGINAL: "2019-07-14T18:05:09-05:00"}
+    tags[ExifTags.Base.OffsetTimeOriginal] = "+02:00"
+    assert picture_facts(dated(tags), (1, 1)).taken_at == "2019-07-14T18:05:09-05:00"
+
+
+def test_a_date_is_found_in_the_main_directory_too() -> None:
+    exif = Image.Exif()
+    exif[ORIGINAL] = "2019:07:14 18:05:09"  # so TIFF/EP has it
+    facts = picture_facts(exif, (1, 1))
+    assert (facts.taken_at, facts.taken_from) == ("2019-07-14T18:05:09", "original")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("2019/07/14 18:05", "2019-07-14T18:05:00"), ("0000:00:00 00:00:00", None)],
+)
+def test_dates_are_those_of_the_file(written: str, expected: str | None, tmp_path: Path) -> None:
+    facts = taken(tmp_path, dated({DIGITIZED: written}))
+    assert facts == PictureFacts(96, 64, taken_at=expected, taken_from=expected and "digitized")
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "avif", "heic"])
@@ -101,25 +222,10 @@ def test_every_format_with_exif_tells_when_it_was_taken(ending: str, tmp_path: P
     exif = tagged(Make="Canon")
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:07:14 18:05:09"
     four_corners((96, 64)).save(tmp_path / f"a.{ending}", exif=exif.tobytes())
-    expected = PictureFacts(96, 64, taken_at="2019-07-14T18:05:09", camera="Canon")
+    expected = PictureFacts(
+        96, 64, taken_at="2019-07-14T18:05:09", camera="Canon", taken_from="original"
+    )
     assert read(tmp_path / f"a.{ending}").facts == expected
-
-
-@pytest.mark.parametrize(
-    ("stated", "expected"),
-    [
-        ("2020:02:03 04:05:06", "2020-02-03T04:05:06"),
-        ("0000:00:00 00:00:00", None),
-        ("2020:13:03 04:05:06", None),
-        ("2020:02:30 04:05:06", None),
-        ("    :  :     :  :  ", None),
-        ("yesterday", None),
-    ],
-)
-def test_a_date_is_believed_only_when_it_is_one(
-    stated: str, expected: str | None, tmp_path: Path
-) -> None:
-    assert taken(tmp_path, tagged(DateTime=stated)).taken_at == expected
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def test_a_broken_preview_costs_nothing_but_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("preview", [None, jpeg(quarters((120, 80)))])
 def test_a_raw_file_says_when_and_with_which_camera(preview: bytes | None, tmp_path: Path) -> None:
     data = dng(quarters((240, 160)), preview=preview)
-    expected = PictureFacts(240, 160, taken_at="2019-07-14T18:05:09", camera="Acme One")
+    expected = PictureFacts(
+        240, 160, taken_at="2019-07-14T18:05:09", camera="Acme One", taken_from="modified"
+    )
     assert read(tmp_path / "a.dng", data).facts == expected
 
 
