@@ -57,6 +57,12 @@ What was refused is tried again when a limit that it met is another one. Where t
 are known and there is more than one processor, a further process reads the index while the folders
 are walked. None of them outlives the run.
 
+TIFF files are read with samples of any depth, as whole numbers with or without sign and as floats,
+in one piece or by colour. Floats from 0 to 1 count as they are, and what is brighter is white, as
+in viewers; floats beyond that for the most part count to 255 if none is larger, else from the
+darkest to the brightest, and so do whole numbers of 32 bits beyond 65535 unless they fill their
+range.
+
 The date of a picture (*--sort date*) is that of its EXIF block: when it was taken, else when it was
 digitized, else when it was changed, and else the file's own time. Dates are read as cameras,
 scanners and editors write them, with colons, slashes, dashes or as ISO 8601, with or without

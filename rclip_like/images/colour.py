@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 _SMOOTH = frozenset(("L", "LA", "RGB", "RGBA", "CMYK"))
 
@@ -61,27 +56,14 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return a 16-bit, 32-bit or float grey picture as L, scaled and not clipped.
-
-    Integers count from 0 to 65535 and floats from 0 to 1, or to 255; where the values lie
-    outside of that, from the darkest to the brightest.
-    """
+    """Return a 16-bit, 32-bit or float grey picture as L."""
     import numpy as np
 
+    from rclip_like.images.depth import black_and_white, eight_bits
+
     values = np.asarray(image)
-    if image.mode == "F":
-        values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = _range_of_grey(values)
-    scale = 255 / (high - low) if high > low else 0.0
+    black, white = black_and_white(values)
     grey = np.empty(values.shape, np.uint8)
     for row, line in enumerate(values):  # by rows: a float copy of all of it is large
-        grey[row] = np.rint((line.astype(np.float64) - low) * scale)
+        grey[row] = eight_bits(line, black, white)
     return Image.fromarray(grey)
-
-
-def _range_of_grey(values: npt.NDArray[np.generic]) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    for limit in (1.0, 255.0) if values.dtype.kind == "f" else (65535.0,):
-        if low >= 0 and high <= limit:
-            return 0.0, limit
-    return low, high

@@ -34,7 +34,7 @@ FORMATS = (
     Format("PNG", "PIL.PngImagePlugin", ("png", "apng"), "zlib"),
     Format("WEBP", "PIL.WebPImagePlugin", ("webp",), "webp"),
     Format("GIF", "PIL.GifImagePlugin", ("gif",)),
-    Format("TIFF", "PIL.TiffImagePlugin", ("tif", "tiff"), "libtiff"),
+    Format("TIFF", "rclip_like.images.tiff", ("tif", "tiff"), "libtiff"),
     Format("BMP", "PIL.BmpImagePlugin", ("bmp", "dib")),
     Format("DIB", "PIL.BmpImagePlugin", ("dib",)),
     Format(
@@ -91,5 +91,5 @@ def load_plugin(known: Format) -> None:
     module = import_module(known.plugin)
     if known.name == HEIF:
         module.register_heif_opener()
-    elif known.name == RAW:
+    elif known.plugin.startswith("rclip_like."):
         module.register()
