@@ -34,8 +34,8 @@ PICTURE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
 """Lower-case endings that make a file worth opening; what it is, its content decides."""
 
 READER_VERSIONS = {
-    **dict.fromkeys(("JPEG", "MPO", "WEBP", "GIF", "JPEG2000", "PPM", "ICO", "AVIF", "RAW"), 1),
-    **dict.fromkeys(("BMP", "DIB", "HEIF", "PNG", "TGA", "TIFF"), 2),
+    **dict.fromkeys(("JPEG", "MPO", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "RAW"), 1),
+    **dict.fromkeys(("BMP", "DIB", "HEIF", "ICO", "PNG", "TGA", "TIFF"), 2),
 }
 """Of each format, as Pillow names it, what rises when the same file gives other pixels."""
 

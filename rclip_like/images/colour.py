@@ -7,6 +7,9 @@ from io import BytesIO
 
 from PIL import Image, ImageCms
 
+_ALPHA_OR_NOTHING = frozenset(("BMP", "DIB", "ICO", "TGA"))
+"""Formats whose fourth byte many programs leave at zero; then it says nothing."""
+
 _SMOOTH = frozenset(("L", "LA", "RGB", "RGBA", "CMYK"))
 
 
@@ -14,8 +17,11 @@ def resizable(image: Image.Image) -> Image.Image:
     """Return the picture in a mode that can be resized smoothly: L, LA, RGB, RGBA or CMYK."""
     if image.mode == "F" or image.mode.startswith("I"):
         return _eight_bits(image)
+    may_lack_alpha = image.format in _ALPHA_OR_NOTHING
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
-        return image.convert("RGBA")
+        image = image.convert("RGBA")
+    if may_lack_alpha and image.mode in ("LA", "RGBA") and image.getextrema()[-1] == (0, 0):
+        return image.convert(image.mode[:-1])
     if image.mode in _SMOOTH:
         return image
     return image.convert("L" if image.mode == "1" else "RGB")  # L is a quarter of the memory

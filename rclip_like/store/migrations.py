@@ -234,7 +234,7 @@ _READINGS_OF_MENDED_FORMATS = """
         OR content_id IN (
             SELECT content_id FROM files
             WHERE lower(CAST(substr(path, -4) AS TEXT))
-                IN ('.bmp', '.dib', '.tga', '.tif', '.png', '.hif')
+                IN ('.bmp', '.dib', '.ico', '.tga', '.tif', '.png', '.hif')
             OR lower(CAST(substr(path, -5) AS TEXT)) IN ('.tiff', '.apng', '.heic', '.heif')
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,88 @@ def test_what_is_transparent_lies_on_white(mode: str, tmp_path: Path) -> None:
     found = pixels(tmp_path / f"a.{ending}")
     assert (found[:, :6] == 0).all()
     assert (found[:, 10:] == 255).all()
+
+
+def bmp_with_masks(levels: npt.NDArray[np.uint8]) -> bytes:
+    """Return a BMP with a header of version 4 whose fourth byte is said to be alpha."""
+    high, wide = levels.shape[:2]
+    head = struct.pack("<IiiHHIIiiII", 108, wide, -high, 1, 32, 3, levels.size, 2835, 2835, 0, 0)
+    head += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    blue_first = levels[..., [2, 1, 0, 3]].tobytes()
+    return struct.pack("<2sIII", b"BM", 122 + levels.size, 0, 122) + head + blue_first
+
+
+def tga(levels: npt.NDArray[np.uint8], kind: int, bits: int, *, attribute_bits: int) -> bytes:
+    """Return a TGA of the bytes as they are, the first line on top."""
+    high, wide = levels.shape[:2]
+    sizes = struct.pack("<HHBB", wide, high, bits, 0x20 | attribute_bits)
+    return struct.pack("<BBBHHBHH", 0, 0, kind, 0, 0, 0, 0, 0) + sizes + levels.tobytes()
+
+
+def tga_with_palette(index: npt.NDArray[np.uint8], alpha: int) -> bytes:
+    high, wide = index.shape
+    head = struct.pack("<BBBHHBHH", 0, 1, 1, 0, 256, 32, 0, 0)
+    colours = b"".join(bytes((grey, grey, grey, alpha)) for grey in range(256))
+    return head + struct.pack("<HHBB", wide, high, 8, 0x20) + colours + index.tobytes()
+
+
+def icon(levels: npt.NDArray[np.uint8]) -> bytes:
+    """Return an icon of 32 bits, as before Windows XP gave the fourth byte a meaning."""
+    high, wide = levels.shape[:2]
+    head = struct.pack("<IiiHHIIiiII", 40, wide, 2 * high, 1, 32, 0, 0, 0, 0, 0, 0)
+    bitmap = head + levels[::-1, :, [2, 1, 0, 3]].tobytes() + bytes(high * 4)
+    entry = struct.pack("<BBBBHHII", wide, high, 0, 0, 1, 32, len(bitmap), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + bitmap
+
+
+NOISE = np.random.default_rng(2).integers(0, 256, (16, 16, 4), dtype=np.uint8)
+
+
+def with_alpha(alpha: int) -> npt.NDArray[np.uint8]:
+    return np.dstack([NOISE[..., :3], np.full((16, 16), alpha, np.uint8)])
+
+
+WRITERS = {
+    "bmp": lambda levels: bmp_with_masks(levels),
+    "plain.tga": lambda levels: tga(levels[..., [2, 1, 0, 3]], 2, 32, attribute_bits=0),
+    "said.tga": lambda levels: tga(levels[..., [2, 1, 0, 3]], 2, 32, attribute_bits=8),
+    "ico": icon,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_an_alpha_that_is_zero_everywhere_means_that_there_is_none(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"a.{name}").write_bytes(WRITERS[name](with_alpha(0)))
+    assert (pixels(tmp_path / f"a.{name}") == NOISE[..., :3]).all()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_an_alpha_that_is_zero_in_places_only_counts(name: str, tmp_path: Path) -> None:
+    levels = with_alpha(0)
+    levels[:8, :, 3] = 255
+    (tmp_path / f"a.{name}").write_bytes(WRITERS[name](levels))
+    found = pixels(tmp_path / f"a.{name}")
+    assert (found[:8] == NOISE[:8, :, :3]).all()
+    assert (found[8:] == 255).all()
+
+
+def test_greys_and_palettes_with_an_alpha_of_zero_are_opaque_in_tga(tmp_path: Path) -> None:
+    greys = np.dstack([NOISE[..., 0], np.zeros((16, 16), np.uint8)])
+    (tmp_path / "grey.tga").write_bytes(tga(greys, 3, 16, attribute_bits=0))
+    (tmp_path / "palette.tga").write_bytes(tga_with_palette(NOISE[..., 0], alpha=0))
+    fives = (NOISE[..., 0] >> 3).astype("<u2") * 0b10000100001
+    (tmp_path / "short.tga").write_bytes(tga(fives, 2, 16, attribute_bits=0))
+    for name in ("grey.tga", "palette.tga"):
+        assert (pixels(tmp_path / name) == NOISE[..., :1]).all(), name
+    assert np.abs(pixels(tmp_path / "short.tga") - NOISE[..., :1]).max() <= 8
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif", "a.avif"])
+def test_a_picture_that_is_transparent_all_over_is_white(name: str, tmp_path: Path) -> None:
+    Image.fromarray(with_alpha(0)).save(tmp_path / name)
+    assert (pixels(tmp_path / name) >= 254).all()
 
 
 def test_half_transparent_red_is_pink(tmp_path: Path) -> None:
