@@ -44,7 +44,7 @@ FORMATS = (
     Format("ICO", "PIL.IcoImagePlugin", ("ico",)),
     Format("AVIF", "PIL.AvifImagePlugin", ("avif", "avifs"), "avif"),
     Format("TGA", "PIL.TgaImagePlugin", ("tga",)),
-    Format(HEIF, "pi_heif", ("heic", "heif", "hif"), package="pi-heif"),
+    Format(HEIF, "rclip_like.images.heif", ("heic", "heif", "hif"), package="pi-heif"),
     Format(RAW, "rclip_like.images.raw", RAW_ENDINGS, package="rawpy"),
 )
 """Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
@@ -89,7 +89,5 @@ def load_plugin(known: Format) -> None:
     """Make Pillow read a format; raises ImportError when what reads it is not installed."""
     # Image.open imports all of Pillow's plugins when one of those named is not loaded yet.
     module = import_module(known.plugin)
-    if known.name == HEIF:
-        module.register_heif_opener()
-    elif known.plugin.startswith("rclip_like."):
+    if known.plugin.startswith("rclip_like."):
         module.register()

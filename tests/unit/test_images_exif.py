@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import ExifTags, Image
 from turned import ORIENTATIONS, turned
 
-from rclip_like.images import read_picture
+from rclip_like.images import heif, read_picture
 from rclip_like.images.exif import picture_facts
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, PictureFacts, Preprocessing
@@ -49,6 +50,50 @@ def test_pictures_are_turned_upright(orientation: int, ending: str, tmp_path: Pa
     picture = read(tmp_path / f"a.{ending}")
     assert picture.facts == PictureFacts(96, 64)
     assert_four_corners(picture)
+
+
+def heic(stored: Image.Image, exif: bytes) -> bytes:
+    """Return what pillow_heif writes, and let it not be what reads."""
+    pillow_heif.register_heif_opener()
+    file = io.BytesIO()
+    stored.save(file, "HEIF", exif=exif)
+    heif.register()
+    return file.getvalue()
+
+
+def heic_turned_by_exif(upright: Image.Image, orientation: int) -> bytes:
+    """Return a HEIC whose container does not turn it: pillow_heif writes that only with a 1."""
+    block = tagged(Orientation=1).tobytes()[6:]
+    data = heic(turned(upright, orientation), b"Exif\0\0" + block)
+    stated = tagged(Orientation=orientation).tobytes()[6:]
+    assert data.count(block) == 1
+    assert b"irot" not in data
+    assert b"imir" not in data
+    return data.replace(block, stated)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_heic_turned_by_exif_alone_is_turned_upright(orientation: int, tmp_path: Path) -> None:
+    data = heic_turned_by_exif(four_corners((96, 64)), orientation)
+    (tmp_path / "a.heic").write_bytes(data)
+    picture = read(tmp_path / "a.heic")
+    assert picture.facts == PictureFacts(96, 64)
+    assert picture.reader == "HEIF 2"
+    assert_four_corners(picture)
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 6, 8])
+def test_a_heic_turned_by_both_is_turned_once(orientation: int, tmp_path: Path) -> None:
+    block, reset = (tagged(Orientation=each).tobytes() for each in (orientation, 1))
+    reset = reset[6:]
+    data = heic(turned(four_corners((96, 64)), orientation), block)
+    assert data.count(b"irot") + data.count(b"imir") >= 1
+    for states in (reset, block[6:]):
+        present = reset if reset in data else block[6:]
+        (tmp_path / "a.heic").write_bytes(data.replace(present, states))
+        picture = read(tmp_path / "a.heic")
+        assert picture.facts == PictureFacts(96, 64)
+        assert_four_corners(picture)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

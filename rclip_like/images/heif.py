@@ -1,0 +1,39 @@
+"""HEIC by pi-heif, turned also where its orientation stands in EXIF alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pi_heif
+from PIL import Image
+
+from rclip_like.images.boxes import turns_its_picture
+
+
+class HeifImageFile(pi_heif.HeifImageFile):  # type: ignore[misc]
+    """A HEIC file; its EXIF block states the orientation unless the file itself turns the picture.
+
+    pi-heif takes EXIF's orientation away in any case, as the format's text has it: rotation is a
+    matter of the container. Some cameras and converters write none, and galleries of phones turn
+    by EXIF then.
+    """
+
+    def _open(self) -> None:
+        place = self.fp.tell()
+        self._is_turned = turns_its_picture(self.fp.read())
+        self.fp.seek(place)
+        super()._open()
+
+    def _init_from_heif_file(self, img_index: int) -> None:
+        info: dict[str, Any] = self._heif_file[img_index].info
+        block = info.get("exif")
+        super()._init_from_heif_file(img_index)
+        if block is not None and not self._is_turned:
+            self.info["exif"] = block
+
+
+def register() -> None:
+    """Tell Pillow of the format."""
+    pi_heif.register_heif_opener()
+    accept = Image.OPEN[HeifImageFile.format][1]
+    Image.register_open(HeifImageFile.format, HeifImageFile, accept)
