@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import NamedTuple
 
+from blake3 import blake3
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from rclip_like.errors import Reason
+from rclip_like.images import jpeg, png
 from rclip_like.images.colour import resizable, to_srgb
+from rclip_like.images.ends import ends_early
 from rclip_like.images.exif import picture_facts, read_exif, upright
 from rclip_like.images.formats import possible_formats, reader_of
 from rclip_like.images.frames import differing, later_frames
@@ -23,6 +26,10 @@ from rclip_like.values import PictureFacts, Preprocessing
 
 REDUCTION_MARGIN = 2
 """A JPEG decoded at reduced scale keeps this many times the model's size on its short side."""
+
+_JPEGS = frozenset(("JPEG", "MPO"))
+_WITH_LOOSE_BYTES = frozenset((Reason.BROKEN, Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
+_WHAT_IS_THERE = "--accept-truncated takes what is there of it"
 
 
 class Undecodable(ValueError):
@@ -57,9 +64,23 @@ def decode(
     if not data:
         raise Undecodable(Reason.EMPTY, "empty file")
     limits = within_memory(limits)
-    with _within(limits):
-        image = _open(data, ending)
+    try:
+        return _decoded(data, ending, preprocessing, limits)
+    except Undecodable as error:
+        cleaned = jpeg.cleaned(data) if data.startswith(jpeg.START) else None
+        if cleaned is None or error.code not in _WITH_LOOSE_BYTES:
+            raise
+    return _decoded(cleaned, ending, preprocessing, limits)
+
+
+def _decoded(
+    data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
+) -> Decoded:
+    with _within(limits, data, ending):
+        image = _open(data, ending, limits)
         _refuse_larger(image, limits)
+        if image.format in _JPEGS and not limits.accept_truncated:
+            image = _with_its_end(image, preprocessing)
         size = _load(image, preprocessing)
         exif = read_exif(image)
         whole, upright_size = _square(image, exif, size, preprocessing)
@@ -83,7 +104,8 @@ def _square(
     return pad(to_srgb(resized, image.info.get("icc_profile")), preprocessing), size
 
 
-def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:
+def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFile:
+    """Identify the picture, reading past what viewers read past."""
     try:
         formats = possible_formats(data, ending)
     except ImportError as error:
@@ -92,7 +114,45 @@ def _open(data: bytes, ending: bytes) -> ImageFile.ImageFile:
             Reason.NEEDS_PACKAGE,
             f"needs the package {package}, which is not installed; pip install {package}",
         ) from error
-    return Image.open(BytesIO(data), formats=formats)
+    if data.startswith(png.SIGNATURE):
+        data, broken = png.without_broken_chunks(data)
+        if broken and not limits.accept_truncated:
+            raise OSError(f"wrong checksum in {broken.decode()}")
+    try:
+        return Image.open(BytesIO(data), formats=formats)
+    except UnidentifiedImageError:
+        _raise_what_was_wrong(data, formats)
+        raise
+
+
+def _raise_what_was_wrong(data: bytes, formats: tuple[str, ...]) -> None:
+    """Raise the error of the format that the bytes begin as; `Image.open` keeps it to itself."""
+    for name in formats:
+        factory, accepts = Image.OPEN[name]
+        if accepts and accepts(data[:16]) and not isinstance(accepts(data[:16]), str):
+            factory(BytesIO(data), "")
+
+
+def _with_its_end(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> ImageFile.ImageFile:
+    """Return a JPEG, one that lacks no more than its end marker with it.
+
+    Raises Undecodable if the pixels depend on what would follow, so that some of them are missing.
+    """
+    assert isinstance(image.fp, BytesIO)
+    data = image.fp.getvalue()
+    if not jpeg.lacks_its_end(data):
+        return image
+    data = jpeg.without_filling(data)
+    shown: set[bytes] = set()
+    for tail in jpeg.tails():
+        ended = Image.open(BytesIO(data + tail), formats=("JPEG",))
+        _load(ended, preprocessing)
+        shown.add(blake3(ended.tobytes()).digest())
+        if len(shown) > 1:
+            break
+    if len(shown) > 1 or not jpeg.has_all_scans(data):
+        raise Undecodable(Reason.TRUNCATED, "truncated", _WHAT_IS_THERE)
+    return Image.open(BytesIO(data + jpeg.END), formats=("JPEG",))
 
 
 def _refuse_larger(image: Image.Image, limits: ReadSettings) -> None:
@@ -120,7 +180,7 @@ def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int
 
 
 @contextmanager
-def _within(limits: ReadSettings) -> Iterator[None]:
+def _within(limits: ReadSettings, data: bytes, ending: bytes) -> Iterator[None]:
     """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons.
 
     limits: as `within_memory` returns them.
@@ -139,23 +199,23 @@ def _within(limits: ReadSettings) -> Iterator[None]:
     except Undecodable:
         raise
     except Exception as error:
-        raise _told(error, limits) from error
+        raise _told(error, limits, data, ending) from error
     finally:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _told(error: Exception, limits: ReadSettings) -> Undecodable:
+def _told(error: Exception, limits: ReadSettings, data: bytes, ending: bytes) -> Undecodable:
     """Return why a picture could not be decoded, in a few words, the same each time."""
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return _too_large(most_pixels(limits))
-    if isinstance(error, UnidentifiedImageError):
-        return Undecodable(Reason.UNKNOWN_FORMAT, "not a picture in a known format")
     if isinstance(error, MemoryError):
         assert limits.max_memory_bytes is not None
         gib = limits.max_memory_bytes / (1 << 30)
         return Undecodable(Reason.TOO_MUCH_MEMORY, f"needs more than {gib:.1f} GiB of memory")
-    if "truncated" in str(error).lower():
-        remedy = "" if limits.accept_truncated else "--accept-truncated takes what is there of it"
+    if "truncated" in str(error).lower() or ends_early(data, ending):
+        remedy = "" if limits.accept_truncated else _WHAT_IS_THERE
         return Undecodable(Reason.TRUNCATED, "truncated", remedy)
+    if isinstance(error, UnidentifiedImageError):
+        return Undecodable(Reason.UNKNOWN_FORMAT, "not a picture in a known format")
     words = re.sub(r"<[^>]*>|[^ -~]+", " ", str(error)).strip()
     return Undecodable(Reason.BROKEN, f"broken: {words[:120] or type(error).__name__}")

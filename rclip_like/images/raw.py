@@ -14,7 +14,8 @@ from typing import Any
 import rawpy
 from PIL import ExifTags, Image, ImageFile
 
-from rclip_like.images.sensors import as_tiff
+from rclip_like.images.ends import ends_early
+from rclip_like.images.sensors import as_tiff, is_dng
 
 _ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 """EXIF's name for each way in which LibRaw would flip a picture."""
@@ -122,6 +123,10 @@ class RawImageFile(ImageFile.ImageFile):
         return Image.fromarray(thumbnail.data)  # an uncompressed one
 
     def _developed(self) -> Image.Image:
+        # LibRaw develops the rest of a sensor that is missing as black or as noise.
+        is_whole = ImageFile.LOAD_TRUNCATED_IMAGES or not is_dng(self._data)
+        if not is_whole and ends_early(self._data, b""):
+            raise OSError("raw data are truncated")
         with _told_as_reasons():
             pixels = self._raw.postprocess(
                 half_size=min(self.size) >= 2 * self._enough,

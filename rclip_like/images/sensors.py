@@ -39,6 +39,11 @@ def is_raw(data: bytes, ending: bytes) -> bool:
     return ending[1:].decode("ascii", "replace") in RAW_ENDINGS and not _is_plain(directories)
 
 
+def is_dng(data: bytes) -> bool:
+    """Tell whether the bytes are a digital negative, which keeps to TIFF's rules."""
+    return data[:4] in _TIFF and any(_DNG_VERSION in each for each in _directories(data))
+
+
 def as_tiff(data: bytes) -> bytes | None:
     """Return a raw file as TIFF's readers take it, None where it is no kind of TIFF."""
     if data[:4] in _TIFF:

@@ -12,9 +12,11 @@ import pytest
 from blake3 import blake3
 from damaged_pictures import ENDINGS, whole
 from PIL import Image
+from written_tiff import written
 
 from rclip_like.errors import PictureError, Reason
-from rclip_like.images import read_picture, reader_versions
+from rclip_like.images import heif, read_picture, reader_versions
+from rclip_like.images.decoding import Undecodable, decode
 from rclip_like.images.formats import FORMATS
 from rclip_like.settings import ReadSettings
 from rclip_like.values import PICTURE_EXTENSIONS, Picture, PictureFacts, Preprocessing
@@ -178,8 +180,8 @@ def test_a_truncated_photo_is_told_as_such(ending: str, tmp_path: Path) -> None:
     [
         (b"", "empty file"),
         (b"just text", "not a picture in a known format"),
-        (b"\xff\xd8\xff\xe0", "not a picture in a known format"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(64), "not a picture in a known format"),
+        (b"RIFF\x24\x09\0\0WAVEfmt ", "not a picture in a known format"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "not a picture in a known format"),
         (b"PK\x03\x04" + bytes(64), "not a picture in a known format"),
     ],
 )
@@ -188,6 +190,52 @@ def test_what_is_no_picture_is_refused_in_words(
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     assert refusal(tmp_path / "a.jpg") == reason
+
+
+@pytest.mark.parametrize("start", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+@pytest.mark.parametrize("num_zeros", [0, 64])
+def test_a_beginning_with_nothing_or_zeros_behind_is_truncated(
+    start: bytes, num_zeros: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(start + bytes(num_zeros))
+    assert refusal(tmp_path / "a.jpg") == "truncated; --accept-truncated takes what is there of it"
+
+
+def test_a_kind_of_a_known_format_that_is_not_read_is_not_called_unknown(tmp_path: Path) -> None:
+    lab = np.zeros((8, 8, 3), np.uint16)
+    (tmp_path / "a.tif").write_bytes(written(lab, photometric="cielab"))
+    assert refusal(tmp_path / "a.tif") == "broken: unknown pixel mode"
+
+
+def shown(data: bytes, ending: str) -> bytes | Reason:
+    """Return the pixels of a picture, or the reason why there are none."""
+    try:
+        return decode(data, b"." + ending.encode(), SMALL, LIMITS).squares[0].tobytes()
+    except Undecodable as error:
+        return error.code
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_cut_at_any_place_is_told_as_such_or_costs_nothing(ending: str) -> None:
+    data = whole(ending)
+    heif.register()
+    places = {*range(len(data) - 120, len(data)), *range(8, 120), *range(120, len(data), 211)}
+    outcomes = {place: shown(data[:place], ending) for place in sorted(places)}
+    expected = Reason.TRUNCATED, shown(data, ending)
+    assert [place for place, outcome in outcomes.items() if outcome not in expected] == []
+    assert outcomes[119] is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "gif", "jp2"])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.98])
+def test_a_file_of_which_the_rest_is_zeros_is_truncated(
+    ending: str, share: float, tmp_path: Path
+) -> None:
+    data = whole(ending)
+    heif.register()
+    start = int(len(data) * share)
+    (tmp_path / f"a.{ending}").write_bytes(data[:start].ljust(len(data), b"\0"))
+    assert refusal(tmp_path / f"a.{ending}").startswith("truncated")
 
 
 def test_a_reason_is_the_same_in_every_run(tmp_path: Path) -> None:
@@ -241,7 +289,7 @@ def test_what_may_pass_is_told_from_what_lasts(tmp_path: Path) -> None:
         ("a.jpg", b"", Reason.EMPTY),
         ("a.jpg", b"just text", Reason.UNKNOWN_FORMAT),
         ("a.ppm", b"P6 64 48 255 too few", Reason.TRUNCATED),
-        ("a.ppm", b"P6 64 48 70000 ", Reason.BROKEN),
+        ("a.ppm", b"P6 1 1 70000 " + bytes(9), Reason.BROKEN),
         ("a.ppm", b"P6 4000 4000 255 ", Reason.TOO_LARGE),
         ("a.ppm", bytes(9 << 20), Reason.FILE_TOO_LARGE),
     ],

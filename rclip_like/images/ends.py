@@ -1,0 +1,212 @@
+"""Whether a file that gives no picture ends too early, by what its own format says of its length.
+
+Asked only when a decoder has failed: decoders tell a cut file from a broken one in many words, or
+not at all.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+
+from rclip_like.images import jpeg, png
+from rclip_like.images.boxes import boxes
+
+_MEDIA_BRANDS = frozenset(
+    (b"avif", b"avis", b"crx ", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevm", b"hevs")
+    + (b"hevx", b"mif1", b"msf1")
+)
+_BMP_HEADS = frozenset((12, 40, 52, 56, 64, 108, 124))
+_GIF_HEAD, _GIF_PICTURE = 13, 10
+_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_TIFF_SIZES |= {16: 8, 17: 8, 18: 8}
+_TIFF_PLACES = {273: 279, 324: 325}
+"""The tags of where strips and tiles begin, and of how many bytes each has."""
+_SUBDIRECTORIES = 330
+_TIFF_TAGS = frozenset((_SUBDIRECTORIES, *_TIFF_PLACES, *_TIFF_PLACES.values()))
+_TIFF_LETTERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_MOST_DIRECTORIES = 64
+
+
+def ends_early(data: bytes, ending: bytes) -> bool:
+    """Tell whether more should follow: bytes that are missing, or zeros in their place.
+
+    ending: the file name's, which alone tells what a TGA is.
+    """
+    for signature, place, is_cut in _BY_SIGNATURE:
+        if data.startswith(signature, place):
+            if is_cut in _RARELY_ENDING_IN_ZEROS and data.endswith(bytes(4)):
+                data = data.rstrip(b"\0")
+            return is_cut(data)
+    return ending == b".tga" and len(data) < 18
+
+
+def _jpeg(data: bytes) -> bool:
+    scan = next((each for each in jpeg.segments(data) if each.marker == 0xDA), None)
+    return scan is None or data.find(jpeg.END, scan.end) < 0
+
+
+def _png(data: bytes) -> bool:
+    return not any(chunk.kind == b"IEND" and chunk.end <= len(data) for chunk in png.chunks(data))
+
+
+def _riff(data: bytes) -> bool:
+    if not b"WEBP".startswith(data[8:12]):
+        return False  # sounds and films
+    return len(data) < 8 + int.from_bytes(data[4:8], "little") or len(data) < 30
+
+
+def _media(data: bytes) -> bool:
+    """Tell it of HEIC and AVIF, and of JPEG 2000 in boxes; films are no pictures."""
+    if data[4:8] == b"ftyp" and not any(each.startswith(data[8:12]) for each in _MEDIA_BRANDS):
+        return False
+    top = list(boxes(data, 0, len(data)))
+    kinds = {box.kind for box in top}
+    if not top or any(box.end > len(data) for box in top):
+        return True
+    if b"jp2c" in kinds:
+        return _codestream(data)
+    if data[4:8] == b"jP  ":
+        return True
+    if not kinds & {b"meta", b"moov"}:
+        return True
+    return b"mdat" not in kinds and b"idat" not in data
+
+
+def _codestream(data: bytes) -> bool:
+    return not data.endswith(b"\xff\xd9")
+
+
+def _gif(data: bytes) -> bool:
+    """Walk the blocks to the trailer."""
+
+    def colours(flags: int) -> int:
+        return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+    if len(data) < _GIF_HEAD:
+        return True
+    place = _GIF_HEAD + colours(data[10])
+    while place < len(data):
+        kind = data[place]
+        if kind == 0x3B:
+            return False
+        if kind == 0x2C:
+            flags = data[place + 9] if place + 9 < len(data) else 0
+            place += _GIF_PICTURE + colours(flags) + 1
+        elif kind == 0x21:
+            place += 2
+        else:
+            return False  # broken
+        while place < len(data) and data[place]:
+            place += 1 + data[place]
+        place += 1
+    return True
+
+
+def _tiff(data: bytes) -> bool:
+    """Tell whether a directory, one in another too, or what it names lies beyond the end."""
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = 43 in data[2:4]
+    try:
+        waiting = [*struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)]
+        seen: set[int] = set()
+        while waiting and len(seen) < _MOST_DIRECTORIES:
+            start = waiting.pop()
+            if start and start not in seen:
+                seen.add(start)
+                values = _tiff_directory(data, start, order, is_big)
+                waiting += values[0] + values.get(_SUBDIRECTORIES, ())
+                if _lies_beyond(values, len(data)):
+                    return True
+    except (struct.error, OverflowError):
+        return True
+    return False
+
+
+def _tiff_directory(
+    data: bytes, start: int, order: str, is_big: bool
+) -> dict[int, tuple[int, ...]]:
+    """Return where strips, tiles and other directories lie, under 0 the next directory.
+
+    Raises struct.error for what lies beyond the end of the file.
+    """
+    whole, size = ("Q", 8) if is_big else ("I", 4)
+    short, width = ("Q", 8) if is_big else ("H", 2)
+    (count,) = struct.unpack_from(order + short, data, start)
+    values = {}
+    place = start + width
+    for _ in range(count):
+        tag, kind, number = struct.unpack_from(f"{order}HH{whole}", data, place)
+        length, where = number * _TIFF_SIZES.get(kind, 0), place + 4 + size
+        if length > size:
+            (where,) = struct.unpack_from(order + whole, data, where)
+        struct.unpack_from(f"{length}x", data, where)
+        if tag in _TIFF_TAGS and kind in _TIFF_LETTERS:
+            values[tag] = struct.unpack_from(f"{order}{number}{_TIFF_LETTERS[kind]}", data, where)
+        place += 4 + 2 * size
+    return values | {0: struct.unpack_from(order + whole, data, place)}
+
+
+def _lies_beyond(values: dict[int, tuple[int, ...]], size_bytes: int) -> bool:
+    return any(
+        begin + length > size_bytes
+        for places, lengths in _TIFF_PLACES.items()
+        for begin, length in zip(values.get(places, ()), values.get(lengths, ()), strict=False)
+    )
+
+
+def _bitmap(data: bytes) -> bool:
+    if len(data) >= 18 and int.from_bytes(data[14:18], "little") not in _BMP_HEADS:
+        return False  # any text that begins with BM
+    return len(data) < 26 or len(data) < int.from_bytes(data[2:6], "little")
+
+
+def _headless_bitmap(data: bytes) -> bool:
+    return len(data) < 40
+
+
+def _icon(data: bytes) -> bool:
+    entries = range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16)
+    return any(
+        len(data) < place + 16 or len(data) < sum(struct.unpack_from("<II", data, place + 8))
+        for place in entries
+    )
+
+
+def _netpbm(data: bytes) -> bool:
+    """Compare the size with what the header promises; of numbers in words, each takes two bytes."""
+    kind = data[1:2]
+    has_depth = kind not in b"14"
+    words = re.sub(rb"#[^\n]*", b"", data[2:1024]).split(None, 3)[: 2 + has_depth]
+    if len(words) < 2 + has_depth:
+        return True
+    try:
+        width, height, depth = (*map(int, words[:2]), int(float(words[2])) if has_depth else 1)
+    except ValueError:
+        return len(words) == 3 and words[2] in (b"-", b"+")
+    if kind == b"4":
+        return len(data) < -(-width // 8) * height
+    samples = width * height * (3 if kind in b"36F" else 1)
+    size = 4 if kind in b"Ff" else 1 if kind == b"1" else 2 if kind in b"23" or depth > 255 else 1
+    return len(data) < samples * size
+
+
+_RARELY_ENDING_IN_ZEROS = frozenset((_jpeg, _png, _gif, _riff, _media, _codestream))
+_BY_SIGNATURE: tuple[tuple[bytes, int, Callable[[bytes], bool]], ...] = (
+    (jpeg.START, 0, _jpeg),
+    (png.SIGNATURE, 0, _png),
+    (b"GIF8", 0, _gif),
+    (b"RIFF", 0, _riff),
+    (b"ftyp", 4, _media),
+    (b"\0\0\0\x0cjP  ", 0, _media),
+    (b"\xff\x4f\xff\x51", 0, _codestream),
+    (b"II*\0", 0, _tiff),
+    (b"MM\0*", 0, _tiff),
+    (b"II+\0", 0, _tiff),
+    (b"MM\0+", 0, _tiff),
+    (b"BM", 0, _bitmap),
+    (b"\x28\0\0\0", 0, _headless_bitmap),
+    (b"\0\0\1\0", 0, _icon),
+    *((b"P" + bytes((kind,)), 0, _netpbm) for kind in b"123456Ff"),
+)
