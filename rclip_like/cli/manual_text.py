@@ -58,8 +58,8 @@ are known and there is more than one processor, a further process reads the inde
 are walked. None of them outlives the run.
 
 What viewers read past is read past: in a JPEG loose bytes before the picture and a missing end
-marker, in a PNG wrong checksums of what does not make the pixels. A JPEG counts as truncated if what
-is shown would depend on the bytes that are missing.
+marker, in a PNG wrong checksums of what does not make the pixels. A JPEG counts as truncated if
+what is shown would depend on the bytes that are missing.
 
 TIFF files are read with samples of any depth, as whole numbers with or without sign and as floats,
 in one piece or by colour. Floats from 0 to 1 count as they are, and what is brighter is white, as

@@ -34,7 +34,8 @@ def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list
             row[0]: _stored_file(row)
             for row in connection.execute(
                 "SELECT file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns,"
-                " content_id, digest, width, height, taken_at, camera, latitude, longitude"
+                " content_id, digest, width, height, taken_at, camera, latitude, longitude,"
+                " taken_from"
                 f" FROM files JOIN contents USING (content_id) WHERE file_id IN ({marks})",
                 some,
             )

@@ -92,9 +92,10 @@ def _put_reading(
     """Write how a content was read, in place of what an earlier reading said."""
     connection.execute(
         "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
-        " longitude) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET"
-        " width = excluded.width, height = excluded.height, taken_at = excluded.taken_at,"
-        " camera = excluded.camera, latitude = excluded.latitude, longitude = excluded.longitude",
+        " longitude, taken_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+        " SET width = excluded.width, height = excluded.height, taken_at = excluded.taken_at,"
+        " camera = excluded.camera, latitude = excluded.latitude, longitude = excluded.longitude,"
+        " taken_from = excluded.taken_from",
         (digest, reading.size_bytes, *reading.facts),
     )
     if reading.reader is not None:
