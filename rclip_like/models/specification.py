@@ -150,10 +150,12 @@ def _read_configuration(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{place} cannot be read: {error}") from error
     if not isinstance(described, dict) or not isinstance(described.get("model_cfg"), dict):
         raise ModelError(f"{place} has no model_cfg, so it does not describe an open_clip model")
+    if not isinstance(described["model_cfg"].get("text_cfg") or {}, dict):
+        raise ModelError(f"{place} has a text_cfg that is not an object of names and values")
     return described
 
 
@@ -171,7 +173,7 @@ def _specify(
     try:
         preprocessing = _preprocessing(config, described.get("preprocess_cfg") or {})
         dimension = int(config["embed_dim"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(f"the configuration of {name} cannot be used: {error!r}") from error
     try:
         identity = fingerprint(weights, config, preprocessing, _text_files(folder, config))

@@ -215,3 +215,36 @@ def test_resolving_imports_no_torch(tiny_model: Path) -> None:
     arguments = [sys.executable, "-c", code, str(tiny_model)]
     result = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vision_cfg": [32]},
+        {"vision_cfg": None},
+        {"text_cfg": ["x"]},
+        {"text_cfg": 7},
+        {"embed_dim": float("inf")},
+        {"embed_dim": [32]},
+    ],
+)
+def test_configurations_of_other_shapes_are_told(
+    tiny_model: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    place = folder / "open_clip_config.json"
+    described = json.loads(place.read_bytes())
+    described["model_cfg"] |= changes
+    place.write_text(json.dumps(described))
+    with pytest.raises(ModelError, match=str(folder)):
+        resolve(str(folder))
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"model_cfg": {}, "preprocess_cfg": [1]}'])
+def test_configurations_of_other_contents_are_told(
+    tiny_model: Path, tmp_path: Path, content: bytes
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / "open_clip_config.json").write_bytes(content)
+    with pytest.raises(ModelError, match=str(folder)):
+        resolve(str(folder))
