@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stand_in_hub import Hub, serving_hub
 from tiny_model import make_tiny_model
 
 from rclip_like.store import ahead
@@ -29,7 +31,9 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     (home / "config.toml").touch()
     monkeypatch.setenv("CLIPFIND_CONFIG", str(home / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    for variable in ("CLIPFIND_MODEL", "CLIPFIND_DB", "CLIPFIND_DATABASE", "HF_ENDPOINT"):
+    monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
+    foreign = ("HF_ENDPOINT", "HF_HUB_CACHE", "HF_TOKEN")
+    for variable in ("CLIPFIND_MODEL", "CLIPFIND_DB", "CLIPFIND_DATABASE", *foreign):
         monkeypatch.delenv(variable, raising=False)
     return home
 
@@ -53,3 +57,21 @@ def feeders(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     monkeypatch.setattr(ahead, "num_processors", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", remember)
     return processes
+
+
+@pytest.fixture
+def hub(tiny_model: Path, own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Serve the tiny model as hf-hub:museum/tiny; huggingface_hub has a cache of its own."""
+    from huggingface_hub import close_session, constants
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    # What huggingface_hub takes from the environment it has read at its import.
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(own_folders / "huggingface" / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(own_folders / "huggingface" / "token"))
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 500_000)
+    with serving_hub() as hub:
+        hub.add("museum/tiny", tiny_model, "open_clip_model.safetensors", "open_clip_config.json")
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        yield hub
+        close_session()

@@ -42,7 +42,14 @@ def indexed(tmp_path: Path, tiny_model: Path) -> tuple[str, ...]:
 def test_help_loads_neither_numpy_nor_torch() -> None:
     loaded = _modules_loaded("--help")
     assert "rclip_like" in loaded
-    assert loaded.isdisjoint({"numpy", "torch", "open_clip", "PIL", "sqlite3"})
+    assert loaded.isdisjoint({"numpy", "torch", "open_clip", "PIL", "sqlite3", "huggingface_hub"})
+
+
+def test_neither_indexing_nor_the_list_of_models_loads_what_downloads(
+    indexed: tuple[str, ...],
+) -> None:
+    assert "huggingface_hub" not in _modules_loaded("index", *indexed[1:])
+    assert "huggingface_hub" not in _modules_loaded("models", "list")
 
 
 def test_the_package_itself_loads_nothing_heavy() -> None:

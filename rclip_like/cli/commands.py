@@ -108,7 +108,7 @@ COMMANDS = {
         ),
         Command(
             "models remove",
-            "Delete a downloaded model; the rows it made stay.",
+            "Delete a downloaded model; its rows and Hugging Face's cache stay.",
             "models.ModelNameOptions",
             "rclip_like.cli.models",
             "run_remove",

@@ -247,6 +247,11 @@ NO_COLOR :: If set and not empty, no colours unless *--color always* asks for th
 
 HF_ENDPOINT :: The address to download models from in place of https://huggingface.co.
 
+HF_TOKEN :: The account to show to the hub, for models that ask for one; else that of *hf auth
+login*, if there is one.
+
+HF_HOME, HF_HUB_CACHE :: The folders of Hugging Face's cache.
+
 HF_HUB_OFFLINE :: If 1, the same as *--offline*.
 
 http_proxy, https_proxy, all_proxy, no_proxy :: The proxies to use, as http://HOST:PORT or
@@ -269,7 +274,15 @@ index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows
 index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
 write, never trusted over the index, that may be deleted at any time.
 
-~/.local/share/clipfind/models :: Downloaded models.
+~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those of
+Hugging Face's cache: the same file under a second name, on another disk a link to it, and a copy
+only where neither can be. Weights that a link no longer finds are fetched again by *models
+download*.
+
+~/.cache/huggingface/hub :: Hugging Face's cache, which other programs use, too. What it has of a
+model is not fetched again; with *--offline* it is all there is, for models with CLIP's own
+tokenizer. A file in it that is not what the hub states is thrown away and fetched again, with a
+line on stderr. *models remove* leaves whole files there, and names the folder and its size.
 
 ~/.cache/clipfind :: What can be made again.
 

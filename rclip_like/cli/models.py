@@ -66,8 +66,14 @@ def run_use(options: ModelNameOptions) -> int:
 
 def run_remove(options: ModelNameOptions) -> int:
     """Delete a downloaded model; return 0."""
-    freed_bytes = registry.remove(options.name)
-    talk_of(options).note(f"{options.name} is removed, {sized(freed_bytes)} are free again")
+    freed_bytes, cached_bytes = registry.remove(options.name)
+    talk = talk_of(options)
+    talk.note(f"{options.name} is removed, {sized(freed_bytes)} are free again")
+    for folder, size_bytes in cached_bytes.items():
+        talk.note(
+            f"Hugging Face's cache keeps {sized(size_bytes)} of it for other programs; if none "
+            f"needs them, delete {escaped(str(folder))}"
+        )
     return 0
 
 
@@ -76,6 +82,7 @@ def _fetch(options: ModelNameOptions) -> Path:
         return download(
             options.name,
             offline=options.offline,
+            on_note=talk_of(options).note,
             on_progress=None
             if show is None
             else lambda progress: show(progress.done_bytes, progress.total_bytes),

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import DownloadError, ModelError
 from rclip_like.models import catalogue
@@ -17,20 +17,33 @@ from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.specification import (
     BUILTIN,
     CONFIGURATION_FILE,
+    SOURCE_FILE,
     TEXT_MODEL_FILE,
     TOKENIZER_FILES,
     WEIGHT_FILES,
     downloaded_folder,
+    draft_folder,
     is_folder_name,
+    is_whole,
+    read_configuration,
     resolve,
 )
-from rclip_like.models.transfer import RemoteFile, fetch, read_json, require_name
-from rclip_like.settings import is_offline
+from rclip_like.settings import cache_folder, is_offline
+
+if TYPE_CHECKING:
+    from rclip_like.models.hub import Hub, RemoteFile
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-SOURCE_FILE = "source.json"
 
 _SAFE_WEIGHTS = WEIGHT_FILES[0]
+_MAX_CONFIGURATION_BYTES = 1 << 20
+_HUB_SWITCHES = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
+    "HF_HUB_VERBOSITY": "critical",
+}
+"""For huggingface_hub, which reads them at its import: it reports nothing, and prints nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,40 +68,57 @@ def download(
     name: str,
     *,
     on_progress: Callable[[DownloadProgress], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
     endpoint: str | None = None,
     offline: bool = False,
 ) -> Path:
     """Return the model folder of `ARCH/TAG` or `hf-hub:owner/name`, fetching it when it lacks.
 
-    endpoint: the hub's address (else HF_ENDPOINT, else Hugging Face). An interrupted download
-    goes on where it stopped; every file is checked against the digest that the hub states; the
-    folder appears whole or not at all. Raises DownloadError when the network, the hub or the
-    content fails, at once when offline or when HF_HUB_OFFLINE is set; ModelError for other names.
+    The files come from huggingface_hub's cache or into it; what the cache has is not fetched
+    again, and is all there is when offline or when HF_HUB_OFFLINE is set. endpoint: the hub's
+    address (else HF_ENDPOINT, else Hugging Face). An interrupted download goes on where it stopped;
+    every file is checked against the digest that the hub states; the folder appears whole or not at
+    all. on_note is told of a damaged file in the cache. Raises DownloadError when the network, the
+    hub or the content fails; ModelError for other names.
     """
     folder = downloaded_folder(name)
-    if (folder / CONFIGURATION_FILE).is_file():
+    if is_whole(folder):
         return folder
     _refuse_other_names(name)
-    if offline or is_offline():
-        raise DownloadError(
-            f"the model {name} is not on this machine and cannot be fetched offline; leave out "
-            "--offline, or unset HF_HUB_OFFLINE"
-        )
+    os.environ.update(_HUB_SWITCHES | os.environ)
+    from rclip_like.models.hub import Hub, lock
+
     address = (endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
-    require_name(address)  # before open_clip's list, whose first reading takes seconds
-    draft = draft_folder(name)
-    draft.mkdir(parents=True, exist_ok=True)
-    plan = _plan(name, address)
-    _fetch_all(plan, draft, on_progress or (lambda progress: None))
-    _complete(canonical_name(name), plan, draft)
-    os.replace(draft, folder)
+    hub = Hub(address, offline=offline or is_offline(), on_note=on_note or (lambda said: None))
+    if hub.is_empty:  # both are asked before open_clip's list, whose first reading takes seconds
+        raise _lacking(name, hub, "nothing")
+    hub.require_name()
+    try:
+        with lock(cache_folder() / f"{folder.name}.lock"):
+            if not is_whole(folder):
+                _gather(name, hub, on_progress or (lambda progress: None))
+    except OSError as error:
+        raise DownloadError(
+            f"{error.filename or folder}: cannot be written ({error.strerror}); make room there, "
+            "and try again"
+        ) from error
     return folder
 
 
-def draft_folder(name: str) -> Path:
-    """Return the folder in which a model gathers while it is downloaded."""
-    folder = downloaded_folder(name)
-    return folder.with_name(f".{folder.name}.partial")
+def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]) -> None:
+    """Fetch a model's files and make its folder of them."""
+    plan = _plan(name, hub)
+    folder, draft = downloaded_folder(name), draft_folder(name)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    _write_source(name, plan, hub, draft)
+    _complete(plan, _fetch_all(plan, hub, on_progress), draft)
+    try:
+        resolve(str(draft.absolute()))
+    except ModelError as error:
+        raise DownloadError(f"{name} cannot be used: {error}") from error
+    shutil.rmtree(folder, ignore_errors=True)  # where weights have gone from the cache
+    os.replace(draft, folder)
 
 
 def _refuse_other_names(name: str) -> None:
@@ -103,105 +133,115 @@ def _refuse_other_names(name: str) -> None:
         )
 
 
-def _plan(name: str, address: str) -> _Plan:
+def _plan(name: str, hub: Hub) -> _Plan:
     """Return what to fetch, after asking the hub for its files, their sizes and digests."""
     if name.startswith(HUB_PREFIX):
-        there = _list_files(address, name.removeprefix(HUB_PREFIX))
-        if CONFIGURATION_FILE not in there:
-            raise DownloadError(f"{name} is no open_clip model: it has no {CONFIGURATION_FILE}")
-        described = read_json(there[CONFIGURATION_FILE].url)
-        weights = _choose_weights(name, there, "")
+        there = hub.list_files(name.removeprefix(HUB_PREFIX))
+        described = _read_configuration(name, hub, there)
+        wanted = list(WEIGHT_FILES)
     else:
         published = catalogue.find_published(name)
-        there = _list_files(address, published.repository)
+        there = hub.list_files(published.repository)
         described = catalogue.describe_architecture(name)
-        weights = _choose_weights(name, there, published.file)
-    text = (described.get("model_cfg") or {}).get("text_cfg") or {}
-    return _Plan(weights, {weights: there[weights]} | _text_files(address, text), described)
+        stem = published.file.rpartition(".")[0]
+        wanted = [f"{stem}.safetensors", published.file] if stem else list(WEIGHT_FILES)
+    weights = next((file for file in wanted if file in there), None)
+    if weights is None:
+        raise _lacking(name, hub, wanted[0])
+    return _Plan(weights, {weights: there[weights]} | _text_files(name, hub, described), described)
 
 
-def _list_files(address: str, repository: str) -> dict[str, RemoteFile]:
-    listed = read_json(f"{address}/api/models/{repository}/tree/main")
+def _lacking(name: str, hub: Hub, file: str) -> DownloadError:
+    """Return the error for a model of which the hub, or offline the cache, lacks something."""
+    if hub.is_offline:
+        return DownloadError(
+            f"the model {name} is not on this machine and cannot be fetched offline; leave out "
+            "--offline, or unset HF_HUB_OFFLINE"
+        )
+    return DownloadError(f"{name} is not an open_clip model: the hub has no {file} of it")
+
+
+def _read_configuration(name: str, hub: Hub, there: Mapping[str, RemoteFile]) -> dict[str, Any]:
+    """Return what a repository of open_clip's form says of its model."""
+    file = there.get(CONFIGURATION_FILE)
+    if file is None:
+        raise _lacking(name, hub, CONFIGURATION_FILE)
+    if file.size_bytes > _MAX_CONFIGURATION_BYTES:
+        raise DownloadError(
+            f"the {CONFIGURATION_FILE} of {name} has {file.size_bytes:,} bytes, too many to be a "
+            "configuration; choose another model"
+        )
+    place = hub.take(file, lambda count: None)
     try:
-        return {
-            item["path"]: _remote_file(f"{address}/{repository}/resolve/main", item)
-            for item in listed
-            if item["type"] == "file"
-        }
-    except (TypeError, KeyError) as error:
-        raise DownloadError(f"{address} does not answer like a model hub") from error
+        return read_configuration(place)
+    except ModelError as error:
+        raise DownloadError(f"{name} cannot be used: {error}") from error
 
 
-def _remote_file(prefix: str, item: Mapping[str, Any]) -> RemoteFile:
-    large = item.get("lfs") or {}
-    return RemoteFile(
-        url=f"{prefix}/{item['path']}",
-        name=item["path"],
-        size_bytes=item["size"],
-        digest=large.get("oid") or item["oid"],
-        is_git_blob=not large,
-    )
-
-
-def _choose_weights(name: str, there: Mapping[str, RemoteFile], stated: str) -> str:
-    """Return the weight file, as safetensors where there is one, as open_clip chooses."""
-    wanted = [stated.rpartition(".")[0] + ".safetensors", stated] if stated else WEIGHT_FILES
-    for file in wanted:
-        if file in there:
-            return file
-    raise DownloadError(f"the hub has no weights for {name}: {wanted[0]} is missing there")
-
-
-def _text_files(address: str, text: Mapping[str, Any]) -> dict[str, RemoteFile]:
+def _text_files(name: str, hub: Hub, described: Mapping[str, Any]) -> dict[str, RemoteFile]:
     """Return the files of a foreign tokenizer and the configuration of a foreign text model."""
+    text = described["model_cfg"].get("text_cfg") or {}
+    tokenizer, model = text.get("hf_tokenizer_name"), text.get("hf_model_name")
+    if hub.is_offline and (tokenizer or model):  # the cache may have some of these files only
+        raise _lacking(name, hub, "tokenizer")
     files: dict[str, RemoteFile] = {}
-    if text.get("hf_tokenizer_name"):
-        there = _list_files(address, text["hf_tokenizer_name"])
+    if tokenizer:
+        there = hub.list_files(tokenizer)
         files |= {file: there[file] for file in TOKENIZER_FILES if file in there}
-    if text.get("hf_model_name"):
-        there = _list_files(address, text["hf_model_name"])
+    if model:
+        there = hub.list_files(model)
         files |= {TEXT_MODEL_FILE: there["config.json"]} if "config.json" in there else {}
     return files
 
 
-def _fetch_all(plan: _Plan, draft: Path, on_progress: Callable[[DownloadProgress], None]) -> None:
+def _fetch_all(
+    plan: _Plan, hub: Hub, on_progress: Callable[[DownloadProgress], None]
+) -> dict[str, Path]:
+    """Return where each of the plan's files lies in the hub's cache."""
+    hub.require_room(plan.files.values())
     total_bytes = sum(file.size_bytes for file in plan.files.values())
-    there_bytes = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file())
-    if shutil.disk_usage(draft).free < total_bytes - there_bytes:
-        needed = (total_bytes - there_bytes) / 1e9
-        raise DownloadError(f"{draft.parent} has no room for the {needed:.1f} GB still to come")
-    done_bytes = 0
+    before_bytes, places = 0, {}
     for name, file in plan.files.items():
 
-        def advance(count: int, name: str = name) -> None:
-            nonlocal done_bytes
-            done_bytes += count
-            on_progress(DownloadProgress(name, done_bytes, total_bytes))
+        def tell(count: int, name: str = name, before: int = before_bytes) -> None:
+            on_progress(DownloadProgress(name, before + count, total_bytes))
 
-        place = draft / name
-        place.parent.mkdir(exist_ok=True)
-        if place.is_file() and place.stat().st_size == file.size_bytes:
-            advance(file.size_bytes)
-        else:
-            fetch(file, place, advance)
+        places[name] = hub.take(file, tell)
+        before_bytes += file.size_bytes
+    return places
 
 
-def _complete(name: str, plan: _Plan, draft: Path) -> None:
-    """Write the configuration, turn pickled weights into safetensors, and look at the result."""
-    source = {
-        "name": name,
-        "files": [
-            {"name": file, "url": remote.url, "digest": remote.digest}
-            for file, remote in plan.files.items()
-        ],
-    }
+def _write_source(name: str, plan: _Plan, hub: Hub, draft: Path) -> None:
+    """Write where the files come from, at first, so that a half download can be removed."""
+    files = [
+        {"name": file, "url": hub.url(it), "digest": it.digest, "cache": str(it.cache)}
+        for file, it in plan.files.items()
+    ]
+    source = {"name": canonical_name(name), "files": files}
     (draft / SOURCE_FILE).write_text(json.dumps(source, indent=2))
-    if plan.weights.endswith(".safetensors"):
-        os.replace(draft / plan.weights, draft / _SAFE_WEIGHTS)
-    else:
-        from rclip_like.models.encoder import convert_checkpoint
 
-        convert_checkpoint(draft / plan.weights, draft / _SAFE_WEIGHTS)
-        (draft / plan.weights).unlink()
+
+def _complete(plan: _Plan, places: Mapping[str, Path], draft: Path) -> None:
+    """Fill a draft: weights linked or turned into safetensors, the rest copied."""
+    for name, place in places.items():
+        if name != plan.weights:
+            (draft / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(place, draft / name)
+        elif name.endswith(".safetensors"):
+            _link(place.resolve(), draft / _SAFE_WEIGHTS)
+        else:
+            from rclip_like.models.encoder import convert_checkpoint
+
+            convert_checkpoint(place, draft / _SAFE_WEIGHTS)
     (draft / CONFIGURATION_FILE).write_text(json.dumps(plan.described, indent=2))
-    resolve(str(draft.absolute()))
+
+
+def _link(content: Path, place: Path) -> None:
+    """Let a place hold a large file's content, taking no room for it where that can be."""
+    for link in (os.link, os.symlink):
+        try:
+            link(content, place)
+        except OSError:  # another disk, a file system or a Windows without links
+            continue
+        return
+    shutil.copyfile(content, place)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models import catalogue
-from rclip_like.models.download import SOURCE_FILE, draft_folder
 from rclip_like.models.specification import (
     BUILTIN,
     BUILTIN_FOLDER,
     CONFIGURATION_FILE,
+    PART_ENDING,
     RECOMMENDED,
+    SOURCE_FILE,
     downloaded_folder,
+    draft_folder,
     is_folder_name,
+    is_whole,
     resolve,
 )
 from rclip_like.settings import data_folder
@@ -37,6 +42,13 @@ class KnownModel:
     size_bytes: int | None = None
     licence: str = ""
     good_for: str = ""
+
+
+class Removal(NamedTuple):
+    """The bytes that a removed model took, and those that the hub's cache keeps, by folder."""
+
+    freed_bytes: int
+    cached_bytes: Mapping[Path, int]
 
 
 WORTH_FETCHING = (
@@ -99,11 +111,12 @@ def show(name: str) -> dict[str, Any]:
     }
 
 
-def remove(name: str) -> int:
-    """Delete a downloaded model, also one that is only half here; return the bytes freed.
+def remove(name: str) -> Removal:
+    """Delete a downloaded model, also one that is only half here.
 
-    Its rows stay in every index. Raises ModelError for other models than downloaded ones, and
-    for an empty name.
+    Its rows stay in every index, and its files in huggingface_hub's cache, half ones aside: other
+    programs may use them. Raises ModelError for other models than downloaded ones, and for an
+    empty name.
     """
     if name == BUILTIN or is_folder_name(name):
         raise ModelError(f"{name} was not downloaded by clipfind; remove it by other means")
@@ -111,10 +124,19 @@ def remove(name: str) -> int:
     there = [place for place in places if place.is_dir()]
     if not there:
         raise ModelMissing(f"the model {name} is not on this machine")
-    freed = sum(_size_bytes(place) for place in there)
+    caches = {cache: None for place in there for cache in _caches(place)}
+    parts = [part for cache in caches for part in cache.glob(f"blobs/*{PART_ENDING}")]
+    freed = [facts for place in there for facts in _regular(place) if facts.st_nlink == 1]
+    freed += [part.stat() for part in parts]
     for place in there:
         shutil.rmtree(place)
-    return freed
+    for part in parts:
+        part.unlink()
+    kept = {cache: sum(facts.st_size for facts in _regular(cache)) for cache in caches}
+    return Removal(
+        sum(facts.st_size for facts in freed),
+        {cache: size_bytes for cache, size_bytes in kept.items() if size_bytes},
+    )
 
 
 def _built_in() -> list[KnownModel]:
@@ -125,7 +147,7 @@ def _built_in() -> list[KnownModel]:
 
 
 def _downloaded() -> list[KnownModel]:
-    """Return the downloaded models by name; folders without a configuration are not finished."""
+    """Return the downloaded models by name; folders that are not whole can be fetched again."""
     folders = sorted((data_folder() / "models").glob("[!.]*/" + CONFIGURATION_FILE))
     return [_describe(place.parent) for place in folders]
 
@@ -133,10 +155,11 @@ def _downloaded() -> list[KnownModel]:
 def _describe(folder: Path) -> KnownModel:
     name = str(_source(folder).get("name") or folder)
     advice = _advice(name)
+    is_here = is_whole(folder)
     return KnownModel(
         name,
-        "downloaded",
-        _size_bytes(folder),
+        "downloaded" if is_here else "can be downloaded",
+        _size_bytes(folder) if is_here else advice.get("size_bytes"),
         str(advice.get("licence", "")),
         str(advice.get("good_for", "")),
     )
@@ -171,3 +194,19 @@ def _source(folder: Path) -> Mapping[str, Any]:
 
 def _size_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _caches(folder: Path) -> list[Path]:
+    """Return the folders of huggingface_hub's cache that a model's files come from."""
+    files = _source(folder).get("files")
+    entries = files if isinstance(files, list) else []
+    named = [file.get("cache") for file in entries if isinstance(file, dict)]
+    return [Path(cache) for cache in named if isinstance(cache, str) and Path(cache).is_absolute()]
+
+
+def _regular(folder: Path) -> Iterator[os.stat_result]:
+    """Yield the facts of the files in a folder; a link has no room of its own."""
+    for path in folder.rglob("*"):
+        facts = path.lstat()
+        if stat.S_ISREG(facts.st_mode):
+            yield facts

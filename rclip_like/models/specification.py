@@ -21,6 +21,10 @@ __all__ = ["BUILTIN", "PREPROCESSING_VERSION", "RECOMMENDED", "ModelSpecificatio
 BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
 RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
 CONFIGURATION_FILE = "open_clip_config.json"
+SOURCE_FILE = "source.json"
+"""Where a downloaded model's files come from."""
+PART_ENDING = ".clipfind.incomplete"
+"""What a file in the hub's cache is called, after its digest, while its bytes arrive."""
 WEIGHT_FILES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.bin",
@@ -104,6 +108,23 @@ def downloaded_folder(name: str) -> Path:
     return data_folder() / "models" / re.sub(r"[/:\\]+", "--", canonical_name(name))
 
 
+def draft_folder(name: str) -> Path:
+    """Return the folder in which a model gathers while it is downloaded."""
+    folder = downloaded_folder(name)
+    return folder.with_name(f".{folder.name}.partial")
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a model folder has its configuration and weights.
+
+    Weights that are a link to the hub's cache may go with that.
+    """
+    return all(
+        any((folder / name).is_file() for name in names)
+        for names in ((CONFIGURATION_FILE,), WEIGHT_FILES)
+    )
+
+
 def _missing(name: str) -> ModelError:
     if name == BUILTIN:
         return ModelMissing(
@@ -125,31 +146,29 @@ def _missing(name: str) -> ModelError:
 
 
 def _from_folder(name: str, folder: Path) -> ModelSpecification:
-    described = _read_configuration(folder)
-    return _specify(name, folder, _find_weights(folder), described)
+    described = read_configuration(folder / CONFIGURATION_FILE)
+    return _specify(name, folder, _find_weights(name, folder), described)
 
 
 def _from_weights(name: str, weights: Path) -> ModelSpecification:
     if not weights.is_file():
         raise ModelError(f"there is no weight file {weights}")
     if is_folder_name(name):
-        described = _read_configuration(Path(name).expanduser())
+        described = read_configuration(Path(name).expanduser() / CONFIGURATION_FILE)
     elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
-        described = _read_configuration(weights.parent)
+        described = read_configuration(weights.parent / CONFIGURATION_FILE)
         described["model_cfg"] = catalogue.read_architecture(name)
     else:
         described = catalogue.describe_architecture(name)
     return _specify(with_weights(name, weights), weights.parent, weights, described)
 
 
-def _read_configuration(folder: Path) -> dict[str, Any]:
-    place = folder / CONFIGURATION_FILE
+def read_configuration(place: Path) -> dict[str, Any]:
+    """Return what a model folder's configuration file says; raises ModelError."""
     try:
         described = json.loads(place.read_bytes())
     except FileNotFoundError:
-        raise ModelError(
-            f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}"
-        ) from None
+        raise ModelError(f"{place.parent} is not a model folder: it has no {place.name}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{place} cannot be read: {error}") from error
     if not isinstance(described, dict) or not isinstance(described.get("model_cfg"), dict):
@@ -159,10 +178,17 @@ def _read_configuration(folder: Path) -> dict[str, Any]:
     return described
 
 
-def _find_weights(folder: Path) -> Path:
-    for name in WEIGHT_FILES:
-        if (folder / name).is_file():
-            return folder / name
+def _find_weights(name: str, folder: Path) -> Path:
+    for file in WEIGHT_FILES:
+        place = folder / file
+        if place.is_file():
+            return place
+        if place.is_symlink():
+            remedy = f"fetch them again with: clipfind models download {name}"
+            raise ModelMissing(
+                f"the weights of {name} have gone from {place.readlink()}, where {place} leads"
+                + ("" if is_folder_name(name) else f"; {remedy}")
+            )
     raise ModelError(f"{folder} holds no weights: {WEIGHT_FILES[0]} is missing")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models.specification import BUILTIN, CONFIGURATION_FILE
+from rclip_like.models.specification import BUILTIN, is_whole
 from rclip_like.reports import Finding
 from rclip_like.settings import data_folder
 from rclip_like.store import Store
@@ -64,7 +64,7 @@ def check_downloads(database: Path, model: str | None) -> Iterator[Finding]:
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not place.is_dir():
             continue
-        if place.name.startswith(".") or not (place / CONFIGURATION_FILE).is_file():
+        if place.name.startswith(".") or not is_whole(place):
             yield warning("downloads", f"{place}: a model that is only half here", remedy)
         else:
             whole += 1

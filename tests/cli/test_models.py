@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -90,36 +85,6 @@ def test_remove_deletes_a_downloaded_model(capsys: Captured) -> None:
     assert main(["models", "remove", RECOMMENDED]) == 2
 
 
-@pytest.fixture
-def hub(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serve the tiny model as hf-hub:museum/tiny over HTTP, as the hub would."""
-    site = tmp_path / "site"
-    files = shutil.copytree(tiny_model, site / "museum" / "tiny" / "resolve" / "main")
-    tree = site / "api" / "models" / "museum" / "tiny" / "tree"
-    tree.mkdir(parents=True)
-    (tree / "main").write_text(json.dumps([_entry(path) for path in files.iterdir()]))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-def _entry(path: Path) -> dict[str, object]:
-    content = path.read_bytes()
-    digest = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-    return {"type": "file", "path": path.name, "size": len(content), "oid": digest}
-
-
 @pytest.mark.usefixtures("hub")
 def test_use_fetches_a_model_that_is_then_listed_and_searched_with(
     tmp_path: Path, capsys: Captured
@@ -130,3 +95,26 @@ def test_use_fetches_a_model_that_is_then_listed_and_searched_with(
     assert "hf-hub:museum/tiny" in capsys.readouterr().out
     with Library(Path(database)) as library:
         assert library.specification.name == "hf-hub:museum/tiny"
+
+
+@pytest.mark.usefixtures("hub")
+def test_remove_names_the_folder_that_keeps_the_files(capsys: Captured, own_folders: Path) -> None:
+    assert main(["models", "download", "hf-hub:museum/tiny"]) == 0
+    assert main(["models", "remove", "hf-hub:museum/tiny"]) == 0
+    said = capsys.readouterr().err
+    assert "Hugging Face's cache keeps 6.65 MB of it for other programs" in said
+    assert f"delete {own_folders / 'huggingface' / 'hub' / 'models--museum--tiny'}" in said
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_damaged_file_in_the_cache_is_told(capsys: Captured, own_folders: Path) -> None:
+    assert main(["models", "download", "hf-hub:museum/tiny"]) == 0
+    assert main(["models", "remove", "hf-hub:museum/tiny"]) == 0
+    cache = own_folders / "huggingface" / "hub" / "models--museum--tiny"
+    [weights] = cache.glob("snapshots/*/*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    capsys.readouterr()
+    assert main(["models", "download", "hf-hub:museum/tiny"]) == 0
+    said = capsys.readouterr()
+    assert f"clipfind: {weights} is damaged; it is thrown away and fetched again" in said.err
+    assert said.out == f"{downloaded_folder('hf-hub:museum/tiny')}\n"

@@ -1,123 +1,73 @@
-"""Downloads from a real HTTP server that stands in for the hub."""
+"""Downloads by huggingface_hub from a real HTTP server that stands in for the hub."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub import constants
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stand_in_hub import COMMIT, Hub, digest_of, entry_of
 
-from rclip_like.errors import DownloadError, ModelError
-from rclip_like.models.download import DownloadProgress, download, draft_folder
-from rclip_like.models.specification import downloaded_folder, resolve
+from rclip_like.errors import DownloadError, ModelError, ModelMissing
+from rclip_like.models.download import DownloadProgress, download
+from rclip_like.models.hub import lock
+from rclip_like.models.registry import list_models, remove
+from rclip_like.models.specification import downloaded_folder, draft_folder, is_whole, resolve
+from rclip_like.settings import cache_folder
 
 NAME = "hf-hub:museum/tiny"
 WEIGHTS = "open_clip_model.safetensors"
+CONFIGURATION = "open_clip_config.json"
 
 
-@dataclass
-class Hub:
-    """A stand-in for the hub: files by `owner/name/path`, faults to play, requests seen."""
-
-    address: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut_after: list[int] = field(default_factory=list)
-    damaged: str = ""
-    knows_ranges: bool = True
-    requests: list[tuple[str, str | None]] = field(default_factory=list)
-
-    def add(self, repository: str, folder: Path, *names: str) -> None:
-        for name in names:
-            self.files[f"{repository}/{name}"] = (folder / name).read_bytes()
-
-    def tree(self, repository: str) -> bytes:
-        inside = {
-            path.removeprefix(f"{repository}/"): content
-            for path, content in self.files.items()
-            if path.startswith(f"{repository}/")
-        }
-        return json.dumps([self.entry(path, content) for path, content in inside.items()]).encode()
-
-    def entry(self, path: str, content: bytes) -> dict[str, object]:
-        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-        entry = {"type": "file", "path": path, "size": len(content), "oid": blob}
-        if len(content) > 10_000:
-            digest = hashlib.sha256(content).hexdigest()
-            entry["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 134}
-        return entry
-
-    def ranges(self) -> list[str | None]:
-        """Return the Range header of each request for a large file, at the address sent on to."""
-        return [wanted for path, wanted in self.requests if path.startswith("/store/")]
+def cached(repository: str = "museum/tiny") -> Path:
+    """Return a repository's folder in huggingface_hub's cache."""
+    return Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
 
 
-def make_server(hub: Hub) -> ThreadingHTTPServer:
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            hub.requests.append((self.path, self.headers.get("Range")))
-            if self.path.startswith("/api/models/"):
-                repository = self.path.removeprefix("/api/models/").removesuffix("/tree/main")
-                self.answer(hub.tree(repository), 0)
-                return
-            path = self.path.removeprefix("/store").lstrip("/").replace("/resolve/main", "")
-            content = hub.files.get(path)
-            if content is not None and len(content) > 10_000 and "/resolve/" in self.path:
-                self.send_response(302)
-                self.send_header("Location", f"/store/{path}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            else:
-                wanted = self.headers.get("Range") if hub.knows_ranges else None
-                start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-                self.answer(content, start, faulty=True)
-
-        def answer(self, content: bytes | None, start: int, faulty: bool = False) -> None:
-            if content is None:
-                self.send_error(404)
-                return
-            if hub.damaged and self.path.endswith(hub.damaged):
-                content = bytes([content[0] ^ 255]) + content[1:]
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            large = faulty and len(content) > 10_000
-            stop = start + hub.cut_after.pop(0) if large and hub.cut_after else len(content)
-            self.wfile.write(content[start:stop])
-            if stop < len(content):
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+def cached_file(name: str = WEIGHTS) -> Path:
+    return cached() / "snapshots" / COMMIT / name
 
 
-@pytest.fixture
-def hub(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Hub]:
-    hub = Hub()
-    hub.add("museum/tiny", tiny_model, WEIGHTS, "open_clip_config.json")
-    server = make_server(hub)
-    hub.address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("HF_ENDPOINT", hub.address)
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield hub
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def fill_cache(folder: Path, *names: str) -> None:
+    """Put files of museum/tiny into the cache, laid out as huggingface_hub lays it out."""
+    for name in names:
+        content = (folder / name).read_bytes()
+        blob = cached() / "blobs" / digest_of(content)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(content)
+        cached_file(name).parent.mkdir(parents=True, exist_ok=True)
+        cached_file(name).symlink_to(f"../../blobs/{blob.name}")
+    (cached() / "refs").mkdir(exist_ok=True)
+    (cached() / "refs" / "main").write_text(COMMIT)
+
+
+def parts() -> list[Path]:
+    return list(cached().glob("blobs/*.incomplete"))
+
+
+def flip_a_byte(place: Path) -> None:
+    content = bytearray(place.read_bytes())
+    content[len(content) // 2] ^= 255
+    place.write_bytes(content)
+
+
+def assert_equals_the_hubs(tiny_model: Path) -> None:
+    assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
 
 
 def test_downloaded_model_equals_the_one_on_the_hub(hub: Hub, tiny_model: Path) -> None:
@@ -140,48 +90,231 @@ def test_progress_grows_to_the_whole(hub: Hub) -> None:
     download(NAME, on_progress=seen.append)
     done = [progress.done_bytes for progress in seen]
     assert done == sorted(done)
+    assert len(set(done)) > 5
     assert done[-1] == seen[-1].total_bytes == len(hub.files[f"museum/tiny/{WEIGHTS}"])
 
 
-def test_connection_cut_half_way_is_taken_up_by_range(hub: Hub, tiny_model: Path) -> None:
-    hub.cut_after = [3_000_000, 1_000_000]
+def test_progress_grows_to_the_whole_with_files_from_the_cache(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS)
     seen: list[DownloadProgress] = []
     download(NAME, on_progress=seen.append)
-    assert hub.ranges() == [None, "bytes=3000000-", "bytes=4000000-"]
+    assert seen[-1].done_bytes == seen[-1].total_bytes == len(hub.files[f"museum/tiny/{WEIGHTS}"])
+
+
+def test_files_in_the_cache_are_used_and_not_fetched_again(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS, CONFIGURATION)
+    download(NAME)
+    assert [(request.method, request.path) for request in hub.requests] == [
+        ("GET", "/api/models/museum/tiny?blobs=true")
+    ]
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_content_in_the_cache_from_an_earlier_commit_is_used(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS)
+    (cached() / "snapshots" / COMMIT).rename(cached() / "snapshots" / ("d" * 40))
+    download(NAME)
+    assert not hub.ranges()
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_what_was_fetched_lies_in_the_cache_for_other_programs(hub: Hub, tiny_model: Path) -> None:
+    download(NAME)
+    code = "from huggingface_hub import hf_hub_download as find; print(find('museum/tiny', 'X'))"
+    code = code.replace("X", WEIGHTS)
+    home = Path(constants.HF_HUB_CACHE).parent
+    environment = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(found.stdout.strip()).read_bytes() == (tiny_model / WEIGHTS).read_bytes()
+
+
+def test_weights_take_no_room_beside_the_cache(hub: Hub) -> None:
+    folder = download(NAME)
+    assert (folder / WEIGHTS).samefile(cached_file())
+    shutil.rmtree(cached())
+    resolve(NAME)
+
+
+def refuse_links(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
+    def refuse(*places: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    for kind in kinds:
+        monkeypatch.setattr(f"rclip_like.models.download.os.{kind}", refuse)
+
+
+def test_weights_on_another_disk_are_referred_to(
+    hub: Hub, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_links(monkeypatch, "link")
+    folder = download(NAME)
+    assert (folder / WEIGHTS).is_symlink()
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_weights_gone_from_the_cache_are_told_and_fetched_again(
+    hub: Hub, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_links(monkeypatch, "link")
+    download(NAME)
+    shutil.rmtree(cached())
+    with pytest.raises(ModelMissing, match=f"have gone .* clipfind models download {NAME}"):
+        resolve(NAME)
+    assert [m.state for m in list_models() if m.name == NAME] == ["can be downloaded"]
+    download(NAME)
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_without_links_of_any_kind_the_weights_are_copied(
+    hub: Hub, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS", True)
+    refuse_links(monkeypatch, "link", "symlink")
+    folder = download(NAME)
+    assert (folder / WEIGHTS).stat().st_nlink == 1
+    assert not cached_file().is_symlink()
+    assert not list((cached() / "blobs").iterdir())
+    assert_equals_the_hubs(tiny_model)
+
+
+def keep_as_earlier_versions_did(hub: Hub, tiny_model: Path) -> Path:
+    """Write the model folder that clipfind wrote before huggingface_hub fetched for it."""
+    folder = downloaded_folder(NAME)
+    folder.mkdir(parents=True)
+    shutil.copyfile(tiny_model / WEIGHTS, folder / WEIGHTS)
+    described = json.loads((tiny_model / CONFIGURATION).read_bytes())
+    (folder / CONFIGURATION).write_text(json.dumps(described, indent=2))
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    url = f"{hub.address}/museum/tiny/resolve/main/{WEIGHTS}"
+    source = {"name": NAME, "files": [{"name": WEIGHTS, "url": url, "digest": digest}]}
+    (folder / "source.json").write_text(json.dumps(source, indent=2))
+    return folder
+
+
+def test_models_of_earlier_versions_are_found_and_nothing_is_fetched(
+    hub: Hub, tiny_model: Path
+) -> None:
+    folder = keep_as_earlier_versions_did(hub, tiny_model)
+    before = sorted((path.name, path.read_bytes()) for path in folder.iterdir())
+    assert download(NAME) == folder
+    assert download(NAME, offline=True) == folder
+    assert not hub.requests
+    assert not Path(constants.HF_HUB_CACHE).exists()
+    assert sorted((path.name, path.read_bytes()) for path in folder.iterdir()) == before
+    assert_equals_the_hubs(tiny_model)
+    assert [m.state for m in list_models() if m.name == NAME] == ["downloaded"]
+    freed = remove(NAME)
+    assert freed.freed_bytes == sum(len(content) for _, content in before)
+    assert not freed.cached_bytes
+
+
+def test_removing_a_model_leaves_the_cache_to_other_programs(hub: Hub) -> None:
+    folder = download(NAME)
+    weights_bytes = (folder / WEIGHTS).stat().st_size
+    freed = remove(NAME)
+    assert not folder.exists()
+    assert cached_file().is_file()
+    assert freed.freed_bytes < 10_000
+    assert list(freed.cached_bytes) == [cached()]
+    assert freed.cached_bytes[cached()] >= weights_bytes
+
+
+def test_removing_a_model_whose_cache_is_gone_frees_its_bytes(hub: Hub) -> None:
+    folder = download(NAME)
+    shutil.rmtree(cached())
+    weights_bytes = (folder / WEIGHTS).stat().st_size
+    freed = remove(NAME)
+    assert freed.freed_bytes >= weights_bytes
+    assert not freed.cached_bytes
+
+
+def test_connection_cut_half_way_is_taken_up_by_range(hub: Hub, tiny_model: Path) -> None:
+    hub.cut_after = [3_000_000]
+    seen: list[DownloadProgress] = []
+    download(NAME, on_progress=seen.append)
+    assert hub.ranges() == [None, "bytes=3000000-"]
     assert seen[-1].done_bytes == seen[-1].total_bytes
-    assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
+    assert_equals_the_hubs(tiny_model)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let huggingface_hub not wait between its attempts."""
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_download_broken_off_goes_on_in_the_next_run(hub: Hub, tiny_model: Path) -> None:
-    hub.cut_after = [3_000_000, 0]
+    hub.cut_after = [3_000_000, *[0] * 6]
     with pytest.raises(DownloadError, match=r"cannot be reached .* what was fetched is kept"):
         download(NAME)
-    (part,) = draft_folder(NAME).glob("*.part")
-    assert part.stat().st_size == 3_000_000
+    assert [part.stat().st_size for part in parts()] == [3_000_000]
     assert not downloaded_folder(NAME).exists()
     hub.requests.clear()
+    hub.cut_after.clear()
+    hub.sent_bytes = 0
     seen: list[DownloadProgress] = []
     download(NAME, on_progress=seen.append)
     assert hub.ranges() == ["bytes=3000000-"]
+    assert hub.sent_bytes < len(hub.files[f"museum/tiny/{WEIGHTS}"]) - 2_900_000
     assert seen[0].done_bytes == 3_000_000
-    assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
+    assert_equals_the_hubs(tiny_model)
+    assert not parts()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_hub_that_fails_after_the_transfer_costs_no_second_one(
+    hub: Hub, tiny_model: Path
+) -> None:
+    def fail(progress: DownloadProgress) -> None:
+        hub.status["HEAD"] = 503
+
+    with pytest.raises(DownloadError, match=r"cannot be reached .*503"):
+        download(NAME, on_progress=fail)
+    hub.status.clear()
+    download(NAME)
+    assert len(hub.ranges()) == 1
+    assert_equals_the_hubs(tiny_model)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_removing_half_a_download_frees_its_bytes(hub: Hub) -> None:
+    hub.cut_after = [3_000_000, *[0] * 6]
+    with pytest.raises(DownloadError):
+        download(NAME)
+    assert remove(NAME).freed_bytes >= 3_000_000
+    assert not parts()
+    assert not draft_folder(NAME).exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
-@pytest.mark.parametrize("room", [1_000_000, 1 << 20])
-def test_a_full_disk_is_not_blamed_on_the_network(hub: Hub, tiny_model: Path, room: int) -> None:
+def test_a_full_disk_is_not_blamed_on_the_network(hub: Hub, tiny_model: Path) -> None:
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
     try:
-        with pytest.raises(DownloadError, match=r"\.part: cannot be written .*make room"):
+        with pytest.raises(
+            DownloadError, match=r"hub: cannot be used \(File too large\); make room"
+        ):
             download(NAME)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(hub.ranges()) == 1
     download(NAME)
-    assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_a_disk_without_room_is_told_before_the_transfer(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=1_000_000))
+    with pytest.raises(DownloadError, match=r"no room for the 0\.0 GB still to come; make room"):
+        download(NAME)
+    assert not hub.ranges()
 
 
 def test_server_without_ranges_begins_anew(hub: Hub, tiny_model: Path) -> None:
@@ -190,28 +323,53 @@ def test_server_without_ranges_begins_anew(hub: Hub, tiny_model: Path) -> None:
     seen: list[DownloadProgress] = []
     download(NAME, on_progress=seen.append)
     assert seen[-1].done_bytes == seen[-1].total_bytes
-    assert resolve(NAME).fingerprint == resolve(str(tiny_model)).fingerprint
+    assert_equals_the_hubs(tiny_model)
 
 
 def test_damaged_file_is_refused_and_thrown_away(hub: Hub) -> None:
     hub.damaged = WEIGHTS
-    with pytest.raises(DownloadError, match=f"{WEIGHTS} came damaged"):
+    with pytest.raises(DownloadError, match=f"{WEIGHTS} came damaged .* thrown away, try again"):
         download(NAME)
-    assert not list(draft_folder(NAME).iterdir())
+    assert not parts()
+    assert not cached_file().exists()
     assert not downloaded_folder(NAME).exists()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_part_with_other_bytes_than_the_hubs_is_refused_and_thrown_away(hub: Hub) -> None:
-    hub.cut_after = [3_000_000, 0]
+    hub.cut_after = [3_000_000, *[0] * 6]
     with pytest.raises(DownloadError):
         download(NAME)
-    (part,) = draft_folder(NAME).glob("*.part")
+    (part,) = parts()
     part.write_bytes(b"\0" * 3_000_000)
+    hub.cut_after.clear()
     with pytest.raises(DownloadError, match=rf"{WEIGHTS} came damaged .* thrown away, try again"):
         download(NAME)
-    assert not list(draft_folder(NAME).glob("*.part"))
+    assert not parts()
     assert not downloaded_folder(NAME).exists()
     download(NAME)
+
+
+def test_damaged_file_in_the_cache_is_told_and_fetched_again(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS, CONFIGURATION)
+    flip_a_byte(cached_file())
+    notes: list[str] = []
+    download(NAME, on_note=notes.append)
+    assert notes == [f"{cached_file()} is damaged; it is thrown away and fetched again"]
+    assert len(hub.ranges()) == 1
+    assert cached_file().read_bytes() == (tiny_model / WEIGHTS).read_bytes()
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_file_damaged_in_the_cache_and_on_the_way_is_refused(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS)
+    flip_a_byte(cached_file())
+    hub.damaged = WEIGHTS
+    with pytest.raises(DownloadError, match="came damaged"):
+        download(NAME)
+    assert len(hub.ranges()) == 1
+    assert not cached_file().exists()
+    assert not is_whole(downloaded_folder(NAME))
 
 
 def test_tag_of_open_clip_becomes_a_model_folder(hub: Hub, tiny_model: Path) -> None:
@@ -269,15 +427,45 @@ def test_checkpoint_of_torch_is_kept_as_safetensors(
     assert supports(resolve(NAME))
 
 
+@pytest.mark.parametrize("name", [NAME, "ViT-B-32-256/datacomp_s34b_b86k"])
 def test_offline_is_said_at_once_and_nobody_is_asked(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     with pytest.raises(DownloadError, match="cannot be fetched offline"):
-        download(NAME, offline=True)
+        download(name, offline=True)
+    fill_cache(tiny_model, CONFIGURATION)  # all but the weights
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DownloadError, match="HF_HUB_OFFLINE"):
-        download(NAME)
+        download(name)
     assert not hub.requests
+
+
+def test_offline_a_model_in_the_cache_can_be_used(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS, CONFIGURATION)
+    download(NAME, offline=True)
+    assert not hub.requests
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_offline_a_damaged_file_in_the_cache_is_refused(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS, CONFIGURATION)
+    flip_a_byte(cached_file())
+    with pytest.raises(DownloadError, match=r"is damaged; fetch it again without --offline"):
+        download(NAME, offline=True)
+    assert cached_file().is_file()
+    assert not hub.requests
+
+
+def test_offline_a_model_with_a_tokenizer_of_its_own_is_not_put_together(
+    hub: Hub, tiny_model: Path, tmp_path: Path
+) -> None:
+    described = json.loads((tiny_model / CONFIGURATION).read_bytes())
+    described["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "museum/tiny"
+    (tmp_path / CONFIGURATION).write_text(json.dumps(described))
+    fill_cache(tiny_model, WEIGHTS)
+    fill_cache(tmp_path, CONFIGURATION)
+    with pytest.raises(DownloadError, match="cannot be fetched offline"):
+        download(NAME, offline=True)
 
 
 def test_hub_that_does_not_answer_is_named_at_once(hub: Hub) -> None:
@@ -290,9 +478,329 @@ def test_hub_that_does_not_answer_is_named_at_once(hub: Hub) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_hub_that_falls_silent_is_not_waited_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.models.hub.TIMEOUT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(DownloadError, match=f"{address} cannot be reached .*timed out"):
+            download(NAME, endpoint=f"http://{address}")
+
+
+def test_a_download_waits_for_another_of_the_same_model(hub: Hub, tiny_model: Path) -> None:
+    waiting = threading.Thread(target=download, args=(NAME,))
+    with lock(cache_folder() / f"{downloaded_folder(NAME).name}.lock"):
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        assert not hub.requests
+    waiting.join(60)
+    assert_equals_the_hubs(tiny_model)
+
+
+def test_two_processes_fetch_a_model_once(
+    hub: Hub, tiny_model: Path, environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-P", "-c", PROGRAM]
+    both = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert len(hub.ranges()) == 1
+    assert_equals_the_hubs(tiny_model)
+
+
 def test_model_unknown_to_the_hub_is_named(hub: Hub) -> None:
-    with pytest.raises(DownloadError, match="museum/other"):
+    with pytest.raises(DownloadError, match=r"museum/other.* it is not there; check the name"):
         download("hf-hub:museum/other")
+
+
+@pytest.mark.parametrize("asked", ["GET /api/models/", "HEAD /museum/tiny/", "GET /museum/tiny/"])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, "needs an account; check the name, or log in with 'hf auth login' or set HF_TOKEN"),
+        (403, "agree on its page, http://.*/museum/tiny, and log in with 'hf auth login'"),
+        (404, "not there; check the name"),
+        (500, "the server answers 500; try again later"),
+        (503, "the server answers 503; try again later"),
+    ],
+)
+def test_refusals_of_the_hub_come_with_the_remedy(
+    hub: Hub, asked: str, status: int, reason: str
+) -> None:
+    hub.status[asked] = status
+    started = time.monotonic()
+    with pytest.raises(DownloadError, match=f"{hub.address} refuses .*museum/tiny: .*{reason}"):
+        download(NAME)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("asked", ["GET /api/models/", "HEAD /museum/tiny/"])
+def test_a_hub_that_was_asked_too_often_is_not_waited_for(hub: Hub, asked: str) -> None:
+    hub.status[asked] = 429
+    started = time.monotonic()
+    with pytest.raises(DownloadError, match="asked too often; wait"):
+        download(NAME)
+    assert time.monotonic() - started < 5
+
+
+def list_with(hub: Hub, **changes: object) -> None:
+    """Let the hub list museum/tiny with other facts about its weights."""
+    weights = entry_of(WEIGHTS, hub.files[f"museum/tiny/{WEIGHTS}"])
+    configuration = entry_of(CONFIGURATION, hub.files[f"museum/tiny/{CONFIGURATION}"])
+    large = weights["lfs"] | {key: changes.pop(key) for key in ("sha256",) if key in changes}
+    if "size" in changes:
+        large["size"] = changes["size"]
+    changed = weights | {"lfs": large} | changes
+    hub.listing = hub.described("museum/tiny", [changed, configuration])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": None},
+        {"size": -1},
+        {"size": "1000"},
+        {"size": True},
+        {"size": 1.5},
+        {"sha256": None},
+        {"sha256": "../../../etc/passwd"},
+        {"lfs": {}, "blobId": None},
+        {"lfs": {"size": 3}},
+        {"rfilename": 3},
+        {"rfilename": ""},
+        {"rfilename": "../open_clip_model.safetensors"},
+        {"rfilename": "a/../../open_clip_model.safetensors"},
+        {"rfilename": "/etc/passwd"},
+        {"rfilename": "..\\open_clip_model.safetensors"},
+        {"rfilename": "C:\\open_clip_model.safetensors"},
+    ],
+)
+def test_lists_that_cannot_be_right_are_refused(hub: Hub, changes: dict[str, object]) -> None:
+    list_with(hub, **changes)
+    with pytest.raises(DownloadError, match=r"museum/tiny.* does not answer like a model hub"):
+        download(NAME)
+    assert [request.method for request in hub.requests] == ["GET"]
+
+
+@pytest.mark.parametrize("size", [0, 1000, 10**7])
+def test_a_size_that_is_not_the_files_is_refused(hub: Hub, size: int) -> None:
+    list_with(hub, size=size)
+    with pytest.raises(DownloadError, match=r"like a model hub|came damaged"):
+        download(NAME)
+    assert not downloaded_folder(NAME).exists()
+    assert all(part.stat().st_size <= size for part in parts())
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"X-Repo-Commit": None},
+        {"ETag": None, "X-Linked-Etag": None},
+        {"ETag": "../../outside", "X-Linked-Etag": "../../outside"},
+        {"Location": "file:///etc/passwd"},
+        {"Location": "http://["},
+        {"Location": "/museum/tiny/resolve/main/open_clip_model.safetensors"},
+        {"X-Linked-Size": "-1"},
+    ],
+)
+def test_headers_that_cannot_be_right_are_told(hub: Hub, altered: dict[str, str | None]) -> None:
+    hub.altered = altered
+    if altered == {"X-Linked-Size": "-1"}:  # the list says it, too
+        download(NAME)
+    else:
+        with pytest.raises(DownloadError, match=r"like a model hub|cannot be reached"):
+            download(NAME)
+        assert not downloaded_folder(NAME).exists()
+
+
+def test_offline_in_the_librarys_own_words_is_told(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # as TRANSFORMERS_OFFLINE sets it
+    with pytest.raises(DownloadError, match="offline; unset HF_HUB_OFFLINE and TRANSFORMERS_OFF"):
+        download(NAME)
+    assert not hub.requests
+
+
+def test_a_configuration_of_more_than_sane_size_is_not_read(hub: Hub) -> None:
+    hub.files[f"museum/tiny/{CONFIGURATION}"] = b" " * 2_000_000
+    with pytest.raises(DownloadError, match="2,000,000 bytes, too many to be a configuration"):
+        download(NAME)
+    assert len(hub.requests) == 1
+
+
+def test_a_configuration_that_cannot_be_used_is_told_with_the_models_name(hub: Hub) -> None:
+    hub.files[f"museum/tiny/{CONFIGURATION}"] = b'{"model_cfg": {"embed_dim": 32}}'
+    with pytest.raises(DownloadError, match=f"{NAME} cannot be used: .*vision_cfg"):
+        download(NAME)
+    assert not downloaded_folder(NAME).exists()
+
+
+def test_a_cache_that_cannot_be_made_is_told(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    with pytest.raises(DownloadError, match=rf"{tmp_path / 'file'}.*: cannot be (used|written)"):
+        download(NAME)
+
+
+def test_a_page_of_html_is_not_taken_for_a_list(hub: Hub) -> None:
+    hub.listing = b"<!doctype html><title>Log in to the hotel's network</title>"
+    with pytest.raises(DownloadError, match="does not answer like a model hub"):
+        download(NAME)
+
+
+@pytest.mark.parametrize(
+    "tokenizer", ["../../etc", "/etc", "a/b/c", "\x1b[31m", 7, ["a"], {"b": 1}]
+)
+def test_a_tokenizer_from_nowhere_is_refused(hub: Hub, tiny_model: Path, tokenizer: object) -> None:
+    described = json.loads((tiny_model / CONFIGURATION).read_bytes())
+    described["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = tokenizer
+    hub.files[f"museum/tiny/{CONFIGURATION}"] = json.dumps(described).encode()
+    with pytest.raises(DownloadError, match="not the name of a repository on a hub") as caught:
+        download(NAME)
+    assert str(caught.value).isprintable()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["rfilename", "size", "blobId", "lfs"])
+ANSWERS = (
+    JSON.map(lambda answer: json.dumps(answer).encode())
+    | st.binary(max_size=30)
+    | st.fixed_dictionaries(
+        {"id": JSON, "sha": JSON | st.just(COMMIT), "siblings": JSON},
+        optional={"cardData": JSON, "lastModified": JSON, "safetensors": JSON, "config": JSON},
+    ).map(lambda answer: json.dumps(answer).encode())
+    | st.lists(st.dictionaries(KEYS, JSON), max_size=3).map(
+        lambda siblings: json.dumps({"id": "a", "sha": COMMIT, "siblings": siblings}).encode()
+    )
+    | st.just(b"[" * 100_000)
+)
+CONFIGURATIONS = (
+    JSON.map(lambda said: json.dumps(said).encode())
+    | st.fixed_dictionaries(
+        {"model_cfg": JSON},
+        optional={"preprocess_cfg": JSON},
+    ).map(lambda said: json.dumps(said).encode())
+    | st.fixed_dictionaries(
+        {"embed_dim": JSON | st.just(32)},
+        optional={"vision_cfg": JSON, "text_cfg": JSON, "quick_gelu": JSON},
+    ).map(lambda said: json.dumps({"model_cfg": said}).encode())
+)
+
+
+def assert_told(fault: Any) -> None:
+    with pytest.raises(ModelError) as caught:
+        fault()
+    assert "unexpected" not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(ANSWERS)
+def test_whatever_a_hub_lists_is_told_as_an_error(hub: Hub, answer: bytes) -> None:
+    hub.listing = answer
+    assert_told(lambda: download(NAME))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(CONFIGURATIONS)
+def test_whatever_a_configuration_says_it_is_told_or_a_model(hub: Hub, said: bytes) -> None:
+    hub.files[f"museum/tiny/{CONFIGURATION}"] = said
+    shutil.rmtree(downloaded_folder(NAME), ignore_errors=True)
+    try:
+        folder = download(NAME)
+    except ModelError:
+        return
+    assert resolve(NAME).folder == folder
+
+
+def test_only_what_is_needed_is_asked_for(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    download(NAME)
+    asked = [f"{request.method} {request.path}" for request in hub.requests]
+    resolved = [
+        f"{method} /museum/tiny/resolve/main/{name}"
+        for name in (CONFIGURATION, WEIGHTS)
+        for method in ("HEAD", "GET", "HEAD")
+    ]
+    assert asked == [
+        "GET /api/models/museum/tiny?blobs=true",
+        *resolved[:5],
+        f"GET /store/museum/tiny/{WEIGHTS}",
+        *resolved[5:],
+    ]
+    agents = {request.headers["user-agent"] for request in hub.requests}
+    assert [agent.partition("/")[0] for agent in agents] == ["clipfind"]
+    assert not any(word in str(agents) for word in (";", "python", "torch", "agent"))
+
+
+def test_an_account_is_shown_to_the_hub_alone(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    download(NAME)
+    shown = {
+        request.path.startswith("/store/"): request.headers.get("authorization")
+        for request in hub.requests
+    }
+    assert shown == {False: "Bearer hf_secret", True: None}
+
+
+PROGRAM = """
+from rclip_like.cli import main
+raise SystemExit(main(["models", "download", "hf-hub:museum/tiny"]))
+"""
+
+
+@pytest.fixture
+def environment(hub: Hub, own_folders: Path) -> dict[str, str]:
+    """The environment of a process of its own, which asks the stand-in hub."""
+    return os.environ | {"HF_HOME": str(own_folders / "huggingface")}
+
+
+def test_a_process_of_its_own_says_nothing_but_the_folder(
+    hub: Hub, tiny_model: Path, environment: dict[str, str]
+) -> None:
+    hub.cut_after = [3_000_000]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PROGRAM], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{downloaded_folder(NAME)}\n"
+    assert not [r.path for r in hub.requests if "telemetry" in r.path or "harness" in r.path]
+    assert cached_file().is_file()
+    assert_equals_the_hubs(tiny_model)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_killed_download_goes_on_in_the_next_run(
+    hub: Hub, tiny_model: Path, environment: dict[str, str]
+) -> None:
+    hub.files[f"museum/tiny/{WEIGHTS}"] += bytes(30_000_000)
+    hub.stall_after = 25_000_000
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", PROGRAM], env=environment, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 60
+    while not [part for part in parts() if part.stat().st_size >= 10_000_000]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    hub.stall_after = None
+    hub.sent_bytes = 0
+    subprocess.run([sys.executable, "-P", "-c", PROGRAM], env=environment, check=True)
+    assert hub.sent_bytes < len(hub.files[f"museum/tiny/{WEIGHTS}"]) - 9_000_000
+    assert is_whole(downloaded_folder(NAME))
 
 
 @pytest.mark.parametrize(

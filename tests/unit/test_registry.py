@@ -74,7 +74,7 @@ def test_unknown_model_is_not_shown() -> None:
 def test_removing_a_model_frees_its_bytes(tiny_model: Path) -> None:
     folder = put_downloaded(tiny_model, "ViT-B-32/openai")
     size_bytes = sum(path.stat().st_size for path in folder.iterdir())
-    assert remove("ViT-B-32/openai") == size_bytes
+    assert remove("ViT-B-32/openai") == (size_bytes, {})
     assert not folder.exists()
     with pytest.raises(ModelMissing):
         remove("ViT-B-32/openai")

@@ -248,3 +248,12 @@ def test_configurations_of_other_contents_are_told(
     (folder / "open_clip_config.json").write_bytes(content)
     with pytest.raises(ModelError, match=str(folder)):
         resolve(str(folder))
+
+
+def test_weights_that_a_link_leads_nowhere_are_told(tiny_model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    weights = folder / "open_clip_model.safetensors"
+    weights.unlink()
+    weights.symlink_to(tmp_path / "gone")
+    with pytest.raises(ModelMissing, match=f"have gone from {tmp_path / 'gone'}, where {weights}"):
+        resolve(str(folder))

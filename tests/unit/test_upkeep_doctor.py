@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -222,6 +223,19 @@ def test_half_a_download_is_a_warning(database: Path, own_folders: Path) -> None
     (own_folders / "data_dir" / "models" / ".RN50--openai.partial").mkdir(parents=True)
     found = [f for f in examine(database, None).findings if f.check == "downloads"]
     assert [finding.state for finding in found] == ["warning", "ok"]
+
+
+def test_a_model_whose_weights_have_gone_from_the_cache_is_a_warning(
+    database: Path, own_folders: Path, tiny_model: Path
+) -> None:
+    folder = shutil.copytree(tiny_model, own_folders / "data_dir" / "models" / "RN50--openai")
+    weights = folder / "open_clip_model.safetensors"
+    weights.unlink()
+    weights.symlink_to(own_folders / "gone")
+    found = [f for f in examine(database, None).findings if f.check == "downloads"]
+    assert [finding.state for finding in found] == ["warning", "ok"]
+    assert str(folder) in found[0].text
+    assert "clipfind models download" in found[0].remedy
 
 
 def test_a_repair_without_room_for_the_copy_changes_nothing(

@@ -1,0 +1,364 @@
+"""Files of the hub, by huggingface_hub: found in its cache or fetched into it, and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import socket
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_hf_file_metadata,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+)
+from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx
+
+from rclip_like import __version__
+from rclip_like.errors import DownloadError
+from rclip_like.models.specification import PART_ENDING
+
+TIMEOUT_SECONDS = 10.0
+"""For what is asked before a transfer: without a network the answer comes at once."""
+
+_HEADERS = {"user-agent": f"clipfind/{__version__}", "accept-encoding": "identity"}
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 20
+_MALFORMED = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
+
+
+class _WrongAnswer(ValueError):
+    """A hub's answer that cannot be right, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file as the hub lists it; `commit` is the state of the repository in which it is so.
+
+    `digest` is hexadecimal: SHA-256, or of 40 digits the SHA-1 that git gives a blob.
+    """
+
+    repository: str
+    commit: str
+    name: str
+    size_bytes: int
+    digest: str
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the repository in huggingface_hub's cache."""
+        return _cache_of(self.repository)
+
+    @property
+    def blob(self) -> Path:
+        """Where the cache keeps the content, whatever its name in whichever commit."""
+        return self.cache / "blobs" / self.digest
+
+    @property
+    def part(self) -> Path:
+        """Where the content grows until it is whole; an interrupted download goes on with it."""
+        return self.blob.with_name(self.digest + PART_ENDING)
+
+    def find(self) -> Path | None:
+        """Return where the file lies in the cache, by this or another name, unchecked."""
+        found = try_to_load_from_cache(self.repository, self.name, revision=self.commit)
+        if isinstance(found, str):
+            return Path(found)
+        return self.blob if self.blob.is_file() else None
+
+    def missing_bytes(self) -> int:
+        """Return how many bytes a download has still to bring."""
+        if self.find() is not None:
+            return 0
+        return self.size_bytes - (self.part.stat().st_size if self.part.is_file() else 0)
+
+
+class Hub:
+    """A model hub at an address; what it answers wrongly is told as DownloadError.
+
+    Offline it is what the cache has of it.
+    """
+
+    def __init__(self, address: str, *, offline: bool, on_note: Callable[[str], None]) -> None:
+        self.is_offline = offline
+        self._address = address
+        self._on_note = on_note
+        self._api = HfApi(endpoint=address, headers=_HEADERS)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be had: offline, with no model in the cache."""
+        return self.is_offline and not any(Path(constants.HF_HUB_CACHE).glob("models--*"))
+
+    def list_files(self, repository: str) -> dict[str, RemoteFile]:
+        """Return the files of a repository by their names there."""
+        with self._sentences(repository):
+            if self.is_offline:
+                files = _cached(repository)
+            else:
+                info = self._api.model_info(
+                    repository, files_metadata=True, timeout=TIMEOUT_SECONDS
+                )
+                files = [_listed(repository, info.sha, item) for item in info.siblings or []]
+        return {file.name: file for file in files}
+
+    def url(self, file: RemoteFile) -> str:
+        """Return the address of a file."""
+        return str(hf_hub_url(file.repository, file.name, endpoint=self._address))
+
+    def take(self, file: RemoteFile, on_bytes: Callable[[int], None]) -> Path:
+        """Return where a file lies in the cache, fetched unless it is there, its digest checked.
+
+        on_bytes is told how many bytes of the file are there, the last time all of them. A damaged
+        file in the cache is thrown away and fetched again, which is noted. Raises DownloadError.
+        """
+        with self._sentences(file.repository, file.name):
+            place = file.find()
+            if place is not None and _digest(place, file.digest) != file.digest:
+                if self.is_offline:
+                    raise DownloadError(f"{place} is damaged; fetch it again without --offline")
+                self._on_note(f"{place} is damaged; it is thrown away and fetched again")
+                place.unlink()
+                file.blob.unlink(missing_ok=True)
+                place = None
+            place = place or self._fetch(file, on_bytes)
+        on_bytes(file.size_bytes)
+        return place
+
+    def require_room(self, files: Iterable[RemoteFile]) -> None:
+        """Raise DownloadError if the cache's disk has no room for what is still to come."""
+        cache = Path(constants.HF_HUB_CACHE)
+        cache.mkdir(parents=True, exist_ok=True)
+        missing_bytes = sum(file.missing_bytes() for file in files)
+        if shutil.disk_usage(cache).free < missing_bytes:
+            raise DownloadError(
+                f"{cache} has no room for the {missing_bytes / 1e9:.1f} GB still to come; make "
+                "room there, or name another folder with HF_HOME"
+            )
+
+    def _fetch(self, file: RemoteFile, on_bytes: Callable[[int], None]) -> Path:
+        """Fill the cache's blob, then have the cache enter it under its name.
+
+        The library's own download begins anew in each run (its issue 4196), and checks no content.
+        That a blob is named by its digest is published: huggingface.co/docs/hub/local-cache.
+        """
+        url = self.url(file)
+        known = get_hf_file_metadata(url, headers=_HEADERS, timeout=TIMEOUT_SECONDS)
+        if known.etag != file.digest or known.commit_hash is None:
+            raise _WrongAnswer("it is another file than in the list, or has no commit")
+        file.part.parent.mkdir(parents=True, exist_ok=True)
+        _fill(file, url, on_bytes)
+        found = _digest(file.part, file.digest)
+        if found != file.digest:
+            file.part.unlink()
+            raise DownloadError(
+                f"{file.name} came damaged from {url} (its digest is {found[:12]}..., not "
+                f"{file.digest[:12]}...); it was thrown away, try again"
+            )
+        os.replace(file.part, file.blob)
+        place = Path(self._api.hf_hub_download(file.repository, file.name))
+        if place.is_symlink():
+            return file.blob
+        os.replace(file.blob, place)  # the cache, where it cannot link, has copied it
+        return place
+
+    def require_name(self) -> None:
+        """Raise DownloadError if the hub's host has no address: the surest sign of no network.
+
+        Offline and behind a proxy, which alone may know the name, nothing is asked.
+        """
+        if self.is_offline:
+            return
+        parts = urlsplit(self._address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise DownloadError(
+                f"{self._address} is not the address of a model hub; HF_ENDPOINT wants http or "
+                "https"
+            )
+        if urllib.request.getproxies():
+            return
+        try:
+            socket.getaddrinfo(parts.hostname, None)
+        except (OSError, UnicodeError) as error:
+            raise DownloadError(self._unreachable(error)) from error
+
+    @contextmanager
+    def _sentences(self, repository: str, name: str = "") -> Iterator[None]:
+        """Say as DownloadError what goes wrong within when a repository or file is asked for."""
+        asked = f"{name} of {repository}" if name else repository
+        try:
+            yield
+        except HFValidationError as error:
+            raise DownloadError(
+                f"{repository!r} is not the name of a repository on a hub; write OWNER/NAME"
+            ) from error
+        except HfHubHTTPError as error:
+            why = self._refusal(repository, error.response.status_code)
+            raise DownloadError(f"{self._address} refuses {asked}: {why}") from error
+        except OfflineModeIsEnabled as error:
+            raise DownloadError(
+                f"{asked} cannot be fetched offline; unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE"
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise DownloadError(self._unreachable(error)) from error
+        except LocalEntryNotFoundError as error:
+            raise DownloadError(self._unreachable(error.__cause__ or error)) from error
+        except (OSError, *_MALFORMED) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise DownloadError(
+                    f"{error.filename or constants.HF_HUB_CACHE}: cannot be used "
+                    f"({error.strerror}); make room there, or name another folder with HF_HOME, "
+                    "and try again"
+                ) from error
+            why = f": {error}" if isinstance(error, _WrongAnswer) else ""
+            raise DownloadError(
+                f"{self._address}, asked for {asked}, does not answer like a model hub{why}; is "
+                "HF_ENDPOINT right?"
+            ) from error
+
+    def _refusal(self, repository: str, status: int) -> str:
+        """Return why a hub refuses something, and what to do about it."""
+        log_in = "log in with 'hf auth login' or set HF_TOKEN"
+        page = f"{self._address}/{repository}"
+        return {
+            401: f"it is not there or needs an account; check the name, or {log_in}",
+            403: f"it asks for agreement; agree on its page, {page}, and {log_in}",
+            404: "it is not there; check the name",
+            429: "it was asked too often; wait some minutes and try again",
+        }.get(status, f"the server answers {status}; try again later")
+
+    def _unreachable(self, error: BaseException) -> str:
+        return (
+            f"{urlsplit(self._address).netloc} cannot be reached ({_in_short(error)}); what was "
+            "fetched is kept, and the same command goes on when there is a network"
+        )
+
+
+@contextmanager
+def lock(place: Path) -> Iterator[None]:
+    """Hold a lock file, which stays, and wait for another process that holds it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(place):
+        yield
+
+
+def _cache_of(repository: str) -> Path:
+    """Return the folder of a repository in huggingface_hub's cache."""
+    folder = repo_folder_name(repo_id=repository, repo_type="model")
+    return Path(constants.HF_HUB_CACHE) / folder
+
+
+def _cached(repository: str) -> list[RemoteFile]:
+    """Return what the cache has of a repository, with the digests by which it keeps the contents.
+
+    That is nothing where it cannot link, as it then keeps no digests.
+    """
+    folder = _cache_of(repository)
+    try:
+        commit = (folder / "refs" / "main").read_text().strip()
+    except OSError:
+        return []
+    snapshot = folder / "snapshots" / commit
+    links = [path for path in snapshot.rglob("*") if path.is_symlink() and path.is_file()]
+    return [
+        RemoteFile(
+            repository,
+            commit,
+            path.relative_to(snapshot).as_posix(),
+            path.stat().st_size,
+            path.readlink().name,
+        )
+        for path in links
+        if _DIGEST.fullmatch(path.readlink().name)
+    ]
+
+
+def _listed(repository: str, commit: Any, item: Any) -> RemoteFile:
+    """Return a file as a hub's list has it; raises _WrongAnswer where that cannot be right."""
+    name, size_bytes = item.rfilename, item.lfs.size if item.lfs else item.size
+    digest = item.lfs.sha256 if item.lfs else item.blob_id
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).as_posix() != name:
+        raise _WrongAnswer(f"it lists a file {name!r}, outside of the repository")
+    if type(size_bytes) is not int or size_bytes < 0:
+        raise _WrongAnswer(f"it gives {name!r} a size of {size_bytes!r}")
+    if not _DIGEST.fullmatch(digest) or not _DIGEST.fullmatch(commit):
+        raise _WrongAnswer(f"it states no digest of {name!r}")
+    return RemoteFile(repository, commit, name, size_bytes, digest)
+
+
+def _fill(file: RemoteFile, url: str, on_bytes: Callable[[int], None]) -> None:
+    """Append to a part what it lacks, as long as each connection brings bytes."""
+
+    class Count:
+        """A progress bar as the library wants one."""
+
+        def __init__(self, *, initial: int = 0, **described: object) -> None:
+            self._done_bytes = initial
+
+        def __enter__(self) -> Count:
+            return self
+
+        def __exit__(self, *raised: object) -> None:
+            pass
+
+        def update(self, count: int) -> None:
+            self._done_bytes += count
+            if self._done_bytes > file.size_bytes:
+                raise _WrongAnswer(f"{file.name} is larger than its list of files says")
+            on_bytes(self._done_bytes)
+
+    with file.part.open("ab") as output:
+        if output.tell() > file.size_bytes:
+            output.truncate(0)
+        while output.tell() < file.size_bytes:
+            before = output.tell()
+            on_bytes(before)
+            try:
+                http_get(
+                    url,
+                    output,
+                    resume_size=before,
+                    headers=build_hf_headers(headers=_HEADERS),
+                    expected_size=file.size_bytes,
+                    tqdm_class=Count,
+                )
+            except httpx.ReadError:  # a connection that was reset; the rest the library takes up
+                if output.tell() <= before:
+                    raise
+
+
+def _digest(place: Path, like: str) -> str:
+    """Return the digest of a file's content, of the kind of another one."""
+    if len(like) == 64:
+        digest = hashlib.sha256()
+    else:
+        size_bytes = place.stat().st_size
+        digest = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+    with place.open("rb") as content:
+        while chunk := content.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _in_short(error: BaseException) -> str:
+    """Return the first line of what an error says, and its kind where that is nothing."""
+    said = str(error).strip().splitlines()
+    return said[0][:200] if said else type(error).__name__
