@@ -43,15 +43,17 @@ def close_default_folders() -> None:
 
 
 def close_tree(folder: Path) -> None:
-    """Close a folder and all in it to others, where another library wrote it; links are left alone.
+    """Close a folder and all in it to others, where another library wrote it. Raises OSError.
 
-    Raises OSError.
+    Links are left alone, hard ones too: what they share with another folder is not ours to close.
     """
     folder.chmod(FOLDER_MODE)
     for place, folders, files in os.walk(folder):
         for names, mode in ((folders, FOLDER_MODE), (files, FILE_MODE)):
             for path in (Path(place, name) for name in names):
-                if not path.is_symlink():
+                status = path.lstat()
+                is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                if is_ours or stat.S_ISDIR(status.st_mode):
                     path.chmod(mode)
 
 

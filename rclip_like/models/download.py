@@ -28,7 +28,9 @@ from rclip_like.models.specification import (
     read_configuration,
     resolve,
 )
+from rclip_like.private import close_tree, make_folder
 from rclip_like.settings import cache_folder, is_offline
+from rclip_like.telemetry import switch_off
 
 if TYPE_CHECKING:
     from rclip_like.models.hub import Hub, RemoteFile
@@ -38,12 +40,11 @@ DEFAULT_ENDPOINT = "https://huggingface.co"
 _SAFE_WEIGHTS = WEIGHT_FILES[0]
 _MAX_CONFIGURATION_BYTES = 1 << 20
 _HUB_SWITCHES = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
     "HF_HUB_VERBOSITY": "critical",
 }
-"""For huggingface_hub, which reads them at its import: it reports nothing, and prints nothing."""
+"""For huggingface_hub, which reads them at its import: it prints nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def download(
     if is_whole(folder):
         return folder
     _refuse_other_names(name)
+    switch_off()
     os.environ.update(_HUB_SWITCHES | os.environ)
     from rclip_like.models.hub import Hub, lock
 
@@ -110,7 +112,7 @@ def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]
     plan = _plan(name, hub)
     folder, draft = downloaded_folder(name), draft_folder(name)
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    make_folder(draft)
     _write_source(name, plan, hub, draft)
     _complete(plan, _fetch_all(plan, hub, on_progress), draft)
     try:
@@ -118,6 +120,7 @@ def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]
     except ModelError as error:
         raise DownloadError(f"{name} cannot be used: {error}") from error
     shutil.rmtree(folder, ignore_errors=True)  # where weights have gone from the cache
+    close_tree(draft)
     os.replace(draft, folder)
 
 
