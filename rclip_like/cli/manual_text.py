@@ -272,7 +272,10 @@ Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which o
 holds at a time, after an upgrade index.db.version-N, a copy from before it, and after a repair
 index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
 index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
-write, never trusted over the index, that may be deleted at any time.
+write, never trusted over the index, that may be deleted at any time. Their owner alone can read
+and write all of these, whatever the umask. What lies there is used if it is a regular file with one
+name that belongs to the user, to root, or to the owner of the folder or of the index; anything
+else, a link or a pipe for instance, is refused and left as it is.
 
 ~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those of
 Hugging Face's cache: the same file under a second name, on another disk a link to it, and a copy
@@ -341,6 +344,11 @@ with two models, while files come, change and go. *test_lock.py*.
 The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a
 file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
 *test_power_loss.py*, which holds it against the rows after each power cut.
+
+Planted files :: Where somebody put a link, a pipe or a file with a second name in the place of a
+file beside the index, nothing is written to what it leads to, and no run waits for it.
+*test_planted.py*. Not promised where SQLite's own files are exchanged in the instant between the
+look at them and their opening.
 
 Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
 disk is full. *test_upkeep.py*.

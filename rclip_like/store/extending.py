@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from rclip_like.private import FILE_MODE
+from rclip_like.store.beside import make_own, open_own
 from rclip_like.store.matrix import Order, look_up, map_order, map_rows
 from rclip_like.store.opening import sync_folder
 from rclip_like.store.stamp import (
@@ -118,6 +118,7 @@ class _Writer:
         if stamp is None:
             return None, None
         try:
+            os.close(open_own(place(self._path, stamp.rows_name), self._path, os.O_RDWR))
             map_rows(self._path, stamp, self._dimension)
             return map_order(self._path, stamp), stamp
         except (OSError, ValueError):
@@ -127,8 +128,9 @@ class _Writer:
         """Append the embeddings that are new, and return whose they are and the file's mtime."""
         contents = _Contents()
         start = before.last_embedding if before else 0
-        flags = os.O_RDWR | (0 if before else os.O_CREAT | os.O_EXCL) | getattr(os, "O_BINARY", 0)
-        with open(os.open(place(self._path, name), flags, FILE_MODE), "r+b") as file:
+        file_place = place(self._path, name)
+        descriptor = open_own(file_place, self._path, os.O_RDWR) if before else make_own(file_place)
+        with open(descriptor, "r+b") as file:
             if before is None:
                 file.write(header(name, self._dimension))
             else:
@@ -200,8 +202,7 @@ class _Writer:
             ("<i4", order.content_slots),
             ("<i4", order.frames),
         )
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with open(os.open(place(self._path, name), flags, FILE_MODE), "wb") as file:
+        with open(make_own(place(self._path, name)), "wb") as file:
             file.write(header(name, *counts))
             for kind, array in arrays:
                 file.write(np.ascontiguousarray(array, dtype=kind).data)

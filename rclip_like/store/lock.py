@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
-from rclip_like.private import FILE_MODE
+from rclip_like.store.beside import make_own, open_own
 
 _LOOK_AGAIN_SECONDS = 0.1
 _TRIES, _TRY_AGAIN_SECONDS = 4, 0.01
@@ -44,6 +44,7 @@ class IndexLock:
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(database.name + ".lock")
+        self._database = database
 
     @contextmanager
     def held(
@@ -53,7 +54,7 @@ class IndexLock:
 
         on_wait is called once, with the holder's pid where it is known, before waiting.
         Raises IndexLocked when another process holds it and `wait` is false, StoreError when
-        the file cannot be made.
+        the file cannot be made or is none of ours.
         """
         descriptor = self._open()
         try:
@@ -65,9 +66,12 @@ class IndexLock:
             os.close(descriptor)
 
     def holder(self) -> tuple[bool, int | None]:
-        """Return whether a process holds the lock, and its pid where it is known; makes no file."""
+        """Return whether a process holds the lock, and its pid where it is known; makes no file.
+
+        Raises StoreError when the file is none of ours.
+        """
         try:
-            descriptor = os.open(self.path, os.O_RDWR)
+            descriptor = open_own(self.path, self._database, os.O_RDWR)
         except OSError:
             return False, None
         try:
@@ -85,7 +89,7 @@ class IndexLock:
             time.sleep(_TRY_AGAIN_SECONDS)
         holder = _read_pid(descriptor)
         if not wait:
-            raise IndexLocked(f"{_name(holder)} is indexing into {self.path.with_suffix('')}")
+            raise IndexLocked(f"{_name(holder)} is indexing into {self._database}")
         if on_wait is not None:
             on_wait(holder)
         while not _try_lock(descriptor):
@@ -93,12 +97,20 @@ class IndexLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self.path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+            return self._opened()
         except OSError as error:
             raise StoreError(
                 f"{self.path}: the lock beside the index cannot be written ({error.strerror}); "
                 "check the folder's rights, or name another index with --db"
             ) from error
+
+    def _opened(self) -> int:
+        try:
+            return open_own(self.path, self._database, os.O_RDWR)
+        except FileNotFoundError:
+            with suppress(FileExistsError):  # another process was faster
+                return make_own(self.path)
+        return open_own(self.path, self._database, os.O_RDWR)
 
 
 def _name(holder: int | None) -> str:

@@ -24,7 +24,7 @@ from rclip_like.store.stamp import (
     check_order,
     check_rows,
     dimension_of,
-    place,
+    opened,
     read_stamp,
 )
 
@@ -135,7 +135,7 @@ def open_matrix(
         order = map_order(path, stamp)
         file_ids, slots = _cut(connection, order, stamp, ranges)
     except (OSError, ValueError):
-        return None  # missing, cut off or written to: whatever it is, it is not needed
+        return None  # missing, cut off, planted or written to: whatever it is, it is not needed
     has_row = slots >= 0
     if not has_row.all():
         file_ids, slots = file_ids[has_row], slots[has_row]
@@ -145,14 +145,14 @@ def open_matrix(
 
 def map_rows(path: Path, stamp: Stamp, dimension: int) -> StoredEmbeddings:
     """Map the rows float16 (N, D) that count; raises OSError or ValueError for a wrong file."""
-    with open(place(path, stamp.rows_name), "rb") as file:
+    with opened(path, stamp.rows_name) as file:
         check_rows(file, stamp, dimension)
         return np.memmap(file, STORED_DTYPE, "r", HEADER_BYTES, (stamp.num_rows, dimension))
 
 
 def map_order(path: Path, stamp: Stamp) -> Order:
     """Map the order; raises OSError or ValueError for a wrong file."""
-    with open(place(path, stamp.order_name), "rb") as file:
+    with opened(path, stamp.order_name) as file:
         num_files, num_contents, num_frames = check_order(file, stamp)
         num_wide = num_files + num_contents
         wide = np.memmap(file, "<i8", "r", HEADER_BYTES, (num_wide,))

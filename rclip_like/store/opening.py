@@ -6,11 +6,17 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from rclip_like import private
 from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.store.beside import (
+    SQLITE_SUFFIXES,
+    leave_to_owner,
+    make_own,
+    refuse_planted_logs,
+)
 from rclip_like.store.faults import PRIMARY_CODE, is_full, told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
@@ -20,9 +26,8 @@ _LOOK_AGAIN_SECONDS = 0.02
 _WAL_BYTES_KEPT = 64 << 20
 _SHARED_BYTES = 1 << 15
 """What SQLite's index of its log takes at least, before anything can be read."""
-_SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite leaves beside an index after a kill. Left alone when the index is moved away or
-deleted, it would be played into the new one."""
+_UNGUARDED = "immutable=1"
+"""Without locks, and without a look at what lies beside the file."""
 
 
 class Unguarded(sqlite3.Connection):
@@ -55,7 +60,7 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3
 
 
 def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
-    """Return a connection that can only read the index at `path`, also on a read-only medium.
+    """Return a connection that can only read the index at `path`, whatever it lies on.
 
     any_thread: as for `open_index`.
     """
@@ -64,13 +69,13 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Conn
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
     if version < VERSION:
         raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
-    if _is_on_readonly_medium(path):
-        before = state_of(path)
-        connection = _connect(path, "immutable=1", kind=Unguarded, any_thread=any_thread)
-        assert isinstance(connection, Unguarded)
-        connection.opened_at = before
-        return connection
-    return _connect(path, "mode=ro", any_thread=any_thread)
+    if not _is_on_readonly_medium(path):
+        return _connect(path, "mode=ro", any_thread=any_thread)
+    before = state_of(path)
+    connection = _connect(path, _UNGUARDED, kind=Unguarded, any_thread=any_thread)
+    assert isinstance(connection, Unguarded)
+    connection.opened_at = before
+    return connection
 
 
 def version_of(path: Path) -> int | None:
@@ -96,10 +101,11 @@ def _marks_of(path: Path) -> tuple[int, int]:
     Amid a checkpoint, or after one that was killed, the file alone is shorter than it says.
     """
     try:
-        return _read_marks(path, "immutable=1")
+        return _read_marks(path, _UNGUARDED)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
             raise
+    refuse_planted_logs(path)
     return _read_marks(path, "mode=ro")
 
 
@@ -165,6 +171,8 @@ def _connect(
     kind: type[sqlite3.Connection] = sqlite3.Connection,
     any_thread: bool = False,
 ) -> sqlite3.Connection:
+    if mode != _UNGUARDED:
+        refuse_planted_logs(path)
     with told(path):
         connection = sqlite3.connect(
             address_of(path, mode),
@@ -197,9 +205,13 @@ def address_of(path: Path, options: str) -> str:
 
 def _is_on_readonly_medium(path: Path) -> bool:
     """Return whether SQLite could not make its side files, and none hold anything unread."""
-    log, shared = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
-    has_room = not is_full(path) or _size(shared) >= _SHARED_BYTES
-    return not (os.access(path.parent, os.W_OK) and has_room) and not _size(log)
+    has_room = not is_full(path) or _size(_side_file(path, "-shm")) >= _SHARED_BYTES
+    can_write = os.access(path.parent, os.W_OK) and has_room
+    return not can_write and not _size(_side_file(path, "-wal"))
+
+
+def _side_file(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 def _size(path: Path) -> int:
@@ -213,19 +225,27 @@ def _make(path: Path) -> None:
     try:
         _make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        leave_to_owner(descriptor)
         os.close(descriptor)
+        draft = Path(name)
+        try:
+            _write_draft(draft, path)
+            while not _is_made(path):
+                _try_to_name(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"{path}: the index cannot be made here ({error.strerror}); "
+            f"{path}: the index cannot be made here ({_told_by(error, path)}); "
             "check the folder's rights or name another place with --db"
         ) from error
-    draft = Path(name)
-    try:
-        _write_draft(draft, path)
-        while not _is_made(path):
-            _try_to_name(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+
+
+def _told_by(error: OSError, path: Path) -> str:
+    """Return what the system says, with the name it says it of where that is another one."""
+    if error.filename is None or os.fspath(path) == os.fspath(error.filename):
+        return str(error.strerror)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def _make_folder(folder: Path) -> None:
@@ -284,7 +304,7 @@ def _give_name(draft: Path, path: Path) -> None:
     """
     is_empty = path.exists() and path.stat().st_size == 0
     if is_empty or not path.exists():
-        for suffix in _SIDE_FILES:
+        for suffix in SQLITE_SUFFIXES:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     try:
         if is_empty:
@@ -314,17 +334,18 @@ def back_up(old: sqlite3.Connection, place: Path) -> None:
     """Write a copy of the index, readable by its owner alone, whole or not at all."""
     draft = place.with_name(f"{place.name}.part")
     try:
-        draft.unlink(missing_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, private.FILE_MODE))
+        for suffix in ("", *SQLITE_SUFFIXES):
+            _side_file(draft, suffix).unlink(missing_ok=True)
+        os.close(make_own(draft))
         with closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)
         os.replace(draft, place)
         sync_folder(place.parent)
-    except BaseException as error:
-        draft.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise StoreError(
-                f"{place}: the copy of the index cannot be made ({error.strerror}); "
-                "check the folder's rights and room"
-            ) from error
-        raise
+    except OSError as error:
+        raise StoreError(
+            f"{place}: the copy of the index cannot be made ({_told_by(error, place)}); "
+            "check the folder's rights and room"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()

@@ -11,6 +11,8 @@ import sqlite3
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from rclip_like.store.beside import open_own
+
 HEADER_BYTES = 64
 _MAGIC = b"clipfind matrix 1"
 
@@ -57,6 +59,11 @@ def place(path: Path, name: str) -> Path:
     return path.with_name(f"{path.name}.{name}")
 
 
+def opened(path: Path, name: str) -> IO[bytes]:
+    """Open a file of the matrix to be read; raises ValueError for what is no file of ours."""
+    return open(open_own(place(path, name), path, os.O_RDONLY), "rb")
+
+
 def files_of(path: Path) -> list[Path]:
     """Return all files beside the index that are, or were, parts of a matrix."""
     name = re.compile(rf"{re.escape(path.name)}\.(rows|order)-[0-9a-f]{{16}}")
@@ -101,9 +108,9 @@ def check_order(file: IO[bytes], stamp: Stamp) -> tuple[int, int, int]:
 def is_there(path: Path, stamp: Stamp, dimension: int) -> bool:
     """Return whether both files are what the index says."""
     try:
-        with open(place(path, stamp.rows_name), "rb") as file:
+        with opened(path, stamp.rows_name) as file:
             check_rows(file, stamp, dimension)
-        with open(place(path, stamp.order_name), "rb") as file:
+        with opened(path, stamp.order_name) as file:
             check_order(file, stamp)
     except (OSError, ValueError):
         return False

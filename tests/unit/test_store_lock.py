@@ -12,6 +12,7 @@ import pytest
 from rclip_like.errors import IndexLocked, StoreError
 from rclip_like.store import IndexLock
 
+SOMEBODY = 65_533
 HOLDER = """
 import sys, pathlib
 from rclip_like.store import IndexLock
@@ -89,6 +90,27 @@ def test_a_lock_that_cannot_be_made_is_named_with_a_remedy_for_every_command(
         IndexLock(tmp_path / "file" / "index.db").held(wait=False),
     ):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no owners as numbers")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
+)
+def test_another_users_lock_is_refused_but_in_their_folder_and_beside_their_index(
+    database: Path,
+) -> None:
+    lock = IndexLock(database).path
+    lock.touch()
+    os.chown(lock, SOMEBODY, SOMEBODY)
+    for attempt in (IndexLock(database).held(wait=False).__enter__, IndexLock(database).holder):
+        with pytest.raises(StoreError, match=r"index\.db\.lock: this is another user's file"):
+            attempt()
+    for place in (database, database.parent):
+        place.touch()
+        os.chown(place, SOMEBODY, SOMEBODY)
+        with IndexLock(database).held(wait=False):
+            assert lock.read_text() == str(os.getpid())
+        os.chown(place, 0, 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")

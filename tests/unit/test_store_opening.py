@@ -51,6 +51,40 @@ def test_a_new_index_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
     )
 
 
+WITH_EVERY_FILE = """
+import os, pathlib, sys
+os.umask(int(sys.argv[2], 8))
+from older_index import make_older
+from small_index import fill
+from rclip_like.store import Store, stamp
+stamp.FEWEST_ROWS = 1
+folder = pathlib.Path(sys.argv[1])
+make_older(folder / "older.db", 1)
+Store.open(folder / "older.db", create=True).close()
+with Store.open(folder / "index.db", create=True) as store, store.lock(wait=False):
+    assert store.extend_matrix(fill(store, [b"/1"]))
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
+@pytest.mark.parametrize("umask", ["000", "277", "777"])
+def test_what_lies_beside_an_index_is_its_owners_alone_whatever_the_umask(
+    tmp_path: Path, umask: str
+) -> None:
+    command = [sys.executable, "-c", WITH_EVERY_FILE, str(tmp_path), umask]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(command, check=True, env=environment)
+    (tmp_path / "older.db").unlink()  # which a test made
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    kinds = {name.partition("-")[0] if ".db." in name else name for name in modes}
+    assert kinds == {
+        *("index.db", "index.db-wal", "index.db-shm", "index.db.lock", "index.db.rows"),
+        *("index.db.order", "older.db.lock", "older.db.version"),
+    }
+    assert modes == dict.fromkeys(modes, 0o600)
+
+
 def test_the_folders_above_a_new_index_are_made(tmp_path: Path) -> None:
     Store.open(tmp_path / "a" / "b" / "index.db", create=True).close()
     assert sorted(os.listdir(tmp_path / "a" / "b")) == ["index.db", "index.db.lock"]

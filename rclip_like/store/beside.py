@@ -1,0 +1,113 @@
+"""The files of an index by their names: what was planted under one is neither followed nor opened.
+
+In a folder that others may write to, names that are known beforehand can hold a link, a pipe or a
+file with further names, so that a run writes elsewhere or waits for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from rclip_like.errors import StoreError
+
+SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database, and leaves there after a kill."""
+
+_NEVER_ELSEWHERE = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_OWNER_ALONE = 0o600
+
+
+class Planted(StoreError, ValueError):
+    """In the place of a file of the index there is something else."""
+
+
+def open_own(path: Path, database: Path, flags: int) -> int:
+    """Open a file of the index at `database` and return its descriptor.
+
+    Raises Planted for anything but a regular file of the user's, of root's or of whom the folder
+    or the index belongs to, and for one to be written to that has further names. Raises
+    OSError as `os.open` does.
+    """
+    is_written = bool(flags & (os.O_WRONLY | os.O_RDWR))
+    # Before, as opening a device does things; and after, as it may be another file by then.
+    _refuse_planted(path, database, os.lstat(path), is_written=is_written)
+    descriptor = os.open(path, flags | _NEVER_ELSEWHERE)
+    try:
+        _refuse_planted(path, database, os.fstat(descriptor), is_written=is_written)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def make_own(path: Path) -> int:
+    """Make a file that its owner alone may read and write, and return its descriptor.
+
+    Raises FileExistsError where anything has that name, a link that leads to nothing, too.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_ELSEWHERE
+    descriptor = os.open(path, flags, _OWNER_ALONE)
+    leave_to_owner(descriptor)
+    return descriptor
+
+
+def leave_to_owner(descriptor: int) -> None:
+    """Let a file that was just made be read and written by its owner, whatever the umask."""
+    if os.name != "nt":
+        with suppress(OSError):  # FAT keeps no modes
+            os.fchmod(descriptor, _OWNER_ALONE)
+
+
+def refuse_planted_logs(database: Path) -> None:
+    """Raise Planted if SQLite would write its log elsewhere, or wait for it.
+
+    It follows no links there by itself, but opens pipes and files with further names.
+    """
+    for suffix in SQLITE_SUFFIXES:
+        path = f"{database}{suffix}"
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        _refuse_planted(Path(path), database, status, is_written=True)
+
+
+def _refuse_planted(
+    path: Path, database: Path, status: os.stat_result, *, is_written: bool
+) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        found = "a link"
+    elif not stat.S_ISREG(status.st_mode):
+        found = "no regular file"
+    elif is_written and status.st_nlink > 1:
+        found = "a file with another name, too (a hard link),"
+    elif not _is_ours(status.st_uid, database.parent, database):
+        found = "another user's file"
+    else:
+        return
+    raise Planted(
+        f"{path}: this is {found} where a file of the index belongs, and was left as it is; see "
+        "what it is and remove it, or name another index with --db"
+    )
+
+
+def _is_ours(owner: int, *places: Path) -> bool:
+    """Return whether the owner is the user, root, or whom one of the places belongs to.
+
+    On a disk of the network the server may give all files to one owner of its own.
+    """
+    if owner == 0 or owner == os.geteuid():  # on Windows all are 0
+        return True
+    for place in places:
+        with suppress(OSError):
+            if place.stat().st_uid == owner:
+                return True
+    return False
