@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -21,6 +22,8 @@ def make_folder(folder: Path) -> list[Path]:
     """
     if folder.is_dir():
         return []
+    if folder.is_symlink():
+        raise OSError(errno.ENOTDIR, "a link that leads to no folder", str(folder))
     made = make_folder(folder.parent)
     folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
     return [*made, folder]

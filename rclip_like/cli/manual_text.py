@@ -273,9 +273,10 @@ holds at a time, after an upgrade index.db.version-N, a copy from before it, and
 index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
 index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
 write, never trusted over the index, that may be deleted at any time. Their owner alone can read
-and write all of these, whatever the umask. What lies there is used if it is a regular file with one
-name that belongs to the user, to root, or to the owner of the folder or of the index; anything
-else, a link or a pipe for instance, is refused and left as it is.
+and write all of these, whatever the umask. Where the index is named by a link, they lie beside what
+the link leads to. What lies there is used if it is a regular file with one name that belongs to the
+user, to root, or to the owner of the folder or of the index; anything else, a link or a pipe for
+instance, is refused and left as it is. An index with a second name (a hard link) is refused, too.
 
 ~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those of
 Hugging Face's cache: the same file under a second name, on another disk a link to it, and a copy
@@ -338,7 +339,8 @@ disk that is not mounted, if that disk has a device number of its own. *test_mou
 
 Company :: One process indexes at a time; another one waits and says so, or leaves at once with
 *--no-wait*. The lock dies with its process, whatever its file says. A search never waits for an
-indexer, and sees one committed state. *test_crowd.py*: twelve processes for a minute at one index,
+indexer, and sees one committed state. An index has one lock, by whatever link it is named.
+*test_crowd.py*: twelve processes for a minute at one index,
 with two models, while files come, change and go. *test_lock.py*.
 
 The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a
@@ -346,7 +348,7 @@ file that is cut off, written to or another index's is ignored. *test_matrix_kil
 *test_power_loss.py*, which holds it against the rows after each power cut.
 
 Planted files :: Where somebody put a link, a pipe or a file with a second name in the place of a
-file beside the index, nothing is written to what it leads to, and no run waits for it.
+file of the index, nothing is written to what it leads to, and no run waits for it.
 *test_planted.py*. Not promised where SQLite's own files are exchanged in the instant between the
 look at them and their opening.
 

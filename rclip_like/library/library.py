@@ -213,7 +213,7 @@ class Library:
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether this index is asked about `hint` for the first time, and remember it."""
-        return self.database.exists() and self._open(create=False).is_first_time(hint)
+        return self._is_named() and self._open(create=False).is_first_time(hint)
 
     @property
     def specification(self) -> ModelSpecification:
@@ -240,7 +240,7 @@ class Library:
         return read_queried(new, preprocessing, self._read_settings, self._web_settings)
 
     def _knows(self, path: str) -> bool:
-        if not self.database.exists():
+        if not self._is_named():
             return False
         from rclip_like.search import stored_embedding
 
@@ -257,7 +257,7 @@ class Library:
     ) -> SearchReport:
         from rclip_like.search import Searcher, search
 
-        if not self.database.exists():
+        if not self._is_named():
             return SearchReport(())
         searcher = Searcher(
             self._open(create=False),
@@ -322,7 +322,7 @@ class Library:
 
     def _has_rows(self, roots: Sequence[Root] | None) -> bool:
         """Return whether the model in use has encoded anything under the roots."""
-        if not self.database.exists():
+        if not self._is_named():
             return False
         store = self._open(create=False)
         model_id = store.model_id(self.specification.fingerprint)
@@ -337,9 +337,13 @@ class Library:
         self._store.look_anew()
         return self._store
 
+    def _is_named(self) -> bool:
+        """Return whether anything is at the index's place; a link that leads to nothing is."""
+        return self.database.exists() or self.database.is_symlink()
+
     def _existing(self) -> Store | None:
         """Return the open index, None where there is none yet."""
-        return self._open(create=False) if self.database.exists() else None
+        return self._open(create=False) if self._is_named() else None
 
     def _default_model(self) -> str | None:
         store = self._existing()

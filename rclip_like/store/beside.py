@@ -29,6 +29,23 @@ class Planted(StoreError, ValueError):
     """In the place of a file of the index there is something else."""
 
 
+def real_place(path: Path) -> Path:
+    """Return where the index lies: at `path`, or where a link of that name leads to.
+
+    So one index has one lock, one log and one matrix, by whatever name it is called. A link that
+    leads to nothing is returned as it is. Raises Planted for another user's link.
+    """
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return path
+    if not stat.S_ISLNK(status.st_mode):
+        return path
+    if not _is_ours(status.st_uid, path.parent):
+        raise Planted(f"{path}: this is another user's link; name another index with --db")
+    return Path(os.path.realpath(path)) if path.exists() else path
+
+
 def open_own(path: Path, database: Path, flags: int) -> int:
     """Open a file of the index at `database` and return its descriptor.
 

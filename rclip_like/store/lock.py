@@ -40,7 +40,10 @@ else:
 
 
 class IndexLock:
-    """The lock of one index: a file beside it, never removed, holding the last holder's pid."""
+    """The lock of one index: a file beside it, never removed, holding the last holder's pid.
+
+    database: where the index itself lies, not a link to it.
+    """
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(database.name + ".lock")

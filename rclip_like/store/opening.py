@@ -40,7 +40,7 @@ class Unguarded(sqlite3.Connection):
 
 
 def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3.Connection:
-    """Return a connection that reads and writes the index at `path`.
+    """Return a connection that reads and writes the index at `path`, which is not a link.
 
     Without `create` one on a read-only medium is opened all the same, and refuses writes. With
     `create` a missing index is made, readable by its owner alone; an older one is brought
@@ -152,15 +152,25 @@ def _not_newer(path: Path, version: int) -> int:
 
 def _is_there(path: Path) -> bool:
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise StoreError(
+                f"{path}: this link leads to nothing; see that its disk is there, or name another "
+                "index with --db"
+            ) from None
         return False
     except OSError as error:
         raise StoreError(
             f"{path}: the index cannot be reached ({error.strerror}); name another with --db"
         ) from error
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"{path}: this is no file; name the index's file with --db")
+    if status.st_nlink > 1:
+        raise StoreError(
+            f"{path}: this file has another name, too (a hard link), and SQLite would keep a log "
+            "beside each; remove the other name, or name a copy of the file with --db"
+        )
     return True
 
 
@@ -300,23 +310,15 @@ def _try_to_name(draft: Path, path: Path) -> None:
 def _give_name(draft: Path, path: Path) -> None:
     """Name the draft `path`, unless another process was faster: then its index is used.
 
-    The caller holds the lock, so that no log is removed that another new index writes.
+    The caller holds the lock, so that no log is removed that another new index writes. One of an
+    index that was moved away or deleted would be played into the new one.
     """
-    is_empty = path.exists() and path.stat().st_size == 0
-    if is_empty or not path.exists():
-        for suffix in SQLITE_SUFFIXES:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    try:
-        if is_empty:
-            os.replace(draft, path)
-        else:
-            os.link(draft, path)
-    except FileExistsError:
+    if _is_made(path):
         return
-    except OSError:
-        # FAT and some network file systems know no links.
-        if not path.exists():
-            os.replace(draft, path)
+    for suffix in SQLITE_SUFFIXES:
+        _side_file(path, suffix).unlink(missing_ok=True)
+    # Not by a link, which for a moment, or after a kill, would be a second name of the file.
+    os.replace(draft, path)
 
 
 def _bring_up(path: Path) -> None:

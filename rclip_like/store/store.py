@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
-from rclip_like.store import counting, opening, reading, stamp, writing
+from rclip_like.store import beside, counting, opening, reading, stamp, writing
 from rclip_like.store.faults import told
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.ranges import ranges_of
@@ -42,13 +42,13 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, create: bool) -> Store:
-        """Return the index at `path` for reading and writing; `create` makes a missing one."""
-        return cls(path, opening.open_index(path, create=create))
+        """Return the index at `path`, or where a link there leads; `create` makes a missing one."""
+        return cls(place := beside.real_place(path), opening.open_index(place, create=create))
 
     @classmethod
     def open_readonly(cls, path: Path) -> Store:
         """Return the index at `path` for reading alone, also from a read-only medium."""
-        return cls(path, opening.open_index_readonly(path))
+        return cls(place := beside.real_place(path), opening.open_index_readonly(place))
 
     def another(self) -> Store:
         """Return a second, reading look at the same index, for another thread."""

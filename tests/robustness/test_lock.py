@@ -79,7 +79,57 @@ def test_a_second_run_waits_with_a_line_and_goes_on(tmp_path: Path, tiny_model: 
         assert store.count_files() == 2
 
 
+def test_an_index_has_one_lock_by_whatever_name_it_is_called(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_pictures(tmp_path / "album", 2)
+    (tmp_path / "place").mkdir()
+    (tmp_path / "other").symlink_to("place")
+    (tmp_path / "index.db").symlink_to("other/real.db")
+    with Store.open(tmp_path / "place" / "real.db", create=True) as store, store.lock(wait=False):
+        words = ("index", tmp_path / "album", "--no-wait")
+        done = call(*words, folder=tmp_path, model=tiny_model)
+        assert (done.returncode, store.count_files()) == (0, 0)
+        assert f"process {os.getpid()} is indexing into {tmp_path}/place/real.db" in done.stderr
+    done = call(*words, folder=tmp_path, model=tiny_model)
+    assert "2 encoded" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["album", "index.db", "other", "place"]
+    assert sorted(os.listdir(tmp_path / "place")) == ["real.db", "real.db.lock"]
+
+
+@pytest.mark.parametrize("words", [("index", "album"), ("search", "cat", "-n"), ("doctor",)])
+def test_a_link_that_leads_nowhere_is_told_and_leaves_nothing(
+    tmp_path: Path, tiny_model: Path, words: tuple[str, ...]
+) -> None:
+    make_pictures(tmp_path / "album", 1)
+    (tmp_path / "folder").mkdir()
+    for name, target in (("index.db", "missing/index.db"), ("loop", "loop"), ("to", "folder")):
+        (tmp_path / name).symlink_to(target)
+    before = sorted(tmp_path.rglob("*"))
+    for name, sentence in (
+        ("index.db", "index.db: this link leads to nothing"),
+        ("loop", "loop: the index cannot be reached (Too many levels of symbolic links)"),
+        ("to", "folder: this is no file"),
+    ):
+        command = [*COMMAND, *words, "--db", name]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 2
+        assert sentence in done.stdout + done.stderr
+        assert done.stderr.count("\n") == (words != ("doctor",))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_is_a_link_to_nothing_is_named(tmp_path: Path, tiny_model: Path) -> None:
+    make_pictures(tmp_path / "album", 1)
+    (tmp_path / "disk").symlink_to("missing")
+    done = call("index", tmp_path / "album", folder=tmp_path / "disk", model=tiny_model)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    told = f"cannot be made here ({tmp_path}/disk: a link that leads to no folder)"
+    assert f"{tmp_path}/disk/index.db: the index {told}" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["album", "disk"]
+
+
 def call(*words: object, folder: Path, model: Path) -> subprocess.CompletedProcess[str]:
     """Call the command line on the index in a folder."""
     command = [*COMMAND, *map(str, words), "--model", str(model), "--db", str(folder / "index.db")]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -40,6 +40,13 @@ FOUND = {
     "folder": "this is no regular file",
     "hard link": "this is a file with another name",
 }
+OF_DATABASE = {
+    "link": "settings.toml: this is not an index",
+    "dangling": "index.db: this link leads to nothing",
+    "pipe": "index.db: this is no file",
+    "folder": "index.db: this is no file",
+    "hard link": "index.db: this file has another name",
+}
 LOGS = ("index.db-wal", "index.db-shm", "index.db-journal")
 
 
@@ -153,6 +160,21 @@ def test_a_planted_part_of_the_matrix_is_passed_over(
     assert part_of_matrix(here, part) != planted
     assert stat.S_ISREG(part_of_matrix(here, part).lstat().st_mode)
     remove(planted)
+    assert_works(here, tiny_model)
+
+
+@pytest.mark.parametrize("kind", PLANTS)
+def test_a_planted_index_is_refused_and_nothing_left_behind(
+    here: Path, tiny_model: Path, kind: str
+) -> None:
+    database = here / "place" / "index.db"
+    database.unlink()
+    PLANTS[kind](database, here / "settings.toml")
+    before = sorted(os.listdir(here / "place"))
+    for words in (INDEX, SEARCH, STATUS):
+        assert_told(call(here, *words, model=tiny_model), OF_DATABASE[kind])
+    assert sorted(os.listdir(here / "place")) == before
+    remove(database)
     assert_works(here, tiny_model)
 
 

@@ -301,3 +301,37 @@ def test_an_index_whose_checkpoint_was_killed_half_way_is_opened(database: Path)
     log.write_bytes(waiting)
     with Store.open(database, create=False) as store:
         assert store.count_files() == 501
+
+
+def test_a_link_is_opened_as_what_it_leads_to(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    link = tmp_path / "other" / "named.db"
+    link.symlink_to("../index.db")
+    for store in (Store.open(link, create=True), Store.open_readonly(link)):
+        with store:
+            assert (store.path, store.count_files()) == (database, 1)
+    with Store.open(link, create=False) as store, store.lock(wait=False):
+        assert os.listdir(link.parent) == ["named.db"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives links away"
+)
+def test_a_link_of_another_user_is_not_followed(database: Path, tmp_path: Path) -> None:
+    link = tmp_path / "named.db"
+    link.symlink_to(database)
+    os.lchown(link, 65_533, 65_533)
+    for create in (True, False):
+        with pytest.raises(StoreError, match=r"named\.db: this is another user's link; .* --db"):
+            Store.open(link, create=create)
+
+
+def test_an_index_of_two_names_is_refused_and_one_of_them_is_no_loss(
+    database: Path, tmp_path: Path
+) -> None:
+    os.link(database, tmp_path / "too.db")
+    for path in (database, tmp_path / "too.db"):
+        assert_refused_untouched(path, "this file has another name, too")
+    (tmp_path / "too.db").unlink()
+    with Store.open(database, create=False) as store:
+        assert store.count_files() == 1
