@@ -277,6 +277,8 @@ and write all of these, whatever the umask. Where the index is named by a link, 
 the link leads to. What lies there is used if it is a regular file with one name that belongs to the
 user, to root, or to the owner of the folder or of the index; anything else, a link or a pipe for
 instance, is refused and left as it is. An index with a second name (a hard link) is refused, too.
+Where the file system has no locks, as on some disks of the network, an index is searched but not
+written: name one on a local disk with *--db*.
 
 ~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those of
 Hugging Face's cache: the same file under a second name, on another disk a link to it, and a copy
@@ -339,8 +341,8 @@ disk that is not mounted, if that disk has a device number of its own. *test_mou
 
 Company :: One process indexes at a time; another one waits and says so, or leaves at once with
 *--no-wait*. The lock dies with its process, whatever its file says. A search never waits for an
-indexer, and sees one committed state. An index has one lock, by whatever link it is named.
-*test_crowd.py*: twelve processes for a minute at one index,
+indexer, and sees one committed state. An index has one lock, by whatever link it is named; where
+nothing can be locked it is only read. *test_crowd.py*: twelve processes for a minute at one index,
 with two models, while files come, change and go. *test_lock.py*.
 
 The matrix beside the index :: Only a cache: what is missing in it is read from the index, and a

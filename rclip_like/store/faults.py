@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rclip_like.errors import StoreError
+from rclip_like.store.lock import IndexLock, Lockless
 
 _DAMAGED = (
     "{path}: the index is damaged; where `clipfind doctor --repair` cannot mend it, move it away, "
@@ -29,6 +30,7 @@ _SENTENCES = {
         "{path}: the disk with the index failed ({error}); see that it is there and has room"
     ),
 }
+_AS_WITHOUT_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 PRIMARY_CODE = 0xFF
 """Masks out of an extended error code what kind of error it is."""
 _LEAST_ROOM_BYTES = 1 << 16
@@ -37,10 +39,12 @@ _LEAST_ROOM_BYTES = 1 << 16
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Raise every SQLite error inside as a StoreError about `path`."""
+    """Raise every SQLite error inside as a StoreError about `path`, Lockless where that is why."""
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if reason := why_lockless(error, path):
+            raise Lockless(path, reason) from error
         raise StoreError(_sentence(error, path).format(path=path, error=error)) from error
 
 
@@ -53,6 +57,17 @@ def _sentence(error: sqlite3.DatabaseError, path: Path) -> str:
     if primary == sqlite3.SQLITE_IOERR and is_full(path):
         primary = sqlite3.SQLITE_FULL  # what SQLite says only of the file with the rows itself
     return _SENTENCES.get(primary, fallback)
+
+
+def why_lockless(error: sqlite3.DatabaseError, path: Path) -> str | None:
+    """Return why SQLite can lock nothing where the index lies, None where that is not the fault.
+
+    It tells a lack of locks like one that is held, like a disk that failed, or, where the index
+    was opened to be read, like a file that may not be written.
+    """
+    if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE not in _AS_WITHOUT_LOCKS:
+        return None
+    return IndexLock(path).why_unshared()
 
 
 def is_full(path: Path) -> bool:

@@ -28,6 +28,9 @@ if sys.platform == "win32":
         except OSError:
             return False
         return True
+
+    def _why_unshared(descriptor: int) -> str | None:
+        return None
 else:
     import fcntl
 
@@ -37,6 +40,25 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _why_unshared(descriptor: int) -> str | None:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # held
+            return None
+        except OSError as error:
+            return error.strerror
+        return None
+
+
+class Lockless(StoreError):
+    """Nothing can be locked where the index lies, as on some disks of the network."""
+
+    def __init__(self, database: Path, reason: str) -> None:
+        super().__init__(
+            f"{database}: the file system has no locks ({reason}), without which an index is only "
+            "read; name one on a local disk with --db"
+        )
 
 
 class IndexLock:
@@ -57,7 +79,7 @@ class IndexLock:
 
         on_wait is called once, with the holder's pid where it is known, before waiting.
         Raises IndexLocked when another process holds it and `wait` is false, StoreError when
-        the file cannot be made or is none of ours.
+        the file cannot be made, is none of ours, or lies where nothing can be locked.
         """
         descriptor = self._open()
         try:
@@ -71,14 +93,28 @@ class IndexLock:
     def holder(self) -> tuple[bool, int | None]:
         """Return whether a process holds the lock, and its pid where it is known; makes no file.
 
-        Raises StoreError when the file is none of ours.
+        Raises StoreError when the file is none of ours, or lies where nothing can be locked.
         """
         try:
             descriptor = open_own(self.path, self._database, os.O_RDWR)
         except OSError:
             return False, None
         try:
-            return not _try_lock(descriptor), _read_pid(descriptor)
+            return not self._try(descriptor), _read_pid(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def why_unshared(self) -> str | None:
+        """Return why SQLite gets no locks here, which are of another kind; None where it does.
+
+        None, too, where that cannot be tried. Makes the file.
+        """
+        try:
+            descriptor = self._open()
+        except StoreError:
+            return None
+        try:
+            return _why_unshared(descriptor)
         finally:
             os.close(descriptor)
 
@@ -87,7 +123,7 @@ class IndexLock:
     ) -> None:
         # More than once, as somebody may only be looking whether it is held.
         for _ in range(_TRIES):
-            if _try_lock(descriptor):
+            if self._try(descriptor):
                 return
             time.sleep(_TRY_AGAIN_SECONDS)
         holder = _read_pid(descriptor)
@@ -95,8 +131,14 @@ class IndexLock:
             raise IndexLocked(f"{_name(holder)} is indexing into {self._database}")
         if on_wait is not None:
             on_wait(holder)
-        while not _try_lock(descriptor):
+        while not self._try(descriptor):
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def _try(self, descriptor: int) -> bool:
+        try:
+            return _try_lock(descriptor)
+        except OSError as error:
+            raise Lockless(self._database, str(error.strerror)) from error
 
     def _open(self) -> int:
         try:

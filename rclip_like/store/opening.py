@@ -17,8 +17,8 @@ from rclip_like.store.beside import (
     make_own,
     refuse_planted_logs,
 )
-from rclip_like.store.faults import PRIMARY_CODE, is_full, told
-from rclip_like.store.lock import IndexLock
+from rclip_like.store.faults import PRIMARY_CODE, is_full, told, why_lockless
+from rclip_like.store.lock import IndexLock, Lockless
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
 
 BUSY_SECONDS = 10.0
@@ -42,7 +42,8 @@ class Unguarded(sqlite3.Connection):
 def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3.Connection:
     """Return a connection that reads and writes the index at `path`, which is not a link.
 
-    Without `create` one on a read-only medium is opened all the same, and refuses writes. With
+    Without `create` one that takes no writes, on a read-only medium or where nothing can be
+    locked, is opened all the same, and refuses them. With
     `create` a missing index is made, readable by its owner alone; an older one is brought
     to the current form. With `any_thread` it may be used from one thread after the other. Raises
     StoreError for anything that is not an index of this version.
@@ -56,7 +57,12 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3
         _make(path)
     elif version < VERSION:
         _bring_up(path)
-    return _connect(path, "mode=rw", any_thread=any_thread)
+    try:
+        return _connect(path, "mode=rw", any_thread=any_thread)
+    except Lockless:
+        if create:
+            raise
+    return open_index_readonly(path, any_thread=any_thread)
 
 
 def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
@@ -70,7 +76,11 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Conn
     if version < VERSION:
         raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
     if not _is_on_readonly_medium(path):
-        return _connect(path, "mode=ro", any_thread=any_thread)
+        try:
+            return _connect(path, "mode=ro", any_thread=any_thread)
+        except Lockless:
+            if _size(_side_file(path, "-wal")):
+                raise
     before = state_of(path)
     connection = _connect(path, _UNGUARDED, kind=Unguarded, any_thread=any_thread)
     assert isinstance(connection, Unguarded)
@@ -188,21 +198,42 @@ def _connect(
             address_of(path, mode),
             uri=True,
             isolation_level=None,
-            timeout=BUSY_SECONDS,
+            timeout=0.0,
             factory=kind,
             check_same_thread=not any_thread,
         )
         try:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
-            # Once more through the write-ahead log, which `immutable` does not look into.
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            _not_newer(path, version)
+            _set_up(connection, path)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the connection's settings; where nothing can be locked, nothing is waited for."""
+    try:
+        version = _settle(connection)
+    except sqlite3.OperationalError as error:
+        is_held = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+        if not is_held or why_lockless(error, path):
+            raise
+        _wait_for_locks(connection)
+        version = _settle(connection)
+    _wait_for_locks(connection)
+    _not_newer(path, version)
+
+
+def _settle(connection: sqlite3.Connection) -> int:
+    """Return the version once more, through the log, which `immutable` does not look into."""
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _wait_for_locks(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
 
 
 def address_of(path: Path, options: str) -> str:
@@ -283,7 +314,8 @@ def sync_folder(folder: Path) -> None:
 def _write_draft(draft: Path, path: Path) -> None:
     from rclip_like.store.migrations import migrate
 
-    with told(path), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+    draft_alone = sqlite3.connect(draft, isolation_level=None, timeout=0.0)
+    with told(path), closing(draft_alone) as connection:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lockless import needs_filter, without_locks
 from small_clipfind import COMMAND
-from small_index import SmallIndex, make_pictures, start_indexing, wait_for_lines
+from small_index import SmallIndex, make_picture, make_pictures, start_indexing, wait_for_lines
 
 from rclip_like.store import Store
+from rclip_like.store.opening import BUSY_SECONDS
 
 
 def test_two_indexers_at_once_do_the_work_once(tmp_path: Path, tiny_model: Path) -> None:
@@ -129,7 +134,76 @@ def test_a_folder_that_is_a_link_to_nothing_is_named(tmp_path: Path, tiny_model:
     assert sorted(os.listdir(tmp_path)) == ["album", "disk"]
 
 
-def call(*words: object, folder: Path, model: Path) -> subprocess.CompletedProcess[str]:
+@needs_filter
+@pytest.mark.parametrize(
+    ("error", "kinds"),
+    [("ENOLCK", ("flock",)), ("ENOLCK", ("record",))]
+    + [(error, ("flock", "record")) for error in ("ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS")],
+)
+def test_an_index_where_nothing_can_be_locked_is_searched_and_nothing_added(
+    tmp_path: Path, tiny_model: Path, error: str, kinds: tuple[str, ...]
+) -> None:
+    make_pictures(tmp_path / "album", 2)
+    words = {"folder": tmp_path, "model": tiny_model}
+    assert call("index", tmp_path / "album", **words).returncode == 0
+    make_picture(tmp_path / "album" / "new.jpg", 9)
+    words["before"] = without_locks(error, *kinds)
+    indexed = call("index", tmp_path / "album", **words)
+    skip_unfiltered(indexed)
+    reason = os.strerror(getattr(errno, error))
+    told = f"{tmp_path}/index.db: the file system has no locks ({reason})"
+    assert (indexed.returncode, indexed.stdout, indexed.stderr.count("\n")) == (2, "", 1)
+    assert told in indexed.stderr
+    for no_index in ((), ("-n",)):
+        started = time.monotonic()
+        found = call("search", "cat", tmp_path / "album", *no_index, **words)
+        assert (found.returncode, found.stdout.count("\n")) == (0, 2), found.stderr
+        assert (told in found.stderr) == (not no_index)
+        assert time.monotonic() - started < BUSY_SECONDS, "it was waited for a lock"
+    with Store.open(tmp_path / "index.db", create=False) as store:
+        assert store.count_files() == 2
+
+
+@needs_filter
+@pytest.mark.parametrize("kind", ["flock", "record"])
+def test_where_nothing_can_be_locked_no_index_is_begun(
+    tmp_path: Path, tiny_model: Path, kind: str
+) -> None:
+    make_pictures(tmp_path / "album", 2)
+    (tmp_path / "place").mkdir()
+    before = without_locks("ENOLCK", kind)
+    words = ("index", tmp_path / "album")
+    done = call(*words, folder=tmp_path / "place", model=tiny_model, before=before)
+    skip_unfiltered(done)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "the file system has no locks" in done.stderr
+    assert os.listdir(tmp_path / "place") == ["index.db.lock"]
+
+
+@needs_filter
+def test_rows_that_are_in_the_log_alone_are_not_left_out_where_nothing_can_be_locked(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_pictures(tmp_path / "album", 2)
+    words = {"folder": tmp_path, "model": tiny_model}
+    with Store.open(tmp_path / "index.db", create=True):  # so that its log stays
+        assert call("index", tmp_path / "album", **words).returncode == 0
+        words["before"] = without_locks("ENOLCK", "record")
+        found = call("search", "cat", tmp_path / "album", "-n", **words)
+    skip_unfiltered(found)
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
+    assert "the file system has no locks" in found.stderr
+
+
+def skip_unfiltered(done: subprocess.CompletedProcess[str]) -> None:
+    if "the filter is refused" in done.stderr:
+        pytest.skip(f"no locks can be taken away here: {done.stderr}")
+
+
+def call(
+    *words: object, folder: Path, model: Path, before: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Call the command line on the index in a folder."""
-    command = [*COMMAND, *map(str, words), "--model", str(model), "--db", str(folder / "index.db")]
+    database = str(folder / "index.db")
+    command = [*before, *COMMAND, *map(str, words), "--model", str(model), "--db", database]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -335,3 +336,20 @@ def test_an_index_of_two_names_is_refused_and_one_of_them_is_no_loss(
     (tmp_path / "too.db").unlink()
     with Store.open(database, create=False) as store:
         assert store.count_files() == 1
+
+
+def test_an_index_that_is_held_is_waited_for(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        with monkeypatch.context() as patch:
+            patch.setattr(opening, "BUSY_SECONDS", 0.1)
+            with pytest.raises(StoreError, match="another program holds the index"):
+                Store.open(database, create=False)
+        release = threading.Timer(0.2, other.close)
+        release.start()
+        with Store.open(database, create=False) as store:
+            assert store.count_files() == 1
+        release.join()
