@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING
 from pathlib import Path
@@ -16,6 +17,7 @@ from rclip_like.settings import config_file, config_is_named
 
 Options = TypeVar("Options", bound=Everywhere)
 
+_MOST_BYTES = 1 << 20
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -41,7 +43,7 @@ def read_configuration(every_option: Iterable[Declared]) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except FileNotFoundError:
         if config_is_named():
             raise ConfigError(
@@ -58,6 +60,26 @@ def _load(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except ValueError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    """Return a configuration file's bytes; those of the device that keeps nothing are none.
+
+    Raises ConfigError for what might be waited for, or read, for ever.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        if not is_regular and str(path) != os.devnull:
+            raise ConfigError(f"{path}: is no regular file; write the settings into one")
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(f"{path}: is larger than any settings (1 MiB); see that it is the file")
+    return content
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def settle(

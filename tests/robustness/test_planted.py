@@ -47,6 +47,13 @@ OF_DATABASE = {
     "folder": "index.db: this is no file",
     "hard link": "index.db: this file has another name",
 }
+OF_CONFIGURATION = {
+    "link": None,  # as many keep their settings
+    "dangling": "no such file",
+    "pipe": "is no regular file",
+    "folder": "Is a directory",
+    "hard link": None,
+}
 LOGS = ("index.db-wal", "index.db-shm", "index.db-journal")
 
 
@@ -72,9 +79,12 @@ def here(sound: Path, tmp_path: Path) -> Path:
     return tmp_path / "here"
 
 
-def call(here: Path, *words: str, model: Path) -> subprocess.CompletedProcess[str]:
+def call(
+    here: Path, *words: str, model: Path, memory_bytes: int = 0
+) -> subprocess.CompletedProcess[str]:
     """Run the command line on the index, which has a matrix for however few rows."""
-    command = [*COMMAND, *words, "--db", str(here / "place" / "index.db")]
+    limit = ["sh", "-c", f'ulimit -v {memory_bytes >> 10}; exec "$@"', "sh"] if memory_bytes else []
+    command = [*limit, *COMMAND, *words, "--db", str(here / "place" / "index.db")]
     if words[0] in ("index", "search"):
         command += ["--model", str(model)]
     return subprocess.run(
@@ -164,6 +174,19 @@ def test_a_planted_part_of_the_matrix_is_passed_over(
 
 
 @pytest.mark.parametrize("kind", PLANTS)
+def test_a_planted_configuration_is_read_or_refused(
+    here: Path, tiny_model: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = here / "planted.toml"
+    PLANTS[kind](planted, here / "settings.toml")
+    monkeypatch.setenv("CLIPFIND_CONFIG", str(planted))
+    assert_told(call(here, *SEARCH, model=tiny_model), OF_CONFIGURATION[kind])
+    remove(planted)
+    monkeypatch.setenv("CLIPFIND_CONFIG", os.devnull)
+    assert_works(here, tiny_model)
+
+
+@pytest.mark.parametrize("kind", PLANTS)
 def test_a_planted_index_is_refused_and_nothing_left_behind(
     here: Path, tiny_model: Path, kind: str
 ) -> None:
@@ -218,3 +241,23 @@ def test_sockets_and_devices_are_refused_like_pipes(
     assert_told(call(here, *INDEX, model=tiny_model), "index.db.lock: this is a link")
     remove(here / "place" / "index.db.lock")
     assert_works(here, tiny_model)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("/dev/zero", "/dev/zero: is no regular file"), ("huge.toml", "is larger than any settings")],
+)
+def test_a_configuration_without_end_is_refused(
+    here: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, path: str, sentence: str
+) -> None:
+    with open(here / "huge.toml", "wb") as file:
+        file.truncate(10 << 30)  # which takes no room
+    monkeypatch.setenv("CLIPFIND_CONFIG", path)
+    assert_told(call(here, *SEARCH, model=tiny_model, memory_bytes=4 << 30), sentence)
+
+
+def test_a_list_of_files_may_be_a_pipe(here: Path, tiny_model: Path) -> None:
+    words = (*INDEX[:1], "--files-from", "list")
+    os.mkfifo(here / "list")
+    with subprocess.Popen(["sh", "-c", "ls -d album/* > list"], cwd=here):
+        assert_told(call(here, *words, model=tiny_model), None)
