@@ -53,6 +53,13 @@ def tiny_config(image_size: int = 32, layers: int = 2) -> dict[str, Any]:
     }
 
 
+def captioning_config() -> dict[str, Any]:
+    """Return the `model_cfg` of a tiny model that writes captions, too, as CoCa's are described."""
+    config = tiny_config()
+    towers = {name: config[name] | {"output_tokens": True} for name in ("vision_cfg", "text_cfg")}
+    return config | towers | {"multimodal_cfg": {"width": WIDTH}, "custom_text": True}
+
+
 def _image_tower(random: np.random.Generator, size: int, layers: int) -> dict[str, np.ndarray]:
     patches = (size // 16) ** 2
     tensors = {

@@ -368,6 +368,11 @@ Failures :: What could not be read is remembered by its reason. A picture that t
 much memory is tried in two more runs, and a limit or a fault of one model's run takes no picture
 from another model: *test_failures.py*.
 
+A model of others :: Its configuration is data, checked against what open_clip knows, within limits,
+before anything is built: nothing that a model brings along is run, and no file of it but a regular
+one of sane size is read. What is refused is named with file and key. *test_hostile_models.py*:
+folders that name code, hang or would fill the memory.
+
 An index of another kind :: That of a newer version, another program's database and garbage are
 refused and left as they are; damage is told. *test_refused.py*, *test_damaged.py*. An older index
 is brought up to date in steps, each whole or not at all, with a copy from before.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError
 from rclip_like.models.cache import keep
+from rclip_like.models.regular import read_json, read_json_object
 from rclip_like.settings import cache_folder
 
 HUB_PREFIX = "hf-hub:"
@@ -39,8 +41,8 @@ def published() -> dict[str, Published]:
 
     place = cache_folder() / f"open_clip-{version('open_clip_torch')}.json"
     try:
-        listed = [Published(**item) for item in json.loads(place.read_bytes())]
-    except (OSError, ValueError, TypeError):
+        listed = _kept(read_json(place))
+    except (OSError, ModelError, TypeError):
         listed = _ask_open_clip()
         keep(place, json.dumps([item._asdict() for item in listed]).encode())
     return {item.name: item for item in listed}
@@ -56,14 +58,14 @@ def canonical_name(name: str) -> str:
 
 def is_architecture(name: str) -> bool:
     """Return whether open_clip has a configuration of that name."""
-    return _configuration_file(name).is_file()
+    return re.fullmatch(r"[\w.-]+", name) is not None and configuration_file(name).is_file()
 
 
 def read_architecture(name: str) -> dict[str, Any]:
     """Return the `model_cfg` of one of open_clip's architectures, or raise ModelError."""
     if not is_architecture(name):
         raise ModelError(f"open_clip has no architecture {name}; see clipfind models list")
-    return dict(json.loads(_configuration_file(name).read_bytes()))
+    return read_json_object(configuration_file(name))
 
 
 def describe_architecture(name: str) -> dict[str, Any]:
@@ -109,11 +111,26 @@ def find_published(name: str) -> Published:
     raise ModelError(f"open_clip lists no weights {name}; there are {', '.join(tags)}")
 
 
-def _configuration_file(architecture: str) -> Path:
+def configuration_file(architecture: str) -> Path:
+    """Return where open_clip describes an architecture, if it has one of that name."""
     package = importlib.util.find_spec("open_clip")
     assert package is not None
     assert package.origin is not None
     return Path(package.origin).parent / "model_configs" / f"{architecture}.json"
+
+
+def _kept(items: Any) -> list[Published]:
+    """Return the list as it was kept; raises TypeError for whatever else is there."""
+    if not isinstance(items, list) or not items:
+        raise TypeError("it is not a list of models")
+    listed = [Published(**item) for item in items]
+    for each in listed:
+        texts = (each.name, each.repository, each.file, each.url)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a name is not text")
+        if not isinstance(each.preprocessing, dict):
+            raise TypeError("the preprocessing is not an object")
+    return listed
 
 
 def _ask_open_clip() -> list[Published]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -13,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
+from rclip_like.models.extent import require_room
+from rclip_like.models.faults import misfit, not_loaded, told, unusable
+from rclip_like.models.foreign_tokenizer import load_tokenizer
+from rclip_like.models.schema import is_custom
 from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
+from rclip_like.models.tensors import read_header
 from rclip_like.models.tokenizer import is_cut, tamed, tokenize
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
@@ -31,16 +34,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = {"cuda": 256, "mps": 64, "cpu": 32}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-_UNREADABLE = (
-    RuntimeError,
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    pickle.UnpicklingError,
-    SafetensorError,
-)
 
 
 class Encoder:
@@ -77,7 +70,13 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
-        tokens_NL = self._tokenizer_of_model()([tamed(text) for text in texts])
+        tokenizer = self._tokenizer_of_model()
+        try:
+            tokens_NL = tokenizer([tamed(text) for text in texts])
+        except Exception as error:  # three packages have a part in it, and raise anything
+            raise ModelError(
+                f"the tokenizer in {self.specification.folder} cannot be used: {told(error)}"
+            ) from error
         return self._encode(tokens_NL, self._texts)
 
     def is_cut(self, text: str) -> bool:
@@ -87,15 +86,28 @@ class Encoder:
 
     def _tokenizer_of_model(self) -> Any:
         if self._tokenizer is None:
-            self._tokenizer = _load_tokenizer(self.specification)
+            text, length = self.specification.config["text_cfg"], self.specification.context_length
+            is_foreign = text.get("hf_tokenizer_name") or text.get("tokenizer_kwargs")
+            default = partial(_tokenize_by_default, length=length)
+            self._tokenizer = load_tokenizer(self.specification) if is_foreign else default
         return self._tokenizer
 
     def _encode(
         self, items: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]
     ) -> Embeddings:
-        features, self.batch_size = run_in_batches(run, items, self.batch_size)
         if not len(items):
-            features = torch.zeros(0, self.specification.dimension)
+            return np.zeros((0, self.specification.dimension), dtype=np.float32)
+        try:
+            features, self.batch_size = run_in_batches(run, items, self.batch_size)
+        except ModelError:
+            raise
+        except Exception as error:  # what open_clip or timm do not look at when they build it
+            raise unusable(self.specification, error) from error
+        if features.shape != (len(items), self.specification.dimension):
+            raise ModelError(
+                f"{self.specification.described_in}: model_cfg.embed_dim is "
+                f"{self.specification.dimension}, and the embeddings are of another length"
+            )
         embeddings_ND = torch.nn.functional.normalize(features, dim=-1).numpy()
         if not np.isfinite(embeddings_ND).all():
             raise ModelError(
@@ -130,7 +142,10 @@ def load_encoder(specification: ModelSpecification, settings: EncoderSettings) -
     precision = choose_precision(settings.precision, device)
     batch_size = settings.batch_size or BATCH_SIZES[device.type]
     model: Any = load_model(specification)
-    model.visual = fold_batch_norms(model.visual, specification.preprocessing.size)
+    try:
+        model.visual = fold_batch_norms(model.visual, specification.preprocessing.size)
+    except Exception as error:  # as in `Encoder._encode`: it encodes a picture
+        raise unusable(specification, error) from error
     return Encoder(specification, model, device, precision, batch_size)
 
 
@@ -141,17 +156,19 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     file in the model: never are random weights left in place.
     """
     open_clip = import_open_clip()
+    if specification.weights.suffix == ".safetensors":
+        read_header(specification.weights)
+    require_room(specification)
     try:
         model = _build(open_clip, specification)
-        open_clip.load_checkpoint(model, str(specification.weights), strict=True)
-    except (TypeError, AssertionError) as error:
-        raise ModelError(
-            f"the configuration of {specification.name} cannot be used: {error}"
-        ) from error
-    except _UNREADABLE as error:
-        raise ModelError(
-            f"{specification.weights} cannot be loaded: {_first_lines(error)}"
-        ) from error
+    except Exception as error:  # open_clip, timm and transformers raise anything
+        raise unusable(specification, error) from error
+    try:
+        odd = open_clip.load_checkpoint(model, str(specification.weights), strict=False)
+    except Exception as error:  # and so do all that read the several formats
+        raise not_loaded(specification.weights, error, specification.described_in) from error
+    if odd and (odd.missing_keys or odd.unexpected_keys):
+        raise misfit(specification, odd.missing_keys, odd.unexpected_keys)
     return model.eval().requires_grad_(False)
 
 
@@ -224,8 +241,8 @@ def convert_checkpoint(checkpoint: Path, place: Path) -> None:
     try:
         tensors = open_clip.factory.load_state_dict(str(checkpoint), weights_only=True)
         save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, draft)
-    except (*_UNREADABLE, AttributeError) as error:
-        raise ModelError(f"{checkpoint} cannot be loaded: {_first_lines(error)}") from error
+    except Exception as error:
+        raise not_loaded(checkpoint, error) from error
     os.replace(draft, place)
 
 
@@ -330,54 +347,25 @@ class _Uninitialised(TorchFunctionMode):
 def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module:
     """Return the model without any weights, and without asking a hub for pretrained towers."""
     config = deepcopy(dict(specification.config))
+    is_of_its_own = is_custom(config)
     if config["vision_cfg"].get("timm_model_name"):
         config["vision_cfg"]["timm_model_pretrained"] = False
     if config["text_cfg"].get("hf_model_name"):
         described = specification.folder / TEXT_MODEL_FILE
-        if not described.is_file():
-            raise ModelError(f"{described} is missing; it describes the model's text tower")
-        local = {"hf_model_name": str(described.parent), "hf_model_pretrained": False}
-        config |= {"text_cfg": config["text_cfg"] | local, "custom_text": True}
+        config["text_cfg"] |= {
+            "hf_model_name": str(described.parent),
+            "hf_model_pretrained": False,
+        }
+    config.pop("custom_text", None)
     kind = open_clip.CLIP
-    if config.pop("custom_text", False):
+    if is_of_its_own:
         kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
     with _Uninitialised():
         model: torch.nn.Module = kind(**config)
     return model
 
 
-def _load_tokenizer(specification: ModelSpecification) -> Any:
-    """Return what open_clip tokenizes with; one of another library lies in the model's folder."""
-    text = specification.config["text_cfg"]
-    length = specification.context_length
-    options = text.get("tokenizer_kwargs") or {}
-    if not text.get("hf_tokenizer_name") and not options:
-        return partial(_tokenize_by_default, length=length)
-    open_clip = import_open_clip()
-    if not text.get("hf_tokenizer_name"):
-        return open_clip.SimpleTokenizer(context_length=length, **options)
-    mode = text.get("tokenizer_mode")
-    try:
-        return open_clip.tokenizer.HFTokenizer(
-            str(specification.folder), context_length=length, tokenizer_mode=mode, **options
-        )
-    except ImportError as error:
-        raise ModelError(
-            f"the tokenizer of {specification.name} needs the package transformers; install it "
-            "with: pip install transformers"
-        ) from error
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"the tokenizer in {specification.folder} cannot be loaded: {_first_lines(error)}"
-        ) from error
-
-
 def _tokenize_by_default(texts: Sequence[str], *, length: int) -> torch.Tensor:
     """Return the tokens (N, L), padded with zeros: open_clip's own takes hours for a long word."""
     rows = [tokenize(text, length) for text in texts]
     return torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.long)
-
-
-def _first_lines(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2])[:300] or type(error).__name__

@@ -10,7 +10,9 @@ from typing import Any
 
 import blake3
 
+from rclip_like.errors import ModelError
 from rclip_like.models.cache import keep
+from rclip_like.models.regular import read_json_object
 from rclip_like.settings import cache_folder
 from rclip_like.values import Preprocessing
 
@@ -43,8 +45,8 @@ def _file_digest(path: Path, cache: dict[str, Any]) -> str:
     key = str(path.resolve())
     described = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
     known = cache.get(key)
-    if isinstance(known, list) and known[:-1] == described:
-        return str(known[-1])
+    if isinstance(known, list) and known[:-1] == described and isinstance(known[-1], str):
+        return known[-1]
     digest = blake3.blake3(max_threads=blake3.blake3.AUTO).update_mmap(path).hexdigest()
     # A file written a moment ago may change again within the same tick of its clock.
     if time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
@@ -58,7 +60,6 @@ def _cache_file() -> Path:
 
 def _load_cache() -> dict[str, Any]:
     try:
-        cache = json.loads(_cache_file().read_bytes())
-    except (OSError, ValueError):
+        return read_json_object(_cache_file())
+    except (OSError, ModelError):
         return {}
-    return cache if isinstance(cache, dict) else {}

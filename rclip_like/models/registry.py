@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models import catalogue
+from rclip_like.models.regular import read_json_object
 from rclip_like.models.specification import (
     BUILTIN,
     BUILTIN_FOLDER,
@@ -186,10 +186,9 @@ def _advice(name: str) -> dict[str, Any]:
 
 def _source(folder: Path) -> Mapping[str, Any]:
     try:
-        source = json.loads((folder / SOURCE_FILE).read_bytes())
-    except (OSError, ValueError):
+        return read_json_object(folder / SOURCE_FILE)
+    except (OSError, ModelError):
         return {}
-    return source if isinstance(source, dict) else {}
 
 
 def _size_bytes(folder: Path) -> int:

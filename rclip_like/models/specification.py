@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models import catalogue
+from rclip_like.models import catalogue, schema
 from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION, fingerprint
 from rclip_like.models.names import BUILTIN, with_weights
+from rclip_like.models.regular import WEIGHT_BYTES, read_json_object, require_regular
 from rclip_like.settings import data_folder
 from rclip_like.values import Preprocessing
 
@@ -55,13 +55,15 @@ _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 class ModelSpecification(NamedTuple):
     """A model as it lies on the disk: its files, its configuration and what identifies it.
 
-    `config` is open_clip's `model_cfg`; `dimension` is the length of an embedding; `fingerprint`
-    covers weights, configuration, tokenizer and preprocessing.
+    `config` is open_clip's `model_cfg`, checked by `schema`; `described_in` is the file that it
+    was read from; `dimension` is the length of an embedding; `fingerprint` covers weights,
+    configuration, tokenizer and preprocessing.
     """
 
     name: str
     folder: Path
     weights: Path
+    described_in: Path
     config: Mapping[str, Any]
     preprocessing: Preprocessing
     dimension: int
@@ -70,7 +72,7 @@ class ModelSpecification(NamedTuple):
     @property
     def context_length(self) -> int:
         """The number of tokens that the text tower reads, start and end token included."""
-        return int((self.config.get("text_cfg") or {}).get("context_length", 77))
+        return int(self.config["text_cfg"].get("context_length", 77))
 
 
 def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecification:
@@ -146,36 +148,62 @@ def _missing(name: str) -> ModelError:
 
 
 def _from_folder(name: str, folder: Path) -> ModelSpecification:
-    described = read_configuration(folder / CONFIGURATION_FILE)
-    return _specify(name, folder, _find_weights(name, folder), described)
+    place = folder / CONFIGURATION_FILE
+    described = read_configuration(place)
+    return _specify(name, folder, _find_weights(name, folder), (place, described))
 
 
 def _from_weights(name: str, weights: Path) -> ModelSpecification:
     if not weights.is_file():
         raise ModelError(f"there is no weight file {weights}")
+    if name == BUILTIN:
+        raise ModelError(
+            f"{weights} are weights without an architecture; name it, too: --model ARCH --weights "
+            f"{weights} (see clipfind models list)"
+        )
     if is_folder_name(name):
-        described = read_configuration(Path(name).expanduser() / CONFIGURATION_FILE)
+        place = Path(name).expanduser() / CONFIGURATION_FILE
+        described = read_configuration(place)
     elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
-        described = read_configuration(weights.parent / CONFIGURATION_FILE)
+        place = weights.parent / CONFIGURATION_FILE
+        described = read_configuration(place)
         described["model_cfg"] = catalogue.read_architecture(name)
     else:
         described = catalogue.describe_architecture(name)
-    return _specify(with_weights(name, weights), weights.parent, weights, described)
+        place = catalogue.configuration_file(name.partition("/")[0])
+    schema.check(described, place)
+    return _specify(with_weights(name, weights), weights.parent, weights, (place, described))
 
 
 def read_configuration(place: Path) -> dict[str, Any]:
-    """Return what a model folder's configuration file says; raises ModelError."""
+    """Return what a model folder's configuration file says, checked; raises ModelError."""
     try:
-        described = json.loads(place.read_bytes())
-    except FileNotFoundError:
-        raise ModelError(f"{place.parent} is not a model folder: it has no {place.name}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{place} cannot be read: {error}") from error
-    if not isinstance(described, dict) or not isinstance(described.get("model_cfg"), dict):
-        raise ModelError(f"{place} has no model_cfg, so it does not describe an open_clip model")
-    if not isinstance(described["model_cfg"].get("text_cfg") or {}, dict):
-        raise ModelError(f"{place} has a text_cfg that is not an object of names and values")
+        described = read_json_object(place)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelError(_why_not_a_folder(place.parent)) from None
+    schema.check(described, place)
     return described
+
+
+def _why_not_a_folder(folder: Path) -> str:
+    """Return what is said of a folder without a configuration: what it is instead, if we know."""
+    if folder.is_file():
+        return (
+            f"{folder} is a file, not a model folder; to search with a checkpoint name its "
+            f"architecture, too: --model ARCH --weights {folder} (see clipfind models list)"
+        )
+    if (folder / "adapter_config.json").is_file():
+        return (
+            f"{folder} holds a LoRA adapter, not a whole model; merge it into its model (peft: "
+            "merge_and_unload) and save that as a model folder of open_clip"
+        )
+    if (folder / "config.json").is_file():
+        return (
+            f"{folder} is a folder of transformers, and clipfind reads those of open_clip, with "
+            f"{CONFIGURATION_FILE}; many models are on the hub in both forms (clipfind models use "
+            "hf-hub:OWNER/NAME)"
+        )
+    return f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}"
 
 
 def _find_weights(name: str, folder: Path) -> Path:
@@ -193,50 +221,51 @@ def _find_weights(name: str, folder: Path) -> Path:
 
 
 def _specify(
-    name: str, folder: Path, weights: Path, described: Mapping[str, Any]
+    name: str, folder: Path, weights: Path, configuration: tuple[Path, Mapping[str, Any]]
 ) -> ModelSpecification:
+    """Return a model by its checked configuration, with the file that this was read from."""
+    place, described = configuration
     config = described["model_cfg"]
+    preprocessing = _preprocessing(config, described.get("preprocess_cfg") or {})
+    text = config["text_cfg"]
+    if text.get("hf_tokenizer_name") or text.get("hf_model_name"):
+        from rclip_like.models import foreign  # most models have nothing of another library
+
+        foreign.check(folder, text)
     try:
-        preprocessing = _preprocessing(config, described.get("preprocess_cfg") or {})
-        dimension = int(config["embed_dim"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ModelError(f"the configuration of {name} cannot be used: {error!r}") from error
-    try:
+        require_regular(weights, WEIGHT_BYTES)
         identity = fingerprint(weights, config, preprocessing, _text_files(folder, config))
     except OSError as error:
-        raise ModelError(f"{weights} cannot be read: {error.strerror}") from error
-    return ModelSpecification(name, folder, weights, config, preprocessing, dimension, identity)
+        raise ModelError(f"{error.filename or weights} cannot be read: {error.strerror}") from error
+    dimension = config["embed_dim"]
+    return ModelSpecification(
+        name, folder, weights, place, config, preprocessing, dimension, identity
+    )
 
 
 def _text_files(folder: Path, config: Mapping[str, Any]) -> list[Path]:
     """Return the files beside the weights on which the embedding of a text depends."""
-    if not (config.get("text_cfg") or {}).get("hf_tokenizer_name"):
+    if not config["text_cfg"].get("hf_tokenizer_name"):
         return []
     names = (*TOKENIZER_FILES, TEXT_MODEL_FILE)
     return [folder / name for name in names if (folder / name).is_file()]
 
 
 def _preprocessing(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Preprocessing:
-    default = Preprocessing(
-        _square(config["vision_cfg"].get("image_size", 224)), _CLIP_MEAN, _CLIP_STD
-    )
+    size = config["vision_cfg"].get("image_size", 224)
     known = {key: value for key, value in stated.items() if value is not None}
-    return default._replace(
-        mean=_three(known.get("mean", default.mean)),
-        std=_three(known.get("std", default.std)),
-        interpolation=str(known.get("interpolation", default.interpolation)),
-        resize_mode=str(known.get("resize_mode", default.resize_mode)),
-        fill_color=int(known.get("fill_color", default.fill_color)),
+    interpolation = known.get("interpolation", "bicubic")
+    return Preprocessing(
+        size=size if isinstance(size, int) else size[0],
+        mean=_floats(known.get("mean", _CLIP_MEAN)),
+        std=_floats(known.get("std", _CLIP_STD)),
+        # Training varies it by "random"; open_clip then searches with this one.
+        interpolation="bicubic" if interpolation == "random" else interpolation,
+        resize_mode=known.get("resize_mode", "shortest"),
+        fill_color=known.get("fill_color", 0),
     )
 
 
-def _square(size: Any) -> int:
-    sides = set(size) if isinstance(size, list | tuple) else {size}
-    if len(sides) != 1:
-        raise ValueError(f"pictures of {size} pixels are not square")
-    return int(sides.pop())
-
-
-def _three(values: Any) -> tuple[float, float, float]:
+def _floats(values: Sequence[float]) -> tuple[float, float, float]:
     red, green, blue = values
     return float(red), float(green), float(blue)

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import mmap
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
+from rclip_like.models.regular import WEIGHT_BYTES, open_regular, shown_key
 
-_STORED = {"F32": "<f4", "F16": "<f2"}
+_PLAIN: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_BITS = (
+    {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
+    | dict.fromkeys(["BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0"], 8)
+    | dict.fromkeys(["F8_E4M3FNUZ", "F8_E5M2FNUZ"], 8)
+    | dict.fromkeys(["U16", "I16", "F16", "BF16"], 16)
+    | dict.fromkeys(["U32", "I32", "F32"], 32)
+    | dict.fromkeys(["U64", "I64", "F64", "C64"], 64)
+)
+"""Bits of a number of each type that safetensors 0.8 knows."""
+
+_HEADER_BYTES = 100_000_000
+"""How long a header may be, as in safetensors itself."""
+
+
+class Stored(NamedTuple):
+    """How a tensor lies in its file: type and shape, and where in bytes from the first one on."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `map_tensors` gives it."""
+        return self.dtype in _PLAIN
+
+
+def read_header(path: Path) -> dict[str, Stored]:
+    """Return how each tensor of a file lies in it, by name.
+
+    The file begins with the length of a JSON header (8 bytes, little-endian), which gives type,
+    shape and offsets of each tensor (the safetensors format). Raises ModelError unless they fill
+    the rest of the file, one after another, as safetensors wants it.
+    """
+    return _look_at(path)[2]
 
 
 def map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Return the float32 and float16 tensors of a file by name, read-only; others are left out.
 
-    The file begins with the length of a JSON header (8 bytes, little-endian), which gives type,
-    shape and offsets of each tensor (the safetensors format). Raises ModelError when it is none.
+    Raises ModelError as `read_header` does.
     """
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        start = 8 + int.from_bytes(mapped[:8], "little")
-        header = json.loads(mapped[8:start])
-        return {
-            name: _view(mapped, start, described)
-            for name, described in header.items()
-            if described.get("dtype") in _STORED
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path} is no readable safetensors file: {error}") from error
+    mapped, first, header = _look_at(path)
+    plain = {name: stored for name, stored in header.items() if stored.is_plain}
+    return {name: _view(mapped, first, stored) for name, stored in plain.items()}
 
 
 def as_float32(tensor: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -41,10 +71,72 @@ def as_float32(tensor: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return tensor.astype(np.float32, copy=False)
 
 
-def _view(mapped: mmap.mmap, start: int, described: Mapping[str, Any]) -> npt.NDArray[Any]:
-    first, last = described["data_offsets"]
-    dtype = np.dtype(_STORED[described["dtype"]])
-    if start + last > len(mapped):
+def _look_at(path: Path) -> tuple[mmap.mmap, int, dict[str, Stored]]:
+    """Return a file in memory, where its first tensor begins, and how each lies behind that."""
+    try:
+        facts = os.stat(path)
+        return _read(path, (facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_dev))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be loaded as safetensors: {error}") from error
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path, facts: tuple[int, ...]) -> tuple[mmap.mmap, int, dict[str, Stored]]:
+    """Return what `_look_at` does, of a file that changes when its facts do.
+
+    A query asks first whether it can do without torch, and then for the tensors.
+    """
+    with open_regular(path, WEIGHT_BYTES) as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    length = int.from_bytes(mapped[:8], "little")
+    if length > _HEADER_BYTES or 8 + length > len(mapped):
+        raise ValueError("it is cut short, or of another kind")
+    tensors = json.loads(mapped[8 : 8 + length].decode())
+    notes = tensors.pop("__metadata__", None)
+    if notes is not None and not all(isinstance(note, str) for note in notes.values()):
+        raise ValueError("its __metadata__ are not texts")
+    header = {name: _stored(name, described) for name, described in tensors.items()}
+    _require_whole(header, len(mapped) - 8 - length)
+    return mapped, 8 + length, header
+
+
+def _stored(name: str, described: Mapping[str, Any]) -> Stored:
+    """Return how a tensor lies in the file; raises ValueError, or AttributeError for no object."""
+    dtype = described.get("dtype")
+    if not isinstance(dtype, str) or dtype not in _BITS:
+        raise ValueError(f"the type of {shown_key(name)} is not known")
+    shape, offsets = _counts(described.get("shape")), _counts(described.get("data_offsets"))
+    if shape is None or offsets is None or len(offsets) != 2:
+        raise ValueError(f"the shape or the offsets of {shown_key(name)} are not whole numbers")
+    start, end = offsets
+    if math.prod(shape) * _BITS[dtype] != 8 * (end - start):
+        raise ValueError(f"the shape of {shown_key(name)} does not fill its place")
+    return Stored(dtype, shape, start, end)
+
+
+def _counts(values: Any) -> tuple[int, ...] | None:
+    """Return a list of whole numbers from 0 on, or None if it is not one."""
+    if type(values) is not list or [1 for each in values if type(each) is not int or each < 0]:
+        return None
+    return tuple(values)
+
+
+def _require_whole(header: Mapping[str, Stored], num_bytes: int) -> None:
+    """Raise ValueError unless the tensors fill so many bytes, one after another."""
+    end = 0
+    for name, stored in sorted(header.items(), key=lambda item: item[1][2:]):
+        if stored.start != end:
+            raise ValueError(f"{shown_key(name)} does not begin where the tensor before it ends")
+        end = stored.end
+    if end > num_bytes:
         raise ValueError("it is cut short")
-    flat = np.frombuffer(mapped, dtype, (last - first) // dtype.itemsize, start + first)
-    return flat.reshape(described["shape"])
+    if end < num_bytes:
+        raise ValueError("there is more in it than tensors")
+
+
+def _view(mapped: mmap.mmap, first: int, stored: Stored) -> npt.NDArray[Any]:
+    dtype = _PLAIN[stored.dtype]
+    count, start = (stored.end - stored.start) // dtype.itemsize, first + stored.start
+    flat = np.frombuffer(mapped, dtype, count, start)
+    # Where its writer did not align it, as the package safetensors does.
+    return (flat.copy() if start % dtype.itemsize else flat).reshape(stored.shape)

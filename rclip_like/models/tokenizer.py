@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.errors import ModelError
 from rclip_like.models.cache import keep
+from rclip_like.models.regular import require_regular
 from rclip_like.settings import cache_folder
 
 START = 49_406
@@ -153,8 +155,9 @@ def _load_merges() -> npt.NDArray[np.uint32]:
     facts = source.stat()
     place = cache_folder() / f"merges-{facts.st_size}-{facts.st_mtime_ns}.npy"
     try:
-        merges: npt.NDArray[np.uint32] = np.load(place, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
+        require_regular(place, 16 * _NUM_MERGES)
+        merges: npt.NDArray[np.uint32] = np.lib.format.open_memmap(place, mode="r")
+    except (OSError, ModelError, ValueError, EOFError, OverflowError):
         merges = np.empty(0, dtype=np.uint32)
     if merges.shape != (2, _NUM_MERGES) or merges.dtype != np.uint32:
         merges = _read_merges(source)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from hostile_models import save_foreign_tokenizer
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
@@ -155,17 +156,6 @@ def test_checkpoint_of_torch_gives_the_same_rows(tiny_model: Path, tmp_path: Pat
     )
 
 
-def save_foreign_tokenizer(folder: Path) -> None:
-    """Write a tokenizer of four words and padding, as the hub's models have theirs."""
-    tokenizers = pytest.importorskip("tokenizers")
-    words = {"[PAD]": 0, "[UNK]": 1, "chat": 2, "katze": 3, "un": 4, "eine": 5}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    described = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(described | {"unk_token": "[UNK]"}))
-
-
 def test_tokenizer_of_another_library_is_read_from_the_folder(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing", "pool_type": "last"}
@@ -271,8 +261,8 @@ def test_file_that_holds_no_weights_is_refused(tmp_path: Path, content: bytes) -
 
 def test_configuration_unknown_to_open_clip_is_refused(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path, text_cfg={"number_of_heads": 3})
-    with pytest.raises(ModelError, match=r"configuration of .* cannot be used: .*number_of_heads"):
-        load_model(resolve(str(folder)))
+    with pytest.raises(ModelError, match=r"open_clip_config\.json: .*text_cfg\.number_of_heads"):
+        resolve(str(folder))
 
 
 def test_weights_that_are_no_numbers_are_reported(tmp_path: Path) -> None:

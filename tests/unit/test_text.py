@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_model import make_tiny_model, tiny_config
+from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import resolve
@@ -78,7 +78,6 @@ def test_towers_of_their_own_class_equal_those_of_torch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text_cfg",
     [
-        {"hf_model_name": "xlm-roberta-base"},
         {"hf_tokenizer_name": "timm/ViT-B-16-SigLIP"},
         {"tokenizer_kwargs": {"clean": "canonicalize"}},
         {"pool_type": "last"},
@@ -93,8 +92,15 @@ def test_towers_of_another_kind_are_left_to_torch(tmp_path: Path, text_cfg: dict
     assert not supports(resolve(str(text_model(tmp_path, **text_cfg))))
 
 
+def test_towers_of_another_library_are_left_to_torch(tmp_path: Path) -> None:
+    folder = text_model(tmp_path, hf_model_name="xlm-roberta-base")
+    (folder / "text_model").mkdir()
+    (folder / "text_model" / "config.json").write_text('{"model_type": "xlm-roberta"}')
+    assert not supports(resolve(str(folder)))
+
+
 def test_models_with_a_captioning_part_are_left_to_torch(tmp_path: Path) -> None:
-    assert not supports(resolve(str(make_tiny_model(tmp_path, multimodal_cfg={"width": 32}))))
+    assert not supports(resolve(str(make_tiny_model(tmp_path, **captioning_config()))))
 
 
 def test_many_texts_give_the_same_rows_as_one_at_a_time(tiny_model: Path) -> None:

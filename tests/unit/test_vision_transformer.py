@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from reference_clip import photos
-from tiny_model import make_tiny_model, tiny_config
+from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models.cpu_encoder import CpuEncoder, encode_alone
@@ -98,22 +98,15 @@ def test_towers_whose_layers_are_scaled_equal_those_of_torch(tmp_path: Path) -> 
         {"pool_type": "avg"},
         {"attentional_pool": True},
         {"layers": [1, 1, 1, 1]},
-        {"layers": 0},
         {"layers": 1},
         {"layers": 3},
         {"width": 48},
-        {"head_width": 0},
         {"head_width": 10},
         {"head_width": 64},
         {"mlp_ratio": 2.0},
-        {"mlp_ratio": "4"},
-        {"mlp_ratio": float("inf")},
-        {"mlp_ratio": float("nan")},
         {"patch_size": 64},
-        {"patch_size": 0},
         {"patch_size": [16, 16]},
         {"patch_size": 8},
-        {"pos_embed_type": "none"},
         {"ls_init_value": 0.1},
         {"no_ln_pre": True},
         {"norm_kwargs": {"eps": 0.01}},
@@ -156,8 +149,7 @@ def test_weights_of_other_sizes_are_left_to_torch(
 
 
 def test_a_model_of_several_modes_is_left_to_torch(tmp_path: Path) -> None:
-    config = {"multimodal_cfg": {"width": 32}}
-    assert not supports(resolve(str(make_tiny_model(tmp_path, **config))))
+    assert not supports(resolve(str(make_tiny_model(tmp_path, **captioning_config()))))
 
 
 def test_weights_in_another_format_are_left_to_torch(tmp_path: Path) -> None:

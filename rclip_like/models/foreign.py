@@ -1,0 +1,141 @@
+"""Tokenizers and text towers of the package transformers: what may stand in their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rclip_like.errors import ModelError
+from rclip_like.models.regular import read_json_object, require_regular, shown, shown_key
+from rclip_like.models.specification import TEXT_MODEL_FILE, TOKENIZER_FILES
+
+_TOKENIZER_BYTES = 256 << 20
+"""How large a tokenizer's file may be; that of 900,000 tokens has 60 million bytes."""
+
+_CLASSES = frozenset(
+    ["Albert", "Bart", "Bert", "Camembert", "CLIP", "Deberta", "DebertaV2", "DistilBert"]
+    + ["Electra", "Gemma", "GPT2", "Herbert", "Llama", "M2M100", "MBart", "MBart50", "MPNet"]
+    + ["MT5", "Nllb", "PreTrained", "Qwen2", "Roberta", "Siglip", "Siglip2", "T5", "XLM"]
+    + ["XLMRoberta", "XLNet"]
+)
+"""Tokenizers of transformers, the ending aside, that read nothing but the files above."""
+
+_TEXT_MODELS = ("bert", "m2m_100", "mt5", "roberta", "xlm-roberta")
+"""Those that open_clip builds. transformers has a class of its own for each, and then takes no
+other's, whatever its `trust_remote_code` is."""
+
+_RUNS_CODE = re.compile("auto_map|trust_remote|implementation|kernel|quantization|custom")
+"""In names of keys by which transformers fetches or runs what is not its own."""
+
+_MAY_NEST = ("id2label", "label2id", "task_specific_params")
+_LARGEST = {
+    "vocab_size": 2_000_000,
+    "max_position_embeddings": 65_536,
+    "n_positions": 65_536,
+    "type_vocab_size": 1024,
+    "relative_attention_num_buckets": 1024,
+    "relative_attention_max_distance": 65_536,
+}
+"""What numbers may be at most by their keys; see `_most` for the rest."""
+
+
+def check(folder: Path, text: Mapping[str, Any]) -> None:
+    """Raise ModelError unless what transformers would read of a model folder is harmless data.
+
+    text: `text_cfg`, checked. Nothing is looked at where it names neither tokenizer nor tower.
+    """
+    if text.get("hf_tokenizer_name"):
+        for name in TOKENIZER_FILES:
+            try:
+                require_regular(folder / name, _TOKENIZER_BYTES)
+            except FileNotFoundError:
+                continue
+        _check_tokenizer(folder / "tokenizer_config.json")
+        _check_special_tokens(folder / "special_tokens_map.json")
+        _check_added_tokens(folder / "added_tokens.json")
+        # The package looks there for the name of a tokenizer. Other keys, `auto_map` too, are
+        # nothing to it, as it is told to trust no code.
+        _check_class(folder / "config.json", _read_if_there(folder / "config.json"))
+    if text.get("hf_model_name"):
+        _check_text_model(folder / TEXT_MODEL_FILE)
+
+
+def _read_if_there(place: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(place)
+    except FileNotFoundError:
+        return {}
+
+
+def _check_tokenizer(place: Path) -> None:
+    described = _read_if_there(place)
+    for key, value in described.items():
+        names_file = key.endswith(("_file", "_files")) and key != "special_tokens_map_file"
+        if _RUNS_CODE.search(key) or key == "init_inputs" or (names_file and value is not None):
+            raise _refused(place, key, value, "must not stand there")
+    for key, value in _object(place, "sp_model_kwargs", described).items():
+        if not isinstance(value, int | float):
+            raise _refused(place, f"sp_model_kwargs.{key}", value, "must be a number")
+    _check_class(place, described)
+
+
+def _check_class(place: Path, described: Mapping[str, Any]) -> None:
+    """Check the name of the class that transformers is to make the tokenizer of."""
+    name = described.get("tokenizer_class")
+    if name is None or name == "TokenizersBackend":
+        return
+    if not isinstance(name, str) or re.sub("Tokenizer(Fast)?$", "", name) not in _CLASSES:
+        raise _refused(place, "tokenizer_class", name, "is not one that clipfind knows as harmless")
+
+
+def _check_special_tokens(place: Path) -> None:
+    for key, value in _read_if_there(place).items():
+        # Whatever else stands there would take the place of a file's name or an option.
+        if not key.endswith(("_token", "_tokens")):
+            raise _refused(place, key, value, "must not stand there")
+
+
+def _check_added_tokens(place: Path) -> None:
+    for key, value in _read_if_there(place).items():
+        if type(value) is not int or not 0 <= value <= _LARGEST["vocab_size"]:
+            raise _refused(place, key, value, "must be a token's number")
+
+
+def _check_text_model(place: Path) -> None:
+    try:
+        described = read_json_object(place)
+    except FileNotFoundError:
+        raise ModelError(f"{place} is missing; it describes the model's text tower") from None
+    kind = described.get("model_type")
+    if kind not in _TEXT_MODELS:
+        raise _refused(place, "model_type", kind, f"must be one of {', '.join(_TEXT_MODELS)}")
+    for key, value in described.items():
+        if _RUNS_CODE.search(key) or (isinstance(value, dict) and key not in _MAY_NEST):
+            raise _refused(place, key, value, "must not stand there")
+        if isinstance(value, int | float) and not -_most(key) <= value <= _most(key):
+            raise _refused(place, key, value, f"must be at most {_most(key):,}")
+
+
+def _most(key: str) -> int:
+    """Return how large a number may be under that key of a text tower."""
+    if key in _LARGEST:
+        return _LARGEST[key]
+    if "layers" in key:
+        return 128
+    if "heads" in key:
+        return 256
+    is_hidden = key in ("intermediate_size", "d_ff") or key.endswith("ffn_dim")
+    return 65_536 if is_hidden else 8192 if key in ("hidden_size", "d_model", "d_kv") else 1 << 31
+
+
+def _object(place: Path, key: str, described: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = described.get(key) or {}
+    if not isinstance(value, dict):
+        raise _refused(place, key, value, "must be an object")
+    return value
+
+
+def _refused(place: Path, key: str, value: object, why: str) -> ModelError:
+    return ModelError(f"{place}: {shown_key(key)} is {shown(value)}, and {why}")

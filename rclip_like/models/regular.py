@@ -1,0 +1,129 @@
+"""Files that came with a model: read only where they are regular, of sane size and plain JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from rclip_like.errors import ModelError
+
+JSON_BYTES = 16 << 20
+"""How large a JSON file may be; those that come with models have two million bytes at most."""
+
+WEIGHT_BYTES = 200 << 30
+"""How large a weight file may be: ten times the largest that open_clip publishes."""
+
+_SHOWN = 60
+_IN_JSON = {"True": "true", "False": "false", "None": "null"}
+
+
+def open_regular(place: Path, most_bytes: int) -> BinaryIO:
+    """Open a file for reading, without waiting for anybody to write it.
+
+    Raises ModelError when it is a folder, a pipe or a device or is larger, OSError as `open` does.
+    """
+    try:
+        file = open(place, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
+    except IsADirectoryError:
+        raise _not_regular(place) from None
+    try:
+        _require(place, os.fstat(file.fileno()), most_bytes)
+    except ModelError:
+        file.close()
+        raise
+    return file
+
+
+def require_regular(place: Path, most_bytes: int) -> None:
+    """Raise ModelError unless a file is regular and no larger; OSError when it cannot be seen."""
+    _require(place, place.stat(), most_bytes)
+
+
+def read_json_object(place: Path, most_bytes: int = JSON_BYTES) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    JSON is taken to the letter: UTF-8 without a byte order mark, finite numbers, each key once.
+    Raises FileNotFoundError or NotADirectoryError when there is no such file, else ModelError that
+    names it.
+    """
+    parsed = read_json(place, most_bytes)
+    if not isinstance(parsed, dict):
+        raise ModelError(f"{place} holds {shown(parsed)}, and must hold a JSON object")
+    return parsed
+
+
+def read_json(place: Path, most_bytes: int = JSON_BYTES) -> Any:
+    """Return what a JSON file holds, of whatever kind; else as `read_json_object`."""
+    try:
+        with open_regular(place, most_bytes) as file:
+            content = file.read(most_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise ModelError(f"{place} cannot be read: {error.strerror}") from error
+    try:
+        return json.loads(
+            content.decode(), object_pairs_hook=_each_key_once, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{place} is not UTF-8 text from byte {error.start:,} on") from error
+    except RecursionError:
+        raise ModelError(f"{place} is not JSON that can be read: it is nested too deep") from None
+    except ValueError as error:
+        raise ModelError(f"{place} is not JSON that can be read: {_reason(error)}") from error
+
+
+def shown(value: object) -> str:
+    """Return a value as an error may show it: ASCII, as JSON spells it, a few words at most."""
+    told = ascii(value)
+    told = told if len(told) <= _SHOWN else told[:_SHOWN] + "..."
+    return _IN_JSON.get(told, told)
+
+
+def shown_key(key: str) -> str:
+    """Return a key as an error may show it: as it is if it is a word, else as `shown` does."""
+    return key if re.fullmatch(r"[\w.-]{1,60}", key, re.ASCII) else shown(key)
+
+
+def _open_at_once(place: str, flags: int) -> int:
+    return os.open(place, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
+
+
+def _require(place: Path, facts: os.stat_result, most_bytes: int) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise _not_regular(place)
+    if facts.st_size > most_bytes:
+        raise ModelError(
+            f"{place} has {facts.st_size:,} bytes, and no more than {most_bytes:,} are read; put "
+            "the model's own file in its place"
+        )
+
+
+def _not_regular(place: Path) -> ModelError:
+    return ModelError(f"{place} is not a regular file; put the model's own file in its place")
+
+
+def _reason(error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    if error.doc.startswith("\ufeff"):
+        return "it begins with a byte order mark; save it without one"
+    return f"{error.msg} in line {error.lineno:,}, column {error.colno:,}"
+
+
+def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {shown_key(key)} stands twice in one object")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which is not a number of JSON")
