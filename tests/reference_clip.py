@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skimage.data
@@ -52,6 +53,25 @@ def encode_texts(folder: Path, texts: Sequence[str]) -> np.ndarray:
     with torch.inference_mode():
         rows: np.ndarray = model.encode_text(tokens, normalize=True).numpy()
     return rows
+
+
+def encode(
+    folder: Path, paths: Sequence[Path], texts: Sequence[str], tokenizer: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return open_clip's unit rows for picture files and for texts, the model loaded once.
+
+    tokenizer: the model's own as open_clip loads it, where one is at hand.
+    """
+    import torch
+
+    open_clip = import_open_clip()
+    model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
+    tokenizer = tokenizer or open_clip.get_tokenizer(f"local-dir:{folder}")
+    batch = torch.stack([preprocess(Image.open(path)) for path in paths])
+    with torch.inference_mode():
+        pictures: np.ndarray = model.eval().encode_image(batch, normalize=True).numpy()
+        words: np.ndarray = model.encode_text(tokenizer(list(texts)), normalize=True).numpy()
+    return pictures, words
 
 
 def photos(side: int) -> np.ndarray:

@@ -371,7 +371,8 @@ from another model: *test_failures.py*.
 A model of others :: Its configuration is data, checked against what open_clip knows, within limits,
 before anything is built: nothing that a model brings along is run, and no file of it but a regular
 one of sane size is read. What is refused is named with file and key. *test_hostile_models.py*:
-folders that name code, hang or would fill the memory.
+folders that name code, hang or would fill the memory. *test_fuzzed_models.py*: hundreds of changed
+models, each refused in a sentence or encoded as open_clip encodes with it.
 
 An index of another kind :: That of a newer version, another program's database and garbage are
 refused and left as they are; damage is told. *test_refused.py*, *test_damaged.py*. An older index

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rclip_like.models.runtime import Graph, hand_over
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors
+from rclip_like.models.tensors import as_float32, map_tensors, read_header
 
 # Shape suffixes: N pictures, H and W pixels, C colours, F pooled features, D embedding.
 
@@ -47,9 +47,9 @@ def supports(specification: ModelSpecification) -> bool:
         return False
     if specification.weights.suffix != ".safetensors":
         return False
-    tensors, dimension = map_tensors(specification.weights), specification.dimension
-    shapes = [tensors[name].shape for name in _HEAD_TENSORS if name in tensors]
-    return shapes == [(dimension, _POOLED), (dimension,)]
+    header, dimension = read_header(specification.weights), specification.dimension
+    head = [header[name] for name in _HEAD_TENSORS if name in header]
+    return [each.shape for each in head if each.is_plain] == [(dimension, _POOLED), (dimension,)]
 
 
 class EfficientNet:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rclip_like.errors import ModelError
+from rclip_like.models.schema import is_custom
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors
+from rclip_like.models.tensors import as_float32, map_tensors, read_header
 from rclip_like.models.tokenizer import END, tokenize
-from rclip_like.models.transformer import Array, Transformer
+from rclip_like.models.transformer import PARTS, Array, Transformer, layer_shapes
 from rclip_like.models.unit import unit_rows
 
 if TYPE_CHECKING:
@@ -31,16 +33,16 @@ def supports(specification: ModelSpecification) -> bool:
     """Return whether TextTower computes what the model's own text tower computes.
 
     It does for transformers with learned positions read at the end token, with the default
-    tokenizer and weights in float32 or float16 safetensors.
+    tokenizer and all their weights, and no others beside the image tower's, in float32 or float16
+    safetensors, each of the size that the configuration says.
     """
     config = specification.config
-    text = config.get("text_cfg") or {}
+    text = config["text_cfg"]
     foreign = {key for key, value in text.items() if value} - _KNOWN_KEYS
     return (
         not foreign
         and "multimodal_cfg" not in config
         and _reads_end(text)
-        and set(text.get("norm_kwargs") or {}) <= {"eps"}
         and text.get("vocab_size", END + 1) == END + 1
         and specification.weights.suffix == ".safetensors"
         and _is_stored_plainly(specification)
@@ -53,8 +55,56 @@ def _reads_end(text: Mapping[str, Any]) -> bool:
 
 
 def _is_stored_plainly(specification: ModelSpecification) -> bool:
-    tensors = map_tensors(specification.weights)
-    return any(name in tensors for name in ("ln_final.weight", "text.ln_final.weight"))
+    """Return whether all weights outside the image tower are those that the configuration wants."""
+    header = read_header(specification.weights)
+    found = {name: each for name, each in header.items() if not name.startswith("visual.")}
+    scale, bias = found.pop("logit_scale", None), found.pop("logit_bias", None)
+    knows_bias = specification.config.get("init_logit_bias") is not None
+    if scale is None or math.prod(scale.shape) != 1 or (bias is not None and not knows_bias):
+        return False
+    shapes = _shapes(specification, _prefix(found))
+    return (
+        shapes is not None
+        and all(each.is_plain for each in found.values())
+        and {name: each.shape for name, each in found.items()} == shapes
+    )
+
+
+def _prefix(names: Container[str]) -> str:
+    """Return what stands before the names of a text tower's weights."""
+    return "text." if "text.ln_final.weight" in names else ""
+
+
+def _shapes(specification: ModelSpecification, prefix: str) -> dict[str, tuple[int, ...]] | None:
+    """Return the shapes of a text tower's weights by name, or None if open_clip makes no such."""
+    text, dimension = specification.config["text_cfg"], specification.dimension
+    width, heads = text.get("width", 512), text.get("heads", 8)
+    projects = text.get("proj_type", "linear") != "none"
+    if width % heads or not (projects or width == dimension):
+        return None
+    is_of_its_own = is_custom(specification.config)
+    # Weights of a tower that is none are renamed by open_clip where it finds this projection.
+    if is_of_its_own != bool(prefix) and not (
+        is_of_its_own and projects and not text.get("proj_bias")
+    ):
+        return None
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embedding.weight": (END + 1, width),
+        "positional_embedding": (specification.context_length, width),
+        **{f"ln_final.{part}": (width,) for part in PARTS},
+    }
+    if projects and text.get("proj_bias"):
+        shapes |= {
+            "text_projection.weight": (dimension, width),
+            "text_projection.bias": (dimension,),
+        }
+    elif projects:
+        shapes["text_projection"] = (width, dimension)
+    hidden = int(width * text.get("mlp_ratio", 4.0))
+    layer = layer_shapes(width, hidden, is_scaled=text.get("ls_init_value") is not None)
+    for number in range(text.get("layers", 12)):
+        shapes |= {f"transformer.resblocks.{number}.{name}": each for name, each in layer.items()}
+    return {prefix + name: shape for name, shape in shapes.items()}
 
 
 class TextTower:
@@ -68,7 +118,7 @@ class TextTower:
         self._layers = Transformer(
             tensors,
             # With `custom_text` the tower is an object of its own.
-            "text." if "text.ln_final.weight" in tensors else "",
+            _prefix(tensors),
             text,
             num_heads=text.get("heads", 8),
             causal=self._causal,

@@ -15,6 +15,11 @@ from rclip_like.models.tensors import as_float32
 
 Array = npt.NDArray[np.float32]
 
+SCALES = ("ls_1.gamma", "ls_2.gamma")
+"""What both halves of a layer are multiplied with (Touvron et al. 2021), where a model has it."""
+
+PARTS = ("weight", "bias")
+
 _ERF_TERMS = (-0.227540999, 0.886680345, -0.635426489, 0.649580784, 0.091379739, 0.235326619)
 
 
@@ -104,6 +109,25 @@ class Transformer:
 
     def _scale(self, x: Array, name: str) -> Array:
         return x * self.weight(f"{name}.gamma") if self.has(f"{name}.gamma") else x
+
+
+def layer_shapes(width: int, hidden: int, *, is_scaled: bool) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of one layer's weights by name, in a picture's tower and a text's.
+
+    hidden: the width between its two linear layers. is_scaled: whether it has `SCALES`.
+    """
+    shapes: dict[str, tuple[int, ...]] = {
+        "attn.in_proj_weight": (3 * width, width),
+        "attn.in_proj_bias": (3 * width,),
+        "attn.out_proj.weight": (width, width),
+        "attn.out_proj.bias": (width,),
+        "mlp.c_fc.weight": (hidden, width),
+        "mlp.c_fc.bias": (hidden,),
+        "mlp.c_proj.weight": (width, hidden),
+        "mlp.c_proj.bias": (width,),
+    }
+    shapes |= {f"{name}.{part}": (width,) for name in ("ln_1", "ln_2") for part in PARTS}
+    return shapes | (dict.fromkeys(SCALES, (width,)) if is_scaled else {})
 
 
 def quick_gelu(x: Array) -> Array:

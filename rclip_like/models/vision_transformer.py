@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,8 @@ import numpy.typing as npt
 
 from rclip_like.models.runtime import Graph, hand_over
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors
+from rclip_like.models.tensors import as_float32, map_tensors, read_header
+from rclip_like.models.transformer import PARTS, SCALES, layer_shapes
 from rclip_like.values import Preprocessing
 
 # Shape suffixes: N pictures, H pixels down, C colours, V and U pixels of a patch down and across, T
@@ -37,9 +37,6 @@ LAST_LAYERS = {
 }
 """Tokens to features: of the class token alone, in under a third of a layer's time."""
 
-_SCALES = ("ls_1.gamma", "ls_2.gamma")
-"""What both halves of a layer are multiplied with (Touvron et al. 2021), where a model has it."""
-
 EPSILON = 1e-5
 """Of the layer normalisations."""
 
@@ -47,7 +44,6 @@ _MOST_PICTURES, _MOST_TOKENS = 8, 520
 """What a thread takes at a time: 8 pictures of 65 tokens are as fast as 4, and faster than 16."""
 
 _PREFIX = "visual."
-_PARTS = ("weight", "bias")
 
 _KEYS = frozenset(
     ["image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size"]
@@ -68,22 +64,28 @@ def supports(specification: ModelSpecification) -> bool:
         return False
     if not _is_plain(config["vision_cfg"]):
         return False
-    tensors = map_tensors(specification.weights)
-    found = {name: each.shape for name, each in tensors.items() if name.startswith(_PREFIX)}
+    header = read_header(specification.weights)
+    found = {name: each for name, each in header.items() if name.startswith(_PREFIX)}
     sizes = _Sizes.of(specification)
     is_divisible = sizes.heads > 0 and sizes.width % sizes.heads == 0
-    return is_divisible and sizes.across > 0 and found == sizes.shapes()
+    return (
+        is_divisible
+        and sizes.across > 0
+        and all(each.is_plain for each in found.values())
+        and {name: each.shape for name, each in found.items()} == sizes.shapes()
+    )
 
 
 def _is_plain(vision: Mapping[str, Any]) -> bool:
-    sizes = ("layers", "width", "head_width", "patch_size", "image_size")
+    sizes = ("layers", "patch_size", "image_size")
+    # What is computed once from sines and cosines is stored like what is learnt; open_clip wants
+    # four parts of it for each patch.
+    is_divisible = vision.get("pos_embed_type") != "sin_cos_2d" or vision.get("width", 768) % 4 == 0
     return (
         not {key for key, value in vision.items() if value} - _KEYS
-        and all(isinstance(vision.get(key, 1), int) and vision.get(key, 1) > 0 for key in sizes)
-        and isinstance(vision.get("mlp_ratio", 4.0), int | float)
-        and 0 < vision.get("mlp_ratio", 4.0) < math.inf
-        and vision.get("pos_embed_type", "learnable") in ("learnable", "sin_cos_2d")
+        and all(isinstance(vision.get(key, 1), int) for key in sizes)
         and vision.get("pool_type", "tok") == "tok"
+        and is_divisible
     )
 
 
@@ -99,7 +101,7 @@ class _Sizes(NamedTuple):
     """Patches in a row, and rows of them."""
     dimension: int
     is_scaled: bool
-    """Whether layers have `_SCALES`."""
+    """Whether layers have `SCALES`."""
 
     @classmethod
     def of(cls, specification: ModelSpecification) -> _Sizes:
@@ -131,7 +133,7 @@ class _Sizes(NamedTuple):
             "conv1.weight": (width, 3, self.patch, self.patch),
             "proj": (width, self.dimension),
         }
-        shapes |= {f"{name}.{part}": (width,) for name in ("ln_pre", "ln_post") for part in _PARTS}
+        shapes |= {f"{name}.{part}": (width,) for name in ("ln_pre", "ln_post") for part in PARTS}
         for number in range(self.layers):
             layer = self.layer_shapes()
             shapes |= {_layer_prefix(number) + name: shape for name, shape in layer.items()}
@@ -139,19 +141,7 @@ class _Sizes(NamedTuple):
 
     def layer_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of one layer's weights."""
-        width, hidden = self.width, self.hidden
-        shapes: dict[str, tuple[int, ...]] = {
-            "attn.in_proj_weight": (3 * width, width),
-            "attn.in_proj_bias": (3 * width,),
-            "attn.out_proj.weight": (width, width),
-            "attn.out_proj.bias": (width,),
-            "mlp.c_fc.weight": (hidden, width),
-            "mlp.c_fc.bias": (hidden,),
-            "mlp.c_proj.weight": (width, hidden),
-            "mlp.c_proj.bias": (width,),
-        }
-        shapes |= {f"{name}.{part}": (width,) for name in ("ln_1", "ln_2") for part in _PARTS}
-        return shapes | (dict.fromkeys(_SCALES, (width,)) if self.is_scaled else {})
+        return layer_shapes(self.width, self.hidden, is_scaled=self.is_scaled)
 
 
 class VisionTransformer:
@@ -215,7 +205,7 @@ class _Weights:
                 "shift": np.tile(-mean_C / std_C, patch**2),
                 "kernel": kernel_WCVU.transpose(0, 2, 3, 1).reshape(width, -1),
                 "positions": positions_TW,
-                **{f"ln_pre.{part}": self._tensor(f"ln_pre.{part}") for part in _PARTS},
+                **{f"ln_pre.{part}": self._tensor(f"ln_pre.{part}") for part in PARTS},
             }
         )
 
@@ -229,7 +219,7 @@ class _Weights:
                 "query_scale": np.array(head_width**-0.5, dtype=np.float32),
             }
         )
-        unscaled = dict.fromkeys(_SCALES, np.ones(1, dtype=np.float32))
+        unscaled = dict.fromkeys(SCALES, np.ones(1, dtype=np.float32))
         names = self._sizes.layer_shapes()
         for number in range(self._sizes.layers):
             weights = {name: self._tensor(_layer_prefix(number) + name) for name in names}

@@ -85,6 +85,9 @@ def test_towers_of_their_own_class_equal_those_of_torch(tmp_path: Path) -> None:
         {"embed_cls": True},
         {"qk_norm": True},
         {"vocab_size": 32_000},
+        {"heads": 3},
+        {"proj_bias": True},
+        {"ls_init_value": 0.1},
         {"act_kwargs": {"approximate": "tanh"}},
     ],
 )
@@ -101,6 +104,41 @@ def test_towers_of_another_library_are_left_to_torch(tmp_path: Path) -> None:
 
 def test_models_with_a_captioning_part_are_left_to_torch(tmp_path: Path) -> None:
     assert not supports(resolve(str(make_tiny_model(tmp_path, **captioning_config()))))
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("token_embedding.weight", np.zeros((49_409, 32))),
+        ("positional_embedding", np.zeros((16, 32))),
+        ("text_projection", None),
+        ("text_projection", np.zeros((32, 16))),
+        ("transformer.resblocks.1.mlp.c_fc.bias", None),
+        ("transformer.resblocks.2.ln_1.weight", np.ones(32)),
+        ("ln_final.weight", np.ones(1)),
+        ("logit_scale", np.ones(2)),
+        ("logit_scale", None),
+        ("logit_bias", np.ones(1)),
+        ("extra", np.ones(1)),
+    ],
+)
+def test_weights_of_other_sizes_are_left_to_torch(
+    tmp_path: Path, name: str, changed: np.ndarray | None
+) -> None:
+    import safetensors.numpy
+
+    folder = text_model(tmp_path)
+    assert supports(resolve(str(folder)))
+    tensors = safetensors.numpy.load_file(folder / "open_clip_model.safetensors")
+    if changed is None:
+        del tensors[name]
+    else:
+        tensors[name] = changed.astype(np.float32)
+    safetensors.numpy.save_file(tensors, folder / "open_clip_model.safetensors")
+    assert not supports(resolve(str(folder)))
+    if name != "positional_embedding":  # which open_clip stretches
+        with pytest.raises(ModelError, match="cannot be loaded"):
+            encode_texts(resolve(str(folder)), ["cat"], EncoderSettings("cpu", "fp32"))
 
 
 def test_many_texts_give_the_same_rows_as_one_at_a_time(tiny_model: Path) -> None:

@@ -109,6 +109,7 @@ def test_towers_whose_layers_are_scaled_equal_those_of_torch(tmp_path: Path) -> 
         {"patch_size": 8},
         {"ls_init_value": 0.1},
         {"no_ln_pre": True},
+        {"width": 34, "head_width": 17, "pos_embed_type": "sin_cos_2d"},
         {"norm_kwargs": {"eps": 0.01}},
         {"image_size": [32, 32]},
         {"final_ln_after_pool": True},
@@ -135,12 +136,13 @@ def test_towers_of_another_kind_are_left_to_torch(
         ("visual.transformer.resblocks.1.mlp.c_fc.bias", np.zeros(1)),
         ("visual.transformer.resblocks.2.ln_1.weight", np.ones(32)),
         ("visual.head.weight", np.ones(32)),
+        ("visual.head.count", np.ones(1, dtype=np.int64)),
     ],
 )
 def test_weights_of_other_sizes_are_left_to_torch(
     tmp_path: Path, name: str, changed: np.ndarray | None
 ) -> None:
-    tensor = None if changed is None else changed.astype(np.float32)
+    tensor = changed if changed is None or changed.dtype.kind == "i" else changed.astype("f4")
     specification = change_tensors(image_model(tmp_path), **{name: tensor})
     assert not supports(specification)
     if name != "visual.positional_embedding":  # which open_clip stretches
