@@ -18,7 +18,7 @@ from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.errors import ClipfindError, ConfigError, UsageError
-from rclip_like.output.stream import OutputClosed, write_lines
+from rclip_like.output.stream import OutputClosed, kept_for_data, write_lines
 from rclip_like.output.talk import Talk
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -39,7 +39,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
             signal.signal(number, _stop)
     try:
-        return _run(dispatch(arguments))
+        with kept_for_data():
+            return _run(dispatch(arguments))
     except OutputClosed:
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in one sentence

@@ -20,7 +20,7 @@ from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.reports import counted, index_sentence, trouble_sentence, unreadable_sentence
-from rclip_like.output.stream import write_out
+from rclip_like.output.stream import stdout, write_out
 from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import is_terminal, screen_of
@@ -79,7 +79,7 @@ def layout_of(options: SearchOptions) -> Layout:
     return Layout(
         form=_form(options),
         end=b"\0" if options.null else b"\n",
-        screen=screen_of(sys.stdout, options.color),
+        screen=screen_of(stdout(), options.color),
         template=None if options.format is None else parse_template(options.format),
     )
 

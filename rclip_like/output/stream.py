@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 from rclip_like.errors import ClipfindError
+
+_kept: list[TextIO | None] = []
+"""stdout, while other libraries print to stderr instead."""
 
 
 class OutputClosed(Exception):
@@ -17,22 +22,42 @@ class OutputError(ClipfindError):
     """stdout cannot be written."""
 
 
+@contextmanager
+def kept_for_data() -> Iterator[None]:
+    """Keep stdout for what `write_out` writes: what others print there meanwhile is talk.
+
+    torch, open_clip and transformers print now and then, and ask.
+    """
+    _kept.append(sys.stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = _kept.pop()
+
+
+def stdout() -> TextIO | None:
+    """Return the stream that data goes to, or None when it was closed from the start."""
+    return _kept[-1] if _kept else sys.stdout
+
+
 def write_out(pieces: Iterable[bytes]) -> None:
     """Write the pieces to stdout, now.
 
     Raises OutputClosed when the reader has left, OutputError when the disk is full, for instance.
     """
-    if sys.stdout is None:
+    output = stdout()
+    if output is None:
         raise OutputError("the output cannot be written: stdout is closed")
     try:
         for piece in pieces:
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+            output.buffer.write(piece)
+        output.buffer.flush()
     except BrokenPipeError:
-        _abandon()
+        _abandon(output)
         raise OutputClosed from None
     except OSError as error:
-        _abandon()
+        _abandon(output)
         raise OutputError(f"the output cannot be written: {error.strerror}") from error
 
 
@@ -41,6 +66,6 @@ def write_lines(lines: Iterable[str]) -> None:
     write_out(f"{line}\n".encode(errors="surrogateescape") for line in lines)
 
 
-def _abandon() -> None:
+def _abandon(output: TextIO) -> None:
     """Point stdout elsewhere, so that Python's own flush at exit stays silent, too."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())

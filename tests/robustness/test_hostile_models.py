@@ -41,6 +41,18 @@ def assert_refused(finished: Finished, *words: str) -> None:
         assert word not in told
 
 
+OTHER_RUNTIME = """
+import importlib.machinery, importlib.util, pathlib
+here = str(pathlib.Path(__file__).parent)
+place = importlib.machinery.PathFinder.find_spec(
+    "onnxruntime", [each for each in sys.path if each != here]
+)
+module = importlib.util.module_from_spec(place)
+sys.modules["onnxruntime"] = module
+place.loader.exec_module(module)
+"""
+"""Puts the real module in its own place: it is loaded by name, and talks before."""
+
 HOSTILE = {
     "trusts": (model_that_runs_its_code, "tokenizer_kwargs.trust_remote_code"),
     "asks": (model_that_asks, "auto_map"),
@@ -108,6 +120,21 @@ def test_a_text_tower_that_names_code_is_refused(tmp_path: Path, pictures: Path)
         place.write_text(json.dumps(described))
         assert_refused(look("chat", pictures, "--model", folder), str(place))
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_other_libraries_print_is_no_data(
+    tmp_path: Path, pictures: Path, tiny_model: Path
+) -> None:
+    talk = "import sys; print('talk of a library'); sys.stdout.write('more of it')"
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "onnxruntime.py").write_text(f"{talk}\n{OTHER_RUNTIME}")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    by_runtime = ("--device", "cpu", "--precision", "fp32")
+    finished = run("chat", pictures, "--model", tiny_model, "-f", *by_runtime, env=environment)
+    assert finished.returncode == 0, finished.stderr
+    assert b"talk of a library" in finished.stderr
+    assert len(finished.stdout.splitlines()) == 3
+    assert b"talk" not in finished.stdout
 
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors"])
