@@ -176,7 +176,7 @@ def _read_configuration(name: str, hub: Hub, there: Mapping[str, RemoteFile]) ->
         )
     place = hub.take(file, lambda count: None)
     try:
-        return read_configuration(place)
+        return read_configuration(place, Path(CONFIGURATION_FILE))
     except ModelError as error:
         raise DownloadError(f"{name} cannot be used: {error}") from error
 

@@ -175,13 +175,16 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
     return _specify(with_weights(name, weights), weights.parent, weights, (place, described))
 
 
-def read_configuration(place: Path) -> dict[str, Any]:
-    """Return what a model folder's configuration file says, checked; raises ModelError."""
+def read_configuration(place: Path, named: Path | None = None) -> dict[str, Any]:
+    """Return what a model folder's configuration file says, checked; raises ModelError.
+
+    named: what a sentence calls the file, where it lies under a name of no meaning.
+    """
     try:
         described = read_json_object(place)
     except (FileNotFoundError, NotADirectoryError):
         raise ModelError(_why_not_a_folder(place.parent)) from None
-    schema.check(described, place)
+    schema.check(described, named or place)
     return described
 
 
@@ -211,7 +214,7 @@ def _find_weights(name: str, folder: Path) -> Path:
         place = folder / file
         if place.is_file():
             return place
-        if place.is_symlink():
+        if place.is_symlink() and not place.exists():
             remedy = f"fetch them again with: clipfind models download {name}"
             raise ModelMissing(
                 f"the weights of {name} have gone from {place.readlink()}, where {place} leads"

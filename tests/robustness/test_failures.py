@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import run
 from small_index import SmallIndex, make_picture, make_pictures
 from tiny_model import make_tiny_model
 
@@ -70,3 +72,26 @@ def test_a_limit_of_another_models_run_takes_no_picture_away(
     assert index.update_without_encoder(album).unchanged == 3
     assert other.update(album).encoded == 3
     other.store.close()
+
+
+@pytest.mark.parametrize("key", ["interpolation", "resize_mode"])
+def test_a_model_that_cannot_take_pictures_costs_the_others_nothing(
+    album: Path, tmp_path: Path, tiny_model: Path, key: str
+) -> None:
+    other = make_tiny_model(tmp_path / "other", seed=1)
+    configuration = other / "open_clip_config.json"
+    whole = configuration.read_text()
+    described = json.loads(whole)
+    described["preprocess_cfg"][key] = "nonsense"
+    configuration.write_text(json.dumps(described))
+    database = ("--db", tmp_path / "index.db")
+    assert run("index", *database, "--model", tiny_model, album).returncode == 0
+    before = [run("status", *database, *more).stdout for more in ((), ("-v",))]
+    broken = run("index", *database, "--model", other, album)
+    assert broken.returncode == 2
+    assert b"open_clip_config.json" in broken.stderr
+    assert [run("status", *database, *more).stdout for more in ((), ("-v",))] == before
+    configuration.write_text(whole)
+    mended = run("index", *database, "--model", other, album)
+    assert mended.returncode == 0
+    assert b"3 encoded" in mended.stderr
