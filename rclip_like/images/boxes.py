@@ -38,10 +38,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 def turns_its_picture(data: bytes) -> bool:
     """Tell whether an ISO media file itself rotates or mirrors its primary picture."""
-    meta = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta"), None)
-    if meta is None:
-        return False
-    inner = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
+    inner = _in_meta(data)
     if b"iprp" not in inner or b"pitm" not in inner:
         return False
     primary = inner[b"pitm"].start
@@ -53,6 +50,42 @@ def turns_its_picture(data: bytes) -> bool:
     kinds = [box.kind for box in boxes(data, parts[b"ipco"].start, parts[b"ipco"].end)]
     numbers = _properties_of(data, parts[b"ipma"], item)
     return any(kinds[number - 1] in _TURNS for number in numbers if 0 < number <= len(kinds))
+
+
+def end_of_items(data: bytes) -> int:
+    """Return where the last of the bytes lies of which the pictures are made, 0 if nobody says."""
+    places = _in_meta(data).get(b"iloc")
+    if places is None or places.end > len(data) or places.end - places.start < 8:
+        return 0
+    version = data[places.start]
+    sizes = data[places.start + 4 : places.start + 6]
+    offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
+    index_size = sizes[1] & 15 if version else 0
+    place = places.start + 6
+    wide = 4 if version == 2 else 2
+    count, place, end = _number(data, place, wide), place + wide, 0
+    for _ in range(min(count, _MOST_BOXES)):
+        place += wide
+        method = _number(data, place, 2) & 15 if version else 0
+        place += (2 if version else 0) + 2
+        base, place = _number(data, place, base_size), place + base_size
+        num_extents, place = _number(data, place, 2), place + 2
+        for _ in range(min(num_extents, _MOST_BOXES)):
+            place += index_size
+            offset = _number(data, place, offset_size)
+            length = _number(data, place + offset_size, length_size)
+            place += offset_size + length_size
+            if method == 0:  # in the file, and not in a box of its own
+                end = max(end, base + offset + length)
+        if place > places.end:
+            return 0
+    return end
+
+
+def _in_meta(data: bytes) -> dict[bytes, Box]:
+    """Return the boxes that describe the pictures, by their kinds."""
+    meta = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta"), None)
+    return {} if meta is None else {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
 
 
 def _properties_of(data: bytes, associations: Box, item: int) -> list[int]:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 
 from rclip_like.images import jpeg, png
-from rclip_like.images.boxes import boxes
+from rclip_like.images.boxes import boxes, end_of_items
 
 _MEDIA_BRANDS = frozenset(
     (b"avif", b"avis", b"crx ", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevm", b"hevs")
@@ -71,7 +71,9 @@ def _media(data: bytes) -> bool:
         return True
     if not kinds & {b"meta", b"moov"}:
         return True
-    return b"mdat" not in kinds and b"idat" not in data
+    if b"mdat" not in kinds and b"idat" not in data:
+        return True
+    return end_of_items(data) > len(data)
 
 
 def _codestream(data: bytes) -> bool:

@@ -15,6 +15,8 @@ _SCAN = 0xDA
 _LONE = frozenset((0x01, *range(0xD0, 0xDA)))
 """Markers that stand alone: restarts, start and end."""
 _KNOWN = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD0), *range(0xDA, 0xF0), 0xFE))
+_FRAMES = _KNOWN & frozenset(range(0xC0, 0xD0)) - {0xC4, 0xCC}
+"""Not tables of codes, and not conditions of arithmetic coding."""
 _STUFFED = frozenset((0, 0xFF))
 _NUM_COEFFICIENTS = 64
 
@@ -88,20 +90,20 @@ def without_filling(data: bytes) -> bytes:
 def has_all_scans(data: bytes) -> bool:
     """Tell whether every coefficient of every colour is in one of the scans that begin."""
     left: dict[int, set[int]] = {}
-    for segment in segments(data):
-        content = data[segment.start + 4 : segment.end]
-        if segment.marker != _SCAN:
-            if 0xC0 <= segment.marker <= 0xCF and segment.marker not in (0xC4, 0xC8, 0xCC):
-                left = {
-                    content[6 + 3 * each]: set(range(_NUM_COEFFICIENTS))
-                    for each in range(content[5])
-                }
-            continue
-        count = content[0]
-        first, last, depth = content[1 + 2 * count : 4 + 2 * count]
-        if depth & 0x0F == 0:  # else the last bits of it follow in another scan
-            for each in range(count):
-                left.get(content[1 + 2 * each], set()).difference_update(range(first, last + 1))
+    try:
+        for segment in segments(data):
+            content = data[segment.start + 4 : segment.end]
+            if segment.marker == _SCAN:
+                count = content[0]
+                first, last, depth = content[1 + 2 * count : 4 + 2 * count]
+                if depth & 0x0F == 0:  # else the last bits of it follow in another scan
+                    for colour in content[1 : 1 + 2 * count : 2]:
+                        left[colour] -= set(range(first, last + 1))
+            elif segment.marker in _FRAMES:
+                colours = content[6 : 6 + 3 * content[5] : 3]
+                left = {colour: set(range(_NUM_COEFFICIENTS)) for colour in colours}
+    except (IndexError, KeyError, ValueError):  # shorter than it says, or of no colour there
+        return False
     return bool(left) and not any(left.values())
 
 

@@ -226,6 +226,20 @@ def test_a_cut_at_any_place_is_told_as_such_or_costs_nothing(ending: str) -> Non
     assert outcomes[119] is Reason.TRUNCATED
 
 
+@pytest.mark.parametrize("ending", ["heic", "avif"])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_cut_is_told_where_the_pixels_go_to_the_end_of_the_file(
+    ending: str, share: float, tmp_path: Path
+) -> None:
+    data = whole(ending)
+    heif.register()
+    start = data.index(b"mdat") - 4
+    assert int.from_bytes(data[start : start + 4], "big") == len(data) - start
+    endless = data[:start] + bytes(4) + data[start + 4 :]
+    assert shown(endless, ending) == shown(data, ending)
+    assert shown(endless[: int(len(data) * share)], ending) is Reason.TRUNCATED
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png", "gif", "jp2"])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.98])
 def test_a_file_of_which_the_rest_is_zeros_is_truncated(
@@ -308,6 +322,7 @@ def test_a_reason_is_a_value_beside_its_sentence(
 def test_reader_versions_name_the_decoders() -> None:
     assert reader_versions().startswith("pillow ")
     assert "pi-heif" in reader_versions()
+    assert reader_versions().endswith(", readers 2")
     assert "rawpy" in reader_versions()
 
 
