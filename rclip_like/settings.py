@@ -33,7 +33,9 @@ class ReadSettings(NamedTuple):
 
     None means: as many worker processes as there are processors, the memory of each so that all
     together leave some of the machine's, and as many pixels as that memory takes in the picture's
-    format. `accept_truncated` lets count what can be decoded of a file that is cut short.
+    format. `max_seconds` is a processor's time to decode one picture. `max_wait_seconds` is the
+    clock's, to read its file, and again to decode it: beyond that the disk or the machine stood
+    still. `accept_truncated` lets count what can be decoded of a file that is cut short.
     """
 
     max_megapixels: float | None = None
@@ -41,6 +43,7 @@ class ReadSettings(NamedTuple):
     max_memory_bytes: int | None = None
     workers: int | None = None
     accept_truncated: bool = False
+    max_wait_seconds: float = 900.0
 
 
 class WebSettings(NamedTuple):

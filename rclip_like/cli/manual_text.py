@@ -50,7 +50,9 @@ Pictures are read in processes of their own, which together may take two thirds 
 memory (or of what its control group allows), each at least 1 GiB: with little memory there are
 fewer of them than processors. A picture with more pixels than its process has room for, which
 depends on the format, is refused before it is decoded; *--max-megapixels* sets the limit in the
-place of that, lower or higher. A file that is cut short is refused, as a query too, or, with
+place of that, lower or higher. A picture may take 60 seconds of a processor. Waiting does not
+count: where the disk, or the machine, stands still for 15 minutes, the picture is left for the next
+run. A file that is cut short is refused, as a query too, or, with
 *--accept-truncated*, taken by what can be decoded of it. Such options decide what is read, not what
 is shown: what was indexed with them stays so, also in runs without them, until the file changes.
 What was refused is tried again when a limit that it met is another one. Where thousands of files

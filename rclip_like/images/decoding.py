@@ -100,8 +100,23 @@ def _square(
     """Return the model's square of the frame in hand, and its full size, both upright."""
     image.load()
     turned, size = upright(resizable(image), exif, size)
-    resized = resize(turned, size, preprocessing)
-    return pad(to_srgb(resized, image.info.get("icc_profile")), preprocessing), size
+    with _as_the_model_has_it():
+        resized = resize(turned, size, preprocessing)
+    coloured = to_srgb(resized, image.info.get("icc_profile"))
+    with _as_the_model_has_it():
+        return pad(coloured, preprocessing), size
+
+
+@contextmanager
+def _as_the_model_has_it() -> Iterator[None]:
+    """Tell errors as the model's: the picture is decoded, and only the model says how to go on."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        words = f"the model's preprocessing fails: {type(error).__name__} {error}"
+        raise Undecodable(Reason.MODEL, words) from error
 
 
 def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFile:

@@ -34,10 +34,10 @@ def later_frames(
     beginning. A frame that is broken ends it: those behind cannot be decoded without it.
     """
     kept: list[Image.Image] = []
-    stride, pixels, end = 1, 0, time.monotonic() + limits.max_seconds * _SHARE_OF_TIME
+    stride, pixels, end = 1, 0, time.process_time() + limits.max_seconds * _SHARE_OF_TIME
     for number in range(1, _WALKED_FRAMES):
         pixels += image.width * image.height
-        if image.format not in ANIMATED or pixels > _WALKED_PIXELS or time.monotonic() > end:
+        if image.format not in ANIMATED or pixels > _WALKED_PIXELS or time.process_time() > end:
             break
         try:
             image.seek(number)

@@ -27,14 +27,14 @@ def read_picture(
     """
     import numpy as np
 
-    digest, size_bytes, decoded = read_images(path, preprocessing, limits, known)
+    limits = within_memory(limits)
+    data = read_bytes(path, limits)
+    digest, decoded = decode_bytes(path, data, preprocessing, limits, known)
     if decoded is None:
-        return Picture(path, digest, None, None, size_bytes=size_bytes)
+        return Picture(path, digest, None, None, size_bytes=len(data))
     pixels, *frames = (np.array(square) for square in decoded.squares)
     seen = blake3(pixels_of(decoded)).digest()
-    return Picture(
-        path, digest, decoded.facts, pixels, (*frames,), size_bytes, decoded.reader, seen
-    )
+    return Picture(path, digest, decoded.facts, pixels, (*frames,), len(data), decoded.reader, seen)
 
 
 def pixels_of(decoded: Decoded) -> bytes:
@@ -42,32 +42,31 @@ def pixels_of(decoded: Decoded) -> bytes:
     return b"".join(square.tobytes() for square in decoded.squares)
 
 
-def read_images(
+def decode_bytes(
     path: bytes,
+    data: bytes,
     preprocessing: Preprocessing,
     limits: ReadSettings,
     known: Collection[bytes] = (),
-    content: bytes | None = None,
-) -> tuple[bytes, int, Decoded | None]:
-    """Do what `read_picture` does, without NumPy; None stands for a known digest.
+) -> tuple[bytes, Decoded | None]:
+    """Return the digest of a file's bytes, and without NumPy its picture; None for a known digest.
 
-    content: the bytes, where they are in no file; `path` then only names them. The number is the
-    size in bytes of what was read: the walk may have seen another file.
+    path: names the picture, which may lie in no file. Raises PictureError with the reason.
     """
-    limits = within_memory(limits)
-    data = _read(path, limits) if content is None else content
     digest = blake3(data).digest()
     if digest in known:
-        return digest, len(data), None
+        return digest, None
     ending = os.path.splitext(path)[1].lower()
     try:
-        return digest, len(data), decode(data, ending, preprocessing, limits)
+        return digest, decode(data, ending, preprocessing, limits)
     except Undecodable as error:
-        raise PictureError(path, str(error), code=error.code) from error
+        is_lasting = error.code is not Reason.MODEL
+        raise PictureError(path, str(error), is_lasting, error.code) from error
 
 
-def _read(path: bytes, limits: ReadSettings) -> bytes:
-    """Return all of a regular file that stays as it is meanwhile."""
+def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
+    """Return all of a regular file that stays as it is meanwhile; raises PictureError."""
+    limits = within_memory(limits)
     try:
         # Without O_NONBLOCK, a FIFO put in the file's place would be waited for.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

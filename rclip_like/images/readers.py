@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -18,7 +17,7 @@ from typing import Any
 
 from rclip_like.errors import ReaderError, Reason
 from rclip_like.images.limits import within_memory
-from rclip_like.images.worker import STOPPED_BY_TIME_LIMIT
+from rclip_like.images.worker import OUT_OF_TIME, STOOD_STILL
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
 
@@ -194,11 +193,10 @@ class _Worker:
         request: dict[str, Any] = {"path": os.fsdecode(path), "known": known}
         if task.content is not None:
             request["num_bytes"] = len(task.content)
-        started = time.monotonic()
         try:
             answer, pixels = self._ask(request, task.content or b"")
         except _DEATHS:
-            return self._cause_of_death(path, time.monotonic() - started)
+            return self._cause_of_death(path)
         if "reason" in answer:
             return Trouble(path, answer["reason"], answer["lasting"], Reason(answer["code"]))
         return self._picture(path, answer, pixels)
@@ -242,10 +240,13 @@ class _Worker:
         frames, seen = (*squares[1:],), bytes.fromhex(answer["pixels_digest"])
         return Picture(path, digest, facts, squares[0], frames, size_bytes, answer["reader"], seen)
 
-    def _cause_of_death(self, path: bytes, seconds: float) -> Trouble:
+    def _cause_of_death(self, path: bytes) -> Trouble:
         self.kill()  # without effect but where it answered nonsense
         status = self._process.wait()
-        if status == STOPPED_BY_TIME_LIMIT and seconds >= self._max_seconds:
+        if status == STOOD_STILL:
+            reason = "took too long to read: the disk or the machine stood still"
+            return Trouble(path, reason, lasting=False, code=Reason.STALLED)
+        if status == OUT_OF_TIME:
             reason = f"took longer than {self._max_seconds:g} s"
             return Trouble(path, reason, code=Reason.TOO_SLOW)
         if -status in _KILLED_FROM_OUTSIDE:

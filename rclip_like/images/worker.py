@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO, NamedTuple
@@ -18,12 +19,15 @@ from typing import Any, BinaryIO, NamedTuple
 from blake3 import blake3
 
 from rclip_like.errors import PictureError
-from rclip_like.images.picture import pixels_of, read_images
+from rclip_like.images.picture import decode_bytes, pixels_of, read_bytes
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 
-STOPPED_BY_TIME_LIMIT = 1
-"""The exit status of a worker that took too long; `faulthandler` has no other."""
+_HAS_TIMERS = hasattr(signal, "setitimer")  # Windows has none
+OUT_OF_TIME = -signal.SIGPROF if _HAS_TIMERS else 1
+"""The exit status of a worker that decoded for too long; `faulthandler` has no other than 1."""
+STOOD_STILL = -signal.SIGALRM if _HAS_TIMERS else None
+"""That of one whose disk or machine stood still."""
 
 
 class _Request(NamedTuple):
@@ -42,6 +46,10 @@ def serve() -> None:
     failure, followed by as many bytes of pixels as it says: the whole picture, then its frames.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if _HAS_TIMERS:
+        for deadly in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(deadly, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF, signal.SIGALRM))
     answers = _private_output()
     requests = _requests_of_parent()
     setup = next(requests).facts
@@ -50,13 +58,8 @@ def serve() -> None:
     assert limits.max_memory_bytes is not None
     _limit_memory(limits.max_memory_bytes)
     _send(answers, {"num_bytes": 0})
-    with open(os.devnull, "w") as nowhere:
-        for request in requests:
-            # A thread of C: it ends even a decoder that never lets Python run again.
-            faulthandler.dump_traceback_later(limits.max_seconds, exit=True, file=nowhere)
-            answer = _answer(request, preprocessing, limits)
-            faulthandler.cancel_dump_traceback_later()
-            _send(answers, *answer)
+    for request in requests:
+        _send(answers, *_answer(request, preprocessing, limits))
 
 
 def _answer(
@@ -65,19 +68,43 @@ def _answer(
     path = os.fsencode(request.facts["path"])
     known = {bytes.fromhex(digest) for digest in request.facts["known"]}
     try:
-        digest, size_bytes, decoded = read_images(
-            path, preprocessing, limits, known, request.content
-        )
+        data = request.content
+        if data is None:
+            with _limited(limits.max_wait_seconds):
+                data = read_bytes(path, limits)
+        with _limited(limits.max_wait_seconds, limits.max_seconds):
+            digest, decoded = decode_bytes(path, data, preprocessing, limits, known)
     except PictureError as error:
         trouble = {"reason": error.reason, "lasting": error.lasting, "code": error.code}
         return trouble | {"num_bytes": 0}, b""
-    answer = {"digest": digest.hex(), "size_bytes": size_bytes}
+    answer = {"digest": digest.hex(), "size_bytes": len(data)}
     if decoded is None:
         return answer | {"facts": None, "num_bytes": 0}, b""
     pixels = pixels_of(decoded)
     answer |= {"facts": decoded.facts._asdict(), "reader": decoded.reader}
     answer |= {"pixels_digest": blake3(pixels).hexdigest(), "num_bytes": len(pixels)}
     return answer, pixels
+
+
+@contextmanager
+def _limited(seconds: float, processor_seconds: float = 0.0) -> Iterator[None]:
+    """End this process when so much time is over by the clock, or of the processor.
+
+    Even amid a decoder that never lets Python run again: nobody handles these signals. The clock
+    goes on where the machine is stopped, so what it ends says nothing of the picture.
+    """
+    if not _HAS_TIMERS:
+        faulthandler.dump_traceback_later(processor_seconds or seconds, exit=True)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_PROF, processor_seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:

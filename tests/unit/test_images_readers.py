@@ -159,6 +159,101 @@ def test_a_picture_that_takes_too_long_costs_itself_only(slow: Path, tmp_path: P
     assert all(isinstance(result, Picture) for result in found.values())
 
 
+def a_second_of_work(folder: Path) -> Path:
+    """Write a picture that takes about a second of a processor."""
+    Image.new("1", (15_000, 15_000)).save(folder / "work.png")
+    return folder / "work.png"
+
+
+def test_a_pause_amid_decoding_costs_no_picture(tmp_path: Path) -> None:
+    before = set(children())
+    settings = ReadSettings(workers=1, max_seconds=4, max_megapixels=500)
+    with Readers(SMALL, settings) as readers, ThreadPoolExecutor(1) as thread:
+        list(readers.read_all(map(task, paint(tmp_path, 1))))
+        [worker] = set(children()) - before
+        reading = thread.submit(lambda: list(readers.read_all([task(a_second_of_work(tmp_path))])))
+        wait_until(lambda: seconds_of(worker) > 0.4)
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(4.5)
+        assert not reading.done()
+        os.kill(worker, signal.SIGCONT)
+        [(_, result)] = reading.result()
+    assert isinstance(result, Picture), result
+
+
+def seconds_of(pid: int) -> float:
+    """Return the time of a processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_pause_that_outlasts_all_patience_says_nothing_of_the_picture(tmp_path: Path) -> None:
+    before = set(children())
+    settings = ReadSettings(workers=1, max_megapixels=500, max_wait_seconds=1.5)
+    work = a_second_of_work(tmp_path)
+    with Readers(SMALL, settings) as readers, ThreadPoolExecutor(1) as thread:
+        list(readers.read_all(map(task, paint(tmp_path, 1))))
+        [worker] = set(children()) - before
+        started = seconds_of(worker)
+        reading = thread.submit(lambda: list(readers.read_all([task(work)])))
+        wait_until(lambda: seconds_of(worker) > started + 0.1)
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(worker, signal.SIGCONT)
+        [(_, result)] = reading.result()
+        assert isinstance(result, Trouble)
+        assert (result.lasting, result.code) == (False, Reason.STALLED)
+        assert len(list(readers.read_all(map(task, paint(tmp_path, 1))))) == 1
+
+
+def slow_disk(folder: Path, path: Path, seconds: float) -> str:
+    """Return a Python whose reads of this path take so long each, as strace makes them."""
+    script = folder / "python"
+    script.write_text(
+        f"#!/bin/sh\nexec strace -D -f -qq -o /dev/null -P '{path}' -e trace=read"
+        f" -e inject=read:delay_exit={int(seconds * 1e6)} '{sys.executable}' \"$@\"\n"
+    )
+    script.chmod(0o755)
+    works = subprocess.run([script, "-c", "print(1)"], capture_output=True, text=True)
+    if works.stdout != "1\n":
+        pytest.skip("needs strace, and the right to trace")
+    return str(script)
+
+
+def test_the_time_limit_counts_decoding_and_not_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [path] = paint(tmp_path, 1)
+    monkeypatch.setattr(sys, "executable", slow_disk(tmp_path, path, 0.8))
+    with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.6)) as readers:
+        started = time.monotonic()
+        [(_, result)] = readers.read_all([task(path)])
+    assert time.monotonic() - started > 0.7
+    assert isinstance(result, Picture), result
+
+
+def test_a_disk_that_does_not_answer_says_nothing_of_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [path] = paint(tmp_path, 1)
+    monkeypatch.setattr(sys, "executable", slow_disk(tmp_path, path, 3))
+    with Readers(SMALL, ReadSettings(workers=1, max_wait_seconds=0.5)) as readers:
+        [(_, result)] = readers.read_all([task(path)])
+    reason = "took too long to read: the disk or the machine stood still"
+    assert result == Trouble(os.fsencode(path), reason, lasting=False, code=Reason.STALLED)
+
+
+def test_the_models_own_preprocessing_is_no_fault_of_the_picture(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.png"
+    Image.new("RGB", (40, 20)).save(wide)
+    for broken in (SMALL._replace(interpolation="sharp"), SMALL._replace(fill_color="white")):
+        with Readers(broken._replace(resize_mode="longest"), TWO) as readers:
+            [(_, result)] = readers.read_all([task(wide)])
+        assert isinstance(result, Trouble), broken
+        assert (result.lasting, result.code) == (False, Reason.MODEL)
+        assert result.reason.startswith("the model's preprocessing fails: ")
+
+
 @pytest.mark.parametrize(
     ("deadly", "reason", "lasting", "code"),
     [

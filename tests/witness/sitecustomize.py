@@ -4,17 +4,17 @@ One JSON line each in the file that WITNESS_LOG names: a folder listed, a statem
 SQLite, and how many seconds a reading process worked on a file.
 """
 
-import faulthandler
 import json
 import os
+import signal
 import sqlite3
 import sys
 import time
 
 _log = os.open(os.environ["WITNESS_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-_limit, _cancel = faulthandler.dump_traceback_later, faulthandler.cancel_dump_traceback_later
+_set_timer = signal.setitimer
 _connect = sqlite3.connect
-_started = [0.0]
+_started: list[float] = []
 
 
 def _write(kind: str, what: object) -> None:
@@ -33,19 +33,16 @@ def _traced(*arguments: object, **options: object) -> sqlite3.Connection:
     return connection
 
 
-def _begin_file(*arguments: object, **options: object) -> None:
-    _write("begun", os.getpid())
-    _started[0] = time.monotonic()
-    _limit(*arguments, **options)
-
-
-def _end_file() -> None:
-    _cancel()
-    _write("seconds", time.monotonic() - _started[0])
+def _limit_file(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
+    if which == signal.ITIMER_PROF and seconds:
+        _write("begun", os.getpid())
+        _started[:] = [time.monotonic()]
+    elif which == signal.ITIMER_PROF and _started:
+        _write("seconds", time.monotonic() - _started.pop())
+    return _set_timer(which, seconds, interval)
 
 
 sys.addaudithook(_see)
 sqlite3.connect = _traced
-# A reading process sets its time limit so before each file and takes it back after.
-faulthandler.dump_traceback_later = _begin_file
-faulthandler.cancel_dump_traceback_later = _end_file
+# A reading process sets its time limit so before it decodes a file, and takes it back after.
+signal.setitimer = _limit_file
