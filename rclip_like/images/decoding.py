@@ -15,9 +15,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from rclip_like.errors import Reason
 from rclip_like.images import jpeg, png
 from rclip_like.images.colour import resizable, to_srgb
-from rclip_like.images.ends import ends_early
+from rclip_like.images.ends import ends_early, ends_in_zeros
 from rclip_like.images.exif import picture_facts, read_exif, upright
-from rclip_like.images.formats import possible_formats, reader_of
+from rclip_like.images.formats import gives_parts, possible_formats, reader_of
 from rclip_like.images.frames import differing, later_frames
 from rclip_like.images.limits import most_pixels, within_memory
 from rclip_like.images.preprocessing import pad, resize
@@ -77,6 +77,8 @@ def _decoded(
     data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
 ) -> Decoded:
     with _within(limits, data, ending):
+        if ends_in_zeros(data):
+            raise Undecodable(Reason.TRUNCATED, "truncated")
         image = _open(data, ending, limits)
         _refuse_larger(image, limits)
         if image.format in _JPEGS and not limits.accept_truncated:
@@ -228,7 +230,8 @@ def _told(error: Exception, limits: ReadSettings, data: bytes, ending: bytes) ->
         gib = limits.max_memory_bytes / (1 << 30)
         return Undecodable(Reason.TOO_MUCH_MEMORY, f"needs more than {gib:.1f} GiB of memory")
     if "truncated" in str(error).lower() or ends_early(data, ending):
-        remedy = "" if limits.accept_truncated else _WHAT_IS_THERE
+        is_remedy = not limits.accept_truncated and gives_parts(data, ending)
+        remedy = _WHAT_IS_THERE if is_remedy else ""
         return Undecodable(Reason.TRUNCATED, "truncated", remedy)
     if isinstance(error, UnidentifiedImageError):
         return Undecodable(Reason.UNKNOWN_FORMAT, "not a picture in a known format")

@@ -17,6 +17,8 @@ _MEDIA_BRANDS = frozenset(
     (b"avif", b"avis", b"crx ", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevm", b"hevs")
     + (b"hevx", b"mif1", b"msf1")
 )
+_MOST_ZEROS = 64
+_WEBP_PIXELS = frozenset((b"VP8 ", b"VP8L", b"ANMF"))
 _BMP_HEADS = frozenset((12, 40, 52, 56, 64, 108, 124))
 _GIF_HEAD, _GIF_PICTURE = 13, 10
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -40,6 +42,24 @@ def ends_early(data: bytes, ending: bytes) -> bool:
                 data = data.rstrip(b"\0")
             return is_cut(data)
     return ending == b".tga" and len(data) < 18
+
+
+def ends_in_zeros(data: bytes) -> bool:
+    """Tell whether the coded pixels of a HEIC, AVIF or WebP file end in zeros.
+
+    A file system fills a file that was not written to its end; no coder ends in so many, and their
+    decoders show something of them, without a word.
+    """
+    if not data.endswith(bytes(_MOST_ZEROS)):
+        return False
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        place, kind = 12, b""
+        while place + 8 <= len(data):
+            kind = data[place : place + 4]
+            place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+        return kind in _WEBP_PIXELS
+    last = [box.kind for box in boxes(data, 0, len(data))][-1:]
+    return data[4:8] == b"ftyp" and last == [b"mdat"]
 
 
 def _jpeg(data: bytes) -> bool:

@@ -72,6 +72,12 @@ def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
     return names
 
 
+def gives_parts(data: bytes, ending: bytes) -> bool:
+    """Tell whether the decoder of such a file gives what is there of one that is cut short."""
+    is_webp = data.startswith(b"RIFF")
+    return not is_webp and not {"AVIF", HEIF, RAW} & set(possible_formats(data, ending))
+
+
 def reader_of(image: Image.Image) -> str:
     """Return the format of an opened picture and the version of its reader, as in "TIFF 2"."""
     name = image.format or ""

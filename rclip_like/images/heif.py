@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pi_heif
-from PIL import Image
+from PIL import Image, ImageFile
 
 from rclip_like.images.boxes import turns_its_picture
 
@@ -30,6 +30,14 @@ class HeifImageFile(pi_heif.HeifImageFile):  # type: ignore[misc]
         super()._init_from_heif_file(img_index)
         if block is not None and not self._is_turned:
             self.info["exif"] = block
+
+    def load(self) -> Any:
+        """Decode all of it: pi-heif shows black in the place of a part that it cannot decode."""
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+        try:
+            return super().load()
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def register() -> None:

@@ -240,8 +240,8 @@ def test_a_cut_is_told_where_the_pixels_go_to_the_end_of_the_file(
     assert shown(endless[: int(len(data) * share)], ending) is Reason.TRUNCATED
 
 
-@pytest.mark.parametrize("ending", ["jpg", "png", "gif", "jp2"])
-@pytest.mark.parametrize("share", [0.3, 0.7, 0.98])
+@pytest.mark.parametrize("ending", ["jpg", "png", "gif", "jp2", "webp", "heic", "avif"])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
 def test_a_file_of_which_the_rest_is_zeros_is_truncated(
     ending: str, share: float, tmp_path: Path
 ) -> None:
@@ -344,6 +344,19 @@ def test_what_is_there_of_a_truncated_picture_counts_when_asked(
     top = slice(16, 32) if ending in ("bmp", "tga") else slice(0, 8)  # the last lines come first
     assert np.abs(picture.pixels.astype(int) - expected)[top].mean() <= 60
     assert refusal(path)
+
+
+@pytest.mark.parametrize("ending", ["webp", "avif", "heic", "dng"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_formats_that_give_no_part_are_refused_without_a_remedy_that_does_not_help(
+    ending: str, share: float, tmp_path: Path
+) -> None:
+    data = whole(ending)
+    heif.register()
+    (tmp_path / f"a.{ending}").write_bytes(data[: int(len(data) * share)])
+    for accept in (False, True):
+        limits = ReadSettings(accept_truncated=accept)
+        assert refusal(tmp_path / f"a.{ending}", limits) == "truncated"
 
 
 def test_an_empty_file_stays_refused_when_truncated_ones_are_accepted(tmp_path: Path) -> None:

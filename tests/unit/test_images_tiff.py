@@ -23,8 +23,9 @@ from written_tiff import (
 
 from rclip_like.errors import PictureError, Reason
 from rclip_like.images import read_picture
+from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Picture, Preprocessing
+from rclip_like.values import FileFacts, Picture, Preprocessing
 
 SIDE = 48
 SQUARE = Preprocessing(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -211,6 +212,17 @@ def test_the_pixel_limit_counts_pixels_and_not_bytes(tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
         read(data, tmp_path, ReadSettings(max_megapixels=(SIDE * SIDE - 1) / 1e6))
     assert caught.value.code is Reason.TOO_LARGE
+
+
+def test_a_worker_reads_floats_within_its_memory(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(written(deep(COLOURS, "f4"), photometric="rgb"))
+    path = os.fsencode(tmp_path / "a.tif")
+    limits = ReadSettings(workers=1, max_memory_bytes=512 << 20)
+    with Readers(SQUARE, limits) as readers:
+        [(_, found)] = readers.read_all([ReadTask(FileFacts.of(path, os.stat(path)))])
+    expected = read_picture(path, SQUARE, LIMITS)
+    assert isinstance(found, Picture), found
+    assert found.pixels_digest == expected.pixels_digest
 
 
 def test_a_bomb_of_floats_is_refused_by_its_header(tmp_path: Path) -> None:
