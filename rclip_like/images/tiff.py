@@ -31,7 +31,7 @@ _COPIED = (_COMPRESSION, _FILL_ORDER, _LENGTH, _ROWS_PER_STRIP, _TILE_LENGTH)
 _COLOURS = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}
 """Pillow's mode for TIFF's photometric interpretations: greys of two kinds, RGB, inks."""
 _WHITE_IS_ZERO = 0
-_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_UNSIGNED, _SIGNED, _FLOAT, _UNTOLD = 1, 2, 3, 4
 _JPEGS = frozenset((6, 7, 33003, 33005, 34712))
 _WITH_PREDICTOR = frozenset((5, 8, 32946, 34925, 50000))
 """LZW, both kinds of deflate, LZMA and Zstandard; the others do not look at that tag."""
@@ -73,8 +73,13 @@ class TiffImageFile(TiffImagePlugin.TiffImageFile):
     def _setup(self) -> None:
         layout = _layout(self.tag_v2)
         if layout is None or _is_plain(layout):
-            super()._setup()
-            return
+            try:
+                super()._setup()
+            except SyntaxError:  # an odd number of samples, or such
+                if layout is None:
+                    raise
+            else:
+                return
         self._layout = layout
         self._compression = TiffImagePlugin.COMPRESSION_INFO[self.tag_v2.get(_COMPRESSION, 1)]
         self._planar_configuration = 2 if layout.is_planar else 1
@@ -93,7 +98,12 @@ class TiffImageFile(TiffImagePlugin.TiffImageFile):
             return super().load()
         layout, self._layout = self._layout, None
         assert isinstance(self.fp, BytesIO)
-        self.im = _decode(self.fp.getvalue(), self.tag_v2, layout).im
+        Image._decompression_bomb_check(self._tile_size)
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # bytes are no pixels
+        try:
+            self.im = _decode(self.fp.getvalue(), self.tag_v2, layout).im
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
         self.load_end()
         return Image.Image.load(self)
 
@@ -107,6 +117,8 @@ def _layout(tags: ImageFileDirectory_v2) -> _Layout | None:
     """Return how the samples lie, None for kinds that only Pillow may know of."""
     photometric = tags.get(_PHOTOMETRIC, 0)
     bits, kinds = tags.get(_BITS, (1,)), tags.get(_FORMAT, (_UNSIGNED,))
+    if set(kinds) == {_UNTOLD}:
+        kinds = (_UNSIGNED,)
     extra, num_samples = tags.get(_EXTRA, ()), tags.get(_SAMPLES, 1)
     width, height = tags.get(_WIDTH), tags.get(_LENGTH)
     if (
@@ -131,6 +143,8 @@ def _layout(tags: ImageFileDirectory_v2) -> _Layout | None:
 def _is_known(bits: int, kind: int) -> bool:
     if kind == _FLOAT:
         return bits in (16, 32, 64)
+    if kind not in (_UNSIGNED, _SIGNED):
+        return False  # complex numbers
     return bits in (8, 16, 32, 64) or (kind == _UNSIGNED and 8 < bits < 16)
 
 
@@ -172,13 +186,9 @@ def _decode(data: bytes, tags: ImageFileDirectory_v2, layout: _Layout) -> Image.
 
 
 def _unpacked(file: bytes) -> Image.Image:
-    """Return the bytes of the samples as greys; how many pixels that is says nothing."""
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with TiffImagePlugin.TiffImageFile(BytesIO(file)) as plane:
-            return plane.copy()
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    """Return the bytes of the samples as greys."""
+    with TiffImagePlugin.TiffImageFile(BytesIO(file)) as plane:
+        return plane.copy()
 
 
 def _full(layout: _Layout) -> float:

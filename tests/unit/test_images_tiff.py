@@ -160,6 +160,29 @@ def test_what_is_transparent_lies_on_white(
     assert np.abs(found[:, 28:] - shown).max() <= 1
 
 
+def test_samples_beyond_the_colours_are_passed_over(tmp_path: Path) -> None:
+    many = np.dstack([GREY, COLOURS]).astype(np.uint8)
+    data = written(many, photometric="minisblack", extrasamples=[0, 0, 0])
+    assert (pixels(data, tmp_path) == GREY[..., None]).all()
+    more = np.dstack([COLOURS, GREY, GREY]).astype(np.uint16) * 257
+    data = written(more, photometric="rgb", extrasamples=[0, 0])
+    assert np.abs(pixels(data, tmp_path) - COLOURS).max() <= 1
+
+
+def test_samples_of_an_untold_kind_are_whole_numbers(tmp_path: Path) -> None:
+    for bits, most in ((8, 255), (16, 65535)):
+        lines = np.rint(GREY * (most / 255)).astype(f"<u{bits // 8}").tobytes()
+        data = packed(lines, (SIDE, SIDE), bits, {262: BLACK_IS_ZERO, 339: 4})
+        assert np.abs(pixels(data, tmp_path) - GREY[..., None]).max() <= 1
+
+
+def test_complex_numbers_are_no_picture(tmp_path: Path) -> None:
+    data = packed(bytes(8 * SIDE * SIDE), (SIDE, SIDE), 64, {262: BLACK_IS_ZERO, 339: 6})
+    with pytest.raises(PictureError) as caught:
+        read(data, tmp_path)
+    assert caught.value.code is Reason.BROKEN
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_floats_are_turned_upright(orientation: int, tmp_path: Path) -> None:
     turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]
