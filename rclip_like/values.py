@@ -7,7 +7,9 @@ tuple 0.2, and each call makes dozens of them before it does anything.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import Reason
@@ -192,6 +194,14 @@ class IndexReport(NamedTuple):
     failed_before: int = 0
     passed_over: int = 0
     """Raw files beside the picture made of them, which stands for both."""
+    unread_formats: Mapping[str, int] = MappingProxyType({})
+    """Pictures in formats that are not read, by ending; the most frequent first."""
+    unfollowed_links: int = 0
+    """Links to folders, and those called like pictures, where links are not followed."""
+    dead_links: int = 0
+    """Links called like pictures that lead nowhere, where links are followed."""
+    nomedia_folders: int = 0
+    """Folders left out for their .nomedia file."""
     remaining: int = 0
     seconds: float = 0.0
     finished: bool = True

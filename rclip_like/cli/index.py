@@ -15,7 +15,12 @@ from rclip_like.cli.gathering import (
 from rclip_like.cli.options.index import IndexOptions
 from rclip_like.cli.progress import index_bar
 from rclip_like.errors import IndexLocked
-from rclip_like.output.reports import index_sentence, trouble_sentence, unreadable_sentence
+from rclip_like.output.reports import (
+    index_sentence,
+    left_out_sentences,
+    trouble_sentence,
+    unreadable_sentence,
+)
 from rclip_like.output.talk import Talk
 from rclip_like.settings import IndexSettings
 from rclip_like.values import IndexReport
@@ -81,6 +86,8 @@ def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk, *, strict: 
     for trouble in (*report.troubles, *report.altered, *report.failures):
         say = talk.error if trouble.path in roots or trouble in minded else talk.note
         say(trouble_sentence(trouble))
+    for sentence in left_out_sentences(report):
+        talk.note(sentence)
     talk.note(index_sentence(report))
     if not report.finished:
         talk.note("stopped at --max-time; the next run goes on from here")

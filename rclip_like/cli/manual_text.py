@@ -46,6 +46,15 @@ out by a pattern, or goes away, is indexed and shown by the next run. One whose 
 cannot be read is passed over all the same: *index* names the picture, and *--raw-pairs* takes the
 raw file.
 
+Links in a folder are not followed without *-L*. A folder with a file named .nomedia, by which
+Android hides it from galleries, is left out with those in it unless *--hidden* is given. Of a
+library of Apple Photos (*.photoslibrary*) only *originals* and *Masters* are walked, as the rest
+holds thumbnails of what is there. A PATH is walked as named, wherever it lies. What was indexed
+with *-L* or *--hidden*, or by a PATH of its own, stays in the index; runs that would not come by it
+do not show it, only *--all* does, such thumbnails aside. One line on stderr counts the pictures in
+formats that are not read (JPEG XL, PSD and others, by ending), one the folders with a .nomedia
+file, and, where there is nothing else, one the links.
+
 Pictures are read in processes of their own, which together may take two thirds of the machine's
 memory (or of what its control group allows), each at least 1 GiB: with little memory there are
 fewer of them than processors. A picture with more pixels than its process has room for, which

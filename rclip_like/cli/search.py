@@ -19,7 +19,13 @@ from rclip_like.cli.progress import index_bar
 from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
-from rclip_like.output.reports import counted, index_sentence, trouble_sentence, unreadable_sentence
+from rclip_like.output.reports import (
+    counted,
+    index_sentence,
+    left_out_sentences,
+    trouble_sentence,
+    unreadable_sentence,
+)
 from rclip_like.output.stream import stdout, write_out
 from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
@@ -42,7 +48,6 @@ WITHOUT_EFFECT = (
     ("image", "template"),
     ("image", "no_cache"),
     ("no_index", "max_time"),
-    ("no_index", "follow"),
     ("no_index", "one_file_system"),
     ("everywhere", "paths"),
     ("everywhere", "files_from"),
@@ -175,6 +180,8 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
 def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
     for trouble in report.troubles:
         talk.note(trouble_sentence(trouble))
+    for sentence in left_out_sentences(report):
+        talk.note(sentence)
     if report.failures and not talk.verbose:
         talk.note(unreadable_sentence(len(report.failures)))
     for failure in report.failures:

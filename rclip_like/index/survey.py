@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
 from rclip_like.walk.evidence import Inodes, folder_device, is_gone, is_unmounted
+from rclip_like.walk.left_out import Why
+from rclip_like.walk.patterns import extension
 
 _MOUNT_MISSING = (
     "is empty and on another device than before; its pictures stay indexed, is the disk mounted?"
@@ -33,7 +36,8 @@ class Findings:
     seen: int = 0
     unchanged: int = 0
     failed_before: int = 0
-    passed_over: int = 0
+    left_out: Counter[Why] = field(default_factory=Counter)
+    unread_formats: Counter[str] = field(default_factory=Counter)
     pending: int = 0
     is_complete: bool = False
     troubles: list[Trouble] = field(default_factory=list)
@@ -99,7 +103,7 @@ class Survey:
         findings.inodes = Inodes(store.inode_changes(), self._settings.walk.inodes)
         known_pages = partial(store.known_pages, self._model_id, read_since_ns=self._read_since_ns)
         with closing(_Remembered(known_pages, self.roots, self._miss)) as remembered:
-            for page in walk_pages(self.roots, self._settings.walk, self._pass_over):
+            for page in walk_pages(self.roots, self._settings.walk, self._leave_out):
                 if self._is_stopped:
                     return
                 if remembered.passes(page):
@@ -181,8 +185,10 @@ class Survey:
             self._hopeless = hopeless_attempts(self._settings.read or ReadSettings())
         return self._hopeless
 
-    def _pass_over(self, path: bytes) -> None:
-        self.findings.passed_over += 1
+    def _leave_out(self, why: Why, path: bytes) -> None:
+        self.findings.left_out[why] += 1
+        if why == "format":
+            self.findings.unread_formats[os.fsdecode(extension(path))] += 1
 
     def _miss(self, known: KnownRow, root: Root) -> None:
         path, device = known[0], known[3]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_FOLDERS = 10
 _MOST_REASONS = 3
+_MOST_ENDINGS = 8
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _LEAST_ESTIMATE = 64_000
 """An index file shrinks by whole pages of some kB, of each table: a smaller estimate is none."""
@@ -60,6 +61,28 @@ def index_sentence(report: IndexReport) -> str:
         "" if report.finished else f"{report.remaining:,} still to do",
     ]
     return f"{', '.join(filter(None, parts))}; {report.seconds:.1f} s"
+
+
+def left_out_sentences(report: IndexReport) -> Iterator[str]:
+    """Yield one line on each kind of what a walk passed over though nobody asked for that.
+
+    On links only where there is nothing else: most of them lead to what is found anyway.
+    """
+    if report.unread_formats:
+        number = sum(report.unread_formats.values())
+        formats = "a format that is" if number == 1 else "formats that are"
+        kinds = [f"{count:,} {ending}" for ending, count in report.unread_formats.items()]
+        shown = ", ".join(kinds[:_MOST_ENDINGS])
+        more = len(kinds) - _MOST_ENDINGS
+        rest = f" and {counted(more, 'more ending')}" if more > 0 else ""
+        yield f"{counted(number, 'picture')} in {formats} not read: {shown}{rest}"
+    if report.nomedia_folders:
+        folders = counted(report.nomedia_folders, "folder")
+        yield f"{folders} with a .nomedia file left out; --hidden takes what is in there, too"
+    if report.unfollowed_links and not report.seen:
+        yield f"{counted(report.unfollowed_links, 'link')} passed over; -L follows them"
+    if report.dead_links and not report.seen:
+        yield f"{counted(report.dead_links, 'link')} to what is not there passed over"
 
 
 def trouble_sentence(trouble: Trouble) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from rclip_like.query import Kind, Term
 from rclip_like.search.scoring import Scored, in_order
 from rclip_like.settings import SearchSettings
 from rclip_like.values import FileFacts, Root
-from rclip_like.walk import Doubles, Ignored, folder_prefix, is_wanted
+from rclip_like.walk import Doubles, Ignored, Unentered, folder_prefix, is_wanted
 from rclip_like.walk.evidence import Inodes, content_digest
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ class Sieve:
         self._ignored: dict[bytes, Ignored] = {}
         self._doubles: dict[bytes, Doubles] = {}
         self._inodes: Inodes | None = None
-        # All that is indexed was wanted once, be it hidden.
-        self._walk = settings.walk if roots is not None else settings.walk._replace(hidden=True)
+        self._unentered: dict[bytes, Unentered] = {}
+        self._walk = settings.walk
+        if roots is None:  # all that is indexed was wanted once, be it hidden or behind a link
+            self._walk = settings.walk._replace(hidden=True, follow=True)
         # By device and inode, as a walk that follows links meets one file under several names.
         self._queried: set[tuple[int, int]] = set()
         for term in terms:
@@ -67,6 +70,10 @@ class Sieve:
         root, path = named or _top_of(stored.path), stored.path
         if not is_wanted(root, path, self._walk):
             return False
+        if root.path not in self._unentered:
+            self._unentered[root.path] = Unentered(root, self._walk)
+        if path in self._unentered[root.path]:
+            return False
         ignored = self._ignored_under(named)
         if ignored is not None and path in ignored:
             return False
@@ -85,9 +92,11 @@ class Sieve:
     def _is_to_be_shown(self, store: Store, stored: StoredFile) -> bool:
         """Return whether the file is as it was when encoded, and not the query itself."""
         try:
-            status = os.stat(stored.path)
+            status = os.stat(stored.path, follow_symlinks=self._walk.follow)
         except OSError:
             self.stale += 1
+            return False
+        if stat.S_ISLNK(status.st_mode):  # found by a run that followed links
             return False
         if _identity(status) in self._queried:
             return False

@@ -7,11 +7,13 @@ from rclip_like.walk.ignoring import Ignored
 from rclip_like.walk.patterns import folder_prefix, is_wanted
 from rclip_like.walk.roots import resolve_roots
 from rclip_like.walk.tree import Found, walk, walk_pages
+from rclip_like.walk.unentered import Unentered
 
 __all__ = [
     "Doubles",
     "Found",
     "Ignored",
+    "Unentered",
     "folder_prefix",
     "is_wanted",
     "resolve_roots",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import RAW_EXTENSIONS, Root
@@ -16,17 +16,20 @@ from rclip_like.walk.patterns import extension, is_wanted
 _DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
 
 
-def pictures_beside(names: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+def pictures_beside(
+    names: Iterable[bytes], raw: Container[bytes] = RAW_EXTENSIONS
+) -> dict[bytes, list[bytes]]:
     """Return for each raw file among one folder's names the pictures of the same name, if any.
 
-    The names agree up to the last dot, large and small letters alike.
+    raw: the endings of raw files. The names agree up to the last dot, large and small letters
+    alike.
     """
     raws: dict[bytes, bytes] = {}
     pictures: dict[bytes, list[bytes]] = {}
     for name in names:
         ending = extension(name)
         stem = name[: -len(ending)].lower()
-        if ending in RAW_EXTENSIONS:
+        if ending in raw:
             raws[name] = stem
         elif ending in _DEVELOPED:
             pictures.setdefault(stem, []).append(name)

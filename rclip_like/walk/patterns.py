@@ -11,6 +11,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import UsageError
@@ -58,6 +59,10 @@ SYSTEM_FOLDERS = frozenset(
 """Lower-case names of folders that hold thumbnails, waste or programs, never someone's photos."""
 
 
+_LIBRARY = b".photoslibrary"
+_ORIGINALS = frozenset((b"originals", b"masters"))
+
+
 def extension(path: bytes) -> bytes:
     """Return the lower-case ending with its dot; of a name that has no dot, its last letter."""
     return path[path.rfind(b".") :].lower()
@@ -68,10 +73,21 @@ def is_hidden(name: bytes) -> bool:
     return name.startswith(b".") or name.lower() in SYSTEM_FOLDERS
 
 
+def is_library(folder: bytes) -> bool:
+    """Tell whether a folder of this name is a library of Apple Photos."""
+    return folder.lower().endswith(_LIBRARY)
+
+
+def is_original(name: bytes) -> bool:
+    """Tell whether what has this name in a library holds photos, not thumbnails made of them."""
+    return name.lower() in _ORIGINALS
+
+
 def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
     """Tell whether a walk of the root may yield this path, judged by its name alone.
 
-    Hidden and system folders, exclude and glob count; ignore files, links and the disk do not.
+    Hidden and system folders, photo libraries, exclude and glob count; ignore files, links,
+    .nomedia files and the disk do not.
     """
     if path == root.path:
         return True
@@ -79,7 +95,11 @@ def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
     if root.is_file or not path.startswith(prefix):
         return False
     relative = path[len(prefix) :]
-    if not settings.hidden and any(map(is_hidden, relative.split(SEPARATOR))):
+    parts = relative.split(SEPARATOR)
+    if not settings.hidden and any(map(is_hidden, parts)):
+        return False
+    holders = (os.path.basename(root.path), *parts)
+    if any(is_library(holder) and not is_original(name) for holder, name in pairwise(holders)):
         return False
     return _selection(root, settings).wants(relative)
 

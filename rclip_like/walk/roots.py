@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from rclip_like.errors import RootError
 from rclip_like.values import PICTURE_EXTENSIONS, Root
-from rclip_like.walk.patterns import extension, is_hidden
+from rclip_like.walk.patterns import extension, is_hidden, is_library, is_original
+from rclip_like.walk.unentered import has_nomedia
 
 
 def resolve_roots(paths: Sequence[bytes]) -> list[Root]:
     """Return the roots for the paths as typed, in that order, each place once.
 
     Links in the path itself are followed. A root that a walk of another one reaches anyway is
-    dropped; one inside a hidden folder, or a file no walk would pick up, stays.
+    dropped; one inside a hidden folder or another that walks leave out, or a file no walk would
+    pick up, stays.
     Raises RootError for what is not there or is neither folder nor file.
     """
     roots = {root.path: root for root in map(_resolve, reversed(paths))}
-    return [root for root in reversed(roots.values()) if not _is_reached(root, roots)]
+    closed = cache(has_nomedia)  # a list of files makes each of thousands a root
+    return [root for root in reversed(roots.values()) if not _is_reached(root, roots, closed)]
 
 
 def _resolve(typed: bytes) -> Root:
@@ -40,13 +44,20 @@ def _resolve(typed: bytes) -> Root:
     return Root(typed, path, is_file=stat.S_ISREG(mode))
 
 
-def _is_reached(root: Root, roots: dict[bytes, Root]) -> bool:
-    """Tell whether the walk of another folder among the roots comes by this one."""
+def _is_reached(root: Root, roots: dict[bytes, Root], closed: Callable[[bytes], bool]) -> bool:
+    """Tell whether the walk of another folder among the roots comes by this one.
+
+    closed: whether a folder is only walked where it is named.
+    """
     if root.is_file and extension(root.path) not in PICTURE_EXTENSIONS:
         return False
+    if len(roots) == 1 or (not root.is_file and closed(root.path)):
+        return False
     outer, name = os.path.split(root.path)
-    while name and not is_hidden(name):
+    while name and not is_hidden(name) and (is_original(name) or not is_library(outer)):
         if outer in roots:
             return True
+        if closed(outer):
+            return False
         outer, name = os.path.split(outer)
     return False

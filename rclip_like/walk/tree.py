@@ -6,7 +6,7 @@ import os
 import stat
 import time
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, compress
@@ -17,6 +17,14 @@ from rclip_like.settings import WalkSettings
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Seen, Trouble
 from rclip_like.walk.doubles import pictures_beside
 from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
+from rclip_like.walk.left_out import (
+    NO_STRANGERS,
+    OnLeftOut,
+    Strangers,
+    leave_untold,
+    strangers_among,
+    told_of,
+)
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
@@ -26,6 +34,8 @@ from rclip_like.walk.patterns import (
     folder_prefix,
     ignores,
     is_hidden,
+    is_library,
+    is_original,
 )
 
 _PAGE = 256
@@ -53,11 +63,11 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
 def walk_pages(
     roots: Sequence[Root],
     settings: WalkSettings,
-    on_double: Callable[[bytes], None] = lambda path: None,
+    on_left_out: OnLeftOut = leave_untold,
 ) -> Iterator[list[Seen | Trouble]]:
     """Yield what `walk` yields, some hundreds at a time, its files as plain tuples.
 
-    `on_double` is told each raw file that is passed over for the picture beside it.
+    `on_left_out` is told what is passed over though nobody asked for that.
     """
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
@@ -67,7 +77,7 @@ def walk_pages(
             yield [_look_at(root.path, True) or Trouble(root.path, "is gone", lasting=False)]
             continue
         selection = Selection.of(root, settings)
-        yield from _Walk(root, settings, selection, named, on_double).pages()
+        yield from _Walk(root, settings, selection, named, on_left_out).pages()
         matched |= selection.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
@@ -136,6 +146,7 @@ class _Listing(NamedTuple):
     """As in `_Folder`."""
     ignoring: list[bytes]
     """Names of ignore files."""
+    strangers: Strangers
     has_raw: bool
     """Whether there are cameras' raw files, if perhaps only hidden ones."""
 
@@ -176,7 +187,7 @@ class _Walk:
     selection: Selection
     named: frozenset[bytes]
     """All roots, where there are several: they are walked by themselves, so not from here."""
-    on_double: Callable[[bytes], None]
+    on_left_out: OnLeftOut
     stack: list[_Folder] = field(default_factory=list)
     page: list[Seen | Trouble] = field(default_factory=list)
     """What was found and not yielded yet."""
@@ -214,8 +225,17 @@ class _Walk:
             while names:
                 if not takes_all:
                     names = [name for name in names if self._takes(name, folder)]
-                self.page += _look_at_all(folder.prefix, names, descriptor, self.settings.follow)
+                found = _look_at_all(folder.prefix, names, descriptor, self.settings.follow)
+                if len(found) < len(names):
+                    self._tell_of_links({folder.prefix + name for name in names}, found)
+                self.page += found
                 names = folder.take_files(_PAGE - len(self.page))
+
+    def _tell_of_links(self, paths: set[bytes], found: Sequence[Seen | Trouble]) -> None:
+        """Tell which of the paths, of which not all were found, are links."""
+        for path in paths.difference(each[0] for each in found):
+            if os.path.islink(path):
+                self.on_left_out("dead link" if self.settings.follow else "link", path)
 
     def _go_on(self, folder: _Folder) -> None:
         """Enter the next folder in this one, or leave it when there is none."""
@@ -248,7 +268,7 @@ class _Walk:
             if path in self.named or self._is_wanted(path, folder)
         )
         if is_double:
-            self.on_double(folder.prefix + name)
+            self.on_left_out("double", folder.prefix + name)
         return is_double
 
     def _enter_root(self) -> None:
@@ -274,12 +294,20 @@ class _Walk:
         except OSError as error:
             self.page.append(trouble_of(prefix.rstrip(SEPARATOR) or prefix, error))
             return
+        if listing.strangers.has_nomedia and self.stack and not self.settings.hidden:
+            self.on_left_out("nomedia", prefix.rstrip(SEPARATOR))
+            return
         if listing.ignoring:
             ignore_files, troubles = with_ignore_file(prefix, listing.ignoring, ignore_files)
         files, pairs_count = listing.files, listing.has_raw and not self.settings.raw_pairs
         beside = pictures_beside(files) if pairs_count else {}
-        self.stack.append(_Folder(prefix, files, listing.folders, ignore_files, identity, beside))
+        folder = _Folder(prefix, files, listing.folders, ignore_files, identity, beside)
+        self.stack.append(folder)
         self.page += troubles
+        for why, names in told_of(listing.strangers, prefix, files):
+            for path in [prefix + name for name in names]:
+                if self._is_wanted(path, folder):
+                    self.on_left_out(why, path)
 
     def _identity(self, prefix: bytes) -> tuple[int, int] | None:
         if not self.settings.follow and not self.settings.one_file_system:
@@ -296,12 +324,17 @@ class _Walk:
 
     def _list(self, prefix: bytes) -> _Listing:
         """Return what of a folder's content a walk looks at, unless patterns leave it out."""
-        names, inner = _entries(prefix, self.settings.follow)
+        others, inner = _entries(prefix, self.settings.follow)
+        names = [entry.name for entry in others]
         ignoring: list[bytes] = []
         if self.settings.ignore_files:
             ignoring = [name for name in IGNORE_FILES if name in names or name in inner]
+        if is_library(prefix.rstrip(SEPARATOR)):
+            others, names, inner = [], [], list(filter(is_original, inner))
         endings = set(map(bytes.lower, {name[-4:] for name in names}))
+        strangers = NO_STRANGERS
         if not endings <= PICTURE_EXTENSIONS:  # a look at a few endings spares one at each name
+            strangers = strangers_among(others, names, endings, self.settings)
             names = [
                 name
                 for name in names
@@ -316,7 +349,7 @@ class _Walk:
             self._mark_excluded(prefix, [*files[hidden], *(name + SEPARATOR for name in system)])
             del files[hidden]
         folders = sorted((name + SEPARATOR for name in inner), reverse=True)
-        return _Listing(files, folders, ignoring, _has_raw(endings))
+        return _Listing(files, folders, ignoring, strangers, _has_raw(endings))
 
     def _mark_excluded(self, prefix: bytes, names: Iterable[bytes]) -> None:
         """Note which patterns match what is skipped anyway: they did not match nothing."""
@@ -325,17 +358,16 @@ class _Walk:
             self.selection.excludes(relative + name)
 
 
-def _entries(prefix: bytes, follow: bool) -> tuple[list[bytes], list[bytes]]:
-    """Return the names in a folder: of all that is no folder, and of folders."""
+def _entries(prefix: bytes, follow: bool) -> tuple[list[os.DirEntry[bytes]], list[bytes]]:
+    """Return what is in a folder: all that is no folder, and the names of folders."""
     with os.scandir(prefix) as entries:
         listed = list(entries)
     try:
         kinds = [entry.is_dir(follow_symlinks=follow) for entry in listed]
     except OSError:
         kinds = [_is_folder(entry, follow) for entry in listed]
-    names = [entry.name for entry in listed]
-    folders = list(compress(names, kinds))
-    return list(compress(names, map(not_, kinds))) if folders else names, folders
+    folders = [entry.name for entry in compress(listed, kinds)]
+    return list(compress(listed, map(not_, kinds))) if folders else listed, folders
 
 
 def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
+from planted import plant, walked
 
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
@@ -23,23 +24,6 @@ from rclip_like.walk import Doubles, Ignored, is_wanted, patterns, resolve_roots
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
 )
-
-
-def plant(folder: Path, *names: str) -> None:
-    """Make empty files, and the folders they lie in."""
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"")
-
-
-def walked(*roots: Path, **options: object) -> list[str]:
-    """Return the files walked, relative to the first root."""
-    found = walk(resolve_roots([os.fsencode(root) for root in roots]), WalkSettings(**options))
-    return [
-        os.fsdecode(os.path.relpath(facts.path, os.fsencode(roots[0].resolve())))
-        for facts in found
-        if isinstance(facts, FileFacts)
-    ]
 
 
 def troubles(root: Path, **options: object) -> list[Trouble]:

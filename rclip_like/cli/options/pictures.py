@@ -49,11 +49,20 @@ class Walking:
         tuple[str, ...],
         option("--glob", metavar="GLOB", help="Only pictures that match. Repeatable."),
     ] = ()
-    hidden: Annotated[bool, setting("--hidden", help="Also hidden files and folders.")] = False
+    hidden: Annotated[
+        bool, setting("--hidden", help="Also hidden files and folders, and those beside .nomedia.")
+    ] = False
     no_ignore: Annotated[
         bool, setting("--no-ignore", help="Do not respect .ignore and .clipfindignore files.")
     ] = False
-    follow: Annotated[bool, setting("--follow", "-L", help="Follow symbolic links.")] = False
+    follow: Annotated[
+        bool,
+        setting(
+            "--follow",
+            "-L",
+            help="Follow symbolic links. Without it, what was indexed through links stays unseen.",
+        ),
+    ] = False
     one_file_system: Annotated[
         bool, setting("--one-file-system", help="Stay on the file system of each PATH.")
     ] = False
