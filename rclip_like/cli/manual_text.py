@@ -90,9 +90,10 @@ keep their meaning: to look for the word, write *clipfind search duplicates*.
 
 QUERIES = """\
 Words :: What the picture shows, in quotes if there are several: "red car at night". The built-in
-model knows everyday English; larger and multilingual models know more. A model reads so many tokens
-(*builtin* 32, most others 77; a word is one or more). Of a longer text the end does not count, and
-a line on stderr says so.
+model knows everyday English; larger and multilingual models know more. A line on stderr tells of
+words in another script than Latin where the model is known to read English alone. A model reads so
+many tokens (*builtin* 32, most others 77; a word is one or more). Of a longer text the end does not
+count, and a line on stderr says so.
 
 A picture :: The path of a file, if it begins with /, ./, ../, ~/ or file:, or ends in one of the
 endings that *clipfind formats* lists, in large or small letters: x.jpg, album/x.HEIC, ./scan,

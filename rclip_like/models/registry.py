@@ -17,6 +17,7 @@ from rclip_like.models.specification import (
     BUILTIN,
     BUILTIN_FOLDER,
     CONFIGURATION_FILE,
+    MULTILINGUAL,
     PART_ENDING,
     RECOMMENDED,
     SOURCE_FILE,
@@ -67,7 +68,7 @@ WORTH_FETCHING = (
         "a full CLIP that is smaller and quicker",
     ),
     KnownModel(
-        "ViT-B-32-SigLIP2-256/webli",
+        MULTILINGUAL,
         "can be downloaded",
         1_510_000_000,
         "Apache-2.0",

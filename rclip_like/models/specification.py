@@ -20,6 +20,7 @@ __all__ = ["BUILTIN", "PREPROCESSING_VERSION", "RECOMMENDED", "ModelSpecificatio
 
 BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
 RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
+MULTILINGUAL = "ViT-B-32-SigLIP2-256/webli"
 CONFIGURATION_FILE = "open_clip_config.json"
 SOURCE_FILE = "source.json"
 """Where a downloaded model's files come from."""

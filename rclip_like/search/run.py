@@ -66,6 +66,10 @@ def search(
         for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
     ]
     notes = cut_notes(cut, searcher.specification)
+    if not all(term.value.isascii() for term in terms):
+        from rclip_like.search.languages import language_notes
+
+        notes += language_notes(terms, searcher.specification)
     return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale, notes=notes)
 
 

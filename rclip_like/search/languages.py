@@ -1,0 +1,56 @@
+"""Words that a model made for English cannot know: those in another script than Latin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from unicodedata import category, name, normalize
+
+from rclip_like.models.catalogue import HUB_PREFIX
+from rclip_like.models.names import split_weights
+from rclip_like.models.specification import MULTILINGUAL, ModelSpecification, is_folder_name
+from rclip_like.query import Kind, Term
+
+
+def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> tuple[str, ...]:
+    """Say which words the model cannot know, in one sentence for all of them."""
+    if not reads_english_alone(specification):
+        return ()
+    texts = [term.value for term in terms if term.kind is Kind.TEXT]
+    words = list(dict.fromkeys(word for text in texts for word in foreign_words(text)))
+    if not words:
+        return ()
+    more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+    return (
+        f"{words[0]!r}{more}: {specification.name} reads English alone, so what is found has "
+        f"nothing to do with that; 'clipfind models use {MULTILINGUAL}' gets a model for many "
+        "languages",
+    )
+
+
+def reads_english_alone(specification: ModelSpecification) -> bool:
+    """Return whether a model is known to be made for English.
+
+    So are those that open_clip publishes with CLIP's own tokenizer, and the built-in one: that
+    tokenizer's pieces of words are English, and models for more languages bring another one. A
+    model of somebody's own may have been trained on any captions.
+    """
+    base, weights = split_weights(specification.name)
+    is_own = weights is not None or is_folder_name(base) or base.startswith(HUB_PREFIX)
+    return not is_own and not specification.config["text_cfg"].get("hf_tokenizer_name")
+
+
+def foreign_words(text: str) -> list[str]:
+    """Return the words that hold a letter of another script than Latin.
+
+    Signs and emoji are no letters; accents, ligatures and letters of other shapes stay Latin.
+    """
+    return [word for word in text.split() if not word.isascii() and any(map(_is_foreign, word))]
+
+
+def _is_foreign(letter: str) -> bool:
+    if letter.isascii() or not letter.isalpha() or category(letter) == "Lm":
+        return False
+    return any(
+        part.isalpha() and not name(part, "").startswith("LATIN")
+        for part in normalize("NFKC", letter)
+    )
