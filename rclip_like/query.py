@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from rclip_like.errors import UsageError
+from rclip_like.spelling import Spelling, other_form_note
 from rclip_like.values import PICTURE_EXTENSIONS
 
 # `3:00 pm` and `16:9` are times and ratios, `2:` alone is text: a weight needs a rest that begins
@@ -47,13 +48,16 @@ class Query(NamedTuple):
 class Term(NamedTuple):
     """One part of a query, and a signed weight.
 
-    `value` is words, the absolute path of a picture, or its address on the web.
+    `value` is words, the absolute path of a picture as it is written on the disk, or its address on
+    the web.
     """
 
     weight: float
     kind: Kind
     value: str
     typed: str
+    note: str = ""
+    """What the user should hear of how it was read."""
 
 
 def parse(query: Query) -> tuple[Term, ...]:
@@ -78,9 +82,12 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
     kind = kind or (Kind.PICTURE if is_path_like(value) else Kind.TEXT)
     if kind is Kind.PICTURE and value.lower().startswith(_WEB_BEGINNINGS):
         kind = Kind.URL
-    if kind is Kind.PICTURE:
-        value = _picture_path(value)
-    return Term(sign * weight, kind, value, typed)
+    if kind is not Kind.PICTURE:
+        return Term(sign * weight, kind, value, typed)
+    place = _local_path(value)
+    written = _as_written(place)
+    note = "" if written == place else other_form_note(_shown(value))
+    return Term(sign * weight, kind, _picture_path(value, written), typed, note)
 
 
 def is_path_like(value: str) -> bool:
@@ -91,8 +98,18 @@ def is_path_like(value: str) -> bool:
     return os.path.splitext(lowered)[1] in _PICTURE_ENDINGS
 
 
-def _picture_path(value: str) -> str:
-    path = _absolute(_local_path(value))
+def _as_written(place: str) -> str:
+    """Return the place in the form of its letters that the disk has, if it has it in another."""
+    try:
+        there = Spelling().on_disk(os.fsencode(place))
+    except ValueError:  # half a character, which no file's name has
+        return place
+    return place if there is None else os.fsdecode(there)
+
+
+def _picture_path(value: str, place: str) -> str:
+    """Return the absolute path of the picture at a place; `value` is what was typed for it."""
+    path = _absolute(place)
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):

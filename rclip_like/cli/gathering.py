@@ -15,6 +15,7 @@ from rclip_like.library import Library
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
 from rclip_like.settings import EncoderSettings, ReadSettings, WalkSettings, WebSettings
+from rclip_like.spelling import Spelling, other_form_note
 
 
 def open_library(options: Everywhere, web: WebSettings | None = None) -> Library:
@@ -74,16 +75,26 @@ def refuse_without_effect(options: Everywhere, pairs: Iterable[tuple[str, str]])
             raise UsageError(f"{names[second]} has no effect together with {names[first]}")
 
 
-def named_paths(typed: tuple[str, ...], sources: Sources) -> list[bytes]:
+def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[bytes]:
     """Return the paths typed and those read from --files-from and --files0-from, in this order.
 
-    Raises UsageError for a list that cannot be read or names nothing.
+    What is not there as typed but in the other form of its letters is taken in that one. Raises
+    UsageError for a list that cannot be read or names nothing.
     """
     paths = [os.fsencode(path) for path in typed]
     for source, end in ((sources.files_from, b"\n"), (sources.files0_from, b"\0")):
         if source is not None:
             paths += _read_list(source, end)
-    return paths
+    return _as_written(paths, talk)
+
+
+def _as_written(paths: list[bytes], talk: Talk) -> list[bytes]:
+    spelling = Spelling()
+    there = [spelling.on_disk(os.path.expanduser(path)) for path in paths]
+    if others := [path for path, other in zip(paths, there, strict=True) if other is not None]:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        talk.note(other_form_note(os.fsdecode(others[0]) + more))
+    return [other or path for path, other in zip(paths, there, strict=True)]
 
 
 def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:

@@ -31,7 +31,7 @@ UP_TO_DATE, UNFINISHED, FAILED = 0, 1, 2
 def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed."""
     talk = talk_of(options)
-    named = named_paths(options.paths, options)
+    named = named_paths(options.paths, options, talk)
     paths = [path for path in named if is_usable(path)]
     try:
         # Where nothing is there, the library says so; else what is there is indexed all the same.

@@ -38,6 +38,10 @@ on a terminal only, control characters are shown as escapes. A path that begins 
 printed with ./ before it. Matches whose file is gone, has changed since it was indexed
 or cannot be reached are left out and counted on stderr.
 
+Letters with accents may be written in two forms, composed or decomposed, as names from a Mac often
+are. Ignore files, *--glob* and *--exclude* match both. A PATH or a picture that is not there as
+typed but in the other form is taken in that one, with a line on stderr.
+
 A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither indexed
 nor shown: the picture stands for both, and *index* says how many it passed over. *--raw-pairs*
 takes both. What was indexed with it stays in the index, unseen in runs without it; *status* counts

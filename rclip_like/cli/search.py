@@ -67,7 +67,7 @@ def run(options: SearchOptions) -> int:
     refuse_without_effect(options, WITHOUT_EFFECT)
     layout = layout_of(options)
     talk = talk_of(options)
-    paths = named_paths(options.paths, options)
+    paths = named_paths(options.paths, options, talk)
     if options.files_from or options.files0_from:
         typed = len(options.paths)
         paths[typed:] = still_there(paths[typed:], talk)

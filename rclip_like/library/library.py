@@ -129,15 +129,19 @@ class Library:
         settings = settings or SearchSettings()
         terms = parse(query if isinstance(query, Query) else _as_query(query))
         queried = self._read_queried(terms)
+        notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
             found = self._rank(terms, None, settings, queried)
-            return replace(found, notes=(*found.notes, *self._unindexed_note(None, found, None)))
-        roots, notes = reachable_roots(self._existing(), paths)
+            notes += self._unindexed_note(None, found, None)
+            return replace(found, notes=(*found.notes, *notes))
+        roots, absent = reachable_roots(self._existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
         found = self._rank(terms, roots, settings, queried)
         if not found.matches:
             refuse_unreadable(roots, report)
-        notes += updating + unwalked_note(report) + self._unindexed_note(roots, found, report)
+        notes += (
+            absent + updating + unwalked_note(report) + self._unindexed_note(roots, found, report)
+        )
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import RootError
+from rclip_like.spelling import Spelling
 from rclip_like.values import IndexReport, Root
 from rclip_like.walk import resolve_roots
 
@@ -17,8 +18,13 @@ Place = str | bytes | os.PathLike[str]
 
 
 def expanded(paths: Sequence[Place]) -> list[bytes]:
-    """Return the paths as bytes, a leading ~ replaced by the home folder."""
-    return [os.path.expanduser(os.fsencode(path)) for path in paths]
+    """Return the paths as bytes, a leading ~ replaced by the home folder.
+
+    One that is not there as typed but in the other form of its letters is taken in that one.
+    """
+    spelling = Spelling()
+    places = [os.path.expanduser(os.fsencode(path)) for path in paths]
+    return [spelling.on_disk(place) or place for place in places]
 
 
 def named_roots(paths: Sequence[Place]) -> list[Root]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import UsageError
 from rclip_like.settings import WalkSettings
+from rclip_like.spelling import Spelling, composed
 from rclip_like.values import Root
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Selection:
     def _last_word(self, patterns: list[tuple[str, GitIgnoreSpec]], relative: bytes) -> bool | None:
         word = None
         for pattern, specification in patterns:
-            opinion = specification.check_file(os.fsdecode(relative)).include
+            opinion = specification.check_file(composed(os.fsdecode(relative))).include
             if opinion is not None:
                 word = opinion
                 self.matched.add(pattern)
@@ -162,7 +163,8 @@ class IgnoreFile(NamedTuple):
 
     def opinion(self, path: bytes) -> bool | None:
         """Return whether to ignore the path (a folder ends in a separator), None for no word."""
-        return self.specification.check_file(os.fsdecode(path[len(self.prefix) :])).include
+        name = composed(os.fsdecode(path[len(self.prefix) :]))
+        return self.specification.check_file(name).include
 
 
 def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None:
@@ -234,8 +236,10 @@ def _inside(pattern: str, root: Root) -> Iterator[str]:
     typed = os.path.expanduser(pattern.removeprefix("!"))
     if os.sep not in typed:
         return
+    there = Spelling().on_disk(os.fsencode(typed))
+    place = typed if there is None else os.fsdecode(there)
     prefix = os.fsdecode(folder_prefix(root.path))
-    for path in {os.path.abspath(typed), os.path.realpath(typed)}:
+    for path in {os.path.abspath(place), os.path.realpath(place)}:
         if path.startswith(prefix):
             relative = path[len(prefix) :]
             yield f"{negation}/{_escaped(relative) if os.path.lexists(path) else relative}"
@@ -249,7 +253,7 @@ def _compile(patterns: list[str]) -> GitIgnoreSpec:
     """Return the patterns ready; raises one of _NO_PATTERN for one that is none.
 
     Unlike pathspec's own, and like git's, no bracket stands for a slash, and a newline is a letter
-    like any other.
+    like any other. They are for names in composed form.
     """
     # Costs 20 ms, and most walks have no pattern.
     from pathspec import GitIgnoreSpec
@@ -257,7 +261,7 @@ def _compile(patterns: list[str]) -> GitIgnoreSpec:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of brackets within brackets
         # The other ways to match know no group that is taken for good, as `_without_trials` has.
-        specification = GitIgnoreSpec.from_lines(patterns, backend="simple")
+        specification = GitIgnoreSpec.from_lines(map(composed, patterns), backend="simple")
         for pattern in specification.patterns:
             if pattern.regex is not None:
                 pattern.regex = re.compile(_without_trials(pattern.regex.pattern), re.DOTALL)
