@@ -21,7 +21,7 @@ ROWS = (
     ("evaluate",),
     ("walk", "images", "query", "web", "ranking", "store", "models"),
     ("reports", "private"),
-    ("values", "settings", "errors", "telemetry", "spelling"),
+    ("values", "settings", "errors", "telemetry", "spelling", "encodings"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 PAIRS = {("cli", "output"), ("values", "errors")}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from rclip_like.cli.declare import Declared, declared_in
 from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.encodings import decoded
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.settings import config_file, config_is_named
 
@@ -57,7 +58,7 @@ def _load(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(decoded(content))
     except ValueError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
 

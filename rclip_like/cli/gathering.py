@@ -10,6 +10,7 @@ from pathlib import Path
 from rclip_like.cli.declare import declared_in
 from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.cli.options.pictures import Reading, Sources, Walking
+from rclip_like.encodings import decoded
 from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.output.reports import counted
@@ -126,8 +127,21 @@ def _read_list(source: str, end: bytes) -> list[bytes]:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
-    paths = [path.removesuffix(b"\r") if end == b"\n" else path for path in content.split(end)]
+    shown = "stdin" if source == "-" else source
+    paths = content.split(end) if end == b"\0" else _lines(content, shown)
     paths = [path for path in paths if path]
     if not paths:
-        raise UsageError(f"{'stdin' if source == '-' else source}: names no files")
+        raise UsageError(f"{shown}: names no files")
     return paths
+
+
+def _lines(content: bytes, shown: str) -> list[bytes]:
+    """Return a list's lines; their bytes are kept, as names may be any."""
+    try:
+        text = decoded(content, keep_bytes=True)
+    except UnicodeError as error:
+        raise UsageError(
+            f"{shown}: begins as UTF-16 does and is not that; save it as UTF-8"
+        ) from error
+    lines = text.encode("utf-8", "surrogateescape").split(b"\n")
+    return [line.removesuffix(b"\r") for line in lines]

@@ -20,7 +20,10 @@ leaves errors alone there. Without a PATH the current folder is meant.
 
 Lists of PATHs (*--files-from*, *--files0-from*) are soon out of date. A search leaves out what is
 not there any more, with a line on stderr. *index* names each, does the others, and exits with
-status 2, as with PATHs that were typed: a disk that is not mounted should be heard of.
+status 2, as with PATHs that were typed: a disk that is not mounted should be heard of. The lines of
+*--files-from* may be any bytes; a list that begins with a byte order mark is UTF-8 or UTF-16, and
+lines may end as on Windows. Ignore files, captions and the configuration file may begin with a
+mark, too; without one, captions and the configuration must be UTF-8.
 
 On a terminal the matches are a table; in a pipe each is a line of score, TAB and path. A score is
 a cosine, from -1 to 1; it tells the order, and depends on the model and the query, so there is no

@@ -51,7 +51,9 @@ def _tell(report: TrainReport, talk: Talk) -> None:
     for note in report.notes:
         talk.note(note)
     if report.skipped:
-        talk.note(f"{counted(len(report.skipped), 'pair')} could not be used; -v names them")
+        pairs = counted(len(report.skipped), "pair")
+        first = "" if talk.verbose else f", as {trouble_sentence(report.skipped[0])}; -v names all"
+        talk.note(f"{pairs} could not be used{first}")
     for trouble in report.skipped:
         talk.detail(trouble_sentence(trouble))
 

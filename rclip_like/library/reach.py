@@ -70,7 +70,7 @@ def unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
 
 
 def _was_indexed(store: Store | None, path: bytes) -> bool:
-    if store is None:
+    if store is None or b"\0" in path:
         return False
     place = os.path.realpath(path)
     either = [Root(path, place, is_file=True), Root(path, place)]

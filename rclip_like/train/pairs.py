@@ -6,9 +6,10 @@ import os
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rclip_like.encodings import decoded
 from rclip_like.errors import TrainingError
 from rclip_like.values import PICTURE_EXTENSIONS, Trouble
 
@@ -29,7 +30,8 @@ class RawPair:
 def read_pairs(data: Path) -> Iterator[RawPair | Trouble]:
     """Yield the pairs of a folder or shard in the order of their names, or what is wrong.
 
-    A picture without a caption file, an empty caption file and an unreadable file are a Trouble.
+    A picture without a caption file, an empty caption file, one in an encoding that is not known,
+    and an unreadable file are a Trouble.
     Raises TrainingError when the place does not exist or holds neither pictures nor shards.
     """
     if data.is_dir():
@@ -48,9 +50,14 @@ def read_pairs(data: Path) -> Iterator[RawPair | Trouble]:
 
 
 def parse_captions(text: bytes) -> tuple[str, ...]:
-    """Return the captions of a text file: its lines that are not blank, stripped."""
-    lines = text.decode("utf-8", "replace").lstrip("\ufeff").splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
+    """Return the captions of a text file: its lines that are not blank, stripped.
+
+    Raises UnicodeError for what is neither UTF-8 nor UTF-16 with its mark.
+    """
+    lines = decoded(text)
+    if "\0" in lines:
+        raise UnicodeError("UTF-16 without its mark")
+    return tuple(line.strip() for line in lines.splitlines() if line.strip())
 
 
 _ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
@@ -68,7 +75,8 @@ def _read_file(picture: Path) -> RawPair | Trouble:
         return Trouble(os.fsencode(picture), f"has no {Path(error.filename).name} beside it")
     except OSError as error:
         return Trouble(os.fsencode(picture), error.strerror or str(error))
-    return _pair(str(picture), data, _ending(picture.name), text)
+    pair = RawPair(str(picture), data, _ending(picture.name), ())
+    return _with_captions(pair, text, str(picture.with_suffix(CAPTION_ENDING)))
 
 
 def _read_shard(shard: Path) -> Iterator[RawPair | Trouble]:
@@ -111,11 +119,17 @@ def _finished(shard: Path, key: str, parts: dict[str, bytes]) -> Iterator[RawPai
     if CAPTION_ENDING not in parts:
         yield Trouble(os.fsencode(name), f"has no {CAPTION_ENDING} beside it")
     else:
-        yield _pair(name, parts[ending], ending, parts[CAPTION_ENDING])
+        pair = RawPair(name, parts[ending], ending, ())
+        yield _with_captions(pair, parts[CAPTION_ENDING], f"{shard}:{key}{CAPTION_ENDING}")
 
 
-def _pair(name: str, data: bytes, ending: str, text: bytes) -> RawPair | Trouble:
-    captions = parse_captions(text)
+def _with_captions(pair: RawPair, text: bytes, place: str) -> RawPair | Trouble:
+    """Return the pair with the captions of the text that lies at a place."""
+    try:
+        captions = parse_captions(text)
+    except UnicodeError:
+        reason = "is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
+        return Trouble(os.fsencode(place), reason)
     if not captions:
-        return Trouble(os.fsencode(name), "its caption is empty")
-    return RawPair(name, data, ending, captions)
+        return Trouble(os.fsencode(pair.name), "its caption is empty")
+    return replace(pair, captions=captions)

@@ -7,13 +7,13 @@ import os
 import re
 import stat
 import warnings
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from rclip_like.encodings import decoded
 from rclip_like.errors import UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.spelling import Spelling, composed
@@ -192,9 +192,14 @@ def _lines_of(place: bytes) -> list[str]:
         text = file.read(_MOST_BYTES + 1)
     if len(text) > _MOST_BYTES:
         raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", place)
-    # Windows' editors put a mark before the first line; git passes over it too.
-    lines = os.fsdecode(text.removeprefix(BOM_UTF8)).split("\n")
-    return [line.removesuffix("\r") for line in lines]
+    try:
+        lines = decoded(text, keep_bytes=True)
+    except UnicodeError:
+        lines = "\0"
+    if "\0" in lines:  # UTF-16 without its mark, for instance
+        reason = "is no text that can be read, so nothing is left out for it; save it as UTF-8"
+        raise OSError(errno.EILSEQ, reason, place)
+    return [line.removesuffix("\r") for line in lines.split("\n")]
 
 
 def _open_at_once(place: str, flags: int) -> int:

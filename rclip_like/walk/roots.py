@@ -38,7 +38,9 @@ def _resolve(typed: bytes) -> Root:
     except OSError as error:
         raise RootError(f"{shown}: {error.strerror}; can you list it with ls?") from error
     except ValueError as error:
-        raise RootError(f"{shown!r}: no path holds a NUL; was --files0-from meant?") from error
+        raise RootError(
+            f"{shown!r}: no path holds a NUL; was --files0-from meant, or is a list not UTF-8?"
+        ) from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise RootError(f"{shown}: neither a folder nor a regular file; name a folder of pictures")
     return Root(typed, path, is_file=stat.S_ISREG(mode))

@@ -112,6 +112,15 @@ def test_a_bad_option_is_an_error_that_names_it(arguments: list[str], complaint:
         _settle(*arguments)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_file_may_be_written_by_any_editor(
+    encoding: str,
+) -> None:
+    text = 'exclude = ["café"]\r\n'
+    Path(os.environ["CLIPFIND_CONFIG"]).write_bytes(text.encode(encoding))
+    assert _settle("cat").exclude == ("café",)
+
+
 def test_bytes_that_are_not_utf8_pass_through() -> None:
     assert os.fsencode(_settle("cat", os.fsdecode(b"a\xff")).paths[0]) == b"a\xff"
 

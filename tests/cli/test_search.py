@@ -121,6 +121,34 @@ def test_lists_of_paths_come_from_files_and_stdin(indexed: Path, tmp_path: Path)
     assert run("blue", "-n", "--files-from", "-", input=b"").returncode == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_lists_of_paths_may_be_written_on_windows(encoding: str, indexed: Path) -> None:
+    text = "pictures/one.png\r\npictures/deep\r\n"
+    finished = run("blue", "-nf", "--files-from", "-", input=text.encode(encoding))
+    assert len(finished.stdout.splitlines()) == 2, finished.stderr
+
+
+def test_names_in_a_list_may_be_any_bytes(indexed: Path) -> None:
+    name = next(name for name in os.listdir(b"odd") if b"\xff" in name)
+    finished = run("blue", "-nf", "--files-from", "-", input=b"odd/" + name)
+    assert finished.stdout == b"odd/" + name + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        (b"\xff\xfea", b"stdin: begins as UTF-16 does and is not that; save it as UTF-8"),
+        ("one.png".encode("utf-16-le"), b"no path holds a NUL"),
+    ],
+)
+def test_a_list_that_is_no_text_is_refused(listed: bytes, told: bytes, indexed: Path) -> None:
+    for command in (["search", "blue", "-n"], ["search", "blue"], ["index"]):
+        finished = run(*command, "--files-from", "-", input=listed)
+        assert finished.returncode == 2
+        assert told in finished.stderr
+        assert b"unexpected" not in finished.stderr
+
+
 def test_everything_indexed_is_searched_from_anywhere(
     indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,25 @@ def test_captions_are_lines_without_a_byte_order_mark_and_blank_ones() -> None:
     assert parse_captions(b"\xef\xbb\xbf one \r\n\n\ttwo") == ("one", "two")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_captions_may_be_written_on_windows(encoding: str) -> None:
+    assert parse_captions("a café\r\n猫\r\n".encode(encoding)) == ("a café", "猫")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le", "utf-32"])
+def test_captions_in_another_encoding_are_named_and_not_guessed(
+    encoding: str, captioned: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = captioned(3)
+    text = "a café".encode(encoding)
+    (folder / "001.txt").write_bytes(text)
+    reason = "is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
+    assert troubles(folder) == [("001.txt", reason)]
+    assert [name for name, _ in names_and_captions(folder)] == ["000.png", "002.png"]
+    shard = write_shard(tmp_path / "a.tar", {"k.txt": text, "k.png": draw_picture(0)})
+    assert troubles(shard) == [("a.tar:k.txt", reason)]
+
+
 def test_places_without_pairs_are_errors(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     for place in (tmp_path, tmp_path / "notes.txt", tmp_path / "nowhere"):
