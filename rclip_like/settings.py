@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from rclip_like.errors import ConfigError
+
 APPLICATION = "clipfind"
 ENVIRONMENT_PREFIX = "CLIPFIND_"
+_NOWHERE = Path(os.devnull) / APPLICATION
+"""A folder that is on no system."""
 
 
 class WalkSettings(NamedTuple):
@@ -106,30 +110,61 @@ class PruneSettings(NamedTuple):
 
 
 def data_folder() -> Path:
-    """Return the folder for the database and downloaded models (CLIPFIND_DATA_DIR wins)."""
-    return _folder("DATA_DIR", "user_data_path")
+    """Return the folder for the database and downloaded models (CLIPFIND_DATA_DIR wins).
+
+    Raises ConfigError where nothing names it and the user has no home folder.
+    """
+    folder = _folder("DATA_DIR", "user_data_path")
+    if folder is None:
+        raise ConfigError(
+            "there is no home folder to keep the index and models in: HOME is not set, and this "
+            "user is not in the list of users; name the index with --db, or set HOME or "
+            "CLIPFIND_DATA_DIR"
+        )
+    return folder
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again (CLIPFIND_CACHE_DIR wins)."""
-    return _folder("CACHE_DIR", "user_cache_path")
+    """Return the folder for what can be made again (CLIPFIND_CACHE_DIR wins).
+
+    Without a home folder one that cannot be made: nothing is kept then.
+    """
+    return _folder("CACHE_DIR", "user_cache_path") or _NOWHERE
 
 
 def default_folders() -> tuple[Path, ...]:
-    """Return the data and the cache folder, without those that an environment variable names."""
-    folders = {"DATA_DIR": data_folder, "CACHE_DIR": cache_folder}
-    is_named = {name: os.environ.get(ENVIRONMENT_PREFIX + name) for name in folders}
-    return tuple(folder() for name, folder in folders.items() if not is_named[name])
+    """Return the data and the cache folder, without those that an environment variable names.
+
+    Without a home folder there is none.
+    """
+    kinds = {"DATA_DIR": "user_data_path", "CACHE_DIR": "user_cache_path"}
+    unnamed = [name for name in kinds if not os.environ.get(ENVIRONMENT_PREFIX + name)]
+    folders = [_folder(name, kinds[name]) for name in unnamed]
+    return tuple(folder for folder in folders if folder is not None)
 
 
 def config_file() -> Path:
-    """Return the place of the configuration file (CLIPFIND_CONFIG wins), where there is one."""
+    """Return the place of the configuration file (CLIPFIND_CONFIG wins), where there is one.
+
+    Without a home folder one where no file can be.
+    """
     named = os.environ.get(ENVIRONMENT_PREFIX + "CONFIG")
-    return (
-        Path(named).expanduser()
-        if named
-        else _folder("CONFIG_DIR", "user_config_path") / "config.toml"
-    )
+    if named:
+        return place_of(named)
+    return (_folder("CONFIG_DIR", "user_config_path") or _NOWHERE) / "config.toml"
+
+
+def place_of(typed: str) -> Path:
+    """Return the path that was typed, a leading ~ replaced by the home folder it stands for.
+
+    Raises ConfigError where that is not known.
+    """
+    try:
+        return Path(typed).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{typed}: the home folder that ~ stands for is not known; write the path without it"
+        ) from error
 
 
 def is_offline() -> bool:
@@ -147,13 +182,19 @@ def default_database() -> Path:
     return data_folder() / "index.db"
 
 
-def _folder(variable: str, kind: str) -> Path:
+def _folder(variable: str, kind: str) -> Path | None:
+    """Return a folder of the user's, None for a user who has none."""
     named = os.environ.get(ENVIRONMENT_PREFIX + variable)
     if named:
-        return Path(named).expanduser()
+        return place_of(named)
     import platformdirs
 
-    return Path(getattr(platformdirs, kind)(APPLICATION, appauthor=False))
+    try:
+        folder = Path(getattr(platformdirs, kind)(APPLICATION, appauthor=False))
+    except RuntimeError:
+        return None
+    # Earlier versions of platformdirs give ~ itself back where nobody knows what it stands for.
+    return None if folder.parts[0] == "~" else folder
 
 
 def num_processors() -> int:

@@ -24,7 +24,7 @@ ROWS = (
     ("values", "settings", "errors", "telemetry", "spelling", "encodings"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
-PAIRS = {("cli", "output"), ("values", "errors")}
+PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors")}
 
 TORCH_ROOMS = ("models/encoder.py", "models/torchvision_cure.py", "train/")
 ALLOWED = {

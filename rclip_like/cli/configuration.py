@@ -45,7 +45,7 @@ def read_configuration(every_option: Iterable[Declared]) -> dict[str, Any]:
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = _content(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if config_is_named():
             raise ConfigError(
                 f"{path}: no such file; CLIPFIND_CONFIG names it, unset that or write the file"

@@ -21,6 +21,9 @@ from rclip_like.errors import ClipfindError, ConfigError, UsageError
 from rclip_like.output.stream import OutputClosed, kept_for_data, write_lines
 from rclip_like.output.talk import Talk
 
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc")
+"""How libraries that raise no MemoryError say it."""
+
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -115,12 +118,31 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         Talk().error("interrupted; what was finished is kept")
         return error.exit_status if isinstance(error, Terminated) else INTERRUPTED
-    if isinstance(error, OSError) and error.filename:
-        Talk().error(f"{os.fsdecode(error.filename)}: {error.strerror}")
-        return ClipfindError.exit_status
-    kind = type(error).__name__
-    Talk().error(f"unexpected {kind}: {error}; run it again with --debug for the details")
+    Talk().error(_lack_of_the_machine(error) or _fault_of_ours(error))
     return ClipfindError.exit_status
+
+
+def _lack_of_the_machine(error: BaseException) -> str | None:
+    """Return a sentence on what the machine or the installation lacks, None for other errors."""
+    is_memory = isinstance(error, RuntimeError) and any(
+        words in str(error) for words in _OUT_OF_MEMORY
+    )
+    if is_memory or isinstance(error, MemoryError):
+        return "memory does not suffice; close other programs, or try it with --threads 1"
+    if isinstance(error, OSError):
+        place = os.fsdecode(error.filename) if error.filename else "the system refuses"
+        return f"{place}: {error.strerror or error}"
+    if isinstance(error, ImportError):
+        missing = error.name or "a part of this installation"
+        return f"{missing} cannot be loaded ({error}); see clipfind doctor, or install it anew"
+    return None
+
+
+def _fault_of_ours(error: BaseException) -> str:
+    return (
+        f"unexpected {type(error).__name__}: {error}; this is a fault of clipfind; please report "
+        "it with what --debug shows"
+    )
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

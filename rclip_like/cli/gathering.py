@@ -15,16 +15,22 @@ from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
-from rclip_like.settings import EncoderSettings, ReadSettings, WalkSettings, WebSettings
+from rclip_like.settings import (
+    EncoderSettings,
+    ReadSettings,
+    WalkSettings,
+    WebSettings,
+    place_of,
+)
 from rclip_like.spelling import Spelling, other_form_note
 
 
 def open_library(options: Everywhere, web: WebSettings | None = None) -> Library:
     """Return the library that the options name; nothing is opened yet."""
     return Library(
-        Path(options.db).expanduser() if options.db else None,
+        place_of(options.db) if options.db else None,
         model=options.model,
-        weights=Path(options.weights).expanduser() if options.weights else None,
+        weights=place_of(options.weights) if options.weights else None,
         encoder=encoder_settings(options),
         read=read_settings(options),
         web=web,

@@ -310,7 +310,8 @@ model is not fetched again; with *--offline* it is all there is, for models with
 tokenizer. A file in it that is not what the hub states is thrown away and fetched again, with a
 line on stderr. *models remove* leaves whole files there, and names the folder and its size.
 
-~/.cache/clipfind :: What can be made again.
+~/.cache/clipfind :: What can be made again. A user without a home folder keeps none of it, and has
+to name the index with *--db*.
 
 These folders and all in them are made for their owner alone, whatever the umask, and so is an index
 that *--db* names. The two default folders are closed to others where they are open; a folder that
@@ -402,6 +403,9 @@ Hostile files :: Pictures are decoded in processes of their own, with limits on 
 that crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*, and
 *test_fuzzed_run.py*: a thousand damaged files over every format, none of which costs one of two
 hundred good ones. Names may be any bytes, and trees lead anywhere. *test_trees.py*.
+
+Bare surroundings :: With the index named, a user without a home folder and a name needs nothing
+else, and nothing is written elsewhere. *test_no_home.py*.
 
 Queries :: Any text is answered or refused in a sentence. *test_queries.py*. A picture on the web is
 asked for at public addresses alone, unless *--allow-private* is typed, within limits on time and

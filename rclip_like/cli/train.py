@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from rclip_like.cli.gathering import talk_of
 from rclip_like.cli.options.train import TrainOptions
@@ -12,6 +11,7 @@ from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.output.terminal import escaped
+from rclip_like.settings import place_of
 from rclip_like.train.run import train
 from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
 
@@ -27,10 +27,10 @@ def run(options: TrainOptions) -> int:
 
 def _settings(options: TrainOptions) -> TrainSettings:
     return TrainSettings(
-        data=Path(options.data).expanduser(),
-        output=Path(options.output).expanduser(),
+        data=place_of(options.data),
+        output=place_of(options.output),
         model=options.model,
-        weights=Path(options.weights).expanduser() if options.weights else None,
+        weights=place_of(options.weights) if options.weights else None,
         lock_image_tower=options.lock_image_tower,
         loop=LoopSettings(
             epochs=options.epochs,

@@ -13,7 +13,7 @@ from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION, fingerprint
 from rclip_like.models.names import BUILTIN, with_weights
 from rclip_like.models.regular import WEIGHT_BYTES, read_json_object, require_regular
-from rclip_like.settings import data_folder
+from rclip_like.settings import data_folder, place_of
 from rclip_like.values import Preprocessing
 
 __all__ = ["BUILTIN", "PREPROCESSING_VERSION", "RECOMMENDED", "ModelSpecification", "resolve"]
@@ -86,9 +86,10 @@ def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecificat
     """
     name = name or BUILTIN
     if weights is not None:
-        return _from_weights(name, weights.expanduser())
+        return _from_weights(name, place_of(str(weights)))
     if is_folder_name(name):
-        return _from_folder(str(Path(name).expanduser().absolute()), Path(name).expanduser())
+        folder = place_of(name)
+        return _from_folder(str(folder.absolute()), folder)
     folder = BUILTIN_FOLDER if name == BUILTIN else downloaded_folder(name)
     if not (folder / CONFIGURATION_FILE).is_file():
         raise _missing(name)
@@ -163,7 +164,7 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
             f"{weights} (see clipfind models list)"
         )
     if is_folder_name(name):
-        place = Path(name).expanduser() / CONFIGURATION_FILE
+        place = place_of(name) / CONFIGURATION_FILE
         described = read_configuration(place)
     elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
         place = weights.parent / CONFIGURATION_FILE

@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from rclip_like.errors import ConfigError
 from rclip_like.images.support import list_support
 from rclip_like.reports import Finding
 from rclip_like.settings import cache_folder, data_folder
@@ -69,9 +70,12 @@ def _required() -> list[str]:
 
 def check_folders(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the folders in use: whether they can be written, and how much room they have."""
-    places = {"index": database.parent, "data": data_folder(), "cache": cache_folder()}
-    for use, folder in places.items():
-        yield _look_at_folder(use, folder)
+    yield _look_at_folder("index", database.parent)
+    try:
+        yield _look_at_folder("data", data_folder())
+    except ConfigError as error:
+        yield warning("folders", str(error))
+    yield _look_at_folder("cache", cache_folder())
 
 
 def _look_at_folder(use: str, folder: Path) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rclip_like.errors import ModelError, ModelMissing
+from rclip_like.errors import ConfigError, ModelError, ModelMissing
 from rclip_like.models.specification import BUILTIN, is_whole
 from rclip_like.reports import Finding
 from rclip_like.settings import data_folder
@@ -59,7 +59,10 @@ def _look_for(name: str, fingerprint: str, files: int) -> Finding:
 
 def check_downloads(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the folder of downloaded models for such that are not whole."""
-    folder = data_folder() / "models"
+    try:
+        folder = data_folder() / "models"
+    except ConfigError:  # told by another check
+        return
     whole, remedy = 0, "go on with 'clipfind models download NAME', or delete the folder"
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not place.is_dir():

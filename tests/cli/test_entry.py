@@ -64,6 +64,41 @@ def test_an_unexpected_error_is_a_sentence_that_asks_for_debug(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_an_unexpected_error_says_that_it_wants_to_be_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", lambda arguments: 1 / 0)
+    assert main(["cat"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("clipfind: unexpected ZeroDivisionError: ")
+    assert "a fault of clipfind; please report it with what --debug shows" in told
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError(), "memory does not suffice"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory does"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), "memory does not suffi"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ImportError("libGL.so.1: cannot open shared object file", name="cv2"), "cannot be loaded"),
+        (ModuleNotFoundError("No module named 'numpy'", name="numpy"), "numpy cannot be loaded"),
+    ],
+)
+def test_what_the_machine_lacks_is_not_unexpected(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def dispatch(arguments: Sequence[str]) -> None:
+        raise error
+
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", dispatch)
+    assert main(["cat"]) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert "unexpected" not in shown
+    assert shown.count("\n") == 1
+
+
 def test_control_characters_in_an_error_reach_no_terminal(capsys: Captured) -> None:
     assert main(["cat", "-n", "\x1b[31mnowhere\n"]) == 2
     shown = capsys.readouterr().err
