@@ -146,4 +146,10 @@ RESERVED = (
 )
 """Names of commands to come: they are never queries, so that scripts keep their meaning."""
 
-FIRST_WORDS = (*dict.fromkeys(name.split()[0] for name in COMMANDS), *RESERVED)
+WORDS = {
+    "help": "Show the help on everything, or on one command: help search.",
+    "version": "Show the version.",
+}
+"""Commands that take no options, with one sentence each."""
+
+FIRST_WORDS = (*dict.fromkeys(name.split()[0] for name in COMMANDS), *WORDS, *RESERVED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches  # which Typer has loaded
 from functools import cache
 from itertools import groupby
 from types import NoneType, UnionType
@@ -23,6 +24,8 @@ from rclip_like.errors import UsageError
 from rclip_like.settings import ENVIRONMENT_PREFIX
 
 PROGRAM = "clipfind"
+_NEARLY_THE_SAME = 0.85
+"""The ratio of difflib: a letter too many, too few or in another place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +214,8 @@ def split(command: TyperCommand, arguments: Sequence[str]) -> dict[str, Any]:
     try:
         values, leftover, _ = command.make_parser(context).parse_args(list(arguments))
     except typer.TyperException as error:
-        raise UsageError(f"{_sentence(error)}; see {PROGRAM} {command.name} --help") from error
+        told = _proposal(command, error) or _sentence(error)
+        raise UsageError(f"{told}; see {PROGRAM} {command.name} --help") from error
     if leftover:
         raise UsageError(f"one word too many: {leftover[0]}; see {PROGRAM} {command.name} --help")
     return {field: value for field, value in values.items() if _is_given(value)}
@@ -224,6 +228,24 @@ def help_text(command: TyperCommand) -> str:
 
 def _is_given(value: object) -> bool:
     return value is not None and value != ()
+
+
+def _proposal(command: TyperCommand, error: typer.TyperException) -> str | None:
+    """Return a sentence on an option that is not there, with the one that is meant, if any.
+
+    One that is as good as the same, and no other: Typer proposes up to three far ones.
+    """
+    typed = getattr(error, "option_name", None)
+    if typed is None or not hasattr(error, "possibilities"):
+        return None
+    names = [
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
+    ]
+    close = get_close_matches(typed, names, n=1, cutoff=_NEARLY_THE_SAME)
+    return f"no such option: {typed}" + "".join(f" (is {name} meant?)" for name in close)
 
 
 def _sentence(error: typer.TyperException) -> str:

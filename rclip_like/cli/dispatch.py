@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, Command
+from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, WORDS, Command
 from rclip_like.cli.declare import declared_in
 from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.errors import UsageError
@@ -39,6 +40,8 @@ def dispatch(arguments: Sequence[str]) -> Call:
         return Call(None)
     if word in VERSION:
         return Call(None, wants_version=True)
+    if word in WORDS:
+        return _dispatch_word(word, rest[1:])
     if word in RESERVED:
         raise UsageError(
             f"this version has no command {word!r} yet; for the word: clipfind search {word}"
@@ -48,6 +51,21 @@ def dispatch(arguments: Sequence[str]) -> Call:
     if word in COMMANDS:
         return Call(COMMANDS[word], (*before, *rest[1:]))
     return Call(COMMANDS["search"], (*before, *rest))
+
+
+def _dispatch_word(word: str, rest: Sequence[str]) -> Call:
+    """Return what `help` or `version` asks for: on one command, on a group, or on everything."""
+    name = " ".join(rest)
+    if not name or name in HELP:
+        return Call(None, wants_version=word == "version" and not name)
+    if word == "help" and name in GROUPS:
+        return Call(None, group=name)
+    if word == "help" and name in COMMANDS:
+        return Call(COMMANDS[name], ("--help",))
+    raise UsageError(
+        f"{word} takes {'a command' if word == 'help' else 'nothing'}, not {name!r}; for the "
+        f"words: clipfind search {shlex.join((word, *rest))}"
+    )
 
 
 def near_miss(query: str) -> str | None:

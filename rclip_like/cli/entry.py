@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from rclip_like.cli import INTERRUPTED
-from rclip_like.cli.commands import Command, every_option
+from rclip_like.cli.commands import COMMANDS, Command, every_option
 from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
 from rclip_like.cli.dispatch import Call, dispatch
@@ -64,12 +65,30 @@ def _run(call: Call) -> int:
         return 0
     command = call.command
     typer_made = typer_command(command.name, command.options, command.summary)
-    raw = split(typer_made, call.arguments)
+    try:
+        raw = split(typer_made, call.arguments)
+    except UsageError as error:
+        raise _with_search_proposed(error, call) from error
     if raw.get("help"):
         write_lines([help_text(typer_made)])
         return 0
     _refuse_missing(command, raw)
     return _invoke(command, settle(command.options, raw, _configuration_for(command)))
+
+
+def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
+    """Return the error with a remedy where the command's name is a word to look for.
+
+    That it is one shows in arguments that search would take.
+    """
+    assert call.command is not None
+    words = (*call.command.name.split(), *call.arguments)
+    search = COMMANDS["search"]
+    try:
+        split(typer_command(search.name, search.options, search.summary), words)
+    except UsageError:
+        return error
+    return UsageError(f"{error}; to look for the word: {PROGRAM} search {shlex.join(words)}")
 
 
 def _configuration_for(command: Command) -> dict[str, Any]:

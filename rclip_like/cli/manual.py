@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from rclip_like import __version__
 from rclip_like.cli import manual_text
-from rclip_like.cli.commands import COMMANDS
+from rclip_like.cli.commands import COMMANDS, WORDS
 from rclip_like.cli.declare import Declared, declared_in
 
 _BOLD = re.compile(r"\*(.+?)\*", re.DOTALL)
@@ -54,6 +54,8 @@ def _synopsis() -> Iterator[str]:
 def _commands() -> Iterator[str]:
     for name, command in COMMANDS.items():
         yield from _item(f"*{name}*", command.summary)
+    for name, summary in WORDS.items():
+        yield from _item(f"*{name}*", summary)
 
 
 def _options() -> Iterator[str]:

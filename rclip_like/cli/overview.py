@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rclip_like import __version__
-from rclip_like.cli.commands import COMMANDS, GROUPS
+from rclip_like.cli.commands import COMMANDS, GROUPS, WORDS
 
 _HEAD = """\
 Find photos by words or by pictures, on your own machine.
@@ -29,7 +29,9 @@ def version() -> str:
 
 def overview(group: str | None = None) -> str:
     """Return the help on everything, or on one group of commands."""
-    names = GROUPS[group] if group else list(COMMANDS)
-    width = max(map(len, names)) + 2
-    lines = "\n".join(f"  {name:<{width}}{COMMANDS[name].summary}" for name in names)
+    summaries = {name: COMMANDS[name].summary for name in GROUPS.get(group or "", COMMANDS)}
+    if group is None:
+        summaries |= WORDS
+    width = max(map(len, summaries)) + 2
+    lines = "\n".join(f"  {name:<{width}}{summary}" for name, summary in summaries.items())
     return f"Commands:\n{lines}" if group else _HEAD + lines + "\n" + _FOOT

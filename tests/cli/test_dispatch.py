@@ -62,6 +62,26 @@ def test_models_without_one_of_its_commands_names_them(arguments: list[str]) -> 
         dispatch(arguments)
 
 
+def test_help_and_version_are_commands() -> None:
+    assert dispatch(["help"]) == dispatch(["--help"]) == dispatch(["help", "--help"])
+    assert dispatch(["-q", "help", "models"]).group == "models"
+    assert _called("help", "models", "use") == ("models use", "--help")
+    assert _called("help", "search") == ("search", "--help")
+    assert dispatch(["version"]) == dispatch(["--version"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["help", "me"], "help takes a command, not 'me'; for the words: clipfind search help me"),
+        (["version", "2"], "version takes nothing, not '2'"),
+    ],
+)
+def test_help_on_no_command_proposes_a_search(arguments: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        dispatch(arguments)
+
+
 def test_nothing_at_all_asks_for_a_query() -> None:
     with pytest.raises(UsageError, match="what to look for"):
         dispatch(["-q"])
@@ -69,7 +89,7 @@ def test_nothing_at_all_asks_for_a_query() -> None:
 
 def test_all_names_of_the_design_are_taken() -> None:
     designed = """search index status models train classify probe evaluate duplicates prune forget
-    doctor export import embed serve preview formats config completion"""
+    doctor export import embed serve preview formats config completion help version"""
     assert set(FIRST_WORDS) == set(designed.split())
 
 

@@ -54,6 +54,40 @@ def test_the_word_of_a_command_without_what_it_needs_can_be_searched(capsys: Cap
     assert "clipfind search train" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["train", "photos", "-t", "2"], "to look for the word: clipfind search train photos -t 2"),
+        (["index", "a b", "--top", "2"], "clipfind search index 'a b' --top 2"),
+        (["models", "use", "x", "-t", "2"], "clipfind search models use x -t 2"),
+    ],
+)
+def test_a_command_with_the_options_of_search_says_how_to_search(
+    arguments: list[str], told: str, capsys: Captured
+) -> None:
+    assert main(arguments) == 2
+    assert told in capsys.readouterr().err
+    assert main([*arguments, "--no-such"]) == 2
+    assert "to look for" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        *(("--tops", "--top"), ("--exlude", "--exclude"), ("--files-form", "--files-from")),
+        *(("--no-colapse", "--no-collapse"), ("--recursive", None), ("--nope", None)),
+        *(("--score", None), ("--no-hidden", None), ("--context", None), ("-y", None)),
+    ],
+)
+def test_a_wrong_option_proposes_one_that_is_nearly_the_same_or_none(
+    typed: str, meant: str | None, capsys: Captured
+) -> None:
+    assert main(["cat", typed]) == 2
+    proposed = f" (is {meant} meant?)" if meant else ""
+    told = f"clipfind: no such option: {typed}{proposed}; see clipfind search --help\n"
+    assert capsys.readouterr().err == told
+
+
 def test_an_unexpected_error_is_a_sentence_that_asks_for_debug(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
