@@ -230,5 +230,9 @@ class SearchReport:
     missing: int = 0
     """Pictures known to be there but not indexed yet."""
     notes: tuple[str, ...] = ()
+    best: float | None = None
+    """The best score there was, before thresholds."""
+    copies: int = 0
+    """Copies of matches that collapsing left out."""
     index: IndexReport | None = None
     """What bringing the index up to date before the search came to."""

@@ -9,12 +9,14 @@ from rclip_like.cli.gathering import (
     is_usable,
     named_paths,
     open_library,
+    refuse_without_effect,
     talk_of,
     walk_settings,
 )
 from rclip_like.cli.options.index import IndexOptions
 from rclip_like.cli.progress import index_bar
-from rclip_like.errors import IndexLocked
+from rclip_like.errors import IndexLocked, UsageError
+from rclip_like.library import Library
 from rclip_like.output.reports import (
     index_sentence,
     left_out_sentences,
@@ -25,17 +27,26 @@ from rclip_like.output.talk import Talk
 from rclip_like.settings import IndexSettings
 from rclip_like.values import IndexReport
 
+WITHOUT_EFFECT = (
+    ("everywhere", "paths"),
+    ("everywhere", "files_from"),
+    ("everywhere", "files0_from"),
+)
+"""Pairs of which the second does nothing beside the first."""
+
 UP_TO_DATE, UNFINISHED, FAILED = 0, 1, 2
 
 
 def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed."""
+    refuse_without_effect(options, WITHOUT_EFFECT)
     talk = talk_of(options)
-    named = named_paths(options.paths, options, talk)
-    paths = [path for path in named if is_usable(path)]
     try:
-        # Where nothing is there, the library says so; else what is there is indexed all the same.
-        report = _index(paths or named, options, talk)
+        with open_library(options) as library:
+            named = _named(library, options, talk)
+            paths = [path for path in named if is_usable(path)]
+            # Where nothing is there, the library says so; else what is there is indexed.
+            report = _index(library, paths or named, options, talk)
     except IndexLocked as error:
         if not options.no_wait:
             raise
@@ -64,7 +75,18 @@ def _why_unusable(path: bytes) -> str:
     return "not there; anything indexed under it is kept"
 
 
-def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexReport:
+def _named(library: Library, options: IndexOptions, talk: Talk) -> list[bytes]:
+    if not options.everywhere:
+        return named_paths(options.paths, options, talk)
+    folders = library.walked_folders()
+    if not folders:
+        raise UsageError("nothing is indexed yet, so --all means no folder; name one")
+    return folders
+
+
+def _index(
+    library: Library, paths: Sequence[bytes], options: IndexOptions, talk: Talk
+) -> IndexReport:
     settings = IndexSettings(
         walk=walk_settings(options),
         max_seconds=options.max_time or None,
@@ -72,7 +94,7 @@ def _index(paths: Sequence[bytes], options: IndexOptions, talk: Talk) -> IndexRe
         retry=options.retry,
         verify=options.verify,
     )
-    with open_library(options) as library, index_bar(quiet=options.quiet) as on_progress:
+    with index_bar(quiet=options.quiet) as on_progress:
         return library.index(
             paths,
             settings,

@@ -15,8 +15,9 @@ address.
 
 *clipfind* QUERY is short for *clipfind search* QUERY. The search first brings the index of the
 folders up to date (only new and changed pictures are read) for at most *--max-time* seconds, then
-answers from what is indexed and says on stderr how much is missing; not with *--quiet*, which
-leaves errors alone there. Without a PATH the current folder is meant.
+answers from what is indexed and says on stderr how much is missing, and which command indexes it;
+not with *--quiet*, which leaves errors alone there. Without a PATH the current folder is meant.
+*clipfind index --all* brings all folders up to date that were indexed before.
 
 Lists of PATHs (*--files-from*, *--files0-from*) are soon out of date. A search leaves out what is
 not there any more, with a line on stderr. *index* names each, does the others, and exits with
@@ -28,8 +29,9 @@ mark, too; without one, captions and the configuration must be UTF-8.
 On a terminal the matches are a table; in a pipe each is a line of score, TAB and path. A score is
 a cosine, from -1 to 1; it tells the order, and depends on the model and the query, so there is no
 fixed value from which on a match is right. Ranking always finds something: nothing is found only
-in an empty folder, or beyond a threshold (*--min-score*, *--within*) or a filter (*--glob*,
-*--exclude*).
+in an empty folder, or beyond a threshold (*--min-score*) or a filter (*--glob*, *--exclude*). What
+the best score was is said on stderr then. A table shows equal files once, and a line on stderr says
+how many copies it leaves out.
 
 Of an animation (GIF, PNG, WebP, AVIF, a HEIC file with several pictures) the first frame and up to
 three later ones are compared, evenly spaced over its first 500 frames or 64 megapixels; frames that
@@ -441,6 +443,10 @@ Choose among the matches with fzf:
 Keep the index up to date from cron, every hour:
 
     0 * * * * clipfind index --quiet --no-wait ~/Pictures
+
+Bring everything up to date that was ever indexed:
+
+    clipfind index --all
 
 A larger model for this index, downloaded once (605 MB):
 

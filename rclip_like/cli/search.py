@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from rclip_like.cli.dispatch import near_miss
 from rclip_like.cli.gathering import (
@@ -16,6 +15,12 @@ from rclip_like.cli.gathering import (
 )
 from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.progress import index_bar
+from rclip_like.cli.proposals import (
+    command_meant,
+    index_command,
+    refuse_folder_first,
+    with_quotes_proposed,
+)
 from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
@@ -35,7 +40,6 @@ from rclip_like.settings import IndexSettings, SearchSettings, WebSettings
 from rclip_like.values import IndexReport, SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
-
 WITHOUT_EFFECT = (
     ("files", "json"),
     ("files", "format"),
@@ -71,6 +75,9 @@ def run(options: SearchOptions) -> int:
     if options.files_from or options.files0_from:
         typed = len(options.paths)
         paths[typed:] = still_there(paths[typed:], talk)
+    command = command_meant(options)
+    if command:
+        talk.note(f"searching for {options.query!r}; is the command 'clipfind {command}' meant?")
     with open_library(options, WebSettings(allow_private=options.allow_private)) as library:
         report = _search(library, paths, options, layout)
         write_out(render(report.matches, layout))
@@ -100,6 +107,7 @@ def _form(options: SearchOptions) -> Form:
 def _search(
     library: Library, paths: list[bytes], options: SearchOptions, layout: Layout
 ) -> SearchReport:
+    refuse_folder_first(options)
     try:
         with index_bar(quiet=options.quiet) as on_progress:
             return library.search(
@@ -110,7 +118,7 @@ def _search(
                 on_progress=on_progress,
             )
     except RootError as error:
-        raise _with_quotes_proposed(error, options) from error
+        raise with_quotes_proposed(error, options) from error
 
 
 def _query(options: SearchOptions) -> Query:
@@ -142,19 +150,6 @@ def index_settings(options: SearchOptions) -> IndexSettings:
     )
 
 
-def _with_quotes_proposed(error: RootError, options: SearchOptions) -> RootError:
-    """Return the error with a remedy for a query of several words typed without quotes."""
-    words = [word for word in options.paths if not Path(word).exists()]
-    if not words or any("/" in word for word in words):
-        return error
-    query = " ".join((options.query, *words))
-    dashes = "-- " if query.startswith("-") else ""
-    remedy = f'if it is part of the query: clipfind {dashes}"{query}"'
-    sentence = f"{words[0]}: no such folder or file; {remedy}"
-    command = near_miss(options.query)
-    return RootError(f"{sentence}; or is 'clipfind {command}' meant?" if command else sentence)
-
-
 def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
     """Say on stderr what the user should know beside the matches."""
     for note in report.notes:
@@ -162,19 +157,34 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
     if report.stale:
         gone = counted(report.stale, "picture")
         talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
+    if report.copies:
+        talk.note(f"{_copies(report.copies)} left out; --no-collapse shows all")
     if report.missing:
-        talk.note(
-            f"{counted(report.missing, 'picture')} not indexed yet, so not searched; "
-            "'clipfind index' does the rest"
-        )
+        talk.note(f"{counted(report.missing, 'picture')} not indexed yet, so not searched")
     if report.index is not None:
         _tell_of_indexing(report.index, talk)
+        if not report.index.finished:
+            talk.note(f"to index the rest: {index_command(options)}")
     if report.matches:
         talk.detail(f"searched with {report.matches[0].model}")
     else:
-        if report.index is not None and report.index.failed_before:
-            talk.note(unreadable_sentence(report.index.failed_before))
+        _tell_of_nothing(report, talk, options)
+
+
+def _tell_of_nothing(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
+    """Say what may be the reason that nothing was found."""
+    if report.index is not None and report.index.failed_before:
+        talk.note(unreadable_sentence(report.index.failed_before))
+    if options.min_score is not None and report.best is not None:
+        talk.note(
+            f"nothing scores {options.min_score:g} or more; the best score is {report.best:.4f}"
+        )
+    if not command_meant(options):  # else that was said before
         _tell_of_near_miss(talk, options)
+
+
+def _copies(number: int) -> str:
+    return "1 copy" if number == 1 else f"{number:,} copies"
 
 
 def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:

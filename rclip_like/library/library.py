@@ -145,6 +145,12 @@ class Library:
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
+    def walked_folders(self) -> list[bytes]:
+        """Return the folders that were indexed, there or not, ascending."""
+        if not self.database.exists():
+            return []
+        return sorted(bytes(root["path"]) for root in self._open(create=False).status().roots)  # type: ignore[call-overload]
+
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
         from rclip_like.upkeep import count_raw_pairs, places_of, unknown_paths
@@ -215,6 +221,10 @@ class Library:
         self._open(create=True).set_default_model(specification.name)
         self._model, self._specification, self._encoder = specification.name, specification, None
 
+    def chosen_model(self) -> str:
+        """Return the name of the model asked for, else of the index's default, else `builtin`."""
+        return self._model or self._default_model() or BUILTIN
+
     def is_first_time(self, hint: str) -> bool:
         """Return whether this index is asked about `hint` for the first time, and remember it."""
         return self._is_named() and self._open(create=False).is_first_time(hint)
@@ -225,8 +235,7 @@ class Library:
         if self._specification is None:
             from rclip_like.models.specification import resolve
 
-            name = self._model or self._default_model() or BUILTIN
-            self._specification = resolve(name, weights=self._weights)
+            self._specification = resolve(self.chosen_model(), weights=self._weights)
         return self._specification
 
     def _read_queried(self, terms: Sequence[Term]) -> dict[str, Pixels]:
@@ -356,7 +365,7 @@ class Library:
     def _models_in_use(self) -> list[str]:
         """Return the names of the model to search with and of the index's default."""
         default = self._default_model()
-        chosen = with_weights(self._model or default or BUILTIN, self._weights)
+        chosen = with_weights(self.chosen_model(), self._weights)
         return [chosen, default or chosen]
 
     def _load_encoder(self) -> PictureEncoder:

@@ -66,7 +66,7 @@ def unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
     """Say that there may be more than `missing` counts, when not even one was found missing."""
     if report is None or report.finished or report.remaining:
         return ()
-    return ("time was up before all folders were looked through; clipfind index does the rest",)
+    return ("time was up before all folders were looked through",)
 
 
 def _was_indexed(store: Store | None, path: bytes) -> bool:

@@ -54,12 +54,14 @@ def search(
         model_id = store.model_id(searcher.specification.fingerprint)
         if model_id is None:  # dropped meanwhile
             return SearchReport(())
-        kept = _take(sieve.sift(store, score_all(store, model_id, query, roots)), settings)
+        taken = _take(sieve, sieve.sift(store, score_all(store, model_id, query, roots)), settings)
         explain = _Explanation(store, model_id, terms, embeddings, query)
-        explained = [explain.terms_of(stored) if settings.explain else () for stored, _ in kept]
+        explained = [
+            explain.terms_of(stored) if settings.explain else () for stored, _ in taken.kept
+        ]
     matches = [
         _match(sieve.root_of(stored.path), stored, value, searcher.specification.name)
-        for stored, value in kept
+        for stored, value in taken.kept
     ]
     matches = [
         match._replace(rank=place, terms=each)
@@ -70,7 +72,13 @@ def search(
         from rclip_like.search.languages import language_notes
 
         notes += language_notes(terms, searcher.specification)
-    return SearchReport(tuple(_sorted(matches, settings.sort)), stale=sieve.stale, notes=notes)
+    return SearchReport(
+        tuple(_sorted(matches, settings.sort)),
+        stale=taken.stale,
+        notes=notes,
+        best=taken.best,
+        copies=sieve.copies,
+    )
 
 
 def _refuse_nonsense(settings: SearchSettings) -> None:
@@ -82,13 +90,23 @@ def _refuse_nonsense(settings: SearchSettings) -> None:
         raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
 
 
+class _Taken(NamedTuple):
+    """The leading files, the best score of all, and how many stale ones were met up to there."""
+
+    kept: list[tuple[StoredFile, float]]
+    best: float | None
+    stale: int
+
+
 def _take(
-    sifted: Iterator[tuple[StoredFile, float]], settings: SearchSettings
-) -> list[tuple[StoredFile, float]]:
+    sieve: Sieve, sifted: Iterator[tuple[StoredFile, float]], settings: SearchSettings
+) -> _Taken:
     """Return the leading files that pass the thresholds, at most `settings.top` (0: all)."""
     kept: list[tuple[StoredFile, float]] = []
+    best: float | None = None
     lowest = -np.inf if settings.min_score is None else settings.min_score
     for stored, value in sifted:
+        best = value if best is None else best
         if not kept and settings.within is not None:
             lowest = max(lowest, value - settings.within)
         if value < lowest:
@@ -96,7 +114,10 @@ def _take(
         kept.append((stored, value))
         if len(kept) == settings.top:
             break
-    return kept
+    stale = sieve.stale
+    if settings.collapse and kept:
+        next(sifted, None)  # by the copies of the last one, which are counted
+    return _Taken(kept, best, stale)
 
 
 def _match(root: Root | None, stored: StoredFile, value: float, model: str) -> Match:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 
 class Sieve:
-    """Lets through the ranked rows that should be shown, counting those whose file is stale."""
+    """Lets through the ranked rows that should be shown, counting stale ones and copies."""
 
     def __init__(
         self, roots: Sequence[Root] | None, terms: Sequence[Term], settings: SearchSettings
     ) -> None:
         self.stale = 0
+        self.copies = 0
+        """Files left out as copies of others."""
         self._files = {root.path: root for root in roots or () if root.is_file}
         # The innermost first: a hidden folder that is named is wanted within one that is not.
         folders = [root for root in roots or () if not root.is_file]
@@ -50,9 +52,13 @@ class Sieve:
         """Yield the fresh, wanted files with their scores: best first, ties by path bytes."""
         seen: set[int] = set()
         for stored, value in in_order(store, scored):
-            if self._is_wanted(stored, seen) and self._is_to_be_shown(store, stored):
-                seen.add(stored.content_id)
-                yield stored, value
+            if not self._is_wanted(stored) or not self._is_to_be_shown(store, stored):
+                continue
+            if self._settings.collapse and stored.content_id in seen:
+                self.copies += 1
+                continue
+            seen.add(stored.content_id)
+            yield stored, value
 
     def root_of(self, path: bytes) -> Root | None:
         """Return the root that the user named and `path` lies under; None with no roots."""
@@ -61,9 +67,7 @@ class Sieve:
         prefixed = ((root, folder_prefix(root.path)) for root in self._folders)
         return next((root for root, prefix in prefixed if path.startswith(prefix)), None)
 
-    def _is_wanted(self, stored: StoredFile, seen: set[int]) -> bool:
-        if self._settings.collapse and stored.content_id in seen:
-            return False
+    def _is_wanted(self, stored: StoredFile) -> bool:
         named = self.root_of(stored.path)
         if named is not None and named.is_file:
             return True

@@ -17,6 +17,9 @@ class IndexOptions(Walking, Reading, Sources, Everywhere):
     GROUP = "Indexing"
 
     paths: Paths = ()
+    everywhere: Annotated[
+        bool, option("--all", help="Bring all folders up to date that were indexed before.")
+    ] = False
     max_time: Annotated[
         float,
         option(
