@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rclip_like.cli.gathering import talk_of
+from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.train import TrainOptions
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
@@ -18,8 +18,9 @@ from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, 
 
 def run(options: TrainOptions) -> int:
     """Train, and print what it came to; return 0."""
+    settings = _settings(options)
     with progress_bar("reading", "steps", quiet=options.quiet) as show:
-        report = train(_settings(options), on_progress=None if show is None else _drawn(show))
+        report = train(settings, on_progress=None if show is None else _drawn(show))
     _tell(report, talk_of(options))
     _print(report)
     return 0
@@ -29,7 +30,7 @@ def _settings(options: TrainOptions) -> TrainSettings:
     return TrainSettings(
         data=place_of(options.data),
         output=place_of(options.output),
-        model=options.model,
+        model=_model(options),
         weights=place_of(options.weights) if options.weights else None,
         lock_image_tower=options.lock_image_tower,
         loop=LoopSettings(
@@ -39,8 +40,15 @@ def _settings(options: TrainOptions) -> TrainSettings:
             seed=options.seed,
         ),
         device=options.device,
+        precision=options.precision,
         threads=options.threads,
     )
+
+
+def _model(options: TrainOptions) -> str:
+    """Return the model that a search would take: that of the options, else the index's default."""
+    with open_library(options) as library:
+        return library.chosen_model()
 
 
 def _drawn(show: Show) -> Callable[[TrainProgress], None]:

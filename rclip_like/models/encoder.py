@@ -291,7 +291,7 @@ def run_in_batches(
             with torch.inference_mode():
                 results.append(run(items[start : start + batch_size]))
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if batch_size == 1:
                 raise ModelError("memory does not suffice for a single picture or text") from error
@@ -301,7 +301,10 @@ def run_in_batches(
     return torch.cat(results) if results else torch.empty(0), batch_size
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory does not suffice, on whatever device."""
+    if isinstance(error, MemoryError):
+        return True
     if isinstance(error, torch.cuda.OutOfMemoryError):
         torch.cuda.empty_cache()
         return True

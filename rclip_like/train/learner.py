@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -26,12 +27,21 @@ class Learner:
     """The model, how it encodes a batch's images, and AdamW over what is not frozen.
 
     encode_images: from a batch's images to unit rows, with gradient where they are trained.
+    precision: fp32, or bf16 for the towers alone.
     num_done: how many steps the run has behind it; None before the first one of this process, and
     while the optimiser is taking one, when nothing is whole.
     """
 
-    def __init__(self, model: Any, encode_images: EncodeImages, settings: LoopSettings) -> None:
+    def __init__(
+        self,
+        model: Any,
+        encode_images: EncodeImages,
+        settings: LoopSettings,
+        *,
+        precision: str = "fp32",
+    ) -> None:
         self.model = model
+        self.precision = precision
         self.encode_images = encode_images
         self.settings = settings
         self.num_done: int | None = None
@@ -42,9 +52,13 @@ class Learner:
     def loss(self, batch: Batch, step: int) -> torch.Tensor:
         """Return the contrastive loss of a batch; recipes add to it by step."""
         device = self.model.logit_scale.device
-        images = self.encode_images(batch.images)
-        texts = encode_texts(self.model, batch.tokens_NL.to(device))
-        return contrastive_loss(images, texts, self.model.logit_scale, batch.same_NN.to(device))
+        rough = self.precision == "bf16"
+        with torch.autocast(device.type, torch.bfloat16) if rough else nullcontext():
+            images = self.encode_images(batch.images)
+            texts = encode_texts(self.model, batch.tokens_NL.to(device))
+        return contrastive_loss(
+            images.float(), texts.float(), self.model.logit_scale, batch.same_NN.to(device)
+        )
 
     def learn(self, batch: Batch, step: int, lr: float) -> float:
         """Take one step of the optimiser at the learning rate; return the loss before it.

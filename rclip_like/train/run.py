@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from rclip_like.errors import TrainingError
+from rclip_like.errors import TrainingError, UsageError
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
-from rclip_like.models.encoder import choose_device, load_model
+from rclip_like.models.encoder import choose_device, is_out_of_memory, load_model
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.train.batches import CaptionBatches, Rows
@@ -32,6 +32,7 @@ from rclip_like.train.folder import copy_tokenizer, save_model_folder
 from rclip_like.train.images import BATCH_SIZE, FeatureImages, ImageSide, PixelImages
 from rclip_like.train.learner import Learner
 from rclip_like.train.loop import LoopReport, count_steps, run_loop
+from rclip_like.train.memory import out_of_memory, refuse_too_large
 from rclip_like.train.pairs import read_pairs
 from rclip_like.train.parameters import freeze_statistics, lock_image_tower
 from rclip_like.train.prepare import Captioned, Pixels, caption_numbers, decode_pairs
@@ -56,11 +57,14 @@ class Course:
 
     def identity(self) -> dict[str, Any]:
         """Return what a checkpoint must share with this run to be taken up."""
+        precision = _precision(self.settings)
         return {
             "model": self.specification.fingerprint,
             "data": self.data.fingerprint(),
             "held_out_share": self.settings.held_out,
             "image_tower_lock": self.settings.lock_image_tower,
+            # Of fp32 nothing is said, as in checkpoints from before there was a choice.
+            **({} if precision == "fp32" else {"precision": precision}),
         } | asdict(self.settings.loop)
 
 
@@ -77,6 +81,7 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
     began = time.monotonic()
     report = on_progress or _say_nothing
     settings.loop.check()
+    _precision(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     specification = resolve(settings.model, weights=settings.weights)
@@ -160,7 +165,13 @@ def _learn(
     settings = course.settings
     batch_size = min(settings.loop.batch_size, course.batches.num_pairs)
     side = course.side
-    learner = Learner(side.model, side.encode, replace(settings.loop, batch_size=batch_size))
+    learner = Learner(
+        side.model,
+        side.encode,
+        replace(settings.loop, batch_size=batch_size),
+        precision=_precision(settings),
+    )
+    refuse_too_large(learner, course.batches, is_locked=settings.lock_image_tower)
     state = load_checkpoint(settings.output, course.identity())
     report(TrainProgress("measuring", 0, 0))
     before = state["recall_before"] if state else measure(course)
@@ -173,6 +184,10 @@ def _learn(
     except KeyboardInterrupt:
         keeper.keep()
         raise
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise out_of_memory(batch_size, is_locked=settings.lock_image_tower) from error
     keeper.keep()
     report(TrainProgress("measuring", 0, 0))
     return learner, loop, start, (before, measure(course))
@@ -225,6 +240,15 @@ def measure(course: Course) -> dict[int, float]:
     positives = equal_caption_positives(captions, owners, len(images))
     positives |= pictures[owners][:, None] == pictures
     return text_to_image_recall(texts.cpu().numpy(), images.cpu().numpy(), positives, RECALL_AT)
+
+
+def _precision(settings: TrainSettings) -> str:
+    """Return what the towers compute in; raises UsageError for what training does not have."""
+    if settings.precision not in ("auto", "fp32", "bf16"):
+        raise UsageError(
+            f"train computes in fp32 and bf16, not in {settings.precision}; add --precision fp32"
+        )
+    return settings.precision.replace("auto", "fp32")
 
 
 def _save(course: Course, model: torch.nn.Module) -> None:

@@ -48,7 +48,8 @@ class TrainSettings:
     checkpoint of the same run, which then goes on. model: as `--model` everywhere, None for
     `builtin`; weights: as `--weights`. held_out: the share of pictures, chosen by content, that
     only measures.
-    tolerance: the share of unusable pairs beyond which the run stops.
+    tolerance: the share of unusable pairs beyond which the run stops. precision: fp32, which auto
+    stands for, or bf16, in which the towers compute while weights and loss stay in fp32.
     """
 
     data: Path
@@ -61,6 +62,7 @@ class TrainSettings:
     tolerance: float = 0.1
     checkpoint_seconds: float = 60.0
     device: str = "auto"
+    precision: str = "auto"
     threads: int | None = None
 
 

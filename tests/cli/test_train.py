@@ -48,6 +48,33 @@ def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
     assert len(found.stdout.splitlines()) == len(NAMES), found.stderr.decode()
 
 
+def test_training_begins_with_the_model_that_the_index_uses(
+    tiny: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = _write_captions(tmp_path / "captions")
+    monkeypatch.delenv("CLIPFIND_MODEL")
+    monkeypatch.delenv("CLIPFIND_DB")
+    index = ("--db", tmp_path / "other.db")
+    assert run("models", "use", tiny_model, *index).returncode == 0
+    for number, options in enumerate((index, ("--model", tiny_model))):
+        output = tmp_path / str(number)
+        trained = run("train", captions, "--output", output, "--epochs", "1", *options)
+        assert trained.returncode == 0, trained.stderr.decode()
+    first, second = (tmp_path / name / "open_clip_model.safetensors" for name in "01")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_precision_that_training_does_not_have_is_refused(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    captions = _write_captions(tmp_path / "captions")
+    output = tmp_path / "model"
+    arguments = ["train", str(captions), "--output", str(output), "--precision", "fp16"]
+    assert main(arguments) == 2
+    assert "train computes in fp32 and bf16, not in fp16" in capsys.readouterr().err
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("option", [["--epochs", "0"], ["--batch-size", "1"], ["--lr", "-1"]])
 def test_numbers_that_make_no_sense_are_refused(
     option: list[str], capsys: pytest.CaptureFixture[str]

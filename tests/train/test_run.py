@@ -273,6 +273,83 @@ def test_fewer_than_two_pairs_are_an_error(captioned: MakeData, settings: TrainS
         train(one)
 
 
+def test_a_batch_that_memory_does_not_hold_is_refused_before_the_first_step(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.train.memory.memory_bytes", lambda: 1 << 20)
+    steps: list[TrainProgress] = []
+    with pytest.raises(
+        TrainingError, match=r"a step of 8 pairs takes about .* GB of memory"
+    ) as told:
+        train(settings, on_progress=steps.append)
+    assert "--batch-size 4, or --lock-image-tower" in str(told.value)
+    assert not [step for step in steps if step.stage == "learning"]
+    with pytest.raises(TrainingError, match=r"--batch-size 4$"):
+        train(replace(settings, lock_image_tower=True))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")]
+)
+def test_memory_that_runs_out_in_a_step_ends_in_the_same_remedy(
+    error: Exception, settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("rclip_like.train.learner.Learner.learn", fail)
+    with pytest.raises(TrainingError, match="--batch-size 4, or --lock-image-tower"):
+        train(settings)
+
+
+def test_looking_for_the_memory_changes_nothing(
+    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = replace(settings, output=tmp_path / "looked")
+    train(looked)
+    monkeypatch.setattr("rclip_like.train.run.refuse_too_large", lambda *_, **__: None)
+    train(settings)
+    assert digest(settings.output) == digest(looked.output)
+
+
+@pytest.mark.parametrize("lock", [False, True])
+def test_a_run_in_bf16_learns_and_writes_the_same_kind_of_model(
+    lock: bool, settings: TrainSettings
+) -> None:
+    report = train(replace(settings, precision="bf16", lock_image_tower=lock))
+    assert report.last_loss is not None
+    assert report.first_loss is not None
+    assert report.last_loss < report.first_loss
+    tensors = load_file(settings.output / WEIGHTS)
+    assert {value.dtype for value in tensors.values() if value.is_floating_point()} == {
+        torch.float32
+    }
+
+
+def test_bf16_computes_something_else_than_fp32_and_nearly_the_same(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    exact = train(replace(settings, precision="fp32", output=tmp_path / "exact"))
+    rough = train(replace(settings, precision="bf16"))
+    assert exact.first_loss is not None
+    assert exact.first_loss != rough.first_loss
+    assert exact.first_loss == pytest.approx(rough.first_loss, rel=0.05)
+    assert digest(tmp_path / "exact") == digest(
+        train(replace(settings, output=tmp_path / "o")).output
+    )
+
+
+def test_a_precision_that_training_does_not_have_is_refused(settings: TrainSettings) -> None:
+    with pytest.raises(UsageError, match="fp32 and bf16"):
+        train(replace(settings, precision="fp16"))
+
+
+def test_a_run_goes_on_in_its_own_precision_alone(settings: TrainSettings) -> None:
+    interrupt(settings, steps=2)
+    with pytest.raises(TrainingError, match="another precision"):
+        train(replace(settings, precision="bf16"))
+
+
 def test_numbers_that_make_no_sense_are_errors(settings: TrainSettings) -> None:
     for wrong in ({"epochs": 0}, {"batch_size": 1}, {"lr": 0.0}, {"lr": float("nan")}):
         with pytest.raises(UsageError, match="makes no sense"):
