@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from rclip_like.cli.dispatch import near_miss
 from rclip_like.cli.gathering import (
     named_paths,
@@ -13,6 +11,7 @@ from rclip_like.cli.gathering import (
     talk_of,
     walk_settings,
 )
+from rclip_like.cli.larger_models import introduce_larger_models
 from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.progress import index_bar
 from rclip_like.cli.proposals import (
@@ -34,7 +33,7 @@ from rclip_like.output.reports import (
 from rclip_like.output.stream import stdout, write_out
 from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
-from rclip_like.output.terminal import is_terminal, screen_of
+from rclip_like.output.terminal import screen_of
 from rclip_like.query import Kind, Query
 from rclip_like.settings import IndexSettings, SearchSettings, WebSettings
 from rclip_like.values import IndexReport, SearchReport
@@ -82,7 +81,7 @@ def run(options: SearchOptions) -> int:
         report = _search(library, paths, options, layout)
         write_out(render(report.matches, layout))
         _tell(report, talk, options)
-        _introduce_larger_models(library, report, options)
+        introduce_larger_models(library, report, options)
     return FOUND if report.matches else NOTHING_FOUND
 
 
@@ -204,17 +203,4 @@ def _tell_of_near_miss(talk: Talk, options: SearchOptions) -> None:
     if command:
         talk.note(
             f"nothing found for {options.query!r}; is the command 'clipfind {command}' meant?"
-        )
-
-
-def _introduce_larger_models(
-    library: Library, report: SearchReport, options: SearchOptions
-) -> None:
-    """Say once a database, and on a terminal only, that there are larger models."""
-    if not is_terminal(sys.stderr) or options.quiet or not report.matches:
-        return
-    if report.matches[0].model == "builtin" and library.is_first_time("larger-models-hint"):
-        Talk().note(
-            "searched with the small built-in model; "
-            "'clipfind models use ViT-B-32-256/datacomp_s34b_b86k' gets a larger one (605 MB)"
         )

@@ -145,6 +145,10 @@ class Library:
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
+    def num_pictures(self) -> int:
+        """Return how many pictures are indexed, wherever they lie."""
+        return self._open(create=False).count_files() if self.database.exists() else 0
+
     def walked_folders(self) -> list[bytes]:
         """Return the folders that were indexed, there or not, ascending."""
         if not self.database.exists():

@@ -82,7 +82,7 @@ def list_models(*, everything: bool = False) -> list[KnownModel]:
 
     everything: all that open_clip publishes after them, which takes seconds the first time.
     """
-    known = [*_built_in(), *_downloaded(), *WORTH_FETCHING]
+    known = [*_built_in(), *downloaded(), *WORTH_FETCHING]
     if everything:
         known += [KnownModel(name, "can be downloaded") for name in catalogue.published()]
     return list({model.name: model for model in reversed(known)}.values())[::-1]
@@ -147,7 +147,7 @@ def _built_in() -> list[KnownModel]:
     return [KnownModel(BUILTIN, "built in", size_bytes, "see its card", "everyday words, at once")]
 
 
-def _downloaded() -> list[KnownModel]:
+def downloaded() -> list[KnownModel]:
     """Return the downloaded models by name; folders that are not whole can be fetched again."""
     folders = sorted((data_folder() / "models").glob("[!.]*/" + CONFIGURATION_FILE))
     return [_describe(place.parent) for place in folders]
