@@ -85,7 +85,8 @@ def _dispatch_group(group: str, before: tuple[str, ...], rest: Sequence[str]) ->
     name = f"{group} {word}"
     if name not in COMMANDS:
         choices = ", ".join(each.removeprefix(f"{group} ") for each in GROUPS[group])
-        raise UsageError(f"{group} wants one of {choices}; for the word: clipfind search {group}")
+        words = shlex.join((group, *rest))
+        raise UsageError(f"{group} wants one of {choices}; for the words: clipfind search {words}")
     return Call(COMMANDS[name], (*before, *more, *rest[1:]))
 
 

@@ -82,6 +82,11 @@ def test_help_on_no_command_proposes_a_search(arguments: list[str], told: str) -
         dispatch(arguments)
 
 
+def test_a_group_before_other_words_proposes_a_search_for_all_of_them() -> None:
+    with pytest.raises(UsageError, match=r"clipfind search models of 'old cars'$"):
+        dispatch(["models", "of", "old cars"])
+
+
 def test_nothing_at_all_asks_for_a_query() -> None:
     with pytest.raises(UsageError, match="what to look for"):
         dispatch(["-q"])
