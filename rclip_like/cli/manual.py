@@ -13,6 +13,7 @@ from rclip_like import __version__
 from rclip_like.cli import manual_text
 from rclip_like.cli.commands import COMMANDS, WORDS
 from rclip_like.cli.declare import Declared, declared_in
+from rclip_like.cli.manual_promises import PROMISES
 
 _BOLD = re.compile(r"\*(.+?)\*", re.DOTALL)
 
@@ -31,7 +32,7 @@ def manual() -> str:
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),
         ("ENVIRONMENT", _environment()),
         ("FILES", _prose(manual_text.FILES)),
-        ("PROMISES", _prose(manual_text.PROMISES)),
+        ("PROMISES", _prose(PROMISES)),
         ("EXAMPLES", _prose(manual_text.EXAMPLES)),
         ("BUGS", _prose(manual_text.BUGS)),
     )
