@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import io
 import re
 from pathlib import Path
 from typing import Any
 
+import blake3
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
-from rclip_like.models.cache import keep
-from rclip_like.models.regular import require_regular
-from rclip_like.settings import cache_folder
+
+VERSION = "clip-bpe-1"
+"""Stands beside remembered texts. The number rises when a text would give other tokens than before.
+"""
 
 START = 49_406
 END = 49_407
 
+_MERGES_DIGEST = "b189663d651f786e35ed1c222d751e4645d82126827b297faafa478fced4fc0e"
+_REMEDY = "install clipfind anew"
 _NUM_MERGES = 48_894
 _WORD_END = 256
 """A byte that ends a word has the number of the same byte inside a word plus this."""
@@ -144,56 +146,23 @@ def _byte_numbers() -> list[int]:
 
 
 @functools.cache
-def _load_merges() -> npt.NDArray[np.uint32]:
-    """Return the merges, (2, 48894): the pairs in ascending order, and what each becomes.
+def _load_merges() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+    """Return the merges: the pairs in ascending order (48894,), and what each becomes.
 
-    What a pair becomes is also its rank: tokens are numbered in the order of the merges. Reading
-    open_clip's compressed list takes a tenth of a second, so the result is kept in the cache
-    folder under the facts of that file.
+    What a pair becomes is also its rank: tokens are numbered in the order of the merges. Raises
+    ModelError when the file that comes with the package is not as it was made.
     """
-    source = _vocabulary_file()
-    facts = source.stat()
-    place = cache_folder() / f"merges-{facts.st_size}-{facts.st_mtime_ns}.npy"
+    place = Path(__file__).with_name("clip_merges.bin")
     try:
-        require_regular(place, 16 * _NUM_MERGES)
-        merges: npt.NDArray[np.uint32] = np.lib.format.open_memmap(place, mode="r")
-    except (OSError, ModelError, ValueError, EOFError, OverflowError):
-        merges = np.empty(0, dtype=np.uint32)
-    if merges.shape != (2, _NUM_MERGES) or merges.dtype != np.uint32:
-        merges = _read_merges(source)
-        written = io.BytesIO()
-        np.save(written, merges)
-        keep(place, written.getvalue())
-    return merges
+        content = place.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{place} cannot be read ({error.strerror}); {_REMEDY}") from error
+    if blake3.blake3(content).hexdigest() != _MERGES_DIGEST:
+        raise ModelError(f"{place} is damaged; {_REMEDY}")
+    pairs = np.frombuffer(content, dtype="<u4", count=_NUM_MERGES)
+    return pairs, np.frombuffer(content, dtype="<u2", offset=pairs.nbytes)
 
 
-def _read_merges(source: Path) -> npt.NDArray[np.uint32]:
-    import gzip
-
-    lines = gzip.decompress(source.read_bytes()).decode().split("\n")
-    numbers = {token: number for number, token in enumerate(_byte_tokens())}
-    pairs = []
-    for line in lines[1 : _NUM_MERGES + 1]:
-        first, second = line.split()
-        pairs.append((numbers[first], numbers[second]))
-        numbers[first + second] = len(numbers)
-    firsts, seconds = np.array(pairs).T
-    merges = np.stack([_pair(firsts, seconds), np.arange(512, START, dtype=np.uint32)])
-    by_pair: npt.NDArray[np.uint32] = merges[:, merges[0].argsort()]
-    return by_pair
-
-
-def _byte_tokens() -> list[str]:
-    """Return the first 512 tokens as the list spells them: 68 bytes have no printable form."""
-    numbers = _byte_numbers()
-    others = [byte for byte in range(256) if numbers[byte] >= 188]
-    spelt = [chr(256 + others.index(byte)) if byte in others else chr(byte) for byte in range(256)]
-    inside = sorted(spelt, key=lambda character: numbers[spelt.index(character)])
-    return inside + [character + "</w>" for character in inside]
-
-
-def _vocabulary_file() -> Path:
-    package = importlib.util.find_spec("open_clip")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).parent / "bpe_simple_vocab_16e6.txt.gz"
+def check_merges() -> None:
+    """Raise ModelError when the list of merges is not as it was made."""
+    _load_merges()

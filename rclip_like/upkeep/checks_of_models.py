@@ -57,6 +57,14 @@ def _look_for(name: str, fingerprint: str, files: int) -> Finding:
     return well("models", rows)
 
 
+def check_tokenizer(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at the list by which texts become tokens; a damaged one would be a ModelError."""
+    from rclip_like.models.tokenizer import check_merges
+
+    check_merges()
+    yield well("tokenizer", "its list of merges is as it was made")
+
+
 def check_downloads(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the folder of downloaded models for such that are not whole."""
     try:

@@ -31,6 +31,7 @@ CHECKS = (
     NamedCheck("files beside it", checks_of_files.check_side_files),
     NamedCheck("model", checks_of_models.check_default_model),
     NamedCheck("models", checks_of_models.check_models_of_index),
+    NamedCheck("tokenizer", checks_of_models.check_tokenizer),
     NamedCheck("downloads", checks_of_models.check_downloads),
     NamedCheck("formats", checks_of_machine.check_readers),
     NamedCheck("packages", checks_of_machine.check_packages),

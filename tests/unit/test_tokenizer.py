@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from rclip_like.errors import ModelError
 from rclip_like.models import tokenizer
 from rclip_like.models.tokenizer import END, START, is_cut, tokenize
 
@@ -52,6 +55,7 @@ WORDS = st.sampled_from(
     ]
     + ["\r\n", "\x1c", "\x85", "\u3000"]
 )
+MERGES = Path(tokenizer.__file__).with_name("clip_merges.bin")
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=80),
@@ -123,16 +127,43 @@ def test_a_text_is_cut_from_the_first_token_on_that_does_not_fit() -> None:
     assert tokenize("cat " * 7, 8) == tokenize("cat " * 6, 8)
 
 
-def test_merges_are_read_again_when_their_cache_is_damaged(own_folders: Path) -> None:
-    def load() -> np.ndarray:
-        tokenizer._load_merges.cache_clear()
-        return np.array(tokenizer._load_merges())
+def test_the_merges_that_come_along_are_those_of_open_clip() -> None:
+    """And so the file is made: pairs in ascending order, then what each becomes."""
+    from importlib.resources import files
 
-    expected = load()
-    (kept,) = (own_folders / "cache_dir").glob("merges-*.npy")
-    kept.write_bytes(kept.read_bytes()[:1000])
-    np.testing.assert_array_equal(load(), expected)
-    assert kept.stat().st_size > 1000
+    vocabulary = gzip.decompress(
+        files("open_clip").joinpath("bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    )
+    merges = [line.split() for line in vocabulary.decode().split("\n")[1 : 1 + 48_894]]
+    numbers = reference_tokenizer().encoder  # type: ignore[attr-defined]
+    pairs = np.array([numbers[one] << 16 | numbers[other] for one, other in merges], "<u4")
+    results = np.array([numbers[one + other] for one, other in merges], "<u2")
+    ascending = pairs.argsort()
+    content = pairs[ascending].tobytes() + results[ascending].tobytes()
+    assert MERGES.read_bytes() == content
+    assert blake3(content).hexdigest() == tokenizer._MERGES_DIGEST
+
+
+@pytest.mark.parametrize("kind", ["bit", "cut", "gone"])
+def test_damaged_merges_are_told_and_never_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    place = tmp_path / "clip_merges.bin"
+    content = bytearray(MERGES.read_bytes())
+    content[200_000] ^= 1
+    if kind != "gone":
+        place.write_bytes(content if kind == "bit" else content[:1000])
+    monkeypatch.setattr(tokenizer, "__file__", str(tmp_path / "tokenizer.py"))
+    tokenizer._load_merges.cache_clear()
+    tokenizer._word_tokens.cache_clear()
+    with pytest.raises(ModelError, match=rf"{place}.*install clipfind anew"):
+        tokenize("cat")
+
+
+def test_no_cache_is_kept_of_them(own_folders: Path) -> None:
+    tokenizer._load_merges.cache_clear()
+    tokenize("zebra")
+    assert list(own_folders.rglob("merges*")) == []
 
 
 @pytest.mark.parametrize("text", ["a cat", "eine Katze für zwei"])

@@ -13,6 +13,7 @@ import pytest
 from small_index import fill
 
 from rclip_like.errors import StoreError
+from rclip_like.models import tokenizer
 from rclip_like.reports import DoctorReport, Finding
 from rclip_like.store import Store
 from rclip_like.upkeep.doctor import CHECKS, examine
@@ -160,6 +161,17 @@ def test_a_picture_that_lost_one_part_is_encoded_anew_in_all(database: Path) -> 
     with closing(sqlite3.connect(database)) as connection:
         question = "SELECT count(*) FROM embeddings WHERE content_id = 5"
         assert connection.execute(question).fetchone() == (0,)
+
+
+def test_damaged_merges_of_the_tokenizer_are_a_problem(
+    database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tokenizer, "__file__", str(tmp_path / "tokenizer.py"))
+    (tmp_path / "clip_merges.bin").write_bytes(b"damaged")
+    tokenizer._load_merges.cache_clear()
+    found = [f for f in examine(database, None).findings if f.check == "tokenizer"]
+    assert [finding.state for finding in found] == ["problem"]
+    assert "install clipfind anew" in found[0].text
 
 
 def test_a_matrix_of_a_model_that_is_gone_is_dropped(database: Path) -> None:
