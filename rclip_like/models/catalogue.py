@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError
-from rclip_like.models.cache import keep
+from rclip_like.models.cache import keep, sealed, unsealed
 from rclip_like.models.regular import read_json, read_json_object
 from rclip_like.settings import cache_folder
 
@@ -41,10 +40,10 @@ def published() -> dict[str, Published]:
 
     place = cache_folder() / f"open_clip-{version('open_clip_torch')}.json"
     try:
-        listed = _kept(read_json(place))
-    except (OSError, ModelError, TypeError):
+        listed = _kept(unsealed(read_json(place)))
+    except (OSError, ModelError, ValueError, TypeError):
         listed = _ask_open_clip()
-        keep(place, json.dumps([item._asdict() for item in listed]).encode())
+        keep(place, sealed([item._asdict() for item in listed]))
     return {item.name: item for item in listed}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import blake3
 
 from rclip_like.errors import ModelError
-from rclip_like.models.cache import keep
+from rclip_like.models.cache import keep, sealed, unsealed
 from rclip_like.models.regular import read_json_object
 from rclip_like.settings import cache_folder
 from rclip_like.values import Preprocessing
@@ -35,7 +35,7 @@ def fingerprint(
     digests = [_file_digest(weights, cache)]
     digests += [path.name + ":" + _file_digest(path, cache) for path in sorted(extra)]
     if cache != known:
-        keep(_cache_file(), json.dumps(cache).encode())
+        keep(_cache_file(), sealed(cache))
     described = [digests, config, preprocessing._asdict(), PREPROCESSING_VERSION]
     return blake3.blake3(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
@@ -60,6 +60,7 @@ def _cache_file() -> Path:
 
 def _load_cache() -> dict[str, Any]:
     try:
-        return read_json_object(_cache_file())
-    except (OSError, ModelError):
+        cache = unsealed(read_json_object(_cache_file()))
+    except (OSError, ModelError, ValueError):
         return {}
+    return cache if isinstance(cache, dict) else {}

@@ -14,6 +14,7 @@ from tiny_model import make_tiny_model
 
 import rclip_like
 from rclip_like.errors import ModelError, ModelMissing
+from rclip_like.models.cache import sealed, unsealed
 from rclip_like.models.specification import downloaded_folder, resolve
 
 
@@ -86,10 +87,10 @@ def test_fingerprint_of_settled_files_is_not_computed_twice(
     os.utime(weights, (1, 1))
     before = resolve(str(tmp_path)).fingerprint
     cache = own_folders / "cache_dir" / "fingerprints.json"
-    facts = json.loads(cache.read_bytes())
+    facts = unsealed(json.loads(cache.read_bytes()))
     (entry,) = facts.values()
     entry[-1] = "0" * 64
-    cache.write_text(json.dumps(facts))
+    cache.write_bytes(sealed(facts))
     assert resolve(str(tmp_path)).fingerprint != before, "the cached digest was not used"
 
 
