@@ -100,8 +100,10 @@ def _embed_prompts(
     searcher: Searcher, model_id: int, prompts: Sequence[str], settings: SearchSettings
 ) -> tuple[dict[str, Embedding], set[str]]:
     """Return the embedding of each prompt, and those that are longer than the model reads."""
+    from rclip_like.models.tokenizer import VERSION
+
     store = searcher.store
-    cached = {prompt: store.cached_text(model_id, prompt) for prompt in prompts}
+    cached = {prompt: store.cached_text(model_id, prompt, VERSION) for prompt in prompts}
     known = {prompt: row for prompt, row in cached.items() if row is not None}
     new = [prompt for prompt in cached if prompt not in known]
     cut: set[str] = set()
@@ -113,7 +115,7 @@ def _embed_prompts(
     if settings.cache_texts:
         for prompt in new:
             if prompt not in cut:  # it would be told the first time only
-                store.cache_text(model_id, prompt, known[prompt])
+                store.cache_text(model_id, prompt, known[prompt], tokenizer=VERSION)
     return known, cut
 
 

@@ -41,7 +41,7 @@ def matrices(db: Database) -> None:
 @migrations(name="0003_what_made_a_row")
 def what_made_a_row(db: Database) -> None:
     """Add what tells whether a file, a reading or a remembered text is still what it was."""
-    for statement in (*_NEW_COLUMNS, _READINGS, _READINGS_OF_MENDED_FORMATS):
+    for statement in (*_NEW_COLUMNS, _READINGS, _READINGS_OF_MENDED_FORMATS, *_DIGESTS):
         db.execute(statement)
     db.execute("PRAGMA user_version = 3")
 
@@ -239,3 +239,33 @@ _READINGS_OF_MENDED_FORMATS = """
         )
     )
 """
+
+# What is written has a digest, so that damage of the disk does not pass for it: each embedding
+# beside it (an older row has none until `doctor --repair` or `index --verify` has looked at it),
+# and each block of a matrix's two files, with when it was last found as it was written.
+_DIGESTS = (
+    "ALTER TABLE embeddings ADD COLUMN row_digest BLOB",
+    "DROP TRIGGER matrix_forgets_changed",
+    """
+    CREATE TRIGGER matrix_forgets_changed
+    AFTER UPDATE OF model_id, part, content_id, embedding ON embeddings BEGIN
+        DELETE FROM matrices WHERE model_id IN (OLD.model_id, NEW.model_id);
+    END
+    """,
+    """
+    CREATE TABLE matrix_blocks (
+        model_id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        checked_at_ns INTEGER NOT NULL,
+        PRIMARY KEY (model_id, name, start)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TRIGGER matrix_blocks_are_forgotten AFTER DELETE ON matrices BEGIN
+        DELETE FROM matrix_blocks WHERE model_id = OLD.model_id;
+    END
+    """,
+)

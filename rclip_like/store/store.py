@@ -21,8 +21,9 @@ from rclip_like.values import FileFacts, Root
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
+    from rclip_like.store.checking import Checkup
     from rclip_like.store.dropping import Dropping
-    from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
+    from rclip_like.store.embeddings import ContentIds, Rowids, SoundParts, StoredEmbeddings
     from rclip_like.store.matrix import Matrix
     from rclip_like.values import Embedding
 
@@ -185,26 +186,29 @@ class Store:
         with told(self.path):
             return embeddings.embedding_of(self._connection, facts, model_id)
 
-    def cached_text(self, model_id: int, text: str) -> Embedding | None:
-        """Return the unit float32 (D,) of a text asked before, or None."""
+    def sound_parts(self, model_id: int, content_ids: Sequence[int]) -> SoundParts:
+        """Return all parts of some contents that are as written, and which contents are damaged."""
         from rclip_like.store import embeddings
 
-        if not _is_utf8(text):
-            return None
         with told(self.path):
-            return embeddings.cached_text(self._connection, model_id, text)
+            return embeddings.sound_parts(self._connection, model_id, content_ids)
 
-    def cache_text(self, model_id: int, text: str, embedding: Embedding) -> bool:
+    def cached_text(self, model_id: int, text: str, tokenizer: str) -> Embedding | None:
+        """Return the unit float32 (D,) of a text asked before of this tokenizer, or None."""
+        from rclip_like.store import embeddings
+
+        with told(self.path):
+            return embeddings.cached_text(self._connection, model_id, text, tokenizer)
+
+    def cache_text(self, model_id: int, text: str, unit: Embedding, *, tokenizer: str) -> bool:
         """Remember a text's unit embedding (D,) if that can be done at once; return whether.
 
         A searcher never waits and never fails for it: what the file refuses is dropped, and so
         is a text typed in another encoding than UTF-8.
         """
-        if not _is_utf8(text):
-            return False
         try:
-            writing.put_text(self._connection, model_id, text, embedding)
-        except sqlite3.DatabaseError:
+            writing.put_text(self._connection, model_id, text, unit, tokenizer)
+        except (sqlite3.DatabaseError, UnicodeEncodeError):
             return False
         return True
 
@@ -344,21 +348,27 @@ class Store:
             return False
         return True
 
+    @property
+    def checkup(self) -> Checkup:
+        """What distrusts the rows and the matrix; whoever mends holds the lock."""
+        from rclip_like.store.checking import Checkup
+
+        return Checkup(self.path, self._connection)
+
     def models_with_matrix(self) -> list[int]:
         """Return the numbers of the models that have a matrix beside the index."""
         with told(self.path):
-            rows = self._connection.execute("SELECT model_id FROM matrices").fetchall()
-        return [model_id for (model_id,) in rows]
+            return [row[0] for row in self._connection.execute("SELECT model_id FROM matrices")]
 
     def remove_outdated_matrices(self) -> None:
         """Remove matrices that speak of other rows; the caller holds the lock.
 
         Their files keep what the index has no more.
         """
-        from rclip_like.store import extending
+        from rclip_like.store.extending import remove_outdated
 
         with told(self.path):
-            extending.remove_outdated(self._connection, self.path)
+            remove_outdated(self._connection, self.path)
 
     @property
     def readings(self) -> Readings:
@@ -381,12 +391,3 @@ class Store:
         with told(self.path):
             row: tuple[Any, ...] | None = self._connection.execute(question, (value,)).fetchone()
         return row
-
-
-def _is_utf8(text: str) -> bool:
-    """Return whether SQLite can hold the text: bytes that were no UTF-8 are lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

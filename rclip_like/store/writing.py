@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from rclip_like.store.digests import row_digest, text_mark
 from rclip_like.store.ranges import PathRange
 from rclip_like.store.rows import STORED_DTYPE, Batch, ContentRow, FailureRow, FileRow, Reading
 
@@ -61,10 +62,11 @@ def _add_content(
     _drop_outdated(connection, model_id, digest)
     _put_reading(connection, model_id, digest, content.reading)
     for part, embedding in enumerate((content.embedding, *content.frames)):
+        row = embedding.astype(STORED_DTYPE).tobytes()
         added = connection.execute(
-            "INSERT INTO embeddings (model_id, part, content_id, embedding)"
-            " SELECT ?, ?, content_id, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
-            (model_id, part, embedding.astype(STORED_DTYPE).tobytes(), digest),
+            "INSERT INTO embeddings (model_id, part, content_id, embedding, row_digest)"
+            " SELECT ?, ?, content_id, ?, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
+            (model_id, part, row, row_digest(row), digest),
         )
         if not added.rowcount:  # the parts of a content come from one encoding of it
             return
@@ -205,12 +207,18 @@ def put_new_setting(connection: sqlite3.Connection, name: str) -> bool:
         return written.rowcount == 1
 
 
-def put_text(connection: sqlite3.Connection, model_id: int, text: str, unit: Embedding) -> None:
+def put_text(
+    connection: sqlite3.Connection, model_id: int, text: str, unit: Embedding, tokenizer: str
+) -> None:
     """Cache a text's embedding without waiting for anybody; raises sqlite3's error at once.
 
+    tokenizer: the version of what made tokens of it. Raises UnicodeEncodeError for a text typed in
+    another encoding than UTF-8.
     Where a model has MOST_TEXTS already, a tenth of them is dropped, drawn by chance: noting when
     each was last asked for would make every repeated query a write.
     """
+    embedding = unit.astype("<f4").tobytes()
+    mark = text_mark(model_id, tokenizer, text, embedding)
     with _without_waiting(connection), transaction(connection):
         question = "SELECT count(*) FROM texts WHERE model_id = ?"
         if connection.execute(question, (model_id,)).fetchone()[0] >= MOST_TEXTS:
@@ -220,8 +228,9 @@ def put_text(connection: sqlite3.Connection, model_id: int, text: str, unit: Emb
                 (model_id, model_id, max(1, MOST_TEXTS // 10)),
             )
         connection.execute(
-            "INSERT OR REPLACE INTO texts (model_id, text, embedding) VALUES (?, ?, ?)",
-            (model_id, text, unit.astype("<f4").tobytes()),
+            "INSERT OR REPLACE INTO texts (model_id, text, embedding, tokenizer)"
+            " VALUES (?, ?, ?, ?)",
+            (model_id, text, embedding, mark),
         )
 
 

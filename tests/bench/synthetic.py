@@ -12,6 +12,7 @@ import numpy as np
 
 from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
 from rclip_like.store import Store
+from rclip_like.store.digests import row_digest
 
 SEED = 0
 _CHUNK = 20_000
@@ -87,8 +88,12 @@ def _fill(
             ],
         )
         connection.executemany(
-            "INSERT INTO embeddings (model_id, part, content_id, embedding) VALUES (?, 0, ?, ?)",
-            zip([model[0]] * len(ids), ids, _embeddings(random, len(ids), model[1]), strict=True),
+            "INSERT INTO embeddings (model_id, part, content_id, embedding, row_digest)"
+            " VALUES (?, 0, ?, ?, ?)",
+            [
+                (model[0], each, row, row_digest(row))
+                for each, row in zip(ids, _embeddings(random, len(ids), model[1]), strict=True)
+            ],
         )
     connection.execute("COMMIT")
 

@@ -46,7 +46,7 @@ def test_a_searcher_sees_committed_states_and_never_waits_while_an_indexer_write
         with index.store.snapshot():
             counts.append(len(index.names()))
             assert index.store.count_files() == counts[-1]
-        index.store.cache_text(model_id, f"cat {len(counts)}", text)
+        index.store.cache_text(model_id, f"cat {len(counts)}", text, tokenizer="t")
     output, errors = process.communicate()
     assert (process.returncode, output) == (0, "encoded 100\n"), errors
     assert counts == sorted(counts)

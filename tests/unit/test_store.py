@@ -77,7 +77,7 @@ def write_new_picture(store: Store) -> None:
         lambda store: store.failure_of(facts_of(b"/0007")),
         lambda store: store.embedding_of(facts_of(b"/0007"), 1),
         lambda store: store.parts_of(1, 7),
-        lambda store: store.cached_text(1, "cat"),
+        lambda store: store.cached_text(1, "cat", "t"),
         lambda store: store.knows([folder(b"/none")]),
         lambda store: store.rows([1, 2, 3]),
         write_new_picture,
@@ -207,10 +207,10 @@ def test_a_content_encoded_before_takes_no_parts_of_another_encoding(store: Stor
 
 def test_a_cached_text_comes_back(store: Store) -> None:
     model_id = fill(store, [b"/1"])
-    embedding = np.linspace(0, 1, 8, dtype=np.float32)
-    assert store.cached_text(model_id, "cat") is None
-    assert store.cache_text(model_id, "cat", embedding)
-    found = store.cached_text(model_id, "cat")
+    embedding = np.full(8, np.sqrt(0.125), dtype=np.float32)
+    assert store.cached_text(model_id, "cat", "t") is None
+    assert store.cache_text(model_id, "cat", embedding, tokenizer="t")
+    found = store.cached_text(model_id, "cat", "t")
     assert found is not None
     np.testing.assert_array_equal(found, embedding)
 
@@ -220,9 +220,9 @@ def test_a_text_is_dropped_at_once_while_another_writes(store: Store) -> None:
     with Store.open(store.path, create=False) as other:
         other._connection.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
-        assert not store.cache_text(model_id, "cat", np.ones(8, dtype=np.float32))
+        assert not store.cache_text(model_id, "cat", np.eye(8, dtype=np.float32)[0], tokenizer="t")
         assert time.monotonic() - started < 5
-    assert store.cached_text(model_id, "cat") is None
+    assert store.cached_text(model_id, "cat", "t") is None
 
 
 def test_a_snapshot_sees_one_state_whatever_is_written(store: Store) -> None:
@@ -323,8 +323,10 @@ def test_a_settled_picture_is_remembered_as_the_walk_would_find_it(store: Store)
 
 def test_a_text_that_is_not_utf8_is_not_cached(store: Store) -> None:
     model_id = fill(store, [b"/1"])
-    assert not store.cache_text(model_id, "caf\udce9", np.eye(8, dtype=np.float32)[0])
-    assert store.cached_text(model_id, "caf\udce9") is None
+    assert not store.cache_text(
+        model_id, "caf\udce9", np.eye(8, dtype=np.float32)[0], tokenizer="t"
+    )
+    assert store.cached_text(model_id, "caf\udce9", "t") is None
 
 
 def test_a_model_in_a_folder_that_is_not_utf8_is_added(store: Store) -> None:
@@ -341,8 +343,10 @@ def test_no_more_texts_are_remembered_than_fit(
     with Store.open(tmp_path / "index.db", create=True) as store:
         fill(store, [b"/1"])
         for number in range(100):
-            assert store.cache_text(1, f"text {number}", np.ones(8, dtype=np.float32))
-        kept = [n for n in range(100) if store.cached_text(1, f"text {n}") is not None]
+            assert store.cache_text(
+                1, f"text {number}", np.eye(8, dtype=np.float32)[0], tokenizer="t"
+            )
+        kept = [n for n in range(100) if store.cached_text(1, f"text {n}", "t") is not None]
     assert 18 <= len(kept) <= 20
     assert kept[-1] == 99
 

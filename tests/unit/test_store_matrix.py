@@ -162,8 +162,8 @@ def test_nothing_is_written_while_little_is_missing(
 CHANGES = {
     "deleted": "DELETE FROM embeddings WHERE content_id = 2",
     "changed": "UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id = 2",
-    "replaced": "INSERT OR REPLACE INTO embeddings SELECT model_id, part, content_id, zeroblob(16)"
-    " FROM embeddings WHERE content_id = 2",
+    "replaced": "INSERT OR REPLACE INTO embeddings SELECT model_id, part, content_id, zeroblob(16),"
+    " NULL FROM embeddings WHERE content_id = 2",
     "moved": "UPDATE files SET path = x'2f7a' WHERE file_id = 1",
     "exchanged": "UPDATE files SET content_id = 3 WHERE file_id = 1",
     "vacuumed": "VACUUM",

@@ -215,7 +215,7 @@ path = pathlib.Path(sys.argv[1]) / "index.db"
 for store in (Store.open(path, create=False), Store.open_readonly(path)):
     with store:
         assert store.count_files() == 1
-        assert not store.cache_text(1, "cat", np.ones(8, dtype=np.float32))
+        assert not store.cache_text(1, "cat", np.ones(8, dtype=np.float32), tokenizer="t")
         with pytest.raises(StoreError, match="cannot be written"):
             store.set_default_model("x")
 """

@@ -24,7 +24,7 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "index.db"
     with Store.open(path, create=True) as store:
         fill(store, [b"/%04d.jpg" % number for number in range(600)])
-        store.cache_text(1, "cat", np.eye(8, dtype=np.float32)[0])
+        store.cache_text(1, "cat", np.eye(8, dtype=np.float32)[0], tokenizer="t")
     return path
 
 

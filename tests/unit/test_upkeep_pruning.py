@@ -286,24 +286,25 @@ def test_models_not_in_use_go_with_their_texts_and_rows(store: Store) -> None:
 
     other = store.add_model("other", "e" * 64, preprocessing_version="1", dimension=256)
     store._connection.execute(
-        "INSERT INTO embeddings SELECT ?, 0, content_id, embedding FROM embeddings", (other,)
+        "INSERT INTO embeddings SELECT ?, 0, content_id, embedding, row_digest FROM embeddings",
+        (other,),
     )
     for number in (1, other):
-        store.cache_text(number, "cat", np.ones(256, dtype=np.float32))
+        store.cache_text(number, "cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
     report = prune(store, [b"/nowhere"], PruneSettings(models=True), {"e" * 64})
     assert (report.models, report.embeddings, report.texts) == (("other",), 3000, 1)
     assert [model["name"] for model in store.status().models] == ["tiny"]
-    assert store.cached_text(1, "cat") is not None
+    assert store.cached_text(1, "cat", "t") is not None
     assert_whole(store)
 
 
 def test_remembered_words_go_when_asked(store: Store) -> None:
     import numpy as np
 
-    store.cache_text(1, "cat", np.ones(256, dtype=np.float32))
+    store.cache_text(1, "cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
     assert prune(store, [b"/nowhere"], PruneSettings()).texts == 0
     assert prune(store, [b"/nowhere"], PruneSettings(texts=True)).texts == 1
-    assert store.cached_text(1, "cat") is None
+    assert store.cached_text(1, "cat", "t") is None
 
 
 THERE = [(1, "builtin", "a" * 64), (2, "builtin", "b" * 64), (3, "old/model", "c" * 64)]
