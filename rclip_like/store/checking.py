@@ -8,20 +8,22 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
-from rclip_like.store import opening
+from rclip_like.store import opening, stamp
+from rclip_like.store.blocks import (
+    CHECK_AGAIN_NS,
+    MatrixCheck,
+    check_matrix,
+    forget_matrix,
+    note_sound,
+)
+from rclip_like.store.digests import row_digest, text_mark
 from rclip_like.store.faults import told
 from rclip_like.store.interrupting import interruptibly
-from rclip_like.store.rows import STORED_DTYPE
 from rclip_like.store.writing import transaction
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 SQLITE_VERSION = sqlite3.sqlite_version
 OLDEST_SQLITE = (3, 37)
@@ -30,7 +32,6 @@ REPAIR_MARK = ".before-repair-"
 
 _MOST_ERRORS = 20
 _CHUNK = 4096
-_UNIT_WITHIN = 0.01
 _ORPHANS = {
     "files": "content_id NOT IN (SELECT content_id FROM contents)",
     "embeddings": "content_id NOT IN (SELECT content_id FROM contents)"
@@ -91,43 +92,86 @@ class Checkup:
                 counts[table] = counts.get(table, 0) + 1
         return counts
 
-    def wrong_embeddings(self) -> list[int]:
-        """Return the row numbers of embeddings of a wrong length, not unit, or not numbers."""
-        question = "SELECT rowid, embedding FROM embeddings WHERE model_id = ?"
-        return [
-            rowid
-            for model_id, dimension in self._dimensions()
-            for rowid in self._wrong(question, model_id, dimension, STORED_DTYPE)
-        ]
+    def wrong_embeddings(self, model_id: int | None = None) -> list[int]:
+        """Return the row numbers of embeddings that are not as they were written.
+
+        Those of a wrong length, not unit or not numbers, those that their digests do not fit, and,
+        without a digest, those that a sound matrix has otherwise. model_id: of this model alone.
+        """
+        wrong: set[int] = set()
+        for each, dimension in self._dimensions():
+            if model_id in (None, each):
+                wrong.update(self._unsound(each, dimension), self._unlike_matrix(each))
+        return sorted(wrong)
 
     def wrong_texts(self) -> list[tuple[int, str]]:
-        """Return model and text of remembered texts whose embedding is no such thing."""
-        question = "SELECT text, embedding FROM texts WHERE model_id = ?"
-        return [
-            (model_id, text)
-            for model_id, dimension in self._dimensions()
-            for text in self._wrong(question, model_id, dimension, "<f4")
-        ]
+        """Return model and text of remembered texts whose embedding is not as it was written."""
+        question = "SELECT text, embedding, tokenizer FROM texts WHERE model_id = ?"
+        with told(self._path):
+            return [
+                (model_id, text)
+                for model_id, dimension in self._dimensions()
+                for text, embedding, mark in self._connection.execute(question, (model_id,))
+                if not _is_text_sound(model_id, (text, embedding, mark), dimension)
+            ]
+
+    def models(self) -> list[tuple[int, str]]:
+        """Return number and name of each model."""
+        with told(self._path):
+            return self._connection.execute("SELECT model_id, name FROM models").fetchall()
+
+    def matrices(self) -> list[tuple[str, MatrixCheck]]:
+        """Return each model's name and how its matrix was found, where it has one."""
+        with told(self._path), transaction(self._connection, "DEFERRED"):
+            found = [
+                (name, check_matrix(self._connection, self._path, model_id))
+                for model_id, name in self.models()
+            ]
+        return [(name, check) for name, check in found if check is not None]
 
     def _dimensions(self) -> list[tuple[int, int]]:
         with told(self._path):
             question = "SELECT model_id, dimension FROM models"
             return self._connection.execute(question).fetchall()
 
-    def _wrong(self, question: str, model_id: int, dimension: int, dtype: str) -> Iterator[Any]:
-        import numpy as np
+    def _unsound(self, model_id: int, dimension: int) -> Iterator[int]:
+        from rclip_like.store.embeddings import are_sound
 
-        size_bytes = dimension * np.dtype(dtype).itemsize
+        question = "SELECT rowid, embedding, row_digest FROM embeddings WHERE model_id = ?"
         with told(self._path):
             rows = self._connection.execute(question, (model_id,))
             while chunk := rows.fetchmany(_CHUNK):
-                fitting = [(key, blob) for key, blob in chunk if len(blob) == size_bytes]
-                yield from (key for key, blob in chunk if len(blob) != size_bytes)
-                data = np.frombuffer(b"".join(blob for _, blob in fitting), dtype=dtype)
-                good = _are_unit(data.reshape(len(fitting), dimension).astype(np.float32))
-                yield from (
-                    key for (key, _), is_good in zip(fitting, good, strict=True) if not is_good
-                )
+                is_sound = are_sound([row[1:] for row in chunk], dimension)
+                yield from (row[0] for row, is_so in zip(chunk, is_sound, strict=True) if not is_so)
+
+    def _unlike_matrix(self, model_id: int) -> Iterator[int]:
+        """Yield whole pictures' embeddings from before there were digests that were damaged since.
+
+        What a matrix, sound by its own digests, copied from them is a witness.
+        """
+        import numpy as np
+
+        from rclip_like.store.matrix import open_matrix
+        from rclip_like.store.ranges import EVERYTHING
+
+        with told(self._path), transaction(self._connection, "DEFERRED"):
+            check = check_matrix(self._connection, self._path, model_id)
+            matrix = open_matrix(self._connection, self._path, model_id, [EVERYTHING])
+            if check is None or not check.is_sound or matrix is None:
+                return
+            question = (
+                "SELECT rowid, content_id, embedding FROM embeddings"
+                " WHERE model_id = ? AND part = 0 AND row_digest IS NULL AND rowid <= ?"
+            )
+            last = matrix.newer.stamp.last_embedding
+            rows = self._connection.execute(question, (model_id, last))
+            size_bytes = 2 * matrix.rows.shape[1]
+            while chunk := rows.fetchmany(_CHUNK):
+                whole = [row for row in chunk if len(row[2]) == size_bytes]
+                slots = matrix.newer.order.slots_of(np.array([row[1] for row in whole], np.int64))
+                for (rowid, _, blob), slot in zip(whole, slots, strict=True):
+                    if slot >= 0 and matrix.rows[slot].tobytes() != blob:
+                        yield rowid
 
     # Mending, under the indexer's lock.
 
@@ -159,11 +203,64 @@ class Checkup:
             self._connection.execute("CREATE TEMP TABLE wrong (rowid_ INTEGER PRIMARY KEY)")
             self._connection.executemany("INSERT INTO temp.wrong VALUES (?)", keys)
             self._connection.execute(
-                "DELETE FROM embeddings WHERE (model_id, content_id) IN ("
-                "SELECT model_id, content_id FROM embeddings JOIN temp.wrong"
-                " ON embeddings.rowid = rowid_)"
+                "CREATE TEMP TABLE wrong_contents AS SELECT DISTINCT model_id, content_id"
+                " FROM embeddings JOIN temp.wrong ON embeddings.rowid = rowid_"
             )
+            for table in ("readings", "embeddings"):  # what is not encoded was not read
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE (model_id, content_id) IN"
+                    " (SELECT model_id, content_id FROM temp.wrong_contents)"
+                )
+            self._connection.execute("DROP TABLE temp.wrong_contents")
             self._connection.execute("DROP TABLE temp.wrong")
+
+    def note_digests(self, model_id: int) -> int:
+        """Give each embedding of a model that has no digest its own; return to how many.
+
+        They come from before there were digests. What is wrong with one by any other sign is to be
+        dropped first.
+        """
+        question = (
+            "SELECT rowid, embedding FROM embeddings WHERE rowid > ? AND +model_id = ?"
+            f" AND row_digest IS NULL ORDER BY rowid LIMIT {_CHUNK}"
+        )
+        number = last = 0
+        with told(self._path):
+            while chunk := self._connection.execute(question, (last, model_id)).fetchall():
+                with transaction(self._connection):
+                    self._connection.executemany(
+                        "UPDATE embeddings SET row_digest = ? WHERE rowid = ?",
+                        [(row_digest(blob), rowid) for rowid, blob in chunk],
+                    )
+                number, last = number + len(chunk), chunk[-1][0]
+        return number
+
+    def forget_damaged_matrix(self, model_id: int, *, at_once: bool = False) -> bool:
+        """Look at a model's matrix, and return whether it was damaged and is forgotten.
+
+        At what was not looked at this month, and at more than a share of it only with `at_once`.
+        """
+        since_ns = None if at_once else time.time_ns() - CHECK_AGAIN_NS
+        with told(self._path):
+            with transaction(self._connection, "DEFERRED"):
+                check = check_matrix(self._connection, self._path, model_id, since_ns=since_ns)
+            if check is None or not check.num_blocks:
+                return False
+            with transaction(self._connection):
+                if check.is_sound:
+                    note_sound(self._connection, model_id, check.sound, since_ns)
+                else:
+                    forget_matrix(self._connection, model_id)
+        return not check.is_sound
+
+    def extend_matrices(self) -> None:
+        """Make those matrices anew that are due and were forgotten, as far as the disk lets it."""
+        from rclip_like.store.extending import extend_matrix
+
+        for model_id, _ in self._dimensions():
+            if stamp.is_due(self._connection, self._path, model_id):
+                with suppress(OSError), told(self._path):
+                    extend_matrix(self._connection, self._path, model_id)
 
     def drop_texts(self, texts: list[tuple[int, str]]) -> None:
         """Drop remembered texts."""
@@ -177,9 +274,15 @@ class Checkup:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _are_unit(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def _is_text_sound(model_id: int, row: tuple[str, bytes, str | None], dimension: int) -> bool:
+    """Return whether a remembered text's row is as it was written, or from before that is known."""
     import numpy as np
 
-    with np.errstate(all="ignore"):
-        norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    return np.asarray(np.abs(norms - 1.0) < _UNIT_WITHIN)
+    from rclip_like.store.embeddings import are_unit
+
+    text, embedding, mark = row
+    if len(embedding) != 4 * dimension:
+        return False
+    if mark is not None and mark != text_mark(model_id, mark.partition(" ")[0], text, embedding):
+        return False
+    return bool(are_unit(np.frombuffer(embedding, "<f4")[np.newaxis]).all())

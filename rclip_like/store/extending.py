@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from rclip_like.store.beside import make_own, open_own
+from rclip_like.store.blocks import Block, BlockWriter, is_order_sound, put_blocks
 from rclip_like.store.matrix import Order, look_up, map_order, map_rows
 from rclip_like.store.opening import sync_folder
 from rclip_like.store.stamp import (
@@ -57,10 +58,12 @@ def extend_matrix(connection: sqlite3.Connection, path: Path, model_id: int) -> 
     try:
         with transaction(connection):
             before = read_stamp(connection, model_id)
-            new = _Writer(connection, path, model_id).write(before)
+            writer = _Writer(connection, path, model_id)
+            new = writer.write(before)
             marks = ", ".join("?" * (1 + len(new)))
             row = (model_id, *new)
             connection.execute(f"INSERT OR REPLACE INTO matrices VALUES ({marks})", row)
+            put_blocks(connection, model_id, (new.rows_name, new.order_name), writer.blocks)
     finally:
         remove_unnamed(connection, path, keep=before.order_name if before else None)
 
@@ -96,6 +99,8 @@ class _Writer:
         self._path = path
         self._model_id = model_id
         self._dimension = dimension_of(connection, model_id)
+        self.blocks: list[Block] = []
+        """What was written, with its digests."""
 
     def write(self, before: Stamp | None) -> Stamp:
         """Write and sync both files and return what is to be said of them."""
@@ -120,7 +125,11 @@ class _Writer:
         try:
             os.close(open_own(place(self._path, stamp.rows_name), self._path, os.O_RDWR))
             map_rows(self._path, stamp, self._dimension)
-            return map_order(self._path, stamp), stamp
+            order = map_order(self._path, stamp)
+            # Else its damage would go on, under a digest of its own.
+            if is_order_sound(self._connection, self._path, self._model_id, stamp):
+                return order, stamp
+            return None, None
         except (OSError, ValueError):
             return None, None
 
@@ -138,10 +147,12 @@ class _Writer:
                 if file.seek(0, os.SEEK_END) > length:  # what a writer that died has left
                     file.truncate(length)
                 file.seek(length)
+            writer = BlockWriter(file, name)
             for content_ids, parts, blob in self._embeddings_after(start):
-                file.write(blob)
+                writer.write(blob)
                 contents.content_ids.append(content_ids)
                 contents.parts.append(parts)
+            self.blocks += writer.blocks()
             return contents, _synced_mtime_ns(file)
 
     def _embeddings_after(
@@ -204,8 +215,10 @@ class _Writer:
         )
         with open(make_own(place(self._path, name)), "wb") as file:
             file.write(header(name, *counts))
+            writer = BlockWriter(file, name)
             for kind, array in arrays:
-                file.write(np.ascontiguousarray(array, dtype=kind).data)
+                writer.write(np.ascontiguousarray(array, dtype=kind).data)
+            self.blocks += writer.blocks()
             return _synced_mtime_ns(file)
 
 

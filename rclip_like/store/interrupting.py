@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _INTERRUPT_AGAIN_SECONDS = 0.05
 
@@ -15,6 +17,8 @@ def interruptibly(connection: sqlite3.Connection, statement: str) -> list[tuple[
     SQLite then takes back what it did. Python's signal handlers wait for a call of SQLite to
     end, so it is made in a thread. The connection must be one for any thread.
     """
+    from concurrent.futures import ThreadPoolExecutor  # each index run imports this module
+
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(lambda: connection.execute(statement).fetchall())
         try:
@@ -25,6 +29,8 @@ def interruptibly(connection: sqlite3.Connection, statement: str) -> list[tuple[
 
 
 def _interrupt(connection: sqlite3.Connection, work: Future[list[tuple[Any, ...]]]) -> None:
+    from concurrent.futures import wait
+
     while not work.done():
         connection.interrupt()
         wait([work], _INTERRUPT_AGAIN_SECONDS)

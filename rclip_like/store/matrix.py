@@ -158,7 +158,7 @@ def map_order(path: Path, stamp: Stamp) -> Order:
         wide = np.memmap(file, "<i8", "r", HEADER_BYTES, (num_wide,))
         shape = (num_wide + 2 * num_frames,)
         narrow = np.memmap(file, "<i4", "r", HEADER_BYTES + wide.nbytes, shape)
-    if int(narrow.max()) >= stamp.num_rows:
+    if int(narrow.max()) >= stamp.num_rows or int(narrow.min()) < -1:
         raise ValueError("the file names rows that are not there")
     slots, content_slots, frames = np.split(narrow, [num_files, num_wide])
     return Order(

@@ -80,6 +80,30 @@ def _look_at_rows(checkup: Checkup) -> Iterator[Finding]:
     for table, number in checkup.orphans().items():
         yield problem("rows", f"{number:,} rows of {table} refer to what is not there", _MEND)
     if wrong := checkup.wrong_embeddings():
-        yield problem("rows", f"{len(wrong):,} embeddings are none (length or value)", _MEND)
+        yield problem(
+            "rows", f"{len(wrong):,} embeddings are none (length, value or digest)", _MEND
+        )
     if texts := checkup.wrong_texts():
-        yield problem("rows", f"{len(texts):,} remembered texts have no embedding", _MEND)
+        yield problem(
+            "rows", f"{len(texts):,} remembered texts have no embedding, or a damaged one", _MEND
+        )
+
+
+def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at the matrices beside the index, by their digests."""
+    if not is_current(database):
+        return
+    with Checkup.of(database) as checkup:
+        found = checkup.matrices()
+    for name, check in found:
+        if check.is_sound:
+            yield well("matrix", f"{name}: {check.num_blocks:,} blocks, all as they were written")
+        else:
+            damaged = check.num_blocks - len(check.sound)
+            yield problem(
+                "matrix",
+                f"{name}: {damaged:,} of {check.num_blocks:,} blocks are not as they were written",
+                _MEND,
+            )
+    if not found:
+        yield well("matrix", "none beside the index; searches read its rows")

@@ -28,6 +28,7 @@ class NamedCheck:
 CHECKS = (
     NamedCheck("index", checks_of_rows.check_index),
     NamedCheck("rows", checks_of_rows.check_rows),
+    NamedCheck("matrix", checks_of_rows.check_matrices),
     NamedCheck("files beside it", checks_of_files.check_side_files),
     NamedCheck("model", checks_of_models.check_default_model),
     NamedCheck("models", checks_of_models.check_models_of_index),

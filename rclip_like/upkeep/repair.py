@@ -16,7 +16,8 @@ def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterato
     """Yield what was mended, under the lock; before any row changes, a copy is written.
 
     Drafts that a kill left are removed, SQLite's indexes are made anew from the rows, rows that
-    refer to nothing and embeddings that are none are dropped: the next run encodes them anew.
+    refer to nothing and embeddings that are none are dropped: the next run encodes them anew. A
+    damaged matrix is made anew, and embeddings from before there were digests get theirs.
     """
     if not database.parent.is_dir():
         return
@@ -33,11 +34,7 @@ def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterato
 
 def _mend(checkup: Checkup) -> Iterator[str]:
     is_damaged = bool(checkup.damage())
-    if not is_damaged and not checkup.orphans() and not _count_wrong(checkup):
-        return
-    if not is_damaged:
-        yield f"{checkup.back_up()}: a copy from before the repair"
-    else:
+    if is_damaged:
         copy = None
         try:
             copy = checkup.back_up()
@@ -49,6 +46,24 @@ def _mend(checkup: Checkup) -> Iterator[str]:
             return
         yield f"{copy}: a copy from before the repair"
         yield "SQLite's indexes made anew from the rows"
+    yield from _forget_matrices(checkup)
+    if checkup.orphans() or _count_wrong(checkup):
+        if not is_damaged:
+            yield f"{checkup.back_up()}: a copy from before the repair"
+        yield from _drop_wrong(checkup)
+    # Not before: what is wrong by any other sign would become right.
+    if noted := sum(checkup.note_digests(model_id) for model_id, _ in checkup.models()):
+        yield f"{noted:,} embeddings of an older version given the digests they lacked"
+    checkup.extend_matrices()
+
+
+def _forget_matrices(checkup: Checkup) -> Iterator[str]:
+    for model_id, name in checkup.models():
+        if checkup.forget_damaged_matrix(model_id, at_once=True):
+            yield f"the matrix of {name} was damaged; it is made anew from the rows"
+
+
+def _drop_wrong(checkup: Checkup) -> Iterator[str]:
     if dropped := checkup.drop_orphans():
         yield f"{dropped:,} rows dropped that referred to what is not there"
     if rowids := checkup.wrong_embeddings():

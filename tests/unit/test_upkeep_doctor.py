@@ -163,6 +163,28 @@ def test_a_picture_that_lost_one_part_is_encoded_anew_in_all(database: Path) -> 
         assert connection.execute(question).fetchone() == (0,)
 
 
+def test_what_is_dropped_counts_as_never_read(database: Path) -> None:
+    spoil(
+        database,
+        "INSERT INTO readings SELECT 1, content_id, 'TIFF 2', x'01' FROM contents",
+        "UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5",
+    )
+    examine(database, None, mend=True)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM readings").fetchone() == (596,)
+
+
+def test_digests_that_an_older_version_did_not_write_are_noted_without_a_copy(
+    database: Path,
+) -> None:
+    spoil(database, "UPDATE embeddings SET row_digest = NULL WHERE content_id < 5")
+    report = examine(database, None, mend=True)
+    assert report.repaired == ("4 embeddings of an older version given the digests they lacked",)
+    with closing(sqlite3.connect(database)) as connection:
+        question = "SELECT count(*) FROM embeddings WHERE row_digest IS NULL"
+        assert connection.execute(question).fetchone() == (0,)
+
+
 def test_damaged_merges_of_the_tokenizer_are_a_problem(
     database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
