@@ -78,7 +78,8 @@ def score(query: Embedding, embeddings: npt.NDArray[np.floating]) -> Floats:
         raise DimensionMismatch(
             f"the query has {query.shape[0]} dimensions, the index {embeddings.shape[1]}"
         )
-    cosines: Floats = embeddings.astype(np.float32, copy=False) @ query
+    with np.errstate(invalid="ignore"):  # a damaged row may hold anything; it is left out later
+        cosines: Floats = embeddings.astype(np.float32, copy=False) @ query
     return np.clip(cosines, -1.0, 1.0)
 
 

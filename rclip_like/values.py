@@ -227,6 +227,8 @@ class SearchReport:
     matches: tuple[Match, ...]
     stale: int = 0
     """Matches left out because their file is gone, changed or out of reach."""
+    damaged: int = 0
+    """Matches left out because their embedding is not as it was written."""
     missing: int = 0
     """Pictures known to be there but not indexed yet."""
     notes: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from rclip_like.ranking import order, score_chunks
-from rclip_like.search.scoring import in_order, score_all
+from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Store
 
 State = dict[tuple[bytes, str], tuple[tuple[object, ...], np.ndarray]]
@@ -79,6 +79,6 @@ def ranked_both_ways(store: Store) -> tuple[bool, list[int], list[int]]:
     query = np.eye(dimension, dtype=np.float32)[0]
     with store.snapshot():
         scored = score_all(store, 1, query, None)
-        by_search = [file.rowid for file, _ in in_order(store, scored)]
+        by_search = [file.rowid for page in pages(store, scored) for file, _ in page]
         rowids, scores = score_chunks(query, store.scan(1, None))
         return store.matrix(1, None) is not None, by_search, rowids[order(scores)].tolist()

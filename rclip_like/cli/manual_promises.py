@@ -48,6 +48,10 @@ The matrix beside the index :: Only a cache: what is missing in it is read from 
 file that is cut off, written to or another index's is ignored. *test_matrix_kill.py*, and
 *test_power_loss.py*, which holds it against the rows after each power cut.
 
+Damage :: A changed bit or a lost page of the matrix, of an embedding, of a remembered text or of a
+cache gives no wrong result without a word, as far as UPKEEP says. *test_damage.py*: what ranks
+first by damage alone, and what ranks last by it.
+
 Planted files :: Where somebody put a link, a pipe or a file with a second name in the place of a
 file of the index, nothing is written to what it leads to, and no run waits for it.
 *test_planted.py*. Not promised where SQLite's own files are exchanged in the instant between the

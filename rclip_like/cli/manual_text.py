@@ -204,7 +204,18 @@ files of a folder (of sixteen at least), size and mtime alone count there; *--in
 *clipfind index --verify* finds what none of these tell: it reads each known file
 again and compares the digest of all its bytes. What is the same is not encoded again; what is not
 is named and encoded anew. Stopped, by *--max-time* too, it goes on the next time *--verify* is
-given, for thirty days from its beginning: files read since then are not read once more.
+given, for thirty days from its beginning: files read since then are not read once more. Before, it
+compares all embeddings of the model, and the matrix beside the index, with their digests; damaged
+embeddings are dropped and, under the PATHs, encoded anew in the same run.
+
+A search compares what it is about to show with its embedding in the index, and that with its
+digest. What is damaged there is left out and counted on stderr; where the matrix beside the index
+says something else, the search is done again without it, and a line on stderr says so. What should
+rank first and is damaged so that it ranks last no search can see. So each *clipfind index* looks at
+the blocks of the matrix that it has not looked at for a month (256 MB in one run), makes a damaged
+matrix anew and says so; embeddings in the index are looked at by *index --verify* and *doctor*. An
+index from an older version has digests once *index --verify* or *doctor --repair* has run; what the
+embeddings are then counts as right, unless the matrix has kept them otherwise.
 
 *clipfind prune --models* also drops what models have encoded that are not in use. In use are the
 one that a search would take, the index's default, and those of *--keep*. The words of queries are
@@ -223,12 +234,13 @@ smaller. Searches go on meanwhile; an index run waits.
 
 *clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
 at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
-nothing and embeddings that are none, for drafts, logs and copies beside the index, for the models
-that it needs, half downloads, readers, packages and folders. It changes no row. With *--repair* it
-first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows that refer to
-nothing and embeddings that are none; the next *clipfind index* encodes their pictures anew. Before
-any row changes it writes a copy, index.db.before-repair-TIME. If there is nothing to mend, a line
-says so.
+nothing and embeddings that are none or do not fit their digests, for a damaged matrix, for drafts,
+logs and copies beside the index, for the models that it needs, half downloads, readers, packages
+and folders. It changes no row. With *--repair* it first removes drafts that a kill left, makes
+SQLite's own indexes anew and drops rows that refer to nothing and embeddings that are none; the
+next *clipfind index* encodes their pictures anew. Before any row is dropped it writes a copy,
+index.db.before-repair-TIME. A damaged matrix is made anew. If there is nothing to mend, a line says
+so.
 """
 
 EXIT_STATUS = """\
@@ -294,7 +306,8 @@ Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which o
 holds at a time, after an upgrade index.db.version-N, a copy from before it, and after a repair
 index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
 index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
-write, never trusted over the index, that may be deleted at any time. Their owner alone can read
+write, never trusted over the index, that may be deleted at any time. Digests of its blocks stand in
+the index. Their owner alone can read
 and write all of these, whatever the umask. Where the index is named by a link, they lie beside what
 the link leads to. What lies there is used if it is a regular file with one name that belongs to the
 user, to root, or to the owner of the folder or of the index; anything else, a link or a pipe for

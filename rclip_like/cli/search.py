@@ -158,6 +158,11 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
         talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
     if report.copies:
         talk.note(f"{_copies(report.copies)} left out; --no-collapse shows all")
+    if report.damaged:
+        talk.note(
+            f"{counted(report.damaged, 'picture')} left out: damaged in the index; mend it with: "
+            "clipfind doctor --repair, then clipfind index"
+        )
     if report.missing:
         talk.note(f"{counted(report.missing, 'picture')} not indexed yet, so not searched")
     if report.index is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from rclip_like.errors import UsageError
 from rclip_like.query import Term
 from rclip_like.ranking import combine, score
+from rclip_like.search.agreement import Agreement, MatrixDisagrees
 from rclip_like.search.scoring import score_all
 from rclip_like.search.sieve import Sieve
 from rclip_like.search.terms import TEMPLATES, Searcher, cut_notes, embed_terms
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from rclip_like.values import Embedding, Embeddings
 
 _SORTS = ("score", "date", "path")
+_DISAGREES = (
+    "the matrix beside the index disagrees with its rows, from which these results are; mend it "
+    "with: clipfind doctor --repair"
+)
 
 
 def search(
@@ -36,8 +41,9 @@ def search(
 
     A picture's score is the largest over its parts: the whole of it and, of an animation, frames.
     Every match was `stat`ed and is what was encoded; what is gone, changed or out of reach since is
-    left out and counted, and the next ranks move up. Thresholds come first, then `settings.top`,
-    then the order; equal scores are in order of path bytes. Nothing is written but cached text
+    left out and counted, and the next ranks move up; so is what has a damaged row. A score from the
+    matrix is one that the row gives, too. Thresholds come first, then `settings.top`, then the
+    order; equal scores are in order of path bytes. Nothing is written but cached text
     embeddings.
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
@@ -45,16 +51,21 @@ def search(
     model_id = searcher.store.model_id(searcher.specification.fingerprint)
     if model_id is None:
         return SearchReport(())
+    notes: tuple[str, ...] = ()
     cut: list[str] = []
     embeddings = embed_terms(searcher, model_id, terms, settings, cut.append)
     query = combine(embeddings, [term.weight for term in terms])
-    sieve = Sieve(roots, terms, settings)
     with searcher.store.snapshot():
         store = searcher.store
         model_id = store.model_id(searcher.specification.fingerprint)
         if model_id is None:  # dropped meanwhile
             return SearchReport(())
-        taken = _take(sieve, sieve.sift(store, score_all(store, model_id, query, roots)), settings)
+        sift = _Sift(store, model_id, query, roots, terms, settings)
+        try:
+            sieve, taken = sift.take()
+        except MatrixDisagrees:
+            sieve, taken = sift.take(by_rows=True)
+            notes = (_DISAGREES,)
         explain = _Explanation(store, model_id, terms, embeddings, query)
         explained = [
             explain.terms_of(stored) if settings.explain else () for stored, _ in taken.kept
@@ -67,7 +78,7 @@ def search(
         match._replace(rank=place, terms=each)
         for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
     ]
-    notes = cut_notes(cut, searcher.specification)
+    notes += cut_notes(cut, searcher.specification)
     if not all(term.value.isascii() for term in terms):
         from rclip_like.search.languages import language_notes
 
@@ -75,6 +86,7 @@ def search(
     return SearchReport(
         tuple(_sorted(matches, settings.sort)),
         stale=taken.stale,
+        damaged=sieve.damaged,
         notes=notes,
         best=taken.best,
         copies=sieve.copies,
@@ -96,6 +108,28 @@ class _Taken(NamedTuple):
     kept: list[tuple[StoredFile, float]]
     best: float | None
     stale: int
+
+
+class _Sift(NamedTuple):
+    """All that decides which files are shown; may be asked twice."""
+
+    store: Store
+    model_id: int
+    query: Embedding
+    roots: Sequence[Root] | None
+    terms: Sequence[Term]
+    settings: SearchSettings
+
+    def take(self, *, by_rows: bool = False) -> tuple[Sieve, _Taken]:
+        """Return the files to be shown with their scores, and the sieve that counted the others.
+
+        by_rows: without the matrix. Raises MatrixDisagrees with it.
+        """
+        store, model_id, query = self.store, self.model_id, self.query
+        sieve = Sieve(self.roots, self.terms, self.settings)
+        scored = score_all(store, model_id, query, self.roots, by_rows=by_rows)
+        agreement = Agreement(store, model_id, query, by_matrix=scored.by_matrix)
+        return sieve, _take(sieve, sieve.sift(store, scored, agreement), self.settings)
 
 
 def _take(

@@ -21,25 +21,39 @@ if TYPE_CHECKING:
     from rclip_like.store import Store, StoredFile
     from rclip_like.values import Embedding
 
+_FIRST_PAGE = 32
 _PAGE = 256
 
 
 class Scored(NamedTuple):
     """Row numbers (N,) and scores (N,); in order of path bytes, or with some new ones at the end.
 
-    Some of the rows may be gone.
+    Some of the rows may be gone. `by_matrix` tells whose word the scores are.
     """
 
     rows: np.ndarray
     scores: np.ndarray
     is_in_order: bool = True
+    by_matrix: bool = False
+
+
+Page = list[tuple["StoredFile", float]]
+"""Some files with their scores, best first."""
 
 
 def score_all(
-    store: Store, model_id: int, query: Embedding, roots: Sequence[Root] | None
+    store: Store,
+    model_id: int,
+    query: Embedding,
+    roots: Sequence[Root] | None,
+    *,
+    by_rows: bool = False,
 ) -> Scored:
-    """Return the score of all that lies under the roots, from the matrix where there is one."""
-    matrix = store.matrix(model_id, roots)
+    """Return the score of all that lies under the roots, from the matrix where there is one.
+
+    by_rows: from the rows alone.
+    """
+    matrix = None if by_rows else store.matrix(model_id, roots)
     if matrix is None:
         chunks, parts = store.scan(model_id, roots), store.scan_frames(model_id)
         return Scored(*score_chunks(query, chunks, parts))
@@ -48,7 +62,7 @@ def score_all(
     by_slot = score_rows(query, matrix.rows, asked_for, matrix.frames)
     scores = by_slot[matrix.slots]
     if not len(new_rows):
-        return Scored(matrix.file_ids, scores)
+        return Scored(matrix.file_ids, scores, by_matrix=True)
     new_scores = look_up(contents, *score_parts(query, matrix.newer.embeddings()))
     has_slot = slots >= 0
     new_scores[has_slot] = by_slot[slots[has_slot]]
@@ -57,25 +71,30 @@ def score_all(
         np.concatenate([matrix.file_ids, new_rows[has_score]]),
         np.concatenate([scores, new_scores[has_score]]),
         is_in_order=False,
+        by_matrix=True,
     )
 
 
-def in_order(store: Store, scored: Scored) -> Iterator[tuple[StoredFile, float]]:
-    """Yield all files that are still there with their scores: best first, ties by path bytes."""
+def pages(store: Store, scored: Scored) -> Iterator[Page]:
+    """Yield all files that are still there with their scores: best first, ties by path bytes.
+
+    In pages, the first a short one: most searches ask for no more.
+    """
+    wanted = _FIRST_PAGE
     for stretch in best_first(scored.scores):
         start = 0
         while start < len(stretch):
-            end = _end_of_page(scored, stretch, start)
+            end = _end_of_page(scored, stretch, start, wanted)
             places = stretch[start:end]
             values = dict(zip(scored.rows[places].tolist(), scored.scores[places], strict=True))
             page = [(stored, float(values[stored.rowid])) for stored in store.rows([*values])]
-            yield from page if scored.is_in_order else sorted(page, key=_by_score_and_path)
-            start = end
+            yield page if scored.is_in_order else sorted(page, key=_by_score_and_path)
+            start, wanted = end, _PAGE
 
 
-def _end_of_page(scored: Scored, stretch: np.ndarray, start: int) -> int:
+def _end_of_page(scored: Scored, stretch: np.ndarray, start: int, wanted: int) -> int:
     """Return where a page ends: not amid equal scores if they have to be put in order."""
-    end = min(start + _PAGE, len(stretch))
+    end = min(start + wanted, len(stretch))
     while (
         not scored.is_in_order
         and end < len(stretch)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclip_like.query import Kind, Term
-from rclip_like.search.scoring import Scored, in_order
+from rclip_like.search.agreement import Agreement
+from rclip_like.search.scoring import Scored, pages
 from rclip_like.settings import SearchSettings
 from rclip_like.values import FileFacts, Root
 from rclip_like.walk import Doubles, Ignored, Unentered, folder_prefix, is_wanted
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 
 class Sieve:
-    """Lets through the ranked rows that should be shown, counting stale ones and copies."""
+    """Lets through the ranked rows that should be shown.
+
+    Counts those left out because their file is stale, or the row itself damaged, and copies.
+    """
 
     def __init__(
         self, roots: Sequence[Root] | None, terms: Sequence[Term], settings: SearchSettings
     ) -> None:
         self.stale = 0
+        self.damaged = 0
         self.copies = 0
         """Files left out as copies of others."""
         self._files = {root.path: root for root in roots or () if root.is_file}
@@ -48,17 +53,27 @@ class Sieve:
                 with suppress(OSError):  # gone since it was read
                     self._queried.add(_identity(os.stat(term.value)))
 
-    def sift(self, store: Store, scored: Scored) -> Iterator[tuple[StoredFile, float]]:
-        """Yield the fresh, wanted files with their scores: best first, ties by path bytes."""
+    def sift(
+        self, store: Store, scored: Scored, agreement: Agreement
+    ) -> Iterator[tuple[StoredFile, float]]:
+        """Yield the fresh, wanted files with their scores: best first, ties by path bytes.
+
+        Raises MatrixDisagrees, see Agreement.
+        """
         seen: set[int] = set()
-        for stored, value in in_order(store, scored):
-            if not self._is_wanted(stored) or not self._is_to_be_shown(store, stored):
-                continue
-            if self._settings.collapse and stored.content_id in seen:
-                self.copies += 1
-                continue
-            seen.add(stored.content_id)
-            yield stored, value
+        for page in pages(store, scored):
+            agreement.turn_to(page)
+            for stored, value in page:
+                if not self._is_wanted(stored) or not self._is_to_be_shown(store, stored):
+                    continue
+                if not agreement.holds(stored, value):
+                    self.damaged += 1
+                    continue
+                if self._settings.collapse and stored.content_id in seen:
+                    self.copies += 1
+                    continue
+                seen.add(stored.content_id)
+                yield stored, value
 
     def root_of(self, path: bytes) -> Root | None:
         """Return the root that the user named and `path` lies under; None with no roots."""

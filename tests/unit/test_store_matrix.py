@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.ranking import order, score_chunks
-from rclip_like.search.scoring import in_order, score_all
+from rclip_like.search.agreement import Agreement
+from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, extending, stamp
 from rclip_like.store.writing import transaction
 from rclip_like.values import PictureFacts, Root
@@ -34,12 +35,22 @@ Ranked = list[tuple[bytes, float]]
 
 
 def by_matrix(store: Store, model_id: int, roots: Sequence[Root] | None) -> Ranked | None:
-    """Return paths and scores, best first, by the matrix and what is newer; None without one."""
+    """Return paths and scores, best first, by the matrix and what is newer; None without one.
+
+    A search finds that no sound row disagrees.
+    """
     with store.snapshot():
         if store.matrix(model_id, roots) is None:
             return None
         scored = score_all(store, model_id, QUERY, roots)
-        return [(file.path, value) for file, value in in_order(store, scored)]
+        agreement = Agreement(store, model_id, QUERY, by_matrix=scored.by_matrix)
+        found = []
+        for page in pages(store, scored):
+            agreement.turn_to(page)
+            for file, value in page:
+                agreement.holds(file, value)
+                found.append((file.path, value))
+        return found
 
 
 def by_rows(store: Store, model_id: int, roots: Sequence[Root] | None) -> Ranked:
