@@ -70,6 +70,7 @@ def _fill(
     connection: sqlite3.Connection, folders: list[bytes], num_rows: int, model: tuple[int, int]
 ) -> None:
     random = np.random.default_rng(SEED)
+    inodes = [os.stat(_path(folders, number)).st_ino for number in range(_FILES_A_FOLDER)]
     connection.execute("BEGIN")
     for first in range(0, num_rows, _CHUNK):
         numbers = range(first, min(first + _CHUNK, num_rows))
@@ -81,9 +82,9 @@ def _fill(
         )
         connection.executemany(
             "INSERT INTO files (file_id, path, size_bytes, mtime_ns, device, inode, read_at_ns,"
-            f" content_id) VALUES (?, ?, 7, {_LONG_AGO_NS}, 1, 1, {_YEARS_LATER_NS}, ?)",
+            f" content_id) VALUES (?, ?, 7, {_LONG_AGO_NS}, 1, ?, {_YEARS_LATER_NS}, ?)",
             [
-                (each, _path(folders, number), each)
+                (each, _path(folders, number), inodes[number % _FILES_A_FOLDER], each)
                 for each, number in zip(ids, numbers, strict=True)
             ],
         )
