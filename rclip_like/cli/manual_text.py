@@ -307,13 +307,12 @@ holds at a time, after an upgrade index.db.version-N, a copy from before it, and
 index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
 index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
 write, never trusted over the index, that may be deleted at any time. Digests of its blocks stand in
-the index. Their owner alone can read
-and write all of these, whatever the umask. Where the index is named by a link, they lie beside what
-the link leads to. What lies there is used if it is a regular file with one name that belongs to the
-user, to root, or to the owner of the folder or of the index; anything else, a link or a pipe for
-instance, is refused and left as it is. An index with a second name (a hard link) is refused, too.
-Where the file system has no locks, as on some disks of the network, an index is searched but not
-written: name one on a local disk with *--db*.
+the index. Their owner alone can read and write all of these, whatever the umask. Where the index is
+named by a link, they lie beside what the link leads to. What lies there is used if it is a regular
+file with one name that belongs to the user, to root, or to the owner of the folder or of the index;
+anything else, a link or a pipe for instance, is refused and left as it is. An index with a second
+name (a hard link) is refused, too. Where the file system has no locks, as on some disks of the
+network, an index is searched but not written: name one on a local disk with *--db*.
 
 ~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those of
 Hugging Face's cache: the same file under a second name, on another disk a link to it, and a copy
