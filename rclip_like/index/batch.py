@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import ConfigError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Reading
-from rclip_like.values import FileFacts, Picture
+from rclip_like.values import FileFacts, Picture, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
@@ -56,6 +56,11 @@ class Hand:
         if encode:
             self.waiting[picture.digest] = picture
             self.num_waiting += 1 + len(picture.frames)
+
+    def fail(self, handed: Handed, trouble: Trouble, reader_versions: str, attempts: int) -> None:
+        """Add a file that could not be read, which readers tried it, and how often it was tried."""
+        row = (trouble.reason, reader_versions, trouble.code, attempts)
+        self.failures.append(FailureRow(handed.facts, handed.read_at_ns, *row))
 
     def is_due(self, batch_size: int) -> bool:
         """Return whether it is time to write: a batch is full, or it has been a while."""

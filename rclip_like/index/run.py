@@ -16,7 +16,7 @@ from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
 from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
 from rclip_like.settings import IndexSettings, ReadSettings
-from rclip_like.store import Batch, FailureRow, Store
+from rclip_like.store import Batch, Store
 from rclip_like.values import READER_VERSIONS, FileFacts, IndexReport, Picture, Root, Trouble
 from rclip_like.walk.evidence import folder_device, is_gone, is_missing
 
@@ -312,16 +312,8 @@ class _Run:
             self._failures.append(trouble)
             return
         before = self._store.failure_of(facts)
-        self._hand.failures.append(
-            FailureRow(
-                facts,
-                handed.read_at_ns,
-                trouble.reason,
-                describe_attempt(self._settings.read or ReadSettings(), trouble.code),
-                trouble.code,
-                1 + (before.attempts if before else 0),
-            )
-        )
+        attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.code)
+        self._hand.fail(handed, trouble, attempt, 1 + (before.attempts if before else 0))
         if before and before.code == trouble.code and not self._settings.retry:
             self._report = self._report._replace(failed_before=self._report.failed_before + 1)
         else:

@@ -188,6 +188,7 @@ class Dropping:
     def drop(self) -> None:
         """Drop what is marked, some thousand rows a transaction, a content with its files."""
         parts = self._parts()
+        models = self._execute("SELECT model_id FROM models").fetchall()
         for some in self._chunks("gone_contents", "content_id"):
             chosen = "(SELECT content_id FROM temp.gone_contents WHERE content_id BETWEEN ? AND ?)"
             with self._transaction():
@@ -196,6 +197,11 @@ class Dropping:
                         "DELETE FROM embeddings WHERE model_id = ? AND part = ?"
                         f" AND content_id IN {chosen}",
                         (*part, *some),
+                    )
+                for model in models:
+                    self._execute(
+                        f"DELETE FROM readings WHERE model_id = ? AND content_id IN {chosen}",
+                        (*model, *some),
                     )
                 self._execute(f"DELETE FROM files WHERE content_id IN {chosen}", some)
                 self._execute(f"DELETE FROM contents WHERE content_id IN {chosen}", some)
@@ -225,7 +231,8 @@ class Dropping:
                 self._execute(
                     "DELETE FROM texts WHERE model_id IN (SELECT model_id FROM temp.gone_texts)"
                 )
-                self._execute(f"DELETE FROM matrices WHERE model_id IN {gone}")
+                for table in ("readings", "matrices"):
+                    self._execute(f"DELETE FROM {table} WHERE model_id IN {gone}")
                 self._execute(f"DELETE FROM models WHERE model_id IN {gone}")
 
     def _chunks(self, table: str, key: str) -> Iterator[tuple[object, object]]:

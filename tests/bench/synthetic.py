@@ -27,10 +27,10 @@ def build_index(
     """Write a new index of `num_rows` pictures under `album`, each with an embedding of its own.
 
     Every path can be looked up and is as the index says, as a search does for what it shows, but
-    there are only a thousand files: the folders, in up to ten years that can be roots of their
-    own, are links to one. The embeddings are random unit rows; the folders were met in random
-    order. The matrix that a run of the indexer keeps beside the index is there, too. A million
-    rows of 256 take a minute or two.
+    there are only a thousand files: all folders, in up to ten years that can be roots of their
+    own, hold further names of them. The embeddings are random unit rows; the folders were met in
+    random order. The matrix that a run of the indexer keeps beside the index is there, too. A
+    million rows of 256 take a minute or two.
     """
     folders = _make_album(album, -(-num_rows // _FILES_A_FOLDER))
     with Store.open(database, create=True) as store:
@@ -60,8 +60,9 @@ def _make_album(album: Path, num_folders: int) -> list[bytes]:
     years = [f"{2010 + number * 10 // num_folders}" for number in range(num_folders)]
     folders = [album / year / f"{number:05}" for number, year in enumerate(years)]
     for folder in folders:
-        folder.parent.mkdir(exist_ok=True)
-        folder.symlink_to("../all")
+        folder.mkdir(parents=True)
+        for path in real.iterdir():
+            os.link(path, folder / path.name)
     random = np.random.default_rng(SEED)
     return [os.fsencode(folders[number]) for number in random.permutation(num_folders)]
 
