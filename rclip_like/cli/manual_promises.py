@@ -76,6 +76,9 @@ one of sane size is read. What is refused is named with file and key. *test_host
 folders that name code, hang or would fill the memory. *test_fuzzed_models.py*: hundreds of changed
 models, each refused in a sentence or encoded as open_clip encodes with it.
 
+An index from elsewhere :: A view, a loose table or a trigger in it that clipfind has not made is
+refused before anything is asked of it. *test_foreign_index.py*.
+
 An index of another kind :: That of a newer version, another program's database and garbage are
 refused and left as they are; damage is told. *test_refused.py*, *test_damaged.py*. An older index
 is brought up to date in steps, each whole or not at all, with a copy from before.

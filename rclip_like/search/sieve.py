@@ -112,7 +112,7 @@ class Sieve:
         """Return whether the file is as it was when encoded, and not the query itself."""
         try:
             status = os.stat(stored.path, follow_symlinks=self._walk.follow)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in a path that no run has written
             self.stale += 1
             return False
         if stat.S_ISLNK(status.st_mode):  # found by a run that followed links

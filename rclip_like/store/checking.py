@@ -38,6 +38,8 @@ _ORPHANS = {
     " OR model_id NOT IN (SELECT model_id FROM models)",
     "texts": "model_id NOT IN (SELECT model_id FROM models)",
     "matrices": "model_id NOT IN (SELECT model_id FROM models)",
+    "readings": "content_id NOT IN (SELECT content_id FROM contents)"
+    " OR model_id NOT IN (SELECT model_id FROM models)",
 }
 _NOTED_BY_A_LIBRARY = "_sqlite_migrations"
 """What sqlite-utils keeps for itself; it may word it otherwise one day."""

@@ -180,7 +180,7 @@ def cached_text(
         row = connection.execute(question, (model_id, text)).fetchone()
     except UnicodeEncodeError:  # typed in another encoding than UTF-8
         return None
-    if row is None or row[1] != text_mark(model_id, tokenizer, text, row[0]):
+    if row is None or row[1] != text_mark(model_id, tokenizer, text, row[0]) or len(row[0]) % 4:
         return None
     unit = np.frombuffer(row[0], dtype="<f4").astype(np.float32)
     return unit if are_unit(unit[np.newaxis]).all() else None

@@ -20,6 +20,7 @@ from rclip_like.store.beside import (
 from rclip_like.store.faults import PRIMARY_CODE, is_full, told, why_lockless
 from rclip_like.store.lock import IndexLock, Lockless
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
+from rclip_like.store.shape import refuse_foreign
 
 BUSY_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02
@@ -222,12 +223,14 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
         version = _settle(connection)
     _wait_for_locks(connection)
     _not_newer(path, version)
+    refuse_foreign(connection, path)
 
 
 def _settle(connection: sqlite3.Connection) -> int:
     """Return the version once more, through the log, which `immutable` does not look into."""
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
@@ -362,6 +365,11 @@ def _bring_up(path: Path) -> None:
         if version < VERSION:  # another process may have been faster
             back_up(old, path.with_name(f"{path.name}.version-{version}"))
             migrate(old)
+            if old.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+                raise StoreError(
+                    f"{path}: this index says that it is of version {version}, and its tables are "
+                    "not; move it away, and the next `clipfind index` makes a new one"
+                )
 
 
 def back_up(old: sqlite3.Connection, place: Path) -> None:

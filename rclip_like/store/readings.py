@@ -14,6 +14,9 @@ _VERIFYING = "verifying_since_ns"
 _VERIFYING_NS = 30 * 86_400 * 10**9
 """How long after its beginning a verification that was cut short goes on where it was."""
 
+_MOST_DIGITS = 20
+"""Of a time in ns; an index may come from anywhere."""
+
 
 class Readings:
     """The readings behind one index's embeddings; an embedding without one counts as current."""
@@ -52,8 +55,9 @@ class Readings:
     def verify_since(self, now_ns: int) -> int:
         """Return when the verification that goes on began: now, or one cut short this month."""
         with told(self._path):
-            before = self._setting(_VERIFYING)
-            if before is not None and 0 <= now_ns - int(before) < _VERIFYING_NS:
+            before = self._setting(_VERIFYING) or ""
+            is_number = before.isdecimal() and len(before) < _MOST_DIGITS
+            if is_number and 0 <= now_ns - int(before) < _VERIFYING_NS:
                 return int(before)
             put_setting(self._connection, _VERIFYING, str(now_ns))
         return now_ns

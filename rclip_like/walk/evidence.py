@@ -131,7 +131,7 @@ def is_missing(path: bytes) -> bool:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
@@ -141,7 +141,7 @@ def _is_nothing(path: bytes) -> bool:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return False
     return False
 
@@ -153,7 +153,7 @@ def folder_device(path: bytes) -> int | None:
     """
     try:
         return os.stat(os.path.dirname(path)).st_dev
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -168,6 +168,6 @@ def _device_above(path: bytes, root: bytes) -> int | None:
             if above == folder:  # a drive that is gone
                 return None
             folder = above
-        except OSError:
+        except (OSError, ValueError):
             return None
     return None
