@@ -77,6 +77,8 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
     value = weighted["rest"] if weighted else typed
     if not value.strip():
         raise UsageError("the query is empty: say in words what to look for, or name a picture")
+    if value == "-" and kind is None:
+        raise UsageError("'-': a picture cannot be read from stdin; save it and name its file")
     if not math.isfinite(weight):
         raise UsageError(f"{_shown(typed)!r}: the weight is too large")
     kind = kind or (Kind.PICTURE if is_path_like(value) else Kind.TEXT)
@@ -91,11 +93,26 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
 
 
 def is_path_like(value: str) -> bool:
-    """Return whether text is read as a picture's place rather than as words."""
+    """Return whether text is read as a picture's place rather than as words.
+
+    So is what ends like a folder that is there, and the file of a picture that cannot be read.
+    """
     lowered = value.lower()
     if lowered.startswith(_PATH_BEGINNINGS) or lowered in (".", "..", "~"):
         return True
-    return os.path.splitext(lowered)[1] in _PICTURE_ENDINGS
+    ending = os.path.splitext(lowered)[1]
+    if ending in _PICTURE_ENDINGS:
+        return True
+    try:
+        if value.endswith("/"):
+            return os.path.isdir(value)
+        if not ending or not os.path.isfile(value):
+            return False
+    except ValueError:  # a NUL, or half a character
+        return False
+    from rclip_like.walk.left_out import UNREAD_EXTENSIONS  # few queries name a file
+
+    return os.fsencode(ending) in UNREAD_EXTENSIONS
 
 
 def _as_written(place: str) -> str:

@@ -112,7 +112,7 @@ def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
     there = [path for path in paths if is_usable(path)]
     if there and len(there) < len(paths):
         talk.note(
-            f"{counted(len(paths) - len(there), 'listed path')} left out: not there, or no file"
+            f"{counted(len(paths) - len(there), 'listed path')} left out: not there, or not a file"
         )
     return there or paths
 

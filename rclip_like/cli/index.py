@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection, Sequence
 
 from rclip_like.cli.gathering import (
@@ -57,7 +58,7 @@ def run(options: IndexOptions) -> int:
     there = set(paths)
     unusable = [path for path in named if path not in there]
     for path in unusable:
-        talk.error(f"{os.fsdecode(path)}: {_why_unusable(path)}")
+        talk.error(f"{os.fsdecode(path)}: {_why_unusable(path, options)}")
     if options.strict and (unreadable := report.failed + report.failed_before):
         talk.error(unreadable_sentence(unreadable))
         return FAILED
@@ -69,9 +70,11 @@ def run(options: IndexOptions) -> int:
     return UP_TO_DATE if report.finished else UNFINISHED
 
 
-def _why_unusable(path: bytes) -> str:
+def _why_unusable(path: bytes, options: IndexOptions) -> str:
     if os.path.lexists(os.path.expanduser(path)):
         return "neither a folder nor a regular file that can be reached; leave it out"
+    if options.everywhere:
+        return f"not there; if it is gone for good: clipfind prune {shlex.quote(os.fsdecode(path))}"
     return "not there; anything indexed under it is kept"
 
 

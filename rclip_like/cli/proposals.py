@@ -45,7 +45,7 @@ def refuse_folder_first(options: SearchOptions) -> None:
     folders = [options.query, *(word for word in options.paths if word not in words)]
     proposed = _in_order(" ".join(words) or "red car", folders)
     example = proposed if words else f"for instance: {proposed}"
-    raise UsageError(f"{options.query}: is a folder, and folders come after the query; {example}")
+    raise UsageError(f"{options.query}: this is a folder; the query comes first: {example}")
 
 
 def with_quotes_proposed(error: RootError, options: SearchOptions) -> RootError:
@@ -55,10 +55,11 @@ def with_quotes_proposed(error: RootError, options: SearchOptions) -> RootError:
         return error
     query = " ".join((options.query, *words))
     dashes = "-- " if query.startswith("-") else ""
-    remedy = f'if it is part of the query: clipfind {dashes}"{query}"'
+    others = [word for word in options.paths if word not in words]
+    proposed = shlex.join(others)
+    remedy = f'if it is part of the query: clipfind {dashes}"{query}" {proposed}'.rstrip()
     sentence = f"{words[0]}: no such folder or file; {remedy}"
     if os.path.isdir(options.query):
-        others = [word for word in options.paths if word not in words]
         sentence += (
             f"; or, if that is the folder: {_in_order(' '.join(words), [options.query, *others])}"
         )

@@ -29,7 +29,7 @@ REDUCTION_MARGIN = 2
 
 _JPEGS = frozenset(("JPEG", "MPO"))
 _WITH_LOOSE_BYTES = frozenset((Reason.BROKEN, Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
-_WHAT_IS_THERE = "--accept-truncated takes what is there of it"
+_WHAT_IS_THERE = "--accept-truncated reads the part that is there"
 
 
 class Undecodable(ValueError):

@@ -126,13 +126,14 @@ def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]
 
 def _refuse_other_names(name: str) -> None:
     if is_folder_name(name) or name == BUILTIN:
-        raise ModelError(f"{name} is on this machine or it is not; it cannot be downloaded")
+        raise ModelError(f"{name} is not a model of a hub, so it cannot be downloaded")
     if name.startswith(HUB_PREFIX):
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", name.removeprefix(HUB_PREFIX)):
             raise ModelError(f"{name} is no name on the hub; write hf-hub:OWNER/NAME")
     elif "/" not in name:
         raise ModelError(
-            f"{name} says not which weights; write ARCH/TAG (see clipfind models list)"
+            f"{name} names no weights; write ARCH/TAG (see clipfind models list)"
+            + (f"; for the folder write ./{name}" if Path(name).is_dir() else "")
         )
 
 

@@ -120,7 +120,7 @@ def remove(name: str) -> Removal:
     empty name.
     """
     if name == BUILTIN or is_folder_name(name):
-        raise ModelError(f"{name} was not downloaded by clipfind; remove it by other means")
+        raise ModelError(f"{name} was not downloaded by clipfind, so clipfind does not remove it")
     places = (downloaded_folder(name), draft_folder(name))
     there = [place for place in places if place.is_dir()]
     if not there:

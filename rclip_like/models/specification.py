@@ -208,6 +208,11 @@ def _why_not_a_folder(folder: Path) -> str:
             f"{CONFIGURATION_FILE}; many models are on the hub in both forms (clipfind models use "
             "hf-hub:OWNER/NAME)"
         )
+    if not folder.exists():
+        return (
+            f"{folder}: no such folder, so no such model; if it is an index's default, choose "
+            f"another: clipfind models use {BUILTIN}"
+        )
     return f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}"
 
 

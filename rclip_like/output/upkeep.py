@@ -78,7 +78,7 @@ def doctor_lines(report: DoctorReport, *, mended: bool = False) -> Iterator[str]
     for sentence in report.repaired:
         yield f"repaired  {escaped(sentence)}"
     if mended and not report.repaired:
-        yield "repaired  nothing: there was nothing that can be mended safely"
+        yield "repaired  nothing: there was nothing to mend"
     width = max(len(finding.check) for finding in report.findings)
     for finding in report.findings:
         remedy = f"; {finding.remedy}" if finding.remedy else ""

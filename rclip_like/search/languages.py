@@ -21,8 +21,8 @@ def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> 
         return ()
     more = f" and {len(words) - 1} more" if len(words) > 1 else ""
     return (
-        f"{words[0]!r}{more}: {specification.name} reads English alone, so what is found has "
-        f"nothing to do with that; 'clipfind models use {MULTILINGUAL}' gets a model for many "
+        f"{words[0]!r}{more}: {specification.name} understands only English, so these results "
+        f"are not related to that; 'clipfind models use {MULTILINGUAL}' gets a model for many "
         "languages",
     )
 

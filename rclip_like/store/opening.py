@@ -176,7 +176,7 @@ def _is_there(path: Path) -> bool:
             f"{path}: the index cannot be reached ({error.strerror}); name another with --db"
         ) from error
     if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"{path}: this is no file; name the index's file with --db")
+        raise StoreError(f"{path}: this is not a file; name the index's file with --db")
     if status.st_nlink > 1:
         raise StoreError(
             f"{path}: this file has another name, too (a hard link), and SQLite would keep a log "

@@ -70,7 +70,7 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
         raise TrainingError(f"{place} cannot be read; delete it to begin anew") from error
     if differing:
         raise TrainingError(
-            f"{place} belongs to a run with another {differing[0].replace('_', ' ')}; name "
+            f"{place} was written by a run with another {differing[0].replace('_', ' ')}; name "
             "another --output, or delete it to begin anew"
         )
     return state

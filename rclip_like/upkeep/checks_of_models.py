@@ -62,7 +62,7 @@ def check_tokenizer(database: Path, model: str | None) -> Iterator[Finding]:
     from rclip_like.models.tokenizer import check_merges
 
     check_merges()
-    yield well("tokenizer", "its list of merges is as it was made")
+    yield well("tokenizer", "its vocabulary is intact")
 
 
 def check_downloads(database: Path, model: str | None) -> Iterator[Finding]:

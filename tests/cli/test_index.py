@@ -57,7 +57,7 @@ def test_a_truncated_picture_names_its_remedy_which_helps_as_a_query_too(
 ) -> None:
     pictures = write_pictures(tmp_path / "album")
     (tmp_path / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:-400])
-    told = b"cut.png: truncated; --accept-truncated takes what is there of it"
+    told = b"cut.png: truncated; --accept-truncated reads the part that is there"
     assert told in run("index", tmp_path / "cut.png").stderr
     refused = run("search", tmp_path / "cut.png", pictures)
     assert refused.returncode == 2

@@ -114,7 +114,7 @@ def test_a_link_that_leads_nowhere_is_told_and_leaves_nothing(
     for name, sentence in (
         ("index.db", "index.db: this link leads to nothing"),
         ("loop", "loop: the index cannot be reached (Too many levels of symbolic links)"),
-        ("to", "folder: this is no file"),
+        ("to", "folder: this is not a file"),
     ):
         command = [*COMMAND, *words, "--db", name]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)

@@ -43,8 +43,8 @@ FOUND = {
 OF_DATABASE = {
     "link": "settings.toml: this is not an index",
     "dangling": "index.db: this link leads to nothing",
-    "pipe": "index.db: this is no file",
-    "folder": "index.db: this is no file",
+    "pipe": "index.db: this is not a file",
+    "folder": "index.db: this is not a file",
     "hard link": "index.db: this file has another name",
 }
 OF_CONFIGURATION = {

@@ -172,7 +172,7 @@ def test_a_truncated_photo_is_told_as_such(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{ending}"
     whole = Path(os.fsdecode(saved(path, Image.effect_noise((900, 900), 90)))).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert refusal(path) == "truncated; --accept-truncated takes what is there of it"
+    assert refusal(path) == "truncated; --accept-truncated reads the part that is there"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,9 @@ def test_a_beginning_with_nothing_or_zeros_behind_is_truncated(
     start: bytes, num_zeros: int, tmp_path: Path
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(start + bytes(num_zeros))
-    assert refusal(tmp_path / "a.jpg") == "truncated; --accept-truncated takes what is there of it"
+    assert (
+        refusal(tmp_path / "a.jpg") == "truncated; --accept-truncated reads the part that is there"
+    )
 
 
 def test_a_kind_of_a_known_format_that_is_not_read_is_not_called_unknown(tmp_path: Path) -> None:

@@ -144,6 +144,31 @@ def test_a_picture_can_be_forced_on_a_bare_name(picture: Path) -> None:
     assert only_term("cat", Kind.PICTURE).value == str(bare)
 
 
+def test_stdin_is_not_searched_for_as_a_dash() -> None:
+    with pytest.raises(UsageError, match="stdin"):
+        parse(Query("-"))
+    assert only_term("-", Kind.TEXT).value == "-"
+
+
+def test_the_file_of_a_picture_that_is_not_read_is_not_taken_for_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert only_term("a.psd").kind is Kind.TEXT
+    (tmp_path / "a.psd").write_bytes(b"8BPS")
+    assert only_term("a.psd").kind is Kind.PICTURE
+
+
+def test_a_folder_with_its_slash_is_not_taken_for_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert only_term("trip/").kind is Kind.TEXT
+    (tmp_path / "trip").mkdir()
+    with pytest.raises(UsageError, match="folder"):
+        parse(Query("trip/"))
+
+
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
 def test_an_empty_query_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="empty"):
