@@ -279,8 +279,8 @@ class _Run:
         """Take note of a content read by a mended reader, and return whether it gave the pixels
         that were encoded before.
         """
-        if not self._num_outdated or picture.digest in self._hand.reread:
-            return picture.digest in self._hand.reread
+        if picture.digest in self._hand.reread:
+            return True
         before = self._store.readings.outdated_pixels(self._model_id, picture.digest)
         if before is None:
             return False

@@ -136,12 +136,12 @@ def stored_digest(connection: sqlite3.Connection, facts: FileFacts) -> bytes | N
 
 
 def is_encoded_by_another(connection: sqlite3.Connection, model_id: int, facts: FileFacts) -> bool:
-    """Return whether another model has encoded what is in this file, as it is now."""
+    """Return whether another model has encoded this file as it is now, from today's readers."""
     question = (
         "SELECT 1 FROM files, models WHERE path = ? AND size_bytes = ? AND mtime_ns = ?"
         " AND inode = ? AND coalesce(changed_ns, ?) = ? AND model_id <> ? AND EXISTS"
         " (SELECT 1 FROM embeddings WHERE embeddings.model_id = models.model_id AND part = 0"
-        " AND embeddings.content_id = files.content_id)"
+        f" AND embeddings.content_id = files.content_id AND {_IS_CURRENT})"
     )
     values = (facts.path, facts.size_bytes, facts.mtime_ns, facts.inode)
     times = (facts.changed_ns, facts.changed_ns)

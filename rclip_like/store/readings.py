@@ -9,7 +9,8 @@ from pathlib import Path
 from rclip_like.store.faults import told
 from rclip_like.store.writing import OUTDATED, put_setting, transaction
 
-_CHECKED = "readers of model"
+_CURRENT = "readers of model"
+"""Before a model's number, the setting that holds the readers which made all of its readings."""
 _VERIFYING = "verifying_since_ns"
 _VERIFYING_NS = 30 * 86_400 * 10**9
 """How long after its beginning a verification that was cut short goes on where it was."""
@@ -26,18 +27,22 @@ class Readings:
         self._connection = connection
 
     def mark_outdated(self, model_id: int, current: Iterable[str]) -> int:
-        """Mark what other readers than these have made, and return how many contents are marked.
+        """Mark what other readers than these have made, and return how many of the model's
+        contents that have files are marked.
 
-        current: format and version, as in "TIFF 2". The files of what is newly marked are no
-        longer settled, so that the next walk hands them to be read. The caller holds the
-        indexer's lock.
+        current: format and version, as in "TIFF 2". Files of the model's marked contents are not
+        settled, so that the next walk hands them to be read; each call sees to that until there are
+        none, as another model's run settles them, too. The caller holds the indexer's lock.
         """
         versions = sorted(current)
+        name = f"{_CURRENT} {model_id}"
         with told(self._path):
-            if self._setting(f"{_CHECKED} {model_id}") != str(versions):
-                self._mark(model_id, versions)
-            question = "SELECT count(*) FROM readings WHERE model_id = ? AND reader = ?"
-            return int(self._connection.execute(question, (model_id, OUTDATED)).fetchone()[0])
+            if self._setting(name) == str(versions):
+                return 0
+            number = self._mark(model_id, versions)
+            if not number:
+                put_setting(self._connection, name, str(versions))
+        return number
 
     def outdated_pixels(self, model_id: int, digest: bytes) -> bytes | None:
         """Return the digest of the pixels that the content's outdated embedding was made of.
@@ -72,18 +77,24 @@ class Readings:
         row = self._connection.execute(question, (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def _mark(self, model_id: int, versions: list[str]) -> None:
+    def _mark(self, model_id: int, versions: list[str]) -> int:
         marks = ",".join("?" * len(versions))
-        is_other = f"model_id = ? AND reader NOT IN ({marks})"
-        values = (model_id, *versions)
+        is_outdated = f"model_id = ? AND reader = '{OUTDATED}'"
         with transaction(self._connection):
+            self._connection.execute(
+                f"UPDATE readings SET reader = '{OUTDATED}'"
+                f" WHERE reader NOT IN ({marks}, '{OUTDATED}')",
+                versions,
+            )
             # No file counts as settled whose mtime is the moment of reading.
             self._connection.execute(
-                "UPDATE files SET read_at_ns = mtime_ns WHERE content_id IN"
-                f" (SELECT content_id FROM readings WHERE {is_other})",
-                values,
+                "UPDATE files SET read_at_ns = mtime_ns WHERE read_at_ns <> mtime_ns"
+                f" AND content_id IN (SELECT content_id FROM readings WHERE {is_outdated})",
+                (model_id,),
             )
-            self._connection.execute(
-                f"UPDATE readings SET reader = '{OUTDATED}' WHERE {is_other}", values
-            )
-        put_setting(self._connection, f"{_CHECKED} {model_id}", str(versions))
+            (number,) = self._connection.execute(
+                f"SELECT count(*) FROM readings WHERE {is_outdated} AND EXISTS"
+                " (SELECT 1 FROM files WHERE files.content_id = readings.content_id)",
+                (model_id,),
+            ).fetchone()
+        return int(number)

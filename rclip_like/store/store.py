@@ -296,7 +296,7 @@ class Store:
             return reading.is_encoded(self._connection, model_id, digest)
 
     def is_encoded_by_another(self, model_id: int, facts: FileFacts) -> bool:
-        """Return whether another model has encoded what is in this file, as it is now."""
+        """Return whether another model has encoded this file as it is now, from today's readers."""
         with told(self.path):
             return reading.is_encoded_by_another(self._connection, model_id, facts)
 

@@ -15,6 +15,7 @@ from small_index import SmallIndex, make_picture, make_pictures
 from tiny_model import make_tiny_model
 
 from rclip_like.index import run
+from rclip_like.settings import ReadSettings
 from rclip_like.values import READER_VERSIONS
 
 MENDED = ("BMP", "DIB", "HEIF", "PNG", "TGA", "TIFF")
@@ -35,6 +36,16 @@ def index(album: Path, tiny_model: Path) -> Iterator[SmallIndex]:
     index.update(album)
     yield index
     index.store.close()
+
+
+@pytest.fixture
+def other(index: SmallIndex, album: Path, tmp_path: Path) -> Iterator[SmallIndex]:
+    """Return the same index for another model, which has encoded all of the album, too."""
+    other_model = make_tiny_model(tmp_path / "other", seed=1)
+    other = SmallIndex(tmp_path / "index.db", other_model, plain=True)
+    assert other.update(album).encoded == 8
+    yield other
+    other.store.close()
 
 
 def as_if_read_before(index: SmallIndex, name: str) -> None:
@@ -72,17 +83,46 @@ def test_what_looks_as_before_is_not_encoded(index: SmallIndex, album: Path) -> 
 
 
 def test_another_models_rows_wait_for_their_own_run(
-    index: SmallIndex, album: Path, tmp_path: Path
+    index: SmallIndex, other: SmallIndex, album: Path
 ) -> None:
-    other_model = make_tiny_model(tmp_path / "other", seed=1)
-    other = SmallIndex(tmp_path / "index.db", other_model, plain=True)
-    assert other.update(album).encoded == 8
     as_if_read_before(index, "PNG")
     assert index.update(album).encoded == 3
     assert index.update_without_encoder(album).unchanged == 8
     assert other.update(album).encoded == 3
     assert other.update_without_encoder(album).unchanged == 8
-    other.store.close()
+
+
+def test_another_models_run_amid_the_rereading_settles_nothing_for_this_model(
+    index: SmallIndex, other: SmallIndex, album: Path
+) -> None:
+    as_if_read_before(index, "PNG")
+    assert not index.update_without_encoder(album, max_seconds=0).finished
+    assert other.update(album).encoded == 3
+    assert index.update(album).encoded == 3
+    assert index.update_without_encoder(album).unchanged == 8
+
+
+def test_what_a_mended_reader_refuses_leaves_all_models(
+    index: SmallIndex, other: SmallIndex, album: Path
+) -> None:
+    as_if_read_before(index, "PNG")
+    refusing = ReadSettings(workers=2, max_megapixels=1e-6)
+    assert len(index.update(album, read=refusing).failures) == 3
+    assert len(index.rows()) == len(other.rows()) == 5
+    assert other.update_without_encoder(album, read=refusing).failed_before == 3
+
+
+def test_a_content_that_comes_back_is_read_by_the_mended_reader(
+    index: SmallIndex, album: Path
+) -> None:
+    aside = album.parent / "aside.png"
+    (album / "a.png").rename(aside)
+    assert index.update(album).removed == 1
+    as_if_read_before(index, "PNG")
+    assert index.update(album).encoded == 2
+    aside.rename(album / "a.png")
+    assert index.update(album).encoded == 1
+    assert index.update_without_encoder(album).unchanged == 8
 
 
 def test_a_run_that_is_cut_short_leaves_the_rest_to_the_next(
