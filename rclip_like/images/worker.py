@@ -95,8 +95,10 @@ def _limited(seconds: float, processor_seconds: float = 0.0) -> Iterator[None]:
     """
     if not _HAS_TIMERS:
         faulthandler.dump_traceback_later(processor_seconds or seconds, exit=True)
-        yield
-        faulthandler.cancel_dump_traceback_later()
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         return
     signal.setitimer(signal.ITIMER_REAL, seconds)
     signal.setitimer(signal.ITIMER_PROF, processor_seconds)

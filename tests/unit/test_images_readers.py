@@ -411,3 +411,17 @@ def test_pixels_may_be_written_to(tmp_path: Path) -> None:
     assert result.pixels is not None
     assert result.pixels.dtype == np.uint8
     assert result.pixels.flags.writeable
+
+
+@pytest.mark.parametrize("has_timers", [True, False])
+def test_a_worker_that_told_of_a_failure_may_wait_for_the_next_picture(has_timers: bool) -> None:
+    script = (
+        "import time\n"
+        "from contextlib import suppress\n"
+        "from rclip_like.images import worker\n"
+        f"worker._HAS_TIMERS = {has_timers}\n"
+        "with suppress(ValueError), worker._limited(0.2):\n"
+        "    raise ValueError\n"
+        "time.sleep(0.6)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
