@@ -21,7 +21,7 @@ ROWS = (
     ("evaluate",),
     ("walk", "images", "query", "web", "ranking", "store", "models"),
     ("reports", "private"),
-    ("values", "settings", "errors", "telemetry", "spelling", "encodings"),
+    ("values", "settings", "errors", "telemetry", "spelling", "encodings", "files"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors")}
@@ -37,6 +37,7 @@ ALLOWED = {
     "sqlite3": ("store/", "store.py"),
     "sqlite_utils": ("store/", "store.py"),
     "rich": ("output/", "output.py"),
+    "huggingface_hub": ("models/hub.py",),
 }
 SHAPELESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MAX_LINES_FILE = 400

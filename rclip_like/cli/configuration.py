@@ -14,6 +14,7 @@ from rclip_like.cli.declare import Declared, declared_in
 from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.encodings import decoded
 from rclip_like.errors import ConfigError, UsageError
+from rclip_like.files import open_at_once
 from rclip_like.settings import config_file, config_is_named
 
 Options = TypeVar("Options", bound=Everywhere)
@@ -68,7 +69,7 @@ def _content(path: Path) -> bytes:
 
     Raises ConfigError for what might be waited for, or read, for ever.
     """
-    with open(path, "rb", opener=_open_at_once) as file:
+    with open(path, "rb", opener=open_at_once) as file:
         is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         if not is_regular and str(path) != os.devnull:
             raise ConfigError(f"{path}: is no regular file; write the settings into one")
@@ -76,11 +77,6 @@ def _content(path: Path) -> bytes:
     if len(content) > _MOST_BYTES:
         raise ConfigError(f"{path}: is larger than any settings (1 MiB); see that it is the file")
     return content
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def settle(

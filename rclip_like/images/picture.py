@@ -9,6 +9,7 @@ from collections.abc import Collection
 from blake3 import blake3
 
 from rclip_like.errors import PictureError, Reason
+from rclip_like.files import open_at_once
 from rclip_like.images.decoding import Decoded, Undecodable, decode
 from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
@@ -68,9 +69,7 @@ def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
     """Return all of a regular file that stays as it is meanwhile; raises PictureError."""
     limits = within_memory(limits)
     try:
-        # Without O_NONBLOCK, a FIFO put in the file's place would be waited for.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with open(os.open(path, flags), "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=open_at_once) as file:
             before = os.fstat(file.fileno())
             _refuse(path, before, limits)
             data = file.read()

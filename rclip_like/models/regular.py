@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from rclip_like.errors import ModelError
+from rclip_like.files import open_at_once
 
 JSON_BYTES = 16 << 20
 """How large a JSON file may be; those that come with models have two million bytes at most."""
@@ -28,7 +29,7 @@ def open_regular(place: Path, most_bytes: int) -> BinaryIO:
     Raises ModelError when it is a folder, a pipe or a device or is larger, OSError as `open` does.
     """
     try:
-        file = open(place, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
+        file = open(place, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
     except IsADirectoryError:
         raise _not_regular(place) from None
     try:
@@ -88,10 +89,6 @@ def shown(value: object) -> str:
 def shown_key(key: str) -> str:
     """Return a key as an error may show it: as it is if it is a word, else as `shown` does."""
     return key if re.fullmatch(r"[\w.-]{1,60}", key, re.ASCII) else shown(key)
-
-
-def _open_at_once(place: str, flags: int) -> int:
-    return os.open(place, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
 
 
 def _require(place: Path, facts: os.stat_result, most_bytes: int) -> None:

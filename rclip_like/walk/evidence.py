@@ -7,6 +7,8 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from rclip_like.files import open_at_once
+
 _RUNS_THAT_TELL = 2
 _FILES_THAT_TELL = 16
 """Fewer may have been restored from a copy one by one, and to read them again costs little."""
@@ -109,9 +111,8 @@ def content_digest(path: bytes, size_bytes: int) -> bytes | None:
     from blake3 import blake3
 
     digest = blake3()
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with open(os.open(path, flags), "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size != size_bytes:
                 return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.encodings import decoded
 from rclip_like.errors import UsageError
+from rclip_like.files import open_at_once
 from rclip_like.settings import WalkSettings
 from rclip_like.spelling import Spelling, composed
 from rclip_like.values import Root
@@ -186,7 +187,7 @@ def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None
 
 
 def _lines_of(place: bytes) -> list[str]:
-    with open(place, "rb", opener=_open_at_once) as file:
+    with open(place, "rb", opener=open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "is no regular file, so nothing is left out for it", place)
         text = file.read(_MOST_BYTES + 1)
@@ -200,10 +201,6 @@ def _lines_of(place: bytes) -> list[str]:
         reason = "is no text that can be read, so nothing is left out for it; save it as UTF-8"
         raise OSError(errno.EILSEQ, reason, place)
     return [line.removesuffix("\r") for line in lines.split("\n")]
-
-
-def _open_at_once(place: str, flags: int) -> int:
-    return os.open(place, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
 
 
 def _patterns_of(line: str) -> list[GitIgnoreSpecPattern]:
