@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import ModelError, Reason
 from rclip_like.index.batch import Hand, Handed, log_batch, reading_of
+from rclip_like.index.damage import drop_damage
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
@@ -29,11 +30,6 @@ _GONE_A_BATCH = 1024
 _FACTS_A_BATCH = 16_384
 _UNKNOWN_BATCH_SIZE = 1 << 30
 _READERS = frozenset(f"{name} {version}" for name, version in READER_VERSIONS.items())
-_DAMAGED_MATRIX = "the matrix beside the index was damaged; it is made anew from the rows"
-_DROPPED = (
-    "dropped from the index; the pictures are encoded anew, those that lie elsewhere by the next "
-    "'clipfind index' of their folder"
-)
 _ALTERED = "its content changed, though not its size and time; encoded anew"
 
 
@@ -114,7 +110,8 @@ class _Run:
     ) -> None:
         """Do the whole run; on Stopped, what needs no encoding is written first."""
         with self._stopping.breakable():
-            self._look_for_damage()
+            verify = self._settings.verify
+            self._troubles += drop_damage(self._store.checkup, self._model_id, verify=verify)
         self._survey.start()
         try:
             with self._stopping.breakable():
@@ -163,24 +160,6 @@ class _Run:
             failures=tuple(self._failures),
             troubles=(*findings.troubles, *self._troubles),
         )
-
-    def _look_for_damage(self) -> None:
-        """Look at what is due of the matrix, and to verify at all of it and at the model's rows.
-
-        Before the survey, to which what is dropped here is not encoded. The run's end makes the
-        matrix anew.
-        """
-        checkup, verify = self._store.checkup, self._settings.verify
-        if checkup.forget_damaged_matrix(self._model_id, at_once=verify):
-            self._troubles.append(Trouble(b"", _DAMAGED_MATRIX))
-        if not verify:
-            return
-        if rowids := checkup.wrong_embeddings(self._model_id):
-            checkup.drop_embeddings(rowids)
-            number = f"{len(rowids):,} damaged embedding{'s' * (len(rowids) > 1)}"
-            self._troubles.append(Trouble(b"", f"{number} {_DROPPED}"))
-        checkup.note_digests(self._model_id)
-        checkup.drop_texts(checkup.wrong_texts())
 
     # Reading.
 
