@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rclip_like.errors import StoreError
+from rclip_like.private import FILE_MODE
 
 SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and leaves there after a kill."""
@@ -22,7 +23,6 @@ _NEVER_ELSEWHERE = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_OWNER_ALONE = 0o600
 
 
 class Planted(StoreError, ValueError):
@@ -71,7 +71,7 @@ def make_own(path: Path) -> int:
     Raises FileExistsError where anything has that name, a link that leads to nothing, too.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_ELSEWHERE
-    descriptor = os.open(path, flags, _OWNER_ALONE)
+    descriptor = os.open(path, flags, FILE_MODE)
     leave_to_owner(descriptor)
     return descriptor
 
@@ -80,7 +80,7 @@ def leave_to_owner(descriptor: int) -> None:
     """Let a file that was just made be read and written by its owner, whatever the umask."""
     if os.name != "nt":
         with suppress(OSError):  # FAT keeps no modes
-            os.fchmod(descriptor, _OWNER_ALONE)
+            os.fchmod(descriptor, FILE_MODE)
 
 
 def refuse_planted_logs(database: Path) -> None:
