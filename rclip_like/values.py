@@ -43,6 +43,7 @@ READER_VERSIONS = {
 
 _LAST_NS = (1 << 63) - 1
 _FIRST_NS = -_LAST_NS
+_LEAST = -1 << 63
 
 
 class Root(NamedTuple):
@@ -79,10 +80,11 @@ class FileFacts(NamedTuple):
         """Return the facts in signed 64 bits each.
 
         A time before 1677 or after 2262, as some file systems take any, counts as the first or
-        last nanosecond that they hold; some file systems' inodes are larger and become negative.
+        last nanosecond that they hold; of a larger inode (ReFS has 128 bits) the last 64 count,
+        which may become negative.
         """
         path, size_bytes, mtime_ns, device, inode, changed_ns = seen
-        inode = inode - (1 << 64) if inode > _LAST_NS else inode
+        inode = (inode - _LEAST) % (1 << 64) + _LEAST if inode > _LAST_NS else inode
         return cls(path, size_bytes, _held(mtime_ns), device, inode, _held(changed_ns))
 
 

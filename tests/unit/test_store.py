@@ -291,9 +291,11 @@ def test_many_contents_of_one_size_are_not_sent_along(store: Store) -> None:
     assert store.digests_of_size(model_id, 8) == ()
 
 
-def test_inodes_of_64_bits_fit(store: Store) -> None:
+@pytest.mark.parametrize("bits", [64, 128])
+def test_inodes_of_many_bits_fit(store: Store, bits: int) -> None:
     model_id = fill(store, [b"/1"])
-    facts = FileFacts.within((*facts_of(b"/2")[:4], (1 << 64) - 1, 0))
+    facts = FileFacts.within((*facts_of(b"/2")[:4], (1 << bits) - 1, 0))
+    assert facts.inode == -1
     store.commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
     assert paths_of(store, model_id, None) == [b"/1", b"/2"]
 
