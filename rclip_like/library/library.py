@@ -153,7 +153,7 @@ class Library:
         """Return the folders that were indexed, there or not, ascending."""
         if not self.database.exists():
             return []
-        return sorted(bytes(root["path"]) for root in self._open(create=False).status().roots)  # type: ignore[call-overload]
+        return self._open(create=False).walked_folders()
 
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""

@@ -35,6 +35,11 @@ def is_known(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> boo
     )
 
 
+def walked_folders(connection: sqlite3.Connection) -> list[bytes]:
+    """Return the folders that were roots, ascending."""
+    return [path for path, *_ in _walked(connection)]
+
+
 def raw_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> Iterator[bytes]:
     """Yield the paths of cameras' raw files in the ranges, ascending."""
     endings = sorted(ending.decode() for ending in RAW_EXTENSIONS)

@@ -259,6 +259,11 @@ class Store:
         row = self._one("SELECT device, walked_at_ns FROM roots WHERE path = ?", path)
         return None if row is None else WalkedRoot(*row)
 
+    def walked_folders(self) -> list[bytes]:
+        """Return the folders that were roots, there or not, ascending."""
+        with told(self.path):
+            return counting.walked_folders(self._connection)
+
     def inode_changes(self) -> dict[bytes, int]:
         """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
         with told(self.path):
