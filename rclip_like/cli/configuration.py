@@ -65,14 +65,14 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _content(path: Path) -> bytes:
-    """Return a configuration file's bytes; those of the device that keeps nothing are none.
+    """Return a configuration file's bytes; none for the device that keeps nothing.
 
     Raises ConfigError for what might be waited for, or read, for ever.
     """
     with open(path, "rb", opener=open_at_once) as file:
         is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         if not is_regular and str(path) != os.devnull:
-            raise ConfigError(f"{path}: is no regular file; write the settings into one")
+            raise ConfigError(f"{path}: is not a regular file; write the settings into one")
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise ConfigError(f"{path}: is larger than any settings (1 MiB); see that it is the file")

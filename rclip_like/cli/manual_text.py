@@ -234,13 +234,12 @@ smaller. Searches go on meanwhile; an index run waits.
 
 *clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
 at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
-nothing and embeddings that are none or do not fit their digests, for a damaged matrix, for drafts,
-logs and copies beside the index, for the models that it needs, half downloads, readers, packages
-and folders. It changes no row. With *--repair* it first removes drafts that a kill left, makes
-SQLite's own indexes anew and drops rows that refer to nothing and embeddings that are none; the
-next *clipfind index* encodes their pictures anew. Before any row is dropped it writes a copy,
-index.db.before-repair-TIME. A damaged matrix is made anew. If there is nothing to mend, a line says
-so.
+nothing and damaged embeddings, for a damaged matrix, for drafts, logs and copies beside the index,
+for the models that it needs, half downloads, readers, packages and folders. It changes no row. With
+*--repair* it first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows
+that refer to nothing and damaged embeddings; the next *clipfind index* encodes their pictures anew.
+Before any row is dropped it writes a copy, index.db.before-repair-TIME. A damaged matrix is made
+anew. If there is nothing to mend, a line says so.
 """
 
 EXIT_STATUS = """\
@@ -294,8 +293,8 @@ address of a picture no other kind of proxy, such as SOCKS, can be used.
 
 FILES = """\
 ~/.config/clipfind/config.toml :: The configuration: a line for each option that has a variable,
-named like the option without its dashes. An unknown name is an error, and so is what is no
-regular file, or larger than 1 MiB.
+named like the option without its dashes. An unknown name is an error, and so is what is not
+a regular file, or larger than 1 MiB.
 
     model = "ViT-B-32-256/datacomp_s34b_b86k"
     top = 20
@@ -327,15 +326,15 @@ line on stderr. *models remove* leaves whole files there, and names the folder a
 ~/.cache/clipfind :: What can be made again. A user without a home folder keeps none of it, and has
 to name the index with *--db*.
 
-These folders and all in them are made for their owner alone, whatever the umask, and so is an index
-that *--db* names. The two default folders are closed to others where they are open; a folder that
-was there before and is named, with CLIPFIND_DATA_DIR or CLIPFIND_CACHE_DIR or by a link in place of
-a default one, keeps its rights: it may be meant to be shared. What *train* writes follows the
-umask.
+clipfind's own folders and all in them are made for their owner alone, whatever the umask, and so is
+an index that *--db* names; Hugging Face's cache follows the umask. The two default folders are
+closed to others where they are open; a folder that was there before and is named, with
+CLIPFIND_DATA_DIR or CLIPFIND_CACHE_DIR or by a link in place of a default one, keeps its rights: it
+may be meant to be shared. What *train* writes follows the umask.
 
 .ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there,
-from the index and from what a search shows. One of more than 100 kB, and what is no regular file,
-leaves nothing out; a pattern with two stars between names more than twice is none.
+from the index and from what a search shows. One of more than 100 kB, and what is not a regular
+file, leaves nothing out; a pattern with two stars between names more than twice is none.
 """
 
 EXAMPLES = """\

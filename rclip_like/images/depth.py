@@ -47,7 +47,7 @@ def eight_bits(values: Samples, black: float, white: float) -> npt.NDArray[np.ui
 
 
 def _numbers(values: Samples) -> Samples:
-    """Return the values with 0 for what is no number, or infinite."""
+    """Return the values with 0 for what is infinite or not a number."""
     if values.dtype.kind != "f":
         return values
     return np.nan_to_num(values, posinf=0, neginf=0)

@@ -78,7 +78,7 @@ def _riff(data: bytes) -> bool:
 
 
 def _media(data: bytes) -> bool:
-    """Tell it of HEIC and AVIF, and of JPEG 2000 in boxes; films are no pictures."""
+    """Tell it of HEIC and AVIF, and of JPEG 2000 in boxes; films are not pictures."""
     if data[4:8] == b"ftyp" and not any(each.startswith(data[8:12]) for each in _MEDIA_BRANDS):
         return False
     top = list(boxes(data, 0, len(data)))

@@ -103,7 +103,7 @@ def _taken(exif: Mapping[int, object], details: Mapping[int, object]) -> tuple[s
 
 
 def _moment(date: str, fraction: str, zone: str) -> datetime | None:
-    """Return a date as cameras, scanners and editors write it, None for what is no date.
+    """Return a date as cameras, scanners and editors write it, None for what is not a date.
 
     What the date itself says of fraction and zone comes before what the tags beside it say. Of one
     without a time, the day begins.

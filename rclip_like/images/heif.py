@@ -1,4 +1,4 @@
-"""HEIC by pi-heif, turned also where its orientation stands in EXIF alone."""
+"""HEIC by pi-heif, turned even where its orientation stands in EXIF alone."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
 
 
 def _refuse(path: bytes, status: os.stat_result, limits: ReadSettings) -> None:
-    """Raise for what is no file, and for one that with its pixels cannot fit the memory."""
+    """Raise for what is not a file, and for one that with its pixels cannot fit the memory."""
     if not stat.S_ISREG(status.st_mode):
         raise PictureError(path, "not a regular file", lasting=False, code=Reason.NOT_A_FILE)
     assert limits.max_memory_bytes is not None

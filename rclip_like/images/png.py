@@ -1,7 +1,7 @@
 """PNG files of which a chunk's checksum is wrong: read where that chunk is not needed.
 
 As libpng does it: such a text or resolution is left out. A wrong checksum of what makes the pixels
-is an error, also where Pillow does not look at it.
+is an error, even where Pillow does not look at it.
 """
 
 from __future__ import annotations

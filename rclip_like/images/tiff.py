@@ -99,7 +99,7 @@ class TiffImageFile(TiffImagePlugin.TiffImageFile):
         layout, self._layout = self._layout, None
         assert isinstance(self.fp, BytesIO)
         Image._decompression_bomb_check(self._tile_size)
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # bytes are no pixels
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # those are bytes, not pixels
         try:
             self.im = _decode(self.fp.getvalue(), self.tag_v2, layout).im
         finally:

@@ -279,7 +279,7 @@ class _Run:
             self._hand.gone.append(path)
 
     def _take_failure(self, handed: Handed, trouble: Trouble) -> None:
-        """Remember a file that is no good, and report it unless that was done before.
+        """Remember a file that cannot be read, and report it unless that was done before.
 
         One that another model has encoded as it is keeps its row, and is not remembered: it was
         read once, so that a limit of this run, or of its model, is to blame.

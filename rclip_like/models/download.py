@@ -129,7 +129,7 @@ def _refuse_other_names(name: str) -> None:
         raise ModelError(f"{name} is not a model of a hub, so it cannot be downloaded")
     if name.startswith(HUB_PREFIX):
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", name.removeprefix(HUB_PREFIX)):
-            raise ModelError(f"{name} is no name on the hub; write hf-hub:OWNER/NAME")
+            raise ModelError(f"{name} is not a name on the hub; write hf-hub:OWNER/NAME")
     elif "/" not in name:
         raise ModelError(
             f"{name} names no weights; write ARCH/TAG (see clipfind models list)"

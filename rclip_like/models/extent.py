@@ -10,7 +10,7 @@ from rclip_like.models.regular import read_json_object
 from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
 
 HARMLESS = 1 << 28
-"""So many numbers, a gigabyte of them in float32, are no harm: the weights are looked at then."""
+"""So many numbers, a gigabyte of them in float32, do no harm: the weights are looked at then."""
 
 
 def require_room(specification: ModelSpecification) -> None:

@@ -49,7 +49,7 @@ class Agreement:
         if stored.content_id in self._damaged:
             return False
         expected = self._scores.get(stored.content_id)
-        # Written so that what is no number disagrees.
+        # Written so that NaN disagrees.
         if self._by_matrix and not (expected is not None and abs(expected - value) <= _ROUNDING):
             raise MatrixDisagrees
         return True

@@ -42,7 +42,7 @@ def reads_english_alone(specification: ModelSpecification) -> bool:
 def foreign_words(text: str) -> list[str]:
     """Return the words that hold a letter of another script than Latin.
 
-    Signs and emoji are no letters; accents, ligatures and letters of other shapes stay Latin.
+    Signs and emoji are not letters; accents, ligatures and letters of other shapes stay Latin.
     """
     return [word for word in text.split() if not word.isascii() and any(map(_is_foreign, word))]
 

@@ -103,7 +103,7 @@ def _refuse_planted(
     if stat.S_ISLNK(status.st_mode):
         found = "a link"
     elif not stat.S_ISREG(status.st_mode):
-        found = "no regular file"
+        found = "not a regular file"
     elif is_written and status.st_nlink > 1:
         found = "a file with another name, too (a hard link),"
     elif not _is_ours(status.st_uid, database.parent, database):

@@ -103,7 +103,7 @@ class MatrixCheck(NamedTuple):
 def check_matrix(
     connection: sqlite3.Connection, path: Path, model_id: int, *, since_ns: int | None = None
 ) -> MatrixCheck | None:
-    """Compare a matrix with its digests; None where there is none that a search would trust.
+    """Compare a matrix with its digests; None where a search would trust none.
 
     With `since_ns` all of the order, but of the rows only what was not found sound since, what was
     looked at longest ago first, and not more than a run has time for. To be asked within one

@@ -79,7 +79,7 @@ class IndexLock:
 
         on_wait is called once, with the holder's pid where it is known, before waiting.
         Raises IndexLocked when another process holds it and `wait` is false, StoreError when
-        the file cannot be made, is none of ours, or lies where nothing can be locked.
+        the file cannot be made, is not ours, or lies where nothing can be locked.
         """
         descriptor = self._open()
         try:
@@ -93,7 +93,7 @@ class IndexLock:
     def holder(self) -> tuple[bool, int | None]:
         """Return whether a process holds the lock, and its pid where it is known; makes no file.
 
-        Raises StoreError when the file is none of ours, or lies where nothing can be locked.
+        Raises StoreError when the file is not ours, or lies where nothing can be locked.
         """
         try:
             descriptor = open_own(self.path, self._database, os.O_RDWR)

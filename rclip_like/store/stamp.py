@@ -60,7 +60,7 @@ def place(path: Path, name: str) -> Path:
 
 
 def opened(path: Path, name: str) -> IO[bytes]:
-    """Open a file of the matrix to be read; raises ValueError for what is no file of ours."""
+    """Open a file of the matrix to be read; raises ValueError for a file that is not ours."""
     return open(open_own(place(path, name), path, os.O_RDONLY), "rb")
 
 

@@ -81,7 +81,7 @@ def _look_at_rows(checkup: Checkup) -> Iterator[Finding]:
         yield problem("rows", f"{number:,} rows of {table} refer to what is not there", _MEND)
     if wrong := checkup.wrong_embeddings():
         yield problem(
-            "rows", f"{len(wrong):,} embeddings are none (length, value or digest)", _MEND
+            "rows", f"{len(wrong):,} embeddings are damaged (length, value or digest)", _MEND
         )
     if texts := checkup.wrong_texts():
         yield problem(

@@ -16,7 +16,7 @@ def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterato
     """Yield what was mended, under the lock; before any row changes, a copy is written.
 
     Drafts that a kill left are removed, SQLite's indexes are made anew from the rows, rows that
-    refer to nothing and embeddings that are none are dropped: the next run encodes them anew. A
+    refer to nothing and damaged embeddings are dropped: the next run encodes them anew. A
     damaged matrix is made anew, and embeddings from before there were digests get theirs.
     """
     if not database.parent.is_dir():
@@ -68,7 +68,7 @@ def _drop_wrong(checkup: Checkup) -> Iterator[str]:
         yield f"{dropped:,} rows dropped that referred to what is not there"
     if rowids := checkup.wrong_embeddings():
         checkup.drop_embeddings(rowids)
-        yield f"{len(rowids):,} embeddings dropped that were none"
+        yield f"{len(rowids):,} damaged embeddings dropped"
     if texts := checkup.wrong_texts():
         checkup.drop_texts(texts)
         yield f"{len(texts):,} remembered texts dropped that had no embedding"

@@ -37,7 +37,7 @@ _UNREAD_ENDS = frozenset(ending[-4:] for ending in UNREAD_EXTENSIONS)
 
 
 class Strangers(NamedTuple):
-    """What a folder holds that is no picture for a walk, but may have to be told of: names."""
+    """Names of what a walk takes for no picture, but may have to tell of."""
 
     unread: Sequence[bytes] = ()
     """Pictures in formats that are not read."""
@@ -55,7 +55,7 @@ def strangers_among(
     endings: AbstractSet[bytes],
     settings: WalkSettings,
 ) -> Strangers:
-    """Return the strangers among what is no folder.
+    """Return the strangers among what is not a folder.
 
     names: those of the entries; endings: their last four characters, in small letters.
     """

@@ -172,7 +172,7 @@ def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None
     """Return what the folder's ignore files say, None when they say nothing.
 
     Lines that are no pattern are passed over. Raises OSError, with the file's name, when one cannot
-    be read, is no regular file or is too large to be what its name says.
+    be read, is not a regular file or is too large to be what its name says.
     """
     patterns: list[GitIgnoreSpecPattern] = []
     for name in IGNORE_FILES:
@@ -189,7 +189,9 @@ def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None
 def _lines_of(place: bytes) -> list[str]:
     with open(place, "rb", opener=open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file, so nothing is left out for it", place)
+            raise OSError(
+                errno.EINVAL, "is not a regular file, so nothing is left out for it", place
+            )
         text = file.read(_MOST_BYTES + 1)
     if len(text) > _MOST_BYTES:
         raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", place)
@@ -198,7 +200,7 @@ def _lines_of(place: bytes) -> list[str]:
     except UnicodeError:
         lines = "\0"
     if "\0" in lines:  # UTF-16 without its mark, for instance
-        reason = "is no text that can be read, so nothing is left out for it; save it as UTF-8"
+        reason = "is not text that can be read, so nothing is left out for it; save it as UTF-8"
         raise OSError(errno.EILSEQ, reason, place)
     return [line.removesuffix("\r") for line in lines.split("\n")]
 

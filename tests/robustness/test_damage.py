@@ -326,7 +326,7 @@ def test_a_damaged_row_that_ranks_low_is_found_by_doctor_and_encoded_anew(album:
     album.forget_matrix()
     assert order_of(album.search(top=1)) == [1]  # what no search can see
     (finding,) = album.findings()
-    assert "1 embeddings are none" in finding.text
+    assert "1 embeddings are damaged" in finding.text
     assert album.findings(repair=True) == []
     assert len(album.search().matches) == COUNT - 1
     with album.library() as library:
@@ -364,7 +364,7 @@ def test_of_a_row_without_a_digest_the_matrix_is_a_witness(album: Album, number:
     album.spoil(album.database, number, unit_but_other)
     assert told(album.search())
     (finding,) = album.findings()
-    assert "1 embeddings are none" in finding.text
+    assert "1 embeddings are damaged" in finding.text
     assert album.findings(repair=True) == []
     with album.library() as library:
         assert library.index([album.paths[0].parent]).encoded == 1

@@ -36,8 +36,8 @@ PLANTS: dict[str, Callable[[Path, Path], None]] = {
 FOUND = {
     "link": "this is a link",
     "dangling": "this is a link",
-    "pipe": "this is no regular file",
-    "folder": "this is no regular file",
+    "pipe": "this is not a regular file",
+    "folder": "this is not a regular file",
     "hard link": "this is a file with another name",
 }
 OF_DATABASE = {
@@ -50,7 +50,7 @@ OF_DATABASE = {
 OF_CONFIGURATION = {
     "link": None,  # as many keep their settings
     "dangling": "no such file",
-    "pipe": "is no regular file",
+    "pipe": "is not a regular file",
     "folder": "Is a directory",
     "hard link": None,
 }
@@ -234,7 +234,9 @@ def test_sockets_and_devices_are_refused_like_pipes(
     monkeypatch.chdir(here / "place")  # a socket's own name may not be long
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("index.db-journal")
-    assert_told(call(here, *SEARCH, model=tiny_model), "index.db-journal: this is no regular file")
+    assert_told(
+        call(here, *SEARCH, model=tiny_model), "index.db-journal: this is not a regular file"
+    )
     remove(here / "place" / "index.db-journal")
     (here / "place" / "index.db.lock").unlink()
     (here / "place" / "index.db.lock").symlink_to("/dev/zero")
@@ -245,7 +247,10 @@ def test_sockets_and_devices_are_refused_like_pipes(
 
 @pytest.mark.parametrize(
     ("path", "sentence"),
-    [("/dev/zero", "/dev/zero: is no regular file"), ("huge.toml", "is larger than any settings")],
+    [
+        ("/dev/zero", "/dev/zero: is not a regular file"),
+        ("huge.toml", "is larger than any settings"),
+    ],
 )
 def test_a_configuration_without_end_is_refused(
     here: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, path: str, sentence: str

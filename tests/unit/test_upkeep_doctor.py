@@ -63,7 +63,10 @@ def test_no_index_yet_is_no_problem_and_none_is_made(tmp_path: Path) -> None:
     ("statement", "words"),
     [
         ("DELETE FROM contents WHERE content_id <= 3", "3 rows of files"),
-        ("UPDATE embeddings SET embedding = x'00' WHERE content_id = 5", "1 embeddings are none"),
+        (
+            "UPDATE embeddings SET embedding = x'00' WHERE content_id = 5",
+            "1 embeddings are damaged",
+        ),
         ("UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5", "4 embeddings"),
         (f"UPDATE embeddings SET embedding = x'{'ff7f' * 8}' WHERE content_id = 1", "1 embeddings"),
         ("UPDATE texts SET embedding = x'00'", "1 remembered texts"),

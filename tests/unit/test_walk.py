@@ -299,8 +299,8 @@ def make_large(place: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (make_pipe, "is no regular file"),
-        (make_endless, "is no regular file"),
+        (make_pipe, "is not a regular file"),
+        (make_endless, "is not a regular file"),
         (make_folder, "Is a directory"),
         (make_large, "is too large for an ignore file"),
     ],
