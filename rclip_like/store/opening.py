@@ -75,7 +75,10 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Conn
     if not version:
         raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
     if version < VERSION:
-        raise StoreError(f"{path}: an older clipfind made this index; run `clipfind index` once")
+        raise StoreError(
+            f"{path}: an older clipfind made this index, which cannot be brought up where it lies; "
+            "copy it to a folder that takes writes, and name the copy with --db"
+        )
     if not _is_on_readonly_medium(path):
         try:
             return _connect(path, "mode=ro", any_thread=any_thread)
