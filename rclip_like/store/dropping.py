@@ -221,11 +221,13 @@ class Dropping:
 
     def _drop_models(self) -> None:
         gone = "(SELECT model_id FROM temp.gone_models)"
-        some = f"SELECT rowid FROM embeddings WHERE model_id IN {gone} LIMIT {_ROWS_A_TRANSACTION}"
-        dropped = _ROWS_A_TRANSACTION
-        while dropped and self._marked("gone_models"):
-            with self._transaction():
-                dropped = self._execute(f"DELETE FROM embeddings WHERE rowid IN ({some})").rowcount
+        for table, key in (("embeddings", "rowid"), ("readings", "model_id, content_id")):
+            some = f"{key} FROM {table} WHERE model_id IN {gone} LIMIT {_ROWS_A_TRANSACTION}"
+            statement = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {some})"
+            dropped = _ROWS_A_TRANSACTION
+            while dropped and self._marked("gone_models"):
+                with self._transaction():
+                    dropped = self._execute(statement).rowcount
         if self._marked("gone_texts"):
             with self._transaction():
                 self._execute(

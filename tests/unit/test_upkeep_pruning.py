@@ -78,6 +78,8 @@ def test_a_deleted_file_goes_with_its_content(index: SmallIndex, tmp_path: Path)
     report = prune_all(index)
     assert (report.files, report.contents, report.embeddings) == (1, 1, 1)
     assert report.folders == {os.fsencode(tmp_path / "album" / "sub"): 1}
+    assert_whole(index.store)
+    assert one(index.store, "SELECT count(*) FROM readings") == 2
     assert index.names() == ["0000.jpg", "0002.jpg"]
     assert_whole(index.store)
 
@@ -291,8 +293,12 @@ def test_models_not_in_use_go_with_their_texts_and_rows(store: Store) -> None:
     )
     for number in (1, other):
         store.cache_text(number, "cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
+    store._connection.execute(
+        "INSERT INTO readings SELECT model_id, content_id, 'PNG 2', NULL FROM embeddings"
+    )
     report = prune(store, [b"/nowhere"], PruneSettings(models=True), {"e" * 64})
     assert (report.models, report.embeddings, report.texts) == (("other",), 3000, 1)
+    assert one(store, "SELECT count(*) FROM readings") == 3000
     assert [model["name"] for model in store.status().models] == ["tiny"]
     assert store.cached_text(1, "cat", "t") is not None
     assert_whole(store)
