@@ -36,8 +36,6 @@ _ORPHANS = {
     "files": "content_id NOT IN (SELECT content_id FROM contents)",
     "embeddings": "content_id NOT IN (SELECT content_id FROM contents)"
     " OR model_id NOT IN (SELECT model_id FROM models)",
-    "readings": "content_id NOT IN (SELECT content_id FROM contents)"
-    " OR model_id NOT IN (SELECT model_id FROM models)",
     "texts": "model_id NOT IN (SELECT model_id FROM models)",
     "matrices": "model_id NOT IN (SELECT model_id FROM models)",
     "readings": "content_id NOT IN (SELECT content_id FROM contents)"

@@ -233,8 +233,7 @@ class Dropping:
                 self._execute(
                     "DELETE FROM texts WHERE model_id IN (SELECT model_id FROM temp.gone_texts)"
                 )
-                for table in ("readings", "matrices"):
-                    self._execute(f"DELETE FROM {table} WHERE model_id IN {gone}")
+                self._execute(f"DELETE FROM matrices WHERE model_id IN {gone}")
                 self._execute(f"DELETE FROM models WHERE model_id IN {gone}")
 
     def _chunks(self, table: str, key: str) -> Iterator[tuple[object, object]]:
