@@ -330,7 +330,8 @@ clipfind's own folders and all in them are made for their owner alone, whatever 
 an index that *--db* names; Hugging Face's cache follows the umask. The two default folders are
 closed to others where they are open; a folder that was there before and is named, with
 CLIPFIND_DATA_DIR or CLIPFIND_CACHE_DIR or by a link in place of a default one, keeps its rights: it
-may be meant to be shared. What *train* writes follows the umask.
+may be meant to be shared. The model folder that *train* writes follows the umask; what an
+unfinished run keeps in it, the pictures' pixels among it, is for its owner alone.
 
 .ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there,
 from the index and from what a search shows. One of more than 100 kB, and what is not a regular

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import pickle
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import torch
 
 from rclip_like.errors import TrainingError
 from rclip_like.models.specification import TOKENIZER_FILES
+from rclip_like.store.beside import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
 
 CHECKPOINT = "checkpoint.pt"
@@ -23,16 +28,27 @@ MODEL_FILES = frozenset(
 """What a run that was killed while it saved may have left beside its checkpoint."""
 
 
-# Of a damaged file, and of another program's.
-_UNREADABLE = (OSError, RuntimeError, pickle.UnpicklingError, KeyError, EOFError, TypeError)
+# Of a damaged file, of another program's, and of one made up to do harm.
+_UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, AssertionError, pickle.UnpicklingError, struct.error),
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+)
+
+
+class Resumable(Protocol):
+    """What takes up the state of training that it once gave away."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the state up."""
 
 
 def prepare_output(output: Path) -> None:
     """Make the output folder, or take up one that an unfinished run left.
 
-    Raises TrainingError when it holds anything else, so nothing is ever overwritten.
+    Raises TrainingError when it holds anything else, so nothing is ever overwritten: what has the
+    name of a run's file and is a link, a pipe or a file with further names is not such a run's.
     """
-    if output.exists() and not output.is_dir():
+    if os.path.lexists(output) and not output.is_dir():
         raise TrainingError(f"{output} exists and is no folder; name another --output")
     found = {path.name for path in output.iterdir()} if output.exists() else set()
     strangers = found - (OWN_FILES | MODEL_FILES if CHECKPOINT in found else OWN_FILES)
@@ -40,14 +56,27 @@ def prepare_output(output: Path) -> None:
         raise TrainingError(
             f"{output} is not empty (it holds {min(strangers)}); name another --output"
         )
+    for place in sorted(output / name for name in found):
+        status = place.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise _planted(place)
     output.mkdir(parents=True, exist_ok=True)
+
+
+def make_working_file(place: Path) -> BinaryIO:
+    """Open a file for writing that is made anew, for its owner alone whatever the umask.
+
+    What had its name is removed and not written through, be it a link or have it further names.
+    """
+    place.unlink(missing_ok=True)
+    return open(make_own(place), "wb")
 
 
 def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
     """Write the checkpoint whole or not at all: a new file, synced, put in the old one's place."""
     place = output / CHECKPOINT
     partial = place.with_name(CHECKPOINT + PART)
-    with partial.open("wb") as stream:
+    with make_working_file(partial) as stream:
         torch.save(state, stream)
         stream.flush()
         os.fsync(stream.fileno())
@@ -61,13 +90,11 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     Raises TrainingError when something differs or the file cannot be read.
     """
     place = output / CHECKPOINT
-    if not place.exists():
+    if not os.path.lexists(place):
         return None
-    try:
-        state: dict[str, Any] = torch.load(place, map_location="cpu", weights_only=True)
+    with _damage_named(place), _open_checkpoint(place) as stream:
+        state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
         differing = [name for name in run if state["run"].get(name) != run[name]]
-    except _UNREADABLE as error:
-        raise TrainingError(f"{place} cannot be read; delete it to begin anew") from error
     if differing:
         raise TrainingError(
             f"{place} was written by a run with another {differing[0].replace('_', ' ')}; name "
@@ -76,7 +103,43 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     return state
 
 
+def resume(output: Path, state: dict[str, Any], learner: Resumable) -> tuple[int, dict[int, float]]:
+    """Restore the learner from a loaded checkpoint; return its step and the recalls before.
+
+    Raises TrainingError when something within it is missing or damaged.
+    """
+    with _damage_named(output / CHECKPOINT):
+        learner.restore(state["learner"])
+        before = {int(k): float(recall) for k, recall in state["recall_before"].items()}
+        step = int(state["step"])
+        if step < 0:
+            raise ValueError(f"step {step}")
+    return step, before
+
+
 def remove_own_files(output: Path) -> None:
     """Delete what only an unfinished run needs."""
     for name in OWN_FILES:
         (output / name).unlink(missing_ok=True)
+
+
+def _open_checkpoint(place: Path) -> BinaryIO:
+    try:
+        return open(open_own(place, place, os.O_RDONLY), "rb")
+    except Planted as error:
+        raise _planted(place) from error
+
+
+def _planted(place: Path) -> TrainingError:
+    return TrainingError(
+        f"{place} is not a regular file of yours with one name, as a run leaves it, and was "
+        "left as it is; see what it is and remove it, or name another --output"
+    )
+
+
+@contextmanager
+def _damage_named(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise TrainingError(f"{place} cannot be read; delete it to begin anew") from error

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors.torch import save_file
@@ -40,7 +40,7 @@ def save_model_folder(
     }
     partial = folder / (WEIGHTS + PART)
     # Opened here first: safetensors makes its files readable by their owner alone.
-    partial.touch()
+    _made_anew(partial).close()
     mode = partial.stat().st_mode
     save_file(tensors, partial)
     partial.chmod(mode)
@@ -53,7 +53,11 @@ def copy_tokenizer(specification: ModelSpecification, folder: Path) -> None:
     """Copy the tokenizer's files that a model brings along, where it brings any."""
     for name in TOKENIZER_FILES:
         if (specification.folder / name).is_file():
-            shutil.copyfile(specification.folder / name, folder / name)
+            with (
+                (specification.folder / name).open("rb") as source,
+                _made_anew(folder / name) as copy,
+            ):
+                shutil.copyfileobj(source, copy)
 
 
 def describe(config: Mapping[str, Any], preprocessing: Preprocessing) -> str:
@@ -73,9 +77,16 @@ def describe(config: Mapping[str, Any], preprocessing: Preprocessing) -> str:
 
 def _write_text(place: Path, text: str) -> None:
     partial = place.with_name(place.name + PART)
-    partial.write_text(text, encoding="utf-8")
+    with _made_anew(partial) as file:
+        file.write(text.encode())
     _sync(partial)
     partial.replace(place)
+
+
+def _made_anew(place: Path) -> BinaryIO:
+    """Open a file for writing; what had its name is removed, and no link is written through."""
+    place.unlink(missing_ok=True)
+    return place.open("xb")
 
 
 def _sync(file: Path) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rclip_like.evaluate.retrieval import normalised
 from rclip_like.images.decoding import Undecodable, decode
 from rclip_like.settings import ReadSettings
+from rclip_like.train.checkpoint import make_working_file
 from rclip_like.train.pairs import RawPair
 from rclip_like.values import Preprocessing, Trouble
 
@@ -74,7 +75,7 @@ def decode_pairs(
 def spool_pixels(pictures: Iterable[Pixels], path: Path, size: int) -> Pixels:
     """Write the pictures one after the other and return them mapped into memory, (N, S, S, C)."""
     number = 0
-    with path.open("wb") as stream:
+    with make_working_file(path) as stream:
         for pixels in pictures:
             stream.write(pixels.tobytes())
             number += 1

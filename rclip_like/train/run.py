@@ -26,6 +26,7 @@ from rclip_like.train.checkpoint import (
     load_checkpoint,
     prepare_output,
     remove_own_files,
+    resume,
     save_checkpoint,
 )
 from rclip_like.train.folder import copy_tokenizer, save_model_folder
@@ -174,10 +175,7 @@ def _learn(
     refuse_too_large(learner, course.batches, is_locked=settings.lock_image_tower)
     state = load_checkpoint(settings.output, course.identity())
     report(TrainProgress("measuring", 0, 0))
-    before = state["recall_before"] if state else measure(course)
-    if state:
-        learner.restore(state["learner"])
-    start = int(state["step"]) if state else 0
+    start, before = resume(settings.output, state, learner) if state else (0, measure(course))
     keeper = _Keeper(course, learner, before, report)
     try:
         loop = run_loop(learner, course.batches, start=start, after_step=keeper.after_step)
