@@ -67,6 +67,15 @@ def most_pixels(limits: ReadSettings, image: Image.Image | None = None) -> int:
     return int(spare / (_BYTES_PER_PIXEL["JPEG"] if image is None else _bytes_per_pixel(image)))
 
 
+def most_bytes(limits: ReadSettings) -> int:
+    """Return how large a picture's file may be: with its pixels it has to fit the memory.
+
+    limits: as `within_memory` returns them.
+    """
+    assert limits.max_memory_bytes is not None
+    return limits.max_memory_bytes // 2
+
+
 def _bytes_per_pixel(image: Image.Image) -> float:
     told: float = getattr(image, "bytes_per_pixel", 0)
     if told:

@@ -11,7 +11,7 @@ from blake3 import blake3
 from rclip_like.errors import PictureError, Reason
 from rclip_like.files import open_at_once
 from rclip_like.images.decoding import Decoded, Undecodable, decode
-from rclip_like.images.limits import within_memory
+from rclip_like.images.limits import most_bytes, within_memory
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, Preprocessing
 
@@ -87,8 +87,7 @@ def _refuse(path: bytes, status: os.stat_result, limits: ReadSettings) -> None:
     """Raise for what is not a file, and for one that with its pixels cannot fit the memory."""
     if not stat.S_ISREG(status.st_mode):
         raise PictureError(path, "not a regular file", lasting=False, code=Reason.NOT_A_FILE)
-    assert limits.max_memory_bytes is not None
-    largest = limits.max_memory_bytes // 2
+    largest = most_bytes(limits)
     if status.st_size > largest:
         reason = f"larger than {largest / (1 << 30):.1f} GiB"
         raise PictureError(path, reason, code=Reason.FILE_TOO_LARGE)

@@ -10,11 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rclip_like.encodings import decoded
-from rclip_like.errors import TrainingError
+from rclip_like.errors import ModelError, PictureError, TrainingError
+from rclip_like.images.limits import most_bytes, within_memory
+from rclip_like.images.picture import read_bytes
+from rclip_like.models.regular import open_regular
+from rclip_like.settings import ReadSettings
+from rclip_like.train.shards import ending_of, read_members
 from rclip_like.values import PICTURE_EXTENSIONS, Trouble
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
 CAPTION_ENDING = ".txt"
+CAPTION_BYTES = 1 << 20
+"""How large a caption file may be: long descriptions have some thousand bytes."""
+
+# What else tarfile lets through of a header that was made up to do harm.
+_UNREADABLE = (
+    *(OSError, EOFError, tarfile.TarError, zlib.error),
+    *(ArithmeticError, LookupError, ValueError, RecursionError, MemoryError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +44,12 @@ def read_pairs(data: Path) -> Iterator[RawPair | Trouble]:
     """Yield the pairs of a folder or shard in the order of their names, or what is wrong.
 
     A picture without a caption file, an empty caption file, one in an encoding that is not known,
-    and an unreadable file are a Trouble.
+    an unreadable file, one that is too large and what is no regular file are a Trouble.
     Raises TrainingError when the place does not exist or holds neither pictures nor shards.
     """
     if data.is_dir():
         shards = sorted(path for path in data.iterdir() if path.name.endswith(SHARD_ENDINGS))
-        pictures = sorted(path for path in data.rglob("*") if _ending(path.name) in _ENDINGS)
+        pictures = sorted(path for path in data.rglob("*") if ending_of(path.name) in _ENDINGS)
     elif data.is_file() and data.name.endswith(SHARD_ENDINGS):
         shards, pictures = [data], []
     else:
@@ -63,64 +76,64 @@ def parse_captions(text: bytes) -> tuple[str, ...]:
 _ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
 
 
-def _ending(name: str) -> str:
-    return os.path.splitext(name)[1].lower()
-
-
 def _read_file(picture: Path) -> RawPair | Trouble:
+    place = picture.with_suffix(CAPTION_ENDING)
     try:
-        data = picture.read_bytes()
-        text = picture.with_suffix(CAPTION_ENDING).read_bytes()
-    except FileNotFoundError as error:
-        return Trouble(os.fsencode(picture), f"has no {Path(error.filename).name} beside it")
+        data = read_bytes(os.fsencode(picture), ReadSettings())
+        with open_regular(place, CAPTION_BYTES) as file:
+            text = file.read(CAPTION_BYTES)
+    except PictureError as error:
+        return Trouble(error.path, error.reason, error.lasting, error.code)
+    except FileNotFoundError:
+        return Trouble(os.fsencode(picture), f"has no {place.name} beside it")
+    except ModelError:
+        return Trouble(os.fsencode(place), "is not a regular file of 1 MiB at most")
+    except MemoryError:
+        return Trouble(os.fsencode(picture), "memory does not suffice for it")
     except OSError as error:
-        return Trouble(os.fsencode(picture), error.strerror or str(error))
-    pair = RawPair(str(picture), data, _ending(picture.name), ())
-    return _with_captions(pair, text, str(picture.with_suffix(CAPTION_ENDING)))
+        return Trouble(os.fsencode(error.filename or picture), error.strerror or str(error))
+    return _with_captions(
+        RawPair(str(picture), data, ending_of(picture.name), ()), text, str(place)
+    )
 
 
 def _read_shard(shard: Path) -> Iterator[RawPair | Trouble]:
     """Yield a shard's pairs: members of one key side by side, as webdataset writes them."""
-    key, parts = "", dict[str, bytes]()
+    most = dict.fromkeys(_ENDINGS, most_bytes(within_memory(ReadSettings())))
+    most[CAPTION_ENDING] = CAPTION_BYTES
+    key, parts = "", dict[str, bytes | str]()
+    broken = None
     try:
-        for name, data in _read_members(shard):
-            if data is None:
-                place = os.fsencode(f"{shard}:{name}")
-                yield Trouble(place, "is a link to nothing in the shard")
-                continue
+        for name, content in read_members(shard, most):
             own, ending = os.path.splitext(name)
             if own != key:
                 yield from _finished(shard, key, parts)
                 key, parts = own, {}
-            parts[ending.lower()] = data
+            parts[ending.lower()] = content
+    except ModelError:
+        broken = "is not a regular file"
+    except _UNREADABLE as error:
+        broken = f"cannot be read to its end: {str(error) or 'memory does not suffice'}"
+    if broken is None or len(parts) > 1:  # what is whole before the break is a pair
         yield from _finished(shard, key, parts)
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        yield Trouble(os.fsencode(shard), f"cannot be read to its end: {error}")
+    if broken is not None:
+        yield Trouble(os.fsencode(shard), broken)
 
 
-def _read_members(shard: Path) -> Iterator[tuple[str, bytes | None]]:
-    """Yield the name and bytes of each file of a shard; None for a link to nothing in it."""
-    with tarfile.open(shard) as members:
-        for member in members:
-            try:
-                stream = members.extractfile(member)
-            except KeyError:
-                yield member.name, None
-                continue
-            if stream is not None:
-                yield member.name, stream.read()
-
-
-def _finished(shard: Path, key: str, parts: dict[str, bytes]) -> Iterator[RawPair | Trouble]:
+def _finished(shard: Path, key: str, parts: dict[str, bytes | str]) -> Iterator[RawPair | Trouble]:
     ending = next((ending for ending in parts if ending in _ENDINGS), None)
     if ending is None:
         return
-    name = f"{shard}:{key}{ending}"
-    if CAPTION_ENDING not in parts:
+    name, place = f"{shard}:{key}{ending}", f"{shard}:{key}{CAPTION_ENDING}"
+    picture, text = parts[ending], parts.get(CAPTION_ENDING)
+    if isinstance(picture, str):
+        yield Trouble(os.fsencode(name), picture)
+    elif text is None:
         yield Trouble(os.fsencode(name), f"has no {CAPTION_ENDING} beside it")
+    elif isinstance(text, str):
+        yield Trouble(os.fsencode(place), text)
     else:
-        pair = RawPair(name, parts[ending], ending, ())
-        yield _with_captions(pair, parts[CAPTION_ENDING], f"{shard}:{key}{CAPTION_ENDING}")
+        yield _with_captions(RawPair(name, picture, ending, ()), text, place)
 
 
 def _with_captions(pair: RawPair, text: bytes, place: str) -> RawPair | Trouble:

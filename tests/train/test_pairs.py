@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
@@ -12,6 +13,7 @@ import pytest
 from drawn_pairs import draw_picture, write_shard
 
 from rclip_like.errors import TrainingError
+from rclip_like.train import shards
 from rclip_like.train.pairs import RawPair, parse_captions, read_pairs
 from rclip_like.values import Trouble
 
@@ -122,3 +124,166 @@ def test_places_without_pairs_are_errors(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "notes.txt", tmp_path / "nowhere"):
         with pytest.raises(TrainingError, match=str(place)):
             list(read_pairs(place))
+
+
+Plant = Callable[[Path], None]
+
+
+def plant_pipe(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def plant_device(place: Path) -> None:
+    place.symlink_to("/dev/zero")
+
+
+def plant_folder(place: Path) -> None:
+    place.mkdir()
+
+
+unix = pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")
+
+
+@unix
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("plant", [plant_pipe, plant_device, plant_folder])
+@pytest.mark.parametrize("name", ["001.png", "001.txt", "a.tar"])
+def test_what_is_no_regular_file_costs_one_pair(
+    captioned: Callable[..., Path], name: str, plant: Plant
+) -> None:
+    folder = captioned(3)
+    (folder / name).unlink(missing_ok=True)
+    plant(folder / name)
+    [(bad, reason)] = troubles(folder)
+    assert bad == name
+    assert "not a regular file" in reason or reason == "Is a directory"
+    left = ["000.png", "001.png", "002.png"] if name == "a.tar" else ["000.png", "002.png"]
+    assert [name for name, _ in names_and_captions(folder)] == left
+
+
+def test_a_link_to_nothing_is_told_as_that(captioned: Callable[..., Path]) -> None:
+    folder = captioned(2)
+    (folder / "001.png").unlink()
+    (folder / "001.png").symlink_to("nowhere")
+    assert troubles(folder) == [("001.png", "No such file or directory")]
+
+
+def test_captions_and_pictures_have_a_largest_size(
+    captioned: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = captioned(3)
+    (folder / "000.txt").write_bytes(b"x" * ((1 << 20) + 1))
+    (folder / "001.txt").write_bytes(b"x" * (1 << 20))
+    with (folder / "002.png").open("wb") as hole:
+        hole.truncate(1 << 40)
+    reasons = dict(troubles(folder))
+    assert reasons.pop("002.png").startswith("larger than ")
+    assert reasons == {"000.txt": "is not a regular file of 1 MiB at most"}
+    members = {"a.png": draw_picture(0), "a.txt": b"x" * ((1 << 20) + 1), "b.png": draw_picture(1)}
+    shard = write_shard(tmp_path / "a.tar", members | {"b.txt": b"x"})
+    assert troubles(shard) == [("a.tar:a.txt", "is larger than 1 MiB")]
+    assert [name for name, _ in names_and_captions(shard)] == ["a.tar:b.png"]
+
+
+def claiming(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """Return a tar header that claims a size, with nothing after it."""
+    header = tarfile.TarInfo(name)
+    header.size, header.type = size, kind
+    return header.tobuf(tarfile.GNU_FORMAT)
+
+
+def sparse(name: str, size: int) -> bytes:
+    """Return a GNU tar header of a sparse file of that size, of which nothing is stored."""
+    header = bytearray(claiming(name, 0, tarfile.GNUTYPE_SPARSE))
+    header[483:495] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def whole_tar(tmp_path: Path) -> bytes:
+    members = {"k0.png": draw_picture(0), "k0.txt": b"one"}
+    return write_shard(tmp_path / "whole.tar", members).read_bytes()
+
+
+def test_a_sparse_file_in_a_shard_costs_one_pair(tmp_path: Path) -> None:
+    tar = tmp_path / "a.tar"
+    tar.write_bytes(sparse("z.png", 10**12) + whole_tar(tmp_path))
+    reason = "is stored as a sparse file, which is not read"
+    assert troubles(tar) == [("a.tar:z.png", reason)]
+    assert [name for name, _ in names_and_captions(tar)] == ["a.tar:k0.png"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "header",
+    [
+        claiming("z.png", 10**12),
+        claiming("z.png", -1024),
+        claiming("z.bin", -1024),
+        claiming("z", 10**12, tarfile.GNUTYPE_LONGNAME),
+        claiming("z", 10**12, tarfile.XHDTYPE),
+        claiming("z", -512, tarfile.XHDTYPE),
+        claiming("z", -512, tarfile.GNUTYPE_LONGLINK),
+        claiming("z.png", 1 << 66),
+    ],
+)
+def test_a_header_that_claims_what_is_not_there_is_not_believed(
+    tmp_path: Path, header: bytes
+) -> None:
+    tar = tmp_path / "a.tar"
+    tar.write_bytes(whole_tar(tmp_path)[:4096] + header + bytes(1024))
+    told = troubles(tar)
+    assert len(told) == 1
+    assert "is larger than" in told[0][1] or "cannot be read to its end" in told[0][1]
+    assert [name for name, _ in names_and_captions(tar)] == ["a.tar:k0.png"]
+
+
+def test_links_that_lead_to_each_other_cost_one_pair_each(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "a.tar", {"a.png": draw_picture(0), "a.txt": b"x"})
+    with tarfile.open(shard, "a") as members:
+        for name, other in (("b.png", "c.png"), ("c.png", "b.png")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, other
+            members.addfile(link)
+    assert [name for name, _ in troubles(shard)] == ["a.tar:b.png", "a.tar:c.png"]
+    assert [name for name, _ in names_and_captions(shard)] == ["a.tar:a.png"]
+
+
+@pytest.mark.parametrize("is_picture", [True, False])
+def test_a_shard_that_unpacks_to_far_more_than_it_holds_is_left_off(
+    tmp_path: Path, is_picture: bool
+) -> None:
+    zeros = 80 << 20
+    tar = tmp_path / "a.tar.gz"
+    header = claiming("z.png" if is_picture else "z.bin", zeros)
+    with gzip.open(tar, "wb") as packed:
+        packed.write(whole_tar(tmp_path)[:4096] + header)
+        for _ in range(zeros >> 20):
+            packed.write(bytes(1 << 20))
+        packed.write(whole_tar(tmp_path))
+    assert tar.stat().st_size < 100_000
+    [(name, reason)] = troubles(tar)
+    assert name == "a.tar.gz"
+    assert "bytes would have to be unpacked" in reason
+    assert [name for name, _ in names_and_captions(tar)] == ["a.tar.gz:k0.png"]
+
+
+def test_going_back_for_links_counts_as_unpacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_ALWAYS", 0)
+    monkeypatch.setattr(shards, "_RATIO", 3)
+    shard = write_shard(tmp_path / "whole.tar", {"a.png": draw_picture(0), "a.txt": b"x"})
+    with tarfile.open(shard, "a") as members:
+        for number in range(9):
+            link = tarfile.TarInfo(f"{number}.png")
+            link.type, link.linkname = tarfile.LNKTYPE, "a.png"
+            members.addfile(link)
+            text = tarfile.TarInfo(f"{number}.txt")
+            text.size = 9000
+            members.addfile(text, io.BytesIO(os.urandom(4500).hex().encode()))
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(shard.read_bytes()))
+    assert "bytes would have to be unpacked" in troubles(packed)[-1][1]
+    assert not troubles(shard)

@@ -1,0 +1,114 @@
+"""Tar shards that anybody may have written, read within limits on memory and work.
+
+What a shard says of itself is not believed: a header of 512 bytes may claim a terabyte, and gzip
+may yield a thousand times what it holds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from rclip_like.models.regular import open_regular
+
+_AT_ONCE = 1 << 20
+"""So much is read at once: no header that tarfile reads whole is larger, and longer files are read
+in pieces, so that what a header claims takes no memory before it is there."""
+_RATIO = 100
+_ALWAYS = 64 << 20
+"""Of a gzip file as much is unpacked, going back for links included, as `_RATIO` times its size and
+this. Shards of pictures have one to three times their size; gzip takes zeros to a thousandth."""
+_GZIP = b"\x1f\x8b"
+
+
+def ending_of(name: str) -> str:
+    """Return a name's extension, lower-case with its dot."""
+    return os.path.splitext(name)[1].lower()
+
+
+def read_members(shard: Path, most_bytes: Mapping[str, int]) -> Iterator[tuple[str, bytes | str]]:
+    """Yield the name of each file of a shard, and its bytes, or in words why it cannot be used.
+
+    most_bytes: by ending, how large a file may be; those with other endings are passed over.
+    Raises ModelError when the shard is not a regular file, and what tarfile, gzip and zlib raise
+    where it cannot be read on.
+    """
+    with (
+        open_regular(shard, sys.maxsize) as file,
+        tarfile.open(fileobj=cast(BinaryIO, _bounded(file)), mode="r:") as members,
+    ):
+        for member in members:
+            # Before the next one is looked for: from a negative size, CPython goes back for ever.
+            if member.size < 0:
+                raise tarfile.ReadError(f"{member.name} claims {member.size} bytes")
+            most = most_bytes.get(ending_of(member.name))
+            content = None if most is None else _content(members, member, most)
+            if content is not None:
+                yield member.name, content
+
+
+def _content(
+    members: tarfile.TarFile, member: tarfile.TarInfo, most_bytes: int
+) -> bytes | str | None:
+    """Return a member's bytes, or why it cannot be used; None for a folder or a device."""
+    if member.issparse():
+        return "is stored as a sparse file, which is not read"
+    try:
+        stream = members.extractfile(member)
+    except (KeyError, RecursionError):  # links may lead to each other
+        return "is a link to nothing in the shard"
+    if stream is None:
+        return None
+    with stream:
+        if stream.seek(0, os.SEEK_END) > most_bytes:
+            return f"is larger than {most_bytes / (1 << 20):,.0f} MiB"
+        stream.seek(0)
+        return b"".join(iter(lambda: stream.read(_AT_ONCE), b""))
+
+
+def _bounded(file: BinaryIO) -> _Bounded:
+    is_packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    if not is_packed:
+        return _Bounded(file, sys.maxsize)
+    size_bytes = os.fstat(file.fileno()).st_size
+    return _Bounded(gzip.GzipFile(fileobj=file), _ALWAYS + _RATIO * size_bytes)
+
+
+class _Bounded:
+    """A tar's bytes as tarfile reads them: little at once, and not more than so much in all."""
+
+    def __init__(self, stream: Any, most_bytes: int) -> None:
+        self.stream, self.left, self.most_bytes = stream, most_bytes, most_bytes
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= _AT_ONCE:
+            raise tarfile.ReadError(f"a header claims {size:,} bytes")
+        self._spend(size)
+        content: bytes = self.stream.read(size)
+        return content
+
+    def seek(self, place: int) -> int:
+        here = self.stream.tell()
+        # Backwards, gzip begins again.
+        self._spend(place - here if place >= here else place)
+        return int(self.stream.seek(place))
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return int(self.stream.tell())
+
+    def _spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise tarfile.ReadError(
+                f"more than {self.most_bytes:,} bytes would have to be unpacked; if that is right, "
+                "unpack it to a .tar"
+            )
