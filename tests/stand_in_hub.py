@@ -34,15 +34,16 @@ class Hub:
     """Files by `owner/name/path`, faults to play, and the requests seen.
 
     status: answers by the beginning of a path, `METHOD /path`; altered: what headers say in place
-    of the truth, None for not sent; listing: what is listed in place of the truth; cut_after: bytes
-    after which a connection for a large file is cut, each once; stall_after: bytes after which one
-    falls silent, until it is None.
+    of the truth, None for not sent; altered_later: the same, from the second HEAD for a file on;
+    listing: what is listed in place of the truth; cut_after: bytes after which a connection for a
+    large file is cut, each once; stall_after: bytes after which one falls silent, until it is None.
     """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
     status: dict[str, int] = field(default_factory=dict)
     altered: dict[str, str | None] = field(default_factory=dict)
+    altered_later: dict[str, str | None] = field(default_factory=dict)
     listing: bytes | None = None
     cut_after: list[int] = field(default_factory=list)
     stall_after: int | None = None
@@ -64,6 +65,12 @@ class Hub:
 
     def described(self, repository: str, entries: list[dict[str, Any]]) -> bytes:
         return json.dumps({"id": repository, "sha": COMMIT, "siblings": entries}).encode()
+
+    def alterations(self) -> dict[str, str | None]:
+        """Return what the headers of the request in hand say in place of the truth."""
+        method, path, _ = self.requests[-1]
+        asked = [request[:2] for request in self.requests].count((method, path))
+        return self.altered | (self.altered_later if method == "HEAD" and asked > 1 else {})
 
     def ranges(self) -> list[str | None]:
         """Return the Range header of each request for a large file, at the address sent on to."""
@@ -162,7 +169,7 @@ class _Answer(BaseHTTPRequestHandler):
         stop: int | None = None,
     ) -> None:
         self.send_response(status)
-        for name, value in ((headers or {}) | self.hub.altered).items():
+        for name, value in ((headers or {}) | self.hub.alterations()).items():
             if value is not None:
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))

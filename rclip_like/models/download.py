@@ -33,7 +33,8 @@ from rclip_like.settings import cache_folder, is_offline
 from rclip_like.telemetry import switch_off
 
 if TYPE_CHECKING:
-    from rclip_like.models.hub import Hub, RemoteFile
+    from rclip_like.models.hub import Hub
+    from rclip_like.models.hub_cache import RemoteFile
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import socket
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,74 +18,29 @@ from huggingface_hub import (
     constants,
     get_hf_file_metadata,
     hf_hub_url,
-    try_to_load_from_cache,
 )
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
-    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
 )
-from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx
 
 from rclip_like import __version__
 from rclip_like.errors import DownloadError
-from rclip_like.models.specification import PART_ENDING
+from rclip_like.models.hub_cache import DIGEST, RemoteFile, cached_files
 
 TIMEOUT_SECONDS = 10.0
 """For what is asked before a transfer: without a network the answer comes at once."""
 
 _HEADERS = {"user-agent": f"clipfind/{__version__}", "accept-encoding": "identity"}
-_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
 _MALFORMED = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
 
 
 class _WrongAnswer(ValueError):
     """A hub's answer that cannot be right, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file as the hub lists it; `commit` is the state of the repository in which it is so.
-
-    `digest` is hexadecimal: SHA-256, or of 40 digits the SHA-1 that git gives a blob.
-    """
-
-    repository: str
-    commit: str
-    name: str
-    size_bytes: int
-    digest: str
-
-    @property
-    def cache(self) -> Path:
-        """The folder of the repository in huggingface_hub's cache."""
-        return _cache_of(self.repository)
-
-    @property
-    def blob(self) -> Path:
-        """Where the cache keeps the content, whatever its name in whichever commit."""
-        return self.cache / "blobs" / self.digest
-
-    @property
-    def part(self) -> Path:
-        """Where the content grows until it is whole; an interrupted download goes on with it."""
-        return self.blob.with_name(self.digest + PART_ENDING)
-
-    def find(self) -> Path | None:
-        """Return where the file lies in the cache, by this or another name, unchecked."""
-        found = try_to_load_from_cache(self.repository, self.name, revision=self.commit)
-        if isinstance(found, str):
-            return Path(found)
-        return self.blob if self.blob.is_file() else None
-
-    def missing_bytes(self) -> int:
-        """Return how many bytes a download has still to bring."""
-        if self.find() is not None:
-            return 0
-        return self.size_bytes - (self.part.stat().st_size if self.part.is_file() else 0)
 
 
 class Hub:
@@ -111,7 +64,7 @@ class Hub:
         """Return the files of a repository by their names there."""
         with self._sentences(repository):
             if self.is_offline:
-                files = _cached(repository)
+                files = cached_files(repository)
             else:
                 info = self._api.model_info(
                     repository, files_metadata=True, timeout=TIMEOUT_SECONDS
@@ -120,8 +73,9 @@ class Hub:
         return {file.name: file for file in files}
 
     def url(self, file: RemoteFile) -> str:
-        """Return the address of a file."""
-        return str(hf_hub_url(file.repository, file.name, endpoint=self._address))
+        """Return the address of a file, in its commit: what is listed, whatever comes later."""
+        found = hf_hub_url(file.repository, file.name, revision=file.commit, endpoint=self._address)
+        return str(found)
 
     def take(self, file: RemoteFile, on_bytes: Callable[[int], None]) -> Path:
         """Return where a file lies in the cache, fetched unless it is there, its digest checked.
@@ -154,15 +108,15 @@ class Hub:
             )
 
     def _fetch(self, file: RemoteFile, on_bytes: Callable[[int], None]) -> Path:
-        """Fill the cache's blob, then have the cache enter it under its name.
+        """Fill the cache's blob, and enter it under its name.
 
-        The library's own download begins anew in each run (its issue 4196), and checks no content.
-        That a blob is named by its digest is published: huggingface.co/docs/hub/local-cache.
+        The library's own download begins anew in each run (its issue 4196), checks no content, and
+        writes where the ETag of an answer leads.
         """
         url = self.url(file)
         known = get_hf_file_metadata(url, headers=_HEADERS, timeout=TIMEOUT_SECONDS)
-        if known.etag != file.digest or known.commit_hash is None:
-            raise _WrongAnswer("it is another file than in the list, or has no commit")
+        if known.etag != file.digest or known.commit_hash != file.commit:
+            raise _WrongAnswer("it is another file than in the list, or of another commit")
         file.part.parent.mkdir(parents=True, exist_ok=True)
         _fill(file, url, on_bytes)
         found = _digest(file.part, file.digest)
@@ -173,11 +127,7 @@ class Hub:
                 f"{file.digest[:12]}...); it was thrown away, try again"
             )
         os.replace(file.part, file.blob)
-        place = Path(self._api.hf_hub_download(file.repository, file.name))
-        if place.is_symlink():
-            return file.blob
-        os.replace(file.blob, place)  # the cache, where it cannot link, has copied it
-        return place
+        return file.enter()
 
     def require_name(self) -> None:
         """Raise DownloadError if the hub's host has no address: the surest sign of no network.
@@ -218,8 +168,6 @@ class Hub:
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DownloadError(self._unreachable(error)) from error
-        except LocalEntryNotFoundError as error:
-            raise DownloadError(self._unreachable(error.__cause__ or error)) from error
         except (OSError, *_MALFORMED) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise DownloadError(
@@ -259,37 +207,6 @@ def lock(place: Path) -> Iterator[None]:
         yield
 
 
-def _cache_of(repository: str) -> Path:
-    """Return the folder of a repository in huggingface_hub's cache."""
-    folder = repo_folder_name(repo_id=repository, repo_type="model")
-    return Path(constants.HF_HUB_CACHE) / folder
-
-
-def _cached(repository: str) -> list[RemoteFile]:
-    """Return what the cache has of a repository, with the digests by which it keeps the contents.
-
-    That is nothing where it cannot link, as it then keeps no digests.
-    """
-    folder = _cache_of(repository)
-    try:
-        commit = (folder / "refs" / "main").read_text().strip()
-    except OSError:
-        return []
-    snapshot = folder / "snapshots" / commit
-    links = [path for path in snapshot.rglob("*") if path.is_symlink() and path.is_file()]
-    return [
-        RemoteFile(
-            repository,
-            commit,
-            path.relative_to(snapshot).as_posix(),
-            path.stat().st_size,
-            path.readlink().name,
-        )
-        for path in links
-        if _DIGEST.fullmatch(path.readlink().name)
-    ]
-
-
 def _listed(repository: str, commit: Any, item: Any) -> RemoteFile:
     """Return a file as a hub's list has it; raises _WrongAnswer where that cannot be right."""
     name, size_bytes = item.rfilename, item.lfs.size if item.lfs else item.size
@@ -299,7 +216,7 @@ def _listed(repository: str, commit: Any, item: Any) -> RemoteFile:
         raise _WrongAnswer(f"it lists a file {name!r}, outside of the repository")
     if type(size_bytes) is not int or size_bytes < 0:
         raise _WrongAnswer(f"it gives {name!r} a size of {size_bytes!r}")
-    if not _DIGEST.fullmatch(digest) or not _DIGEST.fullmatch(commit):
+    if not DIGEST.fullmatch(digest) or not DIGEST.fullmatch(commit):
         raise _WrongAnswer(f"it states no digest of {name!r}")
     return RemoteFile(repository, commit, name, size_bytes, digest)
 

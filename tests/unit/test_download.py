@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, scan_cache_dir
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stand_in_hub import COMMIT, Hub, digest_of, entry_of
@@ -128,6 +128,25 @@ def test_what_was_fetched_lies_in_the_cache_for_other_programs(hub: Hub, tiny_mo
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert Path(found.stdout.strip()).read_bytes() == (tiny_model / WEIGHTS).read_bytes()
+    scanned = scan_cache_dir(constants.HF_HUB_CACHE)
+    assert not scanned.warnings
+    (revision,) = next(iter(scanned.repos)).revisions
+    assert (revision.commit_hash, revision.refs) == (COMMIT, {"main"})
+    assert {file.file_name for file in revision.files} == {WEIGHTS, CONFIGURATION}
+    assert cached_file().readlink().parts[:3] == ("..", "..", "blobs")
+
+
+def test_files_of_a_later_commit_are_entered_beside_those_of_an_earlier_one(
+    hub: Hub, tiny_model: Path
+) -> None:
+    fill_cache(tiny_model, WEIGHTS)
+    earlier = cached() / "snapshots" / ("d" * 40)
+    (cached() / "snapshots" / COMMIT).rename(earlier)
+    (cached() / "refs" / "main").write_text(earlier.name)
+    download(NAME)
+    assert (cached() / "refs" / "main").read_text() == COMMIT
+    assert cached_file(CONFIGURATION).read_bytes() == (tiny_model / CONFIGURATION).read_bytes()
+    assert (earlier / WEIGHTS).is_file()
 
 
 def test_weights_take_no_room_beside_the_cache(hub: Hub) -> None:
@@ -264,17 +283,11 @@ def test_download_broken_off_goes_on_in_the_next_run(hub: Hub, tiny_model: Path)
     assert not parts()
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_hub_that_fails_after_the_transfer_costs_no_second_one(
-    hub: Hub, tiny_model: Path
-) -> None:
+def test_a_hub_that_fails_after_the_transfer_is_not_asked_again(hub: Hub, tiny_model: Path) -> None:
     def fail(progress: DownloadProgress) -> None:
         hub.status["HEAD"] = 503
 
-    with pytest.raises(DownloadError, match=r"cannot be reached .*503"):
-        download(NAME, on_progress=fail)
-    hub.status.clear()
-    download(NAME)
+    download(NAME, on_progress=fail)
     assert len(hub.ranges()) == 1
     assert_equals_the_hubs(tiny_model)
 
@@ -596,6 +609,8 @@ def test_a_size_that_is_not_the_files_is_refused(hub: Hub, size: int) -> None:
     "altered",
     [
         {"X-Repo-Commit": None},
+        {"X-Repo-Commit": "d" * 40},
+        {"X-Repo-Commit": "../../../../outside"},
         {"ETag": None, "X-Linked-Etag": None},
         {"ETag": "../../outside", "X-Linked-Etag": "../../outside"},
         {"Location": "file:///etc/passwd"},
@@ -612,6 +627,23 @@ def test_headers_that_cannot_be_right_are_told(hub: Hub, altered: dict[str, str 
         with pytest.raises(DownloadError, match=r"like a model hub|cannot be reached"):
             download(NAME)
         assert not downloaded_folder(NAME).exists()
+
+
+@pytest.mark.parametrize("outside", ["{home}/run.sh", "../../../../run.sh"])
+def test_no_header_names_a_place_to_write_at(hub: Hub, own_folders: Path, outside: str) -> None:
+    hub.altered_later = {"ETag": f'"{outside.format(home=own_folders)}"'}
+    download(NAME)
+    assert not (own_folders / "run.sh").exists()
+    assert sorted(path.name for path in (cached() / "blobs").iterdir()) == sorted(
+        digest_of(content) for content in hub.files.values()
+    )
+
+
+def test_no_header_names_a_commit_to_enter_files_in(hub: Hub, own_folders: Path) -> None:
+    hub.altered_later = {"X-Repo-Commit": "../../../../outside"}
+    download(NAME)
+    assert not (own_folders / "outside").exists()
+    assert [path.name for path in (cached() / "snapshots").iterdir()] == [COMMIT]
 
 
 def test_offline_in_the_librarys_own_words_is_told(
@@ -730,15 +762,14 @@ def test_only_what_is_needed_is_asked_for(hub: Hub, monkeypatch: pytest.MonkeyPa
     download(NAME)
     asked = [f"{request.method} {request.path}" for request in hub.requests]
     resolved = [
-        f"{method} /museum/tiny/resolve/main/{name}"
+        f"{method} /museum/tiny/resolve/{COMMIT}/{name}"
         for name in (CONFIGURATION, WEIGHTS)
-        for method in ("HEAD", "GET", "HEAD")
+        for method in ("HEAD", "GET")
     ]
     assert asked == [
         "GET /api/models/museum/tiny?blobs=true",
-        *resolved[:5],
+        *resolved,
         f"GET /store/museum/tiny/{WEIGHTS}",
-        *resolved[5:],
     ]
     agents = {request.headers["user-agent"] for request in hub.requests}
     assert [agent.partition("/")[0] for agent in agents] == ["clipfind"]
