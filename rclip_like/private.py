@@ -15,17 +15,17 @@ FILE_MODE = 0o600
 _OTHERS = 0o077
 
 
-def make_folder(folder: Path) -> list[Path]:
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> list[Path]:
     """Make a folder and those missing above it, and return the ones made, outermost first.
 
-    One that is there stays as it is. Raises OSError.
+    One that is there stays as it is. The mode is what the umask may leave. Raises OSError.
     """
     if folder.is_dir():
         return []
     if folder.is_symlink():
         raise OSError(errno.ENOTDIR, "a link that leads to no folder", str(folder))
-    made = make_folder(folder.parent)
-    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    made = make_folder(folder.parent, mode)
+    folder.mkdir(mode=mode, exist_ok=True)
     return [*made, folder]
 
 

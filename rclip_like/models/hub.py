@@ -8,7 +8,7 @@ import shutil
 import socket
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +29,8 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx
 
 from rclip_like import __version__
 from rclip_like.errors import DownloadError
-from rclip_like.models.hub_cache import DIGEST, RemoteFile, cached_files
+from rclip_like.models.hub_cache import DIGEST, RemoteFile, cached_files, make_cache_folder
+from rclip_like.private import FILE_MODE, make_folder
 
 TIMEOUT_SECONDS = 10.0
 """For what is asked before a transfer: without a network the answer comes at once."""
@@ -99,7 +100,7 @@ class Hub:
     def require_room(self, files: Iterable[RemoteFile]) -> None:
         """Raise DownloadError if the cache's disk has no room for what is still to come."""
         cache = Path(constants.HF_HUB_CACHE)
-        cache.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(cache)
         missing_bytes = sum(file.missing_bytes() for file in files)
         if shutil.disk_usage(cache).free < missing_bytes:
             raise DownloadError(
@@ -117,7 +118,6 @@ class Hub:
         known = get_hf_file_metadata(url, headers=_HEADERS, timeout=TIMEOUT_SECONDS)
         if known.etag != file.digest or known.commit_hash != file.commit:
             raise _WrongAnswer("it is another file than in the list, or of another commit")
-        file.part.parent.mkdir(parents=True, exist_ok=True)
         _fill(file, url, on_bytes)
         found = _digest(file.part, file.digest)
         if found != file.digest:
@@ -202,7 +202,9 @@ class Hub:
 @contextmanager
 def lock(place: Path) -> Iterator[None]:
     """Hold a lock file, which stays, and wait for another process that holds it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
+    with suppress(FileExistsError):  # the library would make it its group's to write, too
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
     with WeakFileLock(place):
         yield
 
@@ -242,7 +244,7 @@ def _fill(file: RemoteFile, url: str, on_bytes: Callable[[int], None]) -> None:
                 raise _WrongAnswer(f"{file.name} is larger than its list of files says")
             on_bytes(self._done_bytes)
 
-    with file.part.open("ab") as output:
+    with file.open_part() as output:
         if output.tell() > file.size_bytes:
             output.truncate(0)
         while output.tell() < file.size_bytes:

@@ -10,13 +10,20 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.file_download import repo_folder_name
 
 from rclip_like.models.specification import PART_ENDING
+from rclip_like.private import make_folder
 
 DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+_FOLDER_MODE = 0o775
+_FILE_MODE = 0o644
+"""The cache may be shared: the umask says who reads. Contents, which a model folder may have in
+common with it, are their owner's to write, and folders not everybody's, whatever the umask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,18 @@ class RemoteFile:
             return 0
         return self.size_bytes - (self.part.stat().st_size if self.part.is_file() else 0)
 
+    def open_part(self) -> BinaryIO:
+        """Open the part for what is to be appended. Raises OSError."""
+        make_cache_folder(self.part.parent)
+        return open(self.part, "ab", opener=_open)
+
     def enter(self) -> Path:
         """Give the blob its name in the commit, and return where the content then lies.
 
         That is the blob, or where the cache cannot link, the name. Raises OSError.
         """
         place = self.cache / "snapshots" / self.commit / self.name
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(place.parent)
         content = self.blob
         if not _link(self.blob, place):
             os.replace(self.blob, place)
@@ -79,10 +91,16 @@ class RemoteFile:
         note = self.cache / "refs" / "main"
         if note.is_file() and note.read_bytes() == self.commit.encode():
             return  # a cache that may only be read in part stays usable
-        note.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(note.parent)
         draft = _draft_of(note)
-        draft.write_text(self.commit)
+        with open(draft, "w", opener=_open) as file:
+            file.write(self.commit)
         os.replace(draft, note)
+
+
+def make_cache_folder(folder: Path) -> None:
+    """Make a folder of the cache, and those missing above it. Raises OSError."""
+    make_folder(folder, _FOLDER_MODE)
 
 
 def cache_of(repository: str) -> Path:
@@ -114,6 +132,10 @@ def cached_files(repository: str) -> list[RemoteFile]:
         for path in links
         if DIGEST.fullmatch(path.readlink().name)
     ]
+
+
+def _open(place: str, flags: int) -> int:
+    return os.open(place, flags, _FILE_MODE)
 
 
 def _link(blob: Path, place: Path) -> bool:

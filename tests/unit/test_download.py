@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fresh_user import modes_below
 from huggingface_hub import constants, scan_cache_dir
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -810,6 +811,35 @@ def test_a_process_of_its_own_says_nothing_but_the_folder(
     assert not [r.path for r in hub.requests if "telemetry" in r.path or "harness" in r.path]
     assert cached_file().is_file()
     assert_equals_the_hubs(tiny_model)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no modes")
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+def test_nobody_else_can_write_what_a_download_wrote(
+    hub: Hub, environment: dict[str, str], umask: int
+) -> None:
+    command = [sys.executable, "-P", "-c", PROGRAM]
+    subprocess.run(command, env=environment, umask=umask, check=True)
+    own = modes_below(cache_folder())
+    assert {oct(mode) for name, mode in own.items() if name.endswith(".lock")} == {"0o600"}
+    assert not [name for name, mode in own.items() if mode & 0o077]
+    assert oct(downloaded_folder(NAME).stat().st_mode & 0o777) == "0o700"
+    assert oct((downloaded_folder(NAME) / WEIGHTS).stat().st_mode & 0o777) == oct(0o644 & ~umask)
+    home = Path(constants.HF_HUB_CACHE).parent
+    for name, mode in modes_below(home).items():
+        if not (home / name).is_symlink():
+            wanted = 0o775 if (home / name).is_dir() else 0o644
+            assert oct(mode) == oct(wanted & ~umask), name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no modes")
+def test_what_lies_in_a_shared_cache_keeps_its_modes(hub: Hub, tiny_model: Path) -> None:
+    fill_cache(tiny_model, WEIGHTS)
+    cached_file().resolve().chmod(0o664)
+    (cached() / "blobs").chmod(0o777)
+    download(NAME)
+    assert cached_file().stat().st_mode & 0o777 == 0o664
+    assert (cached() / "blobs").stat().st_mode & 0o777 == 0o777
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
