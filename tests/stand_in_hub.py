@@ -20,6 +20,24 @@ LARGE_BYTES = 10_000
 
 COMMIT = "c" * 40
 
+ENDLESS = {
+    "flood": (
+        200,
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n[0\r\n",
+        b"10000\r\n" + b",0" * 32768 + b"\r\n",
+    ),
+    "drip": (200, b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "headers": (200, b"X-Long: ", b"a"),
+    "refusal": (404, b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"a" * 65536 + b"\r\n"),
+    "refusal in drips": (404, b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "redirect": (
+        302,
+        b"Location: /elsewhere\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"10000\r\n" + b"a" * 65536 + b"\r\n",
+    ),
+}
+"""Answers without end: status, beginning, and what comes again and again, slowly where short."""
+
 
 class Request(NamedTuple):
     """One request: method, path with the query, and headers by their names in small letters."""
@@ -36,7 +54,8 @@ class Hub:
     status: answers by the beginning of a path, `METHOD /path`; altered: what headers say in place
     of the truth, None for not sent; altered_later: the same, from the second HEAD for a file on;
     listing: what is listed in place of the truth; cut_after: bytes after which a connection for a
-    large file is cut, each once; stall_after: bytes after which one falls silent, until it is None.
+    large file is cut, each once; stall_after: bytes after which one falls silent, until it is None;
+    endless: how the answers to a beginning of a path do not end, by ENDLESS.
     """
 
     address: str = ""
@@ -47,6 +66,7 @@ class Hub:
     listing: bytes | None = None
     cut_after: list[int] = field(default_factory=list)
     stall_after: int | None = None
+    endless: dict[str, str] = field(default_factory=dict)
     damaged: str = ""
     knows_ranges: bool = True
     requests: list[Request] = field(default_factory=list, repr=False)
@@ -111,6 +131,9 @@ class _Answer(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.hub.requests.append(Request(self.command, self.path, headers))
         asked = f"{self.command} {self.path}"
+        for beginning, kind in self.hub.endless.items():
+            if asked.startswith(beginning):
+                return self.send_without_end(*ENDLESS[kind])
         for beginning, status in self.hub.status.items():
             if asked.startswith(beginning):
                 return self.send(b"", status)
@@ -186,6 +209,16 @@ class _Answer(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
 
+    def send_without_end(self, status: int, beginning: bytes, again: bytes) -> None:
+        """Send until nobody listens, or the stand-in goes, a GB at most."""
+        self.close_connection = True
+        with suppress(ConnectionError):
+            self.wfile.write(b"HTTP/1.1 %d Whatever\r\n" % status + beginning)
+            while self.hub.endless and self.hub.sent_bytes < 1 << 30:
+                self.wfile.write(again)
+                self.hub.sent_bytes += len(again)
+                time.sleep(0.05 if len(again) < 100 else 0)
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -201,6 +234,7 @@ def serving_hub() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.endless.clear()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from huggingface_hub import (
-    HfApi,
+    ModelInfo,
     constants,
     get_hf_file_metadata,
     hf_hub_url,
@@ -25,11 +25,12 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx
+from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx, validate_repo_id
 
 from rclip_like import __version__
 from rclip_like.errors import DownloadError
 from rclip_like.models.hub_cache import DIGEST, RemoteFile, cached_files, make_cache_folder
+from rclip_like.models.hub_limits import WrongAnswer, ask_in_time, cut_refusals, fetch_list
 from rclip_like.private import FILE_MODE, make_folder
 
 TIMEOUT_SECONDS = 10.0
@@ -38,10 +39,6 @@ TIMEOUT_SECONDS = 10.0
 _HEADERS = {"user-agent": f"clipfind/{__version__}", "accept-encoding": "identity"}
 _CHUNK_BYTES = 1 << 20
 _MALFORMED = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
-
-
-class _WrongAnswer(ValueError):
-    """A hub's answer that cannot be right, and why."""
 
 
 class Hub:
@@ -54,7 +51,6 @@ class Hub:
         self.is_offline = offline
         self._address = address
         self._on_note = on_note
-        self._api = HfApi(endpoint=address, headers=_HEADERS)
 
     @property
     def is_empty(self) -> bool:
@@ -67,11 +63,15 @@ class Hub:
             if self.is_offline:
                 files = cached_files(repository)
             else:
-                info = self._api.model_info(
-                    repository, files_metadata=True, timeout=TIMEOUT_SECONDS
-                )
+                info = self._ask_for_list(repository)
                 files = [_listed(repository, info.sha, item) for item in info.siblings or []]
         return {file.name: file for file in files}
+
+    def _ask_for_list(self, repository: str) -> ModelInfo:
+        validate_repo_id(repository)
+        url = f"{self._address}/api/models/{repository}"
+        described = ask_in_time(lambda: fetch_list(url, _HEADERS, TIMEOUT_SECONDS))
+        return ModelInfo(**described)  # type: ignore[no-untyped-call]
 
     def url(self, file: RemoteFile) -> str:
         """Return the address of a file, in its commit: what is listed, whatever comes later."""
@@ -115,9 +115,12 @@ class Hub:
         writes where the ETag of an answer leads.
         """
         url = self.url(file)
-        known = get_hf_file_metadata(url, headers=_HEADERS, timeout=TIMEOUT_SECONDS)
+        known = ask_in_time(
+            lambda: get_hf_file_metadata(url, headers=_HEADERS, timeout=TIMEOUT_SECONDS)
+        )
         if known.etag != file.digest or known.commit_hash != file.commit:
-            raise _WrongAnswer("it is another file than in the list, or of another commit")
+            raise WrongAnswer("it is another file than in the list, or of another commit")
+        cut_refusals()
         _fill(file, url, on_bytes)
         found = _digest(file.part, file.digest)
         if found != file.digest:
@@ -168,6 +171,11 @@ class Hub:
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DownloadError(self._unreachable(error)) from error
+        except MemoryError as error:
+            raise DownloadError(
+                f"memory does not suffice for what {self._address} answers, asked for {asked}; "
+                "close other programs and try again"
+            ) from error
         except (OSError, *_MALFORMED) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise DownloadError(
@@ -175,7 +183,7 @@ class Hub:
                     f"({error.strerror}); make room there, or name another folder with HF_HOME, "
                     "and try again"
                 ) from error
-            why = f": {error}" if isinstance(error, _WrongAnswer) else ""
+            why = f": {error}" if isinstance(error, WrongAnswer) else ""
             raise DownloadError(
                 f"{self._address}, asked for {asked}, does not answer like a model hub{why}; is "
                 "HF_ENDPOINT right?"
@@ -210,16 +218,16 @@ def lock(place: Path) -> Iterator[None]:
 
 
 def _listed(repository: str, commit: Any, item: Any) -> RemoteFile:
-    """Return a file as a hub's list has it; raises _WrongAnswer where that cannot be right."""
+    """Return a file as a hub's list has it; raises WrongAnswer where that cannot be right."""
     name, size_bytes = item.rfilename, item.lfs.size if item.lfs else item.size
     digest = item.lfs.sha256 if item.lfs else item.blob_id
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).as_posix() != name:
-        raise _WrongAnswer(f"it lists a file {name!r}, outside of the repository")
+        raise WrongAnswer(f"it lists a file {name!r}, outside of the repository")
     if type(size_bytes) is not int or size_bytes < 0:
-        raise _WrongAnswer(f"it gives {name!r} a size of {size_bytes!r}")
+        raise WrongAnswer(f"it gives {name!r} a size of {size_bytes!r}")
     if not DIGEST.fullmatch(digest) or not DIGEST.fullmatch(commit):
-        raise _WrongAnswer(f"it states no digest of {name!r}")
+        raise WrongAnswer(f"it states no digest of {name!r}")
     return RemoteFile(repository, commit, name, size_bytes, digest)
 
 
@@ -241,7 +249,7 @@ def _fill(file: RemoteFile, url: str, on_bytes: Callable[[int], None]) -> None:
         def update(self, count: int) -> None:
             self._done_bytes += count
             if self._done_bytes > file.size_bytes:
-                raise _WrongAnswer(f"{file.name} is larger than its list of files says")
+                raise WrongAnswer(f"{file.name} is larger than its list of files says")
             on_bytes(self._done_bytes)
 
     with file.open_part() as output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -502,6 +503,39 @@ def test_a_hub_that_falls_silent_is_not_waited_for(
             download(NAME, endpoint=f"http://{address}")
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("asked", "kind", "told"),
+    [
+        ("GET /api/models/", "flood", "like a model hub: its list of files is larger than 8 MiB"),
+        ("GET /api/models/", "drip", "like a model hub: it takes longer than 1 s"),
+        ("GET /api/models/", "headers", "like a model hub: it takes longer than 1 s"),
+        ("GET /api/models/", "refusal", "it is not there; check the name"),
+        ("GET /api/models/", "refusal in drips", "(it is not there|longer than 1 s)"),
+        ("GET /api/models/", "redirect", "it is not there; check the name"),
+        ("HEAD /museum/tiny/", "headers", "like a model hub: it takes longer than 1 s"),
+        ("GET /museum/tiny/", "refusal", "it is not there; check the name"),
+        ("GET /museum/tiny/", "refusal in drips", "it is not there; check the name"),
+        ("GET /museum/tiny/", "redirect", "it is not there; check the name"),
+    ],
+)
+def test_an_answer_without_end_is_not_waited_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, asked: str, kind: str, told: str
+) -> None:
+    monkeypatch.setattr("rclip_like.models.hub_limits.ANSWER_SECONDS", 1.0)
+    hub.endless[asked] = kind
+    with pytest.raises(DownloadError, match=told):
+        download(NAME)
+    assert hub.sent_bytes < 100_000_000
+
+
+def test_a_compressed_list_that_nobody_asked_for_is_refused(hub: Hub) -> None:
+    hub.listing = gzip.compress(b"[" + b"0," * 10_000_000)
+    hub.altered = {"Content-Encoding": "gzip"}
+    with pytest.raises(DownloadError, match="comes compressed, which nobody asked for"):
+        download(NAME)
+
+
 def test_a_download_waits_for_another_of_the_same_model(hub: Hub, tiny_model: Path) -> None:
     waiting = threading.Thread(target=download, args=(NAME,))
     with lock(cache_folder() / f"{downloaded_folder(NAME).name}.lock"):
@@ -811,6 +845,30 @@ def test_a_process_of_its_own_says_nothing_but_the_folder(
     assert not [r.path for r in hub.requests if "telemetry" in r.path or "harness" in r.path]
     assert cached_file().is_file()
     assert_equals_the_hubs(tiny_model)
+
+
+SHORT_OF_MEMORY = """
+import resource
+import huggingface_hub.file_download, huggingface_hub.hf_api
+import rclip_like.models.download
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 120_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory is taken")
+def test_a_list_for_which_memory_does_not_suffice_is_told(
+    hub: Hub, environment: dict[str, str]
+) -> None:
+    hub.listing = b'{"siblings": [' + b"{}," * 2_700_000 + b"{}]}"
+    command = [sys.executable, "-P", "-c", SHORT_OF_MEMORY + PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    told = (
+        f"clipfind: memory does not suffice for what {hub.address} answers, asked for museum/tiny;"
+    )
+    assert done.stderr.startswith(told)
+    assert done.returncode == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no modes")

@@ -70,10 +70,11 @@ def test_every_module_that_imports_a_reporting_library_sets_the_switches() -> No
     importing = {path: names for path, names in importing.items() if names & REPORTING}
     assert {path.name for path in importing} >= {"runtime.py", "torchvision_cure.py", "hub.py"}
     unset = [path for path, names in importing.items() if not names & SETTING]
-    assert {path.name for path in unset} == {"hub.py", "hub_cache.py"}
-    # Those import it at once: whoever imports the first sets them before, and only it the second.
-    cache = "\nfrom rclip_like.models.hub_cache import"
-    assert [path.name for path in PACKAGE.rglob("*.py") if cache in path.read_text()] == ["hub.py"]
+    assert {path.name for path in unset} == {"hub.py", "hub_cache.py", "hub_limits.py"}
+    # Those import it at once: whoever imports the first sets them before, and only it the others.
+    for module in ("hub_cache", "hub_limits"):
+        line = f"\nfrom rclip_like.models.{module} import"
+        assert [p.name for p in PACKAGE.rglob("*.py") if line in p.read_text()] == ["hub.py"]
     behind = [path for path in PACKAGE.rglob("*.py") if "models.hub import" in path.read_text()]
     assert behind
     for path in behind:
