@@ -42,10 +42,48 @@ def foreign_model(folder: Path, **text_cfg: Any) -> Path:
     return folder
 
 
+def model_with_tokenizer(folder: Path, **changes: Any) -> Path:
+    """Write one whose `tokenizer.json` has those parts in place of its own."""
+    foreign_model(folder)
+    change_json(folder / "tokenizer.json", changes)
+    return folder
+
+
 def add_code(folder: Path, marker: Path) -> None:
     """Write the code that `own_code` names; when it runs, the marker is there."""
     (folder / "own.py").write_text(CODE.format(marker=str(marker)))
 
+
+_SEQUENCE = {"Sequence": {"id": "A", "type_id": 0}}
+
+PANICS: dict[str, dict[str, Any]] = {
+    "a template without its token": {
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}, _SEQUENCE],
+            "pair": [_SEQUENCE],
+            "special_tokens": {},
+        }
+    },
+    "a map of characters with no end": {
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////wAAAAD/////"}
+    },
+    "a map of characters that leads out of itself": {
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": "CAAAAP////////////8AAAA="}
+    },
+    "a merge of no token": {
+        "model": {"type": "BPE", "vocab": {"a": 0, "b": 2**32 - 1}, "merges": [["a", "b"]]}
+    },
+    "a pattern that takes for ever": {
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"Regex": "(x+x+)+y"},
+            "behavior": "Isolated",
+            "invert": False,
+        }
+    },
+}
+"""Parts of `tokenizer.json` at which the package tokenizers panics, once it reads or uses them."""
 
 OWN_TOKENIZER = {"auto_map": {"AutoTokenizer": ["own.Own", "own.Own"]}}
 OWN_MODEL = {"auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}, "model_type": "own"}

@@ -47,7 +47,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return _run(dispatch(arguments))
     except OutputClosed:
         return 0
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told in one sentence
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - told in one sentence; Rust's panics too
         if "--debug" in arguments:
             import traceback
 

@@ -17,8 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
 from rclip_like.models.extent import require_room
-from rclip_like.models.faults import misfit, not_loaded, told, unusable
-from rclip_like.models.foreign_tokenizer import load_tokenizer
+from rclip_like.models.faults import misfit, not_loaded, unusable
+from rclip_like.models.foreign_tokenizer import load_tokenizer, told_as_error
 from rclip_like.models.schema import is_custom
 from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
 from rclip_like.models.tensors import read_header
@@ -71,18 +71,15 @@ class Encoder:
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
         tokenizer = self._tokenizer_of_model()
-        try:
+        with told_as_error(self.specification.folder, "used"):
             tokens_NL = tokenizer([tamed(text) for text in texts])
-        except Exception as error:  # three packages have a part in it, and raise anything
-            raise ModelError(
-                f"the tokenizer in {self.specification.folder} cannot be used: {told(error)}"
-            ) from error
         return self._encode(tokens_NL, self._texts)
 
     def is_cut(self, text: str) -> bool:
         """Return whether a text is longer than the model's context, so that its end is lost."""
-        length = self.specification.context_length
-        return is_cut(text, length, self._tokenizer_of_model())
+        length, tokenizer = self.specification.context_length, self._tokenizer_of_model()
+        with told_as_error(self.specification.folder, "used"):
+            return is_cut(text, length, tokenizer)
 
     def _tokenizer_of_model(self) -> Any:
         if self._tokenizer is None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from rclip_like.errors import ModelError
 from rclip_like.models.faults import told
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.torchvision_cure import import_open_clip
+
+_stderr_is_aside = threading.Lock()
 
 
 def load_tokenizer(specification: ModelSpecification) -> Any:
@@ -26,7 +33,7 @@ def load_tokenizer(specification: ModelSpecification) -> Any:
             f"the tokenizer in {folder} needs the package transformers; install it with: pip "
             "install transformers"
         )
-    try:
+    with told_as_error(folder, "loaded"):
         return open_clip.tokenizer.HFTokenizer(
             str(folder),
             context_length=context_length,
@@ -35,5 +42,42 @@ def load_tokenizer(specification: ModelSpecification) -> Any:
             local_files_only=True,
             **options,
         )
-    except Exception as error:  # three packages read it, and raise anything
-        raise ModelError(f"the tokenizer in {folder} cannot be loaded: {told(error)}") from error
+
+
+@contextmanager
+def told_as_error(folder: Path, action: str) -> Iterator[None]:
+    """Raise ModelError, `the tokenizer in FOLDER cannot be ACTION`, for whatever is raised within.
+
+    Three packages have a part in it, and raise anything. A panic of Rust is no Exception, and
+    reports itself on stderr before Python hears of it; so stderr is put aside meanwhile. Signals,
+    a lack of memory and errors of ours pass.
+    """
+    try:
+        with _stderr_aside():
+            yield
+    except (ModelError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise ModelError(f"the tokenizer in {folder} cannot be {action}: {told(error)}") from error
+
+
+@contextmanager
+def _stderr_aside() -> Iterator[None]:
+    """Let nothing be written to file descriptor 2, in one thread at a time."""
+    with _stderr_is_aside:
+        try:
+            kept = os.dup(2)
+        except OSError:
+            kept = None
+        if kept is None:  # it was closed from the start
+            yield
+            return
+        try:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 2)
+            os.close(nothing)
+            yield
+        finally:
+            with suppress(OSError):
+                os.dup2(kept, 2)
+            os.close(kept)

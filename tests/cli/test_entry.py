@@ -98,6 +98,34 @@ def test_an_unexpected_error_is_a_sentence_that_asks_for_debug(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_an_error_that_is_no_exception_of_python_is_a_fault_of_ours_as_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    class PanicException(BaseException):
+        """As libraries written in Rust raise it."""
+
+    def dispatch(arguments: Sequence[str]) -> None:
+        raise PanicException("index out of bounds")
+
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", dispatch)
+    assert main(["cat"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("clipfind: unexpected PanicException: index out of bounds; ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit])
+def test_what_ends_python_itself_goes_its_way(
+    kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dispatch(arguments: Sequence[str]) -> None:
+        raise kind
+
+    monkeypatch.setattr("rclip_like.cli.entry.dispatch", dispatch)
+    with pytest.raises(kind):
+        main(["cat"])
+
+
 def test_an_unexpected_error_says_that_it_wants_to_be_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

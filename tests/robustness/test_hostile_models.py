@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hostile_models import (
     OWN_MODEL,
+    PANICS,
     add_code,
     change_json,
     foreign_model,
     model_that_asks,
     model_that_runs_its_code,
+    model_with_tokenizer,
 )
 from processes import Finished, run, write_pictures
 from tiny_model import make_tiny_model, tiny_config
@@ -153,3 +155,12 @@ def test_a_model_that_would_fill_the_memory_is_refused(tmp_path: Path, pictures:
         folder / "open_clip_config.json", {"model_cfg": tiny_config() | {"vision_cfg": vision}}
     )
     assert_refused(look("chat", pictures, "--model", folder), "model_cfg.vision_cfg", str(folder))
+
+
+@pytest.mark.parametrize("kind", PANICS)
+def test_a_tokenizer_that_panics_is_one_sentence(kind: str, tmp_path: Path, pictures: Path) -> None:
+    """A panic of Rust is no Exception to Python, and reports itself on stderr before that."""
+    folder = model_with_tokenizer(tmp_path / "model", **PANICS[kind])
+    finished = look("x" * 40, pictures, "--model", folder, "-f")
+    assert_refused(finished, f"the tokenizer in {folder} cannot be ")
+    assert b"panicked" not in finished.stderr
