@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ other's, whatever its `trust_remote_code` is."""
 _RUNS_CODE = re.compile("auto_map|trust_remote|implementation|kernel|quantization|custom")
 """In names of keys by which transformers fetches or runs what is not its own."""
 
+_DTYPES = (None, "float32", "float16", "bfloat16")
 _MAY_NEST = ("id2label", "label2id", "task_specific_params")
 _LARGEST = {
     "vocab_size": 2_000_000,
@@ -38,7 +39,10 @@ _LARGEST = {
     "relative_attention_num_buckets": 1024,
     "relative_attention_max_distance": 65_536,
 }
-"""What numbers may be at most by their keys; see `_most` for the rest."""
+"""What numbers of a text tower may be at most by their keys; see `_most` for the rest."""
+
+_ANYTHING = ("model_max_length", "max_len")
+"""In a tokenizer's configuration: what there is no limit to has 1e30, and open_clip has its own."""
 
 
 def check(folder: Path, text: Mapping[str, Any]) -> None:
@@ -78,7 +82,25 @@ def _check_tokenizer(place: Path) -> None:
     for key, value in _object(place, "sp_model_kwargs", described).items():
         if not isinstance(value, int | float):
             raise _refused(place, f"sp_model_kwargs.{key}", value, "must be a number")
+    for key, value in _numbers(described):
+        is_of_tokens = key.endswith(("vocab_size", "_id"))
+        most = _LARGEST["vocab_size"] if is_of_tokens else 100_000
+        if key not in _ANYTHING and not -most <= value <= most:
+            raise _refused(place, key, value, f"must be at most {most:,}")
     _check_class(place, described)
+
+
+def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
+    """Yield each number within, with the dotted key that it stands under, lists aside."""
+    pending: list[tuple[str, Any]] = list(described.items())
+    while pending:  # recursion would end before JSON's own nesting does
+        key, value = pending.pop()
+        if isinstance(value, int | float):
+            yield key, value
+        elif isinstance(value, dict):
+            pending += [(f"{key}.{name}", each) for name, each in value.items()]
+        elif isinstance(value, list):
+            pending += [(key, each) for each in value]
 
 
 def _check_class(place: Path, described: Mapping[str, Any]) -> None:
@@ -114,7 +136,10 @@ def _check_text_model(place: Path) -> None:
     for key, value in described.items():
         if _RUNS_CODE.search(key) or (isinstance(value, dict) and key not in _MAY_NEST):
             raise _refused(place, key, value, "must not stand there")
-        if isinstance(value, int | float) and not -_most(key) <= value <= _most(key):
+        if key.endswith("dtype") and value not in _DTYPES:
+            raise _refused(place, key, value, "must be float32, float16, bfloat16 or null")
+    for key, value in _numbers(described):
+        if not -_most(key) <= value <= _most(key):
             raise _refused(place, key, value, f"must be at most {_most(key):,}")
 
 
@@ -122,12 +147,15 @@ def _most(key: str) -> int:
     """Return how large a number may be under that key of a text tower."""
     if key in _LARGEST:
         return _LARGEST[key]
+    if key.endswith("_id") or key.startswith("label2id."):
+        return _LARGEST["vocab_size"]
     if "layers" in key:
         return 128
     if "heads" in key:
         return 256
     is_hidden = key in ("intermediate_size", "d_ff") or key.endswith("ffn_dim")
-    return 65_536 if is_hidden else 8192 if key in ("hidden_size", "d_model", "d_kv") else 1 << 31
+    # No other number that the five know is larger than 1,024; `num_labels` makes names.
+    return 65_536 if is_hidden else 8192 if key in ("hidden_size", "d_model", "d_kv") else 10_000
 
 
 def _object(place: Path, key: str, described: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -145,6 +145,10 @@ CODE = {"AutoTokenizer": ["own.Own", None]}
         ("tokenizer_config.json", {"init_inputs": ["/etc/passwd"]}, "init_inputs"),
         ("tokenizer_config.json", {"sp_model_kwargs": {"model_file": "/x"}}, "model_file"),
         ("tokenizer_config.json", {"sp_model_kwargs": "x"}, "sp_model_kwargs"),
+        ("tokenizer_config.json", {"extra_ids": 10**9}, "extra_ids"),
+        ("tokenizer_config.json", {"extra_ids": 1e9}, "extra_ids"),
+        ("tokenizer_config.json", {"pad_to_multiple_of": 2**40}, "pad_to_multiple_of"),
+        ("tokenizer_config.json", {"any": {"deep": [1, {"down": -(10**9)}]}}, "any.deep.down"),
         ("special_tokens_map.json", {"vocab_file": "/etc/passwd"}, "vocab_file"),
         ("added_tokens.json", {"<x>": "1"}, "<x>"),
         ("added_tokens.json", {"<x>": 10**12}, "<x>"),
@@ -169,6 +173,7 @@ def test_what_tokenizers_on_the_hub_say_is_taken(tmp_path: Path) -> None:
     folder = foreign_model(tmp_path / "model")
     usual = {"sp_model_kwargs": {}, "tokenizer_file": None, "name_or_path": "google/mt5-small"}
     usual |= {"special_tokens_map_file": "/home/someone/.cache/x", "model_max_length": 10**30}
+    usual |= {"max_len": 1e30, "vocab_size": 256_204, "cls_token_id": 250_099}
     save_foreign_tokenizer(folder, **usual, extra_ids=0, processor_class="SiglipProcessor")
     (folder / "special_tokens_map.json").write_text('{"pad_token": {"content": "[PAD]"}}')
     (folder / "added_tokens.json").write_text('{"<x>": 9}')
@@ -191,6 +196,13 @@ def test_what_tokenizers_on_the_hub_say_is_taken(tmp_path: Path) -> None:
         ({"num_hidden_layers": 10**6}, "num_hidden_layers"),
         ({"intermediate_size": 10**7}, "intermediate_size"),
         ({"initializer_range": 1e300}, "initializer_range"),
+        ({"num_labels": 2**31 - 1}, "num_labels"),
+        ({"any_new_number": 10**6}, "any_new_number"),
+        ({"any_new_numbers": [2, 10**6]}, "any_new_numbers"),
+        ({"bos_token_id": [2, 10**9]}, "bos_token_id"),
+        ({"task_specific_params": {"translation": {"max_length": 10**9}}}, "max_length"),
+        ({"dtype": "os"}, "dtype"),
+        ({"torch_dtype": "float32; import os"}, "torch_dtype"),
     ],
 )
 def test_what_a_text_tower_must_not_say_is_named(
@@ -201,7 +213,10 @@ def test_what_a_text_tower_must_not_say_is_named(
         resolve(str(folder))
     (folder / "text_model").mkdir()
     place = folder / "text_model" / "config.json"
-    place.write_text('{"model_type": "roberta", "torch_dtype": "float32", "id2label": {"0": "x"}}')
+    usual = {"model_type": "roberta", "torch_dtype": "float32", "id2label": {"0": "x"}}
+    usual |= {"vocab_size": 250_002, "eos_token_id": [2, 250_001], "max_length": 200}
+    usual |= {"label2id": {"x": 0}, "dtype": None, "max_position_embeddings": 514}
+    place.write_text(json.dumps(usual))
     resolve(str(folder))
     change_json(place, changes)
     with pytest.raises(ModelError) as caught:
