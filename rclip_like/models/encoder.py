@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
-from rclip_like.models.extent import require_room
+from rclip_like.models.extent import most_numbers, require_room, too_large
 from rclip_like.models.faults import misfit, not_loaded, unusable
 from rclip_like.models.foreign_tokenizer import load_tokenizer, told_as_error
 from rclip_like.models.schema import is_custom
@@ -158,6 +158,8 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     require_room(specification)
     try:
         model = _build(open_clip, specification)
+    except _TooLarge as error:
+        raise too_large(specification) from error
     except Exception as error:  # open_clip, timm and transformers raise anything
         raise unusable(specification, error) from error
     try:
@@ -329,11 +331,23 @@ def _channel_values(
     return mean, torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
 
 
+_ALLOCATING = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
+
+
+class _TooLarge(Exception):
+    """A model has more numbers than its weights can have."""
+
+
 class _Uninitialised(TorchFunctionMode):
     """Leaves parameters as they are allocated, for weights that a file brings in full.
 
-    Drawing random numbers only to replace them takes a second for a ViT-B-32.
+    Drawing random numbers only to replace them takes a second for a ViT-B-32. Raises _TooLarge
+    where memory is taken for more numbers in all than `most_numbers`.
     """
+
+    def __init__(self, most_numbers: int) -> None:
+        super().__init__()
+        self._left = most_numbers
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -341,7 +355,12 @@ class _Uninitialised(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(function, "__module__", None) == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return function(*args, **kwargs)
+        made = function(*args, **kwargs)
+        if function in _ALLOCATING:  # which takes addresses alone until something is written
+            self._left -= made.numel()
+            if self._left < 0:
+                raise _TooLarge
+        return made
 
 
 def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module:
@@ -360,7 +379,7 @@ def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module
     kind = open_clip.CLIP
     if is_of_its_own:
         kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
-    with _Uninitialised():
+    with _Uninitialised(most_numbers(specification)):
         model: torch.nn.Module = kind(**config)
     return model
 

@@ -16,7 +16,8 @@ HARMLESS = 1 << 28
 def require_room(specification: ModelSpecification) -> None:
     """Raise ModelError when the weight file is far too small for a large model that is described.
 
-    Each number takes a byte at least; what a model of timm has is not known here.
+    Each number takes a byte at least. What a model of timm has, and all of a text tower of
+    transformers, is not known here: `most_numbers` bounds what is built.
     """
     config = specification.config
     places = {
@@ -32,6 +33,25 @@ def require_room(specification: ModelSpecification) -> None:
                 f"more, and {specification.weights} has {num_bytes:,} bytes; they are not of one "
                 "model"
             )
+
+
+def most_numbers(specification: ModelSpecification) -> int:
+    """Return for how many numbers at most memory is taken while a model is built.
+
+    Twice the bytes of its weights: of a model that translates, decoder and all is built before
+    the encoder alone is kept, three numbers for each in the file, which has two bytes of it.
+    """
+    return max(2 * specification.weights.stat().st_size, HARMLESS)
+
+
+def too_large(specification: ModelSpecification) -> ModelError:
+    """Return the error for a model that was found to have more numbers while it was built."""
+    num_bytes = specification.weights.stat().st_size
+    return ModelError(
+        f"{specification.described_in}: model_cfg describes more than "
+        f"{most_numbers(specification):,} numbers, and {specification.weights} has {num_bytes:,} "
+        "bytes; they are not of one model"
+    )
 
 
 def _of_pictures(vision: Mapping[str, Any]) -> int:

@@ -98,7 +98,7 @@ def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
         if isinstance(value, int | float):
             yield key, value
         elif isinstance(value, dict):
-            pending += [(f"{key}.{name}", each) for name, each in value.items()]
+            pending += [(f"{key[:60]}.{name}", each) for name, each in value.items()]
         elif isinstance(value, list):
             pending += [(key, each) for each in value]
 

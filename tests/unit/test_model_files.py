@@ -13,10 +13,11 @@ import pytest
 import safetensors.numpy
 from hostile_models import change_json, foreign_model, save_foreign_tokenizer
 from safetensors import SafetensorError
-from tiny_model import make_tiny_model
+from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models import catalogue, registry
+from rclip_like.models.encoder import load_model
 from rclip_like.models.regular import JSON_BYTES, read_json_object
 from rclip_like.models.specification import downloaded_folder, resolve
 from rclip_like.models.tensors import map_tensors, read_header
@@ -223,6 +224,24 @@ def test_what_a_text_tower_must_not_say_is_named(
         resolve(str(folder))
     assert str(place) in str(caught.value)
     assert key in str(caught.value)
+
+
+def test_a_large_tower_beside_small_weights_is_refused_as_it_is_built(tmp_path: Path) -> None:
+    """How much timm and transformers make of a name or a number only they know."""
+    of_timm = make_tiny_model(tmp_path / "timm")
+    vision = {"timm_model_name": "vit_huge_patch14_224", "image_size": 32}
+    model_cfg = tiny_config() | {"vision_cfg": vision}
+    change_json(of_timm / CONFIGURATION, {"model_cfg": model_cfg})
+    foreign = foreign_model(tmp_path / "foreign", hf_model_name="a/b", hf_pooler_type="cls_pooler")
+    (foreign / "text_model").mkdir()
+    text: dict[str, Any] = {"model_type": "roberta", "hidden_size": 4096, "num_hidden_layers": 1}
+    text |= {"max_position_embeddings": 65_536, "num_attention_heads": 64, "vocab_size": 100}
+    (foreign / "text_model" / "config.json").write_text(json.dumps(text))
+    for folder in (of_timm, foreign):
+        with pytest.raises(ModelError, match="describes more than 268,435,456 numbers") as caught:
+            load_model(resolve(str(folder)))
+        assert str(folder / CONFIGURATION) in str(caught.value)
+        assert str(folder / WEIGHTS) in str(caught.value)
 
 
 def write_header(place: Path, header: Any, content: bytes = bytes(64)) -> Path:
