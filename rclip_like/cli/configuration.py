@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING
@@ -19,7 +20,16 @@ from rclip_like.settings import config_file, config_is_named
 
 Options = TypeVar("Options", bound=Everywhere)
 
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 16
+_TEXTS_AND_REMARKS = (
+    r'"""(?:[^\\]|\\.)*?"""'
+    r"|'''.*?'''"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*"
+)
+_LONG_KEY = r"(?:\.[ \t]*[\w-]+[ \t]*){20}"
+"""A dotted key of which the parser takes time and memory by the square of its parts."""
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -58,8 +68,13 @@ def _load(path: Path) -> dict[str, Any]:
         return {}
     import tomllib
 
+    text = decoded(content)
+    if re.search(_LONG_KEY, re.sub(_TEXTS_AND_REMARKS, "x", text, flags=re.DOTALL)):
+        raise ConfigError(f"{path}: has a key of too many dots; its keys are single words")
     try:
-        return tomllib.loads(decoded(content))
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deep; no setting is nested") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
 
@@ -75,7 +90,7 @@ def _content(path: Path) -> bytes:
             raise ConfigError(f"{path}: is not a regular file; write the settings into one")
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
-        raise ConfigError(f"{path}: is larger than any settings (1 MiB); see that it is the file")
+        raise ConfigError(f"{path}: is larger than any settings (64 KiB); see that it is the file")
     return content
 
 

@@ -294,7 +294,7 @@ address of a picture no other kind of proxy, such as SOCKS, can be used.
 FILES = """\
 ~/.config/clipfind/config.toml :: The configuration: a line for each option that has a variable,
 named like the option without its dashes. An unknown name is an error, and so is what is not
-a regular file, or larger than 1 MiB.
+a regular file, or larger than 64 KiB.
 
     model = "ViT-B-32-256/datacomp_s34b_b86k"
     top = 20

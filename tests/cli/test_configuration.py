@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,34 @@ def test_a_bad_configuration_file_is_an_error_that_names_file_and_key(
     _write_configuration(text)
     with pytest.raises(ConfigError, match=complaint.replace(".", r"\.")):
         _settle("cat")
+
+
+ABSURD = {
+    "nested arrays": "top = " + "[" * 30_000,
+    "nested tables": "top = " + "{a = " * 10_000,
+    "dotted key": "a" + ".a" * 30_000 + " = 1",
+    "dotted key with blanks": "a" + " . 'a'" * 9_000 + " = 1",
+    "dotted key with a dot in quotes": "'#'" + '."\\""' * 9_000 + " = 1",
+    "dotted table": "[a" + ".a" * 30_000 + "]",
+    "dotted key in a table": "x = {a" + ".a" * 30_000 + " = 1}",
+    "many dotted keys": "\n".join("a" + ".a" * 20 + f".b{i} = 1" for i in range(1000)),
+    "too long": "#" * 65_537,
+}
+
+
+@pytest.mark.parametrize("kind", ABSURD)
+def test_an_absurd_configuration_file_is_refused_at_once(kind: str) -> None:
+    _write_configuration(ABSURD[kind])
+    begun = time.process_time()
+    with pytest.raises(ConfigError, match=r"config\.toml: "):
+        _settle("cat")
+    assert time.process_time() - begun < 3
+
+
+def test_dots_in_values_and_remarks_are_no_nesting() -> None:
+    text = "# " + "." * 100 + "\nmodel = '" + "/a.b" * 50 + "'  # " + "." * 100 + "\ntop = 3\n"
+    _write_configuration(text)
+    assert _settle("cat").top == 3
 
 
 def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
