@@ -11,7 +11,7 @@ from rclip_like.errors import ModelError
 from rclip_like.models.regular import read_json_object, require_regular, shown, shown_key
 from rclip_like.models.specification import TEXT_MODEL_FILE, TOKENIZER_FILES
 
-_TOKENIZER_BYTES = 256 << 20
+TOKENIZER_BYTES = 256 << 20
 """How large a tokenizer's file may be; that of 900,000 tokens has 60 million bytes."""
 
 _CLASSES = frozenset(
@@ -53,7 +53,7 @@ def check(folder: Path, text: Mapping[str, Any]) -> None:
     if text.get("hf_tokenizer_name"):
         for name in TOKENIZER_FILES:
             try:
-                require_regular(folder / name, _TOKENIZER_BYTES)
+                require_regular(folder / name, TOKENIZER_BYTES)
             except FileNotFoundError:
                 continue
         _check_tokenizer(folder / "tokenizer_config.json")

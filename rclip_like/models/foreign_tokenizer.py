@@ -12,6 +12,9 @@ from typing import Any
 
 from rclip_like.errors import ModelError
 from rclip_like.models.faults import told
+from rclip_like.models.foreign import TOKENIZER_BYTES
+from rclip_like.models.growth import require_bounded
+from rclip_like.models.regular import read_json_object
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.torchvision_cure import import_open_clip
 
@@ -33,6 +36,9 @@ def load_tokenizer(specification: ModelSpecification) -> Any:
             f"the tokenizer in {folder} needs the package transformers; install it with: pip "
             "install transformers"
         )
+    with suppress(FileNotFoundError):  # older tokenizers have other files
+        place = folder / "tokenizer.json"
+        require_bounded(place, read_json_object(place, TOKENIZER_BYTES))
     with told_as_error(folder, "loaded"):
         return open_clip.tokenizer.HFTokenizer(
             str(folder),

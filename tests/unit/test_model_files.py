@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from hostile_models import change_json, foreign_model, save_foreign_tokenizer
+from hostile_models import (
+    change_json,
+    foreign_model,
+    save_foreign_tokenizer,
+)
 from safetensors import SafetensorError
 from tiny_model import make_tiny_model, tiny_config
 
