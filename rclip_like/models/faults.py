@@ -44,6 +44,8 @@ def not_loaded(weights: Path, error: Exception, described_in: Path | None = None
     resized = re.findall(r"size mismatch for ([^\s:]+)", str(error))
     if resized:
         reason = f"the sizes of {_some(resized)} are not those of the model of {described_in}"
+    elif isinstance(error, StopIteration):  # from the first name in an empty checkpoint
+        reason = "it holds no tensors; fetch or save it again"
     elif isinstance(error, AttributeError) and described_in:
         reason = f"its tensors are not those of the model of {described_in}"
     elif weights.suffix != ".safetensors" and not isinstance(error, OSError):

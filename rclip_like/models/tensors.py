@@ -92,6 +92,8 @@ def _read(path: Path, facts: tuple[int, ...]) -> tuple[mmap.mmap, int, dict[str,
     if length > _HEADER_BYTES or 8 + length > len(mapped):
         raise ValueError("it is cut short, or of another kind")
     tensors = json.loads(mapped[8 : 8 + length].decode())
+    if not isinstance(tensors, dict):
+        raise ValueError("its header is not a JSON object")
     notes = tensors.pop("__metadata__", None)
     if notes is not None and not all(isinstance(note, str) for note in notes.values()):
         raise ValueError("its __metadata__ are not texts")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 from hostile_models import (
     change_json,
     foreign_model,
@@ -294,6 +295,20 @@ def test_headers_that_safetensors_refuses_are_refused(tmp_path: Path, kind: str)
         with pytest.raises(ModelError) as caught:
             read(place)
         assert f"{place} cannot be loaded as safetensors" in str(caught.value)
+
+
+@pytest.mark.parametrize("header", [[1], "a", None])
+def test_a_header_that_is_no_object_is_told(tmp_path: Path, header: Any) -> None:
+    with pytest.raises(ModelError, match="its header is not a JSON object"):
+        read_header(write_header(tmp_path / "x.safetensors", header))
+
+
+def test_a_checkpoint_without_tensors_is_told(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "model")
+    (folder / WEIGHTS).unlink()
+    torch.save({}, folder / "open_clip_pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"model\.bin cannot be loaded: it holds no tensors"):
+        load_model(resolve(str(folder)))
 
 
 def test_a_header_as_long_as_memory_is_not_read(tmp_path: Path) -> None:
