@@ -18,8 +18,8 @@ ROWS = (
     ("cli", "output"),
     ("library",),
     ("index", "search", "queried", "train", "upkeep", "duplicates", "page", "interchange"),
-    ("evaluate",),
-    ("walk", "images", "query", "web", "ranking", "store", "models"),
+    ("evaluate", "query"),
+    ("walk", "images", "web", "ranking", "store", "models"),
     ("reports", "private"),
     ("values", "settings", "errors", "telemetry", "spelling", "encodings", "files"),
 )

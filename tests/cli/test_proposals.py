@@ -92,7 +92,10 @@ def test_all_folders_that_were_indexed_are_brought_up_to_date(tiny: Path, tmp_pa
     (tmp_path / "a").rename(tmp_path / "away")
     finished = run("index", "--all")
     assert finished.returncode == 2
-    assert f"{tmp_path}/a: not there; if it is gone for good: clipfind prune" in finished.stderr.decode()
+    assert (
+        f"{tmp_path}/a: not there; if it is gone for good: clipfind prune"
+        in finished.stderr.decode()
+    )
     refused = run("index", "--all", tmp_path)
     assert refused.returncode == 2
     assert b"[PATH]... has no effect together with --all" in refused.stderr
