@@ -37,7 +37,7 @@ ALLOWED = {
     "sqlite3": ("store/", "store.py"),
     "sqlite_utils": ("store/", "store.py"),
     "rich": ("output/", "output.py"),
-    "huggingface_hub": ("models/hub.py",),
+    "huggingface_hub": ("models/hub.py", "models/hub_cache.py", "models/hub_limits.py"),
 }
 SHAPELESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MAX_LINES_FILE = 400
