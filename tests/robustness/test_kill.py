@@ -90,7 +90,7 @@ class Killing:
     pictures: int
     batch_size: int = 2
     draw: random.Random = field(default_factory=lambda: random.Random(0))
-    start_up: float = 1.0
+    start_up: float = 0.2
     """Seconds until the first batch, the shortest seen."""
     before: list[str] = field(default_factory=list)
     begun: int = 0

@@ -916,9 +916,10 @@ def test_a_killed_download_goes_on_in_the_next_run(
     process.send_signal(signal.SIGKILL)
     process.wait()
     hub.stall_after = None
-    hub.sent_bytes = 0
     subprocess.run([sys.executable, "-P", "-c", PROGRAM], env=environment, check=True)
-    assert hub.sent_bytes < len(hub.files[f"museum/tiny/{WEIGHTS}"]) - 9_000_000
+    # Not by the bytes sent: the server may still be sending to the one that was killed.
+    start = (hub.ranges()[-1] or "").removeprefix("bytes=").removesuffix("-")
+    assert int(start or 0) >= 10_000_000
     assert is_whole(downloaded_folder(NAME))
 
 

@@ -82,7 +82,7 @@ def test_removing_a_model_frees_its_bytes(tiny_model: Path) -> None:
 
 @pytest.mark.parametrize("name", ["builtin", "./mine", "/mine"])
 def test_models_that_were_not_downloaded_are_not_removed(name: str) -> None:
-    with pytest.raises(ModelError, match="by other means"):
+    with pytest.raises(ModelError, match="was not downloaded by clipfind"):
         remove(name)
 
 

@@ -153,7 +153,7 @@ def test_the_database_of_another_program_is_refused_untouched(tmp_path: Path, mo
 
 
 def test_a_folder_in_place_of_the_index_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no file"):
+    with pytest.raises(StoreError, match="not a file"):
         Store.open(tmp_path, create=True)
 
 
