@@ -17,9 +17,9 @@ ROWS = (
     ("__init__", "__main__"),
     ("cli", "output"),
     ("library",),
-    ("index", "search", "queried", "train", "upkeep", "duplicates", "page", "interchange"),
+    ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
     ("evaluate", "query"),
-    ("walk", "images", "web", "ranking", "store", "models"),
+    ("walk", "images", "ranking", "store", "models"),
     ("reports", "private"),
     ("values", "settings", "errors", "telemetry", "spelling", "encodings", "files"),
 )

@@ -251,7 +251,7 @@ class Library:
         ]
         if not new:
             return {}
-        from rclip_like.queried import read_queried
+        from rclip_like.query.pictures import read_queried
 
         preprocessing = self.specification.preprocessing
         return read_queried(new, preprocessing, self._read_settings, self._web_settings)
@@ -259,7 +259,7 @@ class Library:
     def _knows(self, path: str) -> bool:
         if not self._is_named():
             return False
-        from rclip_like.search import stored_embedding
+        from rclip_like.query.embedding import stored_embedding
 
         store = self._open(create=False)
         model_id = store.model_id(self.specification.fingerprint)
@@ -272,7 +272,8 @@ class Library:
         settings: SearchSettings,
         queried: Mapping[str, Pixels],
     ) -> SearchReport:
-        from rclip_like.search import Searcher, search
+        from rclip_like.query.embedding import Searcher
+        from rclip_like.search import search
 
         if not self._is_named():
             return SearchReport(())

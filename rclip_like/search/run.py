@@ -11,11 +11,11 @@ import numpy as np
 
 from rclip_like.errors import UsageError
 from rclip_like.query import Term
+from rclip_like.query.embedding import TEMPLATES, Searcher, cut_notes, embed_terms
 from rclip_like.ranking import combine, score
 from rclip_like.search.agreement import Agreement, MatrixDisagrees
 from rclip_like.search.scoring import score_all
 from rclip_like.search.sieve import Sieve
-from rclip_like.search.terms import TEMPLATES, Searcher, cut_notes, embed_terms
 from rclip_like.settings import SearchSettings
 from rclip_like.values import Match, Root, SearchReport
 from rclip_like.walk import folder_prefix
@@ -80,7 +80,7 @@ def search(
     ]
     notes += cut_notes(cut, searcher.specification)
     if not all(term.value.isascii() for term in terms):
-        from rclip_like.search.languages import language_notes
+        from rclip_like.query.languages import language_notes
 
         notes += language_notes(terms, searcher.specification)
     return SearchReport(

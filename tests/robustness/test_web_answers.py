@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from web_server import Play, go_online, png, serving
 
 from rclip_like.errors import WebError
+from rclip_like.query.web import fetch
 from rclip_like.settings import WebSettings
-from rclip_like.web import fetch
 
 PICTURE = png()
 MAX_BYTES = 1 << 20

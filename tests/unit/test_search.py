@@ -15,7 +15,7 @@ from raw_files import dng
 from rclip_like.errors import PictureError, RootError, UsageError
 from rclip_like.library import Library
 from rclip_like.query import Query
-from rclip_like.search import TEMPLATES
+from rclip_like.query.embedding import TEMPLATES
 from rclip_like.settings import (
     EncoderSettings,
     IndexSettings,

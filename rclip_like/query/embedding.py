@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rclip_like.errors import PictureError, Reason
-from rclip_like.query import Kind, Term
+from rclip_like.query.terms import Kind, Term
 from rclip_like.ranking import combine
 from rclip_like.settings import EncoderSettings, SearchSettings
 from rclip_like.values import FileFacts

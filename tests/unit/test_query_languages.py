@@ -11,7 +11,7 @@ from processes import write_pictures
 from rclip_like.library import Library
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.query import Kind, Query, Term, parse
-from rclip_like.search.languages import foreign_words, language_notes, reads_english_alone
+from rclip_like.query.languages import foreign_words, language_notes, reads_english_alone
 from rclip_like.settings import EncoderSettings
 
 

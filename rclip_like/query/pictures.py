@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import PictureError, Reason
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.query import Kind, Term
+from rclip_like.query.terms import Kind, Term
 from rclip_like.settings import ReadSettings, WebSettings
 from rclip_like.values import FileFacts, Preprocessing, Trouble
 
@@ -38,7 +38,7 @@ def _pixels(readers: Readers, value: str, kind: Kind, web: WebSettings | None) -
     if kind is Kind.PICTURE:
         remedy = "name another picture, or add --text to look for words"
         return _read(readers, _task(value, remedy), value, remedy)
-    from rclip_like.web import fetch
+    from rclip_like.query.web import fetch
 
     # From memory: of a file in between, a kill would leave the picture on the disk.
     content = fetch(value, web)

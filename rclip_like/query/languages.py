@@ -8,7 +8,7 @@ from unicodedata import category, name, normalize
 from rclip_like.models.catalogue import HUB_PREFIX
 from rclip_like.models.names import split_weights
 from rclip_like.models.specification import MULTILINGUAL, ModelSpecification, is_folder_name
-from rclip_like.query import Kind, Term
+from rclip_like.query.terms import Kind, Term
 
 
 def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> tuple[str, ...]:

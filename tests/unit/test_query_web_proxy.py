@@ -21,8 +21,8 @@ from web_server import (
 )
 
 from rclip_like.errors import WebError
+from rclip_like.query.web import fetch
 from rclip_like.settings import WebSettings
-from rclip_like.web import fetch
 
 PICTURE = png()
 URL = "http://pictures.example/cat.png"

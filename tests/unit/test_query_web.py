@@ -22,8 +22,8 @@ from web_server import (
 )
 
 from rclip_like.errors import WebError
+from rclip_like.query.web import fetch, is_public
 from rclip_like.settings import WebSettings
-from rclip_like.web import fetch, is_public
 
 PICTURE = png()
 # fmt: off
