@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "rclip_like"
 
 # Top to bottom. Rooms in one row do not know each other, but for PAIRS.
 ROWS = (
-    ("__init__", "__main__"),
+    ("__init__", "__main__", "builtin"),
     ("cli", "output"),
     ("library",),
     ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
@@ -26,7 +26,7 @@ ROWS = (
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors")}
 
-TORCH_ROOMS = ("models/encoder.py", "models/torchvision_cure.py", "train/")
+TORCH_ROOMS = ("models/encoder.py", "models/torchvision_cure.py", "train/", "builtin/recipe/")
 ALLOWED = {
     "onnxruntime": ("models/runtime.py",),
     "onnx": ("train/",),

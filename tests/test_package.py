@@ -19,6 +19,8 @@ import rclip_like
 CHECKOUT = Path(__file__).parents[1]
 INSTALLED = Path(rclip_like.__file__).parent
 MAX_MODEL_BYTES = 40_000_000
+# What made parts of the package, and no user runs.
+NOT_SHIPPED = ("rclip_like/builtin/recipe/",)
 
 
 def _build(source: Path, target: Path, kind: str) -> Path:
@@ -50,8 +52,10 @@ def test_the_wheel_holds_the_package_the_model_and_the_manual(wheel_names: set[s
         for path in (CHECKOUT / "rclip_like").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    tools = {name for name in package if name.startswith(NOT_SHIPPED)}
+    assert "rclip_like/builtin/recipe/__main__.py" in tools
     assert {"rclip_like/py.typed", "rclip_like/cli/__init__.py"} <= package
-    assert package <= wheel_names
+    assert {name for name in wheel_names if name.startswith("rclip_like/")} == package - tools
     assert any(name.endswith(".data/data/share/man/man1/clipfind.1") for name in wheel_names)
     assert {Path(name).name for name in wheel_names} >= {"LICENSE", "NOTICE", "entry_points.txt"}
 

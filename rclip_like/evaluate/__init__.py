@@ -1,1 +1,1 @@
-"""Figures of merit on embeddings: retrieval, zero-shot labels and word queries, in NumPy."""
+"""Figures of merit on embeddings: retrieval and zero-shot labels, in NumPy."""

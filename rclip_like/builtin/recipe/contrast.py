@@ -16,12 +16,13 @@ import torch
 from torch.nn import functional as F
 
 from rclip_like.train.batches import Batch, Rows
-from rclip_like.train.builtin.corpus import TEMPLATES
-from rclip_like.train.builtin.distil import Lesson, batches, following_loss, lesson_batch
-from rclip_like.train.builtin.pairs import Subject, not_negative
 from rclip_like.train.learner import Learner
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import text_features
+
+from .corpus import TEMPLATES
+from .distil import Lesson, batches, following_loss, lesson_batch
+from .pairs import Subject, not_negative
 
 TAUGHT_TEMPLATES = ("{}",) * 5 + TEMPLATES[:8]
 Floats = npt.NDArray[np.float32]

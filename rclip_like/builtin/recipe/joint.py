@@ -9,11 +9,12 @@ import torch
 from torch.nn import functional as F
 
 from rclip_like.train.batches import Batch
-from rclip_like.train.builtin.contrast import SubjectBatches
 from rclip_like.train.learner import Learner
 from rclip_like.train.loop import run_loop
 from rclip_like.train.loss import contrastive_loss
 from rclip_like.train.settings import LoopSettings
+
+from .contrast import SubjectBatches
 
 IMAGE_DROPOUT, TEXT_DROPOUT = 0.5, 0.1
 """Measured on development photos after 500 steps: recall@1 of captions 29.3 % without dropout,

@@ -15,10 +15,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.photos import Photo
-from rclip_like.evaluate.words import plural
-from rclip_like.train.builtin.corpus import normalise
-from rclip_like.train.builtin.wordnet import Synset, wider_words
+from .corpus import normalise
+from .photos import Photo
+from .wordnet import Synset, wider_words
+from .words import plural
 
 CAPTION_SHARE = 0.85
 """How often a captioned photo is shown with a caption and not with a word of its captions."""

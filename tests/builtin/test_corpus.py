@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rclip_like.evaluate.photos import Photo
-from rclip_like.models.torchvision_cure import import_open_clip
-from rclip_like.train.builtin import corpus
-from rclip_like.train.builtin.photos import is_held_out
-from rclip_like.train.builtin.wordnet import (
+from recipe import corpus
+from recipe.photos import Photo, is_held_out
+from recipe.wordnet import (
     Synset,
     imagenet_21k,
     imagenet_identifiers,
     read_nouns,
     wider_words,
 )
+
+from rclip_like.models.torchvision_cure import import_open_clip
 
 PHOTOS = [
     Photo("0", b"", "s", "research", captions=("A dog runs on grass .", "a brown dog")),

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from recipe.measure import measure_starter
 from safetensors.torch import load_file
 
-from rclip_like.evaluate.starter import measure_starter
 from rclip_like.models.specification import BUILTIN_FOLDER, resolve
 from rclip_like.models.text import supports
 from rclip_like.models.torchvision_cure import import_open_clip
@@ -43,7 +43,7 @@ def test_texts_need_no_torch() -> None:
 @pytest.mark.parametrize(
     "word",
     ["Flickr8k", "WordNet", "MiniLM", "EfficientNet", "ImageNet", "COCO", "licence", "wrong",
-     "English", "counting", "bias", "typographic", "rclip_like.train.builtin", "Measured with"],
+     "English", "counting", "bias", "typographic", "rclip_like.builtin.recipe", "Measured with"],
 )  # fmt: skip
 def test_the_card_tells_sources_limits_and_how_to_make_it_again(word: str) -> None:
     assert word.lower() in (BUILTIN_FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8").lower()

@@ -1,7 +1,8 @@
-"""The labelled and captioned photos of the starter shards, as records."""
+"""The labelled and captioned photos of the starter shards, to learn from and to measure on."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from rclip_like.errors import ClipfindError
 
+LABELLED_PATTERNS = ("train-open-*.tar.gz", "train-research-*.tar.gz")
+CAPTIONED_PATTERNS = ("train-flickr8k-*.tar.gz", "captions-*.tar.gz")
+ALLOWED_TIERS = ("open", "research")
 VALIDATION_PATTERN = "val-*.tar.gz"
 
 
@@ -39,6 +43,16 @@ class Photo:
         return (*named, *self.names, *self.objects, *self.captions)
 
 
+def read_training_photos(folder: Path) -> list[Photo]:
+    """Return the photos of the tiers open and research, captioned ones last, in shard order."""
+    patterns = LABELLED_PATTERNS + CAPTIONED_PATTERNS
+    shards = [shard for pattern in patterns for shard in sorted(folder.glob(pattern))]
+    photos = [photo for shard in shards for photo in read_shard(shard)]
+    assert photos, f"{folder} has no training shards"
+    assert all(photo.tier in ALLOWED_TIERS for photo in photos)
+    return photos
+
+
 def read_validation_photos(folder: Path) -> list[Photo]:
     """Return the photos of the validation shards, in shard order; never to be trained on.
 
@@ -48,6 +62,12 @@ def read_validation_photos(folder: Path) -> list[Photo]:
     if not shards:
         raise ClipfindError(f"{folder} has no shards {VALIDATION_PATTERN}")
     return [photo for shard in shards for photo in read_shard(shard)]
+
+
+def is_held_out(photo: Photo, share: float) -> bool:
+    """Return whether the photo belongs to the development part, by its content alone."""
+    digest = hashlib.blake2b(photo.data, digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2.0**64
 
 
 def read_shard(path: Path) -> Iterator[Photo]:

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from recipe.figures import TEMPLATE, measure
+from recipe.measure import main
+from recipe.photos import Photo, read_validation_photos
 
 from rclip_like.errors import ClipfindError
-from rclip_like.evaluate.figures import TEMPLATE, measure
-from rclip_like.evaluate.photos import Photo, read_validation_photos
-from rclip_like.evaluate.starter import main
 
 PHOTOS = (
     Photo("0", b"", "s", "research", captions=("a dog runs", "brown dog")),

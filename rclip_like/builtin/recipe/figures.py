@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rclip_like.evaluate.photos import Photo, synonyms_by_label
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
-from rclip_like.evaluate.words import mentions, precision_at
 from rclip_like.evaluate.zero_shot import EncodeTexts, build_classifier, top_k_accuracy
+
+from .photos import Photo, synonyms_by_label
+from .words import mentions, precision_at
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings

@@ -6,8 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-
-from rclip_like.evaluate.words import WORDS, forms, mentions, precision_at
+from recipe.words import WORDS, forms, mentions, precision_at
 
 
 @pytest.mark.parametrize(

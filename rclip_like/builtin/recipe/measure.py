@@ -1,4 +1,4 @@
-"""Measure a model on the starter set: `python -m rclip_like.evaluate.starter --data FOLDER`."""
+"""Measure a model on the starter set: python -m rclip_like.builtin.recipe.measure --data FOLDER."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rclip_like.evaluate.figures import TEMPLATE, Figures, measure
-from rclip_like.evaluate.photos import Photo, read_validation_photos
-from rclip_like.evaluate.words import WORDS
 from rclip_like.images.decoding import decode
 from rclip_like.models.encoder import Encoder, load_encoder
 from rclip_like.models.specification import resolve
 from rclip_like.models.text_encoder import encode_texts
 from rclip_like.settings import EncoderSettings, ReadSettings
+
+from .figures import TEMPLATE, Figures, measure
+from .photos import Photo, read_validation_photos
+from .words import WORDS
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings
@@ -84,7 +85,7 @@ def as_tables(figures: Figures) -> str:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="rclip_like.evaluate.starter", description=__doc__)
+    parser = argparse.ArgumentParser(prog="rclip_like.builtin.recipe.measure", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the starter folder")
     parser.add_argument("--model", help="a model's name or folder; the built-in one otherwise")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -11,10 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rclip_like.evaluate.photos import Photo
-from rclip_like.evaluate.words import plural
 from rclip_like.models.torchvision_cure import import_open_clip
-from rclip_like.train.builtin.wordnet import Synset, imagenet_identifiers, wider_words
+
+from .photos import Photo
+from .wordnet import Synset, imagenet_identifiers, wider_words
+from .words import plural
 
 TEMPLATES = (
     "a photo of a {}.",

@@ -1,4 +1,4 @@
-"""Make the built-in model: `python -m rclip_like.train.builtin --data STARTER --work FOLDER ...`.
+"""Make the built-in model: `python -m rclip_like.builtin.recipe --data STARTER --work FOLDER ...`.
 
 Stages, each restartable: strings, teacher, features, joint space, distillation, contrast, folder.
 """
@@ -16,16 +16,21 @@ import numpy as np
 import torch
 
 from rclip_like.models.torchvision_cure import import_open_clip
-from rclip_like.train.builtin import corpus, features, stages
-from rclip_like.train.builtin.contrast import (
+from rclip_like.train.folder import save_model_folder
+from rclip_like.train.loop import count_steps, run_loop
+from rclip_like.train.parameters import lock_image_tower
+from rclip_like.train.settings import LoopSettings
+
+from . import corpus, features, stages
+from .contrast import (
     TAUGHT_TEMPLATES,
     RemindedLearner,
     Reminder,
     SubjectBatches,
     image_encoder,
 )
-from rclip_like.train.builtin.development import Development
-from rclip_like.train.builtin.distil import (
+from .development import Development
+from .distil import (
     DistilSettings,
     Pupil,
     distil,
@@ -33,11 +38,7 @@ from rclip_like.train.builtin.distil import (
     start_as_bag_of_words,
     write_checkpoint,
 )
-from rclip_like.train.builtin.joint import fit
-from rclip_like.train.folder import save_model_folder
-from rclip_like.train.loop import count_steps, run_loop
-from rclip_like.train.parameters import lock_image_tower
-from rclip_like.train.settings import LoopSettings
+from .joint import fit
 
 CONFIG = {
     "embed_dim": 256,
@@ -211,7 +212,7 @@ class _Clock:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="rclip_like.train.builtin", description=__doc__)
+    parser = argparse.ArgumentParser(prog="rclip_like.builtin.recipe", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the starter folder")
     parser.add_argument("--wordnet", type=Path, required=True, help="WordNet's file data.noun")
     parser.add_argument("--work", type=Path, required=True, help="folder for what stages make")

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from rclip_like.evaluate.figures import measure
-from rclip_like.evaluate.words import WORDS
-from rclip_like.train.builtin.contrast import Floats
-from rclip_like.train.builtin.stages import Sources
 from rclip_like.train.text_tower import encode_texts
+
+from .contrast import Floats
+from .figures import measure
+from .stages import Sources
+from .words import WORDS
 
 CHUNK = 256
 

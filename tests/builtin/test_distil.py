@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-from rclip_like.models.torchvision_cure import import_open_clip
-from rclip_like.train.builtin import distil as module
-from rclip_like.train.builtin.distil import (
+from recipe import distil as module
+from recipe.distil import (
     DistilSettings,
     Lesson,
     Pupil,
@@ -21,6 +19,8 @@ from rclip_like.train.builtin.distil import (
     principal_axes,
     start_as_bag_of_words,
 )
+
+from rclip_like.models.torchvision_cure import import_open_clip
 
 WIDTH, TEACHER, VOCABULARY = 32, 48, 300
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 
 import numpy as np
-
-from rclip_like.evaluate.photos import Photo
-from rclip_like.train.builtin.pairs import (
+from recipe.pairs import (
     class_features,
     class_subject,
     not_negative,
     photo_subject,
 )
-from rclip_like.train.builtin.wordnet import Synset
+from recipe.photos import Photo
+from recipe.wordnet import Synset
 
 NOUNS = {
     "n1": Synset(("guitar",), "plucked", ("n2",)),

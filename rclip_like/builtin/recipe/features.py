@@ -17,11 +17,12 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from rclip_like.evaluate.photos import Photo
 from rclip_like.images.decoding import decode
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
+
+from .photos import Photo
 
 SIZE = 224
 MEAN = STD = 0.5

@@ -15,22 +15,22 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rclip_like.evaluate.photos import Photo, read_validation_photos
 from rclip_like.models.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Rows
-from rclip_like.train.builtin import corpus, features, wordnet
-from rclip_like.train.builtin.contrast import Floats, Pictures, class_residuals
-from rclip_like.train.builtin.distil import Lesson
-from rclip_like.train.builtin.pairs import (
+
+from . import corpus, features, wordnet
+from .contrast import Floats, Pictures, class_residuals
+from .distil import Lesson
+from .pairs import (
     Subject,
     class_features,
     class_subject,
     noun_words,
     photo_subject,
 )
-from rclip_like.train.builtin.photos import is_held_out, read_training_photos
-from rclip_like.train.builtin.teacher import load_teacher
-from rclip_like.train.builtin.wordnet import Synset
+from .photos import Photo, is_held_out, read_training_photos, read_validation_photos
+from .teacher import load_teacher
+from .wordnet import Synset
 
 DEVELOPMENT_SHARE = 0.06
 CONTEXT_LENGTH = 32
