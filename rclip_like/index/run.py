@@ -19,7 +19,7 @@ from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecific
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, Store
 from rclip_like.values import READER_VERSIONS, FileFacts, IndexReport, Picture, Root, Trouble
-from rclip_like.walk.evidence import folder_device, is_gone, is_missing
+from rclip_like.walk.missing import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers, ReadTask
@@ -51,8 +51,8 @@ def bring_up_to_date(
     on_wait = listeners.get("on_wait")
     with Stopping() as stopping, ExitStack() as stack:
         with stopping.breakable():
-            told = None if on_wait is None else lambda _: on_wait()
-            stack.enter_context(store.lock(wait=settings.wait, on_wait=told))
+            on_lock = None if on_wait is None else lambda _: on_wait()
+            stack.enter_context(store.lock(wait=settings.wait, on_wait=on_lock))
         model_id = store.add_model(
             specification.name,
             specification.fingerprint,
@@ -149,7 +149,7 @@ class _Run:
             altered=tuple(self._altered),
             failed=len(self._failures),
             failed_before=self._report.failed_before + findings.failed_before,
-            passed_over=findings.left_out["double"],
+            passed_over=findings.left_out["raw pair"],
             unread_formats=dict(findings.unread_formats.most_common()),
             unfollowed_links=findings.left_out["link"],
             dead_links=findings.left_out["dead link"],

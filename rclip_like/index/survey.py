@@ -18,8 +18,9 @@ from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import KnownRow, Store, range_of
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
-from rclip_like.walk.evidence import Inodes, folder_device, is_gone, is_unmounted
+from rclip_like.walk.identity import Devices, Inodes
 from rclip_like.walk.left_out import Why
+from rclip_like.walk.missing import is_gone, is_unmounted
 from rclip_like.walk.patterns import extension
 
 _MOUNT_MISSING = (
@@ -43,7 +44,7 @@ class Findings:
     troubles: list[Trouble] = field(default_factory=list)
     root_devices: dict[bytes, int] = field(default_factory=dict)
     """Folders that were walked and the device each lies on, where that is worth a write."""
-    devices: Devices = field(default_factory=lambda: Devices())
+    devices: Devices = field(default_factory=Devices)
     inodes: Inodes = field(default_factory=lambda: Inodes({}))
 
 
@@ -209,35 +210,6 @@ class Survey:
                 self.findings.troubles.append(Trouble(root.path, _MOUNT_MISSING, lasting=False))
             elif before is None or before.device != device or _is_long_ago(before.walked_at_ns):
                 self.findings.root_devices[root.path] = device
-
-
-class Devices:
-    """Learns from unchanged files which devices were mounted anew under another number."""
-
-    def __init__(self) -> None:
-        self.same: set[int] = set()
-        self._now: dict[tuple[int, int], int | None] = {}
-
-    def compare(self, device: int, found: FileFacts) -> None:
-        """Take in a file that is where and as it was, and the device it was on."""
-        if device == found.device:
-            self.same.add(device)
-        elif (device, found.device) not in self._now:
-            # Once for each pair of numbers: overlay file systems give a file another device
-            # than its folder, whose number is the one remembered.
-            self._now[device, found.device] = folder_device(found.path)
-
-    def moved(self) -> dict[int, int]:
-        """Return old number -> new, where all files of a device went to one and the same."""
-        targets: dict[int, set[int | None]] = {}
-        for (old, _), now in self._now.items():
-            targets.setdefault(old, set()).add(now)
-        return {
-            old: now
-            for old, among in targets.items()
-            for now in among
-            if len(among) == 1 and now not in (None, old) and old not in self.same
-        }
 
 
 class _Remembered:

@@ -85,7 +85,7 @@ def _is_unmounted(store: Store | None, root: Root) -> bool:
     try:
         if before is None or before.device == os.stat(root.path).st_dev:
             return False
-        from rclip_like.walk.evidence import is_unmounted
+        from rclip_like.walk.missing import is_unmounted
 
         return is_unmounted(root.path, before.device)
     except OSError:

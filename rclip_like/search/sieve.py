@@ -14,8 +14,8 @@ from rclip_like.search.agreement import Agreement
 from rclip_like.search.scoring import Scored, pages
 from rclip_like.settings import SearchSettings
 from rclip_like.values import FileFacts, Root
-from rclip_like.walk import Doubles, Ignored, Unentered, folder_prefix, is_wanted
-from rclip_like.walk.evidence import Inodes, content_digest
+from rclip_like.walk import Ignored, RawPairs, SkippedFolders, folder_prefix, is_wanted
+from rclip_like.walk.identity import Inodes, content_digest
 
 if TYPE_CHECKING:
     from rclip_like.store import Store, StoredFile
@@ -40,9 +40,9 @@ class Sieve:
         self._folders = sorted(folders, key=lambda root: -len(root.path))
         self._settings = settings
         self._ignored: dict[bytes, Ignored] = {}
-        self._doubles: dict[bytes, Doubles] = {}
+        self._raw_pairs: dict[bytes, RawPairs] = {}
         self._inodes: Inodes | None = None
-        self._unentered: dict[bytes, Unentered] = {}
+        self._skipped: dict[bytes, SkippedFolders] = {}
         self._walk = settings.walk
         if roots is None:  # all that is indexed was wanted once, be it hidden or behind a link
             self._walk = settings.walk._replace(hidden=True, follow=True)
@@ -89,16 +89,16 @@ class Sieve:
         root, path = named or _top_of(stored.path), stored.path
         if not is_wanted(root, path, self._walk):
             return False
-        if root.path not in self._unentered:
-            self._unentered[root.path] = Unentered(root, self._walk)
-        if path in self._unentered[root.path]:
+        if root.path not in self._skipped:
+            self._skipped[root.path] = SkippedFolders(root, self._walk)
+        if path in self._skipped[root.path]:
             return False
         ignored = self._ignored_under(named)
         if ignored is not None and path in ignored:
             return False
-        if root.path not in self._doubles:
-            self._doubles[root.path] = Doubles(root, self._walk, ignored)
-        return path not in self._doubles[root.path]
+        if root.path not in self._raw_pairs:
+            self._raw_pairs[root.path] = RawPairs(root, self._walk, ignored)
+        return path not in self._raw_pairs[root.path]
 
     def _ignored_under(self, root: Root | None) -> Ignored | None:
         """Return what ignore files, perhaps younger than the rows, leave out under a root."""

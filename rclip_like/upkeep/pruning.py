@@ -16,8 +16,8 @@ from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings, WalkSettings
 from rclip_like.store import Store, range_of, ranges_of
 from rclip_like.values import Root
-from rclip_like.walk import Doubles
-from rclip_like.walk.evidence import is_folder_gone, is_gone, is_missing, nearest_folder
+from rclip_like.walk import RawPairs
+from rclip_like.walk.missing import is_folder_gone, is_gone, is_missing, nearest_folder
 
 if TYPE_CHECKING:
     from rclip_like.store.dropping import Dropping
@@ -56,12 +56,12 @@ def count_raw_pairs(store: Store, roots: Sequence[Root] | None) -> int:
     They were indexed when that was asked for, or before the picture came. As what is left out by
     other options they stay in the index, but a search shows them only when asked to.
     """
-    tops: dict[bytes, Doubles] = {}
+    tops: dict[bytes, RawPairs] = {}
     number = 0
     for path in store.raw_files(roots):
         top = os.fsencode(Path(os.fsdecode(path)).anchor)
         if top not in tops:
-            tops[top] = Doubles(Root(top, top), WalkSettings(hidden=True), None)
+            tops[top] = RawPairs(Root(top, top), WalkSettings(hidden=True), None)
         number += path in tops[top]
     return number
 

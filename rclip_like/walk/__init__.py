@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from rclip_like.walk.doubles import Doubles
 from rclip_like.walk.ignoring import Ignored
+from rclip_like.walk.left_out import RawPairs, SkippedFolders
 from rclip_like.walk.patterns import folder_prefix, is_wanted
 from rclip_like.walk.roots import resolve_roots
 from rclip_like.walk.tree import Found, walk, walk_pages
-from rclip_like.walk.unentered import Unentered
 
 __all__ = [
-    "Doubles",
     "Found",
     "Ignored",
-    "Unentered",
+    "RawPairs",
+    "SkippedFolders",
     "folder_prefix",
     "is_wanted",
     "resolve_roots",

@@ -1,23 +1,32 @@
-"""What a walk passes over and tells of: why, and which endings are those of unread pictures."""
+"""What a walk leaves out, and why: raw files beside their picture, unread formats, links, folders.
+
+`pictures_beside` and `others_among` serve the walk, folder by folder; `RawPairs` and
+`SkippedFolders` answer for single files that an index holds.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import stat
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from rclip_like.settings import WalkSettings
-from rclip_like.walk.doubles import pictures_beside
-from rclip_like.walk.patterns import extension, is_hidden
-from rclip_like.walk.unentered import NOMEDIA
+from rclip_like.values import RAW_EXTENSIONS, Root
+from rclip_like.walk.ignoring import Ignored
+from rclip_like.walk.patterns import SEPARATOR, extension, folder_prefix, is_hidden, is_wanted
 
-Why = Literal["double", "format", "link", "dead link", "nomedia"]
+Why = Literal["raw pair", "format", "link", "dead link", "nomedia"]
 """A raw file beside the picture made of it; a picture in a format that is not read; a link that is
 not followed, or followed to nothing; a folder with a .nomedia file."""
 
 OnLeftOut = Callable[[Why, bytes], None]
-"""Is told why which file or folder is passed over."""
+"""Is called with the reason and the path of each file or folder that is left out."""
+
+# What cameras and phones write in the same moment. A TIFF or PNG of the same name was made later,
+# by hand, and may look quite different.
+_DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
 
 UNREAD_RAW = frozenset(
     b".3fr .arq .bay .crw .dcr .dcs .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nrw .pef .rwl"
@@ -35,9 +44,37 @@ may hold some, and video are left out."""
 _UNREAD_ENDS = frozenset(ending[-4:] for ending in UNREAD_EXTENSIONS)
 """The last four characters of these endings."""
 
+_NOMEDIA = b".nomedia"
+"""A file by which Android hides its folder, and those in it, from galleries."""
 
-class Strangers(NamedTuple):
-    """Names of what a walk takes for no picture, but may have to tell of."""
+
+def pictures_beside(
+    names: Iterable[bytes], raw: Container[bytes] = RAW_EXTENSIONS
+) -> dict[bytes, list[bytes]]:
+    """Return for each raw file among one folder's names the pictures of the same name, if any.
+
+    raw: the endings of raw files. The names agree up to the last dot, large and small letters
+    alike.
+    """
+    raws: dict[bytes, bytes] = {}
+    pictures: dict[bytes, list[bytes]] = {}
+    for name in names:
+        ending = extension(name)
+        stem = name[: -len(ending)].lower()
+        if ending in raw:
+            raws[name] = stem
+        elif ending in _DEVELOPED:
+            pictures.setdefault(stem, []).append(name)
+    return {name: pictures[stem] for name, stem in raws.items() if stem in pictures}
+
+
+def has_nomedia(folder: bytes) -> bool:
+    """Return whether Android hides this folder from galleries."""
+    return os.path.lexists(os.path.join(folder, _NOMEDIA))
+
+
+class Others(NamedTuple):
+    """Names in a folder that are no pictures to a walk, but may have to be reported."""
 
     unread: Sequence[bytes] = ()
     """Pictures in formats that are not read."""
@@ -45,17 +82,28 @@ class Strangers(NamedTuple):
     """Links, unless they are followed; those called like pictures may be among them."""
     has_nomedia: bool = False
 
+    def left_out(
+        self, prefix: bytes, pictures: Sequence[bytes]
+    ) -> Iterator[tuple[Why, list[bytes]]]:
+        """Yield why these names beside a folder's pictures are left out, and the names.
 
-NO_STRANGERS = Strangers()
+        A raw file beside its picture is missed by nobody; links lead to other folders here, as
+        those to pictures are met where pictures are looked at.
+        """
+        if self.unread:
+            beside = pictures_beside([*pictures, *self.unread], UNREAD_RAW)
+            yield "format", [name for name in self.unread if name not in beside]
+        if self.links:
+            yield "link", [name for name in self.links if os.path.isdir(prefix + name)]
 
 
-def strangers_among(
+def others_among(
     entries: Iterable[os.DirEntry[bytes]],
     names: Sequence[bytes],
     endings: AbstractSet[bytes],
     settings: WalkSettings,
-) -> Strangers:
-    """Return the strangers among what is not a folder.
+) -> Others:
+    """Return the others among a folder's entries that are not folders.
 
     names: those of the entries; endings: their last four characters, in small letters.
     """
@@ -65,23 +113,67 @@ def strangers_among(
     links = [] if settings.follow else [entry.name for entry in entries if entry.is_symlink()]
     if not settings.hidden:
         unread, links = ([name for name in each if not is_hidden(name)] for each in (unread, links))
-    return Strangers(unread, links, NOMEDIA[-4:] in endings and NOMEDIA in names)
+    return Others(unread, links, _NOMEDIA[-4:] in endings and _NOMEDIA in names)
 
 
-def told_of(
-    strangers: Strangers, prefix: bytes, pictures: Sequence[bytes]
-) -> Iterator[tuple[Why, list[bytes]]]:
-    """Yield why the strangers beside a folder's pictures are passed over, and their names.
+class RawPairs:
+    """The raw files under one root for which a walk takes the picture beside them.
 
-    A raw file beside its picture is missed by nobody; links lead to other folders here, as those
-    to pictures are met where pictures are looked at.
+    Each folder of a raw file is listed once. A picture that the walk leaves out replaces no raw
+    file.
     """
-    if strangers.unread:
-        beside = pictures_beside([*pictures, *strangers.unread], UNREAD_RAW)
-        yield "format", [name for name in strangers.unread if name not in beside]
-    if strangers.links:
-        yield "link", [name for name in strangers.links if os.path.isdir(prefix + name)]
+
+    def __init__(self, root: Root, settings: WalkSettings, ignored: Ignored | None) -> None:
+        self._root = root
+        self._settings = settings
+        self._ignored: Ignored | tuple[()] = () if ignored is None else ignored
+        self._beside: dict[bytes, Mapping[bytes, list[bytes]]] = {}
+
+    def __contains__(self, path: bytes) -> bool:
+        if self._settings.raw_pairs or extension(path) not in RAW_EXTENSIONS:
+            return False
+        folder, name = os.path.split(path)
+        if folder not in self._beside:
+            try:
+                self._beside[folder] = pictures_beside(os.listdir(folder))
+            except OSError:
+                self._beside[folder] = {}
+        pictures = self._beside[folder].get(name, ())
+        return any(self._takes(os.path.join(folder, picture)) for picture in pictures)
+
+    def _takes(self, path: bytes) -> bool:
+        if not is_wanted(self._root, path, self._settings) or path in self._ignored:
+            return False
+        try:
+            return stat.S_ISREG(os.stat(path, follow_symlinks=self._settings.follow).st_mode)
+        except OSError:
+            return False
 
 
-def leave_untold(why: Why, path: bytes) -> None:
-    """Tell nobody."""
+class SkippedFolders:
+    """The files under one root that lie in a folder which a walk does not enter.
+
+    Such a folder is a link while links are not followed, or holds a .nomedia file while hidden
+    folders are not wanted; the root itself is always entered. Each folder is looked at once.
+    """
+
+    def __init__(self, root: Root, settings: WalkSettings) -> None:
+        self._start = folder_prefix(root.path)
+        self._settings = settings
+        self._skipped: dict[bytes, bool] = {}
+        """By folder, with its separator."""
+
+    def __contains__(self, path: bytes) -> bool:
+        if self._settings.follow and self._settings.hidden:
+            return False
+        end = len(self._start)
+        while end := path.find(SEPARATOR, end) + 1:
+            if self._is_skipped(path[:end]):
+                return True
+        return False
+
+    def _is_skipped(self, folder: bytes) -> bool:
+        if folder not in self._skipped:
+            is_link = not self._settings.follow and os.path.islink(folder[:-1])
+            self._skipped[folder] = is_link or (not self._settings.hidden and has_nomedia(folder))
+        return self._skipped[folder]

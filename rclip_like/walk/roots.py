@@ -9,12 +9,12 @@ from functools import cache
 
 from rclip_like.errors import RootError
 from rclip_like.values import PICTURE_EXTENSIONS, Root
+from rclip_like.walk.left_out import has_nomedia
 from rclip_like.walk.patterns import extension, is_hidden, is_library, is_original
-from rclip_like.walk.unentered import has_nomedia
 
 
 def resolve_roots(paths: Sequence[bytes]) -> list[Root]:
-    """Return the roots for the paths as typed, in that order, each place once.
+    """Return the roots for the paths as typed, in that order, each once.
 
     Links in the path itself are followed. A root that a walk of another one reaches anyway is
     dropped; one inside a hidden folder or another that walks leave out, or a file no walk would

@@ -15,16 +15,8 @@ from typing import NamedTuple
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Seen, Trouble
-from rclip_like.walk.doubles import pictures_beside
 from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
-from rclip_like.walk.left_out import (
-    NO_STRANGERS,
-    OnLeftOut,
-    Strangers,
-    leave_untold,
-    strangers_among,
-    told_of,
-)
+from rclip_like.walk.left_out import OnLeftOut, Others, others_among, pictures_beside
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
@@ -44,7 +36,7 @@ _PAGE_SECONDS = 0.1
 _KIND, _FILE = stat.S_IFMT(0o177777), stat.S_IFREG
 """The bits of a mode that tell what something is, and those of a regular file."""
 _FOLDER_ALONE = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-"""A pipe put in a folder's place would be waited for, for ever."""
+"""Opening a pipe put where the folder was would wait for ever."""
 
 Found = FileFacts | Trouble
 
@@ -63,11 +55,11 @@ def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
 def walk_pages(
     roots: Sequence[Root],
     settings: WalkSettings,
-    on_left_out: OnLeftOut = leave_untold,
+    on_left_out: OnLeftOut = lambda why, path: None,
 ) -> Iterator[list[Seen | Trouble]]:
     """Yield what `walk` yields, some hundreds at a time, its files as plain tuples.
 
-    `on_left_out` is told what is passed over though nobody asked for that.
+    `on_left_out` is called for what is left out though nobody asked for that.
     """
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
@@ -117,7 +109,7 @@ def _look_at_all(
                 for status in (look(name, dir_fd=folder),)
                 if status.st_mode & _KIND == _FILE
             ]
-        except OSError:  # told below, of the file that it is about
+        except OSError:  # reported below, with its file
             pass
     each = (_look_at(prefix + name, follow) for name in names)
     return [found for found in each if found is not None]
@@ -146,7 +138,7 @@ class _Listing(NamedTuple):
     """As in `_Folder`."""
     ignoring: list[bytes]
     """Names of ignore files."""
-    strangers: Strangers
+    others: Others
     has_raw: bool
     """Whether there are cameras' raw files, if perhaps only hidden ones."""
 
@@ -165,16 +157,16 @@ class _Folder:
     identity: tuple[int, int] | None = None
     """Device and inode, where cycles or file systems matter."""
     beside: dict[bytes, list[bytes]] = field(default_factory=dict)
-    """By a raw file's name: the pictures whose place it leaves them."""
-    place: int = 0
+    """By a raw file's name: the pictures that may be walked instead of it."""
+    num_taken: int = 0
     """How many of the files were taken."""
 
     def take_files(self, limit: int) -> list[bytes]:
         """Return so many of the next files, or those before the next folder."""
         last = len(self.files)
-        end = bisect(self.files, self.folders[-1], self.place) if self.folders else last
-        names = self.files[self.place : min(end, self.place + max(0, limit))]
-        self.place += len(names)
+        end = bisect(self.files, self.folders[-1], self.num_taken) if self.folders else last
+        names = self.files[self.num_taken : min(end, self.num_taken + max(0, limit))]
+        self.num_taken += len(names)
         return names
 
 
@@ -227,12 +219,12 @@ class _Walk:
                     names = [name for name in names if self._takes(name, folder)]
                 found = _look_at_all(folder.prefix, names, descriptor, self.settings.follow)
                 if len(found) < len(names):
-                    self._tell_of_links({folder.prefix + name for name in names}, found)
+                    self._report_links({folder.prefix + name for name in names}, found)
                 self.page += found
                 names = folder.take_files(_PAGE - len(self.page))
 
-    def _tell_of_links(self, paths: set[bytes], found: Sequence[Seen | Trouble]) -> None:
-        """Tell which of the paths, of which not all were found, are links."""
+    def _report_links(self, paths: set[bytes], found: Sequence[Seen | Trouble]) -> None:
+        """Report the links among the paths, of which not all were found."""
         for path in paths.difference(each[0] for each in found):
             if os.path.islink(path):
                 self.on_left_out("dead link" if self.settings.follow else "link", path)
@@ -248,7 +240,7 @@ class _Walk:
 
     def _takes(self, name: bytes, folder: _Folder) -> bool:
         is_wanted = self._is_wanted(folder.prefix + name, folder)
-        return is_wanted and not (name in folder.beside and self._is_double(name, folder))
+        return is_wanted and not (name in folder.beside and self._is_in_raw_pair(name, folder))
 
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
@@ -259,17 +251,17 @@ class _Walk:
             return False
         return path.endswith(SEPARATOR) or self.selection.is_chosen(relative)
 
-    def _is_double(self, name: bytes, folder: _Folder) -> bool:
-        """Tell whether one of the pictures beside a raw file is walked in its place."""
+    def _is_in_raw_pair(self, name: bytes, folder: _Folder) -> bool:
+        """Return whether one of the pictures beside a raw file is walked instead of it."""
         paths = [folder.prefix + picture for picture in folder.beside[name]]
-        is_double = any(
+        is_in_raw_pair = any(
             isinstance(_look_at(path, self.settings.follow), FileFacts)
             for path in paths
             if path in self.named or self._is_wanted(path, folder)
         )
-        if is_double:
-            self.on_left_out("double", folder.prefix + name)
-        return is_double
+        if is_in_raw_pair:
+            self.on_left_out("raw pair", folder.prefix + name)
+        return is_in_raw_pair
 
     def _enter_root(self) -> None:
         prefix = folder_prefix(self.root.path)
@@ -294,7 +286,7 @@ class _Walk:
         except OSError as error:
             self.page.append(trouble_of(prefix.rstrip(SEPARATOR) or prefix, error))
             return
-        if listing.strangers.has_nomedia and self.stack and not self.settings.hidden:
+        if listing.others.has_nomedia and self.stack and not self.settings.hidden:
             self.on_left_out("nomedia", prefix.rstrip(SEPARATOR))
             return
         if listing.ignoring:
@@ -304,7 +296,7 @@ class _Walk:
         folder = _Folder(prefix, files, listing.folders, ignore_files, identity, beside)
         self.stack.append(folder)
         self.page += troubles
-        for why, names in told_of(listing.strangers, prefix, files):
+        for why, names in listing.others.left_out(prefix, files):
             for path in [prefix + name for name in names]:
                 if self._is_wanted(path, folder):
                     self.on_left_out(why, path)
@@ -324,17 +316,17 @@ class _Walk:
 
     def _list(self, prefix: bytes) -> _Listing:
         """Return what of a folder's content a walk looks at, unless patterns leave it out."""
-        others, inner = _entries(prefix, self.settings.follow)
-        names = [entry.name for entry in others]
+        entries, inner = _entries(prefix, self.settings.follow)
+        names = [entry.name for entry in entries]
         ignoring: list[bytes] = []
         if self.settings.ignore_files:
             ignoring = [name for name in IGNORE_FILES if name in names or name in inner]
         if is_library(prefix.rstrip(SEPARATOR)):
-            others, names, inner = [], [], list(filter(is_original, inner))
+            entries, names, inner = [], [], list(filter(is_original, inner))
         endings = set(map(bytes.lower, {name[-4:] for name in names}))
-        strangers = NO_STRANGERS
+        others = Others()
         if not endings <= PICTURE_EXTENSIONS:  # a look at a few endings spares one at each name
-            strangers = strangers_among(others, names, endings, self.settings)
+            others = others_among(entries, names, endings, self.settings)
             names = [
                 name
                 for name in names
@@ -349,7 +341,7 @@ class _Walk:
             self._mark_excluded(prefix, [*files[hidden], *(name + SEPARATOR for name in system)])
             del files[hidden]
         folders = sorted((name + SEPARATOR for name in inner), reverse=True)
-        return _Listing(files, folders, ignoring, strangers, _has_raw(endings))
+        return _Listing(files, folders, ignoring, others, _has_raw(endings))
 
     def _mark_excluded(self, prefix: bytes, names: Iterable[bytes]) -> None:
         """Note which patterns match what is skipped anyway: they did not match nothing."""

@@ -15,7 +15,7 @@ from small_index import make_picture, settle
 
 from rclip_like.library import Library
 from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings
-from rclip_like.walk.evidence import Inodes
+from rclip_like.walk.identity import Inodes
 
 NUMBER = 20
 

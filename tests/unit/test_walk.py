@@ -19,7 +19,7 @@ from planted import plant, walked
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Doubles, Ignored, is_wanted, patterns, resolve_roots, walk, walk_pages
+from rclip_like.walk import Ignored, RawPairs, is_wanted, patterns, resolve_roots, walk, walk_pages
 
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
@@ -534,10 +534,10 @@ def test_a_raw_file_leaves_its_place_to_the_picture_beside_it(
     plant(tmp_path, *PAIRS)
     assert walked(tmp_path, **options) == sorted(set(PAIRS) - left_out)
     [root] = resolve_roots([os.fsencode(tmp_path)])
-    doubles = Doubles(root, WalkSettings(**options), None)
+    pairs = RawPairs(root, WalkSettings(**options), None)
     for name in PAIRS:
         path = os.path.join(root.path, name.encode())
-        kept = is_wanted(root, path, WalkSettings(**options)) and path not in doubles
+        kept = is_wanted(root, path, WalkSettings(**options)) and path not in pairs
         assert kept is (name not in left_out)
 
 
@@ -547,8 +547,8 @@ def test_a_raw_file_is_walked_if_its_picture_is_ignored_or_none(tmp_path: Path) 
     (tmp_path / ".ignore").write_text("a.jpg")
     assert walked(tmp_path) == ["a.nef", "b.jpg/inside.png", "b.nef", "c.nef"]
     [root] = resolve_roots([os.fsencode(tmp_path)])
-    doubles = Doubles(root, WalkSettings(), Ignored(root))
-    assert not any(root.path + b"/" + name in doubles for name in (b"a.nef", b"b.nef", b"c.nef"))
+    pairs = RawPairs(root, WalkSettings(), Ignored(root))
+    assert not any(root.path + b"/" + name in pairs for name in (b"a.nef", b"b.nef", b"c.nef"))
 
 
 def test_a_raw_file_that_is_named_is_walked(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from small_index import LONG_AGO, SmallIndex, make_pictures, settle
 from rclip_like.index import bring_up_to_date
 from rclip_like.settings import IndexSettings
 from rclip_like.values import IndexReport, Root
-from rclip_like.walk.evidence import is_folder_gone, is_gone, nearest_folder
+from rclip_like.walk.missing import is_folder_gone, is_gone, nearest_folder
 
 
 @pytest.fixture
