@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from drawn_pairs import describe, draw_picture
 from stand_in_hub import Hub, serving_hub
 from tiny_model import make_tiny_model
 
@@ -42,6 +43,21 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny model with random weights, the same in every run."""
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def captioned(tmp_path: Path) -> Callable[..., Path]:
+    """Return a maker of folders with so many pictures and same-named captions."""
+
+    def make(number: int, name: str = "data") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        for index in range(number):
+            (folder / f"{index:03}.png").write_bytes(draw_picture(index))
+            (folder / f"{index:03}.txt").write_text(f"{describe(index)}\nno {index} drawn\n")
+        return folder
+
+    return make
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ ROWS = (
     ("cli", "output"),
     ("library",),
     ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
-    ("evaluate", "query"),
+    ("evaluate", "data", "query"),
     ("walk", "images", "ranking", "store", "models"),
     ("reports", "private"),
     ("values", "settings", "errors", "telemetry", "spelling", "encodings", "files"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rclip_like.images.attempts import describe_attempt, hopeless_attempts, reader_versions
 from rclip_like.images.picture import read_picture
+from rclip_like.images.support import describe_attempt, hopeless_attempts, reader_versions
 
 __all__ = ["describe_attempt", "hopeless_attempts", "read_picture", "reader_versions"]

@@ -18,9 +18,8 @@ from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.ends import ends_early, ends_in_zeros
 from rclip_like.images.exif import picture_facts, read_exif, upright
 from rclip_like.images.formats import gives_parts, possible_formats, reader_of
-from rclip_like.images.frames import differing, later_frames
 from rclip_like.images.limits import most_pixels, within_memory
-from rclip_like.images.preprocessing import pad, resize
+from rclip_like.images.products import differing, later_frames, pad, resize
 from rclip_like.settings import ReadSettings
 from rclip_like.values import PictureFacts, Preprocessing
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from rclip_like.errors import TrainingError
 from rclip_like.train.batches import Batches, Rows, epoch_batches
 from rclip_like.train.learner import Learner
-from rclip_like.train.schedule import learning_rate
 from rclip_like.train.settings import LoopSettings
 
 AfterStep = Callable[[int, float], None]
@@ -59,3 +58,22 @@ def _plan(num_pairs: int, settings: LoopSettings, start: int) -> Iterator[tuple[
             step = epoch * steps_an_epoch + place
             if step >= start:
                 yield step, epoch, chosen
+
+
+def learning_rate(step: int, *, num_steps: int, base: float, warm_up: float) -> float:
+    """Return the learning rate of a step, counted from 0; past the end it stays at zero.
+
+    warm_up: the share of the steps over which the rate rises to `base`. Within the run the
+    numbers are those of open_clip's cosine schedule.
+    """
+    rising = warm_up_steps(num_steps, warm_up)
+    if step < rising:
+        return base * (step + 1) / rising
+    if step >= num_steps:
+        return 0.0
+    return 0.5 * base * (1 + math.cos(math.pi * (step - rising) / (num_steps - rising)))
+
+
+def warm_up_steps(num_steps: int, warm_up: float) -> int:
+    """Return over how many steps the rate rises: the share of them, rounded, never all."""
+    return min(round(warm_up * num_steps), num_steps - 1)

@@ -28,11 +28,6 @@ def freeze_statistics(model: torch.nn.Module) -> None:
             module.eval()
 
 
-def trained_names(model: torch.nn.Module) -> tuple[str, ...]:
-    """Return the names of the parameters that are trained."""
-    return tuple(name for name, value in model.named_parameters() if value.requires_grad)
-
-
 def decays(name: str, value: torch.Tensor) -> bool:
     """Return whether weight decay applies: not to gains, biases and the logit scale."""
     return value.ndim >= 2 and not name.startswith("logit_")

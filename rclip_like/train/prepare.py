@@ -15,11 +15,11 @@ import blake3
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.data.pairs import RawPair
 from rclip_like.evaluate.retrieval import normalised
 from rclip_like.images.decoding import Undecodable, decode
 from rclip_like.settings import ReadSettings
 from rclip_like.train.checkpoint import make_working_file
-from rclip_like.train.pairs import RawPair
 from rclip_like.values import Preprocessing, Trouble
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]

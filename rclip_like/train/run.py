@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rclip_like.data.pairs import read_pairs
 from rclip_like.errors import TrainingError, UsageError
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
 from rclip_like.models.encoder import choose_device, is_out_of_memory, load_model
@@ -34,7 +35,6 @@ from rclip_like.train.images import BATCH_SIZE, FeatureImages, ImageSide, PixelI
 from rclip_like.train.learner import Learner
 from rclip_like.train.loop import LoopReport, count_steps, run_loop
 from rclip_like.train.memory import out_of_memory, refuse_too_large
-from rclip_like.train.pairs import read_pairs
 from rclip_like.train.parameters import freeze_statistics, lock_image_tower
 from rclip_like.train.prepare import Captioned, Pixels, caption_numbers, decode_pairs
 from rclip_like.train.settings import TrainProgress, TrainReport, TrainSettings

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rclip_like.models.torchvision_cure import import_open_clip
-from rclip_like.train.schedule import learning_rate, warm_up_steps
+from rclip_like.train.loop import learning_rate, warm_up_steps
 
 
 @pytest.mark.parametrize(("num_steps", "warm_up"), [(100, 0.1), (37, 0.05), (600, 0.0)])

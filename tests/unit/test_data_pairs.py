@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from drawn_pairs import draw_picture, write_shard
 
+from rclip_like.data import shards
+from rclip_like.data.pairs import RawPair, parse_captions, read_pairs
 from rclip_like.errors import TrainingError
-from rclip_like.train import shards
-from rclip_like.train.pairs import RawPair, parse_captions, read_pairs
 from rclip_like.values import Trouble
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rclip_like.data.shards import ending_of, read_members
 from rclip_like.encodings import decoded
 from rclip_like.errors import ModelError, PictureError, TrainingError
 from rclip_like.images.limits import most_bytes, within_memory
 from rclip_like.images.picture import read_bytes
 from rclip_like.models.regular import open_regular
 from rclip_like.settings import ReadSettings
-from rclip_like.train.shards import ending_of, read_members
 from rclip_like.values import PICTURE_EXTENSIONS, Trouble
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from rclip_like.errors import PictureError
-from rclip_like.images import frames, read_picture
-from rclip_like.images.frames import MOST_FRAMES, differing
+from rclip_like.images import products, read_picture
+from rclip_like.images.products import MOST_FRAMES, differing
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, Preprocessing
 
@@ -124,7 +124,7 @@ def test_of_ten_thousand_frames_the_first_five_hundred_are_looked_at(
 def test_of_a_large_canvas_fewer_frames_are_looked_at(
     side: int, last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "_WALKED_PIXELS", frames._WALKED_PIXELS // 100)
+    monkeypatch.setattr(products, "_WALKED_PIXELS", products._WALKED_PIXELS // 100)
     shades = [image.convert("L") for image in greys(range(0, 200, 10), (side, side))]
     path = save(tmp_path / "a.gif", shades)
     assert shades_of(read(path))[-1] == last
