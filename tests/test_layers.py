@@ -29,7 +29,7 @@ PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors")}
 TORCH_ROOMS = ("models/encoder.py", "models/torchvision_cure.py", "train/", "builtin/recipe/")
 ALLOWED = {
     "onnxruntime": ("models/runtime.py",),
-    "onnx": ("train/",),
+    "onnx": ("models/graphs/",),
     "torch": TORCH_ROOMS,
     "torchvision": TORCH_ROOMS,
     "open_clip": TORCH_ROOMS,

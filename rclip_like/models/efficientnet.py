@@ -13,8 +13,8 @@ from rclip_like.models.tensors import as_float32, map_tensors, read_header
 
 # Shape suffixes: N pictures, H and W pixels, C colours, F pooled features, D embedding.
 
-GRAPH = Path(__file__).with_name("efficientnet_lite0.onnx")
-"""The tower up to its pooled features, without weights, as `train.graphs` writes it.
+GRAPH = Path(__file__).with_name("graphs") / "efficientnet_lite0.onnx"
+"""The tower up to its pooled features, without weights, as `graphs/draw_graphs.py` draws it.
 
 It takes uint8 (N, H, W, C), `scale` and `shift` (1, C, 1, 1) and gives float32 (N, F). Its tensors
 have the names that timm gives them, and are handed over when it is loaded.

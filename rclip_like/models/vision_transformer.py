@@ -18,22 +18,22 @@ from rclip_like.values import Preprocessing
 # Shape suffixes: N pictures, H pixels down, C colours, V and U pixels of a patch down and across, T
 # tokens (class token and patches), W width, of pictures in pixels, D embedding.
 
-_HERE = Path(__file__).parent
+_GRAPHS = Path(__file__).with_name("graphs")
 
-PATCHES = _HERE / "vit_patches.onnx"
-"""Pixels to the first tokens, as `train.graphs` writes it, like the graphs of the layers.
+PATCHES = _GRAPHS / "vit_patches.onnx"
+"""Pixels to the first tokens, as `graphs/draw_graphs.py` draws it, like the graphs of the layers.
 
 They hold no weights and know no sizes: these are inputs, memory-mapped, so that a model with
 float32 weights is there at once and takes no memory for them. A graph made for one model, weights
 inside, is up to a tenth faster, after 0.6 to 1 s and at a copy of the weights.
 """
 
-LAYERS = {False: _HERE / "vit_layer_gelu.onnx", True: _HERE / "vit_layer_quick_gelu.onnx"}
+LAYERS = {False: _GRAPHS / "vit_layer_gelu.onnx", True: _GRAPHS / "vit_layer_quick_gelu.onnx"}
 """Tokens to tokens, by whether the model has OpenAI's QuickGELU, x * sigmoid(1.702 x)."""
 
 LAST_LAYERS = {
-    False: _HERE / "vit_last_layer_gelu.onnx",
-    True: _HERE / "vit_last_layer_quick_gelu.onnx",
+    False: _GRAPHS / "vit_last_layer_gelu.onnx",
+    True: _GRAPHS / "vit_last_layer_quick_gelu.onnx",
 }
 """Tokens to features: of the class token alone, in under a third of a layer's time."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from draw_graphs import draw_all
 from reference_clip import photos
 from tiny_model import make_tiny_model, tiny_config
 
@@ -23,7 +24,6 @@ from rclip_like.models.encoder import Encoder, load_encoder
 from rclip_like.models.picture_encoder import encode_picture, load_picture_encoder
 from rclip_like.models.specification import BUILTIN, ModelSpecification, resolve
 from rclip_like.settings import EncoderSettings
-from rclip_like.train.graphs import draw_all
 
 WEIGHTS = "open_clip_model.safetensors"
 
@@ -177,7 +177,7 @@ def test_one_picture_is_encoded_by_as_many_threads_as_are_asked_for(
 def test_the_graphs_that_come_along_are_those_that_are_drawn() -> None:
     drawn = draw_all()
     assert {place.name for place in drawn} == {
-        each.name for each in Path(cpu_encoder.__file__).parent.glob("*.onnx")
+        each.name for each in Path(cpu_encoder.__file__).parent.glob("graphs/*.onnx")
     }
     for place, graph in drawn.items():
         assert place.read_bytes() == graph

@@ -1,4 +1,4 @@
-"""Write the graphs of the image towers, without weights: python -m rclip_like.train.graphs.
+"""Draw the graphs of the image towers, without weights: run this file in a checkout.
 
 Those of a vision transformer serve all of its sizes: CLIP's (Radford et al. 2021), one for pixels
 to the first tokens and one a kind of layer.
@@ -261,7 +261,7 @@ class _EfficientNet:
 
 
 def draw_all() -> dict[Path, bytes]:
-    """Return all graphs by the files that they come in."""
+    """Return all graphs by the installed files that hold them."""
     drawn = {efficientnet.GRAPH: draw_efficientnet(), vision_transformer.PATCHES: draw_patches()}
     for quick in (False, True):
         drawn[vision_transformer.LAYERS[quick]] = draw_layer(quick=quick)
@@ -270,5 +270,5 @@ def draw_all() -> dict[Path, bytes]:
 
 
 if __name__ == "__main__":
-    for place, graph in draw_all().items():
-        place.write_bytes(graph)
+    for installed, graph in draw_all().items():
+        Path(__file__).with_name(installed.name).write_bytes(graph)
