@@ -11,7 +11,7 @@ from drawn_pairs import describe, draw_picture
 from stand_in_hub import Hub, serving_hub
 from tiny_model import make_tiny_model
 
-from rclip_like.store import ahead
+from rclip_like import settings
 
 LONG_SECONDS = 7200
 
@@ -70,7 +70,7 @@ def feeders(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         processes.append(start(*arguments, **options))
         return processes[-1]
 
-    monkeypatch.setattr(ahead, "num_processors", lambda: 2)
+    monkeypatch.setattr(settings, "num_processors", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", remember)
     return processes
 

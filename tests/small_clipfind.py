@@ -14,7 +14,7 @@ from pathlib import Path
 from small_index import PlainEncoder
 
 from rclip_like import cli, library
-from rclip_like.store import stamp
+from rclip_like.store.matrix import stamp
 
 COMMAND = (sys.executable, str(Path(__file__)))
 BATCH_SIZE = int(os.environ.get("SMALL_BATCH", "2"))

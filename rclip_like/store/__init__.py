@@ -1,7 +1,6 @@
 """The index: one SQLite file with its rows, its lock and its migrations."""
 
 from rclip_like.store.lock import IndexLock
-from rclip_like.store.ranges import range_of, ranges_of
 from rclip_like.store.rows import (
     Batch,
     ContentRow,
@@ -11,6 +10,8 @@ from rclip_like.store.rows import (
     Reading,
     StoredFile,
     WalkedRoot,
+    range_of,
+    ranges_of,
 )
 from rclip_like.store.store import Store
 

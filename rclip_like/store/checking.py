@@ -12,17 +12,17 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.errors import StoreError
-from rclip_like.store import opening, stamp
-from rclip_like.store.blocks import (
+from rclip_like.store import opening
+from rclip_like.store.connection import interruptibly, told
+from rclip_like.store.matrix import stamp
+from rclip_like.store.matrix.blocks import (
     CHECK_AGAIN_NS,
     MatrixCheck,
     check_matrix,
     forget_matrix,
     note_sound,
 )
-from rclip_like.store.digests import row_digest, text_mark
-from rclip_like.store.faults import told
-from rclip_like.store.interrupting import interruptibly
+from rclip_like.store.rows import row_digest, text_mark
 from rclip_like.store.writing import transaction
 
 SQLITE_VERSION = sqlite3.sqlite_version
@@ -153,8 +153,8 @@ class Checkup:
         """
         import numpy as np
 
-        from rclip_like.store.matrix import open_matrix
-        from rclip_like.store.ranges import EVERYTHING
+        from rclip_like.store.matrix.mapped import open_matrix
+        from rclip_like.store.rows import EVERYTHING
 
         with told(self._path), transaction(self._connection, "DEFERRED"):
             check = check_matrix(self._connection, self._path, model_id)
@@ -257,7 +257,7 @@ class Checkup:
 
     def extend_matrices(self) -> None:
         """Make those matrices anew that are due and were forgotten, as far as the disk lets it."""
-        from rclip_like.store.extending import extend_matrix
+        from rclip_like.store.matrix.extending import extend_matrix
 
         for model_id, _ in self._dimensions():
             if stamp.is_due(self._connection, self._path, model_id):

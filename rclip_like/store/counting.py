@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rclip_like.store.ranges import EVERYTHING, PathRange, range_of
-from rclip_like.store.stamp import files_of
+from rclip_like.store.matrix.stamp import files_of
+from rclip_like.store.rows import EVERYTHING, PathRange, range_of
 from rclip_like.values import RAW_EXTENSIONS, Root, Trouble
 
 if TYPE_CHECKING:

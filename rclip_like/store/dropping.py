@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 from rclip_like.errors import StoreError
 from rclip_like.reports import UpkeepReport
-from rclip_like.store.faults import told
-from rclip_like.store.interrupting import interruptibly
-from rclip_like.store.ranges import PathRange
+from rclip_like.store.connection import interruptibly, told
+from rclip_like.store.rows import PathRange
 from rclip_like.store.writing import transaction
 
 _PAGE = 4096

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.store.digests import row_digest, text_mark
-from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import OF_RIGHT_LENGTH, SETTLED, STORED_DTYPE
-from rclip_like.store.stamp import dimension_of
+from rclip_like.store.matrix.stamp import dimension_of
+from rclip_like.store.rows import (
+    OF_RIGHT_LENGTH,
+    SETTLED,
+    STORED_DTYPE,
+    PathRange,
+    row_digest,
+    text_mark,
+)
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding, FileFacts

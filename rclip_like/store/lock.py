@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
-from rclip_like.store.beside import make_own, open_own
+from rclip_like.store.side_files import make_own, open_own
 
 _LOOK_AGAIN_SECONDS = 0.1
 _TRIES, _TRY_AGAIN_SECONDS = 4, 0.01

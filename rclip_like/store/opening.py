@@ -11,16 +11,15 @@ from pathlib import Path
 
 from rclip_like import private
 from rclip_like.errors import IndexLocked, StoreError
-from rclip_like.store.beside import (
+from rclip_like.store.connection import PRIMARY_CODE, is_full, told, why_lockless
+from rclip_like.store.lock import IndexLock, Lockless
+from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION, refuse_foreign
+from rclip_like.store.side_files import (
     SQLITE_SUFFIXES,
     leave_to_owner,
     make_own,
     refuse_planted_logs,
 )
-from rclip_like.store.faults import PRIMARY_CODE, is_full, told, why_lockless
-from rclip_like.store.lock import IndexLock, Lockless
-from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION
-from rclip_like.store.shape import refuse_foreign
 
 BUSY_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02

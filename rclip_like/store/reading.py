@@ -8,9 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rclip_like.store.ahead import Feeder
-from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import SETTLED, FailureRow, KnownRow, StoredFile
+from rclip_like.store.read_ahead import ReadAhead
+from rclip_like.store.rows import SETTLED, FailureRow, KnownRow, PathRange, StoredFile
 from rclip_like.store.writing import OUTDATED
 from rclip_like.values import FileFacts, PictureFacts
 
@@ -68,7 +67,7 @@ def known_pages(
             if num_pages != _PAGES_BEFORE_AHEAD or len(page) < _KNOWN_PAGE:
                 yield page
                 continue
-            with closing(Feeder(path, _KNOWN, values, after, end)) as feeder:
+            with closing(ReadAhead(path, _KNOWN, values, after, end)) as feeder:
                 yield page  # while that starts
                 for read_ahead in feeder.pages():
                     yield read_ahead

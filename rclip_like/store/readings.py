@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from rclip_like.store.faults import told
+from rclip_like.store.connection import told
 from rclip_like.store.writing import OUTDATED, put_setting, transaction
 
 _CURRENT = "readers of model"

@@ -1,4 +1,4 @@
-"""The values that go into the index and come out of it, one dataclass a table."""
+"""The values that go into the index and come out of it, their digests, and stretches of paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclip_like.values import FileFacts, PictureFacts
+import blake3
+
+from rclip_like.values import FileFacts, PictureFacts, Root
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
@@ -130,3 +132,56 @@ class Batch(NamedTuple):
     gone: Sequence[bytes] = ()
     noted: Sequence[FileFacts] = ()
     reread: Mapping[bytes, Reading] = MappingProxyType({})
+
+
+_DIGEST_BYTES = 8
+"""Of the digests by which damage is noticed. Chance changes a row, not malice: one damage in 2 to
+the power of 64 goes unseen."""
+
+
+def row_digest(embedding: bytes) -> bytes:
+    """Return the digest that stands beside an embedding of a picture."""
+    return bytes(blake3.blake3(embedding).digest(_DIGEST_BYTES))
+
+
+def text_mark(model_id: int, tokenizer: str, text: str, embedding: bytes) -> str:
+    """Return what stands beside a remembered text: its tokenizer, and a digest of the whole row."""
+    described = f"{model_id} {tokenizer} {text}\0".encode()
+    return f"{tokenizer} {blake3.blake3(described + embedding).digest(_DIGEST_BYTES).hex()}"
+
+
+class PathRange(NamedTuple):
+    """All paths from `start` up to, but not with, `end`, compared byte by byte."""
+
+    start: bytes
+    end: bytes
+
+
+EVERYTHING = PathRange(b"", b"\xff")
+"""Holds every absolute path: they begin with a slash or a drive letter."""
+
+
+def ranges_of(roots: Sequence[Root] | None) -> list[PathRange]:
+    """Return the ranges of the roots in ascending order, without overlaps; None is everything."""
+    if roots is None:
+        return [EVERYTHING]
+    kept: list[PathRange] = []
+    for one in sorted(range_of(root) for root in roots):
+        if not kept or one.start >= kept[-1].end:
+            kept.append(one)
+        else:  # the root of a disk as a path of its own begins where the folder does
+            kept[-1] = PathRange(kept[-1].start, max(kept[-1].end, one.end))
+    return kept
+
+
+def range_of(root: Root) -> PathRange:
+    """Return the range of one root: the file itself, or what lies in the folder."""
+    if root.is_file:
+        return PathRange(root.path, root.path + b"\0")
+    separator = _separator_of(root.path)
+    folder = root.path.removesuffix(separator)
+    return PathRange(folder + separator, folder + bytes([separator[0] + 1]))
+
+
+def _separator_of(path: bytes) -> bytes:
+    return b"\\" if path[1:3] == b":\\" or path.startswith(b"\\\\") else b"/"

@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
-from rclip_like.store import beside, counting, opening, reading, stamp, writing
-from rclip_like.store.faults import told
+from rclip_like.store import counting, opening, reading, side_files, writing
+from rclip_like.store.connection import told
 from rclip_like.store.lock import IndexLock
-from rclip_like.store.ranges import ranges_of
+from rclip_like.store.matrix import stamp
 from rclip_like.store.readings import Readings
-from rclip_like.store.rows import Batch, FailureRow, KnownRow, StoredFile, WalkedRoot
+from rclip_like.store.rows import Batch, FailureRow, KnownRow, StoredFile, WalkedRoot, ranges_of
 from rclip_like.values import FileFacts, Root
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rclip_like.store.checking import Checkup
     from rclip_like.store.dropping import Dropping
     from rclip_like.store.embeddings import ContentIds, Rowids, SoundParts, StoredEmbeddings
-    from rclip_like.store.matrix import Matrix
+    from rclip_like.store.matrix.mapped import Matrix
     from rclip_like.values import Embedding
 
 _DEFAULT_MODEL = "default_model"
@@ -44,12 +44,12 @@ class Store:
     @classmethod
     def open(cls, path: Path, *, create: bool) -> Store:
         """Return the index at `path`, or where a link there leads; `create` makes a missing one."""
-        return cls(place := beside.real_place(path), opening.open_index(place, create=create))
+        return cls(place := side_files.real_place(path), opening.open_index(place, create=create))
 
     @classmethod
     def open_readonly(cls, path: Path) -> Store:
         """Return the index at `path` for reading alone, also from a read-only medium."""
-        return cls(place := beside.real_place(path), opening.open_index_readonly(place))
+        return cls(place := side_files.real_place(path), opening.open_index_readonly(place))
 
     def another(self) -> Store:
         """Return a second, reading look at the same index, for another thread."""
@@ -162,10 +162,10 @@ class Store:
         To be asked and used within one `snapshot`; then it and what it calls newer hold just what
         `scan` and `scan_frames` would give.
         """
-        from rclip_like.store import matrix
+        from rclip_like.store.matrix import mapped
 
         with told(self.path):
-            return matrix.open_matrix(self._connection, self.path, model_id, ranges_of(roots))
+            return mapped.open_matrix(self._connection, self.path, model_id, ranges_of(roots))
 
     def parts_of(self, model_id: int, content_id: int) -> StoredEmbeddings:
         """Return all of a content's embeddings, float16 (P, D), the whole picture first."""
@@ -346,7 +346,7 @@ class Store:
         try:
             if not stamp.is_due(self._connection, self.path, model_id):
                 return None
-            from rclip_like.store import extending
+            from rclip_like.store.matrix import extending
 
             extending.extend_matrix(self._connection, self.path, model_id)
         except (OSError, sqlite3.DatabaseError):
@@ -370,7 +370,7 @@ class Store:
 
         Their files keep what the index has no more.
         """
-        from rclip_like.store.extending import remove_outdated
+        from rclip_like.store.matrix.extending import remove_outdated
 
         with told(self.path):
             remove_outdated(self._connection, self.path)

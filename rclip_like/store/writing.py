@@ -8,9 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from rclip_like.store.digests import row_digest, text_mark
-from rclip_like.store.ranges import PathRange
-from rclip_like.store.rows import STORED_DTYPE, Batch, ContentRow, FailureRow, FileRow, Reading
+from rclip_like.store.rows import (
+    STORED_DTYPE,
+    Batch,
+    ContentRow,
+    FailureRow,
+    FileRow,
+    PathRange,
+    Reading,
+    row_digest,
+    text_mark,
+)
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding

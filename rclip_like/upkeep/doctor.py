@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rclip_like.errors import ClipfindError
 from rclip_like.reports import DoctorReport, Finding
-from rclip_like.store.beside import real_place
+from rclip_like.store.side_files import real_place
 from rclip_like.upkeep import checks_of_files, checks_of_machine, checks_of_models, checks_of_rows
 from rclip_like.upkeep.findings import problem
 from rclip_like.upkeep.repair import repair

@@ -21,7 +21,7 @@ from rclip_like.walk.missing import is_folder_gone, is_gone, is_missing, nearest
 
 if TYPE_CHECKING:
     from rclip_like.store.dropping import Dropping
-    from rclip_like.store.ranges import PathRange
+    from rclip_like.store.rows import PathRange
 
 _SIDE_FILES = ("", "-wal")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
 from rclip_like.store import Store
-from rclip_like.store.digests import row_digest
+from rclip_like.store.rows import row_digest
 
 SEED = 0
 _CHUNK = 20_000

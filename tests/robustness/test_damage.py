@@ -24,7 +24,8 @@ from rclip_like.models.text_encoder import encode_texts
 from rclip_like.reports import Finding
 from rclip_like.search.agreement import Agreement
 from rclip_like.settings import EncoderSettings, IndexSettings, SearchSettings
-from rclip_like.store import Batch, ContentRow, FileRow, Store, stamp
+from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store.matrix import stamp
 from rclip_like.values import FileFacts, PictureFacts, SearchReport
 
 COUNT = 12

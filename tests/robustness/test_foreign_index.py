@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from processes import run, write_pictures
 
-from rclip_like.store import migrations, shape
+from rclip_like.store import migrations, schema
 
 ENDLESS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r)"
 LOOSE = ("PRAGMA legacy_alter_table = ON", "ALTER TABLE {0} RENAME TO old", "{1}")
@@ -100,12 +100,12 @@ def test_odd_values_in_an_index_are_no_fault_of_ours(
 def test_the_triggers_known_are_those_that_the_migrations_make() -> None:
     statements = (*migrations._MATRIX_TRIGGERS, *migrations._DIGESTS)
     triggers = [each for each in statements if each.lstrip().startswith("CREATE TRIGGER")]
-    assert {shape.digest_of(each) for each in triggers} == shape.TRIGGERS
+    assert {schema.digest_of(each) for each in triggers} == schema.TRIGGERS
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrations.migrate(connection)
         made = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        shape.refuse_foreign(connection, Path("index.db"))
-    assert {name for (name,) in made if not name.startswith(("sqlite_", "_"))} == shape.TABLES
+        schema.refuse_foreign(connection, Path("index.db"))
+    assert {name for (name,) in made if not name.startswith(("sqlite_", "_"))} == schema.TABLES
 
 
 def test_tables_of_other_programs_stay_theirs(good: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 from index_states import ranked_both_ways
 from small_index import fill
 
-from rclip_like.store import Store, stamp
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
 
 
 def write_until_killed(database: Path, started: int, first: int) -> None:

@@ -20,7 +20,8 @@ from small_index import LONG_AGO, SmallIndex, make_picture, make_pictures, settl
 from traced_writes import Step, marked, record
 
 from rclip_like.errors import StoreError
-from rclip_like.store import Store, stamp
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
 
 
 @dataclass

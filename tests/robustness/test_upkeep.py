@@ -19,7 +19,8 @@ from index_states import ranked_both_ways
 from processes import start
 from small_index import fill
 
-from rclip_like.store import Store, stamp
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
 from rclip_like.values import Root
 
 COUNT = 12_000

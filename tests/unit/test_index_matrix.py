@@ -9,7 +9,7 @@ from small_index import SmallIndex, make_pictures
 
 from rclip_like.library import Library
 from rclip_like.settings import EncoderSettings, SearchSettings
-from rclip_like.store import stamp
+from rclip_like.store.matrix import stamp
 
 FP32 = EncoderSettings(precision="fp32", device="cpu")
 

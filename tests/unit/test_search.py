@@ -23,7 +23,8 @@ from rclip_like.settings import (
     SearchSettings,
     WalkSettings,
 )
-from rclip_like.store import Store, stamp
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
 from rclip_like.values import SearchReport
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png", "sub/deep/e.png")

@@ -12,7 +12,8 @@ from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.search.agreement import Agreement, MatrixDisagrees
 from rclip_like.search.scoring import pages, score_all
-from rclip_like.store import Batch, ContentRow, FileRow, Store, stamp
+from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store.matrix import stamp
 from rclip_like.values import PictureFacts
 
 DIMENSION = 8

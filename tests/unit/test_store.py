@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.errors import StoreError
-from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, ahead
-from rclip_like.store.ranges import range_of, ranges_of
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.store.rows import range_of, ranges_of
 from rclip_like.values import FileFacts, PictureFacts, Root
 
 
@@ -303,7 +303,7 @@ def test_inodes_of_many_bits_fit(store: Store, bits: int) -> None:
 def test_what_is_known_is_read_in_pages_and_not_file_by_file(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "num_processors", lambda: 1)
+    monkeypatch.setattr("rclip_like.settings.num_processors", lambda: 1)
     model_id = fill(store, [b"/%05d.jpg" % number for number in range(9000)])
     questions: list[str] = []
     store._connection.set_trace_callback(questions.append)

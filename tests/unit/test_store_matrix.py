@@ -16,7 +16,8 @@ from small_index import YEARS_LATER_NS, facts_of, fill
 from rclip_like.ranking import order, score_chunks
 from rclip_like.search.agreement import Agreement
 from rclip_like.search.scoring import pages, score_all
-from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, extending, stamp
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.store.matrix import extending, stamp
 from rclip_like.store.writing import transaction
 from rclip_like.values import PictureFacts, Root
 

@@ -57,7 +57,8 @@ import os, pathlib, sys
 os.umask(int(sys.argv[2], 8))
 from older_index import make_older
 from small_index import fill
-from rclip_like.store import Store, stamp
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
 stamp.FEWEST_ROWS = 1
 folder = pathlib.Path(sys.argv[1])
 make_older(folder / "older.db", 1)

@@ -13,7 +13,8 @@ from small_index import SmallIndex, fill, make_picture, make_pictures
 from rclip_like.errors import IndexLocked, StoreError, UsageError
 from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings
-from rclip_like.store import Store, stamp
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
 from rclip_like.upkeep import forget, prune, unused_models
 
 

@@ -12,8 +12,9 @@ import blake3
 import pytest
 from small_index import fill
 
-from rclip_like.store import Store, blocks, stamp
-from rclip_like.store.blocks import CHECK_AGAIN_NS, Block, BlockWriter
+from rclip_like.store import Store
+from rclip_like.store.matrix import blocks, stamp
+from rclip_like.store.matrix.blocks import CHECK_AGAIN_NS, Block, BlockWriter
 
 ROW_BYTES = 16
 

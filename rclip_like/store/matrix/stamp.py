@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from rclip_like.store.beside import open_own
+from rclip_like.store.side_files import open_own
 
 HEADER_BYTES = 64
 _MAGIC = b"clipfind matrix 1"

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.store.ranges import EVERYTHING, PathRange
-from rclip_like.store.rows import OF_RIGHT_LENGTH, STORED_DTYPE
-from rclip_like.store.stamp import (
+from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
     check_order,
@@ -27,6 +25,7 @@ from rclip_like.store.stamp import (
     opened,
     read_stamp,
 )
+from rclip_like.store.rows import EVERYTHING, OF_RIGHT_LENGTH, STORED_DTYPE, PathRange
 
 if TYPE_CHECKING:
     from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings

@@ -13,11 +13,9 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from rclip_like.store.beside import make_own, open_own
-from rclip_like.store.blocks import Block, BlockWriter, is_order_sound, put_blocks
-from rclip_like.store.matrix import Order, look_up, map_order, map_rows
-from rclip_like.store.opening import sync_folder
-from rclip_like.store.stamp import (
+from rclip_like.store.matrix.blocks import Block, BlockWriter, is_order_sound, put_blocks
+from rclip_like.store.matrix.mapped import Order, look_up, map_order, map_rows
+from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
     dimension_of,
@@ -28,6 +26,8 @@ from rclip_like.store.stamp import (
     read_stamp,
     schema_version,
 )
+from rclip_like.store.opening import sync_folder
+from rclip_like.store.side_files import make_own, open_own
 from rclip_like.store.writing import transaction
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from small_index import YEARS_LATER_NS, facts_of, fill
 
-from rclip_like.store import Batch, FailureRow, FileRow, Store, ahead
+from rclip_like import settings
+from rclip_like.store import Batch, FailureRow, FileRow, Store
 from rclip_like.store.rows import KnownRow
 from rclip_like.values import Root
 
@@ -50,7 +51,7 @@ def store(folder: Path) -> Iterator[Store]:
 def plain(store: Store) -> list[KnownRow]:
     """Return the rows as they are read here alone."""
     with pytest.MonkeyPatch.context() as alone:
-        alone.setattr(ahead, "num_processors", lambda: 1)
+        alone.setattr(settings, "num_processors", lambda: 1)
         return rows_of(store)
 
 
@@ -77,7 +78,7 @@ def test_one_processor_reads_alone(
     feeders: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ahead, "num_processors", lambda: 1)
+    monkeypatch.setattr(settings, "num_processors", lambda: 1)
     assert rows_of(store) == plain
     assert not feeders
 
@@ -126,9 +127,10 @@ def test_closing_ends_the_process(store: Store, feeders: list[subprocess.Popen[b
 _KILLED = """
 import os, subprocess, sys
 from pathlib import Path
-from rclip_like.store import Store, ahead
+from rclip_like import settings
+from rclip_like.store import Store
 from rclip_like.values import Root
-ahead.num_processors = lambda: 2
+settings.num_processors = lambda: 2
 start = subprocess.Popen
 def remember(*arguments, **options):
     process = start(*arguments, **options)

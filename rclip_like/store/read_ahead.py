@@ -1,29 +1,30 @@
 """Rows read ahead by another process: SQLite works on one processor while we walk on another.
 
-A thread would not do: it makes its rows under the lock that the walk needs for its own.
+A thread would not do: it makes its rows under the lock that the walk needs for its own. This very
+file is the other process's program, so it imports nothing of ours, and little else, at once.
 """
 
 from __future__ import annotations
 
 import marshal
-import subprocess
+import sqlite3
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from rclip_like.settings import num_processors
-from rclip_like.store.opening import address_of
-from rclip_like.store.rows import KnownRow
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
 
-_PROGRAM = Path(__file__).with_name("feeder.py")
+    from rclip_like.store.rows import KnownRow
+
 _MOST_BYTES = 1 << 26
 """More than a page of the longest paths has. What announces more is not our program."""
 _NONSENSE = (EOFError, ValueError, TypeError)
 """What marshal raises of bytes that it did not write."""
 
 
-class Feeder:
+class ReadAhead:
     """A process that reads the pages of an answer, one ahead of who takes them.
 
     Started when made; where there is one processor alone, or no process can be had, there are no
@@ -34,6 +35,9 @@ class Feeder:
         self, path: Path, question: str, values: tuple[int, ...], after: bytes, end: bytes
     ) -> None:
         """Ask the index at `path`: the question takes `values`, then twice the range of paths."""
+        from rclip_like.settings import num_processors
+        from rclip_like.store.opening import address_of
+
         self._process: subprocess.Popen[bytes] | None = None
         is_python = sys.executable and not getattr(sys, "frozen", False)
         if not is_python or num_processors() < 2:
@@ -64,9 +68,11 @@ class Feeder:
 
 
 def _start() -> subprocess.Popen[bytes]:
+    import subprocess
+
     # Without `site` and without what the environment says it starts in a tenth of our own time.
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_PROGRAM)],
+        [sys.executable, "-I", "-S", __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -86,3 +92,22 @@ def _read_page(stream: IO[bytes]) -> list[KnownRow] | None:
     except _NONSENSE:  # cut short, too
         return None
     return page
+
+
+def read_for_another(orders: IO[bytes], pages: IO[bytes]) -> None:
+    """Write the pages of an answer, each marshalled behind its length in 8 bytes.
+
+    orders: marshalled, the index's address and what `ReadAhead` was asked. Pages follow one
+    another as in `reading.known_pages`. Ends with an error when nobody reads on.
+    """
+    address, question, values, after, end = marshal.loads(orders.read())
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    while page := connection.execute(question, (*values, after, end, after, end)).fetchall():
+        data = marshal.dumps(page, 2)  # a version that looks for nothing twice the same
+        pages.write(len(data).to_bytes(8, "little") + data)
+        pages.flush()
+        after = page[-1][0] + b"\0"
+
+
+if __name__ == "__main__":
+    read_for_another(sys.stdin.buffer, sys.stdout.buffer)

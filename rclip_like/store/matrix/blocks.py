@@ -15,7 +15,14 @@ from typing import IO, NamedTuple
 
 import blake3
 
-from rclip_like.store.stamp import HEADER_BYTES, Stamp, dimension_of, is_there, place, read_stamp
+from rclip_like.store.matrix.stamp import (
+    HEADER_BYTES,
+    Stamp,
+    dimension_of,
+    is_there,
+    place,
+    read_stamp,
+)
 
 BLOCK_BYTES = 4 << 20
 CHECK_AGAIN_NS = 30 * 86_400 * 10**9
