@@ -1,10 +1,104 @@
-"""Files of others, opened: under a name that they gave there may be a pipe or a device."""
+"""Files: those of others, opened and decoded; our own, for their owner alone, written whole.
+
+What is indexed is its owner's business, so that modes are set whatever the umask.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
+from contextlib import suppress
+from pathlib import Path
+
+from rclip_like.settings import default_folders
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_OTHERS = 0o077
 
 
 def open_at_once(path: str | bytes, flags: int) -> int:
-    """Open a file without waiting for the other end of a pipe, as an `opener` for `open`."""
+    """Open a file without waiting for the other end of a pipe, as an `opener` for `open`.
+
+    Under a name that others gave there may be a pipe or a device.
+    """
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def decoded(content: bytes, *, keep_bytes: bool = False) -> str:
+    """Return text in UTF-8, with or without its mark, or in UTF-16 with its mark; no mark is left.
+
+    Nothing is guessed: raises UnicodeError for anything else. With `keep_bytes`, what is marked as
+    nothing else keeps bytes that are not UTF-8, as names on Linux may be any, for `os.fsencode`.
+    """
+    # UTF-32 begins with the mark of UTF-16, and a NUL that no text begins with.
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and not content.startswith(BOM_UTF32_LE):
+        return content.decode("utf-16")
+    errors = "surrogateescape" if keep_bytes else "strict"
+    return content.removeprefix(BOM_UTF8).decode("utf-8", errors)
+
+
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> list[Path]:
+    """Make a folder and those missing above it, and return the ones made, outermost first.
+
+    One that is there stays as it is. The mode is what the umask may leave. Raises OSError.
+    """
+    if folder.is_dir():
+        return []
+    if folder.is_symlink():
+        raise OSError(errno.ENOTDIR, "a link that leads to no folder", str(folder))
+    made = make_folder(folder.parent, mode)
+    folder.mkdir(mode=mode, exist_ok=True)
+    return [*made, folder]
+
+
+def close_default_folders() -> None:
+    """Close the default data and cache folders to others, where they are there and open.
+
+    Folders that a variable names are left alone, and so are links in place of the default ones:
+    who names a folder for a disk that is shared, or links to one, says who may look in.
+    """
+    if os.name == "nt":  # there a user's folders are closed by what they inherit
+        return
+    for folder in default_folders():
+        with suppress(OSError):  # it is not there, or on a read-only medium
+            status = folder.lstat()
+            is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if is_own and status.st_mode & _OTHERS:
+                folder.chmod(FOLDER_MODE)
+
+
+def close_tree(folder: Path) -> None:
+    """Close a folder and all in it to others, where another library wrote it. Raises OSError.
+
+    Links are left alone, hard ones too: what they share with another folder is not ours to close.
+    """
+    folder.chmod(FOLDER_MODE)
+    for inner, folders, files in os.walk(folder):
+        for names, mode in ((folders, FOLDER_MODE), (files, FILE_MODE)):
+            for path in (Path(inner, name) for name in names):
+                status = path.lstat()
+                is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                if is_ours or stat.S_ISDIR(status.st_mode):
+                    path.chmod(mode)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and the folders above it where they are missing.
+
+    Raises OSError.
+    """
+    make_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)  # of a process of that number that was killed
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(draft, flags, FILE_MODE), "wb") as file:
+            file.write(content)
+        os.replace(draft, path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise

@@ -20,8 +20,8 @@ ROWS = (
     ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
     ("evaluate", "data", "query"),
     ("walk", "images", "ranking", "store", "models"),
-    ("reports", "private"),
-    ("values", "settings", "errors", "telemetry", "spelling", "encodings", "files"),
+    ("reports", "files"),
+    ("values", "settings", "errors", "telemetry", "spelling"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors")}

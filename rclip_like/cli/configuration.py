@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 from rclip_like.cli.declare import Declared, declared_in
 from rclip_like.cli.options.everywhere import Everywhere
-from rclip_like.encodings import decoded
 from rclip_like.errors import ConfigError, UsageError
-from rclip_like.files import open_at_once
+from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import config_file, config_is_named
 
 Options = TypeVar("Options", bound=Everywhere)

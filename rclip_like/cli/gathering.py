@@ -10,8 +10,8 @@ from pathlib import Path
 from rclip_like.cli.declare import declared_in
 from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.cli.options.pictures import Reading, Sources, Walking
-from rclip_like.encodings import decoded
 from rclip_like.errors import UsageError
+from rclip_like.files import decoded
 from rclip_like.library import Library
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk

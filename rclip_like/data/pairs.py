@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rclip_like.data.shards import ending_of, read_members
-from rclip_like.encodings import decoded
 from rclip_like.errors import ModelError, PictureError, TrainingError
+from rclip_like.files import decoded
 from rclip_like.images.limits import most_bytes, within_memory
 from rclip_like.images.picture import read_bytes
 from rclip_like.models.regular import open_regular

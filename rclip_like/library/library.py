@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.files import close_default_folders
 from rclip_like.library.reach import (
     Place,
     expanded,
@@ -18,7 +19,6 @@ from rclip_like.library.reach import (
     unwalked_note,
 )
 from rclip_like.models.names import BUILTIN, with_weights
-from rclip_like.private import close_default_folders
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,

@@ -9,7 +9,7 @@ from typing import Any
 
 import blake3
 
-from rclip_like.private import write_file
+from rclip_like.files import write_file
 
 
 def sealed(value: Any) -> bytes:

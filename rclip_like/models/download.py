@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import DownloadError, ModelError
+from rclip_like.files import close_tree, make_folder
 from rclip_like.models import catalogue
 from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
 from rclip_like.models.specification import (
@@ -28,7 +29,6 @@ from rclip_like.models.specification import (
     read_configuration,
     resolve,
 )
-from rclip_like.private import close_tree, make_folder
 from rclip_like.settings import cache_folder, is_offline
 from rclip_like.telemetry import switch_off
 

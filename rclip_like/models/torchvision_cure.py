@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-from rclip_like.private import make_folder
+from rclip_like.files import make_folder
 from rclip_like.settings import cache_folder
 from rclip_like.telemetry import switch_off
 

@@ -9,8 +9,8 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from rclip_like import private
 from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.files import make_folder
 from rclip_like.store.connection import PRIMARY_CODE, is_full, told, why_lockless
 from rclip_like.store.lock import IndexLock, Lockless
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION, refuse_foreign
@@ -299,7 +299,7 @@ def _make_folder(folder: Path) -> None:
 
     SQLite syncs the folder in which its files lie, not the names of those above.
     """
-    for made in private.make_folder(folder):
+    for made in make_folder(folder):
         sync_folder(made.parent)
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rclip_like.errors import StoreError
-from rclip_like.private import FILE_MODE
+from rclip_like.files import FILE_MODE
 
 SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and leaves there after a kill."""

@@ -13,9 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclip_like.encodings import decoded
 from rclip_like.errors import UsageError
-from rclip_like.files import open_at_once
+from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import WalkSettings
 from rclip_like.spelling import Spelling, composed
 from rclip_like.values import Root
