@@ -29,7 +29,7 @@ export CLIPFIND_STARTER ?= $(abspath ../shared/starter)
 endif
 
 # Folders are listed too: one that lost a file is newer than the installed copy.
-SOURCES := README.md $(shell find rclip_like man -not -path '*__pycache__*')
+SOURCES := README.md man/clipfind.1 $(shell find rclip_like -not -path '*__pycache__*')
 
 .PHONY: demo test test-all lint bench faults docs clean
 
@@ -46,7 +46,7 @@ test-all: $(VENV)/installed
 lint: $(VENV)/environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy rclip_like
+	$(BIN)/mypy
 
 # Beside rclip 4.0.8, for which it builds an environment in .bench. A part of it, small and once:
 # make bench BENCH="--only query --quick"
@@ -58,7 +58,7 @@ faults: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m bench.faults $(FAULTS)
 
 docs: $(VENV)/installed
-	$(BIN)/python -m rclip_like.cli.manual > man/clipfind.1.part
+	$(BIN)/python man/manual.py > man/clipfind.1.part
 	mv man/clipfind.1.part man/clipfind.1
 
 clean:

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from manual import manual
 from readme_examples import README_FILE, Example, Workplace, examples
 
 import rclip_like
 from rclip_like.cli.commands import COMMANDS
 from rclip_like.cli.declare import declared_in, help_text, typer_command
-from rclip_like.cli.manual import manual
 from rclip_like.cli.overview import overview
 
 CHECKOUT = Path(__file__).parents[1]

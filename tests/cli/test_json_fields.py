@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import manual_text
 import pytest
 from processes import run, write_pictures
 
-from rclip_like.cli import manual_text
 from rclip_like.cli.commands import COMMANDS
 from rclip_like.cli.declare import declared_in
 

@@ -1,6 +1,6 @@
 """The manual page, made from the commands' own declarations.
 
-`python -m rclip_like.cli.manual > man/clipfind.1` writes it; a test holds the file to it.
+`make docs` writes it into man/clipfind.1; a test holds that file to it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
+import manual_text
+from manual_promises import PROMISES
+
 from rclip_like import __version__
-from rclip_like.cli import manual_text
 from rclip_like.cli.commands import COMMANDS, WORDS
 from rclip_like.cli.declare import Declared, declared_in
-from rclip_like.cli.manual_promises import PROMISES
 
 _BOLD = re.compile(r"\*(.+?)\*", re.DOTALL)
 
