@@ -5,7 +5,7 @@ parts, for such words and for what opens connections. Two of them report:
 
 - ONNX Runtime, from 1.29 on, on Linux and macOS: device, processor, interpreter and models, while
   it runs. It writes the device's number and a queue into the user's cache folder, too. On Windows
-  it tells the system, and a call stops it (`models/runtime.py`).
+  it tells the system, and a call stops it (`models/towers/onnx_graph.py`).
 - huggingface_hub with hf_xet, when something is fetched: the packages and programs around in each
   request, and after each transfer its size and speed. transformers, tokenizers, timm and open_clip
   fetch through it, and report nothing themselves.

@@ -23,7 +23,7 @@ BATCH_SIZE = int(os.environ.get("SMALL_BATCH", "2"))
 def load(self: library.Library) -> object:
     if os.environ.get("SMALL_ENCODER") != "torch":
         return PlainEncoder(BATCH_SIZE, self.specification.dimension)
-    from rclip_like.models.encoder import load_encoder
+    from rclip_like.models.towers.torch_tower import load_encoder
 
     return load_encoder(self.specification, self._encoder_settings._replace(batch_size=BATCH_SIZE))
 

@@ -24,7 +24,7 @@ from rclip_like.values import FileFacts, IndexReport, PictureFacts
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
-    from rclip_like.models.encoder import Encoder
+    from rclip_like.models.towers.torch_tower import Encoder
 
 LONG_AGO = 1_500_000_000
 """Seconds: an mtime that no clock's grain makes doubtful."""
@@ -138,7 +138,7 @@ class SmallIndex:
 @cache
 def loaded(folder: Path, settings: EncoderSettings) -> Encoder:
     """Load a model once for all tests."""
-    from rclip_like.models.encoder import load_encoder
+    from rclip_like.models.towers.torch_tower import load_encoder
 
     return load_encoder(resolve(str(folder)), settings)
 

@@ -37,7 +37,7 @@ def introduce_larger_models(library: Library, report: SearchReport, options: Sea
     if _is_weak(report.best, options) and (told := _where_it_matters(library, report.best)):
         Talk().note(told)
     elif report.matches and library.is_first_time("larger-models-hint"):
-        from rclip_like.models.specification import RECOMMENDED
+        from rclip_like.models.names import RECOMMENDED
 
         Talk().note(
             f"searched with the small built-in model; 'clipfind models use {RECOMMENDED}' gets a "
@@ -54,8 +54,8 @@ def _is_weak(best: float, options: SearchOptions) -> bool:
 
 def _where_it_matters(library: Library, best: float) -> str | None:
     """Return a sentence for the first weak score of an index, if it has enough pictures."""
-    from rclip_like.models.registry import downloaded
-    from rclip_like.models.specification import RECOMMENDED
+    from rclip_like.models.hub.registry import downloaded
+    from rclip_like.models.names import RECOMMENDED
 
     pictures = library.num_pictures()
     if pictures < FEWEST_PICTURES or downloaded() or not library.is_first_time("weak-score-hint"):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.models import ModelNameOptions, ModelsListOptions, ModelsShowOptions
-from rclip_like.models import registry
-from rclip_like.models.download import download
-from rclip_like.models.specification import BUILTIN, is_folder_name
+from rclip_like.models.hub import registry
+from rclip_like.models.hub.download import download
+from rclip_like.models.names import BUILTIN, is_folder_name
 from rclip_like.output.progress import BYTES, progress_bar
 from rclip_like.output.reports import sized, table
 from rclip_like.output.stream import write_lines

@@ -31,7 +31,7 @@ def command_meant(options: SearchOptions) -> str | None:
 
 def _is_word(query: str) -> bool:
     """Return whether CLIP's tokenizer has the query as one piece, as it has common words."""
-    from rclip_like.models.tokenizer import tokenize
+    from rclip_like.models.towers.tokenizer import tokenize
 
     return len(tokenize(query)) == len(tokenize("cat"))
 

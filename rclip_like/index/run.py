@@ -15,7 +15,8 @@ from rclip_like.index.damage import drop_damage
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
-from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
+from rclip_like.models.fingerprint import PREPROCESSING_VERSION
+from rclip_like.models.specification import ModelSpecification
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, Store
 from rclip_like.values import READER_VERSIONS, FileFacts, IndexReport, Picture, Root, Trouble

@@ -11,8 +11,7 @@ from typing import Any
 import blake3
 
 from rclip_like.errors import ModelError
-from rclip_like.models.cache import keep, sealed, unsealed
-from rclip_like.models.regular import read_json_object
+from rclip_like.models.regular import keep, read_json_object, sealed, unsealed
 from rclip_like.settings import cache_folder
 from rclip_like.values import Preprocessing
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rclip_like.errors import ModelError
+from rclip_like.models.names import TEXT_MODEL_FILE, TOKENIZER_FILES
 from rclip_like.models.regular import read_json_object, require_regular, shown, shown_key
-from rclip_like.models.specification import TEXT_MODEL_FILE, TOKENIZER_FILES
 
 TOKENIZER_BYTES = 256 << 20
 """How large a tokenizer's file may be; that of 900,000 tokens has 60 million bytes."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rclip_like.models import cpu_encoder, efficientnet
 from rclip_like.models.specification import ModelSpecification
+from rclip_like.models.towers import cpu_encoder, efficientnet
 from rclip_like.settings import EncoderSettings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def load_picture_encoder(
         return cpu_encoder.CpuEncoder(
             specification, threads=settings.threads, batch_size=settings.batch_size
         )
-    from rclip_like.models.encoder import load_encoder
+    from rclip_like.models.towers.torch_tower import load_encoder
 
     return load_encoder(specification, settings)
 
@@ -82,7 +82,7 @@ def _is_for_cpu(device: str) -> bool:
         return device == "cpu"
     if not _may_have_gpu():
         return True
-    from rclip_like.models.encoder import choose_device
+    from rclip_like.models.towers.torch_tower import choose_device
 
     return choose_device(device).type == "cpu"
 
@@ -98,7 +98,7 @@ def _is_faster_in_bf16() -> bool:
         flags = b"bf16"
     if b"bf16" not in flags:
         return False
-    from rclip_like.models.encoder import choose_device, choose_precision
+    from rclip_like.models.towers.torch_tower import choose_device, choose_precision
 
     return choose_precision("auto", choose_device("cpu")) == "bf16"
 

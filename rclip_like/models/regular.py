@@ -7,11 +7,14 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+import blake3
+
 from rclip_like.errors import ModelError
-from rclip_like.files import open_at_once
+from rclip_like.files import open_at_once, write_file
 
 JSON_BYTES = 16 << 20
 """How large a JSON file may be; those that come with models have two million bytes at most."""
@@ -79,6 +82,26 @@ def read_json(place: Path, most_bytes: int = JSON_BYTES) -> Any:
         raise ModelError(f"{place} is not JSON that can be read: {_reason(error)}") from error
 
 
+def sealed(value: Any) -> bytes:
+    """Return a value of JSON as a file's content, with a digest by which damage is noticed."""
+    return json.dumps({"blake3": _digest(value), "value": value}).encode()
+
+
+def unsealed(described: Any) -> Any:
+    """Return the value in what `sealed` wrote, parsed; raises ValueError where that is damaged."""
+    if isinstance(described, dict) and described.keys() == {"blake3", "value"}:
+        value = described["value"]
+        if described["blake3"] == _digest(value):
+            return value
+    raise ValueError("the file is not as it was written")
+
+
+def keep(place: Path, content: bytes) -> None:
+    """Write a cache file whole; where its folder cannot be written, do without."""
+    with suppress(OSError):
+        write_file(place, content)
+
+
 def shown(value: object) -> str:
     """Return a value as an error may show it: ASCII, as JSON spells it, a few words at most."""
     told = ascii(value)
@@ -124,3 +147,7 @@ def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"it holds {name}, which is not a number of JSON")
+
+
+def _digest(value: Any) -> str:
+    return str(blake3.blake3(json.dumps(value, sort_keys=True).encode()).hexdigest())

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models import catalogue, schema
-from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
-from rclip_like.models.fingerprint import PREPROCESSING_VERSION, fingerprint
-from rclip_like.models.names import BUILTIN, with_weights
+from rclip_like.models import schema
+from rclip_like.models.fingerprint import fingerprint
+from rclip_like.models.hub import catalogue
+from rclip_like.models.names import (
+    BUILTIN,
+    BUILTIN_FOLDER,
+    CONFIGURATION_FILE,
+    HUB_PREFIX,
+    RECOMMENDED,
+    TEXT_MODEL_FILE,
+    TOKENIZER_FILES,
+    WEIGHT_FILES,
+    canonical_name,
+    downloaded_folder,
+    is_folder_name,
+    with_weights,
+)
 from rclip_like.models.regular import WEIGHT_BYTES, read_json_object, require_regular
-from rclip_like.settings import data_folder, place_of
+from rclip_like.settings import place_of
 from rclip_like.values import Preprocessing
-
-__all__ = ["BUILTIN", "PREPROCESSING_VERSION", "RECOMMENDED", "ModelSpecification", "resolve"]
-
-BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
-RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
-MULTILINGUAL = "ViT-B-32-SigLIP2-256/webli"
-CONFIGURATION_FILE = "open_clip_config.json"
-SOURCE_FILE = "source.json"
-"""Where a downloaded model's files come from."""
-PART_ENDING = ".clipfind.incomplete"
-"""What a file in the hub's cache is called, after its digest, while its bytes arrive."""
-WEIGHT_FILES = (
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth",
-    "model.safetensors",
-    "pytorch_model.bin",
-)
-"""In the order in which open_clip prefers them."""
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "added_tokens.json",
-)
-TEXT_MODEL_FILE = "text_model/config.json"
-"""Where a text tower of another library is described, so that building it asks no hub."""
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -94,39 +73,6 @@ def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecificat
     if not (folder / CONFIGURATION_FILE).is_file():
         raise _missing(name)
     return _from_folder(canonical_name(name), folder)
-
-
-def is_folder_name(name: str) -> bool:
-    """Return whether a model's name is the path of a folder and not a name."""
-    starts = name.startswith(("./", "../", "~/")) or name in (".", "..", "~")
-    return starts or Path(name).is_absolute()
-
-
-def downloaded_folder(name: str) -> Path:
-    """Return the folder in which a downloaded model of that name lies or would lie.
-
-    Raises ModelError for an empty name, which would stand for the folder of all of them.
-    """
-    if not name:
-        raise ModelError("the model's name is empty; see clipfind models list")
-    return data_folder() / "models" / re.sub(r"[/:\\]+", "--", canonical_name(name))
-
-
-def draft_folder(name: str) -> Path:
-    """Return the folder in which a model gathers while it is downloaded."""
-    folder = downloaded_folder(name)
-    return folder.with_name(f".{folder.name}.partial")
-
-
-def is_whole(folder: Path) -> bool:
-    """Return whether a model folder has its configuration and weights.
-
-    Weights that are a link to the hub's cache may go with that.
-    """
-    return all(
-        any((folder / name).is_file() for name in names)
-        for names in ((CONFIGURATION_FILE,), WEIGHT_FILES)
-    )
 
 
 def _missing(name: str) -> ModelError:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.text import TextTower, supports
-from rclip_like.models.tokenizer import is_cut
+from rclip_like.models.towers.text import TextTower, supports
+from rclip_like.models.towers.tokenizer import is_cut
 from rclip_like.settings import EncoderSettings
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def encode_texts(
         is_too_long = partial(is_cut, context_length=specification.context_length)
         rows = TextTower.load(specification).encode(texts)
     else:
-        from rclip_like.models.encoder import load_encoder
+        from rclip_like.models.towers.torch_tower import load_encoder
 
         encoder = load_encoder(specification, settings)
         is_too_long, rows = encoder.is_cut, encoder.encode_texts(texts)

@@ -100,7 +100,7 @@ def _embed_prompts(
     searcher: Searcher, model_id: int, prompts: Sequence[str], settings: SearchSettings
 ) -> tuple[dict[str, Embedding], set[str]]:
     """Return the embedding of each prompt, and those that are longer than the model reads."""
-    from rclip_like.models.tokenizer import VERSION
+    from rclip_like.models.towers.tokenizer import VERSION
 
     store = searcher.store
     cached = {prompt: store.cached_text(model_id, prompt, VERSION) for prompt in prompts}

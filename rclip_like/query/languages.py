@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unicodedata import category, name, normalize
 
-from rclip_like.models.catalogue import HUB_PREFIX
-from rclip_like.models.names import split_weights
-from rclip_like.models.specification import MULTILINGUAL, ModelSpecification, is_folder_name
+from rclip_like.models.names import HUB_PREFIX, MULTILINGUAL, is_folder_name, split_weights
+from rclip_like.models.specification import ModelSpecification
 from rclip_like.query.terms import Kind, Term
 
 

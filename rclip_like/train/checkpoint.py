@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 import torch
 
 from rclip_like.errors import TrainingError
-from rclip_like.models.specification import TOKENIZER_FILES
+from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
 

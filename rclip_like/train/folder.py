@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 import torch
 from safetensors.torch import save_file
 
-from rclip_like.models.specification import TOKENIZER_FILES, ModelSpecification
+from rclip_like.models.names import TOKENIZER_FILES
+from rclip_like.models.specification import ModelSpecification
 from rclip_like.values import Preprocessing
 
 WEIGHTS = "open_clip_model.safetensors"

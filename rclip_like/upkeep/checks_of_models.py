@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rclip_like.errors import ConfigError, ModelError, ModelMissing
-from rclip_like.models.specification import BUILTIN, is_whole
+from rclip_like.models.names import BUILTIN, is_whole
 from rclip_like.reports import Finding
 from rclip_like.settings import data_folder
 from rclip_like.store import Store
@@ -59,7 +59,7 @@ def _look_for(name: str, fingerprint: str, files: int) -> Finding:
 
 def check_tokenizer(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the list by which texts become tokens; a damaged one would be a ModelError."""
-    from rclip_like.models.tokenizer import check_merges
+    from rclip_like.models.towers.tokenizer import check_merges
 
     check_merges()
     yield well("tokenizer", "its vocabulary is intact")

@@ -13,9 +13,9 @@ from reference_clip import encode_files, encode_texts, save_photos, save_random_
 from tiny_model import make_tiny_model
 
 from rclip_like.images import read_picture
-from rclip_like.models.encoder import load_encoder
 from rclip_like.models.specification import resolve
-from rclip_like.models.text import TextTower
+from rclip_like.models.towers.text import TextTower
+from rclip_like.models.towers.torch_tower import load_encoder
 from rclip_like.settings import EncoderSettings, ReadSettings
 
 EXACT = EncoderSettings("cpu", "fp32", threads=2)

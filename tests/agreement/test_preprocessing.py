@@ -21,7 +21,7 @@ from PIL import Image
 
 from rclip_like.images import read_picture
 from rclip_like.images.decoding import REDUCTION_MARGIN
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 

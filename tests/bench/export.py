@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from rclip_like.models.encoder import load_model
 from rclip_like.models.specification import resolve
+from rclip_like.models.towers.torch_tower import load_model
 
 CONTEXT = 77
 

@@ -15,8 +15,8 @@ from bench.report import Result
 from bench.rows import index_files
 from bench.scale import Scale
 from bench.tools import Clipfind, Rclip, Tool
-from rclip_like.models.encoder import choose_device, choose_precision
 from rclip_like.models.specification import resolve
+from rclip_like.models.towers.torch_tower import choose_device, choose_precision
 
 _NUM_CHECKED = 24
 _BARE_WALK = """

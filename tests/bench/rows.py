@@ -21,7 +21,8 @@ from bench.data import need
 from bench.peer import FOLDER
 from bench.synthetic import build_index
 from bench.tools import Clipfind, Rclip
-from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification, resolve
+from rclip_like.models.fingerprint import PREPROCESSING_VERSION
+from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.values import FileFacts, PictureFacts
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rclip_like.models.specification import PREPROCESSING_VERSION, ModelSpecification
+from rclip_like.models.fingerprint import PREPROCESSING_VERSION
+from rclip_like.models.specification import ModelSpecification
 from rclip_like.store import Store
 from rclip_like.store.rows import row_digest
 

@@ -23,7 +23,7 @@ from tiny_model import make_tiny_model
 from bench.memory import watch
 from bench.peer import Peer, model, peer
 from rclip_like.cli.commands import COMMANDS
-from rclip_like.models.specification import RECOMMENDED
+from rclip_like.models.names import RECOMMENDED
 
 Word = str | bytes | Path
 _MOST_S = 900.0

@@ -18,9 +18,9 @@ from bench.measure import figures_of
 from bench.peer import model
 from bench.report import Result
 from bench.scale import Scale
-from rclip_like.models.encoder import load_model
 from rclip_like.models.specification import resolve
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torch_tower import load_model
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Batch
 from rclip_like.train.images import ImageSide
 from rclip_like.train.learner import Learner

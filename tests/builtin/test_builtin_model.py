@@ -9,9 +9,10 @@ import pytest
 from recipe.measure import measure_starter
 from safetensors.torch import load_file
 
-from rclip_like.models.specification import BUILTIN_FOLDER, resolve
-from rclip_like.models.text import supports
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.names import BUILTIN_FOLDER
+from rclip_like.models.specification import resolve
+from rclip_like.models.towers.text import supports
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 
 WEIGHTS = BUILTIN_FOLDER / "open_clip_model.safetensors"

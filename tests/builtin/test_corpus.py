@@ -14,7 +14,7 @@ from recipe.wordnet import (
     wider_words,
 )
 
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 
 PHOTOS = [
     Photo("0", b"", "s", "research", captions=("A dog runs on grass .", "a brown dog")),

@@ -20,7 +20,7 @@ from recipe.distil import (
     start_as_bag_of_words,
 )
 
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 
 WIDTH, TEACHER, VOCABULARY = 32, 48, 300
 

@@ -10,7 +10,7 @@ import pytest
 from processes import run, run_on_terminal, write_pictures
 
 from rclip_like.cli.larger_models import FEWEST_PICTURES, WEAK_SCORE, _lasting
-from rclip_like.models.specification import BUILTIN_FOLDER, CONFIGURATION_FILE
+from rclip_like.models.names import BUILTIN_FOLDER, CONFIGURATION_FILE
 
 pytestmark = pytest.mark.skipif(
     not (BUILTIN_FOLDER / CONFIGURATION_FILE).is_file(), reason="comes without the built-in model"

@@ -10,7 +10,7 @@ import pytest
 
 from rclip_like.cli import main
 from rclip_like.library import Library
-from rclip_like.models.specification import RECOMMENDED, downloaded_folder
+from rclip_like.models.names import RECOMMENDED, downloaded_folder
 
 Captured = pytest.CaptureFixture[str]
 

@@ -15,7 +15,7 @@ from rclip_like.cli.gathering import refuse_without_effect
 from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.search import WITHOUT_EFFECT, index_settings, search_settings
 from rclip_like.errors import UsageError
-from rclip_like.models.specification import BUILTIN_FOLDER
+from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.output.matches import Layout
 from rclip_like.output.terminal import Screen
 from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings

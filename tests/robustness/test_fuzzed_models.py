@@ -29,9 +29,9 @@ from rclip_like.errors import ModelError
 from rclip_like.images import read_picture
 from rclip_like.models.picture_encoder import load_picture_encoder
 from rclip_like.models.specification import resolve
-from rclip_like.models.tensors import map_tensors, read_header
 from rclip_like.models.text_encoder import encode_texts
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.tensors import map_tensors, read_header
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings, ReadSettings
 
 EXACT = EncoderSettings("cpu", "fp32", threads=1)

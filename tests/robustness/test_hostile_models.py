@@ -22,7 +22,7 @@ from tiny_model import make_tiny_model, tiny_config
 
 pytest.importorskip("transformers")
 
-from rclip_like.models.specification import downloaded_folder
+from rclip_like.models.names import downloaded_folder
 from rclip_like.store import Store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.loop import learning_rate, warm_up_steps
 
 

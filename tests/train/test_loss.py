@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.loss import MAX_LOG_SCALE, clamp_log_scale, contrastive_loss
 
 

@@ -17,9 +17,9 @@ from drawn_pairs import draw_picture, write_shard
 from safetensors.torch import load_file
 
 from rclip_like.errors import TrainingError, UsageError
-from rclip_like.models.encoder import load_encoder
 from rclip_like.models.specification import resolve
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torch_tower import load_encoder
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.train.prepare import Captioned
 from rclip_like.train.run import train

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from rclip_like.models.encoder import load_model
 from rclip_like.models.specification import resolve
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torch_tower import load_model
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.text_tower import encode_texts, is_standard
 
 TEXTS = ["a cat", "two dogs run along the beach at night in the rain", "", "x " * 60]

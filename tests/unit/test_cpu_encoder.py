@@ -17,12 +17,14 @@ from reference_clip import photos
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models import cpu_encoder, picture_encoder
-from rclip_like.models import encoder as encoder_module
-from rclip_like.models.cpu_encoder import CpuEncoder, encode_alone, supports
-from rclip_like.models.encoder import Encoder, load_encoder
+from rclip_like.models import picture_encoder
+from rclip_like.models.names import BUILTIN
 from rclip_like.models.picture_encoder import encode_picture, load_picture_encoder
-from rclip_like.models.specification import BUILTIN, ModelSpecification, resolve
+from rclip_like.models.specification import ModelSpecification, resolve
+from rclip_like.models.towers import cpu_encoder
+from rclip_like.models.towers import torch_tower as encoder_module
+from rclip_like.models.towers.cpu_encoder import CpuEncoder, encode_alone, supports
+from rclip_like.models.towers.torch_tower import Encoder, load_encoder
 from rclip_like.settings import EncoderSettings
 
 WEIGHTS = "open_clip_model.safetensors"
@@ -140,7 +142,7 @@ def test_too_little_memory_for_one_picture_is_told(
 def test_out_of_memory_in_the_runtime_is_told_as_that_and_nothing_is_printed() -> None:
     code = (
         "import numpy as np, resource\n"
-        "from rclip_like.models.efficientnet import EfficientNet\n"
+        "from rclip_like.models.towers.efficientnet import EfficientNet\n"
         "from rclip_like.models.specification import resolve\n"
         "tower = EfficientNet(resolve('builtin'), threads=1)\n"
         "pixels = np.zeros((256, 224, 224, 3), dtype=np.uint8)\n"
@@ -177,7 +179,7 @@ def test_one_picture_is_encoded_by_as_many_threads_as_are_asked_for(
 def test_the_graphs_that_come_along_are_those_that_are_drawn() -> None:
     drawn = draw_all()
     assert {place.name for place in drawn} == {
-        each.name for each in Path(cpu_encoder.__file__).parent.glob("graphs/*.onnx")
+        each.name for each in Path(cpu_encoder.__file__).parents[1].glob("graphs/*.onnx")
     }
     for place, graph in drawn.items():
         assert place.read_bytes() == graph

@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 from stand_in_hub import COMMIT, Hub, digest_of, entry_of
 
 from rclip_like.errors import DownloadError, ModelError, ModelMissing
-from rclip_like.models.download import DownloadProgress, download
-from rclip_like.models.hub import lock
-from rclip_like.models.registry import list_models, remove
-from rclip_like.models.specification import downloaded_folder, draft_folder, is_whole, resolve
+from rclip_like.models.hub.client import lock
+from rclip_like.models.hub.download import DownloadProgress, download
+from rclip_like.models.hub.registry import list_models, remove
+from rclip_like.models.names import downloaded_folder, draft_folder, is_whole
+from rclip_like.models.specification import resolve
 from rclip_like.settings import cache_folder
 
 NAME = "hf-hub:museum/tiny"
@@ -163,7 +164,7 @@ def refuse_links(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     for kind in kinds:
-        monkeypatch.setattr(f"rclip_like.models.download.os.{kind}", refuse)
+        monkeypatch.setattr(f"rclip_like.models.hub.download.os.{kind}", refuse)
 
 
 def test_weights_on_another_disk_are_referred_to(
@@ -426,8 +427,8 @@ def test_checkpoint_of_torch_is_kept_as_safetensors(
 ) -> None:
     import torch
 
-    from rclip_like.models.encoder import load_model
-    from rclip_like.models.text import supports
+    from rclip_like.models.towers.text import supports
+    from rclip_like.models.towers.torch_tower import load_model
 
     checkpoint = tmp_path / "open_clip_pytorch_model.bin"
     torch.save(load_model(resolve(str(tiny_model))).state_dict(), checkpoint)
@@ -496,7 +497,7 @@ def test_hub_that_does_not_answer_is_named_at_once(hub: Hub) -> None:
 def test_a_hub_that_falls_silent_is_not_waited_for(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rclip_like.models.hub.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("rclip_like.models.hub.client.TIMEOUT_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(DownloadError, match=f"{address} cannot be reached .*timed out"):
@@ -522,7 +523,7 @@ def test_a_hub_that_falls_silent_is_not_waited_for(
 def test_an_answer_without_end_is_not_waited_for(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, asked: str, kind: str, told: str
 ) -> None:
-    monkeypatch.setattr("rclip_like.models.hub_limits.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("rclip_like.models.hub.limits.ANSWER_SECONDS", 1.0)
     hub.endless[asked] = kind
     with pytest.raises(DownloadError, match=told):
         download(NAME)
@@ -951,7 +952,7 @@ def test_without_a_network_the_answer_comes_before_anything_heavy_is_loaded(
     code = """
 import sys
 from rclip_like.errors import DownloadError
-from rclip_like.models.download import download
+from rclip_like.models.hub.download import download
 try:
     download("ViT-B-32-256/datacomp_s34b_b86k", endpoint="http://nowhere.invalid")
 except DownloadError as error:

@@ -10,8 +10,8 @@ import pytest
 from hostile_models import model_with_tokenizer
 
 from rclip_like.errors import ModelError
-from rclip_like.models.foreign_tokenizer import load_tokenizer
 from rclip_like.models.specification import resolve
+from rclip_like.models.towers.foreign_tokenizer import load_tokenizer
 
 pytest.importorskip("transformers")
 

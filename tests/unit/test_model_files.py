@@ -21,11 +21,12 @@ from safetensors import SafetensorError
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models import catalogue, registry
-from rclip_like.models.encoder import load_model
+from rclip_like.models.hub import catalogue, registry
+from rclip_like.models.names import downloaded_folder
 from rclip_like.models.regular import JSON_BYTES, read_json_object
-from rclip_like.models.specification import downloaded_folder, resolve
-from rclip_like.models.tensors import map_tensors, read_header
+from rclip_like.models.specification import resolve
+from rclip_like.models.towers.tensors import map_tensors, read_header
+from rclip_like.models.towers.torch_tower import load_model
 
 CONFIGURATION = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"

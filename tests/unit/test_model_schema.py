@@ -14,10 +14,11 @@ from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models import schema
-from rclip_like.models.catalogue import configuration_file
+from rclip_like.models.hub.catalogue import configuration_file
+from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.models.schema import check
-from rclip_like.models.specification import BUILTIN_FOLDER, resolve
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.specification import resolve
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 
 SOURCE = "folder/open_clip_config.json"
 
@@ -55,7 +56,7 @@ def test_all_configurations_of_open_clip_pass() -> None:
 
 
 def test_all_published_preprocessing_passes() -> None:
-    from rclip_like.models.catalogue import describe_architecture, published
+    from rclip_like.models.hub.catalogue import describe_architecture, published
 
     names = list(published())
     for name in names:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models.registry import WORTH_FETCHING, list_models, remove, show
-from rclip_like.models.specification import RECOMMENDED, downloaded_folder, resolve
+from rclip_like.models.hub.registry import WORTH_FETCHING, list_models, remove, show
+from rclip_like.models.names import RECOMMENDED, downloaded_folder
+from rclip_like.models.specification import resolve
 
 
 def put_downloaded(tiny_model: Path, name: str) -> Path:
@@ -48,7 +49,7 @@ def test_everything_lists_all_published_weights_once() -> None:
 
 
 def test_models_worth_fetching_exist_in_open_clip() -> None:
-    from rclip_like.models.catalogue import published
+    from rclip_like.models.hub.catalogue import published
 
     assert {model.name for model in WORTH_FETCHING} <= set(published())
 

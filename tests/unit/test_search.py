@@ -92,7 +92,7 @@ def shown(report: SearchReport) -> list[str]:
 
 def test_search_ranks_as_the_encoder_alone_does(photos: Path, library: Library) -> None:
     from rclip_like.images import read_picture
-    from rclip_like.models.encoder import load_encoder
+    from rclip_like.models.towers.torch_tower import load_encoder
 
     encoder = load_encoder(library.specification, FP32)
     pixels = [

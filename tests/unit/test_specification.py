@@ -14,8 +14,9 @@ from tiny_model import make_tiny_model
 
 import rclip_like
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models.cache import sealed, unsealed
-from rclip_like.models.specification import downloaded_folder, resolve
+from rclip_like.models.names import downloaded_folder
+from rclip_like.models.regular import sealed, unsealed
+from rclip_like.models.specification import resolve
 
 
 def change_configuration(folder: Path, **changes: object) -> None:

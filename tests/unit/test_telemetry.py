@@ -68,23 +68,27 @@ def test_the_installed_library_knows_its_switch(switch: str) -> None:
 def test_every_module_that_imports_a_reporting_library_sets_the_switches() -> None:
     importing = {path: _names(path) for path in PACKAGE.rglob("*.py")}
     importing = {path: names for path, names in importing.items() if names & REPORTING}
-    assert {path.name for path in importing} >= {"runtime.py", "torchvision_cure.py", "hub.py"}
+    assert {path.name for path in importing} >= {
+        "onnx_graph.py",
+        "torchvision_cure.py",
+        "client.py",
+    }
     unset = [path for path, names in importing.items() if not names & SETTING]
-    assert {path.name for path in unset} == {"hub.py", "hub_cache.py", "hub_limits.py"}
+    assert {path.name for path in unset} == {"client.py", "cache.py", "limits.py"}
     # Those import it at once: whoever imports the first sets them before, and only it the others.
-    for module in ("hub_cache", "hub_limits"):
-        line = f"\nfrom rclip_like.models.{module} import"
-        assert [p.name for p in PACKAGE.rglob("*.py") if line in p.read_text()] == ["hub.py"]
-    behind = [path for path in PACKAGE.rglob("*.py") if "models.hub import" in path.read_text()]
+    for module in ("cache", "limits"):
+        line = f"\nfrom rclip_like.models.hub.{module} import"
+        assert [p.name for p in PACKAGE.rglob("*.py") if line in p.read_text()] == ["client.py"]
+    behind = [path for path in PACKAGE.rglob("*.py") if "hub.client import" in path.read_text()]
     assert behind
     for path in behind:
         text = path.read_text()
-        assert text.index("    switch_off()") < text.rindex("models.hub import"), path
+        assert text.index("    switch_off()") < text.rindex("hub.client import"), path
 
 
 def test_huggingface_hub_comes_with_open_clip_and_reports_nothing() -> None:
     program = (
-        "from rclip_like.models.torchvision_cure import import_open_clip\n"
+        "from rclip_like.models.towers.torchvision_cure import import_open_clip\n"
         "import_open_clip()\n"
         "import sys\n"
         "print(sys.modules['huggingface_hub'].constants.HF_HUB_DISABLE_TELEMETRY)"

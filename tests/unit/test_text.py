@@ -14,9 +14,9 @@ from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import resolve
-from rclip_like.models.text import TextTower, supports
 from rclip_like.models.text_encoder import encode_texts
-from rclip_like.models.transformer import erf, gelu, quick_gelu
+from rclip_like.models.towers.text import TextTower, supports
+from rclip_like.models.towers.transformer import erf, gelu, quick_gelu
 from rclip_like.settings import EncoderSettings
 
 TEXTS = ["a cat", "", "red car at night " * 20, "日本の猫 &amp; co", "before <end_of_text> after"]
@@ -28,7 +28,7 @@ def text_model(folder: Path, dtype: str = "float32", **text_cfg: Any) -> Path:
 
 
 def assert_equals_torch(folder: Path) -> None:
-    from rclip_like.models.encoder import load_encoder
+    from rclip_like.models.towers.torch_tower import load_encoder
 
     specification = resolve(str(folder))
     assert supports(specification)

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rclip_like.errors import ModelError
-from rclip_like.models import tokenizer
-from rclip_like.models.tokenizer import END, START, is_cut, tokenize
+from rclip_like.models.towers import tokenizer
+from rclip_like.models.towers.tokenizer import END, START, is_cut, tokenize
 
 WORDS = st.sampled_from(
     [
@@ -65,7 +65,7 @@ TEXTS = st.one_of(
 
 @functools.cache
 def reference_tokenizer() -> object:
-    from rclip_like.models.torchvision_cure import import_open_clip
+    from rclip_like.models.towers.torchvision_cure import import_open_clip
 
     return import_open_clip().SimpleTokenizer()
 
@@ -169,7 +169,8 @@ def test_no_cache_is_kept_of_them(own_folders: Path) -> None:
 @pytest.mark.parametrize("text", ["a cat", "eine Katze für zwei"])
 def test_tokenizing_loads_neither_torch_nor_open_clip(text: str) -> None:
     code = (
-        "import sys; from rclip_like.models.tokenizer import tokenize; tokenize(sys.argv[1]);"
+        "import sys; from rclip_like.models.towers.tokenizer import tokenize;"
+        "tokenize(sys.argv[1]);"
         "print([name for name in ('torch', 'open_clip', 'transformers') if name in sys.modules])"
     )
     result = subprocess.run(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 REPORT = (
-    "from rclip_like.models import torchvision_cure as cure\n"
+    "from rclip_like.models.towers import torchvision_cure as cure\n"
     "try: print(cure.import_open_clip().__name__, len(cure._declared))\n"
     "except RuntimeError as error: print('RuntimeError', error)"
 )

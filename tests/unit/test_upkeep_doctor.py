@@ -13,7 +13,7 @@ import pytest
 from small_index import fill
 
 from rclip_like.errors import StoreError
-from rclip_like.models import tokenizer
+from rclip_like.models.towers import tokenizer
 from rclip_like.reports import DoctorReport, Finding
 from rclip_like.store import Store
 from rclip_like.upkeep.doctor import CHECKS, examine

@@ -12,10 +12,10 @@ from reference_clip import photos
 from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models.cpu_encoder import CpuEncoder, encode_alone
 from rclip_like.models.picture_encoder import load_picture_encoder
 from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.models.vision_transformer import VisionTransformer, supports
+from rclip_like.models.towers.cpu_encoder import CpuEncoder, encode_alone
+from rclip_like.models.towers.vision_transformer import VisionTransformer, supports
 from rclip_like.settings import EncoderSettings
 
 
@@ -37,7 +37,7 @@ def change_tensors(specification: ModelSpecification, **changes: Any) -> ModelSp
 
 
 def assert_equals_torch(specification: ModelSpecification) -> None:
-    from rclip_like.models.encoder import load_encoder
+    from rclip_like.models.towers.torch_tower import load_encoder
 
     assert supports(specification)
     pixels = photos(specification.preprocessing.size)

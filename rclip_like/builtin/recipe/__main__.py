@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.folder import save_model_folder
 from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.parameters import lock_image_tower

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from rclip_like.images.decoding import decode
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rclip_like.images.decoding import decode
-from rclip_like.models.encoder import Encoder, load_encoder
 from rclip_like.models.specification import resolve
 from rclip_like.models.text_encoder import encode_texts
+from rclip_like.models.towers.torch_tower import Encoder, load_encoder
 from rclip_like.settings import EncoderSettings, ReadSettings
 
 from .figures import TEMPLATE, Figures, measure

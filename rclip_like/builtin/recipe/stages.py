@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Rows
 
 from . import corpus, features, wordnet

@@ -12,9 +12,10 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from rclip_like.models import efficientnet, vision_transformer
-from rclip_like.models.specification import BUILTIN, resolve
-from rclip_like.models.tensors import map_tensors
+from rclip_like.models.names import BUILTIN
+from rclip_like.models.specification import resolve
+from rclip_like.models.towers import efficientnet, vision_transformer
+from rclip_like.models.towers.tensors import map_tensors
 
 _OPSET, _IR_VERSION = 20, 9
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)

@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import DownloadError, ModelError
 from rclip_like.files import close_tree, make_folder
-from rclip_like.models import catalogue
-from rclip_like.models.catalogue import HUB_PREFIX, canonical_name
-from rclip_like.models.specification import (
+from rclip_like.models.hub import catalogue
+from rclip_like.models.names import (
     BUILTIN,
     CONFIGURATION_FILE,
+    HUB_PREFIX,
     SOURCE_FILE,
     TEXT_MODEL_FILE,
     TOKENIZER_FILES,
     WEIGHT_FILES,
+    canonical_name,
     downloaded_folder,
     draft_folder,
     is_folder_name,
     is_whole,
-    read_configuration,
-    resolve,
 )
+from rclip_like.models.specification import read_configuration, resolve
 from rclip_like.settings import cache_folder, is_offline
 from rclip_like.telemetry import switch_off
 
 if TYPE_CHECKING:
-    from rclip_like.models.hub import Hub
-    from rclip_like.models.hub_cache import RemoteFile
+    from rclip_like.models.hub.cache import RemoteFile
+    from rclip_like.models.hub.client import Hub
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
@@ -89,7 +89,7 @@ def download(
     _refuse_other_names(name)
     switch_off()
     os.environ.update(_HUB_SWITCHES | os.environ)
-    from rclip_like.models.hub import Hub, lock
+    from rclip_like.models.hub.client import Hub, lock
 
     address = (endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
     hub = Hub(address, offline=offline or is_offline(), on_note=on_note or (lambda said: None))
@@ -235,7 +235,7 @@ def _complete(plan: _Plan, places: Mapping[str, Path], draft: Path) -> None:
         elif name.endswith(".safetensors"):
             _link(place.resolve(), draft / _SAFE_WEIGHTS)
         else:
-            from rclip_like.models.encoder import convert_checkpoint
+            from rclip_like.models.towers.torch_tower import convert_checkpoint
 
             convert_checkpoint(place, draft / _SAFE_WEIGHTS)
     (draft / CONFIGURATION_FILE).write_text(json.dumps(plan.described, indent=2))

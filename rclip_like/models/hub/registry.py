@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models import catalogue
-from rclip_like.models.regular import read_json_object
-from rclip_like.models.specification import (
+from rclip_like.models.hub import catalogue
+from rclip_like.models.names import (
     BUILTIN,
     BUILTIN_FOLDER,
     CONFIGURATION_FILE,
@@ -25,8 +24,9 @@ from rclip_like.models.specification import (
     draft_folder,
     is_folder_name,
     is_whole,
-    resolve,
 )
+from rclip_like.models.regular import read_json_object
+from rclip_like.models.specification import resolve
 from rclip_like.settings import data_folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rclip_like.models.cache import keep, sealed, unsealed
+from rclip_like.models.regular import keep, sealed, unsealed
 
 
 def test_a_cache_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:

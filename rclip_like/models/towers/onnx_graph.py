@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
-from rclip_like.models.tensors import as_float32
+from rclip_like.models.towers.tensors import as_float32
 from rclip_like.telemetry import switch_off
 
 

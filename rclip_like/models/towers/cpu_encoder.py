@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
-from rclip_like.models import efficientnet, vision_transformer
-from rclip_like.models.efficientnet import EfficientNet
 from rclip_like.models.specification import ModelSpecification
+from rclip_like.models.towers import efficientnet, vision_transformer
+from rclip_like.models.towers.efficientnet import EfficientNet
+from rclip_like.models.towers.vision_transformer import VisionTransformer
 from rclip_like.models.unit import unit_rows
-from rclip_like.models.vision_transformer import VisionTransformer
 from rclip_like.settings import num_processors
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rclip_like.errors import ModelError
+from rclip_like.models.names import TEXT_MODEL_FILE
 from rclip_like.models.regular import read_json_object
-from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
+from rclip_like.models.specification import ModelSpecification
 
 HARMLESS = 1 << 28
 """So many numbers, a gigabyte of them in float32, do no harm: the weights are looked at then."""

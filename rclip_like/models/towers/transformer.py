@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.models.tensors import as_float32
+from rclip_like.models.towers.tensors import as_float32
 
 # Shape suffixes: T tokens of several items one after another, L tokens of one item, W width,
 # H heads, K width of a head, F width of the hidden layer.

@@ -11,9 +11,9 @@ import numpy as np
 from rclip_like.errors import ModelError
 from rclip_like.models.schema import is_custom
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors, read_header
-from rclip_like.models.tokenizer import END, tokenize
-from rclip_like.models.transformer import PARTS, Array, Transformer, layer_shapes
+from rclip_like.models.towers.tensors import as_float32, map_tensors, read_header
+from rclip_like.models.towers.tokenizer import END, tokenize
+from rclip_like.models.towers.transformer import PARTS, Array, Transformer, layer_shapes
 from rclip_like.models.unit import unit_rows
 
 if TYPE_CHECKING:

@@ -15,16 +15,16 @@ from hostile_models import save_foreign_tokenizer
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models.encoder import (
+from rclip_like.models.specification import resolve
+from rclip_like.models.text_encoder import encode_texts
+from rclip_like.models.towers.torch_tower import (
     choose_precision,
     fold_batch_norms,
     load_encoder,
     load_model,
     run_in_batches,
 )
-from rclip_like.models.specification import resolve
-from rclip_like.models.text_encoder import encode_texts
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 
 EXACT = EncoderSettings("cpu", "fp32")

@@ -16,14 +16,15 @@ from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
-from rclip_like.models.extent import most_numbers, require_room, too_large
-from rclip_like.models.faults import misfit, not_loaded, unusable
-from rclip_like.models.foreign_tokenizer import load_tokenizer, told_as_error
+from rclip_like.models.names import TEXT_MODEL_FILE
 from rclip_like.models.schema import is_custom
-from rclip_like.models.specification import TEXT_MODEL_FILE, ModelSpecification
-from rclip_like.models.tensors import read_header
-from rclip_like.models.tokenizer import is_cut, tamed, tokenize
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.specification import ModelSpecification
+from rclip_like.models.towers.extent import most_numbers, require_room, too_large
+from rclip_like.models.towers.faults import misfit, not_loaded, unusable
+from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, told_as_error
+from rclip_like.models.towers.tensors import read_header
+from rclip_like.models.towers.tokenizer import is_cut, tamed, tokenize
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.values import Preprocessing
 

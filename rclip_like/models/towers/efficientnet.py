@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.models.runtime import Graph, hand_over
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors, read_header
+from rclip_like.models.towers.onnx_graph import Graph, hand_over
+from rclip_like.models.towers.tensors import as_float32, map_tensors, read_header
 
 # Shape suffixes: N pictures, H and W pixels, C colours, F pooled features, D embedding.
 
-GRAPH = Path(__file__).with_name("graphs") / "efficientnet_lite0.onnx"
+GRAPH = Path(__file__).parents[1] / "graphs" / "efficientnet_lite0.onnx"
 """The tower up to its pooled features, without weights, as `graphs/draw_graphs.py` draws it.
 
 It takes uint8 (N, H, W, C), `scale` and `shift` (1, C, 1, 1) and gives float32 (N, F). Its tensors

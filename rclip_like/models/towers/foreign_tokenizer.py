@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rclip_like.errors import ModelError
-from rclip_like.models.faults import told
 from rclip_like.models.foreign import TOKENIZER_BYTES
-from rclip_like.models.growth import require_bounded
 from rclip_like.models.regular import read_json_object
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.torchvision_cure import import_open_clip
+from rclip_like.models.towers.faults import told
+from rclip_like.models.towers.growth import require_bounded
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 
 _stderr_is_aside = threading.Lock()
 

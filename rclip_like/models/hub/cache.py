@@ -16,7 +16,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.file_download import repo_folder_name
 
 from rclip_like.files import make_folder
-from rclip_like.models.specification import PART_ENDING
+from rclip_like.models.names import PART_ENDING
 
 DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.models.runtime import Graph, hand_over
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.tensors import as_float32, map_tensors, read_header
-from rclip_like.models.transformer import PARTS, SCALES, layer_shapes
+from rclip_like.models.towers.onnx_graph import Graph, hand_over
+from rclip_like.models.towers.tensors import as_float32, map_tensors, read_header
+from rclip_like.models.towers.transformer import PARTS, SCALES, layer_shapes
 from rclip_like.values import Preprocessing
 
 # Shape suffixes: N pictures, H pixels down, C colours, V and U pixels of a patch down and across, T
 # tokens (class token and patches), W width, of pictures in pixels, D embedding.
 
-_GRAPHS = Path(__file__).with_name("graphs")
+_GRAPHS = Path(__file__).parents[1] / "graphs"
 
 PATCHES = _GRAPHS / "vit_patches.onnx"
 """Pixels to the first tokens, as `graphs/draw_graphs.py` draws it, like the graphs of the layers.

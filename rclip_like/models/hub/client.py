@@ -30,8 +30,8 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx, validat
 from rclip_like import __version__
 from rclip_like.errors import DownloadError
 from rclip_like.files import FILE_MODE, make_folder
-from rclip_like.models.hub_cache import DIGEST, RemoteFile, cached_files, make_cache_folder
-from rclip_like.models.hub_limits import WrongAnswer, ask_in_time, cut_refusals, fetch_list
+from rclip_like.models.hub.cache import DIGEST, RemoteFile, cached_files, make_cache_folder
+from rclip_like.models.hub.limits import WrongAnswer, ask_in_time, cut_refusals, fetch_list
 
 TIMEOUT_SECONDS = 10.0
 """For what is asked before a transfer: without a network the answer comes at once."""

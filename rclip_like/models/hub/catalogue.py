@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError
-from rclip_like.models.cache import keep, sealed, unsealed
-from rclip_like.models.regular import read_json, read_json_object
+from rclip_like.models.names import canonical_name
+from rclip_like.models.regular import keep, read_json, read_json_object, sealed, unsealed
 from rclip_like.settings import cache_folder
-
-HUB_PREFIX = "hf-hub:"
 
 
 class Published(NamedTuple):
@@ -45,14 +43,6 @@ def published() -> dict[str, Published]:
         listed = _ask_open_clip()
         keep(place, sealed([item._asdict() for item in listed]))
     return {item.name: item for item in listed}
-
-
-def canonical_name(name: str) -> str:
-    """Return a model's name with its tag spelt as open_clip lists it."""
-    if name.startswith(HUB_PREFIX):
-        return name
-    architecture, slash, tag = name.partition("/")
-    return architecture + slash + tag.lower().replace("-", "_")
 
 
 def is_architecture(name: str) -> bool:
@@ -133,7 +123,7 @@ def _kept(items: Any) -> list[Published]:
 
 
 def _ask_open_clip() -> list[Published]:
-    from rclip_like.models.torchvision_cure import import_open_clip
+    from rclip_like.models.towers.torchvision_cure import import_open_clip
 
     open_clip = import_open_clip()
     return [

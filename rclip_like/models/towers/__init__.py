@@ -1,0 +1,1 @@
+"""How each runtime computes a model's towers: NumPy, ONNX Runtime and torch."""
