@@ -21,7 +21,7 @@ from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo, ParameterInfo
 
 from rclip_like.errors import UsageError
-from rclip_like.settings import ENVIRONMENT_PREFIX
+from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 PROGRAM = "clipfind"
 _NEARLY_THE_SAME = 0.85

@@ -1,112 +1,16 @@
-"""Settings that nobody changes, the folders they live in, and names of environment variables."""
+"""Where the user's files lie: index, models, caches, the configuration file."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from rclip_like.errors import ConfigError
+from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 APPLICATION = "clipfind"
-ENVIRONMENT_PREFIX = "CLIPFIND_"
 _NOWHERE = Path(os.devnull) / APPLICATION
 """A folder that is on no system."""
-
-
-class WalkSettings(NamedTuple):
-    """Which files a walk yields; the globs follow gitignore syntax and add to the defaults.
-
-    `inodes` says whether a file system keeps its files' inodes and ctimes from one mount to the
-    next (`stable`), or size and mtime alone tell a file that has changed (`unstable`); `auto`
-    learns it from two runs.
-    """
-
-    hidden: bool = False
-    ignore_files: bool = True
-    follow: bool = False
-    one_file_system: bool = False
-    raw_pairs: bool = False
-    exclude: tuple[str, ...] = ()
-    glob: tuple[str, ...] = ()
-    inodes: str = "auto"
-
-
-class ReadSettings(NamedTuple):
-    """Limits within which a picture is decoded, each in its own worker process.
-
-    None means: as many worker processes as there are processors, the memory of each so that all
-    together leave some of the machine's, and as many pixels as that memory takes in the picture's
-    format. `max_seconds` is a processor's time to decode one picture. `max_wait_seconds` is the
-    clock's, to read its file, and again to decode it: beyond that the disk or the machine stood
-    still. `accept_truncated` lets count what can be decoded of a file that is cut short.
-    """
-
-    max_megapixels: float | None = None
-    max_seconds: float = 60.0
-    max_memory_bytes: int | None = None
-    workers: int | None = None
-    accept_truncated: bool = False
-    max_wait_seconds: float = 900.0
-
-
-class WebSettings(NamedTuple):
-    """Limits within which a query's picture is fetched; the seconds are for all of it together.
-
-    `allow_private` lets the address itself lie in the own network, and on any port; what it leads
-    on to, at another host, may not.
-    """
-
-    max_seconds: float = 30.0
-    max_bytes: int = 64 << 20
-    max_redirects: int = 5
-    allow_private: bool = False
-
-
-class EncoderSettings(NamedTuple):
-    """Where and how exactly a model runs; `auto` decides by device and processor."""
-
-    device: str = "auto"
-    precision: str = "auto"
-    batch_size: int | None = None
-    threads: int | None = None
-
-
-class IndexSettings(NamedTuple):
-    """One indexing run; `read` None means the library's own, `max_seconds` None no limit."""
-
-    walk: WalkSettings = WalkSettings()
-    read: ReadSettings | None = None
-    max_seconds: float | None = None
-    wait: bool = True
-    retry: bool = False
-    verify: bool = False
-    """Read known files again, too, and compare their contents."""
-
-
-class SearchSettings(NamedTuple):
-    """What is ranked and which of it is kept; `top` 0 means all, scores are cosines."""
-
-    top: int = 10
-    min_score: float | None = None
-    within: float | None = None
-    sort: str = "score"
-    collapse: bool = False
-    explain: bool = False
-    everywhere: bool = False
-    template: str = "none"
-    cache_texts: bool = True
-    walk: WalkSettings = WalkSettings()
-
-
-class PruneSettings(NamedTuple):
-    """What `prune` drops beside what is gone; `keep` names models that stay, with `models`."""
-
-    models: bool = False
-    keep: tuple[str, ...] = ()
-    texts: bool = False
-    dry_run: bool = False
-    wait: bool = True
 
 
 def data_folder() -> Path:

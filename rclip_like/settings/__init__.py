@@ -1,0 +1,304 @@
+"""Settings that nobody changes, each option of the command line written once.
+
+A field that the command line sets says so in its annotation: `Annotated[type, option(...)]`. This
+is plain data; `cli/` parses by it, prints the help and the manual, and completes words.
+"""
+
+# No `from __future__ import annotations`: evaluated here, from bytecode, the annotations cost a
+# twentieth of compiling them one by one when a command line is parsed.
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from rclip_like.settings.folders import (
+    cache_folder,
+    config_file,
+    config_is_named,
+    data_folder,
+    default_database,
+    default_folders,
+    is_offline,
+    num_processors,
+    place_of,
+)
+from rclip_like.settings.options import Option, argument, option, setting
+
+__all__ = [
+    "Option",
+    "argument",
+    "cache_folder",
+    "config_file",
+    "config_is_named",
+    "data_folder",
+    "default_database",
+    "default_folders",
+    "is_offline",
+    "num_processors",
+    "option",
+    "place_of",
+    "setting",
+]
+
+Threads = Annotated[
+    int | None,
+    setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
+]
+Device = Annotated[
+    Literal["auto", "cuda", "mps", "cpu"],
+    setting("--device", metavar="NAME", help="Where the model runs: auto, cuda, mps or cpu."),
+]
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16", "fp16"],
+    setting(
+        "--precision",
+        metavar="NAME",
+        help="How exactly it computes: auto, fp32, bf16 or fp16, slow where not native.",
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    setting(
+        "--model",
+        metavar="MODEL",
+        help="The model: builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder (./x, /x, ~/x). "
+        "Default: the one chosen by 'models use', else builtin.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    option(
+        "--weights",
+        metavar="FILE",
+        help="A checkpoint to load into the architecture that --model names.",
+    ),
+]
+DryRun = Annotated[bool, option("--dry-run", help="Only show what would be dropped, by folder.")]
+Wait = Annotated[
+    bool, option("--no-wait", help="Leave at once if another run writes to the index.")
+]
+
+
+class WalkSettings(NamedTuple):
+    """Which files a walk yields; the globs follow gitignore syntax and add to the defaults.
+
+    `inodes` says whether a file system keeps its files' inodes and ctimes from one mount to the
+    next (`stable`), or size and mtime alone tell a file that has changed (`unstable`); `auto`
+    learns it from two runs.
+    """
+
+    hidden: Annotated[
+        bool,
+        setting("--hidden", help="Include hidden files and folders, and those beside .nomedia."),
+    ] = False
+    ignore_files: Annotated[
+        bool, setting("--no-ignore", help="Do not respect .ignore and .clipfindignore files.")
+    ] = True
+    follow: Annotated[
+        bool,
+        setting(
+            "--follow",
+            "-L",
+            help="Follow symbolic links. Without it, what was indexed through links stays unseen.",
+        ),
+    ] = False
+    one_file_system: Annotated[
+        bool, setting("--one-file-system", help="Stay on the file system of each PATH.")
+    ] = False
+    raw_pairs: Annotated[
+        bool,
+        setting(
+            "--raw-pairs",
+            help="Include raw files beside a JPEG or HEIC of the same name, which stands for both. "
+            "Without it their rows stay in the index, unseen.",
+        ),
+    ] = False
+    exclude: Annotated[
+        tuple[str, ...],
+        setting(
+            "--exclude",
+            metavar="GLOB",
+            help="Leave out what matches, as in .gitignore; with or without a slash at the end. "
+            "Repeatable. Rows of pictures left out stay in the index.",
+        ),
+    ] = ()
+    glob: Annotated[
+        tuple[str, ...],
+        option("--glob", metavar="GLOB", help="Only pictures that match. Repeatable."),
+    ] = ()
+    inodes: Annotated[
+        Literal["auto", "stable", "unstable"],
+        setting(
+            "--inodes",
+            help="Whether inode and ctime, beside size and mtime, tell that a file changed. Some "
+            "network file systems give new ones at each mount; auto learns it from two runs.",
+        ),
+    ] = "auto"
+
+
+class ReadSettings(NamedTuple):
+    """Limits within which a picture is decoded, each in its own worker process.
+
+    None means: as many worker processes as there are processors, the memory of each so that all
+    together leave some of the machine's, and as many pixels as that memory takes in the picture's
+    format. `max_seconds` is a processor's time to decode one picture. `max_wait_seconds` is the
+    clock's, to read its file, and again to decode it: beyond that the disk or the machine stood
+    still. `accept_truncated` lets count what can be decoded of a file that is cut short.
+    """
+
+    max_megapixels: Annotated[
+        float | None,
+        setting(
+            "--max-megapixels",
+            metavar="N",
+            min=0.001,
+            help="Refuse larger pictures. Default: as many as the memory takes.",
+        ),
+    ] = None
+    max_seconds: float = 60.0
+    max_memory_bytes: int | None = None
+    workers: Threads = None
+    accept_truncated: Annotated[
+        bool,
+        setting(
+            "--accept-truncated",
+            help="Use what can be decoded of pictures that are cut short, in a query too.",
+        ),
+    ] = False
+    max_wait_seconds: float = 900.0
+
+
+class WebSettings(NamedTuple):
+    """Limits within which a query's picture is fetched; the seconds are for all of it together.
+
+    `allow_private` lets the address itself lie in the own network, and on any port; what it leads
+    on to, at another host, may not.
+    """
+
+    max_seconds: float = 30.0
+    max_bytes: int = 64 << 20
+    max_redirects: int = 5
+    # No setting: only who types the address knows whether it may reach into the own network.
+    allow_private: Annotated[
+        bool,
+        option(
+            "--allow-private",
+            help="Fetch a web address in QUERY from your own network too, on any port.",
+        ),
+    ] = False
+
+
+class EncoderSettings(NamedTuple):
+    """Where and how exactly a model runs; `auto` decides by device and processor."""
+
+    device: Device = "auto"
+    precision: Precision = "auto"
+    batch_size: int | None = None
+    threads: Threads = None
+
+
+class IndexSettings(NamedTuple):
+    """One indexing run; `read` None means the library's own, `max_seconds` None no limit.
+
+    `retry` reads unreadable files again, `verify` all files, to compare their contents.
+    """
+
+    walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
+    read: Annotated[ReadSettings | None, "Reading pictures"] = None
+    max_seconds: Annotated[
+        float | None,
+        option(
+            "--max-time",
+            metavar="SECONDS",
+            min=0,
+            help="Stop cleanly after so long; default and 0: never.",
+        ),
+    ] = None
+    wait: Annotated[
+        bool, option("--no-wait", help="Leave at once, with status 0, if another run indexes.")
+    ] = True
+    retry: Annotated[
+        bool, option("--retry", help="Try unreadable pictures again that have not changed.")
+    ] = False
+    verify: Annotated[
+        bool,
+        option(
+            "--verify",
+            help="Read known pictures again, too, and encode anew those whose content changed "
+            "though nothing else about the file did. Stopped, it goes on the next time.",
+        ),
+    ] = False
+
+
+class SearchSettings(NamedTuple):
+    """What is ranked and which of it is kept; `top` 0 means all, scores are cosines.
+
+    `collapse` None shows all copies, as False does; the command line decides by where it prints.
+    """
+
+    top: Annotated[
+        int, setting("--top", "-t", metavar="N", min=0, help="Show the N best; 0 shows all.")
+    ] = 10
+    min_score: Annotated[
+        float | None,
+        setting(
+            "--min-score", metavar="X", min=-1, max=1, help="Only scores (cosines) of X or more."
+        ),
+    ] = None
+    within: Annotated[
+        float | None,
+        setting("--within", metavar="X", min=0, max=2, help="Only scores within X of the best."),
+    ] = None
+    sort: Annotated[
+        Literal["score", "date", "path"],
+        setting("--sort", metavar="KEY", help="Order those kept by score, date or path."),
+    ] = "score"
+    collapse: Annotated[
+        bool | None,
+        setting(
+            "--collapse/--no-collapse",
+            help="Show equal files once. Default: on a terminal's table only.",
+        ),
+    ] = None
+    explain: Annotated[
+        bool, option("--explain", help="Show the score of each part of the query.")
+    ] = False
+    everywhere: Annotated[
+        bool, option("--all", help="Search all that is indexed, wherever it lies.")
+    ] = False
+    template: Annotated[
+        Literal["none", "photo", "all"],
+        setting(
+            "--template",
+            metavar="NAME",
+            help="Sentences to put words into: none, photo ('a photo of a ...') or all.",
+        ),
+    ] = "none"
+    cache_texts: Annotated[
+        bool, setting("--no-cache", help="Do not remember the words of this query.")
+    ] = True
+    walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
+
+
+class PruneSettings(NamedTuple):
+    """What `prune` drops beside what is gone; `keep` names models that stay, with `models`."""
+
+    models: Annotated[
+        bool,
+        option(
+            "--models",
+            help="Drop embeddings of models that are not in use, too: all but --model, the index's "
+            "default, and those of --keep.",
+        ),
+    ] = False
+    keep: Annotated[
+        tuple[str, ...],
+        option(
+            "--keep",
+            metavar="MODEL",
+            help="With --models: a model to keep, by name, by folder, or by the beginning of its "
+            "fingerprint as 'status' shows it. Repeatable.",
+        ),
+    ] = ()
+    texts: Annotated[bool, option("--texts", help="Drop remembered words of queries, too.")] = False
+    dry_run: DryRun = False
+    wait: Wait = True
