@@ -1,15 +1,91 @@
-"""The errors that a user can meet, each with the exit status it ends in."""
+"""The errors that a user can meet: what happened, what would help, and the exit status."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import NamedTuple
+
+
+class Remedy(StrEnum):
+    """What would help, where that is said in one way in Python and in another on a command line.
+
+    The values are Python's words; {} stands for what the remedy is about. The command line's stand
+    in cli/remedies.py.
+    """
+
+    NAME_THE_INDEX = "name the file of the index"
+    NAME_ANOTHER_INDEX = "name another file for the index"
+    MAKE_INDEX = "make it with Library.index"
+    INDEX = "call Library.index"
+    UPDATE_FIRST = "search without update=None"
+    REPAIR = "mend it with Library.doctor(repair=True)"
+    MOVE_AWAY = "move it away, and the next Library.index makes a new one"
+    PRUNE = "call Library.prune"
+    PRUNE_MODELS = "drop its rows with Library.prune(settings=PruneSettings(models=True))"
+    READ_AS_WORDS = "if it is meant as words, search for Query(TEXT, kind=Kind.TEXT)"
+    ALLOW_PRIVATE = "if it is in your own network, allow it with WebSettings.allow_private"
+    GO_ONLINE = "unset HF_HUB_OFFLINE"
+    NAME_PATHS = "is a list of them not UTF-8?"
+    ACCEPT_TRUNCATED = "ReadSettings.accept_truncated reads the part that is there"
+    RAISE_PIXELS = "ReadSettings.max_megapixels sets the limit"
+    LIST_MODELS = "see which models there are"
+    NAME_MODEL = "name the model to use"
+    NAME_TAG = "name {}/TAG, or a file of weights"
+    NAME_ARCHITECTURE = "name its architecture as the model and {} as its weights"
+    USE_MODEL = "fetch {}"
+    FETCH_AGAIN = "fetch {} again"
+    USE_MULTILINGUAL = "{} is a model for many languages"
+    USE_ONE_THREAD = "set EncoderSettings.threads to 1"
+    USE_FULL_PRECISION = "set the precision to fp32"
+    USE_ANY_DEVICE = "set the device to auto"
+    NAME_ANOTHER_OUTPUT = "name another output folder"
+    USE_SMALLER_BATCH = "try a batch_size of {}"
+    LOCK_IMAGE_TOWER = "lock_image_tower, which takes little"
+    LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
+
+
+Advice = str | Remedy | tuple[Remedy, object]
+"""Plain words where they hold everywhere, or a remedy, perhaps with what it is about."""
+
+
+def in_words(
+    advice: Iterable[Advice], words: Callable[[Remedy], str] = lambda each: each.value
+) -> str:
+    """Return what would help as words, "" for none; `words` says how a remedy is put."""
+    parts = []
+    for each in advice:
+        remedy, about = each if isinstance(each, tuple) else (each, "")
+        parts.append(words(remedy).format(about) if isinstance(remedy, Remedy) else remedy)
+    return ", or ".join(parts)
+
+
+class Note(NamedTuple):
+    """What the user should hear beside a result, and what would help."""
+
+    text: str
+    remedies: tuple[Advice, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.text, in_words(self.remedies))))
 
 
 class ClipfindError(Exception):
-    """An error told in one sentence that names the thing at fault and the remedy."""
+    """An error that says what happened, in `reason`, and apart from it, what would help.
+
+    As text it is one sentence that names the thing at fault, with `remedies` in Python's words.
+    """
 
     exit_status = 2
+
+    def __init__(self, reason: str, *remedies: Advice) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedies = remedies
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (*self.args, in_words(self.remedies))))
 
 
 class UsageError(ClipfindError, ValueError):
@@ -65,16 +141,21 @@ class PictureError(ClipfindError, ValueError):
     """
 
     def __init__(
-        self, path: bytes, reason: str, lasting: bool = True, code: Reason | None = None
+        self,
+        path: bytes,
+        reason: str,
+        lasting: bool = True,
+        code: Reason | None = None,
+        remedies: tuple[Advice, ...] = (),
     ) -> None:
-        super().__init__(f"{os.fsdecode(path)}: {reason}")
+        super().__init__(f"{os.fsdecode(path)}: {reason}", *remedies)
         self.path = path
         self.reason = reason
         self.lasting = lasting
         self.code = code
 
-    def __reduce__(self) -> tuple[type[PictureError], tuple[bytes, str, bool, Reason | None]]:
-        return type(self), (self.path, self.reason, self.lasting, self.code)
+    def __reduce__(self) -> tuple[type[PictureError], tuple[object, ...]]:
+        return type(self), (self.path, self.reason, self.lasting, self.code, self.remedies)
 
 
 class ReaderError(ClipfindError):

@@ -9,6 +9,7 @@ from rclip_like.cli.configuration import read_configuration
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.upkeep import DoctorOptions
 from rclip_like.cli.prune import WAITING
+from rclip_like.cli.remedies import said
 from rclip_like.errors import ConfigError
 from rclip_like.output.stream import write_lines
 from rclip_like.output.upkeep import doctor_lines, doctor_object
@@ -33,7 +34,7 @@ def _check_configuration() -> Finding:
     try:
         values = read_configuration(every_option())
     except ConfigError as error:
-        return Finding("settings", str(error), "problem", "its settings were left out here")
+        return Finding("settings", said(error), "problem", "its settings were left out here")
     there = f"{len(values)} settings" if config_file().exists() else "none"
     return Finding("settings", f"{config_file()}: {there}")
 

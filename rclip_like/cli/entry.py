@@ -18,6 +18,7 @@ from rclip_like.cli.configuration import read_configuration, settle
 from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.remedies import said
 from rclip_like.errors import ClipfindError, ConfigError, UsageError
 from rclip_like.output.stream import OutputClosed, kept_for_data, write_lines
 from rclip_like.output.talk import Talk
@@ -90,7 +91,7 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
         split(typer_command(search.name, search.options, search.summary), words)
     except UsageError:
         return error
-    return UsageError(f"{error}; to look for the word: {PROGRAM} search {shlex.join(words)}")
+    return UsageError(f"{said(error)}; to look for the word: {PROGRAM} search {shlex.join(words)}")
 
 
 def _configuration_for(command: Command) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def _set_environment(options: Everywhere) -> None:
 def _tell(error: BaseException) -> int:
     """Say on stderr what went wrong, in one sentence, and return the exit status."""
     if isinstance(error, ClipfindError):
-        Talk().error(str(error))
+        Talk().error(said(error))
         return error.exit_status
     if isinstance(error, KeyboardInterrupt):
         Talk().error("interrupted; what was finished is kept")

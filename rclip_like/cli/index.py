@@ -16,6 +16,7 @@ from rclip_like.cli.gathering import (
 )
 from rclip_like.cli.options.index import IndexOptions
 from rclip_like.cli.progress import index_bar
+from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.library import Library
 from rclip_like.output.reports import (
@@ -51,7 +52,7 @@ def run(options: IndexOptions) -> int:
     except IndexLocked as error:
         if not options.no_wait:
             raise
-        talk.note(f"{error}; left it to that run")
+        talk.note(f"{said(error)}; left it to that run")
         return UP_TO_DATE
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
     _tell(report, roots, talk, strict=options.strict)
@@ -110,7 +111,7 @@ def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk, *, strict: 
     minded = set(report.out_of_reach) if strict else set()
     for trouble in (*report.troubles, *report.altered, *report.failures):
         say = talk.error if trouble.path in roots or trouble in minded else talk.note
-        say(trouble_sentence(trouble))
+        say(said(trouble_sentence(trouble)))
     for sentence in left_out_sentences(report):
         talk.note(sentence)
     talk.note(index_sentence(report))

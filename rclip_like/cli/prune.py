@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.upkeep import Dropping, PruneOptions
+from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
@@ -44,7 +45,7 @@ def run(options: PruneOptions) -> int:
     except IndexLocked as error:
         if not options.no_wait:
             raise
-        talk.note(f"{error}; nothing was pruned")
+        talk.note(f"{said(error)}; nothing was pruned")
         return DONE
     show(report, options, talk)
     return status_of(report.unknown, options.paths)

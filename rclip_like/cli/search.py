@@ -20,6 +20,7 @@ from rclip_like.cli.proposals import (
     refuse_folder_first,
     with_quotes_proposed,
 )
+from rclip_like.cli.remedies import said
 from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
@@ -152,7 +153,7 @@ def index_settings(options: SearchOptions) -> IndexSettings:
 def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
     """Say on stderr what the user should know beside the matches."""
     for note in report.notes:
-        talk.note(note)
+        talk.note(said(note))
     if report.stale:
         gone = counted(report.stale, "picture")
         talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
@@ -193,13 +194,13 @@ def _copies(number: int) -> str:
 
 def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
     for trouble in report.troubles:
-        talk.note(trouble_sentence(trouble))
+        talk.note(said(trouble_sentence(trouble)))
     for sentence in left_out_sentences(report):
         talk.note(sentence)
     if report.failures and not talk.verbose:
         talk.note(unreadable_sentence(len(report.failures)))
     for failure in report.failures:
-        talk.detail(trouble_sentence(failure))
+        talk.detail(said(trouble_sentence(failure)))
     talk.detail(index_sentence(report))
 
 

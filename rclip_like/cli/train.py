@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.train import TrainOptions
+from rclip_like.cli.remedies import said
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines
@@ -57,13 +58,13 @@ def _drawn(show: Show) -> Callable[[TrainProgress], None]:
 
 def _tell(report: TrainReport, talk: Talk) -> None:
     for note in report.notes:
-        talk.note(note)
+        talk.note(said(note))
     if report.skipped:
         pairs = counted(len(report.skipped), "pair")
         first = "" if talk.verbose else f", as {trouble_sentence(report.skipped[0])}; -v names all"
         talk.note(f"{pairs} could not be used{first}")
     for trouble in report.skipped:
-        talk.detail(trouble_sentence(trouble))
+        talk.detail(said(trouble_sentence(trouble)))
 
 
 def _print(report: TrainReport) -> None:

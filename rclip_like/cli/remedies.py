@@ -1,0 +1,58 @@
+"""What would help, in the command line's words: its commands and options are known here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rclip_like.errors import Advice, ClipfindError, Note, Remedy, in_words
+
+WORDS = {
+    Remedy.NAME_THE_INDEX: "name the index with --db",
+    Remedy.NAME_ANOTHER_INDEX: "name another index with --db",
+    Remedy.MAKE_INDEX: "make it with `clipfind index FOLDER`",
+    Remedy.INDEX: "run clipfind index",
+    Remedy.UPDATE_FIRST: "search without --no-index",
+    Remedy.REPAIR: "mend it with: clipfind doctor --repair",
+    Remedy.MOVE_AWAY: "move it away, and the next `clipfind index` makes a new one",
+    Remedy.PRUNE: "run clipfind prune",
+    Remedy.PRUNE_MODELS: "drop its rows: clipfind prune --models",
+    Remedy.READ_AS_WORDS: "if it is meant as words, add --text",
+    Remedy.ALLOW_PRIVATE: "if it is in your own network, ask for it with --allow-private",
+    Remedy.GO_ONLINE: "leave out --offline, or unset HF_HUB_OFFLINE",
+    Remedy.NAME_PATHS: "was --files0-from meant, or is a list not UTF-8?",
+    Remedy.ACCEPT_TRUNCATED: "--accept-truncated reads the part that is there",
+    Remedy.RAISE_PIXELS: "--max-megapixels sets the limit",
+    Remedy.LIST_MODELS: "see clipfind models list",
+    Remedy.NAME_MODEL: "name the model to use with --model",
+    Remedy.NAME_TAG: "name {}/TAG (see clipfind models list), or add --weights FILE",
+    Remedy.NAME_ARCHITECTURE: (
+        "name its architecture, too: --model ARCH --weights {} (see clipfind models list)"
+    ),
+    Remedy.USE_MODEL: "fetch it with: clipfind models use {}",
+    Remedy.FETCH_AGAIN: "fetch them again with: clipfind models download {}",
+    Remedy.USE_MULTILINGUAL: "'clipfind models use {}' gets a model for many languages",
+    Remedy.USE_ONE_THREAD: "try --threads 1",
+    Remedy.USE_FULL_PRECISION: "try --precision fp32",
+    Remedy.USE_ANY_DEVICE: "leave out --device",
+    Remedy.NAME_ANOTHER_OUTPUT: "name another --output",
+    Remedy.USE_SMALLER_BATCH: "try --batch-size {}",
+    Remedy.LOCK_IMAGE_TOWER: "--lock-image-tower, which takes little",
+    Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
+}
+_OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)
+
+
+def said(subject: str | Note | ClipfindError) -> str:
+    """Return an error, a note or a reason as one sentence in the command line's words."""
+    if isinstance(subject, ClipfindError):
+        subject = Note(subject.args[0], subject.remedies)
+    if isinstance(subject, Note):
+        subject = "; ".join(filter(None, (subject.text, advised(subject.remedies))))
+    for remedy in _OF_PICTURES:  # an index keeps them in the reason why a picture is not read
+        subject = subject.replace(remedy.value, WORDS[remedy])
+    return subject
+
+
+def advised(advice: Iterable[Advice]) -> str:
+    """Return what would help in the command line's words, "" for nothing."""
+    return in_words(advice, WORDS.__getitem__)
