@@ -1,4 +1,4 @@
-"""The batch in hand: what was read and waits to be encoded and written."""
+"""The pending batch: what was read and waits to be encoded and written."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _MOST_ROWS = 1024
 _MOST_SECONDS = 10.0
 
 
-class Handed(NamedTuple):
-    """A file as it was handed to a reader: `facts.device` is that of its folder."""
+class PendingRead(NamedTuple):
+    """A file that a reader was asked for: `facts.device` is that of its folder."""
 
     facts: FileFacts
     read_at_ns: int
@@ -35,7 +35,7 @@ class Handed(NamedTuple):
 
 
 @dataclass
-class Hand:
+class PendingBatch:
     """Collects what one transaction will hold; pictures of equal content are encoded once."""
 
     files: list[FileRow] = field(default_factory=list)
@@ -50,17 +50,19 @@ class Hand:
     since: float = field(default_factory=time.monotonic)
     """When collecting began, on the monotonic clock."""
 
-    def take(self, handed: Handed, picture: Picture, *, encode: bool) -> None:
+    def take(self, read: PendingRead, picture: Picture, *, encode: bool) -> None:
         """Add a file that was read; with `encode` its picture waits for the encoder."""
-        self.files.append(FileRow(handed.facts, handed.read_at_ns, picture.digest))
+        self.files.append(FileRow(read.facts, read.read_at_ns, picture.digest))
         if encode:
             self.waiting[picture.digest] = picture
             self.num_waiting += 1 + len(picture.frames)
 
-    def fail(self, handed: Handed, trouble: Trouble, reader_versions: str, attempts: int) -> None:
+    def fail(
+        self, read: PendingRead, trouble: Trouble, reader_versions: str, attempts: int
+    ) -> None:
         """Add a file that could not be read, which readers tried it, and how often it was tried."""
         row = (trouble.reason, reader_versions, trouble.code, attempts)
-        self.failures.append(FailureRow(handed.facts, handed.read_at_ns, *row))
+        self.failures.append(FailureRow(read.facts, read.read_at_ns, *row))
 
     def is_due(self, batch_size: int) -> bool:
         """Return whether it is time to write: a batch is full, or it has been a while."""
@@ -96,10 +98,10 @@ class Hand:
         files = [file for file in self.files if file.digest not in self.waiting]
         return Batch({}, files, self.failures, self.gone, reread=self.reread)
 
-    def waiting_only(self) -> Hand:
+    def waiting_only(self) -> PendingBatch:
         """Return what `without_waiting` leaves out."""
         files = [file for file in self.files if file.digest in self.waiting]
-        return Hand(files=files, waiting=self.waiting, num_waiting=self.num_waiting)
+        return PendingBatch(files=files, waiting=self.waiting, num_waiting=self.num_waiting)
 
 
 def reading_of(picture: Picture) -> Reading:

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import ModelError, Reason
-from rclip_like.index.batch import Hand, Handed, log_batch, reading_of
+from rclip_like.index.batch import PendingBatch, PendingRead, log_batch, reading_of
 from rclip_like.index.damage import drop_damage
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
@@ -73,7 +73,7 @@ def bring_up_to_date(
 
 
 class _Run:
-    """What one run has in hand and what it has done; all in the thread that called."""
+    """What one run has to write and what it has done; all in the thread that called."""
 
     def __init__(
         self,
@@ -91,8 +91,8 @@ class _Run:
         self._stopping = stopping
         self._readers: Readers | None = None
         self._encoder: PictureEncoder | None = None
-        self._hand = Hand()
-        self._handed: dict[bytes, Handed] = {}
+        self._batch = PendingBatch()
+        self._reads: dict[bytes, PendingRead] = {}
         self._is_out_of_time = False
         self._has_no_matrix = False
         self._num_outdated = store.readings.mark_outdated(model_id, _READERS)
@@ -125,7 +125,7 @@ class _Run:
             self._extend_matrix(at_last=True)
         except Stopped:
             self._stopping.settle()
-            self._commit(self._hand.without_waiting())
+            self._commit(self._batch.without_waiting())
             raise
         finally:
             self._survey.stop()
@@ -140,7 +140,7 @@ class _Run:
     def report(self) -> IndexReport:
         """Return what the run came to."""
         findings = self._survey.findings
-        remaining = findings.pending - self._arrived + len(self._hand.files)
+        remaining = findings.pending - self._arrived + len(self._batch.files)
         return self._report._replace(
             seen=findings.seen,
             unchanged=findings.unchanged,
@@ -173,10 +173,10 @@ class _Run:
 
             device = folder_device(found.path)
             facts = found if device is None else found._replace(device=device)
-            handed = Handed(facts, time.time_ns(), self._store.stored_digest(found))
-            self._handed[found.path] = handed
+            read = PendingRead(facts, time.time_ns(), self._store.stored_digest(found))
+            self._reads[found.path] = read
             known = self._store.digests_of_size(self._model_id, found.size_bytes)
-            yield ReadTask(found, (*known, *self._encoded(handed.before)))
+            yield ReadTask(found, (*known, *self._encoded(read.before)))
 
     def _encoded(self, digest: bytes | None) -> tuple[bytes, ...]:
         """Return the digest if its picture need not be decoded, whatever others there are."""
@@ -202,15 +202,15 @@ class _Run:
                 if isinstance(result, Trouble) and result.code is Reason.MODEL:
                     name = specification.name
                     raise ModelError(f"the model {name} cannot take pictures: {result.reason}")
-                self._take(self._handed.pop(facts.path), result)
-                if self._hand.waiting and self._encoder is None:
+                self._take(self._reads.pop(facts.path), result)
+                if self._batch.waiting and self._encoder is None:
                     self._load(encoder_loader)
-                if self._hand.is_due(self._batch_size):
+                if self._batch.is_due(self._batch_size):
                     self._encode_and_commit()
                     self._extend_matrix()
                 self._show_progress()
         if self._encoder is None:
-            self._commit(self._hand.without_waiting())
+            self._commit(self._batch.without_waiting())
         else:
             self._encode_and_commit()
         self._show_progress(at_last=True)
@@ -218,7 +218,7 @@ class _Run:
     def _load(self, encoder_loader: Callable[[], PictureEncoder]) -> None:
         with self._stopping.breakable():
             self._encoder = encoder_loader()
-        self._hand.since = time.monotonic()  # torch may have taken ten seconds
+        self._batch.since = time.monotonic()  # torch may have taken ten seconds
 
     def _breakable(
         self, results: Iterator[tuple[FileFacts, Picture | Trouble]]
@@ -234,23 +234,23 @@ class _Run:
     def _batch_size(self) -> int:
         return _UNKNOWN_BATCH_SIZE if self._encoder is None else self._encoder.batch_size
 
-    def _take(self, handed: Handed, result: Picture | Trouble) -> None:
+    def _take(self, read: PendingRead, result: Picture | Trouble) -> None:
         self._arrived += 1
         if isinstance(result, Trouble):
-            self._take_trouble(handed, result)
+            self._take_trouble(read, result)
             return
-        is_known = result.digest in self._hand.waiting or self._store.is_encoded(
+        is_known = result.digest in self._batch.waiting or self._store.is_encoded(
             self._model_id, result.digest
         )
         is_known = is_known or self._looks_as_before(result)
-        self._hand.take(handed, result, encode=not is_known)
-        if handed.before is None:
+        self._batch.take(read, result, encode=not is_known)
+        if read.before is None:
             return
-        if handed.before != result.digest:
+        if read.before != result.digest:
             self._survey.findings.inodes.replace(result.path)
         if not self._settings.verify:
             return
-        if handed.before == result.digest:
+        if read.before == result.digest:
             self._verified += is_known
         else:
             self._altered.append(Trouble(result.path, _ALTERED))
@@ -259,7 +259,7 @@ class _Run:
         """Take note of a content read by a mended reader, and return whether it gave the pixels
         that were encoded before.
         """
-        if picture.digest in self._hand.reread:
+        if picture.digest in self._batch.reread:
             return True
         before = self._store.readings.outdated_pixels(self._model_id, picture.digest)
         if before is None:
@@ -267,19 +267,19 @@ class _Run:
         self._reread += 1
         if before != picture.pixels_digest:
             return False
-        self._hand.reread[picture.digest] = reading_of(picture)
+        self._batch.reread[picture.digest] = reading_of(picture)
         return True
 
-    def _take_trouble(self, handed: Handed, trouble: Trouble) -> None:
+    def _take_trouble(self, read: PendingRead, trouble: Trouble) -> None:
         path = trouble.path
         if trouble.lasting:
-            self._take_failure(handed, trouble)
+            self._take_failure(read, trouble)
         elif not is_missing(path):
             self._troubles.append(trouble)
-        elif is_gone(path, handed.facts.device, os.path.dirname(path)):
-            self._hand.gone.append(path)
+        elif is_gone(path, read.facts.device, os.path.dirname(path)):
+            self._batch.gone.append(path)
 
-    def _take_failure(self, handed: Handed, trouble: Trouble) -> None:
+    def _take_failure(self, read: PendingRead, trouble: Trouble) -> None:
         """Remember a file that cannot be read, and report it unless that was done before.
 
         One that another model has encoded as it is keeps its row, and is not remembered: it was
@@ -287,13 +287,13 @@ class _Run:
         """
         from rclip_like.images import describe_attempt
 
-        facts = handed.facts
+        facts = read.facts
         if self._store.is_encoded_by_another(self._model_id, facts):
             self._failures.append(trouble)
             return
         before = self._store.failure_of(facts)
         attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.code)
-        self._hand.fail(handed, trouble, attempt, 1 + (before.attempts if before else 0))
+        self._batch.fail(read, trouble, attempt, 1 + (before.attempts if before else 0))
         if before and before.code == trouble.code and not self._settings.retry:
             self._report = self._report._replace(failed_before=self._report.failed_before + 1)
         else:
@@ -302,14 +302,14 @@ class _Run:
     # Writing.
 
     def _encode_and_commit(self) -> None:
-        if not self._hand.waiting:
-            self._commit(self._hand.without_waiting())
+        if not self._batch.waiting:
+            self._commit(self._batch.without_waiting())
             return
         assert self._encoder is not None
-        log_batch(self._hand.waiting_paths())
+        log_batch(self._batch.waiting_paths())
         with self._stopping.breakable():
-            embeddings = self._encoder.encode_pictures(self._hand.pixels())
-        self._commit(self._hand.as_batch(embeddings))
+            embeddings = self._encoder.encode_pictures(self._batch.pixels())
+        self._commit(self._batch.as_batch(embeddings))
 
     def _commit(self, batch: Batch) -> None:
         """Write a batch and begin a new one with what still waits for the encoder."""
@@ -320,7 +320,7 @@ class _Run:
             encoded=self._report.encoded + encoded,
             reused=self._report.reused + len(batch.files) - encoded,
         )
-        self._hand = Hand() if batch.contents else self._hand.waiting_only()
+        self._batch = PendingBatch() if batch.contents else self._batch.waiting_only()
 
     def _extend_matrix(self, *, at_last: bool = False) -> None:
         """Let searches of many rows keep their pace; what was broken off the next run does.
@@ -371,6 +371,6 @@ class _Run:
             return
         self._shown_at = now
         findings = self._survey.findings
-        done = self._arrived - len(self._hand.files)
+        done = self._arrived - len(self._batch.files)
         total = findings.pending if findings.is_complete else None
         self.on_progress(Progress(done, total, len(self._failures), findings.seen))

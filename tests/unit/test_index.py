@@ -25,7 +25,7 @@ from small_index import (
 from rclip_like.errors import IndexLocked
 from rclip_like.images import read_picture
 from rclip_like.index import Progress, bring_up_to_date
-from rclip_like.index.batch import Hand, Handed
+from rclip_like.index.batch import PendingBatch, PendingRead
 from rclip_like.settings import IndexSettings, ReadSettings, WalkSettings
 from rclip_like.values import FileFacts
 from rclip_like.walk import resolve_roots
@@ -341,13 +341,13 @@ def test_a_content_has_the_size_of_what_was_read_though_the_walk_saw_another_fil
     index: SmallIndex, tmp_path: Path
 ) -> None:
     path = make_picture(tmp_path / "1.jpg", 1)
-    handed = Handed(FileFacts.of(os.fsencode(path), path.stat()), 0)
+    read = PendingRead(FileFacts.of(os.fsencode(path), path.stat()), 0)
     make_picture(path, 2, size=(90, 90))
     picture = read_picture(os.fsencode(path), index.specification.preprocessing, ReadSettings())
-    hand = Hand()
-    hand.take(handed, picture, encode=True)
-    (content,) = hand.as_batch(np.ones((1, 32), np.float32)).contents.values()
-    assert content.size_bytes == path.stat().st_size != handed.facts.size_bytes
+    batch = PendingBatch()
+    batch.take(read, picture, encode=True)
+    (content,) = batch.as_batch(np.ones((1, 32), np.float32)).contents.values()
+    assert content.size_bytes == path.stat().st_size != read.facts.size_bytes
 
 
 def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
