@@ -102,7 +102,7 @@ def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
     holders = (os.path.basename(root.path), *parts)
     if any(is_library(holder) and not is_original(name) for holder, name in pairwise(holders)):
         return False
-    return _selection(root, settings).wants(relative)
+    return _globs(root, settings).wants(relative)
 
 
 def folder_prefix(path: bytes) -> bytes:
@@ -111,7 +111,7 @@ def folder_prefix(path: bytes) -> bytes:
 
 
 @dataclass
-class Selection:
+class Globs:
     """The exclude and glob patterns of the settings, for the paths under one root."""
 
     exclude: list[tuple[str, GitIgnoreSpec]] = field(default_factory=list)
@@ -120,8 +120,8 @@ class Selection:
     """The patterns that matched something so far, as typed."""
 
     @classmethod
-    def of(cls, root: Root, settings: WalkSettings) -> Selection:
-        """Return the selection; raises UsageError for a pattern that is none."""
+    def of(cls, root: Root, settings: WalkSettings) -> Globs:
+        """Return the patterns compiled; raises UsageError for one that cannot be read."""
         return cls(
             [(pattern, _specification(pattern, root)) for pattern in settings.exclude],
             [(pattern, _specification(pattern, root)) for pattern in settings.glob],
@@ -152,7 +152,7 @@ class Selection:
         return word
 
 
-_selection = lru_cache(maxsize=64)(Selection.of)
+_globs = lru_cache(maxsize=64)(Globs.of)
 
 
 class IgnoreFile(NamedTuple):

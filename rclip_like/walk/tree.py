@@ -20,8 +20,8 @@ from rclip_like.walk.left_out import OnLeftOut, Others, others_among, pictures_b
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
+    Globs,
     IgnoreFile,
-    Selection,
     extension,
     folder_prefix,
     ignores,
@@ -68,9 +68,9 @@ def walk_pages(
         if root.is_file:
             yield [_look_at(root.path, True) or Trouble(root.path, "is gone", lasting=False)]
             continue
-        selection = Selection.of(root, settings)
-        yield from _Walk(root, settings, selection, named, on_left_out).pages()
-        matched |= selection.matched
+        globs = Globs.of(root, settings)
+        yield from _Walk(root, settings, globs, named, on_left_out).pages()
+        matched |= globs.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
             yield [Trouble(b"", f"the pattern {pattern!r} matched nothing", lasting=False)]
@@ -176,7 +176,7 @@ class _Walk:
 
     root: Root
     settings: WalkSettings
-    selection: Selection
+    globs: Globs
     named: frozenset[bytes]
     """All roots, where there are several: they are walked by themselves, so not from here."""
     on_left_out: OnLeftOut
@@ -211,7 +211,7 @@ class _Walk:
         names = folder.take_files(_PAGE - len(self.page))
         if not names:
             return
-        chooses = bool(self.selection.exclude or self.selection.glob or self.named)
+        chooses = bool(self.globs.exclude or self.globs.glob or self.named)
         takes_all = not (chooses or folder.ignore_files or folder.beside)
         with _opened(folder.prefix) as descriptor:
             while names:
@@ -244,12 +244,12 @@ class _Walk:
 
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
-        is_excluded = self.selection.excludes(relative)
+        is_excluded = self.globs.excludes(relative)
         if is_excluded or path.rstrip(SEPARATOR) in self.named:
             return False
         if ignores(folder.ignore_files, path):
             return False
-        return path.endswith(SEPARATOR) or self.selection.is_chosen(relative)
+        return path.endswith(SEPARATOR) or self.globs.is_chosen(relative)
 
     def _is_in_raw_pair(self, name: bytes, folder: _Folder) -> bool:
         """Return whether one of the pictures beside a raw file is walked instead of it."""
@@ -347,7 +347,7 @@ class _Walk:
         """Note which patterns match what is skipped anyway: they did not match nothing."""
         relative = prefix[len(folder_prefix(self.root.path)) :]
         for name in names:
-            self.selection.excludes(relative + name)
+            self.globs.excludes(relative + name)
 
 
 def _entries(prefix: bytes, follow: bool) -> tuple[list[os.DirEntry[bytes]], list[bytes]]:
