@@ -851,7 +851,7 @@ def test_a_process_of_its_own_says_nothing_but_the_folder(
 SHORT_OF_MEMORY = """
 import resource
 import huggingface_hub.file_download, huggingface_hub.hf_api
-import rclip_like.models.download
+import rclip_like.models.hub.download
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + 120_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
