@@ -272,9 +272,6 @@ CLIPFIND_CONFIG :: The configuration file, which then must be there.
 
 CLIPFIND_CONFIG_DIR, CLIPFIND_DATA_DIR, CLIPFIND_CACHE_DIR :: The folders named under FILES.
 
-CLIPFIND_BATCH_LOG :: A file to which the paths of each batch are added before it is encoded, one
-JSON list a line; an aid for tests.
-
 NO_COLOR :: If set and not empty, no colours unless *--color always* asks for them.
 
 HF_ENDPOINT :: The address to download models from in place of https://huggingface.co.

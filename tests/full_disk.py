@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from index_states import State, assert_same, integrity, paths_in, state_of
 from small_clipfind import COMMAND
 from small_index import batches, make_picture
+from witness import logging_batches
 
 MOST_ROOM = 600_000
 """Bytes: what indexing an album of 30 pictures in batches of two writes, and a little more."""
@@ -36,7 +37,7 @@ class Disk:
         return subprocess.run(
             [*COMMAND, *words, str(self.album), "--model", str(self.model)]
             + ["--db", str(self.database), "--threads", "1"],
-            env={**os.environ, "CLIPFIND_BATCH_LOG": str(log)},
+            env={**os.environ, **logging_batches(log)},
             capture_output=True,
             text=True,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from PIL import Image
+from witness import logging_batches
 
 from rclip_like.errors import ClipfindError
 from rclip_like.index import bring_up_to_date
@@ -171,7 +172,7 @@ def start_indexing(
     plain: bool = False,
 ) -> subprocess.Popen[str]:
     """Start a real process that indexes a folder; `log` gets a line for each batch."""
-    environment = {**os.environ, "CLIPFIND_BATCH_LOG": str(log or "")}
+    environment = {**os.environ, **(logging_batches(log) if log else {})}
     command = [sys.executable, __file__, str(database), str(model), str(folder), str(batch_size)]
     command += ["plain"] if plain else []
     return subprocess.Popen(

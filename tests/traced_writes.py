@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from witness import logging_batches
 
 _CALLS = (
     *("openat", "lseek", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "mkdir"),
@@ -63,7 +64,7 @@ def record(
     done = subprocess.run(
         ["strace", "-f", "-y", "-xx", "-s", str(_LONGEST_WRITE), "-o", str(trace)]
         + ["--signal=none", *calls, *command],
-        env={**os.environ, **environment, "CLIPFIND_BATCH_LOG": str(log)},
+        env={**os.environ, **environment, **logging_batches(log)},
         capture_output=True,
         text=True,
     )

@@ -17,6 +17,7 @@ from index_states import State, integrity, state_of
 from private_mounts import NO_RIGHTS
 from small_clipfind import COMMAND
 from small_index import batches, make_picture, make_pictures
+from witness import logging_batches
 
 
 class Place:
@@ -46,7 +47,7 @@ class Place:
     def start(self, *arguments: object, database: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*COMMAND, *map(str, arguments), "--model", str(self.model), "--db", str(database)],
-            env={**os.environ, "CLIPFIND_BATCH_LOG": str(self.folder / "log")},
+            env={**os.environ, **logging_batches(self.folder / "log")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

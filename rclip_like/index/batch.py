@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclip_like.errors import ConfigError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Reading
 from rclip_like.values import FileFacts, Picture, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
-
-BATCH_LOG = "CLIPFIND_BATCH_LOG"
-"""Names a file to which each batch's paths are appended, one JSON list a line, before it is
-encoded: after a kill it shows what was encoded twice. A test aid, documented for the curious."""
 
 _MOST_ROWS = 1024
 _MOST_SECONDS = 10.0
@@ -108,20 +101,6 @@ def reading_of(picture: Picture) -> Reading:
     """Return what is to be remembered of how a picture was read."""
     assert picture.facts is not None
     return Reading(picture.size_bytes, picture.facts, picture.reader, picture.pixels_digest)
-
-
-def log_batch(paths: Sequence[bytes]) -> None:
-    """Append the paths to the file that CLIPFIND_BATCH_LOG names, if it names one."""
-    name = os.environ.get(BATCH_LOG)
-    if not name:
-        return
-    try:
-        with open(name, "a", encoding="ascii") as log:
-            log.write(json.dumps([os.fsdecode(path) for path in paths]) + "\n")
-    except OSError as error:
-        raise ConfigError(
-            f"{name}: this file, named by {BATCH_LOG}, cannot be written ({error.strerror})"
-        ) from error
 
 
 def _parts(picture: Picture) -> Sequence[Pixels]:

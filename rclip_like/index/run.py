@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import ModelError, Reason
-from rclip_like.index.batch import PendingBatch, PendingRead, log_batch, reading_of
+from rclip_like.index.batch import PendingBatch, PendingRead, reading_of
 from rclip_like.index.damage import drop_damage
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
@@ -306,7 +307,8 @@ class _Run:
             self._commit(self._batch.without_waiting())
             return
         assert self._encoder is not None
-        log_batch(self._batch.waiting_paths())
+        # An audit hook (sys.addaudithook) can tell which pictures were encoded, even after a kill.
+        sys.audit("clipfind.encode", self._batch.waiting_paths())
         with self._stopping.breakable():
             embeddings = self._encoder.encode_pictures(self._batch.pixels())
         self._commit(self._batch.as_batch(embeddings))

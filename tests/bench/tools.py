@@ -19,6 +19,7 @@ from pathlib import Path
 from processes import read_terminal
 from small_index import batches
 from tiny_model import make_tiny_model
+from witness import logging_batches
 
 from bench.memory import watch
 from bench.peer import Peer, model, peer
@@ -303,7 +304,7 @@ class Clipfind(Tool):
     @property
     def telling(self) -> dict[str, str]:
         """Let it log each batch before it is encoded."""
-        return {"CLIPFIND_BATCH_LOG": str(self.home / "batches")}
+        return logging_batches(self.home / "batches")
 
     def command(self, *arguments: Word) -> tuple[Word, ...]:
         """Run what is installed beside the interpreter."""

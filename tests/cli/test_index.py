@@ -16,6 +16,7 @@ from bound_by_rights import needs_rights, run_without_override
 from PIL import Image
 from processes import read_terminal, run, run_on_terminal, start, write_pictures
 from raw_files import dng
+from witness import logging_batches
 
 from rclip_like.store import Store
 
@@ -188,7 +189,7 @@ def test_a_signal_ends_a_run_soon_and_keeps_what_is_done(
 
 
 def _log(folder: Path) -> dict[str, str]:
-    return {"CLIPFIND_BATCH_LOG": str(folder / "batches")}
+    return logging_batches(folder / "batches")
 
 
 def _wait_for_second_line(log: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench.memory import Memory, watch
 from damaged_pictures import ENDINGS, write_damaged, write_whole
 from processes import run, start
-from witness import Witness
+from witness import Witness, logging_batches
 
 PRIVATE_BYTES = 1 << 30
 """What the command and its reading processes may hold together; measured were 0.37 GB. The tiny
@@ -49,7 +49,7 @@ def index_twice(folder: Path, num_bad: int, num_good: int) -> None:
     assert max(first.seconds) < FILE_SECONDS
     assert first.num_begun - len(first.seconds) <= talk.count(b"crashed")
     assert peaks.private < PRIVATE_BYTES
-    batches = Path(os.environ["CLIPFIND_BATCH_LOG"])
+    batches = Path(os.environ["BATCH_LOG"])
     encoded = batches.read_bytes()
     second = Witness(folder / "second")
     process, talk, _ = index(album, second)
@@ -61,7 +61,8 @@ def index_twice(folder: Path, num_bad: int, num_good: int) -> None:
 
 @pytest.fixture(autouse=True)
 def batch_log(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLIPFIND_BATCH_LOG", str(tmp_path / "batches"))
+    for name, value in logging_batches(tmp_path / "batches").items():
+        monkeypatch.setenv(name, value)
 
 
 def test_fuzzed_pictures_cost_no_good_one_and_are_read_once(tmp_path: Path) -> None:

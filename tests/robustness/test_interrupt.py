@@ -15,6 +15,7 @@ from index_states import integrity, paths_in, state_of
 from small_clipfind import COMMAND
 from small_index import SmallIndex, batches, make_pictures, start_indexing, wait_for_lines
 from tiny_model import make_tiny_model
+from witness import logging_batches
 
 from rclip_like.errors import Interrupted
 from rclip_like.index.stopping import Stopping
@@ -152,7 +153,7 @@ def test_impatient_ctrl_c_while_pictures_are_encoded_ends_in_order(tmp_path: Pat
     log = tmp_path / "log"
     process = subprocess.Popen(
         [*INSTALLED, "index", str(tmp_path / "album"), "--model", str(model)],
-        env={**os.environ, "CLIPFIND_BATCH_LOG": str(log), "CLIPFIND_PRECISION": "fp32"},
+        env={**os.environ, **logging_batches(log), "CLIPFIND_PRECISION": "fp32"},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -170,7 +171,7 @@ def start_small_clipfind(*words: object, model: Path, log: Path) -> subprocess.P
     ready = log.with_name("ready")
     process = subprocess.Popen(
         [*COMMAND, *map(str, words), "--model", str(model)],
-        env={**os.environ, "CLIPFIND_BATCH_LOG": str(log), "SMALL_READY": str(ready)},
+        env={**os.environ, **logging_batches(log), "SMALL_READY": str(ready)},
         stderr=subprocess.PIPE,
         text=True,
     )

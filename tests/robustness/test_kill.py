@@ -15,6 +15,7 @@ import pytest
 from index_states import assert_same, integrity, paths_in, state_of
 from small_clipfind import COMMAND
 from small_index import batches, make_pictures, start_indexing, wait_for_lines
+from witness import logging_batches
 
 
 def finish(
@@ -100,7 +101,7 @@ class Killing:
         self.database, self.log = self.folder / "1.db", self.folder / "log"
 
     def start(self, database: Path | None = None) -> subprocess.Popen[bytes]:
-        environment = {"CLIPFIND_BATCH_LOG": str(self.log), "SMALL_BATCH": str(self.batch_size)}
+        environment = {**logging_batches(self.log), "SMALL_BATCH": str(self.batch_size)}
         return subprocess.Popen(
             [*COMMAND, "index", "--quiet", str(self.folder / "album")]
             + ["--model", str(self.model), "--db", str(database or self.database)],

@@ -17,6 +17,7 @@ from fresh_user import FreshUser, fresh_user
 from processes import Word, write_pictures
 from reporting_clipfind import COMMAND
 from tiny_model import make_tiny_model
+from witness import logging_batches
 
 from rclip_like.telemetry import SWITCHES
 
@@ -67,7 +68,7 @@ def _held_open(folder: Path, **variables: str) -> tuple[Seen, FreshUser]:
     os.mkfifo(batches)
     process = subprocess.Popen(
         _traced([*COMMAND, "index", write_pictures(folder / "pictures")], folder / "trace"),
-        env={**user.environment, **variables, "CLIPFIND_BATCH_LOG": str(batches)},
+        env={**user.environment, **variables, **logging_batches(batches)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -13,6 +13,7 @@ from fresh_user import FreshUser, fresh_user, modes_below
 from processes import Word, write_pictures
 from small_clipfind import COMMAND as SMALL_COMMAND
 from tiny_model import make_tiny_model
+from witness import logging_batches
 
 
 def _settings(user: FreshUser, umask: int) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _index_and_look(user: FreshUser, umask: int, folder: Path, *options: Word) -
     batches = folder / "batches"
     os.mkfifo(batches)
     settings = _settings(user, umask)
-    settings["env"] |= {"CLIPFIND_BATCH_LOG": str(batches)}
+    settings["env"] |= logging_batches(batches)
     pictures = write_pictures(folder / "pictures", tuple(b"%d.png" % i for i in range(2)))
     with subprocess.Popen([*SMALL_COMMAND, "index", pictures, *options], **settings) as process:
         data = Path(user.environment["XDG_DATA_HOME"], "clipfind")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from small_index import SmallIndex, batches, loaded, make_pictures, settle
+from small_index import SmallIndex, loaded, make_pictures, settle
 
 from rclip_like.library import Library
 from rclip_like.query import Query
@@ -88,10 +89,11 @@ def test_frames_count_as_pictures_of_a_batch(
     (tmp_path / "films").mkdir()
     for number in range(6):
         animate(tmp_path / "films" / f"{number}.png", *range(4 * number, 4 * number + 4))
-    monkeypatch.setenv("CLIPFIND_BATCH_LOG", str(tmp_path / "log"))
+    events: list[tuple[object, ...]] = []
+    monkeypatch.setattr(sys, "audit", lambda *event: events.append(event))
     index = SmallIndex(tmp_path / "index.db", tiny_model, batch_size=8)
     assert index.update(tmp_path / "films").encoded == 6
-    assert [len(paths) for paths in batches(tmp_path / "log")] == [2, 2, 2]
+    assert [len(paths) for name, paths, *_ in events if name == "clipfind.encode"] == [2, 2, 2]
     index.store.close()
 
 

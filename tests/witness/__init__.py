@@ -12,6 +12,14 @@ from typing import Any
 FOLDER = Path(__file__).parent
 
 
+def logging_batches(log: Path) -> dict[str, str]:
+    """Return what to add to a program's environment to have its batches logged.
+
+    Before clipfind encodes a batch, a JSON list of its paths is appended to the file as one line.
+    """
+    return {"PYTHONPATH": str(FOLDER), "BATCH_LOG": str(log)}
+
+
 @dataclass(frozen=True)
 class Witness:
     """Watches the Python programs that are started with its environment."""

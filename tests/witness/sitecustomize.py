@@ -1,48 +1,59 @@
 """Writes down what a program of Python does, for whoever puts this folder on PYTHONPATH.
 
 One JSON line each in the file that WITNESS_LOG names: a folder listed, a statement given to
-SQLite, and how many seconds a reading process worked on a file.
+SQLite, and how many seconds a reading process worked on a file. In the file that BATCH_LOG names:
+the paths of each batch that clipfind is about to encode.
 """
 
 import json
 import os
-import signal
-import sqlite3
 import sys
-import time
-
-_log = os.open(os.environ["WITNESS_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-_set_timer = signal.setitimer
-_connect = sqlite3.connect
-_started: list[float] = []
 
 
-def _write(kind: str, what: object) -> None:
-    os.write(_log, (json.dumps([kind, what]) + "\n").encode())
+def _append(name: str, what: object) -> None:
+    """Write a line with one call, so that lines of several processes and kills stay whole."""
+    log = os.open(os.environ[name], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(log, (json.dumps(what) + "\n").encode())
+    os.close(log)
 
 
-def _see(event: str, arguments: tuple) -> None:
-    if event == "os.scandir":
-        place = "." if arguments[0] is None else os.fspath(arguments[0])
-        _write("folder", os.fsdecode(place))
+def _see_batches(event: str, arguments: tuple) -> None:
+    if event == "clipfind.encode":
+        _append("BATCH_LOG", [os.fsdecode(path) for path in arguments[0]])
 
 
-def _traced(*arguments: object, **options: object) -> sqlite3.Connection:
-    connection = _connect(*arguments, **options)
-    connection.set_trace_callback(lambda statement: _write("statement", statement))
-    return connection
+def _witness() -> None:
+    import signal
+    import sqlite3
+    import time
+
+    set_timer, connect, started = signal.setitimer, sqlite3.connect, []
+
+    def see(event: str, arguments: tuple) -> None:
+        if event == "os.scandir":
+            folder = "." if arguments[0] is None else os.fspath(arguments[0])
+            _append("WITNESS_LOG", ["folder", os.fsdecode(folder)])
+
+    def traced(*arguments: object, **options: object) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(lambda text: _append("WITNESS_LOG", ["statement", text]))
+        return connection
+
+    def limit_file(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
+        if which == signal.ITIMER_PROF and seconds:
+            _append("WITNESS_LOG", ["begun", os.getpid()])
+            started[:] = [time.monotonic()]
+        elif which == signal.ITIMER_PROF and started:
+            _append("WITNESS_LOG", ["seconds", time.monotonic() - started.pop()])
+        return set_timer(which, seconds, interval)
+
+    sys.addaudithook(see)
+    sqlite3.connect = traced
+    # A reading process sets its time limit so before it decodes a file, and takes it back after.
+    signal.setitimer = limit_file
 
 
-def _limit_file(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
-    if which == signal.ITIMER_PROF and seconds:
-        _write("begun", os.getpid())
-        _started[:] = [time.monotonic()]
-    elif which == signal.ITIMER_PROF and _started:
-        _write("seconds", time.monotonic() - _started.pop())
-    return _set_timer(which, seconds, interval)
-
-
-sys.addaudithook(_see)
-sqlite3.connect = _traced
-# A reading process sets its time limit so before it decodes a file, and takes it back after.
-signal.setitimer = _limit_file
+if "BATCH_LOG" in os.environ:
+    sys.addaudithook(_see_batches)
+if "WITNESS_LOG" in os.environ:
+    _witness()
