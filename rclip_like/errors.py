@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import NamedTuple
 
 
 class Remedy(StrEnum):
@@ -50,25 +49,28 @@ Advice = str | Remedy | tuple[Remedy, object]
 """Plain words where they hold everywhere, or a remedy, perhaps with what it is about."""
 
 
-def in_words(
-    advice: Iterable[Advice], words: Callable[[Remedy], str] = lambda each: each.value
+def sentence(
+    reason: str, advice: Iterable[Advice], words: Callable[[Remedy], str] = lambda each: each.value
 ) -> str:
-    """Return what would help as words, "" for none; `words` says how a remedy is put."""
+    """Return what happened and what would help; `words` says how a remedy is put."""
     parts = []
     for each in advice:
         remedy, about = each if isinstance(each, tuple) else (each, "")
         parts.append(words(remedy).format(about) if isinstance(remedy, Remedy) else remedy)
-    return ", or ".join(parts)
+    return "; ".join(filter(None, (reason, ", or ".join(parts))))
 
 
-class Note(NamedTuple):
-    """What the user should hear beside a result, and what would help."""
+class Note(str):
+    """What the user should hear beside a result: a sentence in Python's words, and its parts."""
 
-    text: str
-    remedies: tuple[Advice, ...] = ()
+    reason: str
+    remedies: tuple[Advice, ...]
 
-    def __str__(self) -> str:
-        return "; ".join(filter(None, (self.text, in_words(self.remedies))))
+    def __new__(cls, reason: str, *remedies: Advice) -> Note:
+        """Return the note of what is so, and what would help."""
+        note = super().__new__(cls, sentence(reason, remedies))
+        note.reason, note.remedies = reason, remedies
+        return note
 
 
 class ClipfindError(Exception):
@@ -85,7 +87,7 @@ class ClipfindError(Exception):
         self.remedies = remedies
 
     def __str__(self) -> str:
-        return "; ".join(filter(None, (*self.args, in_words(self.remedies))))
+        return sentence(self.args[0], self.remedies)
 
 
 class UsageError(ClipfindError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rclip_like.errors import Advice, ClipfindError, Note, Remedy, in_words
+from rclip_like.errors import Advice, ClipfindError, Note, Remedy, sentence
 
 WORDS = {
     Remedy.NAME_THE_INDEX: "name the index with --db",
@@ -42,12 +42,12 @@ WORDS = {
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)
 
 
-def said(subject: str | Note | ClipfindError) -> str:
+def said(subject: str | ClipfindError) -> str:
     """Return an error, a note or a reason as one sentence in the command line's words."""
     if isinstance(subject, ClipfindError):
-        subject = Note(subject.args[0], subject.remedies)
-    if isinstance(subject, Note):
-        subject = "; ".join(filter(None, (subject.text, advised(subject.remedies))))
+        subject = sentence(subject.args[0], subject.remedies, WORDS.__getitem__)
+    elif isinstance(subject, Note):
+        subject = sentence(subject.reason, subject.remedies, WORDS.__getitem__)
     for remedy in _OF_PICTURES:  # an index keeps them in the reason why a picture is not read
         subject = subject.replace(remedy.value, WORDS[remedy])
     return subject
@@ -55,4 +55,4 @@ def said(subject: str | Note | ClipfindError) -> str:
 
 def advised(advice: Iterable[Advice]) -> str:
     """Return what would help in the command line's words, "" for nothing."""
-    return in_words(advice, WORDS.__getitem__)
+    return sentence("", advice, WORDS.__getitem__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.errors import IndexLocked, Note, Remedy, StoreError
 from rclip_like.files import close_default_folders
 from rclip_like.library.reach import (
     Place,
@@ -316,13 +316,15 @@ class Library:
         try:
             return self._bring_up_to_date(roots, update._replace(wait=False), on_progress), ()
         except IndexLocked as error:
-            return None, (f"{error}; these results are from what it has finished",)
+            reason = f"{error.reason}; these results are from what it has finished"
+            return None, (Note(reason, *error.remedies),)
         except StoreError as error:
             # On a medium that takes no writes, or a full disk, what is indexed can still be found.
             self.close()
             if not self._has_rows(roots):
                 raise
-            return None, (f"{error}; these results are from what was indexed before",)
+            reason = f"{error.reason}; these results are from what was indexed before"
+            return None, (Note(reason, *error.remedies),)
 
     def _unindexed_note(
         self, roots: Sequence[Root] | None, found: SearchReport, report: IndexReport | None
@@ -335,8 +337,8 @@ class Library:
         if self._has_rows(roots):
             return ()
         if roots is None:
-            return ("nothing is indexed for this model yet; run clipfind index",)
-        return ("nothing is indexed here yet; search without --no-index, or run clipfind index",)
+            return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
+        return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)
 
     def _has_rows(self, roots: Sequence[Root] | None) -> bool:
         """Return whether the model in use has encoded anything under the roots."""

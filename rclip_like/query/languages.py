@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unicodedata import category, name, normalize
 
+from rclip_like.errors import Note, Remedy
 from rclip_like.models.names import HUB_PREFIX, MULTILINGUAL, is_folder_name, split_weights
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.query.terms import Kind, Term
@@ -19,11 +20,11 @@ def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> 
     if not words:
         return ()
     more = f" and {len(words) - 1} more" if len(words) > 1 else ""
-    return (
+    reason = (
         f"{words[0]!r}{more}: {specification.name} understands only English, so these results "
-        f"are not related to that; 'clipfind models use {MULTILINGUAL}' gets a model for many "
-        "languages",
+        "are not related to that"
     )
+    return (Note(reason, (Remedy.USE_MULTILINGUAL, MULTILINGUAL)),)
 
 
 def reads_english_alone(specification: ModelSpecification) -> bool:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import PictureError, Reason
+from rclip_like.errors import Advice, PictureError, Reason, Remedy
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.query.terms import Kind, Term
 from rclip_like.settings import ReadSettings, WebSettings
@@ -36,29 +36,28 @@ def read_queried(
 
 def _pixels(readers: Readers, value: str, kind: Kind, web: WebSettings | None) -> Pixels:
     if kind is Kind.PICTURE:
-        remedy = "name another picture, or add --text to look for words"
-        return _read(readers, _task(value, remedy), value, remedy)
+        remedies = ("name another picture", Remedy.READ_AS_WORDS)
+        return _read(readers, _task(value, remedies), value, remedies)
     from rclip_like.query.web import fetch
 
     # From memory: of a file in between, a kill would leave the picture on the disk.
     content = fetch(value, web)
     task = ReadTask(FileFacts(os.fsencode(value), len(content), 0, 0, 0, 0), content=content)
-    return _read(readers, task, value, "name the picture's own address, not that of a page")
+    return _read(readers, task, value, ("name the picture's own address, not that of a page",))
 
 
-def _task(path: str, remedy: str) -> ReadTask:
+def _task(path: str, remedies: tuple[Advice, ...]) -> ReadTask:
     try:
         real = os.fsencode(os.path.realpath(path))
         return ReadTask(FileFacts.of(real, os.stat(real)))
     except OSError as error:
-        reason = f"{error.strerror}; {remedy}"
-        raise PictureError(os.fsencode(path), reason, code=Reason.UNREADABLE) from error
+        why = error.strerror or type(error).__name__
+        raise PictureError(os.fsencode(path), why, True, Reason.UNREADABLE, remedies) from error
 
 
-def _read(readers: Readers, task: ReadTask, shown: str, remedy: str) -> Pixels:
+def _read(readers: Readers, task: ReadTask, shown: str, remedies: tuple[Advice, ...]) -> Pixels:
     ((_, read),) = readers.read_all([task])
     if isinstance(read, Trouble):
-        reason = f"{read.reason}; {remedy}"
-        raise PictureError(os.fsencode(shown), reason, read.lasting, read.code)
+        raise PictureError(os.fsencode(shown), read.reason, read.lasting, read.code, remedies)
     assert read.pixels is not None
     return read.pixels

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from rclip_like.errors import UsageError
+from rclip_like.errors import Remedy, UsageError
 from rclip_like.spelling import Spelling, other_form_note
 from rclip_like.values import PICTURE_EXTENSIONS
 
@@ -22,7 +22,6 @@ _PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
 _WEB_BEGINNINGS = ("http:", "https:")
 _PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", *_WEB_BEGINNINGS)
 _LONGEST_SHOWN = 300
-_IF_WORDS = "if it is meant as words, add --text"
 
 
 class Kind(Enum):
@@ -130,12 +129,13 @@ def _picture_path(value: str, place: str) -> str:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{_shown(value)}: no such picture; {_IF_WORDS}") from None
+        raise UsageError(f"{_shown(value)}: no such picture", Remedy.READ_AS_WORDS) from None
     except OSError as error:
-        why = f"cannot be read: {error.strerror}"
-        raise UsageError(f"{_shown(value)}: {why}; {_IF_WORDS}") from error
+        why = f"{_shown(value)}: cannot be read: {error.strerror}"
+        raise UsageError(why, Remedy.READ_AS_WORDS) from error
     except ValueError as error:  # a NUL, or half a character
-        raise UsageError(f"{_shown(value)!r}: no file has such a name; {_IF_WORDS}") from error
+        why = f"{_shown(value)!r}: no file has such a name"
+        raise UsageError(why, Remedy.READ_AS_WORDS) from error
     if stat.S_ISDIR(mode):
         raise UsageError(
             f"{_shown(value)}: is a folder, not a picture; folders come after the query"
@@ -165,7 +165,8 @@ def _path_of_file_url(value: str) -> str:
     try:
         parts = urlsplit(value)
     except ValueError as error:
-        raise UsageError(f"{_shown(value)}: is no address of a file; {_IF_WORDS}") from error
+        why = f"{_shown(value)}: is not the address of a file"
+        raise UsageError(why, Remedy.READ_AS_WORDS) from error
     if parts.netloc not in ("", "localhost"):
         raise UsageError(
             f"{_shown(value)}: names a file on another machine; only local files are read"

@@ -22,7 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore2 as http
 
 from rclip_like import __version__
-from rclip_like.errors import WebError
+from rclip_like.errors import Remedy, WebError
 from rclip_like.settings import WebSettings, is_offline
 
 _HEADERS = [("User-Agent", f"clipfind/{__version__}"), ("Accept", "image/*")]
@@ -53,19 +53,20 @@ def fetch(url: str, settings: WebSettings | None = None) -> bytes:
     try:
         return _follow(url, settings, until, trail)
     except WebError as error:
-        told = str(error)
+        refusal = error
     except ValueError:
-        remedy = "write it like https://example.org/cat.jpg, or add --text for words"
-        told = f"is not an http or https address; {remedy}"
+        example = "write it like https://example.org/cat.jpg"
+        refusal = WebError("is not an http or https address", Remedy.READ_AS_WORDS, example)
     except (TimeoutError, http.TimeoutException):
-        told = f"took longer than {settings.max_seconds:g} s; {_SAVE}"
+        refusal = WebError(f"took longer than {settings.max_seconds:g} s", _SAVE)
     except http.ProxyError as error:
-        told = _refusal(int(str(error)[:3]))
+        refusal = _refusal(int(str(error)[:3]))
     except socket.gaierror as error:
-        told = f"no such host ({error.strerror}); is it spelled right, and is there a network?"
+        advice = "is it spelled right, and is there a network?"
+        refusal = WebError(f"no such host ({error.strerror})", advice)
     except (OSError, http.NetworkError, http.ProtocolError) as error:
-        told = f"{_reason(error)}; try again, or {_SAVE}"
-    raise WebError(": ".join([*trail, told]))
+        refusal = WebError(_reason(error), "try again", _SAVE)
+    raise WebError(": ".join([*trail, refusal.reason]), *refusal.remedies)
 
 
 def is_public(address: str) -> bool:
@@ -99,20 +100,20 @@ def _follow(url: str, settings: WebSettings, until: float, trail: list[str]) -> 
         trail[1:] = [f"leads on to {_shown(answer)}"]
         place = urljoin(place, answer)
         if address.scheme == b"https" and place[:5].lower() == "http:":
-            raise WebError(f"from https to http, where anybody can change it; {_SAVE}")
-    raise WebError(f"there are more than {settings.max_redirects} redirects; {_SAVE}")
+            raise WebError("from https to http, where anybody can change it", _SAVE)
+    raise WebError(f"there are more than {settings.max_redirects} redirects", _SAVE)
 
 
 def _address(url: str) -> http.URL:
     """Return the parts of an address; raises WebError for what is not to be asked."""
     if is_offline():
-        raise WebError("cannot be fetched offline; leave out --offline, or unset HF_HUB_OFFLINE")
+        raise WebError("cannot be fetched offline", Remedy.GO_ONLINE)
     parts = urlsplit(url)
     host, port = (parts.hostname or "").encode("idna").decode(), parts.port
     if not _HOST.fullmatch(host) or parts.scheme not in _PORTS:
         raise ValueError(url)
     if "@" in parts.netloc:
-        raise WebError("names a user; leave out what stands before the @")
+        raise WebError("names a user", "leave out what stands before the @")
     port = _PORTS[parts.scheme] if port is None else port
     host = f"[{host}]" if ":" in host else host
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
@@ -133,8 +134,8 @@ def _proxy(address: http.URL) -> http.Proxy | None:
     except ValueError:
         host = b""
     if not host or parts.scheme != "http" or ("@" in named) != ("@" in parts.netloc):
-        remedy = f"write http://HOST:PORT into {_PROXIES}, or {_SAVE}"
-        raise WebError(f"the proxy that is set for it is not an http proxy; {remedy}")
+        remedy = f"write http://HOST:PORT into {_PROXIES}"
+        raise WebError("the proxy that is set for it is not an http proxy", remedy, _SAVE)
     url = http.URL(scheme=b"http", host=host, port=port, target=b"/")
     return http.Proxy(url, (user, password) if user or password else None)
 
@@ -148,7 +149,7 @@ def _reachable(
     """
     host, port = address.host.decode().strip("[]"), address.port or 0
     if port < (1 if may_be_private else 1024) and port not in _PORTS.values():
-        raise WebError(f"port {port} is not one of the web's; {_SAVE}")
+        raise WebError(f"port {port} is not one of the web's", _SAVE)
     try:
         found = _look_up(host, min(until, time.monotonic() + 3) if proxy else until)
     except OSError:
@@ -158,8 +159,7 @@ def _reachable(
     private = [each for each in found if not is_public(each)]
     if private and not may_be_private:
         named = host if host in private else f"{host} ({private[0]})"
-        remedy = f"if it is in your own network, ask for it with --allow-private, or {_SAVE}"
-        raise WebError(f"{named} is not a public address; {remedy}")
+        raise WebError(f"{named} is not a public address", Remedy.ALLOW_PRIVATE, _SAVE)
     return _look_up(proxy.url.host.decode(), until) if proxy else found
 
 
@@ -226,7 +226,7 @@ class _Line(http.NetworkBackend, http.NetworkStream):
 
     def refuse_over(self, num_bytes: int) -> None:
         if num_bytes > self.max_bytes:
-            raise WebError(f"is larger than {self.max_bytes / (1 << 20):g} MiB; {_SAVE}")
+            raise WebError(f"is larger than {self.max_bytes / (1 << 20):g} MiB", _SAVE)
 
 
 def _ask(address: http.URL, proxy: http.Proxy | None, line: _Line) -> bytes | str:
@@ -240,9 +240,9 @@ def _ask(address: http.URL, proxy: http.Proxy | None, line: _Line) -> bytes | st
         if answer.status in (301, 302, 303, 307, 308) and b"location" in headers:
             return headers[b"location"].decode(errors="surrogateescape")
         if answer.status != 200:
-            raise WebError(_refusal(answer.status))
+            raise _refusal(answer.status)
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise WebError(f"comes compressed, which was not asked for; {_SAVE}")
+            raise WebError("comes compressed, which was not asked for", _SAVE)
         line.refuse_over(int(headers.get(b"content-length", 0)))
         content = bytearray()
         for chunk in answer.iter_stream():
@@ -251,9 +251,9 @@ def _ask(address: http.URL, proxy: http.Proxy | None, line: _Line) -> bytes | st
         return bytes(content)
 
 
-def _refusal(status: int) -> str:
+def _refusal(status: int) -> WebError:
     remedy = f"write http://USER:PASSWORD@HOST:PORT into {_PROXIES}" if status == 407 else _SAVE
-    return f"the answer is {status} {responses.get(status, 'of no known kind')}; {remedy}"
+    return WebError(f"the answer is {status} {responses.get(status, 'of no known kind')}", remedy)
 
 
 def _reason(error: Exception) -> str:

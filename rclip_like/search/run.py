@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rclip_like.errors import UsageError
+from rclip_like.errors import Note, Remedy, UsageError
 from rclip_like.query import Term
 from rclip_like.query.embedding import TEMPLATES, Searcher, cut_notes, embed_terms
 from rclip_like.ranking import combine, score
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from rclip_like.values import Embedding, Embeddings
 
 _SORTS = ("score", "date", "path")
-_DISAGREES = (
-    "the matrix beside the index disagrees with its rows, from which these results are; mend it "
-    "with: clipfind doctor --repair"
+_DISAGREES = Note(
+    "the matrix beside the index disagrees with its rows, from which these results are",
+    Remedy.REPAIR,
 )
 
 

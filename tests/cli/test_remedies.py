@@ -34,7 +34,7 @@ def test_an_error_says_what_happened_and_in_both_words_what_would_help() -> None
 
 def test_a_remedy_says_what_it_is_about() -> None:
     assert advised([(Remedy.USE_MODEL, "b/c")]) == "fetch it with: clipfind models use b/c"
-    assert str(Note("no d", ((Remedy.USE_MODEL, "b/{c}"),))) == "no d; fetch b/{c}"
+    assert Note("no d", (Remedy.USE_MODEL, "b/{c}")) == "no d; fetch b/{c}"
 
 
 def test_an_error_without_a_remedy_is_its_reason() -> None:

@@ -18,6 +18,7 @@ import pytest
 from small_clipfind import COMMAND
 from small_index import PlainEncoder, make_pictures
 
+from rclip_like.errors import Remedy
 from rclip_like.library import Library
 from rclip_like.models.specification import resolve
 from rclip_like.models.text_encoder import encode_texts
@@ -144,7 +145,7 @@ def order_of(report: SearchReport) -> list[int]:
 
 
 def told(report: SearchReport) -> bool:
-    return any("clipfind doctor --repair" in note for note in report.notes)
+    return any(Remedy.REPAIR in note for note in report.notes)
 
 
 IN_ORDER = list(range(COUNT))

@@ -56,7 +56,7 @@ def test_all_terms_of_words_are_looked_at_and_the_first_is_named(
     terms = parse(Query("2:猫", add=("dog", "собака"), subtract=("собака",)))
     (note,) = language_notes((picture, *terms), builtin)
     assert note.startswith("'猫' and 1 more: builtin understands only English")
-    assert "'clipfind models use ViT-B-32-SigLIP2-256/webli'" in note
+    assert "ViT-B-32-SigLIP2-256/webli" in note
     assert language_notes(parse(Query("a café ❤️")), builtin) == ()
 
 

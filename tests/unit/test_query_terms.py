@@ -94,7 +94,7 @@ def test_a_deleted_current_folder_is_told(picture: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("text", ["y.jpg", "./cat", "/no/such", "~/no-such", "file:///no.png"])
 def test_a_path_like_query_without_a_file_is_refused_with_a_hint(picture: Path, text: str) -> None:
-    with pytest.raises(UsageError, match="no such picture; if it is meant as words, add --text"):
+    with pytest.raises(UsageError, match="no such picture; if it is meant as words"):
         parse(Query(text))
 
 
@@ -119,7 +119,7 @@ def test_a_name_that_no_file_can_have_is_refused(text: str) -> None:
 
 
 def test_a_file_url_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="is no address of a file"):
+    with pytest.raises(UsageError, match="is not the address of a file"):
         parse(Query("file://[/cat.jpg"))
 
 

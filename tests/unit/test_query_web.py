@@ -21,7 +21,7 @@ from web_server import (
     serving,
 )
 
-from rclip_like.errors import WebError
+from rclip_like.errors import Remedy, WebError
 from rclip_like.query.web import fetch, is_public
 from rclip_like.settings import WebSettings
 
@@ -337,9 +337,10 @@ def test_with_leave_the_own_network_is_asked_by_any_name_and_on_any_port(
             fetch(f"http://127.0.0.1:{port}/cat.png", settings())
 
 
-def test_without_leave_the_sentence_names_the_option_that_gives_it() -> None:
-    with pytest.raises(WebError, match="in your own network, ask for it with --allow-private"):
+def test_without_leave_the_sentence_says_what_gives_it() -> None:
+    with pytest.raises(WebError, match="not a public address") as raised:
         fetch("http://10.0.0.1/cat.png")
+    assert raised.value.remedies[0] is Remedy.ALLOW_PRIVATE
 
 
 def test_leave_for_one_host_is_none_for_those_it_leads_on_to(
@@ -369,7 +370,7 @@ def test_a_long_address_makes_no_long_sentence() -> None:
 def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with serving(saying(answer(PICTURE))) as server:
-        with pytest.raises(WebError, match="offline; leave out --offline"):
+        with pytest.raises(WebError, match="offline; unset HF_HUB_OFFLINE"):
             fetch(server.url, settings())
         assert server.requests == []
 
