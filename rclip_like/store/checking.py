@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rclip_like.errors import StoreError
 from rclip_like.store import opening
-from rclip_like.store.connection import interruptibly, told
+from rclip_like.store.connection import Connection
 from rclip_like.store.matrix import stamp
 from rclip_like.store.matrix.blocks import (
     CHECK_AGAIN_NS,
@@ -23,7 +23,6 @@ from rclip_like.store.matrix.blocks import (
     note_sound,
 )
 from rclip_like.store.rows import row_digest, text_mark
-from rclip_like.store.writing import transaction
 
 SQLITE_VERSION = sqlite3.sqlite_version
 OLDEST_SQLITE = (3, 37)
@@ -48,7 +47,7 @@ _NOTED_BY_A_LIBRARY = "_sqlite_migrations"
 class Checkup:
     """One index under examination; raises StoreError where even the question fails."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: Connection) -> None:
         self._path = path
         self._connection = connection
 
@@ -64,8 +63,9 @@ class Checkup:
     def damage(self) -> list[str]:
         """Return what SQLite finds wrong with the file, at most twenty lines; [] if nothing."""
         try:
-            with told(self._path):
-                lines = interruptibly(self._connection, f"PRAGMA integrity_check({_MOST_ERRORS})")
+            lines = self._connection.execute_interruptibly(
+                f"PRAGMA integrity_check({_MOST_ERRORS})"
+            )
         except StoreError as error:  # damage that the check itself stumbles over
             return [str(error)]
         return [str(line) for (line,) in lines if line != "ok"]
@@ -81,17 +81,15 @@ class Checkup:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
             migrate(new)
             wanted = dict(new.execute(question).fetchall())
-        with told(self._path):
-            found = dict(self._connection.execute(question).fetchall())
+        found = dict(self._connection.execute(question).fetchall())
         ours = {name: sql for name, sql in wanted.items() if _NOTED_BY_A_LIBRARY not in name}
         return sorted(name for name, sql in ours.items() if found.get(name, "") != sql)
 
     def orphans(self) -> dict[str, int]:
         """Return how many rows of which table refer to rows that are not there."""
         counts: dict[str, int] = {}
-        with told(self._path):
-            for table, *_ in interruptibly(self._connection, "PRAGMA foreign_key_check"):
-                counts[table] = counts.get(table, 0) + 1
+        for table, *_ in self._connection.execute_interruptibly("PRAGMA foreign_key_check"):
+            counts[table] = counts.get(table, 0) + 1
         return counts
 
     def wrong_embeddings(self, model_id: int | None = None) -> list[int]:
@@ -109,22 +107,20 @@ class Checkup:
     def wrong_texts(self) -> list[tuple[int, str]]:
         """Return model and text of remembered texts whose embedding is not as it was written."""
         question = "SELECT text, embedding, tokenizer FROM texts WHERE model_id = ?"
-        with told(self._path):
-            return [
-                (model_id, text)
-                for model_id, dimension in self._dimensions()
-                for text, embedding, mark in self._connection.execute(question, (model_id,))
-                if not _is_text_sound(model_id, (text, embedding, mark), dimension)
-            ]
+        return [
+            (model_id, text)
+            for model_id, dimension in self._dimensions()
+            for text, embedding, mark in self._connection.execute(question, (model_id,))
+            if not _is_text_sound(model_id, (text, embedding, mark), dimension)
+        ]
 
     def models(self) -> list[tuple[int, str]]:
         """Return number and name of each model."""
-        with told(self._path):
-            return self._connection.execute("SELECT model_id, name FROM models").fetchall()
+        return self._connection.execute("SELECT model_id, name FROM models").fetchall()
 
     def matrices(self) -> list[tuple[str, MatrixCheck]]:
         """Return each model's name and how its matrix was found, where it has one."""
-        with told(self._path), transaction(self._connection, "DEFERRED"):
+        with self._connection.transaction("DEFERRED"):
             found = [
                 (name, check_matrix(self._connection, self._path, model_id))
                 for model_id, name in self.models()
@@ -132,19 +128,17 @@ class Checkup:
         return [(name, check) for name, check in found if check is not None]
 
     def _dimensions(self) -> list[tuple[int, int]]:
-        with told(self._path):
-            question = "SELECT model_id, dimension FROM models"
-            return self._connection.execute(question).fetchall()
+        question = "SELECT model_id, dimension FROM models"
+        return self._connection.execute(question).fetchall()
 
     def _unsound(self, model_id: int, dimension: int) -> Iterator[int]:
         from rclip_like.store.embeddings import are_sound
 
         question = "SELECT rowid, embedding, row_digest FROM embeddings WHERE model_id = ?"
-        with told(self._path):
-            rows = self._connection.execute(question, (model_id,))
-            while chunk := rows.fetchmany(_CHUNK):
-                is_sound = are_sound([row[1:] for row in chunk], dimension)
-                yield from (row[0] for row, is_so in zip(chunk, is_sound, strict=True) if not is_so)
+        rows = self._connection.execute(question, (model_id,))
+        while chunk := rows.fetchmany(_CHUNK):
+            is_sound = are_sound([row[1:] for row in chunk], dimension)
+            yield from (row[0] for row, is_so in zip(chunk, is_sound, strict=True) if not is_so)
 
     def _unlike_matrix(self, model_id: int) -> Iterator[int]:
         """Yield whole pictures' embeddings from before there were digests that were damaged since.
@@ -156,7 +150,7 @@ class Checkup:
         from rclip_like.store.matrix.mapped import open_matrix
         from rclip_like.store.rows import EVERYTHING
 
-        with told(self._path), transaction(self._connection, "DEFERRED"):
+        with self._connection.transaction("DEFERRED"):
             check = check_matrix(self._connection, self._path, model_id)
             matrix = open_matrix(self._connection, self._path, model_id, [EVERYTHING])
             if check is None or not check.is_sound or matrix is None:
@@ -181,18 +175,16 @@ class Checkup:
         """Write a copy beside the index and return its place."""
         moment = time.strftime("%Y%m%d-%H%M%S")
         place = self._path.with_name(f"{self._path.name}{REPAIR_MARK}{moment}")
-        with told(self._path):
-            opening.back_up(self._connection, place)
+        opening.back_up(self._connection, place)
         return place
 
     def rebuild_indexes(self) -> None:
         """Make SQLite's own indexes anew from the rows."""
-        with told(self._path):
-            interruptibly(self._connection, "REINDEX")
+        self._connection.execute_interruptibly("REINDEX")
 
     def drop_orphans(self) -> int:
         """Drop rows that refer to rows that are not there; return how many."""
-        with told(self._path), transaction(self._connection):
+        with self._connection.transaction():
             return sum(
                 self._connection.execute(f"DELETE FROM {table} WHERE {condition}").rowcount
                 for table, condition in _ORPHANS.items()
@@ -201,7 +193,7 @@ class Checkup:
     def drop_embeddings(self, rowids: list[int]) -> None:
         """Drop all parts of the pictures of these rows; the next run encodes them anew."""
         keys = [(rowid,) for rowid in rowids]
-        with told(self._path), transaction(self._connection):
+        with self._connection.transaction():
             self._connection.execute("CREATE TEMP TABLE wrong (rowid_ INTEGER PRIMARY KEY)")
             self._connection.executemany("INSERT INTO temp.wrong VALUES (?)", keys)
             self._connection.execute(
@@ -227,14 +219,13 @@ class Checkup:
             f" AND row_digest IS NULL ORDER BY rowid LIMIT {_CHUNK}"
         )
         number = last = 0
-        with told(self._path):
-            while chunk := self._connection.execute(question, (last, model_id)).fetchall():
-                with transaction(self._connection):
-                    self._connection.executemany(
-                        "UPDATE embeddings SET row_digest = ? WHERE rowid = ?",
-                        [(row_digest(blob), rowid) for rowid, blob in chunk],
-                    )
-                number, last = number + len(chunk), chunk[-1][0]
+        while chunk := self._connection.execute(question, (last, model_id)).fetchall():
+            with self._connection.transaction():
+                self._connection.executemany(
+                    "UPDATE embeddings SET row_digest = ? WHERE rowid = ?",
+                    [(row_digest(blob), rowid) for rowid, blob in chunk],
+                )
+            number, last = number + len(chunk), chunk[-1][0]
         return number
 
     def forget_damaged_matrix(self, model_id: int, *, at_once: bool = False) -> bool:
@@ -243,16 +234,15 @@ class Checkup:
         At what was not looked at this month, and at more than a share of it only with `at_once`.
         """
         since_ns = None if at_once else time.time_ns() - CHECK_AGAIN_NS
-        with told(self._path):
-            with transaction(self._connection, "DEFERRED"):
-                check = check_matrix(self._connection, self._path, model_id, since_ns=since_ns)
-            if check is None or not check.num_blocks:
-                return False
-            with transaction(self._connection):
-                if check.is_sound:
-                    note_sound(self._connection, model_id, check.sound, since_ns)
-                else:
-                    forget_matrix(self._connection, model_id)
+        with self._connection.transaction("DEFERRED"):
+            check = check_matrix(self._connection, self._path, model_id, since_ns=since_ns)
+        if check is None or not check.num_blocks:
+            return False
+        with self._connection.transaction():
+            if check.is_sound:
+                note_sound(self._connection, model_id, check.sound, since_ns)
+            else:
+                forget_matrix(self._connection, model_id)
         return not check.is_sound
 
     def extend_matrices(self) -> None:
@@ -261,19 +251,18 @@ class Checkup:
 
         for model_id, _ in self._dimensions():
             if stamp.is_due(self._connection, self._path, model_id):
-                with suppress(OSError), told(self._path):
+                with suppress(OSError):
                     extend_matrix(self._connection, self._path, model_id)
 
     def drop_texts(self, texts: list[tuple[int, str]]) -> None:
         """Drop remembered texts."""
-        with told(self._path), transaction(self._connection):
+        with self._connection.transaction():
             question = "DELETE FROM texts WHERE model_id = ? AND text = ?"
             self._connection.executemany(question, texts)
 
     def truncate_log(self) -> None:
         """Move the log into the file and cut it, as far as readers let it."""
-        with told(self._path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _is_text_sound(model_id: int, row: tuple[str, bytes, str | None], dimension: int) -> bool:

@@ -1,19 +1,18 @@
-"""SQLite's errors, told in a sentence that names the file and the remedy."""
+"""A connection to the index that raises the store's own errors, each naming the file."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rclip_like.errors import StoreError
 from rclip_like.store.lock import IndexLock, Lockless
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 _DAMAGED = (
     "{path}: the index is damaged; where `clipfind doctor --repair` cannot mend it, move it away, "
@@ -35,43 +34,167 @@ _SENTENCES = {
     ),
 }
 _AS_WITHOUT_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
-PRIMARY_CODE = 0xFF
+_PRIMARY_CODE = 0xFF
 """Masks out of an extended error code what kind of error it is."""
 _LEAST_ROOM_BYTES = 1 << 16
 """SQLite's index of its log alone takes half of this, at once."""
+_ROWS_AT_ONCE = 256
+_INTERRUPT_AGAIN_SECONDS = 0.05
+
+
+class Cursor(sqlite3.Cursor):
+    """The rows of one answer. Every method raises StoreError where SQLite fails."""
+
+    __slots__ = ()
+    connection: Connection
+
+    def fetchone(self) -> Any:
+        """Return the next row, None at the end."""
+        try:
+            return super().fetchone()
+        except sqlite3.DatabaseError as error:
+            raise explanation(error, self.connection.path) from error
+
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        """Return the next rows, [] at the end."""
+        try:
+            return super().fetchmany(size)
+        except sqlite3.DatabaseError as error:
+            raise explanation(error, self.connection.path) from error
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
+        try:
+            return super().fetchall()
+        except sqlite3.DatabaseError as error:
+            raise explanation(error, self.connection.path) from error
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Yield the rows that are left, as quickly as a plain cursor: some hundred at once."""
+        return chain.from_iterable(iter(lambda: self.fetchmany(_ROWS_AT_ONCE), []))
+
+
+class Connection(sqlite3.Connection):
+    """A connection to the index at `path`; every method raises StoreError where SQLite fails.
+
+    `options` are of SQLite's address, as in `mode=ro`. It begins no transaction by itself. With
+    `any_thread` it may be used from one thread after the other.
+    """
+
+    opened_at: tuple[int, int] | None = None
+    """The state of the file before it was opened without locks: then writes go unnoticed."""
+
+    def __init__(
+        self, path: Path, options: str, *, timeout: float = 0.0, any_thread: bool = False
+    ) -> None:
+        self.path = path
+        with explained(path):
+            super().__init__(
+                address_of(path, options),
+                uri=True,
+                isolation_level=None,
+                timeout=timeout,
+                check_same_thread=not any_thread,
+            )
+
+    def execute(self, statement: str, values: Any = (), /) -> Cursor:
+        """Run a statement and return the cursor of its rows."""
+        try:
+            return Cursor(self).execute(statement, values)
+        except sqlite3.DatabaseError as error:
+            raise explanation(error, self.path) from error
+
+    def executemany(self, statement: str, values: Iterable[Any], /) -> Cursor:
+        """Run a statement once for each of the values."""
+        try:
+            return Cursor(self).executemany(statement, values)
+        except sqlite3.DatabaseError as error:
+            raise explanation(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the file; what was committed is on the disk."""
+        with explained(self.path):
+            super().close()
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        """Commit what the block did, or take all of it back when it raises."""
+        self.execute(f"BEGIN {kind}")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # After a full disk SQLite has rolled back by itself.
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def setting(self, pragma: str, value: int) -> Iterator[None]:
+        """Give a pragma another value inside the block."""
+        (before,) = self.execute(f"PRAGMA {pragma}").fetchone()
+        self.execute(f"PRAGMA {pragma} = {value}")
+        try:
+            yield
+        finally:
+            self.execute(f"PRAGMA {pragma} = {before}")
+
+    def execute_interruptibly(self, statement: str) -> list[Any]:
+        """Return a statement's rows; what is raised meanwhile, by Ctrl-C say, breaks it off.
+
+        SQLite then takes back what it did. Python's signal handlers wait for a call of SQLite to
+        end, so it is made in a thread. The connection must be one for any thread.
+        """
+        from concurrent.futures import ThreadPoolExecutor, wait  # only upkeep comes here
+
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(lambda: self.execute(statement).fetchall())
+            try:
+                return work.result()
+            except BaseException:
+                while not work.done():
+                    self.interrupt()
+                    wait([work], _INTERRUPT_AGAIN_SECONDS)
+                raise
+
+
+def address_of(path: Path, options: str) -> str:
+    """Return the file as an address that SQLite takes, with options such as `mode=ro`."""
+    name = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    if os.name == "nt":
+        name = "/" + name.replace("\\", "/")
+    return f"file://{name}?{options}"
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Raise every SQLite error inside as a StoreError about `path`, Lockless where that is why."""
+def explained(path: Path) -> Iterator[None]:
+    """Raise an error of plain SQLite inside the block as a StoreError about `path`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if reason := why_lockless(error, path):
-            raise Lockless(path, reason) from error
-        raise StoreError(_sentence(error, path).format(path=path, error=error)) from error
+        raise explanation(error, path) from error
 
 
-def _sentence(error: sqlite3.DatabaseError, path: Path) -> str:
+def explanation(error: sqlite3.DatabaseError, path: Path) -> StoreError:
+    """Return an error of SQLite as a sentence about `path`; Lockless where that is the reason."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return "{path}: the index cannot be used ({error}); name another with --db"
-    fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
-    primary = code & PRIMARY_CODE
+        return StoreError(f"{path}: the index cannot be used ({error}); name another with --db")
+    primary = code & _PRIMARY_CODE
+    # SQLite tells a lack of locks like one that is held, like a disk that failed, or, where the
+    # index was opened to be read, like a file that may not be written.
+    if primary in _AS_WITHOUT_LOCKS and (reason := IndexLock(path).why_unshared()):
+        return Lockless(path, reason)
     if primary == sqlite3.SQLITE_IOERR and is_full(path):
         primary = sqlite3.SQLITE_FULL  # what SQLite says only of the file with the rows itself
-    return _SENTENCES.get(primary, fallback)
+    fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
+    return StoreError(_SENTENCES.get(primary, fallback).format(path=path, error=error))
 
 
-def why_lockless(error: sqlite3.DatabaseError, path: Path) -> str | None:
-    """Return why SQLite can lock nothing where the index lies, None where that is not the fault.
-
-    It tells a lack of locks like one that is held, like a disk that failed, or, where the index
-    was opened to be read, like a file that may not be written.
-    """
-    if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE not in _AS_WITHOUT_LOCKS:
-        return None
-    return IndexLock(path).why_unshared()
+def sqlite_code(error: StoreError) -> int | None:
+    """Return the primary code of the error of SQLite behind this one, None where there is none."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY_CODE
 
 
 def is_full(path: Path) -> bool:
@@ -80,31 +203,3 @@ def is_full(path: Path) -> bool:
         return shutil.disk_usage(path.parent).free < _LEAST_ROOM_BYTES
     except OSError:
         return False
-
-
-_INTERRUPT_AGAIN_SECONDS = 0.05
-
-
-def interruptibly(connection: sqlite3.Connection, statement: str) -> list[tuple[Any, ...]]:
-    """Return a statement's rows; what is raised meanwhile, by Ctrl-C say, breaks it off.
-
-    SQLite then takes back what it did. Python's signal handlers wait for a call of SQLite to
-    end, so it is made in a thread. The connection must be one for any thread.
-    """
-    from concurrent.futures import ThreadPoolExecutor  # each index run imports this module
-
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(lambda: connection.execute(statement).fetchall())
-        try:
-            return work.result()
-        except BaseException:
-            _interrupt(connection, work)
-            raise
-
-
-def _interrupt(connection: sqlite3.Connection, work: Future[list[tuple[Any, ...]]]) -> None:
-    from concurrent.futures import wait
-
-    while not work.done():
-        connection.interrupt()
-        wait([work], _INTERRUPT_AGAIN_SECONDS)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.rows import EVERYTHING, PathRange, range_of
 from rclip_like.values import RAW_EXTENSIONS, Root, Trouble
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _SIDE_FILES = ("", "-wal", "-shm")
 
 
-def count_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> int:
+def count_files(connection: Connection, ranges: Sequence[PathRange]) -> int:
     """Return how many files lie in the ranges."""
     return sum(_count(connection, one) for one in ranges)
 
 
-def is_known(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> bool:
+def is_known(connection: Connection, ranges: Sequence[PathRange]) -> bool:
     """Return whether any file, unreadable one or walked folder lies in the ranges."""
     question = (
         "SELECT EXISTS (SELECT 1 FROM files WHERE path >= ?1 AND path < ?2)"
@@ -35,12 +35,12 @@ def is_known(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> boo
     )
 
 
-def walked_folders(connection: sqlite3.Connection) -> list[bytes]:
+def walked_folders(connection: Connection) -> list[bytes]:
     """Return the folders that were roots, ascending."""
     return [path for path, *_ in _walked(connection)]
 
 
-def raw_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> Iterator[bytes]:
+def raw_files(connection: Connection, ranges: Sequence[PathRange]) -> Iterator[bytes]:
     """Yield the paths of cameras' raw files in the ranges, ascending."""
     endings = sorted(ending.decode() for ending in RAW_EXTENSIONS)
     question = (
@@ -52,7 +52,7 @@ def raw_files(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> It
         yield from (path for (path,) in connection.execute(question, (*one, *endings)))
 
 
-def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
+def status(connection: Connection, path: Path, ranges: Sequence[PathRange]) -> StatusReport:
     """Return what is indexed in the ranges; sizes and models are the whole index's."""
     from rclip_like.reports import StatusReport  # `status` alone pays for it
 
@@ -74,12 +74,12 @@ def status(connection: sqlite3.Connection, path: Path, ranges: Sequence[PathRang
     )
 
 
-def _count(connection: sqlite3.Connection, one: PathRange) -> int:
+def _count(connection: Connection, one: PathRange) -> int:
     question = "SELECT count(*) FROM files WHERE path >= ? AND path < ?"
     return int(connection.execute(question, one).fetchone()[0])
 
 
-def _count_contents(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> int:
+def _count_contents(connection: Connection, ranges: Sequence[PathRange]) -> int:
     """Return how many different contents the files in the ranges have; copies count once."""
     question = (
         f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
@@ -90,7 +90,7 @@ def _count_contents(connection: sqlite3.Connection, ranges: Sequence[PathRange])
 
 
 def _models(
-    connection: sqlite3.Connection, ranges: Sequence[PathRange], files: int
+    connection: Connection, ranges: Sequence[PathRange], files: int
 ) -> list[Mapping[str, object]]:
     """Describe the models, each with how many files it has encoded and how many it has not."""
     names = ("model_id", "name", "fingerprint", "preprocessing_version", "dimension", "added_at")
@@ -105,7 +105,7 @@ def _models(
     return described
 
 
-def _files_of_model(connection: sqlite3.Connection, model_id: object, one: PathRange) -> int:
+def _files_of_model(connection: Connection, model_id: object, one: PathRange) -> int:
     question = (
         "SELECT count(*) FROM files JOIN embeddings USING (content_id)"
         " WHERE model_id = ? AND part = 0 AND path >= ? AND path < ?"
@@ -113,9 +113,7 @@ def _files_of_model(connection: sqlite3.Connection, model_id: object, one: PathR
     return int(connection.execute(question, (model_id, *one)).fetchone()[0])
 
 
-def _roots(
-    connection: sqlite3.Connection, ranges: Sequence[PathRange]
-) -> list[Mapping[str, object]]:
+def _roots(connection: Connection, ranges: Sequence[PathRange]) -> list[Mapping[str, object]]:
     """Describe the walked folders that lie in the ranges or have files there.
 
     Only files in the ranges count, and of folders in one another each for the innermost alone.
@@ -130,7 +128,7 @@ def _roots(
 
 
 def _counts_of_innermost(
-    connection: sqlite3.Connection, extents: Sequence[PathRange], ranges: Sequence[PathRange]
+    connection: Connection, extents: Sequence[PathRange], ranges: Sequence[PathRange]
 ) -> list[int]:
     """Return for each extent, ascending, its files in the ranges and in no inner extent."""
     counts: list[int] = []
@@ -148,7 +146,7 @@ def _counts_of_innermost(
     return counts
 
 
-def _walked(connection: sqlite3.Connection) -> list[tuple[bytes, int, int, PathRange]]:
+def _walked(connection: Connection) -> list[tuple[bytes, int, int, PathRange]]:
     """Return path, device, time and extent of each walked folder, ascending by its extent."""
     stored = connection.execute("SELECT path, device, walked_at_ns FROM roots").fetchall()
     walked = [(*row, range_of(Root(typed=row[0], path=row[0]))) for row in stored]
@@ -159,7 +157,7 @@ def _lies_in(extent: PathRange, ranges: Sequence[PathRange]) -> bool:
     return any(one.start <= extent.start < one.end for one in ranges)
 
 
-def _failures(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> dict[str, int]:
+def _failures(connection: Connection, ranges: Sequence[PathRange]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for one in ranges:
         question = (
@@ -170,7 +168,7 @@ def _failures(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> di
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _unreadable(connection: sqlite3.Connection, ranges: Sequence[PathRange]) -> tuple[Trouble, ...]:
+def _unreadable(connection: Connection, ranges: Sequence[PathRange]) -> tuple[Trouble, ...]:
     """Return the files in these ranges that could not be read, and why, by path bytes."""
     question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
     return tuple(
@@ -189,7 +187,7 @@ def _by_folder(unreadable: Sequence[Trouble]) -> dict[bytes, Mapping[str, int]]:
     return {folder: dict(reasons.most_common()) for folder, reasons in ordered}
 
 
-def _count_left_contents(connection: sqlite3.Connection) -> int:
+def _count_left_contents(connection: Connection) -> int:
     """Return how many contents no file has; by two scans of indexes, not a look-up for each."""
     question = (
         "SELECT (SELECT count(*) FROM contents) - (SELECT count(DISTINCT content_id) FROM files)"
@@ -197,7 +195,7 @@ def _count_left_contents(connection: sqlite3.Connection) -> int:
     return int(connection.execute(question).fetchone()[0])
 
 
-def _freeable_bytes(connection: sqlite3.Connection) -> int:
+def _freeable_bytes(connection: Connection) -> int:
     """Return the bytes of embeddings whose content no file has, and of free pages."""
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()

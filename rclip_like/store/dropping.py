@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any, NamedTuple
 
 from rclip_like.errors import StoreError
 from rclip_like.reports import UpkeepReport
-from rclip_like.store.connection import interruptibly, told
+from rclip_like.store.connection import Connection, Cursor
 from rclip_like.store.rows import PathRange
-from rclip_like.store.writing import transaction
 
 _PAGE = 4096
 _ROWS_A_TRANSACTION = 1000
@@ -57,7 +55,7 @@ class Dropping:
     index whole, so that a kill costs nothing but the rest of the work.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: Connection) -> None:
         self._path = path
         self._connection = connection
         # Embeddings have no index by content alone: to look for each content's would read all.
@@ -128,7 +126,7 @@ class Dropping:
         if not rows:
             return
         marks = ", ".join("?" * len(rows[0]))
-        with told(self._path), transaction(self._connection, "DEFERRED"):
+        with self._connection.transaction("DEFERRED"):
             self._connection.executemany(
                 f"INSERT OR IGNORE INTO temp.{table} VALUES ({marks})", rows
             )
@@ -252,7 +250,7 @@ class Dropping:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Let one transaction drop rows, and remember that the file has to be written anew."""
-        with told(self._path), transaction(self._connection):
+        with self._connection.transaction():
             self._connection.execute(
                 "INSERT OR IGNORE INTO settings (name, value) VALUES (?, '')", (_UNRECLAIMED,)
             )
@@ -271,9 +269,8 @@ class Dropping:
         if not is_due and free * _FREE_SHARE < pages:
             return
         self._refuse_without_room((pages - free) * self._pragma("page_size")[0])
-        with told(self._path):
-            interruptibly(self._connection, "VACUUM")
-            self._execute("DELETE FROM settings WHERE name = ?", (_UNRECLAIMED,))
+        self._connection.execute_interruptibly("VACUUM")
+        self._execute("DELETE FROM settings WHERE name = ?", (_UNRECLAIMED,))
 
     def _refuse_without_room(self, needed_bytes: int) -> None:
         if shutil.disk_usage(self._path.parent).free < needed_bytes:
@@ -294,6 +291,5 @@ class Dropping:
         row: tuple[int] = self._execute(f"PRAGMA {name}").fetchone()
         return row
 
-    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        with told(self._path):
-            return self._connection.execute(statement, values)
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> Cursor:
+        return self._connection.execute(statement, values)

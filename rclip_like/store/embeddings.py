@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.stamp import dimension_of
 from rclip_like.store.rows import (
     OF_RIGHT_LENGTH,
@@ -43,7 +43,7 @@ _UNIT_WITHIN = 0.01
 
 
 def scan(
-    connection: sqlite3.Connection, model_id: int, ranges: Sequence[PathRange]
+    connection: Connection, model_id: int, ranges: Sequence[PathRange]
 ) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
     """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes.
 
@@ -68,7 +68,7 @@ def scan(
 
 
 def scan_frames(
-    connection: sqlite3.Connection, model_id: int
+    connection: Connection, model_id: int
 ) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
     """Yield content ids (n,) and embeddings float16 (n, D) of all that is not a whole picture.
 
@@ -84,7 +84,7 @@ def scan_frames(
         yield np.array(content_ids, dtype=np.int64), _stacked(blobs)
 
 
-def parts_of(connection: sqlite3.Connection, model_id: int, content_id: int) -> StoredEmbeddings:
+def parts_of(connection: Connection, model_id: int, content_id: int) -> StoredEmbeddings:
     """Return all embeddings of a content, float16 (P, D), the whole picture first.
 
     Those that `scan` and `scan_frames` leave out are left out here; P may be 0.
@@ -103,9 +103,7 @@ def parts_of(connection: sqlite3.Connection, model_id: int, content_id: int) -> 
     return _stacked(blobs) if blobs else np.empty((0, 0), dtype=STORED_DTYPE)
 
 
-def embedding_of(
-    connection: sqlite3.Connection, facts: FileFacts, model_id: int
-) -> Embedding | None:
+def embedding_of(connection: Connection, facts: FileFacts, model_id: int) -> Embedding | None:
     """Return the unit float32 (D,) of the file if its row still speaks of these facts.
 
     None, too, where the embedding is not what was written: the file can be read instead.
@@ -121,9 +119,7 @@ def embedding_of(
     return _unit(row[0]) if row is not None and are_sound([row]).all() else None
 
 
-def sound_parts(
-    connection: sqlite3.Connection, model_id: int, content_ids: Sequence[int]
-) -> SoundParts:
+def sound_parts(connection: Connection, model_id: int, content_ids: Sequence[int]) -> SoundParts:
     """Return all parts of some contents, and the contents of which a part is damaged."""
     (last_part,) = connection.execute(
         "SELECT max(part) FROM embeddings WHERE model_id = ?", (model_id,)
@@ -173,7 +169,7 @@ def are_unit(rows_ND: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
 
 
 def cached_text(
-    connection: sqlite3.Connection, model_id: int, text: str, tokenizer: str
+    connection: Connection, model_id: int, text: str, tokenizer: str
 ) -> Embedding | None:
     """Return the unit float32 (D,) of a text asked before, or None.
 

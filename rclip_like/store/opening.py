@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rclip_like.errors import IndexLocked, StoreError
 from rclip_like.files import make_folder
-from rclip_like.store.connection import PRIMARY_CODE, is_full, told, why_lockless
+from rclip_like.store.connection import Connection, explained, is_full, sqlite_code
 from rclip_like.store.lock import IndexLock, Lockless
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION, refuse_foreign
 from rclip_like.store.side_files import (
@@ -22,6 +22,7 @@ from rclip_like.store.side_files import (
 )
 
 BUSY_SECONDS = 10.0
+_MARKS_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.02
 _WAL_BYTES_KEPT = 64 << 20
 _SHARED_BYTES = 1 << 15
@@ -30,16 +31,7 @@ _UNGUARDED = "immutable=1"
 """Without locks, and without a look at what lies beside the file."""
 
 
-class Unguarded(sqlite3.Connection):
-    """One without locks, where SQLite can make none: it does not notice when others write.
-
-    What it read once it keeps. `opened_at` is the state of the file before it was opened.
-    """
-
-    opened_at: tuple[int, int] | None = None
-
-
-def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3.Connection:
+def open_index(path: Path, *, create: bool, any_thread: bool = False) -> Connection:
     """Return a connection that reads and writes the index at `path`, which is not a link.
 
     Without `create` one that takes no writes, on a read-only medium or where nothing can be
@@ -65,7 +57,7 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> sqlite3
     return open_index_readonly(path, any_thread=any_thread)
 
 
-def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
+def open_index_readonly(path: Path, *, any_thread: bool = False) -> Connection:
     """Return a connection that can only read the index at `path`, whatever it lies on.
 
     any_thread: as for `open_index`.
@@ -84,9 +76,10 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> sqlite3.Conn
         except Lockless:
             if _size(_side_file(path, "-wal")):
                 raise
+    # SQLite can make no locks here: it keeps what it read once, and does not notice when others
+    # write.
     before = state_of(path)
-    connection = _connect(path, _UNGUARDED, kind=Unguarded, any_thread=any_thread)
-    assert isinstance(connection, Unguarded)
+    connection = _connect(path, _UNGUARDED, any_thread=any_thread)
     connection.opened_at = before
     return connection
 
@@ -99,8 +92,7 @@ def version_of(path: Path) -> int | None:
     """
     if not _is_there(path):
         return None
-    with told(path):
-        application, version = _marks_of(path)
+    application, version = _marks_of(path)
     if path.stat().st_size == 0:
         return 0
     if application != APPLICATION_ID:
@@ -115,15 +107,15 @@ def _marks_of(path: Path) -> tuple[int, int]:
     """
     try:
         return _read_marks(path, _UNGUARDED)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_CORRUPT:
+    except StoreError as error:
+        if sqlite_code(error) != sqlite3.SQLITE_CORRUPT:
             raise
     refuse_planted_logs(path)
     return _read_marks(path, "mode=ro")
 
 
 def _read_marks(path: Path, options: str) -> tuple[int, int]:
-    with closing(sqlite3.connect(address_of(path, options), uri=True)) as db:
+    with closing(Connection(path, options, timeout=_MARKS_SECONDS)) as db:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         (application,) = db.execute("PRAGMA application_id").fetchone()
     return application, version
@@ -187,48 +179,33 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _connect(
-    path: Path,
-    mode: str,
-    *,
-    kind: type[sqlite3.Connection] = sqlite3.Connection,
-    any_thread: bool = False,
-) -> sqlite3.Connection:
-    if mode != _UNGUARDED:
+def _connect(path: Path, options: str, *, any_thread: bool = False) -> Connection:
+    if options != _UNGUARDED:
         refuse_planted_logs(path)
-    with told(path):
-        connection = sqlite3.connect(
-            address_of(path, mode),
-            uri=True,
-            isolation_level=None,
-            timeout=0.0,
-            factory=kind,
-            check_same_thread=not any_thread,
-        )
-        try:
-            _set_up(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+    connection = Connection(path, options, any_thread=any_thread)
+    try:
+        _set_up(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+def _set_up(connection: Connection) -> None:
     """Make the connection's settings; where nothing can be locked, nothing is waited for."""
     try:
         version = _settle(connection)
-    except sqlite3.OperationalError as error:
-        is_held = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
-        if not is_held or why_lockless(error, path):
+    except StoreError as error:
+        if isinstance(error, Lockless) or sqlite_code(error) != sqlite3.SQLITE_BUSY:
             raise
         _wait_for_locks(connection)
         version = _settle(connection)
     _wait_for_locks(connection)
-    _not_newer(path, version)
-    refuse_foreign(connection, path)
+    _not_newer(connection.path, version)
+    refuse_foreign(connection)
 
 
-def _settle(connection: sqlite3.Connection) -> int:
+def _settle(connection: Connection) -> int:
     """Return the version once more, through the log, which `immutable` does not look into."""
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -237,16 +214,8 @@ def _settle(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _wait_for_locks(connection: sqlite3.Connection) -> None:
+def _wait_for_locks(connection: Connection) -> None:
     connection.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
-
-
-def address_of(path: Path, options: str) -> str:
-    """Return the file as an address that SQLite takes, with options such as `mode=ro`."""
-    name = os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    if os.name == "nt":
-        name = "/" + name.replace("\\", "/")
-    return f"file://{name}?{options}"
 
 
 def _is_on_readonly_medium(path: Path) -> bool:
@@ -320,7 +289,7 @@ def _write_draft(draft: Path, path: Path) -> None:
     from rclip_like.store.migrations import migrate
 
     draft_alone = sqlite3.connect(draft, isolation_level=None, timeout=0.0)
-    with told(path), closing(draft_alone) as connection:
+    with explained(path), closing(draft_alone) as connection:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
@@ -362,7 +331,11 @@ def _bring_up(path: Path) -> None:
     """Bring an older index to the current form, with a copy of the old one beside it."""
     from rclip_like.store.migrations import migrate
 
-    with IndexLock(path).held(wait=True), told(path), closing(_connect(path, "mode=rw")) as old:
+    with (
+        IndexLock(path).held(wait=True),
+        explained(path),
+        closing(_connect(path, "mode=rw")) as old,
+    ):
         (version,) = old.execute("PRAGMA user_version").fetchone()
         if version < VERSION:  # another process may have been faster
             back_up(old, path.with_name(f"{path.name}.version-{version}"))
@@ -374,14 +347,14 @@ def _bring_up(path: Path) -> None:
                 )
 
 
-def back_up(old: sqlite3.Connection, place: Path) -> None:
+def back_up(old: Connection, place: Path) -> None:
     """Write a copy of the index, readable by its owner alone, whole or not at all."""
     draft = place.with_name(f"{place.name}.part")
     try:
         for suffix in ("", *SQLITE_SUFFIXES):
             _side_file(draft, suffix).unlink(missing_ok=True)
         os.close(make_own(draft))
-        with closing(sqlite3.connect(draft)) as copy:
+        with explained(old.path), closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)
         os.replace(draft, place)
         sync_folder(place.parent)

@@ -36,7 +36,7 @@ class ReadAhead:
     ) -> None:
         """Ask the index at `path`: the question takes `values`, then twice the range of paths."""
         from rclip_like.settings import num_processors
-        from rclip_like.store.opening import address_of
+        from rclip_like.store.connection import address_of
 
         self._process: subprocess.Popen[bytes] | None = None
         is_python = sys.executable and not getattr(sys, "frozen", False)

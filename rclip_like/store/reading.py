@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.read_ahead import ReadAhead
 from rclip_like.store.rows import SETTLED, FailureRow, KnownRow, PathRange, StoredFile
 from rclip_like.store.writing import OUTDATED
@@ -23,7 +23,7 @@ _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
 
 
-def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
+def rows(connection: Connection, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
     """Return the files with these row numbers, in the order asked; those gone are left out."""
     found: dict[int, StoredFile] = {}
     for first in range(0, len(rowids), _ROWIDS_A_QUESTION):
@@ -43,7 +43,7 @@ def rows(connection: sqlite3.Connection, rowids: Sequence[int] | Rowids) -> list
 
 
 def known_pages(
-    connection: sqlite3.Connection,
+    connection: Connection,
     model_id: int,
     ranges: Sequence[PathRange],
     read_since_ns: int,
@@ -98,9 +98,7 @@ _IS_CURRENT = (
 )
 
 
-def digests_of_size(
-    connection: sqlite3.Connection, model_id: int, size_bytes: int
-) -> tuple[bytes, ...]:
+def digests_of_size(connection: Connection, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
     """Return the digests of contents of this size that the model has encoded.
 
     None at all when there are many, as with a folder of uncompressed pictures: sending them all
@@ -115,7 +113,7 @@ def digests_of_size(
     return tuple(digest for (digest,) in found) if len(found) <= _SAME_SIZE_MOST else ()
 
 
-def is_encoded(connection: sqlite3.Connection, model_id: int, digest: bytes) -> bool:
+def is_encoded(connection: Connection, model_id: int, digest: bytes) -> bool:
     """Return whether the model has encoded the content with this digest, from today's readers."""
     question = (
         "SELECT 1 FROM contents JOIN embeddings USING (content_id)"
@@ -124,7 +122,7 @@ def is_encoded(connection: sqlite3.Connection, model_id: int, digest: bytes) -> 
     return connection.execute(question, (digest, model_id)).fetchone() is not None
 
 
-def stored_digest(connection: sqlite3.Connection, facts: FileFacts) -> bytes | None:
+def stored_digest(connection: Connection, facts: FileFacts) -> bytes | None:
     """Return the digest that the file had when it was read, if it has not changed by its facts."""
     row = connection.execute(
         "SELECT digest FROM files JOIN contents USING (content_id)"
@@ -134,7 +132,7 @@ def stored_digest(connection: sqlite3.Connection, facts: FileFacts) -> bytes | N
     return None if row is None else bytes(row[0])
 
 
-def is_encoded_by_another(connection: sqlite3.Connection, model_id: int, facts: FileFacts) -> bool:
+def is_encoded_by_another(connection: Connection, model_id: int, facts: FileFacts) -> bool:
     """Return whether another model has encoded this file as it is now, from today's readers."""
     question = (
         "SELECT 1 FROM files, models WHERE path = ? AND size_bytes = ? AND mtime_ns = ?"
@@ -147,15 +145,13 @@ def is_encoded_by_another(connection: sqlite3.Connection, model_id: int, facts: 
     return connection.execute(question, (*values, *times, model_id)).fetchone() is not None
 
 
-def inode_changes(connection: sqlite3.Connection) -> dict[bytes, int]:
+def inode_changes(connection: Connection) -> dict[bytes, int]:
     """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
     question = "SELECT path, inode_changes FROM roots WHERE inode_changes > 0"
     return dict(connection.execute(question).fetchall())
 
 
-def failure_of(
-    connection: sqlite3.Connection, facts: FileFacts, *, settled: bool
-) -> FailureRow | None:
+def failure_of(connection: Connection, facts: FileFacts, *, settled: bool) -> FailureRow | None:
     """Return why this file, as it is now, could not be read before; None if it never failed.
 
     settled: only where the clock's grain leaves no doubt that the file is as it was.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from rclip_like.store.connection import told
-from rclip_like.store.writing import OUTDATED, put_setting, transaction
+from rclip_like.store.connection import Connection
+from rclip_like.store.writing import OUTDATED, put_setting
 
 _CURRENT = "readers of model"
 """Before a model's number, the setting that holds the readers which made all of its readings."""
@@ -22,7 +21,7 @@ _MOST_DIGITS = 20
 class Readings:
     """The readings behind one index's embeddings; an embedding without one counts as current."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: Connection) -> None:
         self._path = path
         self._connection = connection
 
@@ -36,12 +35,11 @@ class Readings:
         """
         versions = sorted(current)
         name = f"{_CURRENT} {model_id}"
-        with told(self._path):
-            if self._setting(name) == str(versions):
-                return 0
-            number = self._mark(model_id, versions)
-            if not number:
-                put_setting(self._connection, name, str(versions))
+        if self._setting(name) == str(versions):
+            return 0
+        number = self._mark(model_id, versions)
+        if not number:
+            put_setting(self._connection, name, str(versions))
         return number
 
     def outdated_pixels(self, model_id: int, digest: bytes) -> bytes | None:
@@ -53,24 +51,21 @@ class Readings:
             "SELECT pixels FROM readings JOIN contents USING (content_id)"
             " WHERE model_id = ? AND digest = ? AND reader = ?"
         )
-        with told(self._path):
-            row = self._connection.execute(question, (model_id, digest, OUTDATED)).fetchone()
+        row = self._connection.execute(question, (model_id, digest, OUTDATED)).fetchone()
         return None if row is None else row[0] or b""
 
     def verify_since(self, now_ns: int) -> int:
         """Return when the verification that goes on began: now, or one cut short this month."""
-        with told(self._path):
-            before = self._setting(_VERIFYING) or ""
-            is_number = before.isdecimal() and len(before) < _MOST_DIGITS
-            if is_number and 0 <= now_ns - int(before) < _VERIFYING_NS:
-                return int(before)
-            put_setting(self._connection, _VERIFYING, str(now_ns))
+        before = self._setting(_VERIFYING) or ""
+        is_number = before.isdecimal() and len(before) < _MOST_DIGITS
+        if is_number and 0 <= now_ns - int(before) < _VERIFYING_NS:
+            return int(before)
+        put_setting(self._connection, _VERIFYING, str(now_ns))
         return now_ns
 
     def end_verification(self) -> None:
         """Note that all files were verified, so that the next time begins anew."""
-        with told(self._path):
-            put_setting(self._connection, _VERIFYING, "0")
+        put_setting(self._connection, _VERIFYING, "0")
 
     def _setting(self, name: str) -> str | None:
         question = "SELECT value FROM settings WHERE name = ?"
@@ -80,7 +75,7 @@ class Readings:
     def _mark(self, model_id: int, versions: list[str]) -> int:
         marks = ",".join("?" * len(versions))
         is_outdated = f"model_id = ? AND reader = '{OUTDATED}'"
-        with transaction(self._connection):
+        with self._connection.transaction():
             self._connection.execute(
                 f"UPDATE readings SET reader = '{OUTDATED}'"
                 f" WHERE reader NOT IN ({marks}, '{OUTDATED}')",

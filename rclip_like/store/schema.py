@@ -7,12 +7,11 @@ asks it, beyond the reach of signals, and a trigger would write whatever it like
 from __future__ import annotations
 
 import re
-import sqlite3
-from pathlib import Path
 
 from blake3 import blake3
 
 from rclip_like.errors import StoreError
+from rclip_like.store.connection import Connection
 
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
@@ -47,7 +46,7 @@ TRIGGERS = frozenset(
 _IS_STRICT = re.compile(r"\)\s*STRICT(,\s*WITHOUT ROWID)?\s*")
 
 
-def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_foreign(connection: Connection) -> None:
     """Raise StoreError for a view or a loose table in place of a table of ours, and for triggers
     that no version of clipfind has made. Asks SQLite's own list alone, which holds no code.
     """
@@ -64,8 +63,8 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
             )
         if not is_ours:
             raise StoreError(
-                f"{path}: the {kind} {name!r} in this index was not made by clipfind, so nothing "
-                "is asked of it; name another index with --db, or move this one away"
+                f"{connection.path}: the {kind} {name!r} in this index was not made by clipfind, "
+                "so nothing is asked of it; name another index with --db, or move this one away"
             )
 
 

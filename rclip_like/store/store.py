@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
 from rclip_like.store import counting, opening, reading, side_files, writing
-from rclip_like.store.connection import told
+from rclip_like.store.connection import Connection
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.matrix import stamp
 from rclip_like.store.readings import Readings
@@ -36,7 +35,7 @@ class Store:
     A store belongs to the thread that opened it; `another()` opens one more for another thread.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: Connection) -> None:
         self.path = Path(os.path.abspath(path))
         self._connection = connection
         self._identity = opening.identity_of(self.path)
@@ -57,8 +56,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file; what was committed is on the disk."""
-        with told(self.path):
-            self._connection.close()
+        self._connection.close()
 
     def __enter__(self) -> Store:
         return self
@@ -85,7 +83,7 @@ class Store:
         """
         self.look_anew()
         try:
-            with told(self.path), writing.transaction(self._connection, "DEFERRED"):
+            with self._connection.transaction("DEFERRED"):
                 yield
         except Exception as error:
             self._refuse_if_written(error)
@@ -101,10 +99,9 @@ class Store:
 
     def _was_written(self) -> bool:
         """Return whether what was read under no lock may be of several states."""
-        if not isinstance(self._connection, opening.Unguarded):
-            return False
-        now = opening.state_of(self.path)
-        return now is not None and now != self._connection.opened_at
+        opened_at = self._connection.opened_at
+        now = opened_at and opening.state_of(self.path)
+        return now is not None and now != opened_at
 
     def _refuse_if_written(self, error: Exception | None = None) -> None:
         if self._was_written():
@@ -130,8 +127,7 @@ class Store:
     def models(self) -> list[tuple[int, str, str]]:
         """Return number, name and fingerprint of each model that has encoded anything."""
         question = "SELECT model_id, name, fingerprint FROM models ORDER BY model_id"
-        with told(self.path):
-            return self._connection.execute(question).fetchall()
+        return self._connection.execute(question).fetchall()
 
     def scan(
         self, model_id: int, roots: Sequence[Root] | None
@@ -143,8 +139,7 @@ class Store:
         """
         from rclip_like.store import embeddings
 
-        with told(self.path):
-            yield from embeddings.scan(self._connection, model_id, ranges_of(roots))
+        yield from embeddings.scan(self._connection, model_id, ranges_of(roots))
 
     def scan_frames(self, model_id: int) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
         """Yield chunks of content ids int64 (n,) and embeddings float16 (n, D), in no order.
@@ -153,8 +148,7 @@ class Store:
         """
         from rclip_like.store import embeddings
 
-        with told(self.path):
-            yield from embeddings.scan_frames(self._connection, model_id)
+        yield from embeddings.scan_frames(self._connection, model_id)
 
     def matrix(self, model_id: int, roots: Sequence[Root] | None) -> Matrix | None:
         """Return the mapped embeddings and files under the roots, None if none can be trusted.
@@ -164,41 +158,35 @@ class Store:
         """
         from rclip_like.store.matrix import mapped
 
-        with told(self.path):
-            return mapped.open_matrix(self._connection, self.path, model_id, ranges_of(roots))
+        return mapped.open_matrix(self._connection, self.path, model_id, ranges_of(roots))
 
     def parts_of(self, model_id: int, content_id: int) -> StoredEmbeddings:
         """Return all of a content's embeddings, float16 (P, D), the whole picture first."""
         from rclip_like.store import embeddings
 
-        with told(self.path):
-            return embeddings.parts_of(self._connection, model_id, content_id)
+        return embeddings.parts_of(self._connection, model_id, content_id)
 
     def rows(self, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
         """Return the files with these row numbers in the order asked; those gone are left out."""
-        with told(self.path):
-            return reading.rows(self._connection, rowids)
+        return reading.rows(self._connection, rowids)
 
     def embedding_of(self, facts: FileFacts, model_id: int) -> Embedding | None:
         """Return the unit float32 (D,) of an indexed file that is as it was when read, or None."""
         from rclip_like.store import embeddings
 
-        with told(self.path):
-            return embeddings.embedding_of(self._connection, facts, model_id)
+        return embeddings.embedding_of(self._connection, facts, model_id)
 
     def sound_parts(self, model_id: int, content_ids: Sequence[int]) -> SoundParts:
         """Return all parts of some contents that are as written, and which contents are damaged."""
         from rclip_like.store import embeddings
 
-        with told(self.path):
-            return embeddings.sound_parts(self._connection, model_id, content_ids)
+        return embeddings.sound_parts(self._connection, model_id, content_ids)
 
     def cached_text(self, model_id: int, text: str, tokenizer: str) -> Embedding | None:
         """Return the unit float32 (D,) of a text asked before of this tokenizer, or None."""
         from rclip_like.store import embeddings
 
-        with told(self.path):
-            return embeddings.cached_text(self._connection, model_id, text, tokenizer)
+        return embeddings.cached_text(self._connection, model_id, text, tokenizer)
 
     def cache_text(self, model_id: int, text: str, unit: Embedding, *, tokenizer: str) -> bool:
         """Remember a text's unit embedding (D,) if that can be done at once; return whether.
@@ -208,7 +196,7 @@ class Store:
         """
         try:
             writing.put_text(self._connection, model_id, text, unit, tokenizer)
-        except (sqlite3.DatabaseError, UnicodeEncodeError):
+        except (StoreError, UnicodeEncodeError):
             return False
         return True
 
@@ -219,8 +207,7 @@ class Store:
 
     def set_default_model(self, name: str) -> None:
         """Make `name` the model of searches in this index that name none."""
-        with told(self.path):
-            writing.put_setting(self._connection, _DEFAULT_MODEL, name)
+        writing.put_setting(self._connection, _DEFAULT_MODEL, name)
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether `hint` was never asked about, and remember that it was.
@@ -229,30 +216,26 @@ class Store:
         """
         try:
             return writing.put_new_setting(self._connection, f"told {hint}")
-        except sqlite3.DatabaseError:
+        except StoreError:
             return False
 
     # Counts.
 
     def count_files(self, roots: Sequence[Root] | None = None) -> int:
         """Return how many files are indexed under the roots (None: everywhere)."""
-        with told(self.path):
-            return counting.count_files(self._connection, ranges_of(roots))
+        return counting.count_files(self._connection, ranges_of(roots))
 
     def knows(self, roots: Sequence[Root]) -> bool:
         """Return whether any file, unreadable one or walked folder lies under the roots."""
-        with told(self.path):
-            return counting.is_known(self._connection, ranges_of(roots))
+        return counting.is_known(self._connection, ranges_of(roots))
 
     def status(self, roots: Sequence[Root] | None = None) -> StatusReport:
         """Return what is indexed under the roots; paths of roots are bytes."""
-        with told(self.path):
-            return counting.status(self._connection, self.path, ranges_of(roots))
+        return counting.status(self._connection, self.path, ranges_of(roots))
 
     def raw_files(self, roots: Sequence[Root] | None = None) -> Iterator[bytes]:
         """Yield the paths of cameras' raw files that are indexed under the roots, ascending."""
-        with told(self.path):
-            yield from counting.raw_files(self._connection, ranges_of(roots))
+        yield from counting.raw_files(self._connection, ranges_of(roots))
 
     def walked_root(self, path: bytes) -> WalkedRoot | None:
         """Return what is remembered of a walked folder, None if it never was a root."""
@@ -261,13 +244,11 @@ class Store:
 
     def walked_folders(self) -> list[bytes]:
         """Return the folders that were roots, there or not, ascending."""
-        with told(self.path):
-            return counting.walked_folders(self._connection)
+        return counting.walked_folders(self._connection)
 
     def inode_changes(self) -> dict[bytes, int]:
         """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
-        with told(self.path):
-            return reading.inode_changes(self._connection)
+        return reading.inode_changes(self._connection)
 
     # Questions and writes of an indexing run.
 
@@ -280,35 +261,27 @@ class Store:
         not read since `read_since_ns` are not settled.
         """
         ranges = ranges_of(roots)
-        with told(self.path):
-            yield from reading.known_pages(
-                self._connection, model_id, ranges, read_since_ns, self.path
-            )
+        yield from reading.known_pages(self._connection, model_id, ranges, read_since_ns, self.path)
 
     def stored_digest(self, facts: FileFacts) -> bytes | None:
         """Return the digest of an indexed file of this size and mtime, or None."""
-        with told(self.path):
-            return reading.stored_digest(self._connection, facts)
+        return reading.stored_digest(self._connection, facts)
 
     def digests_of_size(self, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
         """Return the digests of this size that the model has encoded; () if there are many."""
-        with told(self.path):
-            return reading.digests_of_size(self._connection, model_id, size_bytes)
+        return reading.digests_of_size(self._connection, model_id, size_bytes)
 
     def is_encoded(self, model_id: int, digest: bytes) -> bool:
         """Return whether the content with this digest has an embedding of the model."""
-        with told(self.path):
-            return reading.is_encoded(self._connection, model_id, digest)
+        return reading.is_encoded(self._connection, model_id, digest)
 
     def is_encoded_by_another(self, model_id: int, facts: FileFacts) -> bool:
         """Return whether another model has encoded this file as it is now, from today's readers."""
-        with told(self.path):
-            return reading.is_encoded_by_another(self._connection, model_id, facts)
+        return reading.is_encoded_by_another(self._connection, model_id, facts)
 
     def failure_of(self, facts: FileFacts, *, settled: bool = False) -> FailureRow | None:
         """Return why this file, as it is now, could not be read before; see reading.failure_of."""
-        with told(self.path):
-            return reading.failure_of(self._connection, facts, settled=settled)
+        return reading.failure_of(self._connection, facts, settled=settled)
 
     def add_model(
         self, name: str, fingerprint: str, *, preprocessing_version: str, dimension: int
@@ -317,9 +290,8 @@ class Store:
         before = self.model_id(fingerprint)
         if before is not None:
             return before
-        with told(self.path):
-            facts = (preprocessing_version, dimension)
-            writing.put_model(self._connection, name, fingerprint, facts)
+        facts = (preprocessing_version, dimension)
+        writing.put_model(self._connection, name, fingerprint, facts)
         number = self.model_id(fingerprint)
         assert number is not None
         return number
@@ -334,8 +306,7 @@ class Store:
                 f"{self.path}: the index is gone from its place; see that its disk is there, and "
                 "run it again"
             )
-        with told(self.path):
-            writing.commit_batch(self._connection, model_id, batch)
+        writing.commit_batch(self._connection, model_id, batch)
 
     def extend_matrix(self, model_id: int) -> bool | None:
         """Bring the matrix beside the index in line with it; None where too little is missing.
@@ -349,7 +320,7 @@ class Store:
             from rclip_like.store.matrix import extending
 
             extending.extend_matrix(self._connection, self.path, model_id)
-        except (OSError, sqlite3.DatabaseError):
+        except (OSError, StoreError):
             return False
         return True
 
@@ -362,8 +333,7 @@ class Store:
 
     def models_with_matrix(self) -> list[int]:
         """Return the numbers of the models that have a matrix beside the index."""
-        with told(self.path):
-            return [row[0] for row in self._connection.execute("SELECT model_id FROM matrices")]
+        return [row[0] for row in self._connection.execute("SELECT model_id FROM matrices")]
 
     def remove_outdated_matrices(self) -> None:
         """Remove matrices that speak of other rows; the caller holds the lock.
@@ -372,8 +342,7 @@ class Store:
         """
         from rclip_like.store.matrix.extending import remove_outdated
 
-        with told(self.path):
-            remove_outdated(self._connection, self.path)
+        remove_outdated(self._connection, self.path)
 
     @property
     def readings(self) -> Readings:
@@ -384,15 +353,12 @@ class Store:
         self, devices: Mapping[bytes, int], inode_changes: Mapping[bytes, int], *, walked_at_ns: int
     ) -> None:
         """Remember walked folders: the device each lies on, and what `inode_changes` returns."""
-        with told(self.path):
-            writing.put_roots(self._connection, devices, inode_changes, walked_at_ns=walked_at_ns)
+        writing.put_roots(self._connection, devices, inode_changes, walked_at_ns=walked_at_ns)
 
     def move_devices(self, moved: Mapping[int, int], roots: Sequence[Root]) -> None:
         """Note that devices (old number -> new) under the roots were mounted anew."""
-        with told(self.path):
-            writing.move_devices(self._connection, moved, ranges_of(roots))
+        writing.move_devices(self._connection, moved, ranges_of(roots))
 
     def _one(self, question: str, value: object) -> tuple[Any, ...] | None:
-        with told(self.path):
-            row: tuple[Any, ...] | None = self._connection.execute(question, (value,)).fetchone()
+        row: tuple[Any, ...] | None = self._connection.execute(question, (value,)).fetchone()
         return row

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.rows import (
     STORED_DTYPE,
     Batch,
@@ -30,23 +29,9 @@ MOST_TEXTS = 10_000
 """How many texts of one model are remembered; of 512 numbers they take 20 MB."""
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """Commit what the block did, or take all of it back when it raises."""
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # After a full disk SQLite has rolled back by itself.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def commit_batch(connection: sqlite3.Connection, model_id: int, batch: Batch) -> None:
+def commit_batch(connection: Connection, model_id: int, batch: Batch) -> None:
     """Write one batch; every file's digest is among its contents or in the index already."""
-    with transaction(connection):
+    with connection.transaction():
         for digest, content in batch.contents.items():
             _add_content(connection, model_id, digest, content)
         for digest, reading in batch.reread.items():
@@ -64,9 +49,7 @@ def commit_batch(connection: sqlite3.Connection, model_id: int, batch: Batch) ->
         )
 
 
-def _add_content(
-    connection: sqlite3.Connection, model_id: int, digest: bytes, content: ContentRow
-) -> None:
+def _add_content(connection: Connection, model_id: int, digest: bytes, content: ContentRow) -> None:
     _drop_outdated(connection, model_id, digest)
     _put_reading(connection, model_id, digest, content.reading)
     for part, embedding in enumerate((content.embedding, *content.frames)):
@@ -80,7 +63,7 @@ def _add_content(
             return
 
 
-def _drop_outdated(connection: sqlite3.Connection, model_id: int, digest: bytes) -> None:
+def _drop_outdated(connection: Connection, model_id: int, digest: bytes) -> None:
     """Delete the embeddings that an outdated reader made of a content."""
     row = connection.execute(
         "SELECT content_id FROM readings JOIN contents USING (content_id)"
@@ -96,9 +79,7 @@ def _drop_outdated(connection: sqlite3.Connection, model_id: int, digest: bytes)
         part += 1
 
 
-def _put_reading(
-    connection: sqlite3.Connection, model_id: int, digest: bytes, reading: Reading
-) -> None:
+def _put_reading(connection: Connection, model_id: int, digest: bytes, reading: Reading) -> None:
     """Write how a content was read, in place of what an earlier reading said."""
     connection.execute(
         "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
@@ -116,7 +97,7 @@ def _put_reading(
         )
 
 
-def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:
+def _put_file(connection: Connection, file: FileRow) -> None:
     facts = file.facts
     # A row number stands for a path with its content: what is kept beside the index relies on it.
     connection.execute(
@@ -136,7 +117,7 @@ def _put_file(connection: sqlite3.Connection, file: FileRow) -> None:
     connection.execute("DELETE FROM failures WHERE path = ?", (facts.path,))
 
 
-def _put_failure(connection: sqlite3.Connection, failure: FailureRow) -> None:
+def _put_failure(connection: Connection, failure: FailureRow) -> None:
     """Remember the failure; what the path held before is no longer there to be found."""
     facts = failure.facts
     connection.execute(
@@ -149,7 +130,7 @@ def _put_failure(connection: sqlite3.Connection, failure: FailureRow) -> None:
 
 
 def put_roots(
-    connection: sqlite3.Connection,
+    connection: Connection,
     devices: Mapping[bytes, int],
     inode_changes: Mapping[bytes, int],
     *,
@@ -158,7 +139,8 @@ def put_roots(
     """Remember the device that each folder lies on, and in how many runs in a row all of its files
     had new inodes.
     """
-    with _unsynced(connection), transaction(connection):
+    # What a power loss may undo, the next run writes: it need not be synced.
+    with connection.setting("synchronous", 1), connection.transaction():
         connection.executemany(
             "INSERT INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?) ON CONFLICT (path)"
             " DO UPDATE SET device = excluded.device, walked_at_ns = excluded.walked_at_ns",
@@ -171,13 +153,13 @@ def put_roots(
 
 
 def move_devices(
-    connection: sqlite3.Connection, moved: Mapping[int, int], ranges: Sequence[PathRange]
+    connection: Connection, moved: Mapping[int, int], ranges: Sequence[PathRange]
 ) -> None:
     """Give the rows on devices that were mounted anew (old number -> new) their new number."""
     cases = " ".join("WHEN ? THEN ?" for _ in moved)
     numbers = [number for pair in moved.items() for number in pair]
     marks = ",".join("?" * len(moved))
-    with transaction(connection):
+    with connection.transaction():
         for table in ("files", "failures"):
             connection.executemany(
                 f"UPDATE {table} SET device = CASE device {cases} END"
@@ -186,11 +168,9 @@ def move_devices(
             )
 
 
-def put_model(
-    connection: sqlite3.Connection, name: str, fingerprint: str, facts: Sequence[object]
-) -> None:
+def put_model(connection: Connection, name: str, fingerprint: str, facts: Sequence[object]) -> None:
     """Add the model unless it is there; facts are preprocessing version and dimension."""
-    with transaction(connection):
+    with connection.transaction():
         connection.execute(
             "INSERT INTO models (name, fingerprint, preprocessing_version, dimension)"
             " VALUES (?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name",
@@ -198,17 +178,17 @@ def put_model(
         )
 
 
-def put_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+def put_setting(connection: Connection, name: str, value: str) -> None:
     """Write one setting of this index."""
-    with transaction(connection):
+    with connection.transaction():
         connection.execute(
             "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value)
         )
 
 
-def put_new_setting(connection: sqlite3.Connection, name: str) -> bool:
+def put_new_setting(connection: Connection, name: str) -> bool:
     """Write a setting without a value and return whether it is new; waits for nobody."""
-    with _without_waiting(connection), transaction(connection):
+    with connection.setting("busy_timeout", 0), connection.transaction():
         written = connection.execute(
             "INSERT OR IGNORE INTO settings (name, value) VALUES (?, '')", (name,)
         )
@@ -216,9 +196,9 @@ def put_new_setting(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def put_text(
-    connection: sqlite3.Connection, model_id: int, text: str, unit: Embedding, tokenizer: str
+    connection: Connection, model_id: int, text: str, unit: Embedding, tokenizer: str
 ) -> None:
-    """Cache a text's embedding without waiting for anybody; raises sqlite3's error at once.
+    """Cache a text's embedding without waiting for anybody; raises StoreError at once.
 
     tokenizer: the version of what made tokens of it. Raises UnicodeEncodeError for a text typed in
     another encoding than UTF-8.
@@ -227,7 +207,7 @@ def put_text(
     """
     embedding = unit.astype("<f4").tobytes()
     mark = text_mark(model_id, tokenizer, text, embedding)
-    with _without_waiting(connection), transaction(connection):
+    with connection.setting("busy_timeout", 0), connection.transaction():
         question = "SELECT count(*) FROM texts WHERE model_id = ?"
         if connection.execute(question, (model_id,)).fetchone()[0] >= MOST_TEXTS:
             connection.execute(
@@ -240,26 +220,6 @@ def put_text(
             " VALUES (?, ?, ?, ?)",
             (model_id, text, embedding, mark),
         )
-
-
-def _without_waiting(connection: sqlite3.Connection) -> AbstractContextManager[None]:
-    """Let a write inside the block fail at once where another process is writing."""
-    return _set_for_a_while(connection, "busy_timeout", 0)
-
-
-def _unsynced(connection: sqlite3.Connection) -> AbstractContextManager[None]:
-    """Leave out the sync inside the block: what a power loss may undo, the next run writes."""
-    return _set_for_a_while(connection, "synchronous", 1)
-
-
-@contextmanager
-def _set_for_a_while(connection: sqlite3.Connection, pragma: str, value: int) -> Iterator[None]:
-    (before,) = connection.execute(f"PRAGMA {pragma}").fetchone()
-    connection.execute(f"PRAGMA {pragma} = {value}")
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA {pragma} = {before}")
 
 
 def _readable(path: bytes) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from processes import run, write_pictures
 
 from rclip_like.store import migrations, schema
+from rclip_like.store.connection import Connection
 
 ENDLESS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r)"
 LOOSE = ("PRAGMA legacy_alter_table = ON", "ALTER TABLE {0} RENAME TO old", "{1}")
@@ -97,14 +98,14 @@ def test_odd_values_in_an_index_are_no_fault_of_ours(
     assert b"Traceback" not in done.stderr
 
 
-def test_the_triggers_known_are_those_that_the_migrations_make() -> None:
+def test_the_triggers_known_are_those_that_the_migrations_make(tmp_path: Path) -> None:
     statements = (*migrations._MATRIX_TRIGGERS, *migrations._DIGESTS)
     triggers = [each for each in statements if each.lstrip().startswith("CREATE TRIGGER")]
     assert {schema.digest_of(each) for each in triggers} == schema.TRIGGERS
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+    with closing(Connection(tmp_path / "index.db", "mode=rwc")) as connection:
         migrations.migrate(connection)
         made = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        schema.refuse_foreign(connection, Path("index.db"))
+        schema.refuse_foreign(connection)
     assert {name for (name,) in made if not name.startswith(("sqlite_", "_"))} == schema.TABLES
 
 

@@ -18,7 +18,6 @@ from rclip_like.search.agreement import Agreement
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
 from rclip_like.store.matrix import extending, stamp
-from rclip_like.store.writing import transaction
 from rclip_like.values import PictureFacts, Root
 
 DIMENSION = 8
@@ -261,7 +260,7 @@ def test_an_older_copy_of_the_index_trusts_only_what_it_had(store: Store, tmp_pa
     model_id = fill(store, [b"/1", b"/2"])
     store.extend_matrix(model_id)
     older = tmp_path / "older.db"
-    with transaction(store._connection):
+    with store._connection.transaction():
         older.write_bytes(store.path.read_bytes())
         (tmp_path / "older.db-wal").write_bytes((tmp_path / "index.db-wal").read_bytes())
     put(store, model_id, b"/0", b"\7")
@@ -429,7 +428,7 @@ def apply(store: Store, operation: tuple) -> None:
 def crash_while_extending(store: Store, model_id: int) -> None:
     """Write the files of a matrix and die before the index says so."""
     try:
-        with transaction(store._connection):
+        with store._connection.transaction():
             before = stamp.read_stamp(store._connection, model_id)
             extending._Writer(store._connection, store.path, model_id).write(before)
             raise KeyboardInterrupt

@@ -283,7 +283,7 @@ def test_a_repair_without_room_for_the_copy_changes_nothing(
     before = snapshot(database.parent)
 
     def fail(old: sqlite3.Connection, place: Path) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        raise StoreError(f"{place}: the disk is full")
 
     monkeypatch.setattr("rclip_like.store.opening.back_up", fail)
     with pytest.raises(StoreError):

@@ -6,7 +6,6 @@ first but is damaged to come last. So the indexer looks at all of them once in a
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -15,6 +14,7 @@ from typing import IO, NamedTuple
 
 import blake3
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
@@ -77,7 +77,7 @@ class BlockWriter:
 
 
 def put_blocks(
-    connection: sqlite3.Connection, model_id: int, names: tuple[str, str], blocks: Iterable[Block]
+    connection: Connection, model_id: int, names: tuple[str, str], blocks: Iterable[Block]
 ) -> None:
     """Add what was written to a model's matrix, and forget files that it no longer has."""
     connection.execute(
@@ -108,7 +108,7 @@ class MatrixCheck(NamedTuple):
 
 
 def check_matrix(
-    connection: sqlite3.Connection, path: Path, model_id: int, *, since_ns: int | None = None
+    connection: Connection, path: Path, model_id: int, *, since_ns: int | None = None
 ) -> MatrixCheck | None:
     """Compare a matrix with its digests; None where a search would trust none.
 
@@ -138,7 +138,7 @@ def check_matrix(
         return None
 
 
-def is_order_sound(connection: sqlite3.Connection, path: Path, model_id: int, stamp: Stamp) -> bool:
+def is_order_sound(connection: Connection, path: Path, model_id: int, stamp: Stamp) -> bool:
     """Return whether the order, of which the next one is made, is as it was written."""
     found = connection.execute(
         "SELECT name, start, size_bytes, digest FROM matrix_blocks WHERE model_id = ? AND name = ?"
@@ -151,7 +151,7 @@ def is_order_sound(connection: sqlite3.Connection, path: Path, model_id: int, st
 
 
 def note_sound(
-    connection: sqlite3.Connection, model_id: int, blocks: Iterable[Block], since_ns: int | None
+    connection: Connection, model_id: int, blocks: Iterable[Block], since_ns: int | None
 ) -> None:
     """Remember that blocks were looked at now, unless they were since then and no write is due."""
     now_ns = time.time_ns()
@@ -165,7 +165,7 @@ def note_sound(
     )
 
 
-def forget_matrix(connection: sqlite3.Connection, model_id: int) -> None:
+def forget_matrix(connection: Connection, model_id: int) -> None:
     """Let no search trust a model's matrix any more, and the next run make it anew."""
     connection.execute("DELETE FROM matrices WHERE model_id = ?", (model_id,))
 

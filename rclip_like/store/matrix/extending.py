@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.blocks import Block, BlockWriter, is_order_sound, put_blocks
 from rclip_like.store.matrix.mapped import Order, look_up, map_order, map_rows
 from rclip_like.store.matrix.stamp import (
@@ -28,7 +28,6 @@ from rclip_like.store.matrix.stamp import (
 )
 from rclip_like.store.opening import sync_folder
 from rclip_like.store.side_files import make_own, open_own
-from rclip_like.store.writing import transaction
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,7 +45,7 @@ class _Contents:
     parts: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
 
-def extend_matrix(connection: sqlite3.Connection, path: Path, model_id: int) -> None:
+def extend_matrix(connection: Connection, path: Path, model_id: int) -> None:
     """Bring the model's matrix in line with the rows.
 
     The caller holds the indexer's lock. In one transaction, so that nothing else is written
@@ -56,7 +55,7 @@ def extend_matrix(connection: sqlite3.Connection, path: Path, model_id: int) -> 
     """
     before = None
     try:
-        with transaction(connection):
+        with connection.transaction():
             before = read_stamp(connection, model_id)
             writer = _Writer(connection, path, model_id)
             new = writer.write(before)
@@ -68,16 +67,16 @@ def extend_matrix(connection: sqlite3.Connection, path: Path, model_id: int) -> 
         remove_unnamed(connection, path, keep=before.order_name if before else None)
 
 
-def remove_outdated(connection: sqlite3.Connection, path: Path) -> None:
+def remove_outdated(connection: Connection, path: Path) -> None:
     """Remove the matrices that speak of other row numbers; the caller holds the indexer's lock."""
-    with transaction(connection):
+    with connection.transaction():
         every = connection.execute("SELECT model_id FROM matrices").fetchall()
         outdated = [each for each in every if read_stamp(connection, *each) is None]
         connection.executemany("DELETE FROM matrices WHERE model_id = ?", outdated)
     remove_unnamed(connection, path)
 
 
-def remove_unnamed(connection: sqlite3.Connection, path: Path, *, keep: str | None = None) -> None:
+def remove_unnamed(connection: Connection, path: Path, *, keep: str | None = None) -> None:
     """Remove the files of matrices that the index does not name; the caller holds the lock.
 
     keep: one to spare, as a searcher may just have been told of it.
@@ -94,7 +93,7 @@ def remove_unnamed(connection: sqlite3.Connection, path: Path, *, keep: str | No
 class _Writer:
     """Writes one state of a matrix, extending the rows of the one before where there is one."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, model_id: int) -> None:
+    def __init__(self, connection: Connection, path: Path, model_id: int) -> None:
         self._connection = connection
         self._path = path
         self._model_id = model_id

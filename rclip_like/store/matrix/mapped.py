@@ -8,7 +8,6 @@ many rows count. They are trusted only while that very row is there, and were no
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
@@ -59,7 +59,7 @@ class Order(NamedTuple):
 class Newer(NamedTuple):
     """What the rows have and the matrix has not: contents and files, all asked when needed."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     model_id: int
     stamp: Stamp
     ranges: Sequence[PathRange]
@@ -120,7 +120,7 @@ class Matrix(NamedTuple):
 
 
 def open_matrix(
-    connection: sqlite3.Connection, path: Path, model_id: int, ranges: Sequence[PathRange]
+    connection: Connection, path: Path, model_id: int, ranges: Sequence[PathRange]
 ) -> Matrix | None:
     """Return the matrix of the index at `path` for some ranges, None if there is none to trust.
 
@@ -174,7 +174,7 @@ def look_up(wanted: ContentIds, known: ContentIds, values: Slots) -> Slots:
 
 
 def _cut(
-    connection: sqlite3.Connection, order: Order, stamp: Stamp, ranges: Sequence[PathRange]
+    connection: Connection, order: Order, stamp: Stamp, ranges: Sequence[PathRange]
 ) -> tuple[Rowids, Slots]:
     """Return the files of the ranges; dead ones beside their ends may be among them."""
     if list(ranges) == [EVERYTHING]:
@@ -189,7 +189,7 @@ def _cut(
     )
 
 
-def _position(connection: sqlite3.Connection, order: Order, last_file: int, edge: bytes) -> int:
+def _position(connection: Connection, order: Order, last_file: int, edge: bytes) -> int:
     """Return how many files of the order come before a path, but for some that are deleted."""
     row = connection.execute(
         "SELECT file_id FROM files WHERE path >= ? AND file_id <= ? ORDER BY path LIMIT 1",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from rclip_like.store.connection import Connection
 from rclip_like.store.side_files import open_own
 
 HEADER_BYTES = 64
@@ -39,7 +39,7 @@ class Stamp(NamedTuple):
     num_deleted: int
 
 
-def read_stamp(connection: sqlite3.Connection, model_id: int) -> Stamp | None:
+def read_stamp(connection: Connection, model_id: int) -> Stamp | None:
     """Return what the index says of the model's matrix, None if it is to be forgotten."""
     question = f"SELECT {', '.join(Stamp._fields)} FROM matrices WHERE model_id = ?"
     row = connection.execute(question, (model_id,)).fetchone()
@@ -49,7 +49,7 @@ def read_stamp(connection: sqlite3.Connection, model_id: int) -> Stamp | None:
     return Stamp(*row)
 
 
-def schema_version(connection: sqlite3.Connection) -> int:
+def schema_version(connection: Connection) -> int:
     """Return SQLite's own counter of changes of form, VACUUM among them."""
     return int(connection.execute("PRAGMA schema_version").fetchone()[0])
 
@@ -117,7 +117,7 @@ def is_there(path: Path, stamp: Stamp, dimension: int) -> bool:
     return True
 
 
-def is_due(connection: sqlite3.Connection, path: Path, model_id: int) -> bool:
+def is_due(connection: Connection, path: Path, model_id: int) -> bool:
     """Return whether the model's matrix should be brought up: it is wrong, or much is missing."""
     stamp = read_stamp(connection, model_id)
     last_embedding, last_file = last_rows(connection)
@@ -128,14 +128,14 @@ def is_due(connection: sqlite3.Connection, path: Path, model_id: int) -> bool:
     return behind > max(FEWEST_ROWS, stamp.num_rows // _SHARE_BEHIND)
 
 
-def last_rows(connection: sqlite3.Connection) -> tuple[int, int]:
+def last_rows(connection: Connection) -> tuple[int, int]:
     """Return the largest row numbers of embeddings and files, 0 where there are none."""
     question = "SELECT (SELECT max(rowid) FROM embeddings), (SELECT max(file_id) FROM files)"
     embedding, file = connection.execute(question).fetchone()
     return embedding or 0, file or 0
 
 
-def dimension_of(connection: sqlite3.Connection, model_id: int) -> int:
+def dimension_of(connection: Connection, model_id: int) -> int:
     """Return the length of the model's embeddings."""
     question = "SELECT dimension FROM models WHERE model_id = ?"
     return int(connection.execute(question, (model_id,)).fetchone()[0])
