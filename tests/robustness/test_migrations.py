@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import older_index
@@ -16,6 +18,7 @@ from private_mounts import needs_mounts, run_on_small_disk
 
 from rclip_like.errors import StoreError
 from rclip_like.store import Store, migrations, opening
+from rclip_like.store.matrix import stamp
 from rclip_like.store.schema import VERSION
 
 OLDER = range(1, NEXT)
@@ -89,6 +92,7 @@ def test_half_a_copy_from_a_run_that_was_killed_is_made_anew(
 
 FULL = """
 import os, subprocess, sys
+from contextlib import closing
 from pathlib import Path
 program, older, disk = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 MAY_BE_THERE = {"index.db", "index.db.lock", "index.db-wal", "index.db-shm"}
@@ -118,3 +122,30 @@ def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
     copies = {f"index.db.version-{version_of(older)}"}
     (tmp_path / "full.py").write_text(f"COPY = {copies}\n{FULL}")
     run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)
+
+
+def test_an_index_of_version_3_keeps_its_rows_and_its_matrix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
+    database = tmp_path / "index.db"
+    make_older(database, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "VERSION", 3)
+        with Store.open(database, create=False) as store:
+            store.extend_matrix(1)
+    before = all_rows(database)
+    with Store.open(database, create=False) as store, store.snapshot():
+        assert store.matrix(1, None) is not None
+    assert (version_of(database), integrity(database)) == (VERSION, "ok")
+    assert all_rows(database) == before
+
+
+def all_rows(database: Path) -> dict[str, list[tuple]]:
+    """Return the rows of every table, but what each says of the form of the index."""
+    with closing(sqlite3.connect(database)) as connection:
+        question = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migr%'"
+        names = [name for (name,) in connection.execute(question)]
+        assert {"files", "contents", "embeddings", "matrices", "matrix_blocks"} <= set(names)
+        connection.execute("UPDATE matrices SET schema_version = 0")
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
