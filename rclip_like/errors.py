@@ -14,14 +14,14 @@ class Remedy(StrEnum):
     in cli/remedies.py.
     """
 
-    NAME_THE_INDEX = "name the file of the index"
-    NAME_ANOTHER_INDEX = "name another file for the index"
+    NAME_THE_INDEX = "name {} as the database"
+    NAME_ANOTHER_INDEX = "name another database"
     MAKE_INDEX = "make it with Library.index"
     INDEX = "call Library.index"
     UPDATE_FIRST = "search without update=None"
     REPAIR = "mend it with Library.doctor(repair=True)"
     MOVE_AWAY = "move it away, and the next Library.index makes a new one"
-    PRUNE = "call Library.prune"
+    PRUNE = "make room and call Library.prune"
     PRUNE_MODELS = "drop its rows with Library.prune(settings=PruneSettings(models=True))"
     READ_AS_WORDS = "if it is meant as words, search for Query(TEXT, kind=Kind.TEXT)"
     ALLOW_PRIVATE = "if it is in your own network, allow it with WebSettings.allow_private"

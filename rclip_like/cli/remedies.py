@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from rclip_like.errors import Advice, ClipfindError, Note, Remedy, sentence
 
 WORDS = {
-    Remedy.NAME_THE_INDEX: "name the index with --db",
+    Remedy.NAME_THE_INDEX: "name {} with --db",
     Remedy.NAME_ANOTHER_INDEX: "name another index with --db",
     Remedy.MAKE_INDEX: "make it with `clipfind index FOLDER`",
     Remedy.INDEX: "run clipfind index",
     Remedy.UPDATE_FIRST: "search without --no-index",
     Remedy.REPAIR: "mend it with: clipfind doctor --repair",
     Remedy.MOVE_AWAY: "move it away, and the next `clipfind index` makes a new one",
-    Remedy.PRUNE: "run clipfind prune",
+    Remedy.PRUNE: "make room and run clipfind prune",
     Remedy.PRUNE_MODELS: "drop its rows: clipfind prune --models",
     Remedy.READ_AS_WORDS: "if it is meant as words, add --text",
     Remedy.ALLOW_PRIVATE: "if it is in your own network, ask for it with --allow-private",

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _DAMAGED_MATRIX = "the matrix beside the index was damaged; it is made anew from the rows"
 _DROPPED = (
-    "dropped from the index; the pictures are encoded anew, those that lie elsewhere by the next "
-    "'clipfind index' of their folder"
+    "dropped from the index; the pictures are encoded anew, those that lie elsewhere when their "
+    "folder is indexed next"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rclip_like.errors import ConfigError
+from rclip_like.errors import ConfigError, Remedy
 from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 APPLICATION = "clipfind"
@@ -22,8 +22,9 @@ def data_folder() -> Path:
     if folder is None:
         raise ConfigError(
             "there is no home folder to keep the index and models in: HOME is not set, and this "
-            "user is not in the list of users; name the index with --db, or set HOME or "
-            "CLIPFIND_DATA_DIR"
+            "user is not in the list of users",
+            (Remedy.NAME_THE_INDEX, "the index"),
+            "set HOME or CLIPFIND_DATA_DIR",
         )
     return folder
 

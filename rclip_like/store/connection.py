@@ -11,26 +11,25 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Advice, Remedy, StoreError
 from rclip_like.store.lock import IndexLock, Lockless
 
-_DAMAGED = (
-    "{path}: the index is damaged; where `clipfind doctor --repair` cannot mend it, move it away, "
-    "and the next `clipfind index` makes a new one"
-)
-_UNWRITABLE = "{path}: the index cannot be written; check its rights or name another with --db"
-_SENTENCES = {
-    sqlite3.SQLITE_NOTADB: "{path}: this is not an index of clipfind; name another with --db",
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_FULL: "{path}: the disk is full; what was finished is kept, make room and go on",
+_UNWRITABLE = ("the index cannot be written", "check its rights", Remedy.NAME_ANOTHER_INDEX)
+_REFUSALS: dict[int, tuple[str, *tuple[Advice, ...]]] = {
+    sqlite3.SQLITE_NOTADB: ("this is not an index of clipfind", Remedy.NAME_ANOTHER_INDEX),
+    sqlite3.SQLITE_CORRUPT: ("the index is damaged", Remedy.REPAIR, Remedy.MOVE_AWAY),
+    sqlite3.SQLITE_FULL: ("the disk is full", "what was finished is kept, make room and go on"),
     sqlite3.SQLITE_READONLY: _UNWRITABLE,
     sqlite3.SQLITE_PERM: _UNWRITABLE,
     sqlite3.SQLITE_CANTOPEN: (
-        "{path}: the index cannot be opened; check its folder and rights or name another with --db"
+        "the index cannot be opened",
+        "check its folder and rights",
+        Remedy.NAME_ANOTHER_INDEX,
     ),
-    sqlite3.SQLITE_BUSY: "{path}: another program holds the index; try again when it is done",
+    sqlite3.SQLITE_BUSY: ("another program holds the index", "try again when it is done"),
     sqlite3.SQLITE_IOERR: (
-        "{path}: the disk with the index failed ({error}); see that it is there and has room"
+        "the disk with the index failed ({error})",
+        "see that it is there and has room",
     ),
 }
 _AS_WITHOUT_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
@@ -177,9 +176,10 @@ def explained(path: Path) -> Iterator[None]:
 
 def explanation(error: sqlite3.DatabaseError, path: Path) -> StoreError:
     """Return an error of SQLite as a sentence about `path`; Lockless where that is the reason."""
+    unknown = f"{path}: the index cannot be used ({error})"
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return StoreError(f"{path}: the index cannot be used ({error}); name another with --db")
+        return StoreError(unknown, Remedy.NAME_ANOTHER_INDEX)
     primary = code & _PRIMARY_CODE
     # SQLite tells a lack of locks like one that is held, like a disk that failed, or, where the
     # index was opened to be read, like a file that may not be written.
@@ -187,8 +187,10 @@ def explanation(error: sqlite3.DatabaseError, path: Path) -> StoreError:
         return Lockless(path, reason)
     if primary == sqlite3.SQLITE_IOERR and is_full(path):
         primary = sqlite3.SQLITE_FULL  # what SQLite says only of the file with the rows itself
-    fallback = "{path}: the index cannot be used ({error}); try again or name another with --db"
-    return StoreError(_SENTENCES.get(primary, fallback).format(path=path, error=error))
+    if primary not in _REFUSALS:
+        return StoreError(unknown, "try again", Remedy.NAME_ANOTHER_INDEX)
+    reason, *advice = _REFUSALS[primary]
+    return StoreError(f"{path}: {reason.format(error=error)}", *advice)
 
 
 def sqlite_code(error: StoreError) -> int | None:

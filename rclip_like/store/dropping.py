@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Remedy, StoreError
 from rclip_like.reports import UpkeepReport
 from rclip_like.store.connection import Connection, Cursor
 from rclip_like.store.rows import PathRange
@@ -276,8 +276,8 @@ class Dropping:
         if shutil.disk_usage(self._path.parent).free < needed_bytes:
             raise StoreError(
                 f"{self._path}: what had to go is dropped, but to make the file smaller takes "
-                f"{needed_bytes / 1e6:,.0f} MB beside it for a while; make room and run "
-                "clipfind prune"
+                f"{needed_bytes / 1e6:,.0f} MB beside it for a while",
+                Remedy.PRUNE,
             )
 
     def truncate_log(self) -> bool:

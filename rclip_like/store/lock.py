@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.errors import IndexLocked, Remedy, StoreError
 from rclip_like.store.side_files import make_own, open_own
 
 _LOOK_AGAIN_SECONDS = 0.1
@@ -57,7 +57,8 @@ class Lockless(StoreError):
     def __init__(self, database: Path, reason: str) -> None:
         super().__init__(
             f"{database}: the file system has no locks ({reason}), without which an index is only "
-            "read; name one on a local disk with --db"
+            "read",
+            (Remedy.NAME_THE_INDEX, "one on a local disk"),
         )
 
 
@@ -145,8 +146,9 @@ class IndexLock:
             return self._opened()
         except OSError as error:
             raise StoreError(
-                f"{self.path}: the lock beside the index cannot be written ({error.strerror}); "
-                "check the folder's rights, or name another index with --db"
+                f"{self.path}: the lock beside the index cannot be written ({error.strerror})",
+                "check the folder's rights",
+                Remedy.NAME_ANOTHER_INDEX,
             ) from error
 
     def _opened(self) -> int:

@@ -9,7 +9,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from rclip_like.errors import IndexLocked, StoreError
+from rclip_like.errors import IndexLocked, Remedy, StoreError
 from rclip_like.files import make_folder
 from rclip_like.store.connection import Connection, explained, is_full, sqlite_code
 from rclip_like.store.lock import IndexLock, Lockless
@@ -42,7 +42,7 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> Connect
     """
     version = version_of(path)
     if not version and not create:
-        raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
+        raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
     if not create and _is_on_readonly_medium(path):
         return open_index_readonly(path, any_thread=any_thread)
     if not version:
@@ -64,11 +64,11 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> Connection:
     """
     version = version_of(path)
     if not version:
-        raise StoreError(f"{path}: there is no index yet; make it with `clipfind index FOLDER`")
+        raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
     if version < VERSION:
         raise StoreError(
-            f"{path}: an older clipfind made this index, which cannot be brought up where it lies; "
-            "copy it to a folder that takes writes, and name the copy with --db"
+            f"{path}: an older clipfind made this index, which cannot be brought up where it lies",
+            (Remedy.NAME_THE_INDEX, "a copy of it in a folder that takes writes"),
         )
     if not _is_on_readonly_medium(path):
         try:
@@ -96,7 +96,7 @@ def version_of(path: Path) -> int | None:
     if path.stat().st_size == 0:
         return 0
     if application != APPLICATION_ID:
-        raise StoreError(f"{path}: another program made this database; name another with --db")
+        raise StoreError(f"{path}: another program made this database", Remedy.NAME_ANOTHER_INDEX)
     return _not_newer(path, version)
 
 
@@ -150,7 +150,9 @@ def _not_newer(path: Path, version: int) -> int:
     if version > VERSION:
         raise StoreError(
             f"{path}: a newer clipfind made this index (version {version}, this one knows "
-            f"{VERSION}); update clipfind or name another index with --db"
+            f"{VERSION})",
+            "update clipfind",
+            Remedy.NAME_ANOTHER_INDEX,
         )
     return version
 
@@ -161,20 +163,24 @@ def _is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise StoreError(
-                f"{path}: this link leads to nothing; see that its disk is there, or name another "
-                "index with --db"
+                f"{path}: this link leads to nothing",
+                "see that its disk is there",
+                Remedy.NAME_ANOTHER_INDEX,
             ) from None
         return False
     except OSError as error:
         raise StoreError(
-            f"{path}: the index cannot be reached ({error.strerror}); name another with --db"
+            f"{path}: the index cannot be reached ({error.strerror})", Remedy.NAME_ANOTHER_INDEX
         ) from error
     if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"{path}: this is not a file; name the index's file with --db")
+        remedy = (Remedy.NAME_THE_INDEX, "the index's file")
+        raise StoreError(f"{path}: this is not a file", remedy)
     if status.st_nlink > 1:
         raise StoreError(
             f"{path}: this file has another name, too (a hard link), and SQLite would keep a log "
-            "beside each; remove the other name, or name a copy of the file with --db"
+            "beside each",
+            "remove the other name",
+            (Remedy.NAME_THE_INDEX, "a copy of the file"),
         )
     return True
 
@@ -251,8 +257,9 @@ def _make(path: Path) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"{path}: the index cannot be made here ({_told_by(error, path)}); "
-            "check the folder's rights or name another place with --db"
+            f"{path}: the index cannot be made here ({_told_by(error, path)})",
+            "check the folder's rights",
+            Remedy.NAME_ANOTHER_INDEX,
         ) from error
 
 
@@ -343,7 +350,8 @@ def _bring_up(path: Path) -> None:
             if old.execute("PRAGMA user_version").fetchone()[0] < VERSION:
                 raise StoreError(
                     f"{path}: this index says that it is of version {version}, and its tables are "
-                    "not; move it away, and the next `clipfind index` makes a new one"
+                    "not",
+                    Remedy.MOVE_AWAY,
                 )
 
 

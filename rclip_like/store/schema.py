@@ -10,7 +10,7 @@ import re
 
 from blake3 import blake3
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Remedy, StoreError
 from rclip_like.store.connection import Connection
 
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
@@ -64,7 +64,9 @@ def refuse_foreign(connection: Connection) -> None:
         if not is_ours:
             raise StoreError(
                 f"{connection.path}: the {kind} {name!r} in this index was not made by clipfind, "
-                "so nothing is asked of it; name another index with --db, or move this one away"
+                "so nothing is asked of it",
+                Remedy.NAME_ANOTHER_INDEX,
+                "move this one away",
             )
 
 

@@ -11,7 +11,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Remedy, StoreError
 from rclip_like.files import FILE_MODE
 
 SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
@@ -42,7 +42,7 @@ def real_place(path: Path) -> Path:
     if not stat.S_ISLNK(status.st_mode):
         return path
     if not _is_ours(status.st_uid, path.parent):
-        raise Planted(f"{path}: this is another user's link; name another index with --db")
+        raise Planted(f"{path}: this is another user's link", Remedy.NAME_ANOTHER_INDEX)
     return Path(os.path.realpath(path)) if path.exists() else path
 
 
@@ -111,8 +111,9 @@ def _refuse_planted(
     else:
         return
     raise Planted(
-        f"{path}: this is {found} where a file of the index belongs, and was left as it is; see "
-        "what it is and remove it, or name another index with --db"
+        f"{path}: this is {found} where a file of the index belongs, and was left as it is",
+        "see what it is and remove it",
+        Remedy.NAME_ANOTHER_INDEX,
     )
 
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from rclip_like.errors import RootError
+from rclip_like.errors import Remedy, RootError
 from rclip_like.values import PICTURE_EXTENSIONS, Root
 from rclip_like.walk.left_out import has_nomedia
 from rclip_like.walk.patterns import extension, is_hidden, is_library, is_original
@@ -38,9 +38,7 @@ def _resolve(typed: bytes) -> Root:
     except OSError as error:
         raise RootError(f"{shown}: {error.strerror}; can you list it with ls?") from error
     except ValueError as error:
-        raise RootError(
-            f"{shown!r}: no path holds a NUL; was --files0-from meant, or is a list not UTF-8?"
-        ) from error
+        raise RootError(f"{shown!r}: no path holds a NUL", Remedy.NAME_PATHS) from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         raise RootError(f"{shown}: neither a folder nor a regular file; name a folder of pictures")
     return Root(typed, path, is_file=stat.S_ISREG(mode))

@@ -28,7 +28,7 @@ def test_an_error_says_what_happened_and_in_both_words_what_would_help() -> None
     error = StoreError("a.db: is newer", "update clipfind", Remedy.NAME_ANOTHER_INDEX)
     assert error.reason == "a.db: is newer"
     assert error.remedies == ("update clipfind", Remedy.NAME_ANOTHER_INDEX)
-    assert str(error) == "a.db: is newer; update clipfind, or name another file for the index"
+    assert str(error) == "a.db: is newer; update clipfind, or name another database"
     assert said(error) == "a.db: is newer; update clipfind, or name another index with --db"
 
 

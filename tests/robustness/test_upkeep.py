@@ -252,7 +252,7 @@ with Store.open(database, create=False) as store:
     size = database.stat().st_size
     fill_up(12_000_000)
     # Not even tried where there is no room; and where another program takes it meanwhile:
-    with pytest.raises(StoreError, match="make room and run clipfind prune"):
+    with pytest.raises(StoreError, match="make room and call Library.prune"):
         forget(store, [b"/a"])
     free = fill_up(3_000_000)
     dropping.Dropping._refuse_without_room = lambda self, needed_bytes: None
