@@ -7,372 +7,371 @@ and *stars* make words bold.
 from __future__ import annotations
 
 DESCRIPTION = """\
-*clipfind* finds photos by what they show. A model turns every picture and every query into a row
-of numbers, an embedding; the pictures whose embeddings point most nearly in the query's direction
-come first. All of it happens on this machine: pictures and words stay here, and pictures are never
-changed. The network is used by *models use* and *models download*, and by a query that is a web
-address.
+*clipfind* finds photos by what they show. A model turns every picture and every query into a list
+of numbers, an embedding, and the pictures whose embeddings point most nearly in the direction of
+the query come first. Everything happens on this machine: pictures and words stay here, and pictures
+are never changed. Only *models use*, *models download* and a query that is a web address use the
+network.
 
 *clipfind* QUERY is short for *clipfind search* QUERY. The search first brings the index of the
-folders up to date (only new and changed pictures are read) for at most *--max-time* seconds, then
-answers from what is indexed and says on stderr how much is missing, and which command indexes it;
-not with *--quiet*, which leaves errors alone there. Without a PATH the current folder is meant.
-*clipfind index --all* brings all folders up to date that were indexed before.
+folders up to date, reading only new and changed pictures, for at most *--max-time* seconds. It then
+answers from what is indexed. If pictures are missing, a line on stderr counts them and names the
+command that indexes them; *--quiet* leaves only errors on stderr. Without a PATH the current folder
+is searched. *clipfind index --all* updates every folder that was indexed before.
 
-Lists of PATHs (*--files-from*, *--files0-from*) are soon out of date. A search leaves out what is
-not there any more, with a line on stderr. *index* names each, does the others, and exits with
-status 2, as with PATHs that were typed: a disk that is not mounted should be heard of. The lines of
-*--files-from* may be any bytes; a list that begins with a byte order mark is UTF-8 or UTF-16, and
-lines may end as on Windows. Ignore files, captions and the configuration file may begin with a
-mark, too; without one, captions and the configuration must be UTF-8.
+A list of PATHs (*--files-from*, *--files0-from*) is soon out of date. A search leaves out what has
+disappeared and says so on stderr. *index* names each missing PATH, does the others, and exits with
+status 2, just as it does for PATHs typed on the command line: a disk that is not mounted should be
+noticed. The lines of *--files-from* may be any bytes. A list that begins with a byte order mark is
+read as UTF-8 or UTF-16, and lines may end as on Windows. Ignore files, captions and the
+configuration file may begin with such a mark as well; without one, captions and the configuration
+must be UTF-8.
 
-On a terminal the matches are a table; in a pipe each is a line of score, TAB and path. A score is
-a cosine, from -1 to 1; it tells the order, and depends on the model and the query, so there is no
-fixed value from which on a match is right. Ranking always finds something: nothing is found only
-in an empty folder, or beyond a threshold (*--min-score*) or a filter (*--glob*, *--exclude*). What
-the best score was is said on stderr then. A table shows equal files once, and a line on stderr says
-how many copies it leaves out.
+On a terminal the matches form a table; in a pipe each match is a line of score, TAB and path. A
+score is a cosine between -1 and 1. It gives the order, but no fixed value separates right matches
+from wrong ones, because scores depend on the model and the query. Ranking always finds something,
+so nothing is found only in an empty folder, or when a threshold (*--min-score*) or a filter
+(*--glob*, *--exclude*) leaves nothing; stderr then reports the best score. A table shows equal
+files once, and a line on stderr counts the copies.
 
-Of an animation (GIF, PNG, WebP, AVIF, a HEIC file with several pictures) the first frame and up to
-three later ones are compared, evenly spaced over its first 500 frames or 64 megapixels; frames that
-look the same count once. Its score is that of the frame nearest to the query. As a query an
-animation stands for its first frame. A frame that is broken costs those from it on, not the file.
+An animation (GIF, PNG, WebP, AVIF, a HEIC file with several pictures) is compared by its first
+frame and up to three later ones, evenly spaced over its first 500 frames or 64 megapixels; frames
+that look the same count once. Its score is that of the frame nearest to the query. Used as a query,
+an animation stands for its first frame. A broken frame ends the animation but does not cost the
+file.
 
-Paths are printed as typed: relative ones stay relative. They keep their bytes, whatever these are;
-on a terminal only, control characters are shown as escapes. A path that begins with a dash is
-printed with ./ before it. Matches whose file is gone, has changed since it was indexed
-or cannot be reached are left out and counted on stderr.
+Paths are printed as typed, so relative paths stay relative. They keep their bytes; only a terminal
+shows control characters as escapes. A path that begins with a dash is printed with ./ in front.
+Matches whose file is gone, has changed since it was indexed, or cannot be reached are left out and
+counted on stderr.
 
-Letters with accents may be written in two forms, composed or decomposed, as names from a Mac often
-are. Ignore files, *--glob* and *--exclude* match both. A PATH or a picture that is not there as
-typed but in the other form is taken in that one, with a line on stderr.
+Accented letters can be written in two forms, composed or decomposed; names from a Mac often use the
+second. Ignore files, *--glob* and *--exclude* match both. If a PATH or a queried picture does not
+exist as typed but exists in the other form, clipfind takes that one and says so on stderr.
 
-A camera's raw file beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither indexed
-nor shown: the picture stands for both, and *index* says how many it passed over. *--raw-pairs*
-takes both. What was indexed with it stays in the index, unseen in runs without it; *status* counts
-that, *prune* keeps it while the file is there, *forget* drops it. A raw file whose picture is left
-out by a pattern, or goes away, is indexed and shown by the next run. One whose picture is there but
-cannot be read is passed over all the same: *index* names the picture, and *--raw-pairs* takes the
-raw file.
+A raw file from a camera beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither
+indexed nor shown, because the picture stands for both; *index* counts such files. *--raw-pairs*
+takes both. Rows made with *--raw-pairs* stay in the index but are hidden from runs without it:
+*status* counts them, *prune* keeps them while the file exists, *forget* drops them. The raw file is
+indexed and shown again once its picture disappears or a pattern excludes it. If the picture exists
+but cannot be read, the raw file is still passed over: *index* names the picture, and *--raw-pairs*
+takes the raw file.
 
-Links in a folder are not followed without *-L*. A folder with a file named .nomedia, by which
-Android hides it from galleries, is left out with those in it unless *--hidden* is given. Of a
-library of Apple Photos (*.photoslibrary*) only *originals* and *Masters* are walked, as the rest
-holds thumbnails of what is there. A PATH is walked as named, wherever it lies. What was indexed
-with *-L* or *--hidden*, or by a PATH of its own, stays in the index; runs that would not come by it
-do not show it, only *--all* does, such thumbnails aside. One line on stderr counts the pictures in
-formats that are not read (JPEG XL, PSD and others, by ending), one the folders with a .nomedia
-file, and, where there is nothing else, one the links.
+Links inside a folder are followed only with *-L*. A folder with a file named .nomedia, which hides
+it from galleries on Android, is left out together with its subfolders unless *--hidden* is given.
+Inside an Apple Photos library (*.photoslibrary*) only *originals* and *Masters* are walked, because
+the rest holds thumbnails. A PATH that you name is always walked, wherever it lies. Pictures indexed
+with *-L* or *--hidden*, or by naming them, stay in the index; runs that would not reach them do not
+show them, and *--all* shows them except for those thumbnails. One line on stderr counts the
+pictures in formats that are not read (JPEG XL, PSD and others, by ending), one counts the folders
+with a .nomedia file, and one counts the links if there is nothing else.
 
-Pictures are read in processes of their own, which together may take two thirds of the machine's
-memory (or of what its control group allows), each at least 1 GiB: with little memory there are
-fewer of them than processors. A picture with more pixels than its process has room for, which
-depends on the format, is refused before it is decoded; *--max-megapixels* sets the limit in the
-place of that, lower or higher. A picture may take 60 seconds of a processor. Waiting does not
-count: where the disk, or the machine, stands still for 15 minutes, the picture is left for the next
-run. A file that is cut short is refused, as a query too, or, with
-*--accept-truncated*, taken by what can be decoded of it. Such options decide what is read, not what
-is shown: what was indexed with them stays so, also in runs without them, until the file changes.
-What was refused is tried again when a limit that it met is another one. Where thousands of files
-are known and there is more than one processor, a further process reads the index while the folders
-are walked. None of them outlives the run.
+Pictures are read in separate processes. Together these may use two thirds of the machine's memory
+(or of what its control group allows), and each gets at least 1 GiB, so a machine with little memory
+runs fewer of them than it has processors. A picture whose pixels do not fit into the memory of its
+process is refused before it is decoded; how many fit depends on the format, and *--max-megapixels*
+sets another limit, lower or higher. A picture may use 60 seconds of a processor. Waiting does not
+count: if the disk or the machine stands still for 15 minutes, the picture is left for the next run.
+A file that is cut short is refused, as a query too; with *--accept-truncated* the part that can be
+decoded counts. These options decide what is read, not what is shown: what was indexed with them
+stays indexed until the file changes. A refused picture is tried again when the limit that it
+exceeded changes. If thousands of files are indexed and the machine has several processors, one more
+process reads the index while the folders are walked. All of these processes end with the run.
 
-What viewers read past is read past: in a JPEG loose bytes before the picture and a missing end
-marker, in a PNG wrong checksums of what does not make the pixels. A JPEG counts as truncated if
-what is shown would depend on the bytes that are missing.
+clipfind reads past the faults that viewers read past: loose bytes before the picture and a missing
+end marker in a JPEG, wrong checksums outside the pixels in a PNG. A JPEG counts as truncated if the
+missing bytes would change what is shown.
 
-TIFF files are read with samples of any depth, as whole numbers with or without sign and as floats,
-in one piece or by colour. Floats from 0 to 1 count as they are, and what is brighter is white, as
-in viewers; floats beyond that for the most part count to 255 if none is larger, else from the
-darkest to the brightest, and so do whole numbers of 32 bits beyond 65535 unless they fill their
-range.
+TIFF files may have samples of any depth, signed or unsigned whole numbers or floats, interleaved or
+in separate planes. Floats between 0 and 1 are taken as they are, and brighter values become white,
+as in viewers. If most floats lie beyond 1, they count up to 255 when none is larger, otherwise from
+the darkest to the brightest; so do 32-bit whole numbers beyond 65535 unless they fill their range.
 
-The date of a picture (*--sort date*) is that of its EXIF block: when it was taken, else when it was
-digitized, else when it was changed, and else the file's own time. Dates are read as cameras,
-scanners and editors write them, with colons, slashes, dashes or as ISO 8601, with or without
-seconds, fractions and a zone, and an hour 24 as the 0 that is meant. A blank, a row of zeros or
-a day that does not exist gives way to the next of these dates.
+The date of a picture (*--sort date*) comes from its EXIF data: when it was taken, otherwise when it
+was digitized, otherwise when it was changed. Without any of these the date of the file counts.
+Dates may be written with colons, slashes, dashes or as ISO 8601, with or without seconds, fractions
+and a zone, and an hour 24 counts as 0. A blank date, a row of zeros or a day that does not exist is
+skipped in favour of the next of these dates.
 
-The name of a command to come (*classify*, *duplicates* and others) is refused, so that scripts
-keep their meaning: to look for the word, write *clipfind search duplicates*.
+Names of future commands (*classify*, *duplicates* and others) are refused as queries, so that
+scripts keep their meaning. To search for such a word, write *clipfind search duplicates*.
 """
 
 QUERIES = """\
-Words :: What the picture shows, in quotes if there are several: "red car at night". The built-in
-model knows everyday English; larger and multilingual models know more. A line on stderr tells of
-words in another script than Latin where the model is known to read English alone. A model reads so
-many tokens (*builtin* 32, most others 77; a word is one or more). Of a longer text the end does not
-count, and a line on stderr says so.
+Words :: What the picture shows; quote several words: "cup of coffee". The built-in model knows
+everyday English; larger and multilingual models know more. A line on stderr warns about words in a
+script other than Latin if the model is known to read English only. A model reads a limited number
+of tokens (*builtin* 32, most others 77; a word is one or more). The end of a longer text is
+ignored, and a line on stderr says so.
 
 A picture :: The path of a file, if it begins with /, ./, ../, ~/ or file:, or ends in one of the
-endings that *clipfind formats* lists, in large or small letters: x.jpg, album/x.HEIC, ./scan,
-~/x.jpg, file:///home/me/x.jpg. What is neither is words, whether or not a file has that name: for a
-file named scan write ./scan. If there is no such file, that is an error. *--text* and *--image*
-force one reading. The queried file itself is left out of the matches, its copies are not.
+endings that *clipfind formats* lists, in capitals or not: x.jpg, album/x.HEIC, ./scan, ~/x.jpg,
+file:///home/me/x.jpg. Everything else is words, whether or not a file has that name; for a file
+named scan write ./scan. A picture that does not exist is an error. *--text* and *--image* force one
+reading. The queried file itself is left out of the matches; its copies are not.
 
-A picture of the web :: An address that begins with http: or https:, such as
-https://example.org/cat.jpg. It is asked for each time, with no account, cookie or other trace than
-the program's name, and kept nowhere. Only addresses of the public internet are asked, of names and
-redirects too, on the ports 80, 443 and those from 1024 on; certificates must be valid. What is
-larger than 64 MiB, takes longer than 30 seconds in all, or leads on more than five times is
-refused. *--allow-private* lets the host that is typed, as in http://nas.local/cat.jpg, be in your
-own network, and be asked on any port, but no other host that it leads on to. A proxy that the
-environment sets is used, wherever it is. It looks names up itself, in its own network too; what is
-known here to be a private address it is not asked for.
+A picture on the web :: An address that begins with http: or https:, such as
+https://example.org/cat.jpg. It is fetched each time, without account or cookie; the server sees
+nothing but the name of the program, and clipfind stores nothing. Only addresses of the public
+internet are contacted, including those behind names and redirects, on ports 80, 443 and from 1024
+up; certificates must be valid. Pictures larger than 64 MiB, downloads longer than 30 seconds and
+more than five redirects are refused. *--allow-private* lets the host that you typed, as in
+http://nas.local/cat.jpg, lie in your own network and use any port; it does not extend to other
+hosts that this host redirects to. A proxy set in the environment is used, wherever it is. The proxy
+looks up names itself, in its own network too; clipfind does not ask it for addresses that it can
+see to be private.
 
-A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. What
-follows must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
+A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
+must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
 
-Sums :: *--add* and *--subtract* take queries of the same kinds. Each part is a unit embedding times
-its weight, and the sum is scaled to unit length, so that scores stay cosines.
+Sums :: *--add* and *--subtract* take the same kinds of queries. Each part is a unit embedding times
+its weight, and the sum is scaled to unit length, so scores stay cosines.
 """
 
 OUTPUT = """\
-Columns :: In a pipe: the score with four decimals, a TAB, the path, a new line. With *--explain*
-further columns PART=SCORE follow.
+Columns :: In a pipe: the score with four decimals, a TAB, the path, a newline. *--explain* adds
+columns PART=SCORE.
 
 search --json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
-*model* (text). Where the path is not UTF-8, *path_base64* holds its bytes, and *path* has
-replacement characters in their place; so it is wherever a *path* is told. With *--explain*, *terms*
-is a list of objects with *term* (behind a minus where it is subtracted) and *score*.
+*model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has replacement
+characters; this holds for every *path* below. With *--explain*, *terms* is a list of objects with
+*term* (with a minus if it is subtracted) and *score*.
 
-status --json :: One object. *database* is the index's path, *size_bytes* its size with all beside
-it. Of the PATHs: *files*, their different *contents*, *raw_pairs* (raw files shown with
-*--raw-pairs* only), *models* and *roots*, the walked folders. Each model has *name*, *fingerprint*,
-*preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files it has not
-encoded); each root *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and *files*, where a
-file counts for the innermost root. What could not be read: *failures* (reasons with their numbers),
-*unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files* and
-*reasons*). *left_contents* (contents that no file has any more) and *freeable_bytes* (about what
-dropping them frees) are null where PATHs are named. *unknown* lists as *path* each PATH under which
+status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
+files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
+only with *--raw-pairs*), *models*, and *roots*, the walked folders. Each model has *name*,
+*fingerprint*, *preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files
+it has not encoded). Each root has *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and
+*files*; a file counts for the innermost root. Unreadable files: *failures* (reasons with their
+numbers), *unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files*
+and *reasons*). *left_contents* (contents without a file) and *freeable_bytes* (roughly what
+dropping them frees) are null if PATHs are named. *unknown* lists as *path* each PATH under which
 nothing is indexed.
 
-prune, forget --json :: One object. What was dropped, or with *is_dry_run* would be: *files*,
+prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
-of names), *texts*. *folders* lists with *path* and *files* what went from each folder; *kept*, in
-the same way, files that are not there but not known to be gone, and *unreachable* those that cannot
-be looked at, by the nearest folder that is there. *unknown* lists as *path* each PATH under which
-nothing is indexed. *freed_bytes* is how much smaller the index file is, an estimate in a dry run;
-*is_short* is false while a search reads on, and the file gets smaller when that ends.
+of names), *texts*. *folders* lists with *path* and *files* what went from each folder. *kept* lists
+in the same way the files that are missing but not known to be gone, and *unreachable* those that
+cannot be looked at, by the nearest existing folder. *unknown* lists as *path* each PATH under which
+nothing is indexed. *freed_bytes* is how much smaller the index file became, estimated in a dry run.
+*is_short* is false while a search still reads; the file shrinks when that search ends.
 
 doctor --json :: One object: *repaired*, a list of sentences, and *findings*, a list with *check*
 (what was looked at), *text*, *state* (ok, warning or problem) and *remedy* (empty if none is
 needed).
 
 formats --json :: One object a line with *format*, *endings* (a list), *readable*, *package*,
-*version* and *needs* (what is missing, null if nothing is).
+*version* and *needs* (what is missing, or null).
 
 models list --json :: One object a line with *name*, *state* (built in, downloaded or can be
-downloaded), *size_bytes* (null where only the hub knows), *licence* and *good_for*.
+downloaded), *size_bytes* (null if only the hub knows), *licence* and *good_for*.
 
-models show --json :: One object. Of a model on this machine *name*, *state*, *folder*,
+models show --json :: One object. For a model on this machine: *name*, *state*, *folder*,
 *size_bytes*, *dimension*, *picture_size*, *resize_mode*, *fingerprint* and *source* (where its
-files came from). Of another one what is known of it, its name and state at least.
+files came from). For another model: what is known, at least name and state.
 
---format :: Text in which {path}, {score}, {rank} and {model} stand for a match's values; numbers
-take a format as in Python, {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are
-braces. A new line follows, or a NUL with *--null*.
+--format :: Text in which {path}, {score}, {rank} and {model} stand for the values of a match.
+Numbers take a format as in Python: {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }}
+are braces. A newline follows, or a NUL with *--null*.
 """
 
 UPKEEP = """\
-Files that are gone leave the results at once, and the index at the next *clipfind index* of their
-folder. The embeddings of their contents stay, so that moved files are not encoded again at their
-new place, and so do files of folders that are not there any more. *clipfind prune* drops these,
-too: files that are gone, unreadable ones that are gone, folders deleted as a whole, and contents
-that no file in the index has. So index moved files at their new place before. With a PATH it is
-only files under it, and contents that those files alone had.
+Deleted files leave the results at once and the index at the next *clipfind index* of their folder.
+The embeddings of their contents stay, so that moved files are not encoded again; so do the rows of
+folders that no longer exist. *clipfind prune* drops these too: deleted files, deleted unreadable
+files, deleted folders, and contents that no indexed file has. Index moved files at their new path
+before you prune. With a PATH, *prune* drops only files under it and contents that only those files
+had.
 
-A file is gone if its name is missing and the nearest folder above it that is there lies on the
-device on which the file lay. So nothing is dropped for a disk that is not mounted or a folder that
-cannot be read. What is not there but not known to be gone, and what lies in folders that cannot be
-entered, is counted, named by folder and kept; *clipfind forget* drops it. Another disk that is
-mounted in the place of the first and has got its device number is taken for it.
+A file is gone if its name is missing and the nearest existing folder above it lies on the device on
+which the file lay. So nothing is dropped because a disk is not mounted or a folder cannot be read.
+Files that are missing but not known to be gone, and files in folders that cannot be entered, are
+counted, named by folder and kept; *clipfind forget* drops them. If another disk is mounted in the
+same folder and has received the same device number, clipfind takes it for the first.
 
-A folder that cannot be entered, a file that may not be opened, and an ignore file that is none, is
-named by each *index* and counted as out of reach, and *--strict* minds it; it is not remembered as
-unreadable, as rights and disks come back. A file in a folder counts as a picture by the ending of
-its name; what has another one, or none, is read only where it is named itself.
+Each *index* names folders that cannot be entered, files that may not be opened and ignore files
+that are not regular files. It counts them as out of reach, which matters to *--strict*, but does
+not remember them as unreadable, because permissions and disks come back. In a folder, the ending of
+its name makes a file a picture; a file with another ending is read only if you name it.
 
-A file counts as unchanged while its size, its time of change (mtime), its inode and its ctime are
-what they were. Where size and mtime are the same and inode or ctime are not, as after *exiftool
--P*, *chmod* or a restored copy, the content decides: a search reads such a file before it shows it
-or leaves it out, and *clipfind index* reads it once and encodes it only if it is new. Some network
-file systems give all files new inodes at each mount. When two runs in a row have seen that of all
-files of a folder (of sixteen at least), size and mtime alone count there; *--inodes stable* or
-*unstable* says it at once.
+A file counts as unchanged while its size, modification time (mtime), inode and ctime stay the same.
+If size and mtime are the same but inode or ctime differ, as after *exiftool -P*, *chmod* or a
+restored copy, the content decides: a search reads such a file before it shows it or leaves it out,
+and *clipfind index* reads it once and encodes it only if it is new. Some network file systems give
+all files new inodes at each mount. If two runs in a row see that for every file of a folder (at
+least sixteen), only size and mtime count there; *--inodes stable* or *unstable* decides it at once.
 
-*clipfind index --verify* finds what none of these tell: it reads each known file
-again and compares the digest of all its bytes. What is the same is not encoded again; what is not
-is named and encoded anew. Stopped, by *--max-time* too, it goes on the next time *--verify* is
-given, for thirty days from its beginning: files read since then are not read once more. Before, it
-compares all embeddings of the model, and the matrix beside the index, with their digests; damaged
-embeddings are dropped and, under the PATHs, encoded anew in the same run.
+*clipfind index --verify* finds changes that none of these reveal. It reads every indexed file again
+and compares the digest of all its bytes. Equal files are not encoded again; changed ones are named
+and encoded. If it is stopped, by *--max-time* too, the next *--verify* continues for up to thirty
+days after the first began; files read since then are not read again. Beforehand it compares all
+embeddings of the model and the matrix beside the index with their digests. It drops damaged
+embeddings and, under the PATHs, encodes their pictures again in the same run.
 
-A search compares what it is about to show with its embedding in the index, and that with its
-digest. What is damaged there is left out and counted on stderr; where the matrix beside the index
-says something else, the search is done again without it, and a line on stderr says so. What should
-rank first and is damaged so that it ranks last no search can see. So each *clipfind index* looks at
-the blocks of the matrix that it has not looked at for a month (256 MB in one run), makes a damaged
-matrix anew and says so; embeddings in the index are looked at by *index --verify* and *doctor*. An
-index from an older version has digests once *index --verify* or *doctor --repair* has run; what the
-embeddings are then counts as right, unless the matrix has kept them otherwise.
+A search compares what it is about to show with the embedding in the index, and that with its
+digest. It leaves out damaged rows and counts them on stderr. If the matrix beside the index
+disagrees, the search runs again without it, and a line on stderr says so. No search can notice a
+picture that should rank first but ranks last because of damage. Therefore each *clipfind index*
+checks the blocks of the matrix that it has not checked for a month (256 MB a run), and makes a
+damaged matrix again; *index --verify* and *doctor* check the embeddings in the index. An index from
+an older version has digests once *index --verify* or *doctor --repair* has run. Until then its
+embeddings count as right unless the matrix holds something else.
 
-*clipfind prune --models* also drops what models have encoded that are not in use. In use are the
-one that a search would take, the index's default, and those of *--keep*. The words of queries are
-remembered, 10,000 for each model, then at random one in ten of them is dropped; *--texts* drops
-all.
+*clipfind prune --models* also drops what unused models have encoded. The model that a search would
+take, the default of the index, and those named by *--keep* count as used. clipfind remembers 10,000
+query texts for each model and then drops a random tenth of them; *--texts* drops all of them.
 
-*clipfind forget* drops all rows of what lies or lay under each PATH, and contents that no other
-file has. No file but the index is touched; the next *clipfind index* or search of the folder, or of
-one above, reads it again, unless a .clipfindignore file or *--exclude* leaves it out.
+*clipfind forget* drops everything indexed under each PATH, and contents that no other file has. It
+touches nothing but the index. The next *clipfind index* or search of the folder, or of one above,
+reads it again unless a .clipfindignore file or *--exclude* leaves it out.
 
-*prune* and *forget* then write the index file anew, smaller, and the matrix beside it. For a while
-that takes as much room again beside it, and as much in the folder for temporary files. How much
-comes free a dry run can only estimate: the file shrinks by whole pages, so that a few rows may free
-nothing. Killed or on a full disk the index stays whole, and the next *clipfind prune* makes it
-smaller. Searches go on meanwhile; an index run waits.
+Afterwards *prune* and *forget* write the index file and the matrix again, smaller. For a while this
+needs as much room again beside the index, and as much in the folder for temporary files. A dry run
+can only estimate how much comes free: the file shrinks by whole pages, so a few rows may free
+nothing. A kill or a full disk leaves the index whole, and the next *clipfind prune* shrinks it.
+Searches go on meanwhile; an index run waits.
 
-*clipfind doctor* prints one line a check: its state (*ok*, *warning* or *problem*), what it looked
-at, what it found, and the remedy. It has SQLite check the index, looks for rows that refer to
-nothing and damaged embeddings, for a damaged matrix, for drafts, logs and copies beside the index,
-for the models that it needs, half downloads, readers, packages and folders. It changes no row. With
-*--repair* it first removes drafts that a kill left, makes SQLite's own indexes anew and drops rows
-that refer to nothing and damaged embeddings; the next *clipfind index* encodes their pictures anew.
-Before any row is dropped it writes a copy, index.db.before-repair-TIME. A damaged matrix is made
-anew. If there is nothing to mend, a line says so.
+*clipfind doctor* prints one line for each check: its state (*ok*, *warning* or *problem*), what it
+looked at, what it found, and the remedy. It has SQLite check the index and looks for dangling rows,
+damaged embeddings, a damaged matrix, leftover drafts, logs and copies beside the index, missing
+models, half downloads, readers, packages and folders. It changes no row. With *--repair* it first
+removes drafts that a kill left, rebuilds the indexes inside the database, and drops dangling rows
+and damaged embeddings; the next *clipfind index* encodes their pictures again. Before it drops any
+row it writes a copy, index.db.before-repair-TIME. It makes a damaged matrix again. If there is
+nothing to mend, a line says so.
 """
 
 EXIT_STATUS = """\
-0 :: Something was found; with *index*, the index is up to date (unreadable pictures are counted,
-new ones named, as *status -v* names all; they change the status with *--strict* only), or another
-run was at it and *--no-wait* was given.
+0 :: Something was found. With *index*: the index is up to date (unreadable pictures are counted,
+and new ones named, as *status -v* names all; only *--strict* lets them change the status), or
+another run was indexing and *--no-wait* was given.
 
-1 :: Nothing was found; with *index*, it was stopped at *--max-time* before the end; with *status*,
-*prune* and *forget*, nothing is indexed under any of the PATHs that were named; with *doctor*,
-there are warnings but no problem.
-
-2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
-cannot be read), an index that cannot be opened, a model that is not there; with *doctor*, a
+1 :: Nothing was found. With *index*: *--max-time* ended the run early. With *status*, *prune* and
+*forget*: nothing is indexed under any of the named PATHs. With *doctor*: there are warnings but no
 problem.
 
-129 :: The terminal was closed. What was finished is kept.
+2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
+cannot be read), an index that cannot be opened, a model that is missing. With *doctor*: a problem.
 
-130 :: Interrupted by Ctrl-C. What was finished is kept.
+129 :: The terminal was closed. Finished work is kept.
 
-143 :: Stopped by SIGTERM. What was finished is kept.
+130 :: Interrupted by Ctrl-C. Finished work is kept.
+
+143 :: Stopped by SIGTERM. Finished work is kept.
 """
 
 ENVIRONMENT = """\
 An option typed on the command line wins over its variable, the variable over the configuration
-file, and that over the default. Lists are separated by colons, switches are 1 or 0.
+file, and that over the default. Colons separate the items of a list; switches are 1 or 0.
 """
 
 ENVIRONMENT_FOLDERS = """\
-CLIPFIND_CONFIG :: The configuration file, which then must be there.
+CLIPFIND_CONFIG :: The configuration file, which must then exist.
 
 CLIPFIND_CONFIG_DIR, CLIPFIND_DATA_DIR, CLIPFIND_CACHE_DIR :: The folders named under FILES.
 
 NO_COLOR :: If set and not empty, no colours unless *--color always* asks for them.
 
-HF_ENDPOINT :: The address to download models from in place of https://huggingface.co.
+HF_ENDPOINT :: The address to download models from instead of https://huggingface.co.
 
-HF_TOKEN :: The account to show to the hub, for models that ask for one; else that of *hf auth
-login*, if there is one.
+HF_TOKEN :: The account to show to the hub for models that ask for one; otherwise that of *hf auth
+login*, if you have logged in.
 
 HF_HOME, HF_HUB_CACHE :: The folders of Hugging Face's cache.
 
 HF_HUB_OFFLINE :: If 1, the same as *--offline*.
 
 http_proxy, https_proxy, all_proxy, no_proxy :: The proxies to use, as http://HOST:PORT or
-http://USER:PASSWORD@HOST:PORT, and the hosts to reach without them, separated by commas. For the
-address of a picture no other kind of proxy, such as SOCKS, can be used.
+http://USER:PASSWORD@HOST:PORT, and the hosts to reach without them, separated by commas. Pictures
+on the web cannot be fetched through other kinds of proxies, such as SOCKS.
 """
 
 FILES = """\
 ~/.config/clipfind/config.toml :: The configuration: a line for each option that has a variable,
-named like the option without its dashes. An unknown name is an error, and so is what is not
-a regular file, or larger than 64 KiB.
+named like the option without its dashes. An unknown name is an error. So is a configuration that is
+not a regular file or is larger than 64 KiB.
 
     model = "ViT-B-32-256/datacomp_s34b_b86k"
     top = 20
     exclude = ["*.gif", "Screenshots/"]
 
-~/.local/share/clipfind/index.db :: The index, an SQLite database. *--db* names another one.
-Beside it lie SQLite's own index.db-wal and index.db-shm, index.db.lock, which one indexing process
-holds at a time, after an upgrade index.db.version-N, a copy from before it, and after a repair
-index.db.before-repair-TIME. From a thousand pictures on there are index.db.rows-X and
-index.db.order-Y, too, which make searches of many fast: a cache that *index*, *prune* and *forget*
-write, never trusted over the index, that may be deleted at any time. Digests of its blocks stand in
-the index. Their owner alone can read and write all of these, whatever the umask. Where the index is
-named by a link, they lie beside what the link leads to. What lies there is used if it is a regular
-file with one name that belongs to the user, to root, or to the owner of the folder or of the index;
-anything else, a link or a pipe for instance, is refused and left as it is. An index with a second
-name (a hard link) is refused, too. Where the file system has no locks, as on some disks of the
-network, an index is searched but not written: name one on a local disk with *--db*.
+~/.local/share/clipfind/index.db :: The index, an SQLite database; *--db* names another. Beside it
+lie SQLite's index.db-wal and index.db-shm; index.db.lock, which one indexing process holds at a
+time; after an upgrade index.db.version-N, the copy from before; and after a repair
+index.db.before-repair-TIME. From a thousand pictures on, index.db.rows-X and index.db.order-Y make
+searches fast. They are only a cache that *index*, *prune* and *forget* write: clipfind never trusts
+them over the index, the index holds digests of their blocks, and you may delete them at any time.
+Only the owner can read and write these files, whatever the umask. If a link names the index, they
+lie beside the file that the link leads to. clipfind uses a file there only if it is a regular file
+with a single name that belongs to the user, to root, or to the owner of the folder or the index. It
+refuses anything else, such as a link or a pipe, and leaves it alone, and it refuses an index with a
+second name (a hard link). Where the file system has no locks, as on some network disks, an index
+can be searched but not written; put it on a local disk with *--db*.
 
-~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those of
-Hugging Face's cache: the same file under a second name, on another disk a link to it, and a copy
-only where neither can be. Weights that a link no longer finds are fetched again by *models
-download*.
+~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those in
+Hugging Face's cache: the same file under a second name, a link on another disk, or a copy if
+neither is possible. *models download* fetches weights again if a link no longer finds them.
 
-~/.cache/huggingface/hub :: Hugging Face's cache, which other programs use, too. What it has of a
-model is not fetched again; with *--offline* it is all there is, for models with CLIP's own
-tokenizer. A file in it that is not what the hub states is thrown away and fetched again, with a
+~/.cache/huggingface/hub :: Hugging Face's cache, which other programs share. clipfind does not
+fetch again what it finds there; with *--offline* it uses nothing else, for models with CLIP's own
+tokenizer. A file that differs from what the hub states is thrown away and fetched again, with a
 line on stderr. *models remove* leaves whole files there, and names the folder and its size.
 
-~/.cache/clipfind :: What can be made again. A user without a home folder keeps none of it, and has
-to name the index with *--db*.
+~/.cache/clipfind :: What can be made again. A user without a home folder keeps none of it and must
+name the index with *--db*.
 
-clipfind's own folders and all in them are made for their owner alone, whatever the umask, and so is
-an index that *--db* names; Hugging Face's cache follows the umask. The two default folders are
-closed to others where they are open; a folder that was there before and is named, with
-CLIPFIND_DATA_DIR or CLIPFIND_CACHE_DIR or by a link in place of a default one, keeps its rights: it
-may be meant to be shared. The model folder that *train* writes follows the umask; what an
-unfinished run keeps in it, the pictures' pixels among it, is for its owner alone.
+clipfind makes its own folders, everything in them, and an index named by *--db* for their owner
+alone, whatever the umask; Hugging Face's cache follows the umask. clipfind closes the two default
+folders to others if they are open. A folder that existed before and was named with
+CLIPFIND_DATA_DIR, CLIPFIND_CACHE_DIR or by a link in place of a default folder keeps its
+permissions, because it may be shared on purpose. The model folder that *train* writes follows the
+umask; what an unfinished run keeps in it, including the pixels of the pictures, is for its owner
+alone.
 
 .ignore, .clipfindignore :: In any folder: patterns as in .gitignore of what to leave out there,
-from the index and from what a search shows. One of more than 100 kB, and what is not a regular
-file, leaves nothing out; a pattern with two stars between names more than twice is none.
+from the index and from results. A file larger than 100 kB or one that is not a regular file leaves
+nothing out, and a pattern with two stars between names more than twice is ignored.
 """
 
 EXAMPLES = """\
 The ten best among the pictures in the current folder, and in two others:
 
-    clipfind "red car at night"
-    clipfind "red car at night" ~/Pictures /mnt/nas/photos
+    clipfind "cup of coffee"
+    clipfind "cup of coffee" ~/Pictures /mnt/nas/photos
 
 Copy the fifty best, whatever their names:
 
-    clipfind "screenshot of an invoice" ~/Pictures -f0 -t 50 | xargs -0 cp -t out/
+    clipfind flower ~/Pictures -f0 -t 50 | xargs -0 cp -t out/
 
-Pictures like one, but by day:
+Pictures like one, with a boat and without people:
 
-    clipfind tower.jpg ~/Pictures -a "at noon" -s "at night"
+    clipfind beach.jpg ~/Pictures -a boat -s people
 
 Only what is nearly as good as the best:
 
-    clipfind "birthday cake" ~/Pictures -t 0 --within 0.03
+    clipfind cake ~/Pictures -t 0 --within 0.03
 
 Choose among the matches with fzf:
 
-    clipfind beach ~/Pictures -f0 -t 200 | fzf --read0 --print0 | xargs -0 xdg-open
+    clipfind boat ~/Pictures -f0 -t 200 | fzf --read0 --print0 | xargs -0 xdg-open
 
 Keep the index up to date from cron, every hour:
 
     0 * * * * clipfind index --quiet --no-wait ~/Pictures
 
-Bring everything up to date that was ever indexed:
+Update everything that was ever indexed:
 
     clipfind index --all
 
-A larger model for this index, downloaded once (605 MB):
+Download a larger model once (605 MB) and make it the default of this index:
 
     clipfind models use ViT-B-32-256/datacomp_s34b_b86k
+    clipfind "red car at night" ~/Pictures
 """
 
 BUGS = """\
-Pictures only, no video. Counting, small print and who is who are beyond these models. The built-in
-model knows little but everyday things; on a terminal, the first best score of an index that is weak
-for it is told, with a larger model, its size and the time that it takes. On Windows, names that are
-not Unicode and folders on the network were not tried.
+clipfind reads pictures, not video. These models cannot count, read small print, or tell who is who.
+The built-in model knows little but everyday things; on a terminal clipfind reports the first best
+score of an index that is weak for it, and names a larger model, its size and the time it would
+take. On Windows, names that are not Unicode and network folders were not tried.
 """
