@@ -11,25 +11,27 @@ import os
 import sys
 from pathlib import Path
 
-from small_index import PlainEncoder
+from small_index import PlainModel
 
-from rclip_like import cli, library
+from rclip_like import cli
+from rclip_like.models import model
+from rclip_like.models.model import Model
+from rclip_like.models.specification import ModelSpecification
+from rclip_like.settings import EncoderSettings
 from rclip_like.store.matrix import stamp
 
 COMMAND = (sys.executable, str(Path(__file__)))
 BATCH_SIZE = int(os.environ.get("SMALL_BATCH", "2"))
 
 
-def load(self: library.Library) -> object:
+def small_model(specification: ModelSpecification, settings: EncoderSettings) -> Model:
     if os.environ.get("SMALL_ENCODER") != "torch":
-        return PlainEncoder(BATCH_SIZE, self.specification.dimension)
-    from rclip_like.models.towers.torch_tower import load_encoder
-
-    return load_encoder(self.specification, self._encoder_settings._replace(batch_size=BATCH_SIZE))
+        return PlainModel(specification, BATCH_SIZE)
+    return Model(specification, settings._replace(batch_size=BATCH_SIZE))
 
 
 if __name__ == "__main__":
-    library.Library._load_encoder = load
+    model.Model = small_model
     stamp.FEWEST_ROWS = int(os.environ.get("SMALL_MATRIX", stamp.FEWEST_ROWS))
     if ready := os.environ.get("SMALL_READY"):
         Path(ready).touch()

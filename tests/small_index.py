@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +18,7 @@ from witness import logging_batches
 
 from rclip_like.errors import ClipfindError
 from rclip_like.index import bring_up_to_date
+from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
 from rclip_like.store import Batch, ContentRow, FileRow, Store
@@ -25,7 +26,7 @@ from rclip_like.values import FileFacts, IndexReport, PictureFacts
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
-    from rclip_like.models.towers.torch_tower import Encoder
+    from rclip_like.models.specification import ModelSpecification
 
 LONG_AGO = 1_500_000_000
 """Seconds: an mtime that no clock's grain makes doubtful."""
@@ -65,20 +66,25 @@ def hide_changes(store: Store) -> None:
         )
 
 
-class PlainEncoder:
-    """Encodes pictures without torch, whose import takes seconds: pixels times seeded noise.
+class PlainModel(Model):
+    """Encodes pictures without any runtime: pixels times seeded noise.
 
-    For tests of all that happens around an encoder, killed and started by the dozen.
+    For tests of all that happens around a model, killed and started by the dozen.
     """
 
-    def __init__(self, batch_size: int, dimension: int = 32) -> None:
-        self.batch_size = batch_size
-        self._dimension = dimension
+    def __init__(self, specification: ModelSpecification, batch_size: int) -> None:
+        super().__init__(specification)
+        self._size = batch_size
 
-    def encode_pictures(self, pixels_NHWC: np.ndarray) -> np.ndarray:
+    @property
+    def batch_size(self) -> int:
+        """How many pictures it is given at a time."""
+        return self._size
+
+    def pictures(self, pixels_NHWC: np.ndarray) -> np.ndarray:
         """Return unit rows float32 (N, D)."""
         flat = pixels_NHWC.reshape(len(pixels_NHWC), -1).astype(np.float32) - 127.5
-        noise = np.random.default_rng(0).normal(size=(flat.shape[1], self._dimension))
+        noise = np.random.default_rng(0).normal(size=(flat.shape[1], self.specification.dimension))
         rows = flat @ noise.astype(np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -91,35 +97,31 @@ class SmallIndex:
     ) -> None:
         self.specification = resolve(str(model))
         self.store = Store.open(database, create=True)
-        self._plain = PlainEncoder(batch_size) if plain else None
-        self._settings = EncoderSettings(batch_size=batch_size, precision="fp32", device="cpu")
+        settings = EncoderSettings(batch_size=batch_size, precision="fp32", device="cpu")
+        self.model = (
+            PlainModel(self.specification, batch_size)
+            if plain
+            else shared_model(self.specification.folder, settings)
+        )
 
     def update(self, *paths: Path, **settings: Any) -> IndexReport:
         """Bring the index up to date with the paths."""
-        return self._run(paths, self.load_encoder, settings)
+        return self._run(paths, self.model, settings)
 
     def update_without_encoder(self, *paths: Path, **settings: Any) -> IndexReport:
-        """Bring the index up to date, failing when the encoder is wanted for it."""
-
-        def refuse() -> Encoder:
-            raise AssertionError("the encoder was loaded")
-
-        return self._run(paths, refuse, settings)
+        """Bring the index up to date, failing when anything is to be encoded for it."""
+        return self._run(paths, RefusingModel(self.specification), settings)
 
     def _run(
         self,
         paths: Sequence[Path],
-        load: Callable[[], Encoder | PlainEncoder],
+        model: Model,
         settings: dict[str, Any],
     ) -> IndexReport:
         roots = resolve_roots([os.fsencode(path) for path in paths])
         settings = {"read": ReadSettings(workers=2)} | settings
         chosen = IndexSettings(**settings)
-        return bring_up_to_date(self.store, roots, load, self.specification, chosen)
-
-    def load_encoder(self) -> Encoder | PlainEncoder:
-        """Return the tiny model's encoder, loaded once for all tests."""
-        return self._plain or loaded(self.specification.folder, self._settings)
+        return bring_up_to_date(self.store, roots, model, chosen)
 
     def rows(self) -> dict[bytes, np.ndarray]:
         """Return each indexed path with its embedding, float32."""
@@ -136,12 +138,29 @@ class SmallIndex:
         return [os.fsdecode(os.path.basename(path)) for path in self.rows()]
 
 
-@cache
-def loaded(folder: Path, settings: EncoderSettings) -> Encoder:
-    """Load a model once for all tests."""
-    from rclip_like.models.towers.torch_tower import load_encoder
+class RefusingModel(Model):
+    """A model that nobody may encode with."""
 
-    return load_encoder(resolve(str(folder)), settings)
+    @property
+    def batch_size(self) -> int:
+        """Fail, like every other use."""
+        raise AssertionError("a model was used")
+
+    def texts(self, *_: Any) -> NoReturn:
+        """Fail."""
+        raise AssertionError("a text was encoded")
+
+    def pictures(self, *_: Any) -> NoReturn:
+        """Fail."""
+        raise AssertionError("pictures were encoded")
+
+    picture = pictures
+
+
+@cache
+def shared_model(folder: Path, settings: EncoderSettings) -> Model:
+    """Return a model that is loaded once for all tests."""
+    return Model(resolve(str(folder)), settings)
 
 
 def fill(store: Store, paths: Sequence[bytes], *, dimension: int = 8, seed: int = 0) -> int:

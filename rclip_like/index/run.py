@@ -17,7 +17,6 @@ from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.index.values import Listeners, Progress
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION
-from rclip_like.models.specification import ModelSpecification
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, Store
 from rclip_like.values import READER_VERSIONS, FileFacts, IndexReport, Picture, Root, Trouble
@@ -25,7 +24,7 @@ from rclip_like.walk.missing import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers, ReadTask
-    from rclip_like.models.picture_encoder import PictureEncoder
+    from rclip_like.models.model import Model
 
 _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
@@ -38,23 +37,23 @@ _ALTERED = "its content changed, though not its size and time; encoded anew"
 def bring_up_to_date(
     store: Store,
     roots: Sequence[Root],
-    encoder_loader: Callable[[], PictureEncoder],
-    specification: ModelSpecification,
+    model: Model,
     settings: IndexSettings,
     **listeners: Unpack[Listeners],
 ) -> IndexReport:
     """Bring the rows under the roots in line with the disk and return what that came to.
 
-    The encoder is loaded when the first picture needs it. Whatever ends the run, each batch was
+    The image tower is loaded when the first picture needs it. Whatever ends the run, each batch was
     one transaction and the next run goes on. Raises IndexLocked when another process indexes and
     `settings.wait` is off, StoreError when the index cannot be written, ModelError from the
-    encoder, Interrupted on SIGINT, SIGTERM or SIGHUP if called in the main thread.
+    model, Interrupted on SIGINT, SIGTERM or SIGHUP if called in the main thread.
     """
     on_wait = listeners.get("on_wait")
     with Stopping() as stopping, ExitStack() as stack:
         with stopping.breakable():
             on_lock = None if on_wait is None else lambda _: on_wait()
             stack.enter_context(store.lock(wait=settings.wait, on_wait=on_lock))
+        specification = model.specification
         model_id = store.add_model(
             specification.name,
             specification.fingerprint,
@@ -66,7 +65,7 @@ def bring_up_to_date(
         run = _Run(store, model_id, survey, settings, stopping)
         run.on_progress = listeners.get("on_progress")
         with time_limit(settings.max_seconds, run.end):
-            run.go(specification, encoder_loader)
+            run.go(model)
         report = run.report()
         if settings.verify and report.finished:
             store.readings.end_verification()
@@ -91,7 +90,7 @@ class _Run:
         self._settings = settings
         self._stopping = stopping
         self._readers: Readers | None = None
-        self._encoder: PictureEncoder | None = None
+        self._batch_size: int | None = None
         self._batch = PendingBatch()
         self._reads: dict[bytes, PendingRead] = {}
         self._is_out_of_time = False
@@ -107,9 +106,7 @@ class _Run:
         self._failures: list[Trouble] = []
         self._troubles: list[Trouble] = []
 
-    def go(
-        self, specification: ModelSpecification, encoder_loader: Callable[[], PictureEncoder]
-    ) -> None:
+    def go(self, model: Model) -> None:
         """Do the whole run; on Stopped, what needs no encoding is written first."""
         with self._stopping.breakable():
             verify = self._settings.verify
@@ -120,7 +117,7 @@ class _Run:
                 tasks = self._tasks()
                 first = next(tasks, None)
             if first is not None:
-                self._read(chain([first], tasks), specification, encoder_loader)
+                self._read(chain([first], tasks), model)
             self._remove_gone()
             self._note_facts()
             self._extend_matrix(at_last=True)
@@ -188,38 +185,27 @@ class _Run:
         self._show_progress()
         return not self._is_out_of_time
 
-    def _read(
-        self,
-        tasks: Iterator[ReadTask],
-        specification: ModelSpecification,
-        encoder_loader: Callable[[], PictureEncoder],
-    ) -> None:
+    def _read(self, tasks: Iterator[ReadTask], model: Model) -> None:
         from rclip_like.images.readers import Readers
 
         limits = self._settings.read or ReadSettings()
-        with Readers(specification.preprocessing, limits) as readers:
+        with Readers(model.specification.preprocessing, limits) as readers:
             self._readers = readers
             for facts, result in self._breakable(readers.read_all(tasks)):
                 if isinstance(result, Trouble) and result.code is Reason.MODEL:
-                    name = specification.name
+                    name = model.specification.name
                     raise ModelError(f"the model {name} cannot take pictures: {result.reason}")
                 self._take(self._reads.pop(facts.path), result)
-                if self._batch.waiting and self._encoder is None:
-                    self._load(encoder_loader)
-                if self._batch.is_due(self._batch_size):
-                    self._encode_and_commit()
+                if self._batch.waiting and self._batch_size is None:
+                    with self._stopping.breakable():
+                        self._batch_size = model.batch_size
+                    self._batch.since = time.monotonic()  # torch may have taken ten seconds
+                if self._batch.is_due(self._batch_size or _UNKNOWN_BATCH_SIZE):
+                    self._encode_and_commit(model)
                     self._extend_matrix()
                 self._show_progress()
-        if self._encoder is None:
-            self._commit(self._batch.without_waiting())
-        else:
-            self._encode_and_commit()
+        self._encode_and_commit(model)
         self._show_progress(at_last=True)
-
-    def _load(self, encoder_loader: Callable[[], PictureEncoder]) -> None:
-        with self._stopping.breakable():
-            self._encoder = encoder_loader()
-        self._batch.since = time.monotonic()  # torch may have taken ten seconds
 
     def _breakable(
         self, results: Iterator[tuple[FileFacts, Picture | Trouble]]
@@ -230,10 +216,6 @@ class _Run:
             if result is None:
                 return
             yield result
-
-    @property
-    def _batch_size(self) -> int:
-        return _UNKNOWN_BATCH_SIZE if self._encoder is None else self._encoder.batch_size
 
     def _take(self, read: PendingRead, result: Picture | Trouble) -> None:
         self._arrived += 1
@@ -302,15 +284,14 @@ class _Run:
 
     # Writing.
 
-    def _encode_and_commit(self) -> None:
+    def _encode_and_commit(self, model: Model) -> None:
         if not self._batch.waiting:
             self._commit(self._batch.without_waiting())
             return
-        assert self._encoder is not None
         # An audit hook (sys.addaudithook) can tell which pictures were encoded, even after a kill.
         sys.audit("clipfind.encode", self._batch.waiting_paths())
         with self._stopping.breakable():
-            embeddings = self._encoder.encode_pictures(self._batch.pixels())
+            embeddings = model.pictures(self._batch.pixels())
         self._commit(self._batch.as_batch(embeddings))
 
     def _commit(self, batch: Batch) -> None:

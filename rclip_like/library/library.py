@@ -34,7 +34,7 @@ from rclip_like.values import IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
     from rclip_like.index import Progress
-    from rclip_like.models.picture_encoder import PictureEncoder
+    from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
     from rclip_like.store import Store
@@ -46,7 +46,8 @@ class Library:
     """An index and the model it is searched with.
 
     database: the index file (default: the user's own, see `default_database`).
-    model: a model's name or folder; None means the one set by `use_model`, else the built-in.
+    model: a model's name or folder, or a `Model`, whose loaded towers are then shared with whoever
+    else uses it; None means the one set by `use_model`, else the built-in.
     weights: a checkpoint to load into the architecture named by `model`.
 
     Nothing is opened or loaded before it is needed. A context manager; `close` does the same. It
@@ -57,7 +58,7 @@ class Library:
         self,
         database: Path | None = None,
         *,
-        model: str | None = None,
+        model: str | Model | None = None,
         weights: Path | None = None,
         encoder: EncoderSettings | None = None,
         read: ReadSettings | None = None,
@@ -65,14 +66,17 @@ class Library:
     ) -> None:
         switch_off()  # in processes that it starts, too
         self.database = database or default_database()
-        self._model = model
+        self._name: str | None
+        self._model: Model | None
+        if model is None or isinstance(model, str):
+            self._name, self._model = model, None
+        else:
+            self._name, self._model = model.specification.name, model
         self._weights = weights
         self._encoder_settings = encoder or EncoderSettings()
         self._read_settings = read or ReadSettings()
         self._web_settings = web or WebSettings()
         self._store: Store | None = None
-        self._specification: ModelSpecification | None = None
-        self._encoder: PictureEncoder | None = None
 
     def __enter__(self) -> Library:
         return self
@@ -213,7 +217,7 @@ class Library:
         """
         from rclip_like.upkeep.doctor import examine
 
-        model = self._model and with_weights(self._model, self._weights)
+        model = self._name and with_weights(self._name, self._weights)
         return examine(self.database, model, mend=repair, on_wait=on_wait)
 
     def use_model(self, name: str) -> None:
@@ -223,24 +227,31 @@ class Library:
         specification = resolve(name)
         # Its own name: that of a folder is absolute, as the next one may stand elsewhere.
         self._open(create=True).set_default_model(specification.name)
-        self._model, self._specification, self._encoder = specification.name, specification, None
+        self._name, self._model = specification.name, None
 
     def chosen_model(self) -> str:
         """Return the name of the model asked for, else of the index's default, else `builtin`."""
-        return self._model or self._default_model() or BUILTIN
+        return self._name or self._default_model() or BUILTIN
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether this index is asked about `hint` for the first time, and remember it."""
         return self._is_named() and self._open(create=False).is_first_time(hint)
 
     @property
-    def specification(self) -> ModelSpecification:
+    def model(self) -> Model:
         """The model in use: the one asked for, else the index's default, else the built-in."""
-        if self._specification is None:
+        if self._model is None:
+            from rclip_like.models.model import Model
             from rclip_like.models.specification import resolve
 
-            self._specification = resolve(self.chosen_model(), weights=self._weights)
-        return self._specification
+            specification = resolve(self.chosen_model(), weights=self._weights)
+            self._model = Model(specification, self._encoder_settings)
+        return self._model
+
+    @property
+    def specification(self) -> ModelSpecification:
+        """What the model in use is: its name, files, preprocessing and fingerprint."""
+        return self.model.specification
 
     def _read_queried(self, terms: Sequence[Term]) -> dict[str, Pixels]:
         """Return the pixels of the query's pictures that are not indexed as they are now."""
@@ -277,14 +288,9 @@ class Library:
 
         if not self._is_named():
             return SearchReport(())
-        searcher = Searcher(
-            self._open(create=False),
-            self.specification,
-            self._load_encoder,
-            self._encoder_settings,
-            queried,
+        return search(
+            Searcher(self._open(create=False), self.model, queried), terms, roots, settings
         )
-        return search(searcher, terms, roots, settings)
 
     def _bring_up_to_date(
         self,
@@ -298,8 +304,7 @@ class Library:
         return bring_up_to_date(
             self._open(create=True),
             roots,
-            self._load_encoder,
-            self.specification,
+            self.model,
             settings._replace(read=settings.read or self._read_settings),
             on_progress=on_progress,
             on_wait=on_wait,
@@ -374,13 +379,6 @@ class Library:
         default = self._default_model()
         chosen = with_weights(self.chosen_model(), self._weights)
         return [chosen, default or chosen]
-
-    def _load_encoder(self) -> PictureEncoder:
-        if self._encoder is None:
-            from rclip_like.models.picture_encoder import load_picture_encoder
-
-            self._encoder = load_picture_encoder(self.specification, self._encoder_settings)
-        return self._encoder
 
 
 def _as_query(query: str | Path) -> Query:

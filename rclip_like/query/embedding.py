@@ -12,11 +12,11 @@ import numpy as np
 from rclip_like.errors import PictureError, Reason
 from rclip_like.query.terms import Kind, Term
 from rclip_like.ranking import combine
-from rclip_like.settings import EncoderSettings, SearchSettings
+from rclip_like.settings import SearchSettings
 from rclip_like.values import FileFacts
 
 if TYPE_CHECKING:
-    from rclip_like.models.picture_encoder import PictureEncoder
+    from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store
     from rclip_like.values import Embedding, Embeddings, Pixels
@@ -39,15 +39,13 @@ _LONGEST_SHOWN = 40
 
 
 class Searcher(NamedTuple):
-    """What a search reads from: a store, a model, and a way to load the image tower if needed.
+    """What a search reads from: a store and the model that encodes its query.
 
     `queried` has the pixels of the query's pictures that are not in the store, by their term.
     """
 
     store: Store
-    specification: ModelSpecification
-    load_encoder: Callable[[], PictureEncoder]
-    encoder: EncoderSettings = EncoderSettings()
+    model: Model
     queried: Mapping[str, Pixels] = MappingProxyType({})
 
 
@@ -108,9 +106,7 @@ def _embed_prompts(
     new = [prompt for prompt in cached if prompt not in known]
     cut: set[str] = set()
     if new:
-        from rclip_like.models.text_encoder import encode_texts
-
-        rows = encode_texts(searcher.specification, new, searcher.encoder, cut.add)
+        rows = searcher.model.texts(new, cut.add)
         known.update(zip(new, rows, strict=True))
     if settings.cache_texts:
         for prompt in new:
@@ -133,12 +129,7 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
 
 def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
     if value in searcher.queried:
-        from rclip_like.models.picture_encoder import encode_picture
-
-        pixels = searcher.queried[value]
-        return encode_picture(
-            searcher.specification, pixels, searcher.load_encoder, threads=searcher.encoder.threads
-        )
+        return searcher.model.picture(searcher.queried[value])
     stored = stored_embedding(searcher.store, model_id, value)
     if stored is None:
         raise PictureError(

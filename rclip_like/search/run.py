@@ -48,7 +48,7 @@ def search(
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
     _refuse_nonsense(settings)
-    model_id = searcher.store.model_id(searcher.specification.fingerprint)
+    model_id = searcher.store.model_id(searcher.model.specification.fingerprint)
     if model_id is None:
         return SearchReport(())
     notes: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ def search(
     query = combine(embeddings, [term.weight for term in terms])
     with searcher.store.snapshot():
         store = searcher.store
-        model_id = store.model_id(searcher.specification.fingerprint)
+        model_id = store.model_id(searcher.model.specification.fingerprint)
         if model_id is None:  # dropped meanwhile
             return SearchReport(())
         sift = _Sift(store, model_id, query, roots, terms, settings)
@@ -71,18 +71,18 @@ def search(
             explain.terms_of(stored) if settings.explain else () for stored, _ in taken.kept
         ]
     matches = [
-        _match(sieve.root_of(stored.path), stored, value, searcher.specification.name)
+        _match(sieve.root_of(stored.path), stored, value, searcher.model.specification.name)
         for stored, value in taken.kept
     ]
     matches = [
         match._replace(rank=place, terms=each)
         for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
     ]
-    notes += cut_notes(cut, searcher.specification)
+    notes += cut_notes(cut, searcher.model.specification)
     if not all(term.value.isascii() for term in terms):
         from rclip_like.query.languages import language_notes
 
-        notes += language_notes(terms, searcher.specification)
+        notes += language_notes(terms, searcher.model.specification)
     return SearchReport(
         tuple(_sorted(matches, settings.sort)),
         stale=taken.stale,

@@ -13,9 +13,9 @@ from reference_clip import encode_files, encode_texts, save_photos, save_random_
 from tiny_model import make_tiny_model
 
 from rclip_like.images import read_picture
+from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.text import TextTower
-from rclip_like.models.towers.torch_tower import load_encoder
+from rclip_like.models.towers.torch_tower import load_torch_tower
 from rclip_like.settings import EncoderSettings, ReadSettings
 
 EXACT = EncoderSettings("cpu", "fp32", threads=2)
@@ -47,7 +47,7 @@ def our_rows(folder: Path, paths: Sequence[Path]) -> np.ndarray:
         for path in paths
     ]
     pixels = np.stack([picture.pixels for picture in pictures if picture.pixels is not None])
-    return load_encoder(specification, EXACT).encode_pictures(pixels)
+    return load_torch_tower(specification, EXACT).pictures(pixels)
 
 
 def assert_files_agree(folder: Path, paths: Sequence[Path], least: float = 0.9999) -> None:
@@ -60,8 +60,8 @@ def assert_files_agree(folder: Path, paths: Sequence[Path], least: float = 0.999
 def assert_texts_agree(folder: Path) -> None:
     specification = resolve(str(folder))
     theirs = encode_texts(folder, TEXTS)
-    by_torch = load_encoder(specification, EXACT).encode_texts(TEXTS)
-    by_numpy = TextTower.load(specification).encode(TEXTS)
+    by_torch = load_torch_tower(specification, EXACT).texts(TEXTS)
+    by_numpy = Model(specification).texts(TEXTS)
     assert (by_torch * theirs).sum(axis=1).min() >= 0.9999
     assert (by_numpy * theirs).sum(axis=1).min() >= 0.99999
 

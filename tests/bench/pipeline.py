@@ -15,25 +15,25 @@ import numpy as np
 
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.index import bring_up_to_date
-from rclip_like.models.picture_encoder import PictureEncoder, load_picture_encoder
+from rclip_like.models.model import Model
 from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
+from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Store
 from rclip_like.values import FileFacts, Picture
 from rclip_like.walk import resolve_roots
 
 
-def main(photos: str, model: str, repeats: str) -> None:
+def main(photos: str, name: str, repeats: str) -> None:
     """Print one JSON object of photos a second, each the median of as many runs in turn."""
     paths = sorted(Path(photos).resolve().iterdir())
-    specification = resolve(model)
-    encoder = load_picture_encoder(specification, EncoderSettings())
+    specification = resolve(name)
+    model = Model(specification)
     side = specification.preprocessing.size
-    _encode(encoder, side, encoder.batch_size)  # warm
+    _encode(model, side, model.batch_size)  # warm
     kinds: dict[str, Callable[[], None]] = {
-        "encode": lambda: _encode(encoder, side, len(paths)),
+        "encode": lambda: _encode(model, side, len(paths)),
         "decode": lambda: _decode(specification, paths),
-        "whole": lambda: _index(specification, encoder, paths),
+        "whole": lambda: _index(model, paths),
     }
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(int(repeats)):
@@ -44,11 +44,11 @@ def main(photos: str, model: str, repeats: str) -> None:
     print(json.dumps({kind: len(paths) / median(taken) for kind, taken in seconds.items()}))
 
 
-def _encode(encoder: PictureEncoder, side: int, count: int) -> None:
+def _encode(model: Model, side: int, count: int) -> None:
     random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (encoder.batch_size, side, side, 3), dtype=np.uint8)
-    for first in range(0, count, encoder.batch_size):
-        encoder.encode_pictures(pixels[: count - first])
+    pixels = random.integers(0, 256, (model.batch_size, side, side, 3), dtype=np.uint8)
+    for first in range(0, count, model.batch_size):
+        model.pictures(pixels[: count - first])
 
 
 def _decode(specification: ModelSpecification, paths: list[Path]) -> None:
@@ -57,11 +57,11 @@ def _decode(specification: ModelSpecification, paths: list[Path]) -> None:
         assert all(isinstance(read, Picture) for _, read in readers.read_all(tasks))
 
 
-def _index(specification: ModelSpecification, encoder: PictureEncoder, paths: list[Path]) -> None:
+def _index(model: Model, paths: list[Path]) -> None:
     roots = resolve_roots([os.fsencode(paths[0].parent)])
     with tempfile.TemporaryDirectory() as folder:
         with Store.open(Path(folder, "index.db"), create=True) as store:
-            report = bring_up_to_date(store, roots, lambda: encoder, specification, IndexSettings())
+            report = bring_up_to_date(store, roots, model, IndexSettings())
         assert report.encoded == len(paths)
 
 

@@ -20,11 +20,11 @@ from small_index import PlainEncoder, make_pictures
 
 from rclip_like.errors import Remedy
 from rclip_like.library import Library
+from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.models.text_encoder import encode_texts
 from rclip_like.reports import Finding
 from rclip_like.search.agreement import Agreement
-from rclip_like.settings import EncoderSettings, IndexSettings, SearchSettings
+from rclip_like.settings import IndexSettings, SearchSettings
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.store.matrix import stamp
 from rclip_like.values import FileFacts, PictureFacts, SearchReport
@@ -42,7 +42,7 @@ class Album:
         self.database = folder / "index.db"
         self.model = model
         specification = resolve(str(model))
-        (query,) = encode_texts(specification, ["cat"], EncoderSettings())
+        (query,) = Model(specification).texts(["cat"])
         noise = np.random.default_rng(3).normal(size=(COUNT, len(query)))
         noise -= np.outer(noise @ query, query)
         noise /= np.linalg.norm(noise, axis=1, keepdims=True)

@@ -27,10 +27,9 @@ from tiny_model import make_tiny_model
 
 from rclip_like.errors import ModelError
 from rclip_like.images import read_picture
-from rclip_like.models.picture_encoder import load_picture_encoder
+from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.models.text_encoder import encode_texts
-from rclip_like.models.towers.tensors import map_tensors, read_header
+from rclip_like.models.towers.tensors import Weights
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings, ReadSettings
 
@@ -184,8 +183,8 @@ def our_rows(folder: Path, photos: list[Path]) -> tuple[np.ndarray, np.ndarray]:
         for each in photos
     ]
     pixels = np.stack([picture.pixels for picture in read if picture.pixels is not None])
-    pictures = load_picture_encoder(specification, EXACT).encode_pictures(pixels)
-    return pictures, encode_texts(specification, TEXTS, EXACT)
+    model = Model(specification, EXACT)
+    return model.pictures(pixels), model.texts(TEXTS)
 
 
 def assert_told(error: ModelError, folder: Path, keys: list[str]) -> None:
@@ -295,7 +294,7 @@ def test_changed_tokenizers_are_refused_or_give_what_open_clip_gives(
             steps_here = steps if each == name else []
             (folder / each).write_text(json.dumps(changed(original, steps_here)))
         try:
-            texts = encode_texts(resolve(str(folder)), TEXTS, EXACT)
+            texts = Model(resolve(str(folder)), EXACT).texts(TEXTS)
         except ModelError as error:
             assert_told(error, folder, [path for _, path, _ in steps])
             seen["refused"] += 1
@@ -354,7 +353,7 @@ def test_changed_headers_are_refused_or_give_the_tensors_of_safetensors(tmp_path
         rest = tensors[:more] if more < 0 else tensors + bytes(more)
         place.write_bytes(stated + header + rest)
         try:
-            found = map_tensors(place)
+            found = Weights(place).tensors()
         except ModelError as error:
             assert_told(error, place, [])
             seen["refused"] += 1
@@ -370,7 +369,7 @@ def test_changed_headers_are_refused_or_give_the_tensors_of_safetensors(tmp_path
 def assert_equal_tensors(found: dict[str, np.ndarray], place: Path) -> None:
     """What is mapped is what safetensors reads, which must not refuse the file."""
     with safe_open(place, "np") as file:
-        names = {name for name in file.keys() if read_header(place)[name].is_plain}  # noqa: SIM118
+        names = {name for name in file.keys() if Weights(place).header[name].is_plain}  # noqa: SIM118
         assert set(found) == names
         for name in names:
             np.testing.assert_array_equal(found[name], file.get_tensor(name))

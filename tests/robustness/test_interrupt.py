@@ -58,18 +58,21 @@ import sys
 from pathlib import Path
 import small_index
 {how}
-small_index.SmallIndex.load_encoder = load
+class LoadingModel(small_index.Model):
+    batch_size = property(load)
+small_index.shared_model = lambda folder, settings: LoadingModel(
+    small_index.resolve(str(folder)), settings
+)
 small_index.leave(small_index.main(*sys.argv[1:]))
 """
 REAL = """
-from small_index import loaded
-def load(index):
+def load(model):
     print("loading", flush=True)
-    return loaded(index.specification.folder, index._settings)
+    return model._torch_tower().batch_size
 """
 SWALLOWING = """
 import time
-def load(index):
+def load(model):
     print("loading", flush=True)
     for _ in range(3):
         try:

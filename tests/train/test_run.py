@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from rclip_like.errors import TrainingError, UsageError
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.torch_tower import load_encoder
+from rclip_like.models.towers.torch_tower import load_torch_tower
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.train.prepare import Captioned
@@ -75,14 +75,14 @@ def test_a_run_writes_a_model_folder_and_tells_what_it_did(settings: TrainSettin
 def test_the_folder_loads_in_open_clip_with_the_same_embeddings(settings: TrainSettings) -> None:
     train(settings)
     specification = resolve(str(settings.output))
-    encoder = load_encoder(specification, EncoderSettings(precision="fp32"))
+    tower = load_torch_tower(specification, EncoderSettings(precision="fp32"))
     texts = ["red on the left", "a cat"]
     open_clip = import_open_clip()
     model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{settings.output}")
     tokens = open_clip.get_tokenizer(f"local-dir:{settings.output}")(texts)
     theirs = model.eval().encode_text(tokens, normalize=True).detach().numpy()
-    assert (encoder.encode_texts(texts) * theirs).sum(1).min() > 0.99999
-    assert np.abs(encoder.encode_texts(texts) - theirs).max() < 1e-5
+    assert (tower.texts(texts) * theirs).sum(1).min() > 0.99999
+    assert np.abs(tower.texts(texts) - theirs).max() < 1e-5
     assert transform.transforms[0].size == specification.preprocessing.size
 
 

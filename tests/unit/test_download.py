@@ -426,8 +426,8 @@ def test_checkpoint_of_torch_is_kept_as_safetensors(
     hub: Hub, tiny_model: Path, tmp_path: Path
 ) -> None:
     import torch
-
     from rclip_like.models.towers.text import supports
+
     from rclip_like.models.towers.torch_tower import load_model
 
     checkpoint = tmp_path / "open_clip_pytorch_model.bin"

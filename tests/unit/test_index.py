@@ -50,7 +50,7 @@ def test_rows_are_the_encoders_own_embeddings(index: SmallIndex, album: Path) ->
     for path, row in index.rows().items():
         picture = read_picture(path, index.specification.preprocessing, ReadSettings())
         assert picture.pixels is not None
-        (expected,) = index.load_encoder().encode_pictures(picture.pixels[np.newaxis])
+        (expected,) = index.model.pictures(picture.pixels[np.newaxis])
         assert row @ expected > 0.99999 * np.linalg.norm(row)
 
 
@@ -297,8 +297,7 @@ def test_progress_ends_with_all_done(index: SmallIndex, album: Path) -> None:
     bring_up_to_date(
         index.store,
         roots,
-        index.load_encoder,
-        index.specification,
+        index.model,
         IndexSettings(),
         on_progress=told.append,
     )
@@ -326,8 +325,7 @@ def test_a_file_that_vanishes_before_it_is_read_is_simply_gone(
     report = bring_up_to_date(
         index.store,
         resolve_roots([os.fsencode(tmp_path / "album")]),
-        index.load_encoder,
-        index.specification,
+        index.model,
         IndexSettings(read=ReadSettings(workers=2)),
         on_progress=delete,
     )

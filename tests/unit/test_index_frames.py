@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_index import SmallIndex, loaded, make_pictures, settle
+from small_index import SmallIndex, make_pictures, settle
 
 from rclip_like.library import Library
+from rclip_like.models.model import Model
 from rclip_like.query import Query
 from rclip_like.settings import EncoderSettings, SearchSettings
 from rclip_like.values import Match
@@ -121,6 +122,6 @@ def test_each_frame_has_its_own_embedding(tmp_path: Path, tiny_model: Path, albu
     pixels = [
         np.array(noise(seed).resize((32, 32), Image.Resampling.BICUBIC)) for seed in (1, 2, 3)
     ]
-    encoder = loaded(index.specification.folder, FP32)
-    assert ((film * encoder.encode_pictures(np.stack(pixels))).sum(axis=1) > 0.999).all()
+    model = Model(index.specification, FP32)
+    assert ((film * model.pictures(np.stack(pixels))).sum(axis=1) > 0.999).all()
     index.store.close()

@@ -25,7 +25,7 @@ from rclip_like.models.hub import catalogue, registry
 from rclip_like.models.names import downloaded_folder
 from rclip_like.models.regular import JSON_BYTES, read_json_object
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.tensors import map_tensors, read_header
+from rclip_like.models.towers.tensors import Weights
 from rclip_like.models.towers.torch_tower import load_model
 
 CONFIGURATION = "open_clip_config.json"
@@ -292,16 +292,15 @@ def test_headers_that_safetensors_refuses_are_refused(tmp_path: Path, kind: str)
         place.write_bytes(HEADERS[kind])
     with pytest.raises(SafetensorError):
         safetensors.numpy.load_file(place)
-    for read in (read_header, map_tensors):
-        with pytest.raises(ModelError) as caught:
-            read(place)
-        assert f"{place} cannot be loaded as safetensors" in str(caught.value)
+    with pytest.raises(ModelError) as caught:
+        Weights(place)
+    assert f"{place} cannot be loaded as safetensors" in str(caught.value)
 
 
 @pytest.mark.parametrize("header", [[1], "a", None])
 def test_a_header_that_is_no_object_is_told(tmp_path: Path, header: Any) -> None:
     with pytest.raises(ModelError, match="its header is not a JSON object"):
-        read_header(write_header(tmp_path / "x.safetensors", header))
+        Weights(write_header(tmp_path / "x.safetensors", header))
 
 
 def test_a_checkpoint_without_tensors_is_told(tmp_path: Path) -> None:
@@ -317,7 +316,7 @@ def test_a_header_as_long_as_memory_is_not_read(tmp_path: Path) -> None:
     place.write_bytes((2**63).to_bytes(8, "little"))
     os.truncate(place, 1 << 34)
     with pytest.raises(ModelError, match="cut short, or of another kind"):
-        read_header(place)
+        Weights(place)
 
 
 @pytest.mark.parametrize("odd", [put_pipe, put_device, put_folder])
@@ -326,14 +325,14 @@ def test_tensors_are_mapped_from_regular_files_only(
 ) -> None:
     odd(tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match="not a regular file"):
-        map_tensors(tmp_path / "x.safetensors")
+        Weights(tmp_path / "x.safetensors")
 
 
 def test_tensors_out_of_line_are_mapped_all_the_same(tmp_path: Path) -> None:
     values = np.arange(16, dtype=np.float32)
     header = {"a": tensor("U8", [3], [0, 3]), "b": tensor("F32", [4, 4], [3, 67])}
     place = write_header(tmp_path / "x.safetensors", header, b"abc" + values.tobytes())
-    found = map_tensors(place)["b"]
+    found = Weights(place).tensors()["b"]
     assert found.flags.aligned
     np.testing.assert_array_equal(found, safetensors.numpy.load_file(place)["b"])
 

@@ -9,6 +9,7 @@ import pytest
 from processes import write_pictures
 
 from rclip_like.library import Library
+from rclip_like.models.model import Model
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.query.languages import foreign_words, language_notes, reads_english_alone
@@ -76,7 +77,7 @@ def test_a_model_with_a_tokenizer_of_its_own_may_read_more(builtin: ModelSpecifi
 def test_a_search_says_so_each_time(tmp_path: Path, builtin: ModelSpecification) -> None:
     write_pictures(tmp_path / "album", (b"a.png",))
     library = Library(tmp_path / "index.db", encoder=EncoderSettings(precision="fp32"))
-    library._specification = builtin
+    library._model = Model(builtin)
     for _ in range(2):  # the second time the words are cached
         notes = library.search("猫", [tmp_path / "album"]).notes
         assert [note for note in notes if "English" in note]

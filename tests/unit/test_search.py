@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from raw_files import dng
+from small_index import RefusingModel
 
 from rclip_like.errors import PictureError, RootError, UsageError
 from rclip_like.library import Library
@@ -92,17 +93,17 @@ def shown(report: SearchReport) -> list[str]:
 
 def test_search_ranks_as_the_encoder_alone_does(photos: Path, library: Library) -> None:
     from rclip_like.images import read_picture
-    from rclip_like.models.towers.torch_tower import load_encoder
+    from rclip_like.models.towers.torch_tower import load_torch_tower
 
-    encoder = load_encoder(library.specification, FP32)
+    tower = load_torch_tower(library.specification, FP32)
     pixels = [
         read_picture(
             os.fsencode(photos / name), library.specification.preprocessing, ReadSettings()
         )
         for name in NAMES
     ]
-    rows = encoder.encode_pictures(np.stack([p.pixels for p in pixels if p.pixels is not None]))
-    scores = dict(zip(NAMES, rows @ encoder.encode_texts(["a cat"])[0], strict=True))
+    rows = tower.pictures(np.stack([p.pixels for p in pixels if p.pixels is not None]))
+    scores = dict(zip(NAMES, rows @ tower.texts(["a cat"])[0], strict=True))
     matches = find(library, "a cat").matches
     assert sorted(match.score for match in matches)[::-1] == [match.score for match in matches]
     assert sorted(os.fsdecode(match.path) for match in matches) == sorted(NAMES)
@@ -155,7 +156,8 @@ def test_a_picture_query_leaves_itself_out_under_every_name(photos: Path, librar
 def test_an_indexed_picture_query_loads_no_model(
     photos: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "_load_encoder", lambda: pytest.fail("the encoder was loaded"))
+    library.index([photos])  # its files have been copied back since
+    monkeypatch.setattr(library, "_model", RefusingModel(library.specification))
     assert len(shown(find(library, "./a.png"))) == len(NAMES) - 1
 
 
@@ -346,10 +348,8 @@ def test_an_explanation_gives_the_score_of_each_term_alone(photos: Path, library
 
 
 def test_templates_are_averaged_in_embedding_space(photos: Path, library: Library) -> None:
-    from rclip_like.models.text_encoder import encode_texts
-
     prompts = [each.format("cat") for each in TEMPLATES["all"]]
-    mean = encode_texts(library.specification, prompts, FP32).mean(axis=0)
+    mean = library.model.texts(prompts).mean(axis=0)
     plain = {m.path: m.score for m in find(library, "cat", template="all").matches}
     row = find(library, "cat", template="all", explain=True).matches[0]
     assert row.terms[0][1] == pytest.approx(plain[row.path], abs=1e-4)
@@ -360,12 +360,8 @@ def test_templates_are_averaged_in_embedding_space(photos: Path, library: Librar
 def test_a_text_asked_before_needs_no_text_tower(
     photos: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rclip_like.models import text_encoder
-
     first = find(library, "a wording of its own")
-    monkeypatch.setattr(
-        text_encoder, "encode_texts", lambda *_: pytest.fail("the text was encoded again")
-    )
+    monkeypatch.setattr(library, "_model", RefusingModel(library.specification))
     assert find(library, "a wording of its own").matches == first.matches
 
 

@@ -1,4 +1,4 @@
-"""The encoder: exact loading, devices, precisions, memory that runs out."""
+"""The tower: exact loading, devices, precisions, memory that runs out."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hostile_models import save_foreign_tokenizer
 from tiny_model import make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
+from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.models.text_encoder import encode_texts
 from rclip_like.models.towers.torch_tower import (
     choose_precision,
     fold_batch_norms,
-    load_encoder,
     load_model,
+    load_torch_tower,
     run_in_batches,
 )
 from rclip_like.models.towers.torchvision_cure import import_open_clip
@@ -43,7 +43,7 @@ def change_tensors(folder: Path, change: Any) -> None:
 
 
 def test_embeddings_are_unit_rows_in_float32(tiny_model: Path) -> None:
-    rows = load_encoder(resolve(str(tiny_model)), EXACT).encode_pictures(pictures(3))
+    rows = load_torch_tower(resolve(str(tiny_model)), EXACT).pictures(pictures(3))
     assert (rows.shape, rows.dtype) == ((3, 32), np.float32)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
 
@@ -57,36 +57,34 @@ def test_pictures_equal_open_clips_own_encoding(tiny_model: Path) -> None:
     batch = torch.stack([preprocess(Image.fromarray(pixels)) for pixels in array])
     with torch.inference_mode():
         expected = model.eval().encode_image(batch, normalize=True).numpy()
-    rows = load_encoder(resolve(str(tiny_model)), EXACT).encode_pictures(array)
+    rows = load_torch_tower(resolve(str(tiny_model)), EXACT).pictures(array)
     assert (rows * expected).sum(axis=1).min() > 0.999999
 
 
 def test_no_pictures_give_no_rows(tiny_model: Path) -> None:
-    encoder = load_encoder(resolve(str(tiny_model)), EXACT)
-    assert encoder.encode_pictures(pictures(0)).shape == (0, 32)
-    assert encoder.encode_texts([]).shape == (0, 32)
+    tower = load_torch_tower(resolve(str(tiny_model)), EXACT)
+    assert tower.pictures(pictures(0)).shape == (0, 32)
+    assert tower.texts([]).shape == (0, 32)
 
 
 def test_rows_do_not_depend_on_the_batch_size(tiny_model: Path) -> None:
     specification = resolve(str(tiny_model))
-    alone = load_encoder(specification, EncoderSettings("cpu", "fp32", batch_size=1))
-    together = load_encoder(specification, EXACT)
+    alone = load_torch_tower(specification, EncoderSettings("cpu", "fp32", batch_size=1))
+    together = load_torch_tower(specification, EXACT)
     array = pictures(7)
-    np.testing.assert_allclose(
-        alone.encode_pictures(array), together.encode_pictures(array), atol=1e-6
-    )
+    np.testing.assert_allclose(alone.pictures(array), together.pictures(array), atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_lower_precisions_keep_the_direction(tiny_model: Path, precision: str) -> None:
     specification = resolve(str(tiny_model))
-    exact = load_encoder(specification, EXACT).encode_pictures(pictures(8))
-    rough = load_encoder(specification, EncoderSettings("cpu", precision))
-    assert (rough.encode_pictures(pictures(8)) * exact).sum(axis=1).min() > 0.999
+    exact = load_torch_tower(specification, EXACT).pictures(pictures(8))
+    rough = load_torch_tower(specification, EncoderSettings("cpu", precision))
+    assert (rough.pictures(pictures(8)) * exact).sum(axis=1).min() > 0.999
 
 
 def test_logit_scale_is_no_logarithm(tiny_model: Path) -> None:
-    assert load_encoder(resolve(str(tiny_model)), EXACT).logit_scale == pytest.approx(1 / 0.07)
+    assert load_torch_tower(resolve(str(tiny_model)), EXACT).logit_scale == pytest.approx(1 / 0.07)
 
 
 def test_timm_towers_load_from_float16_weights(tmp_path: Path) -> None:
@@ -101,7 +99,7 @@ def test_timm_towers_load_from_float16_weights(tmp_path: Path) -> None:
     }
     safetensors.numpy.save_file(tensors, tmp_path / "open_clip_model.safetensors")
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
-    rows = load_encoder(resolve(str(tmp_path)), EXACT).encode_pictures(pictures(2, 64))
+    rows = load_torch_tower(resolve(str(tmp_path)), EXACT).pictures(pictures(2, 64))
     assert rows.shape == (2, 32)
 
 
@@ -139,9 +137,9 @@ def test_tower_that_folding_would_change_is_left_alone() -> None:
 
 
 def test_quick_gelu_of_the_configuration_is_heard(tmp_path: Path, tiny_model: Path) -> None:
-    quick = load_encoder(resolve(str(make_tiny_model(tmp_path, quick_gelu=True))), EXACT)
-    plain = load_encoder(resolve(str(tiny_model)), EXACT)
-    both = quick.encode_texts(["a cat"]) @ plain.encode_texts(["a cat"]).T
+    quick = load_torch_tower(resolve(str(make_tiny_model(tmp_path, quick_gelu=True))), EXACT)
+    plain = load_torch_tower(resolve(str(tiny_model)), EXACT)
+    both = quick.texts(["a cat"]) @ plain.texts(["a cat"]).T
     assert both[0, 0] < 0.99999
 
 
@@ -151,8 +149,8 @@ def test_checkpoint_of_torch_gives_the_same_rows(tiny_model: Path, tmp_path: Pat
     torch.save({"state_dict": load_model(specification).state_dict()}, checkpoint)
     other = resolve(str(tiny_model), weights=checkpoint)
     np.testing.assert_array_equal(
-        load_encoder(other, EXACT).encode_pictures(pictures(2)),
-        load_encoder(specification, EXACT).encode_pictures(pictures(2)),
+        load_torch_tower(other, EXACT).pictures(pictures(2)),
+        load_torch_tower(specification, EXACT).pictures(pictures(2)),
     )
 
 
@@ -160,8 +158,8 @@ def test_tokenizer_of_another_library_is_read_from_the_folder(tmp_path: Path) ->
     pytest.importorskip("transformers")
     text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing", "pool_type": "last"}
     save_foreign_tokenizer(make_tiny_model(tmp_path, text_cfg=text))
-    encoder = load_encoder(resolve(str(tmp_path)), EXACT)
-    rows = encoder.encode_texts(["un chat", "eine katze", "eine  katze"])
+    tower = load_torch_tower(resolve(str(tmp_path)), EXACT)
+    rows = tower.texts(["un chat", "eine katze", "eine  katze"])
     np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
     assert rows[0] @ rows[1] < 0.999
 
@@ -171,25 +169,25 @@ def test_another_librarys_tokenizer_tells_which_texts_it_cuts(tmp_path: Path) ->
     text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing", "pool_type": "last"}
     save_foreign_tokenizer(make_tiny_model(tmp_path, text_cfg=text))
     texts, cut = ["chat " * 32, "chat " * 33, "9" * 5000], list[str]()
-    encode_texts(resolve(str(tmp_path)), texts, EXACT, cut.append)
+    Model(resolve(str(tmp_path)), EXACT).texts(texts, cut.append)
     assert cut == [texts[1]]
 
 
 def test_a_tower_that_torch_runs_reads_the_default_tokens(tmp_path: Path) -> None:
     text = tiny_config()["text_cfg"] | {"pool_type": "last"}
     specification = resolve(str(make_tiny_model(tmp_path, text_cfg=text)))
-    encoder, texts = load_encoder(specification, EXACT), ["a cat", "cat " * 40, "ein Kätzchen"]
+    tower, texts = load_torch_tower(specification, EXACT), ["a cat", "cat " * 40, "ein Kätzchen"]
     theirs = import_open_clip().SimpleTokenizer(context_length=32)(texts)
-    assert (encoder._tokenizer_of_model()(texts) == theirs).all()
-    assert [encoder.is_cut(text) for text in texts] == [False, True, False]
+    assert (tower._tokenizer_of_model()(texts) == theirs).all()
+    assert [tower.is_cut(text) for text in texts] == [False, True, False]
 
 
 def test_missing_tokenizer_of_another_library_is_an_error(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     text = tiny_config()["text_cfg"] | {"hf_tokenizer_name": "nobody/nothing"}
-    encoder = load_encoder(resolve(str(make_tiny_model(tmp_path, text_cfg=text))), EXACT)
+    tower = load_torch_tower(resolve(str(make_tiny_model(tmp_path, text_cfg=text))), EXACT)
     with pytest.raises(ModelError, match=r"tokenizer in .* cannot be loaded"):
-        encoder.encode_texts(["cat"])
+        tower.texts(["cat"])
 
 
 def test_text_tower_of_another_library_is_not_fetched_in_silence(tmp_path: Path) -> None:
@@ -211,7 +209,7 @@ def test_text_tower_of_another_library_is_built_from_its_own_description(tmp_pat
     config["text_cfg"]["hf_model_name"] = "nobody/nothing"
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
     save_foreign_tokenizer(tmp_path)
-    rows = load_encoder(resolve(str(tmp_path)), EXACT).encode_texts(["un chat"])
+    rows = load_torch_tower(resolve(str(tmp_path)), EXACT).texts(["un chat"])
     np.testing.assert_allclose(np.linalg.norm(rows), 1, atol=1e-6)
 
 
@@ -268,15 +266,15 @@ def test_configuration_unknown_to_open_clip_is_refused(tmp_path: Path) -> None:
 def test_weights_that_are_no_numbers_are_reported(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path)
     change_tensors(folder, lambda tensors: tensors["visual.proj"].fill(np.nan))
-    encoder = load_encoder(resolve(str(folder)), EXACT)
+    tower = load_torch_tower(resolve(str(folder)), EXACT)
     with pytest.raises(ModelError, match="no numbers"):
-        encoder.encode_pictures(pictures(1))
+        tower.pictures(pictures(1))
 
 
 def test_device_that_is_not_there_is_refused(tiny_model: Path) -> None:
     for name in ("mps", "quantum") if torch.cuda.is_available() else ("cuda", "mps", "quantum"):
         with pytest.raises(ModelError, match=f"no device {name}"):
-            load_encoder(resolve(str(tiny_model)), EncoderSettings(name))
+            load_torch_tower(resolve(str(tiny_model)), EncoderSettings(name))
 
 
 def test_precision_that_does_not_exist_is_refused() -> None:
@@ -302,18 +300,20 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_nothing() -> None:
     assert sizes[:4] == [16, 8, 4, 4]
 
 
-def test_an_encoder_whose_memory_runs_out_gives_the_same_rows(tiny_model: Path) -> None:
-    encoder = load_encoder(resolve(str(tiny_model)), EncoderSettings("cpu", "fp32", batch_size=16))
+def test_a_tower_whose_memory_runs_out_gives_the_same_rows(tiny_model: Path) -> None:
+    tower = load_torch_tower(
+        resolve(str(tiny_model)), EncoderSettings("cpu", "fp32", batch_size=16)
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
-    whole = encoder.encode_pictures(pixels)
+    whole = tower.pictures(pixels)
 
     def run_out(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
         if len(inputs[0]) > 5:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    with encoder._model.visual.register_forward_pre_hook(run_out):
-        np.testing.assert_allclose(encoder.encode_pictures(pixels), whole, atol=1e-6)
-    assert encoder.batch_size == 4
+    with tower._model.visual.register_forward_pre_hook(run_out):
+        np.testing.assert_allclose(tower.pictures(pixels), whole, atol=1e-6)
+    assert tower.batch_size == 4
 
 
 def test_memory_of_the_processor_that_runs_out_halves_the_batch_too() -> None:

@@ -12,11 +12,23 @@ from reference_clip import photos
 from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models.picture_encoder import load_picture_encoder
+from rclip_like.models.model import Model
 from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.models.towers.cpu_encoder import CpuEncoder, encode_alone
-from rclip_like.models.towers.vision_transformer import VisionTransformer, supports
+from rclip_like.models.towers import vision_transformer
+from rclip_like.models.towers.tensors import Weights
+from rclip_like.models.towers.vision_transformer import VisionTransformer
 from rclip_like.settings import EncoderSettings
+
+EXACT = EncoderSettings("cpu", "fp32")
+
+
+def supports(specification: ModelSpecification) -> bool:
+    return vision_transformer.supports(specification, Weights(specification.weights).header)
+
+
+def layers_of(specification: ModelSpecification) -> VisionTransformer:
+    tensors = Weights(specification.weights).tensors()
+    return VisionTransformer(specification, tensors, threads=1)
 
 
 def image_model(folder: Path, **vision_cfg: Any) -> ModelSpecification:
@@ -37,13 +49,14 @@ def change_tensors(specification: ModelSpecification, **changes: Any) -> ModelSp
 
 
 def assert_equals_torch(specification: ModelSpecification) -> None:
-    from rclip_like.models.towers.torch_tower import load_encoder
+    from rclip_like.models.towers.torch_tower import load_torch_tower
 
     assert supports(specification)
     pixels = photos(specification.preprocessing.size)
-    ours = CpuEncoder(specification).encode_pictures(pixels)
-    alone = np.stack([encode_alone(specification, each) for each in pixels])
-    theirs = load_encoder(specification, EncoderSettings("cpu", "fp32")).encode_pictures(pixels)
+    model = Model(specification, EXACT)
+    ours = model.pictures(pixels)
+    alone = np.stack([model.picture(each) for each in pixels])
+    theirs = load_torch_tower(specification, EXACT).pictures(pixels)
     assert ours.dtype == np.float32
     assert (theirs @ theirs.T - 2 * np.eye(len(theirs))).max() < 0.9999
     assert (ours * theirs).sum(axis=1).min() > 0.999999
@@ -75,7 +88,7 @@ def test_heads_of_any_width_equal_those_of_torch(tmp_path: Path, head_width: int
 
 def test_a_picture_of_many_tokens_is_taken_alone(tmp_path: Path) -> None:
     specification = resolve(str(make_tiny_model(tmp_path, image_size=368)))
-    assert VisionTransformer(specification, threads=1).pictures_at_once == 1
+    assert layers_of(specification).pictures_at_once == 1
     assert_equals_torch(specification)
 
 
@@ -147,7 +160,7 @@ def test_weights_of_other_sizes_are_left_to_torch(
     assert not supports(specification)
     if name != "visual.positional_embedding":  # which open_clip stretches
         with pytest.raises(ModelError, match="cannot be loaded"):
-            load_picture_encoder(specification, EncoderSettings("cpu", "fp32"))
+            Model(specification, EXACT).pictures(photos(32))
 
 
 def test_a_model_of_several_modes_is_left_to_torch(tmp_path: Path) -> None:
@@ -163,9 +176,9 @@ def test_weights_in_another_format_are_left_to_torch(tmp_path: Path) -> None:
 
 
 def test_pictures_of_another_size_are_a_mistake(tiny_model: Path) -> None:
-    tower = VisionTransformer(resolve(str(tiny_model)), threads=1)
+    layers = layers_of(resolve(str(tiny_model)))
     with pytest.raises(AssertionError):
-        tower.features(photos(64))
+        layers.embed(photos(64))
 
 
 @pytest.mark.parametrize("value", [np.nan, 0])
@@ -173,4 +186,4 @@ def test_weights_that_give_no_direction_are_told(tmp_path: Path, value: float) -
     proj = np.full((32, 32), value, dtype=np.float32)
     specification = change_tensors(image_model(tmp_path), **{"visual.proj": proj})
     with pytest.raises(ModelError, match="no numbers"):
-        CpuEncoder(specification).encode_pictures(photos(32))
+        Model(specification, EXACT).pictures(photos(32))

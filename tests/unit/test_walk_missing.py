@@ -34,9 +34,7 @@ def mount_elsewhere(index: SmallIndex, device: int = 4242) -> None:
 
 def update_without_checking_the_root(index: SmallIndex, folder: Path) -> IndexReport:
     root = Root(os.fsencode(folder), os.fsencode(folder))
-    return bring_up_to_date(
-        index.store, [root], index.load_encoder, index.specification, IndexSettings()
-    )
+    return bring_up_to_date(index.store, [root], index.model, IndexSettings())
 
 
 def test_a_missing_file_in_its_folder_is_gone(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rclip_like.images.decoding import decode
+from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.models.text_encoder import encode_texts
-from rclip_like.models.towers.torch_tower import Encoder, load_encoder
 from rclip_like.settings import EncoderSettings, ReadSettings
 
 from .figures import TEMPLATE, Figures, measure
@@ -36,30 +35,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure_starter(data: Path, model: str | None, settings: EncoderSettings) -> Figures:
+def measure_starter(data: Path, name: str | None, settings: EncoderSettings) -> Figures:
     """Return a model's figures on the validation shards of the starter folder.
 
-    Photos and texts go the way they go in a search: the tool's own reading, encoder and text
-    tower. Raises ClipfindError.
+    Photos and texts go the way they go in a search: the tool's own reading and `Model`. Raises
+    ClipfindError.
     """
-    specification = resolve(model)
+    model = Model(resolve(name), settings)
     photos = read_validation_photos(data)
-    images = encode_photos(photos, load_encoder(specification, settings))
-    return measure(
-        photos, images, lambda texts: encode_texts(specification, texts, settings), WORDS
-    )
+    return measure(photos, encode_photos(photos, model), model.texts, WORDS)
 
 
-def encode_photos(photos: Sequence[Photo], encoder: Encoder) -> Embeddings:
+def encode_photos(photos: Sequence[Photo], model: Model) -> Embeddings:
     """Return unit rows (N, D) of the photos. Raises Undecodable."""
-    preprocessing = encoder.specification.preprocessing
+    preprocessing = model.specification.preprocessing
     rows = []
     for start in range(0, len(photos), CHUNK):
         pictures = [
             decode(photo.data, b".jpg", preprocessing, ReadSettings()).squares[0]
             for photo in photos[start : start + CHUNK]
         ]
-        rows.append(encoder.encode_pictures(np.stack([np.asarray(p) for p in pictures])))
+        rows.append(model.pictures(np.stack([np.asarray(p) for p in pictures])))
     return np.concatenate(rows)
 
 

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from rclip_like.models.names import BUILTIN
 from rclip_like.models.specification import resolve
 from rclip_like.models.towers import efficientnet, vision_transformer
-from rclip_like.models.towers.tensors import map_tensors
+from rclip_like.models.towers.tensors import Weights
 
 _OPSET, _IR_VERSION = 20, 9
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
@@ -188,7 +188,7 @@ def _linear(drawing: _Drawing, x: str, prefix: str) -> str:
 
 def draw_efficientnet() -> bytes:
     """Return pixels to pooled features, from the shapes of the built-in weights."""
-    tensors = map_tensors(resolve(BUILTIN).weights)
+    tensors = Weights(resolve(BUILTIN).weights).tensors()
     return _EfficientNet({name: tensor.shape for name, tensor in tensors.items()}).draw()
 
 

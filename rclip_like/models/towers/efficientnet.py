@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.onnx_graph import Graph, hand_over
-from rclip_like.models.towers.tensors import as_float32, map_tensors, read_header
+from rclip_like.models.towers.tensors import Stored, as_float32
 
 # Shape suffixes: N pictures, H and W pixels, C colours, F pooled features, D embedding.
 
@@ -21,9 +23,6 @@ have the names that timm gives them, and are handed over when it is loaded.
 """
 
 _TRUNK = "visual.trunk."
-_POOLED = 1280
-"""How many features the trunk pools."""
-
 _HEAD_TENSORS = ("visual.head.proj.weight", "visual.head.proj.bias")
 _LITE0 = {
     "timm_model_name": "tf_efficientnet_lite0",
@@ -34,36 +33,44 @@ _LITE0 = {
 """What makes an image tower this one, its size aside."""
 
 
-def supports(specification: ModelSpecification) -> bool:
+def supports(specification: ModelSpecification, header: Mapping[str, Stored]) -> bool:
     """Return whether EfficientNet computes what the model's own image tower computes.
 
-    It does for EfficientNet-Lite0 with a linear projection, with weights in float32 or float16
-    safetensors.
+    It does for EfficientNet-Lite0 with a linear projection, with weights in float32 or float16.
+    header: of the weights, empty where they are not safetensors.
     """
     config = specification.config
     ignored = ("image_size", "timm_model_pretrained")
     vision = {key: value for key, value in config["vision_cfg"].items() if key not in ignored}
     if vision != _LITE0 or "multimodal_cfg" in config:
         return False
-    if specification.weights.suffix != ".safetensors":
-        return False
-    header, dimension = read_header(specification.weights), specification.dimension
+    dimension = specification.dimension
     head = [header[name] for name in _HEAD_TENSORS if name in header]
-    return [each.shape for each in head if each.is_plain] == [(dimension, _POOLED), (dimension,)]
+    return [each.shape for each in head if each.is_plain] == [
+        (dimension, EfficientNet.num_features),
+        (dimension,),
+    ]
 
 
 class EfficientNet:
-    """The tower with its weights, as `cpu_encoder.Tower` describes it."""
+    """The tower with its weights, as `picture_tower.Layers` describes it."""
 
     pictures_at_once = 8
     """A thread is as fast by 4 as by 32, and less is held."""
 
-    def __init__(self, specification: ModelSpecification, *, threads: int) -> None:
+    num_features = 1280
+
+    def __init__(
+        self,
+        specification: ModelSpecification,
+        tensors: Mapping[str, npt.NDArray[Any]],
+        *,
+        threads: int,
+    ) -> None:
         """Load the weights; `threads` work together on each call.
 
-        Raises ModelError when they cannot be read or do not fit.
+        Raises ModelError when they do not fit.
         """
-        tensors = map_tensors(specification.weights)
         mean, std = (
             np.array(each, dtype=np.float32).reshape(1, 3, 1, 1)
             for each in (specification.preprocessing.mean, specification.preprocessing.std)
@@ -73,8 +80,13 @@ class EfficientNet:
         weights |= {"scale": 1 / (255 * std), "shift": -mean / std}
         self._graph = Graph(GRAPH, specification.name, threads=threads, constants=weights)
 
+    def embed(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the features projected to the length of an embedding, float32 (N, D)."""
+        return self.features(pixels_NHWC) @ self._weight_DF.T + self._bias_D
+
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the features float32 (N, D) of uint8 pictures before normalisation."""
-        pooled_NF = self._graph.run(hand_over({"pixels": pixels_NHWC})).numpy()
-        features_ND: npt.NDArray[np.float32] = pooled_NF @ self._weight_DF.T + self._bias_D
-        return features_ND
+        """Return what the trunk pools, float32 (N, F), of uint8 pictures before normalisation."""
+        features_NF: npt.NDArray[np.float32] = self._graph.run(
+            hand_over({"pixels": pixels_NHWC})
+        ).numpy()
+        return features_NF

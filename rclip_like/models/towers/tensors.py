@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import mmap
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError
 from rclip_like.models.regular import WEIGHT_BYTES, open_regular, shown_key
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embeddings
 
 _PLAIN: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 _BITS = (
@@ -27,6 +28,8 @@ _BITS = (
     | dict.fromkeys(["U64", "I64", "F64", "C64"], 64)
 )
 """Bits of a number of each type that safetensors 0.8 knows."""
+
+_TOLERANCE = 1e-3
 
 _HEADER_BYTES = 100_000_000
 """How long a header may be, as in safetensors itself."""
@@ -42,28 +45,41 @@ class Stored(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether `map_tensors` gives it."""
+        """Whether `Weights.tensors` gives it."""
         return self.dtype in _PLAIN
 
 
-def read_header(path: Path) -> dict[str, Stored]:
-    """Return how each tensor of a file lies in it, by name.
+class Weights:
+    """A weight file in memory; `header` says by name how each tensor lies in it.
+
+    It is empty for a file of another format than safetensors, by its name.
 
     The file begins with the length of a JSON header (8 bytes, little-endian), which gives type,
-    shape and offsets of each tensor (the safetensors format). Raises ModelError unless they fill
-    the rest of the file, one after another, as safetensors wants it.
+    shape and offsets of each tensor (the safetensors format). Raises ModelError unless the tensors
+    fill the rest of the file, one after another, as safetensors wants it.
     """
-    return _look_at(path)[2]
 
+    header: Mapping[str, Stored]
 
-def map_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the float32 and float16 tensors of a file by name, read-only; others are left out.
+    def __init__(self, path: Path) -> None:
+        self.header = {}
+        if path.suffix != ".safetensors":
+            return
+        try:
+            self._mapped, self._first, self.header = _read(path)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise ModelError(f"{path} cannot be loaded as safetensors: {error}") from error
 
-    Raises ModelError as `read_header` does.
-    """
-    mapped, first, header = _look_at(path)
-    plain = {name: stored for name, stored in header.items() if stored.is_plain}
-    return {name: _view(mapped, first, stored) for name, stored in plain.items()}
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the float32 and float16 tensors by name, read-only; others are left out."""
+        return {name: self._view(stored) for name, stored in self.header.items() if stored.is_plain}
+
+    def _view(self, stored: Stored) -> npt.NDArray[Any]:
+        dtype = _PLAIN[stored.dtype]
+        count, start = (stored.end - stored.start) // dtype.itemsize, self._first + stored.start
+        flat = np.frombuffer(self._mapped, dtype, count, start)
+        # A copy where the file's writer did not align it, as the package safetensors does.
+        return (flat.copy() if start % dtype.itemsize else flat).reshape(stored.shape)
 
 
 def as_float32(tensor: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -71,21 +87,22 @@ def as_float32(tensor: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return tensor.astype(np.float32, copy=False)
 
 
-def _look_at(path: Path) -> tuple[mmap.mmap, int, dict[str, Stored]]:
-    """Return a file in memory, where its first tensor begins, and how each lies behind that."""
-    try:
-        facts = os.stat(path)
-        return _read(path, (facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_dev))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be loaded as safetensors: {error}") from error
+def unit_rows(rows_ND: npt.NDArray[np.float32], name: str) -> Embeddings:
+    """Return rows float32 (N, D) scaled to unit length.
 
-
-@functools.lru_cache(maxsize=1)
-def _read(path: Path, facts: tuple[int, ...]) -> tuple[mmap.mmap, int, dict[str, Stored]]:
-    """Return what `_look_at` does, of a file that changes when its facts do.
-
-    A query asks first whether it can do without torch, and then for the tensors.
+    Raises ModelError, with the model's name, where a row has no direction: all of it zero, too
+    large for float32, or no numbers.
     """
+    with np.errstate(all="ignore"):
+        scaled_ND: Embeddings = rows_ND / np.linalg.norm(rows_ND, axis=1, keepdims=True)
+        is_unit = np.abs(np.linalg.norm(scaled_ND, axis=1) - 1) < _TOLERANCE
+    if not is_unit.all():
+        raise ModelError(f"the model {name} gives values that are no numbers, or all zero")
+    return scaled_ND
+
+
+def _read(path: Path) -> tuple[mmap.mmap, int, dict[str, Stored]]:
+    """Return a file in memory, where its first tensor begins, and how each lies behind that."""
     with open_regular(path, WEIGHT_BYTES) as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     length = int.from_bytes(mapped[:8], "little")
@@ -134,11 +151,3 @@ def _require_whole(header: Mapping[str, Stored], num_bytes: int) -> None:
         raise ValueError("it is cut short")
     if end < num_bytes:
         raise ValueError("there is more in it than tensors")
-
-
-def _view(mapped: mmap.mmap, first: int, stored: Stored) -> npt.NDArray[Any]:
-    dtype = _PLAIN[stored.dtype]
-    count, start = (stored.end - stored.start) // dtype.itemsize, first + stored.start
-    flat = np.frombuffer(mapped, dtype, count, start)
-    # Where its writer did not align it, as the package safetensors does.
-    return (flat.copy() if start % dtype.itemsize else flat).reshape(stored.shape)

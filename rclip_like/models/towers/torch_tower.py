@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +24,7 @@ from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.extent import most_numbers, require_room, too_large
 from rclip_like.models.towers.faults import misfit, not_loaded, unusable
 from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, told_as_error
-from rclip_like.models.towers.tensors import read_header
+from rclip_like.models.towers.tensors import Weights
 from rclip_like.models.towers.tokenizer import is_cut, tamed, tokenize
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
@@ -37,8 +39,8 @@ BATCH_SIZES = {"cuda": 256, "mps": 64, "cpu": 32}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class Encoder:
-    """A loaded model with its preprocessing and tokenizer; embeddings are unit rows."""
+class TorchTower:
+    """Both towers of a model with its preprocessing and tokenizer; embeddings are unit rows."""
 
     def __init__(
         self,
@@ -61,20 +63,30 @@ class Encoder:
             self._model.to(memory_format=torch.channels_last)
         self._mean_C, self._std_C = _channel_values(specification.preprocessing, device)
         self._tokenizer: Any = None
+        self._tokenizer_lock = threading.Lock()
 
-    def encode_pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings:
+    def pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings:
         """Return unit float32 rows (N, D) for uint8 pictures (N, S, S, 3) before normalisation.
 
         A batch that does not fit into memory is halved, and so are all after it.
         """
-        return self._encode(torch.from_numpy(np.ascontiguousarray(pixels_NHWC)), self._pictures)
+        return self._unit_rows(
+            self._run(torch.from_numpy(np.ascontiguousarray(pixels_NHWC)), self._encode_pictures)
+        )
 
-    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+    def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the features float32 (N, F) of pictures before their linear projection."""
+        rows: npt.NDArray[np.float32] = self._run(
+            torch.from_numpy(np.ascontiguousarray(pixels_NHWC)), self._encode_features
+        ).numpy()
+        return rows
+
+    def texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
         tokenizer = self._tokenizer_of_model()
         with told_as_error(self.specification.folder, "used"):
             tokens_NL = tokenizer([tamed(text) for text in texts])
-        return self._encode(tokens_NL, self._texts)
+        return self._unit_rows(self._run(tokens_NL, self._encode_texts))
 
     def is_cut(self, text: str) -> bool:
         """Return whether a text is longer than the model's context, so that its end is lost."""
@@ -83,30 +95,35 @@ class Encoder:
             return is_cut(text, length, tokenizer)
 
     def _tokenizer_of_model(self) -> Any:
-        if self._tokenizer is None:
-            text, length = self.specification.config["text_cfg"], self.specification.context_length
-            is_foreign = text.get("hf_tokenizer_name") or text.get("tokenizer_kwargs")
-            default = partial(_tokenize_by_default, length=length)
-            self._tokenizer = load_tokenizer(self.specification) if is_foreign else default
-        return self._tokenizer
+        with self._tokenizer_lock:
+            if self._tokenizer is None:
+                text = self.specification.config["text_cfg"]
+                is_foreign = text.get("hf_tokenizer_name") or text.get("tokenizer_kwargs")
+                default = partial(_tokenize_by_default, length=self.specification.context_length)
+                self._tokenizer = load_tokenizer(self.specification) if is_foreign else default
+            return self._tokenizer
 
-    def _encode(
+    def _run(
         self, items: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]
-    ) -> Embeddings:
-        if not len(items):
-            return np.zeros((0, self.specification.dimension), dtype=np.float32)
+    ) -> torch.Tensor:
+        """Return the rows of all items in order."""
         try:
-            features, self.batch_size = run_in_batches(run, items, self.batch_size)
+            rows, self.batch_size = run_in_batches(run, items, self.batch_size)
         except ModelError:
             raise
         except Exception as error:  # what open_clip or timm do not look at when they build it
             raise unusable(self.specification, error) from error
-        if features.shape != (len(items), self.specification.dimension):
+        return rows
+
+    def _unit_rows(self, rows_ND: torch.Tensor) -> Embeddings:
+        if not len(rows_ND):
+            return np.zeros((0, self.specification.dimension), dtype=np.float32)
+        if rows_ND.shape[1:] != (self.specification.dimension,):
             raise ModelError(
                 f"{self.specification.described_in}: model_cfg.embed_dim is "
                 f"{self.specification.dimension}, and the embeddings are of another length"
             )
-        embeddings_ND = torch.nn.functional.normalize(features, dim=-1).numpy()
+        embeddings_ND = torch.nn.functional.normalize(rows_ND, dim=-1).numpy()
         if not np.isfinite(embeddings_ND).all():
             raise ModelError(
                 f"the model {self.specification.name} gives values that are no numbers in "
@@ -114,21 +131,43 @@ class Encoder:
             )
         return embeddings_ND
 
-    def _pictures(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+    def _images(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+        """Return the images float (N, C, H, W) that the tower reads, on its device."""
         if self.device.type == "cuda":  # from pinned memory the copy goes on beside other work
             pixels_NHWC = pixels_NHWC.pin_memory().to(self.device, non_blocking=True)
         pixels_NHWC = pixels_NHWC.to(self.device)
         pixels_NCHW = pixels_NHWC.permute(0, 3, 1, 2).float().div_(255)
-        images_NCHW = pixels_NCHW.sub_(self._mean_C).div_(self._std_C).to(self._dtype)
-        features_ND: torch.Tensor = self._model.encode_image(images_NCHW)
-        return features_ND.float().cpu()
+        return pixels_NCHW.sub_(self._mean_C).div_(self._std_C).to(self._dtype)
 
-    def _texts(self, tokens_NL: torch.Tensor) -> torch.Tensor:
-        features_ND: torch.Tensor = self._model.encode_text(tokens_NL.to(self.device))
-        return features_ND.float().cpu()
+    def _encode_pictures(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+        rows_ND: torch.Tensor = self._model.encode_image(self._images(pixels_NHWC))
+        return rows_ND.float().cpu()
+
+    def _encode_features(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
+        rows = without_projection(self._model.visual)(self._images(pixels_NHWC))
+        features_NF: torch.Tensor = rows[0] if isinstance(rows, tuple) else rows  # CoCa's
+        return features_NF.float().cpu()
+
+    def _encode_texts(self, tokens_NL: torch.Tensor) -> torch.Tensor:
+        rows_ND: torch.Tensor = self._model.encode_text(tokens_NL.to(self.device))
+        return rows_ND.float().cpu()
 
 
-def load_encoder(specification: ModelSpecification, settings: EncoderSettings) -> Encoder:
+def without_projection(tower: torch.nn.Module) -> torch.nn.Module:
+    """Return the image tower up to its linear projection, on the same weights.
+
+    A pooling that projects by itself stays: that of a ResNet, and the attention of some of timm's.
+    """
+    bare: Any = copy(tower)
+    if isinstance(getattr(tower, "proj", None), torch.nn.Parameter):
+        bare._parameters = {**tower._parameters, "proj": None}
+    elif isinstance(head := getattr(tower, "head", None), torch.nn.Sequential):
+        pool = {name: module for name, module in head.named_children() if name == "pool"}
+        bare._modules = {**tower._modules, "head": torch.nn.Sequential(OrderedDict(pool))}
+    return cast(torch.nn.Module, bare)
+
+
+def load_torch_tower(specification: ModelSpecification, settings: EncoderSettings) -> TorchTower:
     """Return the model, loaded onto the device and in the precision that the settings ask for.
 
     Sets torch's number of threads where one is asked for. Raises ModelError when the weights do
@@ -142,9 +181,9 @@ def load_encoder(specification: ModelSpecification, settings: EncoderSettings) -
     model: Any = load_model(specification)
     try:
         model.visual = fold_batch_norms(model.visual, specification.preprocessing.size)
-    except Exception as error:  # as in `Encoder._encode`: it encodes a picture
+    except Exception as error:  # as in `TorchTower._run`: it encodes a picture
         raise unusable(specification, error) from error
-    return Encoder(specification, model, device, precision, batch_size)
+    return TorchTower(specification, model, device, precision, batch_size)
 
 
 def load_model(specification: ModelSpecification) -> torch.nn.Module:
@@ -154,8 +193,7 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     file in the model: never are random weights left in place.
     """
     open_clip = import_open_clip()
-    if specification.weights.suffix == ".safetensors":
-        read_header(specification.weights)
+    Weights(specification.weights)  # which says in our words what is wrong with them
     require_room(specification)
     try:
         model = _build(open_clip, specification)

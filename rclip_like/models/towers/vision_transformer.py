@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.onnx_graph import Graph, hand_over
-from rclip_like.models.towers.tensors import as_float32, map_tensors, read_header
+from rclip_like.models.towers.tensors import Stored, as_float32
 from rclip_like.models.towers.transformer import PARTS, SCALES, layer_shapes
 from rclip_like.values import Preprocessing
 
@@ -53,18 +53,16 @@ _KEYS = frozenset(
 """Keys of `vision_cfg` that are understood here; any other, when set, changes the model."""
 
 
-def supports(specification: ModelSpecification) -> bool:
+def supports(specification: ModelSpecification, header: Mapping[str, Stored]) -> bool:
     """Return whether VisionTransformer computes what the model's own image tower computes.
 
-    It does for vision transformers read at the class token, with all their weights, and no others
-    in float32 or float16, in safetensors, each of the size that the configuration says.
+    It does for vision transformers read at the class token, with all their weights and no others,
+    in float32 or float16, each of the size that the configuration says. header: of the weights,
+    empty where they are not safetensors.
     """
     config = specification.config
-    if "multimodal_cfg" in config or specification.weights.suffix != ".safetensors":
+    if "multimodal_cfg" in config or not _is_plain(config["vision_cfg"]):
         return False
-    if not _is_plain(config["vision_cfg"]):
-        return False
-    header = read_header(specification.weights)
     found = {name: each for name, each in header.items() if name.startswith(_PREFIX)}
     sizes = _Sizes.of(specification)
     is_divisible = sizes.heads > 0 and sizes.width % sizes.heads == 0
@@ -145,45 +143,58 @@ class _Sizes(NamedTuple):
 
 
 class VisionTransformer:
-    """The tower with its weights memory-mapped, as `cpu_encoder.Tower` describes it."""
+    """The tower with its weights memory-mapped, as `picture_tower.Layers` describes it."""
 
-    def __init__(self, specification: ModelSpecification, *, threads: int) -> None:
-        """Map the weights; `threads` work together on each call.
-
-        Raises ModelError when they cannot be read.
-        """
+    def __init__(
+        self,
+        specification: ModelSpecification,
+        tensors: Mapping[str, npt.NDArray[Any]],
+        *,
+        threads: int,
+    ) -> None:
+        """Take the weights as they lie in memory; `threads` work together on each call."""
         sizes = _Sizes.of(specification)
-        weights = _Weights(specification, sizes)
+        weights = _Weights(tensors, sizes)
         self.pictures_at_once = max(1, min(_MOST_TOKENS // sizes.tokens, _MOST_PICTURES))
+        self.num_features = sizes.width
         self._side = specification.preprocessing.size
         self._visible_side = sizes.across * sizes.patch
         self._patch_inputs = weights.of_patches(specification.preprocessing)
         *self._layer_inputs, last = weights.of_layers()
         self._last_inputs = last | weights.of_end()
+        self._unprojected = hand_over({"proj": np.eye(sizes.width, dtype=np.float32)})
         quick = bool(specification.config.get("quick_gelu"))
         self._patches, self._layer, self._last_layer = (
             Graph(place, specification.name, threads=threads)
             for place in (PATCHES, LAYERS[quick], LAST_LAYERS[quick])
         )
 
+    def embed(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the features projected to the length of an embedding, float32 (N, D)."""
+        return self._run(pixels_NHWC, self._last_inputs)
+
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the features float32 (N, D) of uint8 pictures before normalisation."""
+        """Return the features float32 (N, F) of uint8 pictures before normalisation."""
+        return self._run(pixels_NHWC, self._last_inputs | self._unprojected)
+
+    def _run(
+        self, pixels_NHWC: npt.NDArray[np.uint8], last_inputs: Mapping[str, Any]
+    ) -> npt.NDArray[np.float32]:
         assert pixels_NHWC.shape[1:] == (self._side, self._side, 3)
         # What fills no patch is dropped, as a convolution drops it.
         visible = {"pixels": pixels_NHWC[:, : self._visible_side, : self._visible_side]}
         x = self._patches.run(hand_over(visible) | self._patch_inputs)
         for inputs in self._layer_inputs:
             x = self._layer.run({"x": x} | inputs)
-        last = self._last_layer.run({"x": x} | self._last_inputs)
-        features_ND: npt.NDArray[np.float32] = last.numpy()
-        return features_ND
+        last_ND: npt.NDArray[np.float32] = self._last_layer.run({"x": x, **last_inputs}).numpy()
+        return last_ND
 
 
 class _Weights:
     """A model's weights by the names of the graphs' inputs, and the shapes that go with them."""
 
-    def __init__(self, specification: ModelSpecification, sizes: _Sizes) -> None:
-        self._tensors = map_tensors(specification.weights)
+    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], sizes: _Sizes) -> None:
+        self._tensors = tensors
         self._sizes = sizes
 
     def of_patches(self, preprocessing: Preprocessing) -> dict[str, Any]:

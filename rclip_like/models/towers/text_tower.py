@@ -11,10 +11,9 @@ import numpy as np
 from rclip_like.errors import ModelError
 from rclip_like.models.schema import is_custom
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.towers.tensors import as_float32, map_tensors, read_header
-from rclip_like.models.towers.tokenizer import END, tokenize
+from rclip_like.models.towers.tensors import Stored, as_float32, unit_rows
+from rclip_like.models.towers.tokenizer import END, is_cut, tokenize
 from rclip_like.models.towers.transformer import PARTS, Array, Transformer, layer_shapes
-from rclip_like.models.unit import unit_rows
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings
@@ -29,12 +28,13 @@ _KNOWN_KEYS = frozenset(
 """Keys of `text_cfg` that this tower understands; any other, when it is set, changes the model."""
 
 
-def supports(specification: ModelSpecification) -> bool:
+def supports(specification: ModelSpecification, header: Mapping[str, Stored]) -> bool:
     """Return whether TextTower computes what the model's own text tower computes.
 
     It does for transformers with learned positions read at the end token, with the default
-    tokenizer and all their weights, and no others beside the image tower's, in float32 or float16
-    safetensors, each of the size that the configuration says.
+    tokenizer and all their weights and no others beside the image tower's, in float32 or float16,
+    each of the size that the configuration says. header: of the weights, empty where they are not
+    safetensors.
     """
     config = specification.config
     text = config["text_cfg"]
@@ -44,8 +44,7 @@ def supports(specification: ModelSpecification) -> bool:
         and "multimodal_cfg" not in config
         and _reads_end(text)
         and text.get("vocab_size", END + 1) == END + 1
-        and specification.weights.suffix == ".safetensors"
-        and _is_stored_plainly(specification)
+        and _is_stored_plainly(specification, header)
     )
 
 
@@ -54,9 +53,8 @@ def _reads_end(text: Mapping[str, Any]) -> bool:
     return pool == "argmax" or (pool == "eos" and text.get("eos_id") == END)
 
 
-def _is_stored_plainly(specification: ModelSpecification) -> bool:
+def _is_stored_plainly(specification: ModelSpecification, header: Mapping[str, Stored]) -> bool:
     """Return whether all weights outside the image tower are those that the configuration wants."""
-    header = read_header(specification.weights)
     found = {name: each for name, each in header.items() if not name.startswith("visual.")}
     scale, bias = found.pop("logit_scale", None), found.pop("logit_bias", None)
     knows_bias = specification.config.get("init_logit_bias") is not None
@@ -108,7 +106,7 @@ def _shapes(specification: ModelSpecification, prefix: str) -> dict[str, tuple[i
 
 
 class TextTower:
-    """The weights of a text tower, memory-mapped; only what the texts need is read."""
+    """The text tower of a model that `supports` accepts; only what the texts need is read."""
 
     def __init__(self, specification: ModelSpecification, tensors: Mapping[str, Any]) -> None:
         self._name = specification.name
@@ -125,15 +123,7 @@ class TextTower:
             quick=bool(specification.config.get("quick_gelu")),
         )
 
-    @classmethod
-    def load(cls, specification: ModelSpecification) -> TextTower:
-        """Return the tower of a model that `supports` accepts.
-
-        Raises ModelError when the weight file cannot be read.
-        """
-        return cls(specification, map_tensors(specification.weights))
-
-    def encode(self, texts: Sequence[str]) -> Embeddings:
+    def texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D), in order; texts too long are cut as open_clip does.
 
         Raises ModelError when a tensor is missing or gives values that are no numbers.
@@ -144,6 +134,10 @@ class TextTower:
         except KeyError as error:
             raise ModelError(f"the weights of {self._name} lack {error.args[0]}") from error
         return unit_rows(features_ND, self._name)
+
+    def is_cut(self, text: str) -> bool:
+        """Return whether a text is longer than the model's context, so that its end is lost."""
+        return is_cut(text, self._context_length)
 
     def _encode(self, texts: Sequence[str]) -> Array:
         tokens = [tokenize(text, self._context_length) for text in texts]

@@ -13,13 +13,23 @@ import pytest
 from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
-from rclip_like.models.specification import resolve
-from rclip_like.models.text_encoder import encode_texts
-from rclip_like.models.towers.text import TextTower, supports
+from rclip_like.models.model import Model
+from rclip_like.models.specification import ModelSpecification, resolve
+from rclip_like.models.towers import text_tower
+from rclip_like.models.towers.tensors import Weights
+from rclip_like.models.towers.text_tower import TextTower
 from rclip_like.models.towers.transformer import erf, gelu, quick_gelu
 from rclip_like.settings import EncoderSettings
 
 TEXTS = ["a cat", "", "red car at night " * 20, "日本の猫 &amp; co", "before <end_of_text> after"]
+
+
+def supports(specification: ModelSpecification) -> bool:
+    return text_tower.supports(specification, Weights(specification.weights).header)
+
+
+def tower_of(specification: ModelSpecification) -> TextTower:
+    return TextTower(specification, Weights(specification.weights).tensors())
 
 
 def text_model(folder: Path, dtype: str = "float32", **text_cfg: Any) -> Path:
@@ -28,12 +38,12 @@ def text_model(folder: Path, dtype: str = "float32", **text_cfg: Any) -> Path:
 
 
 def assert_equals_torch(folder: Path) -> None:
-    from rclip_like.models.towers.torch_tower import load_encoder
+    from rclip_like.models.towers.torch_tower import load_torch_tower
 
     specification = resolve(str(folder))
     assert supports(specification)
-    ours = TextTower.load(specification).encode(TEXTS)
-    theirs = load_encoder(specification, EncoderSettings("cpu", "fp32")).encode_texts(TEXTS)
+    ours = tower_of(specification).texts(TEXTS)
+    theirs = load_torch_tower(specification, EncoderSettings("cpu", "fp32")).texts(TEXTS)
     assert ours.dtype == np.float32
     assert (ours * theirs).sum(axis=1).min() > 0.999999
 
@@ -138,14 +148,14 @@ def test_weights_of_other_sizes_are_left_to_torch(
     assert not supports(resolve(str(folder)))
     if name != "positional_embedding":  # which open_clip stretches
         with pytest.raises(ModelError, match="cannot be loaded"):
-            encode_texts(resolve(str(folder)), ["cat"], EncoderSettings("cpu", "fp32"))
+            Model(resolve(str(folder)), EncoderSettings("cpu", "fp32")).texts(["cat"])
 
 
 def test_many_texts_give_the_same_rows_as_one_at_a_time(tiny_model: Path) -> None:
-    tower = TextTower.load(resolve(str(tiny_model)))
+    tower = tower_of(resolve(str(tiny_model)))
     texts = [f"picture number {number} of {'many ' * (number % 7)}" for number in range(150)]
-    alone = np.concatenate([tower.encode([text]) for text in texts])
-    np.testing.assert_allclose(tower.encode(texts), alone, atol=1e-6)
+    alone = np.concatenate([tower.texts([text]) for text in texts])
+    np.testing.assert_allclose(tower.texts(texts), alone, atol=1e-6)
 
 
 def test_missing_tensor_is_named(tmp_path: Path) -> None:
@@ -156,7 +166,7 @@ def test_missing_tensor_is_named(tmp_path: Path) -> None:
     del tensors["transformer.resblocks.1.mlp.c_fc.bias"]
     safetensors.numpy.save_file(tensors, weights)
     with pytest.raises(ModelError, match=r"transformer\.resblocks\.1\.mlp\.c_fc\.bias"):
-        TextTower.load(resolve(str(tmp_path))).encode(["cat"])
+        tower_of(resolve(str(tmp_path))).texts(["cat"])
 
 
 def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
@@ -167,22 +177,21 @@ def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     tensors["ln_final.weight"][:] = np.nan
     safetensors.numpy.save_file(tensors, weights)
     with pytest.raises(ModelError, match="no numbers"):
-        TextTower.load(resolve(str(tmp_path))).encode(["cat"])
+        tower_of(resolve(str(tmp_path))).texts(["cat"])
 
 
 def test_truncated_weights_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     weights = make_tiny_model(tmp_path) / "open_clip_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])
     with pytest.raises(ModelError, match="cut short"):
-        encode_texts(resolve(str(tmp_path)), ["cat"], EncoderSettings())
+        Model(resolve(str(tmp_path))).texts(["cat"])
 
 
 def test_encoding_a_text_imports_neither_torch_nor_open_clip(tiny_model: Path) -> None:
     code = (
         "import sys; from rclip_like.models.specification import resolve;"
-        "from rclip_like.models.text_encoder import encode_texts;"
-        "from rclip_like.settings import EncoderSettings;"
-        "print(encode_texts(resolve(sys.argv[1]), ['a cat'], EncoderSettings()).shape);"
+        "from rclip_like.models.model import Model;"
+        "print(Model(resolve(sys.argv[1])).texts(['a cat']).shape);"
         "print([name for name in ('torch', 'open_clip', 'ftfy', 'regex') if name in sys.modules])"
     )
     arguments = [sys.executable, "-c", code, str(tiny_model)]
@@ -192,7 +201,7 @@ def test_encoding_a_text_imports_neither_torch_nor_open_clip(tiny_model: Path) -
 
 def test_texts_of_other_towers_are_encoded_by_torch(tmp_path: Path) -> None:
     folder = text_model(tmp_path, pool_type="last")
-    rows = encode_texts(resolve(str(folder)), ["a cat", "a dog"], EncoderSettings("cpu", "fp32"))
+    rows = Model(resolve(str(folder)), EncoderSettings("cpu", "fp32")).texts(["a cat", "a dog"])
     assert rows.shape == (2, 32)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
 
