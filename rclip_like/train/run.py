@@ -19,7 +19,8 @@ from rclip_like.data.pairs import read_pairs
 from rclip_like.errors import TrainingError, UsageError
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
 from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.models.towers.torch_tower import choose_device, is_out_of_memory, load_model
+from rclip_like.models.towers.torch_model import load_model
+from rclip_like.models.towers.torch_tower import choose_device, is_out_of_memory
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import (

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.torch_tower import load_model
+from rclip_like.models.towers.torch_model import load_model
 
 CONTEXT = 77
 

@@ -19,7 +19,7 @@ from bench.peer import model
 from bench.report import Result
 from bench.scale import Scale
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.torch_tower import load_model
+from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Batch
 from rclip_like.train.images import ImageSide

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.torch_tower import load_model
+from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.text_tower import encode_texts, is_standard
 

@@ -428,7 +428,7 @@ def test_checkpoint_of_torch_is_kept_as_safetensors(
     import torch
     from rclip_like.models.towers.text import supports
 
-    from rclip_like.models.towers.torch_tower import load_model
+    from rclip_like.models.towers.torch_model import load_model
 
     checkpoint = tmp_path / "open_clip_pytorch_model.bin"
     torch.save(load_model(resolve(str(tiny_model))).state_dict(), checkpoint)

@@ -26,7 +26,7 @@ from rclip_like.models.names import downloaded_folder
 from rclip_like.models.regular import JSON_BYTES, read_json_object
 from rclip_like.models.specification import resolve
 from rclip_like.models.towers.tensors import Weights
-from rclip_like.models.towers.torch_tower import load_model
+from rclip_like.models.towers.torch_model import load_model
 
 CONFIGURATION = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"

@@ -17,13 +17,8 @@ from tiny_model import make_tiny_model, tiny_config
 from rclip_like.errors import ModelError
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.torch_tower import (
-    choose_precision,
-    fold_batch_norms,
-    load_model,
-    load_torch_tower,
-    run_in_batches,
-)
+from rclip_like.models.towers.torch_model import fold_batch_norms, load_model
+from rclip_like.models.towers.torch_tower import choose_precision, load_torch_tower, run_in_batches
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 

@@ -235,7 +235,7 @@ def _complete(plan: _Plan, places: Mapping[str, Path], draft: Path) -> None:
         elif name.endswith(".safetensors"):
             _link(place.resolve(), draft / _SAFE_WEIGHTS)
         else:
-            from rclip_like.models.towers.torch_tower import convert_checkpoint
+            from rclip_like.models.towers.torch_model import convert_checkpoint
 
             convert_checkpoint(place, draft / _SAFE_WEIGHTS)
     (draft / CONFIGURATION_FILE).write_text(json.dumps(plan.described, indent=2))

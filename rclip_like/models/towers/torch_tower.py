@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from copy import copy, deepcopy
+from copy import copy
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
-from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
-from rclip_like.models.names import TEXT_MODEL_FILE
-from rclip_like.models.schema import is_custom
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.towers.extent import most_numbers, require_room, too_large
-from rclip_like.models.towers.faults import misfit, not_loaded, unusable
+from rclip_like.models.towers.faults import unusable
 from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, told_as_error
-from rclip_like.models.towers.tensors import Weights
 from rclip_like.models.towers.tokenizer import is_cut, tamed, tokenize
-from rclip_like.models.towers.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torch_model import fold_batch_norms, load_model
 from rclip_like.settings import EncoderSettings
 from rclip_like.values import Preprocessing
 
@@ -186,104 +178,6 @@ def load_torch_tower(specification: ModelSpecification, settings: EncoderSetting
     return TorchTower(specification, model, device, precision, batch_size)
 
 
-def load_model(specification: ModelSpecification) -> torch.nn.Module:
-    """Return open_clip's model with its weights, float32 on the CPU, in evaluation mode.
-
-    Raises ModelError unless every tensor of the model is in the file and every tensor of the
-    file in the model: never are random weights left in place.
-    """
-    open_clip = import_open_clip()
-    Weights(specification.weights)  # which says in our words what is wrong with them
-    require_room(specification)
-    try:
-        model = _build(open_clip, specification)
-    except _TooLarge as error:
-        raise too_large(specification) from error
-    except Exception as error:  # open_clip, timm and transformers raise anything
-        raise unusable(specification, error) from error
-    try:
-        odd = open_clip.load_checkpoint(model, str(specification.weights), strict=False)
-    except Exception as error:  # and so do all that read the several formats
-        raise not_loaded(specification.weights, error, specification.described_in) from error
-    if odd and (odd.missing_keys or odd.unexpected_keys):
-        raise misfit(specification, odd.missing_keys, odd.unexpected_keys)
-    return model.eval().requires_grad_(False)
-
-
-def fold_batch_norms(tower: torch.nn.Module, size: int) -> torch.nn.Module:
-    """Return the image tower with each batch normalisation folded into the convolution before it.
-
-    size: pixels on a side of its pictures. The result computes the same up to rounding, which is
-    looked at, half as fast again (EfficientNet-Lite0 on the CPU: 31 -> 47 pictures a second); a
-    tower that cannot be folded, or has nothing to fold, comes back as it is.
-    """
-    if not any(isinstance(module, torch.nn.BatchNorm2d) for module in tower.modules()):
-        return tower
-    generator = torch.Generator().manual_seed(0)
-    example_NCHW = torch.randn(1, 3, size, size, generator=generator)
-    folded = deepcopy(tower)
-    with torch.inference_mode(False), torch.no_grad():
-        for convolution, name in _normalised_convolutions(folded, example_NCHW):
-            _fold(folded, convolution, name)
-        before, after = tower(example_NCHW), folded(example_NCHW)
-    same = torch.nn.functional.cosine_similarity(before, after).min() > 1 - 1e-6
-    return folded if same else tower
-
-
-def _normalised_convolutions(
-    tower: torch.nn.Module, example_NCHW: torch.Tensor
-) -> list[tuple[torch.nn.Conv2d, str]]:
-    """Return the convolutions whose output a batch normalisation takes in, with its name."""
-    convolutions: dict[int, tuple[torch.nn.Conv2d, torch.Tensor]] = {}
-    pairs: list[tuple[torch.nn.Conv2d, str]] = []
-    hooks = []
-
-    def remember(module: torch.nn.Conv2d, inputs: Any, output: torch.Tensor) -> None:
-        # The tensor is kept with its convolution, so that no other can get its identity.
-        convolutions[id(output)] = module, output
-
-    for name, module in tower.named_modules():
-        if isinstance(module, torch.nn.Conv2d):
-            hooks.append(module.register_forward_hook(remember))
-        elif isinstance(module, torch.nn.BatchNorm2d):
-
-            def pair(module: torch.nn.Module, inputs: Any, name: str = name) -> None:
-                if id(inputs[0]) in convolutions:
-                    pairs.append((convolutions[id(inputs[0])][0], name))
-
-            hooks.append(module.register_forward_pre_hook(pair))
-    tower(example_NCHW)
-    for hook in hooks:
-        hook.remove()
-    return pairs
-
-
-def _fold(tower: torch.nn.Module, convolution: torch.nn.Conv2d, name: str) -> None:
-    """Take the normalisation called `name` out of the tower, into the convolution before it."""
-    normalisation: Any = tower.get_submodule(name)
-    fused = torch.nn.utils.fuse_conv_bn_eval(convolution, normalisation)
-    convolution.weight, convolution.bias = fused.weight, fused.bias
-    # timm's normalisation has the activation inside.
-    parent, _, child = name.rpartition(".")
-    activation = getattr(normalisation, "act", torch.nn.Identity())
-    setattr(tower.get_submodule(parent), child, activation)
-
-
-def convert_checkpoint(checkpoint: Path, place: Path) -> None:
-    """Write the tensors of a torch checkpoint to `place` as safetensors, whole or not at all.
-
-    Raises ModelError when the checkpoint holds anything but tensors.
-    """
-    open_clip = import_open_clip()
-    draft = place.with_name(f".{place.name}.draft")
-    try:
-        tensors = open_clip.factory.load_state_dict(str(checkpoint), weights_only=True)
-        save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, draft)
-    except Exception as error:
-        raise not_loaded(checkpoint, error) from error
-    os.replace(draft, place)
-
-
 def choose_device(wanted: str) -> torch.device:
     """Return the device asked for, or for `auto` the fastest there is.
 
@@ -368,59 +262,6 @@ def _channel_values(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
     return mean, torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
-
-
-_ALLOCATING = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
-
-
-class _TooLarge(Exception):
-    """A model has more numbers than its weights can have."""
-
-
-class _Uninitialised(TorchFunctionMode):
-    """Leaves parameters as they are allocated, for weights that a file brings in full.
-
-    Drawing random numbers only to replace them takes a second for a ViT-B-32. Raises _TooLarge
-    where memory is taken for more numbers in all than `most_numbers`.
-    """
-
-    def __init__(self, most_numbers: int) -> None:
-        super().__init__()
-        self._left = most_numbers
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if getattr(function, "__module__", None) == "torch.nn.init":
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        made = function(*args, **kwargs)
-        if function in _ALLOCATING:  # which takes addresses alone until something is written
-            self._left -= made.numel()
-            if self._left < 0:
-                raise _TooLarge
-        return made
-
-
-def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module:
-    """Return the model without any weights, and without asking a hub for pretrained towers."""
-    config = deepcopy(dict(specification.config))
-    is_of_its_own = is_custom(config)
-    if config["vision_cfg"].get("timm_model_name"):
-        config["vision_cfg"]["timm_model_pretrained"] = False
-    if config["text_cfg"].get("hf_model_name"):
-        described = specification.folder / TEXT_MODEL_FILE
-        config["text_cfg"] |= {
-            "hf_model_name": str(described.parent),
-            "hf_model_pretrained": False,
-        }
-    config.pop("custom_text", None)
-    kind = open_clip.CLIP
-    if is_of_its_own:
-        kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
-    with _Uninitialised(most_numbers(specification)):
-        model: torch.nn.Module = kind(**config)
-    return model
 
 
 def _tokenize_by_default(texts: Sequence[str], *, length: int) -> torch.Tensor:
