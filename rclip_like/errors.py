@@ -130,6 +130,11 @@ class Reason(StrEnum):
     """The model's own preprocessing failed; the picture was read."""
 
 
+PASSING = frozenset(
+    (Reason.MODEL, Reason.KILLED, Reason.STALLED, Reason.CHANGED, Reason.UNREADABLE)
+    + (Reason.NOT_A_FILE,)
+)
+"""What says nothing of a picture's bytes: the next time they may be read."""
 TRIED_AGAIN = frozenset((Reason.TOO_SLOW, Reason.TOO_MUCH_MEMORY))
 """What a busy machine may be to blame for as well as the picture."""
 MOST_ATTEMPTS = 3

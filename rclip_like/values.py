@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclip_like.errors import Reason
+from rclip_like.errors import Reason, Remedy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,13 +102,19 @@ class Trouble(NamedTuple):
 
     `lasting` is False where the same bytes may be readable the next time: the file was gone or
     changed, permission was missing, the disk did not answer. `code` is the reason as a value, where
-    it is one of a picture's.
+    it is one of a picture's, and `remedy` what would help the index to read it.
     """
 
     path: bytes
     reason: str
     lasting: bool = True
     code: Reason | None = None
+    remedy: Remedy | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The reason, and what would help in Python's words."""
+        return "; ".join(filter(None, (self.reason, self.remedy)))
 
 
 class Preprocessing(NamedTuple):
@@ -144,24 +150,38 @@ class PictureFacts(NamedTuple):
     taken_from: str | None = None
 
 
-class Picture(NamedTuple):
-    """One file, read once: its content digest, and its facts and pixels unless already known.
+FIRST_PARTS: Mapping[str, int] = MappingProxyType({"square": 0, "frames": 1, "tiles": 1000})
+"""Where the part numbers of a picture's embeddings begin, by the product that is embedded: 0 is
+the whole picture, an animation's later frames follow, and the numbers from 1000 are for tiles.
+What is not named here is not embedded. The numbers are kept in indexes: they stay as they are."""
 
-    `digest` is BLAKE3 of the whole file (32 bytes). `facts` and `pixels` are both None when the
-    digest was among those the caller said it knows. `pixels` are the whole picture's, of an
-    animation its first frame's; `frames` are a few later ones that look different. `size_bytes` is
-    what was read. `reader` is the format and the version of what read it ("TIFF 2"), and
-    `pixels_digest` BLAKE3 of pixels and frames; both are None where the digest was known.
+
+class Picture(NamedTuple):
+    """One file, read once: its content digest, and its facts and products unless already known.
+
+    `digest` is BLAKE3 of the whole file (32 bytes). `facts` is None, and `products` is empty, when
+    the digest was among those the caller said it knows. `products` holds what the caller asked
+    for, by name, as RGB pixels. `size_bytes` is what was read. `reader` is the format and the
+    version of what read it ("TIFF 2"), and `pixels_digest` BLAKE3 of what is embedded; both are
+    None where the digest was known.
     """
 
     path: bytes
     digest: bytes
     facts: PictureFacts | None
-    pixels: Pixels | None
-    frames: tuple[Pixels, ...] = ()
+    products: Mapping[str, tuple[Pixels, ...]] = MappingProxyType({})
     size_bytes: int = 0
     reader: str | None = None
     pixels_digest: bytes | None = None
+
+    @property
+    def parts(self) -> dict[int, Pixels]:
+        """The pixels that a model embeds, by part number, in ascending order."""
+        return {
+            first + number: pixels
+            for name, first in FIRST_PARTS.items()
+            for number, pixels in enumerate(self.products.get(name, ()))
+        }
 
 
 class Match(NamedTuple):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import tarfile
 import zlib
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rclip_like.data.shards import ending_of, read_members
-from rclip_like.errors import ModelError, PictureError, TrainingError
+from rclip_like.errors import ModelError, TrainingError
 from rclip_like.files import decoded
+from rclip_like.images.decoding import Product
 from rclip_like.images.limits import most_bytes, within_memory
-from rclip_like.images.picture import read_bytes
+from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.models.regular import open_regular
 from rclip_like.settings import ReadSettings
-from rclip_like.values import PICTURE_EXTENSIONS, Trouble
+from rclip_like.values import PICTURE_EXTENSIONS, Picture, Trouble
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
 CAPTION_ENDING = ".txt"
@@ -31,21 +33,48 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class RawPair:
-    """One picture as the bytes of its file, with its captions; `ending` is like `.jpg`."""
+class Pair:
+    """One picture with its captions; `content` is what a shard holds of it, None for a file."""
 
     name: str
-    data: bytes
-    ending: str
     captions: tuple[str, ...]
+    content: bytes | None = None
 
 
-def read_pairs(data: Path) -> Iterator[RawPair | Trouble]:
+def read_pictures(
+    data: Path, product: Product, limits: ReadSettings
+) -> Iterator[tuple[Pair, Picture] | Trouble]:
+    """Yield the pairs of a folder or shard in the order of their names, each with its picture.
+
+    What cannot be used is a Trouble in its place: what `find_pairs` finds wrong, and pictures that
+    cannot be read within the limits. Raises as `find_pairs`, and ReaderError.
+    """
+    waiting: deque[Pair | Trouble] = deque()
+
+    def tasks() -> Iterator[ReadTask]:
+        for pair in find_pairs(data):
+            waiting.append(pair)
+            if isinstance(pair, Pair):
+                yield ReadTask(os.fsencode(pair.name), (product,), content=pair.content)
+
+    with Readers(limits) as readers:
+        for result in readers.read_in_order(tasks()):
+            while isinstance(pair := waiting.popleft(), Trouble):
+                yield pair
+            if isinstance(result, Picture):
+                yield pair, result
+            else:  # what would help `index` to read it is no remedy here
+                yield result._replace(remedy=None)
+    yield from (trouble for trouble in waiting if isinstance(trouble, Trouble))
+
+
+def find_pairs(data: Path) -> Iterator[Pair | Trouble]:
     """Yield the pairs of a folder or shard in the order of their names, or what is wrong.
 
-    A picture without a caption file, an empty caption file, one in an encoding that is not known,
-    an unreadable file, one that is too large and what is no regular file are a Trouble.
-    Raises TrainingError when the place does not exist or holds neither pictures nor shards.
+    A Trouble is: a picture without a caption file, an empty caption file, one in an encoding that
+    is not known, a caption file that cannot be read, is too large or is not a regular file, and
+    the same of a shard or of what it holds. Raises TrainingError when the place does not exist or
+    holds neither pictures nor shards.
     """
     if data.is_dir():
         shards = sorted(path for path in data.iterdir() if path.name.endswith(SHARD_ENDINGS))
@@ -57,9 +86,9 @@ def read_pairs(data: Path) -> Iterator[RawPair | Trouble]:
     if not shards and not pictures:
         raise TrainingError(f"{data} holds neither pictures with captions nor tar shards")
     for shard in shards:
-        yield from _read_shard(shard)
+        yield from _find_in_shard(shard)
     for picture in pictures:
-        yield _read_file(picture)
+        yield _find_beside(picture)
 
 
 def parse_captions(text: bytes) -> tuple[str, ...]:
@@ -76,28 +105,20 @@ def parse_captions(text: bytes) -> tuple[str, ...]:
 _ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
 
 
-def _read_file(picture: Path) -> RawPair | Trouble:
-    place = picture.with_suffix(CAPTION_ENDING)
+def _find_beside(picture: Path) -> Pair | Trouble:
+    text = picture.with_suffix(CAPTION_ENDING)
     try:
-        data = read_bytes(os.fsencode(picture), ReadSettings())
-        with open_regular(place, CAPTION_BYTES) as file:
-            text = file.read(CAPTION_BYTES)
-    except PictureError as error:
-        return Trouble(error.path, error.reason, error.lasting, error.code)
+        with open_regular(text, CAPTION_BYTES) as file:
+            return _pair(str(picture), file.read(CAPTION_BYTES), str(text))
     except FileNotFoundError:
-        return Trouble(os.fsencode(picture), f"has no {place.name} beside it")
+        return Trouble(os.fsencode(picture), f"has no {text.name} beside it")
     except ModelError:
-        return Trouble(os.fsencode(place), "is not a regular file of 1 MiB at most")
-    except MemoryError:
-        return Trouble(os.fsencode(picture), "memory does not suffice for it")
+        return Trouble(os.fsencode(text), "is not a regular file of 1 MiB at most")
     except OSError as error:
-        return Trouble(os.fsencode(error.filename or picture), error.strerror or str(error))
-    return _with_captions(
-        RawPair(str(picture), data, ending_of(picture.name), ()), text, str(place)
-    )
+        return Trouble(os.fsencode(text), error.strerror or str(error))
 
 
-def _read_shard(shard: Path) -> Iterator[RawPair | Trouble]:
+def _find_in_shard(shard: Path) -> Iterator[Pair | Trouble]:
     """Yield a shard's pairs: members of one key side by side, as webdataset writes them."""
     most = dict.fromkeys(_ENDINGS, most_bytes(within_memory(ReadSettings())))
     most[CAPTION_ENDING] = CAPTION_BYTES
@@ -120,29 +141,28 @@ def _read_shard(shard: Path) -> Iterator[RawPair | Trouble]:
         yield Trouble(os.fsencode(shard), broken)
 
 
-def _finished(shard: Path, key: str, parts: dict[str, bytes | str]) -> Iterator[RawPair | Trouble]:
+def _finished(shard: Path, key: str, parts: dict[str, bytes | str]) -> Iterator[Pair | Trouble]:
     ending = next((ending for ending in parts if ending in _ENDINGS), None)
     if ending is None:
         return
-    name, place = f"{shard}:{key}{ending}", f"{shard}:{key}{CAPTION_ENDING}"
+    name, text_name = f"{shard}:{key}{ending}", f"{shard}:{key}{CAPTION_ENDING}"
     picture, text = parts[ending], parts.get(CAPTION_ENDING)
     if isinstance(picture, str):
         yield Trouble(os.fsencode(name), picture)
     elif text is None:
         yield Trouble(os.fsencode(name), f"has no {CAPTION_ENDING} beside it")
     elif isinstance(text, str):
-        yield Trouble(os.fsencode(place), text)
+        yield Trouble(os.fsencode(text_name), text)
     else:
-        yield _with_captions(RawPair(name, picture, ending, ()), text, place)
+        yield _pair(name, text, text_name, picture)
 
 
-def _with_captions(pair: RawPair, text: bytes, place: str) -> RawPair | Trouble:
-    """Return the pair with the captions of the text that lies at a place."""
+def _pair(name: str, text: bytes, text_name: str, content: bytes | None = None) -> Pair | Trouble:
     try:
         captions = parse_captions(text)
     except UnicodeError:
         reason = "is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
-        return Trouble(os.fsencode(place), reason)
+        return Trouble(os.fsencode(text_name), reason)
     if not captions:
-        return Trouble(os.fsencode(pair.name), "its caption is empty")
-    return replace(pair, captions=captions)
+        return Trouble(os.fsencode(name), "its caption is empty")
+    return Pair(name, captions, content)

@@ -1,123 +1,183 @@
-"""The bytes of one file to the model's pixels: identify, limit, decode, turn, resize, colour."""
+"""The bytes of one file to products of its picture: identify, limit, decode, turn upright, make."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from importlib import import_module
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from blake3 import blake3
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from rclip_like.errors import Reason
+from rclip_like.errors import Reason, Remedy
 from rclip_like.images import jpeg, png
 from rclip_like.images.colour import resizable, to_srgb
 from rclip_like.images.ends import ends_early, ends_in_zeros
-from rclip_like.images.exif import picture_facts, read_exif, upright
+from rclip_like.images.exif import picture_facts, read_exif, upright, upright_size
 from rclip_like.images.formats import gives_parts, possible_formats, reader_of
 from rclip_like.images.limits import most_pixels, within_memory
-from rclip_like.images.products import differing, later_frames, pad, resize
 from rclip_like.settings import ReadSettings
-from rclip_like.values import PictureFacts, Preprocessing
+from rclip_like.values import PictureFacts
 
 REDUCTION_MARGIN = 2
-"""A JPEG decoded at reduced scale keeps this many times the model's size on its short side."""
+"""A JPEG decoded at reduced scale keeps this many times what the largest product needs."""
 
 _JPEGS = frozenset(("JPEG", "MPO"))
 _WITH_LOOSE_BYTES = frozenset((Reason.BROKEN, Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
-_WHAT_IS_THERE = "--accept-truncated reads the part that is there"
 
 
-class Undecodable(ValueError):
-    """The bytes give no picture that can be used.
+class Unreadable(Exception):
+    """A file or its bytes give no picture; `reason` says why, without the path.
 
-    code: the reason as a value, `reason` in words; `remedy` says which option would help `index`.
+    code: the same as a value; remedy: what would help to read it, where anything does.
     """
 
-    def __init__(self, code: Reason, reason: str, remedy: str = "") -> None:
-        super().__init__("; ".join(filter(None, (reason, remedy))))
+    def __init__(self, code: Reason, reason: str, remedy: Remedy | None = None) -> None:
+        super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.remedy = remedy
+
+
+class Product:
+    """What a caller wants of a picture, made from one decode of it.
+
+    Each kind is a frozen dataclass at the top of a module, whose fields are JSON's plain values or
+    products: the process that decodes imports the class by its name.
+    """
+
+    name: ClassVar[str]
+    """The key of its pixels in Picture.products, and of its part numbers in FIRST_PARTS."""
+    is_made_last: ClassVar[bool] = False
+    """Whether making it moves the picture on to a later frame."""
+
+    @property
+    def short_side(self) -> int:
+        """How many pixels of the picture's short side it needs; a JPEG may be decoded smaller.
+
+        What larger products are made along with it may change its pixels by a level or two.
+        """
+        raise NotImplementedError
+
+    def make(self, picture: Upright) -> list[Image.Image]:
+        """Return RGB images, of the frame at hand unless it moves on."""
+        raise NotImplementedError
+
+    def description(self) -> dict[str, Any]:
+        """Return what `product_from` makes the product from again, as JSON's values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        for field, value in values.items():
+            values[field] = value.description() if isinstance(value, Product) else value
+        return {"class": f"{type(self).__module__}:{type(self).__name__}", "fields": values}
+
+
+def product_from(description: Mapping[str, Any]) -> Product:
+    """Return the product that was described; only our own process describes any."""
+    module, _, name = description["class"].partition(":")
+    values = {
+        field: product_from(value) if isinstance(value, dict) else value
+        for field, value in description["fields"].items()
+    }
+    product: Product = getattr(import_module(module), name)(**values)
+    return product
+
+
+class Upright:
+    """A decoded picture as products see it: upright, at reduced scale where that is enough."""
+
+    def __init__(
+        self, image: ImageFile.ImageFile, size: tuple[int, int], limits: ReadSettings
+    ) -> None:
+        self.limits = limits
+        self.exif = read_exif(image)
+        self._image = image
+        self._decoded_from = size
+        self._pixels: Image.Image | None = None
+        self._made: dict[Product, list[Image.Image]] = {}
+
+    @property
+    def format(self) -> str:
+        """Pillow's name of the format."""
+        return self._image.format or ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frame at hand before it was reduced."""
+        return upright_size(self._decoded_from, self.exif)
+
+    def pixels(self) -> Image.Image:
+        """Return the frame at hand in a mode that resizes smoothly, its colours still its own."""
+        if self._pixels is None:
+            self._image.load()
+            self._pixels = upright(resizable(self._image), self.exif)
+        return self._pixels
+
+    def to_srgb(self, image: Image.Image) -> Image.Image:
+        """Return what was made of the pixels as RGB in sRGB, transparency over white."""
+        return to_srgb(image, self._image.info.get("icc_profile"))
+
+    def make(self, product: Product) -> list[Image.Image]:
+        """Return a product of the first frame, made once however many products ask for it."""
+        if product not in self._made:
+            self._made[product] = product.make(self)
+        return self._made[product]
+
+    def seek(self, number: int) -> None:
+        """Go on to a later frame. Raises whatever a decoder raises, EOFError after the last."""
+        self._pixels = None
+        self._image.seek(number)
+        self._decoded_from = self._image.size
 
 
 class Decoded(NamedTuple):
-    """A picture's facts, the squares of RGB pixels that the model sees, and what read it."""
+    """A picture's facts, its products by name, as RGB images, and what read it."""
 
     facts: PictureFacts
-    squares: list[Image.Image]
+    products: dict[str, list[Image.Image]]
     reader: str
 
 
 def decode(
-    data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
+    data: bytes, ending: bytes, products: Sequence[Product], limits: ReadSettings
 ) -> Decoded:
-    """Return the picture as the model sees it.
+    """Return the products that were asked for, and no others, all from one decode.
 
-    The first square is the whole picture, as a viewer of stills shows it. Those of an animation's
-    later frames follow, no two alike. ending: the file name's extension, lower-case with its dot;
-    it only proposes. Raises Undecodable.
+    They are made of the picture that a viewer of stills shows. ending: the file name's extension,
+    lower-case with its dot; it only proposes. Raises Unreadable.
     """
     if not data:
-        raise Undecodable(Reason.EMPTY, "empty file")
+        raise Unreadable(Reason.EMPTY, "empty file")
     limits = within_memory(limits)
     try:
-        return _decoded(data, ending, preprocessing, limits)
-    except Undecodable as error:
+        return _decoded(data, ending, products, limits)
+    except Unreadable as error:
         cleaned = jpeg.cleaned(data) if data.startswith(jpeg.START) else None
         if cleaned is None or error.code not in _WITH_LOOSE_BYTES:
             raise
-    return _decoded(cleaned, ending, preprocessing, limits)
+    return _decoded(cleaned, ending, products, limits)
 
 
 def _decoded(
-    data: bytes, ending: bytes, preprocessing: Preprocessing, limits: ReadSettings
+    data: bytes, ending: bytes, products: Sequence[Product], limits: ReadSettings
 ) -> Decoded:
+    enough = REDUCTION_MARGIN * max((product.short_side for product in products), default=1)
     with _within(limits, data, ending):
         if ends_in_zeros(data):
-            raise Undecodable(Reason.TRUNCATED, "truncated")
+            raise Unreadable(Reason.TRUNCATED, "truncated")
         image = _open(data, ending, limits)
         _refuse_larger(image, limits)
         if image.format in _JPEGS and not limits.accept_truncated:
-            image = _with_its_end(image, preprocessing)
-        size = _load(image, preprocessing)
-        exif = read_exif(image)
-        whole, upright_size = _square(image, exif, size, preprocessing)
-        frames = later_frames(
-            image, lambda: _square(image, exif, image.size, preprocessing)[0], limits
-        )
-        squares = differing([whole, *frames])
-        return Decoded(picture_facts(exif, upright_size), squares, reader_of(image))
-
-
-def _square(
-    image: ImageFile.ImageFile,
-    exif: Image.Exif,
-    size: tuple[int, int],
-    preprocessing: Preprocessing,
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Return the model's square of the frame in hand, and its full size, both upright."""
-    image.load()
-    turned, size = upright(resizable(image), exif, size)
-    with _as_the_model_has_it():
-        resized = resize(turned, size, preprocessing)
-    coloured = to_srgb(resized, image.info.get("icc_profile"))
-    with _as_the_model_has_it():
-        return pad(coloured, preprocessing), size
-
-
-@contextmanager
-def _as_the_model_has_it() -> Iterator[None]:
-    """Tell errors as the model's: the picture is decoded, and only the model says how to go on."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:
-        words = f"the model's preprocessing fails: {type(error).__name__} {error}"
-        raise Undecodable(Reason.MODEL, words) from error
+            image = _with_its_end(image, enough)
+        picture = Upright(image, _load(image, enough), limits)
+        facts = picture_facts(picture.exif, picture.size)
+        in_turn = sorted(products, key=lambda product: product.is_made_last)
+        made = {product.name: picture.make(product) for product in in_turn}
+        return Decoded(facts, made, reader_of(image))
 
 
 def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFile:
@@ -126,7 +186,7 @@ def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFi
         formats = possible_formats(data, ending)
     except ImportError as error:
         package = (error.name or "").replace("_", "-")
-        raise Undecodable(
+        raise Unreadable(
             Reason.NEEDS_PACKAGE,
             f"needs the package {package}, which is not installed; pip install {package}",
         ) from error
@@ -149,10 +209,10 @@ def _raise_what_was_wrong(data: bytes, formats: tuple[str, ...]) -> None:
             factory(BytesIO(data), "")
 
 
-def _with_its_end(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> ImageFile.ImageFile:
+def _with_its_end(image: ImageFile.ImageFile, enough: int) -> ImageFile.ImageFile:
     """Return a JPEG, one that lacks no more than its end marker with it.
 
-    Raises Undecodable if the pixels depend on what would follow, so that some of them are missing.
+    Raises Unreadable if the pixels depend on what would follow, so that some of them are missing.
     """
     assert isinstance(image.fp, BytesIO)
     data = image.fp.getvalue()
@@ -162,35 +222,37 @@ def _with_its_end(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> I
     shown: set[bytes] = set()
     for tail in jpeg.tails():
         ended = Image.open(BytesIO(data + tail), formats=("JPEG",))
-        _load(ended, preprocessing)
+        _load(ended, enough)
         shown.add(blake3(ended.tobytes()).digest())
         if len(shown) > 1:
             break
     if len(shown) > 1 or not jpeg.has_all_scans(data):
-        raise Undecodable(Reason.TRUNCATED, "truncated", _WHAT_IS_THERE)
+        raise Unreadable(Reason.TRUNCATED, "truncated", Remedy.ACCEPT_TRUNCATED)
     return Image.open(BytesIO(data + jpeg.END), formats=("JPEG",))
 
 
 def _refuse_larger(image: Image.Image, limits: ReadSettings) -> None:
-    """Raise Undecodable for more pixels than are allowed, or fit the memory in this format."""
+    """Raise Unreadable for more pixels than are allowed, or fit the memory in this format."""
     largest = most_pixels(limits, image)
     if image.width * image.height > largest:
         raise _too_large(largest)
 
 
-def _too_large(largest: int) -> Undecodable:
-    return Undecodable(
+def _too_large(largest: int) -> Unreadable:
+    return Unreadable(
         Reason.TOO_LARGE,
         f"has more than {largest / 1e6:.4g} megapixels",
-        "--max-megapixels sets the limit",
+        Remedy.RAISE_PIXELS,
     )
 
 
-def _load(image: ImageFile.ImageFile, preprocessing: Preprocessing) -> tuple[int, int]:
-    """Decode, a large JPEG or raw file at reduced scale; return the full width and height."""
+def _load(image: ImageFile.ImageFile, enough: int) -> tuple[int, int]:
+    """Decode, a large JPEG or raw file at reduced scale; return the full width and height.
+
+    enough: so many pixels each way suffice.
+    """
     size = image.size
-    shortest = REDUCTION_MARGIN * preprocessing.size
-    image.draft(None, (shortest, shortest))  # where it can; never below what is asked for
+    image.draft(None, (enough, enough))  # where it can; never below what is asked for
     image.load()
     return size
 
@@ -212,7 +274,7 @@ def _within(limits: ReadSettings, data: bytes, ending: bytes) -> Iterator[None]:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
-    except Undecodable:
+    except Unreadable:
         raise
     except Exception as error:
         raise _told(error, limits, data, ending) from error
@@ -220,19 +282,19 @@ def _within(limits: ReadSettings, data: bytes, ending: bytes) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _told(error: Exception, limits: ReadSettings, data: bytes, ending: bytes) -> Undecodable:
+def _told(error: Exception, limits: ReadSettings, data: bytes, ending: bytes) -> Unreadable:
     """Return why a picture could not be decoded, in a few words, the same each time."""
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return _too_large(most_pixels(limits))
     if isinstance(error, MemoryError):
         assert limits.max_memory_bytes is not None
         gib = limits.max_memory_bytes / (1 << 30)
-        return Undecodable(Reason.TOO_MUCH_MEMORY, f"needs more than {gib:.1f} GiB of memory")
+        return Unreadable(Reason.TOO_MUCH_MEMORY, f"needs more than {gib:.1f} GiB of memory")
     if "truncated" in str(error).lower() or ends_early(data, ending):
         is_remedy = not limits.accept_truncated and gives_parts(data, ending)
-        remedy = _WHAT_IS_THERE if is_remedy else ""
-        return Undecodable(Reason.TRUNCATED, "truncated", remedy)
+        remedy = Remedy.ACCEPT_TRUNCATED if is_remedy else None
+        return Unreadable(Reason.TRUNCATED, "truncated", remedy)
     if isinstance(error, UnidentifiedImageError):
-        return Undecodable(Reason.UNKNOWN_FORMAT, "not a picture in a known format")
+        return Unreadable(Reason.UNKNOWN_FORMAT, "not a picture in a known format")
     words = re.sub(r"<[^>]*>|[^ -~]+", " ", str(error)).strip()
-    return Undecodable(Reason.BROKEN, f"broken: {words[:120] or type(error).__name__}")
+    return Unreadable(Reason.BROKEN, f"broken: {words[:120] or type(error).__name__}")

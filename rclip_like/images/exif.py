@@ -61,16 +61,16 @@ def read_exif(image: Image.Image) -> Image.Exif:
     return exif
 
 
-def upright(
-    image: Image.Image, exif: Image.Exif, size: tuple[int, int]
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Return the picture turned as its EXIF says, and the full size turned with it."""
+def upright(image: Image.Image, exif: Image.Exif) -> Image.Image:
+    """Return the picture turned as its EXIF says."""
     orientation = exif.get(ExifTags.Base.Orientation)
-    if orientation not in _UPRIGHT:
-        return image, size
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def upright_size(size: tuple[int, int], exif: Image.Exif) -> tuple[int, int]:
+    """Return width and height of the picture when it is turned as its EXIF says."""
     width, height = size
-    turned = image.transpose(_UPRIGHT[orientation])
-    return turned, (height, width) if orientation in _TURNED else size
+    return (height, width) if exif.get(ExifTags.Base.Orientation) in _TURNED else size
 
 
 def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:

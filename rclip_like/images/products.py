@@ -1,17 +1,21 @@
-"""What is made of a decoded picture: the model's square, and those of an animation's later frames.
+"""The products: the model's square, and those of an animation's later frames.
 
-The square's geometry is that of open_clip's evaluation transform, computing only the pixels that
-stay.
+A product is one class: it has a name, says how many pixels it needs, and is made of the upright
+picture. Who wants it puts it into a ReadTask.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
 
-from PIL import Image, ImageFile
+from PIL import Image
 
-from rclip_like.settings import ReadSettings
+from rclip_like.errors import Reason
+from rclip_like.images.decoding import Product, Unreadable, Upright
 from rclip_like.values import Preprocessing
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
@@ -35,80 +39,137 @@ _WALKED_PIXELS = 64_000_000
 _SHARE_OF_TIME = 0.25
 
 
-def resize(image: Image.Image, size: tuple[int, int], preprocessing: Preprocessing) -> Image.Image:
-    """Return the part of the picture that the model sees, resized, at most its size each way.
+@dataclass(frozen=True)
+class Square(Product):
+    """The picture as the model sees it, computing only the pixels that stay.
 
-    size: width and height of the full picture, of which `image` may be a reduced decoding.
+    The geometry is that of open_clip's evaluation transform; fields as in Preprocessing.
     """
-    side = preprocessing.size
-    width, height = _target(size, preprocessing)
-    wide, high = min(width, side), min(height, side)
-    left, top = round((width - wide) / 2), round((height - high) / 2)
-    resampling = _FILTERS[preprocessing.interpolation]
-    if width * height <= _LARGEST_EXCESS * side * side:
-        whole = image.resize((width, height), resampling)
-        return whole.crop((left, top, left + wide, top + high))
-    across, down = image.width / width, image.height / height
-    right = min((left + wide) * across, image.width)
-    bottom = min((top + high) * down, image.height)
-    return image.resize((wide, high), resampling, box=(left * across, top * down, right, bottom))
+
+    name: ClassVar[str] = "square"
+
+    size: int
+    interpolation: str
+    resize_mode: str
+    fill_color: int
+
+    @classmethod
+    def of(cls, model: Preprocessing) -> Square:
+        """Return the square that a model wants."""
+        return cls(model.size, model.interpolation, model.resize_mode, model.fill_color)
+
+    @property
+    def short_side(self) -> int:
+        """The model's size."""
+        return self.size
+
+    def make(self, picture: Upright) -> list[Image.Image]:
+        """Return one square of the model's size."""
+        pixels, size = picture.pixels(), picture.size
+        with _blamed_on_the_model():
+            resized = self._resize(pixels, size)
+        coloured = picture.to_srgb(resized)
+        with _blamed_on_the_model():
+            return [self._pad(coloured)]
+
+    def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """Return the part of the picture that the model sees, at most its size each way.
+
+        size: width and height of the full picture, of which `image` may be a reduced decoding.
+        """
+        width, height = self._target(size)
+        wide, high = min(width, self.size), min(height, self.size)
+        left, top = round((width - wide) / 2), round((height - high) / 2)
+        resampling = _FILTERS[self.interpolation]
+        if width * height <= _LARGEST_EXCESS * self.size * self.size:
+            whole = image.resize((width, height), resampling)
+            return whole.crop((left, top, left + wide, top + high))
+        across, down = image.width / width, image.height / height
+        right = min((left + wide) * across, image.width)
+        bottom = min((top + high) * down, image.height)
+        box = (left * across, top * down, right, bottom)
+        return image.resize((wide, high), resampling, box=box)
+
+    def _target(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size to which all of the picture is resized before it is cropped."""
+        width, height = size
+        if self.resize_mode == "squash":
+            return self.size, self.size
+        if self.resize_mode == "longest":
+            ratio = max(width, height) / self.size
+            return max(1, round(width / ratio)), max(1, round(height / ratio))
+        if width <= height:
+            return self.size, int(self.size * height / width)
+        return int(self.size * width / height), self.size
+
+    def _pad(self, image: Image.Image) -> Image.Image:
+        """Return the picture in the middle of the square, on the fill colour."""
+        if image.size == (self.size, self.size):
+            return image
+        square = Image.new("RGB", (self.size, self.size), (self.fill_color,) * 3)
+        square.paste(image, ((self.size - image.width) // 2, (self.size - image.height) // 2))
+        return square
 
 
-def pad(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
-    """Return the picture in the middle of a square of the model's size, on the fill colour."""
-    side = preprocessing.size
-    if image.size == (side, side):
-        return image
-    square = Image.new("RGB", (side, side), (preprocessing.fill_color,) * 3)
-    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return square
+@dataclass(frozen=True)
+class Frames(Product):
+    """A few evenly spaced frames of an animation after its first, each as another product.
 
-
-def _target(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[int, int]:
-    """Return the size to which all of the picture is resized before it is cropped."""
-    side = preprocessing.size
-    width, height = size
-    if preprocessing.resize_mode == "squash":
-        return side, side
-    if preprocessing.resize_mode == "longest":
-        ratio = max(width, height) / side
-        return max(1, round(width / ratio)), max(1, round(height / ratio))
-    if width <= height:
-        return side, int(side * height / width)
-    return int(side * width / height), side
-
-
-def later_frames(
-    image: ImageFile.ImageFile, square: Callable[[], Image.Image], limits: ReadSettings
-) -> list[Image.Image]:
-    """Return up to MOST_FRAMES evenly spaced frames after the first, as `square` makes them.
-
-    image: opened, its first frame loaded; it is left at a later one. square: gives back the
-    model's square of the frame at which `image` stands. Looked at are as many frames as are in
-    500, in 64 megapixels and in a quarter of the time limit; of a longer animation that is the
-    beginning. A frame that is broken ends it: those behind cannot be decoded without it.
+    Frames with the same pixels as an earlier one are left out. The search for frames ends after
+    500 of them, after 64 megapixels, or after a quarter of the time limit; a longer animation is
+    represented by its beginning.
     """
-    kept: list[Image.Image] = []
-    stride, pixels, end = 1, 0, time.process_time() + limits.max_seconds * _SHARE_OF_TIME
-    for number in range(1, _WALKED_FRAMES):
-        pixels += image.width * image.height
-        if image.format not in ANIMATED or pixels > _WALKED_PIXELS or time.process_time() > end:
-            break
-        try:
-            image.seek(number)
-            if number % stride:
-                continue
-            kept.append(square())
-        except Exception:  # noqa: BLE001 - decoders raise anything; the first frame is still good
-            break
-        if len(kept) > MOST_FRAMES:  # how many there are nobody knows before the end
-            kept, stride = kept[1::2], 2 * stride
-    return kept
+
+    name: ClassVar[str] = "frames"
+    is_made_last: ClassVar[bool] = True
+
+    each: Square
+
+    @property
+    def short_side(self) -> int:
+        """What a frame needs."""
+        return self.each.short_side
+
+    def make(self, picture: Upright) -> list[Image.Image]:
+        """Return up to MOST_FRAMES images. A broken frame ends it: the next ones build on it."""
+        if picture.format not in ANIMATED:
+            return []
+        (first,) = picture.make(self.each)
+        kept: list[Image.Image] = []
+        stride, pixels = 1, 0
+        end = time.process_time() + picture.limits.max_seconds * _SHARE_OF_TIME
+        for number in range(1, _WALKED_FRAMES):
+            pixels += picture.size[0] * picture.size[1]
+            if pixels > _WALKED_PIXELS or time.process_time() > end:
+                break
+            try:
+                picture.seek(number)
+                if number % stride:
+                    continue
+                kept += self.each.make(picture)
+            except Exception:  # noqa: BLE001 - decoders raise anything; the first frame is good
+                break
+            if len(kept) > MOST_FRAMES:  # how many there are nobody knows before the end
+                kept, stride = kept[1::2], 2 * stride
+        different = {first.tobytes(): first}
+        for image in kept:
+            different.setdefault(image.tobytes(), image)
+        return list(different.values())[1:]
 
 
-def differing(squares: list[Image.Image]) -> list[Image.Image]:
-    """Return the squares without those whose pixels equal an earlier one's, in order."""
-    first_of_its_kind: dict[bytes, Image.Image] = {}
-    for square in squares:
-        first_of_its_kind.setdefault(square.tobytes(), square)
-    return list(first_of_its_kind.values())
+def model_products(model: Preprocessing) -> tuple[Product, ...]:
+    """Return what the index has a model encode of each picture: the whole, and later frames."""
+    square = Square.of(model)
+    return square, Frames(square)
+
+
+@contextmanager
+def _blamed_on_the_model() -> Iterator[None]:
+    """Say that the model's preprocessing failed: the picture itself is decoded by now."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        words = f"the model's preprocessing fails: {type(error).__name__} {error}"
+        raise Unreadable(Reason.MODEL, words) from error

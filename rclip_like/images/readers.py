@@ -7,19 +7,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rclip_like.errors import ReaderError, Reason
-from rclip_like.images.limits import within_memory
+from rclip_like.errors import PASSING, ReaderError, Reason, Remedy
+from rclip_like.images.limits import most_bytes, within_memory
 from rclip_like.images.worker import OUT_OF_TIME, STOOD_STILL
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
+from rclip_like.values import Picture, PictureFacts, Trouble
+
+if TYPE_CHECKING:
+    from rclip_like.images.decoding import Product
 
 # Neither multiprocessing nor pebble: both import the parent's main module, so typer and more, in
 # each worker; pebble starts all of them at once, they share one pipe and its locks, which a killed
@@ -27,7 +31,6 @@ from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, T
 _PROGRAM = """\
 import sys
 sys.path[:] = sys.argv[1:]
-from rclip_like.images.limits import within_memory
 from rclip_like.images.worker import serve
 serve()
 """
@@ -39,12 +42,14 @@ _KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTER
 
 @dataclass(frozen=True, slots=True)
 class ReadTask:
-    """One file to read, and the digests for which nobody needs the pixels.
+    """One picture to read and what is wanted of it, all made from one decode.
 
-    `content` is what to decode where it lies in no file; the path of `facts` then only names it.
+    known: digests of contents of which nobody needs the products. content: the picture's bytes
+    where they are not in a file; the path then only names it.
     """
 
-    facts: FileFacts
+    path: bytes
+    products: tuple[Product, ...]
     known: tuple[bytes, ...] = ()
     content: bytes | None = None
 
@@ -55,8 +60,7 @@ class Readers:
     Used with `with`; what is raised inside, also by a signal handler, ends them at once.
     """
 
-    def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
-        self._preprocessing = preprocessing
+    def __init__(self, settings: ReadSettings) -> None:
         self._settings = within_memory(settings)
         assert self._settings.workers is not None
         self._width = self._settings.workers
@@ -77,7 +81,7 @@ class Readers:
     ) -> None:
         self.close()
 
-    def read_all(self, tasks: Iterable[ReadTask]) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
+    def read_all(self, tasks: Iterable[ReadTask]) -> Iterator[Picture | Trouble]:
         """Yield what became of each task, as they finish; _AHEAD for each worker in flight.
 
         Ends early, without a word, when another thread calls `close`. Raises ReaderError when
@@ -99,6 +103,25 @@ class Readers:
             pending -= done
             yield from self._outcomes(done)
 
+    def read_in_order(self, tasks: Iterable[ReadTask]) -> Iterator[Picture | Trouble]:
+        """Yield what became of each task, in their order; for as long as nobody calls `close`.
+
+        As many are in flight as in `read_all`, and of contents that are not in files no more bytes
+        than the largest picture may have. Raises ReaderError when no worker can be started.
+        """
+        pending: deque[tuple[int, _Result]] = deque()
+        in_flight, largest = 0, most_bytes(self._settings)
+        for task in tasks:
+            size = len(task.content or b"")
+            while pending and (len(pending) >= _AHEAD * self._width or in_flight + size > largest):
+                done, result = pending.popleft()
+                in_flight -= done
+                yield result.result()
+            in_flight += size
+            pending.append((size, self._threads.submit(self._read, task)))
+        for _, result in pending:
+            yield result.result()
+
     def close(self) -> None:
         """Kill the workers and wait until they are gone; any thread may call it, also several."""
         self._closed = True
@@ -118,20 +141,20 @@ class Readers:
             if done or self._closed or not is_patient:
                 return done
 
-    def _outcomes(self, done: set[_Result]) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
+    def _outcomes(self, done: set[_Result]) -> Iterator[Picture | Trouble]:
         for future in done:
             if self._closed:
                 return
             yield future.result()
 
-    def _read(self, task: ReadTask) -> tuple[FileFacts, Picture | Trouble]:
+    def _read(self, task: ReadTask) -> Picture | Trouble:
         worker = self._take()
         outcome = worker.read(task)
         if worker.is_alive():
             self._idle.append(worker)
         else:
             self._discard(worker)
-        return task.facts, outcome
+        return outcome
 
     def _take(self) -> _Worker:
         """Return an idle worker or a new one, for the calling thread alone."""
@@ -141,7 +164,7 @@ class Readers:
                 return worker
             self._discard(worker)
         try:
-            worker = _Worker(self._preprocessing, self._settings)
+            worker = _Worker(self._settings)
         except OSError as error:
             raise ReaderError(f"no process to read pictures with: {error}") from error
         self._workers.add(worker)
@@ -155,16 +178,14 @@ class Readers:
         self._workers.discard(worker)
 
 
-_Result = Future[tuple[FileFacts, Picture | Trouble]]
+_Result = Future[Picture | Trouble]
 
 
 class _Worker:
     """One process; asked by one thread at a time, killed by any."""
 
-    def __init__(self, preprocessing: Preprocessing, settings: ReadSettings) -> None:
-        self._side = preprocessing.size
-        self._max_seconds = settings.max_seconds
-        self._setup = {"preprocessing": preprocessing._asdict(), "limits": settings._asdict()}
+    def __init__(self, settings: ReadSettings) -> None:
+        self._settings = settings
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, *map(str, sys.path)],
             stdin=subprocess.PIPE,
@@ -176,9 +197,9 @@ class _Worker:
         )
 
     def greet(self) -> None:
-        """Tell the worker its task and wait until it is ready; raises ReaderError."""
+        """Tell the worker its limits and wait until it is ready; raises ReaderError."""
         try:
-            self._ask(self._setup)
+            self._ask(self._settings._asdict())
         except _DEATHS as error:
             self.kill()
             status = self._process.wait()
@@ -188,18 +209,10 @@ class _Worker:
 
     def read(self, task: ReadTask) -> Picture | Trouble:
         """Return the picture, or why there is none."""
-        path = task.facts.path
-        known = [digest.hex() for digest in task.known]
-        request: dict[str, Any] = {"path": os.fsdecode(path), "known": known}
-        if task.content is not None:
-            request["num_bytes"] = len(task.content)
         try:
-            answer, pixels = self._ask(request, task.content or b"")
+            return result_of(task, *self._ask(request_for(task), task.content or b""))
         except _DEATHS:
-            return self._cause_of_death(path)
-        if "reason" in answer:
-            return Trouble(path, answer["reason"], answer["lasting"], Reason(answer["code"]))
-        return self._picture(path, answer, pixels)
+            return self._cause_of_death(task.path)
 
     def is_alive(self) -> bool:
         """Tell whether the process can be asked."""
@@ -229,26 +242,57 @@ class _Worker:
             raise EOFError("the worker died while it answered")
         return answer, pixels
 
-    def _picture(self, path: bytes, answer: dict[str, Any], pixels: bytes) -> Picture:
-        import numpy as np
-
-        digest, size_bytes = bytes.fromhex(answer["digest"]), answer["size_bytes"]
-        if answer["facts"] is None:
-            return Picture(path, digest, None, None, size_bytes=size_bytes)
-        squares = np.frombuffer(pixels, np.uint8).reshape(-1, self._side, self._side, 3).copy()
-        facts = PictureFacts(**answer["facts"])
-        frames, seen = (*squares[1:],), bytes.fromhex(answer["pixels_digest"])
-        return Picture(path, digest, facts, squares[0], frames, size_bytes, answer["reader"], seen)
-
     def _cause_of_death(self, path: bytes) -> Trouble:
         self.kill()  # without effect but where it answered nonsense
         status = self._process.wait()
+        code, reason = Reason.CRASHED, "the decoder crashed"
         if status == STOOD_STILL:
+            code = Reason.STALLED
             reason = "took too long to read: the disk or the machine stood still"
-            return Trouble(path, reason, lasting=False, code=Reason.STALLED)
-        if status == OUT_OF_TIME:
-            reason = f"took longer than {self._max_seconds:g} s"
-            return Trouble(path, reason, code=Reason.TOO_SLOW)
-        if -status in _KILLED_FROM_OUTSIDE:
-            return Trouble(path, "the decoder was killed", lasting=False, code=Reason.KILLED)
-        return Trouble(path, "the decoder crashed", code=Reason.CRASHED)
+        elif status == OUT_OF_TIME:
+            code, reason = Reason.TOO_SLOW, f"took longer than {self._settings.max_seconds:g} s"
+        elif -status in _KILLED_FROM_OUTSIDE:
+            code, reason = Reason.KILLED, "the decoder was killed"
+        return Trouble(path, reason, code not in PASSING, code)
+
+
+def request_for(task: ReadTask) -> dict[str, Any]:
+    """Return the line that asks a worker for the task; its content follows, if it has any."""
+    request: dict[str, Any] = {
+        "path": os.fsdecode(task.path),
+        "products": [product.description() for product in task.products],
+        "known": [digest.hex() for digest in task.known],
+    }
+    if task.content is not None:
+        request["num_bytes"] = len(task.content)
+    return request
+
+
+def result_of(task: ReadTask, answer: dict[str, Any], pixels: bytes) -> Picture | Trouble:
+    """Return what a worker's answer means, and the bytes that followed it."""
+    import numpy as np
+
+    if "reason" in answer:
+        code = Reason(answer["code"])
+        remedy = answer["remedy"] and Remedy(answer["remedy"])
+        return Trouble(task.path, answer["reason"], code not in PASSING, code, remedy)
+    digest, size_bytes = bytes.fromhex(answer["digest"]), answer["size_bytes"]
+    if answer["facts"] is None:
+        return Picture(task.path, digest, None, size_bytes=size_bytes)
+    products, start = {}, 0
+    for name, sizes in answer["products"].items():
+        images = []
+        for width, height in sizes:
+            image = np.frombuffer(pixels, np.uint8, width * height * 3, start)
+            images.append(image.reshape(height, width, 3).copy())
+            start += image.size
+        products[name] = tuple(images)
+    return Picture(
+        task.path,
+        digest,
+        PictureFacts(**answer["facts"]),
+        products,
+        size_bytes,
+        answer["reader"],
+        bytes.fromhex(answer["pixels_digest"]),
+    )

@@ -1,4 +1,6 @@
-"""The process in which pictures are decoded: one line of JSON in, one line and pixels out.
+"""The process that reads pictures: one line of JSON in, one line and pixels out.
+
+Each file is read once: the digest is that of all its bytes, the products are made of the same.
 
 It imports Pillow and blake3, NumPy for deep greys only, and leaves when its parent does.
 """
@@ -9,6 +11,7 @@ import faulthandler
 import json
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +21,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 from blake3 import blake3
 
-from rclip_like.errors import PictureError
-from rclip_like.images.picture import decode_bytes, pixels_of, read_bytes
+from rclip_like.errors import Reason
+from rclip_like.files import open_at_once
+from rclip_like.images.decoding import Unreadable, decode, product_from
+from rclip_like.images.limits import most_bytes
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Preprocessing
+from rclip_like.values import FIRST_PARTS
 
 _HAS_TIMERS = hasattr(signal, "setitimer")  # Windows has none
 OUT_OF_TIME = -signal.SIGPROF if _HAS_TIMERS else 1
@@ -30,20 +35,22 @@ STOOD_STILL = -signal.SIGALRM if _HAS_TIMERS else None
 """That of one whose disk or machine stood still."""
 
 
-class _Request(NamedTuple):
-    """One line of the parent, and the bytes that followed it, if it announced any."""
+class Request(NamedTuple):
+    """One line of the parent, and the bytes that followed it, if it announced any.
 
-    facts: dict[str, Any]
-    content: bytes | None
+    The line holds the path, the products to make, and the digests of contents that need none.
+    """
+
+    line: dict[str, Any]
+    content: bytes | None = None
 
 
 def serve() -> None:
     """Answer the requests on standard input until it ends.
 
-    The first line holds preprocessing and limits, each further one a path and the digests whose
-    pictures are not needed; a picture that lies in no file follows as so many bytes as the line
-    says. The answer is a line with digest and facts, or with the reason of a
-    failure, followed by as many bytes of pixels as it says: the whole picture, then its frames.
+    The first line holds the limits; each further one is a request, followed by the picture's bytes
+    where they are not in a file. The answer is a line, followed by as many bytes of pixels as it
+    says.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if _HAS_TIMERS:
@@ -52,38 +59,72 @@ def serve() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF, signal.SIGALRM))
     answers = _private_output()
     requests = _requests_of_parent()
-    setup = next(requests).facts
-    preprocessing = Preprocessing(**setup["preprocessing"])
-    limits = ReadSettings(**setup["limits"])
+    limits = ReadSettings(**next(requests).line)
     assert limits.max_memory_bytes is not None
     _limit_memory(limits.max_memory_bytes)
     _send(answers, {"num_bytes": 0})
     for request in requests:
-        _send(answers, *_answer(request, preprocessing, limits))
+        _send(answers, *answer(request, limits))
 
 
-def _answer(
-    request: _Request, preprocessing: Preprocessing, limits: ReadSettings
-) -> tuple[dict[str, object], bytes]:
-    path = os.fsencode(request.facts["path"])
-    known = {bytes.fromhex(digest) for digest in request.facts["known"]}
+def answer(request: Request, limits: ReadSettings) -> tuple[dict[str, object], bytes]:
+    """Return digest, facts and products of one picture, or why there are none, and all pixels.
+
+    The products come by name with the width and height of each image, their RGB pixels one after
+    the other. The digest of the pixels is that of the products in FIRST_PARTS, in that order.
+    limits: as `within_memory` returns them.
+    """
+    path = os.fsencode(request.line["path"])
     try:
         data = request.content
         if data is None:
             with _limited(limits.max_wait_seconds):
                 data = read_bytes(path, limits)
+        digest = blake3(data).hexdigest()
+        about: dict[str, object] = {"digest": digest, "size_bytes": len(data)}
+        if digest in request.line["known"]:
+            return about | {"facts": None, "num_bytes": 0}, b""
+        products = [product_from(each) for each in request.line["products"]]
         with _limited(limits.max_wait_seconds, limits.max_seconds):
-            digest, decoded = decode_bytes(path, data, preprocessing, limits, known)
-    except PictureError as error:
-        trouble = {"reason": error.reason, "lasting": error.lasting, "code": error.code}
+            decoded = decode(data, os.path.splitext(path)[1].lower(), products, limits)
+    except Unreadable as error:
+        trouble = {"reason": error.reason, "remedy": error.remedy, "code": error.code}
         return trouble | {"num_bytes": 0}, b""
-    answer = {"digest": digest.hex(), "size_bytes": len(data)}
-    if decoded is None:
-        return answer | {"facts": None, "num_bytes": 0}, b""
-    pixels = pixels_of(decoded)
-    answer |= {"facts": decoded.facts._asdict(), "reader": decoded.reader}
-    answer |= {"pixels_digest": blake3(pixels).hexdigest(), "num_bytes": len(pixels)}
-    return answer, pixels
+    pixels = {
+        name: b"".join(image.tobytes() for image in images)
+        for name, images in decoded.products.items()
+    }
+    embedded = blake3()
+    for name in FIRST_PARTS:
+        embedded.update(pixels.get(name, b""))
+    sizes = {name: [each.size for each in images] for name, images in decoded.products.items()}
+    about |= {"facts": decoded.facts._asdict(), "reader": decoded.reader, "products": sizes}
+    about |= {"pixels_digest": embedded.hexdigest(), "num_bytes": sum(map(len, pixels.values()))}
+    return about, b"".join(pixels.values())
+
+
+def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
+    """Return all of a regular file that stays as it is meanwhile. Raises Unreadable.
+
+    limits: as `within_memory` returns them.
+    """
+    try:
+        with open(path, "rb", buffering=0, opener=open_at_once) as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise Unreadable(Reason.NOT_A_FILE, "not a regular file")
+            largest = most_bytes(limits)
+            if before.st_size > largest:  # with its pixels it cannot fit the memory
+                reason = f"larger than {largest / (1 << 30):.1f} GiB"
+                raise Unreadable(Reason.FILE_TOO_LARGE, reason)
+            data = file.read()
+            after = os.fstat(file.fileno())
+    except OSError as error:
+        raise Unreadable(Reason.UNREADABLE, error.strerror or type(error).__name__) from error
+    facts = [(status.st_size, status.st_mtime_ns) for status in (before, after)]
+    if facts[0] != facts[1] or len(data) != after.st_size:
+        raise Unreadable(Reason.CHANGED, "changed while being read")
+    return data
 
 
 @contextmanager
@@ -121,18 +162,18 @@ def _private_output() -> BinaryIO:
     return answers
 
 
-def _requests_of_parent() -> Iterator[_Request]:
+def _requests_of_parent() -> Iterator[Request]:
     """Yield what the parent asks; when it is gone, end this process even amid a picture."""
-    requests: SimpleQueue[_Request] = SimpleQueue()
+    requests: SimpleQueue[Request] = SimpleQueue()
 
     def listen() -> None:
         parent = sys.stdin.buffer
         try:
             while line := parent.readline():
-                facts = json.loads(line)
-                length = facts.get("num_bytes")
-                requests.put(_Request(facts, None if length is None else parent.read(length)))
-        finally:  # also without the memory for what was announced: nobody else would end it
+                request = json.loads(line)
+                length = request.get("num_bytes")
+                requests.put(Request(request, None if length is None else parent.read(length)))
+        finally:  # even without the memory for what was announced: nobody else would end it
             os._exit(0)
 
     Thread(target=listen, daemon=True).start()

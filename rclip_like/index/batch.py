@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,13 +47,13 @@ class PendingBatch:
         self.files.append(FileRow(read.facts, read.read_at_ns, picture.digest))
         if encode:
             self.waiting[picture.digest] = picture
-            self.num_waiting += 1 + len(picture.frames)
+            self.num_waiting += len(picture.parts)
 
     def fail(
         self, read: PendingRead, trouble: Trouble, reader_versions: str, attempts: int
     ) -> None:
         """Add a file that could not be read, which readers tried it, and how often it was tried."""
-        row = (trouble.reason, reader_versions, trouble.code, attempts)
+        row = (trouble.sentence, reader_versions, trouble.code, attempts)
         self.failures.append(FailureRow(read.facts, read.read_at_ns, *row))
 
     def is_due(self, batch_size: int) -> bool:
@@ -67,7 +66,9 @@ class PendingBatch:
         """Return the waiting pictures' pixels, uint8 (N, S, S, 3), each before its frames."""
         import numpy as np  # most runs find nothing to encode
 
-        return np.stack([one for picture in self.waiting.values() for one in _parts(picture)])
+        return np.stack(
+            [one for picture in self.waiting.values() for one in picture.parts.values()]
+        )
 
     def waiting_paths(self) -> list[bytes]:
         """Return the paths of the pictures waiting for the encoder."""
@@ -79,7 +80,7 @@ class PendingBatch:
         contents = {}
         rows = iter(embeddings)
         for digest, picture in self.waiting.items():
-            row, *frames = islice(rows, 1 + len(picture.frames))
+            row, *frames = islice(rows, len(picture.parts))
             read = reading_of(picture)
             contents[digest] = ContentRow(
                 read.size_bytes, read.facts, row, frames, read.reader, read.pixels
@@ -101,8 +102,3 @@ def reading_of(picture: Picture) -> Reading:
     """Return what is to be remembered of how a picture was read."""
     assert picture.facts is not None
     return Reading(picture.size_bytes, picture.facts, picture.reader, picture.pixels_digest)
-
-
-def _parts(picture: Picture) -> Sequence[Pixels]:
-    assert picture.pixels is not None
-    return (picture.pixels, *picture.frames)

@@ -19,7 +19,14 @@ from rclip_like.index.values import Listeners, Progress
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Batch, Store
-from rclip_like.values import READER_VERSIONS, FileFacts, IndexReport, Picture, Root, Trouble
+from rclip_like.values import (
+    READER_VERSIONS,
+    IndexReport,
+    Picture,
+    Preprocessing,
+    Root,
+    Trouble,
+)
 from rclip_like.walk.missing import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
@@ -114,7 +121,7 @@ class _Run:
         self._survey.start()
         try:
             with self._stopping.breakable():
-                tasks = self._tasks()
+                tasks = self._tasks(model.specification.preprocessing)
                 first = next(tasks, None)
             if first is not None:
                 self._read(chain([first], tasks), model)
@@ -162,11 +169,12 @@ class _Run:
 
     # Reading.
 
-    def _tasks(self) -> Iterator[ReadTask]:
+    def _tasks(self, preprocessing: Preprocessing) -> Iterator[ReadTask]:
         """Yield the files to read as the survey finds them, until the time is over."""
         for found in self._survey.pending.items(self._go_on):
             if self._is_out_of_time:
                 return
+            from rclip_like.images.products import model_products
             from rclip_like.images.readers import ReadTask
 
             device = folder_device(found.path)
@@ -174,7 +182,8 @@ class _Run:
             read = PendingRead(facts, time.time_ns(), self._store.stored_digest(found))
             self._reads[found.path] = read
             known = self._store.digests_of_size(self._model_id, found.size_bytes)
-            yield ReadTask(found, (*known, *self._encoded(read.before)))
+            known = (*known, *self._encoded(read.before))
+            yield ReadTask(found.path, model_products(preprocessing), known)
 
     def _encoded(self, digest: bytes | None) -> tuple[bytes, ...]:
         """Return the digest if its picture need not be decoded, whatever others there are."""
@@ -189,13 +198,13 @@ class _Run:
         from rclip_like.images.readers import Readers
 
         limits = self._settings.read or ReadSettings()
-        with Readers(model.specification.preprocessing, limits) as readers:
+        with Readers(limits) as readers:
             self._readers = readers
-            for facts, result in self._breakable(readers.read_all(tasks)):
+            for result in self._breakable(readers.read_all(tasks)):
                 if isinstance(result, Trouble) and result.code is Reason.MODEL:
                     name = model.specification.name
                     raise ModelError(f"the model {name} cannot take pictures: {result.reason}")
-                self._take(self._reads.pop(facts.path), result)
+                self._take(self._reads.pop(result.path), result)
                 if self._batch.waiting and self._batch_size is None:
                     with self._stopping.breakable():
                         self._batch_size = model.batch_size
@@ -207,9 +216,7 @@ class _Run:
         self._encode_and_commit(model)
         self._show_progress(at_last=True)
 
-    def _breakable(
-        self, results: Iterator[tuple[FileFacts, Picture | Trouble]]
-    ) -> Iterator[tuple[FileFacts, Picture | Trouble]]:
+    def _breakable(self, results: Iterator[Picture | Trouble]) -> Iterator[Picture | Trouble]:
         while True:
             with self._stopping.breakable():
                 result = next(results, None)
@@ -268,7 +275,7 @@ class _Run:
         One that another model has encoded as it is keeps its row, and is not remembered: it was
         read once, so that a limit of this run, or of its model, is to blame.
         """
-        from rclip_like.images import describe_attempt
+        from rclip_like.images.support import describe_attempt
 
         facts = read.facts
         if self._store.is_encoded_by_another(self._model_id, facts):

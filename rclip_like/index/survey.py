@@ -181,7 +181,7 @@ class Survey:
 
     def _hopeless_attempts(self) -> frozenset[str]:
         if self._hopeless is None:
-            from rclip_like.images import hopeless_attempts
+            from rclip_like.images.support import hopeless_attempts
 
             self._hopeless = hopeless_attempts(self._settings.read or ReadSettings())
         return self._hopeless

@@ -88,7 +88,7 @@ def left_out_sentences(report: IndexReport) -> Iterator[str]:
 def trouble_sentence(trouble: Trouble) -> str:
     """Return one line on a file or folder that could not be used."""
     path = escaped_path(trouble.path)
-    return f"{path}: {trouble.reason}" if path else trouble.reason
+    return f"{path}: {trouble.sentence}" if path else trouble.sentence
 
 
 def unreadable_sentence(number: int) -> str:

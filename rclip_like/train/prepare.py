@@ -5,7 +5,6 @@ Shape suffixes: N pairs, M captions, L positions, S pixels a side, C channels, F
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,9 @@ import blake3
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.data.pairs import RawPair
+from rclip_like.data.pairs import read_pictures
 from rclip_like.evaluate.retrieval import normalised
-from rclip_like.images.decoding import Undecodable, decode
+from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
 from rclip_like.train.checkpoint import make_working_file
 from rclip_like.values import Preprocessing, Trouble
@@ -51,25 +50,19 @@ class Captioned:
         return everything.hexdigest()
 
 
-def decode_pairs(
-    raw: Iterable[RawPair | Trouble], preprocessing: Preprocessing, into: Captioned
-) -> Iterator[Pixels]:
+def read_pixels(data: Path, preprocessing: Preprocessing, into: Captioned) -> Iterator[Pixels]:
     """Yield the pixels (S, S, C) of each usable pair, noting the pair, or why not, in `into`."""
-    limits = ReadSettings()
-    for pair in raw:
-        if isinstance(pair, Trouble):
-            into.skipped.append(pair)
+    square = Square.of(preprocessing)
+    for read in read_pictures(data, square, ReadSettings()):
+        if isinstance(read, Trouble):
+            into.skipped.append(read)
             continue
-        try:
-            decoded = decode(pair.data, os.fsencode(pair.ending), preprocessing, limits)
-        except Undecodable as error:
-            # What options of `index` would help is no remedy here.
-            into.skipped.append(Trouble(os.fsencode(pair.name), error.reason, code=error.code))
-            continue
+        pair, picture = read
         into.names.append(pair.name)
-        into.digests.append(blake3.blake3(pair.data).digest())
+        into.digests.append(picture.digest)
         into.captions.append(pair.captions)
-        yield np.asarray(decoded.squares[0])
+        (pixels,) = picture.products[square.name]
+        yield pixels
 
 
 def spool_pixels(pictures: Iterable[Pixels], path: Path, size: int) -> Pixels:

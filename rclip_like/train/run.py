@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from rclip_like.data.pairs import read_pairs
 from rclip_like.errors import TrainingError, UsageError
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
 from rclip_like.models.specification import ModelSpecification, resolve
@@ -37,7 +36,7 @@ from rclip_like.train.learner import Learner
 from rclip_like.train.loop import LoopReport, count_steps, run_loop
 from rclip_like.train.memory import out_of_memory, refuse_too_large
 from rclip_like.train.parameters import freeze_statistics, lock_image_tower
-from rclip_like.train.prepare import Captioned, Pixels, caption_numbers, decode_pairs
+from rclip_like.train.prepare import Captioned, Pixels, caption_numbers, read_pixels
 from rclip_like.train.settings import TrainProgress, TrainReport, TrainSettings
 from rclip_like.train.text_tower import encode_texts
 
@@ -113,7 +112,7 @@ def _load(settings: TrainSettings, specification: ModelSpecification, report: On
     side = _load_image_side(settings, specification)
     tokenize = _tokenizer(specification)
     data = Captioned()
-    pictures = _reported(decode_pairs(read_pairs(settings.data), side.preprocessing, data), report)
+    pictures = _reported(read_pixels(settings.data, side.preprocessing, data), report)
     images = side.load(pictures, settings.output / PIXELS)
     _check_usable(data, settings)
     held_out = data.held_out(settings.held_out)

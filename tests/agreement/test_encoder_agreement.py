@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from read_in_process import read_picture
 from reference_clip import encode_files, encode_texts, save_photos, save_random_model
 from tiny_model import make_tiny_model
 
-from rclip_like.images import read_picture
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.models.towers.torch_tower import load_torch_tower
@@ -46,7 +46,7 @@ def our_rows(folder: Path, paths: Sequence[Path]) -> np.ndarray:
         read_picture(os.fsencode(path), specification.preprocessing, ReadSettings())
         for path in paths
     ]
-    pixels = np.stack([picture.pixels for picture in pictures if picture.pixels is not None])
+    pixels = np.stack([picture.parts[0] for picture in pictures])
     return load_torch_tower(specification, EXACT).pictures(pixels)
 
 

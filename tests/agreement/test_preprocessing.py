@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pytest
 import skimage
 from PIL import Image
+from read_in_process import read_picture
 
-from rclip_like.images import read_picture
 from rclip_like.images.decoding import REDUCTION_MARGIN
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import ReadSettings
@@ -53,7 +53,7 @@ def theirs(image: Image.Image, model: Preprocessing) -> npt.NDArray[np.int_]:
 
 
 def ours(path: Path, model: Preprocessing) -> npt.NDArray[np.int_]:
-    pixels = read_picture(os.fsencode(path), model, LIMITS).pixels
+    pixels = read_picture(os.fsencode(path), model, LIMITS).parts[0]
     assert pixels is not None
     return pixels.astype(int)
 
@@ -144,7 +144,7 @@ def test_absurd_shapes_need_little_memory(size: tuple[int, int], mode: str, tmp_
     Image.new("RGB", size, (9, 99, 199)).save(tmp_path / "a.png")
     program = (
         "import os, sys\n"
-        "from rclip_like.images import read_picture\n"
+        "from read_in_process import read_picture\n"
         "from rclip_like.settings import ReadSettings\n"
         "from rclip_like.values import Preprocessing\n"
         "model = Preprocessing(224, (0.0,) * 3, (1.0,) * 3, resize_mode=sys.argv[2])\n"

@@ -13,13 +13,14 @@ from statistics import median
 
 import numpy as np
 
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.index import bring_up_to_date
 from rclip_like.models.model import Model
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import Store
-from rclip_like.values import FileFacts, Picture
+from rclip_like.values import Picture
 from rclip_like.walk import resolve_roots
 
 
@@ -52,9 +53,10 @@ def _encode(model: Model, side: int, count: int) -> None:
 
 
 def _decode(specification: ModelSpecification, paths: list[Path]) -> None:
-    tasks = (ReadTask(FileFacts.of(os.fsencode(path), path.stat())) for path in paths)
-    with Readers(specification.preprocessing, ReadSettings()) as readers:
-        assert all(isinstance(read, Picture) for _, read in readers.read_all(tasks))
+    products = model_products(specification.preprocessing)
+    tasks = (ReadTask(os.fsencode(path), products) for path in paths)
+    with Readers(ReadSettings()) as readers:
+        assert all(isinstance(read, Picture) for read in readers.read_all(tasks))
 
 
 def _index(model: Model, paths: list[Path]) -> None:

@@ -22,11 +22,11 @@ import safetensors.numpy
 from hostile_models import foreign_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from read_in_process import read_picture
 from safetensors import safe_open
 from tiny_model import make_tiny_model
 
 from rclip_like.errors import ModelError
-from rclip_like.images import read_picture
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.models.towers.tensors import Weights
@@ -182,7 +182,7 @@ def our_rows(folder: Path, photos: list[Path]) -> tuple[np.ndarray, np.ndarray]:
         read_picture(os.fsencode(each), specification.preprocessing, ReadSettings())
         for each in photos
     ]
-    pixels = np.stack([picture.pixels for picture in read if picture.pixels is not None])
+    pixels = np.stack([picture.parts[0] for picture in read])
     model = Model(specification, EXACT)
     return model.pictures(pixels), model.texts(TEXTS)
 

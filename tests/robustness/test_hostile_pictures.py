@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from rclip_like.errors import Remedy
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
+from rclip_like.values import Picture, PictureFacts, Preprocessing, Trouble
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 BOUNDS = ReadSettings(workers=1, max_megapixels=500, max_seconds=20, max_memory_bytes=1 << 30)
@@ -33,11 +35,10 @@ def read_beside_a_good_one(
     for name, data in {**files, "good.png": saved("PNG")}.items():
         (folder / name).write_bytes(data)
         path = os.fsencode(folder / name)
-        tasks.append(ReadTask(FileFacts.of(path, os.stat(path))))
-    with Readers(SMALL, bounds) as readers:
+        tasks.append(ReadTask(path, model_products(SMALL)))
+    with Readers(bounds) as readers:
         found = {
-            os.path.basename(os.fsdecode(facts.path)): result
-            for facts, result in readers.read_all(tasks)
+            os.path.basename(os.fsdecode(result.path)): result for result in readers.read_all(tasks)
         }
     assert isinstance(found.pop("good.png"), Picture)
     assert found.keys() == files.keys()
@@ -48,7 +49,7 @@ def outcome(folder: Path, name: str, data: bytes, bounds: ReadSettings = BOUNDS)
     """Return the reason why a file was refused, '' if it was read as 64 by 48 pixels."""
     result = read_beside_a_good_one(folder, {name: data}, bounds)[name]
     if isinstance(result, Trouble):
-        return result.reason
+        return result.sentence
     assert result.facts is not None
     assert (result.facts.width, result.facts.height) == (64, 48)
     return ""
@@ -200,4 +201,4 @@ def test_a_huge_canvas_with_tiny_frames_is_refused(tmp_path: Path) -> None:
     frame = b"\x2c" + struct.pack("<HHHH", 0, 0, 1, 1) + b"\0\2\2\x44\1\0"
     screen = b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x80\0\0" + bytes(6)
     reason = outcome(tmp_path, "a.gif", screen + frame * 1000 + b";")
-    assert reason == "has more than 500 megapixels; --max-megapixels sets the limit"
+    assert reason == f"has more than 500 megapixels; {Remedy.RAISE_PIXELS}"

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from damaged_pictures import ENDINGS, whole, write_damaged, write_whole
 from PIL import Image
+from read_in_process import read_picture
 
 from rclip_like.errors import PictureError
-from rclip_like.images import read_picture
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Picture, Preprocessing
+from rclip_like.values import Picture, Preprocessing
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 LIMITS = ReadSettings(max_megapixels=500)
@@ -31,9 +32,9 @@ def read(path: Path) -> Picture:
 def read_beside_good_ones(folder: Path, num_bad: int) -> tuple[int, int]:
     """Read damaged pictures of every kind with a good one each; return how many were read."""
     paths = write_damaged(folder, num_bad) + write_whole(folder, len(ENDINGS))
-    with Readers(SMALL, BOUNDS) as readers:
-        tasks = [ReadTask(FileFacts.of(os.fsencode(path), path.stat())) for path in paths]
-        results = {facts.path: result for facts, result in readers.read_all(tasks)}
+    with Readers(BOUNDS) as readers:
+        tasks = [ReadTask(os.fsencode(path), model_products(SMALL)) for path in paths]
+        results = {result.path: result for result in readers.read_all(tasks)}
     assert len(results) == len(paths)
     num_good = sum(
         isinstance(result, Picture)
@@ -117,7 +118,7 @@ def test_pictures_that_differ_in_the_middle_only_have_different_digests(tmp_path
 
 def test_a_transparent_red_picture_is_white(tmp_path: Path) -> None:
     Image.new("RGBA", (50, 50), (255, 0, 0, 0)).save(tmp_path / "a.png")
-    pixels = read(tmp_path / "a.png").pixels
+    pixels = read(tmp_path / "a.png").parts[0]
     assert pixels is not None
     assert (pixels == 255).all()
 
@@ -125,7 +126,7 @@ def test_a_transparent_red_picture_is_white(tmp_path: Path) -> None:
 def test_sixteen_bit_grey_keeps_its_gradient(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 64).astype(np.uint16)[None, :].repeat(64, 0)
     Image.fromarray(ramp).save(tmp_path / "a.png")
-    pixels = read(tmp_path / "a.png").pixels
+    pixels = read(tmp_path / "a.png").parts[0]
     assert pixels is not None
     assert len(np.unique(pixels)) == 32
 
@@ -137,7 +138,7 @@ def test_sixteen_bit_grey_keeps_its_gradient(tmp_path: Path) -> None:
 def test_of_an_animation_the_first_frame_is_read(ending: str, name: str, tmp_path: Path) -> None:
     first, second = (Image.new("RGB", (40, 40), colour) for colour in ("red", "blue"))
     first.save(tmp_path / f"a.{ending}", name, save_all=True, append_images=[second])
-    pixels = read(tmp_path / f"a.{ending}").pixels
+    pixels = read(tmp_path / f"a.{ending}").parts[0]
     assert pixels is not None
     assert np.abs(pixels.astype(int) - [255, 0, 0]).max() <= 6
 
@@ -150,7 +151,7 @@ def test_libraries_that_talk_are_not_heard(
     paths = [tmp_path / "a.tif", tmp_path / "b.tif"]
     for path in paths:
         path.write_bytes(broken)
-    with Readers(SMALL, BOUNDS) as readers:
-        tasks = [ReadTask(FileFacts.of(os.fsencode(path), path.stat())) for path in paths]
+    with Readers(BOUNDS) as readers:
+        tasks = [ReadTask(os.fsencode(path), model_products(SMALL)) for path in paths]
         assert len(list(readers.read_all(tasks))) == 2
     assert capfd.readouterr() == ("", "")

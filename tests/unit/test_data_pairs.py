@@ -13,19 +13,33 @@ import pytest
 from drawn_pairs import draw_picture, write_shard
 
 from rclip_like.data import shards
-from rclip_like.data.pairs import RawPair, parse_captions, read_pairs
+from rclip_like.data.pairs import Pair, find_pairs, parse_captions, read_pictures
 from rclip_like.errors import TrainingError
+from rclip_like.images.products import Square
+from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
+
+SQUARE = Square(32, "bicubic", "shortest", 0)
 
 
 def names_and_captions(data: Path) -> list[tuple[str, tuple[str, ...]]]:
-    pairs = [pair for pair in read_pairs(data) if isinstance(pair, RawPair)]
+    pairs = [pair for pair in find_pairs(data) if isinstance(pair, Pair)]
     return [(os.path.basename(pair.name), pair.captions) for pair in pairs]
 
 
 def troubles(data: Path) -> list[tuple[str, str]]:
-    found = [pair for pair in read_pairs(data) if isinstance(pair, Trouble)]
+    return named([pair for pair in find_pairs(data) if isinstance(pair, Trouble)])
+
+
+def named(found: list[Trouble]) -> list[tuple[str, str]]:
     return [(os.path.basename(os.fsdecode(trouble.path)), trouble.reason) for trouble in found]
+
+
+def read(data: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the names of the pairs whose pictures were read, and what is wrong with the others."""
+    found = list(read_pictures(data, SQUARE, ReadSettings(workers=2)))
+    good = [os.path.basename(pair[0].name) for pair in found if not isinstance(pair, Trouble)]
+    return good, named([pair for pair in found if isinstance(pair, Trouble)])
 
 
 def test_a_folder_gives_its_pictures_with_the_texts_of_the_same_name(
@@ -123,7 +137,7 @@ def test_places_without_pairs_are_errors(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     for place in (tmp_path, tmp_path / "notes.txt", tmp_path / "nowhere"):
         with pytest.raises(TrainingError, match=str(place)):
-            list(read_pairs(place))
+            list(find_pairs(place))
 
 
 Plant = Callable[[Path], None]
@@ -154,18 +168,18 @@ def test_what_is_no_regular_file_costs_one_pair(
     folder = captioned(3)
     (folder / name).unlink(missing_ok=True)
     plant(folder / name)
-    [(bad, reason)] = troubles(folder)
+    good, [(bad, reason)] = read(folder)
     assert bad == name
     assert "not a regular file" in reason or reason == "Is a directory"
     left = ["000.png", "001.png", "002.png"] if name == "a.tar" else ["000.png", "002.png"]
-    assert [name for name, _ in names_and_captions(folder)] == left
+    assert good == left
 
 
 def test_a_link_to_nothing_is_told_as_that(captioned: Callable[..., Path]) -> None:
     folder = captioned(2)
     (folder / "001.png").unlink()
     (folder / "001.png").symlink_to("nowhere")
-    assert troubles(folder) == [("001.png", "No such file or directory")]
+    assert read(folder) == (["000.png"], [("001.png", "No such file or directory")])
 
 
 def test_captions_and_pictures_have_a_largest_size(
@@ -176,7 +190,9 @@ def test_captions_and_pictures_have_a_largest_size(
     (folder / "001.txt").write_bytes(b"x" * (1 << 20))
     with (folder / "002.png").open("wb") as hole:
         hole.truncate(1 << 40)
-    reasons = dict(troubles(folder))
+    good, bad = read(folder)
+    reasons = dict(bad)
+    assert good == ["001.png"]
     assert reasons.pop("002.png").startswith("larger than ")
     assert reasons == {"000.txt": "is not a regular file of 1 MiB at most"}
     members = {"a.png": draw_picture(0), "a.txt": b"x" * ((1 << 20) + 1), "b.png": draw_picture(1)}

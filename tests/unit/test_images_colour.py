@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 import skimage
 from PIL import Image, ImageCms
+from read_in_process import read_picture
 
-from rclip_like.images import read_picture
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 
@@ -22,8 +22,8 @@ SQUARE = Preprocessing(16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 def pixels(path: Path) -> npt.NDArray[np.int_]:
     """Return the picture at 16x16, as integers that may be subtracted."""
     picture = read_picture(os.fsencode(path), SQUARE, ReadSettings())
-    assert picture.pixels is not None
-    return picture.pixels.astype(int)
+    assert picture.parts
+    return picture.parts[0].astype(int)
 
 
 def ramp(values: npt.NDArray[np.generic]) -> Image.Image:

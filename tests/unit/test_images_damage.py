@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 import skimage
 from PIL import Image
+from read_in_process import read_picture
 
 from rclip_like.errors import PictureError, Reason
-from rclip_like.images import read_picture
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Preprocessing
 
@@ -31,8 +31,8 @@ def shown(data: bytes, folder: Path) -> npt.NDArray[np.int_] | Reason | None:
         picture = read_picture(os.fsencode(folder / "a"), MODEL, LIMITS)
     except PictureError as error:
         return error.code
-    assert picture.pixels is not None
-    return picture.pixels.astype(int)
+    assert picture.parts
+    return picture.parts[0].astype(int)
 
 
 def assert_shows(data: bytes, whole: bytes, folder: Path, tolerance: int = 0) -> None:

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from rclip_like.errors import Reason
-from rclip_like.images import describe_attempt, hopeless_attempts, limits
+from rclip_like.images import limits
 from rclip_like.images.limits import most_pixels, within_memory
+from rclip_like.images.support import describe_attempt, hopeless_attempts
 from rclip_like.settings import ReadSettings
 
 GIB = 1 << 30

@@ -12,12 +12,15 @@ import pytest
 from blake3 import blake3
 from damaged_pictures import ENDINGS, whole
 from PIL import Image
+from read_in_process import read_picture
 from written_tiff import written
 
-from rclip_like.errors import PictureError, Reason
-from rclip_like.images import heif, read_picture, reader_versions
-from rclip_like.images.decoding import Undecodable, decode
+from rclip_like.errors import PictureError, Reason, Remedy
+from rclip_like.images import heif
+from rclip_like.images.decoding import Unreadable, decode
 from rclip_like.images.formats import FORMATS
+from rclip_like.images.products import Square
+from rclip_like.images.support import reader_versions
 from rclip_like.settings import ReadSettings
 from rclip_like.values import PICTURE_EXTENSIONS, Picture, PictureFacts, Preprocessing
 
@@ -80,8 +83,8 @@ def test_every_format_is_read_with_its_colours(
     pillow_heif.register_heif_opener()
     picture = gradient((64, 64)).convert(mode)
     path = saved(tmp_path / f"a.{ending}", picture, format=name)
-    expected = read(saved(tmp_path / "expected.png", picture.convert("RGB"))).pixels
-    found = read(path).pixels
+    expected = read(saved(tmp_path / "expected.png", picture.convert("RGB"))).parts[0]
+    found = read(path).parts[0]
     assert found.shape == (32, 32, 3)
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - expected).mean() <= tolerance
@@ -116,7 +119,7 @@ def test_a_known_digest_spares_the_decoding_and_the_pixels(tmp_path: Path) -> No
     (tmp_path / "no-picture.jpg").write_bytes(b"text")
     digest = blake3(b"text").digest()
     path = os.fsencode(tmp_path / "no-picture.jpg")
-    expected = Picture(path, digest, facts=None, pixels=None, size_bytes=4)
+    expected = Picture(path, digest, facts=None, size_bytes=4)
     assert read_picture(path, SMALL, LIMITS, known=[digest]) == expected
 
 
@@ -145,8 +148,8 @@ def test_pixels_are_digested_with_their_frames(tmp_path: Path) -> None:
     for name, frames in {"a.png": [], "b.webp": [], "c.gif": [second], "d.gif": [third]}.items():
         first.save(tmp_path / name, lossless=True, save_all=bool(frames), append_images=frames)
     a, b, c, d = (read(os.fsencode(each)) for each in sorted(tmp_path.iterdir()))
-    assert a.pixels is not None
-    assert a.pixels_digest == blake3(a.pixels.tobytes()).digest()
+    assert a.parts
+    assert a.pixels_digest == blake3(a.parts[0].tobytes()).digest()
     assert a.digest != b.digest
     assert a.pixels_digest == b.pixels_digest
     assert len({a.pixels_digest, c.pixels_digest, d.pixels_digest}) == 3
@@ -172,7 +175,7 @@ def test_a_truncated_photo_is_told_as_such(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{ending}"
     whole = Path(os.fsdecode(saved(path, Image.effect_noise((900, 900), 90)))).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert refusal(path) == "truncated; --accept-truncated reads the part that is there"
+    assert refusal(path) == f"truncated; {Remedy.ACCEPT_TRUNCATED}"
 
 
 @pytest.mark.parametrize(
@@ -198,9 +201,7 @@ def test_a_beginning_with_nothing_or_zeros_behind_is_truncated(
     start: bytes, num_zeros: int, tmp_path: Path
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(start + bytes(num_zeros))
-    assert (
-        refusal(tmp_path / "a.jpg") == "truncated; --accept-truncated reads the part that is there"
-    )
+    assert refusal(tmp_path / "a.jpg") == f"truncated; {Remedy.ACCEPT_TRUNCATED}"
 
 
 def test_a_kind_of_a_known_format_that_is_not_read_is_not_called_unknown(tmp_path: Path) -> None:
@@ -212,8 +213,11 @@ def test_a_kind_of_a_known_format_that_is_not_read_is_not_called_unknown(tmp_pat
 def shown(data: bytes, ending: str) -> bytes | Reason:
     """Return the pixels of a picture, or the reason why there are none."""
     try:
-        return decode(data, b"." + ending.encode(), SMALL, LIMITS).squares[0].tobytes()
-    except Undecodable as error:
+        (square,) = decode(data, b"." + ending.encode(), [Square.of(SMALL)], LIMITS).products[
+            "square"
+        ]
+        return square.tobytes()
+    except Unreadable as error:
         return error.code
 
 
@@ -264,7 +268,7 @@ def test_a_reason_is_the_same_in_every_run(tmp_path: Path) -> None:
 def test_the_pixel_limit_is_checked_before_decoding(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png", Image.new("1", (4000, 4000)))
     assert refusal(path, ReadSettings(max_megapixels=15)) == (
-        "has more than 15 megapixels; --max-megapixels sets the limit"
+        f"has more than 15 megapixels; {Remedy.RAISE_PIXELS}"
     )
 
 
@@ -342,9 +346,9 @@ def test_what_is_there_of_a_truncated_picture_counts_when_asked(
     path = half_of(tmp_path / f"a.{ending}")
     picture = read(path, ReadSettings(accept_truncated=True))
     assert picture.facts == PictureFacts(900, 900)
-    expected = read(saved(tmp_path / "whole.png", gradient((900, 900)))).pixels
+    expected = read(saved(tmp_path / "whole.png", gradient((900, 900)))).parts[0]
     top = slice(16, 32) if ending in ("bmp", "tga") else slice(0, 8)  # the last lines come first
-    assert np.abs(picture.pixels.astype(int) - expected)[top].mean() <= 60
+    assert np.abs(picture.parts[0].astype(int) - expected)[top].mean() <= 60
     assert refusal(path)
 
 

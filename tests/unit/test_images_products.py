@@ -1,4 +1,4 @@
-"""Animations: which of their frames are read, and what bounds the reading."""
+"""What is made of one decode: squares, frames of animations and what bounds them, and others."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import GifImagePlugin, Image
+from read_in_process import read_picture
+from thumbnail_product import Thumbnail
 
 from rclip_like.errors import PictureError
-from rclip_like.images import products, read_picture
-from rclip_like.images.products import MOST_FRAMES, differing
+from rclip_like.images import products
+from rclip_like.images.decoding import Upright, decode
+from rclip_like.images.products import MOST_FRAMES, Square, model_products
+from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Picture, Preprocessing
+from rclip_like.values import FIRST_PARTS, Picture, Preprocessing
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 SHADES = (0, 250, 50, 200, 100, 150)
@@ -39,8 +43,8 @@ def read(path: Path, limits: ReadSettings = ReadSettings()) -> Picture:  # noqa:
 
 def shades_of(picture: Picture) -> list[int]:
     """Return the mean grey of the whole picture and of each frame."""
-    assert picture.pixels is not None
-    return [round(float(part.mean())) for part in (picture.pixels, *picture.frames)]
+    assert picture.parts
+    return [round(float(part.mean())) for part in picture.parts.values()]
 
 
 @pytest.mark.parametrize("ending", ["gif", "apng", "png", "webp", "avif", "heic"])
@@ -63,24 +67,20 @@ def test_of_a_long_animation_a_few_evenly_spaced_frames_are_read(
 
 
 def test_frames_that_look_like_an_earlier_one_are_left_out(tmp_path: Path) -> None:
-    assert shades_of(read(save(tmp_path / "a.gif", greys((10, 200, 10))))) == [10, 200]
-
-
-def test_what_is_left_keeps_its_order_and_the_whole_picture_comes_first() -> None:
-    first, second = greys((1, 2))
-    assert differing([first, second, first.copy(), second.copy()]) == [first, second]
+    shades = (10, 200, 10, 90, 200)
+    assert shades_of(read(save(tmp_path / "a.gif", greys(shades[:4])))) == [10, 200, 90]
 
 
 @pytest.mark.parametrize("ending", ["tif", "mpo"])
 def test_pages_and_what_a_camera_appends_are_no_frames(ending: str, tmp_path: Path) -> None:
-    assert read(save(tmp_path / f"a.{ending}", greys(SHADES))).frames == ()
+    assert read(save(tmp_path / f"a.{ending}", greys(SHADES))).products["frames"] == ()
 
 
 @pytest.mark.parametrize("ending", ["gif", "png", "webp", "avif", "heic", "bmp"])
 def test_a_still_picture_has_no_frames(ending: str, tmp_path: Path) -> None:
     pillow_heif.register_heif_opener()
     greys([9])[0].save(tmp_path / f"a.{ending}")
-    assert read(tmp_path / f"a.{ending}").frames == ()
+    assert read(tmp_path / f"a.{ending}").products["frames"] == ()
 
 
 def test_frames_are_turned_as_the_picture_is(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_frames_are_turned_as_the_picture_is(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     picture = read(save(tmp_path / "a.png", halves, exif=exif))
-    assert [part[-1, 0].tolist() for part in (picture.pixels, *picture.frames)] == [[255] * 3] * 2
+    assert [part[-1, 0].tolist() for part in picture.parts.values()] == [[255] * 3] * 2
 
 
 def test_what_is_transparent_in_a_frame_is_white(tmp_path: Path) -> None:
@@ -149,3 +149,75 @@ def test_a_broken_frame_costs_the_frames_from_it_on_and_not_the_picture(
             read(path)
     else:
         assert 1 <= len(shades_of(read(path))) < 4
+
+
+def test_products_that_were_asked_for_together_come_from_one_decode(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "a.png")
+    path, products = os.fsencode(tmp_path / "a.png"), (*model_products(SMALL), Thumbnail(30))
+    with Readers(ReadSettings(workers=1)) as readers:
+        [both] = readers.read_all([ReadTask(path, products)])
+    assert isinstance(both, Picture)
+    assert {name: len(images) for name, images in both.products.items()} == {
+        "square": 1,
+        "thumbnail": 1,
+        "frames": 0,
+    }
+    assert both.products["thumbnail"][0].shape == (20, 30, 3)
+    assert (both.products["thumbnail"][0] == (255, 0, 0)).all()
+    assert list(both.parts) == [0]
+    assert both.pixels_digest == read(tmp_path / "a.png").pixels_digest
+
+
+def test_a_jpeg_is_decoded_as_large_as_the_largest_product_needs(tmp_path: Path) -> None:
+    Image.effect_noise((1600, 1600), 90).convert("RGB").save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    seen: list[tuple[int, int]] = []
+
+    class Looking(Thumbnail):
+        def make(self, picture: Upright) -> list[Image.Image]:
+            seen.append(picture.pixels().size)
+            assert picture.size == (1600, 1600)
+            return []
+
+    for sizes in ((100,), (400,), (100, 400)):
+        decode(data, b".jpg", [Looking(size) for size in sizes], ReadSettings())
+    assert seen == [(200, 200), (800, 800), (800, 800), (800, 800)]
+
+
+@pytest.mark.parametrize("wanted", ["square", "square and frames", "thumbnail"])
+def test_no_frame_is_decoded_that_no_product_asked_for(
+    wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = save(tmp_path / "a.gif", greys(range(60))).read_bytes()
+    products = {
+        "square": [Square.of(SMALL)],
+        "square and frames": list(model_products(SMALL)),
+        "thumbnail": [Thumbnail(16)],
+    }[wanted]
+    sought: list[int] = []
+    seek = GifImagePlugin.GifImageFile.seek
+    monkeypatch.setattr(
+        GifImagePlugin.GifImageFile,
+        "seek",
+        lambda image, number: (sought.append(number), seek(image, number))[1],
+    )
+    made = decode(data, b".gif", products, ReadSettings()).products
+    assert set(sought) == (set(range(1, 61)) if "frames" in wanted else set())
+    assert set(made) == {product.name for product in products}
+
+
+def test_the_order_in_which_products_are_asked_for_changes_none(tmp_path: Path) -> None:
+    data = save(tmp_path / "a.gif", greys(SHADES)).read_bytes()
+    square, frames = model_products(SMALL)
+    there, back = (
+        decode(data, b".gif", order, ReadSettings()).products
+        for order in ([square, frames], [frames, square])
+    )
+    for name in ("square", "frames"):
+        assert [each.tobytes() for each in there[name]] == [each.tobytes() for each in back[name]]
+
+
+def test_numbers_of_parts_stay_as_they_are_kept_in_indexes(tmp_path: Path) -> None:
+    picture = read(save(tmp_path / "a.gif", greys(SHADES[:3])))
+    assert list(picture.parts) == [0, 1, 2]
+    assert dict(FIRST_PARTS) == {"square": 0, "frames": 1, "tiles": 1000}

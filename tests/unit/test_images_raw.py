@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from raw_files import dng, jpeg
+from read_in_process import read_picture
 from turned import ORIENTATIONS, turned
 
 from rclip_like.errors import PictureError
-from rclip_like.images import read_picture
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.images.sensors import is_raw
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Picture, PictureFacts, Preprocessing, Trouble
+from rclip_like.values import Picture, PictureFacts, Preprocessing, Trouble
 
 SQUASHED = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), resize_mode="squash")
 COLOURS = np.array([[(250, 0, 0), (0, 250, 0)], [(0, 0, 250), (250, 250, 0)]], np.uint8)
@@ -37,8 +38,8 @@ def read(path: Path, data: bytes, limits: ReadSettings = ReadSettings()) -> Pict
 
 
 def assert_quarters(picture: Picture, colours: np.ndarray = COLOURS) -> None:
-    assert picture.pixels is not None
-    assert np.abs(picture.pixels[4::24, 4::24].astype(int) - colours).max() <= 12
+    assert picture.parts
+    assert np.abs(picture.parts[0][4::24, 4::24].astype(int) - colours).max() <= 12
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -166,11 +167,10 @@ def read_all(folder: Path, files: dict[str, bytes], settings: ReadSettings) -> d
     for name, data in files.items():
         (folder / name).write_bytes(data)
         path = os.fsencode(folder / name)
-        tasks.append(ReadTask(FileFacts.of(path, os.stat(path))))
-    with Readers(SQUASHED, settings) as readers:
+        tasks.append(ReadTask(path, model_products(SQUASHED)))
+    with Readers(settings) as readers:
         return {
-            os.path.basename(os.fsdecode(facts.path)): result
-            for facts, result in readers.read_all(tasks)
+            os.path.basename(os.fsdecode(result.path)): result for result in readers.read_all(tasks)
         }
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from read_in_process import read_picture
 
 from rclip_like.errors import ReaderError, Reason
-from rclip_like.images import read_picture
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Picture, Preprocessing, Trouble
+from rclip_like.values import Picture, Preprocessing, Trouble
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 TWO = ReadSettings(workers=2, max_megapixels=500)
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def task(path: Path, *known: bytes) -> ReadTask:
-    return ReadTask(FileFacts.of(os.fsencode(path), path.stat()), known)
+    return ReadTask(os.fsencode(path), model_products(SMALL), known)
 
 
 def paint(folder: Path, count: int) -> list[Path]:
@@ -74,13 +75,13 @@ def wait_until(happened: object, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def by_name(results: Iterator[tuple[FileFacts, Picture | Trouble]]) -> dict[str, Picture | Trouble]:
-    return {os.path.basename(os.fsdecode(facts.path)): result for facts, result in results}
+def by_name(results: Iterator[Picture | Trouble]) -> dict[str, Picture | Trouble]:
+    return {os.path.basename(os.fsdecode(result.path)): result for result in results}
 
 
 def test_workers_read_what_is_read_in_process(tmp_path: Path) -> None:
     paths = paint(tmp_path, 20)
-    with Readers(SMALL, TWO) as readers:
+    with Readers(TWO) as readers:
         found = by_name(readers.read_all(map(task, paths)))
     assert len(found) == 20
     for path in paths:
@@ -90,22 +91,22 @@ def test_workers_read_what_is_read_in_process(tmp_path: Path) -> None:
         assert (result.digest, result.facts) == (expected.digest, expected.facts)
         assert (result.reader, result.pixels_digest) == (expected.reader, expected.pixels_digest)
         assert result.reader == "PNG 2"
-        assert (result.pixels == expected.pixels).all()
+        assert (result.parts[0] == expected.parts[0]).all()
 
 
 def test_a_known_digest_comes_back_alone(tmp_path: Path) -> None:
     [path] = paint(tmp_path, 1)
     digest = read_picture(os.fsencode(path), SMALL, TWO).digest
-    with Readers(SMALL, TWO) as readers:
-        [(_, result)] = readers.read_all([task(path, digest, b"\1" * 32)])
+    with Readers(TWO) as readers:
+        [result] = readers.read_all([task(path, digest, b"\1" * 32)])
     size_bytes = path.stat().st_size
-    assert result == Picture(os.fsencode(path), digest, None, None, size_bytes=size_bytes)
+    assert result == Picture(os.fsencode(path), digest, None, size_bytes=size_bytes)
 
 
 def test_a_bad_file_is_a_trouble_among_pictures(tmp_path: Path) -> None:
     good, bad = paint(tmp_path, 2)
     bad.write_bytes(good.read_bytes()[:60])
-    with Readers(SMALL, TWO) as readers:
+    with Readers(TWO) as readers:
         found = by_name(readers.read_all([task(bad), task(good)]))
     assert isinstance(found[good.name], Picture)
     trouble = found[bad.name]
@@ -117,16 +118,16 @@ def test_names_of_any_bytes_reach_the_worker(tmp_path: Path) -> None:
     [plain] = paint(tmp_path, 1)
     odd = os.path.join(os.fsencode(tmp_path), b'a\nb\xff"\\ .png')
     os.rename(plain, odd)
-    with Readers(SMALL, TWO) as readers:
-        [(facts, result)] = readers.read_all([ReadTask(FileFacts.of(odd, os.stat(odd)))])
+    with Readers(TWO) as readers:
+        [result] = readers.read_all([ReadTask(odd, model_products(SMALL))])
     assert isinstance(result, Picture)
-    assert result.path == facts.path == odd
+    assert result.path == odd
 
 
 def test_workers_start_when_there_is_work_and_no_more_than_that(tmp_path: Path) -> None:
     [path] = paint(tmp_path, 1)
     before = set(children())
-    with Readers(SMALL, ReadSettings(workers=8)) as readers:
+    with Readers(ReadSettings(workers=8)) as readers:
         assert set(children()) == before
         for _ in range(3):
             assert len(list(readers.read_all([task(path)]))) == 1
@@ -144,14 +145,14 @@ def test_tasks_are_not_drawn_far_ahead_of_the_results(tmp_path: Path) -> None:
             drawn += 1
             yield task(path)
 
-    with Readers(SMALL, TWO) as readers:
+    with Readers(TWO) as readers:
         for taken, _ in enumerate(readers.read_all(tasks()), start=1):
             assert drawn - taken <= 8 * 2
 
 
 def test_a_picture_that_takes_too_long_costs_itself_only(slow: Path, tmp_path: Path) -> None:
     good = paint(tmp_path, 3)
-    with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.3, max_megapixels=500)) as readers:
+    with Readers(ReadSettings(workers=1, max_seconds=0.3, max_megapixels=500)) as readers:
         found = by_name(readers.read_all(map(task, [good[0], slow, *good[1:]])))
     assert found.pop("slow.png") == Trouble(
         os.fsencode(slow), "took longer than 0.3 s", code=Reason.TOO_SLOW
@@ -168,7 +169,7 @@ def a_second_of_work(folder: Path) -> Path:
 def test_a_pause_amid_decoding_costs_no_picture(tmp_path: Path) -> None:
     before = set(children())
     settings = ReadSettings(workers=1, max_seconds=4, max_megapixels=500)
-    with Readers(SMALL, settings) as readers, ThreadPoolExecutor(1) as thread:
+    with Readers(settings) as readers, ThreadPoolExecutor(1) as thread:
         list(readers.read_all(map(task, paint(tmp_path, 1))))
         [worker] = set(children()) - before
         reading = thread.submit(lambda: list(readers.read_all([task(a_second_of_work(tmp_path))])))
@@ -177,7 +178,7 @@ def test_a_pause_amid_decoding_costs_no_picture(tmp_path: Path) -> None:
         time.sleep(4.5)
         assert not reading.done()
         os.kill(worker, signal.SIGCONT)
-        [(_, result)] = reading.result()
+        [result] = reading.result()
     assert isinstance(result, Picture), result
 
 
@@ -191,7 +192,7 @@ def test_a_pause_that_outlasts_all_patience_says_nothing_of_the_picture(tmp_path
     before = set(children())
     settings = ReadSettings(workers=1, max_megapixels=500, max_wait_seconds=1.5)
     work = a_second_of_work(tmp_path)
-    with Readers(SMALL, settings) as readers, ThreadPoolExecutor(1) as thread:
+    with Readers(settings) as readers, ThreadPoolExecutor(1) as thread:
         list(readers.read_all(map(task, paint(tmp_path, 1))))
         [worker] = set(children()) - before
         started = seconds_of(worker)
@@ -200,7 +201,7 @@ def test_a_pause_that_outlasts_all_patience_says_nothing_of_the_picture(tmp_path
         os.kill(worker, signal.SIGSTOP)
         time.sleep(2)
         os.kill(worker, signal.SIGCONT)
-        [(_, result)] = reading.result()
+        [result] = reading.result()
         assert isinstance(result, Trouble)
         assert (result.lasting, result.code) == (False, Reason.STALLED)
         assert len(list(readers.read_all(map(task, paint(tmp_path, 1))))) == 1
@@ -225,9 +226,9 @@ def test_the_time_limit_counts_decoding_and_not_the_disk(
 ) -> None:
     [path] = paint(tmp_path, 1)
     monkeypatch.setattr(sys, "executable", slow_disk(tmp_path, path, 0.8))
-    with Readers(SMALL, ReadSettings(workers=1, max_seconds=0.6)) as readers:
+    with Readers(ReadSettings(workers=1, max_seconds=0.6)) as readers:
         started = time.monotonic()
-        [(_, result)] = readers.read_all([task(path)])
+        [result] = readers.read_all([task(path)])
     assert time.monotonic() - started > 0.7
     assert isinstance(result, Picture), result
 
@@ -237,8 +238,8 @@ def test_a_disk_that_does_not_answer_says_nothing_of_the_picture(
 ) -> None:
     [path] = paint(tmp_path, 1)
     monkeypatch.setattr(sys, "executable", slow_disk(tmp_path, path, 3))
-    with Readers(SMALL, ReadSettings(workers=1, max_wait_seconds=0.5)) as readers:
-        [(_, result)] = readers.read_all([task(path)])
+    with Readers(ReadSettings(workers=1, max_wait_seconds=0.5)) as readers:
+        [result] = readers.read_all([task(path)])
     reason = "took too long to read: the disk or the machine stood still"
     assert result == Trouble(os.fsencode(path), reason, lasting=False, code=Reason.STALLED)
 
@@ -247,8 +248,9 @@ def test_the_models_own_preprocessing_is_no_fault_of_the_picture(tmp_path: Path)
     wide = tmp_path / "wide.png"
     Image.new("RGB", (40, 20)).save(wide)
     for broken in (SMALL._replace(interpolation="sharp"), SMALL._replace(fill_color="white")):
-        with Readers(broken._replace(resize_mode="longest"), TWO) as readers:
-            [(_, result)] = readers.read_all([task(wide)])
+        products = model_products(broken._replace(resize_mode="longest"))
+        with Readers(TWO) as readers:
+            [result] = readers.read_all([ReadTask(os.fsencode(wide), products)])
         assert isinstance(result, Trouble), broken
         assert (result.lasting, result.code) == (False, Reason.MODEL)
         assert result.reason.startswith("the model's preprocessing fails: ")
@@ -267,9 +269,9 @@ def test_a_decoder_that_dies_costs_its_file_only(
 ) -> None:
     good = paint(tmp_path, 3)
     before = set(children())
-    with Readers(SMALL, ReadSettings(workers=1, max_megapixels=500)) as readers:
+    with Readers(ReadSettings(workers=1, max_megapixels=500)) as readers:
         results = readers.read_all(map(task, [good[0], slow, *good[1:]]))
-        assert isinstance(next(results)[1], Picture)
+        assert isinstance(next(results), Picture)
         [worker] = set(children()) - before
         threading.Timer(0.3, os.kill, (worker, deadly)).start()
         found = by_name(results)
@@ -280,20 +282,20 @@ def test_a_decoder_that_dies_costs_its_file_only(
 def test_a_worker_that_died_idle_costs_no_file(tmp_path: Path) -> None:
     paths = paint(tmp_path, 2)
     before = set(children())
-    with Readers(SMALL, ReadSettings(workers=1, max_megapixels=500)) as readers:
+    with Readers(ReadSettings(workers=1, max_megapixels=500)) as readers:
         list(readers.read_all([task(paths[0])]))
         [worker] = set(children()) - before
         os.kill(worker, signal.SIGKILL)
         # Not its state: that is Z while its last threads still leave, and nobody can wait for it.
         wait_until(lambda: os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT))
-        [(_, result)] = readers.read_all([task(paths[1])])
+        [result] = readers.read_all([task(paths[1])])
     assert isinstance(result, Picture)
 
 
 def test_a_picture_that_needs_too_much_memory_costs_itself_only(slow: Path, tmp_path: Path) -> None:
     [good] = paint(tmp_path, 1)
     settings = ReadSettings(workers=1, max_memory_bytes=400 << 20, max_megapixels=500)
-    with Readers(SMALL, settings) as readers:
+    with Readers(settings) as readers:
         found = by_name(readers.read_all([task(slow), task(good)]))
     assert found["slow.png"] == Trouble(
         os.fsencode(slow), "needs more than 0.4 GiB of memory", code=Reason.TOO_MUCH_MEMORY
@@ -303,7 +305,7 @@ def test_a_picture_that_needs_too_much_memory_costs_itself_only(slow: Path, tmp_
 
 def test_an_error_inside_ends_the_workers_at_once(slow: Path, tmp_path: Path) -> None:
     before = set(children())
-    with pytest.raises(KeyboardInterrupt), Readers(SMALL, TWO) as readers:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), Readers(TWO) as readers:  # noqa: PT012
         for _ in readers.read_all(map(task, [*paint(tmp_path, 1), slow])):
             started = time.monotonic()
             raise KeyboardInterrupt
@@ -313,7 +315,7 @@ def test_an_error_inside_ends_the_workers_at_once(slow: Path, tmp_path: Path) ->
 
 def test_close_from_another_thread_ends_the_reading(slow: Path, tmp_path: Path) -> None:
     paths = [slow, *paint(tmp_path, 3)]
-    readers = Readers(SMALL, ReadSettings(workers=1, max_megapixels=500))
+    readers = Readers(ReadSettings(workers=1, max_megapixels=500))
     threading.Timer(0.5, readers.close).start()
     started = time.monotonic()
     assert list(readers.read_all(map(task, paths))) == []
@@ -324,7 +326,7 @@ def test_close_from_another_thread_ends_the_reading(slow: Path, tmp_path: Path) 
 def test_two_threads_may_close_at_once(tmp_path: Path) -> None:
     pictures = paint(tmp_path, 4)
     for _ in range(5):
-        with ThreadPoolExecutor(4) as threads, Readers(SMALL, TWO) as readers:
+        with ThreadPoolExecutor(4) as threads, Readers(TWO) as readers:
             assert len(list(readers.read_all(map(task, pictures)))) == 4
             closing = [threads.submit(readers.close) for _ in range(4)]
             assert [each.result() for each in closing] == [None] * 4
@@ -338,13 +340,14 @@ def run_program(program: str, *arguments: object) -> subprocess.Popen[str]:
 
 READ_ALL = """
 import os, sys
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Preprocessing
+from rclip_like.values import Preprocessing
 paths = map(os.fsencode, sys.argv[1:])
-tasks = [ReadTask(FileFacts.of(path, os.stat(path))) for path in paths]
-model = Preprocessing(32, (0.0,) * 3, (1.0,) * 3)
-with Readers(model, ReadSettings(workers=2)) as readers:
+model = model_products(Preprocessing(32, (0.0,) * 3, (1.0,) * 3))
+tasks = [ReadTask(path, model) for path in paths]
+with Readers(ReadSettings(workers=2)) as readers:
     for _ in readers.read_all(tasks):
         print("read", flush=True)
 """
@@ -365,13 +368,15 @@ def test_a_worker_imports_nothing_but_what_decodes(tmp_path: Path) -> None:
     [path] = paint(tmp_path, 1)
     program = (
         "import os, sys\n"
-        "from rclip_like.images.worker import _answer, _Request\n"
+        "from rclip_like.images.products import Square\n"
+        "from rclip_like.images.worker import Request, answer\n"
         "from rclip_like.settings import ReadSettings\n"
         "from rclip_like.values import Preprocessing\n"
         "model = Preprocessing(32, (0.0,) * 3, (1.0,) * 3)\n"
-        "request = _Request({'path': sys.argv[1], 'known': []}, None)\n"
-        "answer, pixels = _answer(request, model, ReadSettings())\n"
-        "assert len(pixels) == answer['num_bytes'] == 32 * 32 * 3\n"
+        "products = [Square.of(model).description()]\n"
+        "request = Request({'path': sys.argv[1], 'known': [], 'products': products})\n"
+        "line, pixels = answer(request, ReadSettings(max_memory_bytes=1 << 30))\n"
+        "assert len(pixels) == line['num_bytes'] == 32 * 32 * 3\n"
         "print(*{name.partition('.')[0] for name in sys.modules})\n"
     )
     with run_program(program, path) as process:
@@ -388,29 +393,29 @@ def test_workers_that_cannot_start_are_no_fault_of_the_pictures(
     paths = paint(tmp_path, 2)
     for executable in ("/bin/false", "/nowhere/python"):
         monkeypatch.setattr(sys, "executable", executable)
-        with Readers(SMALL, TWO) as readers, pytest.raises(ReaderError, match="no process"):
+        with Readers(TWO) as readers, pytest.raises(ReaderError, match="no process"):
             list(readers.read_all(map(task, paths)))
 
 
 def test_frames_come_after_the_picture_they_belong_to(tmp_path: Path) -> None:
     first, second, third = (Image.new("RGB", (40, 40), (shade,) * 3) for shade in (10, 90, 200))
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second, third])
-    with Readers(SMALL, TWO) as readers:
-        [(_, result)] = readers.read_all([task(tmp_path / "a.gif")])
+    with Readers(TWO) as readers:
+        [result] = readers.read_all([task(tmp_path / "a.gif")])
     expected = read_picture(os.fsencode(tmp_path / "a.gif"), SMALL, TWO)
     assert isinstance(result, Picture)
-    assert (result.pixels == expected.pixels).all()
-    assert [part[0, 0, 0] for part in result.frames] == [90, 200]
-    np.testing.assert_array_equal(result.frames, expected.frames)
+    assert (result.parts[0] == expected.parts[0]).all()
+    assert [part[0, 0, 0] for part in result.products["frames"]] == [90, 200]
+    np.testing.assert_array_equal(result.products["frames"], expected.products["frames"])
 
 
 def test_pixels_may_be_written_to(tmp_path: Path) -> None:
-    with Readers(SMALL, TWO) as readers:
-        [(_, result)] = readers.read_all(map(task, paint(tmp_path, 1)))
+    with Readers(TWO) as readers:
+        [result] = readers.read_all(map(task, paint(tmp_path, 1)))
     assert isinstance(result, Picture)
-    assert result.pixels is not None
-    assert result.pixels.dtype == np.uint8
-    assert result.pixels.flags.writeable
+    assert result.parts
+    assert result.parts[0].dtype == np.uint8
+    assert result.parts[0].flags.writeable
 
 
 @pytest.mark.parametrize("has_timers", [True, False])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 import tifffile
 from PIL import Image
+from read_in_process import read_picture
 from written_tiff import (
     BLACK_IS_ZERO,
     RGB,
@@ -22,10 +23,10 @@ from written_tiff import (
 )
 
 from rclip_like.errors import PictureError, Reason
-from rclip_like.images import read_picture
+from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FileFacts, Picture, Preprocessing
+from rclip_like.values import Picture, Preprocessing
 
 SIDE = 48
 SQUARE = Preprocessing(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -44,9 +45,9 @@ def read(data: bytes, folder: Path, limits: ReadSettings = LIMITS) -> Picture:
 
 def pixels(data: bytes, folder: Path) -> npt.NDArray[np.int_]:
     picture = read(data, folder)
-    assert picture.pixels is not None
+    assert picture.parts
     assert picture.reader == "TIFF 2"
-    return picture.pixels.astype(int)
+    return picture.parts[0].astype(int)
 
 
 def deep(levels: npt.NDArray[np.int_], kind: str) -> npt.NDArray[np.generic]:
@@ -101,7 +102,7 @@ def test_lines_of_twelve_bits_end_at_a_byte(width: int, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(data)
     Image.fromarray(GREY[:, :width].astype(np.uint8)).save(tmp_path / "b.png")
     found, expected = (
-        read_picture(os.fsencode(tmp_path / name), squash, ReadSettings()).pixels
+        read_picture(os.fsencode(tmp_path / name), squash, ReadSettings()).parts[0]
         for name in ("a.tif", "b.png")
     )
     assert found is not None
@@ -241,8 +242,8 @@ def test_a_worker_reads_floats_within_its_memory(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(written(deep(COLOURS, "f4"), photometric="rgb"))
     path = os.fsencode(tmp_path / "a.tif")
     limits = ReadSettings(workers=1, max_memory_bytes=512 << 20)
-    with Readers(SQUARE, limits) as readers:
-        [(_, found)] = readers.read_all([ReadTask(FileFacts.of(path, os.stat(path)))])
+    with Readers(limits) as readers:
+        [found] = readers.read_all([ReadTask(path, model_products(SQUARE))])
     expected = read_picture(path, SQUARE, LIMITS)
     assert isinstance(found, Picture), found
     assert found.pixels_digest == expected.pixels_digest

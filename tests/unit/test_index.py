@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from raw_files import dng
+from read_in_process import read_picture
 from small_index import (
     LONG_AGO,
     SmallIndex,
@@ -23,7 +24,6 @@ from small_index import (
 )
 
 from rclip_like.errors import IndexLocked
-from rclip_like.images import read_picture
 from rclip_like.index import Progress, bring_up_to_date
 from rclip_like.index.batch import PendingBatch, PendingRead
 from rclip_like.settings import IndexSettings, ReadSettings, WalkSettings
@@ -49,8 +49,7 @@ def test_rows_are_the_encoders_own_embeddings(index: SmallIndex, album: Path) ->
     assert (report.seen, report.encoded, report.finished) == (5, 5, True)
     for path, row in index.rows().items():
         picture = read_picture(path, index.specification.preprocessing, ReadSettings())
-        assert picture.pixels is not None
-        (expected,) = index.model.pictures(picture.pixels[np.newaxis])
+        (expected,) = index.model.pictures(picture.parts[0][np.newaxis])
         assert row @ expected > 0.99999 * np.linalg.norm(row)
 
 

@@ -113,7 +113,7 @@ def test_a_picture_of_the_web_is_never_a_file(
     held, read_all = [], Readers.read_all
 
     def look(readers: Readers, tasks: list[ReadTask]) -> Iterator[Any]:
-        held.append([*lent.iterdir(), *(Path(os.fsdecode(task.facts.path)) for task in tasks)])
+        held.append([*lent.iterdir(), *(Path(os.fsdecode(task.path)) for task in tasks)])
         return read_all(readers, tasks)
 
     monkeypatch.setattr(Readers, "read_all", look)

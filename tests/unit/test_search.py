@@ -92,7 +92,8 @@ def shown(report: SearchReport) -> list[str]:
 
 
 def test_search_ranks_as_the_encoder_alone_does(photos: Path, library: Library) -> None:
-    from rclip_like.images import read_picture
+    from read_in_process import read_picture
+
     from rclip_like.models.towers.torch_tower import load_torch_tower
 
     tower = load_torch_tower(library.specification, FP32)
@@ -102,7 +103,7 @@ def test_search_ranks_as_the_encoder_alone_does(photos: Path, library: Library) 
         )
         for name in NAMES
     ]
-    rows = tower.pictures(np.stack([p.pixels for p in pixels if p.pixels is not None]))
+    rows = tower.pictures(np.stack([p.parts[0] for p in pixels]))
     scores = dict(zip(NAMES, rows @ tower.texts(["a cat"])[0], strict=True))
     matches = find(library, "a cat").matches
     assert sorted(match.score for match in matches)[::-1] == [match.score for match in matches]

@@ -17,12 +17,11 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from rclip_like.images.decoding import decode
 from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.settings import ReadSettings
+from rclip_like.train.prepare import in_batches
 from rclip_like.values import Preprocessing
 
-from .photos import Photo
+from .photos import Photo, read_squares
 
 SIZE = 224
 MEAN = STD = 0.5
@@ -66,12 +65,11 @@ def compute_view(photos: Sequence[Photo], view: int, seed: int) -> Features:
     photo.
     """
     trunk = build_trunk()
-    rows = []
-    for start in range(0, len(photos), BATCH):
-        batch = photos[start : start + BATCH]
-        pixels = [_view_pixels(photo, view, f"{seed}:{view}:{photo.key}") for photo in batch]
-        rows.append(encode(trunk, np.stack(pixels)))
-    return np.concatenate(rows)
+    if view == 0:
+        squares = read_squares(photos, PREPROCESSING)
+    else:
+        squares = (_random_pixels(photo, f"{seed}:{view}:{photo.key}") for photo in photos)
+    return np.concatenate([encode(trunk, pixels) for pixels in in_batches(squares, BATCH)])
 
 
 @torch.inference_mode()
@@ -100,8 +98,6 @@ def write_array(path: Path, values: npt.NDArray[Any]) -> None:
     partial.replace(path)
 
 
-def _view_pixels(photo: Photo, view: int, seed: str) -> npt.NDArray[np.uint8]:
-    if view == 0:
-        return np.asarray(decode(photo.data, b".jpg", PREPROCESSING, ReadSettings()).squares[0])
+def _random_pixels(photo: Photo, seed: str) -> npt.NDArray[np.uint8]:
     picture = Image.open(io.BytesIO(photo.data)).convert("RGB")
     return np.asarray(random_view(picture, random.Random(seed)))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rclip_like.images.decoding import decode
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
-from rclip_like.settings import EncoderSettings, ReadSettings
+from rclip_like.settings import EncoderSettings
+from rclip_like.train.prepare import in_batches
 
 from .figures import TEMPLATE, Figures, measure
-from .photos import Photo, read_validation_photos
+from .photos import Photo, read_squares, read_validation_photos
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -47,16 +47,9 @@ def measure_starter(data: Path, name: str | None, settings: EncoderSettings) -> 
 
 
 def encode_photos(photos: Sequence[Photo], model: Model) -> Embeddings:
-    """Return unit rows (N, D) of the photos. Raises Undecodable."""
-    preprocessing = model.specification.preprocessing
-    rows = []
-    for start in range(0, len(photos), CHUNK):
-        pictures = [
-            decode(photo.data, b".jpg", preprocessing, ReadSettings()).squares[0]
-            for photo in photos[start : start + CHUNK]
-        ]
-        rows.append(model.pictures(np.stack([np.asarray(p) for p in pictures])))
-    return np.concatenate(rows)
+    """Return unit rows (N, D) of the photos. Raises PictureError."""
+    squares = read_squares(photos, model.specification.preprocessing)
+    return np.concatenate([model.pictures(pixels) for pixels in in_batches(squares, CHUNK)])
 
 
 def as_json(figures: Figures) -> str:

@@ -9,7 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rclip_like.errors import ClipfindError
+from rclip_like.errors import ClipfindError, PictureError
+from rclip_like.images.products import Square
+from rclip_like.images.readers import Readers, ReadTask
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Pixels, Preprocessing, Trouble
 
 LABELLED_PATTERNS = ("train-open-*.tar.gz", "train-research-*.tar.gz")
 CAPTIONED_PATTERNS = ("train-flickr8k-*.tar.gz", "captions-*.tar.gz")
@@ -81,6 +85,17 @@ def read_shard(path: Path) -> Iterator[Photo]:
                 parts.setdefault(key, {})[extension] = stream.read()
     for key, part in parts.items():
         yield _photo(key, part)
+
+
+def read_squares(photos: Sequence[Photo], preprocessing: Preprocessing) -> Iterator[Pixels]:
+    """Yield each photo as a model sees it, uint8 (S, S, 3). Raises PictureError for a bad one."""
+    squares = (Square.of(preprocessing),)
+    tasks = (ReadTask(f"{photo.key}.jpg".encode(), squares, content=photo.data) for photo in photos)
+    with Readers(ReadSettings()) as readers:
+        for read in readers.read_in_order(tasks):
+            if isinstance(read, Trouble):
+                raise PictureError(read.path, read.reason, read.lasting, read.code)
+            yield read.parts[0]
 
 
 def synonyms_by_label(photos: Sequence[Photo]) -> dict[str, tuple[str, ...]]:
