@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench
 import pytest
 from bench import agreement, data, peer
 from bench.budgets import BUDGETS, Budget
@@ -17,7 +18,6 @@ from bench.faults.table import as_markdown as faults_as_markdown
 from bench.measure import Program, Run, Summary, in_turn
 from bench.memory import family, memory_of
 from bench.report import Result, as_json, as_markdown
-from readme_examples import README_FILE
 
 AT_MOST = Budget("a query", "s", limit=0.5)
 AT_LEAST = Budget("indexing", "photos/s", limit=1.5, least=True)
@@ -58,8 +58,8 @@ def read_table(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
 
 
-def test_the_readme_shows_every_budget_and_the_verdicts_that_its_figures_bear() -> None:
-    rows = read_table(README_FILE.read_text(encoding="utf-8"))
+def test_the_page_on_speed_shows_every_budget_and_the_verdicts_that_its_figures_bear() -> None:
+    rows = read_table((Path(bench.__file__).parent / "SPEED.md").read_text(encoding="utf-8"))
     shown = {what.partition(", against")[0]: cells for what, *cells in rows}
     # A machine has either of two budgets for the same indexing.
     either = {BUDGETS["index"].what, BUDGETS["index-fp32"].what}

@@ -30,12 +30,15 @@ CHUNK = 64
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as the arguments say, print tables or one JSON object, and return 0."""
     options = _parse(arguments)
-    figures = measure_starter(options.data, options.model, EncoderSettings(precision="fp32"))
+    settings = EncoderSettings(precision="fp32")
+    figures = measure_starter(options.data, options.model, settings, options.words.split(","))
     sys.stdout.write(as_json(figures) if options.json else as_tables(figures))
     return 0
 
 
-def measure_starter(data: Path, name: str | None, settings: EncoderSettings) -> Figures:
+def measure_starter(
+    data: Path, name: str | None, settings: EncoderSettings, words: Sequence[str] = WORDS
+) -> Figures:
     """Return a model's figures on the validation shards of the starter folder.
 
     Photos and texts go the way they go in a search: the tool's own reading and `Model`. Raises
@@ -43,7 +46,7 @@ def measure_starter(data: Path, name: str | None, settings: EncoderSettings) -> 
     """
     model = Model(resolve(name), settings)
     photos = read_validation_photos(data)
-    return measure(photos, encode_photos(photos, model), model.texts, WORDS)
+    return measure(photos, encode_photos(photos, model), model.texts, words)
 
 
 def encode_photos(photos: Sequence[Photo], model: Model) -> Embeddings:
@@ -77,6 +80,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="rclip_like.builtin.recipe.measure", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the starter folder")
     parser.add_argument("--model", help="a model's name or folder; the built-in one otherwise")
+    parser.add_argument(
+        "--words", default=",".join(WORDS), help="words to look for, separated by commas"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args(arguments)
 
