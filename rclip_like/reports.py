@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rclip_like.errors import Advice, sentence
 from rclip_like.values import Trouble
 
 
@@ -44,7 +45,12 @@ class Finding:
     check: str
     text: str
     state: str = "ok"
-    remedy: str = ""
+    remedies: tuple[Advice, ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """What would help, in Python's words; "" where nothing is wrong."""
+        return sentence("", self.remedies)
 
 
 @dataclass(frozen=True, slots=True)

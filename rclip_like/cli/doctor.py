@@ -9,7 +9,7 @@ from rclip_like.cli.configuration import read_configuration
 from rclip_like.cli.gathering import open_library, talk_of
 from rclip_like.cli.options.upkeep import DoctorOptions
 from rclip_like.cli.prune import WAITING
-from rclip_like.cli.remedies import said
+from rclip_like.cli.remedies import advised, said
 from rclip_like.errors import ConfigError
 from rclip_like.output.stream import write_lines
 from rclip_like.output.upkeep import doctor_lines, doctor_object
@@ -24,9 +24,13 @@ def run(options: DoctorOptions) -> int:
     talk = talk_of(options)
     with open_library(options) as library:
         report = library.doctor(repair=options.repair, on_wait=lambda: talk.note(WAITING))
-    report = replace(report, findings=(*report.findings, _check_configuration()))
-    lines = doctor_lines(report, mended=options.repair)
-    write_lines([doctor_object(report)] if options.json else lines)
+    report = replace(
+        report,
+        findings=(*report.findings, _check_configuration()),
+        repaired=tuple(map(said, report.repaired)),
+    )
+    lines = doctor_lines(report, advised, mended=options.repair)
+    write_lines([doctor_object(report, advised)] if options.json else lines)
     return _status(report)
 
 
@@ -34,7 +38,7 @@ def _check_configuration() -> Finding:
     try:
         values = read_configuration(every_option())
     except ConfigError as error:
-        return Finding("settings", said(error), "problem", "its settings were left out here")
+        return Finding("settings", said(error), "problem", ("its settings were left out here",))
     there = f"{len(values)} settings" if config_file().exists() else "none"
     return Finding("settings", f"{config_file()}: {there}")
 

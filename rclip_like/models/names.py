@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rclip_like.errors import ModelError
+from rclip_like.errors import ModelError, Remedy
 from rclip_like.settings import data_folder
 
 BUILTIN = "builtin"
@@ -64,7 +64,7 @@ def downloaded_folder(name: str) -> Path:
     Raises ModelError for an empty name, which would stand for the folder of all of them.
     """
     if not name:
-        raise ModelError("the model's name is empty; see clipfind models list")
+        raise ModelError("the model's name is empty", Remedy.LIST_MODELS)
     return data_folder() / "models" / re.sub(r"[/:\\]+", "--", canonical_name(name))
 
 

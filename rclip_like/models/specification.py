@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rclip_like.errors import ModelError, ModelMissing
+from rclip_like.errors import ModelError, ModelMissing, Remedy
 from rclip_like.models import schema
 from rclip_like.models.fingerprint import fingerprint
 from rclip_like.models.hub import catalogue
@@ -78,21 +78,16 @@ def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecificat
 def _missing(name: str) -> ModelError:
     if name == BUILTIN:
         return ModelMissing(
-            "this installation comes without the built-in model; fetch one by name, for "
-            f"instance: clipfind models use {RECOMMENDED}"
+            "this installation comes without the built-in model",
+            (Remedy.USE_ANOTHER_MODEL, RECOMMENDED),
         )
     architecture, _, tag = name.partition("/")
     if name.startswith(HUB_PREFIX) or (tag and catalogue.is_architecture(architecture)):
-        return ModelMissing(
-            f"the model {name} is not on this machine; fetch it with: clipfind models use {name}"
-        )
+        return ModelMissing(f"the model {name} is not on this machine", (Remedy.USE_MODEL, name))
     if catalogue.is_architecture(name):
-        return ModelError(
-            f"{name} is an architecture without weights; name {name}/TAG (see clipfind models "
-            "list), or add --weights FILE"
-        )
-    hint = f"; for the folder write ./{name}" if Path(name).is_dir() else ""
-    return ModelError(f"there is no model {name}; see clipfind models list{hint}")
+        return ModelError(f"{name} names an architecture but no weights", (Remedy.NAME_TAG, name))
+    folder = (f"for the folder write ./{name}",) if Path(name).is_dir() else ()
+    return ModelError(f"there is no model {name}", Remedy.LIST_MODELS, *folder)
 
 
 def _from_folder(name: str, folder: Path) -> ModelSpecification:
@@ -106,8 +101,7 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
         raise ModelError(f"there is no weight file {weights}")
     if name == BUILTIN:
         raise ModelError(
-            f"{weights} are weights without an architecture; name it, too: --model ARCH --weights "
-            f"{weights} (see clipfind models list)"
+            f"{weights} are weights without an architecture", (Remedy.NAME_ARCHITECTURE, weights)
         )
     if is_folder_name(name):
         place = place_of(name) / CONFIGURATION_FILE
@@ -131,35 +125,34 @@ def read_configuration(place: Path, named: Path | None = None) -> dict[str, Any]
     try:
         described = read_json_object(place)
     except (FileNotFoundError, NotADirectoryError):
-        raise ModelError(_why_not_a_folder(place.parent)) from None
+        raise _not_a_model_folder(place.parent) from None
     schema.check(described, named or place)
     return described
 
 
-def _why_not_a_folder(folder: Path) -> str:
-    """Return what is said of a folder without a configuration: what it is instead, if we know."""
+def _not_a_model_folder(folder: Path) -> ModelError:
+    """Return the error for a folder without a configuration: what it is instead, if we know."""
     if folder.is_file():
-        return (
-            f"{folder} is a file, not a model folder; to search with a checkpoint name its "
-            f"architecture, too: --model ARCH --weights {folder} (see clipfind models list)"
+        return ModelError(
+            f"{folder} is a file, not a model folder", (Remedy.NAME_ARCHITECTURE, folder)
         )
     if (folder / "adapter_config.json").is_file():
-        return (
-            f"{folder} holds a LoRA adapter, not a whole model; merge it into its model (peft: "
-            "merge_and_unload) and save that as a model folder of open_clip"
+        return ModelError(
+            f"{folder} holds a LoRA adapter, not a whole model",
+            "merge it into its model (peft: merge_and_unload) and save that as a model folder of "
+            "open_clip",
         )
     if (folder / "config.json").is_file():
-        return (
+        return ModelError(
             f"{folder} is a folder of transformers, and clipfind reads those of open_clip, with "
-            f"{CONFIGURATION_FILE}; many models are on the hub in both forms (clipfind models use "
-            "hf-hub:OWNER/NAME)"
+            f"{CONFIGURATION_FILE}; many models are on the hub in both forms",
+            (Remedy.USE_MODEL, "hf-hub:OWNER/NAME"),
         )
     if not folder.exists():
-        return (
-            f"{folder}: no such folder, so no such model; if it is an index's default, choose "
-            f"another: clipfind models use {BUILTIN}"
+        return ModelError(
+            f"{folder}: no such folder, so no such model", (Remedy.USE_ANOTHER_MODEL, BUILTIN)
         )
-    return f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}"
+    return ModelError(f"{folder} is not a model folder: it has no {CONFIGURATION_FILE}")
 
 
 def _find_weights(name: str, folder: Path) -> Path:
@@ -168,10 +161,9 @@ def _find_weights(name: str, folder: Path) -> Path:
         if place.is_file():
             return place
         if place.is_symlink() and not place.exists():
-            remedy = f"fetch them again with: clipfind models download {name}"
             raise ModelMissing(
-                f"the weights of {name} have gone from {place.readlink()}, where {place} leads"
-                + ("" if is_folder_name(name) else f"; {remedy}")
+                f"the weights of {name} have gone from {place.readlink()}, where {place} leads",
+                *(() if is_folder_name(name) else ((Remedy.FETCH_MODEL, name),)),
             )
     raise ModelError(f"{folder} holds no weights: {WEIGHT_FILES[0]} is missing")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from rclip_like.errors import Advice
 from rclip_like.output.matches import path_fields
 from rclip_like.output.reports import about_freed, counted, sized
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
@@ -70,10 +71,13 @@ def unknown_notes(paths: Iterable[bytes]) -> Iterator[str]:
         yield f"{escaped_path(path)}: nothing is indexed there"
 
 
-def doctor_lines(report: DoctorReport, *, mended: bool = False) -> Iterator[str]:
+def doctor_lines(
+    report: DoctorReport, advised: Callable[[Sequence[Advice]], str], *, mended: bool = False
+) -> Iterator[str]:
     """Yield what was repaired, and one line a finding: its state, its check, and the remedy.
 
-    `mended` tells that a repair was asked for, so that one without effect is told, too.
+    `advised` puts what would help into words. `mended` says that a repair was asked for, so that
+    one without effect is mentioned, too.
     """
     for sentence in report.repaired:
         yield f"repaired  {escaped(sentence)}"
@@ -81,14 +85,16 @@ def doctor_lines(report: DoctorReport, *, mended: bool = False) -> Iterator[str]
         yield "repaired  nothing: there was nothing to mend"
     width = max(len(finding.check) for finding in report.findings)
     for finding in report.findings:
-        remedy = f"; {finding.remedy}" if finding.remedy else ""
-        text = escaped(f"{finding.text}{remedy}")
+        text = escaped("; ".join(filter(None, (finding.text, advised(finding.remedies)))))
         yield f"{finding.state:<8}  {finding.check:<{width}}  {text}"
 
 
-def doctor_object(report: DoctorReport) -> str:
-    """Return the report as one JSON object."""
-    return escaped_json(json.dumps(asdict(report), ensure_ascii=False))
+def doctor_object(report: DoctorReport, advised: Callable[[Sequence[Advice]], str]) -> str:
+    """Return the report as one JSON object; `advised` puts what would help into words."""
+    described = asdict(report)
+    for finding in described["findings"]:
+        finding["remedy"] = advised(finding.pop("remedies"))
+    return escaped_json(json.dumps(described, ensure_ascii=False))
 
 
 def upkeep_object(report: UpkeepReport) -> str:

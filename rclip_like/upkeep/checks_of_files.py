@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from rclip_like.errors import Remedy
 from rclip_like.reports import Finding
 from rclip_like.store import IndexLock
 from rclip_like.store.checking import REPAIR_MARK
@@ -38,9 +39,7 @@ def check_side_files(database: Path, model: str | None) -> Iterator[Finding]:
     check = "files beside it"
     is_locked, pid = IndexLock(database).holder()
     for draft in stale_drafts(database):
-        yield warning(
-            check, f"{draft}: a draft that a kill left", "remove it: clipfind doctor --repair"
-        )
+        yield warning(check, f"{draft}: a draft that a kill left", Remedy.REMOVE_DRAFT)
     yield from _check_log(database, is_locked=is_locked)
     for copy, status in _copies(database):
         yield well(
@@ -61,13 +60,14 @@ def _check_log(database: Path, *, is_locked: bool) -> Iterator[Finding]:
         yield warning(
             "files beside it",
             f"{log}: the log of an index that is not there",
-            "put its index back, or let the next 'clipfind index' remove it",
+            "put its index back",
+            "let the next indexing remove it",
         )
     elif log.stat().st_size > _LARGE_LOG_BYTES and not is_locked:
         yield warning(
             "files beside it",
             f"{log}: {log.stat().st_size / 1e6:,.0f} MB that wait to be moved into the index",
-            "close what reads the index, then: clipfind doctor --repair",
+            Remedy.SHORTEN_LOG,
         )
 
 

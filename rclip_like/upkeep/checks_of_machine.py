@@ -74,7 +74,7 @@ def check_folders(database: Path, model: str | None) -> Iterator[Finding]:
     try:
         yield _look_at_folder("data", data_folder())
     except ConfigError as error:
-        yield warning("folders", str(error))
+        yield warning("folders", error.reason, *error.remedies)
     yield _look_at_folder("cache", cache_folder())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rclip_like.errors import ConfigError, ModelError, ModelMissing
+from rclip_like.errors import ConfigError, ModelError, ModelMissing, Remedy
 from rclip_like.models.names import BUILTIN, is_whole
 from rclip_like.reports import Finding
 from rclip_like.settings import data_folder
@@ -24,7 +24,7 @@ def check_default_model(database: Path, model: str | None) -> Iterator[Finding]:
     try:
         specification = specification_of(name)
     except ModelError as error:
-        yield problem("model", str(error))
+        yield problem("model", error.reason, *error.remedies)
     else:
         yield well("model", f"{name}, {specification.dimension} numbers, {specification.folder}")
 
@@ -44,15 +44,16 @@ def _look_for(name: str, fingerprint: str, files: int) -> Finding:
     try:
         specification = specification_of(name)
     except ModelMissing:
-        remedy = f"'clipfind models download {name}', or drop its rows: clipfind prune --models"
-        return warning("models", f"{rows}; not on this machine", remedy)
+        remedies = ((Remedy.FETCH_MODEL, name), Remedy.PRUNE_MODELS)
+        return warning("models", f"{rows}; not on this machine", *remedies)
     except ModelError as error:
-        return warning("models", f"{rows}; {error}", "or drop its rows: clipfind prune --models")
+        advice = (*error.remedies, Remedy.PRUNE_MODELS)
+        return warning("models", f"{rows}; {error.reason}", *advice)
     if specification.fingerprint != fingerprint:
         return warning(
             "models",
             f"{rows} by another version of it than this machine's",
-            "drop them once 'clipfind index' is done: clipfind prune --models",
+            Remedy.PRUNE_OLD_VERSION,
         )
     return well("models", rows)
 
@@ -71,12 +72,12 @@ def check_downloads(database: Path, model: str | None) -> Iterator[Finding]:
         folder = data_folder() / "models"
     except ConfigError:  # told by another check
         return
-    whole, remedy = 0, "go on with 'clipfind models download NAME', or delete the folder"
+    whole, remedies = 0, ((Remedy.FETCH_MODEL, "NAME"), "delete the folder")
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not place.is_dir():
             continue
         if place.name.startswith(".") or not is_whole(place):
-            yield warning("downloads", f"{place}: a model that is only half here", remedy)
+            yield warning("downloads", f"{place}: a model that is only half here", *remedies)
         else:
             whole += 1
     yield well("downloads", f"{folder}: {whole} whole")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Remedy, StoreError
 from rclip_like.reports import Finding
 from rclip_like.store import Store
 from rclip_like.store.checking import Checkup
@@ -14,8 +14,6 @@ from rclip_like.store.schema import VERSION
 from rclip_like.upkeep.findings import problem, warning, well
 
 _MOST_LINES = 5
-_MOVE_AWAY = "move it and its -wal away; the next 'clipfind index' makes a new one"
-_MEND = "mend it with: clipfind doctor --repair"
 
 
 def is_current(database: Path) -> bool:
@@ -30,12 +28,12 @@ def check_index(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the file: ours, of this version, and whole to SQLite."""
     version = version_of(database)
     if not version:
-        yield well("index", f"{database}: none yet; the first search or 'clipfind index' makes it")
+        yield well("index", f"{database}: none yet; the first search makes it")
     elif version < VERSION:
         yield warning(
             "index",
             f"{database}: of an older version ({version}; this one writes {VERSION})",
-            "the next 'clipfind index' brings it up, with a copy beside it",
+            "the next indexing brings it up, with a copy beside it",
         )
     else:
         with Checkup.of(database) as checkup:
@@ -46,14 +44,13 @@ def _look_for_damage(checkup: Checkup, database: Path) -> Iterator[Finding]:
     missing = checkup.missing_parts()
     if missing:
         yield problem(
-            "index", f"{database}: {', '.join(missing)} is not as it was made", _MOVE_AWAY
+            "index", f"{database}: {', '.join(missing)} is not as it was made", Remedy.MOVE_AWAY
         )
     lines = checkup.damage()
     for line in lines[:_MOST_LINES]:
         yield problem("index", line)
     if lines:
-        remedy = f"try 'clipfind doctor --repair'; if that does not help, {_MOVE_AWAY}"
-        yield problem("index", f"{database}: damaged", remedy)
+        yield problem("index", f"{database}: damaged", Remedy.REPAIR, Remedy.MOVE_AWAY)
     elif not missing:
         yield well("index", f"{database}: whole, version {VERSION}")
 
@@ -70,7 +67,8 @@ def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
     if status.left_contents:
         yield well(
             "rows",
-            f"{status.left_contents:,} contents that no file has; clipfind prune drops them",
+            f"{status.left_contents:,} contents that no file has",
+            Remedy.DROP_CONTENTS,
         )
     if not found:
         yield well("rows", f"{status.files:,} files, {status.contents:,} contents, all agree")
@@ -78,14 +76,20 @@ def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
 
 def _look_at_rows(checkup: Checkup) -> Iterator[Finding]:
     for table, number in checkup.orphans().items():
-        yield problem("rows", f"{number:,} rows of {table} refer to what is not there", _MEND)
+        yield problem(
+            "rows", f"{number:,} rows of {table} refer to what is not there", Remedy.REPAIR
+        )
     if wrong := checkup.wrong_embeddings():
         yield problem(
-            "rows", f"{len(wrong):,} embeddings are damaged (length, value or digest)", _MEND
+            "rows",
+            f"{len(wrong):,} embeddings are damaged (length, value or digest)",
+            Remedy.REPAIR,
         )
     if texts := checkup.wrong_texts():
         yield problem(
-            "rows", f"{len(texts):,} remembered texts have no embedding, or a damaged one", _MEND
+            "rows",
+            f"{len(texts):,} remembered texts have no embedding, or a damaged one",
+            Remedy.REPAIR,
         )
 
 
@@ -103,7 +107,7 @@ def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
             yield problem(
                 "matrix",
                 f"{name}: {damaged:,} of {check.num_blocks:,} blocks are not as they were written",
-                _MEND,
+                Remedy.REPAIR,
             )
     if not found:
         yield well("matrix", "none beside the index; searches read its rows")

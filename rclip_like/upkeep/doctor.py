@@ -62,4 +62,5 @@ def _run(check: NamedCheck, database: Path, model: str | None) -> Iterator[Findi
     try:
         yield from check.run(database, model)
     except (ClipfindError, OSError) as error:
-        yield problem(check.name, str(error))
+        remedies = error.remedies if isinstance(error, ClipfindError) else ()
+        yield problem(check.name, str(error.args[0]) if remedies else str(error), *remedies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rclip_like.errors import ModelError, UsageError
+from rclip_like.errors import ModelError, Remedy, UsageError
 from rclip_like.models.names import split_weights
 from rclip_like.models.specification import ModelSpecification, resolve
 
@@ -38,8 +38,9 @@ def unused_models(
         found = _fingerprints(name, there)
         if not found and name in (in_use[0], *keep):
             raise UsageError(
-                f"{name} has encoded nothing in this index, and the other models would go; run "
-                "clipfind index first, or name the model to use with --model"
+                f"{name} has encoded nothing in this index, and the other models would go",
+                Remedy.INDEX_FIRST,
+                Remedy.NAME_MODEL,
             )
         wanted |= found
     return {fingerprint for _, _, fingerprint in there} - wanted

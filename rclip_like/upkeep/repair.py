@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Note, StoreError
 from rclip_like.store import IndexLock
 from rclip_like.store.checking import Checkup
 from rclip_like.upkeep.checks_of_files import stale_drafts
@@ -42,7 +42,7 @@ def _mend(checkup: Checkup) -> Iterator[str]:
         except StoreError as error:
             if copy is not None:
                 copy.unlink(missing_ok=True)  # nothing was changed
-            yield f"not repaired: {error}"
+            yield Note(f"not repaired: {error.reason}", *error.remedies)
             return
         yield f"{copy}: a copy from before the repair"
         yield "SQLite's indexes made anew from the rows"

@@ -211,7 +211,7 @@ def test_a_zeroed_page_of_the_matrix_is_found_by_doctor_and_mended(album: Album)
     assert order_of(album.search(top=2)) == [1, 2]  # what no search can see
     (finding,) = album.findings()
     assert (finding.check, finding.state) == ("matrix", "problem")
-    assert "doctor --repair" in finding.remedy
+    assert Remedy.REPAIR in finding.remedies
     assert album.findings(repair=True) == []
     assert order_of(album.search()) == IN_ORDER
     assert not told(album.search())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_index import fill
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Remedy, StoreError
 from rclip_like.models.towers import tokenizer
 from rclip_like.reports import DoctorReport, Finding
 from rclip_like.store import Store
@@ -248,13 +248,13 @@ def test_models_that_this_machine_lacks_are_named(database: Path, own_folders: P
     found = [f for f in examine(database, None).findings if f.check == "models"]
     assert [finding.state for finding in found] == ["warning"] * 3
     assert "another version of it" in found[1].text
-    assert "models download RN50/openai" in found[2].remedy
+    assert "fetch the model RN50/openai" in found[2].remedy
 
 
 def test_a_default_model_that_is_not_there_is_a_problem(database: Path) -> None:
     (finding,) = [f for f in examine(database, "RN50/openai").findings if f.check == "model"]
     assert finding.state == "problem"
-    assert "models use RN50/openai" in finding.text
+    assert (Remedy.USE_MODEL, "RN50/openai") in finding.remedies
 
 
 def test_half_a_download_is_a_warning(database: Path, own_folders: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_model_whose_weights_have_gone_from_the_cache_is_a_warning(
     found = [f for f in examine(database, None).findings if f.check == "downloads"]
     assert [finding.state for finding in found] == ["warning", "ok"]
     assert str(folder) in found[0].text
-    assert "clipfind models download" in found[0].remedy
+    assert "fetch the model" in found[0].remedy
 
 
 def test_a_repair_without_room_for_the_copy_changes_nothing(

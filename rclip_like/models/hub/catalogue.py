@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rclip_like.errors import ModelError
+from rclip_like.errors import ModelError, Remedy
 from rclip_like.models.names import canonical_name
 from rclip_like.models.regular import keep, read_json, read_json_object, sealed, unsealed
 from rclip_like.settings import cache_folder
@@ -53,7 +53,7 @@ def is_architecture(name: str) -> bool:
 def read_architecture(name: str) -> dict[str, Any]:
     """Return the `model_cfg` of one of open_clip's architectures, or raise ModelError."""
     if not is_architecture(name):
-        raise ModelError(f"open_clip has no architecture {name}; see clipfind models list")
+        raise ModelError(f"open_clip has no architecture {name}", Remedy.LIST_MODELS)
     return read_json_object(configuration_file(name))
 
 
@@ -96,7 +96,7 @@ def find_published(name: str) -> Published:
     architecture = name.partition("/")[0]
     tags = [item for item in listed if item.startswith(architecture + "/")]
     if not tags:
-        raise ModelError(f"open_clip lists no weights for {name}; see clipfind models list")
+        raise ModelError(f"open_clip lists no weights for {name}", Remedy.LIST_MODELS)
     raise ModelError(f"open_clip lists no weights {name}; there are {', '.join(tags)}")
 
 

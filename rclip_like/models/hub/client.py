@@ -28,7 +28,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, httpx, validate_repo_id
 
 from rclip_like import __version__
-from rclip_like.errors import DownloadError
+from rclip_like.errors import DownloadError, Remedy
 from rclip_like.files import FILE_MODE, make_folder
 from rclip_like.models.hub.cache import DIGEST, RemoteFile, cached_files, make_cache_folder
 from rclip_like.models.hub.limits import WrongAnswer, ask_in_time, cut_refusals, fetch_list
@@ -88,7 +88,7 @@ class Hub:
             place = file.find()
             if place is not None and _digest(place, file.digest) != file.digest:
                 if self.is_offline:
-                    raise DownloadError(f"{place} is damaged; fetch it again without --offline")
+                    raise DownloadError(f"{place} is damaged", Remedy.GO_ONLINE)
                 self._on_note(f"{place} is damaged; it is thrown away and fetched again")
                 place.unlink()
                 file.blob.unlink(missing_ok=True)

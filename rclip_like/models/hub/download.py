@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rclip_like.errors import DownloadError, ModelError
+from rclip_like.errors import DownloadError, ModelError, Remedy
 from rclip_like.files import close_tree, make_folder
 from rclip_like.models.hub import catalogue
 from rclip_like.models.names import (
@@ -119,7 +119,8 @@ def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]
     try:
         resolve(str(draft.absolute()))
     except ModelError as error:
-        raise DownloadError(f"{name} cannot be used: {error}") from error
+        reason = f"{name} cannot be used: {error.reason}"
+        raise DownloadError(reason, *error.remedies) from error
     shutil.rmtree(folder, ignore_errors=True)  # where weights have gone from the cache
     close_tree(draft)
     os.replace(draft, folder)
@@ -132,9 +133,12 @@ def _refuse_other_names(name: str) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", name.removeprefix(HUB_PREFIX)):
             raise ModelError(f"{name} is not a name on the hub; write hf-hub:OWNER/NAME")
     elif "/" not in name:
+        folder = (f"for the folder write ./{name}",) if Path(name).is_dir() else ()
         raise ModelError(
-            f"{name} names no weights; write ARCH/TAG (see clipfind models list)"
-            + (f"; for the folder write ./{name}" if Path(name).is_dir() else "")
+            f"{name} names no weights",
+            "write ARCH/TAG",
+            Remedy.LIST_MODELS,
+            *folder,
         )
 
 
@@ -160,8 +164,8 @@ def _lacking(name: str, hub: Hub, file: str) -> DownloadError:
     """Return the error for a model of which the hub, or offline the cache, lacks something."""
     if hub.is_offline:
         return DownloadError(
-            f"the model {name} is not on this machine and cannot be fetched offline; leave out "
-            "--offline, or unset HF_HUB_OFFLINE"
+            f"the model {name} is not on this machine and cannot be fetched offline",
+            Remedy.GO_ONLINE,
         )
     return DownloadError(f"{name} is not an open_clip model: the hub has no {file} of it")
 
@@ -180,7 +184,8 @@ def _read_configuration(name: str, hub: Hub, there: Mapping[str, RemoteFile]) ->
     try:
         return read_configuration(place, Path(CONFIGURATION_FILE))
     except ModelError as error:
-        raise DownloadError(f"{name} cannot be used: {error}") from error
+        reason = f"{name} cannot be used: {error.reason}"
+        raise DownloadError(reason, *error.remedies) from error
 
 
 def _text_files(name: str, hub: Hub, described: Mapping[str, Any]) -> dict[str, RemoteFile]:

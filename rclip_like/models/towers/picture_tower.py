@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.errors import ModelError
+from rclip_like.errors import ModelError, Remedy
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers import efficientnet, vision_transformer
 from rclip_like.models.towers.efficientnet import EfficientNet
@@ -118,7 +118,8 @@ class PictureTower:
             except MemoryError as error:
                 if at_once == 1:
                     raise ModelError(
-                        f"too little memory to encode pictures with {self._name}; try --threads 1"
+                        f"too little memory to encode pictures with {self._name}",
+                        Remedy.USE_ONE_THREAD,
                     ) from error
                 self._at_once = at_once // 2
         return np.empty((0, width), dtype=np.float32)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rclip_like.errors import ModelError
+from rclip_like.errors import ModelError, Remedy
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.faults import unusable
 from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, told_as_error
@@ -119,7 +119,8 @@ class TorchTower:
         if not np.isfinite(embeddings_ND).all():
             raise ModelError(
                 f"the model {self.specification.name} gives values that are no numbers in "
-                f"{self.precision}; try --precision fp32"
+                f"{self.precision}",
+                Remedy.USE_FULL_PRECISION,
             )
         return embeddings_ND
 
@@ -188,7 +189,7 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device(next(name for name, is_there in present.items() if is_there))
     if not present.get(wanted.partition(":")[0], False):
-        raise ModelError(f"this machine has no device {wanted}; leave out --device")
+        raise ModelError(f"this machine has no device {wanted}", Remedy.USE_ANY_DEVICE)
     return torch.device(wanted)
 
 
