@@ -46,6 +46,7 @@ class Remedy(StrEnum):
     USE_FULL_PRECISION = "set the precision to fp32"
     USE_ANY_DEVICE = "set the device to auto"
     NAME_ANOTHER_OUTPUT = "name another output folder"
+    BEGIN_ANEW = "name another output folder, or delete it to begin anew"
     USE_SMALLER_BATCH = "try a batch_size of {}"
     LOCK_IMAGE_TOWER = "lock_image_tower, which takes little"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"

@@ -41,6 +41,7 @@ WORDS = {
     Remedy.USE_FULL_PRECISION: "try --precision fp32",
     Remedy.USE_ANY_DEVICE: "leave out --device",
     Remedy.NAME_ANOTHER_OUTPUT: "name another --output",
+    Remedy.BEGIN_ANEW: "name another --output, or delete it to begin anew",
     Remedy.USE_SMALLER_BATCH: "try --batch-size {}",
     Remedy.LOCK_IMAGE_TOWER: "--lock-image-tower, which takes little",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",

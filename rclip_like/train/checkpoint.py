@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol
 
 import torch
 
-from rclip_like.errors import TrainingError
+from rclip_like.errors import Remedy, TrainingError
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
@@ -49,12 +49,12 @@ def prepare_output(output: Path) -> None:
     name of a run's file and is a link, a pipe or a file with further names is not such a run's.
     """
     if os.path.lexists(output) and not output.is_dir():
-        raise TrainingError(f"{output} exists and is no folder; name another --output")
+        raise TrainingError(f"{output} exists and is not a folder", Remedy.NAME_ANOTHER_OUTPUT)
     found = {path.name for path in output.iterdir()} if output.exists() else set()
     strangers = found - (OWN_FILES | MODEL_FILES if CHECKPOINT in found else OWN_FILES)
     if strangers:
         raise TrainingError(
-            f"{output} is not empty (it holds {min(strangers)}); name another --output"
+            f"{output} is not empty (it holds {min(strangers)})", Remedy.NAME_ANOTHER_OUTPUT
         )
     for place in sorted(output / name for name in found):
         status = place.lstat()
@@ -97,8 +97,8 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
         differing = [name for name in run if state["run"].get(name) != run[name]]
     if differing:
         raise TrainingError(
-            f"{place} was written by a run with another {differing[0].replace('_', ' ')}; name "
-            "another --output, or delete it to begin anew"
+            f"{place} was written by a run with another {differing[0].replace('_', ' ')}",
+            Remedy.BEGIN_ANEW,
         )
     return state
 
@@ -133,7 +133,9 @@ def _open_checkpoint(place: Path) -> BinaryIO:
 def _planted(place: Path) -> TrainingError:
     return TrainingError(
         f"{place} is not a regular file of yours with one name, as a run leaves it, and was "
-        "left as it is; see what it is and remove it, or name another --output"
+        "left as it is",
+        "see what it is and remove it",
+        Remedy.NAME_ANOTHER_OUTPUT,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from rclip_like.errors import TrainingError
+from rclip_like.errors import Remedy, TrainingError
 from rclip_like.train.batches import Batch
 from rclip_like.train.loss import clamp_log_scale, contrastive_loss
 from rclip_like.train.parameters import build_optimiser, freeze_statistics
@@ -20,7 +20,6 @@ from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import encode_texts
 
 EncodeImages = Callable[[torch.Tensor], torch.Tensor]
-_REMEDY = "begin anew in another --output with a smaller --lr"
 
 
 class Learner:
@@ -69,14 +68,16 @@ class Learner:
         loss = self.loss(batch, step)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise TrainingError(f"the loss of step {step + 1} is {value}; {_REMEDY}")
+            raise TrainingError(f"the loss of step {step + 1} is {value}", Remedy.LEARN_SLOWER)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self._trained(), self.settings.max_gradient)
         if not torch.isfinite(norm):
-            raise TrainingError(f"the gradients of step {step + 1} are not finite; {_REMEDY}")
+            raise TrainingError(
+                f"the gradients of step {step + 1} are not finite", Remedy.LEARN_SLOWER
+            )
         self.num_done = None
         self.optimiser.step()
         clamp_log_scale(self.model.logit_scale)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from rclip_like.errors import TrainingError
+from rclip_like.errors import Advice, Remedy, TrainingError
 from rclip_like.images.limits import memory_bytes
 from rclip_like.train.batches import Batch, Batches, epoch_batches
 from rclip_like.train.learner import Learner
@@ -35,14 +35,15 @@ def refuse_too_large(learner: Learner, batches: Batches, *, is_locked: bool) -> 
     if size * pair > free:
         raise TrainingError(
             f"a step of {size} pairs takes about {size * pair / 1e9:.1f} GB of memory, and there "
-            f"are {max(0, free) / 1e9:.1f} GB; {_remedy(size, is_locked, int(free / pair))}"
+            f"are {max(0, free) / 1e9:.1f} GB",
+            *_remedies(size, is_locked, int(free / pair)),
         )
 
 
 def out_of_memory(size: int, *, is_locked: bool) -> TrainingError:
     """Return the error of a step that memory did not suffice for."""
     return TrainingError(
-        f"memory does not suffice for steps of {size} pairs; {_remedy(size, is_locked)}"
+        f"memory does not suffice for steps of {size} pairs", *_remedies(size, is_locked)
     )
 
 
@@ -99,7 +100,7 @@ def _available_bytes() -> int:
         return memory_bytes()
 
 
-def _remedy(size: int, is_locked: bool, fitting: int = 0) -> str:
+def _remedies(size: int, is_locked: bool, fitting: int = 0) -> tuple[Advice, ...]:
     smaller = fitting if fitting > 1 else max(2, size // 2)
-    locked = "" if is_locked else ", or --lock-image-tower, which takes little"
-    return f"try --batch-size {smaller}{locked}"
+    locking = () if is_locked else (Remedy.LOCK_IMAGE_TOWER,)
+    return ((Remedy.USE_SMALLER_BATCH, smaller), *locking)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rclip_like.errors import TrainingError, UsageError
+from rclip_like.errors import Remedy, TrainingError, UsageError
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.models.towers.torch_model import load_model
@@ -244,7 +244,8 @@ def _precision(settings: TrainSettings) -> str:
     """Return what the towers compute in; raises UsageError for what training does not have."""
     if settings.precision not in ("auto", "fp32", "bf16"):
         raise UsageError(
-            f"train computes in fp32 and bf16, not in {settings.precision}; add --precision fp32"
+            f"train computes in fp32 and bf16, not in {settings.precision}",
+            Remedy.USE_FULL_PRECISION,
         )
     return settings.precision.replace("auto", "fp32")
 

@@ -28,15 +28,14 @@ class LoopSettings:
     def check(self) -> None:
         """Raise UsageError for numbers with which no run makes sense."""
         wrong = {
-            "--epochs": self.epochs < 1,
-            "--batch-size": self.batch_size < 2,
-            "--lr": not 0 < self.lr < 1,
-            "--seed": self.seed < 0,
+            "epochs": self.epochs < 1,
+            "batch_size": self.batch_size < 2,
+            "lr": not 0 < self.lr < 1,
+            "seed": self.seed < 0,
         }
-        for option, is_wrong in wrong.items():
+        for name, is_wrong in wrong.items():
             if is_wrong:
-                value = getattr(self, option.removeprefix("--").replace("-", "_"))
-                raise UsageError(f"{option} {value} makes no sense")
+                raise UsageError(f"{name} {getattr(self, name)} makes no sense")
 
 
 @dataclass(frozen=True, slots=True)
