@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_clipfind import COMMAND
-from small_index import PlainEncoder, make_pictures
+from small_index import PlainModel, make_pictures
 
 from rclip_like.errors import Remedy
 from rclip_like.library import Library
@@ -125,7 +125,7 @@ class Album:
 
     def library(self) -> Library:
         library = Library(self.database, model=str(self.model))
-        library._encoder = PlainEncoder(8, len(self.query))  # type: ignore[assignment]
+        library._model = PlainModel(library.specification, 8)
         return library
 
 
