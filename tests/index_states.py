@@ -75,10 +75,14 @@ def assert_same(one: State, other: State) -> None:
 
 def ranked_both_ways(store: Store) -> tuple[bool, list[int], list[int]]:
     """Return whether there is a matrix, and the row numbers best first by it and by the rows."""
-    dimension = store._connection.execute("SELECT max(dimension) FROM models").fetchone()[0] or 1
+    dimension = store.connection.execute("SELECT max(dimension) FROM models").fetchone()[0] or 1
     query = np.eye(dimension, dtype=np.float32)[0]
     with store.snapshot():
         scored = score_all(store, 1, query, None)
         by_search = [file.rowid for page in pages(store, scored) for file, _ in page]
-        rowids, scores = score_chunks(query, store.scan(1, None))
-        return store.matrix(1, None) is not None, by_search, rowids[order(scores)].tolist()
+        rowids, scores = score_chunks(query, store.embeddings(1).scan(None))
+        return (
+            store.embeddings(1).matrix(None) is not None,
+            by_search,
+            rowids[order(scores)].tolist(),
+        )

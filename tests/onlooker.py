@@ -37,9 +37,9 @@ class Onlooker:
         """Look into a snapshot of ours and into one of SQLite's own, and compare each in itself."""
         with Store.open(database, create=False) as store, store.snapshot():
             for model_id in range(1, len(store.status().models) + 1):
-                chunks = [rowids for rowids, _, _ in store.scan(model_id, None)]
+                chunks = [rowids for rowids, _, _ in store.embeddings(model_id).scan(None)]
                 rowids = [int(rowid) for chunk in chunks for rowid in chunk]
-                files = store.rows(rowids)
+                files = store.files(rowids)
                 assert len(files) == len(rowids) <= store.count_files()
                 assert [file.path for file in files] == sorted(file.path for file in files)
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:

@@ -22,6 +22,7 @@ from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
 from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, IndexReport, PictureFacts
 from rclip_like.walk import resolve_roots
 
@@ -57,10 +58,10 @@ def hide_changes(store: Store) -> None:
 
     So looks what neither size nor any time tells: a bit that flipped on the disk.
     """
-    rows = store._connection.execute("SELECT file_id, path FROM files").fetchall()
+    rows = store.connection.execute("SELECT file_id, path FROM files").fetchall()
     for file_id, path in rows:
         facts = FileFacts.of(path, os.stat(path))
-        store._connection.execute(
+        store.connection.execute(
             "UPDATE files SET mtime_ns = ?, inode = ?, changed_ns = ? WHERE file_id = ?",
             (facts.mtime_ns, facts.inode, facts.changed_ns, file_id),
         )
@@ -128,8 +129,8 @@ class SmallIndex:
         model_id = self.store.model_id(self.specification.fingerprint)
         assert model_id is not None
         found = {}
-        for rowids, _, embeddings in self.store.scan(model_id, None):
-            paths = [file.path for file in self.store.rows(rowids)]
+        for rowids, _, embeddings in self.store.embeddings(model_id).scan(None):
+            paths = [file.path for file in self.store.files(rowids)]
             found |= dict(zip(paths, embeddings.astype(np.float32), strict=True))
         return found
 
@@ -165,15 +166,22 @@ def shared_model(folder: Path, settings: EncoderSettings) -> Model:
 
 def fill(store: Store, paths: Sequence[bytes], *, dimension: int = 8, seed: int = 0) -> int:
     """Write one row with a random unit embedding for each path; return the model's number."""
-    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=dimension)
+    model_id = Writer(store).add_model(
+        "tiny", "f" * 64, preprocessing_version="1", dimension=dimension
+    )
     rows = np.random.default_rng(seed).normal(size=(len(paths), dimension)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     contents = {
         path: ContentRow(7, PictureFacts(4, 3), row) for path, row in zip(paths, rows, strict=True)
     }
     files = [FileRow(facts_of(path), YEARS_LATER_NS, path) for path in paths]
-    store.commit(model_id, Batch(contents, files))
+    Writer(store).commit(model_id, Batch(contents, files))
     return model_id
+
+
+def models_with_matrix(store: Store) -> list[int]:
+    """Return the numbers of the models that have a matrix beside the index."""
+    return [number for (number,) in store.connection.execute("SELECT model_id FROM matrices")]
 
 
 def facts_of(path: bytes, *, mtime_ns: int = LONG_AGO * 10**9) -> FileFacts:

@@ -32,6 +32,7 @@ from rclip_like.walk.missing import folder_device, is_gone, is_missing
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers, ReadTask
     from rclip_like.models.model import Model
+    from rclip_like.store import Writer
 
 _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
@@ -55,27 +56,26 @@ def bring_up_to_date(
     `settings.wait` is off, StoreError when the index cannot be written, ModelError from the
     model, Interrupted on SIGINT, SIGTERM or SIGHUP if called in the main thread.
     """
-    on_wait = listeners.get("on_wait")
     with Stopping() as stopping, ExitStack() as stack:
         with stopping.breakable():
-            on_lock = None if on_wait is None else lambda _: on_wait()
-            stack.enter_context(store.lock(wait=settings.wait, on_wait=on_lock))
+            on_wait = listeners.get("on_wait")
+            writer = stack.enter_context(store.writing(wait=settings.wait, on_wait=on_wait))
         specification = model.specification
-        model_id = store.add_model(
+        model_id = writer.add_model(
             specification.name,
             specification.fingerprint,
             preprocessing_version=PREPROCESSING_VERSION,
             dimension=specification.dimension,
         )
-        since = store.readings.verify_since(time.time_ns()) if settings.verify else 0
+        since = writer.verify_since(time.time_ns()) if settings.verify else 0
         survey = Survey(store, model_id, roots, settings, read_since_ns=since)
-        run = _Run(store, model_id, survey, settings, stopping)
+        run = _Run(store, writer, model_id, survey, settings, stopping)
         run.on_progress = listeners.get("on_progress")
         with time_limit(settings.max_seconds, run.end):
             run.go(model)
         report = run.report()
         if settings.verify and report.finished:
-            store.readings.end_verification()
+            writer.end_verification()
         return report
 
 
@@ -85,6 +85,7 @@ class _Run:
     def __init__(
         self,
         store: Store,
+        writer: Writer,
         model_id: int,
         survey: Survey,
         settings: IndexSettings,
@@ -92,6 +93,7 @@ class _Run:
     ) -> None:
         self.on_progress: Callable[[Progress], None] | None = None
         self._store = store
+        self._writer = writer
         self._model_id = model_id
         self._survey = survey
         self._settings = settings
@@ -102,7 +104,7 @@ class _Run:
         self._reads: dict[bytes, PendingRead] = {}
         self._is_out_of_time = False
         self._has_no_matrix = False
-        self._num_outdated = store.readings.mark_outdated(model_id, _READERS)
+        self._num_outdated = writer.mark_outdated(model_id, _READERS)
         self._started = time.monotonic()
         self._shown_at = 0.0
         self._arrived = 0
@@ -117,7 +119,7 @@ class _Run:
         """Do the whole run; on Stopped, what needs no encoding is written first."""
         with self._stopping.breakable():
             verify = self._settings.verify
-            self._troubles += drop_damage(self._store.checkup, self._model_id, verify=verify)
+            self._troubles += drop_damage(self._writer.repair, self._model_id, verify=verify)
         self._survey.start()
         try:
             with self._stopping.breakable():
@@ -251,7 +253,7 @@ class _Run:
         """
         if picture.digest in self._batch.reread:
             return True
-        before = self._store.readings.outdated_pixels(self._model_id, picture.digest)
+        before = self._store.outdated_pixels(self._model_id, picture.digest)
         if before is None:
             return False
         self._reread += 1
@@ -304,7 +306,7 @@ class _Run:
     def _commit(self, batch: Batch) -> None:
         """Write a batch and begin a new one with what still waits for the encoder."""
         if batch.files or batch.failures or batch.gone:
-            self._store.commit(self._model_id, batch)
+            self._writer.commit(self._model_id, batch)
         encoded = len(batch.contents)
         self._report = self._report._replace(
             encoded=self._report.encoded + encoded,
@@ -322,7 +324,7 @@ class _Run:
         if self._num_outdated and not at_last:  # each of these would make it anew
             return
         with self._stopping.breakable():
-            self._has_no_matrix = self._store.extend_matrix(self._model_id) is False
+            self._has_no_matrix = self._writer.extend_matrix(self._model_id) is False
 
     def _remove_gone(self) -> None:
         gone = self._survey.gone.items(self._go_on)
@@ -331,7 +333,7 @@ class _Run:
                 paths = list(islice(gone, _GONE_A_BATCH))
             if not paths:
                 return
-            self._store.commit(self._model_id, Batch(gone=paths))
+            self._writer.commit(self._model_id, Batch(gone=paths))
             self._report = self._report._replace(removed=self._report.removed + len(paths))
 
     def _note_facts(self) -> None:
@@ -341,7 +343,7 @@ class _Run:
                 some = list(islice(unnoted, _FACTS_A_BATCH))
             if not some:
                 return
-            self._store.commit(self._model_id, Batch(noted=some))
+            self._writer.commit(self._model_id, Batch(noted=some))
 
     def _remember_roots(self) -> None:
         findings = self._survey.findings
@@ -350,9 +352,9 @@ class _Run:
         folders = (root.path for root in self._survey.roots if not root.is_file)
         changes = findings.inodes.now(folders)
         if findings.root_devices or changes:
-            self._store.put_roots(findings.root_devices, changes, walked_at_ns=time.time_ns())
+            self._writer.put_roots(findings.root_devices, changes, walked_at_ns=time.time_ns())
         if moved := findings.devices.moved():
-            self._store.move_devices(moved, self._survey.roots)
+            self._writer.move_devices(moved, self._survey.roots)
 
     def _show_progress(self, *, at_last: bool = False) -> None:
         now = time.monotonic()

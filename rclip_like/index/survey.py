@@ -15,7 +15,7 @@ from typing import TypeGuard
 from rclip_like.errors import MOST_ATTEMPTS, TRIED_AGAIN
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
-from rclip_like.store import KnownRow, Store, range_of
+from rclip_like.store import IndexedFacts, Store, range_of
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
 from rclip_like.walk.identity import Devices, Inodes
@@ -102,8 +102,10 @@ class Survey:
     def _compare(self, store: Store) -> None:
         findings = self.findings
         findings.inodes = Inodes(store.inode_changes(), self._settings.walk.inodes)
-        known_pages = partial(store.known_pages, self._model_id, read_since_ns=self._read_since_ns)
-        with closing(_Remembered(known_pages, self.roots, self._miss)) as remembered:
+        indexed_facts = partial(
+            store.indexed_facts, self._model_id, read_since_ns=self._read_since_ns
+        )
+        with closing(_Remembered(indexed_facts, self.roots, self._miss)) as remembered:
             for page in walk_pages(self.roots, self._settings.walk, self._leave_out):
                 if self._is_stopped:
                     return
@@ -135,7 +137,7 @@ class Survey:
                 self.pending.put(found)
 
     def _is_unchanged(
-        self, store: Store, known: KnownRow, found: FileFacts, root_path: bytes
+        self, store: Store, known: IndexedFacts, found: FileFacts, root_path: bytes
     ) -> bool:
         """Return whether what is remembered still holds, and count it."""
         _, size_bytes, mtime_ns, device, inode, _ = known
@@ -153,7 +155,7 @@ class Survey:
             self.findings.devices.compare(device, found)
         return True
 
-    def _is_same_file(self, known: KnownRow, found: FileFacts, root_path: bytes) -> bool:
+    def _is_same_file(self, known: IndexedFacts, found: FileFacts, root_path: bytes) -> bool:
         """Return whether inode and ctime say that the file of this size and mtime is as it was.
 
         Where they do not it may be, or another one has its place: its content has to be read.
@@ -191,7 +193,7 @@ class Survey:
         if why == "format":
             self.findings.unread_formats[os.fsdecode(extension(path))] += 1
 
-    def _miss(self, known: KnownRow, root: Root) -> None:
+    def _miss(self, known: IndexedFacts, root: Root) -> None:
         path, device = known[0], known[3]
         if not self._is_stopped and is_gone(path, device, root.path):
             self.gone.put(path)
@@ -217,17 +219,17 @@ class _Remembered:
 
     def __init__(
         self,
-        known_pages: Callable[[Sequence[Root]], Generator[list[KnownRow], None, None]],
+        indexed_facts: Callable[[Sequence[Root]], Generator[list[IndexedFacts], None, None]],
         roots: Sequence[Root],
-        on_miss: Callable[[KnownRow, Root], None],
+        on_miss: Callable[[IndexedFacts, Root], None],
     ) -> None:
-        self._known_pages = known_pages
+        self._indexed_facts = indexed_facts
         self._roots = iter(roots)
         self._on_miss = on_miss
         self._root: Root | None = None
         self._last = b""
-        self._pages = known_pages([])  # of no root: none
-        self._page: list[KnownRow] = []
+        self._pages = indexed_facts([])  # of no root: none
+        self._page: list[IndexedFacts] = []
         self._place = 0
         self._enter_next_root()
 
@@ -251,7 +253,7 @@ class _Remembered:
         self._last = self._page[end - 1][0] if page else self._last
         return True
 
-    def find(self, path: bytes) -> KnownRow | None:
+    def find(self, path: bytes) -> IndexedFacts | None:
         """Return the row of `path`, if any, and report those before it that were not asked for."""
         while self._root is not None and not self._comes_here(path):
             self._leave_root()
@@ -276,13 +278,13 @@ class _Remembered:
         start, end = self._range
         return self._last < path and start <= path < end
 
-    def _next(self) -> KnownRow | None:
+    def _next(self) -> IndexedFacts | None:
         """Return the next row of this root without passing by it."""
         if self._place == len(self._page):
             self._page, self._place = next(self._pages, []), 0
         return self._page[self._place] if self._page else None
 
-    def _skip(self, row: KnownRow) -> None:
+    def _skip(self, row: IndexedFacts) -> None:
         assert self._root is not None
         self._on_miss(row, self._root)
         self._place += 1
@@ -298,7 +300,7 @@ class _Remembered:
         if self._root is None:
             return
         self._range = range_of(self._root)
-        self._pages = self._known_pages([self._root])
+        self._pages = self._indexed_facts([self._root])
         self._page, self._place = [], 0
 
 

@@ -157,14 +157,14 @@ class Library:
         """Return the folders that were indexed, there or not, ascending."""
         if not self.database.exists():
             return []
-        return self._open(create=False).walked_folders()
+        return [root.path for root in self._open(create=False).walked_roots()]
 
     def status(self, paths: Sequence[Place] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
-        from rclip_like.upkeep import count_raw_pairs, places_of, unknown_paths
+        from rclip_like.upkeep import as_roots, count_raw_pairs, unknown_paths
 
         store, named = self._open(create=False), expanded(paths)
-        roots = places_of(named) if named else None
+        roots = as_roots(named) if named else None
         return replace(
             store.status(roots),
             raw_pairs=count_raw_pairs(store, roots),
@@ -351,7 +351,7 @@ class Library:
             return False
         store = self._open(create=False)
         model_id = store.model_id(self.specification.fingerprint)
-        return model_id is not None and any(True for _ in store.scan(model_id, roots))
+        return model_id is not None and any(True for _ in store.embeddings(model_id).scan(roots))
 
     def _open(self, *, create: bool) -> Store:
         if self._store is None:

@@ -100,8 +100,8 @@ def _embed_prompts(
     """Return the embedding of each prompt, and those that are longer than the model reads."""
     from rclip_like.models.towers.tokenizer import VERSION
 
-    store = searcher.store
-    cached = {prompt: store.cached_text(model_id, prompt, VERSION) for prompt in prompts}
+    stored = searcher.store.embeddings(model_id)
+    cached = {prompt: stored.cached_text(prompt, VERSION) for prompt in prompts}
     known = {prompt: row for prompt, row in cached.items() if row is not None}
     new = [prompt for prompt in cached if prompt not in known]
     cut: set[str] = set()
@@ -111,7 +111,7 @@ def _embed_prompts(
     if settings.cache_texts:
         for prompt in new:
             if prompt not in cut:  # it would be told the first time only
-                store.cache_text(model_id, prompt, known[prompt], tokenizer=VERSION)
+                stored.cache_text(prompt, known[prompt], tokenizer=VERSION)
     return known, cut
 
 
@@ -145,4 +145,4 @@ def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None
         facts = FileFacts.of(real, os.stat(real))
     except OSError:
         return None
-    return store.embedding_of(facts, model_id)
+    return store.embeddings(model_id).of_file(facts)

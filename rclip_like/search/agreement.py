@@ -27,8 +27,7 @@ class Agreement:
     """
 
     def __init__(self, store: Store, model_id: int, query: Embedding, *, by_matrix: bool) -> None:
-        self._store = store
-        self._model_id = model_id
+        self._embeddings = store.embeddings(model_id)
         self._query = query
         self._by_matrix = by_matrix
         self._page: Sequence[int] = ()
@@ -56,7 +55,7 @@ class Agreement:
 
     def _look(self) -> None:
         """Compare the rows of the page."""
-        content_ids, rows, self._damaged = self._store.sound_parts(self._model_id, self._page)
+        content_ids, rows, self._damaged = self._embeddings.sound_parts(self._page)
         self._scores = {}
         if self._by_matrix and len(rows):
             numbers, scores = score_parts(self._query, [(content_ids, rows)])

@@ -178,7 +178,7 @@ class _Explanation(NamedTuple):
 
     def terms_of(self, stored: StoredFile) -> tuple[tuple[str, float], ...]:
         """Return each term as typed, a subtracted one behind a minus, with its score."""
-        parts = self.store.parts_of(self.model_id, stored.content_id)
+        parts = self.store.embeddings(self.model_id).parts_of(stored.content_id)
         if not len(parts):  # damaged since the matrix was written
             return ()
         best = parts[np.argmax(score(self.query, parts))].astype(np.float32)

@@ -53,10 +53,10 @@ def score_all(
 
     by_rows: from the rows alone.
     """
-    matrix = None if by_rows else store.matrix(model_id, roots)
+    embeddings = store.embeddings(model_id)
+    matrix = None if by_rows else embeddings.matrix(roots)
     if matrix is None:
-        chunks, parts = store.scan(model_id, roots), store.scan_frames(model_id)
-        return Scored(*score_chunks(query, chunks, parts))
+        return Scored(*score_chunks(query, embeddings.scan(roots), embeddings.scan_frames()))
     new_rows, contents, slots = matrix.newer.files()
     asked_for = np.concatenate([matrix.slots, slots]) if len(slots) else matrix.slots
     by_slot = score_rows(query, matrix.rows, asked_for, matrix.frames)
@@ -87,7 +87,7 @@ def pages(store: Store, scored: Scored) -> Iterator[Page]:
             end = _end_of_page(scored, stretch, start, wanted)
             places = stretch[start:end]
             values = dict(zip(scored.rows[places].tolist(), scored.scores[places], strict=True))
-            page = [(stored, float(values[stored.rowid])) for stored in store.rows([*values])]
+            page = [(stored, float(values[stored.rowid])) for stored in store.files([*values])]
             yield page if scored.is_in_order else sorted(page, key=_by_score_and_path)
             start, wanted = end, _PAGE
 

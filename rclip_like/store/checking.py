@@ -8,13 +8,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
 
 from rclip_like.errors import StoreError
 from rclip_like.store import opening
 from rclip_like.store.connection import Connection
-from rclip_like.store.matrix import stamp
 from rclip_like.store.matrix.blocks import (
     CHECK_AGAIN_NS,
     MatrixCheck,
@@ -23,6 +22,7 @@ from rclip_like.store.matrix.blocks import (
     note_sound,
 )
 from rclip_like.store.rows import row_digest, text_mark
+from rclip_like.store.side_files import side_file
 
 SQLITE_VERSION = sqlite3.sqlite_version
 OLDEST_SQLITE = (3, 37)
@@ -47,18 +47,8 @@ _NOTED_BY_A_LIBRARY = "_sqlite_migrations"
 class Checkup:
     """One index under examination; raises StoreError where even the question fails."""
 
-    def __init__(self, path: Path, connection: Connection) -> None:
-        self._path = path
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    @classmethod
-    @contextmanager
-    def of(cls, path: Path) -> Iterator[Checkup]:
-        """Give the examination of an index of this version."""
-        with closing(opening.open_index(path, create=False, any_thread=True)) as connection:
-            yield cls(path, connection)
-
-    # Questions.
 
     def damage(self) -> list[str]:
         """Return what SQLite finds wrong with the file, at most twenty lines; [] if nothing."""
@@ -122,8 +112,7 @@ class Checkup:
         """Return each model's name and how its matrix was found, where it has one."""
         with self._connection.transaction("DEFERRED"):
             found = [
-                (name, check_matrix(self._connection, self._path, model_id))
-                for model_id, name in self.models()
+                (name, check_matrix(self._connection, model_id)) for model_id, name in self.models()
             ]
         return [(name, check) for name, check in found if check is not None]
 
@@ -151,8 +140,8 @@ class Checkup:
         from rclip_like.store.rows import EVERYTHING
 
         with self._connection.transaction("DEFERRED"):
-            check = check_matrix(self._connection, self._path, model_id)
-            matrix = open_matrix(self._connection, self._path, model_id, [EVERYTHING])
+            check = check_matrix(self._connection, model_id)
+            matrix = open_matrix(self._connection, model_id, [EVERYTHING])
             if check is None or not check.is_sound or matrix is None:
                 return
             question = (
@@ -169,14 +158,16 @@ class Checkup:
                     if slot >= 0 and matrix.rows[slot].tobytes() != blob:
                         yield rowid
 
-    # Mending, under the indexer's lock.
+
+class Repair(Checkup):
+    """What mends an index, while its lock is held: see `Writer.repair`."""
 
     def back_up(self) -> Path:
-        """Write a copy beside the index and return its place."""
+        """Write a copy beside the index and return its path."""
         moment = time.strftime("%Y%m%d-%H%M%S")
-        place = self._path.with_name(f"{self._path.name}{REPAIR_MARK}{moment}")
-        opening.back_up(self._connection, place)
-        return place
+        copy = side_file(self._connection.path, f"{REPAIR_MARK}{moment}")
+        opening.back_up(self._connection, copy)
+        return copy
 
     def rebuild_indexes(self) -> None:
         """Make SQLite's own indexes anew from the rows."""
@@ -235,7 +226,7 @@ class Checkup:
         """
         since_ns = None if at_once else time.time_ns() - CHECK_AGAIN_NS
         with self._connection.transaction("DEFERRED"):
-            check = check_matrix(self._connection, self._path, model_id, since_ns=since_ns)
+            check = check_matrix(self._connection, model_id, since_ns=since_ns)
         if check is None or not check.num_blocks:
             return False
         with self._connection.transaction():
@@ -244,15 +235,6 @@ class Checkup:
             else:
                 forget_matrix(self._connection, model_id)
         return not check.is_sound
-
-    def extend_matrices(self) -> None:
-        """Make those matrices anew that are due and were forgotten, as far as the disk lets it."""
-        from rclip_like.store.matrix.extending import extend_matrix
-
-        for model_id, _ in self._dimensions():
-            if stamp.is_due(self._connection, self._path, model_id):
-                with suppress(OSError):
-                    extend_matrix(self._connection, self._path, model_id)
 
     def drop_texts(self, texts: list[tuple[int, str]]) -> None:
         """Drop remembered texts."""

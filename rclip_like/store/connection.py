@@ -86,7 +86,7 @@ class Connection(sqlite3.Connection):
     def __init__(
         self, path: Path, options: str, *, timeout: float = 0.0, any_thread: bool = False
     ) -> None:
-        self.path = path
+        self.path = Path(os.path.abspath(path))
         with explained(path):
             super().__init__(
                 address_of(path, options),

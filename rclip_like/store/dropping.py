@@ -1,17 +1,20 @@
-"""Rows on their way out: marked first, then counted or dropped, and their room given back."""
+"""Rows to be removed: marked first, then counted or dropped, and their room given back."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rclip_like.errors import Remedy, StoreError
 from rclip_like.reports import UpkeepReport
-from rclip_like.store.connection import Connection, Cursor
+from rclip_like.store.connection import Connection
 from rclip_like.store.rows import PathRange
+from rclip_like.store.side_files import LOG, side_file, size_of
+
+if TYPE_CHECKING:
+    from rclip_like.store.writing import Writer
 
 _PAGE = 4096
 _ROWS_A_TRANSACTION = 1000
@@ -39,8 +42,8 @@ _IS_LEFT_ALONE = (
 )
 
 
-class FilePlace(NamedTuple):
-    """Where a file of the index lies: `device` is that of its folder."""
+class IndexedFile(NamedTuple):
+    """A file of the index; `device` is that of its folder."""
 
     path: bytes
     device: int
@@ -48,16 +51,17 @@ class FilePlace(NamedTuple):
     content_id: int
 
 
-class Dropping:
+class Removal:
     """Rows marked to be dropped from one index, by a connection of their own.
 
-    Whoever drops holds the indexer's lock; counting needs none. Every transaction leaves the
-    index whole, so that a kill costs nothing but the rest of the work.
+    Counting needs no lock, dropping a Writer. Every transaction leaves the index whole, so that a
+    kill costs nothing but the rest of the work.
     """
 
-    def __init__(self, path: Path, connection: Connection) -> None:
-        self._path = path
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._path = connection.path
+        self._execute = connection.execute
         # Embeddings have no index by content alone: to look for each content's would read all.
         # What depends on a content is dropped here before it.
         connection.execute("PRAGMA foreign_keys = OFF")
@@ -67,21 +71,17 @@ class Dropping:
 
     # Marking.
 
-    def files(self, ranges: Sequence[PathRange]) -> Iterator[list[FilePlace]]:
+    def files(self, ranges: Sequence[PathRange]) -> Iterator[list[IndexedFile]]:
         """Yield the files in the ranges, a page at a time, in order of path bytes."""
         columns = "path, device, file_id, content_id FROM files"
         for page in self._pages(columns, ranges):
-            yield [FilePlace(*row) for row in page]
+            yield [IndexedFile(*row) for row in page]
 
     def failures(self, ranges: Sequence[PathRange]) -> Iterator[list[tuple[bytes, int]]]:
         """Yield path and device of the unreadable files in the ranges, a page at a time."""
         yield from self._pages("path, device FROM failures", ranges)
 
-    def roots(self) -> list[tuple[bytes, int]]:
-        """Return the walked folders, each with its device."""
-        return self._execute("SELECT path, device FROM roots").fetchall()
-
-    def mark_files(self, files: Iterable[FilePlace]) -> None:
+    def mark_files(self, files: Iterable[IndexedFile]) -> None:
         """Mark rows of files."""
         self._mark("gone_files", [(file.file_id, file.content_id) for file in files])
 
@@ -89,9 +89,9 @@ class Dropping:
         """Mark what is remembered of unreadable files."""
         self._mark("gone_failures", [(path,) for path in paths])
 
-    def mark_roots(self, paths: Iterable[bytes]) -> None:
-        """Mark walked folders."""
-        self._mark("gone_roots", [(path,) for path in paths])
+    def mark_root(self, path: bytes) -> None:
+        """Mark a walked folder."""
+        self._mark("gone_roots", [(path,)])
 
     def mark_models(self, fingerprints: Iterable[str]) -> None:
         """Mark models, with all that they have encoded."""
@@ -126,10 +126,9 @@ class Dropping:
         if not rows:
             return
         marks = ", ".join("?" * len(rows[0]))
+        statement = f"INSERT OR IGNORE INTO temp.{table} VALUES ({marks})"
         with self._connection.transaction("DEFERRED"):
-            self._connection.executemany(
-                f"INSERT OR IGNORE INTO temp.{table} VALUES ({marks})", rows
-            )
+            self._connection.executemany(statement, rows)
 
     # Counting.
 
@@ -139,7 +138,7 @@ class Dropping:
             "SELECT name FROM models JOIN temp.gone_models USING (model_id) ORDER BY model_id"
         ).fetchall()
         files, embeddings, size_bytes = self._marked("gone_files"), *self._count_embeddings()
-        (free,), (page_bytes,) = self._pragma("freelist_count"), self._pragma("page_size")
+        free, page_bytes = self._pragma("freelist_count"), self._pragma("page_size")
         return UpkeepReport(
             files=files,
             failures=self._marked("gone_failures"),
@@ -182,7 +181,34 @@ class Dropping:
 
     # Dropping.
 
-    def drop(self) -> None:
+    def drop(self, writer: Writer) -> tuple[int, bool]:
+        """Drop what is marked and make the index smaller.
+
+        Returns how many bytes smaller it is, and whether it is that already: where a search reads
+        on, the file shrinks when that ends. Models that had a matrix get a new one. Raises
+        StoreError when the disk is full; what was dropped before stays so.
+        """
+        before = self._size_bytes()
+        with_matrix = self._execute("SELECT model_id FROM matrices").fetchall()
+        self._drop_rows()
+        try:
+            writer.remove_outdated_matrices()  # before, as room may be short
+            self._reclaim()
+            writer.remove_outdated_matrices()
+            for (model_id,) in self._execute("SELECT model_id FROM models").fetchall():
+                if (model_id,) in with_matrix:
+                    writer.extend_matrix(model_id)
+        except BaseException:
+            with suppress(StoreError):
+                self._truncate_log()
+            raise
+        is_short = self._truncate_log()
+        return max(0, before - self._size_bytes()), is_short
+
+    def _size_bytes(self) -> int:
+        return size_of(self._path) + size_of(side_file(self._path, LOG))
+
+    def _drop_rows(self) -> None:
         """Drop what is marked, some thousand rows a transaction, a content with its files."""
         parts = self._parts()
         models = self._execute("SELECT model_id FROM models").fetchall()
@@ -258,17 +284,17 @@ class Dropping:
 
     # Giving the room back.
 
-    def reclaim(self) -> None:
-        """Write the file anew without its free pages; `truncate_log` then makes it smaller.
+    def _reclaim(self) -> None:
+        """Write the file anew without its free pages; `_truncate_log` then makes it smaller.
 
         Nothing is done where nothing was dropped since the last time and little is free. Raises
         StoreError when there is no room for the log in which the new pages are written.
         """
-        free, pages = self._pragma("freelist_count")[0], self._pragma("page_count")[0]
+        free, pages = self._pragma("freelist_count"), self._pragma("page_count")
         is_due = self._number("SELECT count(*) FROM settings WHERE name = ?", (_UNRECLAIMED,))
         if not is_due and free * _FREE_SHARE < pages:
             return
-        self._refuse_without_room((pages - free) * self._pragma("page_size")[0])
+        self._refuse_without_room((pages - free) * self._pragma("page_size"))
         self._connection.execute_interruptibly("VACUUM")
         self._execute("DELETE FROM settings WHERE name = ?", (_UNRECLAIMED,))
 
@@ -280,16 +306,12 @@ class Dropping:
                 Remedy.PRUNE,
             )
 
-    def truncate_log(self) -> bool:
+    def _truncate_log(self) -> bool:
         """Move the log into the file and cut both; return whether no reader was in the way.
 
         Where one was, they shrink when it closes. Raises StoreError when the disk is full.
         """
         return not self._execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
-    def _pragma(self, name: str) -> tuple[int]:
-        row: tuple[int] = self._execute(f"PRAGMA {name}").fetchone()
-        return row
-
-    def _execute(self, statement: str, values: Sequence[object] = ()) -> Cursor:
-        return self._connection.execute(statement, values)
+    def _pragma(self, name: str) -> int:
+        return self._number(f"PRAGMA {name}")

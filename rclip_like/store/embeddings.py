@@ -8,23 +8,32 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.errors import StoreError
 from rclip_like.store.connection import Connection
+from rclip_like.store.matrix.mapped import Matrix, open_matrix
 from rclip_like.store.matrix.stamp import dimension_of
 from rclip_like.store.rows import (
     OF_RIGHT_LENGTH,
     SETTLED,
     STORED_DTYPE,
-    PathRange,
+    UNCHANGED,
+    ranges_of,
     row_digest,
     text_mark,
+    unchanged_values,
 )
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embedding, FileFacts
+    from rclip_like.values import Embedding, FileFacts, Root
 
 Rowids = npt.NDArray[np.int64]
 ContentIds = npt.NDArray[np.int64]
 StoredEmbeddings = npt.NDArray[np.float16]
+
+SCAN_CHUNK = 4096
+MOST_TEXTS = 10_000
+"""How many texts of one model are remembered; of 512 numbers they take 20 MB."""
+_UNIT_WITHIN = 0.01
 
 
 class SoundParts(NamedTuple):
@@ -38,108 +47,168 @@ class SoundParts(NamedTuple):
     damaged: set[int]
 
 
-SCAN_CHUNK = 4096
-_UNIT_WITHIN = 0.01
+class ModelEmbeddings:
+    """What one model has encoded: the embeddings of an index's pictures, and of texts asked for.
 
-
-def scan(
-    connection: Connection, model_id: int, ranges: Sequence[PathRange]
-) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
-    """Yield rowids (n,), content ids (n,) and embeddings float16 (n, D) in order of path bytes.
-
-    A row of a wrong length is left out; `doctor` names it.
+    Every method raises StoreError when the file or its disk fails. A row of a wrong length is left
+    out wherever embeddings are given; `doctor` names it.
     """
-    for start, end in ranges:
-        # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
-        rows = connection.execute(
-            "SELECT file_id, files.content_id, embedding FROM files CROSS JOIN embeddings"
-            " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
-            f" AND {OF_RIGHT_LENGTH}"
-            " WHERE path >= ? AND path < ? ORDER BY path",
-            (model_id, model_id, start, end),
+
+    def __init__(self, connection: Connection, model_id: int) -> None:
+        self._connection = connection
+        self._model_id = model_id
+
+    def scan(
+        self, roots: Sequence[Root] | None
+    ) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
+        """Yield chunks of rowids int64 (n,), content ids (n,), embeddings float16 (n, D).
+
+        All files under the roots (None: everything) that the model has encoded, ascending by
+        path bytes, at most 4,096 a chunk; part 0, the whole picture.
+        """
+        for start, end in ranges_of(roots):
+            # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
+            rows = self._connection.execute(
+                "SELECT file_id, files.content_id, embedding FROM files CROSS JOIN embeddings"
+                " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
+                f" AND {OF_RIGHT_LENGTH}"
+                " WHERE path >= ? AND path < ? ORDER BY path",
+                (self._model_id, self._model_id, start, end),
+            )
+            while chunk := rows.fetchmany(SCAN_CHUNK):
+                rowids, content_ids, blobs = zip(*chunk, strict=True)
+                yield (
+                    np.array(rowids, dtype=np.int64),
+                    np.array(content_ids, dtype=np.int64),
+                    _stacked(blobs),
+                )
+
+    def scan_frames(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
+        """Yield chunks of content ids int64 (n,) and embeddings float16 (n, D), in no order.
+
+        All further parts that the model has encoded: frames of animations, of the whole index.
+        There are few, and none in most.
+        """
+        rows = self._connection.execute(
+            "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0"
+            f" AND {OF_RIGHT_LENGTH}",
+            (self._model_id, self._model_id),
         )
         while chunk := rows.fetchmany(SCAN_CHUNK):
-            rowids, content_ids, blobs = zip(*chunk, strict=True)
-            yield (
-                np.array(rowids, dtype=np.int64),
-                np.array(content_ids, dtype=np.int64),
-                _stacked(blobs),
-            )
+            content_ids, blobs = zip(*chunk, strict=True)
+            yield np.array(content_ids, dtype=np.int64), _stacked(blobs)
 
+    def matrix(self, roots: Sequence[Root] | None) -> Matrix | None:
+        """Return the mapped embeddings and files under the roots, None if none can be trusted.
 
-def scan_frames(
-    connection: Connection, model_id: int
-) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
-    """Yield content ids (n,) and embeddings float16 (n, D) of all that is not a whole picture.
+        To be asked and used within one `snapshot`; then it and what it calls newer hold just what
+        `scan` and `scan_frames` would give.
+        """
+        return open_matrix(self._connection, self._model_id, ranges_of(roots))
 
-    Of the whole index, in no order: there are few, and none in most. Rows as `scan` leaves out.
-    """
-    rows = connection.execute(
-        "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0"
-        f" AND {OF_RIGHT_LENGTH}",
-        (model_id, model_id),
-    )
-    while chunk := rows.fetchmany(SCAN_CHUNK):
-        content_ids, blobs = zip(*chunk, strict=True)
-        yield np.array(content_ids, dtype=np.int64), _stacked(blobs)
+    def parts_of(self, content_id: int) -> StoredEmbeddings:
+        """Return all of a content's embeddings, float16 (P, D), the whole picture first.
 
-
-def parts_of(connection: Connection, model_id: int, content_id: int) -> StoredEmbeddings:
-    """Return all embeddings of a content, float16 (P, D), the whole picture first.
-
-    Those that `scan` and `scan_frames` leave out are left out here; P may be 0.
-    """
-    found: list[tuple[bytes, bool]] = []
-    question = (
-        f"SELECT embedding, {OF_RIGHT_LENGTH} FROM embeddings"
-        " WHERE model_id = ? AND part = ? AND content_id = ?"
-    )
-    # Part by part: the index on them begins with model and part.
-    while row := connection.execute(
-        question, (model_id, model_id, len(found), content_id)
-    ).fetchone():
-        found.append(row)
-    blobs = [blob for blob, is_whole in found if is_whole]
-    return _stacked(blobs) if blobs else np.empty((0, 0), dtype=STORED_DTYPE)
-
-
-def embedding_of(connection: Connection, facts: FileFacts, model_id: int) -> Embedding | None:
-    """Return the unit float32 (D,) of the file if its row still speaks of these facts.
-
-    None, too, where the embedding is not what was written: the file can be read instead.
-    """
-    row = connection.execute(
-        "SELECT embedding, row_digest FROM files JOIN embeddings USING (content_id)"
-        " WHERE path = ? AND model_id = ? AND part = 0"
-        " AND size_bytes = ? AND mtime_ns = ? AND inode = ? AND coalesce(changed_ns, ?) = ?"
-        f" AND {SETTLED} AND {OF_RIGHT_LENGTH}",
-        (facts.path, model_id, facts.size_bytes, facts.mtime_ns, facts.inode)
-        + (facts.changed_ns, facts.changed_ns, model_id),
-    ).fetchone()
-    return _unit(row[0]) if row is not None and are_sound([row]).all() else None
-
-
-def sound_parts(connection: Connection, model_id: int, content_ids: Sequence[int]) -> SoundParts:
-    """Return all parts of some contents, and the contents of which a part is damaged."""
-    (last_part,) = connection.execute(
-        "SELECT max(part) FROM embeddings WHERE model_id = ?", (model_id,)
-    ).fetchone()
-    marks = ",".join("?" * len(content_ids))
-    rows: list[tuple[int, bytes, bytes | None]] = []
-    # Part by part: the index on them begins with model and part.
-    for part in range(1 + (last_part or 0)):
-        rows += connection.execute(
-            "SELECT content_id, embedding, row_digest FROM embeddings"
-            f" WHERE model_id = ? AND part = ? AND content_id IN ({marks})",
-            (model_id, part, *content_ids),
+        P may be 0.
+        """
+        found: list[tuple[bytes, bool]] = []
+        question = (
+            f"SELECT embedding, {OF_RIGHT_LENGTH} FROM embeddings"
+            " WHERE model_id = ? AND part = ? AND content_id = ?"
         )
-    is_right = are_sound([row[1:] for row in rows], dimension_of(connection, model_id))
-    damaged = {row[0] for row, is_so in zip(rows, is_right, strict=True) if not is_so}
-    kept = [row for row in rows if row[0] not in damaged]
-    if not kept:
-        return SoundParts(np.empty(0, np.int64), np.empty((0, 0), STORED_DTYPE), damaged)
-    numbers = np.array([row[0] for row in kept], dtype=np.int64)
-    return SoundParts(numbers, _stacked([row[1] for row in kept]), damaged)
+        # Part by part: the index on them begins with model and part.
+        while row := self._connection.execute(
+            question, (self._model_id, self._model_id, len(found), content_id)
+        ).fetchone():
+            found.append(row)
+        blobs = [blob for blob, is_whole in found if is_whole]
+        return _stacked(blobs) if blobs else np.empty((0, 0), dtype=STORED_DTYPE)
+
+    def of_file(self, facts: FileFacts) -> Embedding | None:
+        """Return the unit float32 (D,) of an indexed file that is as it was when read, or None.
+
+        None, too, where the embedding is not what was written: the file can be read instead.
+        """
+        row = self._connection.execute(
+            "SELECT embedding, row_digest FROM files JOIN embeddings USING (content_id)"
+            f" WHERE path = ? AND model_id = ? AND part = 0 AND {UNCHANGED}"
+            f" AND {SETTLED} AND {OF_RIGHT_LENGTH}",
+            (facts.path, self._model_id, *unchanged_values(facts), self._model_id),
+        ).fetchone()
+        if row is None or not are_sound([row]).all():
+            return None
+        embedding = np.frombuffer(row[0], dtype=STORED_DTYPE).astype(np.float32)
+        return np.asarray(embedding / np.linalg.norm(embedding), dtype=np.float32)
+
+    def sound_parts(self, content_ids: Sequence[int]) -> SoundParts:
+        """Return all parts of some contents, and the contents of which a part is damaged."""
+        (last_part,) = self._connection.execute(
+            "SELECT max(part) FROM embeddings WHERE model_id = ?", (self._model_id,)
+        ).fetchone()
+        marks = ",".join("?" * len(content_ids))
+        rows: list[tuple[int, bytes, bytes | None]] = []
+        # Part by part: the index on them begins with model and part.
+        for part in range(1 + (last_part or 0)):
+            rows += self._connection.execute(
+                "SELECT content_id, embedding, row_digest FROM embeddings"
+                f" WHERE model_id = ? AND part = ? AND content_id IN ({marks})",
+                (self._model_id, part, *content_ids),
+            )
+        is_right = are_sound(
+            [row[1:] for row in rows], dimension_of(self._connection, self._model_id)
+        )
+        damaged = {row[0] for row, is_so in zip(rows, is_right, strict=True) if not is_so}
+        kept = [row for row in rows if row[0] not in damaged]
+        if not kept:
+            return SoundParts(np.empty(0, np.int64), np.empty((0, 0), STORED_DTYPE), damaged)
+        numbers = np.array([row[0] for row in kept], dtype=np.int64)
+        return SoundParts(numbers, _stacked([row[1] for row in kept]), damaged)
+
+    def cached_text(self, text: str, tokenizer: str) -> Embedding | None:
+        """Return the unit float32 (D,) of a text asked before of this tokenizer, or None.
+
+        None, too, where the row is not what was written.
+        """
+        question = "SELECT embedding, tokenizer FROM texts WHERE model_id = ? AND text = ?"
+        try:
+            row = self._connection.execute(question, (self._model_id, text)).fetchone()
+        except UnicodeEncodeError:  # typed in another encoding than UTF-8
+            return None
+        if row is None or len(row[0]) % 4:
+            return None
+        if row[1] != text_mark(self._model_id, tokenizer, text, row[0]):
+            return None
+        unit = np.frombuffer(row[0], dtype="<f4").astype(np.float32)
+        return unit if are_unit(unit[np.newaxis]).all() else None
+
+    def cache_text(self, text: str, unit: Embedding, *, tokenizer: str) -> bool:
+        """Remember a text's unit embedding (D,) if that can be done at once; return whether.
+
+        A searcher never waits and never fails for it: what the file refuses is dropped, and so
+        is a text typed in another encoding than UTF-8. tokenizer: the version of what made tokens
+        of it. Where a model has MOST_TEXTS already, a tenth of them is dropped, drawn by chance:
+        noting when each was last asked for would make every repeated query a write.
+        """
+        model_id, connection = self._model_id, self._connection
+        embedding = unit.astype("<f4").tobytes()
+        question = "SELECT count(*) FROM texts WHERE model_id = ?"
+        try:
+            mark = text_mark(model_id, tokenizer, text, embedding)
+            with connection.setting("busy_timeout", 0), connection.transaction():
+                if connection.execute(question, (model_id,)).fetchone()[0] >= MOST_TEXTS:
+                    connection.execute(
+                        "DELETE FROM texts WHERE model_id = ? AND text IN"
+                        " (SELECT text FROM texts WHERE model_id = ? ORDER BY random() LIMIT ?)",
+                        (model_id, model_id, max(1, MOST_TEXTS // 10)),
+                    )
+                connection.execute(
+                    "INSERT OR REPLACE INTO texts (model_id, text, embedding, tokenizer)"
+                    " VALUES (?, ?, ?, ?)",
+                    (model_id, text, embedding, mark),
+                )
+        except (StoreError, UnicodeEncodeError):
+            return False
+        return True
 
 
 def are_sound(
@@ -168,29 +237,5 @@ def are_unit(rows_ND: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
     return np.asarray(np.abs(norms - 1.0) < _UNIT_WITHIN)
 
 
-def cached_text(
-    connection: Connection, model_id: int, text: str, tokenizer: str
-) -> Embedding | None:
-    """Return the unit float32 (D,) of a text asked before, or None.
-
-    None, too, where another version of the tokenizer made tokens of it, or the row is not what was
-    written.
-    """
-    question = "SELECT embedding, tokenizer FROM texts WHERE model_id = ? AND text = ?"
-    try:
-        row = connection.execute(question, (model_id, text)).fetchone()
-    except UnicodeEncodeError:  # typed in another encoding than UTF-8
-        return None
-    if row is None or row[1] != text_mark(model_id, tokenizer, text, row[0]) or len(row[0]) % 4:
-        return None
-    unit = np.frombuffer(row[0], dtype="<f4").astype(np.float32)
-    return unit if are_unit(unit[np.newaxis]).all() else None
-
-
 def _stacked(blobs: Sequence[bytes]) -> StoredEmbeddings:
     return np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE).reshape(len(blobs), -1)
-
-
-def _unit(blob: bytes) -> Embedding:
-    embedding = np.frombuffer(blob, dtype=STORED_DTYPE).astype(np.float32)
-    return np.asarray(embedding / np.linalg.norm(embedding), dtype=np.float32)

@@ -73,12 +73,10 @@ class IndexLock:
         self._database = database
 
     @contextmanager
-    def held(
-        self, *, wait: bool, on_wait: Callable[[int | None], None] | None = None
-    ) -> Iterator[None]:
+    def held(self, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the lock for the block.
 
-        on_wait is called once, with the holder's pid where it is known, before waiting.
+        on_wait is called once, before waiting.
         Raises IndexLocked when another process holds it and `wait` is false, StoreError when
         the file cannot be made, is not ours, or lies where nothing can be locked.
         """
@@ -119,19 +117,18 @@ class IndexLock:
         finally:
             os.close(descriptor)
 
-    def _acquire(
-        self, descriptor: int, *, wait: bool, on_wait: Callable[[int | None], None] | None
-    ) -> None:
+    def _acquire(self, descriptor: int, *, wait: bool, on_wait: Callable[[], None] | None) -> None:
         # More than once, as somebody may only be looking whether it is held.
         for _ in range(_TRIES):
             if self._try(descriptor):
                 return
             time.sleep(_TRY_AGAIN_SECONDS)
-        holder = _read_pid(descriptor)
         if not wait:
-            raise IndexLocked(f"{_name(holder)} is indexing into {self._database}")
+            holder = _read_pid(descriptor)
+            who = "another process" if holder is None else f"process {holder}"
+            raise IndexLocked(f"{who} is indexing into {self._database}")
         if on_wait is not None:
-            on_wait(holder)
+            on_wait()
         while not self._try(descriptor):
             time.sleep(_LOOK_AGAIN_SECONDS)
 
@@ -158,10 +155,6 @@ class IndexLock:
             with suppress(FileExistsError):  # another process was faster
                 return make_own(self.path)
         return open_own(self.path, self._database, os.O_RDWR)
-
-
-def _name(holder: int | None) -> str:
-    return "another process" if holder is None else f"process {holder}"
 
 
 def _write_pid(descriptor: int) -> None:

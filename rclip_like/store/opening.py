@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -15,10 +16,14 @@ from rclip_like.store.connection import Connection, explained, is_full, sqlite_c
 from rclip_like.store.lock import IndexLock, Lockless
 from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION, refuse_foreign
 from rclip_like.store.side_files import (
-    SQLITE_SUFFIXES,
+    LOG,
+    SHARED,
     leave_to_owner,
     make_own,
     refuse_planted_logs,
+    side_file,
+    size_of,
+    sqlite_files,
 )
 
 BUSY_SECONDS = 10.0
@@ -31,7 +36,13 @@ _UNGUARDED = "immutable=1"
 """Without locks, and without a look at what lies beside the file."""
 
 
-def open_index(path: Path, *, create: bool, any_thread: bool = False) -> Connection:
+def open_index(
+    path: Path,
+    *,
+    create: bool,
+    any_thread: bool = False,
+    on_wait: Callable[[], None] | None = None,
+) -> Connection:
     """Return a connection that reads and writes the index at `path`, which is not a link.
 
     Without `create` one that takes no writes, on a read-only medium or where nothing can be
@@ -48,7 +59,7 @@ def open_index(path: Path, *, create: bool, any_thread: bool = False) -> Connect
     if not version:
         _make(path)
     elif version < VERSION:
-        _bring_up(path)
+        _bring_up(path, on_wait)
     try:
         return _connect(path, "mode=rw", any_thread=any_thread)
     except Lockless:
@@ -74,7 +85,7 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> Connection:
         try:
             return _connect(path, "mode=ro", any_thread=any_thread)
         except Lockless:
-            if _size(_side_file(path, "-wal")):
+            if size_of(side_file(path, LOG)):
                 raise
     # SQLite can make no locks here: it keeps what it read once, and does not notice when others
     # write.
@@ -226,17 +237,9 @@ def _wait_for_locks(connection: Connection) -> None:
 
 def _is_on_readonly_medium(path: Path) -> bool:
     """Return whether SQLite could not make its side files, and none hold anything unread."""
-    has_room = not is_full(path) or _size(_side_file(path, "-shm")) >= _SHARED_BYTES
+    has_room = not is_full(path) or size_of(side_file(path, SHARED)) >= _SHARED_BYTES
     can_write = os.access(path.parent, os.W_OK) and has_room
-    return not can_write and not _size(_side_file(path, "-wal"))
-
-
-def _side_file(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    return not can_write and not size_of(side_file(path, LOG))
 
 
 def _make(path: Path) -> None:
@@ -328,13 +331,13 @@ def _give_name(draft: Path, path: Path) -> None:
     """
     if _is_made(path):
         return
-    for suffix in SQLITE_SUFFIXES:
-        _side_file(path, suffix).unlink(missing_ok=True)
+    for side in sqlite_files(path)[1:]:
+        side.unlink(missing_ok=True)
     # Not by a link, which for a moment, or after a kill, would be a second name of the file.
     os.replace(draft, path)
 
 
-def _bring_up(path: Path) -> None:
+def _bring_up(path: Path, on_wait: Callable[[], None] | None) -> None:
     """Bring an older index to the current form, with a copy of the old one beside it."""
     from rclip_like.store.migrations import migrate
 
@@ -359,8 +362,8 @@ def back_up(old: Connection, place: Path) -> None:
     """Write a copy of the index, readable by its owner alone, whole or not at all."""
     draft = place.with_name(f"{place.name}.part")
     try:
-        for suffix in ("", *SQLITE_SUFFIXES):
-            _side_file(draft, suffix).unlink(missing_ok=True)
+        for left in sqlite_files(draft):
+            left.unlink(missing_ok=True)
         os.close(make_own(draft))
         with explained(old.path), closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rclip_like.store.rows import KnownRow
+    from rclip_like.store.rows import IndexedFacts
 
 _MOST_BYTES = 1 << 26
 """More than a page of the longest paths has. What announces more is not our program."""
@@ -51,7 +51,7 @@ class ReadAhead:
         except OSError:  # no process, or one that is gone already: there are no pages
             return
 
-    def pages(self) -> Iterator[list[KnownRow]]:
+    def pages(self) -> Iterator[list[IndexedFacts]]:
         """Yield the pages, ascending by path; fewer than there are, or none, where it dies."""
         if self._process is None or self._process.stdout is None:
             return
@@ -80,7 +80,7 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _read_page(stream: IO[bytes]) -> list[KnownRow] | None:
+def _read_page(stream: IO[bytes]) -> list[IndexedFacts] | None:
     """Return the next page, None where no whole one comes."""
     length = stream.read(8)
     num_bytes = int.from_bytes(length, "little")
@@ -88,7 +88,7 @@ def _read_page(stream: IO[bytes]) -> list[KnownRow] | None:
         return None
     data = stream.read(num_bytes)
     try:
-        page: list[KnownRow] = marshal.loads(data)
+        page: list[IndexedFacts] = marshal.loads(data)
     except _NONSENSE:  # cut short, too
         return None
     return page
@@ -98,7 +98,7 @@ def read_for_another(orders: IO[bytes], pages: IO[bytes]) -> None:
     """Write the pages of an answer, each marshalled behind its length in 8 bytes.
 
     orders: marshalled, the index's address and what `ReadAhead` was asked. Pages follow one
-    another as in `reading.known_pages`. Ends with an error when nobody reads on.
+    another as in `Reader.indexed_facts`. Ends with an error when nobody reads on.
     """
     address, question, values, after, end = marshal.loads(orders.read())
     connection = sqlite3.connect(address, uri=True, isolation_level=None)

@@ -1,85 +1,40 @@
-"""What is asked of the rows, each question one function over a connection; without NumPy."""
+"""What the index is asked, each question a method over one connection; without NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rclip_like.errors import StoreError
 from rclip_like.store.connection import Connection
 from rclip_like.store.read_ahead import ReadAhead
-from rclip_like.store.rows import SETTLED, FailureRow, KnownRow, PathRange, StoredFile
-from rclip_like.store.writing import OUTDATED
-from rclip_like.values import FileFacts, PictureFacts
+from rclip_like.store.rows import (
+    OUTDATED,
+    SETTLED,
+    UNCHANGED,
+    FailureRow,
+    IndexedFacts,
+    PathRange,
+    StoredFile,
+    WalkedRoot,
+    ranges_of,
+    unchanged_values,
+)
+from rclip_like.values import RAW_EXTENSIONS, FileFacts, PictureFacts, Root
 
 if TYPE_CHECKING:
-    from rclip_like.store.embeddings import Rowids
+    from rclip_like.reports import StatusReport
+    from rclip_like.store.embeddings import ModelEmbeddings, Rowids
 
-_KNOWN_PAGE = 4096
+_PAGE = 4096
 _PAGES_BEFORE_AHEAD = 2
 """To walk past one takes as long as a process needs to start; of fewer it spares nothing."""
 _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
+_DEFAULT_MODEL = "default_model"
 
-
-def rows(connection: Connection, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
-    """Return the files with these row numbers, in the order asked; those gone are left out."""
-    found: dict[int, StoredFile] = {}
-    for first in range(0, len(rowids), _ROWIDS_A_QUESTION):
-        some = [int(rowid) for rowid in rowids[first : first + _ROWIDS_A_QUESTION]]
-        marks = ",".join("?" * len(some))
-        found |= {
-            row[0]: _stored_file(row)
-            for row in connection.execute(
-                "SELECT file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns,"
-                " content_id, digest, width, height, taken_at, camera, latitude, longitude,"
-                " taken_from"
-                f" FROM files JOIN contents USING (content_id) WHERE file_id IN ({marks})",
-                some,
-            )
-        }
-    return [found[int(rowid)] for rowid in rowids if int(rowid) in found]
-
-
-def known_pages(
-    connection: Connection,
-    model_id: int,
-    ranges: Sequence[PathRange],
-    read_since_ns: int,
-    path: Path,
-) -> Generator[list[KnownRow], None, None]:
-    """Yield what is remembered of the paths in these ranges, ascending by path bytes.
-
-    Files that were not read since then are not settled.
-    A page at a time, each its own short look: a long one would keep the write-ahead log growing
-    while the walk takes minutes. What is written meanwhile behind the last page is not seen.
-    Where there are many, another process reads ahead what follows the first pages, so not what
-    this connection has written and not committed.
-
-    path: of the file that is connected to.
-    """
-    values = (read_since_ns, model_id)
-    for start, end in ranges:
-        after, num_pages = start, 0
-        while page := connection.execute(_KNOWN, (*values, after, end, after, end)).fetchall():
-            after, num_pages = _behind(page), num_pages + 1
-            if num_pages != _PAGES_BEFORE_AHEAD or len(page) < _KNOWN_PAGE:
-                yield page
-                continue
-            with closing(ReadAhead(path, _KNOWN, values, after, end)) as feeder:
-                yield page  # while that starts
-                for read_ahead in feeder.pages():
-                    yield read_ahead
-                    after = _behind(read_ahead)
-
-
-def _behind(page: list[KnownRow]) -> bytes:
-    """Return the first path that could follow."""
-    return page[-1][0] + b"\0"
-
-
-_KNOWN = f"""
+_FACTS = f"""
     SELECT path, size_bytes, mtime_ns, device,
         CASE WHEN part IS NOT NULL AND {SETTLED} AND read_at_ns >= ? THEN inode END, changed_ns
     FROM files LEFT JOIN embeddings
@@ -88,83 +43,245 @@ _KNOWN = f"""
     UNION ALL
     SELECT path, size_bytes, mtime_ns, device, NULL, NULL FROM failures
     WHERE path >= ? AND path < ?
-    ORDER BY path LIMIT {_KNOWN_PAGE}
+    ORDER BY path LIMIT {_PAGE}
 """
-
-
 _IS_CURRENT = (
     "NOT EXISTS (SELECT 1 FROM readings WHERE readings.model_id = embeddings.model_id"
     f" AND readings.content_id = embeddings.content_id AND reader = '{OUTDATED}')"
 )
 
 
-def digests_of_size(connection: Connection, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
-    """Return the digests of contents of this size that the model has encoded.
+class Reader:
+    """The rows of one index. Every method raises StoreError when the file or its disk fails.
 
-    None at all when there are many, as with a folder of uncompressed pictures: sending them all
-    along with each file would cost more than decoding it.
+    It belongs to the thread that opened the connection.
     """
-    found = connection.execute(
-        # CROSS JOIN keeps the planner from reading all that the model has.
-        "SELECT digest FROM contents CROSS JOIN embeddings USING (content_id)"
-        f" WHERE size_bytes = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT} LIMIT ?",
-        (size_bytes, model_id, _SAME_SIZE_MOST + 1),
-    ).fetchall()
-    return tuple(digest for (digest,) in found) if len(found) <= _SAME_SIZE_MOST else ()
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    # Models, and what is remembered for the user.
+
+    def model_id(self, fingerprint: str) -> int | None:
+        """Return the number of the model with this fingerprint, None if it never indexed."""
+        question = "SELECT model_id FROM models WHERE fingerprint = ?"
+        row = self.connection.execute(question, (fingerprint,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def models(self) -> list[tuple[int, str, str]]:
+        """Return number, name and fingerprint of each model that has encoded anything."""
+        question = "SELECT model_id, name, fingerprint FROM models ORDER BY model_id"
+        return self.connection.execute(question).fetchall()
+
+    def embeddings(self, model_id: int) -> ModelEmbeddings:
+        """Return what the model has encoded, pictures and texts."""
+        from rclip_like.store.embeddings import ModelEmbeddings
+
+        return ModelEmbeddings(self.connection, model_id)
+
+    def setting(self, name: str) -> str | None:
+        """Return one setting of this index, None where it was never set."""
+        question = "SELECT value FROM settings WHERE name = ?"
+        row = self.connection.execute(question, (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Write one setting of this index."""
+        statement = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
+        with self.connection.transaction():
+            self.connection.execute(statement, (name, value))
+
+    def default_model(self) -> str | None:
+        """Return the model's name that `models use` wrote into this index, or None."""
+        return self.setting(_DEFAULT_MODEL)
+
+    def set_default_model(self, name: str) -> None:
+        """Make `name` the model of searches in this index that name none."""
+        self.put_setting(_DEFAULT_MODEL, name)
+
+    def is_first_time(self, hint: str) -> bool:
+        """Return whether `hint` was never asked about, and remember that it was.
+
+        Waits for nobody. Where the file refuses it, it was not the first time.
+        """
+        statement = "INSERT OR IGNORE INTO settings (name, value) VALUES (?, '')"
+        try:
+            with self.connection.setting("busy_timeout", 0), self.connection.transaction():
+                return self.connection.execute(statement, (f"told {hint}",)).rowcount == 1
+        except StoreError:
+            return False
+
+    # Files and folders.
+
+    def files(self, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
+        """Return the files with these row numbers in the order asked; those gone are left out."""
+        found: dict[int, StoredFile] = {}
+        for first in range(0, len(rowids), _ROWIDS_A_QUESTION):
+            some = [int(rowid) for rowid in rowids[first : first + _ROWIDS_A_QUESTION]]
+            rows = self.connection.execute(
+                "SELECT file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns,"
+                " content_id, digest, width, height, taken_at, camera, latitude, longitude,"
+                " taken_from FROM files JOIN contents USING (content_id)"
+                f" WHERE file_id IN ({','.join('?' * len(some))})",
+                some,
+            )
+            for row in rows:
+                found[row[0]] = StoredFile._make((*row[:9], PictureFacts(*row[9:])))
+        return [found[int(rowid)] for rowid in rowids if int(rowid) in found]
+
+    def count_files(self, roots: Sequence[Root] | None = None) -> int:
+        """Return how many files are indexed under the roots (None: everywhere)."""
+        return sum(map(self.count_in_range, ranges_of(roots)))
+
+    def count_in_range(self, one: PathRange) -> int:
+        """Return how many files lie in a range of paths."""
+        question = "SELECT count(*) FROM files WHERE path >= ? AND path < ?"
+        return int(self.connection.execute(question, one).fetchone()[0])
+
+    def has_any(self, roots: Sequence[Root]) -> bool:
+        """Return whether any file, unreadable one or walked folder lies under the roots."""
+        ranges = ranges_of(roots)
+        question = (
+            "SELECT EXISTS (SELECT 1 FROM files WHERE path >= ?1 AND path < ?2)"
+            " OR EXISTS (SELECT 1 FROM failures WHERE path >= ?1 AND path < ?2)"
+        )
+        return any(self.connection.execute(question, one).fetchone()[0] for one in ranges) or any(
+            root.lies_in(ranges) for root in self.walked_roots()
+        )
+
+    def raw_files(self, roots: Sequence[Root] | None = None) -> Iterator[bytes]:
+        """Yield the paths of cameras' raw files that are indexed under the roots, ascending."""
+        endings = sorted(ending.decode() for ending in RAW_EXTENSIONS)
+        question = (
+            "SELECT path FROM files WHERE path >= ? AND path < ?"
+            f" AND lower(CAST(substr(path, -4) AS TEXT)) IN ({','.join('?' * len(endings))})"
+            " ORDER BY path"
+        )
+        for one in ranges_of(roots):
+            yield from (path for (path,) in self.connection.execute(question, (*one, *endings)))
+
+    def walked_roots(self) -> list[WalkedRoot]:
+        """Return the folders that were roots of a walk, there or not, ascending."""
+        question = "SELECT path, device, walked_at_ns FROM roots"
+        roots = [WalkedRoot(*row) for row in self.connection.execute(question)]
+        return sorted(roots, key=lambda root: root.extent)
+
+    def walked_root(self, path: bytes) -> WalkedRoot | None:
+        """Return what is remembered of a walked folder, None if it never was a root."""
+        question = "SELECT path, device, walked_at_ns FROM roots WHERE path = ?"
+        row = self.connection.execute(question, (path,)).fetchone()
+        return None if row is None else WalkedRoot(*row)
+
+    def inode_changes(self) -> dict[bytes, int]:
+        """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
+        question = "SELECT path, inode_changes FROM roots WHERE inode_changes > 0"
+        return dict(self.connection.execute(question).fetchall())
+
+    def status(self, roots: Sequence[Root] | None = None) -> StatusReport:
+        """Return what is indexed under the roots; sizes and models are the whole index's."""
+        from rclip_like.store.status import status
+
+        return status(self, ranges_of(roots))
+
+    # Questions of an indexing run.
+
+    def indexed_facts(
+        self, model_id: int, roots: Sequence[Root] | None, *, read_since_ns: int = 0
+    ) -> Generator[list[IndexedFacts], None, None]:
+        """Yield what is remembered of files and failures under the roots, ascending by path.
+
+        Files that were not read since `read_since_ns` are not settled. In pages, each its own
+        short look: a long one would keep the write-ahead log growing while the walk takes minutes.
+        What is written meanwhile behind the last page is not seen. Where there are many, another
+        process reads ahead what follows the first pages, so not what this connection has written
+        and not committed. To be closed where it is not read to its end.
+        """
+        values = (read_since_ns, model_id)
+        for start, end in ranges_of(roots):
+            after, num_pages = start, 0
+            while page := self._page_of_facts(values, after, end):
+                after, num_pages = _behind(page), num_pages + 1
+                if num_pages != _PAGES_BEFORE_AHEAD or len(page) < _PAGE:
+                    yield page
+                    continue
+                path = self.connection.path
+                with closing(ReadAhead(path, _FACTS, values, after, end)) as ahead:
+                    yield page  # while that starts
+                    for page_ahead in ahead.pages():
+                        yield page_ahead
+                        after = _behind(page_ahead)
+
+    def _page_of_facts(
+        self, values: tuple[int, int], after: bytes, end: bytes
+    ) -> list[IndexedFacts]:
+        return self.connection.execute(_FACTS, (*values, after, end, after, end)).fetchall()
+
+    def stored_digest(self, facts: FileFacts) -> bytes | None:
+        """Return the digest of an indexed file of this size and mtime, or None."""
+        row = self.connection.execute(
+            "SELECT digest FROM files JOIN contents USING (content_id)"
+            " WHERE path = ? AND files.size_bytes = ? AND mtime_ns = ?",
+            (facts.path, facts.size_bytes, facts.mtime_ns),
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def digests_of_size(self, model_id: int, size_bytes: int) -> tuple[bytes, ...]:
+        """Return the digests of contents of this size that the model has encoded.
+
+        None at all when there are many, as with a folder of uncompressed pictures: sending them all
+        along with each file would cost more than decoding it.
+        """
+        found = self.connection.execute(
+            # CROSS JOIN keeps the planner from reading all that the model has.
+            "SELECT digest FROM contents CROSS JOIN embeddings USING (content_id)"
+            f" WHERE size_bytes = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT} LIMIT ?",
+            (size_bytes, model_id, _SAME_SIZE_MOST + 1),
+        ).fetchall()
+        return tuple(digest for (digest,) in found) if len(found) <= _SAME_SIZE_MOST else ()
+
+    def is_encoded(self, model_id: int, digest: bytes) -> bool:
+        """Return whether the model has encoded the content with this digest, by today's readers."""
+        question = (
+            "SELECT 1 FROM contents JOIN embeddings USING (content_id)"
+            f" WHERE digest = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT}"
+        )
+        return self.connection.execute(question, (digest, model_id)).fetchone() is not None
+
+    def is_encoded_by_another(self, model_id: int, facts: FileFacts) -> bool:
+        """Return whether another model has encoded this file as it is now, by today's readers."""
+        question = (
+            f"SELECT 1 FROM files, models WHERE path = ? AND {UNCHANGED} AND model_id <> ?"
+            " AND EXISTS (SELECT 1 FROM embeddings WHERE embeddings.model_id = models.model_id"
+            f" AND part = 0 AND embeddings.content_id = files.content_id AND {_IS_CURRENT})"
+        )
+        values = (facts.path, *unchanged_values(facts), model_id)
+        return self.connection.execute(question, values).fetchone() is not None
+
+    def failure_of(self, facts: FileFacts, *, settled: bool = False) -> FailureRow | None:
+        """Return why this file, as it is now, could not be read before; None if it never failed.
+
+        settled: only where the clock's grain leaves no doubt that the file is as it was.
+        """
+        row = self.connection.execute(
+            "SELECT read_at_ns, reason, reader_versions, code, attempts FROM failures"
+            f" WHERE path = ? AND {UNCHANGED} AND ({SETTLED} OR NOT ?)",
+            (facts.path, *unchanged_values(facts), settled),
+        ).fetchone()
+        return None if row is None else FailureRow(facts, *row)
+
+    def outdated_pixels(self, model_id: int, digest: bytes) -> bytes | None:
+        """Return the digest of the pixels that the content's outdated embedding was made of.
+
+        Empty where it was not remembered, None where the content is not marked as outdated.
+        """
+        question = (
+            "SELECT pixels FROM readings JOIN contents USING (content_id)"
+            " WHERE model_id = ? AND digest = ? AND reader = ?"
+        )
+        row = self.connection.execute(question, (model_id, digest, OUTDATED)).fetchone()
+        return None if row is None else row[0] or b""
 
 
-def is_encoded(connection: Connection, model_id: int, digest: bytes) -> bool:
-    """Return whether the model has encoded the content with this digest, from today's readers."""
-    question = (
-        "SELECT 1 FROM contents JOIN embeddings USING (content_id)"
-        f" WHERE digest = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT}"
-    )
-    return connection.execute(question, (digest, model_id)).fetchone() is not None
-
-
-def stored_digest(connection: Connection, facts: FileFacts) -> bytes | None:
-    """Return the digest that the file had when it was read, if it has not changed by its facts."""
-    row = connection.execute(
-        "SELECT digest FROM files JOIN contents USING (content_id)"
-        " WHERE path = ? AND files.size_bytes = ? AND mtime_ns = ?",
-        (facts.path, facts.size_bytes, facts.mtime_ns),
-    ).fetchone()
-    return None if row is None else bytes(row[0])
-
-
-def is_encoded_by_another(connection: Connection, model_id: int, facts: FileFacts) -> bool:
-    """Return whether another model has encoded this file as it is now, from today's readers."""
-    question = (
-        "SELECT 1 FROM files, models WHERE path = ? AND size_bytes = ? AND mtime_ns = ?"
-        " AND inode = ? AND coalesce(changed_ns, ?) = ? AND model_id <> ? AND EXISTS"
-        " (SELECT 1 FROM embeddings WHERE embeddings.model_id = models.model_id AND part = 0"
-        f" AND embeddings.content_id = files.content_id AND {_IS_CURRENT})"
-    )
-    values = (facts.path, facts.size_bytes, facts.mtime_ns, facts.inode)
-    times = (facts.changed_ns, facts.changed_ns)
-    return connection.execute(question, (*values, *times, model_id)).fetchone() is not None
-
-
-def inode_changes(connection: Connection) -> dict[bytes, int]:
-    """Return, by walked folder, in how many runs in a row all of its files had new inodes."""
-    question = "SELECT path, inode_changes FROM roots WHERE inode_changes > 0"
-    return dict(connection.execute(question).fetchall())
-
-
-def failure_of(connection: Connection, facts: FileFacts, *, settled: bool) -> FailureRow | None:
-    """Return why this file, as it is now, could not be read before; None if it never failed.
-
-    settled: only where the clock's grain leaves no doubt that the file is as it was.
-    """
-    row = connection.execute(
-        "SELECT read_at_ns, reason, reader_versions, code, attempts FROM failures"
-        " WHERE path = ? AND size_bytes = ? AND mtime_ns = ? AND inode = ?"
-        f" AND coalesce(changed_ns, ?) = ? AND ({SETTLED} OR NOT ?)",
-        (facts.path, facts.size_bytes, facts.mtime_ns, facts.inode)
-        + (facts.changed_ns, facts.changed_ns, settled),
-    ).fetchone()
-    return None if row is None else FailureRow(facts, *row)
-
-
-def _stored_file(row: tuple[Any, ...]) -> StoredFile:
-    return StoredFile._make((*row[:9], PictureFacts(*row[9:])))
+def _behind(page: list[IndexedFacts]) -> bytes:
+    """Return the first path that could follow."""
+    return page[-1][0] + b"\0"

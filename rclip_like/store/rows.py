@@ -27,13 +27,19 @@ camera with a wrong date: a change would give the file another one, so it is tru
 SETTLED = f"(mtime_ns < read_at_ns - {CLOCK_GRAIN_NS} OR mtime_ns > read_at_ns + {CLOCK_AHEAD_NS})"
 """In SQL, whether a row of files or failures can be trusted while size and mtime stay."""
 
+UNCHANGED = "size_bytes = ? AND mtime_ns = ? AND inode = ? AND coalesce(changed_ns, ?) = ?"
+"""In SQL, whether a row of files or failures says of a file what `unchanged_values` say."""
+
+OUTDATED = ""
+"""Stands in a reading for a reader that has been mended since."""
+
 STORED_DTYPE = "<f2"
 """Embeddings are kept as little-endian float16."""
 
 OF_RIGHT_LENGTH = "length(embedding) = (SELECT 2 * dimension FROM models WHERE model_id = ?)"
 """In SQL, whether an embedding is as long as the model's are; SQLite reads no blob for it."""
 
-KnownRow = tuple[bytes, int, int, int, int | None, int | None]
+IndexedFacts = tuple[bytes, int, int, int, int | None, int | None]
 """What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, inode
 and changed_ns; inode None for what is not a settled picture.
 
@@ -46,8 +52,18 @@ changed: both are tuples, and whole pages of them are compared in one stroke.
 class WalkedRoot(NamedTuple):
     """A folder that was a root: the device it lay on, and when it was walked."""
 
+    path: bytes
     device: int
     walked_at_ns: int
+
+    @property
+    def extent(self) -> PathRange:
+        """The range of all paths in it."""
+        return range_of(Root(self.path, self.path))
+
+    def lies_in(self, ranges: Sequence[PathRange]) -> bool:
+        """Return whether the folder itself lies in one of the ranges."""
+        return any(start <= self.extent.start < end for start, end in ranges)
 
 
 class StoredFile(NamedTuple):
@@ -137,6 +153,12 @@ class Batch(NamedTuple):
 _DIGEST_BYTES = 8
 """Of the digests by which damage is noticed. Chance changes a row, not malice: one damage in 2 to
 the power of 64 goes unseen."""
+
+
+def unchanged_values(facts: FileFacts) -> tuple[int | None, ...]:
+    """Return the values that `UNCHANGED` compares with."""
+    times = (facts.changed_ns, facts.changed_ns)
+    return (facts.size_bytes, facts.mtime_ns, facts.inode, *times)
 
 
 def row_digest(embedding: bytes) -> bytes:

@@ -14,7 +14,8 @@ from pathlib import Path
 from rclip_like.errors import Remedy, StoreError
 from rclip_like.files import FILE_MODE
 
-SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
+LOG, SHARED = "-wal", "-shm"
+SQLITE_SUFFIXES = (LOG, SHARED, "-journal")
 """What SQLite keeps beside a database, and leaves there after a kill."""
 
 _NEVER_ELSEWHERE = (
@@ -29,7 +30,25 @@ class Planted(StoreError, ValueError):
     """In the place of a file of the index there is something else."""
 
 
-def real_place(path: Path) -> Path:
+def side_file(database: Path, suffix: str) -> Path:
+    """Return the path of a file beside the index."""
+    return database.with_name(database.name + suffix)
+
+
+def sqlite_files(database: Path) -> list[Path]:
+    """Return the paths of the index and of what SQLite keeps beside it, there or not."""
+    return [database, *(side_file(database, suffix) for suffix in SQLITE_SUFFIXES)]
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file in bytes, 0 where nothing is."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def real_path(path: Path) -> Path:
     """Return where the index lies: at `path`, or where a link of that name leads to.
 
     So one index has one lock, one log and one matrix, by whatever name it is called. A link that

@@ -1,225 +1,287 @@
-"""What is written to the index; every function is one transaction, whole or not at all."""
+"""What is written to the index; every method is one transaction, whole or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.store.connection import Connection
+from rclip_like.errors import StoreError
+from rclip_like.store.matrix import stamp
+from rclip_like.store.opening import identity_of
 from rclip_like.store.rows import (
+    OUTDATED,
     STORED_DTYPE,
     Batch,
     ContentRow,
     FailureRow,
     FileRow,
-    PathRange,
     Reading,
+    ranges_of,
     row_digest,
-    text_mark,
 )
+from rclip_like.values import Root
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embedding
+    from rclip_like.store.checking import Repair
+    from rclip_like.store.store import Store
 
-OUTDATED = ""
-"""Stands in a reading for a reader that has been mended since."""
-
-MOST_TEXTS = 10_000
-"""How many texts of one model are remembered; of 512 numbers they take 20 MB."""
-
-
-def commit_batch(connection: Connection, model_id: int, batch: Batch) -> None:
-    """Write one batch; every file's digest is among its contents or in the index already."""
-    with connection.transaction():
-        for digest, content in batch.contents.items():
-            _add_content(connection, model_id, digest, content)
-        for digest, reading in batch.reread.items():
-            _put_reading(connection, model_id, digest, reading)
-        for file in batch.files:
-            _put_file(connection, file)
-        for failure in batch.failures:
-            _put_failure(connection, failure)
-        connection.executemany("DELETE FROM files WHERE path = ?", [(p,) for p in batch.gone])
-        connection.executemany("DELETE FROM failures WHERE path = ?", [(p,) for p in batch.gone])
-        connection.executemany(
-            "UPDATE files SET inode = ?, changed_ns = ?"
-            " WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
-            [(each.inode, each.changed_ns, *each[:3]) for each in batch.noted],
-        )
+_READERS = "readers of model"
+"""Before a model's number, the setting that holds the readers which made all of its readings."""
+_VERIFYING = "verifying_since_ns"
+_VERIFYING_NS = 30 * 86_400 * 10**9
+"""How long after its beginning a verification that was cut short goes on where it was."""
+_MOST_DIGITS = 20
+"""Of a time in ns; an index may come from anywhere."""
 
 
-def _add_content(connection: Connection, model_id: int, digest: bytes, content: ContentRow) -> None:
-    _drop_outdated(connection, model_id, digest)
-    _put_reading(connection, model_id, digest, content.reading)
-    for part, embedding in enumerate((content.embedding, *content.frames)):
-        row = embedding.astype(STORED_DTYPE).tobytes()
-        added = connection.execute(
-            "INSERT INTO embeddings (model_id, part, content_id, embedding, row_digest)"
-            " SELECT ?, ?, content_id, ?, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
-            (model_id, part, row, row_digest(row), digest),
-        )
-        if not added.rowcount:  # the parts of a content come from one encoding of it
-            return
+class Writer:
+    """What writes to one index, while the indexer's lock is held: see `Store.writing`.
 
-
-def _drop_outdated(connection: Connection, model_id: int, digest: bytes) -> None:
-    """Delete the embeddings that an outdated reader made of a content."""
-    row = connection.execute(
-        "SELECT content_id FROM readings JOIN contents USING (content_id)"
-        " WHERE model_id = ? AND digest = ? AND reader = ?",
-        (model_id, digest, OUTDATED),
-    ).fetchone()
-    if row is None:
-        return
-    question = "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
-    part = 0
-    # Part by part: the index on them begins with model and part.
-    while connection.execute(question, (model_id, part, row[0])).rowcount:
-        part += 1
-
-
-def _put_reading(connection: Connection, model_id: int, digest: bytes, reading: Reading) -> None:
-    """Write how a content was read, in place of what an earlier reading said."""
-    connection.execute(
-        "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
-        " longitude, taken_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
-        " SET width = excluded.width, height = excluded.height, taken_at = excluded.taken_at,"
-        " camera = excluded.camera, latitude = excluded.latitude, longitude = excluded.longitude,"
-        " taken_from = excluded.taken_from",
-        (digest, reading.size_bytes, *reading.facts),
-    )
-    if reading.reader is not None:
-        connection.execute(
-            "INSERT OR REPLACE INTO readings (model_id, content_id, reader, pixels)"
-            " SELECT ?, content_id, ?, ? FROM contents WHERE digest = ?",
-            (model_id, reading.reader, reading.pixels, digest),
-        )
-
-
-def _put_file(connection: Connection, file: FileRow) -> None:
-    facts = file.facts
-    # A row number stands for a path with its content: what is kept beside the index relies on it.
-    connection.execute(
-        "DELETE FROM files WHERE path = ? AND content_id IS NOT"
-        " (SELECT content_id FROM contents WHERE digest = ?)",
-        (facts.path, file.digest),
-    )
-    connection.execute(
-        "INSERT INTO files (path, readable, size_bytes, mtime_ns, device, inode, changed_ns,"
-        " read_at_ns, content_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
-        " (SELECT content_id FROM contents WHERE digest = ?))"
-        " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
-        " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
-        " changed_ns = excluded.changed_ns, read_at_ns = excluded.read_at_ns",
-        (facts.path, _readable(facts.path), *facts[1:], file.read_at_ns, file.digest),
-    )
-    connection.execute("DELETE FROM failures WHERE path = ?", (facts.path,))
-
-
-def _put_failure(connection: Connection, failure: FailureRow) -> None:
-    """Remember the failure; what the path held before is no longer there to be found."""
-    facts = failure.facts
-    connection.execute(
-        "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode, changed_ns,"
-        " read_at_ns, reason, reader_versions, code, attempts)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*facts, *failure[1:]),
-    )
-    connection.execute("DELETE FROM files WHERE path = ?", (facts.path,))
-
-
-def put_roots(
-    connection: Connection,
-    devices: Mapping[bytes, int],
-    inode_changes: Mapping[bytes, int],
-    *,
-    walked_at_ns: int,
-) -> None:
-    """Remember the device that each folder lies on, and in how many runs in a row all of its files
-    had new inodes.
+    Every method raises StoreError when the file or its disk fails.
     """
-    # What a power loss may undo, the next run writes: it need not be synced.
-    with connection.setting("synchronous", 1), connection.transaction():
-        connection.executemany(
-            "INSERT INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?) ON CONFLICT (path)"
-            " DO UPDATE SET device = excluded.device, walked_at_ns = excluded.walked_at_ns",
-            [(path, device, walked_at_ns) for path, device in devices.items()],
-        )
-        connection.executemany(
-            "UPDATE roots SET inode_changes = ? WHERE path = ?",
-            [(number, path) for path, number in inode_changes.items()],
-        )
 
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._connection = store.connection
+        self._identity = identity_of(store.path)
 
-def move_devices(
-    connection: Connection, moved: Mapping[int, int], ranges: Sequence[PathRange]
-) -> None:
-    """Give the rows on devices that were mounted anew (old number -> new) their new number."""
-    cases = " ".join("WHEN ? THEN ?" for _ in moved)
-    numbers = [number for pair in moved.items() for number in pair]
-    marks = ",".join("?" * len(moved))
-    with connection.transaction():
-        for table in ("files", "failures"):
+    # The rows of a run.
+
+    def add_model(
+        self, name: str, fingerprint: str, *, preprocessing_version: str, dimension: int
+    ) -> int:
+        """Return the number of the model with this fingerprint, adding it where it is new."""
+        before = self._store.model_id(fingerprint)
+        if before is not None:
+            return before
+        with self._connection.transaction():
+            added = self._connection.execute(
+                "INSERT INTO models (name, fingerprint, preprocessing_version, dimension)"
+                " VALUES (?, ?, ?, ?)",
+                (_spelt_out(name), fingerprint, preprocessing_version, dimension),
+            )
+        assert added.lastrowid is not None
+        return added.lastrowid
+
+    def commit(self, model_id: int, batch: Batch) -> None:
+        """Write one batch in one transaction, synced when this returns.
+
+        Every file's digest is among the batch's contents or in the index already. Raises StoreError
+        when the file opened is not the one at the index's address any more.
+        """
+        if identity_of(self._store.path) != self._identity:
+            raise StoreError(
+                f"{self._store.path}: the index is gone from its place; see that its disk is there,"
+                " and run it again"
+            )
+        connection = self._connection
+        with connection.transaction():
+            for digest, content in batch.contents.items():
+                self._add_content(model_id, digest, content)
+            for digest, reading in batch.reread.items():
+                self._put_reading(model_id, digest, reading)
+            for file in batch.files:
+                self._put_file(file)
+            read = [(file.facts.path,) for file in batch.files]
+            gone = [(path,) for path in batch.gone]
+            connection.executemany("DELETE FROM failures WHERE path = ?", read + gone)
+            for failure in batch.failures:
+                self._put_failure(failure)
+            unread = [(failure.facts.path,) for failure in batch.failures]
+            connection.executemany("DELETE FROM files WHERE path = ?", unread + gone)
             connection.executemany(
-                f"UPDATE {table} SET device = CASE device {cases} END"
-                f" WHERE device IN ({marks}) AND path >= ? AND path < ?",
-                [(*numbers, *moved, *one) for one in ranges],
+                "UPDATE files SET inode = ?, changed_ns = ?"
+                " WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
+                [(each.inode, each.changed_ns, *each[:3]) for each in batch.noted],
             )
 
-
-def put_model(connection: Connection, name: str, fingerprint: str, facts: Sequence[object]) -> None:
-    """Add the model unless it is there; facts are preprocessing version and dimension."""
-    with connection.transaction():
-        connection.execute(
-            "INSERT INTO models (name, fingerprint, preprocessing_version, dimension)"
-            " VALUES (?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name",
-            (_spelt_out(name), fingerprint, *facts),
-        )
-
-
-def put_setting(connection: Connection, name: str, value: str) -> None:
-    """Write one setting of this index."""
-    with connection.transaction():
-        connection.execute(
-            "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value)
-        )
-
-
-def put_new_setting(connection: Connection, name: str) -> bool:
-    """Write a setting without a value and return whether it is new; waits for nobody."""
-    with connection.setting("busy_timeout", 0), connection.transaction():
-        written = connection.execute(
-            "INSERT OR IGNORE INTO settings (name, value) VALUES (?, '')", (name,)
-        )
-        return written.rowcount == 1
-
-
-def put_text(
-    connection: Connection, model_id: int, text: str, unit: Embedding, tokenizer: str
-) -> None:
-    """Cache a text's embedding without waiting for anybody; raises StoreError at once.
-
-    tokenizer: the version of what made tokens of it. Raises UnicodeEncodeError for a text typed in
-    another encoding than UTF-8.
-    Where a model has MOST_TEXTS already, a tenth of them is dropped, drawn by chance: noting when
-    each was last asked for would make every repeated query a write.
-    """
-    embedding = unit.astype("<f4").tobytes()
-    mark = text_mark(model_id, tokenizer, text, embedding)
-    with connection.setting("busy_timeout", 0), connection.transaction():
-        question = "SELECT count(*) FROM texts WHERE model_id = ?"
-        if connection.execute(question, (model_id,)).fetchone()[0] >= MOST_TEXTS:
-            connection.execute(
-                "DELETE FROM texts WHERE model_id = ? AND text IN"
-                " (SELECT text FROM texts WHERE model_id = ? ORDER BY random() LIMIT ?)",
-                (model_id, model_id, max(1, MOST_TEXTS // 10)),
+    def _add_content(self, model_id: int, digest: bytes, content: ContentRow) -> None:
+        self._drop_outdated(model_id, digest)
+        self._put_reading(model_id, digest, content.reading)
+        for part, embedding in enumerate((content.embedding, *content.frames)):
+            row = embedding.astype(STORED_DTYPE).tobytes()
+            added = self._connection.execute(
+                "INSERT INTO embeddings (model_id, part, content_id, embedding, row_digest) SELECT"
+                " ?, ?, content_id, ?, ? FROM contents WHERE digest = ? ON CONFLICT DO NOTHING",
+                (model_id, part, row, row_digest(row), digest),
             )
-        connection.execute(
-            "INSERT OR REPLACE INTO texts (model_id, text, embedding, tokenizer)"
-            " VALUES (?, ?, ?, ?)",
-            (model_id, text, embedding, mark),
+            if not added.rowcount:  # the parts of a content come from one encoding of it
+                return
+
+    def _drop_outdated(self, model_id: int, digest: bytes) -> None:
+        """Delete the embeddings that an outdated reader made of a content."""
+        row = self._connection.execute(
+            "SELECT content_id FROM readings JOIN contents USING (content_id)"
+            " WHERE model_id = ? AND digest = ? AND reader = ?",
+            (model_id, digest, OUTDATED),
+        ).fetchone()
+        if row is None:
+            return
+        statement = "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
+        part = 0
+        # Part by part: the index on them begins with model and part.
+        while self._connection.execute(statement, (model_id, part, row[0])).rowcount:
+            part += 1
+
+    def _put_reading(self, model_id: int, digest: bytes, reading: Reading) -> None:
+        """Write how a content was read, in place of what an earlier reading said."""
+        self._connection.execute(
+            "INSERT INTO contents (digest, size_bytes, width, height, taken_at, camera, latitude,"
+            " longitude, taken_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO"
+            " UPDATE SET width = excluded.width, height = excluded.height,"
+            " taken_at = excluded.taken_at, camera = excluded.camera,"
+            " latitude = excluded.latitude, longitude = excluded.longitude,"
+            " taken_from = excluded.taken_from",
+            (digest, reading.size_bytes, *reading.facts),
         )
+        if reading.reader is not None:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO readings (model_id, content_id, reader, pixels)"
+                " SELECT ?, content_id, ?, ? FROM contents WHERE digest = ?",
+                (model_id, reading.reader, reading.pixels, digest),
+            )
+
+    def _put_file(self, file: FileRow) -> None:
+        facts = file.facts
+        # A row number stands for a path with its content: what is kept beside the index relies on
+        # it.
+        self._connection.execute(
+            "DELETE FROM files WHERE path = ? AND content_id IS NOT"
+            " (SELECT content_id FROM contents WHERE digest = ?)",
+            (facts.path, file.digest),
+        )
+        self._connection.execute(
+            "INSERT INTO files (path, readable, size_bytes, mtime_ns, device, inode, changed_ns,"
+            " read_at_ns, content_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+            " (SELECT content_id FROM contents WHERE digest = ?))"
+            " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
+            " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
+            " changed_ns = excluded.changed_ns, read_at_ns = excluded.read_at_ns",
+            (facts.path, _readable(facts.path), *facts[1:], file.read_at_ns, file.digest),
+        )
+
+    def _put_failure(self, failure: FailureRow) -> None:
+        """Remember the failure; what the path held before is no longer there to be found."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode,"
+            " changed_ns, read_at_ns, reason, reader_versions, code, attempts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*failure.facts, *failure[1:]),
+        )
+
+    # Folders and devices.
+
+    def put_roots(
+        self, devices: Mapping[bytes, int], inode_changes: Mapping[bytes, int], *, walked_at_ns: int
+    ) -> None:
+        """Remember walked folders: the device each lies on, and what `inode_changes` returns."""
+        connection = self._connection
+        # What a power loss may undo, the next run writes: it need not be synced.
+        with connection.setting("synchronous", 1), connection.transaction():
+            connection.executemany(
+                "INSERT INTO roots (path, device, walked_at_ns) VALUES (?, ?, ?) ON CONFLICT (path)"
+                " DO UPDATE SET device = excluded.device, walked_at_ns = excluded.walked_at_ns",
+                [(path, device, walked_at_ns) for path, device in devices.items()],
+            )
+            connection.executemany(
+                "UPDATE roots SET inode_changes = ? WHERE path = ?",
+                [(number, path) for path, number in inode_changes.items()],
+            )
+
+    def move_devices(self, moved: Mapping[int, int], roots: Sequence[Root]) -> None:
+        """Note that devices (old number -> new) under the roots were mounted anew."""
+        cases = " ".join("WHEN ? THEN ?" for _ in moved)
+        numbers = [number for pair in moved.items() for number in pair]
+        marks = ",".join("?" * len(moved))
+        with self._connection.transaction():
+            for table in ("files", "failures"):
+                self._connection.executemany(
+                    f"UPDATE {table} SET device = CASE device {cases} END"
+                    f" WHERE device IN ({marks}) AND path >= ? AND path < ?",
+                    [(*numbers, *moved, *one) for one in ranges_of(roots)],
+                )
+
+    # What is to be read again.
+
+    def mark_outdated(self, model_id: int, current: Iterable[str]) -> int:
+        """Mark what other readers than these have made; return how many contents are marked.
+
+        Counts those of the model that have files. current: format and version, as in "TIFF 2".
+        An embedding without a reader counts as current. Files of the model's marked contents are
+        not settled, so that the next walk hands them to be read; each call sees to that until there
+        are none, as another model's run settles them, too.
+        """
+        versions = sorted(current)
+        name = f"{_READERS} {model_id}"
+        if self._store.setting(name) == str(versions):
+            return 0
+        marks = ",".join("?" * len(versions))
+        is_outdated = f"model_id = ? AND reader = '{OUTDATED}'"
+        with self._connection.transaction():
+            self._connection.execute(
+                f"UPDATE readings SET reader = '{OUTDATED}'"
+                f" WHERE reader NOT IN ({marks}, '{OUTDATED}')",
+                versions,
+            )
+            # No file counts as settled whose mtime is the moment of reading.
+            self._connection.execute(
+                "UPDATE files SET read_at_ns = mtime_ns WHERE read_at_ns <> mtime_ns"
+                f" AND content_id IN (SELECT content_id FROM readings WHERE {is_outdated})",
+                (model_id,),
+            )
+            (number,) = self._connection.execute(
+                f"SELECT count(*) FROM readings WHERE {is_outdated} AND EXISTS"
+                " (SELECT 1 FROM files WHERE files.content_id = readings.content_id)",
+                (model_id,),
+            ).fetchone()
+        if not number:
+            self._store.put_setting(name, str(versions))
+        return int(number)
+
+    def verify_since(self, now_ns: int) -> int:
+        """Return when the verification that goes on began: now, or one cut short this month."""
+        before = self._store.setting(_VERIFYING) or ""
+        is_number = before.isdecimal() and len(before) < _MOST_DIGITS
+        if is_number and 0 <= now_ns - int(before) < _VERIFYING_NS:
+            return int(before)
+        self._store.put_setting(_VERIFYING, str(now_ns))
+        return now_ns
+
+    def end_verification(self) -> None:
+        """Note that all files were verified, so that the next time begins anew."""
+        self._store.put_setting(_VERIFYING, "0")
+
+    @property
+    def repair(self) -> Repair:
+        """What mends rows that are not as they were written."""
+        from rclip_like.store.checking import Repair
+
+        return Repair(self._connection)
+
+    # The matrix beside the index.
+
+    def extend_matrix(self, model_id: int) -> bool | None:
+        """Bring the matrix beside the index in line with it; None where too little is missing.
+
+        The matrix is only a cache: where it cannot be written there is none, or an older one, and
+        False is returned.
+        """
+        try:
+            if not stamp.is_due(self._connection, model_id):
+                return None
+            from rclip_like.store.matrix.extending import extend_matrix
+
+            extend_matrix(self._connection, model_id)
+        except (OSError, StoreError):
+            return False
+        return True
+
+    def remove_outdated_matrices(self) -> None:
+        """Remove matrices that speak of other rows; their files keep what the index has no more."""
+        from rclip_like.store.matrix.extending import remove_outdated
+
+        remove_outdated(self._connection)
 
 
 def _readable(path: bytes) -> str | None:

@@ -7,18 +7,18 @@ A room on the floor of index and search: it reads the disk through `walk`, the r
 from rclip_like.upkeep.models import unused_models
 from rclip_like.upkeep.pruning import (
     Listeners,
+    as_roots,
     count_raw_pairs,
     forget,
-    places_of,
     prune,
     unknown_paths,
 )
 
 __all__ = [
     "Listeners",
+    "as_roots",
     "count_raw_pairs",
     "forget",
-    "places_of",
     "prune",
     "unknown_paths",
     "unused_models",

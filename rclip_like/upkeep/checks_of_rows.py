@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rclip_like.errors import Remedy, StoreError
 from rclip_like.reports import Finding
 from rclip_like.store import Store
-from rclip_like.store.checking import Checkup
 from rclip_like.store.opening import version_of
 from rclip_like.store.schema import VERSION
 from rclip_like.upkeep.findings import problem, warning, well
+
+if TYPE_CHECKING:
+    from rclip_like.store.checking import Checkup
 
 _MOST_LINES = 5
 
@@ -36,8 +39,8 @@ def check_index(database: Path, model: str | None) -> Iterator[Finding]:
             "the next indexing brings it up, with a copy beside it",
         )
     else:
-        with Checkup.of(database) as checkup:
-            yield from _look_for_damage(checkup, database)
+        with Store.open(database, create=False, any_thread=True) as store:
+            yield from _look_for_damage(store.checkup, database)
 
 
 def _look_for_damage(checkup: Checkup, database: Path) -> Iterator[Finding]:
@@ -59,11 +62,10 @@ def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at what must agree: references, lengths and values of embeddings."""
     if not is_current(database):
         return
-    with Checkup.of(database) as checkup:
-        found = list(_look_at_rows(checkup))
-    yield from found
-    with Store.open(database, create=False) as store:
+    with Store.open(database, create=False, any_thread=True) as store:
+        found = list(_look_at_rows(store.checkup))
         status = store.status()
+    yield from found
     if status.left_contents:
         yield well(
             "rows",
@@ -97,8 +99,8 @@ def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the matrices beside the index, by their digests."""
     if not is_current(database):
         return
-    with Checkup.of(database) as checkup:
-        found = checkup.matrices()
+    with Store.open(database, create=False, any_thread=True) as store:
+        found = store.checkup.matrices()
     for name, check in found:
         if check.is_sound:
             yield well("matrix", f"{name}: {check.num_blocks:,} blocks, all as they were written")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rclip_like.errors import ClipfindError
 from rclip_like.reports import DoctorReport, Finding
-from rclip_like.store.side_files import real_place
+from rclip_like.store.side_files import real_path
 from rclip_like.upkeep import checks_of_files, checks_of_machine, checks_of_models, checks_of_rows
 from rclip_like.upkeep.findings import problem
 from rclip_like.upkeep.repair import repair
 
 Check = Callable[[Path, str | None], Iterable[Finding]]
-"""Given the index's place and the model asked for, if any, what was found."""
+"""Given the path of the index and the model asked for, if any, what was found."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def examine(
     Without it no row changes. A check that fails becomes a problem, and the next one runs.
     Raises StoreError when a sound file's rows are to be mended and there is no room for the copy.
     """
-    database = real_place(database)
+    database = real_path(database)
     repaired = tuple(repair(database, on_wait)) if mend else ()
     findings = [finding for check in CHECKS for finding in _run(check, database, model)]
     return DoctorReport(tuple(findings), repaired)

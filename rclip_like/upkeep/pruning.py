@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from rclip_like.errors import StoreError
 from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings, WalkSettings
-from rclip_like.store import Store, range_of, ranges_of
+from rclip_like.store import Store, ranges_of
 from rclip_like.values import Root
 from rclip_like.walk import RawPairs
-from rclip_like.walk.missing import is_folder_gone, is_gone, is_missing, nearest_folder
+from rclip_like.walk.missing import is_folder_gone, look_for, nearest_folder
 
 if TYPE_CHECKING:
-    from rclip_like.store.dropping import Dropping
+    from rclip_like.store import Writer
+    from rclip_like.store.dropping import Removal
     from rclip_like.store.rows import PathRange
-
-_SIDE_FILES = ("", "-wal")
 
 
 class Listeners(TypedDict, total=False):
@@ -33,21 +30,21 @@ class Listeners(TypedDict, total=False):
     on_drop: Callable[[bytes], None] | None
 
 
-def places_of(paths: Iterable[bytes]) -> list[Root]:
-    """Return the places that paths stand for, whether or not anything is there.
+def as_roots(paths: Iterable[bytes]) -> list[Root]:
+    """Return the roots that paths stand for, whether or not anything is there.
 
     Each as a file and as a folder, as it is written and with its links resolved: since it was
     indexed, a folder may have become a link, and nothing says what a missing one was.
     """
     spelt = dict.fromkeys(
-        place for path in paths for place in (os.path.abspath(path), os.path.realpath(path))
+        form for path in paths for form in (os.path.abspath(path), os.path.realpath(path))
     )
     return [Root(path, path, is_file=is_file) for path in spelt for is_file in (True, False)]
 
 
 def unknown_paths(store: Store, paths: Iterable[bytes]) -> tuple[bytes, ...]:
     """Return those of the paths under which no file, unreadable one or walked folder is indexed."""
-    return tuple(path for path in paths if not store.knows(places_of([path])))
+    return tuple(path for path in paths if not store.has_any(as_roots([path])))
 
 
 def count_raw_pairs(store: Store, roots: Sequence[Root] | None) -> int:
@@ -82,14 +79,15 @@ def prune(
     process writes and `settings.wait` is off, StoreError when the index cannot be written.
     """
     listeners = listeners or Listeners()
-    with _at_work(store, listeners, dry_run=settings.dry_run, wait=settings.wait) as work:
-        work.mark_gone(ranges_of(places_of(paths) if paths else None))
-        work.rows.mark_models(unused_models)
+    writing = _writing(store, listeners, dry_run=settings.dry_run, wait=settings.wait)
+    with writing as writer, store.removal() as removal:
+        marking = _Marking(store, removal, listeners.get("on_drop"))
+        marking.mark_gone(ranges_of(as_roots(paths) if paths else None))
+        removal.mark_models(unused_models)
         if settings.texts:
-            work.rows.mark_texts()
-        work.rows.mark_contents(everywhere=not paths)
-        unknown = unknown_paths(store, paths)
-        return replace(work.finish(dry_run=settings.dry_run), unknown=unknown)
+            removal.mark_texts()
+        removal.mark_contents(everywhere=not paths)
+        return _remove(marking.report(paths), removal, writer)
 
 
 def forget(
@@ -105,127 +103,98 @@ def forget(
     Files, unreadable ones, walked folders, and contents that no other file has. No file but the
     index is touched. Raises as `prune` does.
     """
-    with _at_work(store, listeners or Listeners(), dry_run=dry_run, wait=wait) as work:
-        unknown = unknown_paths(store, paths)
-        work.mark_all(ranges_of(places_of(paths)))
-        work.rows.mark_contents(everywhere=False)
-        return replace(work.finish(dry_run=dry_run), unknown=unknown)
+    listeners = listeners or Listeners()
+    writing = _writing(store, listeners, dry_run=dry_run, wait=wait)
+    with writing as writer, store.removal() as removal:
+        marking = _Marking(store, removal, listeners.get("on_drop"))
+        marking.mark_all(ranges_of(as_roots(paths)))
+        removal.mark_contents(everywhere=False)
+        return _remove(marking.report(paths), removal, writer)
 
 
-@contextmanager
-def _at_work(store: Store, listeners: Listeners, *, dry_run: bool, wait: bool) -> Iterator[_Work]:
-    """Hold the lock, unless it is for a dry run, while rows are marked and dropped."""
-    on_wait = listeners.get("on_wait")
-    told = None if on_wait is None else lambda _: on_wait()
-    lock = nullcontext() if dry_run else store.lock(wait=wait, on_wait=told)
-    with lock, store.dropping() as rows:
-        yield _Work(store, rows, listeners.get("on_drop"))
+def _writing(
+    store: Store, listeners: Listeners, *, dry_run: bool, wait: bool
+) -> AbstractContextManager[Writer | None]:
+    """Hold the lock for the block, unless it is for a dry run."""
+    if dry_run:
+        return nullcontext()
+    return store.writing(wait=wait, on_wait=listeners.get("on_wait"))
 
 
-class _Work:
-    """One run of upkeep: what it has marked so far."""
+def _remove(report: UpkeepReport, removal: Removal, writer: Writer | None) -> UpkeepReport:
+    """Drop what is marked and return the report of it; without a writer that of a dry run."""
+    if writer is None:
+        return replace(report, is_dry_run=True)
+    freed_bytes, is_short = removal.drop(writer)
+    return replace(report, freed_bytes=freed_bytes, is_short=is_short)
+
+
+class _Marking:
+    """Marks what is to be removed, and counts by folder what goes and what stays in doubt."""
 
     def __init__(
-        self, store: Store, rows: Dropping, on_drop: Callable[[bytes], None] | None
+        self, store: Store, removal: Removal, on_drop: Callable[[bytes], None] | None
     ) -> None:
-        self.rows = rows
         self._store = store
-        self._on_drop = on_drop or (lambda path: None)
+        self._removal = removal
+        self._on_drop = on_drop
         self._folders: Counter[bytes] = Counter()
-        self._kept: Counter[bytes] = Counter()
-        self._unreachable: Counter[bytes] = Counter()
-        # The rows come in order of path, so most ask for the folder that was asked for last.
-        self._may_enter = lru_cache(maxsize=64)(_may_enter)
+        self._in_doubt: Counter[bytes] = Counter()
+        self._out_of_reach: Counter[bytes] = Counter()
 
     def mark_gone(self, ranges: Sequence[PathRange]) -> None:
         """Mark files, failures and folders in the ranges that are known to be gone."""
-        for page in self.rows.files(ranges):
-            gone = [file for file in page if self._is_gone(file.path, file.device)]
-            self.rows.mark_files(gone)
-            self._note(file.path for file in gone)
-        for failures in self.rows.failures(ranges):
-            paths = [path for path, device in failures if self._is_gone(path, device)]
-            self.rows.mark_failures(paths)
-            self._note(paths)
-        roots = self._roots_in(ranges)
-        self.rows.mark_roots(path for path, device in roots if is_folder_gone(path, device))
+        for files in self._removal.files(ranges):
+            gone = self._look_for([(file.path, file.device) for file in files])
+            self._removal.mark_files([file for file in files if file.path in gone])
+        for failures in self._removal.failures(ranges):
+            self._removal.mark_failures(self._look_for(failures))
+        for root in self._store.walked_roots():
+            if root.lies_in(ranges) and is_folder_gone(root.path, root.device):
+                self._removal.mark_root(root.path)
 
     def mark_all(self, ranges: Sequence[PathRange]) -> None:
         """Mark all files, failures and folders in the ranges."""
-        for page in self.rows.files(ranges):
-            self.rows.mark_files(page)
-            self._note(file.path for file in page)
-        for failures in self.rows.failures(ranges):
+        for files in self._removal.files(ranges):
+            self._removal.mark_files(files)
+            self._note([file.path for file in files])
+        for failures in self._removal.failures(ranges):
             paths = [path for path, _ in failures]
-            self.rows.mark_failures(paths)
+            self._removal.mark_failures(paths)
             self._note(paths)
-        self.rows.mark_roots(path for path, _ in self._roots_in(ranges))
+        for root in self._store.walked_roots():
+            if root.lies_in(ranges):
+                self._removal.mark_root(root.path)
 
-    def finish(self, *, dry_run: bool) -> UpkeepReport:
-        """Drop what is marked and make the file smaller, unless in a dry run; return the counts."""
-        report = replace(
-            self.rows.count(),
+    def report(self, paths: Sequence[bytes]) -> UpkeepReport:
+        """Return the counts of what is marked, and which of the paths asked for are not indexed."""
+        return replace(
+            self._removal.count(),
             folders=dict(self._folders.most_common()),
-            kept=_by_nearest_folder(self._kept),
-            unreachable=_by_nearest_folder(self._unreachable),
-            is_dry_run=dry_run,
+            kept=_by_nearest_folder(self._in_doubt),
+            unreachable=_by_nearest_folder(self._out_of_reach),
+            unknown=unknown_paths(self._store, paths),
         )
-        if dry_run:
-            return report
-        before = _size_bytes(self._store.path)
-        had_matrix = self._store.models_with_matrix()
-        self.rows.drop()
-        try:
-            self._store.remove_outdated_matrices()  # before, as room may be short
-            self.rows.reclaim()
-            self._store.remove_outdated_matrices()
-            for model_id, *_ in self._store.models():
-                if model_id in had_matrix:
-                    self._store.extend_matrix(model_id)
-        except BaseException:
-            with suppress(StoreError):
-                self.rows.truncate_log()
-            raise
-        is_short = self.rows.truncate_log()
-        freed = max(0, before - _size_bytes(self._store.path))
-        return replace(report, freed_bytes=freed, is_short=is_short)
 
-    def _is_gone(self, path: bytes, device: int) -> bool:
-        folder = os.path.dirname(path)
-        if not is_missing(path):
-            if not self._may_enter(folder):
-                self._unreachable[folder] += 1
-            return False
-        if is_gone(path, device, b""):
-            return True
-        self._kept[folder] += 1
-        return False
+    def _look_for(self, files: Sequence[tuple[bytes, int]]) -> list[bytes]:
+        """Return the paths of the files that are gone, in their order, and count the others."""
+        missing = look_for(files)
+        self._in_doubt.update(map(os.path.dirname, missing.in_doubt))
+        self._out_of_reach.update(map(os.path.dirname, missing.out_of_reach))
+        gone = [path for path, _ in files if path in missing.gone]
+        self._note(gone)
+        return gone
 
-    def _note(self, paths: Iterable[bytes]) -> None:
-        for path in paths:
-            self._folders[os.path.dirname(path)] += 1
-            self._on_drop(path)
-
-    def _roots_in(self, ranges: Sequence[PathRange]) -> list[tuple[bytes, int]]:
-        return [
-            (path, device)
-            for path, device in self.rows.roots()
-            if any(start <= range_of(Root(path, path)).start < end for start, end in ranges)
-        ]
+    def _note(self, paths: Sequence[bytes]) -> None:
+        self._folders.update(map(os.path.dirname, paths))
+        if self._on_drop is not None:
+            for path in paths:
+                self._on_drop(path)
 
 
-def _may_enter(folder: bytes) -> bool:
-    return os.path.lexists(os.path.join(folder, b"."))
-
-
-def _by_nearest_folder(kept: Counter[bytes]) -> dict[bytes, int]:
-    """Return how many files are kept in doubt, by the nearest folder that is there."""
+def _by_nearest_folder(files: Counter[bytes]) -> dict[bytes, int]:
+    """Return how many files there are, by the nearest folder that is there."""
     below: Counter[bytes] = Counter()
-    for folder, number in kept.items():
+    for folder, number in files.items():
         below[nearest_folder(os.path.join(folder, b"."))] += number
     return dict(below.most_common())
-
-
-def _size_bytes(database: Path) -> int:
-    places = (database.with_name(database.name + suffix) for suffix in _SIDE_FILES)
-    return sum(place.stat().st_size for place in places if place.exists())

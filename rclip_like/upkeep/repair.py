@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rclip_like.errors import Note, StoreError
-from rclip_like.store import IndexLock
-from rclip_like.store.checking import Checkup
+from rclip_like.store import IndexLock, Store
 from rclip_like.upkeep.checks_of_files import stale_drafts
 from rclip_like.upkeep.checks_of_rows import is_current
+
+if TYPE_CHECKING:
+    from rclip_like.store import Writer
+    from rclip_like.store.checking import Repair
 
 
 def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterator[str]:
@@ -21,24 +25,28 @@ def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterato
     """
     if not database.parent.is_dir():
         return
-    told = None if on_wait is None else lambda _: on_wait()
-    with IndexLock(database).held(wait=True, on_wait=told):
+    with IndexLock(database).held(wait=True, on_wait=on_wait):
         for draft in stale_drafts(database):
             draft.unlink()
             yield f"{draft}: removed"
-        if is_current(database):
-            with Checkup.of(database) as checkup:
-                yield from _mend(checkup)
-                checkup.truncate_log()
+    if not is_current(database):
+        return
+    with (
+        Store.open(database, create=False, any_thread=True) as store,
+        store.writing(wait=True, on_wait=on_wait) as writer,
+    ):
+        yield from _mend(writer)
+        writer.repair.truncate_log()
 
 
-def _mend(checkup: Checkup) -> Iterator[str]:
-    is_damaged = bool(checkup.damage())
+def _mend(writer: Writer) -> Iterator[str]:
+    repair = writer.repair
+    is_damaged = bool(repair.damage())
     if is_damaged:
         copy = None
         try:
-            copy = checkup.back_up()
-            checkup.rebuild_indexes()
+            copy = repair.back_up()
+            repair.rebuild_indexes()
         except StoreError as error:
             if copy is not None:
                 copy.unlink(missing_ok=True)  # nothing was changed
@@ -46,33 +54,26 @@ def _mend(checkup: Checkup) -> Iterator[str]:
             return
         yield f"{copy}: a copy from before the repair"
         yield "SQLite's indexes made anew from the rows"
-    yield from _forget_matrices(checkup)
-    if checkup.orphans() or _count_wrong(checkup):
-        if not is_damaged:
-            yield f"{checkup.back_up()}: a copy from before the repair"
-        yield from _drop_wrong(checkup)
-    # Not before: what is wrong by any other sign would become right.
-    if noted := sum(checkup.note_digests(model_id) for model_id, _ in checkup.models()):
-        yield f"{noted:,} embeddings of an older version given the digests they lacked"
-    checkup.extend_matrices()
-
-
-def _forget_matrices(checkup: Checkup) -> Iterator[str]:
-    for model_id, name in checkup.models():
-        if checkup.forget_damaged_matrix(model_id, at_once=True):
+    for model_id, name in repair.models():
+        if repair.forget_damaged_matrix(model_id, at_once=True):
             yield f"the matrix of {name} was damaged; it is made anew from the rows"
+    if repair.orphans() or repair.wrong_embeddings() or repair.wrong_texts():
+        if not is_damaged:
+            yield f"{repair.back_up()}: a copy from before the repair"
+        yield from _drop_wrong(repair)
+    # Not before: what is wrong by any other sign would become right.
+    if noted := sum(repair.note_digests(model_id) for model_id, _ in repair.models()):
+        yield f"{noted:,} embeddings of an older version given the digests they lacked"
+    for model_id, _ in repair.models():
+        writer.extend_matrix(model_id)
 
 
-def _drop_wrong(checkup: Checkup) -> Iterator[str]:
-    if dropped := checkup.drop_orphans():
+def _drop_wrong(repair: Repair) -> Iterator[str]:
+    if dropped := repair.drop_orphans():
         yield f"{dropped:,} rows dropped that referred to what is not there"
-    if rowids := checkup.wrong_embeddings():
-        checkup.drop_embeddings(rowids)
+    if rowids := repair.wrong_embeddings():
+        repair.drop_embeddings(rowids)
         yield f"{len(rowids):,} damaged embeddings dropped"
-    if texts := checkup.wrong_texts():
-        checkup.drop_texts(texts)
+    if texts := repair.wrong_texts():
+        repair.drop_texts(texts)
         yield f"{len(texts):,} remembered texts dropped that had no embedding"
-
-
-def _count_wrong(checkup: Checkup) -> int:
-    return len(checkup.wrong_embeddings()) + len(checkup.wrong_texts())

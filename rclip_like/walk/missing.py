@@ -4,6 +4,37 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Missing(NamedTuple):
+    """The paths of files that were looked for in vain; all others are there."""
+
+    gone: set[bytes]
+    in_doubt: list[bytes]
+    """Not there, and not known to be gone: their disk may be elsewhere."""
+    out_of_reach: list[bytes]
+    """In folders that cannot be entered."""
+
+
+def look_for(files: Iterable[tuple[bytes, int]]) -> Missing:
+    """Look for files by path and the device on which their folders were; see `is_gone`."""
+    missing = Missing(set(), [], [])
+    can_enter: dict[bytes, bool] = {}
+    for path, device in files:
+        if is_missing(path):
+            if _device_above(path, b"") == device:
+                missing.gone.add(path)
+            else:
+                missing.in_doubt.append(path)
+            continue
+        folder = os.path.dirname(path)
+        if folder not in can_enter:
+            can_enter[folder] = os.path.lexists(os.path.join(folder, b"."))
+        if not can_enter[folder]:
+            missing.out_of_reach.append(path)
+    return missing
 
 
 def is_gone(path: bytes, device: int, root: bytes) -> bool:

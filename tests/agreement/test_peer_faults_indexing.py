@@ -64,7 +64,7 @@ def test_a_second_indexer_says_that_it_waits_and_then_does_its_own_folder(
     tiny: Path, tmp_path: Path
 ) -> None:
     folder = _without_encoder(tmp_path / "album")
-    with Store.open(tiny, create=True) as store, store.lock(wait=False):
+    with Store.open(tiny, create=True) as store, store.writing(wait=False):
         process = start("index", folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stderr is not None
         assert b"another run is indexing; waiting" in process.stderr.readline()

@@ -24,6 +24,7 @@ from bench.tools import Clipfind, Rclip
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts
 
 SEED = 0
@@ -70,14 +71,14 @@ def index_files(database: Path, folder: Path, specification: ModelSpecification)
 def _fill(database: Path, facts: Iterator[FileFacts], specification: ModelSpecification) -> None:
     random = np.random.default_rng(SEED)
     with Store.open(database, create=True) as store:
-        model_id = store.add_model(
+        model_id = Writer(store).add_model(
             specification.name,
             specification.fingerprint,
             preprocessing_version=PREPROCESSING_VERSION,
             dimension=specification.dimension,
         )
         while some := list(islice(facts, _A_BATCH)):
-            store.commit(model_id, _batch(some, random, specification.dimension))
+            Writer(store).commit(model_id, _batch(some, random, specification.dimension))
 
 
 def _batch(some: Sequence[FileFacts], random: np.random.Generator, dimension: int) -> Batch:

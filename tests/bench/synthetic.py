@@ -14,6 +14,7 @@ from rclip_like.models.fingerprint import PREPROCESSING_VERSION
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.store import Store
 from rclip_like.store.rows import row_digest
+from rclip_like.store.writing import Writer
 
 SEED = 0
 _CHUNK = 20_000
@@ -35,7 +36,7 @@ def build_index(
     """
     folders = _make_album(album, -(-num_rows // _FILES_A_FOLDER))
     with Store.open(database, create=True) as store:
-        model_id = store.add_model(
+        model_id = Writer(store).add_model(
             specification.name,
             specification.fingerprint,
             preprocessing_version=PREPROCESSING_VERSION,
@@ -47,8 +48,8 @@ def build_index(
             connection.execute(f"PRAGMA {pragma}")
         _fill(connection, folders, num_rows, (model_id, specification.dimension))
         connection.execute("PRAGMA journal_mode = WAL")
-    with Store.open(database, create=False) as store, store.lock(wait=True):
-        store.extend_matrix(model_id)
+    with Store.open(database, create=False) as store, store.writing(wait=True):
+        Writer(store).extend_matrix(model_id)
 
 
 def _make_album(album: Path, num_folders: int) -> list[bytes]:

@@ -142,7 +142,7 @@ def test_what_is_neither_folder_nor_file_is_named_and_the_others_are_indexed(
 def test_no_wait_leaves_at_once_with_zero_while_another_run_indexes(
     tiny: Path, pictures: Path
 ) -> None:
-    with Store.open(tiny, create=True) as store, store.lock(wait=False):
+    with Store.open(tiny, create=True) as store, store.writing(wait=False):
         finished = run("index", "--no-wait", pictures)
     assert finished.returncode == 0
     assert finished.stderr.count(b"\n") == 1
@@ -153,7 +153,7 @@ def test_a_search_answers_while_another_run_indexes(
     tiny: Path, pictures: Path, tmp_path: Path
 ) -> None:
     assert run("index", pictures).returncode == 0
-    with Store.open(tiny, create=False) as store, store.lock(wait=False):
+    with Store.open(tiny, create=False) as store, store.writing(wait=False):
         finished = run("blue", pictures, "-f")
     assert len(finished.stdout.splitlines()) == 3
     assert finished.stderr.count(b"\n") == 1

@@ -84,7 +84,7 @@ def test_odd_names_can_be_forgotten(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_no_wait_leaves_a_busy_index_to_the_other_run(album: Path, tiny: Path) -> None:
-    with Store.open(tiny, create=False) as store, store.lock(wait=False):
+    with Store.open(tiny, create=False) as store, store.writing(wait=False):
         pruned = run("prune", "--no-wait")
         assert (pruned.returncode, pruned.stderr.count(b"\n")) == (0, 1)
         assert b"nothing was pruned" in pruned.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 from processes import run, write_pictures
 
 from rclip_like.store import Batch, FailureRow, Store
+from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts
 
 
@@ -71,9 +72,11 @@ def test_without_an_index_one_sentence_says_how_to_make_one(tiny: Path) -> None:
 def fail(database: Path, paths: list[bytes], reason: str) -> None:
     """Let the index say that these files could not be read."""
     with Store.open(database, create=True) as store:
-        model_id = store.add_model("m", "f" * 64, preprocessing_version="1", dimension=8)
+        model_id = Writer(store).add_model("m", "f" * 64, preprocessing_version="1", dimension=8)
         facts = [FileFacts(path, 1, 1, 1, 1, 1) for path in paths]
-        store.commit(model_id, Batch(failures=[FailureRow(each, 2, reason, "") for each in facts]))
+        Writer(store).commit(
+            model_id, Batch(failures=[FailureRow(each, 2, reason, "") for each in facts])
+        )
 
 
 def test_failures_are_counted_by_reason_and_by_folder_the_largest_first(tiny: Path) -> None:
@@ -111,7 +114,7 @@ def test_thousands_of_folders_with_failures_take_a_screen_at_most(tiny: Path) ->
 def test_pictures_that_a_model_has_not_encoded_are_counted(tiny: Path, tmp_path: Path) -> None:
     run("index", write_pictures(tmp_path / "album"))
     with Store.open(tiny, create=False) as store:
-        store.add_model("other", "e" * 64, preprocessing_version="1", dimension=8)
+        Writer(store).add_model("other", "e" * 64, preprocessing_version="1", dimension=8)
     models = json.loads(run("status", "--json").stdout)["models"]
     assert [(model["files"], model["missing"]) for model in models] == [(3, 0), (0, 3)]
     table = run("status").stdout.decode().split("Models\n")[1].splitlines()

@@ -27,6 +27,7 @@ from rclip_like.search.agreement import Agreement
 from rclip_like.settings import IndexSettings, SearchSettings
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts, SearchReport
 
 COUNT = 12
@@ -50,14 +51,14 @@ class Album:
         self.rows = (cosines * query + np.sqrt(1 - cosines**2) * noise).astype("<f2")
         self.query = query
         with Store.open(self.database, create=True) as store:
-            model_id = store.add_model(
+            model_id = Writer(store).add_model(
                 specification.name,
                 specification.fingerprint,
                 preprocessing_version="1",
                 dimension=len(query),
             )
-            store.commit(model_id, self._batch())
-            store.extend_matrix(model_id)
+            Writer(store).commit(model_id, self._batch())
+            Writer(store).extend_matrix(model_id)
         self.settle()
 
     def _batch(self) -> Batch:
@@ -266,8 +267,8 @@ def test_a_damaged_order_does_not_become_part_of_the_next_one(album: Album) -> N
     os.utime(album.order, ns=(times.st_atime_ns, times.st_mtime_ns))
     before = album.matrix
     with Store.open(album.database, create=False) as store:
-        store._connection.execute("UPDATE matrices SET num_deleted = 1000")
-        assert store.extend_matrix(1)
+        store.connection.execute("UPDATE matrices SET num_deleted = 1000")
+        assert Writer(store).extend_matrix(1)
     assert album.matrix != before
     assert album.findings() == []
     assert order_of(album.search()) == IN_ORDER
@@ -304,7 +305,7 @@ def test_a_damaged_row_that_ranks_first_is_left_out_and_counted(
     if with_matrix:
         album.forget_matrix()
         with Store.open(album.database, create=False) as store:
-            store.extend_matrix(1)
+            Writer(store).extend_matrix(1)
     else:
         album.forget_matrix()
     if kind != "no numbers":
@@ -453,7 +454,7 @@ def test_a_text_under_a_damaged_name_is_not_used(album: Album) -> None:
     album.execute("UPDATE texts SET text = 'cab'")
     assert len(album.findings()) == 1
     with Store.open(album.database, create=False) as store:
-        assert store.cached_text(1, "cab", "clip-bpe-1") is None
+        assert store.embeddings(1).cached_text("cab", "clip-bpe-1") is None
 
 
 # Caches.

@@ -25,9 +25,9 @@ def use(database: Path) -> int:
     """Read all of an index through every question."""
     with Store.open(database, create=False) as store:
         store.status()
-        for rowids, _, _ in store.scan(1, None):
-            store.rows(rowids)
-        return sum(map(len, store.known_pages(1, None)))
+        for rowids, _, _ in store.embeddings(1).scan(None):
+            store.files(rowids)
+        return sum(map(len, store.indexed_facts(1, None)))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -57,8 +57,8 @@ def test_a_log_full_of_garbage_does_no_harm(database: Path) -> None:
 
 def test_a_full_index_keeps_what_was_committed(database: Path) -> None:
     with Store.open(database, create=False) as store:
-        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
-        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreError, match="the disk is full"):
             fill(store, [b"/more/%05d.jpg" % number for number in range(3000)], seed=1)
         assert store.count_files() == 3000

@@ -55,7 +55,7 @@ def test_a_picture_that_is_broken_is_not_tried_again(index: SmallIndex, album: P
 
 def attempts_of(index: SmallIndex, path: Path) -> int:
     question = "SELECT attempts FROM failures WHERE path = ?"
-    return int(index.store._connection.execute(question, (os.fsencode(path),)).fetchone()[0])
+    return int(index.store.connection.execute(question, (os.fsencode(path),)).fetchone()[0])
 
 
 def test_a_limit_of_another_models_run_takes_no_picture_away(

@@ -110,7 +110,7 @@ def test_ctrl_c_while_waiting_for_another_indexer_ends_soon(
 ) -> None:
     make_pictures(tmp_path / "album", 1)
     index = SmallIndex(tmp_path / "1.db", tiny_model)
-    with index.store.lock(wait=False):
+    with index.store.writing(wait=False):
         process = start_indexing(tmp_path / "1.db", tiny_model, tmp_path / "album")
         time.sleep(4)
         assert process.poll() is None

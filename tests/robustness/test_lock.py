@@ -46,7 +46,7 @@ def test_a_searcher_sees_committed_states_and_never_waits_while_an_indexer_write
         with index.store.snapshot():
             counts.append(len(index.names()))
             assert index.store.count_files() == counts[-1]
-        index.store.cache_text(model_id, f"cat {len(counts)}", text, tokenizer="t")
+        index.store.embeddings(model_id).cache_text(f"cat {len(counts)}", text, tokenizer="t")
     output, errors = process.communicate()
     assert (process.returncode, output) == (0, "encoded 100\n"), errors
     assert counts == sorted(counts)
@@ -72,7 +72,7 @@ def test_a_lock_file_left_by_a_process_stops_nobody(
 def test_a_second_run_waits_with_a_line_and_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     make_pictures(tmp_path / "album", 2)
     with Store.open(tmp_path / "index.db", create=True) as store:
-        with store.lock(wait=False):
+        with store.writing(wait=False):
             words = ("index", str(tmp_path / "album"), "--model", str(tiny_model))
             command = [*COMMAND, *words, "--db", str(tmp_path / "index.db")]
             process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -91,7 +91,10 @@ def test_an_index_has_one_lock_by_whatever_name_it_is_called(
     (tmp_path / "place").mkdir()
     (tmp_path / "other").symlink_to("place")
     (tmp_path / "index.db").symlink_to("other/real.db")
-    with Store.open(tmp_path / "place" / "real.db", create=True) as store, store.lock(wait=False):
+    with (
+        Store.open(tmp_path / "place" / "real.db", create=True) as store,
+        store.writing(wait=False),
+    ):
         words = ("index", tmp_path / "album", "--no-wait")
         done = call(*words, folder=tmp_path, model=tiny_model)
         assert (done.returncode, store.count_files()) == (0, 0)

@@ -17,14 +17,15 @@ from small_index import fill
 
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 
 
 def write_until_killed(database: Path, started: int, first: int) -> None:
     """Write batches of new files, and after each the matrix; tell when the first is written."""
-    with Store.open(database, create=False) as store, store.lock(wait=True):
+    with Store.open(database, create=False) as store, store.writing(wait=True):
         for number in range(first, first + 10_000):
             paths = [b"/%05d/%02d" % (number, each) for each in range(20)]
-            store.extend_matrix(fill(store, paths, seed=number))
+            Writer(store).extend_matrix(fill(store, paths, seed=number))
             os.write(started, b".")
 
 
@@ -64,9 +65,9 @@ def test_a_writer_of_the_matrix_killed_at_any_moment_leaves_the_truth(
             assert by_search == by_rows
             num_trusted += is_trusted
     assert num_trusted > 10  # a crash leaves what was there before
-    with Store.open(database, create=False) as store, store.lock(wait=False):
+    with Store.open(database, create=False) as store, store.writing(wait=False):
         fill(store, [b"/last"], seed=1)
-        assert store.extend_matrix(1)
+        assert Writer(store).extend_matrix(1)
         is_trusted, by_search, by_rows = ranked_both_ways(store)
         assert is_trusted
         assert by_search == by_rows

@@ -20,6 +20,7 @@ from rclip_like.errors import StoreError
 from rclip_like.store import Store, migrations, opening
 from rclip_like.store.matrix import stamp
 from rclip_like.store.schema import VERSION
+from rclip_like.store.writing import Writer
 
 OLDER = range(1, NEXT)
 PROGRAM = Path(older_index.__file__)
@@ -133,10 +134,10 @@ def test_an_index_of_version_3_keeps_its_rows_and_its_matrix(
     with monkeypatch.context() as patch:
         patch.setattr(opening, "VERSION", 3)
         with Store.open(database, create=False) as store:
-            store.extend_matrix(1)
+            Writer(store).extend_matrix(1)
     before = all_rows(database)
     with Store.open(database, create=False) as store, store.snapshot():
-        assert store.matrix(1, None) is not None
+        assert store.embeddings(1).matrix(None) is not None
     assert (version_of(database), integrity(database)) == (VERSION, "ok")
     assert all_rows(database) == before
 

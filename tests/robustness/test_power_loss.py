@@ -111,7 +111,7 @@ def matrix_fault_of(recording: Recording, database: Path) -> str:
     if not database.exists():
         return ""
     with Store.open(database, create=False) as store:
-        for row in store._connection.execute("SELECT * FROM matrices"):
+        for row in store.connection.execute("SELECT * FROM matrices"):
             _, rows_name, rows_mtime_ns, _, order_name, order_mtime_ns, *_ = row
             for name, mtime_ns in ((rows_name, rows_mtime_ns), (order_name, order_mtime_ns)):
                 with suppress(FileNotFoundError):

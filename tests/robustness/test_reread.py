@@ -50,12 +50,12 @@ def other(index: SmallIndex, album: Path, tmp_path: Path) -> Iterator[SmallIndex
 
 def as_if_read_before(index: SmallIndex, name: str) -> None:
     """Let a format's pictures have been read by an earlier reader, and what it saw be unknown."""
-    changed = index.store._connection.execute(
+    changed = index.store.connection.execute(
         "UPDATE readings SET reader = ?, pixels = x'00' WHERE reader LIKE ?",
         (f"{name} 0", f"{name} %"),
     )
     assert changed.rowcount
-    index.store._connection.execute("DELETE FROM settings WHERE name LIKE 'readers of%'")
+    index.store.connection.execute("DELETE FROM settings WHERE name LIKE 'readers of%'")
 
 
 def test_a_format_whose_reader_was_mended_is_encoded_again_and_once(
@@ -63,7 +63,7 @@ def test_a_format_whose_reader_was_mended_is_encoded_again_and_once(
 ) -> None:
     before = index.rows()
     as_if_read_before(index, "PNG")
-    index.store._connection.execute("UPDATE embeddings SET embedding = zeroblob(64)")
+    index.store.connection.execute("UPDATE embeddings SET embedding = zeroblob(64)")
     report = index.update(album)
     assert (report.encoded, report.reread, report.unchanged, report.failed) == (3, 3, 5, 0)
     after = index.rows()
@@ -74,7 +74,7 @@ def test_a_format_whose_reader_was_mended_is_encoded_again_and_once(
 
 
 def test_what_looks_as_before_is_not_encoded(index: SmallIndex, album: Path) -> None:
-    with index.store._connection as connection:
+    with index.store.connection as connection:
         connection.execute("UPDATE readings SET reader = 'PNG 0' WHERE reader LIKE 'PNG %'")
         connection.execute("DELETE FROM settings WHERE name LIKE 'readers of%'")
     report = index.update_without_encoder(album)

@@ -21,6 +21,7 @@ from small_index import fill
 
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 from rclip_like.values import Root
 
 COUNT = 12_000
@@ -31,7 +32,7 @@ def make_index(database: Path, count: int = COUNT, dimension: int = 512) -> None
     """Write an index of files that are not there, every second one in `/a`."""
     with Store.open(database, create=True) as store:
         names = [b"/%s/%06d.jpg" % (b"ab"[n % 2 :][:1], n) for n in range(count)]
-        store.extend_matrix(fill(store, names, dimension=dimension))
+        Writer(store).extend_matrix(fill(store, names, dimension=dimension))
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +91,12 @@ def count_forgotten(database: Path) -> int:
 def assert_kept(database: Path) -> None:
     """Every file of `/b` is there with its embedding, every content has a file, all is whole."""
     with Store.open(database, create=False) as store:
-        assert store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert store._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert store.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
         kept = [
             file.path
-            for rowids, _, embeddings in store.scan(1, None)
-            for file, row in zip(store.rows(rowids), embeddings.astype(np.float32), strict=True)
+            for rowids, _, embeddings in store.embeddings(1).scan(None)
+            for file, row in zip(store.files(rowids), embeddings.astype(np.float32), strict=True)
             if abs(np.linalg.norm(row) - 1) < 0.01
         ]
         assert sum(path.startswith(b"/b/") for path in kept) == COUNT // 2
@@ -113,8 +114,10 @@ def finish(database: Path) -> None:
     assert_kept(database)
     assert count_forgotten(database) == 0
     assert database.stat().st_size < COUNT * 1024 * 0.75
-    with Store.open(database, create=False) as store, store.lock(wait=False):
-        store.extend_matrix(1)  # as the next run of the indexer does, where a kill left none
+    with Store.open(database, create=False) as store, store.writing(wait=False):
+        Writer(store).extend_matrix(
+            1
+        )  # as the next run of the indexer does, where a kill left none
         is_trusted, by_search, by_rows = ranked_both_ways(store)
         assert is_trusted
         assert by_search == by_rows
@@ -201,7 +204,7 @@ def test_a_signal_amid_writing_anew_ends_it_in_order(
 def count_found(database: Path) -> int:
     """Return how many rows a search sees, which are those that the index counts."""
     with Store.open(database, create=False) as store, store.snapshot():
-        rows = sum(len(rowids) for rowids, _, _ in store.scan(1, None))
+        rows = sum(len(rowids) for rowids, _, _ in store.embeddings(1).scan(None))
         assert rows == store.count_files()
         return rows
 
@@ -255,10 +258,10 @@ with Store.open(database, create=False) as store:
     with pytest.raises(StoreError, match="make room and call Library.prune"):
         forget(store, [b"/a"])
     free = fill_up(3_000_000)
-    dropping.Dropping._refuse_without_room = lambda self, needed_bytes: None
+    dropping.Removal._refuse_without_room = lambda self, needed_bytes: None
     with pytest.raises(StoreError, match="the disk"):
         forget(store, [b"/a"])
-    assert store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert store.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert store.count_files() == 6000
     assert database.stat().st_size >= size
     assert os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize >= free - 100_000
@@ -271,7 +274,7 @@ with Store.open(database, create=False) as store:
 
 PRUNE_ON_FULL_DISK = """
 with Store.open(database, create=False) as store:
-    store._connection.execute("PRAGMA wal_autocheckpoint = 0")
+    store.connection.execute("PRAGMA wal_autocheckpoint = 0")
     fill(store, [b"/b/new%d.jpg" % number for number in range(2000)], dimension=512)
     fill_up(0)
     with pytest.raises(StoreError, match="the disk is full"):

@@ -227,10 +227,10 @@ def test_a_broken_file_that_changed_is_tried_again(index: SmallIndex, album: Pat
 def test_other_readers_try_broken_files_again(index: SmallIndex, album: Path) -> None:
     settle((album / "bad.jpg", (album / "bad.jpg").write_bytes(b"no picture"))[0])
     index.update(album)
-    with index.store._connection as connection:
+    with index.store.connection as connection:
         connection.execute("UPDATE failures SET reader_versions = 'pillow 0.1'")
     assert index.update_without_encoder(album).failed_before == 1
-    (versions,) = index.store._connection.execute("SELECT reader_versions FROM failures").fetchone()
+    (versions,) = index.store.connection.execute("SELECT reader_versions FROM failures").fetchone()
     assert versions != "pillow 0.1"
 
 
@@ -307,7 +307,7 @@ def test_progress_ends_with_all_done(index: SmallIndex, album: Path) -> None:
 def test_a_second_indexer_leaves_at_once_when_told_not_to_wait(
     index: SmallIndex, album: Path
 ) -> None:
-    with index.store.lock(wait=False), pytest.raises(IndexLocked, match=str(os.getpid())):
+    with index.store.writing(wait=False), pytest.raises(IndexLocked, match=str(os.getpid())):
         index.update_without_encoder(album, wait=False)
 
 

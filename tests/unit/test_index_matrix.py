@@ -10,6 +10,7 @@ from small_index import SmallIndex, make_pictures
 from rclip_like.library import Library
 from rclip_like.settings import EncoderSettings, SearchSettings
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 
 FP32 = EncoderSettings(precision="fp32", device="cpu")
 
@@ -43,9 +44,9 @@ def test_a_run_that_finds_nothing_new_mends_a_lost_matrix(tmp_path: Path, tiny_m
     model_id = index.store.model_id(index.specification.fingerprint)
     assert model_id is not None
     stamp.files_of(tmp_path / "index.db")[-1].unlink()  # the rows
-    assert index.store.matrix(model_id, None) is None
+    assert index.store.embeddings(model_id).matrix(None) is None
     index.update_without_encoder(tmp_path / "album")
-    assert index.store.matrix(model_id, None) is not None
+    assert index.store.embeddings(model_id).matrix(None) is not None
     index.store.close()
 
 
@@ -55,8 +56,10 @@ def test_a_matrix_grows_while_a_long_run_goes_on(
     make_pictures(tmp_path / "album", 24)
     index = SmallIndex(tmp_path / "index.db", tiny_model, batch_size=4)
     due: list[bool | None] = []
-    real = index.store.extend_matrix
-    monkeypatch.setattr(index.store, "extend_matrix", lambda number: due.append(real(number)))
+    real = Writer.extend_matrix
+    monkeypatch.setattr(
+        Writer, "extend_matrix", lambda self, number: due.append(real(self, number))
+    )
     index.update(tmp_path / "album")
     assert due.count(True) > 2
     index.store.close()

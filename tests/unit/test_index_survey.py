@@ -12,6 +12,7 @@ from small_index import LONG_AGO, YEARS_LATER_NS, settle
 from rclip_like.index import survey
 from rclip_like.settings import IndexSettings
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store, reading
+from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts
 from rclip_like.walk import resolve_roots
 
@@ -36,13 +37,13 @@ def store(tmp_path: Path, album: Path) -> Store:
     import numpy as np
 
     store = Store.open(tmp_path / "index.db", create=True)
-    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=1)
+    model_id = Writer(store).add_model("tiny", "f" * 64, preprocessing_version="1", dimension=1)
     facts = [FileFacts.of(os.fsencode(path), path.stat()) for path in sorted(album.iterdir())]
     content = ContentRow(1, PictureFacts(1, 1), np.ones(1, dtype=np.float32))
     files = [FileRow(each, YEARS_LATER_NS, each.path) for each in facts]
-    store.commit(model_id, Batch({each.path: content for each in facts}, files))
+    Writer(store).commit(model_id, Batch({each.path: content for each in facts}, files))
     failure = FailureRow(facts[700], YEARS_LATER_NS, "broken", "readers of old")
-    store.commit(model_id, Batch(failures=[failure]))
+    Writer(store).commit(model_id, Batch(failures=[failure]))
     return store
 
 
@@ -73,7 +74,7 @@ def test_pages_in_which_nothing_changed_are_passed_at_one_stroke(
         raise AssertionError("one by one")
 
     (album / "0700.jpg").unlink()
-    with store._connection as connection:
+    with store.connection as connection:
         connection.execute("DELETE FROM failures")
     monkeypatch.setattr(survey.Survey, "_is_unchanged", refuse)
     assert surveyed(store, album)[:2] == (NUMBER - 1, NUMBER - 1)
@@ -95,8 +96,8 @@ def test_changes_amid_many_files_are_found_as_one_by_one(
 
 def page_rows(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read so many rows at a time, so that a few are enough to be read ahead."""
-    monkeypatch.setattr(reading, "_KNOWN_PAGE", length)
-    monkeypatch.setattr(reading, "_KNOWN", reading._KNOWN.replace("LIMIT 4096", f"LIMIT {length}"))
+    monkeypatch.setattr(reading, "_PAGE", length)
+    monkeypatch.setattr(reading, "_FACTS", reading._FACTS.replace("LIMIT 4096", f"LIMIT {length}"))
 
 
 def test_changes_are_found_alike_in_rows_that_another_process_reads(
@@ -145,12 +146,12 @@ def test_a_mount_under_another_number_is_noticed_as_one_by_one(
     store: Store, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = album.stat().st_dev
-    with store._connection as connection:
+    with store.connection as connection:
         connection.execute("UPDATE files SET device = ? WHERE path > ?", (4242, os.fsencode(album)))
     found = surveyed(store, album)
     assert found[-1] == (set(), {4242: device})
     assert found == singly(store, album, monkeypatch=monkeypatch)
-    with store._connection as connection:
+    with store.connection as connection:
         connection.execute(
             "UPDATE files SET device = ? WHERE path LIKE ?", (device, os.fsencode(album / "000%"))
         )
@@ -161,6 +162,6 @@ def test_a_mount_under_another_number_is_noticed_as_one_by_one(
 def test_what_size_and_time_alone_call_unchanged_is_read(
     store: Store, album: Path, fact: str
 ) -> None:
-    with store._connection as connection:
+    with store.connection as connection:
         connection.execute(f"UPDATE files SET {fact} = {fact} + 1 WHERE file_id % 2")
     assert surveyed(store, album)[1] == NUMBER // 2

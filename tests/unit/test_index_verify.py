@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from small_index import SmallIndex, hide_changes, make_picture, make_pictures, settle
 
+from rclip_like.store.writing import Writer
+
 
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
@@ -60,7 +62,7 @@ def test_a_file_whose_bytes_rotted_is_reported_unreadable(index: SmallIndex, alb
 def test_a_verification_cut_short_goes_on_where_it_was(index: SmallIndex, album: Path) -> None:
     assert not index.update_without_encoder(album, verify=True, max_seconds=0).finished
     # What an interrupted run leaves behind: a beginning, and some files read since.
-    index.store._connection.execute(
+    index.store.connection.execute(
         "UPDATE files SET read_at_ns = ? WHERE path < ?",
         (time.time_ns(), os.fsencode(album / "0003.jpg")),
     )
@@ -71,10 +73,10 @@ def test_a_verification_cut_short_goes_on_where_it_was(index: SmallIndex, album:
 
 def test_a_verification_that_began_long_ago_begins_anew(index: SmallIndex, album: Path) -> None:
     now = time.time_ns()
-    assert index.store.readings.verify_since(now) == now
-    assert index.store.readings.verify_since(now + 10**9) == now
+    assert Writer(index.store).verify_since(now) == now
+    assert Writer(index.store).verify_since(now + 10**9) == now
     later = now + 40 * 86_400 * 10**9
-    assert index.store.readings.verify_since(later) == later
+    assert Writer(index.store).verify_since(later) == later
 
 
 def test_many_files_of_one_size_are_verified_without_an_encoder(

@@ -84,7 +84,7 @@ def test_search_while_another_process_indexes_answers_from_what_is_committed(
 ) -> None:
     with library:
         library.index([photos / "red.png"])
-        with Store.open(library.database, create=False) as other, other.lock(wait=False):
+        with Store.open(library.database, create=False) as other, other.writing(wait=False):
             report = library.search("red", [photos])
         assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
         assert report.index is None

@@ -26,6 +26,7 @@ from rclip_like.settings import (
 )
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 from rclip_like.values import SearchReport
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png", "sub/deep/e.png")
@@ -75,8 +76,8 @@ def library(
     if request.param == "matrix":
         with pytest.MonkeyPatch.context() as patch, Store.open(database, create=False) as store:
             patch.setattr(stamp, "FEWEST_ROWS", 0)
-            assert store.extend_matrix(1)
-            assert store.matrix(1, None) is not None
+            assert Writer(store).extend_matrix(1)
+            assert store.embeddings(1).matrix(None) is not None
     with Library(database, model=str(tiny_model), encoder=FP32) as library:
         yield library
 

@@ -14,6 +14,7 @@ from rclip_like.search.agreement import Agreement, MatrixDisagrees
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 from rclip_like.values import PictureFacts
 
 DIMENSION = 8
@@ -29,8 +30,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         fill(store, [b"/%04d" % number for number in range(599)])
         content = ContentRow(7, PictureFacts(4, 3), FRAMES[0], FRAMES[1:])
         files = [FileRow(facts_of(b"/animated"), YEARS_LATER_NS, b"animated")]
-        store.commit(1, Batch({b"animated": content}, files))
-        assert store.extend_matrix(1)
+        Writer(store).commit(1, Batch({b"animated": content}, files))
+        assert Writer(store).extend_matrix(1)
         yield store
 
 
@@ -78,7 +79,7 @@ def test_a_frame_that_the_matrix_has_otherwise_disagrees(store: Store, frame: in
 def test_a_picture_of_which_any_part_is_damaged_does_not_hold(store: Store, part: int) -> None:
     other = np.eye(DIMENSION)[7].astype("<f2").tobytes()
     change = "UPDATE embeddings SET embedding = ? WHERE content_id = 600 AND part = ?"
-    store._connection.execute(change, (other, part))
+    store.connection.execute(change, (other, part))
     for by_rows in (False, True):
         found = held(store, by_rows=by_rows)
         assert [path for path, holds in found.items() if not holds] == [b"/animated"]
@@ -89,7 +90,7 @@ def test_what_is_no_embedding_does_not_hold_without_a_digest_either(
     store: Store, blob: bytes
 ) -> None:
     change = "UPDATE embeddings SET embedding = ?, row_digest = NULL WHERE content_id = 600"
-    store._connection.execute(change, (blob,))
-    assert store.sound_parts(1, [600, 5]).damaged == {600}
-    assert store.sound_parts(1, [600, 5]).content_ids.tolist() == [5]
-    assert store.sound_parts(1, [600]).embeddings.shape[0] == 0
+    store.connection.execute(change, (blob,))
+    assert store.embeddings(1).sound_parts([600, 5]).damaged == {600}
+    assert store.embeddings(1).sound_parts([600, 5]).content_ids.tolist() == [5]
+    assert store.embeddings(1).sound_parts([600]).embeddings.shape[0] == 0

@@ -15,6 +15,7 @@ from small_index import YEARS_LATER_NS, facts_of, fill
 from rclip_like.errors import StoreError
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
 from rclip_like.store.rows import range_of, ranges_of
+from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts, Root
 
 
@@ -29,8 +30,8 @@ def folder(path: bytes) -> Root:
 
 
 def paths_of(store: Store, model_id: int, roots: list[Root] | None) -> list[bytes]:
-    scanned = [rowid for rowids, _, _ in store.scan(model_id, roots) for rowid in rowids]
-    return [file.path for file in store.rows(scanned)]
+    scanned = [rowid for rowids, _, _ in store.embeddings(model_id).scan(roots) for rowid in rowids]
+    return [file.path for file in store.files(scanned)]
 
 
 def test_scan_gives_rows_in_order_of_path_bytes(store: Store) -> None:
@@ -53,9 +54,9 @@ def test_scan_orders_any_names_as_bytes_compare(
 def count_steps(store: Store, ask: Callable[[], object]) -> int:
     """Return about how many steps SQLite's machine took, in tens."""
     steps = []
-    store._connection.set_progress_handler(lambda: steps.append(10), 10)
+    store.connection.set_progress_handler(lambda: steps.append(10), 10)
     ask()
-    store._connection.set_progress_handler(None, 0)
+    store.connection.set_progress_handler(None, 0)
     return sum(steps)
 
 
@@ -64,7 +65,7 @@ def write_new_picture(store: Store) -> None:
     content = {b"new": ContentRow(9, PictureFacts(4, 3), row)}
     file = FileRow(facts_of(b"/new"), YEARS_LATER_NS, b"new")
     failure = FailureRow(facts_of(b"/bad"), YEARS_LATER_NS, "is cut short", "")
-    store.commit(1, Batch(content, [file], [failure], gone=[b"/0007"]))
+    Writer(store).commit(1, Batch(content, [file], [failure], gone=[b"/0007"]))
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,11 @@ def write_new_picture(store: Store) -> None:
         lambda store: store.is_encoded(1, b"unknown"),
         lambda store: store.stored_digest(facts_of(b"/0007")),
         lambda store: store.failure_of(facts_of(b"/0007")),
-        lambda store: store.embedding_of(facts_of(b"/0007"), 1),
-        lambda store: store.parts_of(1, 7),
-        lambda store: store.cached_text(1, "cat", "t"),
-        lambda store: store.knows([folder(b"/none")]),
-        lambda store: store.rows([1, 2, 3]),
+        lambda store: store.embeddings(1).of_file(facts_of(b"/0007")),
+        lambda store: store.embeddings(1).parts_of(7),
+        lambda store: store.embeddings(1).cached_text("cat", "t"),
+        lambda store: store.has_any([folder(b"/none")]),
+        lambda store: store.files([1, 2, 3]),
         write_new_picture,
     ],
 )
@@ -92,10 +93,10 @@ def test_what_is_asked_of_each_picture_takes_no_longer_with_more_of_them(
 
 def test_scan_gives_back_the_embeddings_to_half_precision(store: Store) -> None:
     row = np.eye(8, dtype=np.float32)[2]
-    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
+    model_id = Writer(store).add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
     content = {b"d": ContentRow(7, PictureFacts(4, 3), row)}
-    store.commit(model_id, Batch(content, [FileRow(facts_of(b"/x"), YEARS_LATER_NS, b"d")]))
-    (_, _, embeddings), *rest = store.scan(model_id, None)
+    Writer(store).commit(model_id, Batch(content, [FileRow(facts_of(b"/x"), YEARS_LATER_NS, b"d")]))
+    (_, _, embeddings), *rest = store.embeddings(model_id).scan(None)
     assert not rest
     assert embeddings.dtype == np.float16
     np.testing.assert_array_equal(embeddings[0], row)
@@ -104,7 +105,8 @@ def test_scan_gives_back_the_embeddings_to_half_precision(store: Store) -> None:
 def test_scan_comes_in_chunks_of_at_most_4096(store: Store) -> None:
     model_id = fill(store, [b"/%05d.jpg" % number for number in range(5000)])
     chunks = [
-        (len(rowids), embeddings.shape) for rowids, _, embeddings in store.scan(model_id, None)
+        (len(rowids), embeddings.shape)
+        for rowids, _, embeddings in store.embeddings(model_id).scan(None)
     ]
     assert chunks == [(4096, (4096, 8)), (904, (904, 8))]
 
@@ -130,32 +132,34 @@ def test_overlapping_roots_give_each_row_once(store: Store) -> None:
 
 def test_rows_come_in_the_order_asked_without_those_gone(store: Store) -> None:
     model_id = fill(store, [b"/1", b"/2", b"/3"])
-    store.commit(model_id, Batch(gone=[b"/2"]))
-    assert [file.path for file in store.rows([3, 2, 1])] == [b"/3", b"/1"]
+    Writer(store).commit(model_id, Batch(gone=[b"/2"]))
+    assert [file.path for file in store.files([3, 2, 1])] == [b"/3", b"/1"]
 
 
 def test_a_row_number_is_never_given_to_another_file(store: Store) -> None:
     model_id = fill(store, [b"/1", b"/2"])
-    store.commit(model_id, Batch(gone=[b"/2"]))
-    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/new"), YEARS_LATER_NS, b"/1")]))
-    assert store.rows([2]) == []
+    Writer(store).commit(model_id, Batch(gone=[b"/2"]))
+    Writer(store).commit(model_id, Batch(files=[FileRow(facts_of(b"/new"), YEARS_LATER_NS, b"/1")]))
+    assert store.files([2]) == []
 
 
 @pytest.mark.parametrize("fact", ["size_bytes", "mtime_ns", "inode", "changed_ns"])
 def test_embedding_of_a_file_needs_its_facts(store: Store, fact: str) -> None:
     model_id = fill(store, [b"/1"])
     facts = facts_of(b"/1")
-    found = store.embedding_of(facts, model_id)
+    found = store.embeddings(model_id).of_file(facts)
     assert found is not None
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
-    assert store.embedding_of(facts._replace(**{fact: 8}), model_id) is None
+    assert store.embeddings(model_id).of_file(facts._replace(**{fact: 8})) is None
 
 
 def test_embedding_of_a_file_read_within_the_clocks_grain_is_not_trusted(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     now_ns = time.time_ns()
-    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/1", mtime_ns=now_ns), now_ns, b"/1")]))
-    assert store.embedding_of(facts_of(b"/1", mtime_ns=now_ns), model_id) is None
+    Writer(store).commit(
+        model_id, Batch(files=[FileRow(facts_of(b"/1", mtime_ns=now_ns), now_ns, b"/1")])
+    )
+    assert store.embeddings(model_id).of_file(facts_of(b"/1", mtime_ns=now_ns)) is None
 
 
 def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
@@ -165,24 +169,24 @@ def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
         for path, digest in [(b"/2", b"/1"), (b"/3", b"a digest that nobody has")]
     ]
     with pytest.raises(StoreError):
-        store.commit(model_id, Batch(files=files))
+        Writer(store).commit(model_id, Batch(files=files))
     assert paths_of(store, model_id, None) == [b"/1"]
 
 
 def test_models_lie_side_by_side(store: Store) -> None:
     first = fill(store, [b"/1", b"/2"])
-    second = store.add_model("other", "0" * 64, preprocessing_version="1", dimension=4)
+    second = Writer(store).add_model("other", "0" * 64, preprocessing_version="1", dimension=4)
     row = np.array([1, 0, 0, 0], dtype=np.float32)
-    store.commit(second, Batch({b"/1": ContentRow(7, PictureFacts(4, 3), row)}))
+    Writer(store).commit(second, Batch({b"/1": ContentRow(7, PictureFacts(4, 3), row)}))
     assert paths_of(store, first, None) == [b"/1", b"/2"]
     assert paths_of(store, second, None) == [b"/1"]
 
 
 def with_frames(store: Store, path: bytes, rows: np.ndarray) -> int:
     """Write an animation whose parts have these embeddings; return the model's number."""
-    model_id = store.add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
+    model_id = Writer(store).add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
     content = {path: ContentRow(7, PictureFacts(4, 3), rows[0], rows[1:])}
-    store.commit(model_id, Batch(content, [FileRow(facts_of(path), YEARS_LATER_NS, path)]))
+    Writer(store).commit(model_id, Batch(content, [FileRow(facts_of(path), YEARS_LATER_NS, path)]))
     return model_id
 
 
@@ -190,11 +194,11 @@ def test_frames_are_parts_of_their_content_and_no_files_of_their_own(store: Stor
     fill(store, [b"/1", b"/2"])
     model_id = with_frames(store, b"/a.gif", np.eye(8, dtype=np.float32)[:3])
     assert paths_of(store, model_id, None) == [b"/1", b"/2", b"/a.gif"]
-    ((content_ids, embeddings),) = store.scan_frames(model_id)
+    ((content_ids, embeddings),) = store.embeddings(model_id).scan_frames()
     assert content_ids.tolist() == [3, 3]
     np.testing.assert_array_equal(embeddings, np.eye(8)[1:3])
-    np.testing.assert_array_equal(store.parts_of(model_id, 3), np.eye(8)[:3])
-    assert len(store.parts_of(model_id, 1)) == 1
+    np.testing.assert_array_equal(store.embeddings(model_id).parts_of(3), np.eye(8)[:3])
+    assert len(store.embeddings(model_id).parts_of(1)) == 1
     assert store.status().models[0]["files"] == 3
 
 
@@ -202,15 +206,15 @@ def test_a_content_encoded_before_takes_no_parts_of_another_encoding(store: Stor
     row = np.eye(8, dtype=np.float32)
     model_id = with_frames(store, b"/a.gif", row[:1])
     with_frames(store, b"/a.gif", row[3:6])
-    np.testing.assert_array_equal(store.parts_of(model_id, 1), row[:1])
+    np.testing.assert_array_equal(store.embeddings(model_id).parts_of(1), row[:1])
 
 
 def test_a_cached_text_comes_back(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     embedding = np.full(8, np.sqrt(0.125), dtype=np.float32)
-    assert store.cached_text(model_id, "cat", "t") is None
-    assert store.cache_text(model_id, "cat", embedding, tokenizer="t")
-    found = store.cached_text(model_id, "cat", "t")
+    assert store.embeddings(model_id).cached_text("cat", "t") is None
+    assert store.embeddings(model_id).cache_text("cat", embedding, tokenizer="t")
+    found = store.embeddings(model_id).cached_text("cat", "t")
     assert found is not None
     np.testing.assert_array_equal(found, embedding)
 
@@ -218,25 +222,27 @@ def test_a_cached_text_comes_back(store: Store) -> None:
 def test_a_text_is_dropped_at_once_while_another_writes(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     with Store.open(store.path, create=False) as other:
-        other._connection.execute("BEGIN IMMEDIATE")
+        other.connection.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
-        assert not store.cache_text(model_id, "cat", np.eye(8, dtype=np.float32)[0], tokenizer="t")
+        assert not store.embeddings(model_id).cache_text(
+            "cat", np.eye(8, dtype=np.float32)[0], tokenizer="t"
+        )
         assert time.monotonic() - started < 5
-    assert store.cached_text(model_id, "cat", "t") is None
+    assert store.embeddings(model_id).cached_text("cat", "t") is None
 
 
 def test_a_snapshot_sees_one_state_whatever_is_written(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     with Store.open_readonly(store.path) as reader, reader.snapshot():
         assert reader.count_files() == 1
-        store.commit(model_id, Batch(gone=[b"/1"]))
+        Writer(store).commit(model_id, Batch(gone=[b"/1"]))
         assert reader.count_files() == 1
     assert store.count_files() == 0
 
 
 def test_the_view_shows_readable_paths(store: Store) -> None:
     fill(store, ["/été.jpg".encode(), b"/\xe9t\xe9.jpg"])
-    shown = store._connection.execute("SELECT path FROM paths ORDER BY file_id").fetchall()
+    shown = store.connection.execute("SELECT path FROM paths ORDER BY file_id").fetchall()
     assert shown == [("/été.jpg",), (r"/\udce9t\udce9.jpg",)]
 
 
@@ -254,9 +260,9 @@ def test_a_hint_is_given_once_an_index(store: Store) -> None:
 
 def test_status_counts_what_lies_under_the_roots(store: Store) -> None:
     model_id = fill(store, [b"/a/1", b"/a/2", b"/b/3"])
-    store.put_roots({b"/a": 1, b"/b": 1}, {}, walked_at_ns=YEARS_LATER_NS)
+    Writer(store).put_roots({b"/a": 1, b"/b": 1}, {}, walked_at_ns=YEARS_LATER_NS)
     failure = FailureRow(facts_of(b"/a/bad"), YEARS_LATER_NS, "truncated", "pillow 13")
-    store.commit(model_id, Batch(failures=[failure]))
+    Writer(store).commit(model_id, Batch(failures=[failure]))
     report = store.status([folder(b"/a")])
     assert (report.files, report.contents, report.failures) == (2, 2, {"truncated": 1})
     assert [model["files"] for model in report.models] == [2]
@@ -266,7 +272,9 @@ def test_status_counts_what_lies_under_the_roots(store: Store) -> None:
 
 def test_status_counts_copies_in_several_folders_as_one_content(store: Store) -> None:
     model_id = fill(store, [b"/a/1", b"/b/2", b"/c/3"])
-    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/b/copy"), YEARS_LATER_NS, b"/a/1")]))
+    Writer(store).commit(
+        model_id, Batch(files=[FileRow(facts_of(b"/b/copy"), YEARS_LATER_NS, b"/a/1")])
+    )
     report = store.status([folder(b"/a"), folder(b"/b")])
     assert (report.files, report.contents) == (3, 2)
     many = [folder(b"/%d" % number) for number in range(2000)]
@@ -276,9 +284,9 @@ def test_status_counts_copies_in_several_folders_as_one_content(store: Store) ->
 def test_a_failure_takes_the_place_of_the_file_and_the_other_way_round(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     failure = FailureRow(facts_of(b"/1"), YEARS_LATER_NS, "truncated", "pillow 13")
-    store.commit(model_id, Batch(failures=[failure]))
+    Writer(store).commit(model_id, Batch(failures=[failure]))
     assert paths_of(store, model_id, None) == []
-    store.commit(model_id, Batch(files=[FileRow(facts_of(b"/1"), YEARS_LATER_NS, b"/1")]))
+    Writer(store).commit(model_id, Batch(files=[FileRow(facts_of(b"/1"), YEARS_LATER_NS, b"/1")]))
     assert paths_of(store, model_id, None) == [b"/1"]
     assert store.status().failures == {}
 
@@ -296,7 +304,7 @@ def test_inodes_of_many_bits_fit(store: Store, bits: int) -> None:
     model_id = fill(store, [b"/1"])
     facts = FileFacts.within((*facts_of(b"/2")[:4], (1 << bits) - 1, 0))
     assert facts.inode == -1
-    store.commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
+    Writer(store).commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
     assert paths_of(store, model_id, None) == [b"/1", b"/2"]
 
 
@@ -306,8 +314,8 @@ def test_what_is_known_is_read_in_pages_and_not_file_by_file(
     monkeypatch.setattr("rclip_like.settings.num_processors", lambda: 1)
     model_id = fill(store, [b"/%05d.jpg" % number for number in range(9000)])
     questions: list[str] = []
-    store._connection.set_trace_callback(questions.append)
-    pages = list(store.known_pages(model_id, None))
+    store.connection.set_trace_callback(questions.append)
+    pages = list(store.indexed_facts(model_id, None))
     assert sum(map(len, pages)) == 9000
     assert len(questions) == 4  # the last asks what follows
 
@@ -315,25 +323,25 @@ def test_what_is_known_is_read_in_pages_and_not_file_by_file(
 def test_a_settled_picture_is_remembered_as_the_walk_would_find_it(store: Store) -> None:
     model_id = fill(store, [b"/1.jpg", b"/2.jpg"])
     fresh = FileRow(facts_of(b"/3.jpg", mtime_ns=YEARS_LATER_NS), YEARS_LATER_NS, b"/1.jpg")
-    store.commit(model_id, Batch(files=[fresh]))
-    [known] = store.known_pages(model_id, None)
+    Writer(store).commit(model_id, Batch(files=[fresh]))
+    [known] = store.indexed_facts(model_id, None)
     assert known[:2] == [facts_of(b"/1.jpg"), facts_of(b"/2.jpg")]
     assert known[2][4] is None
-    [unencoded] = store.known_pages(model_id + 1, None)
+    [unencoded] = store.indexed_facts(model_id + 1, None)
     assert [row[4] for row in unencoded] == [None, None, None]
 
 
 def test_a_text_that_is_not_utf8_is_not_cached(store: Store) -> None:
     model_id = fill(store, [b"/1"])
-    assert not store.cache_text(
-        model_id, "caf\udce9", np.eye(8, dtype=np.float32)[0], tokenizer="t"
+    assert not store.embeddings(model_id).cache_text(
+        "caf\udce9", np.eye(8, dtype=np.float32)[0], tokenizer="t"
     )
-    assert store.cached_text(model_id, "caf\udce9", "t") is None
+    assert store.embeddings(model_id).cached_text("caf\udce9", "t") is None
 
 
 def test_a_model_in_a_folder_that_is_not_utf8_is_added(store: Store) -> None:
     facts = {"preprocessing_version": "1", "dimension": 8}
-    assert store.add_model("/mus\udce9e", "f" * 64, **facts) == store.model_id("f" * 64)
+    assert Writer(store).add_model("/mus\udce9e", "f" * 64, **facts) == store.model_id("f" * 64)
     (model,) = store.status(None).models
     assert model["name"] == r"/mus\udce9e"
 
@@ -341,14 +349,16 @@ def test_a_model_in_a_folder_that_is_not_utf8_is_added(store: Store) -> None:
 def test_no_more_texts_are_remembered_than_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rclip_like.store.writing.MOST_TEXTS", 20)
+    monkeypatch.setattr("rclip_like.store.embeddings.MOST_TEXTS", 20)
     with Store.open(tmp_path / "index.db", create=True) as store:
         fill(store, [b"/1"])
         for number in range(100):
-            assert store.cache_text(
-                1, f"text {number}", np.eye(8, dtype=np.float32)[0], tokenizer="t"
+            assert store.embeddings(1).cache_text(
+                f"text {number}", np.eye(8, dtype=np.float32)[0], tokenizer="t"
             )
-        kept = [n for n in range(100) if store.cached_text(1, f"text {n}", "t") is not None]
+        kept = [
+            n for n in range(100) if store.embeddings(1).cached_text(f"text {n}", "t") is not None
+        ]
     assert 18 <= len(kept) <= 20
     assert kept[-1] == 99
 

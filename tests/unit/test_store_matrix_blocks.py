@@ -10,11 +10,12 @@ from pathlib import Path
 
 import blake3
 import pytest
-from small_index import fill
+from small_index import fill, models_with_matrix
 
 from rclip_like.store import Store
 from rclip_like.store.matrix import blocks, stamp
 from rclip_like.store.matrix.blocks import CHECK_AGAIN_NS, Block, BlockWriter
+from rclip_like.store.writing import Writer
 
 ROW_BYTES = 16
 
@@ -25,13 +26,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * ROW_BYTES)
     with Store.open(tmp_path / "index.db", create=True) as store:
         model_id = fill(store, [b"/%d" % number for number in range(10)])
-        assert store.extend_matrix(model_id)
+        assert Writer(store).extend_matrix(model_id)
         yield store
 
 
 def rows_of(store: Store) -> list[tuple]:
     """Return start, size, digest and time of each block of the rows."""
-    return store._connection.execute(
+    return store.connection.execute(
         "SELECT start, size_bytes, digest, checked_at_ns FROM matrix_blocks"
         " WHERE name LIKE 'rows-%' ORDER BY start"
     ).fetchall()
@@ -68,17 +69,17 @@ def test_what_is_added_has_blocks_of_its_own_and_the_others_stay(store: Store) -
     before = rows_of(store)
     assert [row[:2] for row in before] == [(64, 64), (128, 64), (192, 32)]
     fill(store, [b"/x%d" % number for number in range(6)], seed=7)
-    assert store.extend_matrix(1)
+    assert Writer(store).extend_matrix(1)
     after = rows_of(store)
     assert after[:3] == before
     assert [row[:2] for row in after[3:]] == [(224, 64), (288, 32)]
-    assert not store.checkup.forget_damaged_matrix(1, at_once=True)
+    assert not Writer(store).repair.forget_damaged_matrix(1, at_once=True)
 
 
 def test_a_sound_matrix_that_was_looked_at_is_not_written_of(store: Store) -> None:
-    before = store._connection.total_changes
-    assert not store.checkup.forget_damaged_matrix(1)
-    assert store._connection.total_changes == before
+    before = store.connection.total_changes
+    assert not Writer(store).repair.forget_damaged_matrix(1)
+    assert store.connection.total_changes == before
 
 
 def test_a_run_looks_at_a_share_of_what_is_due_the_oldest_first(
@@ -87,49 +88,49 @@ def test_a_run_looks_at_a_share_of_what_is_due_the_oldest_first(
     monkeypatch.setattr(blocks, "_MOST_BYTES_A_RUN", 64)
     now_ns = time.time_ns()
     for start, age_ns in ((64, 2), (128, 3), (192, 0)):
-        store._connection.execute(
+        store.connection.execute(
             "UPDATE matrix_blocks SET checked_at_ns = ? WHERE start = ? AND name LIKE 'rows-%'",
             (now_ns - age_ns * CHECK_AGAIN_NS, start),
         )
     for is_recent in ([False, True, True], [True, True, True]):
-        assert not store.checkup.forget_damaged_matrix(1)
+        assert not Writer(store).repair.forget_damaged_matrix(1)
         assert [row[3] > now_ns - CHECK_AGAIN_NS for row in rows_of(store)] == is_recent
 
 
 @pytest.mark.parametrize(("name", "place"), [("rows", 64), ("rows", 223), ("order", 64)])
 def test_one_changed_bit_makes_the_matrix_forgotten(store: Store, name: str, place: int) -> None:
     spoil(store, name, place)
-    assert store.matrix(1, None) is not None
+    assert store.embeddings(1).matrix(None) is not None
     ((_, check),) = store.checkup.matrices()
     assert not check.is_sound
     assert check.num_blocks - len(check.sound) == 1
-    assert store.checkup.forget_damaged_matrix(1, at_once=True)
-    assert store.matrix(1, None) is None
-    assert store._connection.execute("SELECT count(*) FROM matrix_blocks").fetchone() == (0,)
-    assert store.extend_matrix(1)
-    assert not store.checkup.forget_damaged_matrix(1, at_once=True)
+    assert Writer(store).repair.forget_damaged_matrix(1, at_once=True)
+    assert store.embeddings(1).matrix(None) is None
+    assert store.connection.execute("SELECT count(*) FROM matrix_blocks").fetchone() == (0,)
+    assert Writer(store).extend_matrix(1)
+    assert not Writer(store).repair.forget_damaged_matrix(1, at_once=True)
 
 
 def test_a_matrix_without_all_of_its_digests_counts_as_damaged(store: Store) -> None:
-    store._connection.execute("DELETE FROM matrix_blocks WHERE start = 128")
-    assert store.checkup.forget_damaged_matrix(1)
+    store.connection.execute("DELETE FROM matrix_blocks WHERE start = 128")
+    assert Writer(store).repair.forget_damaged_matrix(1)
 
 
 def test_a_matrix_that_is_not_there_is_no_damage(store: Store) -> None:
     for path in stamp.files_of(store.path):
         path.unlink()
-    assert not store.checkup.forget_damaged_matrix(1, at_once=True)
+    assert not Writer(store).repair.forget_damaged_matrix(1, at_once=True)
     assert store.checkup.matrices() == []
 
 
 def test_another_model_keeps_its_digests(store: Store) -> None:
-    other = store.add_model("other", "e" * 64, preprocessing_version="1", dimension=8)
-    store._connection.execute(
+    other = Writer(store).add_model("other", "e" * 64, preprocessing_version="1", dimension=8)
+    store.connection.execute(
         "INSERT INTO embeddings SELECT ?, part, content_id, embedding, row_digest FROM embeddings",
         (other,),
     )
-    assert store.extend_matrix(other)
-    spoil(store, store._connection.execute("SELECT rows_name FROM matrices").fetchone()[0], 70)
-    assert store.checkup.forget_damaged_matrix(1, at_once=True)
-    assert not store.checkup.forget_damaged_matrix(other, at_once=True)
-    assert store.models_with_matrix() == [other]
+    assert Writer(store).extend_matrix(other)
+    spoil(store, store.connection.execute("SELECT rows_name FROM matrices").fetchone()[0], 70)
+    assert Writer(store).repair.forget_damaged_matrix(1, at_once=True)
+    assert not Writer(store).repair.forget_damaged_matrix(other, at_once=True)
+    assert models_with_matrix(store) == [other]

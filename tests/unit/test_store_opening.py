@@ -44,7 +44,7 @@ def assert_refused_untouched(path: Path, words: str) -> None:
 
 
 def test_a_new_index_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "index.db", create=True) as store, store.lock(wait=False):
+    with Store.open(tmp_path / "index.db", create=True) as store, store.writing(wait=False):
         fill(store, [b"/1"])
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes == dict.fromkeys(
@@ -63,8 +63,8 @@ stamp.FEWEST_ROWS = 1
 folder = pathlib.Path(sys.argv[1])
 make_older(folder / "older.db", 1)
 Store.open(folder / "older.db", create=True).close()
-with Store.open(folder / "index.db", create=True) as store, store.lock(wait=False):
-    assert store.extend_matrix(fill(store, [b"/1"]))
+with Store.open(folder / "index.db", create=True) as store, store.writing(wait=False) as writer:
+    assert writer.extend_matrix(fill(store, [b"/1"]))
     os._exit(0)
 """
 
@@ -94,8 +94,8 @@ def test_the_folders_above_a_new_index_are_made(tmp_path: Path) -> None:
 
 def test_commits_are_synced_into_a_write_ahead_log(database: Path) -> None:
     with Store.open(database, create=False) as store:
-        mode = store._connection.execute("PRAGMA journal_mode").fetchone()
-        synchronous = store._connection.execute("PRAGMA synchronous").fetchone()
+        mode = store.connection.execute("PRAGMA journal_mode").fetchone()
+        synchronous = store.connection.execute("PRAGMA synchronous").fetchone()
     assert (mode, synchronous) == (("wal",), (2,))
 
 
@@ -194,7 +194,9 @@ def test_processes_that_make_one_index_at_once_share_it(tmp_path: Path) -> None:
         "import sys, pathlib\n"
         "from rclip_like.store import Store\n"
         "store = Store.open(pathlib.Path(sys.argv[1]), create=True)\n"
-        "store.add_model(sys.argv[2], sys.argv[2], preprocessing_version='1', dimension=8)\n"
+        "with store.writing(wait=True) as writer:\n"
+        "    name = sys.argv[2]\n"
+        "    writer.add_model(name, name, preprocessing_version='1', dimension=8)\n"
     )
     path = tmp_path / "index.db"
     makers = [
@@ -216,7 +218,8 @@ path = pathlib.Path(sys.argv[1]) / "index.db"
 for store in (Store.open(path, create=False), Store.open_readonly(path)):
     with store:
         assert store.count_files() == 1
-        assert not store.cache_text(1, "cat", np.ones(8, dtype=np.float32), tokenizer="t")
+        unit = np.ones(8, dtype=np.float32)
+        assert not store.embeddings(1).cache_text("cat", unit, tokenizer="t")
         with pytest.raises(StoreError, match="cannot be written"):
             store.set_default_model("x")
 """
@@ -239,7 +242,7 @@ def test_an_index_on_a_read_only_medium_can_be_searched(database: Path) -> None:
 
 def write(store: Store, name: str) -> None:
     store.set_default_model(name)
-    store._connection.execute("PRAGMA wal_checkpoint")
+    store.connection.execute("PRAGMA wal_checkpoint")
 
 
 def test_a_reader_without_locks_notices_that_another_process_wrote(
@@ -274,7 +277,7 @@ def test_who_makes_an_index_too_late_does_not_wait_for_the_run_of_the_first(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "index.db"
-    with Store.open(path, create=True) as first, first.lock(wait=False):
+    with Store.open(path, create=True) as first, first.writing(wait=False):
         opening._make(path)  # as a process does that looked before the first was done
         first.set_default_model("still the first one's index")
         with Store.open(path, create=False) as second:
@@ -312,7 +315,7 @@ def test_a_link_is_opened_as_what_it_leads_to(database: Path, tmp_path: Path) ->
     for store in (Store.open(link, create=True), Store.open_readonly(link)):
         with store:
             assert (store.path, store.count_files()) == (database, 1)
-    with Store.open(link, create=False) as store, store.lock(wait=False):
+    with Store.open(link, create=False) as store, store.writing(wait=False):
         assert os.listdir(link.parent) == ["named.db"]
 
 

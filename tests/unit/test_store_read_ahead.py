@@ -15,7 +15,8 @@ from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like import settings
 from rclip_like.store import Batch, FailureRow, FileRow, Store
-from rclip_like.store.rows import KnownRow
+from rclip_like.store.rows import IndexedFacts
+from rclip_like.store.writing import Writer
 from rclip_like.values import Root
 
 NUMBER = 18_000
@@ -37,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         broken = FailureRow(
             facts_of(b"/in/\xff 17000x.jpg"), YEARS_LATER_NS, "is broken", "readers of old"
         )
-        store.commit(model_id, Batch(files=[changed], failures=[broken]))
+        Writer(store).commit(model_id, Batch(files=[changed], failures=[broken]))
     return place
 
 
@@ -48,22 +49,22 @@ def store(folder: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def plain(store: Store) -> list[KnownRow]:
+def plain(store: Store) -> list[IndexedFacts]:
     """Return the rows as they are read here alone."""
     with pytest.MonkeyPatch.context() as alone:
         alone.setattr(settings, "num_processors", lambda: 1)
         return rows_of(store)
 
 
-def rows_of(store: Store) -> list[KnownRow]:
-    return [row for page in store.known_pages(1, [ROOT]) for row in page]
+def rows_of(store: Store) -> list[IndexedFacts]:
+    return [row for page in store.indexed_facts(1, [ROOT]) for row in page]
 
 
 def test_rows_read_ahead_are_those_read_here(
-    store: Store, plain: list[KnownRow], feeders: list[subprocess.Popen[bytes]]
+    store: Store, plain: list[IndexedFacts], feeders: list[subprocess.Popen[bytes]]
 ) -> None:
     questions: list[str] = []
-    store._connection.set_trace_callback(questions.append)
+    store.connection.set_trace_callback(questions.append)
     assert rows_of(store) == plain
     assert len(plain) == NUMBER + 1
     unsettled = [row[0] for row in plain if row[4] is None]
@@ -74,7 +75,7 @@ def test_rows_read_ahead_are_those_read_here(
 
 def test_one_processor_reads_alone(
     store: Store,
-    plain: list[KnownRow],
+    plain: list[IndexedFacts],
     feeders: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -85,14 +86,14 @@ def test_one_processor_reads_alone(
 
 def test_a_few_rows_need_no_process(store: Store, feeders: list[subprocess.Popen[bytes]]) -> None:
     outside = [Root(path, path, is_file=True) for path in (b"/before.jpg", b"/in.jpg")]
-    assert [len(page) for page in store.known_pages(1, outside)] == [1, 1]
+    assert [len(page) for page in store.indexed_facts(1, outside)] == [1, 1]
     assert not feeders
 
 
 def test_a_process_that_dies_costs_no_row(
-    store: Store, plain: list[KnownRow], feeders: list[subprocess.Popen[bytes]]
+    store: Store, plain: list[IndexedFacts], feeders: list[subprocess.Popen[bytes]]
 ) -> None:
-    pages = store.known_pages(1, [ROOT])
+    pages = store.indexed_facts(1, [ROOT])
     rows = [row for _ in range(3) for row in next(pages)]
     (process,) = feeders
     process.kill()  # amid its next page: a pipe holds less than one
@@ -105,7 +106,7 @@ def test_a_process_that_dies_costs_no_row(
 @pytest.mark.parametrize("program", [None, "/is/not/there", "/bin/false", "/bin/echo"])
 def test_without_an_interpreter_the_rows_are_read_here(
     store: Store,
-    plain: list[KnownRow],
+    plain: list[IndexedFacts],
     feeders: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
     program: str | None,
@@ -115,7 +116,7 @@ def test_without_an_interpreter_the_rows_are_read_here(
 
 
 def test_closing_ends_the_process(store: Store, feeders: list[subprocess.Popen[bytes]]) -> None:
-    pages = store.known_pages(1, [ROOT])
+    pages = store.indexed_facts(1, [ROOT])
     for _ in range(3):
         next(pages)
     (process,) = feeders
@@ -137,7 +138,7 @@ def remember(*arguments, **options):
     print(process.pid, flush=True)
     return process
 subprocess.Popen = remember
-pages = Store.open_readonly(Path(sys.argv[1])).known_pages(1, [Root(b"/in", b"/in")])
+pages = Store.open_readonly(Path(sys.argv[1])).indexed_facts(1, [Root(b"/in", b"/in")])
 for _ in range(3):
     next(pages)
 os.kill(os.getpid(), 9)

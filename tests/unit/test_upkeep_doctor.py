@@ -16,6 +16,7 @@ from rclip_like.errors import Remedy, StoreError
 from rclip_like.models.towers import tokenizer
 from rclip_like.reports import DoctorReport, Finding
 from rclip_like.store import Store
+from rclip_like.store.writing import Writer
 from rclip_like.upkeep.doctor import CHECKS, examine
 
 
@@ -24,7 +25,7 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "index.db"
     with Store.open(path, create=True) as store:
         fill(store, [b"/%04d.jpg" % number for number in range(600)])
-        store.cache_text(1, "cat", np.eye(8, dtype=np.float32)[0], tokenizer="t")
+        store.embeddings(1).cache_text("cat", np.eye(8, dtype=np.float32)[0], tokenizer="t")
     return path
 
 
@@ -94,7 +95,7 @@ def test_the_next_run_encodes_what_a_repair_dropped(database: Path) -> None:
     spoil(database, "UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5")
     examine(database, None, mend=True)
     with Store.open(database, create=False) as store:
-        unsettled = [row for page in store.known_pages(1, None) for row in page if row[4] is None]
+        unsettled = [row for page in store.indexed_facts(1, None) for row in page if row[4] is None]
         assert len(unsettled) == 4
         assert store.count_files() == 600
 
@@ -236,15 +237,15 @@ def test_the_log_of_an_index_that_is_not_there_is_a_warning(tmp_path: Path) -> N
 
 
 def test_a_process_that_writes_now_is_named(database: Path) -> None:
-    with Store.open(database, create=False) as store, store.lock(wait=False):
+    with Store.open(database, create=False) as store, store.writing(wait=False):
         texts = [finding.text for finding in examine(database, None).findings]
     assert f"process {os.getpid()} writes to the index now" in texts
 
 
 def test_models_that_this_machine_lacks_are_named(database: Path, own_folders: Path) -> None:
     with Store.open(database, create=False) as store:
-        store.add_model("builtin", "b" * 64, preprocessing_version="1", dimension=8)
-        store.add_model("RN50/openai", "c" * 64, preprocessing_version="1", dimension=8)
+        Writer(store).add_model("builtin", "b" * 64, preprocessing_version="1", dimension=8)
+        Writer(store).add_model("RN50/openai", "c" * 64, preprocessing_version="1", dimension=8)
     found = [f for f in examine(database, None).findings if f.check == "models"]
     assert [finding.state for finding in found] == ["warning"] * 3
     assert "another version of it" in found[1].text

@@ -15,6 +15,7 @@ from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 from rclip_like.upkeep import forget, prune, unused_models
 
 
@@ -33,7 +34,7 @@ def store(tmp_path: Path):
     with Store.open(tmp_path / "index.db", create=True) as store:
         names = [b"/%s/%04d.jpg" % (b"aab"[number % 3 :][:1], number) for number in range(3000)]
         fill(store, names, dimension=256)
-        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         yield store
 
 
@@ -42,19 +43,19 @@ def prune_all(index: SmallIndex, *paths: Path, **settings: bool) -> UpkeepReport
 
 
 def one(store: Store, question: str) -> int:
-    return store._connection.execute(question).fetchone()[0]
+    return store.connection.execute(question).fetchone()[0]
 
 
 def assert_whole(store: Store) -> None:
     assert one(store, "PRAGMA integrity_check") == "ok"
-    assert store._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
     strays = "SELECT count(*) FROM embeddings WHERE content_id NOT IN (SELECT content_id FROM {})"
     assert one(store, strays.format("contents")) == 0
 
 
 def test_the_matrix_keeps_nothing_of_what_was_dropped(store: Store) -> None:
     model_id = store.models()[0][0]
-    store.extend_matrix(model_id)
+    Writer(store).extend_matrix(model_id)
     before = {path: path.stat().st_size for path in stamp.files_of(store.path)}
     forget(store, [b"/b"], dry_run=True)
     assert stamp.files_of(store.path) == list(before)
@@ -63,7 +64,7 @@ def test_the_matrix_keeps_nothing_of_what_was_dropped(store: Store) -> None:
     assert not set(after) & set(before)
     assert sum(after.values()) == pytest.approx(sum(before.values()) * 2 / 3, rel=0.01)
     with store.snapshot():
-        assert store.matrix(model_id, None) is not None
+        assert store.embeddings(model_id).matrix(None) is not None
     forget(store, [b"/a"])
     assert stamp.files_of(store.path) == []
 
@@ -107,7 +108,7 @@ def test_the_rows_of_a_disk_that_is_not_mounted_stay(
     index: SmallIndex, tmp_path: Path, place: str
 ) -> None:
     for table in ("files", "roots"):
-        index.store._connection.execute(f"UPDATE {table} SET device = 4242")
+        index.store.connection.execute(f"UPDATE {table} SET device = 4242")
     shutil.rmtree(tmp_path / "album")
     if place == "there and empty":
         (tmp_path / "album").mkdir()
@@ -196,7 +197,7 @@ def test_a_dry_run_counts_the_same_and_changes_no_byte(index: SmallIndex, tmp_pa
 
 
 def test_a_dry_run_needs_no_lock(store: Store) -> None:
-    with store.lock(wait=False):
+    with store.writing(wait=False):
         assert forget(store, [b"/a"], dry_run=True).files == 2000
         with pytest.raises(IndexLocked):
             forget(store, [b"/a"], wait=False)
@@ -245,7 +246,7 @@ def test_a_folder_that_became_a_link_is_forgotten_under_its_old_name(
 
 def test_pages_that_another_program_left_free_are_given_back(store: Store) -> None:
     for table in ("files", "embeddings", "contents"):
-        store._connection.execute(f"DELETE FROM {table} WHERE content_id > 1500")
+        store.connection.execute(f"DELETE FROM {table} WHERE content_id > 1500")
     before = store.path.stat().st_size + len(_log(store))
     report = prune(store, [b"/nowhere"], PruneSettings())
     assert store.path.stat().st_size < 0.7 * before
@@ -277,7 +278,7 @@ def test_a_reader_amid_its_search_is_not_disturbed_and_not_waited_for_long(
         report = forget(store, [b"/a"])
         assert not report.is_short
         assert reader.count_files() == 3000
-        assert sum(len(rowids) for rowids, _, _ in reader.scan(1, None)) == 3000
+        assert sum(len(rowids) for rowids, _, _ in reader.embeddings(1).scan(None)) == 3000
     assert store.count_files() == 1000
     store.close()
     assert not store.path.with_name("index.db-wal").exists()
@@ -287,31 +288,31 @@ def test_a_reader_amid_its_search_is_not_disturbed_and_not_waited_for_long(
 def test_models_not_in_use_go_with_their_texts_and_rows(store: Store) -> None:
     import numpy as np
 
-    other = store.add_model("other", "e" * 64, preprocessing_version="1", dimension=256)
-    store._connection.execute(
+    other = Writer(store).add_model("other", "e" * 64, preprocessing_version="1", dimension=256)
+    store.connection.execute(
         "INSERT INTO embeddings SELECT ?, 0, content_id, embedding, row_digest FROM embeddings",
         (other,),
     )
     for number in (1, other):
-        store.cache_text(number, "cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
-    store._connection.execute(
+        store.embeddings(number).cache_text("cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
+    store.connection.execute(
         "INSERT INTO readings SELECT model_id, content_id, 'PNG 2', NULL FROM embeddings"
     )
     report = prune(store, [b"/nowhere"], PruneSettings(models=True), {"e" * 64})
     assert (report.models, report.embeddings, report.texts) == (("other",), 3000, 1)
     assert one(store, "SELECT count(*) FROM readings") == 3000
     assert [model["name"] for model in store.status().models] == ["tiny"]
-    assert store.cached_text(1, "cat", "t") is not None
+    assert store.embeddings(1).cached_text("cat", "t") is not None
     assert_whole(store)
 
 
 def test_remembered_words_go_when_asked(store: Store) -> None:
     import numpy as np
 
-    store.cache_text(1, "cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
+    store.embeddings(1).cache_text("cat", np.eye(256, dtype=np.float32)[0], tokenizer="t")
     assert prune(store, [b"/nowhere"], PruneSettings()).texts == 0
     assert prune(store, [b"/nowhere"], PruneSettings(texts=True)).texts == 1
-    assert store.cached_text(1, "cat", "t") is None
+    assert store.embeddings(1).cached_text("cat", "t") is None
 
 
 THERE = [(1, "builtin", "a" * 64), (2, "builtin", "b" * 64), (3, "old/model", "c" * 64)]

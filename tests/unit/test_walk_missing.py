@@ -27,7 +27,7 @@ def index(tmp_path: Path, tiny_model: Path):
 
 def mount_elsewhere(index: SmallIndex, device: int = 4242) -> None:
     """Let the rows say that their files lay on another device than they do."""
-    with index.store._connection as connection:
+    with index.store.connection as connection:
         connection.execute("UPDATE files SET device = ?", (device,))
         connection.execute("UPDATE roots SET device = ?", (device,))
 
@@ -144,7 +144,7 @@ def test_a_mount_gone_from_inside_the_root_keeps_its_rows(
     index.update(tmp_path / "album")
     below = os.fsencode(tmp_path / "album" / "sub")
     question = "UPDATE files SET device = 4242 WHERE path > ?"
-    assert index.store._connection.execute(question, (below,)).rowcount == 3
+    assert index.store.connection.execute(question, (below,)).rowcount == 3
     shutil.rmtree(tmp_path / "album" / "sub")
     (tmp_path / "album" / "sub").mkdir()
     assert index.update(tmp_path / "album").removed == 0

@@ -18,9 +18,9 @@ from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
+    address_of,
     dimension_of,
     is_there,
-    place,
     read_stamp,
 )
 
@@ -108,7 +108,7 @@ class MatrixCheck(NamedTuple):
 
 
 def check_matrix(
-    connection: Connection, path: Path, model_id: int, *, since_ns: int | None = None
+    connection: Connection, model_id: int, *, since_ns: int | None = None
 ) -> MatrixCheck | None:
     """Compare a matrix with its digests; None where a search would trust none.
 
@@ -119,7 +119,7 @@ def check_matrix(
     stamp = read_stamp(connection, model_id)
     if stamp is None:
         return None
-    dimension = dimension_of(connection, model_id)
+    path, dimension = connection.path, dimension_of(connection, model_id)
     if not is_there(path, stamp, dimension):
         return None
     found = connection.execute(
@@ -130,7 +130,7 @@ def check_matrix(
     every = [Block(*row[:-1]) for row in found]
     end = HEADER_BYTES + 2 * dimension * stamp.num_rows
     try:
-        order_end = place(path, stamp.order_name).stat().st_size
+        order_end = address_of(path, stamp.order_name).stat().st_size
         has_all = _reach(every, stamp.rows_name, end) and _reach(every, stamp.order_name, order_end)
         due = every if since_ns is None else _due(found, stamp, since_ns)
         return MatrixCheck(len(due), tuple(_sound(path, due)), has_all)
@@ -138,7 +138,7 @@ def check_matrix(
         return None
 
 
-def is_order_sound(connection: Connection, path: Path, model_id: int, stamp: Stamp) -> bool:
+def is_order_sound(connection: Connection, model_id: int, stamp: Stamp) -> bool:
     """Return whether the order, of which the next one is made, is as it was written."""
     found = connection.execute(
         "SELECT name, start, size_bytes, digest FROM matrix_blocks WHERE model_id = ? AND name = ?"
@@ -146,8 +146,8 @@ def is_order_sound(connection: Connection, path: Path, model_id: int, stamp: Sta
         (model_id, stamp.order_name),
     )
     blocks = [Block(*row) for row in found]
-    end = place(path, stamp.order_name).stat().st_size
-    return _reach(blocks, stamp.order_name, end) and _sound(path, blocks) == blocks
+    end = address_of(connection.path, stamp.order_name).stat().st_size
+    return _reach(blocks, stamp.order_name, end) and _sound(connection.path, blocks) == blocks
 
 
 def note_sound(
@@ -200,7 +200,7 @@ def _sound(path: Path, blocks: Iterable[Block]) -> list[Block]:
     """Return the blocks that are as they were written."""
     sound = []
     for name, some in groupby(blocks, lambda block: block.name):
-        with open(place(path, name), "rb") as file:
+        with open(address_of(path, name), "rb") as file:
             for block in some:
                 file.seek(block.start)
                 content = file.read(block.size_bytes)

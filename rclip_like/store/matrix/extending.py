@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +17,11 @@ from rclip_like.store.matrix.mapped import Order, look_up, map_order, map_rows
 from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
+    address_of,
     dimension_of,
     files_of,
     header,
     last_rows,
-    place,
     read_stamp,
     schema_version,
 )
@@ -45,7 +44,7 @@ class _Contents:
     parts: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
 
-def extend_matrix(connection: Connection, path: Path, model_id: int) -> None:
+def extend_matrix(connection: Connection, model_id: int) -> None:
     """Bring the model's matrix in line with the rows.
 
     The caller holds the indexer's lock. In one transaction, so that nothing else is written
@@ -57,26 +56,26 @@ def extend_matrix(connection: Connection, path: Path, model_id: int) -> None:
     try:
         with connection.transaction():
             before = read_stamp(connection, model_id)
-            writer = _Writer(connection, path, model_id)
+            writer = _Writer(connection, model_id)
             new = writer.write(before)
             marks = ", ".join("?" * (1 + len(new)))
             row = (model_id, *new)
             connection.execute(f"INSERT OR REPLACE INTO matrices VALUES ({marks})", row)
             put_blocks(connection, model_id, (new.rows_name, new.order_name), writer.blocks)
     finally:
-        remove_unnamed(connection, path, keep=before.order_name if before else None)
+        remove_unnamed(connection, keep=before.order_name if before else None)
 
 
-def remove_outdated(connection: Connection, path: Path) -> None:
+def remove_outdated(connection: Connection) -> None:
     """Remove the matrices that speak of other row numbers; the caller holds the indexer's lock."""
     with connection.transaction():
         every = connection.execute("SELECT model_id FROM matrices").fetchall()
         outdated = [each for each in every if read_stamp(connection, *each) is None]
         connection.executemany("DELETE FROM matrices WHERE model_id = ?", outdated)
-    remove_unnamed(connection, path)
+    remove_unnamed(connection)
 
 
-def remove_unnamed(connection: Connection, path: Path, *, keep: str | None = None) -> None:
+def remove_unnamed(connection: Connection, *, keep: str | None = None) -> None:
     """Remove the files of matrices that the index does not name; the caller holds the lock.
 
     keep: one to spare, as a searcher may just have been told of it.
@@ -84,6 +83,7 @@ def remove_unnamed(connection: Connection, path: Path, *, keep: str | None = Non
     named = {keep}
     for names in connection.execute("SELECT rows_name, order_name FROM matrices"):
         named.update(names)
+    path = connection.path
     for file in files_of(path):
         if file.name.removeprefix(f"{path.name}.") not in named:
             with suppress(OSError):  # Windows removes nothing that is mapped; the next call does
@@ -93,9 +93,9 @@ def remove_unnamed(connection: Connection, path: Path, *, keep: str | None = Non
 class _Writer:
     """Writes one state of a matrix, extending the rows of the one before where there is one."""
 
-    def __init__(self, connection: Connection, path: Path, model_id: int) -> None:
+    def __init__(self, connection: Connection, model_id: int) -> None:
         self._connection = connection
-        self._path = path
+        self._path = connection.path
         self._model_id = model_id
         self._dimension = dimension_of(connection, model_id)
         self.blocks: list[Block] = []
@@ -122,11 +122,11 @@ class _Writer:
         if stamp is None:
             return None, None
         try:
-            os.close(open_own(place(self._path, stamp.rows_name), self._path, os.O_RDWR))
+            os.close(open_own(address_of(self._path, stamp.rows_name), self._path, os.O_RDWR))
             map_rows(self._path, stamp, self._dimension)
             order = map_order(self._path, stamp)
             # Else its damage would go on, under a digest of its own.
-            if is_order_sound(self._connection, self._path, self._model_id, stamp):
+            if is_order_sound(self._connection, self._model_id, stamp):
                 return order, stamp
             return None, None
         except (OSError, ValueError):
@@ -136,8 +136,8 @@ class _Writer:
         """Append the embeddings that are new, and return whose they are and the file's mtime."""
         contents = _Contents()
         start = before.last_embedding if before else 0
-        file_place = place(self._path, name)
-        descriptor = open_own(file_place, self._path, os.O_RDWR) if before else make_own(file_place)
+        file_path = address_of(self._path, name)
+        descriptor = open_own(file_path, self._path, os.O_RDWR) if before else make_own(file_path)
         with open(descriptor, "r+b") as file:
             if before is None:
                 file.write(header(name, self._dimension))
@@ -212,7 +212,7 @@ class _Writer:
             ("<i4", order.content_slots),
             ("<i4", order.frames),
         )
-        with open(make_own(place(self._path, name)), "wb") as file:
+        with open(make_own(address_of(self._path, name)), "wb") as file:
             file.write(header(name, *counts))
             writer = BlockWriter(file, name)
             for kind, array in arrays:

@@ -120,9 +120,9 @@ class Matrix(NamedTuple):
 
 
 def open_matrix(
-    connection: Connection, path: Path, model_id: int, ranges: Sequence[PathRange]
+    connection: Connection, model_id: int, ranges: Sequence[PathRange]
 ) -> Matrix | None:
-    """Return the matrix of the index at `path` for some ranges, None if there is none to trust.
+    """Return the matrix beside the index for some ranges, None if there is none to trust.
 
     Has to be asked, and what it gives has to be used, within one transaction.
     """
@@ -130,8 +130,8 @@ def open_matrix(
     if stamp is None or len(ranges) > _MOST_RANGES:
         return None
     try:
-        rows = map_rows(path, stamp, dimension_of(connection, model_id))
-        order = map_order(path, stamp)
+        rows = map_rows(connection.path, stamp, dimension_of(connection, model_id))
+        order = map_order(connection.path, stamp)
         file_ids, slots = _cut(connection, order, stamp, ranges)
     except (OSError, ValueError):
         return None  # missing, cut off, planted or written to: whatever it is, it is not needed

@@ -54,14 +54,14 @@ def schema_version(connection: Connection) -> int:
     return int(connection.execute("PRAGMA schema_version").fetchone()[0])
 
 
-def place(path: Path, name: str) -> Path:
-    """Return where a file of the matrix lies; its name begins with the index's own."""
+def address_of(path: Path, name: str) -> Path:
+    """Return the path of a file of the matrix; its name begins with the index's own."""
     return path.with_name(f"{path.name}.{name}")
 
 
 def opened(path: Path, name: str) -> IO[bytes]:
     """Open a file of the matrix to be read; raises ValueError for a file that is not ours."""
-    return open(open_own(place(path, name), path, os.O_RDONLY), "rb")
+    return open(open_own(address_of(path, name), path, os.O_RDONLY), "rb")
 
 
 def files_of(path: Path) -> list[Path]:
@@ -117,11 +117,11 @@ def is_there(path: Path, stamp: Stamp, dimension: int) -> bool:
     return True
 
 
-def is_due(connection: Connection, path: Path, model_id: int) -> bool:
+def is_due(connection: Connection, model_id: int) -> bool:
     """Return whether the model's matrix should be brought up: it is wrong, or much is missing."""
     stamp = read_stamp(connection, model_id)
     last_embedding, last_file = last_rows(connection)
-    if stamp is None or not is_there(path, stamp, dimension_of(connection, model_id)):
+    if stamp is None or not is_there(connection.path, stamp, dimension_of(connection, model_id)):
         return last_embedding >= FEWEST_ROWS
     new_embeddings = last_embedding - stamp.last_embedding if stamp.num_added else 0
     behind = new_embeddings + last_file - stamp.last_file + stamp.num_deleted

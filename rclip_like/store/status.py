@@ -1,0 +1,134 @@
+"""What `status` counts over an index."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rclip_like.reports import StatusReport
+from rclip_like.store.matrix.stamp import files_of
+from rclip_like.store.rows import EVERYTHING, PathRange
+from rclip_like.store.side_files import size_of, sqlite_files
+from rclip_like.values import Trouble
+
+if TYPE_CHECKING:
+    from rclip_like.store.connection import Connection
+    from rclip_like.store.reading import Reader
+
+
+def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
+    """Return what is indexed in the ranges; sizes and models are the whole index's."""
+    connection = reader.connection
+    unreadable = _unreadable(connection, ranges)
+    reasons = Counter(trouble.reason for trouble in unreadable)
+    is_all = list(ranges) == [EVERYTHING]
+    return StatusReport(
+        database=str(connection.path),
+        size_bytes=sum(map(size_of, sqlite_files(connection.path) + files_of(connection.path))),
+        files=(files := sum(map(reader.count_in_range, ranges))),
+        contents=_count_contents(connection, ranges),
+        models=tuple(_models(connection, ranges, files)),
+        roots=tuple(_roots(reader, ranges)),
+        failures=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        unreadable=unreadable,
+        unreadable_folders=_by_folder(unreadable),
+        left_contents=_count_left_contents(connection) if is_all else None,
+        freeable_bytes=_freeable_bytes(connection) if is_all else None,
+    )
+
+
+def _count_contents(connection: Connection, ranges: Sequence[PathRange]) -> int:
+    """Return how many different contents the files in the ranges have; copies count once."""
+    question = (
+        f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
+        " SELECT count(DISTINCT content_id) FROM ranges CROSS JOIN files"
+        " ON path >= first AND path < last"
+    )
+    return int(connection.execute(question, [edge for one in ranges for edge in one]).fetchone()[0])
+
+
+def _models(
+    connection: Connection, ranges: Sequence[PathRange], files: int
+) -> list[Mapping[str, object]]:
+    """Describe the models, each with how many files it has encoded and how many it has not."""
+    question = (
+        "SELECT count(*) FROM files JOIN embeddings USING (content_id)"
+        " WHERE model_id = ? AND part = 0 AND path >= ? AND path < ?"
+    )
+    names = ("model_id", "name", "fingerprint", "preprocessing_version", "dimension", "added_at")
+    models = connection.execute(f"SELECT {', '.join(names)} FROM models ORDER BY model_id")
+    described: list[Mapping[str, object]] = []
+    for row in models.fetchall():
+        model: dict[str, object] = dict(zip(names, row, strict=True))
+        model_id = model.pop("model_id")
+        encoded = sum(
+            connection.execute(question, (model_id, *one)).fetchone()[0] for one in ranges
+        )
+        model |= {"files": encoded, "missing": files - encoded}
+        described.append(model)
+    return described
+
+
+def _roots(reader: Reader, ranges: Sequence[PathRange]) -> list[Mapping[str, object]]:
+    """Describe the walked folders that lie in the ranges or have files there.
+
+    Only files in the ranges count, and of folders in one another each for the innermost alone.
+    """
+    roots = reader.walked_roots()
+    counts: list[int] = []
+    around: list[int] = []
+    for number, extent in enumerate(root.extent for root in roots):
+        while around and roots[around[-1]].extent.end <= extent.start:
+            around.pop()
+        shared = (
+            PathRange(max(extent.start, one.start), min(extent.end, one.end)) for one in ranges
+        )
+        counts.append(sum(map(reader.count_in_range, shared)))
+        if around:
+            counts[around[-1]] -= counts[number]
+        around.append(number)
+    return [
+        root._asdict() | {"files": files}
+        for root, files in zip(roots, counts, strict=True)
+        if files or root.lies_in(ranges)
+    ]
+
+
+def _unreadable(connection: Connection, ranges: Sequence[PathRange]) -> tuple[Trouble, ...]:
+    """Return the files in these ranges that could not be read, and why, by path bytes."""
+    question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
+    return tuple(
+        Trouble(path, reason)
+        for one in ranges
+        for path, reason in connection.execute(question, one)
+    )
+
+
+def _by_folder(unreadable: Sequence[Trouble]) -> dict[bytes, Mapping[str, int]]:
+    folders: dict[bytes, Counter[str]] = {}
+    for trouble in unreadable:
+        reasons = folders.setdefault(os.path.dirname(trouble.path), Counter())
+        reasons[trouble.reason] += 1
+    ordered = sorted(folders.items(), key=lambda item: (-item[1].total(), item[0]))
+    return {folder: dict(reasons.most_common()) for folder, reasons in ordered}
+
+
+def _count_left_contents(connection: Connection) -> int:
+    """Return how many contents no file has; by two scans of indexes, not a look-up for each."""
+    question = (
+        "SELECT (SELECT count(*) FROM contents) - (SELECT count(DISTINCT content_id) FROM files)"
+    )
+    return int(connection.execute(question).fetchone()[0])
+
+
+def _freeable_bytes(connection: Connection) -> int:
+    """Return the bytes of embeddings whose content no file has, and of free pages."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    question = (
+        "SELECT coalesce(sum(2 * dimension), 0) FROM models JOIN embeddings USING (model_id)"
+        " WHERE content_id NOT IN (SELECT content_id FROM files)"
+    )
+    return int(free * page_bytes + connection.execute(question).fetchone()[0])
