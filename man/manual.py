@@ -14,7 +14,7 @@ from manual_promises import PROMISES
 
 from rclip_like import __version__
 from rclip_like.cli.commands import COMMANDS, WORDS
-from rclip_like.cli.declare import Declared, declared_in
+from rclip_like.cli.declare import Declared
 
 _BOLD = re.compile(r"\*(.+?)\*", re.DOTALL)
 
@@ -48,7 +48,7 @@ def _joined(lines: Iterable[str]) -> str:
 def _synopsis() -> Iterator[str]:
     yield "\\fBclipfind\\fR [\\fIOPTION\\fR]... \\fIQUERY\\fR [\\fIPATH\\fR]..."
     for name, command in COMMANDS.items():
-        arguments = [each.metavar for each in declared_in(command.options) if each.is_argument]
+        arguments = [each.metavar for each in command.listed if each.is_argument]
         yield ".br"
         yield _escaped(" ".join((f"*clipfind {name}* [OPTION]...", *arguments)))
 
@@ -65,9 +65,9 @@ def _options() -> Iterator[str]:
     takers: dict[str, list[str]] = {}
     members: dict[str, dict[str, Declared]] = {}
     for name, command in COMMANDS.items():
-        for each in declared_in(command.options):
+        for each in command.listed:
             if not each.is_argument:
-                members.setdefault(each.group, {})[each.field] = each
+                members.setdefault(each.group, {})[each.long_name] = each
                 takers.setdefault(each.group, [])
                 takers[each.group] += [] if name in takers[each.group] else [name]
     for group in sorted(members, key=lambda group: len(takers[group]) == len(COMMANDS)):
@@ -87,7 +87,7 @@ def _environment() -> Iterator[str]:
     variables = {
         each.variable: each.long_name
         for command in COMMANDS.values()
-        for each in declared_in(command.options)
+        for each in command.listed
         if each.variable
     }
     for variable, name in variables.items():

@@ -12,9 +12,8 @@ from manual import manual
 from readme_examples import README_FILE, Example, Workplace, examples
 
 import rclip_like
-from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.declare import declared_in, help_text, typer_command
-from rclip_like.cli.overview import overview
+from rclip_like.cli.commands import COMMANDS, overview
+from rclip_like.cli.parsing import Parser
 
 CHECKOUT = Path(__file__).parents[1]
 README = README_FILE.read_text()
@@ -31,7 +30,7 @@ def _declared_options() -> set[str]:
     return {
         name
         for command in COMMANDS.values()
-        for declared in declared_in(command.options)
+        for declared in command.accepted
         for name in declared.names
         if name.startswith("--")
     }
@@ -62,9 +61,10 @@ def test_manual_and_help_list_the_same_options() -> None:
     terms = re.findall(r"^\.TP\n\\fB(.*?)\\fR$", _manual_section("OPTIONS"), re.MULTILINE)
     in_manual = set(OPTION.findall(" ".join(terms).replace("\\-", "-")))
     in_help = set()
-    for name, command in COMMANDS.items():
-        text = help_text(typer_command(name, command.options, command.summary))
-        lines = [line for line in text.splitlines() if line.startswith("  -")]
+    for command in COMMANDS.values():
+        lines = [
+            line for line in Parser(command).help_text().splitlines() if line.startswith("  -")
+        ]
         in_help |= {each for line in lines for each in OPTION.findall(line.split("   ")[0])}
     assert in_manual == in_help == _declared_options()
 

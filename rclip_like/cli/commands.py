@@ -1,133 +1,122 @@
-"""The commands: name, one sentence, options, and the module that is imported when one runs."""
+"""The commands, each with one sentence, and what `clipfind --help` and `--version` print."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from rclip_like import __version__
 from rclip_like.cli.declare import Declared, declared_in
-from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.options import Everywhere
+from rclip_like.settings import EVERYWHERE
 
 
 class Command(NamedTuple):
-    """One command: `module` and `function` run it with an instance of `options`.
+    """One command: `run` names a module of this room, imported when needed, and its function.
 
-    declared: module and class of its options in `cli.options`, imported when asked for.
+    The function takes one value: its annotation is the class that declares the command's options.
     """
 
     name: str
     summary: str
-    declared: str
-    module: str
-    function: str = "run"
+    run: str
     bears_bad_configuration: bool = False
     """Whether it runs, and says so, where the configuration file holds nonsense."""
 
+    def load(self) -> Callable[[Any], int]:
+        """Return the function that runs the command with its options."""
+        module, function = self.run.split(".")
+        run: Callable[[Any], int] = getattr(import_module(f"rclip_like.cli.{module}"), function)
+        return run
+
     @property
-    def options(self) -> type[Everywhere]:
-        """What it takes."""
-        module, name = self.declared.split(".")
-        options: type[Everywhere] = getattr(import_module(f"rclip_like.cli.options.{module}"), name)
+    def options(self) -> type:
+        """The class of its options."""
+        options: type = self.load().__annotations__["options"]
         return options
 
+    @property
+    def listed(self) -> tuple[Declared, ...]:
+        """What acts in this command, as its help and the manual list it."""
+        own = declared_in(self.options, self.name.partition(" ")[0].capitalize())
+        names = {"--debug", "--help"} | {each.long_name for each in own}
+        shared = (each for each in declared_in(Everywhere) if each.long_name in names)
+        return (*(each for each in own if each.group != EVERYWHERE), *shared)
 
-COMMANDS = {
-    command.name: command
-    for command in (
-        Command(
-            "search",
-            "Find pictures by words or by a picture; the default command.",
-            "search.SearchOptions",
-            "rclip_like.cli.search",
-        ),
-        Command(
-            "index",
-            "Bring the index of folders up to date, without searching; for cron.",
-            "index.IndexOptions",
-            "rclip_like.cli.index",
-        ),
-        Command(
-            "status",
-            "Show what is indexed, by which models, and what could not be read.",
-            "status.StatusOptions",
-            "rclip_like.cli.status",
-        ),
-        Command(
-            "prune",
-            "Drop from the index what is gone from the disk, and free the room.",
-            "upkeep.PruneOptions",
-            "rclip_like.cli.prune",
-        ),
-        Command(
-            "forget",
-            "Drop from the index all that lies or lay under a PATH; pictures are not touched.",
-            "upkeep.ForgetOptions",
-            "rclip_like.cli.forget",
-        ),
-        Command(
-            "doctor",
-            "Check the index and this installation; with --repair mend what is safe.",
-            "upkeep.DoctorOptions",
-            "rclip_like.cli.doctor",
-            bears_bad_configuration=True,
-        ),
-        Command(
-            "formats",
-            "List the formats of pictures, which are read here, and what the rest needs.",
-            "formats.FormatsOptions",
-            "rclip_like.cli.formats",
-        ),
-        Command(
-            "models list",
-            "List the models on this machine and the recommended ones.",
-            "models.ModelsListOptions",
-            "rclip_like.cli.models",
-            "run_list",
-        ),
-        Command(
-            "models show",
-            "Show one model: its folder, size, dimension and fingerprint.",
-            "models.ModelsShowOptions",
-            "rclip_like.cli.models",
-            "run_show",
-        ),
-        Command(
-            "models download",
-            "Download a model; an interrupted download goes on where it stopped.",
-            "models.ModelNameOptions",
-            "rclip_like.cli.models",
-            "run_download",
-        ),
-        Command(
-            "models use",
-            "Make a model this index's default, downloading it if needed.",
-            "models.ModelNameOptions",
-            "rclip_like.cli.models",
-            "run_use",
-        ),
-        Command(
-            "models remove",
-            "Delete a downloaded model; its rows and Hugging Face's cache stay.",
-            "models.ModelNameOptions",
-            "rclip_like.cli.models",
-            "run_remove",
-        ),
-        Command(
-            "train",
-            "Train a model on pictures with captions and write a model folder.",
-            "train.TrainOptions",
-            "rclip_like.cli.train",
-        ),
-    )
-}
+    @property
+    def accepted(self) -> tuple[Declared, ...]:
+        """What may be typed: beside what acts here, the options that hold everywhere."""
+        listed = self.listed
+        names = {each.long_name for each in listed}
+        return (*listed, *(each for each in declared_in(Everywhere) if each.long_name not in names))
 
 
-def every_option() -> Iterator[Declared]:
-    """Yield all that any command declares: what the configuration file may hold."""
-    for command in COMMANDS.values():
-        yield from declared_in(command.options)
-
+_TABLE = (
+    Command("search", "Find pictures by words or by a picture; the default command.", "search.run"),
+    Command(
+        "index",
+        "Bring the index of folders up to date, without searching; for cron.",
+        "index.run",
+    ),
+    Command(
+        "status",
+        "Show what is indexed, by which models, and what could not be read.",
+        "upkeep.show_status",
+    ),
+    Command(
+        "prune",
+        "Drop from the index what is gone from the disk, and free the room.",
+        "upkeep.prune",
+    ),
+    Command(
+        "forget",
+        "Drop from the index all that lies or lay under a PATH; pictures are not touched.",
+        "upkeep.forget",
+    ),
+    Command(
+        "doctor",
+        "Check the index and this installation; with --repair mend what is safe.",
+        "doctor.run",
+        bears_bad_configuration=True,
+    ),
+    Command(
+        "formats",
+        "List the formats of pictures, which are read here, and what the rest needs.",
+        "models.list_formats",
+    ),
+    Command(
+        "models list",
+        "List the models on this machine and the recommended ones.",
+        "models.list_models",
+    ),
+    Command(
+        "models show",
+        "Show one model: its folder, size, dimension and fingerprint.",
+        "models.show",
+    ),
+    Command(
+        "models download",
+        "Download a model; an interrupted download goes on where it stopped.",
+        "models.download",
+    ),
+    Command(
+        "models use",
+        "Make a model this index's default, downloading it if needed.",
+        "models.use",
+    ),
+    Command(
+        "models remove",
+        "Delete a downloaded model; its rows and Hugging Face's cache stay.",
+        "models.remove",
+    ),
+    Command(
+        "train",
+        "Train a model on pictures with captions and write a model folder.",
+        "train.run",
+    ),
+)
+COMMANDS = {command.name: command for command in _TABLE}
 
 GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
 
@@ -153,3 +142,41 @@ WORDS = {
 """Commands that take no options, with one sentence each."""
 
 FIRST_WORDS = (*dict.fromkeys(name.split()[0] for name in COMMANDS), *WORDS, *RESERVED)
+
+VERSION = f"clipfind {__version__}"
+"""The line that `--version` prints."""
+
+_HEAD = """\
+Find photos by words or by pictures, on your own machine.
+
+Usage: clipfind QUERY [PATH]...
+       clipfind COMMAND ...
+
+  clipfind "red car at night" ~/Pictures        the ten best, after indexing what is new
+  clipfind holiday.jpg ~/Pictures -t 5          pictures like this one
+  clipfind beach -a sunset -s people -f0        paths only, each ended by a NUL
+
+Commands:
+"""
+_FOOT = """
+QUERY alone is short for 'search QUERY': its options are in 'clipfind search --help'.
+Every command has --help; the manual is 'man clipfind'."""
+
+
+def overview(group: str | None = None) -> str:
+    """Return the help on everything, or on one group of commands."""
+    summaries = {name: COMMANDS[name].summary for name in GROUPS.get(group or "", COMMANDS)}
+    if group is None:
+        summaries |= WORDS
+    width = max(map(len, summaries)) + 2
+    lines = "\n".join(f"  {name:<{width}}{summary}" for name, summary in summaries.items())
+    return f"Commands:\n{lines}" if group else _HEAD + lines + "\n" + _FOOT
+
+
+def accepted_by_any(first: Command) -> Iterator[Declared]:
+    """Yield what any command accepts, beginning with that one: what the settings may name.
+
+    Each further command's module is imported only when the iteration comes to it.
+    """
+    for command in (first, *COMMANDS.values()):
+        yield from command.accepted

@@ -7,17 +7,13 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from rclip_like.cli.declare import Declared, declared_in
-from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.declare import Declared
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
-from rclip_like.settings import config_file, config_is_named
-
-Options = TypeVar("Options", bound=Everywhere)
+from rclip_like.settings import config_file, config_is_named, place_of
 
 _MOST_BYTES = 1 << 16
 _TEXTS_AND_REMARKS = (
@@ -31,24 +27,36 @@ _LONG_KEY = r"(?:\.[ \t]*[\w-]+[ \t]*){20}"
 """A dotted key of which the parser takes time and memory by the square of its parts."""
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
-_WANTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_WANTED = {
+    str: "text",
+    Path: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
 
 
-def read_configuration(every_option: Iterable[Declared]) -> dict[str, Any]:
+def read_configuration(declared: Iterable[Declared]) -> dict[str, Any]:
     """Return the configuration file's values by key, checked; empty where there is no file.
 
-    Raises ConfigError naming the file and the key, and for a file that CLIPFIND_CONFIG names but
-    that is not there.
+    declared: what the file may hold; it is read on only until all keys are found. Raises
+    ConfigError naming the file and the key, and for a file that CLIPFIND_CONFIG names but that is
+    not there.
     """
     path = config_file()
     values = _load(path)
     if not values:
         return {}
-    known = {each.key: each for each in every_option if each.key}
+    found: dict[str, Declared] = {}
+    for each in declared:
+        if each.key in values:
+            found.setdefault(each.key, each)
+        if len(found) == len(values):
+            break
     for key, value in values.items():
-        if key not in known:
+        if key not in found:
             raise ConfigError(f"{path}: unknown key {key!r}; see ENVIRONMENT in the manual")
-        values[key] = _from_file(known[key], value, f"{path}: {key}")
+        values[key] = _from_file(found[key], value, f"{path}: {key}")
     return values
 
 
@@ -94,31 +102,24 @@ def _content(path: Path) -> bytes:
 
 
 def settle(
-    options: type[Options], raw: Mapping[str, Any], configuration: Mapping[str, Any]
-) -> Options:
-    """Return the options: what was typed, else the environment, else the file, else the default.
+    declared: Iterable[Declared], typed: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return each value by long name: as typed, else of the environment, the file, the default.
 
-    `given` holds the fields that were typed. Raises UsageError or ConfigError naming the place of
-    a value that cannot be used.
+    Raises UsageError or ConfigError that names where a value comes from that cannot be used.
     """
-    found = {
-        declared.field: _find(declared, raw, configuration) for declared in declared_in(options)
-    }
-    values = {field: value for field, value in found.items() if value is not MISSING}
-    return options(**values, given=frozenset(raw))
+    return {each.long_name: _find(each, typed, configuration) for each in declared}
 
 
-def _find(declared: Declared, raw: Mapping[str, Any], configuration: Mapping[str, Any]) -> Any:
-    if declared.field in raw:
-        return _from_words(declared, raw[declared.field], declared.long_name, UsageError)
-    variable = declared.variable
+def _find(declared: Declared, typed: Mapping[str, Any], configuration: Mapping[str, Any]) -> Any:
+    name, variable = declared.long_name, declared.variable
+    if name in typed:
+        return _from_words(declared, typed[name], name, UsageError)
     if variable and os.environ.get(variable):
         text = os.environ[variable]
         words = text.split(os.pathsep) if declared.is_many else text
         return _from_words(declared, words, variable, ConfigError)
-    if declared.key and declared.key in configuration:
-        return configuration[declared.key]
-    return declared.default
+    return configuration.get(declared.key, declared.default) if declared.key else declared.default
 
 
 def _from_words(declared: Declared, words: Any, where: str, error: type[UsageError]) -> Any:
@@ -133,6 +134,8 @@ def _from_word(declared: Declared, word: Any, where: str, error: type[UsageError
         if word.lower() not in _TRUE + _FALSE:
             raise error(f"{where} wants true or false, not {word!r}")
         return word.lower() in _TRUE
+    if declared.kind is Path:
+        return place_of(word)
     try:
         value = declared.kind(word)
     except ValueError:
@@ -150,6 +153,8 @@ def _from_file(declared: Declared, value: Any, where: str) -> Any:
 def _of_kind(declared: Declared, value: Any, where: str) -> Any:
     if declared.kind is float and type(value) is int:
         value = float(value)
+    if declared.kind is Path and isinstance(value, str):
+        return place_of(value)
     if type(value) is not declared.kind:
         raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
     return _checked(declared, value, where, ConfigError)
@@ -160,7 +165,7 @@ def _checked(declared: Declared, value: Any, where: str, error: type[UsageError]
     if declared.choices and value not in declared.choices:
         raise error(f"{where} is one of {', '.join(declared.choices)}, not {value!r}")
     if declared.kind in (int, float):
-        lowest, highest = declared.info.min, declared.info.max
+        lowest, highest = declared.option.min, declared.option.max
         if not math.isfinite(value) or (lowest is not None and value < lowest):
             raise error(f"{where} must be at least {lowest}, not {value}")
         if highest is not None and value > highest:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, WORDS, Command
 from rclip_like.cli.declare import declared_in
-from rclip_like.cli.options.everywhere import Everywhere
+from rclip_like.cli.options import Everywhere
 from rclip_like.errors import UsageError
 
 HELP = ("--help", "-h")
@@ -16,7 +16,7 @@ VERSION = ("--version", "-V")
 
 
 class Call(NamedTuple):
-    """A command and its arguments; no command means help on `group`, or on everything."""
+    """A command and its arguments; without a command, help on `group`, or on everything."""
 
     command: Command | None
     arguments: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Call(NamedTuple):
 def dispatch(arguments: Sequence[str]) -> Call:
     """Return what is called: options that hold everywhere may stand before the command.
 
-    A first word that is no command is a query. Raises UsageError for a name that is reserved
+    A first word that names no command is a query. Raises UsageError for a name that is reserved
     for a command to come, and for a group's name without one of its commands.
     """
     before, rest = _split_leading(arguments)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING
 from types import FrameType
 from typing import Any
 
 from rclip_like.cli import INTERRUPTED
-from rclip_like.cli.commands import COMMANDS, Command, every_option
-from rclip_like.cli.configuration import read_configuration, settle
-from rclip_like.cli.declare import PROGRAM, declared_in, help_text, split, typer_command
+from rclip_like.cli.commands import COMMANDS, VERSION, Command, accepted_by_any, overview
+from rclip_like.cli.declare import PROGRAM, REQUIRED, compose
 from rclip_like.cli.dispatch import Call, dispatch
-from rclip_like.cli.options.everywhere import Everywhere
 from rclip_like.cli.remedies import said
 from rclip_like.errors import ClipfindError, ConfigError, UsageError
 from rclip_like.output.stream import OutputClosed, kept_for_data, write_lines
@@ -62,21 +58,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _run(call: Call) -> int:
     if call.command is None:
-        from rclip_like.cli.overview import overview, version
-
-        write_lines([version() if call.wants_version else overview(call.group)])
+        write_lines([VERSION if call.wants_version else overview(call.group)])
         return 0
+    from rclip_like.cli.configuration import settle
+    from rclip_like.cli.parsing import Parser  # half of what `--help` on everything takes
+
     command = call.command
-    typer_made = typer_command(command.name, command.options, command.summary)
+    parser = Parser(command)
     try:
-        raw = split(typer_made, call.arguments)
+        typed = parser.split(call.arguments)
     except UsageError as error:
         raise _with_search_proposed(error, call) from error
-    if raw.get("help"):
-        write_lines([help_text(typer_made)])
+    if "--help" in typed:
+        write_lines([parser.help_text()])
         return 0
-    _refuse_missing(command, raw)
-    return _invoke(command, settle(command.options, raw, _configuration_for(command)))
+    _refuse_missing(command, typed)
+    values = settle(command.accepted, typed, _configuration_for(command))
+    _set_environment(values)
+    options: Any = compose(command.options, values)
+    if "given" in options._fields:
+        options = options._replace(given=typed)
+    return command.load()(options)
 
 
 def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
@@ -86,27 +88,30 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
     """
     assert call.command is not None
     words = (*call.command.name.split(), *call.arguments)
-    search = COMMANDS["search"]
+    from rclip_like.cli.parsing import Parser
+
     try:
-        split(typer_command(search.name, search.options, search.summary), words)
+        Parser(COMMANDS["search"]).split(words)
     except UsageError:
         return error
     return UsageError(f"{said(error)}; to look for the word: {PROGRAM} search {shlex.join(words)}")
 
 
 def _configuration_for(command: Command) -> dict[str, Any]:
+    from rclip_like.cli.configuration import read_configuration
+
     try:
-        return read_configuration(every_option())
+        return read_configuration(accepted_by_any(command))
     except ConfigError:
         if command.bears_bad_configuration:
             return {}
         raise
 
 
-def _refuse_missing(command: Command, raw: Mapping[str, object]) -> None:
+def _refuse_missing(command: Command, typed: Mapping[str, object]) -> None:
     """Raise UsageError if something that has no default was not given."""
-    for declared in declared_in(command.options):
-        if declared.default is MISSING and declared.field not in raw:
+    for declared in command.accepted:
+        if declared.default is REQUIRED and declared.long_name not in typed:
             word = command.name.split()[0]
             raise UsageError(
                 f"{command.name} wants {declared.long_name}, see {PROGRAM} {command.name} --help; "
@@ -114,22 +119,15 @@ def _refuse_missing(command: Command, raw: Mapping[str, object]) -> None:
             )
 
 
-def _invoke(command: Command, options: Everywhere) -> int:
-    _set_environment(options)
-    module = importlib.import_module(command.module)
-    status: int = getattr(module, command.function)(options)
-    return status
-
-
-def _set_environment(options: Everywhere) -> None:
+def _set_environment(values: Mapping[str, Any]) -> None:
     """Tell other libraries what they take from the environment alone, before their import."""
-    if options.color == "never":
+    if values["--color"] == "never":
         os.environ["NO_COLOR"] = "1"  # rich
-    if options.offline:
+    if values["--offline"]:
         os.environ["HF_HUB_OFFLINE"] = "1"
     # NumPy's threads spin while they wait for one another: with one core taken by an indexer, a
     # new text took 1.0 to 2.9 s with two threads and 0.2 s with one. It is not torch's setting.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(options.threads or 1))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(values["--threads"] or 1))
 
 
 def _tell(error: BaseException) -> int:

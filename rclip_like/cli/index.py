@@ -1,24 +1,23 @@
 """`clipfind index`: bring the index up to date, without searching."""
 
-from __future__ import annotations
-
 import os
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from typing import Annotated, NamedTuple
 
-from rclip_like.cli.gathering import (
-    is_usable,
-    named_paths,
-    open_library,
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Color,
+    Given,
+    LibraryChoice,
+    Paths,
     refuse_without_effect,
-    talk_of,
-    walk_settings,
 )
-from rclip_like.cli.options.index import IndexOptions
-from rclip_like.cli.progress import index_bar
+from rclip_like.cli.paths import Sources, is_usable, named_paths
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.library import Library
+from rclip_like.output.progress import index_bar
 from rclip_like.output.reports import (
     index_sentence,
     left_out_sentences,
@@ -26,31 +25,58 @@ from rclip_like.output.reports import (
     unreadable_sentence,
 )
 from rclip_like.output.talk import Talk
-from rclip_like.settings import IndexSettings
+from rclip_like.settings import EncoderSettings, IndexSettings, option
 from rclip_like.values import IndexReport
 
 WITHOUT_EFFECT = (
-    ("everywhere", "paths"),
-    ("everywhere", "files_from"),
-    ("everywhere", "files0_from"),
+    ("--all", "[PATH]..."),
+    ("--all", "--files-from"),
+    ("--all", "--files0-from"),
 )
 """Pairs of which the second does nothing beside the first."""
 
 UP_TO_DATE, UNFINISHED, FAILED = 0, 1, 2
 
 
+class IndexOptions(NamedTuple):
+    """What `index` takes."""
+
+    paths: Paths = ()
+    everywhere: Annotated[
+        bool, option("--all", help="Bring all folders up to date that were indexed before.")
+    ] = False
+    settings: IndexSettings = IndexSettings()
+    strict: Annotated[
+        bool, option("--strict", help="Exit with status 2 if anything cannot be read.")
+    ] = False
+    sources: Annotated[Sources, "Paths"] = Sources()
+    library: LibraryChoice = LibraryChoice()
+    encoder: EncoderSettings = EncoderSettings()
+    color: Color = "auto"
+    talk: Talk = Talk()
+    given: Given = NOTHING_GIVEN
+
+
 def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed."""
-    refuse_without_effect(options, WITHOUT_EFFECT)
-    talk = talk_of(options)
+    refuse_without_effect(options.given, WITHOUT_EFFECT)
+    talk = options.talk
+    settings = options.settings._replace(max_seconds=options.settings.max_seconds or None)
     try:
-        with open_library(options) as library:
-            named = _named(library, options, talk)
+        with (
+            Library(**options.library._asdict(), encoder=options.encoder) as library,
+            index_bar(quiet=talk.quiet) as on_progress,
+        ):
+            named = _named(library, options)
             paths = [path for path in named if is_usable(path)]
-            # Where nothing is there, the library says so; else what is there is indexed.
-            report = _index(library, paths or named, options, talk)
+            report = library.index(
+                paths or named,  # where nothing is there, the library says so
+                settings,
+                on_progress=on_progress,
+                on_wait=lambda: talk.note("another run is indexing; waiting for it to finish"),
+            )
     except IndexLocked as error:
-        if not options.no_wait:
+        if settings.wait:
             raise
         talk.note(f"{said(error)}; left it to that run")
         return UP_TO_DATE
@@ -79,32 +105,13 @@ def _why_unusable(path: bytes, options: IndexOptions) -> str:
     return "not there; anything indexed under it is kept"
 
 
-def _named(library: Library, options: IndexOptions, talk: Talk) -> list[bytes]:
+def _named(library: Library, options: IndexOptions) -> list[bytes]:
     if not options.everywhere:
-        return named_paths(options.paths, options, talk)
+        return named_paths(options.paths, options.sources, options.talk)
     folders = library.walked_folders()
     if not folders:
         raise UsageError("nothing is indexed yet, so --all means no folder; name one")
     return folders
-
-
-def _index(
-    library: Library, paths: Sequence[bytes], options: IndexOptions, talk: Talk
-) -> IndexReport:
-    settings = IndexSettings(
-        walk=walk_settings(options),
-        max_seconds=options.max_time or None,
-        wait=not options.no_wait,
-        retry=options.retry,
-        verify=options.verify,
-    )
-    with index_bar(quiet=options.quiet) as on_progress:
-        return library.index(
-            paths,
-            settings,
-            on_progress=on_progress,
-            on_wait=lambda: talk.note("another run is indexing; waiting for it to finish"),
-        )
 
 
 def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk, *, strict: bool) -> None:

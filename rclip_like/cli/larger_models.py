@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from rclip_like.cli.options.search import SearchOptions
 from rclip_like.library import Library
 from rclip_like.models.names import BUILTIN
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
 from rclip_like.output.terminal import is_terminal
-from rclip_like.query import is_path_like
+from rclip_like.query import Kind, Query, is_path_like
 from rclip_like.settings import num_processors
 from rclip_like.values import SearchReport
 
@@ -28,14 +27,14 @@ _PICTURES_A_SECOND = 4
 """Of the recommended model on one processor: 8.6 on two cores without bf16 (README), 29 with."""
 
 
-def introduce_larger_models(library: Library, report: SearchReport, options: SearchOptions) -> None:
+def introduce_larger_models(library: Library, report: SearchReport, query: Query) -> None:
     """Say on a terminal that there are larger models: once an index, and once where it matters."""
-    if options.quiet or not is_terminal(sys.stderr) or report.best is None:
+    if not is_terminal(sys.stderr) or report.best is None:
         return
     if library.specification.name != BUILTIN:
         return
-    if _is_weak(report.best, options) and (told := _where_it_matters(library, report.best)):
-        Talk().note(told)
+    if _is_weak(report.best, query) and (sentence := _where_it_matters(library, report.best)):
+        Talk().note(sentence)
     elif report.matches and library.is_first_time("larger-models-hint"):
         from rclip_like.models.names import RECOMMENDED
 
@@ -45,11 +44,11 @@ def introduce_larger_models(library: Library, report: SearchReport, options: Sea
         )
 
 
-def _is_weak(best: float, options: SearchOptions) -> bool:
+def _is_weak(best: float, query: Query) -> bool:
     """Return whether the best score is weak: of words alone, as sums have other scores."""
-    is_plain = not (options.add or options.subtract or options.image)
-    is_words = options.text or not is_path_like(options.query)
-    return best < WEAK_SCORE and is_plain and is_words
+    is_sum = query.add or query.subtract
+    is_words = query.kind is Kind.TEXT or (query.kind is None and not is_path_like(query.text))
+    return best < WEAK_SCORE and is_words and not is_sum
 
 
 def _where_it_matters(library: Library, best: float) -> str | None:

@@ -1,24 +1,107 @@
-"""`clipfind models`: list, show, download, use and remove."""
-
-from __future__ import annotations
+"""`clipfind models` and `clipfind formats`: what this installation encodes with and reads."""
 
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
-from rclip_like.cli.gathering import open_library, talk_of
-from rclip_like.cli.options.models import ModelNameOptions, ModelsListOptions, ModelsShowOptions
+from rclip_like.cli.options import (
+    Color,
+    Database,
+    JsonLines,
+    JsonObject,
+    LibraryChoice,
+    Offline,
+)
+from rclip_like.library import Library
 from rclip_like.models.hub import registry
-from rclip_like.models.hub.download import download
+from rclip_like.models.hub.download import download as fetch
 from rclip_like.models.names import BUILTIN, is_folder_name
 from rclip_like.output.progress import BYTES, progress_bar
 from rclip_like.output.reports import sized, table
 from rclip_like.output.stream import write_lines
+from rclip_like.output.talk import Talk
 from rclip_like.output.terminal import escaped
+from rclip_like.settings import argument, option
+
+ModelArgument = Annotated[
+    str, argument("MODEL", help="builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder.")
+]
 
 
-def run_list(options: ModelsListOptions) -> int:
+class FormatsOptions(NamedTuple):
+    """What `formats` takes."""
+
+    json: JsonLines = False
+
+
+class ListOptions(NamedTuple):
+    """What `models list` takes."""
+
+    json: JsonLines = False
+    all: Annotated[
+        bool, option("--all", help="Every model that can be downloaded, not only the recommended.")
+    ] = False
+
+
+class ShowOptions(NamedTuple):
+    """What `models show` takes."""
+
+    name: Annotated[str | None, argument("[MODEL]", help="A model; none: the one in use.")] = None
+    json: JsonObject = False
+    library: LibraryChoice = LibraryChoice()
+
+
+class DownloadOptions(NamedTuple):
+    """What `models download` takes."""
+
+    name: ModelArgument
+    offline: Offline = False
+    color: Color = "auto"
+    talk: Talk = Talk()
+
+
+class UseOptions(NamedTuple):
+    """What `models use` takes."""
+
+    name: ModelArgument
+    database: Database = None
+    offline: Offline = False
+    color: Color = "auto"
+    talk: Talk = Talk()
+
+
+class RemoveOptions(NamedTuple):
+    """What `models remove` takes."""
+
+    name: ModelArgument
+    talk: Talk = Talk()
+
+
+def list_formats(options: FormatsOptions) -> int:
+    """Print the table of formats; return 0."""
+    from rclip_like.images.support import list_support  # asks the packages that read pictures
+
+    formats = list_support()
+    if options.json:
+        write_lines(json.dumps(asdict(each)) for each in formats)
+        return 0
+    rows = [
+        {
+            "format": each.format,
+            "read": "yes" if each.readable else "no",
+            "by": f"{each.package} {each.version or '(not installed)'}",
+            "endings": " ".join(each.endings),
+            "needs": each.needs,
+        }
+        for each in formats
+    ]
+    write_lines(table(rows))
+    return 0
+
+
+def list_models(options: ListOptions) -> int:
     """Print the models on this machine and those worth fetching; return 0."""
     models = registry.list_models(everything=options.all)
     if options.json:
@@ -29,9 +112,9 @@ def run_list(options: ModelsListOptions) -> int:
     return 0
 
 
-def run_show(options: ModelsShowOptions) -> int:
+def show(options: ShowOptions) -> int:
     """Print what is known of a model; return 0."""
-    with open_library(options) as library:
+    with Library(**options.library._asdict()) as library:
         described = registry.show(options.name or library.specification.name)
     if options.json:
         write_lines([json.dumps(described)])
@@ -42,32 +125,32 @@ def run_show(options: ModelsShowOptions) -> int:
     return 0
 
 
-def run_download(options: ModelNameOptions) -> int:
+def download(options: DownloadOptions) -> int:
     """Download a model and print its folder; return 0."""
     write_lines([str(_fetch(options))])
     return 0
 
 
-def run_use(options: ModelNameOptions) -> int:
+def use(options: UseOptions) -> int:
     """Make a model the index's default, fetching it if it is not there; return 0."""
     name = options.name
     if is_folder_name(name):
         name = os.path.abspath(os.path.expanduser(name))
     elif name != BUILTIN:
         _fetch(options)
-    with open_library(options) as library:
+    with Library(options.database) as library:
         library.use_model(name)
-        talk_of(options).note(
+        options.talk.note(
             f"{library.database} is searched with {name} from now on; 'clipfind index' encodes its "
             "pictures for it, and so does each search, as far as its --max-time allows"
         )
     return 0
 
 
-def run_remove(options: ModelNameOptions) -> int:
+def remove(options: RemoveOptions) -> int:
     """Delete a downloaded model; return 0."""
     freed_bytes, cached_bytes = registry.remove(options.name)
-    talk = talk_of(options)
+    talk = options.talk
     talk.note(f"{options.name} is removed, {sized(freed_bytes)} are free again")
     for folder, size_bytes in cached_bytes.items():
         talk.note(
@@ -77,15 +160,15 @@ def run_remove(options: ModelNameOptions) -> int:
     return 0
 
 
-def _fetch(options: ModelNameOptions) -> Path:
-    with progress_bar(options.name, BYTES, quiet=options.quiet) as show:
-        return download(
+def _fetch(options: DownloadOptions | UseOptions) -> Path:
+    with progress_bar(options.name, BYTES, quiet=options.talk.quiet) as draw:
+        return fetch(
             options.name,
             offline=options.offline,
-            on_note=talk_of(options).note,
+            on_note=options.talk.note,
             on_progress=None
-            if show is None
-            else lambda progress: show(progress.done_bytes, progress.total_bytes),
+            if draw is None
+            else lambda progress: draw(progress.done_bytes, progress.total_bytes),
         )
 
 

@@ -1,19 +1,20 @@
 """`clipfind search`: bring the index up to date, rank, print."""
 
-from __future__ import annotations
+from typing import Annotated, NamedTuple
 
 from rclip_like.cli.dispatch import near_miss
-from rclip_like.cli.gathering import (
-    named_paths,
-    open_library,
-    refuse_without_effect,
-    still_there,
-    talk_of,
-    walk_settings,
-)
 from rclip_like.cli.larger_models import introduce_larger_models
-from rclip_like.cli.options.search import SearchOptions
-from rclip_like.cli.progress import index_bar
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Color,
+    Given,
+    JsonLines,
+    LibraryChoice,
+    Offline,
+    Paths,
+    refuse_without_effect,
+)
+from rclip_like.cli.paths import Sources, named_paths, still_there
 from rclip_like.cli.proposals import (
     command_meant,
     index_command,
@@ -24,6 +25,7 @@ from rclip_like.cli.remedies import said
 from rclip_like.errors import RootError
 from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
+from rclip_like.output.progress import index_bar
 from rclip_like.output.reports import (
     counted,
     index_sentence,
@@ -36,129 +38,185 @@ from rclip_like.output.talk import Talk
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import screen_of
 from rclip_like.query import Kind, Query
-from rclip_like.settings import IndexSettings, SearchSettings, WebSettings
+from rclip_like.settings import (
+    EncoderSettings,
+    IndexSettings,
+    ReadSettings,
+    SearchSettings,
+    WebSettings,
+    argument,
+    option,
+    setting,
+)
 from rclip_like.values import IndexReport, SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
 WITHOUT_EFFECT = (
-    ("files", "json"),
-    ("files", "format"),
-    ("files", "explain"),
-    ("json", "format"),
-    ("json", "null"),
-    ("format", "explain"),
-    ("text", "image"),
-    ("text", "allow_private"),
-    ("image", "template"),
-    ("image", "no_cache"),
-    ("no_index", "max_time"),
-    ("no_index", "one_file_system"),
-    ("everywhere", "paths"),
-    ("everywhere", "files_from"),
-    ("everywhere", "files0_from"),
-    ("everywhere", "no_index"),
-    ("everywhere", "max_time"),
-    ("everywhere", "follow"),
-    ("everywhere", "one_file_system"),
-    ("everywhere", "no_ignore"),
-    ("everywhere", "hidden"),
+    ("--files", "--json"),
+    ("--files", "--format"),
+    ("--files", "--explain"),
+    ("--json", "--format"),
+    ("--json", "--null"),
+    ("--format", "--explain"),
+    ("--text", "--image"),
+    ("--text", "--allow-private"),
+    ("--image", "--template"),
+    ("--image", "--no-cache"),
+    ("--no-index", "--max-time"),
+    ("--no-index", "--one-file-system"),
+    ("--all", "[PATH]..."),
+    ("--all", "--files-from"),
+    ("--all", "--files0-from"),
+    ("--all", "--no-index"),
+    ("--all", "--max-time"),
+    ("--all", "--follow"),
+    ("--all", "--one-file-system"),
+    ("--all", "--no-ignore"),
+    ("--all", "--hidden"),
 )
 """Pairs of which the second does nothing beside the first, or the two contradict each other."""
 
 
+class SearchOptions(NamedTuple):
+    """What `search` takes."""
+
+    query: Annotated[
+        str,
+        argument(
+            "QUERY",
+            help="Words, or a picture: a path that begins with /, ./, ../, ~/ or file:, or ends "
+            "as pictures do (x.jpg), or an address on the web (https).",
+        ),
+    ]
+    paths: Paths = ()
+    add: Annotated[
+        tuple[str, ...],
+        option("--add", "-a", metavar="QUERY", help="Add words or a picture. Repeatable."),
+    ] = ()
+    subtract: Annotated[
+        tuple[str, ...],
+        option(
+            "--subtract", "-s", metavar="QUERY", help="Subtract words or a picture. Repeatable."
+        ),
+    ] = ()
+    text: Annotated[
+        bool, option("--text", help="Read every query as words, even one that looks like a path.")
+    ] = False
+    image: Annotated[bool, option("--image", help="Read every query as a picture's path.")] = False
+    web: WebSettings = WebSettings()
+    settings: SearchSettings = SearchSettings()
+    files: Annotated[bool, option("--files", "-f", help="Print paths only.")] = False
+    null: Annotated[
+        bool, option("--null", "-0", help="End each result with a NUL, not with a new line.")
+    ] = False
+    json: JsonLines = False
+    format: Annotated[
+        str | None,
+        option(
+            "--format",
+            metavar="TEMPLATE",
+            help="Print each result as TEMPLATE says: {path} {score} {rank} {model}, \\t \\n \\0.",
+        ),
+    ] = None
+    no_index: Annotated[
+        bool, option("--no-index", "-n", help="Search what is indexed; look for nothing new.")
+    ] = False
+    max_time: Annotated[
+        float,
+        setting(
+            "--max-time",
+            metavar="SECONDS",
+            min=0,
+            help="Index for so long before answering; 0: until it is done.",
+        ),
+    ] = 60.0
+    read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
+    sources: Annotated[Sources, "Paths"] = Sources()
+    library: LibraryChoice = LibraryChoice()
+    encoder: EncoderSettings = EncoderSettings()
+    offline: Offline = False
+    color: Color = "auto"
+    talk: Talk = Talk()
+    given: Given = NOTHING_GIVEN
+
+
 def run(options: SearchOptions) -> int:
     """Search and print the matches; return 0 if there are any, else 1."""
-    refuse_without_effect(options, WITHOUT_EFFECT)
+    refuse_without_effect(options.given, WITHOUT_EFFECT)
     layout = layout_of(options)
-    talk = talk_of(options)
-    paths = named_paths(options.paths, options, talk)
-    if options.files_from or options.files0_from:
+    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
+    query = Query(options.query, options.add, options.subtract, kind)
+    talk = options.talk
+    paths = named_paths(options.paths, options.sources, talk)
+    if any(options.sources):
         typed = len(options.paths)
         paths[typed:] = still_there(paths[typed:], talk)
-    command = command_meant(options)
+    command = command_meant(options.query, options.paths)
     if command:
         talk.note(f"searching for {options.query!r}; is the command 'clipfind {command}' meant?")
-    with open_library(options, WebSettings(allow_private=options.allow_private)) as library:
-        report = _search(library, paths, options, layout)
+    if not options.text:
+        refuse_folder_first(options.query, options.paths)
+    with Library(
+        **options.library._asdict(), encoder=options.encoder, read=options.read, web=options.web
+    ) as library:
+        try:
+            with index_bar(quiet=talk.quiet) as on_progress:
+                report = library.search(
+                    query,
+                    paths,
+                    search_settings(options, layout),
+                    update=index_settings(options),
+                    on_progress=on_progress,
+                )
+        except RootError as error:
+            raise with_quotes_proposed(error, options.query, options.paths) from error
         write_out(render(report.matches, layout))
-        _tell(report, talk, options)
-        introduce_larger_models(library, report, options)
+        _tell(report, options, command)
+        if not talk.quiet:
+            introduce_larger_models(library, report, query)
     return FOUND if report.matches else NOTHING_FOUND
 
 
 def layout_of(options: SearchOptions) -> Layout:
     """Return how the matches are to be written; raises UsageError for a bad template."""
+    form = Form.LINES if options.format is None else Form.TEMPLATE
     return Layout(
-        form=_form(options),
+        form=Form.PATHS if options.files else Form.JSON if options.json else form,
         end=b"\0" if options.null else b"\n",
         screen=screen_of(stdout(), options.color),
         template=None if options.format is None else parse_template(options.format),
     )
 
 
-def _form(options: SearchOptions) -> Form:
-    if options.files:
-        return Form.PATHS
-    if options.json:
-        return Form.JSON
-    return Form.LINES if options.format is None else Form.TEMPLATE
-
-
-def _search(
-    library: Library, paths: list[bytes], options: SearchOptions, layout: Layout
-) -> SearchReport:
-    refuse_folder_first(options)
-    try:
-        with index_bar(quiet=options.quiet) as on_progress:
-            return library.search(
-                _query(options),
-                paths,
-                search_settings(options, layout),
-                update=None if options.no_index else index_settings(options),
-                on_progress=on_progress,
-            )
-    except RootError as error:
-        raise with_quotes_proposed(error, options) from error
-
-
-def _query(options: SearchOptions) -> Query:
-    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
-    return Query(options.query, options.add, options.subtract, kind)
-
-
 def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
-    """Return what is to be ranked and kept; copies are shown once in a table unless told."""
-    collapse = layout.is_table if options.collapse is None else options.collapse
-    return SearchSettings(
-        top=options.top,
-        min_score=options.min_score,
-        within=options.within,
-        sort=options.sort,
-        collapse=collapse,
-        explain=options.explain,
-        everywhere=options.everywhere,
-        template=options.template,
-        cache_texts=not options.no_cache,
-        walk=walk_settings(options),
-    )
+    """Return what is ranked and kept; unless typed, copies are shown once in a table."""
+    if options.settings.collapse is None:
+        return options.settings._replace(collapse=layout.is_table)
+    return options.settings
 
 
-def index_settings(options: SearchOptions) -> IndexSettings:
-    """Return how the index is brought up to date before the search."""
-    return IndexSettings(
-        walk=walk_settings(options), max_seconds=options.max_time or None, wait=False
-    )
+def index_settings(options: SearchOptions) -> IndexSettings | None:
+    """Return how the index is brought up to date before the search, None where it is not."""
+    if options.no_index:
+        return None
+    walk = options.settings.walk
+    return IndexSettings(walk=walk, max_seconds=options.max_time or None, wait=False)
 
 
-def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
-    """Say on stderr what the user should know beside the matches."""
+def _tell(report: SearchReport, options: SearchOptions, command: str | None) -> None:
+    """Say on stderr what the user should know beside the matches.
+
+    command: the one that the query was said to be a near miss of, if any.
+    """
+    talk = options.talk
     for note in report.notes:
         talk.note(said(note))
     if report.stale:
         gone = counted(report.stale, "picture")
         talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
     if report.copies:
-        talk.note(f"{_copies(report.copies)} left out; --no-collapse shows all")
+        copies = "1 copy" if report.copies == 1 else f"{report.copies:,} copies"
+        talk.note(f"{copies} left out; --no-collapse shows all")
     if report.damaged:
         talk.note(
             f"{counted(report.damaged, 'picture')} left out: damaged in the index; mend it with: "
@@ -169,27 +227,24 @@ def _tell(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
     if report.index is not None:
         _tell_of_indexing(report.index, talk)
         if not report.index.finished:
-            talk.note(f"to index the rest: {index_command(options)}")
+            talk.note(f"to index the rest: {index_command(options.given)}")
     if report.matches:
         talk.detail(f"searched with {report.matches[0].model}")
     else:
-        _tell_of_nothing(report, talk, options)
+        _tell_of_nothing(report, options)
+        if command is None and (command := near_miss(options.query)):
+            talk.note(
+                f"nothing found for {options.query!r}; is the command 'clipfind {command}' meant?"
+            )
 
 
-def _tell_of_nothing(report: SearchReport, talk: Talk, options: SearchOptions) -> None:
-    """Say what may be the reason that nothing was found."""
+def _tell_of_nothing(report: SearchReport, options: SearchOptions) -> None:
+    """Say why nothing may have been found."""
+    talk, min_score = options.talk, options.settings.min_score
     if report.index is not None and report.index.failed_before:
         talk.note(unreadable_sentence(report.index.failed_before))
-    if options.min_score is not None and report.best is not None:
-        talk.note(
-            f"nothing scores {options.min_score:g} or more; the best score is {report.best:.4f}"
-        )
-    if not command_meant(options):  # else that was said before
-        _tell_of_near_miss(talk, options)
-
-
-def _copies(number: int) -> str:
-    return "1 copy" if number == 1 else f"{number:,} copies"
+    if min_score is not None and report.best is not None:
+        talk.note(f"nothing scores {min_score:g} or more; the best score is {report.best:.4f}")
 
 
 def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
@@ -202,11 +257,3 @@ def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
     for failure in report.failures:
         talk.detail(said(trouble_sentence(failure)))
     talk.detail(index_sentence(report))
-
-
-def _tell_of_near_miss(talk: Talk, options: SearchOptions) -> None:
-    command = near_miss(options.query)
-    if command:
-        talk.note(
-            f"nothing found for {options.query!r}; is the command 'clipfind {command}' meant?"
-        )

@@ -1,55 +1,41 @@
 """`clipfind train`: captioned pictures and a model to a model folder."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
-from rclip_like.cli.gathering import open_library, talk_of
-from rclip_like.cli.options.train import TrainOptions
+from rclip_like.cli.options import Color, LibraryChoice
 from rclip_like.cli.remedies import said
+from rclip_like.library import Library
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.output.terminal import escaped
-from rclip_like.settings import place_of
-from rclip_like.train.run import train
-from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
+from rclip_like.train.settings import TrainProgress, TrainReport, TrainSettings
+
+
+class TrainOptions(NamedTuple):
+    """What `train` takes; `--model` names the model to start from."""
+
+    settings: TrainSettings
+    library: LibraryChoice = LibraryChoice()
+    color: Color = "auto"
+    talk: Talk = Talk()
 
 
 def run(options: TrainOptions) -> int:
     """Train, and print what it came to; return 0."""
-    settings = _settings(options)
-    with progress_bar("reading", "steps", quiet=options.quiet) as show:
+    from rclip_like.train.run import train  # loads torch, which help and completion do without
+
+    with Library(**options.library._asdict()) as library:
+        # The model that a search would take: the one asked for, else the index's default.
+        settings = replace(options.settings, model=library.chosen_model())
+    with progress_bar("reading", "steps", quiet=options.talk.quiet) as show:
         report = train(settings, on_progress=None if show is None else _drawn(show))
-    _tell(report, talk_of(options))
+    _tell(report, options.talk)
     _print(report)
     return 0
-
-
-def _settings(options: TrainOptions) -> TrainSettings:
-    return TrainSettings(
-        data=place_of(options.data),
-        output=place_of(options.output),
-        model=_model(options),
-        weights=place_of(options.weights) if options.weights else None,
-        lock_image_tower=options.lock_image_tower,
-        loop=LoopSettings(
-            epochs=options.epochs,
-            batch_size=options.batch_size,
-            lr=options.lr,
-            seed=options.seed,
-        ),
-        device=options.device,
-        precision=options.precision,
-        threads=options.threads,
-    )
-
-
-def _model(options: TrainOptions) -> str:
-    """Return the model that a search would take: that of the options, else the index's default."""
-    with open_library(options) as library:
-        return library.chosen_model()
 
 
 def _drawn(show: Show) -> Callable[[TrainProgress], None]:

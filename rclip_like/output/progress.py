@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,8 @@ from rclip_like.output.terminal import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, Task
+
+    from rclip_like.index import Progress as IndexProgress
 
 BYTES = "bytes"
 _PATIENCE_SECONDS = 0.3
@@ -39,6 +41,13 @@ def progress_bar(title: str, unit: str, *, quiet: bool) -> Iterator[Show | None]
         yield bar.show
     finally:
         bar.close()
+
+
+@contextmanager
+def index_bar(*, quiet: bool) -> Iterator[Callable[[IndexProgress], None] | None]:
+    """Give a function that draws an indexing run's progress; None where nothing is drawn."""
+    with progress_bar("indexing", "pictures", quiet=quiet) as show:
+        yield None if show is None else lambda progress: show(progress.done, progress.total)
 
 
 class _Bar:

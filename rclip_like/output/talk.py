@@ -1,19 +1,24 @@
 """What is said on stderr: one line a sentence, safe to show on a terminal."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from rclip_like.output.terminal import escaped
+from rclip_like.settings import EVERYWHERE, setting
 
 
 class Talk(NamedTuple):
     """How much the user wants to hear; errors are always told."""
 
-    quiet: bool = False
-    verbose: bool = False
+    quiet: Annotated[
+        bool, setting("--quiet", "-q", help="Say nothing on stderr but errors."), EVERYWHERE
+    ] = False
+    verbose: Annotated[
+        bool,
+        setting("--verbose", "-v", help="Say more: the model, what is unreadable or dropped."),
+        EVERYWHERE,
+    ] = False
 
     def error(self, sentence: str) -> None:
         """Say what went wrong."""

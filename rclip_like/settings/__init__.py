@@ -1,7 +1,8 @@
 """Settings that nobody changes, each option of the command line written once.
 
-A field that the command line sets says so in its annotation: `Annotated[type, option(...)]`. This
-is plain data; `cli/` parses by it, prints the help and the manual, and completes words.
+A field that the command line sets says so in its annotation: `Annotated[type, option(...)]`, and,
+after that, under which heading the help has it. All this is plain data; `cli/` parses by it, prints
+the help and the manual, and completes words.
 """
 
 # No `from __future__ import annotations`: evaluated here, from bytecode, the annotations cost a
@@ -21,9 +22,10 @@ from rclip_like.settings.folders import (
     num_processors,
     place_of,
 )
-from rclip_like.settings.options import Option, argument, option, setting
+from rclip_like.settings.options import EVERYWHERE, Option, argument, option, setting
 
 __all__ = [
+    "EVERYWHERE",
     "Option",
     "argument",
     "cache_folder",
@@ -42,10 +44,12 @@ __all__ = [
 Threads = Annotated[
     int | None,
     setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
+    EVERYWHERE,
 ]
 Device = Annotated[
     Literal["auto", "cuda", "mps", "cpu"],
     setting("--device", metavar="NAME", help="Where the model runs: auto, cuda, mps or cpu."),
+    EVERYWHERE,
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
@@ -54,6 +58,7 @@ Precision = Annotated[
         metavar="NAME",
         help="How exactly it computes: auto, fp32, bf16 or fp16, slow where not native.",
     ),
+    EVERYWHERE,
 ]
 ModelName = Annotated[
     str | None,
@@ -63,6 +68,7 @@ ModelName = Annotated[
         help="The model: builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder (./x, /x, ~/x). "
         "Default: the one chosen by 'models use', else builtin.",
     ),
+    EVERYWHERE,
 ]
 Weights = Annotated[
     Path | None,
@@ -71,10 +77,13 @@ Weights = Annotated[
         metavar="FILE",
         help="A checkpoint to load into the architecture that --model names.",
     ),
+    EVERYWHERE,
 ]
-DryRun = Annotated[bool, option("--dry-run", help="Only show what would be dropped, by folder.")]
+DryRun = Annotated[
+    bool, option("--dry-run", help="Only show what would be dropped, by folder."), "Upkeep"
+]
 Wait = Annotated[
-    bool, option("--no-wait", help="Leave at once if another run writes to the index.")
+    bool, option("--no-wait", help="Leave at once if another run writes to the index."), "Upkeep"
 ]
 
 

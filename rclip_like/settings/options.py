@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ENVIRONMENT_PREFIX = "CLIPFIND_"
+EVERYWHERE = "Everywhere"
+"""The heading, beside an option, of what every command accepts and may stand before its name."""
 
 
 class Option(NamedTuple):
@@ -21,6 +23,15 @@ class Option(NamedTuple):
     min: float | None = None
     max: float | None = None
     variable: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its first long name, which tells it apart from the others of a command; or the metavar.
+
+        The same name in two settings classes is one option that sets both fields.
+        """
+        longs = (name.partition("/")[0] for name in self.names if name.startswith("--"))
+        return next(longs, self.metavar)
 
 
 def option(

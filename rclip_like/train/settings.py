@@ -1,11 +1,19 @@
 """What a training run is told and what it reports."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from rclip_like.errors import UsageError
+from rclip_like.settings import (
+    Device,
+    ModelName,
+    Precision,
+    Threads,
+    Weights,
+    argument,
+    option,
+)
 from rclip_like.values import Trouble
 
 
@@ -17,10 +25,18 @@ class LoopSettings:
     an epoch visits every pair once.
     """
 
-    epochs: int = 10
-    batch_size: int = 256
-    lr: float = 1e-4
-    seed: int = 0
+    epochs: Annotated[int, option("--epochs", metavar="N", min=1, help="Passes over the data.")] = (
+        10
+    )
+    batch_size: Annotated[int, option("--batch-size", metavar="N", min=2, help="Pairs a step.")] = (
+        256
+    )
+    lr: Annotated[float, option("--lr", metavar="X", min=0, help="The highest learning rate.")] = (
+        1e-4
+    )
+    seed: Annotated[
+        int, option("--seed", metavar="N", min=0, help="The seed of all that is drawn by chance.")
+    ] = 0
     warm_up: float = 0.05
     weight_decay: float = 0.1
     max_gradient: float = 1.0
@@ -51,18 +67,31 @@ class TrainSettings:
     stands for, or bf16, in which the towers compute while weights and loss stay in fp32.
     """
 
-    data: Path
-    output: Path
-    model: str | None = None
-    weights: Path | None = None
-    lock_image_tower: bool = False
+    data: Annotated[
+        Path,
+        argument("DATA", help="A folder of pictures with same-named .txt files, or tar shards."),
+    ]
+    output: Annotated[
+        Path,
+        option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The model folder to write; an interrupted run goes on there. Required.",
+        ),
+    ]
+    model: ModelName = None
+    weights: Weights = None
+    lock_image_tower: Annotated[
+        bool, option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
+    ] = False
     loop: LoopSettings = LoopSettings()
     held_out: float = 0.1
     tolerance: float = 0.1
     checkpoint_seconds: float = 60.0
-    device: str = "auto"
-    precision: str = "auto"
-    threads: int | None = None
+    device: Device = "auto"
+    precision: Precision = "auto"
+    threads: Threads = None
 
 
 @dataclass(frozen=True, slots=True)

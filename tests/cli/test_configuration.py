@@ -7,22 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
+from settled import settled
 
 from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.configuration import read_configuration, settle
-from rclip_like.cli.declare import declared_in, split, typer_command
-from rclip_like.cli.options.index import IndexOptions
-from rclip_like.cli.options.search import SearchOptions
+from rclip_like.cli.search import SearchOptions
 from rclip_like.errors import ConfigError, UsageError
 
 
-def _settle(*arguments: str, name: str = "search") -> SearchOptions:
-    command = COMMANDS[name]
-    raw = split(typer_command(name, command.options, command.summary), arguments)
-    every_option = [each for one in COMMANDS.values() for each in declared_in(one.options)]
-    settled = settle(command.options, raw, read_configuration(every_option))
-    assert isinstance(settled, SearchOptions)
-    return settled
+def _settle(*arguments: str) -> SearchOptions:
+    options = settled("search", *arguments)
+    assert isinstance(options, SearchOptions)
+    return options
 
 
 def _write_configuration(text: str) -> None:
@@ -32,12 +27,12 @@ def _write_configuration(text: str) -> None:
 def test_option_beats_environment_beats_file_beats_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert _settle("cat").top == 10
+    assert _settle("cat").settings.top == 10
     _write_configuration("top = 20")
-    assert _settle("cat").top == 20
+    assert _settle("cat").settings.top == 20
     monkeypatch.setenv("CLIPFIND_TOP", "30")
-    assert _settle("cat").top == 30
-    assert _settle("cat", "-t", "40").top == 40
+    assert _settle("cat").settings.top == 30
+    assert _settle("cat", "-t", "40").settings.top == 40
 
 
 def test_a_configuration_file_that_is_named_must_be_there(
@@ -48,19 +43,19 @@ def test_a_configuration_file_that_is_named_must_be_there(
         _settle("cat")
     monkeypatch.delenv("CLIPFIND_CONFIG")
     monkeypatch.setenv("CLIPFIND_CONFIG_DIR", str(tmp_path / "none"))
-    assert _settle("cat").top == 10
+    assert _settle("cat").settings.top == 10
 
 
 def test_what_was_typed_is_known_apart_from_what_was_configured() -> None:
     _write_configuration('max-time = 5\nexclude = ["*.gif", "old"]')
-    settled = _settle("cat", "-f")
-    assert (settled.max_time, settled.exclude) == (5.0, ("*.gif", "old"))
-    assert settled.given == {"query", "files"}
+    options = _settle("cat", "-f")
+    assert (options.max_time, options.settings.walk.exclude) == (5.0, ("*.gif", "old"))
+    assert options.given == {"QUERY": "cat", "--files": True}
 
 
 def test_a_list_in_the_environment_is_separated_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIPFIND_EXCLUDE", os.pathsep.join(["*.gif", "old/"]))
-    assert _settle("cat").exclude == ("*.gif", "old/")
+    assert _settle("cat").settings.walk.exclude == ("*.gif", "old/")
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("no", False), ("TRUE", True)])
@@ -68,7 +63,7 @@ def test_a_switch_in_the_environment_is_true_or_false(
     monkeypatch: pytest.MonkeyPatch, text: str, value: bool
 ) -> None:
     monkeypatch.setenv("CLIPFIND_HIDDEN", text)
-    assert _settle("cat").hidden is value
+    assert _settle("cat").settings.walk.hidden is value
 
 
 @pytest.mark.parametrize(
@@ -116,7 +111,7 @@ def test_an_absurd_configuration_file_is_refused_at_once(kind: str) -> None:
 def test_dots_in_values_and_remarks_are_no_nesting() -> None:
     text = "# " + "." * 100 + "\nmodel = '" + "/a.b" * 50 + "'  # " + "." * 100 + "\ntop = 3\n"
     _write_configuration(text)
-    assert _settle("cat").top == 3
+    assert _settle("cat").settings.top == 3
 
 
 def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +142,7 @@ def test_the_file_may_be_written_by_any_editor(
 ) -> None:
     text = 'exclude = ["café"]\r\n'
     Path(os.environ["CLIPFIND_CONFIG"]).write_bytes(text.encode(encoding))
-    assert _settle("cat").exclude == ("café",)
+    assert _settle("cat").settings.walk.exclude == ("café",)
 
 
 def test_bytes_that_are_not_utf8_pass_through() -> None:
@@ -155,13 +150,13 @@ def test_bytes_that_are_not_utf8_pass_through() -> None:
 
 
 def test_letters_may_be_joined() -> None:
-    settled = _settle("invoice", "-f0t", "50")
-    assert (settled.files, settled.null, settled.top) == (True, True, 50)
+    options = _settle("invoice", "-f0t", "50")
+    assert (options.files, options.null, options.settings.top) == (True, True, 50)
 
 
 def test_keys_mean_the_same_in_every_command() -> None:
     kinds: dict[str | None, set[tuple[type, bool, tuple[str, ...]]]] = {}
-    for options in (SearchOptions, IndexOptions):
-        for each in declared_in(options):
+    for command in COMMANDS.values():
+        for each in command.accepted:
             kinds.setdefault(each.key, set()).add((each.kind, each.is_many, each.choices))
     assert all(len(each) == 1 for key, each in kinds.items() if key)

@@ -14,7 +14,6 @@ import pytest
 from processes import run, write_pictures
 
 from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.declare import declared_in
 
 ODD_FOLDER = b"not-utf8-\xff"
 KEYED_BY_REASON = ("failures", "reasons")
@@ -64,7 +63,7 @@ def test_every_command_with_json_is_documented() -> None:
     with_json = {
         name
         for name, command in COMMANDS.items()
-        if any("--json" in each.names for each in declared_in(command.options))
+        if any("--json" in each.names for each in command.listed)
     }
     assert documented().keys() == with_json
 

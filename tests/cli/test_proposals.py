@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 from processes import run, run_on_terminal, write_pictures
+from settled import settled
 
-from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.declare import split, typer_command
-from rclip_like.cli.options.search import SearchOptions
 from rclip_like.cli.proposals import command_meant, index_command
 
 
@@ -48,12 +46,6 @@ def test_a_copy_that_nobody_wants_is_not_counted(indexed: Path) -> None:
     assert "left out" not in _told(*arguments, "--exclude", "one.png")
 
 
-def _options(*arguments: str, **more: object) -> SearchOptions:
-    command = COMMANDS["search"]
-    raw = split(typer_command("search", command.options, command.summary), ["cat", *arguments])
-    return SearchOptions(**(raw | more), given=frozenset(raw))
-
-
 @pytest.mark.parametrize(
     ("typed", "command"),
     [
@@ -61,14 +53,14 @@ def _options(*arguments: str, **more: object) -> SearchOptions:
         (["album", "a b"], "index album 'a b'"),
         (["-t", "3", "-q", "--max-time", "1", "x"], "index x"),
         (["--db", "my.db", "-L", "--exclude", "*.gif", "--exclude", "b", "x"],)
-        + ("index --exclude '*.gif' --exclude b --follow --db my.db x",),
+        + ("index --follow --exclude '*.gif' --exclude b --db my.db x",),
         (["--files-from", "list"], "index --files-from list"),
         (["--", "-x"], "index -- -x"),
         ([*"abcdefg"], "index a b c d e ..."),
     ],
 )
 def test_the_command_for_the_rest_names_what_was_searched(typed: list[str], command: str) -> None:
-    assert index_command(_options(*typed)) == f"clipfind {command}"
+    assert index_command(settled("search", "cat", *typed).given) == f"clipfind {command}"
 
 
 def test_the_rest_is_indexed_by_the_command_that_is_told(tiny: Path, tmp_path: Path) -> None:
@@ -113,12 +105,12 @@ def test_a_near_miss_of_a_command_before_a_folder_is_told_at_once(indexed: Path)
 
 @pytest.mark.parametrize("word", ["rain", "person", "statue", "brain", "model", "forest", "church"])
 def test_a_word_that_only_looks_like_a_command_is_not_told(word: str, indexed: Path) -> None:
-    assert command_meant(_options("pictures", query=word)) is None
+    assert command_meant(word, ["pictures"]) is None
 
 
 @pytest.mark.parametrize("word", ["serach", "indx", "staus", "prnue", "forgt", "trian", "modles"])
 def test_a_mistyped_command_is_told(word: str, indexed: Path) -> None:
-    assert command_meant(_options("pictures", query=word)) is not None
+    assert command_meant(word, ["pictures"]) is not None
 
 
 @pytest.mark.parametrize(

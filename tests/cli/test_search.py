@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 from processes import run, run_on_terminal, write_pictures
+from settled import settled
 
-from rclip_like.cli.gathering import refuse_without_effect
-from rclip_like.cli.options.search import SearchOptions
+from rclip_like.cli.commands import COMMANDS
+from rclip_like.cli.options import refuse_without_effect
 from rclip_like.cli.search import WITHOUT_EFFECT, index_settings, search_settings
 from rclip_like.errors import UsageError
 from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.output.matches import Layout
 from rclip_like.output.terminal import Screen
-from rclip_like.settings import IndexSettings, SearchSettings, WalkSettings
+from rclip_like.settings import (
+    EncoderSettings,
+    IndexSettings,
+    ReadSettings,
+    SearchSettings,
+    WalkSettings,
+)
 
 
 def _paths(*arguments: str | Path) -> list[str]:
@@ -157,50 +164,44 @@ def test_everything_indexed_is_searched_from_anywhere(
 
 
 def test_every_option_reaches_its_setting() -> None:
-    options = SearchOptions(
-        query="blue",
-        top=3,
-        min_score=0.1,
-        within=0.2,
-        sort="date",
-        collapse=True,
-        explain=True,
-        everywhere=True,
-        template="photo",
-        no_cache=True,
-        hidden=True,
-        no_ignore=True,
-        follow=True,
-        one_file_system=True,
-        raw_pairs=True,
-        exclude=("a",),
-        glob=("b",),
-        max_time=5.0,
-    )
-    walk = WalkSettings(True, False, True, True, True, ("a",), ("b",))
-    assert search_settings(options, Layout()) == SearchSettings(
+    typed = "blue -t3 --min-score .1 --within .2 --sort date --collapse --explain --all --no-cache"
+    typed += " --hidden --no-ignore -L --one-file-system --raw-pairs --exclude a --glob b"
+    typed += " --template photo --max-time 5 --inodes stable --threads 3 --device cpu --db ~/x.db"
+    options = settled("search", *typed.split())
+    walk = WalkSettings(True, False, True, True, True, ("a",), ("b",), "stable")
+    assert options.settings == SearchSettings(
         3, 0.1, 0.2, "date", True, True, True, "photo", False, walk
     )
     assert index_settings(options) == IndexSettings(walk=walk, max_seconds=5.0, wait=False)
+    assert (options.encoder, options.read) == (
+        EncoderSettings("cpu", threads=3),
+        ReadSettings(workers=3),
+    )
+    assert options.library.database == Path.home() / "x.db"
 
 
 @pytest.mark.parametrize(
     ("typed", "terminal", "collapsed"),
-    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+    [
+        ((), True, True),
+        ((), False, False),
+        (("--collapse",), False, True),
+        (("--no-collapse",), True, False),
+    ],
 )
 def test_copies_are_shown_once_on_a_terminal_unless_told(
-    typed: bool | None, terminal: bool, collapsed: bool
+    typed: tuple[str, ...], terminal: bool, collapsed: bool
 ) -> None:
     layout = Layout(screen=Screen(is_terminal=terminal))
-    options = SearchOptions(query="blue", collapse=typed)
-    assert search_settings(options, layout).collapse is collapsed
+    assert search_settings(settled("search", "blue", *typed), layout).collapse is collapsed
 
 
 @pytest.mark.parametrize(("first", "second"), WITHOUT_EFFECT)
 def test_an_option_without_effect_is_an_error(first: str, second: str) -> None:
-    options = SearchOptions(query="blue", given=frozenset({first, second}))
+    declared = {each.long_name for each in COMMANDS["search"].accepted}
+    assert {first, second} <= declared
     with pytest.raises(UsageError, match="has no effect together with"):
-        refuse_without_effect(options, WITHOUT_EFFECT)
+        refuse_without_effect({first: True, second: True}, WITHOUT_EFFECT)
 
 
 def test_two_options_that_exclude_each_other_exit_with_two(indexed: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from processes import run, write_pictures
+from settled import settled
 
 from rclip_like.cli import main
-from rclip_like.cli.options.train import TrainOptions
-from rclip_like.train.settings import LoopSettings
+from rclip_like.train.settings import LoopSettings, TrainSettings
 
 NAMES = tuple(f"{number}.png".encode() for number in range(12))
 
@@ -83,7 +83,9 @@ def test_numbers_that_make_no_sense_are_refused(
     assert f"{option[0]} must be at least" in capsys.readouterr().err
 
 
-def test_the_defaults_are_those_of_the_loop() -> None:
-    options = TrainOptions(data="captions", output="model")
-    loop = LoopSettings(options.epochs, options.batch_size, options.lr, options.seed)
-    assert loop == LoopSettings()
+def test_what_is_not_typed_is_as_the_settings_have_it() -> None:
+    typed = ("captions", "--output", "~/model", "--epochs", "3", "--device", "cpu")
+    values = settled("train", *typed).settings
+    loop = LoopSettings(epochs=3)
+    output = Path.home() / "model"
+    assert values == TrainSettings(Path("captions"), output, loop=loop, device="cpu")

@@ -1,85 +1,31 @@
-"""From options to what the library takes: paths, settings, and the library itself."""
-
-from __future__ import annotations
+"""The paths that a command is about: those typed, and those read from lists."""
 
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
-from rclip_like.cli.declare import declared_in
-from rclip_like.cli.options.everywhere import Everywhere
-from rclip_like.cli.options.pictures import Reading, Sources, Walking
 from rclip_like.errors import UsageError
 from rclip_like.files import decoded
-from rclip_like.library import Library
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
-from rclip_like.settings import (
-    EncoderSettings,
-    ReadSettings,
-    WalkSettings,
-    WebSettings,
-    place_of,
-)
+from rclip_like.settings import option
 from rclip_like.spelling import Spelling, other_form_note
 
 
-def open_library(options: Everywhere, web: WebSettings | None = None) -> Library:
-    """Return the library that the options name; nothing is opened yet."""
-    return Library(
-        place_of(options.db) if options.db else None,
-        model=options.model,
-        weights=place_of(options.weights) if options.weights else None,
-        encoder=encoder_settings(options),
-        read=read_settings(options),
-        web=web,
-    )
+class Sources(NamedTuple):
+    """Lists of paths, read after those on the command line."""
 
-
-def talk_of(options: Everywhere) -> Talk:
-    """Return how much is to be said."""
-    return Talk(quiet=options.quiet, verbose=options.verbose)
-
-
-def encoder_settings(options: Everywhere) -> EncoderSettings:
-    """Return where and how exactly the model is to run."""
-    return EncoderSettings(
-        device=options.device, precision=options.precision, threads=options.threads
-    )
-
-
-def read_settings(options: Everywhere) -> ReadSettings:
-    """Return the limits within which pictures are read."""
-    if not isinstance(options, Reading):
-        return ReadSettings(workers=options.threads)
-    return ReadSettings(
-        max_megapixels=options.max_megapixels,
-        workers=options.threads,
-        accept_truncated=options.accept_truncated,
-    )
-
-
-def walk_settings(options: Walking) -> WalkSettings:
-    """Return which files are meant."""
-    return WalkSettings(
-        hidden=options.hidden,
-        ignore_files=not options.no_ignore,
-        follow=options.follow,
-        one_file_system=options.one_file_system,
-        raw_pairs=options.raw_pairs,
-        exclude=options.exclude,
-        glob=options.glob,
-        inodes=options.inodes,
-    )
-
-
-def refuse_without_effect(options: Everywhere, pairs: Iterable[tuple[str, str]]) -> None:
-    """Raise UsageError if both options of a pair were typed: the second does nothing then."""
-    names = {each.field: each.long_name for each in declared_in(type(options))}
-    for first, second in pairs:
-        if {first, second} <= options.given:
-            raise UsageError(f"{names[second]} has no effect together with {names[first]}")
+    files_from: Annotated[
+        str | None,
+        option(
+            "--files-from", metavar="FILE", help="Read more PATHs from FILE, one a line; -: stdin."
+        ),
+    ] = None
+    files0_from: Annotated[
+        str | None,
+        option("--files0-from", metavar="FILE", help="The same, each PATH ended by a NUL."),
+    ] = None
 
 
 def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[bytes]:

@@ -1,0 +1,83 @@
+"""Options that several commands share, and those that hold everywhere.
+
+A command's own stand in its module: a class composed of these, of settings classes and of fields.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, NamedTuple
+
+from rclip_like.errors import UsageError
+from rclip_like.output.talk import Talk
+from rclip_like.settings import (
+    EVERYWHERE,
+    EncoderSettings,
+    ModelName,
+    Weights,
+    argument,
+    option,
+    setting,
+)
+
+Paths = Annotated[
+    tuple[str, ...], argument("[PATH]...", help="Folders or pictures; none: the current folder.")
+]
+IndexedPaths = Annotated[
+    tuple[str, ...],
+    argument("[PATH]...", help="Folders or pictures, there or not; none: all that is indexed."),
+]
+Database = Annotated[
+    Path | None,
+    setting("--db", metavar="FILE", help="The index to use in place of your own."),
+    EVERYWHERE,
+]
+Offline = Annotated[
+    bool,
+    setting("--offline", help="Never use the network, not for 'models' nor for a query."),
+    EVERYWHERE,
+]
+Color = Annotated[
+    Literal["auto", "always", "never"],
+    setting(
+        "--color",
+        metavar="WHEN",
+        help="Colours and links: auto (on a terminal, unless NO_COLOR is set), always, never.",
+    ),
+    EVERYWHERE,
+]
+JsonObject = Annotated[bool, option("--json", help="Print one JSON object.")]
+JsonLines = Annotated[bool, option("--json", help="Print one JSON object a line.")]
+
+Given = Mapping[str, Any]
+"""What was typed, by long name: words, lists of words, and True for flags."""
+NOTHING_GIVEN: Given = MappingProxyType({})
+
+
+class LibraryChoice(NamedTuple):
+    """Which index is used, with which model; the fields are named as the Library takes them."""
+
+    model: ModelName = None
+    weights: Weights = None
+    database: Database = None
+
+
+class Everywhere(NamedTuple):
+    """What every command accepts, before or after its name, also where it does not act."""
+
+    library: LibraryChoice = LibraryChoice()
+    encoder: EncoderSettings = EncoderSettings()
+    offline: Offline = False
+    color: Color = "auto"
+    talk: Talk = Talk()
+    debug: Annotated[bool, option("--debug", help="Show tracebacks."), EVERYWHERE] = False
+    help: Annotated[bool, option("--help", "-h", help="Show this text and exit."), EVERYWHERE] = (
+        False
+    )
+
+
+def refuse_without_effect(given: Given, pairs: Iterable[tuple[str, str]]) -> None:
+    """Raise UsageError if both options of a pair were typed: the second does nothing then."""
+    for first, second in pairs:
+        if {first, second} <= given.keys():
+            raise UsageError(f"{second} has no effect together with {first}")

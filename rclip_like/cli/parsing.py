@@ -1,0 +1,120 @@
+"""Typer: it splits an argument list into options and their words, and prints the help.
+
+The values are made elsewhere and not by Typer, which would import pydantic for it: 0.12 s of CPU
+for forty options, half of a cached query.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches  # which Typer has loaded
+from itertools import groupby
+from typing import Annotated, Any, ClassVar
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from rclip_like.cli.commands import Command
+from rclip_like.cli.declare import PROGRAM, Declared
+from rclip_like.errors import UsageError
+
+_NEARLY_THE_SAME = 0.85
+"""The ratio of difflib: a letter too many, too few or in another place."""
+
+
+class Parser:
+    """One command's options as Typer takes them."""
+
+    def __init__(self, command: Command) -> None:
+        self._name = command.name
+        self._declared = {f"value_{n}": each for n, each in enumerate(command.accepted)}
+        app = typer.Typer(
+            add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": []}
+        )
+        grouped = type("Grouped", (_GroupedCommand,), {"listed": command.listed})
+        app.command(command.name, cls=grouped, help=command.summary)(_signed(self._declared))
+        self._typer: TyperCommand = get_command(app)  # type: ignore[assignment]
+
+    def split(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """Return the words that an argument list gives, by long name: strings, lists and True.
+
+        Raises UsageError for a name that is not declared, a missing value, a word too many.
+        """
+        context = typer.Context(self._typer, info_name=self._name)
+        see = f"see {PROGRAM} {self._name} --help"
+        try:
+            values, leftover, _ = self._typer.make_parser(context).parse_args(list(arguments))
+        except typer.TyperException as error:
+            raise UsageError(f"{self._proposal(error) or _sentence(error)}; {see}") from error
+        if leftover:
+            raise UsageError(f"one word too many: {leftover[0]}; {see}")
+        return {
+            self._declared[name].long_name: value
+            for name, value in values.items()
+            if value is not None and value != ()
+        }
+
+    def help_text(self) -> str:
+        """Return what `--help` prints."""
+        return self._typer.get_help(typer.Context(self._typer, info_name=f"{PROGRAM} {self._name}"))
+
+    def _proposal(self, error: typer.TyperException) -> str | None:
+        """Return a sentence on an option that is not there, with the one that is meant, if any.
+
+        One that is as good as the same, and no other: Typer proposes up to three far ones.
+        """
+        typed = getattr(error, "option_name", None)
+        if typed is None or not hasattr(error, "possibilities"):
+            return None
+        names = [
+            name for each in self._declared.values() for name in each.names if name.startswith("--")
+        ]
+        close = get_close_matches(typed, names, n=1, cutoff=_NEARLY_THE_SAME)
+        return f"no such option: {typed}" + "".join(f" (is {name} meant?)" for name in close)
+
+
+class _GroupedCommand(TyperCommand):
+    """A command whose help lists what acts in it, in the groups it is declared in."""
+
+    listed: ClassVar[tuple[Declared, ...]]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what follows the command's name in its usage line."""
+        return ["[OPTION]...", *(each.metavar for each in self.listed if each.is_argument)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write one section for each group."""
+        for group, members in groupby(self.listed, key=lambda each: each.group):
+            with formatter.section(group):
+                formatter.write_dl([(each.spelling, each.description) for each in members])
+
+
+def _signed(declared: dict[str, Declared]) -> Callable[..., None]:
+    def callback(**values: object) -> None:
+        """Take the place of a function with one parameter for each declared option."""
+
+    parameters = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(each)
+        )
+        for name, each in declared.items()
+    ]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {each.name: each.annotation for each in parameters}
+    return callback
+
+
+def _annotation(declared: Declared) -> Any:
+    """Return the type and the description by which Typer splits off this option's words."""
+    option = declared.option
+    kind: Any = list[str] if declared.is_many else str if declared.takes_value else bool
+    if declared.is_argument:
+        return Annotated[kind | None, typer.Argument(..., metavar=option.metavar)]
+    return Annotated[kind | None, typer.Option(..., *option.names)]
+
+
+def _sentence(error: typer.TyperException) -> str:
+    text = error.format_message().strip().rstrip(".")
+    return text[:1].lower() + text[1:]

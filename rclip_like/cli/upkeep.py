@@ -1,0 +1,144 @@
+"""`clipfind status`, `prune` and `forget`: what is indexed, and dropping what should not be."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, NamedTuple
+
+from rclip_like.cli.options import Database, IndexedPaths, JsonObject, LibraryChoice
+from rclip_like.cli.remedies import said
+from rclip_like.errors import IndexLocked, UsageError
+from rclip_like.library import Library
+from rclip_like.output.reports import status_lines, status_object
+from rclip_like.output.stream import write_lines
+from rclip_like.output.talk import Talk
+from rclip_like.output.upkeep import (
+    folder_lines,
+    unknown_notes,
+    upkeep_notes,
+    upkeep_object,
+    upkeep_sentence,
+)
+from rclip_like.reports import StatusReport, UpkeepReport
+from rclip_like.settings import DryRun, PruneSettings, Wait, argument
+
+DONE, NOTHING_THERE = 0, 1
+WAITING = "another run writes to the index; waiting for it to finish"
+
+
+class StatusOptions(NamedTuple):
+    """What `status` takes."""
+
+    paths: IndexedPaths = ()
+    json: JsonObject = False
+    database: Database = None
+    talk: Talk = Talk()
+
+
+class PruneOptions(NamedTuple):
+    """What `prune` takes."""
+
+    paths: IndexedPaths = ()
+    settings: PruneSettings = PruneSettings()
+    json: Annotated[JsonObject, "Upkeep"] = False
+    library: LibraryChoice = LibraryChoice()
+    talk: Talk = Talk()
+
+
+class ForgetOptions(NamedTuple):
+    """What `forget` takes."""
+
+    paths: Annotated[
+        tuple[str, ...], argument("PATH...", help="Folders or pictures, there or not.")
+    ]
+    dry_run: DryRun = False
+    wait: Wait = True
+    json: Annotated[JsonObject, "Upkeep"] = False
+    database: Database = None
+    talk: Talk = Talk()
+
+
+def show_status(options: StatusOptions) -> int:
+    """Print what is indexed under the paths, or in all; return 0, or 1 if that is under no path."""
+    with Library(options.database) as library:
+        report = _in_words(library.status(options.paths))
+    lines = status_lines(report, verbose=options.talk.verbose)
+    write_lines([status_object(report)] if options.json else lines)
+    for note in unknown_notes(report.unknown):
+        options.talk.note(note)
+    return _status_of(report.unknown, options.paths)
+
+
+def _in_words(report: StatusReport) -> StatusReport:
+    """Return the report with the reasons of failures in the command line's words."""
+    return replace(
+        report,
+        failures=_counted(report.failures),
+        unreadable=tuple(each._replace(reason=said(each.reason)) for each in report.unreadable),
+        unreadable_folders={
+            folder: _counted(reasons) for folder, reasons in report.unreadable_folders.items()
+        },
+    )
+
+
+def _counted(reasons: Mapping[str, int]) -> dict[str, int]:
+    """Return how often each reason is said: one may be kept in the words of earlier versions."""
+    counts: dict[str, int] = {}
+    for reason, number in reasons.items():
+        counts[said(reason)] = counts.get(said(reason), 0) + number
+    return counts
+
+
+def prune(options: PruneOptions) -> int:
+    """Prune and say what it came to; return 0, also where another run is left to go on.
+
+    1 if nothing was indexed under any of the paths.
+    """
+    talk = options.talk
+    if options.settings.keep and not options.settings.models:
+        raise UsageError("--keep has no effect without --models")
+    try:
+        with Library(**options.library._asdict()) as library:
+            report = library.prune(
+                options.paths,
+                options.settings,
+                on_wait=lambda: talk.note(WAITING),
+                on_drop=lambda path: talk.detail(os.fsdecode(path)),
+            )
+    except IndexLocked as error:
+        if options.settings.wait:
+            raise
+        talk.note(f"{said(error)}; nothing was pruned")
+        return DONE
+    _show(report, talk, as_json=options.json)
+    return _status_of(report.unknown, options.paths)
+
+
+def forget(options: ForgetOptions) -> int:
+    """Forget and say what it came to; return 0, or 1 if nothing was indexed under any path."""
+    talk = options.talk
+    with Library(options.database) as library:
+        report = library.forget(
+            options.paths,
+            dry_run=options.dry_run,
+            wait=options.wait,
+            on_wait=lambda: talk.note(WAITING),
+            on_drop=lambda path: talk.detail(os.fsdecode(path)),
+        )
+    _show(report, talk, as_json=options.json)
+    return _status_of(report.unknown, options.paths)
+
+
+def _status_of(unknown: Sequence[bytes], paths: Sequence[str]) -> int:
+    return NOTHING_THERE if paths and len(unknown) == len(paths) else DONE
+
+
+def _show(report: UpkeepReport, talk: Talk, *, as_json: bool) -> None:
+    """Print the object or, of a dry run, the folders; say the rest."""
+    if as_json:
+        write_lines([upkeep_object(report)])
+    elif report.is_dry_run:
+        write_lines(folder_lines(report.folders))
+    for note in upkeep_notes(report):
+        talk.note(note)
+    talk.note(upkeep_sentence(report))

@@ -1,0 +1,17 @@
+"""The options that a command gets for an argument list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclip_like.cli.commands import COMMANDS, accepted_by_any
+from rclip_like.cli.configuration import read_configuration, settle
+from rclip_like.cli.declare import compose
+from rclip_like.cli.parsing import Parser
+
+
+def settled(name: str, *arguments: str) -> Any:
+    command = COMMANDS[name]
+    typed = Parser(command).split(arguments)
+    values = settle(command.accepted, typed, read_configuration(accepted_by_any(command)))
+    return compose(command.options, values)._replace(given=typed)
