@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,11 +81,13 @@ class Readers:
     ) -> None:
         self.close()
 
-    def read_all(self, tasks: Iterable[ReadTask]) -> Iterator[Picture | Trouble]:
+    def read_all(
+        self, tasks: Iterable[ReadTask], on_idle: Callable[[], None] = lambda: None
+    ) -> Iterator[Picture | Trouble]:
         """Yield what became of each task, as they finish; _AHEAD for each worker in flight.
 
-        Ends early, without a word, when another thread calls `close`. Raises ReaderError when
-        no worker can be started.
+        Calls `on_idle` each time that nothing has finished for half a second. Ends early, without a
+        word, when another thread calls `close`. Raises ReaderError when no worker can be started.
         """
         pending: set[_Result] = set()
         for task in tasks:
@@ -95,11 +97,11 @@ class Readers:
                 if self._closed:
                     return
                 raise
-            done = self._done(pending, is_patient=len(pending) >= _AHEAD * self._width)
+            done = self._done(pending, on_idle, is_patient=len(pending) >= _AHEAD * self._width)
             pending -= done
             yield from self._outcomes(done)
         while pending and not self._closed:
-            done = self._done(pending, is_patient=True)
+            done = self._done(pending, on_idle, is_patient=True)
             pending -= done
             yield from self._outcomes(done)
 
@@ -133,13 +135,16 @@ class Readers:
             for worker in tuple(self._workers):
                 self._discard(worker)
 
-    def _done(self, pending: set[_Result], *, is_patient: bool) -> set[_Result]:
+    def _done(
+        self, pending: set[_Result], on_idle: Callable[[], None], *, is_patient: bool
+    ) -> set[_Result]:
         """Return those that are done; being patient, wait for one unless we are closed."""
         while True:
             # Those that `close` cancels never wake a waiter, so look up now and then.
             done, _ = wait(pending, 0.5 if is_patient else 0, FIRST_COMPLETED)
             if done or self._closed or not is_patient:
                 return done
+            on_idle()
 
     def _outcomes(self, done: set[_Result]) -> Iterator[Picture | Trouble]:
         for future in done:

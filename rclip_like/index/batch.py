@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,11 +37,13 @@ class PendingBatch:
     reread: dict[bytes, Reading] = field(default_factory=dict)
     """By digest: what a mended reader made of a content, of which it saw the same pixels."""
     waiting: dict[bytes, Picture] = field(default_factory=dict)
-    """By digest: the picture to be encoded."""
+    """By digest: the pictures to be encoded."""
     num_waiting: int = 0
     """How many pictures the encoder will be given: those in `waiting` and their frames."""
     since: float = field(default_factory=time.monotonic)
     """When collecting began, on the monotonic clock."""
+    embeddings: Embeddings | None = None
+    """Unit rows (N, D) of what `pixels` gives, once the encoder has made them."""
 
     def take(self, read: PendingRead, picture: Picture, *, encode: bool) -> None:
         """Add a file that was read; with `encode` its picture waits for the encoder."""
@@ -57,10 +60,17 @@ class PendingBatch:
         self.failures.append(FailureRow(read.facts, read.read_at_ns, *row))
 
     def is_due(self, batch_size: int) -> bool:
-        """Return whether it is time to write: a batch is full, or it has been a while."""
+        """Return whether it is time to write: the batch is full, or it has been a while.
+
+        batch_size: how many pictures the encoder takes at a time, 0 while nothing waits for it.
+        """
         num_rows = len(self.files) + len(self.failures) + len(self.gone)
         is_old = time.monotonic() - self.since > _MOST_SECONDS
-        return self.num_waiting >= batch_size or num_rows >= _MOST_ROWS or (is_old and num_rows > 0)
+        return (
+            0 < batch_size <= self.num_waiting
+            or num_rows >= _MOST_ROWS
+            or (is_old and num_rows > 0)
+        )
 
     def pixels(self) -> Pixels:
         """Return the waiting pictures' pixels, uint8 (N, S, S, 3), each before its frames."""
@@ -70,32 +80,23 @@ class PendingBatch:
             [one for picture in self.waiting.values() for one in picture.parts.values()]
         )
 
-    def waiting_paths(self) -> list[bytes]:
-        """Return the paths of the pictures waiting for the encoder."""
-        return [picture.path for picture in self.waiting.values()]
+    def unencoded(self) -> Collection[bytes]:
+        """Return the digests of the pictures that wait for the encoder still."""
+        return () if self.embeddings is not None else self.waiting.keys()
 
-    def as_batch(self, embeddings: Embeddings) -> Batch:
-        """Return what is to be written, with the unit rows (N, D) of what `pixels` gave."""
-        assert len(embeddings) == self.num_waiting
+    def as_batch(self, unencoded: Container[bytes] = ()) -> Batch:
+        """Return what is to be written, but for the files of unencoded contents."""
         contents = {}
-        rows = iter(embeddings)
-        for digest, picture in self.waiting.items():
-            row, *frames = islice(rows, len(picture.parts))
-            read = reading_of(picture)
-            contents[digest] = ContentRow(
-                read.size_bytes, read.facts, row, frames, read.reader, read.pixels
-            )
-        return Batch(contents, self.files, self.failures, self.gone, reread=self.reread)
-
-    def without_waiting(self) -> Batch:
-        """Return what can be written without the encoder."""
-        files = [file for file in self.files if file.digest not in self.waiting]
-        return Batch({}, files, self.failures, self.gone, reread=self.reread)
-
-    def waiting_only(self) -> PendingBatch:
-        """Return what `without_waiting` leaves out."""
-        files = [file for file in self.files if file.digest in self.waiting]
-        return PendingBatch(files=files, waiting=self.waiting, num_waiting=self.num_waiting)
+        if self.embeddings is not None:
+            rows = iter(self.embeddings)
+            for digest, picture in self.waiting.items():
+                row, *frames = islice(rows, len(picture.parts))
+                read = reading_of(picture)
+                contents[digest] = ContentRow(
+                    read.size_bytes, read.facts, row, frames, read.reader, read.pixels
+                )
+        files = [file for file in self.files if file.digest not in unencoded]
+        return Batch(contents, files, self.failures, self.gone, reread=self.reread)
 
 
 def reading_of(picture: Picture) -> Reading:

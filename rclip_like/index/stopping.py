@@ -65,7 +65,7 @@ class Stopping:
     @contextmanager
     def breakable(self) -> Iterator[None]:
         """Let a signal break off the block by raising Stopped, also one that came before it."""
-        self._is_breakable = True
+        before, self._is_breakable = self._is_breakable, True
         try:
             if self._signal is not None:
                 raise Stopped
@@ -76,7 +76,16 @@ class Stopping:
                 raise Stopped from error
             raise
         finally:
-            self._is_breakable = False
+            self._is_breakable = before
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Let a signal that comes in this block, inside a breakable one, wait for its end."""
+        before, self._is_breakable = self._is_breakable, False
+        yield
+        self._is_breakable = before
+        if before and self._signal is not None and not self._is_over:
+            raise Stopped
 
     def settle(self) -> None:
         """Let no signal break off anything any more: what follows Stopped is done in peace."""

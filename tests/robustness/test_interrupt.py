@@ -231,6 +231,21 @@ def test_a_signal_inside_a_breakable_block_breaks_it_off() -> None:
     assert done == []
 
 
+def raise_within_a_shielded_block(done: list[str]) -> None:
+    with Stopping() as stopping, stopping.breakable():
+        with stopping.shielded():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the transaction")
+        done.append("more")
+
+
+def test_a_signal_inside_a_shielded_block_waits_for_its_end() -> None:
+    done: list[str] = []
+    with pytest.raises(Interrupted):
+        raise_within_a_shielded_block(done)
+    assert done == ["the transaction"]
+
+
 def test_a_signal_at_the_very_end_still_counts() -> None:
     with pytest.raises(Interrupted), Stopping():
         signal.raise_signal(signal.SIGINT)

@@ -69,7 +69,7 @@ def test_a_format_whose_reader_was_mended_is_encoded_again_and_once(
     after = index.rows()
     for path, row in after.items():
         name = os.path.basename(path).lower()
-        assert np.array_equal(row, before[path]) == name.endswith(b".png"), name
+        assert np.allclose(row, before[path], atol=1e-3) == name.endswith(b".png"), name
     assert index.update_without_encoder(album).unchanged == 8
 
 

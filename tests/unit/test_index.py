@@ -343,7 +343,8 @@ def test_a_content_has_the_size_of_what_was_read_though_the_walk_saw_another_fil
     picture = read_picture(os.fsencode(path), index.specification.preprocessing, ReadSettings())
     batch = PendingBatch()
     batch.take(read, picture, encode=True)
-    (content,) = batch.as_batch(np.ones((1, 32), np.float32)).contents.values()
+    batch.embeddings = np.ones((1, 32), np.float32)
+    (content,) = batch.as_batch().contents.values()
     assert content.size_bytes == path.stat().st_size != read.facts.size_bytes
 
 

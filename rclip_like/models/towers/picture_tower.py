@@ -27,7 +27,7 @@ _TURNS = 2
 """How many times each thread takes pictures of a batch, so that a slow one is waited for less."""
 
 _LARGEST_BATCH = 256
-"""For however many threads: a batch is what a kill may cost."""
+"""For however many threads: two batches are what a kill may cost."""
 
 
 class Layers(Protocol):
