@@ -40,6 +40,7 @@ class Transformer:
         quick: bool,
     ) -> None:
         self._tensors = tensors
+        self._converted: dict[str, Array] = {}
         self._prefix = prefix
         self._num_layers: int = config.get("layers", 12)
         self._num_heads = num_heads
@@ -69,8 +70,10 @@ class Transformer:
         return product
 
     def weight(self, name: str) -> Array:
-        """Return a tensor of this tower in float32."""
-        return as_float32(self.tensor(name))
+        """Return a tensor of this tower in float32, converted once."""
+        if name not in self._converted:
+            self._converted[name] = as_float32(self.tensor(name))
+        return self._converted[name]
 
     def tensor(self, name: str) -> npt.NDArray[Any]:
         """Return a tensor of this tower as it is stored."""
