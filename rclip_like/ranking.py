@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,14 +22,10 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Integers32 = npt.NDArray[np.int32]
     Halves = npt.NDArray[np.float16]
-    Chunk = tuple[Integers, Integers, npt.NDArray[np.float16]]
-    """Row numbers (n,), content numbers (n,), embeddings (n, D)."""
-    PartChunk = tuple[Integers, npt.NDArray[np.float16]]
-    """Content numbers (n,), embeddings (n, D)."""
 
 _FIRST_STRETCH = 512
 _GROWTH = 7
-# Where fewer than one row in eight is wanted, blocks without any are left out.
+# Where fewer than one row in eight is asked for, those alone are read.
 _SPARSE = 8
 _BLOCK_VALUES = 1 << 18  # a megabyte as float32
 _VALUES_A_THREAD = 1 << 25
@@ -106,82 +102,51 @@ def best_first(scores: Floats) -> Iterator[Integers]:
         left, above = left - len(stretch), lowest
 
 
-def score_chunks(
-    query: Embedding, chunks: Iterable[Chunk], parts: Iterable[PartChunk] = ()
-) -> tuple[Integers, Floats]:
-    """Return row numbers (N,) and their scores (N,), in the order they come in, chunk by chunk.
-
-    parts: further embeddings of contents, of any; a content's score is the largest over all of
-    its embeddings. Rows of equal content get the same score to the bit, so that they tie: the
-    matrix product may round the same row differently at another place in a chunk.
-    """
-    rows, contents, scores = [], [], []
-    for row_numbers, content_numbers, embeddings in chunks:
-        rows.append(row_numbers)
-        contents.append(content_numbers)
-        scores.append(score(query, embeddings))
-    if not rows:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-    of_parts = [(numbers, score(query, embeddings)) for numbers, embeddings in parts]
-    equalled = _by_content(np.concatenate(scores), np.concatenate(contents), of_parts)
-    return np.concatenate(rows), equalled
-
-
 def score_rows(query: Embedding, rows: Halves, slots: Integers32, frames: Integers32) -> Floats:
-    """Return the score of every row (N,): the largest of its own and its frames'.
+    """Return the score of the rows asked for (n,): the largest of its own and its frames'.
 
     query: unit (D,); rows: float16 (N, D), perhaps mapped from a file; slots: which of them are
-    asked for (n,), others may be -1; frames: pairs (f, 2) of a row and the one it counts for.
+    asked for (n,); frames: pairs (f, 2) of a row and the one it counts for.
     """
-    is_wanted = None
     if len(slots) * _SPARSE < len(rows):
         is_wanted = np.zeros(len(rows), dtype=bool)
-        is_wanted[slots[slots >= 0]] = True
+        is_wanted[slots] = True
         is_wanted[frames[is_wanted[frames[:, 1]], 0]] = True
-    scores = score_halves(query, rows, is_wanted)
+        (numbers,) = np.nonzero(is_wanted)
+        scores = np.full(len(rows), UNSCORED, dtype=np.float32)
+        scores[numbers] = score_halves(query, rows, numbers)
+    else:
+        scores = score_halves(query, rows)
     np.maximum.at(scores, frames[:, 1], scores[frames[:, 0]])
-    return scores
+    of_slots: Floats = scores[slots]
+    return of_slots
 
 
-def score_parts(query: Embedding, parts: Iterable[PartChunk]) -> tuple[Integers, Floats]:
+def best_by_content(numbers: Integers, scores: Floats) -> tuple[Integers, Floats]:
     """Return the contents met, ascending (c,), and the largest score of each (c,)."""
-    of_parts = [(numbers, score(query, embeddings)) for numbers, embeddings in parts]
-    numbers = np.concatenate([np.empty(0, np.int64), *(each for each, _ in of_parts)])
     different, inverse = np.unique(numbers, return_inverse=True)
     best = np.full(len(different), UNSCORED, dtype=np.float32)
-    if len(different):
-        np.maximum.at(best, inverse, np.concatenate([each for _, each in of_parts]))
+    np.maximum.at(best, inverse, scores)
     return different, best
 
 
-def look_up(numbers: Integers, known: Integers, scores: Floats) -> Floats:
-    """Return the score of each number (n,), known ascending (c,), UNSCORED where it is unknown."""
-    found = np.full(len(numbers), UNSCORED, dtype=np.float32)
-    if len(known):
-        places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
-        is_known = known[places] == numbers
-        found[is_known] = scores[places[is_known]]
-    return found
-
-
-def score_halves(
-    query: Embedding, rows: Halves, is_wanted: npt.NDArray[np.bool_] | None = None
-) -> Floats:
-    """Return the cosine of the query with every wanted row (N, D), float32 (N,), else UNSCORED.
+def score_halves(query: Embedding, rows: Halves, numbers: Integers | None = None) -> Floats:
+    """Return the cosine of the query with every row (N, D), or with those of these numbers (n,).
 
     NumPy casts float16 number by number. Here the bits are put where float32 has them instead,
     too small by a factor of two to the power of 112, which the query makes up for: five times as
     fast, and exact for all that is finite.
     """
-    num_rows, dimension = rows.shape
+    dimension = rows.shape[1]
     if dimension != query.shape[0]:
         raise DimensionMismatch(f"the query has {query.shape[0]} dimensions, the index {dimension}")
-    scores = np.full(num_rows, UNSCORED, dtype=np.float32)
     # Not as the mapped file that it may be: slices of those cost more than the work in them.
     bits = np.asarray(rows).view(np.int16)
-    stretch = functools.partial(_score_stretch, query, bits, is_wanted, scores)
-    num_threads = min(_MOST_THREADS, num_processors(), 1 + bits.size // _VALUES_A_THREAD)
-    edges = [num_rows * part // num_threads for part in range(num_threads + 1)]
+    scores = np.empty(len(rows) if numbers is None else len(numbers), dtype=np.float32)
+    stretch = functools.partial(_score_stretch, query, bits, numbers, scores)
+    num_values = len(scores) * dimension
+    num_threads = min(_MOST_THREADS, num_processors(), 1 + num_values // _VALUES_A_THREAD)
+    edges = [len(scores) * part // num_threads for part in range(num_threads + 1)]
     threads = [
         threading.Thread(target=stretch, args=each) for each in itertools.pairwise(edges[1:])
     ]
@@ -196,36 +161,21 @@ def score_halves(
 def _score_stretch(
     query: Embedding,
     bits: npt.NDArray[np.int16],
-    is_wanted: npt.NDArray[np.bool_] | None,
+    numbers: Integers | None,
     scores: Floats,
     start: int,
     end: int,
 ) -> None:
-    """Write the scores of the rows from `start` up to `end`."""
+    """Write the scores from `start` up to `end`."""
     step = max(1, _BLOCK_VALUES // bits.shape[1])
     room = np.empty((step, bits.shape[1]), dtype=np.int32)
     enlarged = query * np.float32(2.0**112)
     for first in range(start, end, step):
         block = slice(first, min(first + step, end))
-        if is_wanted is not None and not is_wanted[block].any():
-            continue
         some = room[: block.stop - first]
-        np.left_shift(bits[block], 13, out=some, dtype=np.int32)
+        of_block = bits[block] if numbers is None else bits[numbers[block]]
+        np.left_shift(of_block, 13, out=some, dtype=np.int32)
         np.bitwise_and(some, _SIGN_AND_NUMBER, out=some)
         cosines = scores[block]
         np.dot(some.view(np.float32), enlarged, out=cosines)
         np.minimum(np.maximum(cosines, -1.0, out=cosines), 1.0, out=cosines)
-
-
-def _by_content(
-    scores: Floats, contents: Integers, of_parts: Iterable[tuple[Integers, Floats]]
-) -> Floats:
-    """Return one score for each content, the largest of its own and its parts', for every row."""
-    different, first, inverse = np.unique(contents, return_index=True, return_inverse=True)
-    best = scores[first]
-    for numbers, part_scores in of_parts:
-        places = np.minimum(np.searchsorted(different, numbers), len(different) - 1)
-        present = different[places] == numbers
-        np.maximum.at(best, places[present], part_scores[present])
-    spread: Floats = best[inverse]
-    return spread

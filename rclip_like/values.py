@@ -54,6 +54,16 @@ class Root(NamedTuple):
     is_file: bool = False
 
 
+class NameGlobs(NamedTuple):
+    """What SQLite's GLOB can tell of a path, which is less than the patterns that were typed.
+
+    A path that they want matches one of `any_of`, unless that is empty, and none of `none_of`.
+    """
+
+    any_of: tuple[bytes, ...] = ()
+    none_of: tuple[bytes, ...] = ()
+
+
 class FileFacts(NamedTuple):
     """What one `stat` says of a file; `path` is absolute, the root's links resolved.
 

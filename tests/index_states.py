@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from rclip_like.ranking import order, score_chunks
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Store
 
@@ -78,11 +77,13 @@ def ranked_both_ways(store: Store) -> tuple[bool, list[int], list[int]]:
     dimension = store.connection.execute("SELECT max(dimension) FROM models").fetchone()[0] or 1
     query = np.eye(dimension, dtype=np.float32)[0]
     with store.snapshot():
-        scored = score_all(store, 1, query, None)
-        by_search = [file.rowid for page in pages(store, scored) for file, _ in page]
-        rowids, scores = score_chunks(query, store.embeddings(1).scan(None))
-        return (
-            store.embeddings(1).matrix(None) is not None,
-            by_search,
-            rowids[order(scores)].tolist(),
+        selection = store.select(1, None)
+        by_matrix, by_rows = (
+            [
+                file.rowid
+                for page in pages(selection, score_all(selection, query, by_rows=by_rows))
+                for file, _ in page
+            ]
+            for by_rows in (False, True)
         )
+        return selection.matrix is not None, by_matrix, by_rows

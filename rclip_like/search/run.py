@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +14,15 @@ from rclip_like.errors import Note, Remedy, UsageError
 from rclip_like.query import Term
 from rclip_like.query.embedding import TEMPLATES, Searcher, cut_notes, embed_terms
 from rclip_like.ranking import combine, score
-from rclip_like.search.agreement import Agreement, MatrixDisagrees
-from rclip_like.search.scoring import score_all
-from rclip_like.search.sieve import Sieve
+from rclip_like.search.checks import FileCheck, MatrixDisagrees, RowCheck
+from rclip_like.search.scoring import Scored, pages, score_all
 from rclip_like.settings import SearchSettings
 from rclip_like.values import Match, Root, SearchReport
-from rclip_like.walk import folder_prefix
+from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
-    from rclip_like.store import Store, StoredFile
+    from rclip_like.store import StoredFile
+    from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding, Embeddings
 
 _SORTS = ("score", "date", "path")
@@ -48,48 +49,52 @@ def search(
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
     _refuse_nonsense(settings)
-    model_id = searcher.store.model_id(searcher.model.specification.fingerprint)
+    store, specification = searcher.store, searcher.model.specification
+    model_id = store.model_id(specification.fingerprint)
     if model_id is None:
         return SearchReport(())
-    notes: tuple[str, ...] = ()
     cut: list[str] = []
     embeddings = embed_terms(searcher, model_id, terms, settings, cut.append)
     query = combine(embeddings, [term.weight for term in terms])
-    with searcher.store.snapshot():
-        store = searcher.store
-        model_id = store.model_id(searcher.model.specification.fingerprint)
+    scope = Scope(roots, settings.walk)
+    notes: tuple[str, ...] = ()
+    with store.snapshot():
+        model_id = store.model_id(specification.fingerprint)
         if model_id is None:  # dropped meanwhile
             return SearchReport(())
-        sift = _Sift(store, model_id, query, roots, terms, settings)
+        selection = store.select(model_id, roots, settings.filters, scope.globs())
+        files = FileCheck(store, scope.settings, terms)
         try:
-            sieve, taken = sift.take()
+            best = _take_best(selection, query, scope, files, settings)
         except MatrixDisagrees:
-            sieve, taken = sift.take(by_rows=True)
+            best = _take_best(selection, query, scope, files, settings, by_rows=True)
             notes = (_DISAGREES,)
-        explain = _Explanation(store, model_id, terms, embeddings, query)
         explained = [
-            explain.terms_of(stored) if settings.explain else () for stored, _ in taken.kept
+            _explanation(selection, stored, query, terms, embeddings) if settings.explain else ()
+            for stored, _ in best.files
         ]
-    matches = [
-        _match(sieve.root_of(stored.path), stored, value, searcher.model.specification.name)
-        for stored, value in taken.kept
-    ]
-    matches = [
-        match._replace(rank=place, terms=each)
-        for place, (match, each) in enumerate(zip(matches, explained, strict=True), start=1)
-    ]
-    notes += cut_notes(cut, searcher.model.specification)
+    matches = []
+    for rank, ((stored, value), each) in enumerate(zip(best.files, explained, strict=True), 1):
+        changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
+        taken_at = stored.facts.taken_at or changed
+        shown, model = scope.as_typed(stored.path), specification.name
+        matches.append(Match(shown, stored.path, value, rank, model, taken_at, each))
+    if settings.sort == "path":
+        matches.sort(key=lambda match: match.absolute)
+    elif settings.sort == "date":
+        matches.sort(key=lambda match: match.taken_at or "", reverse=True)
+    notes += cut_notes(cut, specification)
     if not all(term.value.isascii() for term in terms):
         from rclip_like.query.languages import language_notes
 
-        notes += language_notes(terms, searcher.model.specification)
+        notes += language_notes(terms, specification)
     return SearchReport(
-        tuple(_sorted(matches, settings.sort)),
-        stale=taken.stale,
-        damaged=sieve.damaged,
+        tuple(matches),
+        stale=best.stale,
+        damaged=best.damaged,
         notes=notes,
-        best=taken.best,
-        copies=sieve.copies,
+        best=best.score,
+        copies=best.copies,
     )
 
 
@@ -102,95 +107,93 @@ def _refuse_nonsense(settings: SearchSettings) -> None:
         raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
 
 
-class _Taken(NamedTuple):
-    """The leading files, the best score of all, and how many stale ones were met up to there."""
+@dataclass
+class _Best:
+    """The files to be shown with their scores, best first, and what was met on the way to them."""
 
-    kept: list[tuple[StoredFile, float]]
-    best: float | None
-    stale: int
-
-
-class _Sift(NamedTuple):
-    """All that decides which files are shown; may be asked twice."""
-
-    store: Store
-    model_id: int
-    query: Embedding
-    roots: Sequence[Root] | None
-    terms: Sequence[Term]
-    settings: SearchSettings
-
-    def take(self, *, by_rows: bool = False) -> tuple[Sieve, _Taken]:
-        """Return the files to be shown with their scores, and the sieve that counted the others.
-
-        by_rows: without the matrix. Raises MatrixDisagrees with it.
-        """
-        store, model_id, query = self.store, self.model_id, self.query
-        sieve = Sieve(self.roots, self.terms, self.settings)
-        scored = score_all(store, model_id, query, self.roots, by_rows=by_rows)
-        agreement = Agreement(store, model_id, query, by_matrix=scored.by_matrix)
-        return sieve, _take(sieve, sieve.sift(store, scored, agreement), self.settings)
+    files: list[tuple[StoredFile, float]] = field(default_factory=list)
+    score: float | None = None
+    """The best of all, before thresholds."""
+    stale: int = 0
+    damaged: int = 0
+    copies: int = 0
 
 
-def _take(
-    sieve: Sieve, sifted: Iterator[tuple[StoredFile, float]], settings: SearchSettings
-) -> _Taken:
-    """Return the leading files that pass the thresholds, at most `settings.top` (0: all)."""
-    kept: list[tuple[StoredFile, float]] = []
-    best: float | None = None
-    lowest = -np.inf if settings.min_score is None else settings.min_score
-    for stored, value in sifted:
-        best = value if best is None else best
-        if not kept and settings.within is not None:
-            lowest = max(lowest, value - settings.within)
-        if value < lowest:
+def _take_best(
+    selection: Selection,
+    query: Embedding,
+    scope: Scope,
+    files: FileCheck,
+    settings: SearchSettings,
+    *,
+    by_rows: bool = False,
+) -> _Best:
+    """Return the leading files that are fresh, sound, and pass thresholds and filters.
+
+    At most `settings.top` (0: all). by_rows: without the matrix; with it, MatrixDisagrees is raised
+    where it and the rows do.
+    """
+    best = _Best()
+    contents: set[int] = set()
+    lowest = -math.inf if settings.min_score is None else settings.min_score
+    scored = score_all(selection, query, by_rows=by_rows)
+    for stored, value in _presentable(selection, query, scored, scope, files, best):
+        if settings.collapse and stored.content_id in contents:
+            best.copies += 1
+            continue
+        if best.score is None:
+            best.score = value
+            if settings.within is not None:
+                lowest = max(lowest, value - settings.within)
+        if value < lowest or len(best.files) == settings.top != 0:
             break
-        kept.append((stored, value))
-        if len(kept) == settings.top:
+        contents.add(stored.content_id)
+        best.files.append((stored, value))
+        # Else the copies of the last one are still to be counted.
+        if len(best.files) == settings.top and not settings.collapse:
             break
-    stale = sieve.stale
-    if settings.collapse and kept:
-        next(sifted, None)  # by the copies of the last one, which are counted
-    return _Taken(kept, best, stale)
+    return best
 
 
-def _match(root: Root | None, stored: StoredFile, value: float, model: str) -> Match:
-    shown = stored.path if root is None else as_typed(root, stored.path)
-    changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
-    return Match(shown, stored.path, value, 0, model, stored.facts.taken_at or changed)
+def _presentable(
+    selection: Selection,
+    query: Embedding,
+    scored: Scored,
+    scope: Scope,
+    files: FileCheck,
+    best: _Best,
+) -> Iterator[tuple[StoredFile, float]]:
+    """Yield the files in the scope that are fresh and sound, best first, and count the others."""
+    has_patterns = scope.settings.exclude or scope.settings.glob
+    for page in pages(selection, scored, scope.wants if has_patterns else None):
+        rows = RowCheck(selection, query, page, by_matrix=scored.by_matrix)
+        for stored, value in page:
+            if stored.path not in scope:
+                continue
+            look = files.look_at(stored)
+            if look == "stale":
+                best.stale += 1
+            elif look == "fresh":
+                if rows.is_sound(stored, value):
+                    yield stored, value
+                else:
+                    best.damaged += 1
 
 
-def as_typed(root: Root, path: bytes) -> bytes:
-    """Return `path` the way the user named its root: relative in, relative out."""
-    if root.is_file:
-        return root.typed
-    return os.path.join(root.typed, path[len(folder_prefix(root.path)) :])
+def _explanation(
+    selection: Selection,
+    stored: StoredFile,
+    query: Embedding,
+    terms: Sequence[Term],
+    embeddings: Embeddings,
+) -> tuple[tuple[str, float], ...]:
+    """Return each term as typed, a subtracted one behind a minus, with its score alone.
 
-
-class _Explanation(NamedTuple):
-    """Says what each term alone scores with the part of a picture that the query liked best."""
-
-    store: Store
-    model_id: int
-    terms: Sequence[Term]
-    embeddings: Embeddings
-    query: Embedding
-
-    def terms_of(self, stored: StoredFile) -> tuple[tuple[str, float], ...]:
-        """Return each term as typed, a subtracted one behind a minus, with its score."""
-        parts = self.store.embeddings(self.model_id).parts_of(stored.content_id)
-        if not len(parts):  # damaged since the matrix was written
-            return ()
-        best = parts[np.argmax(score(self.query, parts))].astype(np.float32)
-        return tuple(
-            (f"-{term.typed}" if term.weight < 0 else term.typed, float(value))
-            for term, value in zip(self.terms, score(best, self.embeddings), strict=True)
-        )
-
-
-def _sorted(matches: list[Match], by: str) -> list[Match]:
-    if by == "path":
-        return sorted(matches, key=lambda match: match.absolute)
-    if by == "date":
-        return sorted(matches, key=lambda match: match.taken_at or "", reverse=True)
-    return matches
+    Of the part of the picture that the query liked best.
+    """
+    _, parts, _ = selection.embeddings.sound_parts([stored.content_id])
+    best = parts[np.argmax(score(query, parts))].astype(np.float32)
+    return tuple(
+        (f"-{term.typed}" if term.weight < 0 else term.typed, float(value))
+        for term, value in zip(terms, score(best, embeddings), strict=True)
+    )

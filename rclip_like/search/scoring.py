@@ -1,108 +1,101 @@
-"""Scores of all rows, from the matrix where there is one, and the files behind them in order."""
+"""Scores of all that is selected, and the files behind them in order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rclip_like.ranking import (
-    UNSCORED,
-    best_first,
-    look_up,
-    score_chunks,
-    score_parts,
-    score_rows,
-)
-from rclip_like.values import Root
+from rclip_like.ranking import best_first, score_rows
 
 if TYPE_CHECKING:
-    from rclip_like.store import Store, StoredFile
+    from rclip_like.store import StoredFile
+    from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding
 
 _FIRST_PAGE = 32
 _PAGE = 256
+_SHARE = 16
+"""To ask all paths costs a quarter of asking their files one by one."""
 
 
 class Scored(NamedTuple):
     """Row numbers (N,) and scores (N,); in order of path bytes, or with some new ones at the end.
 
-    Some of the rows may be gone. `by_matrix` tells whose word the scores are.
+    Some of the rows may be gone, or pass no filter. `by_matrix` tells where the scores are from.
     """
 
-    rows: np.ndarray
+    rowids: np.ndarray
     scores: np.ndarray
-    is_in_order: bool = True
-    by_matrix: bool = False
+    is_in_order: bool
+    by_matrix: bool
 
 
 Page = list[tuple["StoredFile", float]]
 """Some files with their scores, best first."""
 
 
-def score_all(
-    store: Store,
-    model_id: int,
-    query: Embedding,
-    roots: Sequence[Root] | None,
-    *,
-    by_rows: bool = False,
-) -> Scored:
-    """Return the score of all that lies under the roots, from the matrix where there is one.
+def score_all(selection: Selection, query: Embedding, *, by_rows: bool = False) -> Scored:
+    """Return the score of all that is selected, from the matrix where there is one.
 
-    by_rows: from the rows alone.
+    by_rows: from the rows alone. Rows of equal content get the same score to the bit, so that they
+    tie: the matrix product may round the same row differently at another place in a stretch.
     """
-    embeddings = store.embeddings(model_id)
-    matrix = None if by_rows else embeddings.matrix(roots)
-    if matrix is None:
-        return Scored(*score_chunks(query, embeddings.scan(roots), embeddings.scan_frames()))
-    new_rows, contents, slots = matrix.newer.files()
-    asked_for = np.concatenate([matrix.slots, slots]) if len(slots) else matrix.slots
-    by_slot = score_rows(query, matrix.rows, asked_for, matrix.frames)
-    scores = by_slot[matrix.slots]
-    if not len(new_rows):
-        return Scored(matrix.file_ids, scores, by_matrix=True)
-    new_scores = look_up(contents, *score_parts(query, matrix.newer.embeddings()))
-    has_slot = slots >= 0
-    new_scores[has_slot] = by_slot[slots[has_slot]]
-    has_score = new_scores > UNSCORED
-    return Scored(
-        np.concatenate([matrix.file_ids, new_rows[has_score]]),
-        np.concatenate([scores, new_scores[has_score]]),
-        is_in_order=False,
-        by_matrix=True,
-    )
+    rowids, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    contents = [np.empty(0, np.int64)]
+    for stretch in selection.stretches(by_rows=by_rows):
+        rowids.append(stretch.rowids)
+        scores.append(score_rows(query, stretch.rows, stretch.slots, stretch.frames))
+        if stretch.content_ids is not None:
+            contents.append(stretch.content_ids)
+    by_matrix = not by_rows and selection.matrix is not None
+    every = np.concatenate(scores)
+    if not by_matrix:
+        _, first, inverse = np.unique(
+            np.concatenate(contents), return_index=True, return_inverse=True
+        )
+        every = every[first][inverse]
+    is_in_order = by_rows or selection.is_in_order
+    return Scored(np.concatenate(rowids), every, is_in_order, by_matrix)
 
 
-def pages(store: Store, scored: Scored) -> Iterator[Page]:
+def pages(
+    selection: Selection, scored: Scored, wants: Callable[[bytes], bool] | None = None
+) -> Iterator[Page]:
     """Yield all files that are still there with their scores: best first, ties by path bytes.
 
-    In pages, the first a short one: most searches ask for no more.
+    In pages, the first a short one: most searches ask for no more. wants: what is asked of each
+    path, and of all paths at once when it has refused a good part of them.
     """
-    wanted = _FIRST_PAGE
+    size, num_refused = _FIRST_PAGE, 0
+    is_wanted: np.ndarray | None = None
+    """Of all that are scored, once all paths were asked."""
     for stretch in best_first(scored.scores):
         start = 0
         while start < len(stretch):
-            end = _end_of_page(scored, stretch, start, wanted)
-            places = stretch[start:end]
-            values = dict(zip(scored.rows[places].tolist(), scored.scores[places], strict=True))
-            page = [(stored, float(values[stored.rowid])) for stored in store.files([*values])]
-            yield page if scored.is_in_order else sorted(page, key=_by_score_and_path)
-            start, wanted = end, _PAGE
-
-
-def _end_of_page(scored: Scored, stretch: np.ndarray, start: int, wanted: int) -> int:
-    """Return where a page ends: not amid equal scores if they have to be put in order."""
-    end = min(start + wanted, len(stretch))
-    while (
-        not scored.is_in_order
-        and end < len(stretch)
-        and scored.scores[stretch[end]] == scored.scores[stretch[end - 1]]
-    ):
-        end += 1
-    return end
-
-
-def _by_score_and_path(found: tuple[StoredFile, float]) -> tuple[float, bytes]:
-    return -found[1], found[0].path
+            if wants and is_wanted is None and num_refused > _PAGE + len(scored.rowids) // _SHARE:
+                every = [rowid for rowid, path in selection.paths() if wants(path)]
+                is_wanted = np.isin(scored.rowids, every)
+            end = min(start + size, len(stretch))
+            # Not amid equal scores that have to be put in order.
+            while (
+                not scored.is_in_order
+                and end < len(stretch)
+                and scored.scores[stretch[end]] == scored.scores[stretch[end - 1]]
+            ):
+                end += 1
+            numbers = stretch[start:end]
+            if is_wanted is not None:
+                numbers = numbers[is_wanted[numbers]]
+            values = dict(zip(scored.rowids[numbers].tolist(), scored.scores[numbers], strict=True))
+            page = [
+                (stored, float(values[stored.rowid]))
+                for stored in selection.files([*values])
+                if wants is None or wants(stored.path)
+            ]
+            if not scored.is_in_order:
+                page.sort(key=lambda found: (-found[1], found[0].path))
+            yield page
+            num_refused += end - start - len(page)
+            start, size = end, _PAGE

@@ -238,6 +238,20 @@ class IndexSettings(NamedTuple):
     ] = False
 
 
+class Filters(NamedTuple):
+    """What an indexed picture says of itself, None asking for nothing; all asked for has to hold.
+
+    `taken_from` and `taken_before` are ISO 8601, or the beginning of it, as in "2015-03", compared
+    with the date in the picture; `camera` is the whole name in large or small letters; `min_pixels`
+    is width times height. A picture that does not say what is asked for does not pass.
+    """
+
+    taken_from: str | None = None
+    taken_before: str | None = None
+    camera: str | None = None
+    min_pixels: int | None = None
+
+
 class SearchSettings(NamedTuple):
     """What is ranked and which of it is kept; `top` 0 means all, scores are cosines.
 
@@ -286,6 +300,7 @@ class SearchSettings(NamedTuple):
         bool, setting("--no-cache", help="Do not remember the words of this query.")
     ] = True
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
+    filters: Filters = Filters()
 
 
 class PruneSettings(NamedTuple):

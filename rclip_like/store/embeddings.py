@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from rclip_like.errors import StoreError
 from rclip_like.store.connection import Connection
-from rclip_like.store.matrix.mapped import Matrix, open_matrix
 from rclip_like.store.matrix.stamp import dimension_of
 from rclip_like.store.rows import (
     OF_RIGHT_LENGTH,
@@ -59,28 +58,30 @@ class ModelEmbeddings:
         self._model_id = model_id
 
     def scan(
-        self, roots: Sequence[Root] | None
+        self, roots: Sequence[Root] | None, where: str = "", values: Sequence[object] = ()
     ) -> Iterator[tuple[Rowids, ContentIds, StoredEmbeddings]]:
         """Yield chunks of rowids int64 (n,), content ids (n,), embeddings float16 (n, D).
 
         All files under the roots (None: everything) that the model has encoded, ascending by
-        path bytes, at most 4,096 a chunk; part 0, the whole picture.
+        path bytes, at most 4,096 a chunk; part 0, the whole picture. where, values: what is asked
+        besides of columns of `files` and `contents`, after an AND.
         """
+        contents = "CROSS JOIN contents USING (content_id)" if where else ""
         for start, end in ranges_of(roots):
             # CROSS JOIN keeps SQLite's planner from reading the embeddings first and sorting.
             rows = self._connection.execute(
-                "SELECT file_id, files.content_id, embedding FROM files CROSS JOIN embeddings"
-                " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
-                f" AND {OF_RIGHT_LENGTH}"
-                " WHERE path >= ? AND path < ? ORDER BY path",
-                (self._model_id, self._model_id, start, end),
+                f"SELECT file_id, files.content_id, embedding FROM files {contents}"
+                " CROSS JOIN embeddings ON model_id = ? AND part = 0"
+                f" AND embeddings.content_id = files.content_id AND {OF_RIGHT_LENGTH}"
+                f" WHERE path >= ? AND path < ?{where} ORDER BY path",
+                (self._model_id, self._model_id, start, end, *values),
             )
             while chunk := rows.fetchmany(SCAN_CHUNK):
                 rowids, content_ids, blobs = zip(*chunk, strict=True)
                 yield (
                     np.array(rowids, dtype=np.int64),
                     np.array(content_ids, dtype=np.int64),
-                    _stacked(blobs),
+                    stacked(blobs),
                 )
 
     def scan_frames(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
@@ -96,33 +97,7 @@ class ModelEmbeddings:
         )
         while chunk := rows.fetchmany(SCAN_CHUNK):
             content_ids, blobs = zip(*chunk, strict=True)
-            yield np.array(content_ids, dtype=np.int64), _stacked(blobs)
-
-    def matrix(self, roots: Sequence[Root] | None) -> Matrix | None:
-        """Return the mapped embeddings and files under the roots, None if none can be trusted.
-
-        To be asked and used within one `snapshot`; then it and what it calls newer hold just what
-        `scan` and `scan_frames` would give.
-        """
-        return open_matrix(self._connection, self._model_id, ranges_of(roots))
-
-    def parts_of(self, content_id: int) -> StoredEmbeddings:
-        """Return all of a content's embeddings, float16 (P, D), the whole picture first.
-
-        P may be 0.
-        """
-        found: list[tuple[bytes, bool]] = []
-        question = (
-            f"SELECT embedding, {OF_RIGHT_LENGTH} FROM embeddings"
-            " WHERE model_id = ? AND part = ? AND content_id = ?"
-        )
-        # Part by part: the index on them begins with model and part.
-        while row := self._connection.execute(
-            question, (self._model_id, self._model_id, len(found), content_id)
-        ).fetchone():
-            found.append(row)
-        blobs = [blob for blob, is_whole in found if is_whole]
-        return _stacked(blobs) if blobs else np.empty((0, 0), dtype=STORED_DTYPE)
+            yield np.array(content_ids, dtype=np.int64), stacked(blobs)
 
     def of_file(self, facts: FileFacts) -> Embedding | None:
         """Return the unit float32 (D,) of an indexed file that is as it was when read, or None.
@@ -162,7 +137,7 @@ class ModelEmbeddings:
         if not kept:
             return SoundParts(np.empty(0, np.int64), np.empty((0, 0), STORED_DTYPE), damaged)
         numbers = np.array([row[0] for row in kept], dtype=np.int64)
-        return SoundParts(numbers, _stacked([row[1] for row in kept]), damaged)
+        return SoundParts(numbers, stacked([row[1] for row in kept]), damaged)
 
     def cached_text(self, text: str, tokenizer: str) -> Embedding | None:
         """Return the unit float32 (D,) of a text asked before of this tokenizer, or None.
@@ -222,7 +197,7 @@ def are_sound(
     size_bytes = 2 * dimension if dimension else len(rows[0][0]) if rows else 0
     whole = [place for place, (blob, _) in enumerate(rows) if len(blob) == size_bytes]
     if whole:
-        is_sound[whole] = are_unit(_stacked([rows[place][0] for place in whole]))
+        is_sound[whole] = are_unit(stacked([rows[place][0] for place in whole]))
     for place in np.flatnonzero(is_sound).tolist():
         blob, digest = rows[place]
         is_sound[place] = digest is None or digest == row_digest(blob)
@@ -237,5 +212,6 @@ def are_unit(rows_ND: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
     return np.asarray(np.abs(norms - 1.0) < _UNIT_WITHIN)
 
 
-def _stacked(blobs: Sequence[bytes]) -> StoredEmbeddings:
+def stacked(blobs: Sequence[bytes]) -> StoredEmbeddings:
+    """Return embeddings of one length as rows, float16 (n, D)."""
     return np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE).reshape(len(blobs), -1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
+from rclip_like.settings import Filters
 from rclip_like.store.connection import Connection
 from rclip_like.store.read_ahead import ReadAhead
 from rclip_like.store.rows import (
@@ -21,11 +22,12 @@ from rclip_like.store.rows import (
     ranges_of,
     unchanged_values,
 )
-from rclip_like.values import RAW_EXTENSIONS, FileFacts, PictureFacts, Root
+from rclip_like.values import RAW_EXTENSIONS, FileFacts, NameGlobs, PictureFacts, Root
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
     from rclip_like.store.embeddings import ModelEmbeddings, Rowids
+    from rclip_like.store.selection import Selection
 
 _PAGE = 4096
 _PAGES_BEFORE_AHEAD = 2
@@ -49,6 +51,18 @@ _IS_CURRENT = (
     "NOT EXISTS (SELECT 1 FROM readings WHERE readings.model_id = embeddings.model_id"
     f" AND readings.content_id = embeddings.content_id AND reader = '{OUTDATED}')"
 )
+
+
+FILE_COLUMNS = (
+    "file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns, files.content_id,"
+    " digest, width, height, taken_at, camera, latitude, longitude, taken_from"
+)
+"""Of `files` and `contents`, what `stored_file` takes."""
+
+
+def stored_file(row: Sequence[Any]) -> StoredFile:
+    """Return a row of FILE_COLUMNS as a value."""
+    return StoredFile._make((*row[:9], PictureFacts(*row[9:])))
 
 
 class Reader:
@@ -113,20 +127,37 @@ class Reader:
 
     # Files and folders.
 
-    def files(self, rowids: Sequence[int] | Rowids) -> list[StoredFile]:
-        """Return the files with these row numbers in the order asked; those gone are left out."""
+    def select(
+        self,
+        model_id: int,
+        roots: Sequence[Root] | None,
+        filters: Filters = Filters(),  # noqa: B008 - a frozen value
+        globs: NameGlobs = NameGlobs(),  # noqa: B008
+    ) -> Selection:
+        """Return the pictures under the roots (None: all) that the model has encoded and that pass.
+
+        To be asked and used within one `snapshot`.
+        """
+        from rclip_like.store.selection import Selection
+
+        return Selection(self, model_id, roots, filters, globs)
+
+    def files(
+        self, rowids: Sequence[int] | Rowids, where: str = "", values: Sequence[object] = ()
+    ) -> list[StoredFile]:
+        """Return the files with these row numbers in the order asked; those gone are left out.
+
+        where, values: what is asked besides of columns of `files` and `contents`, after an AND.
+        """
         found: dict[int, StoredFile] = {}
         for first in range(0, len(rowids), _ROWIDS_A_QUESTION):
             some = [int(rowid) for rowid in rowids[first : first + _ROWIDS_A_QUESTION]]
             rows = self.connection.execute(
-                "SELECT file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns,"
-                " content_id, digest, width, height, taken_at, camera, latitude, longitude,"
-                " taken_from FROM files JOIN contents USING (content_id)"
-                f" WHERE file_id IN ({','.join('?' * len(some))})",
-                some,
+                f"SELECT {FILE_COLUMNS} FROM files JOIN contents USING (content_id)"
+                f" WHERE file_id IN ({','.join('?' * len(some))}){where}",
+                (*some, *values),
             )
-            for row in rows:
-                found[row[0]] = StoredFile._make((*row[:9], PictureFacts(*row[9:])))
+            found |= {row[0]: stored_file(row) for row in rows}
         return [found[int(rowid)] for rowid in rowids if int(rowid) in found]
 
     def count_files(self, roots: Sequence[Root] | None = None) -> int:

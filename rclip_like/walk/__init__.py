@@ -6,12 +6,14 @@ from rclip_like.walk.ignoring import Ignored
 from rclip_like.walk.left_out import RawPairs, SkippedFolders
 from rclip_like.walk.patterns import folder_prefix, is_wanted
 from rclip_like.walk.roots import resolve_roots
+from rclip_like.walk.scope import Scope
 from rclip_like.walk.tree import Found, walk, walk_pages
 
 __all__ = [
     "Found",
     "Ignored",
     "RawPairs",
+    "Scope",
     "SkippedFolders",
     "folder_prefix",
     "is_wanted",

@@ -6,8 +6,8 @@ import errno
 import os
 import re
 import stat
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from rclip_like.errors import UsageError
 from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import WalkSettings
-from rclip_like.spelling import Spelling, composed
-from rclip_like.values import Root
+from rclip_like.spelling import Spelling
+from rclip_like.values import NameGlobs, Root
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 SEPARATOR = os.fsencode(os.sep)
 IGNORE_FILES = (b".ignore", b".clipfindignore")
@@ -30,21 +29,12 @@ IGNORE_FILES = (b".ignore", b".clipfindignore")
 _MOST_BYTES = 100_000
 """Of an ignore file: some thousands of patterns, which take about a second to make ready."""
 
-_STAR = "[^/]*"
-"""What pathspec makes of a star."""
-
-_DEEP_STAR = "(?:/.+)?"
-"""What pathspec makes of two stars between names."""
-
-_MOST_DEEP_STARS = 2
-"""In one pattern: each more costs the depth of a path once more."""
-
-_BRACKET = r"\[\^?+\]?+(?:\\.|[^]\\])*+\]"
-_LETTERS = rf"(?:\\.|(?:\(\?!/\))?+{_BRACKET}|[^][(){{}}.^$*+?|\\/])*+"
-"""What `_compile` makes of letters, question marks and brackets: each stands for one letter."""
-
-_NO_PATTERN = (ValueError, re.error)
-"""What pathspec raises of a line that is no pattern; of `[z-a]` it lets the second one through."""
+_NOT_PLAIN = re.compile(r"\[.*|\\.?|[^A-Za-z0-9._-]+", re.DOTALL)
+"""All of a pattern that is not letters standing for themselves; what follows a bracket, too."""
+_ENDING = re.compile(r"\*[A-Za-z0-9._-]*")
+_MOST_GLOBS = 8
+_LONGEST_GLOB = 1000
+"""In bytes. SQLite takes at most 50,000, and tries for long with many stars."""
 
 SYSTEM_FOLDERS = frozenset(
     (
@@ -96,13 +86,16 @@ def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
     if root.is_file or not path.startswith(prefix):
         return False
     relative = path[len(prefix) :]
+    has_patterns = bool(settings.exclude or settings.glob)
+    if has_patterns and not globs_of(root, settings).wants(relative):
+        return False
     parts = relative.split(SEPARATOR)
     if not settings.hidden and any(map(is_hidden, parts)):
         return False
     holders = (os.path.basename(root.path), *parts)
-    if any(is_library(holder) and not is_original(name) for holder, name in pairwise(holders)):
-        return False
-    return _globs(root, settings).wants(relative)
+    return not any(
+        is_library(holder) and not is_original(name) for holder, name in pairwise(holders)
+    )
 
 
 def folder_prefix(path: bytes) -> bytes:
@@ -110,12 +103,23 @@ def folder_prefix(path: bytes) -> bytes:
     return path if path.endswith(SEPARATOR) else path + SEPARATOR
 
 
+class Glob(NamedTuple):
+    """One pattern of the command line: whether it takes in or, behind a `!`, back what it matches.
+
+    `matches` are those of its spellings: as typed and, if that is a path, from the root.
+    """
+
+    typed: str
+    takes_in: bool
+    matches: tuple[Callable[[str], object], ...]
+
+
 @dataclass
 class Globs:
     """The exclude and glob patterns of the settings, for the paths under one root."""
 
-    exclude: list[tuple[str, GitIgnoreSpec]] = field(default_factory=list)
-    glob: list[tuple[str, GitIgnoreSpec]] = field(default_factory=list)
+    exclude: list[Glob] = field(default_factory=list)
+    glob: list[Glob] = field(default_factory=list)
     matched: set[str] = field(default_factory=set)
     """The patterns that matched something so far, as typed."""
 
@@ -123,8 +127,8 @@ class Globs:
     def of(cls, root: Root, settings: WalkSettings) -> Globs:
         """Return the patterns compiled; raises UsageError for one that cannot be read."""
         return cls(
-            [(pattern, _specification(pattern, root)) for pattern in settings.exclude],
-            [(pattern, _specification(pattern, root)) for pattern in settings.glob],
+            [_compiled(pattern, root) for pattern in settings.exclude],
+            [_compiled(pattern, root) for pattern in settings.glob],
         )
 
     def wants(self, relative: bytes) -> bool:
@@ -140,19 +144,45 @@ class Globs:
         if not self.glob:
             return True
         word = self._last_word(self.glob, relative)
-        return word is True or (word is None and all(p.startswith("!") for p, _ in self.glob))
+        return word is True or (word is None and not any(glob.takes_in for glob in self.glob))
 
-    def _last_word(self, patterns: list[tuple[str, GitIgnoreSpec]], relative: bytes) -> bool | None:
-        word = None
-        for pattern, specification in patterns:
-            opinion = specification.check_file(composed(os.fsdecode(relative))).include
-            if opinion is not None:
-                word = opinion
-                self.matched.add(pattern)
+    def _last_word(self, globs: list[Glob], relative: bytes) -> bool | None:
+        from rclip_like.walk.gitignore import matchable
+
+        word, name = None, matchable(relative)
+        for glob in globs:
+            if any(matches(name) for matches in glob.matches):
+                word = glob.takes_in
+                self.matched.add(glob.typed)
         return word
 
 
-_globs = lru_cache(maxsize=64)(Globs.of)
+globs_of = lru_cache(maxsize=64)(Globs.of)
+
+
+def name_globs(roots: Sequence[Root] | None, settings: WalkSettings) -> NameGlobs:
+    """Return what SQLite's GLOB can tell beforehand of the paths that the patterns want.
+
+    It knows neither names from end to end nor accents in two forms: of a pattern that takes in
+    remain its runs of plain letters, of one that excludes only an ending, as in `*.png`.
+    """
+    if roots is None:
+        roots = [Root(SEPARATOR, SEPARATOR)]
+    if any(root.is_file for root in roots):  # wanted whatever its name
+        return NameGlobs()
+    any_of: list[bytes] = []
+    taking_in = [pattern for pattern in settings.glob if not pattern.startswith("!")]
+    for pattern in taking_in if len(roots) * len(taking_in) <= _MOST_GLOBS else ():
+        for root in roots:
+            for each in (pattern, *_inside(pattern, root)):
+                any_of.append(os.fsencode(f"*{_NOT_PLAIN.sub('*', each.strip())}*"))
+    none_of: list[bytes] = []
+    if not any(pattern.startswith("!") for pattern in settings.exclude):
+        endings = map(_ENDING.fullmatch, settings.exclude[:_MOST_GLOBS])
+        none_of = [os.fsencode(ending[0]) for ending in endings if ending is not None]
+    if any(len(glob) > _LONGEST_GLOB for glob in (*any_of, *none_of)):
+        return NameGlobs()
+    return NameGlobs(tuple(dict.fromkeys(any_of)), tuple(none_of))
 
 
 class IgnoreFile(NamedTuple):
@@ -163,8 +193,9 @@ class IgnoreFile(NamedTuple):
 
     def opinion(self, path: bytes) -> bool | None:
         """Return whether to ignore the path (a folder ends in a separator), None for no word."""
-        name = composed(os.fsdecode(path[len(self.prefix) :]))
-        return self.specification.check_file(name).include
+        from rclip_like.walk.gitignore import matchable
+
+        return self.specification.check_file(matchable(path[len(self.prefix) :])).include
 
 
 def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None:
@@ -173,16 +204,21 @@ def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None
     Lines that are no pattern are passed over. Raises OSError, with the file's name, when one cannot
     be read, is not a regular file or is too large to be what its name says.
     """
-    patterns: list[GitIgnoreSpecPattern] = []
-    for name in IGNORE_FILES:
-        if name in names:
-            for line in _lines_of(folder + name):
-                patterns += _patterns_of(line)
-    if not patterns:
+    lines = [line for name in IGNORE_FILES if name in names for line in _lines_of(folder + name)]
+    lines = [line for line in lines if line.strip()]
+    if not lines:
         return None
+    # Costs 10 ms, and most walks have no pattern.
     from pathspec import GitIgnoreSpec
 
-    return IgnoreFile(folder, GitIgnoreSpec(patterns, backend="simple"))
+    from rclip_like.walk.gitignore import UNREADABLE, Pattern
+
+    patterns = []
+    for line in lines:
+        with suppress(*UNREADABLE):
+            patterns.append(Pattern(line))
+    # The other ways to match know no group that is taken for good, as these patterns have.
+    return IgnoreFile(folder, GitIgnoreSpec(patterns, backend="simple")) if patterns else None
 
 
 def _lines_of(place: bytes) -> list[str]:
@@ -204,16 +240,6 @@ def _lines_of(place: bytes) -> list[str]:
     return [line.removesuffix("\r") for line in lines.split("\n")]
 
 
-def _patterns_of(line: str) -> list[GitIgnoreSpecPattern]:
-    """Return a line as a pattern, nothing for a line that is none."""
-    if not line.strip():
-        return []
-    try:
-        return list(_compile([line]).patterns)
-    except _NO_PATTERN:
-        return []
-
-
 def ignores(files: Iterable[IgnoreFile], path: bytes) -> bool:
     """Tell whether the ignore files, nearest first, leave this path out."""
     for file in files:
@@ -223,11 +249,15 @@ def ignores(files: Iterable[IgnoreFile], path: bytes) -> bool:
     return False
 
 
-def _specification(pattern: str, root: Root) -> GitIgnoreSpec:
+def _compiled(pattern: str, root: Root) -> Glob:
+    from rclip_like.walk.gitignore import UNREADABLE, Pattern
+
     try:
-        return _compile([pattern, *_inside(pattern, root)])
-    except _NO_PATTERN as error:
+        spellings = [Pattern(each) for each in (pattern, *_inside(pattern, root))]
+    except UNREADABLE as error:
         raise UsageError(f"{pattern!r} is no glob pattern; see gitignore's syntax") from error
+    matches = [each.regex.match for each in spellings if each.regex is not None]
+    return Glob(pattern, not pattern.startswith("!"), tuple(matches))
 
 
 def _inside(pattern: str, root: Root) -> Iterator[str]:
@@ -250,49 +280,3 @@ def _inside(pattern: str, root: Root) -> Iterator[str]:
 
 def _escaped(path: str) -> str:
     return "".join("\\" + letter if letter in "\\*?[]!# " else letter for letter in path)
-
-
-def _compile(patterns: list[str]) -> GitIgnoreSpec:
-    """Return the patterns ready; raises one of _NO_PATTERN for one that is none.
-
-    Unlike pathspec's own, and like git's, no bracket stands for a slash, and a newline is a letter
-    like any other. They are for names in composed form.
-    """
-    # Costs 20 ms, and most walks have no pattern.
-    from pathspec import GitIgnoreSpec
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of brackets within brackets
-        # The other ways to match know no group that is taken for good, as `_without_trials` has.
-        specification = GitIgnoreSpec.from_lines(map(composed, patterns), backend="simple")
-        for pattern in specification.patterns:
-            if pattern.regex is not None:
-                pattern.regex = re.compile(_without_trials(pattern.regex.pattern), re.DOTALL)
-    return specification
-
-
-def _without_trials(regex: str) -> str:
-    """Return a regular expression that matches the same, soon, whatever the pattern and the name.
-
-    A star that another one follows takes what lies before the first place where the letters between
-    them fit; any later place leaves the rest fewer letters. Without that, a pattern with a dozen of
-    them in an ignore file, and a long name, would take years. Raises ValueError for more than
-    _MOST_DEEP_STARS, for which the same would have to be said of whole folders.
-    """
-    if regex.count(_DEEP_STAR) > _MOST_DEEP_STARS:
-        raise ValueError("two stars stand too often in one pattern")
-    first, *rest = re.sub(rf"\\.|{_BRACKET}|\$", _within_a_name, regex).split(_STAR)
-    if not rest:
-        return first
-    *between, last = rest
-    taken = [
-        f"(?>{_STAR}?{each})" if re.fullmatch(_LETTERS, each) else _STAR + each for each in between
-    ]
-    return "".join([first, *taken, _STAR, last])
-
-
-def _within_a_name(found: re.Match[str]) -> str:
-    if found[0] == "$":  # it also holds before a newline at the end
-        return r"\Z"
-    is_bracket = found[0].startswith("[") and found[0] != "[^/]"
-    return f"(?!/){found[0]}" if is_bracket else found[0]

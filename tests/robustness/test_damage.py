@@ -23,7 +23,7 @@ from rclip_like.library import Library
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.reports import Finding
-from rclip_like.search.agreement import Agreement
+from rclip_like.search.checks import RowCheck
 from rclip_like.settings import IndexSettings, SearchSettings
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.store.matrix import stamp
@@ -164,7 +164,7 @@ def album(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Let a search believe all that it is told, until the patch is undone."""
     with monkeypatch.context() as patch:
-        patch.setattr(Agreement, "holds", lambda self, stored, value: True)
+        patch.setattr(RowCheck, "is_sound", lambda self, stored, value: True)
         yield patch
 
 

@@ -17,7 +17,7 @@ def test_a_made_up_index_has_its_matrix_and_all_its_files(tmp_path: Path, tiny_m
     build_index(tmp_path / "index.db", tmp_path / "album", 3000, specification)
     with Store.open(tmp_path / "index.db", create=False) as store:
         assert store.count_files() == 3000
-        assert store.embeddings(1).matrix(None) is not None
+        assert store.select(1, None).matrix is not None
     with Library(tmp_path / "index.db", model=str(tiny_model)) as library:
         every = SearchSettings(top=0)
         report = library.search("cat", [tmp_path / "album"], every, update=None)

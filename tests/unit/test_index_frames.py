@@ -114,10 +114,11 @@ def test_each_frame_has_its_own_embedding(tmp_path: Path, tiny_model: Path, albu
     index.update(album, tmp_path / "others")
     model_id = index.store.model_id(index.specification.fingerprint)
     assert model_id is not None
+    stored = index.store.embeddings(model_id)
     (film,) = [
         parts
         for number in range(1, 7)
-        if len(parts := index.store.embeddings(model_id).parts_of(number).astype(np.float32)) > 1
+        if len(parts := stored.sound_parts([number]).embeddings.astype(np.float32)) > 1
     ]
     pixels = [
         np.array(noise(seed).resize((32, 32), Image.Resampling.BICUBIC)) for seed in (1, 2, 3)

@@ -44,9 +44,9 @@ def test_a_run_that_finds_nothing_new_mends_a_lost_matrix(tmp_path: Path, tiny_m
     model_id = index.store.model_id(index.specification.fingerprint)
     assert model_id is not None
     stamp.files_of(tmp_path / "index.db")[-1].unlink()  # the rows
-    assert index.store.embeddings(model_id).matrix(None) is None
+    assert index.store.select(model_id, None).matrix is None
     index.update_without_encoder(tmp_path / "album")
-    assert index.store.embeddings(model_id).matrix(None) is not None
+    assert index.store.select(model_id, None).matrix is not None
     index.store.close()
 
 

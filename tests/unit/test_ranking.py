@@ -6,18 +6,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rclip_like.errors import DimensionMismatch, UsageError
 from rclip_like.ranking import (
-    UNSCORED,
     best_first,
     combine,
     order,
     rank,
     score,
-    score_chunks,
     score_halves,
     score_rows,
 )
@@ -88,60 +86,6 @@ def test_terms_that_cancel_out_are_refused(weights: list[float]) -> None:
         combine(np.stack([row, row]), weights)
 
 
-def chunked(rows: np.ndarray, contents: np.ndarray, size: int) -> list[tuple[np.ndarray, ...]]:
-    numbers = np.arange(len(rows))
-    return [
-        (numbers[i : i + size], contents[i : i + size], rows[i : i + size].astype(np.float16))
-        for i in range(0, len(rows), size)
-    ]
-
-
-def rank_chunks(query: np.ndarray, *chunks: object) -> tuple[np.ndarray, np.ndarray]:
-    """Return row numbers and scores, best first."""
-    rows, scores = score_chunks(query, *chunks)
-    return rows[order(scores)], scores[order(scores)]
-
-
-@pytest.mark.parametrize("size", [1, 7, 64, 1000])
-def test_chunks_rank_as_one_scan_does(size: int) -> None:
-    rows, query = unit_rows(0, 300), unit_rows(1, 1)[0]
-    numbers, scores = rank_chunks(query, chunked(rows, np.arange(300), size))
-    halves = rows.astype(np.float16).astype(np.float32)
-    assert numbers.tolist() == rank(query, halves, k=300).tolist()
-    np.testing.assert_allclose(scores, np.sort(halves @ query)[::-1], atol=1e-6)
-
-
-def test_copies_tie_to_the_bit_wherever_they_stand_and_keep_their_order() -> None:
-    rows = unit_rows(0, 999, dimension=257)
-    contents = np.arange(999)
-    for place in (500, 703, 998):
-        rows[place], contents[place] = rows[3], 3
-    numbers, scores = rank_chunks(rows[3], chunked(rows, contents, 100))
-    assert numbers[:4].tolist() == [3, 500, 703, 998]
-    assert len(set(scores[:4].tolist())) == 1
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10_000))
-def test_a_score_is_the_largest_over_the_parts(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    rows, query = unit_rows(seed, 60), unit_rows(seed + 1, 1)[0]
-    contents = random.permutation(100)[:60]
-    of_parts = random.integers(0, 100, 40)  # of contents that are not ranked, too
-    parts = unit_rows(seed + 2, 40).astype(np.float16)
-    numbers, scores = rank_chunks(query, chunked(rows, contents, 16), [(of_parts, parts)])
-    for number, found in zip(numbers, scores, strict=True):
-        mine = [rows[number].astype(np.float16), *parts[of_parts == contents[number]]]
-        assert found == pytest.approx(max(float(part @ query) for part in mine), abs=1e-3)
-    assert (np.diff(scores) <= 0).all()
-
-
-def test_no_rows_rank_to_nothing() -> None:
-    parts = [(np.arange(1), unit_rows(0, 1).astype(np.float16))]
-    numbers, scores = rank_chunks(unit_rows(0, 1)[0], [], parts)
-    assert len(numbers) == len(scores) == 0
-
-
 @given(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, float("nan")]), max_size=60))
 def test_the_best_first_are_those_of_a_stable_sort(values: list[float]) -> None:
     scores = np.array(values, dtype=np.float32)
@@ -171,9 +115,9 @@ def test_halves_are_scored_as_a_plain_float32_scan_does(dimension: int) -> None:
     rows = unit_rows(dimension, 3000, dimension).astype(np.float16)
     query = unit_rows(1, 1, dimension)[0]
     np.testing.assert_allclose(score_halves(query, rows), score(query, rows), atol=1e-6)
-    wanted = np.arange(3000) % 2900 == 0
+    wanted = np.flatnonzero(np.arange(3000) % 7 == 0)
     found = score_halves(query, rows, wanted)
-    np.testing.assert_allclose(found[wanted], score(query, rows[wanted]), atol=1e-6)
+    np.testing.assert_allclose(found, score(query, rows[wanted]), atol=1e-6)
 
 
 def test_threads_share_the_rows_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,13 +130,37 @@ def test_threads_share_the_rows_between_them(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(score_halves(query, rows), alone, atol=1e-6)
 
 
-def test_of_many_rows_only_those_asked_for_and_their_frames_are_scored() -> None:
-    rows, query = unit_rows(0, 90_000, 16).astype(np.float16), unit_rows(1, 1, 16)[0]
-    frames = np.array([[80_000, 5], [9, 89_999]], dtype=np.int32)
-    scores = score_rows(query, rows, np.array([5, -1], dtype=np.int32), frames)
+def test_of_few_rows_asked_for_those_and_their_frames_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rclip_like import ranking
+
+    rows, query = unit_rows(0, 9_000, 16).astype(np.float16), unit_rows(1, 1, 16)[0]
+    frames = np.array([[8_000, 5], [9, 8_999]], dtype=np.int32)
+    read: list[int] = []
+    plain, scorer = score(query, rows), ranking.score_halves
+
+    def noted(query: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        read.extend(numbers.tolist())
+        return scorer(query, rows, numbers)
+
+    monkeypatch.setattr(ranking, "score_halves", noted)
+    scores = score_rows(query, rows, np.array([7, 5, 7], dtype=np.int32), frames)
+    expected = [plain[7], max(plain[5], plain[8_000]), plain[7]]
+    assert scores == pytest.approx(expected, abs=1e-6)
+    assert read == [5, 7, 8_000]
+
+
+@pytest.mark.parametrize("share", [1, 3, 40])
+def test_a_score_is_the_largest_over_the_frames(share: int) -> None:
+    random = np.random.default_rng(share)
+    rows, query = unit_rows(2, 120).astype(np.float16), unit_rows(1, 1)[0]
+    frames = np.stack([np.arange(60, 120), random.integers(0, 60, 60)], axis=1).astype(np.int32)
+    slots = np.arange(0, 60, share, dtype=np.int32)
     plain = score(query, rows)
-    assert scores[5] == pytest.approx(max(plain[5], plain[80_000]), abs=1e-6)
-    assert scores[40_000] == UNSCORED
+    for slot, found in zip(slots, score_rows(query, rows, slots, frames), strict=True):
+        of_frames = plain[frames[frames[:, 1] == slot, 0]]
+        assert found == pytest.approx(max([plain[slot], *of_frames]), abs=1e-6)
 
 
 def test_halves_of_another_dimension_are_refused() -> None:

@@ -77,7 +77,7 @@ def library(
         with pytest.MonkeyPatch.context() as patch, Store.open(database, create=False) as store:
             patch.setattr(stamp, "FEWEST_ROWS", 0)
             assert Writer(store).extend_matrix(1)
-            assert store.embeddings(1).matrix(None) is not None
+            assert store.select(1, None).matrix is not None
     with Library(database, model=str(tiny_model), encoder=FP32) as library:
         yield library
 

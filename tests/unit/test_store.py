@@ -77,7 +77,7 @@ def write_new_picture(store: Store) -> None:
         lambda store: store.stored_digest(facts_of(b"/0007")),
         lambda store: store.failure_of(facts_of(b"/0007")),
         lambda store: store.embeddings(1).of_file(facts_of(b"/0007")),
-        lambda store: store.embeddings(1).parts_of(7),
+        lambda store: store.embeddings(1).sound_parts([7]),
         lambda store: store.embeddings(1).cached_text("cat", "t"),
         lambda store: store.has_any([folder(b"/none")]),
         lambda store: store.files([1, 2, 3]),
@@ -194,11 +194,9 @@ def test_frames_are_parts_of_their_content_and_no_files_of_their_own(store: Stor
     fill(store, [b"/1", b"/2"])
     model_id = with_frames(store, b"/a.gif", np.eye(8, dtype=np.float32)[:3])
     assert paths_of(store, model_id, None) == [b"/1", b"/2", b"/a.gif"]
-    ((content_ids, embeddings),) = store.embeddings(model_id).scan_frames()
-    assert content_ids.tolist() == [3, 3]
-    np.testing.assert_array_equal(embeddings, np.eye(8)[1:3])
-    np.testing.assert_array_equal(store.embeddings(model_id).parts_of(3), np.eye(8)[:3])
-    assert len(store.embeddings(model_id).parts_of(1)) == 1
+    parts = store.embeddings(model_id).sound_parts([1, 3])
+    assert parts.content_ids.tolist() == [1, 3, 3, 3]
+    np.testing.assert_array_equal(parts.embeddings[1:], np.eye(8)[:3])
     assert store.status().models[0]["files"] == 3
 
 
@@ -206,7 +204,8 @@ def test_a_content_encoded_before_takes_no_parts_of_another_encoding(store: Stor
     row = np.eye(8, dtype=np.float32)
     model_id = with_frames(store, b"/a.gif", row[:1])
     with_frames(store, b"/a.gif", row[3:6])
-    np.testing.assert_array_equal(store.embeddings(model_id).parts_of(1), row[:1])
+    parts = store.embeddings(model_id).sound_parts([1])
+    np.testing.assert_array_equal(parts.embeddings, row[:1])
 
 
 def test_a_cached_text_comes_back(store: Store) -> None:

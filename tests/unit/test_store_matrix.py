@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_index import YEARS_LATER_NS, facts_of, fill, models_with_matrix
 
-from rclip_like.ranking import order, score_chunks
-from rclip_like.search.agreement import Agreement
+from rclip_like.search.checks import RowCheck
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
 from rclip_like.store.matrix import extending, stamp
@@ -41,26 +40,24 @@ def by_matrix(store: Store, model_id: int, roots: Sequence[Root] | None) -> Rank
     A search finds that no sound row disagrees.
     """
     with store.snapshot():
-        if store.embeddings(model_id).matrix(roots) is None:
+        selection = store.select(model_id, roots)
+        if selection.matrix is None:
             return None
-        scored = score_all(store, model_id, QUERY, roots)
-        agreement = Agreement(store, model_id, QUERY, by_matrix=scored.by_matrix)
+        scored = score_all(selection, QUERY)
         found = []
-        for page in pages(store, scored):
-            agreement.turn_to(page)
+        for page in pages(selection, scored):
+            rows = RowCheck(selection, QUERY, page, by_matrix=scored.by_matrix)
             for file, value in page:
-                agreement.holds(file, value)
+                rows.is_sound(file, value)
                 found.append((file.path, value))
         return found
 
 
 def by_rows(store: Store, model_id: int, roots: Sequence[Root] | None) -> Ranked:
     """Return paths and scores, best first, by the rows alone."""
-    chunks, parts = store.embeddings(model_id).scan(roots), store.embeddings(model_id).scan_frames()
-    rowids, scores = score_chunks(QUERY, chunks, parts)
-    best = order(scores)
-    paths = [file.path for file in store.files(rowids[best])]
-    return list(zip(paths, scores[best].tolist(), strict=True))
+    selection = store.select(model_id, roots)
+    scored = score_all(selection, QUERY, by_rows=True)
+    return [(file.path, value) for page in pages(selection, scored) for file, value in page]
 
 
 def assert_agreement(store: Store, model_id: int, roots: Sequence[Root] | None = None) -> None:
@@ -98,7 +95,7 @@ def test_a_small_index_has_no_matrix(tmp_path: Path) -> None:
     with Store.open(tmp_path / "index.db", create=True) as store:
         model_id = fill(store, [b"/%d" % number for number in range(999)])
         assert not Writer(store).extend_matrix(model_id)
-        assert store.embeddings(model_id).matrix(None) is None
+        assert store.select(model_id, None).matrix is None
         fill(store, [b"/one more"])
         assert Writer(store).extend_matrix(model_id)
         assert_agreement(store, model_id)
@@ -192,7 +189,7 @@ def test_a_change_of_what_is_in_it_makes_it_forgotten_and_written_anew(
     model_id = fill(store, [b"/1", b"/2", b"/3"])
     Writer(store).extend_matrix(model_id)
     store.connection.execute(CHANGES[change])
-    assert store.embeddings(model_id).matrix(None) is None
+    assert store.select(model_id, None).matrix is None
     assert Writer(store).extend_matrix(model_id)
     assert_agreement(store, model_id)
     assert len(files_beside(store)) <= 3
@@ -206,7 +203,7 @@ def test_a_file_number_used_again_makes_it_forgotten(store: Store) -> None:
         "INSERT INTO files SELECT 2, x'2f30', NULL, size_bytes, mtime_ns, device, inode,"
         " read_at_ns, 2, changed_ns FROM files WHERE file_id = 1"
     )
-    assert store.embeddings(model_id).matrix(None) is None
+    assert store.select(model_id, None).matrix is None
 
 
 def spoil(path: Path, kind: str) -> None:
@@ -238,7 +235,7 @@ def test_a_damaged_file_is_ignored_and_written_anew(store: Store, name: str, kin
     Writer(store).extend_matrix(model_id)
     (path,) = (path for path in files_beside(store) if name in path.name)
     spoil(path, kind)
-    assert store.embeddings(model_id).matrix(None) is None
+    assert store.select(model_id, None).matrix is None
     assert len(by_rows(store, model_id, None)) == 3
     assert Writer(store).extend_matrix(model_id)
     assert_agreement(store, model_id)
@@ -256,7 +253,7 @@ def test_the_matrix_of_another_index_is_ignored(store: Store, tmp_path: Path) ->
         times = mine.stat()
         mine.write_bytes(theirs.read_bytes())
         os.utime(mine, ns=(times.st_mtime_ns, times.st_mtime_ns))
-    assert store.embeddings(model_id).matrix(None) is None
+    assert store.select(model_id, None).matrix is None
 
 
 def test_an_older_copy_of_the_index_trusts_only_what_it_had(store: Store, tmp_path: Path) -> None:
@@ -282,16 +279,15 @@ def test_a_reader_keeps_its_state_while_the_writer_extends(store: Store) -> None
     model_id = fill(store, [b"/1", b"/2"])
     Writer(store).extend_matrix(model_id)
     with Store.open_readonly(store.path) as reader, reader.snapshot():
-        held = reader.embeddings(model_id).matrix(None)
+        held = reader.select(model_id, None).matrix
         assert held is not None
         before = np.array(held.rows), np.array(held.file_ids)
         put(store, model_id, b"/0", b"\7")
         Writer(store).extend_matrix(model_id)
         np.testing.assert_array_equal(held.rows, before[0])
         np.testing.assert_array_equal(held.file_ids, before[1])
-        late = reader.embeddings(model_id).matrix(
-            None
-        )  # told of it before, looking for it only now
+        # Told of it before, looking for it only now.
+        late = reader.select(model_id, None).matrix
         assert late is not None
         np.testing.assert_array_equal(late.file_ids, before[1])
 
@@ -307,7 +303,7 @@ def test_a_full_disk_costs_the_matrix_and_no_run(
     monkeypatch.setattr(extending, "_synced_mtime_ns", full)
     assert not Writer(store).extend_matrix(model_id)
     assert files_beside(store) == []
-    assert store.embeddings(model_id).matrix(None) is None
+    assert store.select(model_id, None).matrix is None
 
 
 def test_a_disk_that_is_full_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,7 +377,7 @@ def test_a_row_of_a_wrong_length_is_left_out_without_a_matrix_too(store: Store, 
     assert (b"/animated" in found) == (part == 1)
     del expected[b"/animated"]
     assert {path: found[path] for path in expected} == expected
-    assert len(store.embeddings(model_id).parts_of(10)) == 1
+    assert store.embeddings(model_id).sound_parts([10]).damaged == {10}
 
 
 def test_a_model_that_is_deleted_takes_its_matrix_along(store: Store) -> None:

@@ -100,12 +100,12 @@ def test_a_run_looks_at_a_share_of_what_is_due_the_oldest_first(
 @pytest.mark.parametrize(("name", "place"), [("rows", 64), ("rows", 223), ("order", 64)])
 def test_one_changed_bit_makes_the_matrix_forgotten(store: Store, name: str, place: int) -> None:
     spoil(store, name, place)
-    assert store.embeddings(1).matrix(None) is not None
+    assert store.select(1, None).matrix is not None
     ((_, check),) = store.checkup.matrices()
     assert not check.is_sound
     assert check.num_blocks - len(check.sound) == 1
     assert Writer(store).repair.forget_damaged_matrix(1, at_once=True)
-    assert store.embeddings(1).matrix(None) is None
+    assert store.select(1, None).matrix is None
     assert store.connection.execute("SELECT count(*) FROM matrix_blocks").fetchone() == (0,)
     assert Writer(store).extend_matrix(1)
     assert not Writer(store).repair.forget_damaged_matrix(1, at_once=True)

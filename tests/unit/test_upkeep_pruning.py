@@ -64,7 +64,7 @@ def test_the_matrix_keeps_nothing_of_what_was_dropped(store: Store) -> None:
     assert not set(after) & set(before)
     assert sum(after.values()) == pytest.approx(sum(before.values()) * 2 / 3, rel=0.01)
     with store.snapshot():
-        assert store.embeddings(model_id).matrix(None) is not None
+        assert store.select(model_id, None).matrix is not None
     forget(store, [b"/a"])
     assert stamp.files_of(store.path) == []
 

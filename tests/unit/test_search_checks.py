@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_index import YEARS_LATER_NS, facts_of, fill
 
-from rclip_like.search.agreement import Agreement, MatrixDisagrees
+from rclip_like.search.checks import MatrixDisagrees, RowCheck
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.store.matrix import stamp
@@ -38,12 +38,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def held(store: Store, *, by_rows: bool = False) -> dict[bytes, bool]:
     """Return of each path whether its row holds; raises MatrixDisagrees."""
     with store.snapshot():
-        scored = score_all(store, 1, QUERY, None, by_rows=by_rows)
-        agreement = Agreement(store, 1, QUERY, by_matrix=scored.by_matrix)
+        selection = store.select(1, None)
+        scored = score_all(selection, QUERY, by_rows=by_rows)
         found = {}
-        for page in pages(store, scored):
-            agreement.turn_to(page)
-            found.update((stored.path, agreement.holds(stored, value)) for stored, value in page)
+        for page in pages(selection, scored):
+            rows = RowCheck(selection, QUERY, page, by_matrix=scored.by_matrix)
+            found.update((stored.path, rows.is_sound(stored, value)) for stored, value in page)
         return found
 
 

@@ -1,0 +1,105 @@
+"""Whether what is about to be shown is what its row says, and the file what was encoded."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+from rclip_like.query import Kind, Term
+from rclip_like.ranking import best_by_content, score
+from rclip_like.settings import WalkSettings
+from rclip_like.values import FileFacts
+from rclip_like.walk.identity import Inodes, content_digest
+
+if TYPE_CHECKING:
+    from rclip_like.search.scoring import Page
+    from rclip_like.store import Store, StoredFile
+    from rclip_like.store.selection import Selection
+    from rclip_like.values import Embedding
+
+_ROUNDING = 1e-5
+"""More than two orders of adding up the same products differ by; less than any table shows."""
+
+
+class MatrixDisagrees(Exception):
+    """The matrix gave a score that the rows, sound by themselves, do not give."""
+
+
+class RowCheck:
+    """Compares the scores of one page with its rows, all at once when the first is asked about.
+
+    by_matrix: whether the scores come from elsewhere than the rows.
+    """
+
+    def __init__(
+        self, selection: Selection, query: Embedding, page: Page, *, by_matrix: bool
+    ) -> None:
+        self._selection = selection
+        self._query = query
+        self._unread = list({stored.content_id for stored, _ in page})
+        self._by_matrix = by_matrix
+        self._scores: dict[int, float] = {}
+        self._damaged: set[int] = set()
+
+    def is_sound(self, stored: StoredFile, value: float) -> bool:
+        """Return whether the file's embeddings are as they were written.
+
+        Raises MatrixDisagrees where they are, and the score that the matrix gave is another.
+        """
+        if self._unread:
+            content_ids, rows, self._damaged = self._selection.embeddings.sound_parts(self._unread)
+            if self._by_matrix and len(rows):
+                numbers, scores = best_by_content(content_ids, score(self._query, rows))
+                self._scores = dict(zip(numbers.tolist(), scores.tolist(), strict=True))
+            self._unread = []
+        if stored.content_id in self._damaged:
+            return False
+        expected = self._scores.get(stored.content_id)
+        # Written so that NaN disagrees.
+        if self._by_matrix and not (expected is not None and abs(expected - value) <= _ROUNDING):
+            raise MatrixDisagrees
+        return True
+
+
+class FileCheck:
+    """Compares files with what the index says of them, and knows those that are the query."""
+
+    def __init__(self, store: Store, settings: WalkSettings, terms: Sequence[Term] = ()) -> None:
+        self._store = store
+        self._settings = settings
+        self._inodes: Inodes | None = None
+        # By device and inode, as a walk that follows links meets one file under several names.
+        self._of_query: set[tuple[int, int]] = set()
+        for term in terms:
+            if term.kind is Kind.PICTURE:
+                with suppress(OSError):  # gone since it was read
+                    status = os.stat(term.value)
+                    self._of_query.add((status.st_dev, status.st_ino))
+
+    def look_at(self, stored: StoredFile) -> Literal["fresh", "stale", "left out"]:
+        """Return whether the file is what was encoded, or something else, or not to be shown.
+
+        Another inode or ctime at equal size and mtime says only that it may have been replaced
+        (`exiftool -P`), or copied back, or given other rights; then its content decides.
+        """
+        try:
+            status = os.stat(stored.path, follow_symlinks=self._settings.follow)
+        except (OSError, ValueError):  # ValueError: a NUL in a path that no run has written
+            return "stale"
+        is_link = stat.S_ISLNK(status.st_mode)  # found by a run that followed links
+        if is_link or (status.st_dev, status.st_ino) in self._of_query:
+            return "left out"
+        facts = FileFacts.of(stored.path, status)
+        if (facts.size_bytes, facts.mtime_ns) != (stored.size_bytes, stored.mtime_ns):
+            return "stale"
+        if facts.inode == stored.inode and stored.changed_ns in (None, facts.changed_ns):
+            return "fresh"
+        if self._inodes is None:
+            self._inodes = Inodes(self._store.inode_changes(), self._settings.inodes)
+        if not self._inodes.are_stable(stored.path):
+            return "fresh"
+        is_same = content_digest(stored.path, stored.size_bytes) == stored.digest
+        return "fresh" if is_same else "stale"
