@@ -12,7 +12,7 @@ from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.output.terminal import escaped
-from rclip_like.train.settings import TrainProgress, TrainReport, TrainSettings
+from rclip_like.train.settings import NUM_NAMED, TrainProgress, TrainReport, TrainSettings
 
 
 class TrainOptions(NamedTuple):
@@ -46,11 +46,12 @@ def _tell(report: TrainReport, talk: Talk) -> None:
     for note in report.notes:
         talk.note(said(note))
     if report.skipped:
-        pairs = counted(len(report.skipped), "pair")
-        first = "" if talk.verbose else f", as {trouble_sentence(report.skipped[0])}; -v names all"
-        talk.note(f"{pairs} could not be used{first}")
-    for trouble in report.skipped:
-        talk.detail(said(trouble_sentence(trouble)))
+        talk.note(f"{counted(len(report.skipped), 'pair')} could not be used:")
+    named = report.skipped if talk.verbose else report.skipped[:NUM_NAMED]
+    for trouble in named:
+        talk.note(f"  {trouble_sentence(trouble)}")
+    if len(named) < len(report.skipped):
+        talk.note(f"  and {len(report.skipped) - len(named):,} more; -v names all")
 
 
 def _print(report: TrainReport) -> None:

@@ -1,10 +1,11 @@
-"""What a training run is told and what it reports."""
+"""The settings of a training run, and what it reports."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rclip_like.errors import UsageError
+from rclip_like.errors import Remedy, UsageError
 from rclip_like.settings import (
     Device,
     ModelName,
@@ -93,6 +94,20 @@ class TrainSettings:
     precision: Precision = "auto"
     threads: Threads = None
 
+    @property
+    def computed_in(self) -> str:
+        """What the towers compute in: fp32 or bf16."""
+        return "fp32" if self.precision == "auto" else self.precision
+
+    def check(self) -> None:
+        """Raise UsageError for settings with which no run makes sense."""
+        self.loop.check()
+        if self.computed_in not in ("fp32", "bf16"):
+            raise UsageError(
+                f"train computes in fp32 and bf16, not in {self.precision}",
+                Remedy.USE_FULL_PRECISION,
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
@@ -104,6 +119,11 @@ class TrainProgress:
     step: int
     num_steps: int
     loss: float | None = None
+
+
+OnProgress = Callable[[TrainProgress], None]
+NUM_NAMED = 3
+"""Of so many pairs that cannot be used a message says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from rclip_like.models.specification import resolve
 from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Batch
-from rclip_like.train.images import ImageSide
 from rclip_like.train.learner import Learner
+from rclip_like.train.prepare import ImageSide
 from rclip_like.train.settings import LoopSettings
 
 LR = 1e-4

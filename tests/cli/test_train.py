@@ -27,14 +27,15 @@ def test_a_caption_that_is_not_utf8_is_named_and_left_out(tiny: Path, tmp_path: 
     arguments = ("train", captions, "--epochs", "1", "--batch-size", "4", "--output")
     told = run(*arguments, tmp_path / "model").stderr.decode()
     reason = f"{captions}/3.txt: is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
-    assert told == f"clipfind: 1 pair could not be used, as {reason}; -v names all\n"
-    for name in ("4.txt", "5.txt"):
+    assert told == f"clipfind: 1 pair could not be used:\nclipfind:   {reason}\n"
+    for name in ("4.txt", "5.txt", "6.txt", "7.txt"):
         (captions / name).write_bytes("café".encode("cp1252"))
     refused = run(*arguments, tmp_path / "other")
     assert refused.returncode == 2
-    assert f"3 of {len(NAMES)} pairs cannot be used, the first of them {reason}" in (
-        refused.stderr.decode()
-    )
+    told = refused.stderr.decode()
+    assert f"5 of {len(NAMES)} pairs cannot be used; {reason}; " in told
+    assert told.count("save it as UTF-8") == 3
+    assert told.endswith("; and 2 more\n")
 
 
 def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_what_is_planted_under_a_models_names_is_refused(
 
 def test_an_output_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(TrainingError, match="out exists and is no folder"):
+    with pytest.raises(TrainingError, match="out exists and is not a folder"):
         prepare_output(tmp_path / "out")
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.train.parameters import build_optimiser, freeze_statistics, lock_image_tower
+from rclip_like.train.learner import build_optimiser, freeze_statistics, lock_image_tower
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ import torch
 
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.folder import save_model_folder
+from rclip_like.train.learner import lock_image_tower
 from rclip_like.train.loop import count_steps, run_loop
-from rclip_like.train.parameters import lock_image_tower
 from rclip_like.train.settings import LoopSettings
 
 from . import corpus, features, stages
