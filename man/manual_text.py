@@ -359,6 +359,13 @@ Keep the index up to date from cron, every hour:
 
     0 * * * * clipfind index --quiet --no-wait ~/Pictures
 
+Complete commands, options, models and paths with the tab key, in bash, zsh or fish; in zsh the
+folder is one of *fpath*, named before *compinit*:
+
+    clipfind completion bash > ~/.local/share/bash-completion/completions/clipfind
+    clipfind completion zsh > ~/.zfunc/_clipfind
+    clipfind completion fish > ~/.config/fish/completions/clipfind.fish
+
 Update everything that was ever indexed:
 
     clipfind index --all

@@ -115,6 +115,11 @@ _TABLE = (
         "Train a model on pictures with captions and write a model folder.",
         "train.run",
     ),
+    Command(
+        "completion",
+        "Print a script by which a shell completes commands, options and values.",
+        "completion.run",
+    ),
 )
 COMMANDS = {command.name: command for command in _TABLE}
 
@@ -131,7 +136,6 @@ RESERVED = (
     "serve",
     "preview",
     "config",
-    "completion",
 )
 """Names of commands to come: they are never queries, so that scripts keep their meaning."""
 
