@@ -36,7 +36,7 @@ class Remedy(StrEnum):
     RAISE_PIXELS = "ReadSettings.max_megapixels sets the limit"
     LIST_MODELS = "see which models there are"
     NAME_MODEL = "name the model to use"
-    NAME_TAG = "name {}/TAG, or a file of weights"
+    NAME_TAG = "write {}/TAG, or name a file of weights"
     NAME_ARCHITECTURE = "name its architecture as the model and {} as its weights"
     USE_MODEL = "fetch {}"
     USE_ANOTHER_MODEL = "choose another, such as {}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from reference_clip import photos
 from tiny_model import captioning_config, make_tiny_model, tiny_config
 
@@ -19,12 +20,14 @@ from rclip_like.models.model import Model
 from rclip_like.models.names import BUILTIN
 from rclip_like.models.specification import resolve
 from rclip_like.models.towers.tensors import Weights
-from rclip_like.models.towers.torch_tower import TorchTower, load_torch_tower
+from rclip_like.models.towers.torch_tower import TorchTower, load_torch_tower, unprojected
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
 
 EXACT = EncoderSettings("cpu", "fp32")
 TEXTS = ["a cat", "red car at night"]
 THREADS = 8
+TIMM = {"timm_model_name": "tf_efficientnet_lite0", "image_size": 32}
 opened: list[str] = []
 
 
@@ -182,22 +185,32 @@ def test_features_of_the_built_in_model_equal_those_of_torch() -> None:
     np.testing.assert_allclose(features, theirs, atol=1e-3)
 
 
-def test_features_of_a_model_that_writes_captions_are_those_of_its_class_token(
-    tmp_path: Path,
-) -> None:
-    from rclip_like.models.towers.torch_tower import without_projection
-    from rclip_like.models.towers.torchvision_cure import import_open_clip
+VISUAL = {
+    "a vision transformer": tiny_config()["vision_cfg"],
+    "timm's, with a projection": TIMM | {"timm_pool": "avg", "timm_proj": "linear"},
+    "timm's, whose classifier projects": TIMM | {"timm_pool": "avg", "timm_proj": None},
+}
 
-    open_clip = import_open_clip()
+
+@pytest.mark.parametrize("kind", VISUAL)
+def test_features_are_what_a_tower_of_torch_projects(kind: str) -> None:
+    visual = import_open_clip().CLIP(32, VISUAL[kind], tiny_config()["text_cfg"]).visual.eval()
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        features, rows = unprojected(visual, images), visual(images)
+        if kind == "a vision transformer":
+            projected = features @ visual.proj
+        elif "classifier" in kind:
+            projected = visual.trunk.get_classifier()(features)
+        else:
+            projected = visual.head(features)
+    torch.testing.assert_close(projected, rows)
+
+
+def test_features_of_a_model_that_writes_captions_are_those_that_are_projected() -> None:
     config = captioning_config()
     config.pop("custom_text")
-    visual = open_clip.CoCa(**config).visual.eval()
-    images = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
-    import torch
-
+    visual = import_open_clip().CoCa(**config).visual.eval()
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        (features, _), (rows, _) = (
-            without_projection(visual)(torch.from_numpy(images)),
-            visual(torch.from_numpy(images)),
-        )
-        torch.testing.assert_close(features @ visual.proj, rows)
+        torch.testing.assert_close(unprojected(visual, images) @ visual.proj, visual(images)[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rclip_like.errors import ModelError, ModelMissing
-from rclip_like.models.hub.registry import WORTH_FETCHING, list_models, remove, show
+from rclip_like.models.hub.registry import LISTED, list_models, remove, show
 from rclip_like.models.names import RECOMMENDED, downloaded_folder
 from rclip_like.models.specification import resolve
 
@@ -21,12 +21,12 @@ def put_downloaded(tiny_model: Path, name: str) -> Path:
     return folder
 
 
-def test_downloaded_models_stand_before_those_worth_fetching(tiny_model: Path) -> None:
+def test_downloaded_models_stand_before_those_that_are_not_here(tiny_model: Path) -> None:
     put_downloaded(tiny_model, "hf-hub:museum/tiny")
     listed = [model for model in list_models() if model.name != "builtin"]
     assert [model.name for model in listed] == [
         "hf-hub:museum/tiny",
-        *(model.name for model in WORTH_FETCHING),
+        *(model.name for model in LISTED),
     ]
     assert listed[0].state == "downloaded"
     assert listed[0].size_bytes == sum(
@@ -48,10 +48,10 @@ def test_everything_lists_all_published_weights_once() -> None:
     assert "ViT-L-14/openai" in names
 
 
-def test_models_worth_fetching_exist_in_open_clip() -> None:
+def test_listed_models_exist_in_open_clip() -> None:
     from rclip_like.models.hub.catalogue import published
 
-    assert {model.name for model in WORTH_FETCHING} <= set(published())
+    assert {model.name for model in LISTED} <= set(published())
 
 
 def test_model_on_this_machine_is_shown_with_its_fingerprint(tiny_model: Path) -> None:
@@ -67,9 +67,28 @@ def test_model_to_be_downloaded_is_shown_with_size_and_licence() -> None:
     assert shown["repository"] == "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"
 
 
-def test_unknown_model_is_not_shown() -> None:
-    with pytest.raises(ModelError, match="there is no model nonsense"):
-        show("nonsense")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nonsense", "there is no model nonsense"),
+        ("ViT-B-32/nonsense", "the name ViT-B-32/nonsense is unknown; .*ViT-B-32/openai"),
+    ],
+)
+def test_an_unknown_model_is_not_shown(name: str, reason: str) -> None:
+    with pytest.raises(ModelError, match=reason):
+        show(name)
+
+
+def test_a_model_is_shown_by_the_name_that_open_clip_lists() -> None:
+    shown = show("ViT-B-32-256/DataComp-s34B-b86k")
+    assert (shown["name"], shown["licence"]) == (RECOMMENDED, "MIT")
+
+
+def test_what_is_for_research_only_is_listed_last_and_not_recommended() -> None:
+    *recommended, research = LISTED
+    assert research.licence.startswith("Apple's research licence")
+    assert "not recommended" in research.good_for
+    assert {model.licence for model in recommended} == {"MIT", "Apache-2.0"}
 
 
 def test_removing_a_model_frees_its_bytes(tiny_model: Path) -> None:

@@ -125,7 +125,7 @@ def test_models_not_on_this_machine_name_the_command_that_fetches_them(name: str
 
 
 def test_architecture_alone_asks_for_a_tag_or_weights() -> None:
-    with pytest.raises(ModelError, match="name ViT-B-32/TAG, or a file of weights"):
+    with pytest.raises(ModelError, match="write ViT-B-32/TAG, or name a file of weights"):
         resolve("ViT-B-32")
 
 

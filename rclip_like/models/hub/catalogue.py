@@ -97,7 +97,7 @@ def find_published(name: str) -> Published:
     tags = [item for item in listed if item.startswith(architecture + "/")]
     if not tags:
         raise ModelError(f"open_clip lists no weights for {name}", Remedy.LIST_MODELS)
-    raise ModelError(f"open_clip lists no weights {name}; there are {', '.join(tags)}")
+    raise ModelError(f"the name {name} is unknown; open_clip lists {', '.join(tags)}")
 
 
 def configuration_file(architecture: str) -> Path:

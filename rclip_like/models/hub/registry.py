@@ -1,4 +1,4 @@
-"""Which models there are: the built-in one, those on this machine, and those worth fetching."""
+"""Which models there are: the built-in one, those on this machine, and a list to choose from."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from rclip_like.models.names import (
     BUILTIN,
     BUILTIN_FOLDER,
     CONFIGURATION_FILE,
+    HUB_PREFIX,
     MULTILINGUAL,
     PART_ENDING,
     RECOMMENDED,
+    SMALL,
     SOURCE_FILE,
+    canonical_name,
     downloaded_folder,
     draft_folder,
     is_folder_name,
@@ -52,7 +55,7 @@ class Removal(NamedTuple):
     cached_bytes: Mapping[Path, int]
 
 
-WORTH_FETCHING = (
+LISTED = (
     KnownModel(
         RECOMMENDED,
         "can be downloaded",
@@ -61,28 +64,35 @@ WORTH_FETCHING = (
         "a full CLIP: names, scenes, actions and styles that builtin does not know",
     ),
     KnownModel(
-        "MobileCLIP2-S0/dfndr2b",
-        "can be downloaded",
-        300_000_000,
-        "Apple's research licence (apple-amlr)",
-        "a full CLIP that is smaller and quicker",
-    ),
-    KnownModel(
         MULTILINGUAL,
         "can be downloaded",
         1_510_000_000,
         "Apache-2.0",
         "queries in many languages; needs the package transformers",
     ),
+    KnownModel(
+        SMALL,
+        "can be downloaded",
+        349_000_000,
+        "Apache-2.0",
+        "a full CLIP for small machines, with less to download and to hold in memory",
+    ),
+    KnownModel(
+        "MobileCLIP2-S0/dfndr2b",
+        "can be downloaded",
+        300_000_000,
+        "Apple's research licence (apple-amlr)",
+        "research only: smaller and quicker, but not recommended",
+    ),
 )
 
 
 def list_models(*, everything: bool = False) -> list[KnownModel]:
-    """Return the models on this machine, then those worth fetching, each once.
+    """Return the models on this machine, then `LISTED`, each once.
 
     everything: all that open_clip publishes after them, which takes seconds the first time.
     """
-    known = [*_built_in(), *downloaded(), *WORTH_FETCHING]
+    known = [*_built_in(), *downloaded(), *LISTED]
     if everything:
         known += [KnownModel(name, "can be downloaded") for name in catalogue.published()]
     return list({model.name: model for model in reversed(known)}.values())[::-1]
@@ -91,12 +101,14 @@ def list_models(*, everything: bool = False) -> list[KnownModel]:
 def show(name: str) -> dict[str, Any]:
     """Return what is known of a model, ready for JSON.
 
-    Of a model on this machine everything; of one that can be downloaded what open_clip and the
-    list of recommended ones say. Raises ModelError for a name that is neither.
+    For a model on this machine that is everything; for one that can be downloaded, what open_clip
+    and `LISTED` say. Raises ModelError for an unknown name.
     """
     try:
         specification = resolve(name)
     except ModelMissing:
+        if name == BUILTIN:
+            raise
         return _show_published(name)
     preprocessing = specification.preprocessing
     return _advice(name) | {
@@ -167,15 +179,16 @@ def _describe(folder: Path) -> KnownModel:
 
 
 def _show_published(name: str) -> dict[str, Any]:
-    shown = {"name": name, "state": "can be downloaded"} | _advice(name)
-    if name in catalogue.published():
-        published = catalogue.find_published(name)
-        shown |= {"repository": published.repository, **published.preprocessing}
-    return shown
+    shown = {"name": canonical_name(name), "state": "can be downloaded"}
+    if name.startswith(HUB_PREFIX):
+        return shown  # the hub alone knows more
+    published = catalogue.find_published(name)
+    described = {"repository": published.repository, **published.preprocessing}
+    return shown | _advice(published.name) | described
 
 
 def _advice(name: str) -> dict[str, Any]:
-    for model in WORTH_FETCHING:
+    for model in LISTED:
         if model.name == name:
             return {
                 "size_bytes": model.size_bytes,

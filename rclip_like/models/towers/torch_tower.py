@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
@@ -137,27 +136,27 @@ class TorchTower:
         return rows_ND.float().cpu()
 
     def _encode_features(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        rows = without_projection(self._model.visual)(self._images(pixels_NHWC))
-        features_NF: torch.Tensor = rows[0] if isinstance(rows, tuple) else rows  # CoCa's
-        return features_NF.float().cpu()
+        return unprojected(self._model.visual, self._images(pixels_NHWC)).float().cpu()
 
     def _encode_texts(self, tokens_NL: torch.Tensor) -> torch.Tensor:
         rows_ND: torch.Tensor = self._model.encode_text(tokens_NL.to(self.device))
         return rows_ND.float().cpu()
 
 
-def without_projection(tower: torch.nn.Module) -> torch.nn.Module:
-    """Return the image tower up to its linear projection, on the same weights.
+def unprojected(tower: Any, images_NCHW: torch.Tensor) -> torch.Tensor:
+    """Return the features (N, F) that an image tower of open_clip projects.
 
     A pooling that projects by itself stays: that of a ResNet, and the attention of some of timm's.
     """
-    bare: Any = copy(tower)
+    if hasattr(tower, "trunk"):  # of timm, whose classifier is the projection where it has no other
+        features_NF = tower.trunk.forward_features(images_NCHW)
+        features_NF = tower.trunk.forward_head(features_NF, pre_logits=True)
+        return cast(torch.Tensor, getattr(tower.head, "pool", torch.nn.Identity())(features_NF))
+    bare = copy(tower)  # on the same weights
     if isinstance(getattr(tower, "proj", None), torch.nn.Parameter):
         bare._parameters = {**tower._parameters, "proj": None}
-    elif isinstance(head := getattr(tower, "head", None), torch.nn.Sequential):
-        pool = {name: module for name, module in head.named_children() if name == "pool"}
-        bare._modules = {**tower._modules, "head": torch.nn.Sequential(OrderedDict(pool))}
-    return cast(torch.nn.Module, bare)
+    features = bare(images_NCHW)
+    return cast(torch.Tensor, features[0] if isinstance(features, tuple) else features)  # CoCa's
 
 
 def load_torch_tower(specification: ModelSpecification, settings: EncoderSettings) -> TorchTower:
