@@ -31,6 +31,7 @@ class Store(Reader):
     def __init__(self, path: Path, connection: Connection) -> None:
         super().__init__(connection)
         self.path = Path(os.path.abspath(path))
+        self.identity = opening.identity_of(self.path)
 
     @classmethod
     def open(

@@ -44,7 +44,6 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._connection = store.connection
-        self._identity = identity_of(store.path)
 
     # The rows of a run.
 
@@ -70,7 +69,7 @@ class Writer:
         Every file's digest is among the batch's contents or in the index already. Raises StoreError
         when the file opened is not the one at the index's address any more.
         """
-        if identity_of(self._store.path) != self._identity:
+        if identity_of(self._store.path) != self._store.identity:
             raise StoreError(
                 f"{self._store.path}: the index is gone from its place; see that its disk is there,"
                 " and run it again"

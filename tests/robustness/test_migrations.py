@@ -61,7 +61,7 @@ def test_who_only_reads_refuses_an_older_index_untouched(
 ) -> None:
     before = older.read_bytes()
     monkeypatch.setattr(opening, "VERSION", NEXT)
-    with pytest.raises(StoreError, match=r"older clipfind.*; copy it to a folder"):
+    with pytest.raises(StoreError, match=r"older clipfind.*; name a copy of it"):
         Store.open_readonly(older)
     assert (older.read_bytes(), os.listdir(older.parent)) == (before, ["index.db"])
 
