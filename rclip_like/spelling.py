@@ -6,6 +6,7 @@ Linux takes names as bytes; a Mac's are often decomposed, what is typed is mostl
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 _SEPARATOR = os.fsencode(os.sep)
 
@@ -51,9 +52,19 @@ class Spelling:
         return self._names[folder]
 
 
-def other_form_note(typed: str) -> str:
-    """Say that a name was found with other bytes than typed."""
-    return (
-        f"{typed}: its name is written in another form on the disk (accents as letters of their "
-        "own, or not); taken as it is there"
+def as_on_disk(paths: Sequence[bytes]) -> tuple[list[bytes], str]:
+    """Return the paths as the disk writes them, and what to say of those it changed, or "".
+
+    A path that is not there as typed but in the other form of its letters is returned in that one.
+    """
+    spelling = Spelling()
+    found = [spelling.on_disk(path) for path in paths]
+    written = [other or path for path, other in zip(paths, found, strict=True)]
+    others = [path for path, other in zip(paths, found, strict=True) if other is not None]
+    if not others:
+        return written, ""
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return written, (
+        f"{os.fsdecode(others[0])}{more}: its name is written in another form on the disk (accents "
+        "as letters of their own, or not); taken as it is there"
     )

@@ -46,6 +46,10 @@ _FIRST_NS = -_LAST_NS
 _LEAST = -1 << 63
 
 
+AnyPath = str | bytes | os.PathLike[str]
+"""A path as Python code writes it."""
+
+
 class Root(NamedTuple):
     """A folder or file the user named: `typed` as typed, `path` absolute with links resolved."""
 

@@ -10,7 +10,7 @@ from rclip_like.files import decoded
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
 from rclip_like.settings import option
-from rclip_like.spelling import Spelling, other_form_note
+from rclip_like.spelling import as_on_disk
 
 
 class Sources(NamedTuple):
@@ -38,16 +38,10 @@ def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[by
     for source, end in ((sources.files_from, b"\n"), (sources.files0_from, b"\0")):
         if source is not None:
             paths += _read_list(source, end)
-    return _as_written(paths, talk)
-
-
-def _as_written(paths: list[bytes], talk: Talk) -> list[bytes]:
-    spelling = Spelling()
-    there = [spelling.on_disk(os.path.expanduser(path)) for path in paths]
-    if others := [path for path, other in zip(paths, there, strict=True) if other is not None]:
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        talk.note(other_form_note(os.fsdecode(others[0]) + more))
-    return [other or path for path, other in zip(paths, there, strict=True)]
+    written, note = as_on_disk([os.path.expanduser(path) for path in paths])
+    if note:
+        talk.note(note)
+    return written
 
 
 def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:

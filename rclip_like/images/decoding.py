@@ -90,9 +90,7 @@ def product_from(description: Mapping[str, Any]) -> Product:
 class Upright:
     """A decoded picture as products see it: upright, at reduced scale where that is enough."""
 
-    def __init__(
-        self, image: ImageFile.ImageFile, size: tuple[int, int], limits: ReadSettings
-    ) -> None:
+    def __init__(self, image: Image.Image, size: tuple[int, int], limits: ReadSettings) -> None:
         self.limits = limits
         self.exif = read_exif(image)
         self._image = image

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import IndexLocked, Note, Remedy, StoreError
-from rclip_like.files import close_default_folders
+from rclip_like.library.connections import Connections
 from rclip_like.library.reach import (
-    Place,
     expanded,
     named_roots,
     reachable_roots,
@@ -28,18 +28,19 @@ from rclip_like.settings import (
     SearchSettings,
     WebSettings,
     default_database,
+    place_of,
 )
 from rclip_like.telemetry import switch_off
-from rclip_like.values import IndexReport, Root, SearchReport
+from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
+    from rclip_like.query.pictures import InMemory
     from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
-    from rclip_like.store import Store
     from rclip_like.upkeep import Listeners as UpkeepListeners
-    from rclip_like.values import Pixels
+    from rclip_like.values import Embeddings, Pixels
 
 
 class Library:
@@ -50,33 +51,35 @@ class Library:
     else uses it; None means the one set by `use_model`, else the built-in.
     weights: a checkpoint to load into the architecture named by `model`.
 
-    Nothing is opened or loaded before it is needed. A context manager; `close` does the same. It
-    belongs to the thread that first used it; any other thread opens its own.
+    Nothing is opened or loaded before it is needed. Any thread may use it, several at a time: each
+    gets a connection to the index of its own, and all share the model. A context manager; `close`
+    does the same. Paths are strings, bytes or `Path`s, one or several.
     """
 
     def __init__(
         self,
-        database: Path | None = None,
+        database: str | os.PathLike[str] | None = None,
         *,
         model: str | Model | None = None,
-        weights: Path | None = None,
+        weights: str | os.PathLike[str] | None = None,
         encoder: EncoderSettings | None = None,
         read: ReadSettings | None = None,
         web: WebSettings | None = None,
     ) -> None:
         switch_off()  # in processes that it starts, too
-        self.database = database or default_database()
+        self.database = place_of(os.fspath(database)) if database else default_database()
         self._name: str | None
         self._model: Model | None
         if model is None or isinstance(model, str):
             self._name, self._model = model, None
         else:
             self._name, self._model = model.specification.name, model
-        self._weights = weights
+        self._weights = place_of(os.fspath(weights)) if weights else None
         self._encoder_settings = encoder or EncoderSettings()
         self._read_settings = read or ReadSettings()
         self._web_settings = web or WebSettings()
-        self._store: Store | None = None
+        self._index = Connections(self.database)
+        self._choosing = Lock()
 
     def __enter__(self) -> Library:
         return self
@@ -90,14 +93,12 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Close the index file; the library opens it again when used again."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        """Close the index for all threads; the library opens it again when used again."""
+        self._index.close()
 
     def index(
         self,
-        paths: Sequence[Place] = (),
+        paths: AnyPath | Sequence[AnyPath] = (),
         settings: IndexSettings | None = None,
         *,
         on_progress: Callable[[Progress], None] | None = None,
@@ -114,8 +115,8 @@ class Library:
 
     def search(
         self,
-        query: str | Path | Query,
-        paths: Sequence[Place] = (),
+        query: str | os.PathLike[str] | Query | InMemory,
+        paths: AnyPath | Sequence[AnyPath] = (),
         settings: SearchSettings | None = None,
         *,
         update: IndexSettings | None = IndexSettings(),  # noqa: B008 - a frozen value
@@ -123,7 +124,8 @@ class Library:
     ) -> SearchReport:
         """Return the pictures under `paths` (default: the current folder) nearest to the query.
 
-        A string is read as it is on the command line, words or a picture; a Path is a picture.
+        A string is read as it is on the command line, words or a picture; a `Path` is a picture,
+        and so are one of Pillow's and an array of uint8 (H, W), (H, W, 3) or (H, W, 4).
         The index is brought up to date first, as `update` says, unless it is None, another
         process is doing that, or the index cannot be written: then the committed rows answer, and
         a note says so. So does one for an indexed path that is not there or whose disk is not
@@ -131,16 +133,15 @@ class Library:
         the query is read before anything else: PictureError or WebError is raised for what is none.
         """
         settings = settings or SearchSettings()
-        terms = parse(query if isinstance(query, Query) else _as_query(query))
-        queried = self._read_queried(terms)
+        terms, pixels = self._read(query)
         notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
-            found = self._rank(terms, None, settings, queried)
+            found = self._rank(terms, None, settings, pixels)
             notes += self._unindexed_note(None, found, None)
             return replace(found, notes=(*found.notes, *notes))
-        roots, absent = reachable_roots(self._existing(), paths)
+        roots, absent = reachable_roots(self._index.existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
-        found = self._rank(terms, roots, settings, queried)
+        found = self._rank(terms, roots, settings, pixels)
         if not found.matches:
             refuse_unreadable(roots, report)
         notes += (
@@ -151,19 +152,19 @@ class Library:
 
     def num_pictures(self) -> int:
         """Return how many pictures are indexed, wherever they lie."""
-        return self._open(create=False).count_files() if self.database.exists() else 0
+        return self._index.open().count_files() if self.database.exists() else 0
 
     def walked_folders(self) -> list[bytes]:
         """Return the folders that were indexed, there or not, ascending."""
         if not self.database.exists():
             return []
-        return [root.path for root in self._open(create=False).walked_roots()]
+        return [root.path for root in self._index.open().walked_roots()]
 
-    def status(self, paths: Sequence[Place] = ()) -> StatusReport:
+    def status(self, paths: AnyPath | Sequence[AnyPath] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
         from rclip_like.upkeep import as_roots, count_raw_pairs, unknown_paths
 
-        store, named = self._open(create=False), expanded(paths)
+        store, named = self._index.open(), expanded(paths)
         roots = as_roots(named) if named else None
         return replace(
             store.status(roots),
@@ -173,7 +174,7 @@ class Library:
 
     def prune(
         self,
-        paths: Sequence[Place] = (),
+        paths: AnyPath | Sequence[AnyPath] = (),
         settings: PruneSettings | None = None,
         **listeners: Unpack[UpkeepListeners],
     ) -> UpkeepReport:
@@ -185,7 +186,7 @@ class Library:
         from rclip_like.upkeep import prune, unused_models
 
         settings = settings or PruneSettings()
-        store = self._open(create=False)
+        store = self._index.open()
         unused: set[str] = set()
         if settings.models:
             unused = unused_models(store.models(), self._models_in_use(), settings.keep)
@@ -193,7 +194,7 @@ class Library:
 
     def forget(
         self,
-        paths: Sequence[Place],
+        paths: AnyPath | Sequence[AnyPath],
         *,
         dry_run: bool = False,
         wait: bool = True,
@@ -205,7 +206,7 @@ class Library:
         """
         from rclip_like.upkeep import forget
 
-        store = self._open(create=False)
+        store = self._index.open()
         return forget(store, expanded(paths), listeners, dry_run=dry_run, wait=wait)
 
     def doctor(
@@ -226,7 +227,7 @@ class Library:
 
         specification = resolve(name)
         # Its own name: that of a folder is absolute, as the next one may stand elsewhere.
-        self._open(create=True).set_default_model(specification.name)
+        self._index.open(create=True).set_default_model(specification.name)
         self._name, self._model = specification.name, None
 
     def chosen_model(self) -> str:
@@ -235,44 +236,76 @@ class Library:
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether this index is asked about `hint` for the first time, and remember it."""
-        return self._is_named() and self._open(create=False).is_first_time(hint)
+        return self._index.exists() and self._index.open().is_first_time(hint)
 
     @property
     def model(self) -> Model:
         """The model in use: the one asked for, else the index's default, else the built-in."""
-        if self._model is None:
-            from rclip_like.models.model import Model
-            from rclip_like.models.specification import resolve
+        with self._choosing:
+            if self._model is None:
+                from rclip_like.models.model import Model
+                from rclip_like.models.specification import resolve
 
-            specification = resolve(self.chosen_model(), weights=self._weights)
-            self._model = Model(specification, self._encoder_settings)
-        return self._model
+                specification = resolve(self.chosen_model(), weights=self._weights)
+                self._model = Model(specification, self._encoder_settings)
+            return self._model
 
     @property
     def specification(self) -> ModelSpecification:
         """What the model in use is: its name, files, preprocessing and fingerprint."""
         return self.model.specification
 
-    def _read_queried(self, terms: Sequence[Term]) -> dict[str, Pixels]:
-        """Return the pixels of the query's pictures that are not indexed as they are now."""
+    def embed_texts(self, texts: str | Sequence[str]) -> Embeddings:
+        """Return one unit row a text, float32 (N, D), in order; nothing is looked up or kept."""
+        return self.model.texts([texts] if isinstance(texts, str) else list(texts))
+
+    def embed_pictures(self, pictures: AnyPath | Sequence[AnyPath | InMemory]) -> Embeddings:
+        """Return one unit row a picture, float32 (N, D), in order.
+
+        Each is a path, one of Pillow's pictures or an array of uint8 (H, W), (H, W, 3) or
+        (H, W, 4). Of an animation the first frame counts. Raises PictureError for a file that is
+        not a picture; nothing is looked up in the index or written to it.
+        """
+        from rclip_like.query.pictures import embed_pictures
+
+        return embed_pictures(
+            self.model,
+            [pictures] if isinstance(pictures, str | bytes | os.PathLike) else pictures,
+            self._read_settings,
+        )
+
+    def _read(
+        self, query: str | os.PathLike[str] | Query | InMemory
+    ) -> tuple[tuple[Term, ...], dict[str, Pixels]]:
+        """Return the query's terms, and the pixels of pictures not indexed as they are now."""
+        if isinstance(query, os.PathLike):  # no name reads like a weight
+            query = Query(os.path.abspath(query), kind=Kind.PICTURE)
+        if isinstance(query, str):
+            query = Query(query)
+        if not isinstance(query, Query):
+            from rclip_like.query.pictures import square_of
+
+            term = Term(1.0, Kind.PIXELS, "a picture in memory", "a picture in memory")
+            return (term,), {term.value: square_of(query, self.specification.preprocessing)}
+        terms = parse(query)
         new = [
             term
             for term in terms
             if term.kind is Kind.URL or (term.kind is Kind.PICTURE and not self._knows(term.value))
         ]
         if not new:
-            return {}
+            return terms, {}
         from rclip_like.query.pictures import read_queried
 
         preprocessing = self.specification.preprocessing
-        return read_queried(new, preprocessing, self._read_settings, self._web_settings)
+        return terms, read_queried(new, preprocessing, self._read_settings, self._web_settings)
 
     def _knows(self, path: str) -> bool:
-        if not self._is_named():
+        if not self._index.exists():
             return False
         from rclip_like.query.embedding import stored_embedding
 
-        store = self._open(create=False)
+        store = self._index.open()
         model_id = store.model_id(self.specification.fingerprint)
         return model_id is not None and stored_embedding(store, model_id, path) is not None
 
@@ -281,16 +314,14 @@ class Library:
         terms: Sequence[Term],
         roots: Sequence[Root] | None,
         settings: SearchSettings,
-        queried: Mapping[str, Pixels],
+        pixels: Mapping[str, Pixels],
     ) -> SearchReport:
         from rclip_like.query.embedding import Searcher
         from rclip_like.search import search
 
-        if not self._is_named():
+        if not self._index.exists():
             return SearchReport(())
-        return search(
-            Searcher(self._open(create=False), self.model, queried), terms, roots, settings
-        )
+        return search(Searcher(self._index.open(), self.model, pixels), terms, roots, settings)
 
     def _bring_up_to_date(
         self,
@@ -302,7 +333,7 @@ class Library:
         from rclip_like.index import bring_up_to_date
 
         return bring_up_to_date(
-            self._open(create=True),
+            self._index.open(create=True),
             roots,
             self.model,
             settings._replace(read=settings.read or self._read_settings),
@@ -325,7 +356,7 @@ class Library:
             return None, (Note(reason, *error.remedies),)
         except StoreError as error:
             # On a medium that takes no writes, or a full disk, what is indexed can still be found.
-            self.close()
+            self._index.close_own()
             if not self._has_rows(roots):
                 raise
             reason = f"{error.reason}; these results are from what was indexed before"
@@ -347,31 +378,14 @@ class Library:
 
     def _has_rows(self, roots: Sequence[Root] | None) -> bool:
         """Return whether the model in use has encoded anything under the roots."""
-        if not self._is_named():
+        if not self._index.exists():
             return False
-        store = self._open(create=False)
+        store = self._index.open()
         model_id = store.model_id(self.specification.fingerprint)
         return model_id is not None and any(True for _ in store.embeddings(model_id).scan(roots))
 
-    def _open(self, *, create: bool) -> Store:
-        if self._store is None:
-            from rclip_like.store import Store
-
-            close_default_folders()  # an earlier version left them open
-            self._store = Store.open(self.database, create=create)
-        self._store.look_anew()
-        return self._store
-
-    def _is_named(self) -> bool:
-        """Return whether anything is at the index's place; a link that leads to nothing is."""
-        return self.database.exists() or self.database.is_symlink()
-
-    def _existing(self) -> Store | None:
-        """Return the open index, None where there is none yet."""
-        return self._open(create=False) if self._is_named() else None
-
     def _default_model(self) -> str | None:
-        store = self._existing()
+        store = self._index.existing()
         return store.default_model() if store else None
 
     def _models_in_use(self) -> list[str]:
@@ -379,9 +393,3 @@ class Library:
         default = self._default_model()
         chosen = with_weights(self.chosen_model(), self._weights)
         return [chosen, default or chosen]
-
-
-def _as_query(query: str | Path) -> Query:
-    if isinstance(query, str):
-        return Query(query)
-    return Query(str(query.absolute()), kind=Kind.PICTURE)  # so that no name reads like a weight

@@ -7,27 +7,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import RootError
-from rclip_like.spelling import Spelling
-from rclip_like.values import IndexReport, Root
+from rclip_like.spelling import as_on_disk
+from rclip_like.values import AnyPath, IndexReport, Root
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
     from rclip_like.store import Store
 
-Place = str | bytes | os.PathLike[str]
+
+def expanded(paths: AnyPath | Sequence[AnyPath]) -> list[bytes]:
+    """Return one path or several as bytes, ~ replaced, in the letters that the disk has."""
+    several = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
+    return as_on_disk([os.path.expanduser(os.fsencode(path)) for path in several])[0]
 
 
-def expanded(paths: Sequence[Place]) -> list[bytes]:
-    """Return the paths as bytes, a leading ~ replaced by the home folder.
-
-    One that is not there as typed but in the other form of its letters is taken in that one.
-    """
-    spelling = Spelling()
-    places = [os.path.expanduser(os.fsencode(path)) for path in paths]
-    return [spelling.on_disk(place) or place for place in places]
-
-
-def named_roots(paths: Sequence[Place]) -> list[Root]:
+def named_roots(paths: AnyPath | Sequence[AnyPath]) -> list[Root]:
     """Return the roots of the paths, of none the current folder; raises RootError."""
     if not paths:
         return [root._replace(typed=b"") for root in resolve_roots([b"."])]
@@ -35,7 +29,7 @@ def named_roots(paths: Sequence[Place]) -> list[Root]:
 
 
 def reachable_roots(
-    store: Store | None, paths: Sequence[Place]
+    store: Store | None, paths: AnyPath | Sequence[AnyPath]
 ) -> tuple[list[Root], tuple[str, ...]]:
     """Return the roots that are there; one that is indexed but not there becomes a note.
 

@@ -105,6 +105,8 @@ class Model:
         `on_cut` is called with each text that is longer than the model's context; its end does not
         count.
         """
+        if not texts:
+            return np.empty((0, self.specification.dimension), np.float32)
         tower = self._text_tower()
         rows = tower.texts(texts)
         if on_cut is not None:

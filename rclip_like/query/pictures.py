@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
-from rclip_like.errors import Advice, PictureError, Reason, Remedy
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from rclip_like.errors import Advice, PictureError, Reason, Remedy, UsageError
 from rclip_like.images.products import Square
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.query.terms import Kind, Term
 from rclip_like.settings import ReadSettings, WebSettings
-from rclip_like.values import Preprocessing, Trouble
+from rclip_like.values import AnyPath, Picture, Preprocessing, Trouble
 
 if TYPE_CHECKING:
-    from rclip_like.values import Pixels
+    from rclip_like.models.model import Model
+    from rclip_like.values import Embeddings, Pixels
+
+_PATHS = (str, bytes, os.PathLike)
+InMemory: TypeAlias = "Image.Image | npt.NDArray[np.uint8]"
 
 
 def read_queried(
@@ -36,6 +45,50 @@ def read_queried(
         return {
             value: _pixels(readers, value, kind, square, web) for value, kind in pictures.items()
         }
+
+
+def square_of(picture: InMemory, preprocessing: Preprocessing) -> Pixels:
+    """Return what the model sees of a picture in memory, uint8 (S, S, 3), upright and in sRGB.
+
+    An array is uint8 (H, W), (H, W, 3) or (H, W, 4), with alpha. Raises UsageError for others.
+    """
+    from rclip_like.images.decoding import Upright
+
+    if isinstance(picture, np.ndarray):
+        is_grey = picture.ndim == 2
+        if picture.dtype != np.uint8 or not (is_grey or picture.shape[2:] in ((3,), (4,))):
+            shape = f"{picture.dtype} {picture.shape}"
+            raise UsageError(f"a picture is an array of uint8 (H, W, 3), not of {shape}")
+        picture = Image.fromarray(picture)
+    if not isinstance(picture, Image.Image) or 0 in picture.size:
+        raise UsageError(f"neither words nor a picture: {type(picture).__name__}")
+    upright = Upright(picture, picture.size, ReadSettings())
+    return np.asarray(Square.of(preprocessing).make(upright)[0])
+
+
+def embed_pictures(
+    model: Model, pictures: Sequence[AnyPath | InMemory], read: ReadSettings
+) -> Embeddings:
+    """Return one unit row a picture, float32 (N, D), in order; files are read by other processes.
+
+    Raises PictureError for a file that is not a picture.
+    """
+    preprocessing = model.specification.preprocessing
+    square = Square.of(preprocessing)
+    paths = [os.fsdecode(each) for each in pictures if isinstance(each, _PATHS)]
+    rows = [np.empty((0, model.specification.dimension), np.float32)]
+    with Readers(read) as readers:
+        tasks = (_task(os.path.expanduser(path), square, ()) for path in paths)
+        files = readers.read_in_order(tasks)
+        pixels = (
+            _pixels_of(next(files), ())
+            if isinstance(each, _PATHS)
+            else square_of(each, preprocessing)
+            for each in pictures
+        )
+        while batch := list(islice(pixels, model.batch_size)):
+            rows.append(model.pictures(np.stack(batch)))
+    return np.concatenate(rows)
 
 
 def _pixels(
@@ -64,6 +117,10 @@ def _task(path: str, square: Square, remedies: tuple[Advice, ...]) -> ReadTask:
 
 def _read(readers: Readers, task: ReadTask, shown: str, remedies: tuple[Advice, ...]) -> Pixels:
     (read,) = readers.read_all([task])
+    return _pixels_of(read._replace(path=os.fsencode(shown)), remedies)
+
+
+def _pixels_of(read: Picture | Trouble, remedies: tuple[Advice, ...]) -> Pixels:
     if isinstance(read, Trouble):
-        raise PictureError(os.fsencode(shown), read.sentence, read.lasting, read.code, remedies)
+        raise PictureError(read.path, read.sentence, read.lasting, read.code, remedies)
     return read.parts[0]

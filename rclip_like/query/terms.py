@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from rclip_like.errors import Remedy, UsageError
-from rclip_like.spelling import Spelling, other_form_note
+from rclip_like.spelling import as_on_disk
 from rclip_like.values import PICTURE_EXTENSIONS
 
 # `3:00 pm` and `16:9` are times and ratios, `2:` alone is text: a weight needs a rest that begins
@@ -30,6 +30,8 @@ class Kind(Enum):
     TEXT = "text"
     PICTURE = "picture"
     URL = "url"
+    PIXELS = "pixels"
+    """A picture in memory, which is given and not typed."""
 
 
 class Query(NamedTuple):
@@ -85,14 +87,17 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
         kind = Kind.URL
     if kind is not Kind.PICTURE:
         return Term(sign * weight, kind, value, typed)
-    place = _local_path(value)
-    written = _as_written(place)
-    note = "" if written == place else other_form_note(_shown(value))
-    return Term(sign * weight, kind, _picture_path(value, written), typed, note)
+    path = _local_path(value)
+    try:
+        (written,), note = as_on_disk([os.fsencode(path)])
+        path = os.fsdecode(written)
+    except ValueError:  # half a character, which no file's name has
+        note = ""
+    return Term(sign * weight, kind, _picture_path(value, path), typed, note)
 
 
 def is_path_like(value: str) -> bool:
-    """Return whether text is read as a picture's place rather than as words.
+    """Return whether text is read as the path or address of a picture rather than as words.
 
     So is what ends like a folder that is there, and the file of a picture that cannot be read.
     """
@@ -114,18 +119,9 @@ def is_path_like(value: str) -> bool:
     return os.fsencode(ending) in UNREAD_EXTENSIONS
 
 
-def _as_written(place: str) -> str:
-    """Return the place in the form of its letters that the disk has, if it has it in another."""
-    try:
-        there = Spelling().on_disk(os.fsencode(place))
-    except ValueError:  # half a character, which no file's name has
-        return place
-    return place if there is None else os.fsdecode(there)
-
-
-def _picture_path(value: str, place: str) -> str:
-    """Return the absolute path of the picture at a place; `value` is what was typed for it."""
-    path = _absolute(place)
+def _picture_path(value: str, path: str) -> str:
+    """Return the absolute path of a picture; `value` is what was typed for it."""
+    path = _absolute(path)
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):

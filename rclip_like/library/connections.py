@@ -1,0 +1,60 @@
+"""The index of a library, opened once for each thread that uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock, Thread, current_thread
+from typing import TYPE_CHECKING
+
+from rclip_like.files import close_default_folders
+
+if TYPE_CHECKING:
+    from rclip_like.store import Store
+
+
+class Connections:
+    """Opens an index when a thread first needs it: SQLite's connections are not shared."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._stores: dict[Thread, Store] = {}
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._stores)
+
+    def exists(self) -> bool:
+        """Return whether there is anything at the index's path, be it a link to nothing."""
+        return self._database.exists() or self._database.is_symlink()
+
+    def open(self, *, create: bool = False) -> Store:
+        """Return this thread's connection to the index, seeing what was committed up to now."""
+        thread = current_thread()
+        if thread not in self._stores:
+            from rclip_like.store import Store
+
+            close_default_folders()  # an earlier version left them open
+            with self._lock:
+                for ended in [each for each in self._stores if not each.is_alive()]:
+                    self._stores.pop(ended).close()
+                # Another thread may be the one that closes it.
+                self._stores[thread] = Store.open(self._database, create=create, any_thread=True)
+        store = self._stores[thread]
+        store.look_anew()
+        return store
+
+    def existing(self) -> Store | None:
+        """Return this thread's connection, None where there is no index yet."""
+        return self.open() if self.exists() else None
+
+    def close_own(self) -> None:
+        """Close this thread's connection."""
+        with self._lock:
+            if store := self._stores.pop(current_thread(), None):
+                store.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads, which must not be using them."""
+        with self._lock:
+            while self._stores:
+                self._stores.popitem()[1].close()
