@@ -93,11 +93,11 @@ class _Bounded:
         content: bytes = self.stream.read(size)
         return content
 
-    def seek(self, place: int) -> int:
+    def seek(self, offset: int) -> int:
         here = self.stream.tell()
         # Backwards, gzip begins again.
-        self._spend(place - here if place >= here else place)
-        return int(self.stream.seek(place))
+        self._spend(offset - here if offset >= here else offset)
+        return int(self.stream.seek(offset))
 
     def seekable(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""The boxes of an ISO media file (HEIC, AVIF, JPEG 2000): where they lie, and what turns a picture.
+"""The boxes of an ISO media file (HEIC, AVIF, JPEG 2000), and what they say of turning and length.
 
 ISO/IEC 14496-12 (boxes) and 23008-12 (pictures in them).
 """
@@ -21,7 +21,7 @@ class Box(NamedTuple):
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes between two places, and last one that claims to end beyond, if one does."""
+    """Yield the boxes between two offsets; the last one may claim to end beyond them."""
     for _ in range(_MOST_BOXES):
         if start + 8 > end:
             return
@@ -53,57 +53,57 @@ def turns_its_picture(data: bytes) -> bool:
 
 
 def end_of_items(data: bytes) -> int:
-    """Return where the last of the bytes lies of which the pictures are made, 0 if nobody says."""
-    places = _in_meta(data).get(b"iloc")
-    if places is None or places.end > len(data) or places.end - places.start < 8:
+    """Return the offset at which the pictures' data end, 0 if the file does not say."""
+    locations = _in_meta(data).get(b"iloc")
+    if locations is None or locations.end > len(data) or locations.end - locations.start < 8:
         return 0
-    version = data[places.start]
-    sizes = data[places.start + 4 : places.start + 6]
+    version = data[locations.start]
+    sizes = data[locations.start + 4 : locations.start + 6]
     offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
     index_size = sizes[1] & 15 if version else 0
-    place = places.start + 6
+    offset = locations.start + 6
     wide = 4 if version == 2 else 2
-    count, place, end = _number(data, place, wide), place + wide, 0
+    count, offset, end = _number(data, offset, wide), offset + wide, 0
     for _ in range(min(count, _MOST_BOXES)):
-        place += wide
-        method = _number(data, place, 2) & 15 if version else 0
-        place += (2 if version else 0) + 2
-        base, place = _number(data, place, base_size), place + base_size
-        num_extents, place = _number(data, place, 2), place + 2
+        offset += wide
+        method = _number(data, offset, 2) & 15 if version else 0
+        offset += (2 if version else 0) + 2
+        base, offset = _number(data, offset, base_size), offset + base_size
+        num_extents, offset = _number(data, offset, 2), offset + 2
         for _ in range(min(num_extents, _MOST_BOXES)):
-            place += index_size
-            offset = _number(data, place, offset_size)
-            length = _number(data, place + offset_size, length_size)
-            place += offset_size + length_size
-            if method == 0:  # in the file, and not in a box of its own
-                end = max(end, base + offset + length)
-        if place > places.end:
+            offset += index_size
+            start = _number(data, offset, offset_size)
+            length = _number(data, offset + offset_size, length_size)
+            offset += offset_size + length_size
+            if method == 0:  # an offset in the file, not in another box
+                end = max(end, base + start + length)
+        if offset > locations.end:
             return 0
     return end
 
 
 def _in_meta(data: bytes) -> dict[bytes, Box]:
-    """Return the boxes that describe the pictures, by their kinds."""
+    """Return the boxes that describe the pictures, by kind."""
     meta = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta"), None)
     return {} if meta is None else {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
 
 
 def _properties_of(data: bytes, associations: Box, item: int) -> list[int]:
-    """Return the numbers, from 1, of the properties that an item has."""
-    place, end = associations.start, min(associations.end, len(data))
-    id_bytes = 4 if data[place] else 2
-    is_wide = data[place + 3] & 1
-    place += 8
-    while place + id_bytes < end:
-        own, count = _number(data, place, id_bytes), data[place + id_bytes]
-        place += id_bytes + 1
+    """Return the numbers of an item's properties, counted from 1."""
+    offset, end = associations.start, min(associations.end, len(data))
+    id_bytes = 4 if data[offset] else 2
+    is_wide = data[offset + 3] & 1
+    offset += 8
+    while offset + id_bytes < end:
+        own, count = _number(data, offset, id_bytes), data[offset + id_bytes]
+        offset += id_bytes + 1
         if own == item:
             if is_wide:
-                return [_number(data, place + 2 * each, 2) & 0x7FFF for each in range(count)]
-            return [data[place + each] & 0x7F for each in range(count) if place + each < end]
-        place += count * (2 if is_wide else 1)
+                return [_number(data, offset + 2 * each, 2) & 0x7FFF for each in range(count)]
+            return [data[offset + each] & 0x7F for each in range(count) if offset + each < end]
+        offset += count * (2 if is_wide else 1)
     return []
 
 
-def _number(data: bytes, place: int, size: int) -> int:
-    return int.from_bytes(data[place : place + size], "big")
+def _number(data: bytes, offset: int, size: int) -> int:
+    return int.from_bytes(data[offset : offset + size], "big")

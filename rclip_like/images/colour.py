@@ -8,7 +8,7 @@ from io import BytesIO
 from PIL import Image, ImageCms
 
 _ALPHA_OR_NOTHING = frozenset(("BMP", "DIB", "ICO", "TGA"))
-"""Formats whose fourth byte many programs leave at zero; then it says nothing."""
+"""Formats in which many programs leave the fourth byte at zero; then it means nothing."""
 
 _SMOOTH = frozenset(("L", "LA", "RGB", "RGBA", "CMYK"))
 
@@ -44,7 +44,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the way from a profile to sRGB; building one for CMYK takes longer than a decode."""
+    """Return the transform from a profile to sRGB; one for CMYK takes longer than a decode."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if ImageCms.getProfileDescription(source).startswith("sRGB IEC61966"):

@@ -179,7 +179,7 @@ def _decoded(
 
 
 def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFile:
-    """Identify the picture, reading past what viewers read past."""
+    """Identify the picture, tolerating what viewers tolerate."""
     try:
         formats = possible_formats(data, ending)
     except ImportError as error:
@@ -200,7 +200,7 @@ def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFi
 
 
 def _raise_what_was_wrong(data: bytes, formats: tuple[str, ...]) -> None:
-    """Raise the error of the format that the bytes begin as; `Image.open` keeps it to itself."""
+    """Raise the error of the format whose signature matches; `Image.open` swallows it."""
     for name in formats:
         factory, accepts = Image.OPEN[name]
         if accepts and accepts(data[:16]) and not isinstance(accepts(data[:16]), str):
@@ -208,9 +208,9 @@ def _raise_what_was_wrong(data: bytes, formats: tuple[str, ...]) -> None:
 
 
 def _with_its_end(image: ImageFile.ImageFile, enough: int) -> ImageFile.ImageFile:
-    """Return a JPEG, one that lacks no more than its end marker with it.
+    """Return a JPEG, with an end marker if nothing but that is missing.
 
-    Raises Unreadable if the pixels depend on what would follow, so that some of them are missing.
+    Raises Unreadable if the pixels depend on what would follow, as some are then missing.
     """
     assert isinstance(image.fp, BytesIO)
     data = image.fp.getvalue()
@@ -257,12 +257,10 @@ def _load(image: ImageFile.ImageFile, enough: int) -> tuple[int, int]:
 
 @contextmanager
 def _within(limits: ReadSettings, data: bytes, ending: bytes) -> Iterator[None]:
-    """Hold the limits of Pillow to ours, its warnings back, and tell its errors as reasons.
+    """Apply our limits to Pillow, silence its warnings, and raise its errors as Unreadable.
 
-    limits: as `within_memory` returns them.
-
-    Pillow looks at the size when it opens a picture, before it decodes anything, also at pictures
-    within pictures; beyond its limit it warns, and at twice the limit it raises.
+    limits: as `within_memory` returns them. Pillow checks the size when it opens a picture or one
+    within it, before decoding; beyond its limit it warns, and at twice the limit it raises.
     """
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     Image.MAX_IMAGE_PIXELS = most_pixels(limits)
@@ -275,12 +273,12 @@ def _within(limits: ReadSettings, data: bytes, ending: bytes) -> Iterator[None]:
     except Unreadable:
         raise
     except Exception as error:
-        raise _told(error, limits, data, ending) from error
+        raise _unreadable(error, limits, data, ending) from error
     finally:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _told(error: Exception, limits: ReadSettings, data: bytes, ending: bytes) -> Unreadable:
+def _unreadable(error: Exception, limits: ReadSettings, data: bytes, ending: bytes) -> Unreadable:
     """Return why a picture could not be decoded, in a few words, the same each time."""
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return _too_large(most_pixels(limits))

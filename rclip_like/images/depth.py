@@ -1,6 +1,6 @@
-"""Samples deeper than eight bits, whole numbers or floats, to eight: which is black, which white.
+"""Integer and float samples deeper than eight bits to eight: which value is black, which white.
 
-Viewers do not agree beyond 16 bits; this is what most of them show of a photo.
+Viewers disagree beyond 16 bits; this is what most of them show for a photo.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Samples = npt.NDArray[np.generic]
 
 _NEAR = 1 / 16
 _LOOKED_AT = 1 << 16
-"""About so many values of each part tell on which scale the floats of a picture are."""
+"""About so many values of each part are sampled to find the scale of a picture's floats."""
 
 
 def black_and_white(parts: Iterable[Samples], full: float = 65535.0) -> tuple[float, float]:
@@ -39,7 +39,7 @@ def black_and_white(parts: Iterable[Samples], full: float = 65535.0) -> tuple[fl
 
 
 def eight_bits(values: Samples, black: float, white: float) -> npt.NDArray[np.uint8]:
-    """Return the values from black to white as 0 to 255; what lies beyond, as the nearest."""
+    """Return the values from black to white as 0 to 255, clipping what lies beyond."""
     scale = 255 / (white - black) if white > black else 0.0
     grey = (_numbers(values).astype(np.float64) - black) * scale
     shown: npt.NDArray[np.uint8] = np.rint(grey.clip(0, 255)).astype(np.uint8)
@@ -54,7 +54,7 @@ def _numbers(values: Samples) -> Samples:
 
 
 def _is_of_one(some: Samples) -> bool:
-    """Tell whether most of what is not 0 lies between 0 and 1, and next to nothing well below 0."""
-    told = some[some != 0]
-    within = np.count_nonzero((told > 0) & (told <= 1))
-    return bool(2 * within > told.size and 100 * np.count_nonzero(told < -0.1) <= told.size)
+    """Tell whether most non-zero values lie between 0 and 1, and hardly any well below 0."""
+    lit = some[some != 0]
+    within = np.count_nonzero((lit > 0) & (lit <= 1))
+    return bool(2 * within > lit.size and 100 * np.count_nonzero(lit < -0.1) <= lit.size)

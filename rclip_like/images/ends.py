@@ -1,7 +1,7 @@
-"""Whether a file that gives no picture ends too early, by what its own format says of its length.
+"""Whether a file ends too early, by what its own format says of its length.
 
-Asked only when a decoder has failed: decoders tell a cut file from a broken one in many words, or
-not at all.
+Asked only when a decoder has failed: decoders call a cut file by many names, or do not tell it
+from a broken one.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _BMP_HEADS = frozenset((12, 40, 52, 56, 64, 108, 124))
 _GIF_HEAD, _GIF_PICTURE = 13, 10
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TIFF_SIZES |= {16: 8, 17: 8, 18: 8}
-_TIFF_PLACES = {273: 279, 324: 325}
-"""The tags of where strips and tiles begin, and of how many bytes each has."""
+_TIFF_DATA = {273: 279, 324: 325}
+"""The tags for the offsets of strips and tiles, and those for their lengths in bytes."""
 _SUBDIRECTORIES = 330
-_TIFF_TAGS = frozenset((_SUBDIRECTORIES, *_TIFF_PLACES, *_TIFF_PLACES.values()))
+_TIFF_TAGS = frozenset((_SUBDIRECTORIES, *_TIFF_DATA, *_TIFF_DATA.values()))
 _TIFF_LETTERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_DIRECTORIES = 64
 
 
 def ends_early(data: bytes, ending: bytes) -> bool:
-    """Tell whether more should follow: bytes that are missing, or zeros in their place.
+    """Tell whether data are missing at the end of a file, or are zeros instead.
 
-    ending: the file name's, which alone tells what a TGA is.
+    ending: the file name's, by which alone a TGA is recognised.
     """
-    for signature, place, is_cut in _BY_SIGNATURE:
-        if data.startswith(signature, place):
+    for signature, offset, is_cut in _BY_SIGNATURE:
+        if data.startswith(signature, offset):
             if is_cut in _RARELY_ENDING_IN_ZEROS and data.endswith(bytes(4)):
                 data = data.rstrip(b"\0")
             return is_cut(data)
@@ -47,16 +47,16 @@ def ends_early(data: bytes, ending: bytes) -> bool:
 def ends_in_zeros(data: bytes) -> bool:
     """Tell whether the coded pixels of a HEIC, AVIF or WebP file end in zeros.
 
-    A file system fills a file that was not written to its end; no coder ends in so many, and their
-    decoders show something of them, without a word.
+    A file system fills a file that was not written to its end. No encoder ends in so many zeros,
+    and the decoders show something for them without an error.
     """
     if not data.endswith(bytes(_MOST_ZEROS)):
         return False
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        place, kind = 12, b""
-        while place + 8 <= len(data):
-            kind = data[place : place + 4]
-            place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+        offset, kind = 12, b""
+        while offset + 8 <= len(data):
+            kind = data[offset : offset + 4]
+            offset += 8 + int.from_bytes(data[offset + 4 : offset + 8], "little")
         return kind in _WEBP_PIXELS
     last = [box.kind for box in boxes(data, 0, len(data))][-1:]
     return data[4:8] == b"ftyp" and last == [b"mdat"]
@@ -78,7 +78,7 @@ def _riff(data: bytes) -> bool:
 
 
 def _media(data: bytes) -> bool:
-    """Tell it of HEIC and AVIF, and of JPEG 2000 in boxes; films are not pictures."""
+    """Check HEIC, AVIF, and JPEG 2000 in boxes; films are not pictures."""
     if data[4:8] == b"ftyp" and not any(each.startswith(data[8:12]) for each in _MEDIA_BRANDS):
         return False
     top = list(boxes(data, 0, len(data)))
@@ -108,26 +108,26 @@ def _gif(data: bytes) -> bool:
 
     if len(data) < _GIF_HEAD:
         return True
-    place = _GIF_HEAD + colours(data[10])
-    while place < len(data):
-        kind = data[place]
+    offset = _GIF_HEAD + colours(data[10])
+    while offset < len(data):
+        kind = data[offset]
         if kind == 0x3B:
             return False
         if kind == 0x2C:
-            flags = data[place + 9] if place + 9 < len(data) else 0
-            place += _GIF_PICTURE + colours(flags) + 1
+            flags = data[offset + 9] if offset + 9 < len(data) else 0
+            offset += _GIF_PICTURE + colours(flags) + 1
         elif kind == 0x21:
-            place += 2
+            offset += 2
         else:
             return False  # broken
-        while place < len(data) and data[place]:
-            place += 1 + data[place]
-        place += 1
+        while offset < len(data) and data[offset]:
+            offset += 1 + data[offset]
+        offset += 1
     return True
 
 
 def _tiff(data: bytes) -> bool:
-    """Tell whether a directory, one in another too, or what it names lies beyond the end."""
+    """Check whether a directory, nested ones included, or data it names lie beyond the end."""
     order = "<" if data[:2] == b"II" else ">"
     is_big = 43 in data[2:4]
     try:
@@ -149,7 +149,7 @@ def _tiff(data: bytes) -> bool:
 def _tiff_directory(
     data: bytes, start: int, order: str, is_big: bool
 ) -> dict[int, tuple[int, ...]]:
-    """Return where strips, tiles and other directories lie, under 0 the next directory.
+    """Return where strips, tiles and other directories are; key 0 is the next directory.
 
     Raises struct.error for what lies beyond the end of the file.
     """
@@ -157,30 +157,30 @@ def _tiff_directory(
     short, width = ("Q", 8) if is_big else ("H", 2)
     (count,) = struct.unpack_from(order + short, data, start)
     values = {}
-    place = start + width
+    offset = start + width
     for _ in range(count):
-        tag, kind, number = struct.unpack_from(f"{order}HH{whole}", data, place)
-        length, where = number * _TIFF_SIZES.get(kind, 0), place + 4 + size
+        tag, kind, number = struct.unpack_from(f"{order}HH{whole}", data, offset)
+        length, where = number * _TIFF_SIZES.get(kind, 0), offset + 4 + size
         if length > size:
             (where,) = struct.unpack_from(order + whole, data, where)
         struct.unpack_from(f"{length}x", data, where)
         if tag in _TIFF_TAGS and kind in _TIFF_LETTERS:
             values[tag] = struct.unpack_from(f"{order}{number}{_TIFF_LETTERS[kind]}", data, where)
-        place += 4 + 2 * size
-    return values | {0: struct.unpack_from(order + whole, data, place)}
+        offset += 4 + 2 * size
+    return values | {0: struct.unpack_from(order + whole, data, offset)}
 
 
 def _lies_beyond(values: dict[int, tuple[int, ...]], size_bytes: int) -> bool:
     return any(
         begin + length > size_bytes
-        for places, lengths in _TIFF_PLACES.items()
-        for begin, length in zip(values.get(places, ()), values.get(lengths, ()), strict=False)
+        for offsets, lengths in _TIFF_DATA.items()
+        for begin, length in zip(values.get(offsets, ()), values.get(lengths, ()), strict=False)
     )
 
 
 def _bitmap(data: bytes) -> bool:
     if len(data) >= 18 and int.from_bytes(data[14:18], "little") not in _BMP_HEADS:
-        return False  # any text that begins with BM
+        return False  # some text that begins with BM
     return len(data) < 26 or len(data) < int.from_bytes(data[2:6], "little")
 
 
@@ -191,13 +191,13 @@ def _headless_bitmap(data: bytes) -> bool:
 def _icon(data: bytes) -> bool:
     entries = range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16)
     return any(
-        len(data) < place + 16 or len(data) < sum(struct.unpack_from("<II", data, place + 8))
-        for place in entries
+        len(data) < offset + 16 or len(data) < sum(struct.unpack_from("<II", data, offset + 8))
+        for offset in entries
     )
 
 
 def _netpbm(data: bytes) -> bool:
-    """Compare the size with what the header promises; of numbers in words, each takes two bytes."""
+    """Compare the size with what the header promises; a number in text takes at least two bytes."""
     kind = data[1:2]
     has_depth = kind not in b"14"
     words = re.sub(rb"#[^\n]*", b"", data[2:1024]).split(None, 3)[: 2 + has_depth]

@@ -1,4 +1,4 @@
-"""What a picture says of itself: when, by which camera, where; and which way is up."""
+"""A picture's EXIF: when and where it was taken, by which camera, and which way is up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DATES = (
     ),
     ("modified", ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime),
 )
-"""A picture's dates in the order of belief, with the tags of their fraction and zone."""
+"""A picture's dates, the most reliable first, with the tags of their fraction and zone."""
 
 # A pattern, and not a parser that guesses: python-dateutil takes "17" for a day of this month.
 _DATE = re.compile(
@@ -47,7 +47,7 @@ _DATE = re.compile(
 )
 _ZONE = re.compile(r"(?P<utc>Z|UTC)|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?")
 _FIRST_YEAR = 1800
-"""No photograph is older; what claims to be is a program's word for no date."""
+"""No photograph is older; programs write such years for unknown dates."""
 _LARGEST_OFFSET = timedelta(hours=14)
 
 
@@ -77,7 +77,7 @@ def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:
     """Return the facts of a picture of this upright size; what cannot be read is None."""
     try:
         details = exif.get_ifd(ExifTags.IFD.Exif)
-        place = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # noqa: BLE001 - as above: a broken block costs its facts only
         return PictureFacts(*size)
     taken_at, taken_from = _taken(exif, details) or (None, None)
@@ -86,8 +86,8 @@ def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:
         taken_at=taken_at,
         taken_from=taken_from,
         camera=_camera(exif),
-        latitude=_degrees(place, ExifTags.GPS.GPSLatitude, 90.0),
-        longitude=_degrees(place, ExifTags.GPS.GPSLongitude, 180.0),
+        latitude=_degrees(gps, ExifTags.GPS.GPSLatitude, 90.0),
+        longitude=_degrees(gps, ExifTags.GPS.GPSLongitude, 180.0),
     )
 
 
@@ -103,10 +103,10 @@ def _taken(exif: Mapping[int, object], details: Mapping[int, object]) -> tuple[s
 
 
 def _moment(date: str, fraction: str, zone: str) -> datetime | None:
-    """Return a date as cameras, scanners and editors write it, None for what is not a date.
+    """Return a date as cameras, scanners and editors write it, None for anything else.
 
-    What the date itself says of fraction and zone comes before what the tags beside it say. Of one
-    without a time, the day begins.
+    A fraction and a zone in the date itself win over those of the tags beside it. A date without
+    a time means midnight.
     """
     form = _DATE.match(date)
     if form is None or int(form["year"]) < _FIRST_YEAR:
@@ -156,9 +156,9 @@ def _text(value: object) -> str:
     return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
-def _degrees(place: Mapping[int, object], tag: int, limit: float) -> float | None:
+def _degrees(gps: Mapping[int, object], tag: int, limit: float) -> float | None:
     """Return a latitude or longitude in degrees; its reference is the tag before it."""
-    parts = place.get(tag)
+    parts = gps.get(tag)
     if not isinstance(parts, tuple) or len(parts) != 3:
         return None
     try:
@@ -168,4 +168,4 @@ def _degrees(place: Mapping[int, object], tag: int, limit: float) -> float | Non
         return None
     if not math.isfinite(value) or value > limit:
         return None
-    return round(-value if _text(place.get(tag - 1)).upper() in ("S", "W") else value, 7)
+    return round(-value if _text(gps.get(tag - 1)).upper() in ("S", "W") else value, 7)

@@ -1,4 +1,4 @@
-"""The picture formats that are read, in one table, and which of them some bytes may be."""
+"""The picture formats that are read, in one table, and which of them a file may have."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ FORMATS = (
     Format(HEIF, "rclip_like.images.heif", ("heic", "heif", "hif"), package="pi-heif"),
     Format(RAW, "rclip_like.images.raw", RAW_ENDINGS, package="rawpy"),
 )
-"""Everything that is ever handed to Pillow. PostScript, PDF and metafiles are not among them:
-their readers start programs."""
+"""Everything that Pillow is ever given. PostScript, PDF and metafiles are left out: their readers
+start programs."""
 
 _BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF, RAW))
 
 
 def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
-    """Return Pillow's names of the formats to try on a file with this beginning and ending.
+    """Return Pillow's names of the formats to try on a file with this content and ending.
 
-    The content decides. Only TGA, which has no signature, needs its name as well.
+    The content decides; only TGA, which has no signature, needs its ending.
     Raises ImportError when the reader of the only possible format is not installed.
     """
     names = _BY_CONTENT
@@ -66,14 +66,14 @@ def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
         names = ("AVIF",) if _brands(data) & {b"avif", b"avis"} else (HEIF,)
     elif ending == b".tga":
         names = (*_BY_CONTENT, "TGA")
-    for known in FORMATS:
-        if known.name in names:
-            load_plugin(known)
+    for each in FORMATS:
+        if each.name in names:
+            load_plugin(each)
     return names
 
 
 def gives_parts(data: bytes, ending: bytes) -> bool:
-    """Tell whether the decoder of such a file gives what is there of one that is cut short."""
+    """Tell whether such a file's decoder gives the part that is there of one cut short."""
     is_webp = data.startswith(b"RIFF")
     return not is_webp and not {"AVIF", HEIF, RAW} & set(possible_formats(data, ending))
 
@@ -91,9 +91,9 @@ def _brands(data: bytes) -> set[bytes]:
 
 
 @cache
-def load_plugin(known: Format) -> None:
+def load_plugin(wanted: Format) -> None:
     """Make Pillow read a format; raises ImportError when what reads it is not installed."""
     # Image.open imports all of Pillow's plugins when one of those named is not loaded yet.
-    module = import_module(known.plugin)
-    if known.plugin.startswith("rclip_like."):
+    module = import_module(wanted.plugin)
+    if wanted.plugin.startswith("rclip_like."):
         module.register()

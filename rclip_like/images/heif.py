@@ -13,15 +13,14 @@ from rclip_like.images.boxes import turns_its_picture
 class HeifImageFile(pi_heif.HeifImageFile):  # type: ignore[misc]
     """A HEIC file; its EXIF block states the orientation unless the file itself turns the picture.
 
-    pi-heif takes EXIF's orientation away in any case, as the format's text has it: rotation is a
-    matter of the container. Some cameras and converters write none, and galleries of phones turn
-    by EXIF then.
+    pi-heif always removes EXIF's orientation, as the standard makes rotation a matter of the
+    container. Some cameras and converters write none there, and phones' galleries then follow EXIF.
     """
 
     def _open(self) -> None:
-        place = self.fp.tell()
+        start = self.fp.tell()
         self._is_turned = turns_its_picture(self.fp.read())
-        self.fp.seek(place)
+        self.fp.seek(start)
         super()._open()
 
     def _init_from_heif_file(self, img_index: int) -> None:
@@ -32,7 +31,7 @@ class HeifImageFile(pi_heif.HeifImageFile):  # type: ignore[misc]
             self.info["exif"] = block
 
     def load(self) -> Any:
-        """Decode all of it: pi-heif shows black in the place of a part that it cannot decode."""
+        """Decode all of it or raise: pi-heif shows black for a part that it cannot decode."""
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
         try:
             return super().load()

@@ -1,4 +1,4 @@
-"""How much memory a reading process may have, how many there are, and how large a picture may be.
+"""How much memory a worker may have, how many workers there are, and how large a picture may be.
 
 Measured with pictures of 26 megapixels (`VmPeak` of a fresh process, less what it had before), in
 bytes for each pixel, the file in memory included: 8-bit greys 3 to 7, BMP and PPM 7, palettes with
@@ -22,12 +22,12 @@ from rclip_like.settings import ReadSettings, num_processors
 
 _GIB = 1 << 30
 _SHARE = 2 / 3
-"""What all reading processes together may have of the memory; the model needs some, too."""
+"""The share of the memory for all workers together; the model needs some, too."""
 _LEAST = 1 * _GIB
-"""Fewer processes read at once where each would get less."""
+"""There are fewer workers where each would get less."""
 _UNKNOWN_MEMORY = 4 * _GIB
 _PROGRAM = 256 << 20
-"""A reading process with all its libraries, before the first pixel."""
+"""A worker with all its libraries, before the first pixel."""
 
 _DEEP, _USUAL, _PROGRESSIVE = 25.0, 12.5, 9.0
 _BYTES_PER_PIXEL = {
@@ -43,7 +43,7 @@ _BYTES_PER_PIXEL = {
 
 @cache
 def within_memory(settings: ReadSettings) -> ReadSettings:
-    """Return the settings with the number of processes, and the memory of each, where not told.
+    """Return the settings with the number of processes and the memory of each filled in.
 
     Together they get two thirds of the machine's memory, or of what its control group allows.
     """
@@ -56,7 +56,7 @@ def within_memory(settings: ReadSettings) -> ReadSettings:
 
 
 def most_pixels(limits: ReadSettings, image: Image.Image | None = None) -> int:
-    """Return how many pixels a picture of this kind may have; with None, one of the best kind.
+    """Return how many pixels a picture in this format may have; with None, in the cheapest one.
 
     limits: as `within_memory` returns them.
     """
@@ -77,9 +77,9 @@ def most_bytes(limits: ReadSettings) -> int:
 
 
 def _bytes_per_pixel(image: Image.Image) -> float:
-    told: float = getattr(image, "bytes_per_pixel", 0)
-    if told:
-        return told
+    stated: float = getattr(image, "bytes_per_pixel", 0)
+    if stated:
+        return stated
     if image.mode == "F" or image.mode.startswith("I"):
         return _DEEP
     if image.info.get("progressive"):
@@ -115,7 +115,7 @@ def _group_limits(
         else:
             continue
         # In a container the path may be that of the host, which is not there; the top is.
-        place = top / path.lstrip("/")
-        for folder in {top, place, *place.parents}:
+        group = top / path.lstrip("/")
+        for folder in {top, group, *group.parents}:
             with suppress(OSError, ValueError):  # not there, or "max"
                 yield int((folder / file).read_text())

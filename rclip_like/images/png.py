@@ -1,7 +1,7 @@
-"""PNG files of which a chunk's checksum is wrong: read where that chunk is not needed.
+"""PNG files with wrong checksums: read where the chunk is not needed.
 
-As libpng does it: such a text or resolution is left out. A wrong checksum of what makes the pixels
-is an error, even where Pillow does not look at it.
+Like libpng: such a text or resolution is ignored, while a wrong checksum of a chunk that makes the
+pixels is an error, even where Pillow does not check it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NamedTuple
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _ANIMATION = frozenset((b"acTL", b"fcTL", b"fdAT"))
-"""From one of them that is wrong on, all go: they count one another."""
+"""Dropped together after a wrong one: they are numbered in sequence."""
 _NEEDED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"tRNS"))
 
 
 class Chunk(NamedTuple):
-    """A chunk from its length to its checksum, as far as the file goes."""
+    """A chunk, from its length field to the end of its checksum."""
 
     kind: bytes
     start: int
@@ -30,7 +30,7 @@ def without_broken_chunks(data: bytes) -> tuple[bytes, bytes | None]:
 
     Second: the kind of the first needed chunk whose checksum is wrong, None if all are right.
     """
-    kept, place, broken, is_still = [], 0, None, False
+    kept, offset, broken, is_still = [], 0, None, False
     view = memoryview(data)
     for chunk in chunks(data):
         is_right = chunk.end > len(data) or _is_right(view, chunk)
@@ -40,23 +40,23 @@ def without_broken_chunks(data: bytes) -> tuple[bytes, bytes | None]:
         if chunk.kind in _NEEDED:
             broken = broken or chunk.kind
         elif chunk.kind != b"IEND":
-            kept.append(view[place : chunk.start])
-            place = chunk.end
-    if not place:
+            kept.append(view[offset : chunk.start])
+            offset = chunk.end
+    if not offset:
         return data, broken
-    return b"".join((*kept, view[place:])), broken
+    return b"".join((*kept, view[offset:])), broken
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
     """Yield the chunks in order; the last may end beyond the file."""
-    place = len(SIGNATURE)
-    while place + 8 <= len(data):
-        kind = data[place + 4 : place + 8]
-        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
-        yield Chunk(kind, place, end)
+    offset = len(SIGNATURE)
+    while offset + 8 <= len(data):
+        kind = data[offset + 4 : offset + 8]
+        end = offset + 12 + int.from_bytes(data[offset : offset + 4], "big")
+        yield Chunk(kind, offset, end)
         if kind == b"IEND":
             return
-        place = end
+        offset = end
 
 
 def _is_right(data: memoryview, chunk: Chunk) -> bool:

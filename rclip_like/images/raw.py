@@ -52,7 +52,7 @@ class RawImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         self._data = self.fp.read() if self.fp else b""
         self._raw = rawpy.RawPy()
-        with _told_as_reasons():
+        with _as_pillow_errors():
             self._raw.open_buffer(BytesIO(self._data))
             sizes = self._raw.sizes
         largest = Image.MAX_IMAGE_PIXELS
@@ -127,7 +127,7 @@ class RawImageFile(ImageFile.ImageFile):
         is_whole = ImageFile.LOAD_TRUNCATED_IMAGES or not is_dng(self._data)
         if not is_whole and ends_early(self._data, b""):
             raise OSError("raw data are truncated")
-        with _told_as_reasons():
+        with _as_pillow_errors():
             pixels = self._raw.postprocess(
                 half_size=min(self.size) >= 2 * self._enough,
                 use_camera_wb=True,
@@ -146,7 +146,7 @@ def _with_square_pixels(sizes: rawpy.ImageSizes) -> tuple[int, int]:
 
 
 @contextmanager
-def _told_as_reasons() -> Iterator[None]:
+def _as_pillow_errors() -> Iterator[None]:
     """Raise LibRaw's errors as those that Pillow's own readers raise."""
     try:
         yield

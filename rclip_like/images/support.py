@@ -22,7 +22,7 @@ _BY_MEMORY = frozenset((Reason.TOO_MUCH_MEMORY, Reason.FILE_TOO_LARGE))
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """One format as it stands here; `needs` says what is missing, also where some of it is read."""
+    """One format in this installation; `needs` says what is missing to read all of it."""
 
     format: str
     endings: tuple[str, ...]
@@ -34,7 +34,7 @@ class Support:
 
 def list_support() -> list[Support]:
     """Return all formats of the table; each reader is loaded, and its codec asked for."""
-    return [_support(known) for known in FORMATS]
+    return [_support(each) for each in FORMATS]
 
 
 def reader_versions() -> str:
@@ -45,14 +45,14 @@ def reader_versions() -> str:
 
 
 def describe_attempt(limits: ReadSettings, code: Reason | None) -> str:
-    """Return what to remember of a failure with this reason, beside the reason."""
+    """Return what an index remembers of a failure beside its reason."""
     memory, pixels = _limits_in_words(limits)
     met = pixels if code is Reason.TOO_LARGE else memory if code in _BY_MEMORY else ""
     return reader_versions() + met + _ACCEPTING * limits.accept_truncated
 
 
 def hopeless_attempts(limits: ReadSettings) -> frozenset[str]:
-    """Return what is remembered of the failures that would end the same with these limits.
+    """Return the descriptions of attempts that would fail again with these limits.
 
     What was refused while truncated pictures were accepted is refused when they are not.
     """
@@ -70,27 +70,27 @@ def _limits_in_words(limits: ReadSettings) -> tuple[str, str]:
     return memory, f"; {limits.max_megapixels:g} megapixels"
 
 
-def _support(known: Format) -> Support:
-    needs = _what_it_needs(known)
+def _support(wanted: Format) -> Support:
+    needs = _what_it_needs(wanted)
     # Without its codec the TIFF reader still reads what is not compressed.
-    readable = needs is None or (known.codec == "libtiff" and needs.startswith("for compressed"))
-    version = _version(known.package)
-    return Support(known.name, known.endings, readable, known.package, version, needs)
+    readable = needs is None or (wanted.codec == "libtiff" and needs.startswith("for compressed"))
+    version = _version(wanted.package)
+    return Support(wanted.name, wanted.endings, readable, wanted.package, version, needs)
 
 
-def _what_it_needs(known: Format) -> str | None:
+def _what_it_needs(wanted: Format) -> str | None:
     try:
-        load_plugin(known)
+        load_plugin(wanted)
     except ImportError as error:
-        missing = error.name == known.package.replace("-", "_")
-        return f"pip install {known.package}" if missing else f"{known.package}: {error}"
-    if known.name == HEIF:
+        missing = error.name == wanted.package.replace("-", "_")
+        return f"pip install {wanted.package}" if missing else f"{wanted.package}: {error}"
+    if wanted.name == HEIF:
         return None if _decodes_hevc() else "a pi-heif with a decoder of HEVC"
     from PIL import features
 
-    if known.codec is None or features.check(known.codec):
+    if wanted.codec is None or features.check(wanted.codec):
         return None
-    return f"{'for compressed files, ' * (known.codec == 'libtiff')}a Pillow with {known.codec}"
+    return f"{'for compressed files, ' * (wanted.codec == 'libtiff')}a Pillow with {wanted.codec}"
 
 
 def _decodes_hevc() -> bool:

@@ -31,7 +31,7 @@ _COPIED = (_COMPRESSION, _FILL_ORDER, _LENGTH, _ROWS_PER_STRIP, _TILE_LENGTH)
 _COLOURS = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}
 """Pillow's mode for TIFF's photometric interpretations: greys of two kinds, RGB, inks."""
 _WHITE_IS_ZERO = 0
-_UNSIGNED, _SIGNED, _FLOAT, _UNTOLD = 1, 2, 3, 4
+_UNSIGNED, _SIGNED, _FLOAT, _UNSTATED = 1, 2, 3, 4
 _JPEGS = frozenset((6, 7, 33003, 33005, 34712))
 _WITH_PREDICTOR = frozenset((5, 8, 32946, 34925, 50000))
 """LZW, both kinds of deflate, LZMA and Zstandard; the others do not look at that tag."""
@@ -117,7 +117,7 @@ def _layout(tags: ImageFileDirectory_v2) -> _Layout | None:
     """Return how the samples lie, None for kinds that only Pillow may know of."""
     photometric = tags.get(_PHOTOMETRIC, 0)
     bits, kinds = tags.get(_BITS, (1,)), tags.get(_FORMAT, (_UNSIGNED,))
-    if set(kinds) == {_UNTOLD}:
+    if set(kinds) == {_UNSTATED}:
         kinds = (_UNSIGNED,)
     extra, num_samples = tags.get(_EXTRA, ()), tags.get(_SAMPLES, 1)
     width, height = tags.get(_WIDTH), tags.get(_LENGTH)
@@ -135,9 +135,9 @@ def _layout(tags: ImageFileDirectory_v2) -> _Layout | None:
     if not extra and photometric == 2 and num_samples == 4:
         alpha = 2  # as Pillow has it
     is_planar = num_samples > 1 and tags.get(_PLANAR, 1) == 2
-    place = width, height, photometric, bits[0], kinds[0], num_samples
+    samples = width, height, photometric, bits[0], kinds[0], num_samples
     predictor = tags.get(_PREDICTOR, 1) if tags.get(_COMPRESSION, 1) in _WITH_PREDICTOR else 1
-    return _Layout(*place, is_planar, alpha, predictor)
+    return _Layout(*samples, is_planar, alpha, predictor)
 
 
 def _is_known(bits: int, kind: int) -> bool:
@@ -202,7 +202,7 @@ def _as_bytes(data: bytes, tags: ImageFileDirectory_v2, layout: _Layout) -> Iter
     """Yield the file as one, or one for each plane, whose pixels are the bytes of the samples."""
     start, size = (_TILES, _TILE_BYTES) if _TILES in tags else (_STRIPS, _STRIP_BYTES)
     starts = tags[start]
-    sizes = tags.get(size) or tuple(len(data) - place for place in starts)
+    sizes = tags.get(size) or tuple(len(data) - first for first in starts)
     num_planes = layout.num_samples if layout.is_planar else 1
     bits = layout.bits * layout.num_samples // num_planes
     entries = {tag: _numbers(tags[tag]) for tag in _COPIED if tag in tags}
@@ -226,10 +226,10 @@ def _with_directory(data: bytes, entries: dict[int, list[int]]) -> bytes:
     order = "<" if data[:2] == b"II" else ">"
     is_big = 43 in data[2:4]
     whole, head, kind = ("Q", "HHQ", 16) if is_big else ("I", "HHI", 4)
-    place = struct.calcsize(order + whole)
+    offset_size = struct.calcsize(order + whole)
     start = len(data) + len(data) % 2
     table = struct.pack(order + ("Q" if is_big else "H"), len(entries))
-    beyond = start + len(table) + len(entries) * (2 * 2 + 2 * place) + place
+    beyond = start + len(table) + len(entries) * (2 * 2 + 2 * offset_size) + offset_size
     values = b""
     for tag, numbers in sorted(entries.items()):
         packed = struct.pack(f"{order}{len(numbers)}{whole}", *numbers)
@@ -240,7 +240,7 @@ def _with_directory(data: bytes, entries: dict[int, list[int]]) -> bytes:
             table += struct.pack(order + whole, beyond + len(values))
             values += packed
     first = data[: 8 if is_big else 4] + struct.pack(order + whole, start)
-    table += bytes(place)
+    table += bytes(offset_size)
     return b"".join((first, data[len(first) :], bytes(len(data) % 2), table, values))
 
 

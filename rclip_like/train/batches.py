@@ -69,7 +69,7 @@ class CaptionBatches:
         return len(self.members)
 
     def batch(self, rows: Rows, epoch: int) -> Batch:
-        """Return the members at these places with the captions that the epoch draws for them."""
+        """Return the members with these numbers and the captions that the epoch draws for them."""
         rows = self.members[rows]
         drawn = [draw(len(self.tokens[row]), self.seed, epoch, int(row)) for row in rows]
         tokens_NL = np.stack([self.tokens[row][m] for row, m in zip(rows, drawn, strict=True)])
@@ -84,9 +84,9 @@ def draw(number: int, seed: int, epoch: int, row: int) -> int:
 
     A row's captions are gone through in a shuffled order before one comes again.
     """
-    turn, place = divmod(epoch, number)
+    turn, number_in_turn = divmod(epoch, number)
     order = np.random.default_rng((seed, 1, row, turn)).permutation(number)
-    return int(order[place])
+    return int(order[number_in_turn])
 
 
 def epoch_batches(num_pairs: int, batch_size: int, *, seed: int, epoch: int) -> list[Rows]:

@@ -56,31 +56,31 @@ def prepare_output(output: Path) -> None:
         raise TrainingError(
             f"{output} is not empty (it holds {min(strangers)})", Remedy.NAME_ANOTHER_OUTPUT
         )
-    for place in sorted(output / name for name in found):
-        status = place.lstat()
+    for path in sorted(output / name for name in found):
+        status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            raise _planted(place)
+            raise _planted(path)
     output.mkdir(parents=True, exist_ok=True)
 
 
-def make_working_file(place: Path) -> BinaryIO:
+def make_working_file(path: Path) -> BinaryIO:
     """Open a file for writing that is made anew, for its owner alone whatever the umask.
 
     What had its name is removed and not written through, be it a link or have it further names.
     """
-    place.unlink(missing_ok=True)
-    return open(make_own(place), "wb")
+    path.unlink(missing_ok=True)
+    return open(make_own(path), "wb")
 
 
 def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
     """Write the checkpoint whole or not at all: a new file, synced, put in the old one's place."""
-    place = output / CHECKPOINT
-    partial = place.with_name(CHECKPOINT + PART)
+    path = output / CHECKPOINT
+    partial = path.with_name(CHECKPOINT + PART)
     with make_working_file(partial) as stream:
         torch.save(state, stream)
         stream.flush()
         os.fsync(stream.fileno())
-    partial.replace(place)
+    partial.replace(path)
 
 
 def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
@@ -89,15 +89,15 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     run: what must be equal for the checkpoint to fit: settings, model and data by their digests.
     Raises TrainingError when something differs or the file cannot be read.
     """
-    place = output / CHECKPOINT
-    if not os.path.lexists(place):
+    path = output / CHECKPOINT
+    if not os.path.lexists(path):
         return None
-    with _damage_named(place), _open_checkpoint(place) as stream:
+    with _damage_named(path), _open_checkpoint(path) as stream:
         state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
         differing = [name for name in run if state["run"].get(name) != run[name]]
     if differing:
         raise TrainingError(
-            f"{place} was written by a run with another {differing[0].replace('_', ' ')}",
+            f"{path} was written by a run with another {differing[0].replace('_', ' ')}",
             Remedy.BEGIN_ANEW,
         )
     return state
@@ -123,16 +123,16 @@ def remove_own_files(output: Path) -> None:
         (output / name).unlink(missing_ok=True)
 
 
-def _open_checkpoint(place: Path) -> BinaryIO:
+def _open_checkpoint(path: Path) -> BinaryIO:
     try:
-        return open(open_own(place, place, os.O_RDONLY), "rb")
+        return open(open_own(path, path, os.O_RDONLY), "rb")
     except Planted as error:
-        raise _planted(place) from error
+        raise _planted(path) from error
 
 
-def _planted(place: Path) -> TrainingError:
+def _planted(path: Path) -> TrainingError:
     return TrainingError(
-        f"{place} is not a regular file of yours with one name, as a run leaves it, and was "
+        f"{path} is not a regular file of yours with one name, as a run leaves it, and was "
         "left as it is",
         "see what it is and remove it",
         Remedy.NAME_ANOTHER_OUTPUT,
@@ -140,8 +140,8 @@ def _planted(place: Path) -> TrainingError:
 
 
 @contextmanager
-def _damage_named(place: Path) -> Iterator[None]:
+def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise TrainingError(f"{place} cannot be read; delete it to begin anew") from error
+        raise TrainingError(f"{path} cannot be read; delete it to begin anew") from error

@@ -76,18 +76,18 @@ def describe(config: Mapping[str, Any], preprocessing: Preprocessing) -> str:
     return json.dumps(described, indent=2) + "\n"
 
 
-def _write_text(place: Path, text: str) -> None:
-    partial = place.with_name(place.name + PART)
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + PART)
     with _made_anew(partial) as file:
         file.write(text.encode())
     _sync(partial)
-    partial.replace(place)
+    partial.replace(path)
 
 
-def _made_anew(place: Path) -> BinaryIO:
+def _made_anew(path: Path) -> BinaryIO:
     """Open a file for writing; what had its name is removed, and no link is written through."""
-    place.unlink(missing_ok=True)
-    return place.open("xb")
+    path.unlink(missing_ok=True)
+    return path.open("xb")
 
 
 def _sync(file: Path) -> None:

@@ -54,8 +54,8 @@ def _plan(num_pairs: int, settings: LoopSettings, start: int) -> Iterator[tuple[
     steps_an_epoch = math.ceil(num_pairs / settings.batch_size)
     for epoch in range(start // steps_an_epoch, settings.epochs):
         rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
-        for place, chosen in enumerate(rows):
-            step = epoch * steps_an_epoch + place
+        for number, chosen in enumerate(rows):
+            step = epoch * steps_an_epoch + number
             if step >= start:
                 yield step, epoch, chosen
 

@@ -229,7 +229,7 @@ def measure(run: Run) -> dict[int, float]:
     tokens = [torch.from_numpy(batches.tokens[row]) for row in run.held_out]
     texts = torch.cat([encode_texts(side.model, part.to(side.device)) for part in tokens])
     captions = [caption for row in run.held_out for caption in run.data.captions[row]]
-    owners = [place for place, part in enumerate(tokens) for _ in range(len(part))]
+    owners = [number for number, part in enumerate(tokens) for _ in range(len(part))]
     freeze_statistics(side.model)
     pictures = batches.pictures[run.held_out]
     positives = equal_caption_positives(captions, owners, len(images))
