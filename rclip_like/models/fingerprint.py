@@ -10,8 +10,7 @@ from typing import Any
 
 import blake3
 
-from rclip_like.errors import ModelError
-from rclip_like.models.regular import keep, read_json_object, sealed, unsealed
+from rclip_like.models.regular import read_cache, write_cache
 from rclip_like.settings import cache_folder
 from rclip_like.values import Preprocessing
 
@@ -29,12 +28,13 @@ def fingerprint(
     extra: the tokenizer's own files. The digests of the files come from a cache, found by their
     size, time of change and inode. Raises OSError when a file cannot be read.
     """
-    cache = _load_cache()
-    known = dict(cache)
+    cache_file = cache_folder() / "fingerprints.json"
+    cached = read_cache(cache_file)
+    cache = dict(cached) if isinstance(cached, dict) else {}
     digests = [_file_digest(weights, cache)]
     digests += [path.name + ":" + _file_digest(path, cache) for path in sorted(extra)]
-    if cache != known:
-        keep(_cache_file(), sealed(cache))
+    if cache != cached:
+        write_cache(cache_file, cache)
     described = [digests, config, preprocessing._asdict(), PREPROCESSING_VERSION]
     return blake3.blake3(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
@@ -43,23 +43,11 @@ def _file_digest(path: Path, cache: dict[str, Any]) -> str:
     facts = path.stat()
     key = str(path.resolve())
     described = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
-    known = cache.get(key)
-    if isinstance(known, list) and known[:-1] == described and isinstance(known[-1], str):
-        return known[-1]
+    entry = cache.get(key)
+    if isinstance(entry, list) and entry[:-1] == described and isinstance(entry[-1], str):
+        return entry[-1]
     digest = blake3.blake3(max_threads=blake3.blake3.AUTO).update_mmap(path).hexdigest()
     # A file written a moment ago may change again within the same tick of its clock.
     if time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
         cache[key] = [*described, digest]
     return digest
-
-
-def _cache_file() -> Path:
-    return cache_folder() / "fingerprints.json"
-
-
-def _load_cache() -> dict[str, Any]:
-    try:
-        cache = unsealed(read_json_object(_cache_file()))
-    except (OSError, ModelError, ValueError):
-        return {}
-    return cache if isinstance(cache, dict) else {}

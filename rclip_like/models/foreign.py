@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,6 +46,24 @@ _LARGEST = {
 _ANYTHING = ("model_max_length", "max_len")
 """In a tokenizer's configuration: what there is no limit to has 1e30, and open_clip has its own."""
 
+_MOST_GROWTH = 4096
+"""How many times as long a text may become; the steps of ALBERT and XLNet come to 2,376."""
+
+_TOKENIZER_PARTS = ("normalizer", "pre_tokenizer", "post_processor")
+_INNER_STEPS = ("normalizers", "pretokenizers", "processors")
+_GROWTH_BY_TYPE = {
+    "NFC": 3,
+    "NFD": 4,
+    "NFKC": 18,
+    "NFKD": 18,
+    "Lowercase": 2,
+    "BertNormalizer": 6,
+    "ByteLevel": 4,
+    "Metaspace": 2,
+}
+"""How many characters, at most, each kind of step makes of one (Unicode's UAX 15, table 8, for the
+forms); what is not listed makes one of one."""
+
 
 def check(folder: Path, text: Mapping[str, Any]) -> None:
     """Raise ModelError unless what transformers would read of a model folder is harmless data.
@@ -57,8 +77,13 @@ def check(folder: Path, text: Mapping[str, Any]) -> None:
             except FileNotFoundError:
                 continue
         _check_tokenizer(folder / "tokenizer_config.json")
-        _check_special_tokens(folder / "special_tokens_map.json")
-        _check_added_tokens(folder / "added_tokens.json")
+        for key, value in _read_if_there(path := folder / "special_tokens_map.json").items():
+            # Any other key would take the place of a file's name or an option.
+            if not key.endswith(("_token", "_tokens")):
+                raise _refused(path, key, value, "must not stand there")
+        for key, value in _read_if_there(path := folder / "added_tokens.json").items():
+            if type(value) is not int or not 0 <= value <= _LARGEST["vocab_size"]:
+                raise _refused(path, key, value, "must be a token's number")
         # The package looks there for the name of a tokenizer. Other keys, `auto_map` too, are
         # nothing to it, as it is told to trust no code.
         _check_class(folder / "config.json", _read_if_there(folder / "config.json"))
@@ -66,28 +91,31 @@ def check(folder: Path, text: Mapping[str, Any]) -> None:
         _check_text_model(folder / TEXT_MODEL_FILE)
 
 
-def _read_if_there(place: Path) -> dict[str, Any]:
+def _read_if_there(path: Path) -> dict[str, Any]:
     try:
-        return read_json_object(place)
+        return read_json_object(path)
     except FileNotFoundError:
         return {}
 
 
-def _check_tokenizer(place: Path) -> None:
-    described = _read_if_there(place)
+def _check_tokenizer(path: Path) -> None:
+    described = _read_if_there(path)
     for key, value in described.items():
         names_file = key.endswith(("_file", "_files")) and key != "special_tokens_map_file"
         if _RUNS_CODE.search(key) or key == "init_inputs" or (names_file and value is not None):
-            raise _refused(place, key, value, "must not stand there")
-    for key, value in _object(place, "sp_model_kwargs", described).items():
+            raise _refused(path, key, value, "must not stand there")
+    options = described.get("sp_model_kwargs") or {}
+    if not isinstance(options, dict):
+        raise _refused(path, "sp_model_kwargs", options, "must be an object")
+    for key, value in options.items():
         if not isinstance(value, int | float):
-            raise _refused(place, f"sp_model_kwargs.{key}", value, "must be a number")
+            raise _refused(path, f"sp_model_kwargs.{key}", value, "must be a number")
     for key, value in _numbers(described):
         is_of_tokens = key.endswith(("vocab_size", "_id"))
         most = _LARGEST["vocab_size"] if is_of_tokens else 100_000
         if key not in _ANYTHING and not -most <= value <= most:
-            raise _refused(place, key, value, f"must be at most {most:,}")
-    _check_class(place, described)
+            raise _refused(path, key, value, f"must be at most {most:,}")
+    _check_class(path, described)
 
 
 def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
@@ -103,44 +131,31 @@ def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
             pending += [(key, each) for each in value]
 
 
-def _check_class(place: Path, described: Mapping[str, Any]) -> None:
+def _check_class(path: Path, described: Mapping[str, Any]) -> None:
     """Check the name of the class that transformers is to make the tokenizer of."""
     name = described.get("tokenizer_class")
     if name is None or name == "TokenizersBackend":
         return
     if not isinstance(name, str) or re.sub("Tokenizer(Fast)?$", "", name) not in _CLASSES:
-        raise _refused(place, "tokenizer_class", name, "is not one that clipfind knows as harmless")
+        raise _refused(path, "tokenizer_class", name, "is not one that clipfind knows as harmless")
 
 
-def _check_special_tokens(place: Path) -> None:
-    for key, value in _read_if_there(place).items():
-        # Whatever else stands there would take the place of a file's name or an option.
-        if not key.endswith(("_token", "_tokens")):
-            raise _refused(place, key, value, "must not stand there")
-
-
-def _check_added_tokens(place: Path) -> None:
-    for key, value in _read_if_there(place).items():
-        if type(value) is not int or not 0 <= value <= _LARGEST["vocab_size"]:
-            raise _refused(place, key, value, "must be a token's number")
-
-
-def _check_text_model(place: Path) -> None:
+def _check_text_model(path: Path) -> None:
     try:
-        described = read_json_object(place)
+        described = read_json_object(path)
     except FileNotFoundError:
-        raise ModelError(f"{place} is missing; it describes the model's text tower") from None
+        raise ModelError(f"{path} is missing; it describes the model's text tower") from None
     kind = described.get("model_type")
     if kind not in _TEXT_MODELS:
-        raise _refused(place, "model_type", kind, f"must be one of {', '.join(_TEXT_MODELS)}")
+        raise _refused(path, "model_type", kind, f"must be one of {', '.join(_TEXT_MODELS)}")
     for key, value in described.items():
         if _RUNS_CODE.search(key) or (isinstance(value, dict) and key not in _MAY_NEST):
-            raise _refused(place, key, value, "must not stand there")
+            raise _refused(path, key, value, "must not stand there")
         if key.endswith("dtype") and value not in _DTYPES:
-            raise _refused(place, key, value, "must be float32, float16, bfloat16 or null")
+            raise _refused(path, key, value, "must be float32, float16, bfloat16 or null")
     for key, value in _numbers(described):
         if not -_most(key) <= value <= _most(key):
-            raise _refused(place, key, value, f"must be at most {_most(key):,}")
+            raise _refused(path, key, value, f"must be at most {_most(key):,}")
 
 
 def _most(key: str) -> int:
@@ -158,12 +173,78 @@ def _most(key: str) -> int:
     return 65_536 if is_hidden else 8192 if key in ("hidden_size", "d_model", "d_kv") else 10_000
 
 
-def _object(place: Path, key: str, described: Mapping[str, Any]) -> Mapping[str, Any]:
-    value = described.get(key) or {}
-    if not isinstance(value, dict):
-        raise _refused(place, key, value, "must be an object")
-    return value
+def _refused(path: Path, key: str, value: object, why: str) -> ModelError:
+    return ModelError(f"{path}: {shown_key(key)} is {shown(value)}, and {why}")
 
 
-def _refused(place: Path, key: str, value: object, why: str) -> ModelError:
-    return ModelError(f"{place}: {shown_key(key)} is {shown(value)}, and {why}")
+def require_bounded(path: Path, described: Mapping[str, Any]) -> None:
+    """Raise ModelError when a tokenizer could make a short text fill the memory.
+
+    described: what `path`, its `tokenizer.json`, holds. Steps in a row multiply.
+    """
+    for part in _TOKENIZER_PARTS:
+        growth = 1
+        for step in _steps(described.get(part)):
+            growth *= _growth(step)
+            if growth > _MOST_GROWTH:
+                raise ModelError(
+                    f"{path}: {part} can make a text more than {_MOST_GROWTH:,} times as long; put "
+                    "the model's own file in its place"
+                )
+
+
+def _steps(part: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield each step of a part, those of a sequence as well, in any order."""
+    pending = [part]
+    while pending:
+        step = pending.pop()
+        if not isinstance(step, dict):
+            continue
+        yield step
+        for name in _INNER_STEPS:
+            pending += _list(step.get(name))
+
+
+def _growth(step: Mapping[str, Any]) -> int:
+    kind = step.get("type")
+    if kind == "Replace":
+        length, pattern = len(_text(step.get("content"))), step.get("pattern")
+        replaced = _text(pattern.get("String")) if isinstance(pattern, dict) else ""
+        # A regular expression can match between any two characters.
+        return max(1, math.ceil(length / len(replaced))) if replaced else 1 + length
+    if kind == "Prepend":
+        return 1 + len(_text(step.get("prepend")))
+    if kind == "Precompiled":
+        return _of_map(_text(step.get("precompiled_charsmap")))
+    if kind == "TemplateProcessing":
+        return _of_template(step)
+    return _GROWTH_BY_TYPE.get(kind, 1) if isinstance(kind, str) else 1
+
+
+def _of_map(encoded: str) -> int:
+    """Return how long the longest replacement is in a map of characters of SentencePiece.
+
+    It begins with the length of a trie (4 bytes, little-endian); behind that come replacements,
+    each with a zero at its end. One that cannot be read is left to the library.
+    """
+    try:
+        decoded = base64.b64decode(encoded)
+    except ValueError:
+        return 1
+    first = 4 + int.from_bytes(decoded[:4], "little")
+    return max(1, max(map(len, decoded[first:].split(b"\0"))))
+
+
+def _of_template(step: Mapping[str, Any]) -> int:
+    special = step.get("special_tokens")
+    tokens = special.values() if isinstance(special, dict) else ()
+    lengths = [len(_list(token.get("ids"))) for token in tokens if isinstance(token, dict)]
+    return max(1, len(_list(step.get("single"))) * max([1, *lengths]))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

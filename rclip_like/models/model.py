@@ -78,7 +78,7 @@ class Model:
     ) -> None:
         self.specification = specification
         self._settings = settings
-        self._weights = _Once(self._map_weights)
+        self._weights = _Once(lambda: Weights(specification.weights))
         self._text_tower = _Once(self._load_text_tower)
         self._picture_tower = _Once(self._load_picture_tower)
         self._tower_for_one = _Once(self._load_tower_for_one)
@@ -132,9 +132,6 @@ class Model:
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the features float32 (N, F) that the image tower projects to embeddings."""
         return self._picture_tower().features(pixels_NHWC)
-
-    def _map_weights(self) -> Weights:
-        return Weights(self.specification.weights)
 
     def _load_text_tower(self) -> _TextTower:
         from rclip_like.models.towers import text_tower

@@ -26,87 +26,84 @@ _SHOWN = 60
 _IN_JSON = {"True": "true", "False": "false", "None": "null"}
 
 
-def open_regular(place: Path, most_bytes: int) -> BinaryIO:
+def open_regular(path: Path, most_bytes: int) -> BinaryIO:
     """Open a file for reading, without waiting for anybody to write it.
 
     Raises ModelError when it is a folder, a pipe or a device or is larger, OSError as `open` does.
     """
     try:
-        file = open(place, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
+        file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - the caller closes it
     except IsADirectoryError:
-        raise _not_regular(place) from None
+        raise _not_regular(path) from None
     try:
-        _require(place, os.fstat(file.fileno()), most_bytes)
+        _require(path, os.fstat(file.fileno()), most_bytes)
     except ModelError:
         file.close()
         raise
     return file
 
 
-def require_regular(place: Path, most_bytes: int) -> None:
+def require_regular(path: Path, most_bytes: int) -> None:
     """Raise ModelError unless a file is regular and no larger; OSError when it cannot be seen."""
-    _require(place, place.stat(), most_bytes)
+    _require(path, path.stat(), most_bytes)
 
 
-def read_json_object(place: Path, most_bytes: int = JSON_BYTES) -> dict[str, Any]:
+def read_json_object(path: Path, most_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """Return the object in a JSON file.
 
     JSON is taken to the letter: UTF-8 without a byte order mark, finite numbers, each key once.
     Raises FileNotFoundError or NotADirectoryError when there is no such file, else ModelError that
     names it.
     """
-    parsed = read_json(place, most_bytes)
+    parsed = read_json(path, most_bytes)
     if not isinstance(parsed, dict):
-        raise ModelError(f"{place} holds {shown(parsed)}, and must hold a JSON object")
+        raise ModelError(f"{path} holds {shown(parsed)}, and must hold a JSON object")
     return parsed
 
 
-def read_json(place: Path, most_bytes: int = JSON_BYTES) -> Any:
+def read_json(path: Path, most_bytes: int = JSON_BYTES) -> Any:
     """Return what a JSON file holds, of whatever kind; else as `read_json_object`."""
     try:
-        with open_regular(place, most_bytes) as file:
+        with open_regular(path, most_bytes) as file:
             content = file.read(most_bytes)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        raise ModelError(f"{place} cannot be read: {error.strerror}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
     try:
         return json.loads(
             content.decode(), object_pairs_hook=_each_key_once, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError as error:
-        raise ModelError(f"{place} is not UTF-8 text from byte {error.start:,} on") from error
+        raise ModelError(f"{path} is not UTF-8 text from byte {error.start:,} on") from error
     except RecursionError:
-        raise ModelError(f"{place} is not JSON that can be read: it is nested too deep") from None
+        raise ModelError(f"{path} is not JSON that can be read: it is nested too deep") from None
     except ValueError as error:
-        raise ModelError(f"{place} is not JSON that can be read: {_reason(error)}") from error
+        raise ModelError(f"{path} is not JSON that can be read: {_reason(error)}") from error
 
 
-def sealed(value: Any) -> bytes:
-    """Return a value of JSON as a file's content, with a digest by which damage is noticed."""
-    return json.dumps({"blake3": _digest(value), "value": value}).encode()
+def read_cache(path: Path) -> Any:
+    """Return the value that `write_cache` wrote, None where it is missing or damaged."""
+    try:
+        content = read_json(path)
+    except (OSError, ModelError):
+        return None
+    if isinstance(content, dict) and content.keys() == {"blake3", "value"}:
+        return content["value"] if content["blake3"] == _digest(content["value"]) else None
+    return None
 
 
-def unsealed(described: Any) -> Any:
-    """Return the value in what `sealed` wrote, parsed; raises ValueError where that is damaged."""
-    if isinstance(described, dict) and described.keys() == {"blake3", "value"}:
-        value = described["value"]
-        if described["blake3"] == _digest(value):
-            return value
-    raise ValueError("the file is not as it was written")
-
-
-def keep(place: Path, content: bytes) -> None:
-    """Write a cache file whole; where its folder cannot be written, do without."""
+def write_cache(path: Path, value: Any) -> None:
+    """Write a value with a digest by which damage is noticed; do without where that fails."""
     with suppress(OSError):
-        write_file(place, content)
+        write_file(path, json.dumps({"blake3": _digest(value), "value": value}).encode())
 
 
 def shown(value: object) -> str:
     """Return a value as an error may show it: ASCII, as JSON spells it, a few words at most."""
-    told = ascii(value)
-    told = told if len(told) <= _SHOWN else told[:_SHOWN] + "..."
-    return _IN_JSON.get(told, told)
+    text = ascii(value)
+    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return _IN_JSON.get(text, text)
 
 
 def shown_key(key: str) -> str:
@@ -114,18 +111,18 @@ def shown_key(key: str) -> str:
     return key if re.fullmatch(r"[\w.-]{1,60}", key, re.ASCII) else shown(key)
 
 
-def _require(place: Path, facts: os.stat_result, most_bytes: int) -> None:
+def _require(path: Path, facts: os.stat_result, most_bytes: int) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise _not_regular(place)
+        raise _not_regular(path)
     if facts.st_size > most_bytes:
         raise ModelError(
-            f"{place} has {facts.st_size:,} bytes, and no more than {most_bytes:,} are read; put "
+            f"{path} has {facts.st_size:,} bytes, and no more than {most_bytes:,} are read; put "
             "the model's own file in its place"
         )
 
 
-def _not_regular(place: Path) -> ModelError:
-    return ModelError(f"{place} is not a regular file; put the model's own file in its place")
+def _not_regular(path: Path) -> ModelError:
+    return ModelError(f"{path} is not a regular file; put the model's own file in its place")
 
 
 def _reason(error: ValueError) -> str:

@@ -15,7 +15,7 @@ from tiny_model import make_tiny_model
 import rclip_like
 from rclip_like.errors import ModelError, ModelMissing
 from rclip_like.models.names import downloaded_folder
-from rclip_like.models.regular import sealed, unsealed
+from rclip_like.models.regular import read_cache, write_cache
 from rclip_like.models.specification import resolve
 
 
@@ -88,10 +88,10 @@ def test_fingerprint_of_settled_files_is_not_computed_twice(
     os.utime(weights, (1, 1))
     before = resolve(str(tmp_path)).fingerprint
     cache = own_folders / "cache_dir" / "fingerprints.json"
-    facts = unsealed(json.loads(cache.read_bytes()))
+    facts = read_cache(cache)
     (entry,) = facts.values()
     entry[-1] = "0" * 64
-    cache.write_bytes(sealed(facts))
+    write_cache(cache, facts)
     assert resolve(str(tmp_path)).fingerprint != before, "the cached digest was not used"
 
 

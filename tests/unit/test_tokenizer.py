@@ -154,14 +154,14 @@ def test_damaged_merges_are_told_and_never_used(
     if kind != "gone":
         place.write_bytes(content if kind == "bit" else content[:1000])
     monkeypatch.setattr(tokenizer, "__file__", str(tmp_path / "tokenizer.py"))
-    tokenizer._load_merges.cache_clear()
+    tokenizer.load_merges.cache_clear()
     tokenizer._word_tokens.cache_clear()
     with pytest.raises(ModelError, match=rf"{place}.*install clipfind anew"):
         tokenize("cat")
 
 
 def test_no_cache_is_kept_of_them(own_folders: Path) -> None:
-    tokenizer._load_merges.cache_clear()
+    tokenizer.load_merges.cache_clear()
     tokenize("zebra")
     assert list(own_folders.rglob("merges*")) == []
 

@@ -195,7 +195,7 @@ def test_damaged_merges_of_the_tokenizer_are_a_problem(
 ) -> None:
     monkeypatch.setattr(tokenizer, "__file__", str(tmp_path / "tokenizer.py"))
     (tmp_path / "clip_merges.bin").write_bytes(b"damaged")
-    tokenizer._load_merges.cache_clear()
+    tokenizer.load_merges.cache_clear()
     found = [f for f in examine(database, None).findings if f.check == "tokenizer"]
     assert [finding.state for finding in found] == ["problem"]
     assert "install clipfind anew" in found[0].text

@@ -1,4 +1,4 @@
-"""What open_clip knows of architectures and published weights, read once and kept as JSON."""
+"""Which architectures and published weights open_clip lists, asked once and cached as JSON."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 from rclip_like.errors import ModelError, Remedy
 from rclip_like.models.names import canonical_name
-from rclip_like.models.regular import keep, read_json, read_json_object, sealed, unsealed
+from rclip_like.models.regular import read_cache, read_json_object, write_cache
 from rclip_like.settings import cache_folder
 
 
 class Published(NamedTuple):
-    """Weights that open_clip lists: where they lie and how they want their pictures.
+    """Weights that open_clip lists: where they lie, and how their pictures are prepared.
 
-    `repository` is `owner/name` on the hub, `file` the weight file there where it is not one of
-    the usual names; `url` is the address of those that lie elsewhere.
+    `repository` is `owner/name` on the hub, `file` the weight file there unless it has one of
+    the usual names; `url` is the address of weights that lie elsewhere.
     """
 
     name: str
@@ -32,16 +32,16 @@ class Published(NamedTuple):
 def published() -> dict[str, Published]:
     """Return all published weights by `ARCH/TAG`, in open_clip's order.
 
-    Asking open_clip takes seconds of imports, so its answer is kept for each of its versions.
+    Asking open_clip takes seconds of imports, so its answer is cached for each of its versions.
     """
     from importlib.metadata import version
 
-    place = cache_folder() / f"open_clip-{version('open_clip_torch')}.json"
+    path = cache_folder() / f"open_clip-{version('open_clip_torch')}.json"
     try:
-        listed = _kept(unsealed(read_json(place)))
-    except (OSError, ModelError, ValueError, TypeError):
+        listed = [Published(**item) for item in read_cache(path)]
+    except TypeError:  # there is nothing, or another version of clipfind wrote it
         listed = _ask_open_clip()
-        keep(place, sealed([item._asdict() for item in listed]))
+        write_cache(path, [item._asdict() for item in listed])
     return {item.name: item for item in listed}
 
 
@@ -66,22 +66,16 @@ def describe_architecture(name: str) -> dict[str, Any]:
     architecture, _, tag = name.partition("/")
     config = read_architecture(architecture)
     if not tag:
-        return {"model_cfg": config, "preprocess_cfg": _common_preprocessing(architecture)}
+        tags = [item for item in published().values() if item.name.startswith(architecture + "/")]
+        if any(item.preprocessing != tags[0].preprocessing for item in tags):
+            names = ", ".join(item.name for item in tags)
+            raise ModelError(f"{architecture} reads pictures in several ways; name one of {names}")
+        return {"model_cfg": config, "preprocess_cfg": dict(tags[0].preprocessing) if tags else {}}
     found = find_published(name)
     if found.quick_gelu:
         # open_clip only warns here, and then computes something else than what was trained.
         config["quick_gelu"] = True
     return {"model_cfg": config, "preprocess_cfg": dict(found.preprocessing)}
-
-
-def _common_preprocessing(architecture: str) -> dict[str, Any]:
-    known = [item for item in published().values() if item.name.startswith(architecture + "/")]
-    if not known:
-        return {}
-    if any(item.preprocessing != known[0].preprocessing for item in known):
-        names = ", ".join(item.name for item in known)
-        raise ModelError(f"{architecture} wants its pictures in several ways; name one of {names}")
-    return dict(known[0].preprocessing)
 
 
 def find_published(name: str) -> Published:
@@ -108,38 +102,22 @@ def configuration_file(architecture: str) -> Path:
     return Path(package.origin).parent / "model_configs" / f"{architecture}.json"
 
 
-def _kept(items: Any) -> list[Published]:
-    """Return the list as it was kept; raises TypeError for whatever else is there."""
-    if not isinstance(items, list) or not items:
-        raise TypeError("it is not a list of models")
-    listed = [Published(**item) for item in items]
-    for each in listed:
-        texts = (each.name, each.repository, each.file, each.url)
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("a name is not text")
-        if not isinstance(each.preprocessing, dict):
-            raise TypeError("the preprocessing is not an object")
-    return listed
-
-
 def _ask_open_clip() -> list[Published]:
     from rclip_like.models.towers.torchvision_cure import import_open_clip
 
-    open_clip = import_open_clip()
-    return [
-        _published(f"{architecture}/{tag}", open_clip.get_pretrained_cfg(architecture, tag))
-        for architecture, tag in open_clip.list_pretrained()
-    ]
-
-
-def _published(name: str, described: Mapping[str, Any]) -> Published:
-    repository, _, file = str(described.get("hf_hub", "")).rpartition("/")
-    traits = ("mean", "std", "interpolation", "resize_mode")
-    return Published(
-        name=name,
-        repository=repository,
-        file=file,
-        url=str(described.get("url", "")),
-        quick_gelu=bool(described.get("quick_gelu", False)),
-        preprocessing={trait: described[trait] for trait in traits},
-    )
+    open_clip, listed = import_open_clip(), []
+    for architecture, tag in open_clip.list_pretrained():
+        described = open_clip.get_pretrained_cfg(architecture, tag)
+        repository, _, file = str(described.get("hf_hub", "")).rpartition("/")
+        traits = ("mean", "std", "interpolation", "resize_mode")
+        listed.append(
+            Published(
+                name=f"{architecture}/{tag}",
+                repository=repository,
+                file=file,
+                url=str(described.get("url", "")),
+                quick_gelu=bool(described.get("quick_gelu", False)),
+                preprocessing={trait: described[trait] for trait in traits},
+            )
+        )
+    return listed

@@ -1,4 +1,4 @@
-"""What other libraries say of a model that they cannot use, as errors in our own words."""
+"""What other libraries say about a model that they cannot use, as errors in our own words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ADVICE = re.compile("arbitrary code|weights_only|trust_remote_code|custom code"
 _NAMES = 3
 
 
-def told(error: BaseException) -> str:
+def first_lines(error: BaseException) -> str:
     """Return the first lines of what a library says of an error, without bad advice."""
     if _ADVICE.search(str(error)):
         return "it is more than data, and nothing that a model brings along is run"
@@ -30,8 +30,9 @@ def told(error: BaseException) -> str:
 
 def unusable(specification: ModelSpecification, error: Exception) -> ModelError:
     """Return the error for a configuration that is well-formed and still describes no model."""
+    reason = first_lines(error)
     return ModelError(
-        f"{specification.described_in}: the model that it describes cannot be used: {told(error)}"
+        f"{specification.described_in}: the model that it describes cannot be used: {reason}"
     )
 
 
@@ -40,7 +41,7 @@ def not_loaded(weights: Path, error: Exception, described_in: Path | None = None
 
     described_in: the configuration of the model that it was to be loaded into, if there is one.
     """
-    reason = told(error)
+    reason = first_lines(error)
     resized = re.findall(r"size mismatch for ([^\s:]+)", str(error))
     if resized:
         reason = f"the sizes of {_some(resized)} are not those of the model of {described_in}"

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rclip_like.errors import ModelError
-from rclip_like.models.foreign import TOKENIZER_BYTES
+from rclip_like.models.foreign import TOKENIZER_BYTES, require_bounded
 from rclip_like.models.regular import read_json_object
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.towers.faults import told
-from rclip_like.models.towers.growth import require_bounded
+from rclip_like.models.towers.faults import first_lines
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 
 _stderr_is_aside = threading.Lock()
@@ -37,8 +36,8 @@ def load_tokenizer(specification: ModelSpecification) -> Any:
             "install transformers"
         )
     with suppress(FileNotFoundError):  # older tokenizers have other files
-        place = folder / "tokenizer.json"
-        require_bounded(place, read_json_object(place, TOKENIZER_BYTES))
+        path = folder / "tokenizer.json"
+        require_bounded(path, read_json_object(path, TOKENIZER_BYTES))
     with told_as_error(folder, "loaded"):
         return open_clip.tokenizer.HFTokenizer(
             str(folder),
@@ -64,7 +63,9 @@ def told_as_error(folder: Path, action: str) -> Iterator[None]:
     except (ModelError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:
-        raise ModelError(f"the tokenizer in {folder} cannot be {action}: {told(error)}") from error
+        raise ModelError(
+            f"the tokenizer in {folder} cannot be {action}: {first_lines(error)}"
+        ) from error
 
 
 @contextmanager

@@ -70,9 +70,13 @@ class Graph:
 def hand_over(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     """Return arrays as OrtValues that share their memory; those in float16 become float32."""
     value = _onnxruntime().OrtValue
-    return {
-        name: value.ortvalue_from_numpy(np.ascontiguousarray(_computable(array)))
+    computable = {
+        name: as_float32(array) if array.dtype.kind == "f" else array
         for name, array in arrays.items()
+    }
+    return {
+        name: value.ortvalue_from_numpy(np.ascontiguousarray(array))
+        for name, array in computable.items()
     }
 
 
@@ -83,7 +87,3 @@ def _onnxruntime() -> Any:
 
     onnxruntime.disable_telemetry_events()  # on Windows, where no variable does it
     return onnxruntime
-
-
-def _computable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return as_float32(array) if array.dtype.kind == "f" else array

@@ -38,19 +38,15 @@ def supports(specification: ModelSpecification, header: Mapping[str, Stored]) ->
     """
     config = specification.config
     text = config["text_cfg"]
+    pool = text.get("pool_type", "argmax")
     foreign = {key for key, value in text.items() if value} - _KNOWN_KEYS
     return (
         not foreign
         and "multimodal_cfg" not in config
-        and _reads_end(text)
+        and (pool == "argmax" or (pool == "eos" and text.get("eos_id") == END))
         and text.get("vocab_size", END + 1) == END + 1
         and _is_stored_plainly(specification, header)
     )
-
-
-def _reads_end(text: Mapping[str, Any]) -> bool:
-    pool = text.get("pool_type", "argmax")
-    return pool == "argmax" or (pool == "eos" and text.get("eos_id") == END)
 
 
 def _is_stored_plainly(specification: ModelSpecification, header: Mapping[str, Stored]) -> bool:
@@ -142,7 +138,11 @@ class TextTower:
     def _encode(self, texts: Sequence[str]) -> Array:
         tokens = [tokenize(text, self._context_length) for text in texts]
         last = [row.index(END) for row in tokens]
-        tokens = [self._visible(row, end) for row, end in zip(tokens, last, strict=True)]
+        # The first end token sees those up to it, or without a causal mask all with padding.
+        if self._causal:
+            tokens = [row[: end + 1] for row, end in zip(tokens, last, strict=True)]
+        else:
+            tokens = [row + [0] * (self._context_length - len(row)) for row in tokens]
         lengths = [len(row) for row in tokens]
         layers = self._layers
         x_TW = as_float32(layers.tensor("token_embedding.weight")[np.concatenate(tokens)])
@@ -151,12 +151,6 @@ class TextTower:
         x_TW = layers.run(x_TW, lengths)
         starts = np.cumsum([0, *lengths[:-1]])
         return self._project(layers.normalise(x_TW[starts + last], "ln_final"))
-
-    def _visible(self, tokens: list[int], end: int) -> list[int]:
-        """Return the tokens that the first end token sees: those up to it, or all with padding."""
-        if self._causal:
-            return tokens[: end + 1]
-        return tokens + [0] * (self._context_length - len(tokens))
 
     def _project(self, x_NW: Array) -> Array:
         if self._layers.has("text_projection"):

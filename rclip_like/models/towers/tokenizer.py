@@ -79,8 +79,8 @@ def _leading_tokens(text: str, context_length: int) -> list[int]:
     for word in _split(text):
         if len(tokens) >= context_length:
             break
-        known = _SPECIAL.get(word)
-        tokens += [known] if known else _word_tokens(word.encode(errors="replace")[:num_bytes])
+        special = _SPECIAL.get(word)
+        tokens += [special] if special else _word_tokens(word.encode(errors="replace")[:num_bytes])
     tokens.append(END)
     return tokens
 
@@ -103,7 +103,7 @@ def _split(text: str) -> list[str]:
 @functools.lru_cache(maxsize=1 << 16)
 def _word_tokens(word: bytes) -> tuple[int, ...]:
     """Return a word's tokens: its bytes, with the best-ranked pair merged until none is left."""
-    pairs, results = _load_merges()
+    pairs, results = load_merges()
     numbers = _byte_numbers()
     tokens = [numbers[byte] for byte in word]
     tokens[-1] += _WORD_END
@@ -146,23 +146,18 @@ def _byte_numbers() -> list[int]:
 
 
 @functools.cache
-def _load_merges() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+def load_merges() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
     """Return the merges: the pairs in ascending order (48894,), and what each becomes.
 
     What a pair becomes is also its rank: tokens are numbered in the order of the merges. Raises
     ModelError when the file that comes with the package is not as it was made.
     """
-    place = Path(__file__).with_name("clip_merges.bin")
+    path = Path(__file__).with_name("clip_merges.bin")
     try:
-        content = place.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{place} cannot be read ({error.strerror}); {_REMEDY}") from error
+        raise ModelError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from error
     if blake3.blake3(content).hexdigest() != _MERGES_DIGEST:
-        raise ModelError(f"{place} is damaged; {_REMEDY}")
+        raise ModelError(f"{path} is damaged; {_REMEDY}")
     pairs = np.frombuffer(content, dtype="<u4", count=_NUM_MERGES)
     return pairs, np.frombuffer(content, dtype="<u2", offset=pairs.nbytes)
-
-
-def check_merges() -> None:
-    """Raise ModelError when the list of merges is not as it was made."""
-    _load_merges()

@@ -19,7 +19,6 @@ from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, told_as_e
 from rclip_like.models.towers.tokenizer import is_cut, tamed, tokenize
 from rclip_like.models.towers.torch_model import fold_batch_norms, load_model
 from rclip_like.settings import EncoderSettings
-from rclip_like.values import Preprocessing
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings
@@ -52,7 +51,9 @@ class TorchTower:
             # Pixels come with their colours last; convolutions that expect them so are a third
             # faster (EfficientNet-Lite0 on the CPU: 28 -> 37 pictures a second, bf16 37 -> 47).
             self._model.to(memory_format=torch.channels_last)
-        self._mean_C, self._std_C = _channel_values(specification.preprocessing, device)
+        mean, std = specification.preprocessing.mean, specification.preprocessing.std
+        self._mean_C = torch.tensor(mean, device=device).view(3, 1, 1)
+        self._std_C = torch.tensor(std, device=device).view(3, 1, 1)
         self._tokenizer: Any = None
         self._tokenizer_lock = threading.Lock()
 
@@ -255,13 +256,6 @@ def _processor_is_faster_in_bf16() -> bool:
     processor = torch.cpu.get_capabilities()
     by_avx512 = processor.get("avx512_bf16") and "Intel" not in str(processor.get("cpu_name"))
     return bool(processor.get("amx_bf16") or by_avx512)
-
-
-def _channel_values(
-    preprocessing: Preprocessing, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
-    return mean, torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
 
 
 def _tokenize_by_default(texts: Sequence[str], *, length: int) -> torch.Tensor:
