@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 from rclip_like.cli.commands import COMMANDS, GROUPS, WORDS, Command
 from rclip_like.cli.declare import Declared
 from rclip_like.output.stream import write_lines
-from rclip_like.settings import argument
+from rclip_like.settings import Argument
 
 _PATHS = ("FILE", "DIR", "DATA", "QUERY", "PATH...", "[PATH]...")
 _MODELS = ("MODEL", "[MODEL]")
@@ -21,7 +21,7 @@ _MODELS = ("MODEL", "[MODEL]")
 class CompletionOptions(NamedTuple):
     """What `completion` takes."""
 
-    shell: Annotated[Literal["bash", "zsh", "fish"], argument("SHELL", help="bash, zsh or fish.")]
+    shell: Annotated[Literal["bash", "zsh", "fish"], Argument("SHELL", help="bash, zsh or fish.")]
 
 
 def run(options: CompletionOptions) -> int:

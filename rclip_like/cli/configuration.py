@@ -13,7 +13,7 @@ from typing import Any
 from rclip_like.cli.declare import Declared
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
-from rclip_like.settings import config_file, config_is_named, place_of
+from rclip_like.settings import Option, config_file, config_is_named, place_of
 
 _MOST_BYTES = 1 << 16
 _TEXTS_AND_REMARKS = (
@@ -164,7 +164,7 @@ def _checked(declared: Declared, value: Any, where: str, error: type[UsageError]
     """Return the value if it is one of the choices and within the bounds."""
     if declared.choices and value not in declared.choices:
         raise error(f"{where} is one of {', '.join(declared.choices)}, not {value!r}")
-    if declared.kind in (int, float):
+    if declared.kind in (int, float) and isinstance(declared.option, Option):
         lowest, highest = declared.option.min, declared.option.max
         if not math.isfinite(value) or (lowest is not None and value < lowest):
             raise error(f"{where} must be at least {lowest}, not {value}")

@@ -17,7 +17,8 @@ from typing import (
     get_type_hints,
 )
 
-from rclip_like.settings import Option
+from rclip_like.settings import Argument, Option, Setting
+from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 Settings = TypeVar("Settings")
 
@@ -29,23 +30,26 @@ REQUIRED: Any = object()
 class Declared(NamedTuple):
     """One option or argument: what its field says of it, its type and its default.
 
-    kind: the type of one value. is_inverse: the flag makes a field False; `default`, as all values
-    but those in the settings, is then the flag's own, so False.
+    long_name: its first name, an argument's metavar; what tells it apart from a command's others.
+    kind: the type of one value. variable: the environment variable that sets it, where one does.
+    is_inverse: the flag makes a field False; `default`, as all values but those in the settings,
+    is then the flag's own, so False.
     """
 
-    field: str
-    option: Option
+    long_name: str
+    option: Option | Argument
     kind: type
     choices: tuple[str, ...] = ()
     is_many: bool = False
     is_inverse: bool = False
     default: Any = REQUIRED
+    variable: str | None = None
     group: str = ""
 
     @property
     def is_argument(self) -> bool:
         """Whether it is given by its position and not by a name."""
-        return not self.option.names
+        return isinstance(self.option, Argument)
 
     @property
     def takes_value(self) -> bool:
@@ -55,12 +59,9 @@ class Declared(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Every way to spell the option, `--no-` forms included."""
-        return tuple(name for each in self.option.names for name in each.split("/"))
-
-    @property
-    def long_name(self) -> str:
-        """The first name that begins with two dashes; an argument's metavar."""
-        return self.option.name
+        if isinstance(self.option, Argument):
+            return ()
+        return tuple(self.option.names.replace("/", " ").split())
 
     @property
     def metavar(self) -> str:
@@ -86,11 +87,6 @@ class Declared(NamedTuple):
     def key(self) -> str | None:
         """Its key in the configuration file; None where it cannot be set there."""
         return self.long_name.removeprefix("--") if self.variable else None
-
-    @property
-    def variable(self) -> str | None:
-        """The environment variable that sets it, where one does."""
-        return self.option.variable
 
 
 def declared_in(settings: type, heading: str = "") -> tuple[Declared, ...]:
@@ -134,28 +130,32 @@ def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str
     parts: dict[str, tuple[Declared | type, str]] = {}
     for field, hint in get_type_hints(settings, include_extras=True).items():
         annotation, *data = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        option = next((each for each in data if isinstance(each, Option)), None)
+        option = next((each for each in data if isinstance(each, Option | Argument)), None)
         heading = next((each for each in data if type(each) is str), "")
         kind = _without_none(annotation)
         if option is not None:
-            parts[field] = _declare(field, option, kind, _default(settings, field)), heading
+            parts[field] = _declare(option, kind, _default(settings, field)), heading
         elif isinstance(kind, type) and _defaults(kind) is not None:
             parts[field] = kind, heading
     return parts
 
 
-def _declare(field: str, option: Option, kind: Any, default: Any) -> Declared:
+def _declare(option: Option | Argument, kind: Any, default: Any) -> Declared:
+    first = option.metavar if isinstance(option, Argument) else option.names.split()[0]
+    long_name = first.partition("/")[0]
+    variable = ENVIRONMENT_PREFIX + long_name.removeprefix("--").replace("-", "_").upper()
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     is_many = get_origin(kind) is tuple
     is_inverse = kind is bool and default is True
     return Declared(
-        field=field,
+        long_name=long_name,
         option=option,
         kind=str if choices else get_args(kind)[0] if is_many else kind,
         choices=choices,
         is_many=is_many,
         is_inverse=is_inverse,
         default=False if is_inverse else default,
+        variable=variable if isinstance(option, Setting) else None,
     )
 
 

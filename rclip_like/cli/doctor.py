@@ -14,7 +14,7 @@ from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.output.upkeep import doctor_lines, doctor_object
 from rclip_like.reports import Finding
-from rclip_like.settings import config_file, option
+from rclip_like.settings import Option, config_file
 
 WELL, WARNED, ILL = 0, 1, 2
 
@@ -24,7 +24,7 @@ class DoctorOptions(NamedTuple):
 
     repair: Annotated[
         bool,
-        option("--repair", help="Mend what can be mended safely, after a copy of the index."),
+        Option("--repair", help="Mend what can be mended safely, after a copy of the index."),
     ] = False
     json: JsonObject = False
     library: LibraryChoice = LibraryChoice()

@@ -25,7 +25,7 @@ from rclip_like.output.reports import (
     unreadable_sentence,
 )
 from rclip_like.output.talk import Talk
-from rclip_like.settings import EncoderSettings, IndexSettings, option
+from rclip_like.settings import EncoderSettings, IndexSettings, Option
 from rclip_like.values import IndexReport
 
 WITHOUT_EFFECT = (
@@ -43,11 +43,11 @@ class IndexOptions(NamedTuple):
 
     paths: Paths = ()
     everywhere: Annotated[
-        bool, option("--all", help="Bring all folders up to date that were indexed before.")
+        bool, Option("--all", help="Bring all folders up to date that were indexed before.")
     ] = False
     settings: IndexSettings = IndexSettings()
     strict: Annotated[
-        bool, option("--strict", help="Exit with status 2 if anything cannot be read.")
+        bool, Option("--strict", help="Exit with status 2 if anything cannot be read.")
     ] = False
     sources: Annotated[Sources, "Paths"] = Sources()
     library: LibraryChoice = LibraryChoice()

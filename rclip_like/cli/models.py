@@ -23,10 +23,10 @@ from rclip_like.output.reports import sized, table
 from rclip_like.output.stream import write_lines
 from rclip_like.output.talk import Talk
 from rclip_like.output.terminal import escaped
-from rclip_like.settings import argument, option
+from rclip_like.settings import Argument, Option
 
 ModelArgument = Annotated[
-    str, argument("MODEL", help="builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder.")
+    str, Argument("MODEL", help="builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder.")
 ]
 
 
@@ -41,14 +41,14 @@ class ListOptions(NamedTuple):
 
     json: JsonLines = False
     all: Annotated[
-        bool, option("--all", help="Every model that can be downloaded, not only the recommended.")
+        bool, Option("--all", help="Every model that can be downloaded, not only the recommended.")
     ] = False
 
 
 class ShowOptions(NamedTuple):
     """What `models show` takes."""
 
-    name: Annotated[str | None, argument("[MODEL]", help="A model; none: the one in use.")] = None
+    name: Annotated[str | None, Argument("[MODEL]", help="A model; none: the one in use.")] = None
     json: JsonObject = False
     library: LibraryChoice = LibraryChoice()
 

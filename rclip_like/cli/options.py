@@ -12,42 +12,42 @@ from rclip_like.errors import UsageError
 from rclip_like.output.talk import Talk
 from rclip_like.settings import (
     EVERYWHERE,
+    Argument,
     EncoderSettings,
     ModelName,
+    Option,
+    Setting,
     Weights,
-    argument,
-    option,
-    setting,
 )
 
 Paths = Annotated[
-    tuple[str, ...], argument("[PATH]...", help="Folders or pictures; none: the current folder.")
+    tuple[str, ...], Argument("[PATH]...", help="Folders or pictures; none: the current folder.")
 ]
 IndexedPaths = Annotated[
     tuple[str, ...],
-    argument("[PATH]...", help="Folders or pictures, there or not; none: all that is indexed."),
+    Argument("[PATH]...", help="Folders or pictures, there or not; none: all that is indexed."),
 ]
 Database = Annotated[
     Path | None,
-    setting("--db", metavar="FILE", help="The index to use in place of your own."),
+    Setting("--db", metavar="FILE", help="The index to use in place of your own."),
     EVERYWHERE,
 ]
 Offline = Annotated[
     bool,
-    setting("--offline", help="Never use the network, not for 'models' nor for a query."),
+    Setting("--offline", help="Never use the network, not for 'models' nor for a query."),
     EVERYWHERE,
 ]
 Color = Annotated[
     Literal["auto", "always", "never"],
-    setting(
+    Setting(
         "--color",
         metavar="WHEN",
         help="Colours and links: auto (on a terminal, unless NO_COLOR is set), always, never.",
     ),
     EVERYWHERE,
 ]
-JsonObject = Annotated[bool, option("--json", help="Print one JSON object.")]
-JsonLines = Annotated[bool, option("--json", help="Print one JSON object a line.")]
+JsonObject = Annotated[bool, Option("--json", help="Print one JSON object.")]
+JsonLines = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
 
 Given = Mapping[str, Any]
 """What was typed, by long name: words, lists of words, and True for flags."""
@@ -70,10 +70,8 @@ class Everywhere(NamedTuple):
     offline: Offline = False
     color: Color = "auto"
     talk: Talk = Talk()
-    debug: Annotated[bool, option("--debug", help="Show tracebacks."), EVERYWHERE] = False
-    help: Annotated[bool, option("--help", "-h", help="Show this text and exit."), EVERYWHERE] = (
-        False
-    )
+    debug: Annotated[bool, Option("--debug", help="Show tracebacks."), EVERYWHERE] = False
+    help: Annotated[bool, Option("--help -h", help="Show this text and exit."), EVERYWHERE] = False
 
 
 def refuse_without_effect(given: Given, pairs: Iterable[tuple[str, str]]) -> None:

@@ -19,6 +19,7 @@ from typer.main import get_command
 from rclip_like.cli.commands import Command
 from rclip_like.cli.declare import PROGRAM, Declared
 from rclip_like.errors import UsageError
+from rclip_like.settings import Argument
 
 _NEARLY_THE_SAME = 0.85
 """The ratio of difflib: a letter too many, too few or in another place."""
@@ -110,9 +111,9 @@ def _annotation(declared: Declared) -> Any:
     """Return the type and the description by which Typer splits off this option's words."""
     option = declared.option
     kind: Any = list[str] if declared.is_many else str if declared.takes_value else bool
-    if declared.is_argument:
+    if isinstance(option, Argument):
         return Annotated[kind | None, typer.Argument(..., metavar=option.metavar)]
-    return Annotated[kind | None, typer.Option(..., *option.names)]
+    return Annotated[kind | None, typer.Option(..., *option.names.split())]
 
 
 def _sentence(error: typer.TyperException) -> str:

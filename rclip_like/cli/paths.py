@@ -9,7 +9,7 @@ from rclip_like.errors import UsageError
 from rclip_like.files import decoded
 from rclip_like.output.reports import counted
 from rclip_like.output.talk import Talk
-from rclip_like.settings import option
+from rclip_like.settings import Option
 from rclip_like.spelling import as_on_disk
 
 
@@ -18,13 +18,13 @@ class Sources(NamedTuple):
 
     files_from: Annotated[
         str | None,
-        option(
+        Option(
             "--files-from", metavar="FILE", help="Read more PATHs from FILE, one a line; -: stdin."
         ),
     ] = None
     files0_from: Annotated[
         str | None,
-        option("--files0-from", metavar="FILE", help="The same, each PATH ended by a NUL."),
+        Option("--files0-from", metavar="FILE", help="The same, each PATH ended by a NUL."),
     ] = None
 
 

@@ -39,14 +39,14 @@ from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import screen_of
 from rclip_like.query import Kind, Query
 from rclip_like.settings import (
+    Argument,
     EncoderSettings,
     IndexSettings,
+    Option,
     ReadSettings,
     SearchSettings,
+    Setting,
     WebSettings,
-    argument,
-    option,
-    setting,
 )
 from rclip_like.values import IndexReport, SearchReport
 
@@ -82,7 +82,7 @@ class SearchOptions(NamedTuple):
 
     query: Annotated[
         str,
-        argument(
+        Argument(
             "QUERY",
             help="Words, or a picture: a path that begins with /, ./, ../, ~/ or file:, or ends "
             "as pictures do (x.jpg), or an address on the web (https).",
@@ -91,39 +91,37 @@ class SearchOptions(NamedTuple):
     paths: Paths = ()
     add: Annotated[
         tuple[str, ...],
-        option("--add", "-a", metavar="QUERY", help="Add words or a picture. Repeatable."),
+        Option("--add -a", metavar="QUERY", help="Add words or a picture. Repeatable."),
     ] = ()
     subtract: Annotated[
         tuple[str, ...],
-        option(
-            "--subtract", "-s", metavar="QUERY", help="Subtract words or a picture. Repeatable."
-        ),
+        Option("--subtract -s", metavar="QUERY", help="Subtract words or a picture. Repeatable."),
     ] = ()
     text: Annotated[
-        bool, option("--text", help="Read every query as words, even one that looks like a path.")
+        bool, Option("--text", help="Read every query as words, even one that looks like a path.")
     ] = False
-    image: Annotated[bool, option("--image", help="Read every query as a picture's path.")] = False
+    image: Annotated[bool, Option("--image", help="Read every query as a picture's path.")] = False
     web: WebSettings = WebSettings()
     settings: SearchSettings = SearchSettings()
-    files: Annotated[bool, option("--files", "-f", help="Print paths only.")] = False
+    files: Annotated[bool, Option("--files -f", help="Print paths only.")] = False
     null: Annotated[
-        bool, option("--null", "-0", help="End each result with a NUL, not with a new line.")
+        bool, Option("--null -0", help="End each result with a NUL, not with a new line.")
     ] = False
     json: JsonLines = False
     format: Annotated[
         str | None,
-        option(
+        Option(
             "--format",
             metavar="TEMPLATE",
             help="Print each result as TEMPLATE says: {path} {score} {rank} {model}, \\t \\n \\0.",
         ),
     ] = None
     no_index: Annotated[
-        bool, option("--no-index", "-n", help="Search what is indexed; look for nothing new.")
+        bool, Option("--no-index -n", help="Search what is indexed; look for nothing new.")
     ] = False
     max_time: Annotated[
         float,
-        setting(
+        Setting(
             "--max-time",
             metavar="SECONDS",
             min=0,

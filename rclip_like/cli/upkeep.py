@@ -20,7 +20,7 @@ from rclip_like.output.upkeep import (
     upkeep_sentence,
 )
 from rclip_like.reports import StatusReport, UpkeepReport
-from rclip_like.settings import DryRun, PruneSettings, Wait, argument
+from rclip_like.settings import Argument, DryRun, PruneSettings, Wait
 
 DONE, NOTHING_THERE = 0, 1
 WAITING = "another run writes to the index; waiting for it to finish"
@@ -49,7 +49,7 @@ class ForgetOptions(NamedTuple):
     """What `forget` takes."""
 
     paths: Annotated[
-        tuple[str, ...], argument("PATH...", help="Folders or pictures, there or not.")
+        tuple[str, ...], Argument("PATH...", help="Folders or pictures, there or not.")
     ]
     dry_run: DryRun = False
     wait: Wait = True

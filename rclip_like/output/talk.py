@@ -5,18 +5,18 @@ from contextlib import suppress
 from typing import Annotated, NamedTuple
 
 from rclip_like.output.terminal import escaped
-from rclip_like.settings import EVERYWHERE, setting
+from rclip_like.settings import EVERYWHERE, Setting
 
 
 class Talk(NamedTuple):
     """How much the user wants to hear; errors are always told."""
 
     quiet: Annotated[
-        bool, setting("--quiet", "-q", help="Say nothing on stderr but errors."), EVERYWHERE
+        bool, Setting("--quiet -q", help="Say nothing on stderr but errors."), EVERYWHERE
     ] = False
     verbose: Annotated[
         bool,
-        setting("--verbose", "-v", help="Say more: the model, what is unreadable or dropped."),
+        Setting("--verbose -v", help="Say more: the model, what is unreadable or dropped."),
         EVERYWHERE,
     ] = False
 

@@ -1,6 +1,6 @@
 """Settings that nobody changes, each option of the command line written once.
 
-A field that the command line sets says so in its annotation: `Annotated[type, option(...)]`, and,
+A field that the command line sets says so in its annotation: `Annotated[type, Option(...)]`, and,
 after that, under which heading the help has it. All this is plain data; `cli/` parses by it, prints
 the help and the manual, and completes words.
 """
@@ -22,12 +22,13 @@ from rclip_like.settings.folders import (
     num_processors,
     place_of,
 )
-from rclip_like.settings.options import EVERYWHERE, Option, argument, option, setting
+from rclip_like.settings.options import EVERYWHERE, Argument, Option, Setting
 
 __all__ = [
     "EVERYWHERE",
+    "Argument",
     "Option",
-    "argument",
+    "Setting",
     "cache_folder",
     "config_file",
     "config_is_named",
@@ -36,24 +37,22 @@ __all__ = [
     "default_folders",
     "is_offline",
     "num_processors",
-    "option",
     "place_of",
-    "setting",
 ]
 
 Threads = Annotated[
     int | None,
-    setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
+    Setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
     EVERYWHERE,
 ]
 Device = Annotated[
     Literal["auto", "cuda", "mps", "cpu"],
-    setting("--device", metavar="NAME", help="Where the model runs: auto, cuda, mps or cpu."),
+    Setting("--device", metavar="NAME", help="Where the model runs: auto, cuda, mps or cpu."),
     EVERYWHERE,
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
-    setting(
+    Setting(
         "--precision",
         metavar="NAME",
         help="How exactly it computes: auto, fp32, bf16 or fp16, slow where not native.",
@@ -62,7 +61,7 @@ Precision = Annotated[
 ]
 ModelName = Annotated[
     str | None,
-    setting(
+    Setting(
         "--model",
         metavar="MODEL",
         help="The model: builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder (./x, /x, ~/x). "
@@ -72,7 +71,7 @@ ModelName = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    option(
+    Option(
         "--weights",
         metavar="FILE",
         help="A checkpoint to load into the architecture that --model names.",
@@ -80,10 +79,10 @@ Weights = Annotated[
     EVERYWHERE,
 ]
 DryRun = Annotated[
-    bool, option("--dry-run", help="Only show what would be dropped, by folder."), "Upkeep"
+    bool, Option("--dry-run", help="Only show what would be dropped, by folder."), "Upkeep"
 ]
 Wait = Annotated[
-    bool, option("--no-wait", help="Leave at once if another run writes to the index."), "Upkeep"
+    bool, Option("--no-wait", help="Leave at once if another run writes to the index."), "Upkeep"
 ]
 
 
@@ -97,25 +96,24 @@ class WalkSettings(NamedTuple):
 
     hidden: Annotated[
         bool,
-        setting("--hidden", help="Include hidden files and folders, and those beside .nomedia."),
+        Setting("--hidden", help="Include hidden files and folders, and those beside .nomedia."),
     ] = False
     ignore_files: Annotated[
-        bool, setting("--no-ignore", help="Do not respect .ignore and .clipfindignore files.")
+        bool, Setting("--no-ignore", help="Do not respect .ignore and .clipfindignore files.")
     ] = True
     follow: Annotated[
         bool,
-        setting(
-            "--follow",
-            "-L",
+        Setting(
+            "--follow -L",
             help="Follow symbolic links. Without it, what was indexed through links stays unseen.",
         ),
     ] = False
     one_file_system: Annotated[
-        bool, setting("--one-file-system", help="Stay on the file system of each PATH.")
+        bool, Setting("--one-file-system", help="Stay on the file system of each PATH.")
     ] = False
     raw_pairs: Annotated[
         bool,
-        setting(
+        Setting(
             "--raw-pairs",
             help="Include raw files beside a JPEG or HEIC of the same name, which stands for both. "
             "Without it their rows stay in the index, unseen.",
@@ -123,7 +121,7 @@ class WalkSettings(NamedTuple):
     ] = False
     exclude: Annotated[
         tuple[str, ...],
-        setting(
+        Setting(
             "--exclude",
             metavar="GLOB",
             help="Leave out what matches, as in .gitignore; with or without a slash at the end. "
@@ -132,11 +130,11 @@ class WalkSettings(NamedTuple):
     ] = ()
     glob: Annotated[
         tuple[str, ...],
-        option("--glob", metavar="GLOB", help="Only pictures that match. Repeatable."),
+        Option("--glob", metavar="GLOB", help="Only pictures that match. Repeatable."),
     ] = ()
     inodes: Annotated[
         Literal["auto", "stable", "unstable"],
-        setting(
+        Setting(
             "--inodes",
             help="Whether inode and ctime, beside size and mtime, tell that a file changed. Some "
             "network file systems give new ones at each mount; auto learns it from two runs.",
@@ -156,7 +154,7 @@ class ReadSettings(NamedTuple):
 
     max_megapixels: Annotated[
         float | None,
-        setting(
+        Setting(
             "--max-megapixels",
             metavar="N",
             min=0.001,
@@ -168,7 +166,7 @@ class ReadSettings(NamedTuple):
     workers: Threads = None
     accept_truncated: Annotated[
         bool,
-        setting(
+        Setting(
             "--accept-truncated",
             help="Use what can be decoded of pictures that are cut short, in a query too.",
         ),
@@ -189,7 +187,7 @@ class WebSettings(NamedTuple):
     # No setting: only who types the address knows whether it may reach into the own network.
     allow_private: Annotated[
         bool,
-        option(
+        Option(
             "--allow-private",
             help="Fetch a web address in QUERY from your own network too, on any port.",
         ),
@@ -215,7 +213,7 @@ class IndexSettings(NamedTuple):
     read: Annotated[ReadSettings | None, "Reading pictures"] = None
     max_seconds: Annotated[
         float | None,
-        option(
+        Option(
             "--max-time",
             metavar="SECONDS",
             min=0,
@@ -223,14 +221,14 @@ class IndexSettings(NamedTuple):
         ),
     ] = None
     wait: Annotated[
-        bool, option("--no-wait", help="Leave at once, with status 0, if another run indexes.")
+        bool, Option("--no-wait", help="Leave at once, with status 0, if another run indexes.")
     ] = True
     retry: Annotated[
-        bool, option("--retry", help="Try unreadable pictures again that have not changed.")
+        bool, Option("--retry", help="Try unreadable pictures again that have not changed.")
     ] = False
     verify: Annotated[
         bool,
-        option(
+        Option(
             "--verify",
             help="Read known pictures again, too, and encode anew those whose content changed "
             "though nothing else about the file did. Stopped, it goes on the next time.",
@@ -259,45 +257,45 @@ class SearchSettings(NamedTuple):
     """
 
     top: Annotated[
-        int, setting("--top", "-t", metavar="N", min=0, help="Show the N best; 0 shows all.")
+        int, Setting("--top -t", metavar="N", min=0, help="Show the N best; 0 shows all.")
     ] = 10
     min_score: Annotated[
         float | None,
-        setting(
+        Setting(
             "--min-score", metavar="X", min=-1, max=1, help="Only scores (cosines) of X or more."
         ),
     ] = None
     within: Annotated[
         float | None,
-        setting("--within", metavar="X", min=0, max=2, help="Only scores within X of the best."),
+        Setting("--within", metavar="X", min=0, max=2, help="Only scores within X of the best."),
     ] = None
     sort: Annotated[
         Literal["score", "date", "path"],
-        setting("--sort", metavar="KEY", help="Order those kept by score, date or path."),
+        Setting("--sort", metavar="KEY", help="Order those kept by score, date or path."),
     ] = "score"
     collapse: Annotated[
         bool | None,
-        setting(
+        Setting(
             "--collapse/--no-collapse",
             help="Show equal files once. Default: on a terminal's table only.",
         ),
     ] = None
     explain: Annotated[
-        bool, option("--explain", help="Show the score of each part of the query.")
+        bool, Option("--explain", help="Show the score of each part of the query.")
     ] = False
     everywhere: Annotated[
-        bool, option("--all", help="Search all that is indexed, wherever it lies.")
+        bool, Option("--all", help="Search all that is indexed, wherever it lies.")
     ] = False
     template: Annotated[
         Literal["none", "photo", "all"],
-        setting(
+        Setting(
             "--template",
             metavar="NAME",
             help="Sentences to put words into: none, photo ('a photo of a ...') or all.",
         ),
     ] = "none"
     cache_texts: Annotated[
-        bool, setting("--no-cache", help="Do not remember the words of this query.")
+        bool, Setting("--no-cache", help="Do not remember the words of this query.")
     ] = True
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
     filters: Filters = Filters()
@@ -308,7 +306,7 @@ class PruneSettings(NamedTuple):
 
     models: Annotated[
         bool,
-        option(
+        Option(
             "--models",
             help="Drop embeddings of models that are not in use, too: all but --model, the index's "
             "default, and those of --keep.",
@@ -316,13 +314,13 @@ class PruneSettings(NamedTuple):
     ] = False
     keep: Annotated[
         tuple[str, ...],
-        option(
+        Option(
             "--keep",
             metavar="MODEL",
             help="With --models: a model to keep, by name, by folder, or by the beginning of its "
             "fingerprint as 'status' shows it. Repeatable.",
         ),
     ] = ()
-    texts: Annotated[bool, option("--texts", help="Drop remembered words of queries, too.")] = False
+    texts: Annotated[bool, Option("--texts", help="Drop remembered words of queries, too.")] = False
     dry_run: DryRun = False
     wait: Wait = True

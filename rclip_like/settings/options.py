@@ -10,46 +10,28 @@ EVERYWHERE = "Everywhere"
 
 
 class Option(NamedTuple):
-    """How the command line sets a field; without names, it is an argument in its own position.
+    """An option that belongs to one call of the program.
 
-    names: every spelling, as `-t`, `--top` and `--collapse/--no-collapse`, which sets and unsets. A
-    flag of a field that is True by default makes it False. min and max bound a number. variable:
-    the environment variable that sets it as well; its name in the configuration file follows it.
+    names: every spelling, the first one long, as `--top -t` and `--collapse/--no-collapse`, which
+    sets and unsets; the same first name in two classes is one option that sets both fields. A flag
+    of a field that is True by default makes it False. min and max bound a number.
     """
 
-    names: tuple[str, ...]
+    names: str
     help: str
     metavar: str = ""
     min: float | None = None
     max: float | None = None
-    variable: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Its first long name, which tells it apart from the others of a command; or the metavar.
-
-        The same name in two settings classes is one option that sets both fields.
-        """
-        longs = (name.partition("/")[0] for name in self.names if name.startswith("--"))
-        return next(longs, self.metavar)
 
 
-def option(
-    *names: str, help: str, metavar: str = "", min: float | None = None, max: float | None = None
-) -> Option:
-    """Declare an option that belongs to one call of the program."""
-    return Option(names, help, metavar, min, max)
+class Setting(Option):
+    """An option that the environment and the configuration file can set as well."""
+
+    __slots__ = ()
 
 
-def setting(
-    *names: str, help: str, metavar: str = "", min: float | None = None, max: float | None = None
-) -> Option:
-    """Declare an option that the environment and the configuration file can set as well."""
-    long_name = names[0].removeprefix("--").partition("/")[0]
-    variable = ENVIRONMENT_PREFIX + long_name.replace("-", "_").upper()
-    return Option(names, help, metavar, min, max, variable)
+class Argument(NamedTuple):
+    """A field that is given by its position."""
 
-
-def argument(metavar: str, *, help: str) -> Option:
-    """Declare an argument, given by its position."""
-    return Option((), help, metavar)
+    metavar: str
+    help: str

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from rclip_like.errors import Remedy, UsageError
 from rclip_like.settings import (
+    Argument,
     Device,
     ModelName,
+    Option,
     Precision,
     Threads,
     Weights,
-    argument,
-    option,
 )
 from rclip_like.values import Trouble
 
@@ -26,17 +26,17 @@ class LoopSettings:
     an epoch visits every pair once.
     """
 
-    epochs: Annotated[int, option("--epochs", metavar="N", min=1, help="Passes over the data.")] = (
+    epochs: Annotated[int, Option("--epochs", metavar="N", min=1, help="Passes over the data.")] = (
         10
     )
-    batch_size: Annotated[int, option("--batch-size", metavar="N", min=2, help="Pairs a step.")] = (
+    batch_size: Annotated[int, Option("--batch-size", metavar="N", min=2, help="Pairs a step.")] = (
         256
     )
-    lr: Annotated[float, option("--lr", metavar="X", min=0, help="The highest learning rate.")] = (
+    lr: Annotated[float, Option("--lr", metavar="X", min=0, help="The highest learning rate.")] = (
         1e-4
     )
     seed: Annotated[
-        int, option("--seed", metavar="N", min=0, help="The seed of all that is drawn by chance.")
+        int, Option("--seed", metavar="N", min=0, help="The seed of all that is drawn by chance.")
     ] = 0
     warm_up: float = 0.05
     weight_decay: float = 0.1
@@ -70,13 +70,12 @@ class TrainSettings:
 
     data: Annotated[
         Path,
-        argument("DATA", help="A folder of pictures with same-named .txt files, or tar shards."),
+        Argument("DATA", help="A folder of pictures with same-named .txt files, or tar shards."),
     ]
     output: Annotated[
         Path,
-        option(
-            "--output",
-            "-o",
+        Option(
+            "--output -o",
             metavar="DIR",
             help="The model folder to write; an interrupted run goes on there. Required.",
         ),
@@ -84,7 +83,7 @@ class TrainSettings:
     model: ModelName = None
     weights: Weights = None
     lock_image_tower: Annotated[
-        bool, option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
+        bool, Option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
     ] = False
     loop: LoopSettings = LoopSettings()
     held_out: float = 0.1
