@@ -9,7 +9,8 @@ import errno
 import os
 import stat
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.settings import default_folders
@@ -85,20 +86,26 @@ def close_tree(folder: Path) -> None:
                     path.chmod(mode)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and the folders above it where they are missing.
+@contextmanager
+def write_whole(path: Path, mode: int = FILE_MODE, *, draft: str | None = None) -> Iterator[Path]:
+    """Give an empty draft that takes the path, synced, when the block ends; else nothing changes.
 
-    Raises OSError.
+    Folders above that are missing are made. The draft lies in the same folder, under the name
+    `draft` or a hidden one of this process; what has its name is removed, never written through.
+    The mode is what the umask may leave. Raises OSError.
     """
     make_folder(path.parent)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)  # of a process of that number that was killed
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    written = path.with_name(draft or f".{path.name}.{os.getpid()}")
+    written.unlink(missing_ok=True)  # of a process of that number that was killed
+    os.close(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    mode = stat.S_IMODE(written.stat().st_mode)
     try:
-        with open(os.open(draft, flags, FILE_MODE), "wb") as file:
-            file.write(content)
-        os.replace(draft, path)
-    except OSError:
+        yield written
+        written.chmod(mode)  # safetensors, for one, makes it anew, for its owner alone
+        with written.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(written, path)
+    except BaseException:
         with suppress(OSError):
-            draft.unlink()
+            written.unlink()
         raise

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NoReturn
 import blake3
 
 from rclip_like.errors import ModelError
-from rclip_like.files import open_at_once, write_file
+from rclip_like.files import open_at_once, write_whole
 
 JSON_BYTES = 16 << 20
 """How large a JSON file may be; those that come with models have two million bytes at most."""
@@ -95,8 +95,8 @@ def read_cache(path: Path) -> Any:
 
 def write_cache(path: Path, value: Any) -> None:
     """Write a value with a digest by which damage is noticed; do without where that fails."""
-    with suppress(OSError):
-        write_file(path, json.dumps({"blake3": _digest(value), "value": value}).encode())
+    with suppress(OSError), write_whole(path) as draft:
+        draft.write_text(json.dumps({"blake3": _digest(value), "value": value}))
 
 
 def shown(value: object) -> str:

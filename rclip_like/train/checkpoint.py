@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 import torch
 
 from rclip_like.errors import Remedy, TrainingError
+from rclip_like.files import write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
@@ -23,7 +24,7 @@ PIXELS = "pixels.bin"
 OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS})
 """What a run leaves in its output folder before it is finished."""
 MODEL_FILES = frozenset(
-    {WEIGHTS, WEIGHTS + PART, CONFIGURATION, CONFIGURATION + PART, *TOKENIZER_FILES}
+    name + part for name in (WEIGHTS, CONFIGURATION, *TOKENIZER_FILES) for part in ("", PART)
 )
 """What a run that was killed while it saved may have left beside its checkpoint."""
 
@@ -73,14 +74,10 @@ def make_working_file(path: Path) -> BinaryIO:
 
 
 def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
-    """Write the checkpoint whole or not at all: a new file, synced, put in the old one's place."""
-    path = output / CHECKPOINT
-    partial = path.with_name(CHECKPOINT + PART)
-    with make_working_file(partial) as stream:
+    """Write the checkpoint whole or not at all, for its owner alone."""
+    whole = write_whole(output / CHECKPOINT, draft=CHECKPOINT + PART)
+    with whole as draft, draft.open("wb") as stream:
         torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:

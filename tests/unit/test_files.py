@@ -11,7 +11,7 @@ import pytest
 from fresh_user import modes_below
 from planted import plant, walked
 
-from rclip_like.files import close_default_folders, close_tree, decoded, make_folder, write_file
+from rclip_like.files import close_default_folders, close_tree, decoded, make_folder, write_whole
 from rclip_like.settings import WalkSettings
 from rclip_like.values import Trouble
 from rclip_like.walk import resolve_roots, walk
@@ -35,7 +35,8 @@ def test_folders_are_made_for_their_owner_alone(place: Path) -> None:
 
 def test_files_are_written_for_their_owner_alone(place: Path) -> None:
     for content in (b"first", b"second"):
-        write_file(place / "a" / "file", content)
+        with write_whole(place / "a" / "file") as draft:
+            draft.write_bytes(content)
     assert (place / "a" / "file").read_bytes() == b"second"
     assert modes_below(place) == {".": 0o700, "a": 0o700, "a/file": 0o600}
 
@@ -57,8 +58,28 @@ def test_what_another_library_wrote_is_closed_but_not_what_its_links_lead_to(pla
 def test_a_draft_that_a_killed_process_of_that_number_left_is_replaced(tmp_path: Path) -> None:
     draft = tmp_path / f".file.{os.getpid()}"
     draft.symlink_to(tmp_path / "elsewhere")
-    write_file(tmp_path / "file", b"content")
+    with write_whole(tmp_path / "file") as written:
+        assert written == draft
+        assert not written.is_symlink()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_was_there_stays_where_its_successor_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+    with pytest.raises(FileNotFoundError), write_whole(tmp_path / "file"):
+        (tmp_path / "no such file").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"before"
+
+
+def test_a_file_that_a_library_makes_anew_keeps_the_mode_asked_for(place: Path) -> None:
+    place.mkdir()
+    with write_whole(place / "file", 0o666, draft="file.part") as draft:
+        assert draft == place / "file.part"
+        draft.unlink()
+        draft.touch(0o600)
+    (place / "plain").touch()
+    assert modes_below(place)["file"] == modes_below(place)["plain"]
 
 
 def _open_to_all(folder: Path) -> Path:

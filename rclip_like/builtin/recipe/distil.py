@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from rclip_like.files import write_whole
 from rclip_like.train.text_tower import text_features
 
 REPORT_STEPS = 100
@@ -228,9 +229,8 @@ def agreement(pupil: Pupil, lesson: Lesson, rows: npt.NDArray[np.int64]) -> floa
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write the checkpoint whole or not at all."""
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
+    with write_whole(path) as draft, draft.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def lesson_batch(lesson: Lesson, rows: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:

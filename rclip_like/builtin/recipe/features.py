@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from rclip_like.files import write_whole
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.prepare import in_batches
 from rclip_like.values import Preprocessing
@@ -92,10 +93,8 @@ def cached_view(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Fe
 
 def write_array(path: Path, values: npt.NDArray[Any]) -> None:
     """Write an array whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as stream:
+    with write_whole(path) as draft, draft.open("wb") as stream:
         np.save(stream, values)
-    partial.replace(path)
 
 
 def _random_pixels(photo: Photo, seed: str) -> npt.NDArray[np.uint8]:

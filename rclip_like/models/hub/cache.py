@@ -15,7 +15,7 @@ from typing import BinaryIO
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.file_download import repo_folder_name
 
-from rclip_like.files import make_folder
+from rclip_like.files import make_folder, write_whole
 from rclip_like.models.names import PART_ENDING
 
 DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -70,7 +70,7 @@ class RemoteFile:
     def open_part(self) -> BinaryIO:
         """Open the part for what is to be appended. Raises OSError."""
         make_cache_folder(self.part.parent)
-        return open(self.part, "ab", opener=_open)
+        return open(self.part, "ab", opener=lambda path, flags: os.open(path, flags, _FILE_MODE))
 
     def enter(self) -> Path:
         """Give the blob its name in the commit, and return where the content then lies.
@@ -92,10 +92,8 @@ class RemoteFile:
         if note.is_file() and note.read_bytes() == self.commit.encode():
             return  # a cache that may only be read in part stays usable
         make_cache_folder(note.parent)
-        draft = _draft_of(note)
-        with open(draft, "w", opener=_open) as file:
-            file.write(self.commit)
-        os.replace(draft, note)
+        with write_whole(note, _FILE_MODE) as draft:
+            draft.write_text(self.commit)
 
 
 def make_cache_folder(folder: Path) -> None:
@@ -134,25 +132,15 @@ def cached_files(repository: str) -> list[RemoteFile]:
     ]
 
 
-def _open(place: str, flags: int) -> int:
-    return os.open(place, flags, _FILE_MODE)
-
-
 def _link(blob: Path, place: Path) -> bool:
     """Return whether a place leads to a blob, as it does now where the cache can link."""
     if constants.HF_HUB_DISABLE_SYMLINKS:
         return False
-    draft = _draft_of(place)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
     try:
         draft.symlink_to(os.path.relpath(blob, place.parent))
     except OSError:  # a file system or a Windows without links
         return False
     os.replace(draft, place)
     return True
-
-
-def _draft_of(place: Path) -> Path:
-    """Return where a file is written before it takes its place, which no other process uses."""
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    return draft

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
 from rclip_like.errors import ModelError
+from rclip_like.files import write_whole
 from rclip_like.models.names import TEXT_MODEL_FILE
 from rclip_like.models.regular import read_json_object
 from rclip_like.models.schema import is_custom
@@ -118,13 +118,13 @@ def convert_checkpoint(checkpoint: Path, place: Path) -> None:
     Raises ModelError when the checkpoint holds anything but tensors.
     """
     open_clip = import_open_clip()
-    draft = place.with_name(f".{place.name}.draft")
     try:
         tensors = open_clip.factory.load_state_dict(str(checkpoint), weights_only=True)
-        save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, draft)
+        tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+        with write_whole(place) as draft:
+            save_file(tensors, draft)
     except Exception as error:
         raise not_loaded(checkpoint, error) from error
-    os.replace(draft, place)
 
 
 class _TooLarge(Exception):
