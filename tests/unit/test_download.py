@@ -426,8 +426,9 @@ def test_checkpoint_of_torch_is_kept_as_safetensors(
     hub: Hub, tiny_model: Path, tmp_path: Path
 ) -> None:
     import torch
-    from rclip_like.models.towers.text import supports
 
+    from rclip_like.models.towers.tensors import Weights
+    from rclip_like.models.towers.text_tower import supports
     from rclip_like.models.towers.torch_model import load_model
 
     checkpoint = tmp_path / "open_clip_pytorch_model.bin"
@@ -440,7 +441,8 @@ def test_checkpoint_of_torch_is_kept_as_safetensors(
         WEIGHTS,
         "source.json",
     ]
-    assert supports(resolve(NAME))
+    kept = resolve(NAME)
+    assert supports(kept, Weights(kept.weights).header)
 
 
 @pytest.mark.parametrize("name", [NAME, "ViT-B-32-256/datacomp_s34b_b86k"])
