@@ -930,7 +930,7 @@ def test_a_killed_download_goes_on_in_the_next_run(
     ("name", "reason"),
     [
         ("ViT-B-32", "ARCH/TAG"),
-        ("ViT-B-32-256/nonsense", "there are ViT-B-32-256/datacomp_s34b_b86k"),
+        ("ViT-B-32-256/nonsense", "open_clip lists ViT-B-32-256/datacomp_s34b_b86k"),
         ("nonsense/nonsense", "lists no weights for nonsense/nonsense"),
         ("./folder", "cannot be downloaded"),
         ("builtin", "cannot be downloaded"),
