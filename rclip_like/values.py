@@ -199,19 +199,30 @@ class Picture(NamedTuple):
 
 
 class Match(NamedTuple):
-    """One result: `path` as it should be shown, `absolute` as it lies in the store.
+    """One result: `path` the way its folder was named, `absolute` from the top of the file system.
 
+    Both are strings, with what is not UTF-8 as os.fsdecode has it; their bytes are beside them.
     `score` is a cosine in [-1, 1]; `rank` counts from 1 in order of score. `terms` holds the
     score of each term alone where an explanation was asked for, a subtracted one behind a minus.
     """
 
-    path: bytes
-    absolute: bytes
+    path_bytes: bytes
+    absolute_bytes: bytes
     score: float
     rank: int
     model: str
     taken_at: str | None = None
     terms: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The picture's path as it should be shown: relative in a folder named so."""
+        return os.fsdecode(self.path_bytes)
+
+    @property
+    def absolute(self) -> str:
+        """The picture's path as the index has it."""
+        return os.fsdecode(self.absolute_bytes)
 
 
 class IndexReport(NamedTuple):

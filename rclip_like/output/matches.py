@@ -61,7 +61,7 @@ def as_object(match: Match) -> dict[str, object]:
     are not UTF-8, `path` then holds U+FFFD in their place; terms where --explain asked for them.
     """
     row = {
-        **path_fields(shown_path(match.path)),
+        **path_fields(shown_path(match.path_bytes)),
         "score": round(match.score, 6),
         "rank": match.rank,
         "model": match.model,
@@ -100,7 +100,7 @@ def _json_line(match: Match) -> bytes:
 
 
 def _path_bytes(match: Match, layout: Layout) -> bytes:
-    path = shown_path(match.path)
+    path = shown_path(match.path_bytes)
     return escaped_path(path).encode() if layout.screen.is_terminal else path
 
 
@@ -109,9 +109,9 @@ def _term_columns(match: Match) -> list[bytes]:
 
 
 def _table_row(match: Match, screen: Screen) -> str:
-    path = escaped_path(shown_path(match.path))
+    path = escaped_path(shown_path(match.path_bytes))
     if screen.has_links:
-        path = linked(path, match.absolute)
+        path = linked(path, match.absolute_bytes)
     row = f"{_coloured(f'{match.score:7.4f}', _CYAN, screen)}  {path}"
     explained = "  ".join(f"{escaped(term)} {score:+.4f}" for term, score in match.terms)
     return f"{row}\n         {_coloured(explained, _DIM, screen)}" if explained else row

@@ -80,7 +80,7 @@ def search(
         shown, model = scope.as_typed(stored.path), specification.name
         matches.append(Match(shown, stored.path, value, rank, model, taken_at, each))
     if settings.sort == "path":
-        matches.sort(key=lambda match: match.absolute)
+        matches.sort(key=lambda match: match.absolute_bytes)
     elif settings.sort == "date":
         matches.sort(key=lambda match: match.taken_at or "", reverse=True)
     notes += cut_notes(cut, specification)

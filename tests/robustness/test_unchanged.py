@@ -41,7 +41,7 @@ def scores(library: Library, query: Path, album: Path, **walk: object) -> dict[s
     """Return what a search of the index as it is shows: the score of each name."""
     settings = SearchSettings(top=0, walk=WalkSettings(**walk))
     report = library.search(query, [album], settings, update=None)
-    return {os.path.basename(match.path).decode(): match.score for match in report.matches}
+    return {os.path.basename(match.path): match.score for match in report.matches}
 
 
 def replace(path: Path, seed: int) -> None:

@@ -52,7 +52,7 @@ def library(tmp_path: Path, tiny_model: Path) -> Iterator[Library]:
 def found(library: Library, query: str | Query, album: Path, **chosen: object) -> dict[str, Match]:
     settings = SearchSettings(**chosen)  # type: ignore[arg-type]
     matches = library.search(query, [album], settings, update=None).matches
-    return {Path(match.absolute.decode()).name: match for match in matches}
+    return {Path(match.absolute).name: match for match in matches}
 
 
 def test_an_animation_is_found_by_what_a_later_frame_shows(library: Library, album: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_path_is_a_picture_whatever_its_name(
     shutil.copy(photos / "red.png", "2:red")
     with library:
         matches = library.search(Path("2:red"), [photos]).matches
-    assert os.path.basename(matches[0].path) == b"red.png"
+    assert os.path.basename(matches[0].path) == "red.png"
     assert matches[0].score > 0.9999
 
 
@@ -86,7 +86,7 @@ def test_search_while_another_process_indexes_answers_from_what_is_committed(
         library.index([photos / "red.png"])
         with Store.open(library.database, create=False) as other, other.writing(wait=False):
             report = library.search("red", [photos])
-        assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
+        assert [os.path.basename(match.path) for match in report.matches] == ["red.png"]
         assert report.index is None
         assert any("what it has finished" in note for note in report.notes)
 
@@ -107,7 +107,7 @@ def test_excluded_rows_are_not_shown_and_not_deleted(library: Library, photos: P
         hidden = library.search(
             "x", [photos], SearchSettings(walk=without_red), update=IndexSettings(walk=without_red)
         )
-        assert [os.path.basename(match.path) for match in hidden.matches] == [b"green.png"]
+        assert [os.path.basename(match.path) for match in hidden.matches] == ["green.png"]
         assert len(library.search("x", [photos], update=None).matches) == 2
 
 
@@ -126,7 +126,7 @@ def test_no_path_means_the_current_folder(
     monkeypatch.chdir(photos)
     with library:
         paths = {match.path for match in library.search("x").matches}
-    assert paths == {b"red.png", b"green.png"}
+    assert paths == {"red.png", "green.png"}
 
 
 def test_status_covers_what_it_is_asked_for(library: Library, photos: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_tilde_in_a_path_is_there_also_beside_one_that_is_not(
         library.index(["~/photos"])
         (photos / "sub").rename(photos.parent / "away")
         report = library.search("x", ["~/photos", photos / "sub"], update=None)
-    assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
+    assert [os.path.basename(match.path) for match in report.matches] == ["red.png"]
     assert ["sub: not there now" in note for note in report.notes] == [True]
 
 
@@ -296,7 +296,7 @@ def test_files_that_are_not_there_now_are_noted_in_one_line(library: Library, ph
             (photos / name).unlink()
         named = [photos / name for name in ("red.png", "blue.png", "grey.png")]
         report = library.search("x", named, update=None)
-        assert [os.path.basename(match.path) for match in report.matches] == [b"red.png"]
+        assert [os.path.basename(match.path) for match in report.matches] == ["red.png"]
         (note,) = report.notes
         assert "blue.png and 1 more: not there now" in note
         with pytest.raises(RootError, match=r"new\.png: no such"):

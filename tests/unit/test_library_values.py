@@ -66,7 +66,7 @@ def test_a_picture_in_memory_is_a_query(library: Library, photos: Path, form: st
             "alpha": np.asarray(image.convert("RGBA")),
         }[form]
     first, *_ = library.search(picture, photos, SearchSettings(explain=True)).matches
-    assert os.path.basename(first.absolute) == b"1.png"
+    assert os.path.basename(first.absolute) == "1.png"
     assert first.score == pytest.approx(1.0, abs=EXACTLY)
     assert first.terms[0][0] == "a picture in memory"
 
@@ -117,3 +117,15 @@ def test_a_file_that_is_not_a_picture_is_named(library: Library, tmp_path: Path)
     for path in (tmp_path / "a.jpg", tmp_path / "b.jpg"):
         with pytest.raises(PictureError, match=path.name):
             library.embed_pictures([path])
+
+
+def test_a_match_has_its_path_as_text_and_as_bytes(library: Library, photos: Path) -> None:
+    odd = os.fsencode(photos) + b"/\xff.png"
+    with open(odd, "wb") as file:
+        file.write((photos / "1.png").read_bytes())
+    try:
+        (match,) = library.search("cat", odd).matches
+    finally:
+        os.unlink(odd)
+    assert (match.path_bytes, match.absolute_bytes) == (odd, os.path.realpath(odd))
+    assert (match.path, match.absolute) == (os.fsdecode(odd), os.fsdecode(os.path.realpath(odd)))

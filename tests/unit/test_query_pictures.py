@@ -55,7 +55,7 @@ def library(tmp_path: Path, tiny_model: Path, photos: Path) -> Iterator[Library]
 
 
 def shown(report: SearchReport) -> list[str]:
-    return [Path(os.fsdecode(match.path)).name for match in report.matches]
+    return [Path(match.path).name for match in report.matches]
 
 
 def test_a_picture_of_the_web_finds_its_own_copy_first(
