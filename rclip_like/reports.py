@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from rclip_like.errors import Advice, sentence
 from rclip_like.values import Trouble
 
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+
 
 @dataclass(frozen=True, slots=True)
 class UpkeepReport:
@@ -51,6 +53,21 @@ class Finding:
     def remedy(self) -> str:
         """What would help, in Python's words; "" where nothing is wrong."""
         return sentence("", self.remedies)
+
+
+def well(text: str, *remedies: Advice) -> Finding:
+    """Return a finding that asks for nothing."""
+    return Finding("", text, OK, remedies)
+
+
+def warning(text: str, *remedies: Advice) -> Finding:
+    """Return a finding that one should know of, while everything works."""
+    return Finding("", text, WARNING, remedies)
+
+
+def problem(text: str, *remedies: Advice) -> Finding:
+    """Return a finding of something that does not work."""
+    return Finding("", text, PROBLEM, remedies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.query.pictures import InMemory
     from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
-    from rclip_like.upkeep import Listeners as UpkeepListeners
+    from rclip_like.upkeep.pruning import Listeners as UpkeepListeners
     from rclip_like.values import Embeddings, Pixels
 
 
@@ -162,7 +162,7 @@ class Library:
 
     def status(self, paths: AnyPath | Sequence[AnyPath] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
-        from rclip_like.upkeep import as_roots, count_raw_pairs, unknown_paths
+        from rclip_like.upkeep.pruning import as_roots, count_raw_pairs, unknown_paths
 
         store, named = self._index.open(), expanded(paths)
         roots = as_roots(named) if named else None
@@ -183,12 +183,14 @@ class Library:
         Raises IndexLocked when another process writes and `settings.wait` is off, UsageError
         when `settings.models` would drop all models that have encoded anything.
         """
-        from rclip_like.upkeep import prune, unused_models
+        from rclip_like.upkeep.pruning import prune
 
         settings = settings or PruneSettings()
         store = self._index.open()
         unused: set[str] = set()
         if settings.models:
+            from rclip_like.upkeep.models import unused_models
+
             unused = unused_models(store.models(), self._models_in_use(), settings.keep)
         return prune(store, expanded(paths), settings, unused, listeners)
 
@@ -204,7 +206,7 @@ class Library:
 
         Raises IndexLocked when another process writes and `wait` is off.
         """
-        from rclip_like.upkeep import forget
+        from rclip_like.upkeep.pruning import forget
 
         store = self._index.open()
         return forget(store, expanded(paths), listeners, dry_run=dry_run, wait=wait)

@@ -342,7 +342,7 @@ def _bring_up(path: Path, on_wait: Callable[[], None] | None) -> None:
     from rclip_like.store.migrations import migrate
 
     with (
-        IndexLock(path).held(wait=True),
+        IndexLock(path).held(wait=True, on_wait=on_wait),
         explained(path),
         closing(_connect(path, "mode=rw")) as old,
     ):

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from rclip_like.errors import ConfigError
 from rclip_like.images.support import list_support
-from rclip_like.reports import Finding
+from rclip_like.reports import Finding, problem, warning, well
 from rclip_like.settings import cache_folder, data_folder
 from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
-from rclip_like.upkeep.findings import problem, warning, well
 
 _DISTRIBUTION = "clipfind"
 _OPTIONAL = ("timm", "transformers", "rawpy")
@@ -29,33 +28,31 @@ def check_readers(database: Path, model: str | None) -> Iterator[Finding]:
     support = list_support()
     for known in support:
         if not known.readable and known.package in _OPTIONAL:
-            yield well("formats", f"{known.format} is not read here; for it: {known.needs}")
+            yield well(f"{known.format} is not read here; for it: {known.needs}")
         elif known.needs:
-            yield warning(
-                "formats", f"{known.format} cannot all be read", f"it needs {known.needs}"
-            )
-    yield well("formats", ", ".join(known.format for known in support if known.readable))
+            yield warning(f"{known.format} cannot all be read", f"it needs {known.needs}")
+    yield well(", ".join(known.format for known in support if known.readable))
 
 
 def check_packages(database: Path, model: str | None) -> Iterator[Finding]:
     """Tell the versions of all that takes part; nothing heavy is imported for it."""
-    yield well("packages", f"Python {platform.python_version()}, {platform.platform()}")
+    yield well(f"Python {platform.python_version()}, {platform.platform()}")
     sqlite = tuple(int(number) for number in SQLITE_VERSION.split(".")[:2])
     if sqlite < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
-        yield problem("packages", f"SQLite {SQLITE_VERSION}", f"install a Python with {needed}")
+        yield problem(f"SQLite {SQLITE_VERSION}", f"install a Python with {needed}")
     else:
-        yield well("packages", f"SQLite {SQLITE_VERSION}")
+        yield well(f"SQLite {SQLITE_VERSION}")
     there: list[str] = []
     for name in (_DISTRIBUTION, *_required()):
         try:
             there.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            yield problem("packages", f"{name} is not installed", f"python -m pip install {name}")
+            yield problem(f"{name} is not installed", f"python -m pip install {name}")
     for name in _OPTIONAL:
         with suppress(metadata.PackageNotFoundError):
             there.append(f"{name} {metadata.version(name)}")
-    yield well("packages", ", ".join(there))
+    yield well(", ".join(there))
 
 
 def _required() -> list[str]:
@@ -74,18 +71,14 @@ def check_folders(database: Path, model: str | None) -> Iterator[Finding]:
     try:
         yield _look_at_folder("data", data_folder())
     except ConfigError as error:
-        yield warning("folders", error.reason, *error.remedies)
+        yield warning(error.reason, *error.remedies)
     yield _look_at_folder("cache", cache_folder())
 
 
 def _look_at_folder(use: str, folder: Path) -> Finding:
     there = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
     if not os.access(there, os.W_OK):
-        return warning("folders", f"{use}: {folder} cannot be written", "check its rights")
+        return warning(f"{use}: {folder} cannot be written", "check its rights")
     free = shutil.disk_usage(there).free
     text = f"{use}: {folder}, {free / 1e9:,.1f} GB free"
-    return (
-        warning("folders", text, "make room")
-        if free < _LITTLE_ROOM_BYTES
-        else well("folders", text)
-    )
+    return warning(text, "make room") if free < _LITTLE_ROOM_BYTES else well(text)

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from rclip_like.errors import ClipfindError
-from rclip_like.reports import DoctorReport, Finding
+from rclip_like.reports import PROBLEM, DoctorReport, Finding
 from rclip_like.store.side_files import real_path
-from rclip_like.upkeep import checks_of_files, checks_of_machine, checks_of_models, checks_of_rows
-from rclip_like.upkeep.findings import problem
+from rclip_like.upkeep import checks_of_index, checks_of_machine, models
 from rclip_like.upkeep.repair import repair
 
 Check = Callable[[Path, str | None], Iterable[Finding]]
 """Given the path of the index and the model asked for, if any, what was found."""
 
 
-@dataclass(frozen=True)
-class NamedCheck:
-    """One check under the name that its findings carry when it fails itself."""
-
-    name: str
-    run: Check
-
-
-CHECKS = (
-    NamedCheck("index", checks_of_rows.check_index),
-    NamedCheck("rows", checks_of_rows.check_rows),
-    NamedCheck("matrix", checks_of_rows.check_matrices),
-    NamedCheck("files beside it", checks_of_files.check_side_files),
-    NamedCheck("model", checks_of_models.check_default_model),
-    NamedCheck("models", checks_of_models.check_models_of_index),
-    NamedCheck("tokenizer", checks_of_models.check_tokenizer),
-    NamedCheck("downloads", checks_of_models.check_downloads),
-    NamedCheck("formats", checks_of_machine.check_readers),
-    NamedCheck("packages", checks_of_machine.check_packages),
-    NamedCheck("folders", checks_of_machine.check_folders),
-)
+CHECKS: Mapping[str, Check] = {
+    "index": checks_of_index.check_index,
+    "rows": checks_of_index.check_rows,
+    "matrix": checks_of_index.check_matrices,
+    "files beside it": checks_of_index.check_side_files,
+    "model": models.check_default_model,
+    "models": models.check_models_of_index,
+    "tokenizer": models.check_tokenizer,
+    "downloads": models.check_downloads,
+    "formats": checks_of_machine.check_readers,
+    "packages": checks_of_machine.check_packages,
+    "folders": checks_of_machine.check_folders,
+}
 
 
 def examine(
@@ -54,13 +45,15 @@ def examine(
     """
     database = real_path(database)
     repaired = tuple(repair(database, on_wait)) if mend else ()
-    findings = [finding for check in CHECKS for finding in _run(check, database, model)]
+    findings = [finding for name in CHECKS for finding in _run(name, database, model)]
     return DoctorReport(tuple(findings), repaired)
 
 
-def _run(check: NamedCheck, database: Path, model: str | None) -> Iterator[Finding]:
+def _run(name: str, database: Path, model: str | None) -> Iterator[Finding]:
     try:
-        yield from check.run(database, model)
+        for finding in CHECKS[name](database, model):
+            yield replace(finding, check=name)
     except (ClipfindError, OSError) as error:
         remedies = error.remedies if isinstance(error, ClipfindError) else ()
-        yield problem(check.name, str(error.args[0]) if remedies else str(error), *remedies)
+        text = str(error.args[0]) if remedies else str(error)
+        yield Finding(name, text, PROBLEM, remedies)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import Note, StoreError
 from rclip_like.store import IndexLock, Store
-from rclip_like.upkeep.checks_of_files import stale_drafts
-from rclip_like.upkeep.checks_of_rows import is_current
+from rclip_like.upkeep.checks_of_index import is_current, stale_drafts
 
 if TYPE_CHECKING:
     from rclip_like.store import Writer

@@ -237,7 +237,7 @@ import pytest
 from rclip_like.errors import StoreError
 from rclip_like.settings import PruneSettings
 from rclip_like.store import Store, dropping
-from rclip_like.upkeep import forget, prune
+from rclip_like.upkeep.pruning import forget, prune
 from small_index import fill
 
 disk = Path(sys.argv[1])

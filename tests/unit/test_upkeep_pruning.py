@@ -16,7 +16,8 @@ from rclip_like.settings import PruneSettings
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
 from rclip_like.store.writing import Writer
-from rclip_like.upkeep import forget, prune, unused_models
+from rclip_like.upkeep.models import unused_models
+from rclip_like.upkeep.pruning import forget, prune
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ import sys
 from pathlib import Path
 from rclip_like.settings import PruneSettings
 from rclip_like.store import Store
-from rclip_like.upkeep import prune
+from rclip_like.upkeep.pruning import prune
 with Store.open(Path(sys.argv[1]), create=False) as store:
     report = prune(store, [], PruneSettings())
 print(report.files, report.kept, report.unreachable)
