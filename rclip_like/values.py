@@ -94,16 +94,24 @@ class FileFacts(NamedTuple):
         """Return the facts in signed 64 bits each.
 
         A time before 1677 or after 2262, as some file systems take any, counts as the first or
-        last nanosecond that they hold; of a larger inode (ReFS has 128 bits) the last 64 count,
-        which may become negative.
+        last nanosecond that they hold. Devices and inodes are as `signed` makes them.
         """
         path, size_bytes, mtime_ns, device, inode, changed_ns = seen
-        inode = (inode - _LEAST) % (1 << 64) + _LEAST if inode > _LAST_NS else inode
-        return cls(path, size_bytes, _held(mtime_ns), device, inode, _held(changed_ns))
+        return cls(
+            path, size_bytes, _held(mtime_ns), signed(device), signed(inode), _held(changed_ns)
+        )
 
 
 def _held(time_ns: int) -> int:
     return max(_FIRST_NS, min(time_ns, _LAST_NS))
+
+
+def signed(number: int) -> int:
+    """Return the last 64 bits of a device or an inode, as SQLite holds them: with a sign.
+
+    Windows has devices of 64 bits without one, ReFS inodes of 128.
+    """
+    return (number - _LEAST) % (1 << 64) + _LEAST
 
 
 Seen = tuple[bytes, int, int, int, int, int]

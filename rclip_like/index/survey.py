@@ -20,7 +20,7 @@ from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
 from rclip_like.walk.identity import Devices, Inodes
 from rclip_like.walk.left_out import Why
-from rclip_like.walk.missing import is_gone, is_unmounted
+from rclip_like.walk.missing import device_of, is_gone, is_unmounted
 from rclip_like.walk.patterns import extension
 
 _MOUNT_MISSING = (
@@ -204,7 +204,7 @@ class Survey:
                 continue
             before = store.walked_root(root.path)
             try:
-                device = os.stat(root.path).st_dev
+                device = device_of(root.path)
                 is_gone_mount = is_unmounted(root.path, before.device if before else device)
             except OSError:
                 continue  # the walk has reported it

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from rclip_like.values import signed
+
 
 class Missing(NamedTuple):
     """The paths of files that were looked for in vain; all others are there."""
@@ -72,7 +74,7 @@ def is_unmounted(folder: bytes, device: int) -> bool:
     So looks the place of a mount that is gone. Raises OSError when the folder cannot be listed.
     """
     with os.scandir(folder) as entries:
-        return os.stat(folder).st_dev != device and next(entries, None) is None
+        return device_of(folder) != device and next(entries, None) is None
 
 
 def is_missing(path: bytes) -> bool:
@@ -99,13 +101,18 @@ def _is_nothing(path: bytes) -> bool:
     return False
 
 
+def device_of(path: bytes) -> int:
+    """Return the device that a file or folder lies on, as an index holds it. Raises OSError."""
+    return signed(os.stat(path).st_dev)
+
+
 def folder_device(path: bytes) -> int | None:
     """Return the device of the folder that holds `path`, None where that cannot be told.
 
     Not the file's own: overlay file systems give files the device of the layer they come from.
     """
     try:
-        return os.stat(os.path.dirname(path)).st_dev
+        return device_of(os.path.dirname(path))
     except (OSError, ValueError):
         return None
 
@@ -115,7 +122,7 @@ def _device_above(path: bytes, root: bytes) -> int | None:
     highest = min(len(root), len(folder))  # a root that is a file lies below its folder
     while len(folder) >= highest:
         try:
-            return os.stat(folder).st_dev
+            return device_of(folder)
         except (FileNotFoundError, NotADirectoryError):
             above = os.path.dirname(folder)
             if above == folder:  # a drive that is gone

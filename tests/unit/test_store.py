@@ -299,10 +299,11 @@ def test_many_contents_of_one_size_are_not_sent_along(store: Store) -> None:
 
 
 @pytest.mark.parametrize("bits", [64, 128])
-def test_inodes_of_many_bits_fit(store: Store, bits: int) -> None:
+def test_devices_and_inodes_of_many_bits_fit(store: Store, bits: int) -> None:
     model_id = fill(store, [b"/1"])
-    facts = FileFacts.within((*facts_of(b"/2")[:4], (1 << bits) - 1, 0))
-    assert facts.inode == -1
+    largest = (1 << bits) - 1
+    facts = FileFacts.within((*facts_of(b"/2")[:3], largest, largest, 0))
+    assert (facts.device, facts.inode) == (-1, -1)
     Writer(store).commit(model_id, Batch(files=[FileRow(facts, YEARS_LATER_NS, b"/1")]))
     assert paths_of(store, model_id, None) == [b"/1", b"/2"]
 
