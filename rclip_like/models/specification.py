@@ -1,8 +1,8 @@
-"""From a model's name or folder to everything one can know of it without loading it."""
+"""From a model's name or folder to all that can be read of it without loading it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,8 +58,8 @@ class ModelSpecification(NamedTuple):
 def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecification:
     """Return the model that a name, a folder or an architecture with a weight file stands for.
 
-    None and `builtin` mean the model inside the package; `./x`, `/x` and `~/x` a model folder;
-    anything else a downloaded model. With `weights`, name is an architecture of open_clip
+    None and `builtin` mean the model inside the package, `./x`, `/x` and `~/x` a model folder,
+    anything else a downloaded model. With `weights`, the name is an architecture of open_clip
     (`ARCH`, or `ARCH/TAG` for that tag's preprocessing) or a folder whose configuration is used.
     Raises ModelMissing when the model is not on this machine, ModelError when it is unusable.
     """
@@ -91,9 +91,9 @@ def _missing(name: str) -> ModelError:
 
 
 def _from_folder(name: str, folder: Path) -> ModelSpecification:
-    place = folder / CONFIGURATION_FILE
-    described = read_configuration(place)
-    return _specify(name, folder, _find_weights(name, folder), (place, described))
+    path = folder / CONFIGURATION_FILE
+    described = read_configuration(path)
+    return _specify(name, folder, _find_weights(name, folder), (path, described))
 
 
 def _from_weights(name: str, weights: Path) -> ModelSpecification:
@@ -104,29 +104,29 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
             f"{weights} are weights without an architecture", (Remedy.NAME_ARCHITECTURE, weights)
         )
     if is_folder_name(name):
-        place = place_of(name) / CONFIGURATION_FILE
-        described = read_configuration(place)
+        path = place_of(name) / CONFIGURATION_FILE
+        described = read_configuration(path)
     elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
-        place = weights.parent / CONFIGURATION_FILE
-        described = read_configuration(place)
+        path = weights.parent / CONFIGURATION_FILE
+        described = read_configuration(path)
         described["model_cfg"] = catalogue.read_architecture(name)
     else:
         described = catalogue.describe_architecture(name)
-        place = catalogue.configuration_file(name.partition("/")[0])
-    schema.check(described, place)
-    return _specify(with_weights(name, weights), weights.parent, weights, (place, described))
+        path = catalogue.configuration_file(name.partition("/")[0])
+    schema.check(described, path)
+    return _specify(with_weights(name, weights), weights.parent, weights, (path, described))
 
 
-def read_configuration(place: Path, named: Path | None = None) -> dict[str, Any]:
+def read_configuration(path: Path, named: Path | None = None) -> dict[str, Any]:
     """Return what a model folder's configuration file says, checked; raises ModelError.
 
-    named: what a sentence calls the file, where it lies under a name of no meaning.
+    named: what errors call the file, where its own name says nothing.
     """
     try:
-        described = read_json_object(place)
+        described = read_json_object(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise _not_a_model_folder(place.parent) from None
-    schema.check(described, named or place)
+        raise _not_a_model_folder(path.parent) from None
+    schema.check(described, named or path)
     return described
 
 
@@ -157,12 +157,12 @@ def _not_a_model_folder(folder: Path) -> ModelError:
 
 def _find_weights(name: str, folder: Path) -> Path:
     for file in WEIGHT_FILES:
-        place = folder / file
-        if place.is_file():
-            return place
-        if place.is_symlink() and not place.exists():
+        path = folder / file
+        if path.is_file():
+            return path
+        if path.is_symlink() and not path.exists():
             raise ModelMissing(
-                f"the weights of {name} have gone from {place.readlink()}, where {place} leads",
+                f"the weights of {name} have gone from {path.readlink()}, where {path} leads",
                 *(() if is_folder_name(name) else ((Remedy.FETCH_MODEL, name),)),
             )
     raise ModelError(f"{folder} holds no weights: {WEIGHT_FILES[0]} is missing")
@@ -172,7 +172,7 @@ def _specify(
     name: str, folder: Path, weights: Path, configuration: tuple[Path, Mapping[str, Any]]
 ) -> ModelSpecification:
     """Return a model by its checked configuration, with the file that this was read from."""
-    place, described = configuration
+    path, described = configuration
     config = described["model_cfg"]
     preprocessing = _preprocessing(config, described.get("preprocess_cfg") or {})
     text = config["text_cfg"]
@@ -180,40 +180,34 @@ def _specify(
         from rclip_like.models import foreign  # most models have nothing of another library
 
         foreign.check(folder, text)
+    # The files beside the weights on which the embedding of a text depends.
+    names = (*TOKENIZER_FILES, TEXT_MODEL_FILE) if text.get("hf_tokenizer_name") else ()
+    text_files = [folder / name for name in names if (folder / name).is_file()]
     try:
         require_regular(weights, WEIGHT_BYTES)
-        identity = fingerprint(weights, config, preprocessing, _text_files(folder, config))
+        identity = fingerprint(weights, config, preprocessing, text_files)
     except OSError as error:
         raise ModelError(f"{error.filename or weights} cannot be read: {error.strerror}") from error
     dimension = config["embed_dim"]
     return ModelSpecification(
-        name, folder, weights, place, config, preprocessing, dimension, identity
+        name, folder, weights, path, config, preprocessing, dimension, identity
     )
-
-
-def _text_files(folder: Path, config: Mapping[str, Any]) -> list[Path]:
-    """Return the files beside the weights on which the embedding of a text depends."""
-    if not config["text_cfg"].get("hf_tokenizer_name"):
-        return []
-    names = (*TOKENIZER_FILES, TEXT_MODEL_FILE)
-    return [folder / name for name in names if (folder / name).is_file()]
 
 
 def _preprocessing(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Preprocessing:
     size = config["vision_cfg"].get("image_size", 224)
-    known = {key: value for key, value in stated.items() if value is not None}
-    interpolation = known.get("interpolation", "bicubic")
+    given = {key: value for key, value in stated.items() if value is not None}
+    interpolation = given.get("interpolation", "bicubic")
+    mean, std = (
+        [float(value) for value in given.get(key, usual)]
+        for key, usual in (("mean", _CLIP_MEAN), ("std", _CLIP_STD))
+    )
     return Preprocessing(
         size=size if isinstance(size, int) else size[0],
-        mean=_floats(known.get("mean", _CLIP_MEAN)),
-        std=_floats(known.get("std", _CLIP_STD)),
+        mean=(mean[0], mean[1], mean[2]),
+        std=(std[0], std[1], std[2]),
         # Training varies it by "random"; open_clip then searches with this one.
         interpolation="bicubic" if interpolation == "random" else interpolation,
-        resize_mode=known.get("resize_mode", "shortest"),
-        fill_color=known.get("fill_color", 0),
+        resize_mode=given.get("resize_mode", "shortest"),
+        fill_color=given.get("fill_color", 0),
     )
-
-
-def _floats(values: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = values
-    return float(red), float(green), float(blue)

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.models.specification import resolve
-from rclip_like.models.towers.text import supports
+from rclip_like.models.towers.tensors import Weights
+from rclip_like.models.towers.text_tower import supports
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 
@@ -38,7 +39,8 @@ def test_open_clip_loads_the_folder() -> None:
 
 
 def test_texts_need_no_torch() -> None:
-    assert supports(resolve("builtin"))
+    builtin = resolve("builtin")
+    assert supports(builtin, Weights(builtin.weights).header)
 
 
 @pytest.mark.parametrize(

@@ -77,23 +77,19 @@ class RemoteFile:
 
         That is the blob, or where the cache cannot link, the name. Raises OSError.
         """
-        place = self.cache / "snapshots" / self.commit / self.name
-        make_cache_folder(place.parent)
+        path = self.cache / "snapshots" / self.commit / self.name
+        make_cache_folder(path.parent)
         content = self.blob
-        if not _link(self.blob, place):
-            os.replace(self.blob, place)
-            content = place
-        self._note_commit()
+        if not _link(self.blob, path):
+            os.replace(self.blob, path)
+            content = path
+        newest = self.cache / "refs" / "main"
+        # Where it says so already, a cache that may only be read in part stays usable.
+        if not newest.is_file() or newest.read_bytes() != self.commit.encode():
+            make_cache_folder(newest.parent)
+            with write_whole(newest, _FILE_MODE) as draft:
+                draft.write_text(self.commit)
         return content
-
-    def _note_commit(self) -> None:
-        """Keep the commit as the newest one of the repository, as the cache knows it."""
-        note = self.cache / "refs" / "main"
-        if note.is_file() and note.read_bytes() == self.commit.encode():
-            return  # a cache that may only be read in part stays usable
-        make_cache_folder(note.parent)
-        with write_whole(note, _FILE_MODE) as draft:
-            draft.write_text(self.commit)
 
 
 def make_cache_folder(folder: Path) -> None:
@@ -132,15 +128,15 @@ def cached_files(repository: str) -> list[RemoteFile]:
     ]
 
 
-def _link(blob: Path, place: Path) -> bool:
-    """Return whether a place leads to a blob, as it does now where the cache can link."""
+def _link(blob: Path, path: Path) -> bool:
+    """Return whether a path leads to a blob, as it does now where the cache can link."""
     if constants.HF_HUB_DISABLE_SYMLINKS:
         return False
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     try:
-        draft.symlink_to(os.path.relpath(blob, place.parent))
+        draft.symlink_to(os.path.relpath(blob, path.parent))
     except OSError:  # a file system or a Windows without links
         return False
-    os.replace(draft, place)
+    os.replace(draft, path)
     return True

@@ -42,7 +42,7 @@ _MALFORMED = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
 
 
 class Hub:
-    """A model hub at an address; what it answers wrongly is told as DownloadError.
+    """A model hub at an address; its wrong answers are raised as DownloadError.
 
     Offline it is what the cache has of it.
     """
@@ -63,15 +63,12 @@ class Hub:
             if self.is_offline:
                 files = cached_files(repository)
             else:
-                info = self._ask_for_list(repository)
+                validate_repo_id(repository)
+                url = f"{self._address}/api/models/{repository}"
+                described = ask_in_time(lambda: fetch_list(url, _HEADERS, TIMEOUT_SECONDS))
+                info = ModelInfo(**described)  # type: ignore[no-untyped-call]
                 files = [_listed(repository, info.sha, item) for item in info.siblings or []]
         return {file.name: file for file in files}
-
-    def _ask_for_list(self, repository: str) -> ModelInfo:
-        validate_repo_id(repository)
-        url = f"{self._address}/api/models/{repository}"
-        described = ask_in_time(lambda: fetch_list(url, _HEADERS, TIMEOUT_SECONDS))
-        return ModelInfo(**described)  # type: ignore[no-untyped-call]
 
     def url(self, file: RemoteFile) -> str:
         """Return the address of a file, in its commit: what is listed, whatever comes later."""
@@ -81,21 +78,21 @@ class Hub:
     def take(self, file: RemoteFile, on_bytes: Callable[[int], None]) -> Path:
         """Return where a file lies in the cache, fetched unless it is there, its digest checked.
 
-        on_bytes is told how many bytes of the file are there, the last time all of them. A damaged
-        file in the cache is thrown away and fetched again, which is noted. Raises DownloadError.
+        on_bytes is called with the number of bytes that are there, at last with all of them. A
+        damaged file in the cache is thrown away and fetched again, and noted. Raises DownloadError.
         """
         with self._sentences(file.repository, file.name):
-            place = file.find()
-            if place is not None and _digest(place, file.digest) != file.digest:
+            path = file.find()
+            if path is not None and _digest(path, file.digest) != file.digest:
                 if self.is_offline:
-                    raise DownloadError(f"{place} is damaged", Remedy.GO_ONLINE)
-                self._on_note(f"{place} is damaged; it is thrown away and fetched again")
-                place.unlink()
+                    raise DownloadError(f"{path} is damaged", Remedy.GO_ONLINE)
+                self._on_note(f"{path} is damaged; it is thrown away and fetched again")
+                path.unlink()
                 file.blob.unlink(missing_ok=True)
-                place = None
-            place = place or self._fetch(file, on_bytes)
+                path = None
+            path = path or self._fetch(file, on_bytes)
         on_bytes(file.size_bytes)
-        return place
+        return path
 
     def require_room(self, files: Iterable[RemoteFile]) -> None:
         """Raise DownloadError if the cache's disk has no room for what is still to come."""
@@ -115,10 +112,10 @@ class Hub:
         writes where the ETag of an answer leads.
         """
         url = self.url(file)
-        known = ask_in_time(
+        metadata = ask_in_time(
             lambda: get_hf_file_metadata(url, headers=_HEADERS, timeout=TIMEOUT_SECONDS)
         )
-        if known.etag != file.digest or known.commit_hash != file.commit:
+        if metadata.etag != file.digest or metadata.commit_hash != file.commit:
             raise WrongAnswer("it is another file than in the list, or of another commit")
         cut_refusals()
         _fill(file, url, on_bytes)
@@ -201,19 +198,21 @@ class Hub:
         }.get(status, f"the server answers {status}; try again later")
 
     def _unreachable(self, error: BaseException) -> str:
+        lines = str(error).strip().splitlines()
+        reason = lines[0][:200] if lines else type(error).__name__
         return (
-            f"{urlsplit(self._address).netloc} cannot be reached ({_in_short(error)}); what was "
+            f"{urlsplit(self._address).netloc} cannot be reached ({reason}); what was "
             "fetched is kept, and the same command goes on when there is a network"
         )
 
 
 @contextmanager
-def lock(place: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[None]:
     """Hold a lock file, which stays, and wait for another process that holds it."""
-    make_folder(place.parent)
+    make_folder(path.parent)
     with suppress(FileExistsError):  # the library would make it its group's to write, too
-        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
-    with WeakFileLock(place):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+    with WeakFileLock(path):
         yield
 
 
@@ -272,20 +271,14 @@ def _fill(file: RemoteFile, url: str, on_bytes: Callable[[int], None]) -> None:
                     raise
 
 
-def _digest(place: Path, like: str) -> str:
+def _digest(path: Path, like: str) -> str:
     """Return the digest of a file's content, of the kind of another one."""
     if len(like) == 64:
         digest = hashlib.sha256()
     else:
-        size_bytes = place.stat().st_size
+        size_bytes = path.stat().st_size
         digest = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
-    with place.open("rb") as content:
+    with path.open("rb") as content:
         while chunk := content.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _in_short(error: BaseException) -> str:
-    """Return the first line of what an error says, and its kind where that is nothing."""
-    said = str(error).strip().splitlines()
-    return said[0][:200] if said else type(error).__name__

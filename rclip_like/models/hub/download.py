@@ -114,7 +114,13 @@ def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]
     folder, draft = downloaded_folder(name), draft_folder(name)
     shutil.rmtree(draft, ignore_errors=True)
     make_folder(draft)
-    _write_source(name, plan, hub, draft)
+    files = [
+        {"name": file, "url": hub.url(it), "digest": it.digest, "cache": str(it.cache)}
+        for file, it in plan.files.items()
+    ]
+    source = {"name": canonical_name(name), "files": files}
+    # It comes first, so that a half download can be removed.
+    (draft / SOURCE_FILE).write_text(json.dumps(source, indent=2))
     _complete(plan, _fetch_all(plan, hub, on_progress), draft)
     try:
         resolve(str(draft.absolute()))
@@ -180,9 +186,9 @@ def _read_configuration(name: str, hub: Hub, there: Mapping[str, RemoteFile]) ->
             f"the {CONFIGURATION_FILE} of {name} has {file.size_bytes:,} bytes, too many to be a "
             "configuration; choose another model"
         )
-    place = hub.take(file, lambda count: None)
+    path = hub.take(file, lambda count: None)
     try:
-        return read_configuration(place, Path(CONFIGURATION_FILE))
+        return read_configuration(path, Path(CONFIGURATION_FILE))
     except ModelError as error:
         reason = f"{name} cannot be used: {error.reason}"
         raise DownloadError(reason, *error.remedies) from error
@@ -210,48 +216,38 @@ def _fetch_all(
     """Return where each of the plan's files lies in the hub's cache."""
     hub.require_room(plan.files.values())
     total_bytes = sum(file.size_bytes for file in plan.files.values())
-    before_bytes, places = 0, {}
+    before_bytes, paths = 0, {}
     for name, file in plan.files.items():
 
         def tell(count: int, name: str = name, before: int = before_bytes) -> None:
             on_progress(DownloadProgress(name, before + count, total_bytes))
 
-        places[name] = hub.take(file, tell)
+        paths[name] = hub.take(file, tell)
         before_bytes += file.size_bytes
-    return places
+    return paths
 
 
-def _write_source(name: str, plan: _Plan, hub: Hub, draft: Path) -> None:
-    """Write where the files come from, at first, so that a half download can be removed."""
-    files = [
-        {"name": file, "url": hub.url(it), "digest": it.digest, "cache": str(it.cache)}
-        for file, it in plan.files.items()
-    ]
-    source = {"name": canonical_name(name), "files": files}
-    (draft / SOURCE_FILE).write_text(json.dumps(source, indent=2))
-
-
-def _complete(plan: _Plan, places: Mapping[str, Path], draft: Path) -> None:
+def _complete(plan: _Plan, paths: Mapping[str, Path], draft: Path) -> None:
     """Fill a draft: weights linked or turned into safetensors, the rest copied."""
-    for name, place in places.items():
+    for name, path in paths.items():
         if name != plan.weights:
             (draft / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(place, draft / name)
+            shutil.copyfile(path, draft / name)
         elif name.endswith(".safetensors"):
-            _link(place.resolve(), draft / _SAFE_WEIGHTS)
+            _link(path.resolve(), draft / _SAFE_WEIGHTS)
         else:
             from rclip_like.models.towers.torch_model import convert_checkpoint
 
-            convert_checkpoint(place, draft / _SAFE_WEIGHTS)
+            convert_checkpoint(path, draft / _SAFE_WEIGHTS)
     (draft / CONFIGURATION_FILE).write_text(json.dumps(plan.described, indent=2))
 
 
-def _link(content: Path, place: Path) -> None:
-    """Let a place hold a large file's content, taking no room for it where that can be."""
+def _link(content: Path, path: Path) -> None:
+    """Give a large file a second name, or copy it where no link can be made."""
     for link in (os.link, os.symlink):
         try:
-            link(content, place)
+            link(content, path)
         except OSError:  # another disk, a file system or a Windows without links
             continue
         return
-    shutil.copyfile(content, place)
+    shutil.copyfile(content, path)

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,14 +92,20 @@ def list_models(*, everything: bool = False) -> list[KnownModel]:
 
     everything: all that open_clip publishes after them, which takes seconds the first time.
     """
-    known = [*_built_in(), *downloaded(), *LISTED]
+    models = [*downloaded(), *LISTED]
+    if (BUILTIN_FOLDER / CONFIGURATION_FILE).is_file():
+        size_bytes = _size_bytes(BUILTIN_FOLDER)
+        built_in = KnownModel(
+            BUILTIN, "built in", size_bytes, "see its card", "everyday words, at once"
+        )
+        models = [built_in, *models]
     if everything:
-        known += [KnownModel(name, "can be downloaded") for name in catalogue.published()]
-    return list({model.name: model for model in reversed(known)}.values())[::-1]
+        models += [KnownModel(name, "can be downloaded") for name in catalogue.published()]
+    return list({model.name: model for model in reversed(models)}.values())[::-1]
 
 
 def show(name: str) -> dict[str, Any]:
-    """Return what is known of a model, ready for JSON.
+    """Return the facts of a model, ready for JSON.
 
     For a model on this machine that is everything; for one that can be downloaded, what open_clip
     and `LISTED` say. Raises ModelError for an unknown name.
@@ -109,7 +115,12 @@ def show(name: str) -> dict[str, Any]:
     except ModelMissing:
         if name == BUILTIN:
             raise
-        return _show_published(name)
+        shown = {"name": canonical_name(name), "state": "can be downloaded"}
+        if name.startswith(HUB_PREFIX):
+            return shown  # the hub alone knows more
+        published = catalogue.find_published(name)
+        described = {"repository": published.repository, **published.preprocessing}
+        return shown | _advice(published.name) | described
     preprocessing = specification.preprocessing
     return _advice(name) | {
         "name": specification.name,
@@ -125,77 +136,48 @@ def show(name: str) -> dict[str, Any]:
 
 
 def remove(name: str) -> Removal:
-    """Delete a downloaded model, also one that is only half here.
+    """Delete a downloaded model, even if only half of it is here.
 
-    Its rows stay in every index, and its files in huggingface_hub's cache, half ones aside: other
-    programs may use them. Raises ModelError for other models than downloaded ones, and for an
-    empty name.
+    Its rows stay in every index. Whole files stay in huggingface_hub's cache, where other programs
+    may use them. Raises ModelError for a model that was not downloaded, and for an empty name.
     """
     if name == BUILTIN or is_folder_name(name):
         raise ModelError(f"{name} was not downloaded by clipfind, so clipfind does not remove it")
-    places = (downloaded_folder(name), draft_folder(name))
-    there = [place for place in places if place.is_dir()]
-    if not there:
+    folders = [each for each in (downloaded_folder(name), draft_folder(name)) if each.is_dir()]
+    if not folders:
         raise ModelMissing(f"the model {name} is not on this machine")
-    caches = {cache: None for place in there for cache in _caches(place)}
+    caches = {cache: None for folder in folders for cache in _caches(folder)}
     parts = [part for cache in caches for part in cache.glob(f"blobs/*{PART_ENDING}")]
-    freed = [facts for place in there for facts in _regular(place) if facts.st_nlink == 1]
+    freed = [facts for folder in folders for facts in _regular(folder) if facts.st_nlink == 1]
     freed += [part.stat() for part in parts]
-    for place in there:
-        shutil.rmtree(place)
+    for folder in folders:
+        shutil.rmtree(folder)
     for part in parts:
         part.unlink()
-    kept = {cache: sum(facts.st_size for facts in _regular(cache)) for cache in caches}
+    left = {cache: sum(facts.st_size for facts in _regular(cache)) for cache in caches}
     return Removal(
         sum(facts.st_size for facts in freed),
-        {cache: size_bytes for cache, size_bytes in kept.items() if size_bytes},
+        {cache: size_bytes for cache, size_bytes in left.items() if size_bytes},
     )
-
-
-def _built_in() -> list[KnownModel]:
-    if not (BUILTIN_FOLDER / CONFIGURATION_FILE).is_file():
-        return []
-    size_bytes = _size_bytes(BUILTIN_FOLDER)
-    return [KnownModel(BUILTIN, "built in", size_bytes, "see its card", "everyday words, at once")]
 
 
 def downloaded() -> list[KnownModel]:
     """Return the downloaded models by name; folders that are not whole can be fetched again."""
-    folders = sorted((data_folder() / "models").glob("[!.]*/" + CONFIGURATION_FILE))
-    return [_describe(place.parent) for place in folders]
-
-
-def _describe(folder: Path) -> KnownModel:
-    name = str(_source(folder).get("name") or folder)
-    advice = _advice(name)
-    is_here = is_whole(folder)
-    return KnownModel(
-        name,
-        "downloaded" if is_here else "can be downloaded",
-        _size_bytes(folder) if is_here else advice.get("size_bytes"),
-        str(advice.get("licence", "")),
-        str(advice.get("good_for", "")),
-    )
-
-
-def _show_published(name: str) -> dict[str, Any]:
-    shown = {"name": canonical_name(name), "state": "can be downloaded"}
-    if name.startswith(HUB_PREFIX):
-        return shown  # the hub alone knows more
-    published = catalogue.find_published(name)
-    described = {"repository": published.repository, **published.preprocessing}
-    return shown | _advice(published.name) | described
+    models = []
+    for path in sorted((data_folder() / "models").glob("[!.]*/" + CONFIGURATION_FILE)):
+        name = str(_source(path.parent).get("name") or path.parent)
+        model = KnownModel(name, "can be downloaded", **_advice(name))
+        if is_whole(path.parent):
+            size_bytes = _size_bytes(path.parent)
+            model = replace(model, state="downloaded", size_bytes=size_bytes)
+        models.append(model)
+    return models
 
 
 def _advice(name: str) -> dict[str, Any]:
-    for model in LISTED:
-        if model.name == name:
-            return {
-                "size_bytes": model.size_bytes,
-                "licence": model.licence,
-                "good_for": model.good_for,
-            }
-    return {}
+    """Return what `LISTED` says of a model: size, licence and what it is good for."""
+    model = next((asdict(model) for model in LISTED if model.name == name), {})
+    return {key: model[key] for key in ("size_bytes", "licence", "good_for") if model}
 
 
 def _source(folder: Path) -> Mapping[str, Any]:

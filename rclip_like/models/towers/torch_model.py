@@ -33,7 +33,7 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     """Return open_clip's model with its weights, float32 on the CPU, in evaluation mode.
 
     Raises ModelError unless every tensor of the model is in the file and every tensor of the
-    file in the model: never are random weights left in place.
+    file in the model: never are random weights left in path.
     """
     open_clip = import_open_clip()
     Weights(specification.weights)  # which says in our words what is wrong with them
@@ -41,7 +41,11 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     try:
         model = _build(open_clip, specification)
     except _TooLarge as error:
-        raise _too_large(specification) from error
+        raise ModelError(
+            f"{specification.described_in}: model_cfg describes more than "
+            f"{_most_numbers(specification):,} numbers, and {specification.weights} has "
+            f"{specification.weights.stat().st_size:,} bytes; they are not of one model"
+        ) from error
     except Exception as error:  # open_clip, timm and transformers raise anything
         raise unusable(specification, error) from error
     try:
@@ -112,8 +116,8 @@ def _fold(tower: torch.nn.Module, convolution: torch.nn.Conv2d, name: str) -> No
     setattr(tower.get_submodule(parent), child, activation)
 
 
-def convert_checkpoint(checkpoint: Path, place: Path) -> None:
-    """Write the tensors of a torch checkpoint to `place` as safetensors, whole or not at all.
+def convert_checkpoint(checkpoint: Path, path: Path) -> None:
+    """Write the tensors of a torch checkpoint to `path` as safetensors, whole or not at all.
 
     Raises ModelError when the checkpoint holds anything but tensors.
     """
@@ -121,7 +125,7 @@ def convert_checkpoint(checkpoint: Path, place: Path) -> None:
     try:
         tensors = open_clip.factory.load_state_dict(str(checkpoint), weights_only=True)
         tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-        with write_whole(place) as draft:
+        with write_whole(path) as draft:
             save_file(tensors, draft)
     except Exception as error:
         raise not_loaded(checkpoint, error) from error
@@ -184,16 +188,16 @@ def _require_room(specification: ModelSpecification) -> None:
     transformers, is not known here: `_most_numbers` bounds what is built.
     """
     config = specification.config
-    places = {
+    least = {
         "vision_cfg": _of_pictures(config["vision_cfg"]),
         "text_cfg": _of_texts(specification),
         "multimodal_cfg": 2 * _of_layers(config.get("multimodal_cfg", {"layers": 0}), 512),
     }
     num_bytes = specification.weights.stat().st_size
-    for name, least in places.items():
-        if least > max(num_bytes, _HARMLESS):
+    for name, count in least.items():
+        if count > max(num_bytes, _HARMLESS):
             raise ModelError(
-                f"{specification.described_in}: model_cfg.{name} describes {least:,} numbers or "
+                f"{specification.described_in}: model_cfg.{name} describes {count:,} numbers or "
                 f"more, and {specification.weights} has {num_bytes:,} bytes; they are not of one "
                 "model"
             )
@@ -208,17 +212,8 @@ def _most_numbers(specification: ModelSpecification) -> int:
     return max(2 * specification.weights.stat().st_size, _HARMLESS)
 
 
-def _too_large(specification: ModelSpecification) -> ModelError:
-    """Return the error for a model that was found to have more numbers while it was built."""
-    num_bytes = specification.weights.stat().st_size
-    return ModelError(
-        f"{specification.described_in}: model_cfg describes more than "
-        f"{_most_numbers(specification):,} numbers, and {specification.weights} has {num_bytes:,} "
-        "bytes; they are not of one model"
-    )
-
-
 def _of_pictures(vision: Mapping[str, Any]) -> int:
+    """Return how many numbers an image tower has at least; 0 for timm's, which say it nowhere."""
     if vision.get("timm_model_name"):
         return 0
     if isinstance(vision.get("layers"), list):
