@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from tiny_model import make_tiny_model
 from rclip_like import settings
 
 LONG_SECONDS = 7200
+
+
+def pytest_configure() -> None:
+    """Encode in float32: bf16, where a processor has it, needs torch, which loads for seconds."""
+    os.environ["CLIPFIND_PRECISION"] = "fp32"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

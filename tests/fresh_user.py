@@ -38,7 +38,8 @@ def fresh_user(folder: Path, *, names_folders: bool = True) -> FreshUser:
     variables such as CI alone ONNX Runtime reports nothing.
     """
     elsewhere = folder / "elsewhere"
-    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    kept = ("PATH", "PYTHONPATH", "CLIPFIND_PRECISION")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
     for variable in _OTHER_VARIABLES:
         (elsewhere / variable).mkdir(parents=True)
         environment[variable] = str(elsewhere / variable)

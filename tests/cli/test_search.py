@@ -163,7 +163,8 @@ def test_everything_indexed_is_searched_from_anywhere(
     assert str(indexed / "one.png") in _paths("blue", "--all", "-t", "0")
 
 
-def test_every_option_reaches_its_setting() -> None:
+def test_every_option_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLIPFIND_PRECISION")
     typed = "blue -t3 --min-score .1 --within .2 --sort date --collapse --explain --all --no-cache"
     typed += " --hidden --no-ignore -L --one-file-system --raw-pairs --exclude a --glob b"
     typed += " --template photo --max-time 5 --inodes stable --threads 3 --device cpu --db ~/x.db"

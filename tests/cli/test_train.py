@@ -84,7 +84,8 @@ def test_numbers_that_make_no_sense_are_refused(
     assert f"{option[0]} must be at least" in capsys.readouterr().err
 
 
-def test_what_is_not_typed_is_as_the_settings_have_it() -> None:
+def test_what_is_not_typed_is_as_the_settings_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLIPFIND_PRECISION")
     typed = ("captions", "--output", "~/model", "--epochs", "3", "--device", "cpu")
     values = settled("train", *typed).settings
     loop = LoopSettings(epochs=3)
