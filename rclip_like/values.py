@@ -233,6 +233,36 @@ class Match(NamedTuple):
         return os.fsdecode(self.absolute_bytes)
 
 
+class SelectedPicture(NamedTuple):
+    """An indexed picture and what it says of itself; its paths are as those of a Match."""
+
+    path_bytes: bytes
+    absolute_bytes: bytes
+    facts: PictureFacts
+
+    @property
+    def path(self) -> str:
+        """The picture's path as it should be shown: relative in a folder named so."""
+        return os.fsdecode(self.path_bytes)
+
+    @property
+    def absolute(self) -> str:
+        """The picture's path as the index has it."""
+        return os.fsdecode(self.absolute_bytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelectionReport:
+    """Indexed pictures in order of path bytes, and their embeddings, unit float32 (N, D)."""
+
+    pictures: tuple[SelectedPicture, ...]
+    embeddings: Embeddings
+    stale: int = 0
+    """Pictures left out because their file is gone, changed or out of reach."""
+    damaged: int = 0
+    """Pictures left out because their embedding is not as it was written."""
+
+
 class IndexReport(NamedTuple):
     """What bringing the index up to date came to, in numbers of files unless named otherwise."""
 

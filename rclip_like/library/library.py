@@ -6,22 +6,23 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
-from rclip_like.errors import IndexLocked, Note, Remedy, StoreError
+from rclip_like.errors import IndexLocked, Note, StoreError
 from rclip_like.library.connections import Connections
 from rclip_like.library.reach import (
     expanded,
     named_roots,
     reachable_roots,
     refuse_unreadable,
+    unindexed_note,
     unwalked_note,
 )
 from rclip_like.models.names import BUILTIN, with_weights
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import (
     EncoderSettings,
+    Filters,
     IndexSettings,
     PruneSettings,
     ReadSettings,
@@ -34,13 +35,17 @@ from rclip_like.telemetry import switch_off
 from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.query.pictures import InMemory
     from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
+    from rclip_like.store.embeddings import ModelEmbeddings
     from rclip_like.upkeep.pruning import Listeners as UpkeepListeners
-    from rclip_like.values import Embeddings, Pixels
+    from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
 class Library:
@@ -84,12 +89,7 @@ class Library:
     def __enter__(self) -> Library:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -137,18 +137,40 @@ class Library:
         notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
-            notes += self._unindexed_note(None, found, None)
+            notes += unindexed_note(None, found, None, self._has_rows)
             return replace(found, notes=(*found.notes, *notes))
         roots, absent = reachable_roots(self._index.existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
         found = self._rank(terms, roots, settings, pixels)
         if not found.matches:
             refuse_unreadable(roots, report)
-        notes += (
-            absent + updating + unwalked_note(report) + self._unindexed_note(roots, found, report)
-        )
+        notes += absent + updating + unwalked_note(report)
+        notes += unindexed_note(roots, found, report, self._has_rows)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
+
+    def select(
+        self, paths: AnyPath | Sequence[AnyPath] = (), filters: Filters | None = None
+    ) -> SelectionReport:
+        """Return the indexed pictures under `paths` (default: all) that pass, with embeddings.
+
+        By path bytes. Nothing is brought up to date before: pictures that changed since, and those
+        with a damaged embedding, are left out and counted. Raises RootError as `search` does.
+        """
+        from rclip_like.search import select
+
+        store, filters = self._index.existing(), filters or Filters()
+        roots = reachable_roots(store, paths)[0] if paths else None
+        return select(store, self.specification, roots, SearchSettings(filters=filters))
+
+    def embeddings(self, paths: Sequence[AnyPath]) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
+        """Return an embedding of each picture, unit float32 (N, D), and which are indexed (N,).
+
+        Those indexed as they are now, that is; the row of any other is zero.
+        """
+        from rclip_like.query.embedding import stored_embeddings
+
+        return stored_embeddings(self._encoded(), paths, self.specification.dimension)
 
     def num_pictures(self) -> int:
         """Return how many pictures are indexed, wherever they lie."""
@@ -293,7 +315,8 @@ class Library:
         new = [
             term
             for term in terms
-            if term.kind is Kind.URL or (term.kind is Kind.PICTURE and not self._knows(term.value))
+            if term.kind is Kind.URL
+            or (term.kind is Kind.PICTURE and not self.embeddings([term.value])[1][0])
         ]
         if not new:
             return terms, {}
@@ -301,15 +324,6 @@ class Library:
 
         preprocessing = self.specification.preprocessing
         return terms, read_queried(new, preprocessing, self._read_settings, self._web_settings)
-
-    def _knows(self, path: str) -> bool:
-        if not self._index.exists():
-            return False
-        from rclip_like.query.embedding import stored_embedding
-
-        store = self._index.open()
-        model_id = store.model_id(self.specification.fingerprint)
-        return model_id is not None and stored_embedding(store, model_id, path) is not None
 
     def _rank(
         self,
@@ -364,27 +378,16 @@ class Library:
             reason = f"{error.reason}; these results are from what was indexed before"
             return None, (Note(reason, *error.remedies),)
 
-    def _unindexed_note(
-        self, roots: Sequence[Root] | None, found: SearchReport, report: IndexReport | None
-    ) -> tuple[str, ...]:
-        if found.matches:
-            return ()
-        if report is not None:
-            is_empty = report.finished and not report.seen and not report.out_of_reach
-            return ("no pictures were found here",) if is_empty else ()
-        if self._has_rows(roots):
-            return ()
-        if roots is None:
-            return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
-        return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)
-
     def _has_rows(self, roots: Sequence[Root] | None) -> bool:
         """Return whether the model in use has encoded anything under the roots."""
-        if not self._index.exists():
-            return False
-        store = self._index.open()
-        model_id = store.model_id(self.specification.fingerprint)
-        return model_id is not None and any(True for _ in store.embeddings(model_id).scan(roots))
+        encoded = self._encoded()
+        return encoded is not None and any(True for _ in encoded.scan(roots))
+
+    def _encoded(self) -> ModelEmbeddings | None:
+        """Return what the model in use has encoded, None where it never indexed."""
+        store = self._index.existing()
+        model_id = store.model_id(self.specification.fingerprint) if store else None
+        return None if store is None or model_id is None else store.embeddings(model_id)
 
     def _default_model(self) -> str | None:
         store = self._index.existing()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import RootError
+from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.spelling import as_on_disk
-from rclip_like.values import AnyPath, IndexReport, Root
+from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
@@ -61,6 +61,25 @@ def unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
     if report is None or report.finished or report.remaining:
         return ()
     return ("time was up before all folders were looked through",)
+
+
+def unindexed_note(
+    roots: Sequence[Root] | None,
+    found: SearchReport,
+    report: IndexReport | None,
+    has_rows: Callable[[Sequence[Root] | None], bool],
+) -> tuple[str, ...]:
+    """Say why there was nothing to find, where that is so."""
+    if found.matches:
+        return ()
+    if report is not None:
+        is_empty = report.finished and not report.seen and not report.out_of_reach
+        return ("no pictures were found here",) if is_empty else ()
+    if has_rows(roots):
+        return ()
+    if roots is None:
+        return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
+    return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)
 
 
 def _was_indexed(store: Store | None, path: bytes) -> bool:

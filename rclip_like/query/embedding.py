@@ -13,12 +13,15 @@ from rclip_like.errors import PictureError, Reason
 from rclip_like.query.terms import Kind, Term
 from rclip_like.ranking import combine
 from rclip_like.settings import SearchSettings
-from rclip_like.values import FileFacts
+from rclip_like.values import AnyPath, FileFacts
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store
+    from rclip_like.store.embeddings import ModelEmbeddings
     from rclip_like.values import Embedding, Embeddings, Pixels
 
 # The templates of the CLIP paper (section 3.1.4) and the subset its authors' notebook names.
@@ -130,7 +133,7 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
 def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
     if value in searcher.queried:
         return searcher.model.picture(searcher.queried[value])
-    stored = stored_embedding(searcher.store, model_id, value)
+    stored = stored_embedding(searcher.store.embeddings(model_id), value)
     if stored is None:
         raise PictureError(
             os.fsencode(value), "changed during the search; try again", False, Reason.CHANGED
@@ -138,11 +141,26 @@ def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
     return stored
 
 
-def stored_embedding(store: Store, model_id: int, path: str) -> Embedding | None:
+def stored_embedding(encoded: ModelEmbeddings, path: AnyPath) -> Embedding | None:
     """Return the unit float32 (D,) of a picture that is indexed as it is now, or None."""
     try:
         real = os.fsencode(os.path.realpath(path))
         facts = FileFacts.of(real, os.stat(real))
     except OSError:
         return None
-    return store.embeddings(model_id).of_file(facts)
+    return encoded.of_file(facts)
+
+
+def stored_embeddings(
+    encoded: ModelEmbeddings | None, paths: Sequence[AnyPath], dimension: int
+) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
+    """Return one row a picture, float32 (N, D), and which are indexed as they are now (N,).
+
+    The row of any other is zero. encoded: None where the model never indexed.
+    """
+    rows, is_indexed = np.zeros((len(paths), dimension), np.float32), np.zeros(len(paths), bool)
+    for number, path in enumerate(paths):
+        row = None if encoded is None else stored_embedding(encoded, path)
+        if row is not None:
+            rows[number], is_indexed[number] = row, True
+    return rows, is_indexed

@@ -1,5 +1,6 @@
-"""A query and the stored rows to matches, best first."""
+"""The stored rows to pictures: those nearest to a query, best first, or all in order of path."""
 
 from rclip_like.search.run import search
+from rclip_like.search.select import select
 
-__all__ = ["search"]
+__all__ = ["search", "select"]

@@ -175,7 +175,8 @@ def name_globs(roots: Sequence[Root] | None, settings: WalkSettings) -> NameGlob
     for pattern in taking_in if len(roots) * len(taking_in) <= _MOST_GLOBS else ():
         for root in roots:
             for each in (pattern, *_inside(pattern, root)):
-                any_of.append(os.fsencode(f"*{_NOT_PLAIN.sub('*', each.strip())}*"))
+                plain = _NOT_PLAIN.sub("*", each.strip()).strip("*")
+                any_of.append(os.fsencode(f"*{plain}*"))
     none_of: list[bytes] = []
     if not any(pattern.startswith("!") for pattern in settings.exclude):
         endings = map(_ENDING.fullmatch, settings.exclude[:_MOST_GLOBS])

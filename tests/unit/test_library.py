@@ -22,7 +22,13 @@ import rclip_like
 from rclip_like.errors import ModelError, RootError, UsageError
 from rclip_like.index import survey
 from rclip_like.library import Library
-from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings, WalkSettings
+from rclip_like.settings import (
+    Filters,
+    IndexSettings,
+    ReadSettings,
+    SearchSettings,
+    WalkSettings,
+)
 from rclip_like.store import Store
 from rclip_like.walk import walk_pages
 
@@ -325,3 +331,42 @@ def test_a_folder_that_cannot_be_listed_is_an_error_of_the_search(
     monkeypatch.setattr(os, "scandir", refuse)
     with library, pytest.raises(RootError, match="Permission denied"):
         library.search("x", [photos])
+
+
+def test_a_selection_needs_no_query_and_holds_what_is_still_as_it_was(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index([photos])
+    monkeypatch.chdir(photos.parent)
+    every = library.select(["photos"])
+    assert [picture.path for picture in every.pictures] == ["photos/green.png", "photos/red.png"]
+    assert [picture.facts.width for picture in every.pictures] == [64, 64]
+    rows, is_indexed = library.embeddings([photos / "green.png", "photos/red.png"])
+    assert is_indexed.all()
+    np.testing.assert_allclose(every.embeddings, rows, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+    assert library.select(filters=Filters(min_pixels=64 * 64 + 1)).pictures == ()
+    (photos / "red.png").write_bytes(b"changed")
+    left = library.select([photos])
+    assert [picture.absolute for picture in left.pictures] == [str(photos / "green.png")]
+    assert (left.stale, left.damaged) == (1, 0)
+    rows, is_indexed = library.embeddings([photos / "red.png", photos / "green.png", "none.png"])
+    assert (is_indexed.tolist(), rows.any(axis=1).tolist()) == ([False, True, False],) * 2
+    with closing(sqlite3.connect(library.database)) as connection, connection:
+        connection.execute("UPDATE embeddings SET row_digest = x'00'")
+    left = library.select([photos])
+    assert (left.embeddings.shape[0], left.stale, left.damaged) == (0, 1, 1)
+
+
+def test_without_an_index_nothing_is_selected(library: Library, photos: Path) -> None:
+    found = library.select()
+    assert (found.pictures, len(found.embeddings)) == ((), 0)
+    assert not library.embeddings([photos / "red.png"])[1].any()
+    assert not library.database.exists()
+
+
+def test_a_search_heeds_filters(library: Library, photos: Path) -> None:
+    assert len(library.search("cat", [photos]).matches) == 2
+    for min_pixels, count in ((64 * 64, 2), (64 * 64 + 1, 0)):
+        settings = SearchSettings(filters=Filters(min_pixels=min_pixels))
+        assert len(library.search("cat", [photos], settings, update=None).matches) == count
