@@ -213,8 +213,12 @@ class TrainingError(ClipfindError):
 
 
 class Interrupted(ClipfindError):
-    """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept."""
+    """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept.
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("interrupted; what was finished is kept")
+    remaining: how many pictures a run that indexed has left to do, where that is known.
+    """
+
+    def __init__(self, signal_number: int, remaining: int | None = None) -> None:
+        left = f"; {remaining:,} not indexed yet" if remaining else ""
+        super().__init__(f"interrupted; what was finished is kept{left}")
         self.exit_status = 128 + signal_number

@@ -152,6 +152,8 @@ class _Run:
         except Stopped:
             self._stopping.settle()
             self._save_rest()
+            if self._survey.findings.is_complete:
+                self._stopping.remaining = self._survey.findings.pending - self._num_done
             raise
         finally:
             encoder.stop()
@@ -258,6 +260,7 @@ class _Run:
         unencoded = {digest for batch in batches for digest in batch.unencoded()}
         for batch in batches:
             self._commit(batch, unencoded)
+            batch.files = [file for file in batch.files if file.digest in unencoded]
 
     # Writing.
 

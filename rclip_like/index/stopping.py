@@ -32,6 +32,8 @@ class Stopping:
     """
 
     def __init__(self) -> None:
+        self.remaining: int | None = None
+        """How many pictures an interrupted run has left to do, once that is known."""
         self._signal: signal.Signals | None = None
         self._is_breakable = False
         self._is_over = False
@@ -95,7 +97,7 @@ class Stopping:
     def raise_if_signalled(self) -> None:
         """Raise Interrupted if a signal has come."""
         if self._signal is not None:
-            raise Interrupted(self._signal)
+            raise Interrupted(self._signal, self.remaining)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = self._signal or signal.Signals(number)
