@@ -14,7 +14,7 @@ from manual_promises import PROMISES
 
 from rclip_like import __version__
 from rclip_like.cli.commands import COMMANDS, WORDS
-from rclip_like.cli.declare import Declared
+from rclip_like.settings.declared import Declared
 
 _BOLD = re.compile(r"\*(.+?)\*", re.DOTALL)
 

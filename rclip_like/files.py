@@ -9,11 +9,9 @@ import errno
 import os
 import stat
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from rclip_like.settings import default_folders
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -55,15 +53,14 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> list[Path]:
     return [*made, folder]
 
 
-def close_default_folders() -> None:
-    """Close the default data and cache folders to others, where they are there and open.
+def close_folders(folders: Iterable[Path]) -> None:
+    """Close folders to others, where they are there, ours and open.
 
-    Folders that a variable names are left alone, and so are links in place of the default ones:
-    who names a folder for a disk that is shared, or links to one, says who may look in.
+    Links in their place are left alone: who links to another folder says who may look in.
     """
     if os.name == "nt":  # there a user's folders are closed by what they inherit
         return
-    for folder in default_folders():
+    for folder in folders:
         with suppress(OSError):  # it is not there, or on a read-only medium
             status = folder.lstat()
             is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
-from rclip_like.cli.configuration import read_configuration, settle
-from rclip_like.cli.declare import compose
 from rclip_like.cli.parsing import Parser
+from rclip_like.settings.configuration import read_configuration, settle
+from rclip_like.settings.declared import compose
 
 
 def settled(name: str, *arguments: str) -> Any:

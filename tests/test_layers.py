@@ -20,11 +20,11 @@ ROWS = (
     ("index", "search", "train", "upkeep", "duplicates", "page", "interchange"),
     ("evaluate", "data", "query"),
     ("walk", "images", "ranking", "store", "models"),
-    ("reports", "files"),
-    ("values", "settings", "errors", "telemetry", "spelling"),
+    ("reports",),
+    ("values", "settings", "errors", "telemetry", "spelling", "files"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
-PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors")}
+PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors"), ("settings", "files")}
 
 TORCH_ROOMS = ("models/towers/torch", "train/", "builtin/recipe/")
 ALLOWED = {

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+PROGRAM = "clipfind"
 INTERRUPTED = 130
 
 _SLOW_TO_END = ("torch", "onnxruntime")

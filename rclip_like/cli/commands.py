@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from rclip_like import __version__
-from rclip_like.cli.declare import Declared, declared_in
 from rclip_like.cli.options import Everywhere
 from rclip_like.settings import EVERYWHERE
+from rclip_like.settings.declared import Declared, declared_in
 
 
 class Command(NamedTuple):

@@ -9,9 +9,9 @@ from shlex import quote
 from typing import Annotated, Literal, NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, GROUPS, WORDS, Command
-from rclip_like.cli.declare import Declared
 from rclip_like.output.stream import write_lines
 from rclip_like.settings import Argument
+from rclip_like.settings.declared import Declared
 
 _PATHS = ("FILE", "DIR", "DATA", "QUERY", "PATH...", "[PATH]...")
 _MODELS = ("MODEL", "[MODEL]")

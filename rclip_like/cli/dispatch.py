@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, WORDS, Command
-from rclip_like.cli.declare import declared_in
 from rclip_like.cli.options import Everywhere
 from rclip_like.errors import UsageError
+from rclip_like.settings.declared import declared_in
 
 HELP = ("--help", "-h")
 VERSION = ("--version", "-V")

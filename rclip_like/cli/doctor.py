@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
-from rclip_like.cli.configuration import read_configuration
 from rclip_like.cli.options import JsonObject, LibraryChoice
 from rclip_like.cli.remedies import advised, said
 from rclip_like.cli.upkeep import WAITING
@@ -15,6 +14,7 @@ from rclip_like.output.talk import Talk
 from rclip_like.output.upkeep import doctor_lines, doctor_object
 from rclip_like.reports import Finding
 from rclip_like.settings import Option, config_file
+from rclip_like.settings.configuration import read_configuration
 
 WELL, WARNED, ILL = 0, 1, 2
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-from rclip_like.cli import INTERRUPTED
+from rclip_like.cli import INTERRUPTED, PROGRAM
 from rclip_like.cli.commands import COMMANDS, VERSION, Command, accepted_by_any, overview
-from rclip_like.cli.declare import PROGRAM, REQUIRED, compose
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.remedies import said
 from rclip_like.errors import ClipfindError, ConfigError, UsageError
 from rclip_like.output.stream import OutputClosed, kept_for_data, write_lines
 from rclip_like.output.talk import Talk
+from rclip_like.settings.declared import REQUIRED, compose
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc")
 """How libraries that raise no MemoryError say it."""
@@ -60,8 +60,8 @@ def _run(call: Call) -> int:
     if call.command is None:
         write_lines([VERSION if call.wants_version else overview(call.group)])
         return 0
-    from rclip_like.cli.configuration import settle
     from rclip_like.cli.parsing import Parser  # half of what `--help` on everything takes
+    from rclip_like.settings.configuration import settle
 
     command = call.command
     parser = Parser(command)
@@ -98,7 +98,7 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
 
 
 def _configuration_for(command: Command) -> dict[str, Any]:
-    from rclip_like.cli.configuration import read_configuration
+    from rclip_like.settings.configuration import read_configuration
 
     try:
         return read_configuration(accepted_by_any(command))

@@ -16,10 +16,11 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from rclip_like.cli import PROGRAM
 from rclip_like.cli.commands import Command
-from rclip_like.cli.declare import PROGRAM, Declared
 from rclip_like.errors import UsageError
 from rclip_like.settings import Argument
+from rclip_like.settings.declared import Declared
 
 _NEARLY_THE_SAME = 0.85
 """The ratio of difflib: a letter too many, too few or in another place."""

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from rclip_like.cli import PROGRAM
 from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.declare import PROGRAM
 from rclip_like.cli.dispatch import near_miss
 from rclip_like.cli.options import Given
 from rclip_like.errors import RootError, UsageError

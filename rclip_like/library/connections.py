@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING
 
-from rclip_like.files import close_default_folders
+from rclip_like.files import close_folders
+from rclip_like.settings import default_folders
 
 if TYPE_CHECKING:
     from rclip_like.store import Store
@@ -33,7 +34,7 @@ class Connections:
         if thread not in self._stores:
             from rclip_like.store import Store
 
-            close_default_folders()  # an earlier version left them open
+            close_folders(default_folders())  # an earlier version left them open
             with self._lock:
                 for ended in [each for each in self._stores if not each.is_alive()]:
                     self._stores.pop(ended).close()

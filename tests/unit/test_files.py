@@ -11,8 +11,8 @@ import pytest
 from fresh_user import modes_below
 from planted import plant, walked
 
-from rclip_like.files import close_default_folders, close_tree, decoded, make_folder, write_whole
-from rclip_like.settings import WalkSettings
+from rclip_like.files import close_folders, close_tree, decoded, make_folder, write_whole
+from rclip_like.settings import WalkSettings, default_folders
 from rclip_like.values import Trouble
 from rclip_like.walk import resolve_roots, walk
 
@@ -95,7 +95,7 @@ def test_default_folders_that_were_open_are_closed(
         monkeypatch.delenv(f"CLIPFIND_{kind}_DIR")
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
         _open_to_all(tmp_path / kind / "clipfind")
-    close_default_folders()
+    close_folders(default_folders())
     modes = modes_below(tmp_path)
     assert modes["DATA/clipfind"] == modes["CACHE/clipfind"] == 0o700
 
@@ -108,7 +108,7 @@ def test_folders_that_are_named_or_linked_to_are_left_alone(
     monkeypatch.delenv("CLIPFIND_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "clipfind").symlink_to(linked)
-    close_default_folders()
+    close_folders(default_folders())
     modes = modes_below(tmp_path)
     assert modes["shared"] == modes["linked"] == 0o755
 

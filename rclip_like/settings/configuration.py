@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rclip_like.cli.declare import Declared
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import Option, config_file, config_is_named, place_of
+from rclip_like.settings.declared import Declared
 
 _MOST_BYTES = 1 << 16
 _TEXTS_AND_REMARKS = (

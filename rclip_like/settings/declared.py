@@ -22,7 +22,6 @@ from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 Settings = TypeVar("Settings")
 
-PROGRAM = "clipfind"
 REQUIRED: Any = object()
 """The default of what has none."""
 
