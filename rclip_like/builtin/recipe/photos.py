@@ -8,12 +8,16 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rclip_like.errors import ClipfindError, PictureError
 from rclip_like.images.products import Square
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Pixels, Preprocessing, Trouble
+from rclip_like.values import Preprocessing, Trouble
+
+if TYPE_CHECKING:
+    from rclip_like.values import Pixels
 
 LABELLED_PATTERNS = ("train-open-*.tar.gz", "train-research-*.tar.gz")
 CAPTIONED_PATTERNS = ("train-flickr8k-*.tar.gz", "captions-*.tar.gz")
