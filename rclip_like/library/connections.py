@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ class Connections:
         """Return whether there is anything at the index's path, be it a link to nothing."""
         return self._database.exists() or self._database.is_symlink()
 
-    def open(self, *, create: bool = False) -> Store:
+    def open(self, *, create: bool = False, on_wait: Callable[[], None] | None = None) -> Store:
         """Return this thread's connection to the index, seeing what was committed up to now."""
         thread = current_thread()
         if thread not in self._stores:
@@ -38,8 +39,7 @@ class Connections:
             with self._lock:
                 for ended in [each for each in self._stores if not each.is_alive()]:
                     self._stores.pop(ended).close()
-                # Another thread may be the one that closes it.
-                self._stores[thread] = Store.open(self._database, create=create, any_thread=True)
+                self._stores[thread] = Store.open(self._database, create=create, on_wait=on_wait)
         store = self._stores[thread]
         store.look_anew()
         return store

@@ -349,7 +349,7 @@ class Library:
         from rclip_like.index import bring_up_to_date
 
         return bring_up_to_date(
-            self._index.open(create=True),
+            self._index.open(create=True, on_wait=on_wait),
             roots,
             self.model,
             settings._replace(read=settings.read or self._read_settings),

@@ -96,13 +96,21 @@ class Checkup:
 
     def wrong_texts(self) -> list[tuple[int, str]]:
         """Return model and text of remembered texts whose embedding is not as it was written."""
-        question = "SELECT text, embedding, tokenizer FROM texts WHERE model_id = ?"
-        return [
-            (model_id, text)
-            for model_id, dimension in self._dimensions()
-            for text, embedding, mark in self._connection.execute(question, (model_id,))
-            if not _is_text_sound(model_id, (text, embedding, mark), dimension)
-        ]
+        import numpy as np
+
+        from rclip_like.store.embeddings import are_unit
+
+        wrong = []
+        for model_id, dimension in self._dimensions():
+            question = "SELECT text, embedding, tokenizer FROM texts WHERE model_id = ?"
+            for text, embedding, mark in self._connection.execute(question, (model_id,)):
+                is_sound = len(embedding) == 4 * dimension
+                if mark is not None:  # as an older version left it
+                    tokenizer = mark.partition(" ")[0]
+                    is_sound &= mark == text_mark(model_id, tokenizer, text, embedding)
+                if not is_sound or not are_unit(np.frombuffer(embedding, "<f4")[np.newaxis]).all():
+                    wrong.append((model_id, text))
+        return wrong
 
     def models(self) -> list[tuple[int, str]]:
         """Return number and name of each model."""
@@ -245,17 +253,3 @@ class Repair(Checkup):
     def truncate_log(self) -> None:
         """Move the log into the file and cut it, as far as readers let it."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _is_text_sound(model_id: int, row: tuple[str, bytes, str | None], dimension: int) -> bool:
-    """Return whether a remembered text's row is as it was written, or from before that is known."""
-    import numpy as np
-
-    from rclip_like.store.embeddings import are_unit
-
-    text, embedding, mark = row
-    if len(embedding) != 4 * dimension:
-        return False
-    if mark is not None and mark != text_mark(model_id, mark.partition(" ")[0], text, embedding):
-        return False
-    return bool(are_unit(np.frombuffer(embedding, "<f4")[np.newaxis]).all())

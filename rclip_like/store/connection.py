@@ -76,16 +76,14 @@ class Cursor(sqlite3.Cursor):
 class Connection(sqlite3.Connection):
     """A connection to the index at `path`; every method raises StoreError where SQLite fails.
 
-    `options` are of SQLite's address, as in `mode=ro`. It begins no transaction by itself. With
-    `any_thread` it may be used from one thread after the other.
+    `options` are of SQLite's address, as in `mode=ro`. It begins no transaction by itself. Threads
+    may use it one after the other, not at once.
     """
 
     opened_at: tuple[int, int] | None = None
     """The state of the file before it was opened without locks: then writes go unnoticed."""
 
-    def __init__(
-        self, path: Path, options: str, *, timeout: float = 0.0, any_thread: bool = False
-    ) -> None:
+    def __init__(self, path: Path, options: str, *, timeout: float = 0.0) -> None:
         self.path = Path(os.path.abspath(path))
         with explained(path):
             super().__init__(
@@ -93,7 +91,7 @@ class Connection(sqlite3.Connection):
                 uri=True,
                 isolation_level=None,
                 timeout=timeout,
-                check_same_thread=not any_thread,
+                check_same_thread=False,
             )
 
     def execute(self, statement: str, values: Any = (), /) -> Cursor:
@@ -142,7 +140,7 @@ class Connection(sqlite3.Connection):
         """Return a statement's rows; what is raised meanwhile, by Ctrl-C say, breaks it off.
 
         SQLite then takes back what it did. Python's signal handlers wait for a call of SQLite to
-        end, so it is made in a thread. The connection must be one for any thread.
+        end, so it is made in a thread.
         """
         from concurrent.futures import ThreadPoolExecutor, wait  # only upkeep comes here
 

@@ -84,7 +84,9 @@ class IndexLock:
         try:
             self._acquire(descriptor, wait=wait, on_wait=on_wait)
             with suppress(OSError):  # a full disk; it is only for the message to the next
-                _write_pid(descriptor)
+                os.ftruncate(descriptor, 0)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                os.write(descriptor, str(os.getpid()).encode())
             yield
         finally:
             os.close(descriptor)
@@ -155,12 +157,6 @@ class IndexLock:
             with suppress(FileExistsError):  # another process was faster
                 return make_own(self.path)
         return open_own(self.path, self._database, os.O_RDWR)
-
-
-def _write_pid(descriptor: int) -> None:
-    os.ftruncate(descriptor, 0)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, str(os.getpid()).encode())
 
 
 def _read_pid(descriptor: int) -> int | None:

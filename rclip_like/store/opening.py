@@ -40,39 +40,35 @@ def open_index(
     path: Path,
     *,
     create: bool,
-    any_thread: bool = False,
     on_wait: Callable[[], None] | None = None,
 ) -> Connection:
     """Return a connection that reads and writes the index at `path`, which is not a link.
 
-    Without `create` one that takes no writes, on a read-only medium or where nothing can be
-    locked, is opened all the same, and refuses them. With
-    `create` a missing index is made, readable by its owner alone; an older one is brought
-    to the current form. With `any_thread` it may be used from one thread after the other. Raises
-    StoreError for anything that is not an index of this version.
+    Without `create` an index that takes no writes, on a read-only medium or where nothing can be
+    locked, is opened all the same, and refuses them. With `create` a missing index is made,
+    readable by its owner alone. An older one is brought to the current form; `on_wait` is called
+    once if another process has to finish before that. Raises StoreError for anything that is not an
+    index of this version.
     """
     version = version_of(path)
     if not version and not create:
         raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
     if not create and _is_on_readonly_medium(path):
-        return open_index_readonly(path, any_thread=any_thread)
+        return open_index_readonly(path)
     if not version:
         _make(path)
     elif version < VERSION:
         _bring_up(path, on_wait)
     try:
-        return _connect(path, "mode=rw", any_thread=any_thread)
+        return _connect(path, "mode=rw")
     except Lockless:
         if create:
             raise
-    return open_index_readonly(path, any_thread=any_thread)
+    return open_index_readonly(path)
 
 
-def open_index_readonly(path: Path, *, any_thread: bool = False) -> Connection:
-    """Return a connection that can only read the index at `path`, whatever it lies on.
-
-    any_thread: as for `open_index`.
-    """
+def open_index_readonly(path: Path) -> Connection:
+    """Return a connection that can only read the index at `path`, whatever it lies on."""
     version = version_of(path)
     if not version:
         raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
@@ -83,14 +79,14 @@ def open_index_readonly(path: Path, *, any_thread: bool = False) -> Connection:
         )
     if not _is_on_readonly_medium(path):
         try:
-            return _connect(path, "mode=ro", any_thread=any_thread)
+            return _connect(path, "mode=ro")
         except Lockless:
             if size_of(side_file(path, LOG)):
                 raise
     # SQLite can make no locks here: it keeps what it read once, and does not notice when others
     # write.
     before = state_of(path)
-    connection = _connect(path, _UNGUARDED, any_thread=any_thread)
+    connection = _connect(path, _UNGUARDED)
     connection.opened_at = before
     return connection
 
@@ -135,8 +131,8 @@ def _read_marks(path: Path, options: str) -> tuple[int, int]:
 def identity_of(path: Path) -> tuple[int, int] | None:
     """Return device and inode of the file at `path`, None where nothing is.
 
-    Of a disk that is unmounted, or an index moved away, an open file tells nothing: what is written
-    to it is gone for whoever looks at its place.
+    An open file does not tell that its disk was unmounted, or the index moved away: what is
+    written to it then is lost to whoever opens that path.
     """
     try:
         status = path.stat()
@@ -196,30 +192,27 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _connect(path: Path, options: str, *, any_thread: bool = False) -> Connection:
+def _connect(path: Path, options: str) -> Connection:
     if options != _UNGUARDED:
         refuse_planted_logs(path)
-    connection = Connection(path, options, any_thread=any_thread)
+    connection = Connection(path, options)
+    wait_for_locks = f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}"
     try:
-        _set_up(connection)
+        try:
+            version = _settle(connection)
+        except StoreError as error:
+            # Where nothing can be locked, nothing is waited for.
+            if isinstance(error, Lockless) or sqlite_code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            connection.execute(wait_for_locks)
+            version = _settle(connection)
+        connection.execute(wait_for_locks)
+        _not_newer(path, version)
+        refuse_foreign(connection)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _set_up(connection: Connection) -> None:
-    """Make the connection's settings; where nothing can be locked, nothing is waited for."""
-    try:
-        version = _settle(connection)
-    except StoreError as error:
-        if isinstance(error, Lockless) or sqlite_code(error) != sqlite3.SQLITE_BUSY:
-            raise
-        _wait_for_locks(connection)
-        version = _settle(connection)
-    _wait_for_locks(connection)
-    _not_newer(connection.path, version)
-    refuse_foreign(connection)
 
 
 def _settle(connection: Connection) -> int:
@@ -229,10 +222,6 @@ def _settle(connection: Connection) -> int:
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _wait_for_locks(connection: Connection) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
 
 
 def _is_on_readonly_medium(path: Path) -> bool:
@@ -247,39 +236,33 @@ def _make(path: Path) -> None:
     import tempfile  # nearly all runs find their index
 
     try:
-        _make_folder(path.parent)
+        # SQLite syncs the folder in which its files lie, not the names of those above: a power loss
+        # is to take none of them away, nor what they hold.
+        for made in make_folder(path.parent):
+            sync_folder(made.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         leave_to_owner(descriptor)
         os.close(descriptor)
         draft = Path(name)
         try:
             _write_draft(draft, path)
-            while not _is_made(path):
+            while not size_of(path):
                 _try_to_name(draft, path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"{path}: the index cannot be made here ({_told_by(error, path)})",
+            f"{path}: the index cannot be made here ({_reason_of(error, path)})",
             "check the folder's rights",
             Remedy.NAME_ANOTHER_INDEX,
         ) from error
 
 
-def _told_by(error: OSError, path: Path) -> str:
-    """Return what the system says, with the name it says it of where that is another one."""
+def _reason_of(error: OSError, path: Path) -> str:
+    """Return what the system says, with the name of the file where that is another one."""
     if error.filename is None or os.fspath(path) == os.fspath(error.filename):
         return str(error.strerror)
     return f"{os.fsdecode(error.filename)}: {error.strerror}"
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it; a power loss takes none of them away, nor what they hold.
-
-    SQLite syncs the folder in which its files lie, not the names of those above.
-    """
-    for made in make_folder(folder):
-        sync_folder(made.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -306,35 +289,26 @@ def _write_draft(draft: Path, path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _is_made(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
-
-
 def _try_to_name(draft: Path, path: Path) -> None:
-    """Name the draft `path` unless another process holds the lock: it may be naming its own.
+    """Name the draft `path`, unless another process was faster: then its index is used.
 
-    That one's run is not waited for: it goes on to index under the same lock.
+    One that holds the lock may be naming its own draft. Its run is not waited for: it goes on to
+    index under the same lock.
     """
     try:
         with IndexLock(path).held(wait=False):
-            _give_name(draft, path)
+            if size_of(path):
+                return
+            # The log of an index that was moved away would be played into the new one. Under the
+            # lock no other new index writes one.
+            for side in sqlite_files(path)[1:]:
+                side.unlink(missing_ok=True)
+            # Not by a link, which for a moment, or after a kill, would be a second name of the
+            # file.
+            os.replace(draft, path)
             sync_folder(path.parent)
     except IndexLocked:
         time.sleep(_LOOK_AGAIN_SECONDS)
-
-
-def _give_name(draft: Path, path: Path) -> None:
-    """Name the draft `path`, unless another process was faster: then its index is used.
-
-    The caller holds the lock, so that no log is removed that another new index writes. One of an
-    index that was moved away or deleted would be played into the new one.
-    """
-    if _is_made(path):
-        return
-    for side in sqlite_files(path)[1:]:
-        side.unlink(missing_ok=True)
-    # Not by a link, which for a moment, or after a kill, would be a second name of the file.
-    os.replace(draft, path)
 
 
 def _bring_up(path: Path, on_wait: Callable[[], None] | None) -> None:
@@ -358,20 +332,20 @@ def _bring_up(path: Path, on_wait: Callable[[], None] | None) -> None:
                 )
 
 
-def back_up(old: Connection, place: Path) -> None:
+def back_up(old: Connection, path: Path) -> None:
     """Write a copy of the index, readable by its owner alone, whole or not at all."""
-    draft = place.with_name(f"{place.name}.part")
+    draft = side_file(path, ".part")
     try:
         for left in sqlite_files(draft):
             left.unlink(missing_ok=True)
         os.close(make_own(draft))
         with explained(old.path), closing(sqlite3.connect(draft)) as copy:
             old.backup(copy)
-        os.replace(draft, place)
-        sync_folder(place.parent)
+        os.replace(draft, path)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            f"{place}: the copy of the index cannot be made ({_told_by(error, place)}); "
+            f"{path}: the copy of the index cannot be made ({_reason_of(error, path)}); "
             "check the folder's rights and room"
         ) from error
     finally:

@@ -66,10 +66,7 @@ def stored_file(row: Sequence[Any]) -> StoredFile:
 
 
 class Reader:
-    """The rows of one index. Every method raises StoreError when the file or its disk fails.
-
-    It belongs to the thread that opened the connection.
-    """
+    """The rows of one index. Every method raises StoreError when the file or its disk fails."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -230,7 +227,9 @@ class Reader:
         values = (read_since_ns, model_id)
         for start, end in ranges_of(roots):
             after, num_pages = start, 0
-            while page := self._page_of_facts(values, after, end):
+            while page := self.connection.execute(
+                _FACTS, (*values, after, end, after, end)
+            ).fetchall():
                 after, num_pages = _behind(page), num_pages + 1
                 if num_pages != _PAGES_BEFORE_AHEAD or len(page) < _PAGE:
                     yield page
@@ -241,11 +240,6 @@ class Reader:
                     for page_ahead in ahead.pages():
                         yield page_ahead
                         after = _behind(page_ahead)
-
-    def _page_of_facts(
-        self, values: tuple[int, int], after: bytes, end: bytes
-    ) -> list[IndexedFacts]:
-        return self.connection.execute(_FACTS, (*values, after, end, after, end)).fetchall()
 
     def stored_digest(self, facts: FileFacts) -> bytes | None:
         """Return the digest of an indexed file of this size and mtime, or None."""

@@ -200,10 +200,7 @@ def range_of(root: Root) -> PathRange:
     """Return the range of one root: the file itself, or what lies in the folder."""
     if root.is_file:
         return PathRange(root.path, root.path + b"\0")
-    separator = _separator_of(root.path)
+    is_windows = root.path[1:3] == b":\\" or root.path.startswith(b"\\\\")
+    separator = b"\\" if is_windows else b"/"
     folder = root.path.removesuffix(separator)
     return PathRange(folder + separator, folder + bytes([separator[0] + 1]))
-
-
-def _separator_of(path: bytes) -> bytes:
-    return b"\\" if path[1:3] == b":\\" or path.startswith(b"\\\\") else b"/"

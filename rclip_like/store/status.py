@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
     """Return what is indexed in the ranges; sizes and models are the whole index's."""
     connection = reader.connection
-    unreadable = _unreadable(connection, ranges)
+    question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
+    unreadable = tuple(Trouble(*row) for one in ranges for row in connection.execute(question, one))
     reasons = Counter(trouble.reason for trouble in unreadable)
     is_all = list(ranges) == [EVERYTHING]
+    left_contents, freeable_bytes = _left_contents(connection) if is_all else (None, None)
     return StatusReport(
         database=str(connection.path),
         size_bytes=sum(map(size_of, sqlite_files(connection.path) + files_of(connection.path))),
@@ -34,8 +36,8 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         failures=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         unreadable=unreadable,
         unreadable_folders=_by_folder(unreadable),
-        left_contents=_count_left_contents(connection) if is_all else None,
-        freeable_bytes=_freeable_bytes(connection) if is_all else None,
+        left_contents=left_contents,
+        freeable_bytes=freeable_bytes,
     )
 
 
@@ -96,16 +98,6 @@ def _roots(reader: Reader, ranges: Sequence[PathRange]) -> list[Mapping[str, obj
     ]
 
 
-def _unreadable(connection: Connection, ranges: Sequence[PathRange]) -> tuple[Trouble, ...]:
-    """Return the files in these ranges that could not be read, and why, by path bytes."""
-    question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
-    return tuple(
-        Trouble(path, reason)
-        for one in ranges
-        for path, reason in connection.execute(question, one)
-    )
-
-
 def _by_folder(unreadable: Sequence[Trouble]) -> dict[bytes, Mapping[str, int]]:
     folders: dict[bytes, Counter[str]] = {}
     for trouble in unreadable:
@@ -115,20 +107,19 @@ def _by_folder(unreadable: Sequence[Trouble]) -> dict[bytes, Mapping[str, int]]:
     return {folder: dict(reasons.most_common()) for folder, reasons in ordered}
 
 
-def _count_left_contents(connection: Connection) -> int:
-    """Return how many contents no file has; by two scans of indexes, not a look-up for each."""
-    question = (
+def _left_contents(connection: Connection) -> tuple[int, int]:
+    """Return how many contents no file has, and how many bytes `prune` would free with them.
+
+    Free pages count as well.
+    """
+    (number,) = connection.execute(
+        # By two scans of indexes, not a look-up for each.
         "SELECT (SELECT count(*) FROM contents) - (SELECT count(DISTINCT content_id) FROM files)"
-    )
-    return int(connection.execute(question).fetchone()[0])
-
-
-def _freeable_bytes(connection: Connection) -> int:
-    """Return the bytes of embeddings whose content no file has, and of free pages."""
+    ).fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    question = (
+    (size_bytes,) = connection.execute(
         "SELECT coalesce(sum(2 * dimension), 0) FROM models JOIN embeddings USING (model_id)"
         " WHERE content_id NOT IN (SELECT content_id FROM files)"
-    )
-    return int(free * page_bytes + connection.execute(question).fetchone()[0])
+    ).fetchone()
+    return number, free * page_bytes + size_bytes

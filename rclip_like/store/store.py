@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Store(Reader):
     """One open index: what can be asked of it, and the ways to write to it.
 
-    A store belongs to the thread that opened it; `another()` opens one more for another thread.
+    One thread at a time may use it; `another()` opens one more for another thread.
     """
 
     def __init__(self, path: Path, connection: Connection) -> None:
@@ -39,12 +39,11 @@ class Store(Reader):
         path: Path,
         *,
         create: bool,
-        any_thread: bool = False,
         on_wait: Callable[[], None] | None = None,
     ) -> Store:
         """Return the index at `path`, or where a link there leads; see opening.open_index."""
         real = real_path(path)
-        connection = opening.open_index(real, create=create, any_thread=any_thread, on_wait=on_wait)
+        connection = opening.open_index(real, create=create, on_wait=on_wait)
         return cls(real, connection)
 
     @classmethod
@@ -135,5 +134,5 @@ class Store(Reader):
         """
         from rclip_like.store.dropping import Removal
 
-        with closing(opening.open_index(self.path, create=False, any_thread=True)) as connection:
+        with closing(opening.open_index(self.path, create=False)) as connection:
             yield Removal(connection)

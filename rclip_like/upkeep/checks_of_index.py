@@ -46,7 +46,7 @@ def check_index(database: Path, model: str | None) -> Iterator[Finding]:
             "the next indexing brings it up, with a copy beside it",
         )
     else:
-        with Store.open(database, create=False, any_thread=True) as store:
+        with Store.open(database, create=False) as store:
             yield from _look_for_damage(store.checkup, database)
 
 
@@ -67,7 +67,7 @@ def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at what must agree: references, lengths and values of embeddings."""
     if not is_current(database):
         return
-    with Store.open(database, create=False, any_thread=True) as store:
+    with Store.open(database, create=False) as store:
         found = list(_look_at_rows(store.checkup))
         status = store.status()
     yield from found
@@ -99,7 +99,7 @@ def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the matrices beside the index, by their digests."""
     if not is_current(database):
         return
-    with Store.open(database, create=False, any_thread=True) as store:
+    with Store.open(database, create=False) as store:
         found = store.checkup.matrices()
     for name, check in found:
         if check.is_sound:

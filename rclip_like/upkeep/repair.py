@@ -31,7 +31,7 @@ def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterato
     if not is_current(database):
         return
     with (
-        Store.open(database, create=False, any_thread=True) as store,
+        Store.open(database, create=False) as store,
         store.writing(wait=True, on_wait=on_wait) as writer,
     ):
         yield from _mend(writer)

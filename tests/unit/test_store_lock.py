@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from older_index import make_older
 
 from rclip_like.errors import IndexLocked, StoreError
-from rclip_like.store import IndexLock
+from rclip_like.store import IndexLock, Store
 
 SOMEBODY = 65_533
 HOLDER = """
@@ -66,6 +67,13 @@ def test_waiting_tells_once_and_ends_when_the_lock_is_free(database: Path, holde
 
     with IndexLock(database).held(wait=True, on_wait=release):
         assert waits == [holder.pid]
+
+
+def test_who_opens_an_older_index_is_told_that_it_waits(database: Path, holder) -> None:
+    make_older(database, 1)
+    with Store.open(database, create=True, on_wait=holder.stdin.close) as store:
+        assert holder.stdin.closed
+        assert store.count_files() > 0
 
 
 def test_a_free_lock_tells_nobody(database: Path) -> None:
