@@ -168,7 +168,9 @@ def _decoded(
         if ends_in_zeros(data):
             raise Unreadable(Reason.TRUNCATED, "truncated")
         image = _open(data, ending, limits)
-        _refuse_larger(image, limits)
+        largest = most_pixels(limits, image)
+        if image.width * image.height > largest:
+            raise _too_large(largest)
         if image.format in _JPEGS and not limits.accept_truncated:
             image = _with_its_end(image, enough)
         picture = Upright(image, _load(image, enough), limits)
@@ -195,16 +197,11 @@ def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFi
     try:
         return Image.open(BytesIO(data), formats=formats)
     except UnidentifiedImageError:
-        _raise_what_was_wrong(data, formats)
+        for name in formats:  # raise the error of the format that fits, which `Image.open` swallows
+            factory, accepts = Image.OPEN[name]
+            if accepts and accepts(data[:16]) and not isinstance(accepts(data[:16]), str):
+                factory(BytesIO(data), "")
         raise
-
-
-def _raise_what_was_wrong(data: bytes, formats: tuple[str, ...]) -> None:
-    """Raise the error of the format whose signature matches; `Image.open` swallows it."""
-    for name in formats:
-        factory, accepts = Image.OPEN[name]
-        if accepts and accepts(data[:16]) and not isinstance(accepts(data[:16]), str):
-            factory(BytesIO(data), "")
 
 
 def _with_its_end(image: ImageFile.ImageFile, enough: int) -> ImageFile.ImageFile:
@@ -227,13 +224,6 @@ def _with_its_end(image: ImageFile.ImageFile, enough: int) -> ImageFile.ImageFil
     if len(shown) > 1 or not jpeg.has_all_scans(data):
         raise Unreadable(Reason.TRUNCATED, "truncated", Remedy.ACCEPT_TRUNCATED)
     return Image.open(BytesIO(data + jpeg.END), formats=("JPEG",))
-
-
-def _refuse_larger(image: Image.Image, limits: ReadSettings) -> None:
-    """Raise Unreadable for more pixels than are allowed, or fit the memory in this format."""
-    largest = most_pixels(limits, image)
-    if image.width * image.height > largest:
-        raise _too_large(largest)
 
 
 def _too_large(largest: int) -> Unreadable:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from rclip_like.images import jpeg, png
 from rclip_like.images.boxes import boxes, end_of_items
+from rclip_like.images.sensors import tiff_directories
 
 _MEDIA_BRANDS = frozenset(
     (b"avif", b"avis", b"crx ", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevm", b"hevs")
@@ -21,14 +22,8 @@ _MOST_ZEROS = 64
 _WEBP_PIXELS = frozenset((b"VP8 ", b"VP8L", b"ANMF"))
 _BMP_HEADS = frozenset((12, 40, 52, 56, 64, 108, 124))
 _GIF_HEAD, _GIF_PICTURE = 13, 10
-_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_TIFF_SIZES |= {16: 8, 17: 8, 18: 8}
 _TIFF_DATA = {273: 279, 324: 325}
 """The tags for the offsets of strips and tiles, and those for their lengths in bytes."""
-_SUBDIRECTORIES = 330
-_TIFF_TAGS = frozenset((_SUBDIRECTORIES, *_TIFF_DATA, *_TIFF_DATA.values()))
-_TIFF_LETTERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-_MOST_DIRECTORIES = 64
 
 
 def ends_early(data: bytes, ending: bytes) -> bool:
@@ -97,7 +92,7 @@ def _media(data: bytes) -> bool:
 
 
 def _codestream(data: bytes) -> bool:
-    return not data.endswith(b"\xff\xd9")
+    return not data.endswith(jpeg.END)  # JPEG 2000's is the same
 
 
 def _gif(data: bytes) -> bool:
@@ -128,53 +123,14 @@ def _gif(data: bytes) -> bool:
 
 def _tiff(data: bytes) -> bool:
     """Check whether a directory, nested ones included, or data it names lie beyond the end."""
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = 43 in data[2:4]
-    try:
-        waiting = [*struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)]
-        seen: set[int] = set()
-        while waiting and len(seen) < _MOST_DIRECTORIES:
-            start = waiting.pop()
-            if start and start not in seen:
-                seen.add(start)
-                values = _tiff_directory(data, start, order, is_big)
-                waiting += values[0] + values.get(_SUBDIRECTORIES, ())
-                if _lies_beyond(values, len(data)):
-                    return True
-    except (struct.error, OverflowError):
-        return True
-    return False
-
-
-def _tiff_directory(
-    data: bytes, start: int, order: str, is_big: bool
-) -> dict[int, tuple[int, ...]]:
-    """Return where strips, tiles and other directories are; key 0 is the next directory.
-
-    Raises struct.error for what lies beyond the end of the file.
-    """
-    whole, size = ("Q", 8) if is_big else ("I", 4)
-    short, width = ("Q", 8) if is_big else ("H", 2)
-    (count,) = struct.unpack_from(order + short, data, start)
-    values = {}
-    offset = start + width
-    for _ in range(count):
-        tag, kind, number = struct.unpack_from(f"{order}HH{whole}", data, offset)
-        length, where = number * _TIFF_SIZES.get(kind, 0), offset + 4 + size
-        if length > size:
-            (where,) = struct.unpack_from(order + whole, data, where)
-        struct.unpack_from(f"{length}x", data, where)
-        if tag in _TIFF_TAGS and kind in _TIFF_LETTERS:
-            values[tag] = struct.unpack_from(f"{order}{number}{_TIFF_LETTERS[kind]}", data, where)
-        offset += 4 + 2 * size
-    return values | {0: struct.unpack_from(order + whole, data, offset)}
-
-
-def _lies_beyond(values: dict[int, tuple[int, ...]], size_bytes: int) -> bool:
     return any(
-        begin + length > size_bytes
-        for offsets, lengths in _TIFF_DATA.items()
-        for begin, length in zip(values.get(offsets, ()), values.get(lengths, ()), strict=False)
+        not is_whole
+        or any(
+            begin + length > len(data)
+            for begins, lengths in _TIFF_DATA.items()
+            for begin, length in zip(found.get(begins, ()), found.get(lengths, ()), strict=False)
+        )
+        for found, is_whole in tiff_directories(data, {*_TIFF_DATA, *_TIFF_DATA.values()})
     )
 
 
@@ -182,10 +138,6 @@ def _bitmap(data: bytes) -> bool:
     if len(data) >= 18 and int.from_bytes(data[14:18], "little") not in _BMP_HEADS:
         return False  # some text that begins with BM
     return len(data) < 26 or len(data) < int.from_bytes(data[2:6], "little")
-
-
-def _headless_bitmap(data: bytes) -> bool:
-    return len(data) < 40
 
 
 def _icon(data: bytes) -> bool:
@@ -228,7 +180,7 @@ _BY_SIGNATURE: tuple[tuple[bytes, int, Callable[[bytes], bool]], ...] = (
     (b"II+\0", 0, _tiff),
     (b"MM\0+", 0, _tiff),
     (b"BM", 0, _bitmap),
-    (b"\x28\0\0\0", 0, _headless_bitmap),
+    (b"\x28\0\0\0", 0, lambda data: len(data) < 40),
     (b"\0\0\1\0", 0, _icon),
     *((b"P" + bytes((kind,)), 0, _netpbm) for kind in b"123456Ff"),
 )

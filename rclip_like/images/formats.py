@@ -63,7 +63,9 @@ def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
     if is_raw(data, ending):
         names = (RAW,)
     elif data[4:8] == b"ftyp":
-        names = ("AVIF",) if _brands(data) & {b"avif", b"avis"} else (HEIF,)
+        box = data[: min(int.from_bytes(data[:4], "big"), 256)]
+        brands = {box[start : start + 4] for start in (8, *range(16, len(box), 4))}
+        names = ("AVIF",) if brands & {b"avif", b"avis"} else (HEIF,)
     elif ending == b".tga":
         names = (*_BY_CONTENT, "TGA")
     for each in FORMATS:
@@ -82,12 +84,6 @@ def reader_of(image: Image.Image) -> str:
     """Return the format of an opened picture and the version of its reader, as in "TIFF 2"."""
     name = image.format or ""
     return f"{name} {READER_VERSIONS[name]}"
-
-
-def _brands(data: bytes) -> set[bytes]:
-    """Return the brands of an ISO media file, the major one and the compatible ones."""
-    box = data[: min(int.from_bytes(data[:4], "big"), 256)]
-    return {box[start : start + 4] for start in (8, *range(16, len(box), 4))}
 
 
 @cache

@@ -33,7 +33,9 @@ def without_broken_chunks(data: bytes) -> tuple[bytes, bytes | None]:
     kept, offset, broken, is_still = [], 0, None, False
     view = memoryview(data)
     for chunk in chunks(data):
-        is_right = chunk.end > len(data) or _is_right(view, chunk)
+        is_right = chunk.end > len(data) or zlib.crc32(
+            view[chunk.start + 4 : chunk.end - 4]
+        ) == int.from_bytes(view[chunk.end - 4 : chunk.end], "big")
         is_still |= chunk.kind in _ANIMATION and not is_right
         if is_right and not (is_still and chunk.kind in _ANIMATION):
             continue
@@ -57,8 +59,3 @@ def chunks(data: bytes) -> Iterator[Chunk]:
         if kind == b"IEND":
             return
         offset = end
-
-
-def _is_right(data: memoryview, chunk: Chunk) -> bool:
-    stated = int.from_bytes(data[chunk.end - 4 : chunk.end], "big")
-    return zlib.crc32(data[chunk.start + 4 : chunk.end - 4]) == stated

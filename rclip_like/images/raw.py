@@ -96,7 +96,11 @@ class RawImageFile(ImageFile.ImageFile):
     def _preview(self) -> Image.Image | None:
         """Return the preview if it shows all of the picture and is large enough, else None."""
         try:
-            preview = self._extract()
+            thumbnail = self._raw.extract_thumb()
+            if isinstance(thumbnail.data, bytes):
+                preview: Image.Image = Image.open(BytesIO(thumbnail.data), formats=("JPEG",))
+            else:  # an uncompressed one
+                preview = Image.fromarray(thumbnail.data)
         except (rawpy.LibRawError, OSError, SyntaxError, ValueError):
             return None  # the data may be whole
         width, height = self.size
@@ -115,12 +119,6 @@ class RawImageFile(ImageFile.ImageFile):
             return None
         self._preview_exif = preview.getexif()
         return preview.transpose(_BACK[self._orientation]) if is_upright else preview
-
-    def _extract(self) -> Image.Image:
-        thumbnail = self._raw.extract_thumb()
-        if isinstance(thumbnail.data, bytes):
-            return Image.open(BytesIO(thumbnail.data), formats=("JPEG",))
-        return Image.fromarray(thumbnail.data)  # an uncompressed one
 
     def _developed(self) -> Image.Image:
         # LibRaw develops the rest of a sensor that is missing as black or as noise.
@@ -155,12 +153,9 @@ def _as_pillow_errors() -> Iterator[None]:
     except rawpy.LibRawIOError as error:
         raise OSError("raw data are truncated") from error
     except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
-        raise OSError(f"LibRaw says: {_words(error)}") from error
-
-
-def _words(error: Exception) -> str:
-    (words,) = error.args[:1] or ("",)
-    return os.fsdecode(words) if isinstance(words, bytes) else str(words)
+        (words,) = error.args[:1] or ("",)
+        words = os.fsdecode(words) if isinstance(words, bytes) else words
+        raise OSError(f"LibRaw says: {words}") from error
 
 
 def register() -> None:

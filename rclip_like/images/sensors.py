@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 RAW_ENDINGS = ("arw", "cr2", "cr3", "dng", "nef", "orf", "raf", "rw2")
 
 _SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO\x08", b"IIRS\x08", b"MMOR\0", b"IIU\0")
 """Of RAF, ORF (three kinds) and RW2."""
 
-_TIFF = {b"II*\0": "<", b"MM\0*": ">"}
 _KIND, _COLOURS, _FOLDERS, _DNG_VERSION = 254, 262, 330, 50706
+_TAGS = frozenset((_KIND, _COLOURS, _FOLDERS, _DNG_VERSION))
 _SENSOR_COLOURS = frozenset((32803, 34892))
 """TIFF's photometric interpretations: a mosaic of colour filters, and interpolated samples."""
 
+_TIFF = (b"II*\0", b"MM\0*")
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_SIZES |= {16: 8, 17: 8, 18: 8}
+_LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 # A camera writes under ten directories of under a hundred entries; a loop of them ends here.
-_MOST_DIRECTORIES, _MOST_ENTRIES = 32, 512
+_MOST_DIRECTORIES, _MOST_ENTRIES = 64, 4096
 
-_Directory = dict[int, list[int]]
+Directory = dict[int, tuple[int, ...]]
+"""Whole numbers by TIFF's tag."""
 
 
 def is_raw(data: bytes, ending: bytes) -> bool:
@@ -33,15 +38,20 @@ def is_raw(data: bytes, ending: bytes) -> bool:
         return data[8:12] == b"crx "  # CR3
     if data[:4] not in _TIFF:
         return False
-    directories = list(_directories(data))
-    if any(_is_of_a_sensor(each) for each in directories):
-        return True
+    directories = [
+        found for found, is_whole in tiff_directories(data, _TAGS) if is_whole is not None
+    ]
+    for found in directories:
+        if _DNG_VERSION in found or not _SENSOR_COLOURS.isdisjoint(found.get(_COLOURS, ())):
+            return True
     return ending[1:].decode("ascii", "replace") in RAW_ENDINGS and not _is_plain(directories)
 
 
 def is_dng(data: bytes) -> bool:
     """Tell whether the bytes are a digital negative, which keeps to TIFF's rules."""
-    return data[:4] in _TIFF and any(_DNG_VERSION in each for each in _directories(data))
+    return data[:4] in _TIFF and any(
+        _DNG_VERSION in found for found, _ in tiff_directories(data, _TAGS)
+    )
 
 
 def as_tiff(data: bytes) -> bytes | None:
@@ -53,11 +63,7 @@ def as_tiff(data: bytes) -> bytes | None:
     return b"MM\0*" + data[4:] if data.startswith(b"MMOR") else None
 
 
-def _is_of_a_sensor(directory: _Directory) -> bool:
-    return _DNG_VERSION in directory or not _SENSOR_COLOURS.isdisjoint(directory.get(_COLOURS, ()))
-
-
-def _is_plain(directories: list[_Directory]) -> bool:
+def _is_plain(directories: list[Directory]) -> bool:
     """Tell whether the first picture is not marked as a thumbnail and no directory is nested."""
     return (
         bool(directories)
@@ -66,38 +72,42 @@ def _is_plain(directories: list[_Directory]) -> bool:
     )
 
 
-def _directories(data: bytes) -> Iterator[_Directory]:
-    """Yield a TIFF file's directories, nested ones included, as whole numbers by tag."""
-    order = _TIFF[data[:4]]
-    waiting, seen = list(struct.unpack_from(order + "I", data.ljust(8, b"\0"), 4)), set[int]()
+def tiff_directories(data: bytes, tags: Collection[int]) -> Iterator[tuple[Directory, bool | None]]:
+    """Yield the directories of a TIFF or BigTIFF file with these tags, nested ones included.
+
+    Second: whether the directory and all the data of its entries lie within the file, None for one
+    that begins beyond it. Entries whose data lie beyond it have no numbers.
+    """
+    order, is_big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
+    number, size = (order + "Q", 8) if is_big else (order + "I", 4)
+    count = number if is_big else order + "H"
+    waiting, seen = list[int](), set[int]()
+    try:
+        waiting += struct.unpack_from(number, data, size)
+    except struct.error:
+        yield {}, None
     while waiting and len(seen) < _MOST_DIRECTORIES:
         start = waiting.pop(0)
-        if start in seen or not 8 <= start < len(data) - 2:
+        if start == 0 or start in seen:
             continue
         seen.add(start)
-        directory, following = _read_directory(data, start, order)
-        waiting += [*directory.get(_FOLDERS, ()), following]
-        yield directory
-
-
-def _read_directory(data: bytes, start: int, order: str) -> tuple[_Directory, int]:
-    """Return one directory and the next one's offset; what is beyond the file's end is left out."""
-    (count,) = struct.unpack_from(order + "H", data, start)
-    directory: _Directory = {}
-    for offset in range(start + 2, start + 2 + 12 * min(count, _MOST_ENTRIES), 12):
-        if offset + 12 > len(data):
-            return directory, 0
-        tag, kind, number = struct.unpack_from(order + "HHI", data, offset)
-        if tag in (_KIND, _COLOURS, _FOLDERS, _DNG_VERSION):
-            directory[tag] = _numbers(data, offset + 8, order, kind, number)
-    end = start + 2 + 12 * count
-    return directory, struct.unpack_from(order + "I", data[end : end + 4].ljust(4, b"\0"))[0]
-
-
-def _numbers(data: bytes, offset: int, order: str, kind: int, number: int) -> list[int]:
-    code, size = {3: ("H", 2), 4: ("I", 4), 13: ("I", 4)}.get(kind, ("B", 1))
-    number = min(number, _MOST_DIRECTORIES)
-    if number * size > 4:
-        (offset,) = struct.unpack_from(order + "I", data, offset)
-    number = min(number, max(0, len(data) - offset) // size)
-    return list(struct.unpack_from(f"{order}{number}{code}", data, offset)) if number else []
+        found, is_whole, following = Directory(), None, 0
+        try:
+            (num_entries,) = struct.unpack_from(count, data, start)
+            is_whole, offset = True, start + struct.calcsize(count)
+            for _ in range(min(num_entries, _MOST_ENTRIES)):
+                tag, kind, length = struct.unpack_from(order + "HH" + number[1], data, offset)
+                begin, num_bytes = offset + 4 + size, length * _SIZES.get(kind, 0)
+                offset = begin + size
+                if num_bytes > size:
+                    (begin,) = struct.unpack_from(number, data, begin)
+                is_inside = begin + num_bytes <= len(data)
+                is_whole = is_whole and is_inside
+                if tag in tags or tag == _FOLDERS:
+                    form = f"{order}{length}{_LETTERS[kind]}" if kind in _LETTERS else ""
+                    found[tag] = struct.unpack_from(form, data, begin) if is_inside else ()
+            (following,) = struct.unpack_from(number, data, offset)
+        except (struct.error, OverflowError):
+            is_whole = is_whole and False
+        waiting += [*found.get(_FOLDERS, ()), following]
+        yield found, is_whole

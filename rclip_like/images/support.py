@@ -34,7 +34,14 @@ class Support:
 
 def list_support() -> list[Support]:
     """Return all formats of the table; each reader is loaded, and its codec asked for."""
-    return [_support(each) for each in FORMATS]
+    support = []
+    for each in FORMATS:
+        needs = _what_it_needs(each)
+        # Without its codec the TIFF reader still reads what is not compressed.
+        readable = needs is None or (each.codec == "libtiff" and needs.startswith("for compressed"))
+        version = _version(each.package)
+        support.append(Support(each.name, each.endings, readable, each.package, version, needs))
+    return support
 
 
 def reader_versions() -> str:
@@ -70,14 +77,6 @@ def _limits_in_words(limits: ReadSettings) -> tuple[str, str]:
     return memory, f"; {limits.max_megapixels:g} megapixels"
 
 
-def _support(wanted: Format) -> Support:
-    needs = _what_it_needs(wanted)
-    # Without its codec the TIFF reader still reads what is not compressed.
-    readable = needs is None or (wanted.codec == "libtiff" and needs.startswith("for compressed"))
-    version = _version(wanted.package)
-    return Support(wanted.name, wanted.endings, readable, wanted.package, version, needs)
-
-
 def _what_it_needs(wanted: Format) -> str | None:
     try:
         load_plugin(wanted)
@@ -85,18 +84,15 @@ def _what_it_needs(wanted: Format) -> str | None:
         missing = error.name == wanted.package.replace("-", "_")
         return f"pip install {wanted.package}" if missing else f"{wanted.package}: {error}"
     if wanted.name == HEIF:
-        return None if _decodes_hevc() else "a pi-heif with a decoder of HEVC"
+        import pi_heif
+
+        decoders = pi_heif.libheif_info()["decoders"]
+        return None if decoders else "a pi-heif with a decoder of HEVC"
     from PIL import features
 
     if wanted.codec is None or features.check(wanted.codec):
         return None
     return f"{'for compressed files, ' * (wanted.codec == 'libtiff')}a Pillow with {wanted.codec}"
-
-
-def _decodes_hevc() -> bool:
-    import pi_heif
-
-    return bool(pi_heif.libheif_info()["decoders"])
 
 
 def _version(package: str) -> str | None:

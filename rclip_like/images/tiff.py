@@ -167,8 +167,13 @@ def _decode(data: bytes, tags: ImageFileDirectory_v2, layout: _Layout) -> Image.
 
     from rclip_like.images.depth import black_and_white, eight_bits
 
-    planes = [_unpacked(each) for each in _as_bytes(data, tags, layout)]
-    colours, full = layout.num_colours, _full(layout)
+    planes = []
+    for file in _as_bytes(data, tags, layout):
+        with TiffImagePlugin.TiffImageFile(BytesIO(file)) as plane:
+            planes.append(plane.copy())
+    colours = layout.num_colours
+    largest = float(2 ** (layout.bits - (layout.kind == _SIGNED)) - 1)
+    full = 1.0 if layout.kind == _FLOAT else largest
     parts = (lines[..., :colours] for _, lines in _bands(planes, tags, layout))
     black, white = black_and_white(parts, full)
     shown = np.empty((layout.height, layout.width, len(layout.mode)), np.uint8)
@@ -183,19 +188,6 @@ def _decode(data: bytes, tags: ImageFileDirectory_v2, layout: _Layout) -> Image.
         premultiplied = Image.frombytes("RGBa", shown.shape[1::-1], shown.tobytes())
         return premultiplied.convert("RGBA")
     return Image.fromarray(shown.squeeze(2) if layout.mode == "L" else shown, layout.mode)
-
-
-def _unpacked(file: bytes) -> Image.Image:
-    """Return the bytes of the samples as greys."""
-    with TiffImagePlugin.TiffImageFile(BytesIO(file)) as plane:
-        return plane.copy()
-
-
-def _full(layout: _Layout) -> float:
-    """Return the largest value that a sample can have."""
-    return (
-        1.0 if layout.kind == _FLOAT else float(2 ** (layout.bits - (layout.kind == _SIGNED)) - 1)
-    )
 
 
 def _as_bytes(data: bytes, tags: ImageFileDirectory_v2, layout: _Layout) -> Iterator[bytes]:

@@ -71,8 +71,9 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad()
+        trained = [value for value in self.model.parameters() if value.requires_grad]
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._trained(), self.settings.max_gradient)
+        norm = torch.nn.utils.clip_grad_norm_(trained, self.settings.max_gradient)
         if not torch.isfinite(norm):
             raise TrainingError(
                 f"the gradients of step {step + 1} are not finite", Remedy.LEARN_SLOWER
@@ -109,9 +110,6 @@ class Learner:
         self._random = state["random"]
         torch.set_rng_state(self._random)
 
-    def _trained(self) -> list[torch.Tensor]:
-        return [value for value in self.model.parameters() if value.requires_grad]
-
 
 def lock_image_tower(model: Any) -> None:
     """Freeze the image tower but for a projection that stands apart from it.
@@ -134,17 +132,13 @@ def freeze_statistics(model: torch.nn.Module) -> None:
             module.eval()
 
 
-def decays(name: str, value: torch.Tensor) -> bool:
-    """Return whether weight decay applies: not to gains, biases and the logit scale."""
-    return value.ndim >= 2 and not name.startswith("logit_")
-
-
 def build_optimiser(model: torch.nn.Module, *, lr: float, weight_decay: float) -> torch.optim.AdamW:
     """Return AdamW over what is trained, with betas 0.9 and 0.98 and epsilon 1e-6 as in CLIP."""
     groups: dict[bool, list[torch.Tensor]] = {True: [], False: []}
     for name, value in model.named_parameters():
         if value.requires_grad:
-            groups[decays(name, value)].append(value)
+            # Not gains, biases and the logit scale.
+            groups[value.ndim >= 2 and not name.startswith("logit_")].append(value)
     return torch.optim.AdamW(
         [
             {"params": groups[True], "weight_decay": weight_decay},
