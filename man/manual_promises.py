@@ -86,7 +86,8 @@ is upgraded in steps, each whole or not at all, after a copy. *test_migrations.p
 Hostile files :: Pictures are decoded in separate processes with limits on time and memory: one that
 crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*, and
 *test_fuzzed_run.py*: a thousand damaged files in every format, none of which costs one of two
-hundred good ones. Names may be any bytes, and trees may lead anywhere. *test_trees.py*.
+hundred good ones. Among pictures to train on, each costs its pair and not the run.
+*test_training_data.py*. Names may be any bytes, and trees may lead anywhere. *test_trees.py*.
 
 No home folder :: If the index is named, a user without a home folder and a name needs nothing else,
 and nothing is written elsewhere. *test_no_home.py*.
