@@ -1,4 +1,4 @@
-"""What `doctor` asks of an index's rows, and what it may mend; the only place that distrusts them.
+"""What `doctor` asks of an index's rows, and what it may mend; no other module distrusts them.
 
 Every question stands alone: on a damaged file one may fail where the next still answers.
 """
@@ -89,7 +89,7 @@ class Checkup:
         without a digest, those that a sound matrix has otherwise. model_id: of this model alone.
         """
         wrong: set[int] = set()
-        for each, dimension in self._dimensions():
+        for each, _, dimension in self.models():
             if model_id in (None, each):
                 wrong.update(self._unsound(each, dimension), self._unlike_matrix(each))
         return sorted(wrong)
@@ -101,7 +101,7 @@ class Checkup:
         from rclip_like.store.embeddings import are_unit
 
         wrong = []
-        for model_id, dimension in self._dimensions():
+        for model_id, _, dimension in self.models():
             question = "SELECT text, embedding, tokenizer FROM texts WHERE model_id = ?"
             for text, embedding, mark in self._connection.execute(question, (model_id,)):
                 is_sound = len(embedding) == 4 * dimension
@@ -112,21 +112,19 @@ class Checkup:
                     wrong.append((model_id, text))
         return wrong
 
-    def models(self) -> list[tuple[int, str]]:
-        """Return number and name of each model."""
-        return self._connection.execute("SELECT model_id, name FROM models").fetchall()
+    def models(self) -> list[tuple[int, str, int]]:
+        """Return number, name and dimension of each model."""
+        question = "SELECT model_id, name, dimension FROM models"
+        return self._connection.execute(question).fetchall()
 
     def matrices(self) -> list[tuple[str, MatrixCheck]]:
         """Return each model's name and how its matrix was found, where it has one."""
         with self._connection.transaction("DEFERRED"):
             found = [
-                (name, check_matrix(self._connection, model_id)) for model_id, name in self.models()
+                (name, check_matrix(self._connection, model_id))
+                for model_id, name, _ in self.models()
             ]
         return [(name, check) for name, check in found if check is not None]
-
-    def _dimensions(self) -> list[tuple[int, int]]:
-        question = "SELECT model_id, dimension FROM models"
-        return self._connection.execute(question).fetchall()
 
     def _unsound(self, model_id: int, dimension: int) -> Iterator[int]:
         from rclip_like.store.embeddings import are_sound

@@ -195,12 +195,12 @@ def are_sound(
     """
     is_sound = np.zeros(len(rows), dtype=bool)
     size_bytes = 2 * dimension if dimension else len(rows[0][0]) if rows else 0
-    whole = [place for place, (blob, _) in enumerate(rows) if len(blob) == size_bytes]
+    whole = [number for number, (blob, _) in enumerate(rows) if len(blob) == size_bytes]
     if whole:
-        is_sound[whole] = are_unit(stacked([rows[place][0] for place in whole]))
-    for place in np.flatnonzero(is_sound).tolist():
-        blob, digest = rows[place]
-        is_sound[place] = digest is None or digest == row_digest(blob)
+        is_sound[whole] = are_unit(stacked([rows[number][0] for number in whole]))
+    for number in np.flatnonzero(is_sound).tolist():
+        blob, digest = rows[number]
+        is_sound[number] = digest is None or digest == row_digest(blob)
     return is_sound
 
 

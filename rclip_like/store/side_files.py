@@ -1,7 +1,7 @@
-"""The files of an index by their names: what was planted under one is neither followed nor opened.
+"""The files of an index, by names that anyone can guess: nothing planted there is opened.
 
-In a folder that others may write to, names that are known beforehand can hold a link, a pipe or a
-file with further names, so that a run writes elsewhere or waits for ever.
+In a folder that others may write to, such a name can hold a link, a pipe or a file with further
+names, so that a run would write elsewhere or wait for ever.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NEVER_ELSEWHERE = (
 
 
 class Planted(StoreError, ValueError):
-    """In the place of a file of the index there is something else."""
+    """Something else lies where a file of the index belongs."""
 
 
 def side_file(database: Path, suffix: str) -> Path:
@@ -136,15 +136,15 @@ def _refuse_planted(
     )
 
 
-def _is_ours(owner: int, *places: Path) -> bool:
-    """Return whether the owner is the user, root, or whom one of the places belongs to.
+def _is_ours(owner: int, *paths: Path) -> bool:
+    """Return whether the owner is the user, root, or the owner of one of the paths.
 
     On a disk of the network the server may give all files to one owner of its own.
     """
     if owner == 0 or owner == os.geteuid():  # on Windows all are 0
         return True
-    for place in places:
+    for path in paths:
         with suppress(OSError):
-            if place.stat().st_uid == owner:
+            if path.stat().st_uid == owner:
                 return True
     return False

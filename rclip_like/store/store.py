@@ -88,7 +88,7 @@ class Store(Reader):
         self._refuse_if_written()
 
     def look_anew(self) -> None:
-        """Forget what was read before another process wrote, where no lock told of it."""
+        """Forget what was read before another process wrote, where SQLite did not notice it."""
         if self._was_written():
             anew = opening.open_index_readonly(self.path)
             self.connection.close()

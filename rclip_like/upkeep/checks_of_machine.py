@@ -26,12 +26,12 @@ _LITTLE_ROOM_BYTES = 200_000_000
 def check_readers(database: Path, model: str | None) -> Iterator[Finding]:
     """Try whether the reader of each format is there; one that is optional may be missing."""
     support = list_support()
-    for known in support:
-        if not known.readable and known.package in _OPTIONAL:
-            yield well(f"{known.format} is not read here; for it: {known.needs}")
-        elif known.needs:
-            yield warning(f"{known.format} cannot all be read", f"it needs {known.needs}")
-    yield well(", ".join(known.format for known in support if known.readable))
+    for each in support:
+        if not each.readable and each.package in _OPTIONAL:
+            yield well(f"{each.format} is not read here; for it: {each.needs}")
+        elif each.needs:
+            yield warning(f"{each.format} cannot all be read", f"it needs {each.needs}")
+    yield well(", ".join(each.format for each in support if each.readable))
 
 
 def check_packages(database: Path, model: str | None) -> Iterator[Finding]:

@@ -53,13 +53,13 @@ def unused_models(
 
 def _fingerprints(name: str, there: Sequence[IndexModel]) -> set[str]:
     """Return the fingerprints in the index that a name stands for."""
-    known = {fingerprint for _, _, fingerprint in there}
+    fingerprints = {fingerprint for _, _, fingerprint in there}
     if re.fullmatch(f"[0-9a-f]{{{_SHORTEST_FINGERPRINT},}}", name):
-        beginning = {each for each in known if each.startswith(name)}
+        beginning = {each for each in fingerprints if each.startswith(name)}
         if beginning:
             return beginning
     try:
-        return {specification_of(name).fingerprint} & known
+        return {specification_of(name).fingerprint} & fingerprints
     except ModelError:
         return {fingerprint for _, each, fingerprint in there if each == name}
 
@@ -118,14 +118,14 @@ def check_downloads(database: Path, model: str | None) -> Iterator[Finding]:
     """Look at the folder of downloaded models for such that are not whole."""
     try:
         folder = data_folder() / "models"
-    except ConfigError:  # told by another check
+    except ConfigError:  # another check says so
         return
     whole, remedies = 0, ((Remedy.FETCH_MODEL, "NAME"), "delete the folder")
-    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not place.is_dir():
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not path.is_dir():
             continue
-        if place.name.startswith(".") or not is_whole(place):
-            yield warning(f"{place}: a model that is only half here", *remedies)
+        if path.name.startswith(".") or not is_whole(path):
+            yield warning(f"{path}: a model that is only half here", *remedies)
         else:
             whole += 1
     yield well(f"{folder}: {whole} whole")

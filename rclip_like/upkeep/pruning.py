@@ -1,4 +1,4 @@
-"""Drop rows of what is gone from the disk, or of what the user wants no more, and their room."""
+"""Drop the rows of what is gone from the disk, or no longer wanted, and give back their room."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _mend(writer: Writer) -> Iterator[str]:
             return
         yield f"{copy}: a copy from before the repair"
         yield "SQLite's indexes made anew from the rows"
-    for model_id, name in repair.models():
+    for model_id, name, _ in repair.models():
         if repair.forget_damaged_matrix(model_id, at_once=True):
             yield f"the matrix of {name} was damaged; it is made anew from the rows"
     if repair.orphans() or repair.wrong_embeddings() or repair.wrong_texts():
@@ -61,9 +61,9 @@ def _mend(writer: Writer) -> Iterator[str]:
             yield f"{repair.back_up()}: a copy from before the repair"
         yield from _drop_wrong(repair)
     # Not before: what is wrong by any other sign would become right.
-    if noted := sum(repair.note_digests(model_id) for model_id, _ in repair.models()):
+    if noted := sum(repair.note_digests(model_id) for model_id, *_ in repair.models()):
         yield f"{noted:,} embeddings of an older version given the digests they lacked"
-    for model_id, _ in repair.models():
+    for model_id, *_ in repair.models():
         writer.extend_matrix(model_id)
 
 

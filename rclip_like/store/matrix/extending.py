@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _FETCH_CHUNK = 8192
 _NO_NUMBER = 0x7C00
-"""The bits of float16 that are all set in infinity and in what is no number."""
+"""The bits of float16 that are all set in infinities and NaNs."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ def extend_matrix(connection: Connection, model_id: int) -> None:
             connection.execute(f"INSERT OR REPLACE INTO matrices VALUES ({marks})", row)
             put_blocks(connection, model_id, (new.rows_name, new.order_name), writer.blocks)
     finally:
-        remove_unnamed(connection, keep=before.order_name if before else None)
+        remove_unnamed(connection, spare=before.order_name if before else None)
 
 
 def remove_outdated(connection: Connection) -> None:
@@ -75,12 +75,12 @@ def remove_outdated(connection: Connection) -> None:
     remove_unnamed(connection)
 
 
-def remove_unnamed(connection: Connection, *, keep: str | None = None) -> None:
+def remove_unnamed(connection: Connection, *, spare: str | None = None) -> None:
     """Remove the files of matrices that the index does not name; the caller holds the lock.
 
-    keep: one to spare, as a searcher may just have been told of it.
+    spare: one to leave there, as a searcher may just have read its name.
     """
-    named = {keep}
+    named = {spare}
     for names in connection.execute("SELECT rows_name, order_name FROM matrices"):
         named.update(names)
     path = connection.path

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rclip_like.store.embeddings import ContentIds, Rowids, StoredEmbeddings
 
 Slots = npt.NDArray[np.int32]
-"""Places in the rows of a matrix; -1 stands for none."""
+"""Row numbers in a matrix; -1 stands for none."""
 
 _FETCH_CHUNK = 8192
 _MOST_RANGES = 32
@@ -107,7 +107,7 @@ class Newer(NamedTuple):
 class Matrix(NamedTuple):
     """What a search ranks, mapped: a model's embeddings, and the files of some ranges.
 
-    rows: float16 (N, D). file_ids, slots: in order of path bytes (n,), every slot a place in the
+    rows: float16 (N, D). file_ids, slots: in order of path bytes (n,), every slot one of the
     rows; among them may be files that were deleted since. frames: see Order. newer: what has to be
     added.
     """
@@ -165,12 +165,12 @@ def map_order(path: Path, stamp: Stamp) -> Order:
     )
 
 
-def look_up(wanted: ContentIds, known: ContentIds, values: Slots) -> Slots:
-    """Return the value of each wanted number, known ascending, -1 where it is not known."""
-    if not len(known):
+def look_up(wanted: ContentIds, keys: ContentIds, values: Slots) -> Slots:
+    """Return the value of each wanted number, -1 where it is not among the keys, ascending."""
+    if not len(keys):
         return np.full(len(wanted), -1, dtype=np.int32)
-    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[places] == wanted, values[places], np.int32(-1))
+    found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[found] == wanted, values[found], np.int32(-1))
 
 
 def _cut(
@@ -197,7 +197,7 @@ def _position(connection: Connection, order: Order, last_file: int, edge: bytes)
     ).fetchone()
     if row is None:
         return len(order.file_ids)
-    (places,) = np.nonzero(order.file_ids == row[0])
-    if len(places) != 1:
+    (positions,) = np.nonzero(order.file_ids == row[0])
+    if len(positions) != 1:
         raise ValueError("the order lacks a file")
-    return int(places[0])
+    return int(positions[0])
