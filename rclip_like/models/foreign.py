@@ -44,7 +44,7 @@ _LARGEST = {
 """What numbers of a text tower may be at most by their keys; see `_most` for the rest."""
 
 _ANYTHING = ("model_max_length", "max_len")
-"""In a tokenizer's configuration: what there is no limit to has 1e30, and open_clip has its own."""
+"""Keys of a tokenizer's configuration that may be 1e30, for no limit; open_clip sets its own."""
 
 _MOST_GROWTH = 4096
 """How many times as long a text may become; the steps of ALBERT and XLNet come to 2,376."""
@@ -84,8 +84,8 @@ def check(folder: Path, text: Mapping[str, Any]) -> None:
         for key, value in _read_if_there(path := folder / "added_tokens.json").items():
             if type(value) is not int or not 0 <= value <= _LARGEST["vocab_size"]:
                 raise _refused(path, key, value, "must be a token's number")
-        # The package looks there for the name of a tokenizer. Other keys, `auto_map` too, are
-        # nothing to it, as it is told to trust no code.
+        # The package looks there for the name of a tokenizer. It ignores other keys, `auto_map`
+        # too, because it is told to trust no code.
         _check_class(folder / "config.json", _read_if_there(folder / "config.json"))
     if text.get("hf_model_name"):
         _check_text_model(folder / TEXT_MODEL_FILE)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.tensors import Weights
 from rclip_like.settings import EncoderSettings
 
 if TYPE_CHECKING:
+    from rclip_like.models.towers.picture_tower import PictureTower
+    from rclip_like.models.towers.text_tower import TextTower
     from rclip_like.models.towers.torch_tower import TorchTower
     from rclip_like.values import Embedding, Embeddings, Pixels
 
@@ -30,20 +34,6 @@ _PROCESSOR = Path("/proc/cpuinfo")
 """Where Linux tells what the processor can do, `avx512_bf16` for instance."""
 
 T = TypeVar("T")
-
-
-class _TextTower(Protocol):
-    def texts(self, texts: Sequence[str]) -> Embeddings: ...
-
-    def is_cut(self, text: str) -> bool: ...
-
-
-class _PictureTower(Protocol):
-    batch_size: int
-
-    def pictures(self, pixels_NHWC: npt.NDArray[np.uint8]) -> Embeddings: ...
-
-    def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
 
 
 class _Once(Generic[T]):
@@ -133,7 +123,7 @@ class Model:
         """Return the features float32 (N, F) that the image tower projects to embeddings."""
         return self._picture_tower().features(pixels_NHWC)
 
-    def _load_text_tower(self) -> _TextTower:
+    def _load_text_tower(self) -> TextTower | TorchTower:
         from rclip_like.models.towers import text_tower
 
         weights = self._weights()
@@ -141,7 +131,7 @@ class Model:
             return text_tower.TextTower(self.specification, weights.tensors())
         return self._torch_tower()
 
-    def _load_picture_tower(self) -> _PictureTower:
+    def _load_picture_tower(self) -> PictureTower | TorchTower:
         from rclip_like.models.towers.efficientnet import EfficientNet
         from rclip_like.models.towers.picture_tower import PictureTower, kind_of
 
@@ -155,7 +145,7 @@ class Model:
             return PictureTower(self.specification, weights, threads, batch_size)
         return self._torch_tower()
 
-    def _load_tower_for_one(self) -> _PictureTower:
+    def _load_tower_for_one(self) -> PictureTower | TorchTower:
         from rclip_like.models.towers.picture_tower import PictureTower, kind_of
 
         weights = self._weights()
@@ -165,13 +155,19 @@ class Model:
         return PictureTower(self.specification, weights, threads, is_for_one=True)
 
     def _load_torch_tower(self) -> TorchTower:
-        from rclip_like.models.towers.torch_tower import load_torch_tower
+        try:
+            from rclip_like.models.towers.torch_tower import load_torch_tower
 
-        return load_torch_tower(self.specification, self._settings)
+            return load_torch_tower(self.specification, self._settings)
+        except ModuleNotFoundError as error:
+            raise ModelError(
+                f"the model {self.specification.name} needs the package {error.name}",
+                "install it with: pip install torch torchvision open_clip_torch",
+            ) from error
 
 
 def _is_for_cpu(device: str) -> bool:
-    """Return whether a device is the CPU; of `auto`, torch is asked where there may be a GPU."""
+    """Return whether a device is the CPU; for `auto`, torch is asked where there may be a GPU."""
     if device != "auto":
         return device == "cpu"
     if sys.platform == "win32":
@@ -179,7 +175,7 @@ def _is_for_cpu(device: str) -> bool:
         may_have_gpu = library.exists()
     else:
         may_have_gpu = sys.platform == "darwin" or any(map(os.path.exists, _GPU_SIGNS))
-    if not may_have_gpu:
+    if not may_have_gpu or importlib.util.find_spec("torch") is None:
         return True
     from rclip_like.models.towers.torch_tower import choose_device
 
@@ -195,7 +191,7 @@ def _is_faster_in_bf16() -> bool:
         flags = _PROCESSOR.read_bytes()
     except OSError:
         flags = b"bf16"
-    if b"bf16" not in flags:
+    if b"bf16" not in flags or importlib.util.find_spec("torch") is None:
         return False
     from rclip_like.models.towers.torch_tower import choose_device, choose_precision
 

@@ -16,6 +16,7 @@ from tiny_model import captioning_config, make_tiny_model, tiny_config
 
 from rclip_like.errors import ModelError
 from rclip_like.library import Library
+from rclip_like.models import model as model_module
 from rclip_like.models.model import Model
 from rclip_like.models.names import BUILTIN
 from rclip_like.models.specification import resolve
@@ -152,6 +153,33 @@ def test_a_library_has_the_name_of_the_model_that_it_is_given(
         assert library.model is model
         assert library.chosen_model() == model.specification.name
         library.index([], IndexSettings())
+
+
+@pytest.fixture
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing import torch, as where it is not installed."""
+    from rclip_like.models.towers import torch_tower
+
+    monkeypatch.delitem(sys.modules, torch_tower.__name__)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_without_torch_a_sign_of_a_gpu_or_of_bf16_changes_nothing(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "_GPU_SIGNS", (str(tmp_path),))
+    (tmp_path / "cpuinfo").write_text("flags : fpu avx2 avx512_bf16\n")
+    monkeypatch.setattr(model_module, "_PROCESSOR", tmp_path / "cpuinfo")
+    assert Model(resolve(str(tiny_model))).pictures(photos(32)).shape[1] == 32
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_a_model_that_needs_torch_says_so_where_it_is_missing(tmp_path: Path) -> None:
+    text = tiny_config()["text_cfg"] | {"pool_type": "last"}
+    model = Model(resolve(str(make_tiny_model(tmp_path, text_cfg=text))))
+    with pytest.raises(ModelError, match="needs the package torch; install it with: pip install"):
+        model.texts(["a cat"])
 
 
 @pytest.mark.parametrize("more", [{}, {"dtype": "float16"}])

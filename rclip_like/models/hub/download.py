@@ -74,14 +74,14 @@ def download(
     endpoint: str | None = None,
     offline: bool = False,
 ) -> Path:
-    """Return the model folder of `ARCH/TAG` or `hf-hub:owner/name`, fetching it when it lacks.
+    """Return the model folder of `ARCH/TAG` or `hf-hub:owner/name`, fetching it unless it is here.
 
-    The files come from huggingface_hub's cache or into it; what the cache has is not fetched
-    again, and is all there is when offline or when HF_HUB_OFFLINE is set. endpoint: the hub's
-    address (else HF_ENDPOINT, else Hugging Face). An interrupted download goes on where it stopped;
-    every file is checked against the digest that the hub states; the folder appears whole or not at
-    all. on_note is told of a damaged file in the cache. Raises DownloadError when the network, the
-    hub or the content fails; ModelError for other names.
+    Files come from huggingface_hub's cache or go into it. What the cache has is not fetched again;
+    offline, or with HF_HUB_OFFLINE set, nothing else is used. endpoint: the hub's address (default:
+    HF_ENDPOINT, else Hugging Face). An interrupted download goes on where it stopped; every file is
+    checked against the digest that the hub states; the folder appears whole or not at all. on_note
+    is called for a damaged file in the cache. Raises DownloadError when the network, the hub or the
+    content fails, ModelError for other names.
     """
     folder = downloaded_folder(name)
     if is_whole(folder):

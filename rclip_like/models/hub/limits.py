@@ -67,7 +67,7 @@ def fetch_list(url: str, headers: dict[str, str], timeout: float) -> Any:
 
 
 def cut_refusals() -> None:
-    """Let the library's session read no more than the beginning of what is no content."""
+    """Let the library's session read only the beginning of an answer that is a refusal."""
     hooks = get_session().event_hooks["response"]
     if _cut not in hooks:
         hooks.append(_cut)

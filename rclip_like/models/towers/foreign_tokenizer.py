@@ -38,7 +38,7 @@ def load_tokenizer(specification: ModelSpecification) -> Any:
     with suppress(FileNotFoundError):  # older tokenizers have other files
         path = folder / "tokenizer.json"
         require_bounded(path, read_json_object(path, TOKENIZER_BYTES))
-    with told_as_error(folder, "loaded"):
+    with raising_model_errors(folder, "loaded"):
         return open_clip.tokenizer.HFTokenizer(
             str(folder),
             context_length=context_length,
@@ -50,12 +50,12 @@ def load_tokenizer(specification: ModelSpecification) -> Any:
 
 
 @contextmanager
-def told_as_error(folder: Path, action: str) -> Iterator[None]:
+def raising_model_errors(folder: Path, action: str) -> Iterator[None]:
     """Raise ModelError, `the tokenizer in FOLDER cannot be ACTION`, for whatever is raised within.
 
-    Three packages have a part in it, and raise anything. A panic of Rust is no Exception, and
-    reports itself on stderr before Python hears of it; so stderr is put aside meanwhile. Signals,
-    a lack of memory and errors of ours pass.
+    Three packages take part, and raise anything. A panic of Rust is not an Exception and prints
+    to stderr before Python hears of it, so stderr is closed meanwhile. Signals, a lack of memory
+    and our own errors pass.
     """
     try:
         with _stderr_aside():

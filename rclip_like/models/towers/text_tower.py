@@ -77,7 +77,7 @@ def _shapes(specification: ModelSpecification, prefix: str) -> dict[str, tuple[i
     if width % heads or not (projects or width == dimension):
         return None
     is_of_its_own = is_custom(specification.config)
-    # Weights of a tower that is none are renamed by open_clip where it finds this projection.
+    # open_clip renames the weights of a text tower without a prefix if it finds this projection.
     if is_of_its_own != bool(prefix) and not (
         is_of_its_own and projects and not text.get("proj_bias")
     ):

@@ -15,7 +15,7 @@ import torch
 from rclip_like.errors import ModelError, Remedy
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.faults import unusable
-from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, told_as_error
+from rclip_like.models.towers.foreign_tokenizer import load_tokenizer, raising_model_errors
 from rclip_like.models.towers.tokenizer import is_cut, tamed, tokenize
 from rclip_like.models.towers.torch_model import fold_batch_norms, load_model
 from rclip_like.settings import EncoderSettings
@@ -76,14 +76,14 @@ class TorchTower:
     def texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
         tokenizer = self._tokenizer_of_model()
-        with told_as_error(self.specification.folder, "used"):
+        with raising_model_errors(self.specification.folder, "used"):
             tokens_NL = tokenizer([tamed(text) for text in texts])
         return self._unit_rows(self._run(tokens_NL, self._encode_texts))
 
     def is_cut(self, text: str) -> bool:
         """Return whether a text is longer than the model's context, so that its end is lost."""
         length, tokenizer = self.specification.context_length, self._tokenizer_of_model()
-        with told_as_error(self.specification.folder, "used"):
+        with raising_model_errors(self.specification.folder, "used"):
             return is_cut(text, length, tokenizer)
 
     def _tokenizer_of_model(self) -> Any:
@@ -196,7 +196,7 @@ def choose_device(wanted: str) -> torch.device:
 def choose_precision(wanted: str, device: torch.device) -> str:
     """Return the precision asked for, or for `auto` the fastest that keeps the ranking.
 
-    Raises ModelError for a name that is none.
+    Raises ModelError for an unknown precision.
     """
     if wanted != "auto":
         if wanted not in PRECISIONS:
