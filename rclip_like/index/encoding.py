@@ -23,7 +23,7 @@ class EncoderThread:
     """
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         # Not Conditions: a signal handler that raises amid a wait may leave one locked.
         self._batches: SimpleQueue[tuple[PendingBatch, Pixels] | None] = SimpleQueue()
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -34,7 +34,7 @@ class EncoderThread:
     @property
     def batch_size(self) -> int:
         """How many pictures the model takes at a time now; 0 until it is loaded."""
-        return self._model.batch_size if self._is_loaded else 0
+        return self.model.batch_size if self._is_loaded else 0
 
     def load(self) -> None:
         """Start the thread and wait until the image tower is loaded; raises what loading raises."""
@@ -69,14 +69,14 @@ class EncoderThread:
 
     def _run(self) -> None:
         try:
-            self._is_loaded = self._model.batch_size > 0
+            self._is_loaded = self.model.batch_size > 0
             self._done.put(None)
             while (task := self._batches.get()) is not None:
                 batch, pixels = task
                 # An audit hook (sys.addaudithook) can tell which pictures were encoded, even after
                 # a kill.
                 sys.audit("clipfind.encode", [picture.path for picture in batch.waiting.values()])
-                batch.embeddings = self._model.pictures(pixels)
+                batch.embeddings = self.model.pictures(pixels)
                 self._done.put(None)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._done.put(error)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rclip_like.errors import ModelError, Reason
 from rclip_like.index.batch import PendingBatch
@@ -26,7 +27,6 @@ from rclip_like.values import READER_VERSIONS, IndexReport, Root, Trouble
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers
     from rclip_like.models.model import Model
-    from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Writer
     from rclip_like.store.checking import Repair
 
@@ -56,31 +56,25 @@ class Progress(NamedTuple):
     seen: int = 0
 
 
-class Listeners(TypedDict, total=False):
-    """Who wants to hear of a run: `on_wait` is called once, before waiting for another indexer."""
-
-    on_progress: Callable[[Progress], None] | None
-    on_wait: Callable[[], None] | None
-
-
 def bring_up_to_date(
     store: Store,
     roots: Sequence[Root],
     model: Model,
     settings: IndexSettings,
-    **listeners: Unpack[Listeners],
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> IndexReport:
     """Bring the rows under the roots in line with the disk and return what that came to.
 
     The image tower is loaded when the first picture needs it, and used in a thread of its own.
-    Whatever ends the run, each batch was one transaction and the next run goes on. Raises
-    IndexLocked when another process indexes and `settings.wait` is off, StoreError when the index
-    cannot be written, ModelError from the model, Interrupted on SIGINT, SIGTERM or SIGHUP if called
-    in the main thread.
+    Whatever ends the run, each batch was one transaction and the next run goes on. `on_wait` is
+    called once, before waiting for another indexer. Raises IndexLocked when another process indexes
+    and `settings.wait` is off, StoreError when the index cannot be written, ModelError from the
+    model, Interrupted on SIGINT, SIGTERM or SIGHUP if called in the main thread.
     """
     with Stopping() as stopping, ExitStack() as stack:
         with stopping.breakable():
-            on_wait = listeners.get("on_wait")
             writer = stack.enter_context(store.writing(wait=settings.wait, on_wait=on_wait))
         specification = model.specification
         model_id = writer.add_model(
@@ -92,92 +86,86 @@ def bring_up_to_date(
         since = writer.verify_since(time.time_ns()) if settings.verify else 0
         survey = Survey(store, model_id, roots, settings, read_since_ns=since)
         outcomes = Outcomes(store, model_id, survey, settings)
-        run = _Run(writer, model_id, outcomes, survey, settings, stopping)
-        run.on_progress = listeners.get("on_progress")
+        encoder = EncoderThread(model)
+        run = _Run(writer, model_id, survey, outcomes, encoder, settings, stopping, on_progress)
+        run.has_outdated = writer.mark_outdated(model_id, _READERS) > 0
         with time_limit(settings.max_seconds, run.end):
-            run.go(model)
+            with stopping.breakable():
+                outcomes.troubles += _drop_damage(writer.repair, model_id, verify=settings.verify)
+            run.go()
         report = run.report()
         if settings.verify and report.finished:
             writer.end_verification()
         return report
 
 
+@dataclass
 class _Run:
     """What one run has to write and what it has done; all in the thread that called."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        model_id: int,
-        outcomes: Outcomes,
-        survey: Survey,
-        settings: IndexSettings,
-        stopping: Stopping,
-    ) -> None:
-        self.on_progress: Callable[[Progress], None] | None = None
-        self._writer = writer
-        self._model_id = model_id
-        self._survey = survey
-        self._settings = settings
-        self._stopping = stopping
-        self._readers: Readers | None = None
-        self._outcomes = outcomes
-        self._batch = PendingBatch()
-        """What is being collected."""
-        self._encoding = PendingBatch()
-        """What the encoder has."""
-        self._is_out_of_time = False
-        self._has_no_matrix = False
-        self._num_outdated = writer.mark_outdated(model_id, _READERS)
-        self._started = time.monotonic()
-        self._shown_at = 0.0
-        self._encoded = self._reused = self._removed = 0
-        self._troubles: list[Trouble] = []
+    writer: Writer
+    model_id: int
+    survey: Survey
+    outcomes: Outcomes
+    encoder: EncoderThread
+    settings: IndexSettings
+    stopping: Stopping
+    on_progress: Callable[[Progress], None] | None
+    has_outdated: bool = False
+    """Whether embeddings are to be replaced, since a reader was mended."""
+    has_matrix: bool = True
+    batch: PendingBatch = field(default_factory=PendingBatch)
+    """What is being collected."""
+    encoding: PendingBatch = field(default_factory=PendingBatch)
+    """What the encoder has."""
+    readers: Readers | None = None
+    num_encoded: int = 0
+    num_reused: int = 0
+    num_removed: int = 0
+    is_out_of_time: bool = False
+    started: float = field(default_factory=time.monotonic)
+    shown_at: float = 0.0
 
-    def go(self, model: Model) -> None:
+    def go(self) -> None:
         """Do the whole run; on Stopped, what is encoded or needs no encoding is written first."""
-        encoder = EncoderThread(model)
-        with self._stopping.breakable():
-            verify = self._settings.verify
-            self._troubles += _drop_damage(self._writer.repair, self._model_id, verify=verify)
-        self._survey.start()
+        self.survey.start()
         try:
-            self._read_and_encode(model.specification, encoder)
-            for gone in self._chunks(self._survey.gone.items(self._go_on), _GONE_A_BATCH):
-                self._writer.commit(self._model_id, Batch(gone=gone))
-                self._removed += len(gone)
-            for facts in self._chunks(self._survey.unnoted.items(self._go_on), _FACTS_A_BATCH):
-                self._writer.commit(self._model_id, Batch(noted=facts))
+            self._read_and_encode()
+            for gone in self._chunks(self.survey.gone.items(self._go_on), _GONE_A_BATCH):
+                self.writer.commit(self.model_id, Batch(gone=gone))
+                self.num_removed += len(gone)
+            for facts in self._chunks(self.survey.unnoted.items(self._go_on), _FACTS_A_BATCH):
+                self.writer.commit(self.model_id, Batch(noted=facts))
             self._extend_matrix(at_last=True)
         except Stopped:
-            self._stopping.settle()
+            self.stopping.settle()
             self._save_rest()
-            if self._survey.findings.is_complete:
-                self._stopping.remaining = self._survey.findings.pending - self._num_done
+            if self.survey.findings.is_complete:
+                self.stopping.remaining = self.survey.findings.pending - self._num_done()
             raise
         finally:
-            encoder.stop()
-            self._survey.stop()
+            self.encoder.stop()
+            self.survey.stop()
         self._remember_roots()
 
     def end(self) -> None:
         """Let the run come to its end now; called from another thread when its time is over."""
-        self._is_out_of_time = True
-        if self._readers is not None:
-            self._readers.close()
+        self.is_out_of_time = True
+        if self.readers is not None:
+            self.readers.close()
 
     def report(self) -> IndexReport:
         """Return what the run came to."""
-        findings, outcomes = self._survey.findings, self._outcomes
-        remaining = findings.pending - self._num_done
+        findings, outcomes = self.survey.findings, self.outcomes
+        remaining = findings.pending - self._num_done()
         return IndexReport(
             seen=findings.seen,
             unchanged=findings.unchanged,
-            encoded=self._encoded,
-            reused=self._reused - outcomes.num_verified,
+            encoded=self.num_encoded,
+            reused=self.num_reused - outcomes.num_verified,
             verified=outcomes.num_verified,
             reread=outcomes.num_reread,
-            removed=self._removed,
+            removed=self.num_removed,
             altered=tuple(outcomes.altered),
             failed=len(outcomes.failures),
             failed_before=outcomes.num_failed_before + findings.failed_before,
@@ -187,76 +175,71 @@ class _Run:
             dead_links=findings.left_out["dead link"],
             nomedia_folders=findings.left_out["nomedia"],
             remaining=remaining,
-            seconds=time.monotonic() - self._started,
+            seconds=time.monotonic() - self.started,
             finished=findings.is_complete and remaining == 0,
             failures=tuple(outcomes.failures),
-            troubles=(*findings.troubles, *self._troubles, *outcomes.troubles),
+            troubles=(*findings.troubles, *outcomes.troubles),
         )
 
     # Reading and encoding.
 
-    def _read_and_encode(self, specification: ModelSpecification, encoder: EncoderThread) -> None:
+    def _read_and_encode(self) -> None:
         """Read what the survey finds; encode a batch while the one before it is committed."""
-
-        def commit_while_idle() -> None:
-            if encoder.is_done():
-                self._commit_encoded(encoder)
-
-        def go_on() -> bool:
-            commit_while_idle()
-            return self._go_on()
-
-        tasks = self._outcomes.tasks(specification.preprocessing, go_on)
-        with self._stopping.breakable():
+        specification = self.encoder.model.specification
+        tasks = self.outcomes.tasks(specification.preprocessing, self._go_on)
+        with self.stopping.breakable():
             first = next(tasks, None)
         if first is None:
             return
         from rclip_like.images.readers import Readers
 
-        limits = self._settings.read or ReadSettings()
-        with Readers(limits) as readers:
-            self._readers = readers
-            results = readers.read_all(chain([first], tasks), commit_while_idle)
+        with Readers(self.settings.read or ReadSettings()) as self.readers:
+            results = self.readers.read_all(chain([first], tasks), self._commit_if_encoded)
             for [result] in self._chunks(results, 1):
                 if isinstance(result, Trouble) and result.code is Reason.MODEL:
                     name = specification.name
                     raise ModelError(f"the model {name} cannot take pictures: {result.reason}")
-                self._outcomes.take(result, self._batch, self._encoding)
-                if self._batch.waiting and not encoder.batch_size:
-                    with self._stopping.breakable():
-                        encoder.load()
-                    self._batch.since = time.monotonic()  # torch may have taken ten seconds
-                if self._batch.is_due(encoder.batch_size):
-                    self._hand_over(encoder)
+                self.outcomes.take(result, self.batch, self.encoding)
+                if self.batch.waiting and not self.encoder.batch_size:
+                    with self.stopping.breakable():
+                        self.encoder.load()
+                    self.batch.since = time.monotonic()  # torch may have taken ten seconds
+                if self.batch.is_due(self.encoder.batch_size):
+                    self._hand_over()
                 self._show_progress()
-        self._hand_over(encoder)
-        self._commit_encoded(encoder)
+        self._hand_over()
+        self._commit_encoded()
         self._show_progress(at_last=True)
 
-    def _hand_over(self, encoder: EncoderThread) -> None:
+    def _hand_over(self) -> None:
         """Give the collected batch to the encoder once it is free; then commit the one before."""
-        batch = self._batch
+        batch = self.batch
         pixels = batch.pixels() if batch.waiting else None
-        with self._stopping.breakable():
-            encoder.wait()
-        before, self._encoding, self._batch = self._encoding, batch, PendingBatch()
+        with self.stopping.breakable():
+            self.encoder.wait()
+        before, self.encoding, self.batch = self.encoding, batch, PendingBatch()
         if pixels is not None:
-            encoder.put(batch, pixels)
+            self.encoder.put(batch, pixels)
         self._commit(before)
         if pixels is None:
-            self._commit_encoded(encoder)
+            self._commit_encoded()
         self._extend_matrix()
 
-    def _commit_encoded(self, encoder: EncoderThread) -> None:
-        with self._stopping.breakable():
-            encoder.wait()
-        with self._stopping.shielded():
-            batch, self._encoding = self._encoding, PendingBatch()
+    def _commit_encoded(self) -> None:
+        with self.stopping.breakable():
+            self.encoder.wait()
+        with self.stopping.shielded():
+            batch, self.encoding = self.encoding, PendingBatch()
             self._commit(batch)
+
+    def _commit_if_encoded(self) -> None:
+        """Commit the encoder's batch, if it is done, while nothing else is to do."""
+        if self.encoder.is_done():
+            self._commit_encoded()
 
     def _save_rest(self) -> None:
         """Write what is encoded, and what needs no encoding, of the batches not committed yet."""
-        batches = (self._encoding, self._batch)
+        batches = (self.encoding, self.batch)
         unencoded = {digest for batch in batches for digest in batch.unencoded()}
         for batch in batches:
             self._commit(batch, unencoded)
@@ -268,63 +251,63 @@ class _Run:
         """Write a batch but for files whose contents are among the unencoded ones."""
         batch = pending.as_batch(unencoded)
         if batch.files or batch.failures or batch.gone:
-            self._writer.commit(self._model_id, batch)
-        self._encoded += len(batch.contents)
-        self._reused += len(batch.files) - len(batch.contents)
+            self.writer.commit(self.model_id, batch)
+        self.num_encoded += len(batch.contents)
+        self.num_reused += len(batch.files) - len(batch.contents)
 
     def _extend_matrix(self, *, at_last: bool = False) -> None:
         """Let searches of many rows keep their pace; what was broken off the next run does.
 
         Where it cannot be written it is not tried again: each time would write all of it.
         """
-        if self._has_no_matrix or self._is_out_of_time:
+        if not self.has_matrix or self.is_out_of_time:
             return
-        if self._num_outdated and not at_last:  # each of these would make it anew
+        if self.has_outdated and not at_last:  # each of these would make it anew
             return
-        with self._stopping.breakable():
-            self._has_no_matrix = self._writer.extend_matrix(self._model_id) is False
+        with self.stopping.breakable():
+            self.has_matrix = self.writer.extend_matrix(self.model_id) is not False
 
     def _remember_roots(self) -> None:
-        findings = self._survey.findings
+        findings = self.survey.findings
         if not findings.is_complete:
             return
-        folders = (root.path for root in self._survey.roots if not root.is_file)
+        folders = (root.path for root in self.survey.roots if not root.is_file)
         changes = findings.inodes.now(folders)
         if findings.root_devices or changes:
-            self._writer.put_roots(findings.root_devices, changes, walked_at_ns=time.time_ns())
+            self.writer.put_roots(findings.root_devices, changes, walked_at_ns=time.time_ns())
         if moved := findings.devices.moved():
-            self._writer.move_devices(moved, self._survey.roots)
+            self.writer.move_devices(moved, self.survey.roots)
 
     # Going on, and how far it went.
 
     def _chunks(self, items: Iterator[Item], size: int) -> Iterator[list[Item]]:
         """Yield the items, so many at a time, until the time is over; a signal ends the wait."""
-        while not self._is_out_of_time:
-            with self._stopping.breakable():
+        while not self.is_out_of_time:
+            with self.stopping.breakable():
                 chunk = list(islice(items, size))
             if not chunk:
                 return
             yield chunk
 
     def _go_on(self) -> bool:
+        self._commit_if_encoded()
         self._show_progress()
-        return not self._is_out_of_time
+        return not self.is_out_of_time
 
-    @property
     def _num_done(self) -> int:
         """How many of the files that had to be read are written, or could not be read."""
-        return self._outcomes.num_read - len(self._encoding.files) - len(self._batch.files)
+        return self.outcomes.num_read - len(self.encoding.files) - len(self.batch.files)
 
     def _show_progress(self, *, at_last: bool = False) -> None:
         now = time.monotonic()
-        is_early = now - self._shown_at < _PROGRESS_SECONDS and not at_last
+        is_early = now - self.shown_at < _PROGRESS_SECONDS and not at_last
         if self.on_progress is None or is_early:
             return
-        self._shown_at = now
-        findings = self._survey.findings
+        self.shown_at = now
+        findings = self.survey.findings
         total = findings.pending if findings.is_complete else None
-        failed = len(self._outcomes.failures)
-        self.on_progress(Progress(self._num_done, total, failed, findings.seen))
+        failed = len(self.outcomes.failures)
+        self.on_progress(Progress(self._num_done(), total, failed, findings.seen))
 
 
 def _drop_damage(repair: Repair, model_id: int, *, verify: bool) -> list[Trouble]:
