@@ -5,14 +5,7 @@ import shlex
 from collections.abc import Collection
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import (
-    NOTHING_GIVEN,
-    Color,
-    Given,
-    LibraryChoice,
-    Paths,
-    refuse_without_effect,
-)
+from rclip_like.cli.options import NOTHING_GIVEN, Color, Given, Paths, refuse_without_effect
 from rclip_like.cli.paths import Sources, is_usable, named_paths
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
@@ -25,7 +18,13 @@ from rclip_like.output.reports import (
     unreadable_sentence,
 )
 from rclip_like.output.talk import Talk
-from rclip_like.settings import EncoderSettings, IndexSettings, Option
+from rclip_like.settings import (
+    EncoderSettings,
+    IndexSettings,
+    LibraryChoice,
+    LibrarySettings,
+    Option,
+)
 from rclip_like.values import IndexReport
 
 WITHOUT_EFFECT = (
@@ -64,7 +63,7 @@ def run(options: IndexOptions) -> int:
     settings = options.settings._replace(max_seconds=options.settings.max_seconds or None)
     try:
         with (
-            Library(**options.library._asdict(), encoder=options.encoder) as library,
+            Library.of(LibrarySettings(options.library, options.encoder)) as library,
             index_bar(quiet=talk.quiet) as on_progress,
         ):
             named = _named(library, options)

@@ -4,7 +4,6 @@ A command's own stand in its module: a class composed of these, of settings clas
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -14,10 +13,9 @@ from rclip_like.settings import (
     EVERYWHERE,
     Argument,
     EncoderSettings,
-    ModelName,
+    LibraryChoice,
     Option,
     Setting,
-    Weights,
 )
 
 Paths = Annotated[
@@ -26,11 +24,6 @@ Paths = Annotated[
 IndexedPaths = Annotated[
     tuple[str, ...],
     Argument("[PATH]...", help="Folders or pictures, there or not; none: all that is indexed."),
-]
-Database = Annotated[
-    Path | None,
-    Setting("--db", metavar="FILE", help="The index to use in place of your own."),
-    EVERYWHERE,
 ]
 Offline = Annotated[
     bool,
@@ -52,14 +45,6 @@ JsonLines = Annotated[bool, Option("--json", help="Print one JSON object a line.
 Given = Mapping[str, Any]
 """What was typed, by long name: words, lists of words, and True for flags."""
 NOTHING_GIVEN: Given = MappingProxyType({})
-
-
-class LibraryChoice(NamedTuple):
-    """Which index is used, with which model; the fields are named as the Library takes them."""
-
-    model: ModelName = None
-    weights: Weights = None
-    database: Database = None
 
 
 class Everywhere(NamedTuple):

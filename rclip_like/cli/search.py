@@ -9,7 +9,6 @@ from rclip_like.cli.options import (
     Color,
     Given,
     JsonLines,
-    LibraryChoice,
     Offline,
     Paths,
     refuse_without_effect,
@@ -42,6 +41,8 @@ from rclip_like.settings import (
     Argument,
     EncoderSettings,
     IndexSettings,
+    LibraryChoice,
+    LibrarySettings,
     Option,
     ReadSettings,
     SearchSettings,
@@ -154,8 +155,8 @@ def run(options: SearchOptions) -> int:
         talk.note(f"searching for {options.query!r}; is the command 'clipfind {command}' meant?")
     if not options.text:
         refuse_folder_first(options.query, options.paths)
-    with Library(
-        **options.library._asdict(), encoder=options.encoder, read=options.read, web=options.web
+    with Library.of(
+        LibrarySettings(options.library, options.encoder, options.read, options.web)
     ) as library:
         try:
             with index_bar(quiet=talk.quiet) as on_progress:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import Database, IndexedPaths, JsonObject, LibraryChoice
+from rclip_like.cli.options import IndexedPaths, JsonObject
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.library import Library
@@ -20,7 +20,15 @@ from rclip_like.output.upkeep import (
     upkeep_sentence,
 )
 from rclip_like.reports import StatusReport, UpkeepReport
-from rclip_like.settings import Argument, DryRun, PruneSettings, Wait
+from rclip_like.settings import (
+    Argument,
+    Database,
+    DryRun,
+    LibraryChoice,
+    LibrarySettings,
+    PruneSettings,
+    Wait,
+)
 
 DONE, NOTHING_THERE = 0, 1
 WAITING = "another run writes to the index; waiting for it to finish"
@@ -60,7 +68,7 @@ class ForgetOptions(NamedTuple):
 
 def show_status(options: StatusOptions) -> int:
     """Print what is indexed under the paths, or in all; return 0, or 1 if that is under no path."""
-    with Library(options.database) as library:
+    with Library.of(LibrarySettings(LibraryChoice(database=options.database))) as library:
         report = _in_words(library.status(options.paths))
     lines = status_lines(report, verbose=options.talk.verbose)
     write_lines([status_object(report)] if options.json else lines)
@@ -98,7 +106,7 @@ def prune(options: PruneOptions) -> int:
     if options.settings.keep and not options.settings.models:
         raise UsageError("--keep has no effect without --models")
     try:
-        with Library(**options.library._asdict()) as library:
+        with Library.of(LibrarySettings(options.library)) as library:
             report = library.prune(
                 options.paths,
                 options.settings,
@@ -117,7 +125,7 @@ def prune(options: PruneOptions) -> int:
 def forget(options: ForgetOptions) -> int:
     """Forget and say what it came to; return 0, or 1 if nothing was indexed under any path."""
     talk = options.talk
-    with Library(options.database) as library:
+    with Library.of(LibrarySettings(LibraryChoice(database=options.database))) as library:
         report = library.forget(
             options.paths,
             dry_run=options.dry_run,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from rclip_like.errors import IndexLocked, Note, StoreError
 from rclip_like.library.connections import Connections
+from rclip_like.library.query import Asked, read_query
 from rclip_like.library.reach import (
     expanded,
     named_roots,
@@ -19,11 +20,13 @@ from rclip_like.library.reach import (
     unwalked_note,
 )
 from rclip_like.models.names import BUILTIN, with_weights
-from rclip_like.query import Kind, Query, Term, parse
+from rclip_like.query import Term
 from rclip_like.settings import (
     EncoderSettings,
     Filters,
     IndexSettings,
+    LibraryChoice,
+    LibrarySettings,
     PruneSettings,
     ReadSettings,
     SearchSettings,
@@ -51,10 +54,11 @@ if TYPE_CHECKING:
 class Library:
     """An index and the model it is searched with.
 
-    database: the index file (default: the user's own, see `default_database`).
-    model: a model's name or folder, or a `Model`, whose loaded towers are then shared with whoever
-    else uses it; None means the one set by `use_model`, else the built-in.
-    weights: a checkpoint to load into the architecture named by `model`.
+    database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are
+    then shared with whoever else uses it. weights: a checkpoint to load into the architecture named
+    by `model`. What is not given is what the environment and the configuration file say, as on the
+    command line, else the user's own index and the model set by `use_model` or the built-in.
+    Raises ConfigError for a configuration that cannot be used.
 
     Nothing is opened or loaded before it is needed. Any thread may use it, several at a time: each
     gets a connection to the index of its own, and all share the model. A context manager; `close`
@@ -71,18 +75,36 @@ class Library:
         read: ReadSettings | None = None,
         web: WebSettings | None = None,
     ) -> None:
+        from rclip_like.settings.configuration import configured
+
+        found = configured(LibrarySettings)
+        name = model if model is None or isinstance(model, str) else model.specification.name
+        chosen = LibraryChoice(
+            name or found.library.model,
+            place_of(os.fspath(weights)) if weights else None,
+            place_of(os.fspath(database)) if database else found.library.database,
+        )
+        found = found._replace(
+            library=chosen,
+            encoder=encoder or found.encoder,
+            read=read or found.read,
+            web=web or found.web,
+        )
+        self._begin(found, None if isinstance(model, str) else model)
+
+    @classmethod
+    def of(cls, settings: LibrarySettings) -> Library:
+        """Return a library by these settings alone, whatever is configured."""
+        library = cls.__new__(cls)
+        library._begin(settings)
+        return library
+
+    def _begin(self, settings: LibrarySettings, model: Model | None = None) -> None:
         switch_off()  # in processes that it starts, too
-        self.database = place_of(os.fspath(database)) if database else default_database()
-        self._name: str | None
-        self._model: Model | None
-        if model is None or isinstance(model, str):
-            self._name, self._model = model, None
-        else:
-            self._name, self._model = model.specification.name, model
-        self._weights = place_of(os.fspath(weights)) if weights else None
-        self._encoder_settings = encoder or EncoderSettings()
-        self._read_settings = read or ReadSettings()
-        self._web_settings = web or WebSettings()
+        self.settings = settings
+        self.database = settings.library.database or default_database()
+        self._name, self._weights = settings.library.model, settings.library.weights
+        self._model = model
         self._index = Connections(self.database)
         self._choosing = Lock()
 
@@ -110,30 +132,31 @@ class Library:
         indexes and `settings.wait` is off, and Interrupted on a signal, with what was done kept.
         """
         return self._bring_up_to_date(
-            named_roots(paths), settings or IndexSettings(), on_progress, on_wait
+            named_roots(paths), settings or self.settings.indexing, on_progress, on_wait
         )
 
     def search(
         self,
-        query: str | os.PathLike[str] | Query | InMemory,
+        query: Asked,
         paths: AnyPath | Sequence[AnyPath] = (),
         settings: SearchSettings | None = None,
         *,
-        update: IndexSettings | None = IndexSettings(),  # noqa: B008 - a frozen value
+        update: IndexSettings | bool | None = True,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> SearchReport:
         """Return the pictures under `paths` (default: the current folder) nearest to the query.
 
         A string is read as it is on the command line, words or a picture; a `Path` is a picture,
         and so are one of Pillow's and an array of uint8 (H, W), (H, W, 3) or (H, W, 4).
-        The index is brought up to date first, as `update` says, unless it is None, another
+        The index is brought up to date first, as `update` says, unless it is False, another
         process is doing that, or the index cannot be written: then the committed rows answer, and
         a note says so. So does one for an indexed path that is not there or whose disk is not
         mounted; RootError is raised for one never indexed, and when no path is there. A picture in
         the query is read before anything else: PictureError or WebError is raised for what is none.
         """
-        settings = settings or SearchSettings()
-        terms, pixels = self._read(query)
+        settings = settings or self.settings.searching
+        update = self.settings.indexing if update is True else update or None
+        terms, pixels = read_query(query, self)
         notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
@@ -271,7 +294,7 @@ class Library:
                 from rclip_like.models.specification import resolve
 
                 specification = resolve(self.chosen_model(), weights=self._weights)
-                self._model = Model(specification, self._encoder_settings)
+                self._model = Model(specification, self.settings.encoder)
             return self._model
 
     @property
@@ -295,35 +318,8 @@ class Library:
         return embed_pictures(
             self.model,
             [pictures] if isinstance(pictures, str | bytes | os.PathLike) else pictures,
-            self._read_settings,
+            self.settings.read,
         )
-
-    def _read(
-        self, query: str | os.PathLike[str] | Query | InMemory
-    ) -> tuple[tuple[Term, ...], dict[str, Pixels]]:
-        """Return the query's terms, and the pixels of pictures not indexed as they are now."""
-        if isinstance(query, os.PathLike):  # no name reads like a weight
-            query = Query(os.path.abspath(query), kind=Kind.PICTURE)
-        if isinstance(query, str):
-            query = Query(query)
-        if not isinstance(query, Query):
-            from rclip_like.query.pictures import square_of
-
-            term = Term(1.0, Kind.PIXELS, "a picture in memory", "a picture in memory")
-            return (term,), {term.value: square_of(query, self.specification.preprocessing)}
-        terms = parse(query)
-        new = [
-            term
-            for term in terms
-            if term.kind is Kind.URL
-            or (term.kind is Kind.PICTURE and not self.embeddings([term.value])[1][0])
-        ]
-        if not new:
-            return terms, {}
-        from rclip_like.query.pictures import read_queried
-
-        preprocessing = self.specification.preprocessing
-        return terms, read_queried(new, preprocessing, self._read_settings, self._web_settings)
 
     def _rank(
         self,
@@ -352,7 +348,7 @@ class Library:
             self._index.open(create=True, on_wait=on_wait),
             roots,
             self.model,
-            settings._replace(read=settings.read or self._read_settings),
+            settings._replace(read=settings.read or self.settings.read),
             on_progress=on_progress,
             on_wait=on_wait,
         )

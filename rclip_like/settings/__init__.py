@@ -78,6 +78,11 @@ Weights = Annotated[
     ),
     EVERYWHERE,
 ]
+Database = Annotated[
+    Path | None,
+    Setting("--db", metavar="FILE", help="The index to use in place of your own."),
+    EVERYWHERE,
+]
 DryRun = Annotated[
     bool, Option("--dry-run", help="Only show what would be dropped, by folder."), "Upkeep"
 ]
@@ -324,3 +329,22 @@ class PruneSettings(NamedTuple):
     texts: Annotated[bool, Option("--texts", help="Drop remembered words of queries, too.")] = False
     dry_run: DryRun = False
     wait: Wait = True
+
+
+class LibraryChoice(NamedTuple):
+    """Which index is used, with which model; the fields are named as the Library takes them."""
+
+    model: ModelName = None
+    weights: Weights = None
+    database: Database = None
+
+
+class LibrarySettings(NamedTuple):
+    """All that the environment and the configuration file say to a Library."""
+
+    library: LibraryChoice = LibraryChoice()
+    encoder: EncoderSettings = EncoderSettings()
+    read: ReadSettings = ReadSettings()
+    web: WebSettings = WebSettings()
+    indexing: IndexSettings = IndexSettings()
+    searching: SearchSettings = SearchSettings()

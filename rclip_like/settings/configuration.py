@@ -6,14 +6,14 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import Option, config_file, config_is_named, place_of
-from rclip_like.settings.declared import Declared
+from rclip_like.settings.declared import Declared, Settings, compose, declared_in
 
 _MOST_BYTES = 1 << 16
 _TEXTS_AND_REMARKS = (
@@ -34,6 +34,22 @@ _WANTED = {
     float: "a number",
     bool: "true or false",
 }
+
+
+def configured(settings: Callable[..., Settings]) -> Settings:
+    """Return settings as the environment and the configuration file set them, else the defaults.
+
+    What the file says to others is left alone. Raises ConfigError.
+    """
+    declared = declared_in(settings)
+    keys = {each.key: each for each in declared if each.key}
+    path = config_file()
+    found = {
+        key: _from_file(keys[key], value, f"{path}: {key}")
+        for key, value in _load(path).items()
+        if key in keys
+    }
+    return compose(settings, settle(declared, {}, found))
 
 
 def read_configuration(declared: Iterable[Declared]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Declared(NamedTuple):
         return self.long_name.removeprefix("--") if self.variable else None
 
 
-def declared_in(settings: type, heading: str = "") -> tuple[Declared, ...]:
+def declared_in(settings: Callable[..., Any], heading: str = "") -> tuple[Declared, ...]:
     """Return what a class and those composed in it declare, by headings in order of appearance.
 
     heading: that of fields which have none of their own. An option that several fields carry is
@@ -103,7 +103,7 @@ def declared_in(settings: type, heading: str = "") -> tuple[Declared, ...]:
     return tuple(each for group in groups.values() for each in group.values())
 
 
-def _declarations(settings: type, heading: str) -> Iterator[Declared]:
+def _declarations(settings: Callable[..., Any], heading: str) -> Iterator[Declared]:
     for part, own_heading in _parts(settings).values():
         if isinstance(part, Declared):
             yield part._replace(group=own_heading or heading)

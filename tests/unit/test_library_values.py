@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from rclip_like.errors import PictureError, UsageError
+from rclip_like.errors import ConfigError, PictureError, UsageError
 from rclip_like.library import Library
 from rclip_like.query import Query
-from rclip_like.settings import EncoderSettings, SearchSettings
+from rclip_like.settings import EncoderSettings, IndexSettings, LibrarySettings, SearchSettings
 
 EXACTLY = 1e-3
 """What float16 rows of an index may differ by from float32."""
@@ -129,3 +129,41 @@ def test_a_match_has_its_path_as_text_and_as_bytes(library: Library, photos: Pat
         os.unlink(odd)
     assert (match.path_bytes, match.absolute_bytes) == (odd, os.path.realpath(odd))
     assert (match.path, match.absolute) == (os.fsdecode(odd), os.fsdecode(os.path.realpath(odd)))
+
+
+def test_what_is_not_given_is_what_the_command_line_would_take(
+    photos: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPFIND_DB", str(tmp_path / "mine.db"))
+    Path(os.environ["CLIPFIND_CONFIG"]).write_text(
+        f'model = "{tiny_model}"\ntop = 2\nexclude = ["0.png"]\ncolor = "never"\n'
+        "max-megapixels = 0.001\nthreads = 1\n"
+    )
+    with Library() as library:
+        assert library.database == tmp_path / "mine.db"
+        assert library.chosen_model() == str(tiny_model)
+        limited = library.index(photos)
+        assert (limited.seen, limited.failed) == (2, 2)
+    monkeypatch.setenv("CLIPFIND_MAX_MEGAPIXELS", "10")
+    with Library() as library:
+        report = library.search("cat", photos, update=IndexSettings(retry=True))
+        assert len(report.matches) == 2
+        assert len(library.search("cat", photos).matches) == 2
+        assert len(library.search("cat", photos, SearchSettings(top=1)).matches) == 1
+
+
+def test_what_is_given_counts_more_than_what_is_configured(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPFIND_DB", str(tmp_path / "mine.db"))
+    monkeypatch.setenv("CLIPFIND_MODEL", "no-such-model")
+    library = Library(tmp_path / "other.db", model=str(tiny_model))
+    assert library.database == tmp_path / "other.db"
+    assert library.specification.name == str(tiny_model)
+    assert Library.of(LibrarySettings()).chosen_model() == "builtin"
+
+
+def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    Path(os.environ["CLIPFIND_CONFIG"]).write_text("top = true\n")
+    with pytest.raises(ConfigError, match=r"config\.toml: top wants a whole number"):
+        Library(tmp_path / "index.db")

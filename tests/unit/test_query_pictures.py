@@ -162,7 +162,7 @@ def test_a_query_picture_that_vanishes_before_it_is_read_is_told(
     library: Library, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = shutil.copy(photos / "one.png", tmp_path / "going.png")
-    monkeypatch.setattr(library, "_knows", lambda path: os.unlink(path))
+    monkeypatch.setattr(library, "embeddings", lambda paths: (os.unlink(paths[0]), [False]))
     with pytest.raises(PictureError, match=r"going\.png: No such file or directory; name another"):
         library.search(str(place), [photos])
 
