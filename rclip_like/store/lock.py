@@ -142,21 +142,17 @@ class IndexLock:
 
     def _open(self) -> int:
         try:
-            return self._opened()
+            with suppress(FileNotFoundError):
+                return open_own(self.path, self._database, os.O_RDWR)
+            with suppress(FileExistsError):  # another process was faster
+                return make_own(self.path)
+            return open_own(self.path, self._database, os.O_RDWR)
         except OSError as error:
             raise StoreError(
                 f"{self.path}: the lock beside the index cannot be written ({error.strerror})",
                 "check the folder's rights",
                 Remedy.NAME_ANOTHER_INDEX,
             ) from error
-
-    def _opened(self) -> int:
-        try:
-            return open_own(self.path, self._database, os.O_RDWR)
-        except FileNotFoundError:
-            with suppress(FileExistsError):  # another process was faster
-                return make_own(self.path)
-        return open_own(self.path, self._database, os.O_RDWR)
 
 
 def _read_pid(descriptor: int) -> int | None:

@@ -35,6 +35,8 @@ class ReadAhead:
         self, path: Path, question: str, values: tuple[int, ...], after: bytes, end: bytes
     ) -> None:
         """Ask the index at `path`: the question takes `values`, then twice the range of paths."""
+        import subprocess
+
         from rclip_like.settings import num_processors
         from rclip_like.store.connection import address_of
 
@@ -43,8 +45,16 @@ class ReadAhead:
         if not is_python or num_processors() < 2:
             return
         order = marshal.dumps((address_of(path, "mode=ro"), question, values, after, end))
+        # Without `site` and without what the environment says it starts in a tenth of our own time.
+        command = [sys.executable, "-I", "-S", __file__]
         try:
-            self._process = _start()
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us alone
+            )
             assert self._process.stdin is not None
             with self._process.stdin as orders:
                 orders.write(order)
@@ -53,9 +63,16 @@ class ReadAhead:
 
     def pages(self) -> Iterator[list[IndexedFacts]]:
         """Yield the pages, ascending by path; fewer than there are, or none, where it dies."""
-        if self._process is None or self._process.stdout is None:
-            return
-        while (page := _read_page(self._process.stdout)) is not None:
+        stream = self._process.stdout if self._process else None
+        while stream is not None:
+            length = stream.read(8)
+            num_bytes = int.from_bytes(length, "little")
+            if len(length) < 8 or num_bytes > _MOST_BYTES:
+                return
+            try:
+                page: list[IndexedFacts] = marshal.loads(stream.read(num_bytes))
+            except _NONSENSE:  # cut short, too
+                return
             yield page
 
     def close(self) -> None:
@@ -65,33 +82,6 @@ class ReadAhead:
             if self._process.stdout is not None:
                 self._process.stdout.close()
             self._process.wait()
-
-
-def _start() -> subprocess.Popen[bytes]:
-    import subprocess
-
-    # Without `site` and without what the environment says it starts in a tenth of our own time.
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us alone
-    )
-
-
-def _read_page(stream: IO[bytes]) -> list[IndexedFacts] | None:
-    """Return the next page, None where no whole one comes."""
-    length = stream.read(8)
-    num_bytes = int.from_bytes(length, "little")
-    if len(length) < 8 or num_bytes > _MOST_BYTES:
-        return None
-    data = stream.read(num_bytes)
-    try:
-        page: list[IndexedFacts] = marshal.loads(data)
-    except _NONSENSE:  # cut short, too
-        return None
-    return page
 
 
 def read_for_another(orders: IO[bytes], pages: IO[bytes]) -> None:

@@ -8,7 +8,6 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rclip_like.errors import Remedy, StoreError
 from rclip_like.reports import Finding, problem, warning, well
@@ -16,10 +15,7 @@ from rclip_like.store import IndexLock, Store
 from rclip_like.store.checking import REPAIR_MARK
 from rclip_like.store.opening import version_of
 from rclip_like.store.schema import VERSION
-from rclip_like.store.side_files import LOG, side_file
-
-if TYPE_CHECKING:
-    from rclip_like.store.checking import Checkup
+from rclip_like.store.side_files import LOG, SQLITE_SUFFIXES, side_file, size_of
 
 _MOST_LINES = 5
 _DRAFT_AGE_SECONDS = 3600.0
@@ -40,21 +36,18 @@ def check_index(database: Path, model: str | None) -> Iterator[Finding]:
     version = version_of(database)
     if not version:
         yield well(f"{database}: none yet; the first search makes it")
-    elif version < VERSION:
+        return
+    if version < VERSION:
         yield warning(
             f"{database}: of an older version ({version}; this one writes {VERSION})",
             "the next indexing brings it up, with a copy beside it",
         )
-    else:
-        with Store.open(database, create=False) as store:
-            yield from _look_for_damage(store.checkup, database)
-
-
-def _look_for_damage(checkup: Checkup, database: Path) -> Iterator[Finding]:
-    missing = checkup.missing_parts()
+        return
+    with Store.open(database, create=False) as store:
+        missing = store.checkup.missing_parts()
+        lines = store.checkup.damage()
     if missing:
         yield problem(f"{database}: {', '.join(missing)} is not as it was made", Remedy.MOVE_AWAY)
-    lines = checkup.damage()
     for line in lines[:_MOST_LINES]:
         yield problem(line)
     if lines:
@@ -68,31 +61,23 @@ def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
     if not is_current(database):
         return
     with Store.open(database, create=False) as store:
-        found = list(_look_at_rows(store.checkup))
+        orphans = store.checkup.orphans()
+        embeddings, texts = store.checkup.wrong_embeddings(), store.checkup.wrong_texts()
         status = store.status()
-    yield from found
+    wrong = [
+        f"{number:,} rows of {table} refer to what is not there"
+        for table, number in orphans.items()
+    ]
+    if embeddings:
+        wrong.append(f"{len(embeddings):,} embeddings are damaged (length, value or digest)")
+    if texts:
+        wrong.append(f"{len(texts):,} remembered texts have no embedding, or a damaged one")
+    yield from (problem(line, Remedy.REPAIR) for line in wrong)
     if status.left_contents:
-        yield well(
-            f"{status.left_contents:,} contents that no file has",
-            Remedy.DROP_CONTENTS,
-        )
-    if not found:
+        number = f"{status.left_contents:,} contents that no file has"
+        yield well(number, Remedy.DROP_CONTENTS)
+    if not wrong:
         yield well(f"{status.files:,} files, {status.contents:,} contents, all agree")
-
-
-def _look_at_rows(checkup: Checkup) -> Iterator[Finding]:
-    for table, number in checkup.orphans().items():
-        yield problem(f"{number:,} rows of {table} refer to what is not there", Remedy.REPAIR)
-    if wrong := checkup.wrong_embeddings():
-        yield problem(
-            f"{len(wrong):,} embeddings are damaged (length, value or digest)",
-            Remedy.REPAIR,
-        )
-    if texts := checkup.wrong_texts():
-        yield problem(
-            f"{len(texts):,} remembered texts have no embedding, or a damaged one",
-            Remedy.REPAIR,
-        )
 
 
 def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
@@ -102,14 +87,12 @@ def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
     with Store.open(database, create=False) as store:
         found = store.checkup.matrices()
     for name, check in found:
+        blocks, damaged = f"{check.num_blocks:,} blocks", check.num_blocks - len(check.sound)
         if check.is_sound:
-            yield well(f"{name}: {check.num_blocks:,} blocks, all as they were written")
+            yield well(f"{name}: {blocks}, all as they were written")
         else:
-            damaged = check.num_blocks - len(check.sound)
-            yield problem(
-                f"{name}: {damaged:,} of {check.num_blocks:,} blocks are not as they were written",
-                Remedy.REPAIR,
-            )
+            text = f"{name}: {damaged:,} of {blocks} are not as they were written"
+            yield problem(text, Remedy.REPAIR)
     if not found:
         yield well("none beside the index; searches read its rows")
 
@@ -118,10 +101,10 @@ def stale_drafts(database: Path) -> list[Path]:
     """Return drafts of an index or of a copy that were left by a kill: older than an hour."""
     index = re.escape(database.name)
     copy = rf"{index}({re.escape(REPAIR_MARK)}|\.version-)\S*\.part"
-    name = re.compile(rf"(\.{index}\.[a-z0-9_]{{8}}|{copy})(-wal|-shm|-journal)?")
+    name = re.compile(rf"(\.{index}\.[a-z0-9_]{{8}}|{copy})({'|'.join(SQLITE_SUFFIXES)})?")
     return [
         path
-        for path, status in _entries(database.parent)
+        for path, status in _files_of(database.parent)
         if name.fullmatch(path.name)
         and stat.S_ISREG(status.st_mode)
         and time.time() - status.st_mtime > _DRAFT_AGE_SECONDS
@@ -133,43 +116,27 @@ def check_side_files(database: Path, model: str | None) -> Iterator[Finding]:
     is_locked, pid = IndexLock(database).holder()
     for draft in stale_drafts(database):
         yield warning(f"{draft}: a draft that a kill left", Remedy.REMOVE_DRAFT)
-    yield from _check_log(database, is_locked=is_locked)
-    for copy, status in _copies(database):
-        yield well(f"{copy}: a copy from before, {status.st_size / 1e6:,.1f} MB; yours to delete")
-    if is_locked:
-        holder = f"process {pid}" if pid else "a process"
-        yield well(f"{holder} writes to the index now")
-    else:
-        yield well("nobody writes to the index now")
-
-
-def _check_log(database: Path, *, is_locked: bool) -> Iterator[Finding]:
     log = side_file(database, LOG)
-    if not log.exists():
-        return
-    if not database.exists():
+    if log.exists() and not database.exists():
         yield warning(
             f"{log}: the log of an index that is not there",
             "put its index back",
             "let the next indexing remove it",
         )
-    elif log.stat().st_size > _LARGE_LOG_BYTES and not is_locked:
-        yield warning(
-            f"{log}: {log.stat().st_size / 1e6:,.0f} MB that wait to be moved into the index",
-            Remedy.SHORTEN_LOG,
-        )
+    elif size_of(log) > _LARGE_LOG_BYTES and not is_locked:
+        size = f"{size_of(log) / 1e6:,.0f} MB"
+        yield warning(f"{log}: {size} that wait to be moved into the index", Remedy.SHORTEN_LOG)
+    copies = (database.name + ".version-", database.name + REPAIR_MARK)
+    for path, status in _files_of(database.parent):
+        if path.name.startswith(copies) and ".part" not in path.name:
+            size = f"{status.st_size / 1e6:,.1f} MB"
+            yield well(f"{path}: a copy from before, {size}; yours to delete")
+    holder = "nobody" if not is_locked else f"process {pid}" if pid else "a process"
+    yield well(f"{holder} writes to the index now")
 
 
-def _copies(database: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    marks = tuple(database.name + mark for mark in (".version-", REPAIR_MARK))
-    for path, status in _entries(database.parent):
-        if path.name.startswith(marks) and ".part" not in path.name:
-            yield path, status
-
-
-def _entries(folder: Path) -> list[tuple[Path, os.stat_result]]:
+def _files_of(folder: Path) -> list[tuple[Path, os.stat_result]]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        found = [(Path(entry.path), entry.stat(follow_symlinks=False)) for entry in entries]
-    return sorted(found)
+        return sorted((Path(entry.path), entry.stat(follow_symlinks=False)) for entry in entries)

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -34,14 +33,6 @@ if TYPE_CHECKING:
 _FETCH_CHUNK = 8192
 _NO_NUMBER = 0x7C00
 """The bits of float16 that are all set in infinities and NaNs."""
-
-
-@dataclass
-class _Contents:
-    """The contents in the matrix, as they come in: by chunk, each content's number and part."""
-
-    content_ids: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    parts: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
 
 def extend_matrix(connection: Connection, model_id: int) -> None:
@@ -108,10 +99,11 @@ class _Writer:
         rows_name = before.rows_name if before else f"rows-{secrets.token_hex(8)}"
         order_name = f"order-{secrets.token_hex(8)}"
         num_before = before.num_rows if before else 0
-        contents, rows_mtime_ns = self._write_rows(rows_name, before)
-        order_mtime_ns = self._write_order(order_name, self._order(contents, order, num_before))
+        content_ids, parts, rows_mtime_ns = self._write_rows(rows_name, before)
+        order = self._order(content_ids, parts, order, num_before)
+        order_mtime_ns = self._write_order(order_name, order)
         sync_folder(self._path.parent)
-        num_rows = num_before + sum(map(len, contents.parts))
+        num_rows = num_before + len(parts)
         return Stamp(
             *(rows_name, rows_mtime_ns, num_rows, order_name, order_mtime_ns),
             *(schema_version(self._connection), last_embedding, last_file, 0, 0),
@@ -132,12 +124,16 @@ class _Writer:
         except (OSError, ValueError):
             return None, None
 
-    def _write_rows(self, name: str, before: Stamp | None) -> tuple[_Contents, int]:
-        """Append the embeddings that are new, and return whose they are and the file's mtime."""
-        contents = _Contents()
-        start = before.last_embedding if before else 0
-        file_path = address_of(self._path, name)
-        descriptor = open_own(file_path, self._path, os.O_RDWR) if before else make_own(file_path)
+    def _write_rows(
+        self, name: str, before: Stamp | None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+        """Append the embeddings that are new; return their contents, parts, and the file's mtime.
+
+        Content ids and parts: int64 (n,).
+        """
+        content_ids, parts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        path = address_of(self._path, name)
+        descriptor = open_own(path, self._path, os.O_RDWR) if before else make_own(path)
         with open(descriptor, "r+b") as file:
             if before is None:
                 file.write(header(name, self._dimension))
@@ -147,12 +143,15 @@ class _Writer:
                     file.truncate(length)
                 file.seek(length)
             writer = BlockWriter(file, name)
-            for content_ids, parts, blob in self._embeddings_after(start):
+            for some_ids, some_parts, blob in self._embeddings_after(
+                before.last_embedding if before else 0
+            ):
                 writer.write(blob)
-                contents.content_ids.append(content_ids)
-                contents.parts.append(parts)
+                content_ids.append(some_ids)
+                parts.append(some_parts)
             self.blocks += writer.blocks()
-            return contents, _synced_mtime_ns(file)
+            mtime_ns = _synced_mtime_ns(file)
+        return np.concatenate(content_ids), np.concatenate(parts), mtime_ns
 
     def _embeddings_after(
         self, start: int
@@ -171,10 +170,15 @@ class _Writer:
             is_sound = ~((rows_ND & _NO_NUMBER) == _NO_NUMBER).any(axis=1)
             yield numbers[is_sound, 0], numbers[is_sound, 1], rows_ND[is_sound].tobytes()
 
-    def _order(self, contents: _Contents, before: Order | None, num_before: int) -> Order:
+    def _order(
+        self,
+        new_ids: npt.NDArray[np.int64],
+        parts: npt.NDArray[np.int64],
+        before: Order | None,
+        num_before: int,
+    ) -> Order:
         """Return the order of all files over the rows before and those that are new."""
-        new_ids = np.concatenate([np.empty(0, np.int64), *contents.content_ids])
-        is_whole = np.concatenate([np.empty(0, np.int64), *contents.parts]) == 0
+        is_whole = parts == 0
         new_slots = np.arange(num_before, num_before + len(new_ids), dtype=np.int32)
         content_ids, content_slots = new_ids[is_whole], new_slots[is_whole]
         if before is not None:
