@@ -63,7 +63,7 @@ def surveyed(store: Store, *folders: Path) -> tuple[object, ...]:
 def singly(store: Store, *folders: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
     """Return the same, each file compared by itself."""
     with monkeypatch.context() as plain:
-        plain.setattr(survey._Remembered, "passes", lambda *_: False)
+        plain.setattr(survey.IndexedRows, "match", lambda *_: False)
         return surveyed(store, *folders)
 
 
