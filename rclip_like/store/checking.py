@@ -18,8 +18,7 @@ from rclip_like.store.matrix.blocks import (
     CHECK_AGAIN_NS,
     MatrixCheck,
     check_matrix,
-    forget_matrix,
-    note_sound,
+    forget_if_damaged,
 )
 from rclip_like.store.rows import row_digest, text_mark
 from rclip_like.store.side_files import side_file
@@ -231,16 +230,7 @@ class Repair(Checkup):
         At what was not looked at this month, and at more than a share of it only with `at_once`.
         """
         since_ns = None if at_once else time.time_ns() - CHECK_AGAIN_NS
-        with self._connection.transaction("DEFERRED"):
-            check = check_matrix(self._connection, model_id, since_ns=since_ns)
-        if check is None or not check.num_blocks:
-            return False
-        with self._connection.transaction():
-            if check.is_sound:
-                note_sound(self._connection, model_id, check.sound, since_ns)
-            else:
-                forget_matrix(self._connection, model_id)
-        return not check.is_sound
+        return forget_if_damaged(self._connection, model_id, since_ns=since_ns)
 
     def drop_texts(self, texts: list[tuple[int, str]]) -> None:
         """Drop remembered texts."""

@@ -122,11 +122,7 @@ def check_matrix(
     path, dimension = connection.path, dimension_of(connection, model_id)
     if not is_there(path, stamp, dimension):
         return None
-    found = connection.execute(
-        "SELECT name, start, size_bytes, digest, checked_at_ns FROM matrix_blocks"
-        " WHERE model_id = ? ORDER BY name, start",
-        (model_id,),
-    ).fetchall()
+    found = _written(connection, model_id)
     every = [Block(*row[:-1]) for row in found]
     end = HEADER_BYTES + 2 * dimension * stamp.num_rows
     try:
@@ -140,34 +136,44 @@ def check_matrix(
 
 def is_order_sound(connection: Connection, model_id: int, stamp: Stamp) -> bool:
     """Return whether the order, of which the next one is made, is as it was written."""
-    found = connection.execute(
-        "SELECT name, start, size_bytes, digest FROM matrix_blocks WHERE model_id = ? AND name = ?"
-        " ORDER BY start",
-        (model_id, stamp.order_name),
-    )
-    blocks = [Block(*row) for row in found]
+    blocks = [Block(*row[:-1]) for row in _written(connection, model_id)]
+    of_order = [block for block in blocks if block.name == stamp.order_name]
     end = address_of(connection.path, stamp.order_name).stat().st_size
-    return _reach(blocks, stamp.order_name, end) and _sound(connection.path, blocks) == blocks
-
-
-def note_sound(
-    connection: Connection, model_id: int, blocks: Iterable[Block], since_ns: int | None
-) -> None:
-    """Remember that blocks were looked at now, unless they were since then and no write is due."""
-    now_ns = time.time_ns()
-    connection.executemany(
-        "UPDATE matrix_blocks SET checked_at_ns = ?"
-        " WHERE model_id = ? AND name = ? AND start = ? AND checked_at_ns < ?",
-        [
-            (now_ns, model_id, block.name, block.start, now_ns if since_ns is None else since_ns)
-            for block in blocks
-        ],
+    return _reach(of_order, stamp.order_name, end) and (
+        _sound(connection.path, of_order) == of_order
     )
 
 
-def forget_matrix(connection: Connection, model_id: int) -> None:
-    """Let no search trust a model's matrix any more, and the next run make it anew."""
-    connection.execute("DELETE FROM matrices WHERE model_id = ?", (model_id,))
+def forget_if_damaged(connection: Connection, model_id: int, *, since_ns: int | None) -> bool:
+    """Look at a model's matrix; return whether it is damaged, so that no search trusts it any more.
+
+    since_ns: as for `check_matrix`. When sound blocks were looked at is remembered.
+    """
+    with connection.transaction("DEFERRED"):
+        check = check_matrix(connection, model_id, since_ns=since_ns)
+    if check is None or not check.num_blocks:
+        return False
+    now_ns = time.time_ns()
+    before_ns = now_ns if since_ns is None else since_ns
+    with connection.transaction():
+        if not check.is_sound:
+            connection.execute("DELETE FROM matrices WHERE model_id = ?", (model_id,))
+            return True
+        connection.executemany(
+            "UPDATE matrix_blocks SET checked_at_ns = ?"
+            " WHERE model_id = ? AND name = ? AND start = ? AND checked_at_ns < ?",
+            [(now_ns, model_id, block.name, block.start, before_ns) for block in check.sound],
+        )
+    return False
+
+
+def _written(connection: Connection, model_id: int) -> list[tuple[str, int, int, bytes, int]]:
+    """Return each block of a model's matrix, and when it was last found sound."""
+    question = (
+        "SELECT name, start, size_bytes, digest, checked_at_ns FROM matrix_blocks"
+        " WHERE model_id = ? ORDER BY name, start"
+    )
+    return connection.execute(question, (model_id,)).fetchall()
 
 
 def _due(
