@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rclip_like.cli.options import Color
 from rclip_like.cli.remedies import said
 from rclip_like.library import Library
+from rclip_like.models.towers.torchvision_cure import require_torch
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import write_lines
@@ -27,6 +28,7 @@ class TrainOptions(NamedTuple):
 
 def run(options: TrainOptions) -> int:
     """Train, and print what it came to; return 0."""
+    require_torch("training")
     from rclip_like.train.run import train  # loads torch, which help and completion do without
 
     with Library.of(LibrarySettings(options.library)) as library:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import threading
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.tensors import Weights
 from rclip_like.settings import EncoderSettings
@@ -155,15 +153,12 @@ class Model:
         return PictureTower(self.specification, weights, threads, is_for_one=True)
 
     def _load_torch_tower(self) -> TorchTower:
-        try:
-            from rclip_like.models.towers.torch_tower import load_torch_tower
+        from rclip_like.models.towers.torchvision_cure import require_torch
 
-            return load_torch_tower(self.specification, self._settings)
-        except ModuleNotFoundError as error:
-            raise ModelError(
-                f"the model {self.specification.name} needs the package {error.name}",
-                "install it with: pip install torch torchvision open_clip_torch",
-            ) from error
+        require_torch(f"the model {self.specification.name}")
+        from rclip_like.models.towers.torch_tower import load_torch_tower
+
+        return load_torch_tower(self.specification, self._settings)
 
 
 def _is_for_cpu(device: str) -> bool:
@@ -175,11 +170,17 @@ def _is_for_cpu(device: str) -> bool:
         may_have_gpu = library.exists()
     else:
         may_have_gpu = sys.platform == "darwin" or any(map(os.path.exists, _GPU_SIGNS))
-    if not may_have_gpu or importlib.util.find_spec("torch") is None:
+    if not may_have_gpu or not _has_torch():
         return True
     from rclip_like.models.towers.torch_tower import choose_device
 
     return choose_device(device).type == "cpu"
+
+
+def _has_torch() -> bool:
+    from rclip_like.models.towers.torchvision_cure import has_torch
+
+    return has_torch()
 
 
 def _is_faster_in_bf16() -> bool:
@@ -191,7 +192,7 @@ def _is_faster_in_bf16() -> bool:
         flags = _PROCESSOR.read_bytes()
     except OSError:
         flags = b"bf16"
-    if b"bf16" not in flags or importlib.util.find_spec("torch") is None:
+    if b"bf16" not in flags or not _has_torch():
         return False
     from rclip_like.models.towers.torch_tower import choose_device, choose_precision
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rclip_like.errors import ConfigError
 from rclip_like.images.support import list_support
+from rclip_like.models.towers.torchvision_cure import INSTALL_TORCH, has_torch
 from rclip_like.reports import Finding, problem, warning, well
 from rclip_like.settings import cache_folder, data_folder
 from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
@@ -20,6 +21,7 @@ from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
 _DISTRIBUTION = "clipfind"
 _OPTIONAL = ("timm", "transformers", "rawpy")
 """Packages that some models and formats need."""
+_OF_TORCH = ("open-clip-torch", "torch", "torchvision")
 _LITTLE_ROOM_BYTES = 200_000_000
 
 
@@ -44,7 +46,14 @@ def check_packages(database: Path, model: str | None) -> Iterator[Finding]:
     else:
         yield well(f"SQLite {SQLITE_VERSION}")
     there: list[str] = []
-    for name in (_DISTRIBUTION, *_required()):
+    required = _required()
+    if not has_torch():
+        required = [name for name in required if name not in _OF_TORCH]
+        yield well(
+            "torch and open_clip are not installed; training, and most models but builtin, need "
+            f"them: {INSTALL_TORCH}"
+        )
+    for name in (_DISTRIBUTION, *required):
         try:
             there.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -178,7 +178,9 @@ def test_without_torch_a_sign_of_a_gpu_or_of_bf16_changes_nothing(
 def test_a_model_that_needs_torch_says_so_where_it_is_missing(tmp_path: Path) -> None:
     text = tiny_config()["text_cfg"] | {"pool_type": "last"}
     model = Model(resolve(str(make_tiny_model(tmp_path, text_cfg=text))))
-    with pytest.raises(ModelError, match="needs the package torch; install it with: pip install"):
+    with pytest.raises(
+        ModelError, match="which are not installed; install them with: python -m pip install"
+    ):
         model.texts(["a cat"])
 
 

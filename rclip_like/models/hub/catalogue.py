@@ -36,6 +36,9 @@ def published() -> dict[str, Published]:
     """
     from importlib.metadata import version
 
+    from rclip_like.models.towers.torchvision_cure import require_torch
+
+    require_torch("the list of open_clip's models")
     path = cache_folder() / f"open_clip-{version('open_clip_torch')}.json"
     try:
         listed = [Published(**item) for item in read_cache(path)]
@@ -96,6 +99,9 @@ def find_published(name: str) -> Published:
 
 def configuration_file(architecture: str) -> Path:
     """Return where open_clip describes an architecture, if it has one of that name."""
+    from rclip_like.models.towers.torchvision_cure import require_torch
+
+    require_torch(f"the name {architecture}, which open_clip knows,")
     package = importlib.util.find_spec("open_clip")
     assert package is not None
     assert package.origin is not None
