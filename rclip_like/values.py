@@ -119,6 +119,10 @@ Seen = tuple[bytes, int, int, int, int, int]
 what is unchanged needs it not."""
 
 
+UNMATCHED_PATTERN = "the pattern {!r} matched nothing"
+"""The reason of a Trouble without a path: a pattern of the settings that a walk had no use for."""
+
+
 class Trouble(NamedTuple):
     """A file or folder that could not be used, and why, in words without the path.
 

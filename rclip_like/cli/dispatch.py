@@ -34,7 +34,8 @@ def dispatch(arguments: Sequence[str]) -> Call:
     word = rest[0] if rest else None
     if word is None:
         raise UsageError(
-            "what to look for? For example: clipfind 'red car' ~/Pictures; see clipfind --help"
+            f"what to look for{_after(before)}? For example: clipfind 'red car' ~/Pictures; see "
+            "clipfind --help"
         )
     if word in HELP:
         return Call(None)
@@ -51,6 +52,17 @@ def dispatch(arguments: Sequence[str]) -> Call:
     if word in COMMANDS:
         return Call(COMMANDS[word], (*before, *rest[1:]))
     return Call(COMMANDS["search"], (*before, *rest))
+
+
+def _after(options: Sequence[str]) -> str:
+    """Say which options stand before a query that is missing; they may have taken it for a value.
+
+    Raises UsageError if the last one lacks its value.
+    """
+    if options and _width(options[-1]) > 1:
+        (option,) = (each for each in declared_in(Everywhere) if options[-1] in each.names)
+        raise UsageError(f"{options[-1]} needs a value: {options[-1]} {option.metavar}")
+    return f" after {shlex.join(options)}" if options else ""
 
 
 def _dispatch_word(word: str, rest: Sequence[str]) -> Call:

@@ -4,16 +4,14 @@ from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
-from rclip_like.cli.options import JsonObject
+from rclip_like.cli.options import JsonObject, open_library
 from rclip_like.cli.remedies import advised, said
 from rclip_like.cli.upkeep import WAITING
 from rclip_like.errors import ConfigError
-from rclip_like.library import Library
-from rclip_like.output.stream import write_lines
-from rclip_like.output.talk import Talk
+from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.upkeep import doctor_lines, doctor_object
 from rclip_like.reports import Finding
-from rclip_like.settings import LibraryChoice, LibrarySettings, Option, config_file
+from rclip_like.settings import LibraryChoice, Option, config_file
 from rclip_like.settings.configuration import read_configuration
 
 WELL, WARNED, ILL = 0, 1, 2
@@ -33,7 +31,7 @@ class DoctorOptions(NamedTuple):
 
 def run(options: DoctorOptions) -> int:
     """Print what was found; return 0 if all is well, 1 for warnings, 2 for a problem."""
-    with Library.of(LibrarySettings(options.library)) as library:
+    with open_library(options.library) as library:
         report = library.doctor(repair=options.repair, on_wait=lambda: options.talk.note(WAITING))
     report = replace(
         report,

@@ -15,8 +15,7 @@ from rclip_like.cli.commands import COMMANDS, VERSION, Command, accepted_by_any,
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.remedies import said
 from rclip_like.errors import ClipfindError, ConfigError, UsageError
-from rclip_like.output.stream import OutputClosed, kept_for_data, write_lines
-from rclip_like.output.talk import Talk
+from rclip_like.output.stream import OutputClosed, Talk, kept_for_data, write_lines
 from rclip_like.settings.declared import REQUIRED, compose
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc")

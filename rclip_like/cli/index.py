@@ -3,13 +3,19 @@
 import os
 import shlex
 from collections.abc import Collection
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli.options import NOTHING_GIVEN, Color, Given, Paths, refuse_without_effect
-from rclip_like.cli.paths import Sources, is_usable, named_paths
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Color,
+    Given,
+    Paths,
+    open_library,
+    refuse_without_effect,
+)
+from rclip_like.cli.paths import Sources, is_usable, named_paths, without_standing_patterns
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
-from rclip_like.library import Library
 from rclip_like.output.progress import index_bar
 from rclip_like.output.reports import (
     index_sentence,
@@ -17,15 +23,12 @@ from rclip_like.output.reports import (
     trouble_sentence,
     unreadable_sentence,
 )
-from rclip_like.output.talk import Talk
-from rclip_like.settings import (
-    EncoderSettings,
-    IndexSettings,
-    LibraryChoice,
-    LibrarySettings,
-    Option,
-)
-from rclip_like.values import IndexReport
+from rclip_like.output.stream import Talk
+from rclip_like.settings import EncoderSettings, IndexSettings, LibraryChoice, Option
+
+if TYPE_CHECKING:
+    from rclip_like.library import Library
+    from rclip_like.values import IndexReport
 
 WITHOUT_EFFECT = (
     ("--all", "[PATH]..."),
@@ -63,7 +66,7 @@ def run(options: IndexOptions) -> int:
     settings = options.settings._replace(max_seconds=options.settings.max_seconds or None)
     try:
         with (
-            Library.of(LibrarySettings(options.library, options.encoder)) as library,
+            open_library(options.library, options.encoder) as library,
             index_bar(quiet=talk.quiet) as on_progress,
         ):
             named = _named(library, options)
@@ -80,6 +83,7 @@ def run(options: IndexOptions) -> int:
         talk.note(f"{said(error)}; left it to that run")
         return UP_TO_DATE
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
+    report = without_standing_patterns(report, settings.walk, options.given)
     _tell(report, roots, talk, strict=options.strict)
     there = set(paths)
     unusable = [path for path in named if path not in there]
@@ -104,7 +108,7 @@ def _why_unusable(path: bytes, options: IndexOptions) -> str:
     return "not there; anything indexed under it is kept"
 
 
-def _named(library: Library, options: IndexOptions) -> list[bytes]:
+def _named(library: "Library", options: IndexOptions) -> list[bytes]:
     if not options.everywhere:
         return named_paths(options.paths, options.sources, options.talk)
     folders = library.walked_folders()
@@ -113,7 +117,7 @@ def _named(library: Library, options: IndexOptions) -> list[bytes]:
     return folders
 
 
-def _tell(report: IndexReport, roots: Collection[bytes], talk: Talk, *, strict: bool) -> None:
+def _tell(report: "IndexReport", roots: Collection[bytes], talk: Talk, *, strict: bool) -> None:
     minded = set(report.out_of_reach) if strict else set()
     for trouble in (*report.troubles, *report.altered, *report.failures):
         say = talk.error if trouble.path in roots or trouble in minded else talk.note

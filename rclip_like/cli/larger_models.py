@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from rclip_like.library import Library
 from rclip_like.models.names import BUILTIN
 from rclip_like.output.reports import counted
-from rclip_like.output.talk import Talk
-from rclip_like.output.terminal import is_terminal
+from rclip_like.output.stream import Talk
 from rclip_like.query import Kind, Query, is_path_like
 from rclip_like.settings import num_processors
 from rclip_like.values import SearchReport
@@ -28,10 +25,8 @@ _PICTURES_A_SECOND = 4
 
 
 def introduce_larger_models(library: Library, report: SearchReport, query: Query) -> None:
-    """Say on a terminal that there are larger models: once an index, and once where it matters."""
-    if not is_terminal(sys.stderr) or report.best is None:
-        return
-    if library.specification.name != BUILTIN:
+    """Say that there are larger models: once an index, and once where it matters."""
+    if report.best is None or library.specification.name != BUILTIN:
         return
     if _is_weak(report.best, query) and (sentence := _where_it_matters(library, report.best)):
         Talk().note(sentence)

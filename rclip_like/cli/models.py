@@ -6,17 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import Color, JsonLines, JsonObject, Offline
-from rclip_like.library import Library
+from rclip_like.cli.options import Color, JsonLines, JsonObject, Offline, open_library
 from rclip_like.models.hub import registry
 from rclip_like.models.hub.download import download as fetch
 from rclip_like.models.names import BUILTIN, is_folder_name
 from rclip_like.output.progress import BYTES, progress_bar
 from rclip_like.output.reports import sized, table
-from rclip_like.output.stream import write_lines
-from rclip_like.output.talk import Talk
+from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
-from rclip_like.settings import Argument, Database, LibraryChoice, LibrarySettings, Option
+from rclip_like.settings import Argument, Database, LibraryChoice, Option
 
 ModelArgument = Annotated[
     str, Argument("MODEL", help="builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder.")
@@ -107,7 +105,7 @@ def list_models(options: ListOptions) -> int:
 
 def show(options: ShowOptions) -> int:
     """Print what is known of a model; return 0."""
-    with Library.of(LibrarySettings(options.library)) as library:
+    with open_library(options.library) as library:
         described = registry.show(options.name or library.specification.name)
     if options.json:
         write_lines([json.dumps(described)])
@@ -131,7 +129,7 @@ def use(options: UseOptions) -> int:
         name = os.path.abspath(os.path.expanduser(name))
     elif name != BUILTIN:
         _fetch(options)
-    with Library.of(LibrarySettings(LibraryChoice(database=options.database))) as library:
+    with open_library(LibraryChoice(database=options.database)) as library:
         library.use_model(name)
         options.talk.note(
             f"{library.database} is searched with {name} from now on; 'clipfind index' encodes its "

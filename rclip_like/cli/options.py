@@ -5,18 +5,24 @@ A command's own stand in its module: a class composed of these, of settings clas
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from rclip_like.errors import UsageError
-from rclip_like.output.talk import Talk
+from rclip_like.output.stream import Talk
 from rclip_like.settings import (
     EVERYWHERE,
     Argument,
     EncoderSettings,
     LibraryChoice,
+    LibrarySettings,
     Option,
+    ReadSettings,
     Setting,
+    WebSettings,
 )
+
+if TYPE_CHECKING:
+    from rclip_like.library import Library
 
 Paths = Annotated[
     tuple[str, ...], Argument("[PATH]...", help="Folders or pictures; none: the current folder.")
@@ -35,7 +41,8 @@ Color = Annotated[
     Setting(
         "--color",
         metavar="WHEN",
-        help="Colours and links: auto (on a terminal, unless NO_COLOR is set), always, never.",
+        help="Colours, and links where a terminal shows them: auto (on a terminal, unless NO_COLOR "
+        "is set), always (in a pipe, too), never.",
     ),
     EVERYWHERE,
 ]
@@ -64,3 +71,15 @@ def refuse_without_effect(given: Given, pairs: Iterable[tuple[str, str]]) -> Non
     for first, second in pairs:
         if {first, second} <= given.keys():
             raise UsageError(f"{second} has no effect together with {first}")
+
+
+def open_library(
+    choice: LibraryChoice,
+    encoder: EncoderSettings = EncoderSettings(),  # noqa: B008 - a frozen value, as the others
+    read: ReadSettings = ReadSettings(),  # noqa: B008
+    web: WebSettings = WebSettings(),  # noqa: B008
+) -> "Library":
+    """Return the library chosen; its index is opened when needed."""
+    from rclip_like.library import Library  # help and completion do without
+
+    return Library.of(LibrarySettings(choice, encoder, read, web))

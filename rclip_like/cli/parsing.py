@@ -49,7 +49,7 @@ class Parser:
         try:
             values, leftover, _ = self._typer.make_parser(context).parse_args(list(arguments))
         except typer.TyperException as error:
-            raise UsageError(f"{self._proposal(error) or _sentence(error)}; {see}") from error
+            raise UsageError(f"{self._sentence(error)}; {see}") from error
         if leftover:
             raise UsageError(f"one word too many: {leftover[0]}; {see}")
         return {
@@ -62,19 +62,21 @@ class Parser:
         """Return what `--help` prints."""
         return self._typer.get_help(typer.Context(self._typer, info_name=f"{PROGRAM} {self._name}"))
 
-    def _proposal(self, error: typer.TyperException) -> str | None:
-        """Return a sentence on an option that is not there, with the one that is meant, if any.
+    def _sentence(self, error: typer.TyperException) -> str:
+        """Return what is wrong with the words; of an option that does not exist, which was meant.
 
         One that is as good as the same, and no other: Typer proposes up to three far ones.
         """
-        typed = getattr(error, "option_name", None)
-        if typed is None or not hasattr(error, "possibilities"):
-            return None
-        names = [
-            name for each in self._declared.values() for name in each.names if name.startswith("--")
-        ]
-        close = get_close_matches(typed, names, n=1, cutoff=_NEARLY_THE_SAME)
-        return f"no such option: {typed}" + "".join(f" (is {name} meant?)" for name in close)
+        typed = str(getattr(error, "option_name", ""))
+        options = {name: each for each in self._declared.values() for name in each.names}
+        if hasattr(error, "possibilities"):
+            names = [name for name in options if name.startswith("--")]
+            close = get_close_matches(typed, names, n=1, cutoff=_NEARLY_THE_SAME)
+            return f"no such option: {typed}" + "".join(f" (is {name} meant?)" for name in close)
+        if typed in options and options[typed].takes_value:
+            return f"{typed} needs a value: {typed} {options[typed].metavar}"
+        text = error.format_message().strip().rstrip(".")
+        return text[:1].lower() + text[1:]
 
 
 class _GroupedCommand(TyperCommand):
@@ -115,8 +117,3 @@ def _annotation(declared: Declared) -> Any:
     if isinstance(option, Argument):
         return Annotated[kind | None, typer.Argument(..., metavar=option.metavar)]
     return Annotated[kind | None, typer.Option(..., *option.names.split())]
-
-
-def _sentence(error: typer.TyperException) -> str:
-    text = error.format_message().strip().rstrip(".")
-    return text[:1].lower() + text[1:]

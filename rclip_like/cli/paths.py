@@ -3,14 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from rclip_like.cli.options import Given
 from rclip_like.errors import UsageError
 from rclip_like.files import decoded
 from rclip_like.output.reports import counted
-from rclip_like.output.talk import Talk
-from rclip_like.settings import Option
-from rclip_like.spelling import as_on_disk
+from rclip_like.output.stream import Talk
+from rclip_like.settings import Option, WalkSettings
+
+if TYPE_CHECKING:
+    from rclip_like.values import IndexReport
 
 
 class Sources(NamedTuple):
@@ -38,10 +41,27 @@ def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[by
     for source, end in ((sources.files_from, b"\n"), (sources.files0_from, b"\0")):
         if source is not None:
             paths += _read_list(source, end)
+    from rclip_like.spelling import as_on_disk  # help and completion do without
+
     written, note = as_on_disk([os.path.expanduser(path) for path in paths])
     if note:
         talk.note(note)
     return written
+
+
+def without_standing_patterns(
+    report: "IndexReport", walk: WalkSettings, given: Given
+) -> "IndexReport":
+    """Return the report without patterns that matched nothing, unless they were typed.
+
+    Those of the environment and of the configuration file are meant for all folders.
+    """
+    from rclip_like.values import UNMATCHED_PATTERN
+
+    standing = () if "--exclude" in given else walk.exclude
+    unmatched = {UNMATCHED_PATTERN.format(pattern) for pattern in standing}
+    troubles = (trouble for trouble in report.troubles if trouble.reason not in unmatched)
+    return report._replace(troubles=tuple(troubles))
 
 
 def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:

@@ -12,7 +12,6 @@ from rclip_like.cli.commands import COMMANDS
 from rclip_like.cli.dispatch import near_miss
 from rclip_like.cli.options import Given
 from rclip_like.errors import RootError, UsageError
-from rclip_like.query import is_path_like
 
 _MOST_PATHS = 5
 _NOT_FOR_INDEX = frozenset(("--max-time", "--quiet", "--verbose", "--debug", "--color"))
@@ -39,6 +38,8 @@ def _is_word(query: str) -> bool:
 
 def refuse_folder_first(query: str, paths: Sequence[str]) -> None:
     """Raise UsageError that proposes the right order where a folder stands before the query."""
+    from rclip_like.query import is_path_like  # help and completion do without
+
     if not is_path_like(query) or not os.path.isdir(os.path.expanduser(query)):
         return
     words = [word for word in paths if not os.path.exists(word)]

@@ -1,9 +1,9 @@
 """`clipfind search`: bring the index up to date, rank, print."""
 
-from typing import Annotated, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.dispatch import near_miss
-from rclip_like.cli.larger_models import introduce_larger_models
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -11,9 +11,10 @@ from rclip_like.cli.options import (
     JsonLines,
     Offline,
     Paths,
+    open_library,
     refuse_without_effect,
 )
-from rclip_like.cli.paths import Sources, named_paths, still_there
+from rclip_like.cli.paths import Sources, named_paths, still_there, without_standing_patterns
 from rclip_like.cli.proposals import (
     command_meant,
     index_command,
@@ -22,7 +23,6 @@ from rclip_like.cli.proposals import (
 )
 from rclip_like.cli.remedies import said
 from rclip_like.errors import RootError
-from rclip_like.library import Library
 from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.progress import index_bar
 from rclip_like.output.reports import (
@@ -32,24 +32,22 @@ from rclip_like.output.reports import (
     trouble_sentence,
     unreadable_sentence,
 )
-from rclip_like.output.stream import stdout, write_out
-from rclip_like.output.talk import Talk
-from rclip_like.output.template import parse_template
-from rclip_like.output.terminal import screen_of
-from rclip_like.query import Kind, Query
+from rclip_like.output.stream import Talk, stdout, write_out
+from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.settings import (
     Argument,
     EncoderSettings,
     IndexSettings,
     LibraryChoice,
-    LibrarySettings,
     Option,
     ReadSettings,
     SearchSettings,
     Setting,
     WebSettings,
 )
-from rclip_like.values import IndexReport, SearchReport
+
+if TYPE_CHECKING:
+    from rclip_like.values import IndexReport, SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
 WITHOUT_EFFECT = (
@@ -143,8 +141,6 @@ def run(options: SearchOptions) -> int:
     """Search and print the matches; return 0 if there are any, else 1."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
     layout = layout_of(options)
-    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
-    query = Query(options.query, options.add, options.subtract, kind)
     talk = options.talk
     paths = named_paths(options.paths, options.sources, talk)
     if any(options.sources):
@@ -155,9 +151,11 @@ def run(options: SearchOptions) -> int:
         talk.note(f"searching for {options.query!r}; is the command 'clipfind {command}' meant?")
     if not options.text:
         refuse_folder_first(options.query, options.paths)
-    with Library.of(
-        LibrarySettings(options.library, options.encoder, options.read, options.web)
-    ) as library:
+    from rclip_like.query import Kind, Query  # help and completion do without
+
+    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
+    query = Query(options.query, options.add, options.subtract, kind)
+    with open_library(options.library, options.encoder, options.read, options.web) as library:
         try:
             with index_bar(quiet=talk.quiet) as on_progress:
                 report = library.search(
@@ -171,19 +169,25 @@ def run(options: SearchOptions) -> int:
             raise with_quotes_proposed(error, options.query, options.paths) from error
         write_out(render(report.matches, layout))
         _tell(report, options, command)
-        if not talk.quiet:
+        if not talk.quiet and is_terminal(sys.stderr):
+            from rclip_like.cli.larger_models import introduce_larger_models
+
             introduce_larger_models(library, report, query)
     return FOUND if report.matches else NOTHING_FOUND
 
 
 def layout_of(options: SearchOptions) -> Layout:
     """Return how the matches are to be written; raises UsageError for a bad template."""
-    form = Form.LINES if options.format is None else Form.TEMPLATE
+    form, template = Form.LINES, None
+    if options.format is not None:
+        from rclip_like.output.template import parse_template
+
+        form, template = Form.TEMPLATE, parse_template(options.format)
     return Layout(
         form=Form.PATHS if options.files else Form.JSON if options.json else form,
         end=b"\0" if options.null else b"\n",
         screen=screen_of(stdout(), options.color),
-        template=None if options.format is None else parse_template(options.format),
+        template=template,
     )
 
 
@@ -202,7 +206,7 @@ def index_settings(options: SearchOptions) -> IndexSettings | None:
     return IndexSettings(walk=walk, max_seconds=options.max_time or None, wait=False)
 
 
-def _tell(report: SearchReport, options: SearchOptions, command: str | None) -> None:
+def _tell(report: "SearchReport", options: SearchOptions, command: str | None) -> None:
     """Say on stderr what the user should know beside the matches.
 
     command: the one that the query was said to be a near miss of, if any.
@@ -224,7 +228,8 @@ def _tell(report: SearchReport, options: SearchOptions, command: str | None) -> 
     if report.missing:
         talk.note(f"{counted(report.missing, 'picture')} not indexed yet, so not searched")
     if report.index is not None:
-        _tell_of_indexing(report.index, talk)
+        walk = options.settings.walk
+        _tell_of_indexing(without_standing_patterns(report.index, walk, options.given), talk)
         if not report.index.finished:
             talk.note(f"to index the rest: {index_command(options.given)}")
     if report.matches:
@@ -237,7 +242,7 @@ def _tell(report: SearchReport, options: SearchOptions, command: str | None) -> 
             )
 
 
-def _tell_of_nothing(report: SearchReport, options: SearchOptions) -> None:
+def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
     """Say why nothing may have been found."""
     talk, min_score = options.talk, options.settings.min_score
     if report.index is not None and report.index.failed_before:
@@ -246,7 +251,7 @@ def _tell_of_nothing(report: SearchReport, options: SearchOptions) -> None:
         talk.note(f"nothing scores {min_score:g} or more; the best score is {report.best:.4f}")
 
 
-def _tell_of_indexing(report: IndexReport, talk: Talk) -> None:
+def _tell_of_indexing(report: "IndexReport", talk: Talk) -> None:
     for trouble in report.troubles:
         talk.note(said(trouble_sentence(trouble)))
     for sentence in left_out_sentences(report):

@@ -4,16 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from rclip_like.cli.options import Color
+from rclip_like.cli.options import Color, open_library
 from rclip_like.cli.remedies import said
-from rclip_like.library import Library
 from rclip_like.models.towers.torchvision_cure import require_torch
 from rclip_like.output.progress import Show, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
-from rclip_like.output.stream import write_lines
-from rclip_like.output.talk import Talk
+from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
-from rclip_like.settings import LibraryChoice, LibrarySettings
+from rclip_like.settings import LibraryChoice
 from rclip_like.train.settings import NUM_NAMED, TrainProgress, TrainReport, TrainSettings
 
 
@@ -31,7 +29,7 @@ def run(options: TrainOptions) -> int:
     require_torch("training")
     from rclip_like.train.run import train  # loads torch, which help and completion do without
 
-    with Library.of(LibrarySettings(options.library)) as library:
+    with open_library(options.library) as library:
         # The model that a search would take: the one asked for, else the index's default.
         settings = replace(options.settings, model=library.chosen_model())
     with progress_bar("reading", "steps", quiet=options.talk.quiet) as show:

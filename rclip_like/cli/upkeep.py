@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import IndexedPaths, JsonObject
+from rclip_like.cli.options import IndexedPaths, JsonObject, open_library
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
-from rclip_like.library import Library
 from rclip_like.output.reports import status_lines, status_object
-from rclip_like.output.stream import write_lines
-from rclip_like.output.talk import Talk
+from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.upkeep import (
     folder_lines,
     unknown_notes,
@@ -20,15 +18,7 @@ from rclip_like.output.upkeep import (
     upkeep_sentence,
 )
 from rclip_like.reports import StatusReport, UpkeepReport
-from rclip_like.settings import (
-    Argument,
-    Database,
-    DryRun,
-    LibraryChoice,
-    LibrarySettings,
-    PruneSettings,
-    Wait,
-)
+from rclip_like.settings import Argument, Database, DryRun, LibraryChoice, PruneSettings, Wait
 
 DONE, NOTHING_THERE = 0, 1
 WAITING = "another run writes to the index; waiting for it to finish"
@@ -68,7 +58,7 @@ class ForgetOptions(NamedTuple):
 
 def show_status(options: StatusOptions) -> int:
     """Print what is indexed under the paths, or in all; return 0, or 1 if that is under no path."""
-    with Library.of(LibrarySettings(LibraryChoice(database=options.database))) as library:
+    with open_library(LibraryChoice(database=options.database)) as library:
         report = _in_words(library.status(options.paths))
     lines = status_lines(report, verbose=options.talk.verbose)
     write_lines([status_object(report)] if options.json else lines)
@@ -106,7 +96,7 @@ def prune(options: PruneOptions) -> int:
     if options.settings.keep and not options.settings.models:
         raise UsageError("--keep has no effect without --models")
     try:
-        with Library.of(LibrarySettings(options.library)) as library:
+        with open_library(options.library) as library:
             report = library.prune(
                 options.paths,
                 options.settings,
@@ -125,7 +115,7 @@ def prune(options: PruneOptions) -> int:
 def forget(options: ForgetOptions) -> int:
     """Forget and say what it came to; return 0, or 1 if nothing was indexed under any path."""
     talk = options.talk
-    with Library.of(LibrarySettings(LibraryChoice(database=options.database))) as library:
+    with open_library(LibraryChoice(database=options.database)) as library:
         report = library.forget(
             options.paths,
             dry_run=options.dry_run,

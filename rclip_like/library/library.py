@@ -160,7 +160,7 @@ class Library:
         notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
-            notes += unindexed_note(None, found, None, self._has_rows)
+            notes += unindexed_note(None, found, None, settings.walk.glob, self._has_rows)
             return replace(found, notes=(*found.notes, *notes))
         roots, absent = reachable_roots(self._index.existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
@@ -168,7 +168,7 @@ class Library:
         if not found.matches:
             refuse_unreadable(roots, report)
         notes += absent + updating + unwalked_note(report)
-        notes += unindexed_note(roots, found, report, self._has_rows)
+        notes += unindexed_note(roots, found, report, settings.walk.glob, self._has_rows)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 

@@ -67,16 +67,18 @@ def unindexed_note(
     roots: Sequence[Root] | None,
     found: SearchReport,
     report: IndexReport | None,
+    globs: Sequence[str],
     has_rows: Callable[[Sequence[Root] | None], bool],
 ) -> tuple[str, ...]:
     """Say why there was nothing to find, where that is so."""
     if found.matches:
         return ()
+    unmatched = f"no pictures here match {' or '.join(map(repr, globs))}" if globs else ""
     if report is not None:
         is_empty = report.finished and not report.seen and not report.out_of_reach
-        return ("no pictures were found here",) if is_empty else ()
+        return (unmatched or "no pictures were found here",) if is_empty else ()
     if has_rows(roots):
-        return ()
+        return (unmatched,) if unmatched and found.best is None else ()
     if roots is None:
         return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
     return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)

@@ -6,11 +6,13 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rclip_like.output.template import Template
 from rclip_like.output.terminal import Screen, escaped, escaped_json, escaped_path, linked
-from rclip_like.values import Match
+
+if TYPE_CHECKING:
+    from rclip_like.output.template import Template
+    from rclip_like.values import Match
 
 _BOLD, _CYAN, _DIM, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
 
@@ -90,8 +92,10 @@ def _render_match(match: Match, layout: Layout) -> bytes:
     path = _path_bytes(match, layout)
     if layout.form is Form.PATHS:
         return path
-    columns = [f"{match.score:.4f}".encode(), path, *_term_columns(match)]
-    return b"\t".join(columns)
+    score = f"{match.score:.4f}"
+    if layout.end == b"\n":  # what ends in NULs is for programs
+        score = _coloured(score, _CYAN, layout.screen)
+    return b"\t".join((score.encode(), path, *_term_columns(match)))
 
 
 def _json_line(match: Match) -> bytes:

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.output.terminal import escaped, escaped_json, escaped_path
-from rclip_like.values import IndexReport, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
+    from rclip_like.values import IndexReport, Trouble
 
 _MOST_FOLDERS = 10
 _MOST_REASONS = 3

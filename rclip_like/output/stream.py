@@ -1,14 +1,14 @@
-"""stdout: data, byte by byte, and what becomes of it when nobody reads on."""
-
-from __future__ import annotations
+"""stdout: data, byte by byte; stderr: talk, one line a sentence, safe to show on a terminal."""
 
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, suppress
+from typing import Annotated, NamedTuple, TextIO
 
 from rclip_like.errors import ClipfindError
+from rclip_like.output.terminal import escaped
+from rclip_like.settings import EVERYWHERE, Setting
 
 _kept: list[TextIO | None] = []
 """stdout, while other libraries print to stderr instead."""
@@ -69,3 +69,38 @@ def write_lines(lines: Iterable[str]) -> None:
 def _abandon(output: TextIO) -> None:
     """Point stdout elsewhere, so that Python's own flush at exit stays silent, too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+
+
+class Talk(NamedTuple):
+    """How much the user wants to hear; errors are always told."""
+
+    quiet: Annotated[
+        bool, Setting("--quiet -q", help="Say nothing on stderr but errors."), EVERYWHERE
+    ] = False
+    verbose: Annotated[
+        bool,
+        Setting("--verbose -v", help="Say more: the model, what is unreadable or dropped."),
+        EVERYWHERE,
+    ] = False
+
+    def error(self, sentence: str) -> None:
+        """Say what went wrong."""
+        _say(sentence)
+
+    def note(self, sentence: str) -> None:
+        """Say what the user should know beside the results."""
+        if not self.quiet:
+            _say(sentence)
+
+    def detail(self, sentence: str) -> None:
+        """Say what only --verbose asks for."""
+        if self.verbose and not self.quiet:
+            _say(sentence)
+
+
+def _say(sentence: str) -> None:
+    if sys.stderr is None:  # closed by whoever started us, as some schedulers do
+        return
+    with suppress(OSError, ValueError):  # nobody listens, the disk is full: the work goes on
+        sys.stderr.write(f"clipfind: {escaped(sentence)}\n")
+        sys.stderr.flush()

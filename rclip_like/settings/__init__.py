@@ -14,7 +14,6 @@ from typing import Annotated, Literal, NamedTuple
 from rclip_like.settings.folders import (
     cache_folder,
     config_file,
-    config_is_named,
     data_folder,
     default_database,
     default_folders,
@@ -31,7 +30,6 @@ __all__ = [
     "Setting",
     "cache_folder",
     "config_file",
-    "config_is_named",
     "data_folder",
     "default_database",
     "default_folders",

@@ -12,8 +12,9 @@ from typing import Any
 
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
-from rclip_like.settings import Option, config_file, config_is_named, place_of
+from rclip_like.settings import Option, config_file, place_of
 from rclip_like.settings.declared import Declared, Settings, compose, declared_in
+from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 _MOST_BYTES = 1 << 16
 _TEXTS_AND_REMARKS = (
@@ -78,9 +79,10 @@ def read_configuration(declared: Iterable[Declared]) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
+        os.stat(path)
         content = _content(path)
     except (FileNotFoundError, NotADirectoryError):
-        if config_is_named():
+        if os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG"):
             raise ConfigError(
                 f"{path}: no such file; CLIPFIND_CONFIG names it, unset that or write the file"
             ) from None
@@ -151,6 +153,8 @@ def _from_word(declared: Declared, word: Any, where: str, error: type[UsageError
             raise error(f"{where} wants true or false, not {word!r}")
         return word.lower() in _TRUE
     if declared.kind is Path:
+        if not word:
+            raise error(f"{where} needs a path, not ''")
         return place_of(word)
     try:
         value = declared.kind(word)
@@ -170,7 +174,7 @@ def _of_kind(declared: Declared, value: Any, where: str) -> Any:
     if declared.kind is float and type(value) is int:
         value = float(value)
     if declared.kind is Path and isinstance(value, str):
-        return place_of(value)
+        return place_of(value) if value else declared.default
     if type(value) is not declared.kind:
         raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
     return _checked(declared, value, where, ConfigError)

@@ -77,11 +77,6 @@ def is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true")
 
 
-def config_is_named() -> bool:
-    """Return whether CLIPFIND_CONFIG names the configuration file, which then must exist."""
-    return bool(os.environ.get(ENVIRONMENT_PREFIX + "CONFIG"))
-
-
 def default_database() -> Path:
     """Return the database used when none is named."""
     return data_folder() / "index.db"

@@ -14,7 +14,15 @@ from operator import not_
 from typing import NamedTuple
 
 from rclip_like.settings import WalkSettings
-from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileFacts, Root, Seen, Trouble
+from rclip_like.values import (
+    PICTURE_EXTENSIONS,
+    RAW_EXTENSIONS,
+    UNMATCHED_PATTERN,
+    FileFacts,
+    Root,
+    Seen,
+    Trouble,
+)
 from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
 from rclip_like.walk.left_out import OnLeftOut, Others, others_among, pictures_beside
 from rclip_like.walk.patterns import (
@@ -73,7 +81,7 @@ def walk_pages(
         matched |= globs.matched
     for pattern in (*settings.exclude, *settings.glob):
         if pattern not in matched:
-            yield [Trouble(b"", f"the pattern {pattern!r} matched nothing", lasting=False)]
+            yield [Trouble(b"", UNMATCHED_PATTERN.format(pattern), lasting=False)]
 
 
 def _look_at(path: bytes, follow: bool) -> FileFacts | Trouble | None:

@@ -128,7 +128,9 @@ def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatc
         (["cat", "--min-score", "1.5"], "--min-score must be at most 1"),
         (["cat", "--sort", "size"], "--sort is one of score, date, path"),
         (["cat", "--tpo", "3"], "no such option: --tpo"),
-        (["cat", "--top"], "requires an argument"),
+        (["cat", "--top"], "--top needs a value: --top N; see clipfind search --help"),
+        (["cat", "-t"], "-t needs a value: -t N"),
+        (["cat", "--db="], "--db needs a path, not ''"),
     ],
 )
 def test_a_bad_option_is_an_error_that_names_it(arguments: list[str], complaint: str) -> None:

@@ -89,7 +89,11 @@ def test_a_group_before_other_words_proposes_a_search_for_all_of_them() -> None:
 
 def test_nothing_at_all_asks_for_a_query() -> None:
     with pytest.raises(UsageError, match="what to look for"):
-        dispatch(["-q"])
+        dispatch([])
+    with pytest.raises(UsageError, match="what to look for after --db cat"):
+        dispatch(["--db", "cat"])
+    with pytest.raises(UsageError, match=r"^--db needs a value: --db FILE$"):
+        dispatch(["-q", "--db"])
 
 
 def test_all_names_of_the_design_are_taken() -> None:

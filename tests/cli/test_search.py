@@ -252,3 +252,35 @@ def test_a_list_that_is_out_of_date_is_searched_as_far_as_it_holds(indexed: Path
     assert b"1 listed path left out" in finished.stderr
     nothing = run("blue", "-n", "--files0-from", "-", input=b"pictures/no-longer.png\0")
     assert (nothing.returncode, nothing.stdout) == (2, b"")
+
+
+def test_colours_reach_a_pipe_only_when_always_asked_for(indexed: Path) -> None:
+    words = ("blue", "pictures/one.png", "-n")
+    coloured = run(*words, "--color", "always").stdout
+    score, path = coloured.split(b"\t")
+    assert (score[:5], score[-4:], path) == (b"\x1b[36m", b"\x1b[0m", b"pictures/one.png\n")
+    plain = run(*words).stdout
+    assert plain == coloured.replace(b"\x1b[36m", b"").replace(b"\x1b[0m", b"")
+    for form in ("-f", "-0", "--json", "--format={path}"):
+        assert b"\x1b" not in run(*words, form, "--color", "always").stdout
+
+
+def test_a_glob_that_leaves_nothing_is_named(indexed: Path) -> None:
+    for typed in (("-n",), (), ("--all",)):
+        where = () if "--all" in typed else ("pictures",)
+        finished = run("blue", *where, *typed, "--glob", "*.gif", "--glob", "x/")
+        assert finished.returncode == 1
+        told = finished.stderr.decode().splitlines()
+        assert told[0] == "clipfind: no pictures here match '*.gif' or 'x/'"
+
+
+def test_patterns_of_the_configuration_may_match_nothing_without_a_word(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPFIND_EXCLUDE", "*.gif")
+    for command in (("blue",), ("index",)):
+        assert b"matched nothing" not in run(*command, "pictures").stderr
+        assert (
+            b"'*.png' matched nothing"
+            in run(*command, "pictures/deep", "--exclude", "*.png").stderr
+        )
