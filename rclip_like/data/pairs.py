@@ -1,4 +1,4 @@
-"""Pictures and captions on the disk: folders with same-named texts, and tar shards."""
+"""Pictures with captions on disk: folders with texts of the same names, and tar shards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CAPTION_ENDING = ".txt"
 CAPTION_BYTES = 1 << 20
 """How large a caption file may be: long descriptions have some thousand bytes."""
 
-# What else tarfile lets through of a header that was made up to do harm.
+# Besides its own errors, tarfile raises these for headers made up to do harm.
 _UNREADABLE = (
     *(OSError, EOFError, tarfile.TarError, zlib.error),
     *(ArithmeticError, LookupError, ValueError, RecursionError, MemoryError),
@@ -46,8 +46,8 @@ def read_pictures(
 ) -> Iterator[tuple[Pair, Picture] | Trouble]:
     """Yield the pairs of a folder or shard in the order of their names, each with its picture.
 
-    What cannot be used is a Trouble in its place: what `find_pairs` finds wrong, and pictures that
-    cannot be read within the limits. Raises as `find_pairs`, and ReaderError.
+    A Trouble stands for a pair that cannot be used, for a reason that `find_pairs` found or because
+    its picture cannot be read within the limits. Raises as `find_pairs`, and ReaderError.
     """
     waiting: deque[Pair | Trouble] = deque()
 
@@ -71,10 +71,9 @@ def read_pictures(
 def find_pairs(data: Path) -> Iterator[Pair | Trouble]:
     """Yield the pairs of a folder or shard in the order of their names, or what is wrong.
 
-    A Trouble is: a picture without a caption file, an empty caption file, one in an encoding that
-    is not known, a caption file that cannot be read, is too large or is not a regular file, and
-    the same of a shard or of what it holds. Raises TrainingError when the place does not exist or
-    holds neither pictures nor shards.
+    A Trouble stands for a picture without a caption file, and for a caption file or a shard that
+    is empty, too large, not a regular file, in another encoding or cannot be read. Raises
+    TrainingError when `data` does not exist or holds neither pictures nor shards.
     """
     if data.is_dir():
         shards = sorted(path for path in data.iterdir() if path.name.endswith(SHARD_ENDINGS))
@@ -119,7 +118,7 @@ def _find_beside(picture: Path) -> Pair | Trouble:
 
 
 def _find_in_shard(shard: Path) -> Iterator[Pair | Trouble]:
-    """Yield a shard's pairs: members of one key side by side, as webdataset writes them."""
+    """Yield a shard's pairs; members with the same key are adjacent, as webdataset writes them."""
     most = dict.fromkeys(_ENDINGS, most_bytes(within_memory(ReadSettings())))
     most[CAPTION_ENDING] = CAPTION_BYTES
     key, parts = "", dict[str, bytes | str]()

@@ -1,7 +1,7 @@
-"""Tar shards that anybody may have written, read within limits on memory and work.
+"""Tar shards from untrusted sources, read within limits on memory and work.
 
-What a shard says of itself is not believed: a header of 512 bytes may claim a terabyte, and gzip
-may yield a thousand times what it holds.
+A shard's own claims are not trusted: a header of 512 bytes may claim a terabyte, and gzip may
+expand to a thousand times its size.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, BinaryIO, cast
 from rclip_like.models.regular import open_regular
 
 _AT_ONCE = 1 << 20
-"""So much is read at once: no header that tarfile reads whole is larger, and longer files are read
-in pieces, so that what a header claims takes no memory before it is there."""
+"""The most bytes in one read. No header that tarfile reads whole is larger, and longer files are
+read in pieces, so that memory is taken by what is there, not by what a header claims."""
 _RATIO = 100
 _ALWAYS = 64 << 20
-"""Of a gzip file as much is unpacked, going back for links included, as `_RATIO` times its size and
-this. Shards of pictures have one to three times their size; gzip takes zeros to a thousandth."""
+"""A gzip file may expand to `_RATIO` times its size and this, rereading for links included. Shards
+of pictures expand to one to three times their size; zeros, to a thousand times."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -32,11 +32,11 @@ def ending_of(name: str) -> str:
 
 
 def read_members(shard: Path, most_bytes: Mapping[str, int]) -> Iterator[tuple[str, bytes | str]]:
-    """Yield the name of each file of a shard, and its bytes, or in words why it cannot be used.
+    """Yield the name of each file of a shard with its bytes, or with the reason it is unusable.
 
-    most_bytes: by ending, how large a file may be; those with other endings are passed over.
-    Raises ModelError when the shard is not a regular file, and what tarfile, gzip and zlib raise
-    where it cannot be read on.
+    most_bytes: by ending, how large a file may be; files with other endings are skipped. Raises
+    ModelError when the shard is not a regular file, and what tarfile, gzip and zlib raise when it
+    cannot be read further.
     """
     with (
         open_regular(shard, sys.maxsize) as file,
@@ -81,7 +81,7 @@ def _bounded(file: BinaryIO) -> _Bounded:
 
 
 class _Bounded:
-    """A tar's bytes as tarfile reads them: little at once, and not more than so much in all."""
+    """A tar's bytes for tarfile, limited in each read and in all."""
 
     def __init__(self, stream: Any, most_bytes: int) -> None:
         self.stream, self.left, self.most_bytes = stream, most_bytes, most_bytes

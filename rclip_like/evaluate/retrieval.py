@@ -1,4 +1,4 @@
-"""Recall of pictures by their captions and of captions by their pictures."""
+"""Recall of pictures by their captions."""
 
 from __future__ import annotations
 
@@ -31,16 +31,6 @@ def text_to_image_recall(
             for k in ks:
                 totals[k] += chance_of_hit(row, right, k)
     return {k: total / len(texts) for k, total in totals.items()}
-
-
-def image_to_text_recall(
-    images: Embeddings, texts: Embeddings, positives: npt.NDArray[np.bool_], ks: Sequence[int]
-) -> dict[int, float]:
-    """Return, by k, the share of pictures with at least one right text among their k nearest.
-
-    Arguments as in text_to_image_recall: positives is (T, N).
-    """
-    return text_to_image_recall(images, texts, positives.T, ks)
 
 
 def equal_caption_positives(

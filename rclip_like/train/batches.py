@@ -1,4 +1,4 @@
-"""Batches in a seeded order: which rows, which of their captions, and what is no wrong pair.
+"""Batches in a seeded order: which rows, which captions, and which pairs do not count as wrong.
 
 Shape suffixes: N pairs of a batch, L positions.
 """
@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's pairs: images (N, ...) as the image side wants them, tokens and equal pairs."""
+    """One step's pairs: images (N, ...) as the image side takes them, tokens, and equal pairs."""
 
     images: torch.Tensor
     tokens_NL: torch.Tensor
@@ -49,11 +49,11 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class CaptionBatches:
-    """Pictures with one or more captions each, of which a visit draws one.
+    """Pictures with one or more captions each, one of which is drawn per epoch.
 
-    members: the rows of the pictures that are trained on. By row: tokens are its captions' (M, L),
+    members: the rows of the pictures that are trained on. By row: tokens (M, L) of its M captions,
     captions their numbers, pictures a number that equal pictures share. A picture and a caption
-    are no wrong pair when the caption is one of the picture's own or of an equal picture's.
+    do not count as a wrong pair when the caption belongs to this picture or an equal one.
     """
 
     members: Rows
@@ -80,9 +80,9 @@ class CaptionBatches:
 
 
 def draw(number: int, seed: int, epoch: int, row: int) -> int:
-    """Return which of a row's captions an epoch takes: any, by the seed, each in its turn.
+    """Return the number of the caption that an epoch takes of a row's captions.
 
-    A row's captions are gone through in a shuffled order before one comes again.
+    Each caption is taken once, in an order shuffled by the seed, before one comes again.
     """
     turn, number_in_turn = divmod(epoch, number)
     order = np.random.default_rng((seed, 1, row, turn)).permutation(number)
@@ -92,8 +92,7 @@ def draw(number: int, seed: int, epoch: int, row: int) -> int:
 def epoch_batches(num_pairs: int, batch_size: int, *, seed: int, epoch: int) -> list[Rows]:
     """Return the rows of each batch of an epoch, a function of the seed and the epoch alone.
 
-    Every row comes once; the batches are as equal as they can be, so none is left over and none
-    larger than batch_size.
+    Every row comes once; the batches differ in size by one at most, and none exceeds batch_size.
     """
     order = np.random.default_rng((seed, 0, epoch)).permutation(num_pairs)
     return np.array_split(order, math.ceil(num_pairs / batch_size))

@@ -29,7 +29,7 @@ MODEL_FILES = frozenset(
 """What a run that was killed while it saved may have left beside its checkpoint."""
 
 
-# Of a damaged file, of another program's, and of one made up to do harm.
+# Raised by damaged files, other programs' files, and files made up to do harm.
 _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, AssertionError, pickle.UnpicklingError, struct.error),
     *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
@@ -37,17 +37,17 @@ _UNREADABLE = (
 
 
 class Resumable(Protocol):
-    """What takes up the state of training that it once gave away."""
+    """What can go on from a state of training that it gave away before."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take the state up."""
+        """Go on from the state."""
 
 
 def prepare_output(output: Path) -> None:
-    """Make the output folder, or take up one that an unfinished run left.
+    """Make the output folder, or accept one that an unfinished run left.
 
-    Raises TrainingError when it holds anything else, so nothing is ever overwritten: what has the
-    name of a run's file and is a link, a pipe or a file with further names is not such a run's.
+    Raises TrainingError when it holds anything else, so that nothing is ever overwritten. A link, a
+    pipe or a file with further names was not left by a run, whatever it is called.
     """
     if os.path.lexists(output) and not output.is_dir():
         raise TrainingError(f"{output} exists and is not a folder", Remedy.NAME_ANOTHER_OUTPUT)
@@ -65,9 +65,9 @@ def prepare_output(output: Path) -> None:
 
 
 def make_working_file(path: Path) -> BinaryIO:
-    """Open a file for writing that is made anew, for its owner alone whatever the umask.
+    """Open a new file for writing, readable by its owner alone whatever the umask.
 
-    What had its name is removed and not written through, be it a link or have it further names.
+    A file of that name is removed first, so that no link is written through.
     """
     path.unlink(missing_ok=True)
     return open(make_own(path), "wb")
@@ -81,9 +81,9 @@ def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the state that an unfinished run of the same kind left, None where there is none.
+    """Return the state that an unfinished run of the same kind left, None without a checkpoint.
 
-    run: what must be equal for the checkpoint to fit: settings, model and data by their digests.
+    run: what must be equal for the checkpoint to fit: settings, and model and data by digest.
     Raises TrainingError when something differs or the file cannot be read.
     """
     path = output / CHECKPOINT

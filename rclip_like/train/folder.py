@@ -19,7 +19,7 @@ from rclip_like.values import Preprocessing
 WEIGHTS = "open_clip_model.safetensors"
 CONFIGURATION = "open_clip_config.json"
 PART = ".part"
-"""What is put after the name of a file that is not whole yet."""
+"""Appended to the name of a file that is not whole yet."""
 _MODE = 0o666
 """As the umask has it: a model is for whoever may read the folder."""
 
@@ -32,7 +32,7 @@ def save_model_folder(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write configuration and weights into the folder; floating tensors are kept as `dtype`.
+    """Write configuration and weights into the folder, floating tensors as `dtype`.
 
     The configuration comes last: a folder that has one is complete.
     """
@@ -48,7 +48,7 @@ def save_model_folder(
 
 
 def copy_tokenizer(specification: ModelSpecification, folder: Path) -> None:
-    """Copy the tokenizer's files that a model brings along, where it brings any."""
+    """Copy the tokenizer's files that come with a model, if any do."""
     for name in TOKENIZER_FILES:
         if (specification.folder / name).is_file():
             with write_whole(folder / name, _MODE, draft=name + PART) as draft:

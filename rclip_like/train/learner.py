@@ -26,8 +26,8 @@ class Learner:
 
     encode_images: from a batch's images to unit rows, with gradient where they are trained.
     precision: fp32, or bf16 for the towers alone.
-    num_done: how many steps the run has behind it; None before the first one of this process, and
-    while the optimiser is taking one, when nothing is whole.
+    num_done: how many steps the run has taken; None before the first one of this process, and
+    during an optimiser's step, when the parameters are partly updated.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class Learner:
         self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
 
     def loss(self, batch: Batch, step: int) -> torch.Tensor:
-        """Return the contrastive loss of a batch; recipes add to it by step."""
+        """Return the contrastive loss of a batch; subclasses may add to it by step."""
         device = self.model.logit_scale.device
-        rough = self.precision == "bf16"
-        with torch.autocast(device.type, torch.bfloat16) if rough else nullcontext():
+        in_bf16 = self.precision == "bf16"
+        with torch.autocast(device.type, torch.bfloat16) if in_bf16 else nullcontext():
             images = self.encode_images(batch.images)
             texts = encode_texts(self.model, batch.tokens_NL.to(device))
         return contrastive_loss(
@@ -88,7 +88,7 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """Return what resuming needs: trained parameters, optimiser and random state.
 
-        The random state is that after the last whole step: one that was broken off is drawn anew.
+        The random state is that after the last whole step: an interrupted step draws again.
         """
         return {
             "parameters": {
@@ -102,7 +102,7 @@ class Learner:
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state that `state` returned for the same model and settings."""
+        """Go on from what `state` returned for the same model and settings."""
         parameters = dict(self.model.named_parameters())
         for name, value in state["parameters"].items():
             parameters[name].copy_(value)

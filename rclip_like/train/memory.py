@@ -1,4 +1,4 @@
-"""How much memory a step takes, found out with a few pairs before the first one."""
+"""How much memory a training step takes, measured on a few pairs before the first step."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rclip_like.train.batches import Batch, Batches, epoch_batches
 from rclip_like.train.learner import Learner
 
 _FEW, _MORE = 2, 4
-"""So many pairs are tried: what they differ in is what pairs take, and not the model."""
+"""Batches of these sizes are tried; they differ by what pairs take, not by what the model takes."""
 _BEYOND_KEPT = 1.1
-"""What a step takes at its height for each pair, over what it keeps of it for going back: measured
-with `builtin`, unlocked, on a CPU, 86 to 90 MB over 81, in batches of 8 to 32."""
+"""A step's peak for each pair, relative to what is kept for the backward pass: measured with
+`builtin`, unlocked, on a CPU, in batches of 8 to 32, as 86 to 90 MB over 81."""
 _STATES = 3
 """Gradients and AdamW's two means, each as large as what is trained."""
 
@@ -24,8 +24,8 @@ _STATES = 3
 def refuse_too_large(learner: Learner, batches: Batches, *, is_locked: bool) -> None:
     """Raise TrainingError if a step will take more memory than there is.
 
-    Linux would end this program or another one for it, or the machine would stand still. Nothing
-    is learnt here, and nothing drawn by chance.
+    Linux would kill this program or another one, or the machine would stall. The measurement
+    changes neither the model nor the random state.
     """
     size = learner.settings.batch_size
     if size <= _MORE:
@@ -41,7 +41,7 @@ def refuse_too_large(learner: Learner, batches: Batches, *, is_locked: bool) -> 
 
 
 def out_of_memory(size: int, *, is_locked: bool) -> TrainingError:
-    """Return the error of a step that memory did not suffice for."""
+    """Return the error for a step that ran out of memory."""
     return TrainingError(
         f"memory does not suffice for steps of {size} pairs", *_remedies(size, is_locked)
     )
@@ -56,24 +56,24 @@ def bytes_per_pair(learner: Learner, batches: Batches) -> float:
 
 
 def _kept_bytes(learner: Learner, batch: Batch) -> int:
-    """Return how many bytes the way forth keeps for the way back, the model's own aside."""
+    """Return how many bytes the forward pass keeps for the backward one, parameters aside."""
     own = {value.untyped_storage().data_ptr() for value in learner.model.parameters()}
     kept: dict[int, int] = {}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def count(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         loss = learner.loss(batch, 0)  # held until all is counted: what is freed is used again
     del loss
     return sum(kept.values())
 
 
 def _free_bytes(learner: Learner) -> int:
-    """Return the memory that is left for pairs, beside what optimising the model takes."""
+    """Return the memory left for pairs, after what gradients and optimiser will take."""
     trained = [value for value in learner.model.parameters() if value.requires_grad]
     states = int(_STATES * sum(value.numel() * value.element_size() for value in trained))
     device = trained[0].device
@@ -83,7 +83,7 @@ def _free_bytes(learner: Learner) -> int:
 
 
 def _own_bytes() -> int:
-    """Return the memory that this process has, 0 where the system does not tell."""
+    """Return the memory that this process uses, 0 where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
@@ -92,7 +92,7 @@ def _own_bytes() -> int:
 
 
 def _available_bytes() -> int:
-    """Return the memory that Linux would give without taking it from other programs."""
+    """Return the memory that Linux can give without taking it from other programs."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvail"))

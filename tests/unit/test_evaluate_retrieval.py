@@ -10,7 +10,6 @@ import pytest
 from rclip_like.evaluate.retrieval import (
     chance_of_hit,
     equal_caption_positives,
-    image_to_text_recall,
     text_to_image_recall,
 )
 
@@ -35,7 +34,7 @@ def test_recall_equals_a_loop_with_several_captions_a_picture() -> None:
     ours = text_to_image_recall(texts, images, right, (1, 5, 20, 99))
     assert ours == {k: brute_force(texts, images, right, k) for k in (1, 5, 20, 99)}
     assert ours[20] == ours[99] == 1.0
-    back = image_to_text_recall(images, texts, right, (1, 5))
+    back = text_to_image_recall(images, texts, right.T, (1, 5))
     assert back == {k: brute_force(images, texts, right.T, k) for k in (1, 5)}
 
 
