@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +41,14 @@ ALLOWED = {
     "huggingface_hub": ("models/hub/client.py", "models/hub/cache.py", "models/hub/limits.py"),
 }
 SHAPELESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+OPTION_OR_COMMAND = re.compile(
+    r"(?:^|[\s('`])--[a-z]"
+    r"|\bclipfind (?:index|search|status|prune|forget|doctor|models|train|formats)\b"
+)
+STORED = {("models/names.py", " --weights ")}
+"""What an index keeps in this form."""
+BESIDE_THE_PACKAGE = ("builtin/recipe/", "models/graphs/")
+"""Programs of their own, which are not installed."""
 MAX_LINES_FILE = 400
 MAX_LINES_FUNCTION = 80
 
@@ -139,6 +148,33 @@ def test_functions_are_short(path: Path) -> None:
         if (node.end_lineno or node.lineno) - node.lineno >= MAX_LINES_FUNCTION
     ]
     assert not long
+
+
+@pytest.mark.parametrize("path", _modules(), ids=_name)
+def test_only_the_command_line_speaks_of_its_options_and_commands(path: Path) -> None:
+    if _room(path) in ("cli", "output") or _name(path).startswith(BESIDE_THE_PACKAGE):
+        return
+    every = list(ast.walk(_tree(path)))
+    docstrings = [node.value for node in every if isinstance(node, ast.Expr)]
+    declared = [
+        argument
+        for node in every
+        if isinstance(node, ast.Call) and _called(node) in ("Option", "Setting", "Argument")
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords))
+    ]
+    left_out = {id(inner) for node in (*docstrings, *declared) for inner in ast.walk(node)}
+    found = [
+        f"{_name(path)}:{node.lineno} {node.value!r}"
+        for node in every
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if id(node) not in left_out and OPTION_OR_COMMAND.search(node.value)
+        if (_name(path), node.value) not in STORED
+    ]
+    assert not found, "an error names a Remedy, which cli/remedies.py puts into words"
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "id", "")
 
 
 def test_every_room_has_its_place_in_the_house() -> None:

@@ -89,6 +89,7 @@ class Library:
             encoder=encoder or found.encoder,
             read=read or found.read,
             web=web or found.web,
+            indexing=found.indexing._replace(read=None),  # as above
         )
         self._begin(found, None if isinstance(model, str) else model)
 

@@ -54,6 +54,8 @@ def test_the_package_names_the_library_without_loading_it() -> None:
     code = "import rclip_like, sys; print('numpy' in sys.modules, rclip_like.Library.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "Library"]
+    for name in rclip_like.__all__:
+        assert getattr(rclip_like, name)
     with pytest.raises(AttributeError, match="Librarian"):
         rclip_like.Librarian  # noqa: B018
 
