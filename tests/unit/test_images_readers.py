@@ -18,6 +18,7 @@ from PIL import Image
 from read_in_process import read_picture
 
 from rclip_like.errors import ReaderError, Reason
+from rclip_like.images import readers as readers_module
 from rclip_like.images.products import model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
@@ -148,6 +149,38 @@ def test_tasks_are_not_drawn_far_ahead_of_the_results(tmp_path: Path) -> None:
     with Readers(TWO) as readers:
         for taken, _ in enumerate(readers.read_all(tasks()), start=1):
             assert drawn - taken <= 8 * 2
+
+
+def test_pictures_come_in_order_where_that_was_asked_for(tmp_path: Path) -> None:
+    paths = paint(tmp_path, 40)
+    Image.effect_noise((3000, 3000), 90).save(paths[0])
+    (paths[7]).write_bytes(b"text")
+    with Readers(TWO) as readers:
+        found = list(readers.read_in_order(map(task, paths)))
+    assert [Path(os.fsdecode(each.path)) for each in found] == paths
+    assert [each.path for each in found if isinstance(each, Trouble)] == [os.fsencode(paths[7])]
+
+
+@pytest.mark.parametrize(("most", "in_flight"), [(1 << 30, 16), (1000, 3), (10, 1)])
+def test_contents_that_wait_for_a_worker_are_bounded(
+    most: int, in_flight: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers_module, "most_bytes", lambda limits: most)
+    [path] = paint(tmp_path, 1)
+    content = path.read_bytes().ljust(300, b"\0")
+    drawn = 0
+
+    def tasks() -> Iterator[ReadTask]:
+        nonlocal drawn
+        for number in range(40):
+            drawn += 1
+            yield ReadTask(b"%d.png" % number, model_products(SMALL), content=content)
+
+    with Readers(TWO) as readers:
+        for taken, result in enumerate(readers.read_in_order(tasks())):
+            assert isinstance(result, Picture)
+            assert drawn - taken <= in_flight + 1
+    assert drawn == 40
 
 
 def test_a_picture_that_takes_too_long_costs_itself_only(slow: Path, tmp_path: Path) -> None:
