@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from rclip_like.settings import WalkSettings
-from rclip_like.values import FileFacts
-from rclip_like.walk import resolve_roots, walk
+from rclip_like.values import FileFacts, Root, Trouble
+from rclip_like.walk import resolve_roots, walk_pages
 
 
 def plant(folder: Path, *names: str) -> None:
@@ -15,6 +17,12 @@ def plant(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
+
+
+def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[FileFacts | Trouble]:
+    """Yield what a walk of the roots finds, one by one."""
+    for found in chain.from_iterable(walk_pages(roots, settings)):
+        yield found if isinstance(found, Trouble) else FileFacts.within(found)
 
 
 def walked(*roots: Path, **options: object) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Reading
-from rclip_like.values import FileFacts, Picture, Trouble
+from rclip_like.values import FileFacts, Picture
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
@@ -51,13 +51,6 @@ class PendingBatch:
         if encode:
             self.waiting[picture.digest] = picture
             self.num_waiting += len(picture.parts)
-
-    def fail(
-        self, read: PendingRead, trouble: Trouble, reader_versions: str, attempts: int
-    ) -> None:
-        """Add a file that could not be read, which readers tried it, and how often it was tried."""
-        row = (trouble.sentence, reader_versions, trouble.code, attempts)
-        self.failures.append(FailureRow(read.facts, read.read_at_ns, *row))
 
     def is_due(self, batch_size: int) -> bool:
         """Return whether it is time to write: the batch is full, or it has been a while.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rclip_like.index.batch import PendingBatch, PendingRead, reading_of
 from rclip_like.index.survey import Survey
 from rclip_like.settings import IndexSettings, ReadSettings
-from rclip_like.store import Store
+from rclip_like.store import FailureRow, Store
 from rclip_like.values import Picture, Preprocessing, Trouble
 from rclip_like.walk.missing import folder_device, is_gone, is_missing
 
@@ -20,37 +21,35 @@ if TYPE_CHECKING:
 _ALTERED = "its content changed, though not its size and time; encoded anew"
 
 
+@dataclass
 class Outcomes:
-    """Asks the index what is known of each file before it is read and after, and counts."""
+    """Asks the index what it knows of each file, before it is read and after, and counts."""
 
-    def __init__(
-        self, store: Store, model_id: int, survey: Survey, settings: IndexSettings
-    ) -> None:
-        self.num_read = 0
-        self.num_verified = 0
-        self.num_reread = 0
-        self.num_failed_before = 0
-        self.altered: list[Trouble] = []
-        self.failures: list[Trouble] = []
-        self.troubles: list[Trouble] = []
-        self._store = store
-        self._model_id = model_id
-        self._survey = survey
-        self._settings = settings
-        self._reads: dict[bytes, PendingRead] = {}
+    store: Store
+    model_id: int
+    survey: Survey
+    settings: IndexSettings
+    num_read: int = 0
+    num_verified: int = 0
+    num_reread: int = 0
+    num_failed_before: int = 0
+    altered: list[Trouble] = field(default_factory=list)
+    failures: list[Trouble] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    _reads: dict[bytes, PendingRead] = field(default_factory=dict)
 
     def tasks(self, preprocessing: Preprocessing, go_on: Callable[[], bool]) -> Iterator[ReadTask]:
         """Yield the files to read as the survey finds them, while `go_on` says so."""
-        for found in self._survey.pending.items(go_on):
+        for found in self.survey.pending.items(go_on):
             from rclip_like.images.products import model_products
             from rclip_like.images.readers import ReadTask
 
             device = folder_device(found.path)
             facts = found if device is None else found._replace(device=device)
-            before = self._store.stored_digest(found)
+            before = self.store.stored_digest(found)
             self._reads[found.path] = PendingRead(facts, time.time_ns(), before)
-            known = self._store.digests_of_size(self._model_id, found.size_bytes)
-            if before is not None and self._store.is_encoded(self._model_id, before):
+            known = self.store.digests_of_size(self.model_id, found.size_bytes)
+            if before is not None and self.store.is_encoded(self.model_id, before):
                 known = (*known, before)
             yield ReadTask(found.path, model_products(preprocessing), known)
 
@@ -74,15 +73,15 @@ class Outcomes:
         digest = picture.digest
         is_encoded = (
             any(digest in each.waiting or digest in each.reread for each in (batch, before))
-            or self._store.is_encoded(self._model_id, digest)
+            or self.store.is_encoded(self.model_id, digest)
             or self._looks_as_before(picture, batch)
         )
         batch.take(read, picture, encode=not is_encoded)
         if read.before is None:
             return
         if read.before != digest:
-            self._survey.findings.inodes.replace(picture.path)
-        if not self._settings.verify:
+            self.survey.findings.inodes.replace(picture.path)
+        if not self.settings.verify:
             return
         if read.before == digest:
             self.num_verified += is_encoded
@@ -93,7 +92,7 @@ class Outcomes:
         """Take note of a content read by a mended reader, and return whether it gave the pixels
         that were encoded before.
         """
-        before = self._store.outdated_pixels(self._model_id, picture.digest)
+        before = self.store.outdated_pixels(self.model_id, picture.digest)
         if before is None:
             return False
         self.num_reread += 1
@@ -110,13 +109,15 @@ class Outcomes:
         """
         from rclip_like.images.support import describe_attempt
 
-        if self._store.is_encoded_by_another(self._model_id, read.facts):
+        if self.store.is_encoded_by_another(self.model_id, read.facts):
             self.failures.append(trouble)
             return
-        before = self._store.failure_of(read.facts)
-        attempt = describe_attempt(self._settings.read or ReadSettings(), trouble.code)
-        batch.fail(read, trouble, attempt, 1 + (before.attempts if before else 0))
-        if before and before.code == trouble.code and not self._settings.retry:
+        before = self.store.failure_of(read.facts)
+        attempt = describe_attempt(self.settings.read or ReadSettings(), trouble.code)
+        attempts = 1 + (before.attempts if before else 0)
+        row = (trouble.sentence, attempt, trouble.code, attempts)
+        batch.failures.append(FailureRow(read.facts, read.read_at_ns, *row))
+        if before and before.code == trouble.code and not self.settings.retry:
             self.num_failed_before += 1
         else:
             self.failures.append(trouble)

@@ -52,7 +52,10 @@ class IndexedRows:
 
     def find(self, path: bytes) -> IndexedFacts | None:
         """Return the row of `path`, if any; those before it that were not asked for are missed."""
-        while self._root is not None and not self._is_here(path):
+        while self._root is not None:
+            start, end = self._range
+            if self._last < path and start <= path < end:
+                break
             self._leave_root()
         self._last = path
         while (row := self._next()) is not None and row[0] < path:
@@ -70,11 +73,6 @@ class IndexedRows:
     def close(self) -> None:
         """Ask for no more rows, and let nobody read them ahead."""
         self._pages.close()
-
-    def _is_here(self, path: bytes) -> bool:
-        """Return whether the path lies behind the last one, under the same root."""
-        start, end = self._range
-        return self._last < path and start <= path < end
 
     def _next(self) -> IndexedFacts | None:
         """Return the next row of this root without passing it."""

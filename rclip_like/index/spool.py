@@ -74,7 +74,7 @@ class Spool(Generic[Item]):
         import pickle  # most runs have nothing to read
 
         data = pickle.dumps(self._written, protocol=5)
-        with self._file_lock, _told():
+        with self._file_lock, _no_room_explained():
             is_held = self._held_bytes + len(data) <= _MEMORY_BYTES
             self._held_bytes += len(data) if is_held else 0
             chunk = data if is_held else self._append(data)
@@ -93,37 +93,32 @@ class Spool(Generic[Item]):
         return start, len(data)
 
     def _next_chunk(self, go_on: Callable[[], bool] | None) -> list[Item] | None:
-        chunk = self._wait_for_chunk(go_on)
-        if chunk is None:
-            return None
-        with self._file_lock, _told():
-            data = self._read(chunk)
-        import pickle
-
-        items: list[Item] = pickle.loads(data)
-        return items
-
-    def _read(self, chunk: _Chunk) -> bytes:
-        if isinstance(chunk, bytes):
-            self._held_bytes -= len(chunk)
-            return chunk
-        assert self._file is not None
-        start, size = chunk
-        self._file.seek(start)
-        return self._file.read(size) or b""
-
-    def _wait_for_chunk(self, go_on: Callable[[], bool] | None) -> _Chunk | None:
         while True:
             self._is_hungry = self._chunks.empty()
             try:
-                return self._chunks.get(timeout=_LOOK_SECONDS)
+                chunk = self._chunks.get(timeout=_LOOK_SECONDS)
+                break
             except Empty:
                 if go_on is not None and not go_on():
                     return None
+        if chunk is None:
+            return None
+        with self._file_lock, _no_room_explained():
+            if isinstance(chunk, bytes):
+                self._held_bytes -= len(chunk)
+            else:
+                assert self._file is not None
+                start, size = chunk
+                self._file.seek(start)
+                chunk = self._file.read(size) or b""
+        import pickle
+
+        items: list[Item] = pickle.loads(chunk)
+        return items
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _no_room_explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:

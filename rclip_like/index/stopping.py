@@ -21,14 +21,14 @@ _REMIND_SECONDS = 0.2
 
 
 class Stopped(BaseException):
-    """Raised by the signal's arrival inside a breakable block; no `except Exception` keeps it."""
+    """A signal came inside a breakable block; no `except Exception` holds this up."""
 
 
 class Stopping:
     """Takes SIGINT, SIGTERM and SIGHUP while the block runs, if it runs in the main thread.
 
-    A signal only leaves a note, so that transactions end whole; inside `breakable` it breaks
-    off at once. A signal that was ignored before (nohup, a job in the background) stays so.
+    A signal is only noted, so that transactions end whole; a `breakable` block it breaks off at
+    once. A signal that was ignored before (nohup, a job in the background) stays ignored.
     """
 
     def __init__(self) -> None:
@@ -61,12 +61,12 @@ class Stopping:
             self._reminder.join()
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if kind is None or kind is Stopped:
-            self.raise_if_signalled()
+        if self._signal is not None and (kind is None or kind is Stopped):
+            raise Interrupted(self._signal, self.remaining)
 
     @contextmanager
     def breakable(self) -> Iterator[None]:
-        """Let a signal break off the block by raising Stopped, also one that came before it."""
+        """Let a signal break off the block with Stopped, even a signal that came before it."""
         before, self._is_breakable = self._is_breakable, True
         try:
             if self._signal is not None:
@@ -74,7 +74,7 @@ class Stopping:
             yield
         except Exception as error:
             if self._signal is not None:
-                # What breaks while a signal breaks it off is no error of its own.
+                # The signal broke it; the error is not one of its own.
                 raise Stopped from error
             raise
         finally:
@@ -90,14 +90,9 @@ class Stopping:
             raise Stopped
 
     def settle(self) -> None:
-        """Let no signal break off anything any more: what follows Stopped is done in peace."""
+        """Let no signal break off anything from now on: what follows Stopped has to be done."""
         self._is_breakable = False
         self._is_over = True
-
-    def raise_if_signalled(self) -> None:
-        """Raise Interrupted if a signal has come."""
-        if self._signal is not None:
-            raise Interrupted(self._signal, self.remaining)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = self._signal or signal.Signals(number)
@@ -106,20 +101,16 @@ class Stopping:
             raise Stopped
 
     def _remind(self) -> None:
-        """Raise the signal again until the run ends: imports swallow what arrives in them."""
+        """Raise the signal again until the run ends: an import may swallow what is raised in it."""
         self._came.wait()
         while not self._is_over:
             time.sleep(_REMIND_SECONDS)
-            if self._is_breakable and self._signal is not None:
-                _send_to_main_thread(self._signal)
-
-
-def _send_to_main_thread(number: signal.Signals) -> None:
-    """Let the signal come once more; where the system can, it also ends a sleep or a read."""
-    if sys.platform == "win32":
-        _thread.interrupt_main(number)
-    else:
-        signal.pthread_kill(threading.main_thread().ident or 0, number)
+            if not self._is_breakable or self._signal is None:
+                continue
+            if sys.platform == "win32":
+                _thread.interrupt_main(self._signal)
+            else:  # which ends a sleep or a read, too
+                signal.pthread_kill(threading.main_thread().ident or 0, self._signal)
 
 
 @contextmanager

@@ -7,10 +7,9 @@ from rclip_like.walk.left_out import RawPairs, SkippedFolders
 from rclip_like.walk.patterns import folder_prefix, is_wanted
 from rclip_like.walk.roots import resolve_roots
 from rclip_like.walk.scope import Scope
-from rclip_like.walk.tree import Found, walk, walk_pages
+from rclip_like.walk.tree import walk_pages
 
 __all__ = [
-    "Found",
     "Ignored",
     "RawPairs",
     "Scope",
@@ -18,6 +17,5 @@ __all__ = [
     "folder_prefix",
     "is_wanted",
     "resolve_roots",
-    "walk",
     "walk_pages",
 ]

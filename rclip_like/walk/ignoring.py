@@ -53,7 +53,9 @@ def ignore_files_above(prefix: bytes) -> tuple[tuple[IgnoreFile, ...], list[Trou
     """
     files: tuple[IgnoreFile, ...] = ()
     troubles: list[Trouble] = []
-    for above in _folders_above(prefix):
+    parts = prefix.split(SEPARATOR)[:-2]
+    for number in range(1, len(parts) + 1):  # the outermost first
+        above = SEPARATOR.join(parts[:number]) + SEPARATOR
         names = [name for name in IGNORE_FILES if os.path.exists(above + name)]
         files, wrong = with_ignore_file(above, names, files)
         troubles += wrong
@@ -79,9 +81,3 @@ def trouble_of(path: bytes, error: OSError) -> Trouble:
 def _with_own(prefix: bytes, outer: tuple[IgnoreFile, ...]) -> tuple[IgnoreFile, ...]:
     names = [name for name in IGNORE_FILES if os.path.exists(prefix + name)]
     return with_ignore_file(prefix, names, outer)[0]
-
-
-def _folders_above(prefix: bytes) -> list[bytes]:
-    """Return the folders that hold this one, the outermost first, each with its separator."""
-    parts = prefix.split(SEPARATOR)[:-2]
-    return [SEPARATOR.join(parts[:number]) + SEPARATOR for number in range(1, len(parts) + 1)]

@@ -57,7 +57,7 @@ def is_folder_gone(path: bytes, device: int) -> bool:
     The nearest folder above that is there must lie on the same device: the place of a mount may
     have been removed with it.
     """
-    return _is_nothing(path) and _device_above(path, b"") == device
+    return _kind(path) == 0 and _device_above(path, b"") == device
 
 
 def nearest_folder(path: bytes) -> bytes:
@@ -80,25 +80,19 @@ def is_unmounted(folder: bytes, device: int) -> bool:
 def is_missing(path: bytes) -> bool:
     """Return whether no file has this name; not whether that proves much.
 
-    A link is one, wherever it leads: what it led to may lie on a disk that is not mounted.
+    A link counts as a file, wherever it leads: its target may lie on a disk that is not mounted.
     """
-    try:
-        mode = os.lstat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):  # ValueError: a NUL in the path
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
+    return _kind(path) not in (stat.S_IFREG, stat.S_IFLNK, None)
 
 
-def _is_nothing(path: bytes) -> bool:
+def _kind(path: bytes) -> int | None:
+    """Return the kind of what has this name, 0 for nothing, None where that cannot be told."""
     try:
-        os.lstat(path)
+        return stat.S_IFMT(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        return 0
     except (OSError, ValueError):  # ValueError: a NUL in the path
-        return False
-    return False
+        return None
 
 
 def device_of(path: bytes) -> int:

@@ -6,10 +6,10 @@ import os
 import stat
 import time
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, compress
+from itertools import compress
 from operator import not_
 from typing import NamedTuple
 
@@ -46,28 +46,19 @@ _KIND, _FILE = stat.S_IFMT(0o177777), stat.S_IFREG
 _FOLDER_ALONE = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 """Opening a pipe put where the folder was would wait for ever."""
 
-Found = FileFacts | Trouble
-
-
-def walk(roots: Sequence[Root], settings: WalkSettings) -> Iterator[Found]:
-    """Yield the picture files under the roots, root after root, each in order of path bytes.
-
-    A folder that cannot be read is a Trouble with its path, and the walk goes on. Patterns that
-    matched nothing come last, as Troubles with an empty path. A root that is a file is yielded
-    whatever its name. Raises UsageError for a pattern that is none.
-    """
-    for found in chain.from_iterable(walk_pages(roots, settings)):
-        yield found if isinstance(found, Trouble) else FileFacts.within(found)
-
 
 def walk_pages(
     roots: Sequence[Root],
     settings: WalkSettings,
     on_left_out: OnLeftOut = lambda why, path: None,
 ) -> Iterator[list[Seen | Trouble]]:
-    """Yield what `walk` yields, some hundreds at a time, its files as plain tuples.
+    """Yield the picture files under the roots, some hundreds at a time.
 
-    `on_left_out` is called for what is left out though nobody asked for that.
+    They come root after root, each in order of path bytes, as plain tuples. A folder that cannot be
+    read is a Trouble with its path, and the walk goes on; patterns that matched nothing come last,
+    as Troubles with an empty path. A root that is a file is yielded whatever its name.
+    `on_left_out` is called for what is left out though nobody asked for that. Raises UsageError for
+    a pattern that makes no sense.
     """
     matched: set[str] = set()
     # One set for all roots: a list of files makes each of thousands a root.
@@ -285,9 +276,14 @@ class _Walk:
         """Put a folder on the stack, unless it cannot be read, is gone, or leads round or out."""
         troubles: list[Trouble] = []
         try:
-            identity = self._identity(prefix)
-            if identity is not None and self._leads_astray(identity):
-                return
+            identity = None
+            if self.settings.follow or self.settings.one_file_system:
+                status = os.stat(prefix)
+                identity = status.st_dev, status.st_ino
+                above = [folder.identity for folder in self.stack if folder.identity]
+                leaves = self.settings.one_file_system and above and above[0][0] != status.st_dev
+                if leaves or identity in above:
+                    return
             listing = self._list(prefix)
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -308,19 +304,6 @@ class _Walk:
             for path in [prefix + name for name in names]:
                 if self._is_wanted(path, folder):
                     self.on_left_out(why, path)
-
-    def _identity(self, prefix: bytes) -> tuple[int, int] | None:
-        if not self.settings.follow and not self.settings.one_file_system:
-            return None
-        status = os.stat(prefix)
-        return status.st_dev, status.st_ino
-
-    def _leads_astray(self, identity: tuple[int, int]) -> bool:
-        """Tell whether a folder is one of those it lies in, or on another file system."""
-        above = [folder.identity for folder in self.stack if folder.identity is not None]
-        if self.settings.one_file_system and above and above[0][0] != identity[0]:
-            return True
-        return identity in above
 
     def _list(self, prefix: bytes) -> _Listing:
         """Return what of a folder's content a walk looks at, unless patterns leave it out."""
@@ -346,16 +329,13 @@ class _Walk:
             hidden = slice(bisect(files, b"."), bisect(files, b"/"))
             system = [name for name in inner if is_hidden(name)]
             inner = [name for name in inner if not is_hidden(name)]
-            self._mark_excluded(prefix, [*files[hidden], *(name + SEPARATOR for name in system)])
+            # Patterns that match what is skipped anyway did not match nothing.
+            relative = prefix[len(folder_prefix(self.root.path)) :]
+            for name in (*files[hidden], *(name + SEPARATOR for name in system)):
+                self.globs.excludes(relative + name)
             del files[hidden]
         folders = sorted((name + SEPARATOR for name in inner), reverse=True)
-        return _Listing(files, folders, ignoring, others, _has_raw(endings))
-
-    def _mark_excluded(self, prefix: bytes, names: Iterable[bytes]) -> None:
-        """Note which patterns match what is skipped anyway: they did not match nothing."""
-        relative = prefix[len(folder_prefix(self.root.path)) :]
-        for name in names:
-            self.globs.excludes(relative + name)
+        return _Listing(files, folders, ignoring, others, not RAW_EXTENSIONS.isdisjoint(endings))
 
 
 def _entries(prefix: bytes, follow: bool) -> tuple[list[os.DirEntry[bytes]], list[bytes]]:
@@ -375,11 +355,3 @@ def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
         return entry.is_dir(follow_symlinks=follow)
     except OSError:  # a link that leads nowhere, or to itself
         return False
-
-
-def _has_raw(endings: set[bytes]) -> bool:
-    """Tell whether any is that of a camera's raw file: few folders hold some, and none else pays.
-
-    endings: the last four characters of names, in small letters.
-    """
-    return not RAW_EXTENSIONS.isdisjoint(endings)

@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted import walk
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Trouble
-from rclip_like.walk import is_wanted, resolve_roots, walk
+from rclip_like.walk import is_wanted, resolve_roots
 
 ODD = (
     b"caf\xe9.jpg",

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from fresh_user import modes_below
-from planted import plant, walked
+from planted import plant, walk, walked
 
 from rclip_like.files import close_folders, close_tree, decoded, make_folder, write_whole
 from rclip_like.settings import WalkSettings, default_folders
 from rclip_like.values import Trouble
-from rclip_like.walk import resolve_roots, walk
+from rclip_like.walk import resolve_roots
 
 TEXT = "Müller/猫.jpg\r\n"
 

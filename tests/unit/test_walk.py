@@ -14,12 +14,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
-from planted import plant, walked
+from planted import plant, walk, walked
 
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Ignored, RawPairs, gitignore, is_wanted, resolve_roots, walk, walk_pages
+from rclip_like.walk import Ignored, RawPairs, gitignore, is_wanted, resolve_roots, walk_pages
 
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
