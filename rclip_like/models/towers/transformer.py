@@ -40,7 +40,7 @@ class Transformer:
         quick: bool,
     ) -> None:
         self._tensors = tensors
-        self._converted: dict[str, Array] = {}
+        self._converted: dict[str, Array] | None = None
         self._prefix = prefix
         self._num_layers: int = config.get("layers", 12)
         self._num_heads = num_heads
@@ -52,6 +52,8 @@ class Transformer:
         """Return what all layers make of items with so many tokens each, one after another."""
         for layer in range(self._num_layers):
             x_TW = self._block(x_TW, f"transformer.resblocks.{layer}", lengths)
+        if self._converted is None:
+            self._converted = {}
         return x_TW
 
     def normalise(self, x: Array, name: str) -> Array:
@@ -70,7 +72,12 @@ class Transformer:
         return product
 
     def weight(self, name: str) -> Array:
-        """Return a tensor of this tower in float32, converted once."""
+        """Return a tensor of this tower in float32; from the second run on the result is kept.
+
+        One text alone is quicker where each layer's weights take the memory of those before.
+        """
+        if self._converted is None:
+            return as_float32(self.tensor(name))
         if name not in self._converted:
             self._converted[name] = as_float32(self.tensor(name))
         return self._converted[name]
