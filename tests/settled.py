@@ -14,4 +14,5 @@ def settled(name: str, *arguments: str) -> Any:
     command = COMMANDS[name]
     typed = Parser(command).split(arguments)
     values = settle(command.accepted, typed, read_configuration(accepted_by_any(command)))
-    return compose(command.options, values)._replace(given=typed)
+    options: Any = compose(command.options, values)
+    return options._replace(given=typed) if "given" in options._fields else options
