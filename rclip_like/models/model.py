@@ -53,10 +53,10 @@ class _Once(Generic[T]):
 class Model:
     """A model whose towers are loaded at first use, each once; any thread may call it.
 
-    Standard CLIP text towers run in NumPy and known image towers on ONNX Runtime; torch, whose
-    import takes seconds, is left for other kinds, for GPUs, and for bfloat16 where the processor
-    is faster in it. Every method raises ModelError when the weights cannot be read or do not fit
-    the configuration, and when the device or precision asked for is not there.
+    Standard CLIP text towers run in NumPy, the image towers of `picture_tower` on ONNX Runtime.
+    torch, whose import takes seconds, computes other kinds, and runs on GPUs and in bfloat16 where
+    the processor is faster in it. Every method raises ModelError when the weights cannot be read or
+    do not fit the configuration, or the device or precision that is asked for is not there.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Model:
     def picture(self, pixels_HWC: Pixels) -> Embedding:
         """Return the unit float32 row (D,) of one picture, on which all threads work together.
 
-        It is encoded on the CPU, without torch, wherever the image tower is of a known kind.
+        It is encoded on the CPU, without torch, if `picture_tower` has layers for the model.
         """
         embedding: Embedding = self._tower_for_one().pictures(pixels_HWC[np.newaxis])[0]
         return embedding

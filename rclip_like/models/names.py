@@ -18,7 +18,7 @@ CONFIGURATION_FILE = "open_clip_config.json"
 SOURCE_FILE = "source.json"
 """Where a downloaded model's files come from."""
 PART_ENDING = ".clipfind.incomplete"
-"""What a file in the hub's cache is called, after its digest, while its bytes arrive."""
+"""Ends the name of a file in the hub's cache, after its digest, while its bytes arrive."""
 WEIGHT_FILES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.bin",
@@ -54,7 +54,7 @@ def canonical_name(name: str) -> str:
 
 
 def is_folder_name(name: str) -> bool:
-    """Return whether a model's name is the path of a folder and not a name."""
+    """Return whether a model is named by the path of its folder."""
     starts = name.startswith(("./", "../", "~/")) or name in (".", "..", "~")
     return starts or Path(name).is_absolute()
 
@@ -70,7 +70,7 @@ def downloaded_folder(name: str) -> Path:
 
 
 def draft_folder(name: str) -> Path:
-    """Return the folder in which a model gathers while it is downloaded."""
+    """Return the folder in which a model is put together while it is downloaded."""
     folder = downloaded_folder(name)
     return folder.with_name(f".{folder.name}.partial")
 
@@ -78,7 +78,7 @@ def draft_folder(name: str) -> Path:
 def is_whole(folder: Path) -> bool:
     """Return whether a model folder has its configuration and weights.
 
-    Weights that are a link to the hub's cache may go with that.
+    Weights may be a link into the hub's cache, which may have lost them.
     """
     return all(
         any((folder / name).is_file() for name in names)

@@ -48,9 +48,9 @@ def _within(value: Any, least: float, most: float) -> bool:
 
 
 def _one_of(*words: str) -> Kind:
-    known = frozenset(words)
+    admitted = frozenset(words)
     listed = ", ".join(f'"{word}"' for word in words)
-    return Kind(f"one of {listed}", lambda value: isinstance(value, str) and value in known)
+    return Kind(f"one of {listed}", lambda value: isinstance(value, str) and value in admitted)
 
 
 def _several(kind: Kind, count: int) -> Kind:
@@ -206,8 +206,8 @@ def check(described: Mapping[str, Any], source: object) -> None:
         if described.get("preprocess_cfg") is not None:
             stated = _part(described, "preprocess_cfg")
             # Null stands for the default there, as in open_clip.
-            known = {key: value for key, value in stated.items() if value is not None}
-            _check_keys("preprocess_cfg", known, PREPROCESSING)
+            given = {key: value for key, value in stated.items() if value is not None}
+            _check_keys("preprocess_cfg", given, PREPROCESSING)
     except _Refused as error:
         raise ModelError(f"{source}: {error}") from None
 

@@ -37,8 +37,8 @@ from rclip_like.settings import data_folder
 class KnownModel:
     """One model as `models list` shows it.
 
-    `state` is `built in`, `downloaded` or `can be downloaded`; `size_bytes` is what it takes on
-    the disk, or None where only the hub knows.
+    `state` is `built in`, `downloaded` or `can be downloaded`; `size_bytes` is its size on the
+    disk, None if only the hub knows it.
     """
 
     name: str
@@ -49,7 +49,7 @@ class KnownModel:
 
 
 class Removal(NamedTuple):
-    """The bytes that a removed model took, and those that the hub's cache keeps, by folder."""
+    """The bytes that a removed model took, and by folder those that the hub's cache still holds."""
 
     freed_bytes: int
     cached_bytes: Mapping[Path, int]

@@ -20,7 +20,7 @@ _NAMES = 3
 
 
 def first_lines(error: BaseException) -> str:
-    """Return the first lines of what a library says of an error, without bad advice."""
+    """Return the first lines of a library's error, without advice to run what is not trusted."""
     if _ADVICE.search(str(error)):
         return "it is more than data, and nothing that a model brings along is run"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -29,7 +29,7 @@ def first_lines(error: BaseException) -> str:
 
 
 def unusable(specification: ModelSpecification, error: Exception) -> ModelError:
-    """Return the error for a configuration that is well-formed and still describes no model."""
+    """Return the error for a well-formed configuration that describes no model that works."""
     reason = first_lines(error)
     return ModelError(
         f"{specification.described_in}: the model that it describes cannot be used: {reason}"

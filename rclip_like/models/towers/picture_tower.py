@@ -58,7 +58,7 @@ def kind_of(
 
 
 class PictureTower:
-    """An image tower of a kind that is known, on the CPU in float32.
+    """The image tower of a model for which `kind_of` has layers, on the CPU in float32.
 
     Threads with pictures of their own are faster than threads that share the work on each layer
     (AMD Zen 3, two cores, `builtin`: 107 and 95 pictures a second).

@@ -109,8 +109,8 @@ def _word_tokens(word: bytes) -> tuple[int, ...]:
     tokens[-1] += _WORD_END
     while len(tokens) > 1:
         wanted = _pair(np.array(tokens[:-1]), np.array(tokens[1:]))
-        places = np.searchsorted(pairs, wanted).clip(max=_NUM_MERGES - 1)
-        merged = np.where(pairs[places] == wanted, results[places], START)
+        ranks = np.searchsorted(pairs, wanted).clip(max=_NUM_MERGES - 1)
+        merged = np.where(pairs[ranks] == wanted, results[ranks], START)
         best = int(merged.argmin())
         if merged[best] == START:
             break
@@ -120,14 +120,14 @@ def _word_tokens(word: bytes) -> tuple[int, ...]:
 
 def _merge(tokens: list[int], first: int, second: int, merged: int) -> list[int]:
     result: list[int] = []
-    place = 0
-    while place < len(tokens):
-        if tokens[place : place + 2] == [first, second]:
+    index = 0
+    while index < len(tokens):
+        if tokens[index : index + 2] == [first, second]:
             result.append(merged)
-            place += 2
+            index += 2
         else:
-            result.append(tokens[place])
-            place += 1
+            result.append(tokens[index])
+            index += 1
     return result
 
 

@@ -185,7 +185,7 @@ def _require_room(specification: ModelSpecification) -> None:
     """Raise ModelError when the weight file is far too small for a large model that is described.
 
     Each number takes a byte at least. What a model of timm has, and all of a text tower of
-    transformers, is not known here: `_most_numbers` bounds what is built.
+    transformers, cannot be told from here: `_most_numbers` bounds what is built.
     """
     config = specification.config
     least = {

@@ -165,8 +165,8 @@ class VisionTransformer:
         self._unprojected = hand_over({"proj": np.eye(sizes.width, dtype=np.float32)})
         quick = bool(specification.config.get("quick_gelu"))
         self._patches, self._layer, self._last_layer = (
-            Graph(place, specification.name, threads=threads)
-            for place in (PATCHES, LAYERS[quick], LAST_LAYERS[quick])
+            Graph(path, specification.name, threads=threads)
+            for path in (PATCHES, LAYERS[quick], LAST_LAYERS[quick])
         )
 
     def embed(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
