@@ -144,8 +144,9 @@ def score_halves(query: Embedding, rows: Halves, numbers: Integers | None = None
     bits = np.asarray(rows).view(np.int16)
     scores = np.empty(len(rows) if numbers is None else len(numbers), dtype=np.float32)
     stretch = functools.partial(_score_stretch, query, bits, numbers, scores)
-    num_values = len(scores) * dimension
-    num_threads = min(_MOST_THREADS, num_processors(), 1 + num_values // _VALUES_A_THREAD)
+    num_threads = min(_MOST_THREADS, 1 + len(scores) * dimension // _VALUES_A_THREAD)
+    if num_threads > 1:
+        num_threads = min(num_threads, num_processors())
     edges = [len(scores) * part // num_threads for part in range(num_threads + 1)]
     threads = [
         threading.Thread(target=stretch, args=each) for each in itertools.pairwise(edges[1:])

@@ -62,7 +62,7 @@ def search(
         model_id = store.model_id(specification.fingerprint)
         if model_id is None:  # dropped meanwhile
             return SearchReport(())
-        selection = store.select(model_id, roots, settings.filters, scope.globs())
+        selection = store.select(model_id, roots, settings.filters, scope.globs)
         files = FileCheck(store, scope.settings, terms)
         try:
             best = _take_best(selection, query, scope, files, settings)

@@ -40,7 +40,7 @@ def select(
         model_id = store.model_id(specification.fingerprint)
         if model_id is None:
             return report
-        for page in store.select(model_id, roots, settings.filters, scope.globs()).pages():
+        for page in store.select(model_id, roots, settings.filters, scope.globs).pages():
             kept = []
             for place, stored in enumerate(page.files):
                 look = files.look_at(stored) if stored.path in scope else "left out"

@@ -32,7 +32,8 @@ class Scope:
         if roots is None:
             settings = settings._replace(hidden=True, follow=True)
         self.settings = settings
-        self._roots = roots
+        self.globs: NameGlobs = name_globs(roots, settings)
+        """What SQLite can tell of the paths in the scope."""
         self._files = {root.path: root for root in roots or () if root.is_file}
         # The innermost first: a hidden folder that is named is wanted within one that is not.
         folders = [root for root in roots or () if not root.is_file]
@@ -80,10 +81,6 @@ class Scope:
         skipped, ignored, raw_pairs = self._left_out[root.path]
         is_ignored = ignored is not None and path in ignored
         return path not in skipped and not is_ignored and path not in raw_pairs
-
-    def globs(self) -> NameGlobs:
-        """Return what SQLite can tell of the paths in the scope."""
-        return name_globs(self._roots, self.settings)
 
 
 def _top_of(path: bytes) -> Root:
