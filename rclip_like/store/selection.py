@@ -170,7 +170,7 @@ class Selection:
             return None
         marks = ",".join("?" * len(sample))
         (number,) = self._connection.execute(
-            "SELECT count(*) FROM files JOIN contents USING (content_id)"
+            "SELECT count(*) FROM files CROSS JOIN contents USING (content_id)"
             f" WHERE file_id IN ({marks}){self._where}",
             (*sample, *self._values),
         ).fetchone()

@@ -176,3 +176,13 @@ def test_a_filter_reads_an_index_of_its_columns_alone(store: Store) -> None:
         question = f"EXPLAIN QUERY PLAN SELECT content_id FROM contents WHERE {condition}"
         ((*_, plan),) = store.connection.execute(question, ("2015",))
         assert "USING COVERING INDEX" in plan
+
+
+def test_what_ranks_first_is_looked_up_by_its_number_whatever_the_filter(store: Store) -> None:
+    asked: list[str] = []
+    found = store.select(1, None, Filters(camera="Leica M10"))
+    store.connection.set_trace_callback(asked.append)
+    assert found.files([1, 2, 3])
+    store.connection.set_trace_callback(None)
+    ((*_, plan), *_) = store.connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}")
+    assert plan == "SEARCH files USING INTEGER PRIMARY KEY (rowid=?)"
