@@ -32,8 +32,8 @@ class Spelling:
         if path.isascii() or os.path.lexists(path):
             return None
         found = b""
-        for place, name in enumerate(path.split(_SEPARATOR)):
-            outer = found + _SEPARATOR if place else b""
+        for depth, name in enumerate(path.split(_SEPARATOR)):
+            outer = found + _SEPARATOR if depth else b""
             found = outer + name
             if name and not os.path.lexists(found):
                 alike = self._names_in(outer).get(composed(os.fsdecode(name)))

@@ -72,7 +72,7 @@ class FileFacts(NamedTuple):
     """What one `stat` says of a file; `path` is absolute, the root's links resolved.
 
     A tuple, so that it equals what a walk has seen and an index remembers of the same file.
-    `changed_ns` is its ctime: whoever writes into the file, or puts another one in its place, may
+    `changed_ns` is its ctime: whoever writes into the file, or replaces it, may
     set its mtime back, but not this.
     """
 
@@ -319,7 +319,7 @@ class SearchReport:
     damaged: int = 0
     """Matches left out because their embedding is not as it was written."""
     missing: int = 0
-    """Pictures known to be there but not indexed yet."""
+    """Pictures that were found but are not indexed yet."""
     notes: tuple[str, ...] = ()
     best: float | None = None
     """The best score there was, before thresholds."""

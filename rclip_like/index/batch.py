@@ -93,6 +93,6 @@ class PendingBatch:
 
 
 def reading_of(picture: Picture) -> Reading:
-    """Return what is to be remembered of how a picture was read."""
+    """Return what the index stores of how a picture was read."""
     assert picture.facts is not None
     return Reading(picture.size_bytes, picture.facts, picture.reader, picture.pixels_digest)

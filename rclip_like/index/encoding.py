@@ -73,8 +73,7 @@ class EncoderThread:
             self._done.put(None)
             while (task := self._batches.get()) is not None:
                 batch, pixels = task
-                # An audit hook (sys.addaudithook) can tell which pictures were encoded, even after
-                # a kill.
+                # An audit hook (sys.addaudithook) can log what is encoded, even before a kill.
                 sys.audit("clipfind.encode", [picture.path for picture in batch.waiting.values()])
                 batch.embeddings = self.model.pictures(pixels)
                 self._done.put(None)

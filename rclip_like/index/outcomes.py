@@ -1,4 +1,4 @@
-"""What becomes of the files that the survey found: how each is read, and what its read means."""
+"""What becomes of the files that the survey found: which to read, and what each read means."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Outcomes:
         if read.before is None:
             return
         if read.before != digest:
-            self.survey.findings.inodes.replace(picture.path)
+            self.survey.findings.inodes.note_replaced(picture.path)
         if not self.settings.verify:
             return
         if read.before == digest:
@@ -89,9 +89,7 @@ class Outcomes:
             self.altered.append(Trouble(picture.path, _ALTERED))
 
     def _looks_as_before(self, picture: Picture, batch: PendingBatch) -> bool:
-        """Take note of a content read by a mended reader, and return whether it gave the pixels
-        that were encoded before.
-        """
+        """Return whether a mended reader gave the same pixels as were encoded before; count it."""
         before = self.store.outdated_pixels(self.model_id, picture.digest)
         if before is None:
             return False
@@ -102,10 +100,10 @@ class Outcomes:
         return True
 
     def _take_failure(self, read: PendingRead, trouble: Trouble, batch: PendingBatch) -> None:
-        """Remember a file that cannot be read, and report it unless that was done before.
+        """Store that a file cannot be read, and report it unless an earlier run did.
 
-        One that another model has encoded as it is keeps its row, and is not remembered: it was
-        read once, so that a limit of this run, or of its model, is to blame.
+        A file that another model has encoded unchanged keeps its row, and no failure is stored: it
+        was read once, so a limit of this run or of its model is to blame.
         """
         from rclip_like.images.support import describe_attempt
 

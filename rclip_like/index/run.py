@@ -101,7 +101,7 @@ def bring_up_to_date(
 
 @dataclass
 class _Run:
-    """What one run has to write and what it has done; all in the thread that called."""
+    """One run: what it has to write and what it has done; all in the thread that called."""
 
     writer: Writer
     model_id: int
@@ -127,7 +127,7 @@ class _Run:
     shown_at: float = 0.0
 
     def go(self) -> None:
-        """Do the whole run; on Stopped, what is encoded or needs no encoding is written first."""
+        """Do the whole run. A signal ends it, after what is encoded already was written."""
         self.survey.start()
         try:
             self._read_and_encode()
@@ -212,7 +212,7 @@ class _Run:
         self._show_progress(at_last=True)
 
     def _hand_over(self) -> None:
-        """Give the collected batch to the encoder once it is free; then commit the one before."""
+        """Give the collected batch to the encoder once it is idle; then commit the one before."""
         batch = self.batch
         pixels = batch.pixels() if batch.waiting else None
         with self.stopping.breakable():
@@ -233,7 +233,7 @@ class _Run:
             self._commit(batch)
 
     def _commit_if_encoded(self) -> None:
-        """Commit the encoder's batch, if it is done, while nothing else is to do."""
+        """Commit the encoder's batch if it is done; called while there is nothing else to do."""
         if self.encoder.is_done():
             self._commit_encoded()
 
@@ -248,7 +248,7 @@ class _Run:
     # Writing.
 
     def _commit(self, pending: PendingBatch, unencoded: Container[bytes] = ()) -> None:
-        """Write a batch but for files whose contents are among the unencoded ones."""
+        """Write a batch, except files whose contents are among the unencoded ones."""
         batch = pending.as_batch(unencoded)
         if batch.files or batch.failures or batch.gone:
             self.writer.commit(self.model_id, batch)
@@ -256,9 +256,9 @@ class _Run:
         self.num_reused += len(batch.files) - len(batch.contents)
 
     def _extend_matrix(self, *, at_last: bool = False) -> None:
-        """Let searches of many rows keep their pace; what was broken off the next run does.
+        """Bring the matrix up to date, for fast searches; after a signal the next run does that.
 
-        Where it cannot be written it is not tried again: each time would write all of it.
+        After a failure it is not tried again, since each attempt would write all of it.
         """
         if not self.has_matrix or self.is_out_of_time:
             return
@@ -311,11 +311,11 @@ class _Run:
 
 
 def _drop_damage(repair: Repair, model_id: int, *, verify: bool) -> list[Trouble]:
-    """Drop what the disk has damaged in the index itself and return what to report of it.
+    """Drop the parts of the index that the disk has damaged, and return what to report.
 
-    Looks at what is due of the model's matrix, with `verify` at all of it, at the model's
-    embeddings and at the remembered texts. The caller surveys afterwards, so that what is dropped
-    is encoded anew.
+    Checks the part of the model's matrix that is due; with `verify`, all of it, the model's
+    embeddings and the cached texts. The survey comes afterwards, so dropped pictures are encoded
+    anew.
     """
     troubles = []
     if repair.forget_damaged_matrix(model_id, at_once=verify):

@@ -113,7 +113,7 @@ class Survey:
                     findings.unchanged += len(page)
                     findings.devices.same.update([seen[3] for seen in page])
                     if page:
-                        findings.inodes.keep(rows.root_path)
+                        findings.inodes.note_same(rows.root_path)
                 else:
                     self._compare_singly(rows, page)
             rows.finish()
@@ -157,9 +157,9 @@ class Survey:
         *_, inode, changed_ns = row
         inodes = self.findings.inodes
         if inode == found.inode:
-            inodes.keep(root_path)
+            inodes.note_same(root_path)
         else:
-            inodes.change(root_path)
+            inodes.note_new(root_path)
         if (inode, changed_ns) == (found.inode, found.changed_ns):
             return True
         is_same = changed_ns is None and inode == found.inode

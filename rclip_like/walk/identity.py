@@ -18,21 +18,21 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Inodes:
-    """Learns whether the file systems under the roots keep their files' inodes.
+    """Learns whether the file systems under the roots keep the inodes of their files.
 
-    Some network file systems give every file another inode at each mount. Where that was seen of
-    all files in several runs in a row, size and mtime alone tell what has changed.
+    Some network file systems give every file another inode at each mount. If several runs in a row
+    saw this of all files, only size and mtime show what has changed.
     """
 
     def __init__(self, before: Mapping[bytes, int], setting: str = "auto") -> None:
-        """Begin with what runs before have seen: by folder, in how many all inodes were new."""
+        """before: by folder, in how many runs in a row all inodes were new."""
         self._before = before
         self._setting = setting
         self._kept: set[bytes] = set()
         self._changed: Counter[bytes] = Counter()
 
     def are_stable(self, path: bytes) -> bool:
-        """Return whether the inode of this file tells anything."""
+        """Return whether a new inode means another file here."""
         if self._setting != "auto":
             return self._setting == "stable"
         return not any(
@@ -40,23 +40,25 @@ class Inodes:
             for folder, number in self._before.items()
         )
 
-    def keep(self, root: bytes) -> None:
-        """Note a file below a root that has its inode still."""
+    def note_same(self, root: bytes) -> None:
+        """Note a file below a root that still has its inode."""
         self._kept.add(root)
 
-    def replace(self, path: bytes) -> None:
-        """Note a file of the same size and mtime but with another content: it has its inode for a
-        reason, and so may all others below the root. Any thread may call this.
+    def note_replaced(self, path: bytes) -> None:
+        """Note a file whose content changed while its size and mtime did not.
+
+        Its new inode meant something, and so may all others below the root. Any thread may call
+        this.
         """
         roots = list(self._changed)
         self._kept.update(root for root in roots if path.startswith(os.path.join(root, b"")))
 
-    def change(self, root: bytes) -> None:
+    def note_new(self, root: bytes) -> None:
         """Note a file of the same size and mtime under another inode."""
         self._changed[root] += 1
 
     def now(self, roots: Iterable[bytes]) -> dict[bytes, int]:
-        """Return what is to be remembered of these folders, where it differs from before."""
+        """Return what the index is to store of these folders, where it differs from before."""
         found = {}
         for root in roots:
             before = self._before.get(root, 0)
@@ -83,7 +85,7 @@ class Devices:
             self.same.add(device)
         elif (device, found.device) not in self._now:
             # Once for each pair of numbers: overlay file systems give a file another device
-            # than its folder, whose number is the one remembered.
+            # than its folder, and the index stores the folder's.
             self._now[device, found.device] = folder_device(found.path)
 
     def moved(self) -> dict[int, int]:

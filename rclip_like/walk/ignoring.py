@@ -1,4 +1,4 @@
-"""Ignore files on the way from the root of the disk to a file, and whether they leave it out."""
+"""Ignore files in the folders above a file, and whether they leave it out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rclip_like.walk.patterns import (
 
 
 class Ignored:
-    """Tells of paths under one root whether a walk passes them over for an ignore file's sake.
+    """The paths under one root that a walk leaves out because of an ignore file.
 
     Each ignore file is read once, when the first path beside or below it is asked about; one that
-    cannot be read says nothing here, as the walk has reported it.
+    cannot be read is left to the walk, which reports it.
     """
 
     def __init__(self, root: Root) -> None:

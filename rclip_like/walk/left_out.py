@@ -74,7 +74,7 @@ def has_nomedia(folder: bytes) -> bool:
 
 
 class Others(NamedTuple):
-    """Names in a folder that are no pictures to a walk, but may have to be reported."""
+    """Names in a folder that a walk does not take for pictures, but may have to report."""
 
     unread: Sequence[bytes] = ()
     """Pictures in formats that are not read."""
@@ -87,8 +87,8 @@ class Others(NamedTuple):
     ) -> Iterator[tuple[Why, list[bytes]]]:
         """Yield why these names beside a folder's pictures are left out, and the names.
 
-        A raw file beside its picture is missed by nobody; links lead to other folders here, as
-        those to pictures are met where pictures are looked at.
+        Nobody misses a raw file beside its picture. Only links to folders count: those to pictures
+        are met with the pictures.
         """
         if self.unread:
             beside = pictures_beside([*pictures, *self.unread], UNREAD_RAW)

@@ -15,7 +15,7 @@ class Missing(NamedTuple):
 
     gone: set[bytes]
     in_doubt: list[bytes]
-    """Not there, and not known to be gone: their disk may be elsewhere."""
+    """Not there, but perhaps not gone: their disk may be elsewhere."""
     out_of_reach: list[bytes]
     """In folders that cannot be entered."""
 
@@ -40,22 +40,22 @@ def look_for(files: Iterable[tuple[bytes, int]]) -> Missing:
 
 
 def is_gone(path: bytes, device: int, root: bytes) -> bool:
-    """Return whether a file that lay on `device` is known to exist no more.
+    """Return whether a file that was on `device` certainly no longer exists.
 
-    Its name must be missing, and the nearest folder above it, no higher than `root`, must lie
-    on the device where the file was: a mount that is gone leaves an empty folder on another
-    one. A folder that cannot be read proves nothing. An empty `root` sets no limit: then a root
-    that was deleted as a whole is gone, too.
+    Its name must be missing, and the nearest folder above it, no higher than `root`, must be on
+    the device where the file was: an unmounted disk leaves an empty folder on another device. A
+    folder that cannot be read proves nothing. With an empty `root` any folder above will do, so
+    that a root which was deleted as a whole is gone, too.
     """
-    # Where the folder lies is asked now and not remembered: the mount may vanish between two files.
+    # The folder's device is looked up each time: the disk may be unmounted between two files.
     return is_missing(path) and _device_above(path, root) == device
 
 
 def is_folder_gone(path: bytes, device: int) -> bool:
-    """Return whether a folder that lay on `device` is known to exist no more.
+    """Return whether a folder that was on `device` certainly no longer exists.
 
-    The nearest folder above that is there must lie on the same device: the place of a mount may
-    have been removed with it.
+    The nearest existing folder above it must be on the same device: a mount point may have been
+    removed after its disk.
     """
     return _kind(path) == 0 and _device_above(path, b"") == device
 
@@ -71,7 +71,7 @@ def nearest_folder(path: bytes) -> bytes:
 def is_unmounted(folder: bytes, device: int) -> bool:
     """Return whether a folder that was on `device` is empty now and on another one.
 
-    So looks the place of a mount that is gone. Raises OSError when the folder cannot be listed.
+    A mount point looks like this without its disk. Raises OSError when the folder cannot be listed.
     """
     with os.scandir(folder) as entries:
         return device_of(folder) != device and next(entries, None) is None
@@ -86,7 +86,7 @@ def is_missing(path: bytes) -> bool:
 
 
 def _kind(path: bytes) -> int | None:
-    """Return the kind of what has this name, 0 for nothing, None where that cannot be told."""
+    """Return the kind of what has this name, 0 for nothing, None if the system does not say."""
     try:
         return stat.S_IFMT(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -101,7 +101,7 @@ def device_of(path: bytes) -> int:
 
 
 def folder_device(path: bytes) -> int | None:
-    """Return the device of the folder that holds `path`, None where that cannot be told.
+    """Return the device of the folder that holds `path`, None if the system does not say.
 
     Not the file's own: overlay file systems give files the device of the layer they come from.
     """

@@ -16,9 +16,9 @@ from rclip_like.walk.patterns import extension, is_hidden, is_library, is_origin
 def resolve_roots(paths: Sequence[bytes]) -> list[Root]:
     """Return the roots for the paths as typed, in that order, each once.
 
-    Links in the path itself are followed. A root that a walk of another one reaches anyway is
-    dropped; one inside a hidden folder or another that walks leave out, or a file no walk would
-    pick up, stays.
+    Links in the path itself are followed. A root that the walk of another one reaches anyway is
+    dropped; a root in a hidden folder, or in another that walks leave out, stays, and so does a
+    file that no walk would take.
     Raises RootError for what is not there or is neither folder nor file.
     """
     roots = {root.path: root for root in map(_resolve, reversed(paths))}
@@ -45,9 +45,9 @@ def _resolve(typed: bytes) -> Root:
 
 
 def _is_reached(root: Root, roots: dict[bytes, Root], closed: Callable[[bytes], bool]) -> bool:
-    """Tell whether the walk of another folder among the roots comes by this one.
+    """Return whether the walk of another root reaches this one.
 
-    closed: whether a folder is only walked where it is named.
+    closed: whether a folder is walked only if it is a root itself.
     """
     if root.is_file and extension(root.path) not in PICTURE_EXTENSIONS:
         return False

@@ -42,7 +42,7 @@ _PAGE = 256
 """So many files, with what `stat` says of them, stay in a processor's cache: 512 took longer."""
 _PAGE_SECONDS = 0.1
 _KIND, _FILE = stat.S_IFMT(0o177777), stat.S_IFREG
-"""The bits of a mode that tell what something is, and those of a regular file."""
+"""The bits of a mode that say what something is, and those of a regular file."""
 _FOLDER_ALONE = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 """Opening a pipe put where the folder was would wait for ever."""
 
@@ -339,7 +339,7 @@ class _Walk:
 
 
 def _entries(prefix: bytes, follow: bool) -> tuple[list[os.DirEntry[bytes]], list[bytes]]:
-    """Return what is in a folder: all that is no folder, and the names of folders."""
+    """Return the entries of a folder that are not folders, and the names of those that are."""
     with os.scandir(prefix) as entries:
         listed = list(entries)
     try:
