@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = run()
         _ignore_signals()
-    except KeyboardInterrupt as error:  # one more, while the first was being told
+    except KeyboardInterrupt as error:  # one more, while the first was being answered
         _ignore_signals()
         status = getattr(error, "exit_status", INTERRUPTED)
     if not sys.modules.keys().isdisjoint(_SLOW_TO_END):

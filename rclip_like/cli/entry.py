@@ -45,7 +45,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # noqa: BLE001 - told in one sentence; Rust's panics too
+    except BaseException as error:  # noqa: BLE001 - said in one sentence; Rust's panics too
         if "--debug" in arguments:
             import traceback
 
@@ -60,10 +60,8 @@ def _run(call: Call) -> int:
         write_lines([VERSION if call.wants_version else overview(call.group)])
         return 0
     from rclip_like.cli.parsing import Parser  # half of what `--help` on everything takes
-    from rclip_like.settings.configuration import settle
 
-    command = call.command
-    parser = Parser(command)
+    parser = Parser(call.command)
     try:
         typed = parser.split(call.arguments)
     except UsageError as error:
@@ -71,13 +69,30 @@ def _run(call: Call) -> int:
     if "--help" in typed:
         write_lines([parser.help_text()])
         return 0
-    _refuse_missing(command, typed)
-    values = settle(command.accepted, typed, _configuration_for(command))
+    return call.command.load()(_options(call.command, typed))
+
+
+def _options(command: Command, typed: Mapping[str, Any]) -> Any:
+    """Return what the command's function takes; raises UsageError and ConfigError."""
+    from rclip_like.settings.configuration import read_configuration, settle
+
+    accepted = command.accepted
+    required = [each.long_name for each in accepted if each.default is REQUIRED]
+    if missing := [name for name in required if name not in typed]:
+        raise UsageError(
+            f"{command.name} wants {missing[0]}, see {PROGRAM} {command.name} --help; to look for "
+            f"the word: {PROGRAM} search {command.name.split()[0]}"
+        )
+    try:
+        configuration = read_configuration(accepted_by_any(command))
+    except ConfigError:
+        if not command.bears_bad_configuration:
+            raise
+        configuration = {}
+    values = settle(accepted, typed, configuration)
     _set_environment(values)
     options: Any = compose(command.options, values)
-    if "given" in options._fields:
-        options = options._replace(given=typed)
-    return command.load()(options)
+    return options._replace(given=typed) if "given" in options._fields else options
 
 
 def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
@@ -94,28 +109,6 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
     except UsageError:
         return error
     return UsageError(f"{said(error)}; to look for the word: {PROGRAM} search {shlex.join(words)}")
-
-
-def _configuration_for(command: Command) -> dict[str, Any]:
-    from rclip_like.settings.configuration import read_configuration
-
-    try:
-        return read_configuration(accepted_by_any(command))
-    except ConfigError:
-        if command.bears_bad_configuration:
-            return {}
-        raise
-
-
-def _refuse_missing(command: Command, typed: Mapping[str, object]) -> None:
-    """Raise UsageError if something that has no default was not given."""
-    for declared in command.accepted:
-        if declared.default is REQUIRED and declared.long_name not in typed:
-            word = command.name.split()[0]
-            raise UsageError(
-                f"{command.name} wants {declared.long_name}, see {PROGRAM} {command.name} --help; "
-                f"to look for the word: {PROGRAM} search {word}"
-            )
 
 
 def _set_environment(values: Mapping[str, Any]) -> None:
@@ -137,7 +130,11 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         Talk().error("interrupted; what was finished is kept")
         return error.exit_status if isinstance(error, Terminated) else INTERRUPTED
-    Talk().error(_lack_of_the_machine(error) or _fault_of_ours(error))
+    Talk().error(
+        _lack_of_the_machine(error)
+        or f"unexpected {type(error).__name__}: {error}; this is a fault of clipfind; please "
+        "report it with what --debug shows"
+    )
     return ClipfindError.exit_status
 
 
@@ -149,19 +146,12 @@ def _lack_of_the_machine(error: BaseException) -> str | None:
     if is_memory or isinstance(error, MemoryError):
         return "memory does not suffice; close other programs, or try it with --threads 1"
     if isinstance(error, OSError):
-        place = os.fsdecode(error.filename) if error.filename else "the system refuses"
-        return f"{place}: {error.strerror or error}"
+        path = os.fsdecode(error.filename) if error.filename else "the system refuses"
+        return f"{path}: {error.strerror or error}"
     if isinstance(error, ImportError):
         missing = error.name or "a part of this installation"
         return f"{missing} cannot be loaded ({error}); see clipfind doctor, or install it anew"
     return None
-
-
-def _fault_of_ours(error: BaseException) -> str:
-    return (
-        f"unexpected {type(error).__name__}: {error}; this is a fault of clipfind; please report "
-        "it with what --debug shows"
-    )
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -98,13 +98,23 @@ def list_models(options: ListOptions) -> int:
     if options.json:
         lines = [json.dumps(asdict(model)) for model in models]
     else:
-        lines = list(table([_row(model) for model in models]))
+        rows = [
+            {
+                "model": model.name,
+                "state": model.state,
+                "size": None if model.size_bytes is None else sized(model.size_bytes),
+                "licence": model.licence or None,
+                "good for": model.good_for or None,
+            }
+            for model in models
+        ]
+        lines = list(table(rows))
     write_lines(lines)
     return 0
 
 
 def show(options: ShowOptions) -> int:
-    """Print what is known of a model; return 0."""
+    """Print what describes a model; return 0."""
     with open_library(options.library) as library:
         described = registry.show(options.name or library.specification.name)
     if options.json:
@@ -161,16 +171,6 @@ def _fetch(options: DownloadOptions | UseOptions) -> Path:
             if draw is None
             else lambda progress: draw(progress.done_bytes, progress.total_bytes),
         )
-
-
-def _row(model: registry.KnownModel) -> dict[str, object]:
-    return {
-        "model": model.name,
-        "state": model.state,
-        "size": None if model.size_bytes is None else sized(model.size_bytes),
-        "licence": model.licence or None,
-        "good for": model.good_for or None,
-    }
 
 
 def _shown(key: str, value: object) -> str:

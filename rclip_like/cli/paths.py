@@ -82,8 +82,8 @@ def is_usable(path: bytes) -> bool:
 
     One with a NUL is: it shows that the wrong option reads the list.
     """
-    place = os.path.expanduser(path)
-    return b"\0" in path or os.path.isfile(place) or os.path.isdir(place)
+    expanded = os.path.expanduser(path)
+    return b"\0" in path or os.path.isfile(expanded) or os.path.isdir(expanded)
 
 
 def _read_list(source: str, end: bytes) -> list[bytes]:

@@ -1,18 +1,17 @@
 """`clipfind train`: captioned pictures and a model to a model folder."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 from rclip_like.cli.options import Color, open_library
 from rclip_like.cli.remedies import said
 from rclip_like.models.towers.torchvision_cure import require_torch
-from rclip_like.output.progress import Show, progress_bar
+from rclip_like.output.progress import progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
 from rclip_like.settings import LibraryChoice
-from rclip_like.train.settings import NUM_NAMED, TrainProgress, TrainReport, TrainSettings
+from rclip_like.train.settings import NUM_NAMED, TrainReport, TrainSettings
 
 
 class TrainOptions(NamedTuple):
@@ -33,14 +32,15 @@ def run(options: TrainOptions) -> int:
         # The model that a search would take: the one asked for, else the index's default.
         settings = replace(options.settings, model=library.chosen_model())
     with progress_bar("reading", "steps", quiet=options.talk.quiet) as show:
-        report = train(settings, on_progress=None if show is None else _drawn(show))
+        report = train(
+            settings,
+            on_progress=None
+            if show is None
+            else lambda at: show(at.step, at.num_steps or None, at.stage),
+        )
     _tell(report, options.talk)
     _print(report)
     return 0
-
-
-def _drawn(show: Show) -> Callable[[TrainProgress], None]:
-    return lambda progress: show(progress.step, progress.num_steps or None, progress.stage)
 
 
 def _tell(report: TrainReport, talk: Talk) -> None:

@@ -32,7 +32,7 @@ from rclip_like.settings import (
     SearchSettings,
     WebSettings,
     default_database,
-    place_of,
+    path_of,
 )
 from rclip_like.telemetry import switch_off
 from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
@@ -81,8 +81,8 @@ class Library:
         name = model if model is None or isinstance(model, str) else model.specification.name
         chosen = LibraryChoice(
             name or found.library.model,
-            place_of(os.fspath(weights)) if weights else None,
-            place_of(os.fspath(database)) if database else found.library.database,
+            path_of(os.fspath(weights)) if weights else None,
+            path_of(os.fspath(database)) if database else found.library.database,
         )
         found = found._replace(
             library=chosen,

@@ -25,7 +25,7 @@ from rclip_like.models.names import (
     with_weights,
 )
 from rclip_like.models.regular import WEIGHT_BYTES, read_json_object, require_regular
-from rclip_like.settings import place_of
+from rclip_like.settings import path_of
 from rclip_like.values import Preprocessing
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -65,9 +65,9 @@ def resolve(name: str | None, *, weights: Path | None = None) -> ModelSpecificat
     """
     name = name or BUILTIN
     if weights is not None:
-        return _from_weights(name, place_of(str(weights)))
+        return _from_weights(name, path_of(str(weights)))
     if is_folder_name(name):
-        folder = place_of(name)
+        folder = path_of(name)
         return _from_folder(str(folder.absolute()), folder)
     folder = BUILTIN_FOLDER if name == BUILTIN else downloaded_folder(name)
     if not (folder / CONFIGURATION_FILE).is_file():
@@ -104,7 +104,7 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
             f"{weights} are weights without an architecture", (Remedy.NAME_ARCHITECTURE, weights)
         )
     if is_folder_name(name):
-        path = place_of(name) / CONFIGURATION_FILE
+        path = path_of(name) / CONFIGURATION_FILE
         described = read_configuration(path)
     elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
         path = weights.parent / CONFIGURATION_FILE

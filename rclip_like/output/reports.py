@@ -162,9 +162,9 @@ def _reasons(reasons: Mapping[str, int]) -> str:
     """Return the reasons, the most frequent first; of several each with its number of files."""
     if len(reasons) == 1:
         return next(iter(reasons))
-    told = [f"{reason} ({number:,})" for reason, number in reasons.items()]
-    more = counted(len(told) - _MOST_REASONS, "more reason") if len(told) > _MOST_REASONS else ""
-    return ", ".join(filter(None, (*told[:_MOST_REASONS], more)))
+    shown = [f"{reason} ({number:,})" for reason, number in reasons.items()]
+    more = counted(len(shown) - _MOST_REASONS, "more reason") if len(shown) > _MOST_REASONS else ""
+    return ", ".join(filter(None, (*shown[:_MOST_REASONS], more)))
 
 
 def _model_row(model: Mapping[str, Any]) -> dict[str, object]:

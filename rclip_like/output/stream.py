@@ -72,7 +72,7 @@ def _abandon(output: TextIO) -> None:
 
 
 class Talk(NamedTuple):
-    """How much the user wants to hear; errors are always told."""
+    """How much the user wants to hear; errors are always said."""
 
     quiet: Annotated[
         bool, Setting("--quiet -q", help="Say nothing on stderr but errors."), EVERYWHERE

@@ -18,8 +18,8 @@ MOST_FOLDERS = 10
 def folder_lines(folders: Mapping[bytes, int], *, most: int = MOST_FOLDERS) -> Iterator[str]:
     """Yield folders with their counts, in the order given; beyond `most` how many more."""
     width = max((len(f"{number:,}") for number in folders.values()), default=0)
-    for place, (folder, number) in enumerate(folders.items()):
-        if place == most:
+    for index, (folder, number) in enumerate(folders.items()):
+        if index == most:
             rest = sum(list(folders.values())[most:])
             yield f"{rest:>{width},}  in {counted(len(folders) - most, 'more folder')}"
             return

@@ -19,7 +19,7 @@ from rclip_like.settings.folders import (
     default_folders,
     is_offline,
     num_processors,
-    place_of,
+    path_of,
 )
 from rclip_like.settings.options import EVERYWHERE, Argument, Option, Setting
 
@@ -35,7 +35,7 @@ __all__ = [
     "default_folders",
     "is_offline",
     "num_processors",
-    "place_of",
+    "path_of",
 ]
 
 Threads = Annotated[

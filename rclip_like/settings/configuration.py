@@ -12,7 +12,7 @@ from typing import Any
 
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
-from rclip_like.settings import Option, config_file, place_of
+from rclip_like.settings import Option, config_file, path_of
 from rclip_like.settings.declared import Declared, Settings, compose, declared_in
 from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
@@ -155,7 +155,7 @@ def _from_word(declared: Declared, word: Any, where: str, error: type[UsageError
     if declared.kind is Path:
         if not word:
             raise error(f"{where} needs a path, not ''")
-        return place_of(word)
+        return path_of(word)
     try:
         value = declared.kind(word)
     except ValueError:
@@ -174,7 +174,7 @@ def _of_kind(declared: Declared, value: Any, where: str) -> Any:
     if declared.kind is float and type(value) is int:
         value = float(value)
     if declared.kind is Path and isinstance(value, str):
-        return place_of(value) if value else declared.default
+        return path_of(value) if value else declared.default
     if type(value) is not declared.kind:
         raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
     return _checked(declared, value, where, ConfigError)

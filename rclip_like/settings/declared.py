@@ -131,9 +131,12 @@ def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str
         annotation, *data = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         option = next((each for each in data if isinstance(each, Option | Argument)), None)
         heading = next((each for each in data if type(each) is str), "")
-        kind = _without_none(annotation)
+        kind = annotation
+        if get_origin(annotation) in (Union, UnionType):
+            (kind,) = (each for each in get_args(annotation) if each is not NoneType)
         if option is not None:
-            parts[field] = _declare(option, kind, _default(settings, field)), heading
+            default = (_defaults(settings) or {}).get(field, REQUIRED)
+            parts[field] = _declare(option, kind, default), heading
         elif isinstance(kind, type) and _defaults(kind) is not None:
             parts[field] = kind, heading
     return parts
@@ -156,17 +159,6 @@ def _declare(option: Option | Argument, kind: Any, default: Any) -> Declared:
         default=False if is_inverse else default,
         variable=variable if isinstance(option, Setting) else None,
     )
-
-
-def _without_none(annotation: Any) -> Any:
-    if get_origin(annotation) in (Union, UnionType):
-        (kind,) = (each for each in get_args(annotation) if each is not NoneType)
-        return kind
-    return annotation
-
-
-def _default(settings: Callable[..., Any], field: str) -> Any:
-    return (_defaults(settings) or {}).get(field, REQUIRED)
 
 
 def _defaults(settings: Callable[..., Any]) -> dict[str, Any] | None:

@@ -49,17 +49,17 @@ def default_folders() -> tuple[Path, ...]:
 
 
 def config_file() -> Path:
-    """Return the place of the configuration file (CLIPFIND_CONFIG wins), where there is one.
+    """Return the path of the configuration file (CLIPFIND_CONFIG wins), there or not.
 
     Without a home folder one where no file can be.
     """
     named = os.environ.get(ENVIRONMENT_PREFIX + "CONFIG")
     if named:
-        return place_of(named)
+        return path_of(named)
     return (_folder("CONFIG_DIR", "user_config_path") or _NOWHERE) / "config.toml"
 
 
-def place_of(typed: str) -> Path:
+def path_of(typed: str) -> Path:
     """Return the path that was typed, a leading ~ replaced by the home folder it stands for.
 
     Raises ConfigError where that is not known.
@@ -86,7 +86,7 @@ def _folder(variable: str, kind: str) -> Path | None:
     """Return a folder of the user's, None for a user who has none."""
     named = os.environ.get(ENVIRONMENT_PREFIX + variable)
     if named:
-        return place_of(named)
+        return path_of(named)
     import platformdirs
 
     try:
