@@ -22,9 +22,6 @@ class Connections:
         self._stores: dict[Thread, Store] = {}
         self._lock = Lock()
 
-    def __len__(self) -> int:
-        return len(self._stores)
-
     def exists(self) -> bool:
         """Return whether there is anything at the index's path, be it a link to nothing."""
         return self._database.exists() or self._database.is_symlink()

@@ -39,7 +39,7 @@ def read_query(query: Asked, library: Library) -> tuple[tuple[Term, ...], dict[s
     ]
     if not new:
         return terms, {}
-    from rclip_like.query.pictures import read_queried
+    from rclip_like.query.pictures import read_pictures
 
     preprocessing, settings = library.specification.preprocessing, library.settings
-    return terms, read_queried(new, preprocessing, settings.read, settings.web)
+    return terms, read_pictures(new, preprocessing, settings.read, settings.web)

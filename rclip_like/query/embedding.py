@@ -44,12 +44,12 @@ _LONGEST_SHOWN = 40
 class Searcher(NamedTuple):
     """What a search reads from: a store and the model that encodes its query.
 
-    `queried` has the pixels of the query's pictures that are not in the store, by their term.
+    `pixels` are those of the query's pictures that are not in the store, by the term's value.
     """
 
     store: Store
     model: Model
-    queried: Mapping[str, Pixels] = MappingProxyType({})
+    pixels: Mapping[str, Pixels] = MappingProxyType({})
 
 
 def embed_terms(
@@ -59,10 +59,10 @@ def embed_terms(
     settings: SearchSettings,
     on_cut: Callable[[str], None],
 ) -> Embeddings:
-    """Return one unit row a term, float32 (T, D); indexed pictures and known texts cost no model.
+    """Return one unit row a term, float32 (T, D); indexed pictures and cached texts cost no model.
 
-    `on_cut` is told the texts that are longer than the model reads, which are not cached either.
-    Raises PictureError for a picture that is neither in `searcher.queried` nor in the store.
+    `on_cut` is called with each text that is longer than the model reads; none of them is cached.
+    Raises PictureError for a picture that is neither in `searcher.pixels` nor in the store.
     """
     words = [term.value for term in terms if term.kind is Kind.TEXT]
     texts = _embed_texts(searcher, model_id, words, settings, on_cut)
@@ -87,12 +87,12 @@ def _embed_texts(
     templates = TEMPLATES[settings.template]
     prompts = {text: [each.format(text) for each in templates] for text in texts}
     every = [prompt for group in prompts.values() for prompt in group]
-    known, cut = _embed_prompts(searcher, model_id, every, settings)
+    rows, cut = _embed_prompts(searcher, model_id, every, settings)
     for text, group in prompts.items():
         if not cut.isdisjoint(group):
             on_cut(text)
     return {
-        text: combine(np.stack([known[prompt] for prompt in group]), [1.0] * len(group))
+        text: combine(np.stack([rows[prompt] for prompt in group]), [1.0] * len(group))
         for text, group in prompts.items()
     }
 
@@ -105,17 +105,16 @@ def _embed_prompts(
 
     stored = searcher.store.embeddings(model_id)
     cached = {prompt: stored.cached_text(prompt, VERSION) for prompt in prompts}
-    known = {prompt: row for prompt, row in cached.items() if row is not None}
-    new = [prompt for prompt in cached if prompt not in known]
+    rows = {prompt: row for prompt, row in cached.items() if row is not None}
+    new = [prompt for prompt in cached if prompt not in rows]
     cut: set[str] = set()
     if new:
-        rows = searcher.model.texts(new, cut.add)
-        known.update(zip(new, rows, strict=True))
+        rows.update(zip(new, searcher.model.texts(new, cut.add), strict=True))
     if settings.cache_texts:
         for prompt in new:
-            if prompt not in cut:  # it would be told the first time only
-                stored.cache_text(prompt, known[prompt], tokenizer=VERSION)
-    return known, cut
+            if prompt not in cut:  # the user would hear of it the first time only
+                stored.cache_text(prompt, rows[prompt], tokenizer=VERSION)
+    return rows, cut
 
 
 def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[str, ...]:
@@ -131,8 +130,8 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
 
 
 def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
-    if value in searcher.queried:
-        return searcher.model.picture(searcher.queried[value])
+    if value in searcher.pixels:
+        return searcher.model.picture(searcher.pixels[value])
     stored = stored_embedding(searcher.store.embeddings(model_id), value)
     if stored is None:
         raise PictureError(

@@ -1,4 +1,4 @@
-"""The pictures that a query names, read before anything is indexed."""
+"""Pictures that are not indexed, of a query or to be embedded: from files, the web or memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rclip_like.errors import Advice, PictureError, Reason, Remedy, UsageError
+from rclip_like.errors import Advice, PictureError, Remedy, UsageError
+from rclip_like.images.decoding import Unreadable, Upright
 from rclip_like.images.products import Square
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.query.terms import Kind, Term
@@ -23,28 +24,36 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
 _PATHS = (str, bytes, os.PathLike)
+_PICTURES_ADDRESS = "name the picture's own address, not that of a page"
 InMemory: TypeAlias = "Image.Image | npt.NDArray[np.uint8]"
 
 
-def read_queried(
-    terms: Sequence[Term],
-    preprocessing: Preprocessing,
-    read: ReadSettings | None = None,
-    web: WebSettings | None = None,
+def read_pictures(
+    terms: Sequence[Term], preprocessing: Preprocessing, read: ReadSettings, web: WebSettings
 ) -> dict[str, Pixels]:
-    """Return the pixels of the terms that are pictures, by the term's value.
+    """Return the pixels of terms that are pictures, by the term's value.
 
     Those on the web are fetched, and all are read in a process of its own, as everywhere: they may
-    be hostile. Raises PictureError for what is no picture, WebError for what cannot be fetched.
+    be hostile. Raises PictureError for a file that is not a picture, WebError for what cannot be
+    fetched.
     """
-    pictures = {term.value: term.kind for term in terms if term.kind is not Kind.TEXT}
-    if not pictures:
-        return {}
     square = Square.of(preprocessing)
-    with Readers(read or ReadSettings()) as readers:
-        return {
-            value: _pixels(readers, value, kind, square, web) for value, kind in pictures.items()
-        }
+    pixels = {}
+    with Readers(read) as readers:
+        for value, kind in {term.value: term.kind for term in terms}.items():
+            if kind is Kind.URL:
+                from rclip_like.query.web import fetch
+
+                # From memory: of a file in between, a kill would leave the picture on the disk.
+                content = fetch(value, web)
+                remedies: tuple[Advice, ...] = (_PICTURES_ADDRESS,)
+                task = ReadTask(os.fsencode(value), (square,), content=content)
+            else:
+                remedies = ("name another picture", Remedy.READ_AS_WORDS)
+                task = _task(value, square)
+            (read_picture,) = readers.read_all([task])
+            pixels[value] = _pixels_of(read_picture, value, remedies)
+    return pixels
 
 
 def square_of(picture: InMemory, preprocessing: Preprocessing) -> Pixels:
@@ -52,8 +61,6 @@ def square_of(picture: InMemory, preprocessing: Preprocessing) -> Pixels:
 
     An array is uint8 (H, W), (H, W, 3) or (H, W, 4), with alpha. Raises UsageError for others.
     """
-    from rclip_like.images.decoding import Upright
-
     if isinstance(picture, np.ndarray):
         is_grey = picture.ndim == 2
         if picture.dtype != np.uint8 or not (is_grey or picture.shape[2:] in ((3,), (4,))):
@@ -62,8 +69,11 @@ def square_of(picture: InMemory, preprocessing: Preprocessing) -> Pixels:
         picture = Image.fromarray(picture)
     if not isinstance(picture, Image.Image) or 0 in picture.size:
         raise UsageError(f"neither words nor a picture: {type(picture).__name__}")
-    upright = Upright(picture, picture.size, ReadSettings())
-    return np.asarray(Square.of(preprocessing).make(upright)[0])
+    try:
+        upright = Upright(picture, picture.size, ReadSettings())
+        return np.array(Square.of(preprocessing).make(upright)[0])
+    except (OSError, ValueError, Unreadable) as error:  # of a file that Pillow has yet to decode
+        raise UsageError(f"the picture in memory cannot be used: {error}") from error
 
 
 def embed_pictures(
@@ -75,15 +85,14 @@ def embed_pictures(
     """
     preprocessing = model.specification.preprocessing
     square = Square.of(preprocessing)
-    paths = [os.fsdecode(each) for each in pictures if isinstance(each, _PATHS)]
+    paths = [os.path.expanduser(os.fsdecode(each)) for each in pictures if isinstance(each, _PATHS)]
     rows = [np.empty((0, model.specification.dimension), np.float32)]
     with Readers(read) as readers:
-        tasks = (_task(os.path.expanduser(path), square, ()) for path in paths)
-        files = readers.read_in_order(tasks)
+        files = zip(
+            readers.read_in_order(_task(path, square) for path in paths), paths, strict=True
+        )
         pixels = (
-            _pixels_of(next(files), ())
-            if isinstance(each, _PATHS)
-            else square_of(each, preprocessing)
+            _pixels_of(*next(files)) if isinstance(each, _PATHS) else square_of(each, preprocessing)
             for each in pictures
         )
         while batch := list(islice(pixels, model.batch_size)):
@@ -91,36 +100,11 @@ def embed_pictures(
     return np.concatenate(rows)
 
 
-def _pixels(
-    readers: Readers, value: str, kind: Kind, square: Square, web: WebSettings | None
-) -> Pixels:
-    if kind is Kind.PICTURE:
-        remedies = ("name another picture", Remedy.READ_AS_WORDS)
-        return _read(readers, _task(value, square, remedies), value, remedies)
-    from rclip_like.query.web import fetch
-
-    # From memory: of a file in between, a kill would leave the picture on the disk.
-    content = fetch(value, web)
-    task = ReadTask(os.fsencode(value), (square,), content=content)
-    return _read(readers, task, value, ("name the picture's own address, not that of a page",))
+def _task(path: str, square: Square) -> ReadTask:
+    return ReadTask(os.fsencode(os.path.realpath(path)), (square,))
 
 
-def _task(path: str, square: Square, remedies: tuple[Advice, ...]) -> ReadTask:
-    try:
-        real = os.fsencode(os.path.realpath(path))
-        os.stat(real)
-        return ReadTask(real, (square,))
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise PictureError(os.fsencode(path), why, True, Reason.UNREADABLE, remedies) from error
-
-
-def _read(readers: Readers, task: ReadTask, shown: str, remedies: tuple[Advice, ...]) -> Pixels:
-    (read,) = readers.read_all([task])
-    return _pixels_of(read._replace(path=os.fsencode(shown)), remedies)
-
-
-def _pixels_of(read: Picture | Trouble, remedies: tuple[Advice, ...]) -> Pixels:
+def _pixels_of(read: Picture | Trouble, shown: str, remedies: tuple[Advice, ...] = ()) -> Pixels:
     if isinstance(read, Trouble):
-        raise PictureError(read.path, read.sentence, read.lasting, read.code, remedies)
+        raise PictureError(os.fsencode(shown), read.sentence, read.lasting, read.code, remedies)
     return read.parts[0]

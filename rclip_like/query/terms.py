@@ -121,7 +121,10 @@ def is_path_like(value: str) -> bool:
 
 def _picture_path(value: str, path: str) -> str:
     """Return the absolute path of a picture; `value` is what was typed for it."""
-    path = _absolute(path)
+    try:
+        path = os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise UsageError("the current folder was deleted; go to another one first") from error
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -142,13 +145,6 @@ def _picture_path(value: str, path: str) -> str:
 def _shown(value: str) -> str:
     """Return what was typed for a sentence, that is, not a megabyte of it."""
     return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
-
-
-def _absolute(path: str) -> str:
-    try:
-        return os.path.abspath(path)
-    except FileNotFoundError as error:
-        raise UsageError("the current folder was deleted; go to another one first") from error
 
 
 def _local_path(value: str) -> str:

@@ -127,7 +127,7 @@ def test_a_thread_that_ended_leaves_no_connection(library: Library, photos: Path
         thread = threading.Thread(target=library.num_pictures)
         thread.start()
         thread.join()
-    assert len(library._index) <= 2
+    assert len(library._index._stores) <= 2
     library.close()
 
 

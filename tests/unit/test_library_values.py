@@ -167,3 +167,10 @@ def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     Path(os.environ["CLIPFIND_CONFIG"]).write_text("top = true\n")
     with pytest.raises(ConfigError, match=r"config\.toml: top wants a whole number"):
         Library(tmp_path / "index.db")
+
+
+def test_a_picture_that_pillow_cannot_decode_is_refused(library: Library, photos: Path) -> None:
+    cut = photos.parent / "cut.png"
+    cut.write_bytes((photos / "1.png").read_bytes()[:200])
+    with Image.open(cut) as image, pytest.raises(UsageError, match="cannot be used"):
+        library.search(image, photos)
