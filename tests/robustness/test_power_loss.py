@@ -115,7 +115,7 @@ def matrix_fault_of(recording: Recording, database: Path) -> str:
             _, rows_name, rows_mtime_ns, _, order_name, order_mtime_ns, *_ = row
             for name, mtime_ns in ((rows_name, rows_mtime_ns), (order_name, order_mtime_ns)):
                 with suppress(FileNotFoundError):
-                    os.utime(stamp.place(database, name), ns=(mtime_ns, mtime_ns))
+                    os.utime(stamp.address_of(database, name), ns=(mtime_ns, mtime_ns))
         is_trusted, by_search, by_rows = ranked_both_ways(store)
     recording.num_trusted += is_trusted
     return "" if by_search == by_rows else "the matrix does not say what the rows say"
