@@ -170,17 +170,13 @@ def _is_for_cpu(device: str) -> bool:
         may_have_gpu = library.exists()
     else:
         may_have_gpu = sys.platform == "darwin" or any(map(os.path.exists, _GPU_SIGNS))
-    if not may_have_gpu or not _has_torch():
+    from rclip_like.models.towers.torchvision_cure import has_torch
+
+    if not may_have_gpu or not has_torch():
         return True
     from rclip_like.models.towers.torch_tower import choose_device
 
     return choose_device(device).type == "cpu"
-
-
-def _has_torch() -> bool:
-    from rclip_like.models.towers.torchvision_cure import has_torch
-
-    return has_torch()
 
 
 def _is_faster_in_bf16() -> bool:
@@ -192,7 +188,9 @@ def _is_faster_in_bf16() -> bool:
         flags = _PROCESSOR.read_bytes()
     except OSError:
         flags = b"bf16"
-    if b"bf16" not in flags or not _has_torch():
+    from rclip_like.models.towers.torchvision_cure import has_torch
+
+    if b"bf16" not in flags or not has_torch():
         return False
     from rclip_like.models.towers.torch_tower import choose_device, choose_precision
 

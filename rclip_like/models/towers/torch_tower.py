@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from copy import copy
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -62,23 +61,29 @@ class TorchTower:
 
         A batch that does not fit into memory is halved, and so are all after it.
         """
-        return self._unit_rows(
-            self._run(torch.from_numpy(np.ascontiguousarray(pixels_NHWC)), self._encode_pictures)
+        rows_ND = self._run(
+            torch.from_numpy(np.ascontiguousarray(pixels_NHWC)),
+            lambda pixels: self._model.encode_image(self._images(pixels)),
         )
+        return self._unit_rows(rows_ND)
 
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the features float32 (N, F) of pictures before their linear projection."""
-        rows: npt.NDArray[np.float32] = self._run(
-            torch.from_numpy(np.ascontiguousarray(pixels_NHWC)), self._encode_features
+        features_NF: npt.NDArray[np.float32] = self._run(
+            torch.from_numpy(np.ascontiguousarray(pixels_NHWC)),
+            lambda pixels: unprojected(self._model.visual, self._images(pixels)),
         ).numpy()
-        return rows
+        return features_NF
 
     def texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D) for texts, cut to what the model's context holds."""
         tokenizer = self._tokenizer_of_model()
         with raising_model_errors(self.specification.folder, "used"):
             tokens_NL = tokenizer([tamed(text) for text in texts])
-        return self._unit_rows(self._run(tokens_NL, self._encode_texts))
+        rows_ND = self._run(
+            tokens_NL, lambda tokens: self._model.encode_text(tokens.to(self.device))
+        )
+        return self._unit_rows(rows_ND)
 
     def is_cut(self, text: str) -> bool:
         """Return whether a text is longer than the model's context, so that its end is lost."""
@@ -91,16 +96,28 @@ class TorchTower:
             if self._tokenizer is None:
                 text = self.specification.config["text_cfg"]
                 is_foreign = text.get("hf_tokenizer_name") or text.get("tokenizer_kwargs")
-                default = partial(_tokenize_by_default, length=self.specification.context_length)
-                self._tokenizer = load_tokenizer(self.specification) if is_foreign else default
+                self._tokenizer = (
+                    load_tokenizer(self.specification) if is_foreign else self._tokenize
+                )
             return self._tokenizer
 
+    def _tokenize(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return the tokens (N, L), padded with zeros.
+
+        open_clip's own tokenizer takes hours for a long word.
+        """
+        length = self.specification.context_length
+        rows = [tokenize(text, length) for text in texts]
+        return torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.long)
+
     def _run(
-        self, items: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]
+        self, items: torch.Tensor, encode: Callable[[torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
-        """Return the rows of all items in order."""
+        """Return what all items are encoded to, in order, float32 on the CPU."""
         try:
-            rows, self.batch_size = run_in_batches(run, items, self.batch_size)
+            rows, self.batch_size = run_in_batches(
+                lambda part: encode(part).float().cpu(), items, self.batch_size
+            )
         except ModelError:
             raise
         except Exception as error:  # what open_clip or timm do not look at when they build it
@@ -131,17 +148,6 @@ class TorchTower:
         pixels_NHWC = pixels_NHWC.to(self.device)
         pixels_NCHW = pixels_NHWC.permute(0, 3, 1, 2).float().div_(255)
         return pixels_NCHW.sub_(self._mean_C).div_(self._std_C).to(self._dtype)
-
-    def _encode_pictures(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        rows_ND: torch.Tensor = self._model.encode_image(self._images(pixels_NHWC))
-        return rows_ND.float().cpu()
-
-    def _encode_features(self, pixels_NHWC: torch.Tensor) -> torch.Tensor:
-        return unprojected(self._model.visual, self._images(pixels_NHWC)).float().cpu()
-
-    def _encode_texts(self, tokens_NL: torch.Tensor) -> torch.Tensor:
-        rows_ND: torch.Tensor = self._model.encode_text(tokens_NL.to(self.device))
-        return rows_ND.float().cpu()
 
 
 def unprojected(tower: Any, images_NCHW: torch.Tensor) -> torch.Tensor:
@@ -256,9 +262,3 @@ def _processor_is_faster_in_bf16() -> bool:
     processor = torch.cpu.get_capabilities()
     by_avx512 = processor.get("avx512_bf16") and "Intel" not in str(processor.get("cpu_name"))
     return bool(processor.get("amx_bf16") or by_avx512)
-
-
-def _tokenize_by_default(texts: Sequence[str], *, length: int) -> torch.Tensor:
-    """Return the tokens (N, L), padded with zeros: open_clip's own takes hours for a long word."""
-    rows = [tokenize(text, length) for text in texts]
-    return torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.long)
