@@ -22,6 +22,11 @@ INSTALL = UV_FIND_LINKS="$(LINKS)" UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -
 	--python $(BIN)/python --constraint constraints.txt \
 	$(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
+LIGHT_INSTALL = UV_FIND_LINKS="$(LINKS)" $(BIN)/uv pip install --quiet --python $(VENV)/light
+NEWER = $(shell for minor in 12 13 14; do \
+	for p in $$(command -v python3.$$minor) ~/.pyenv/versions/3.$$minor.*/bin/python; do \
+		$$p -c 'import venv' 2>/dev/null && { echo $$p; break; }; done; done; true)
+
 # Without a network the hub client retries for most of a minute; the tests need no network.
 export HF_HUB_OFFLINE := 1
 ifneq ($(wildcard ../shared/starter),)
@@ -31,7 +36,7 @@ endif
 # Folders are listed too: one that lost a file is newer than the installed copy.
 SOURCES := README.md man/clipfind.1 $(shell find rclip_like -not -path '*__pycache__*')
 
-.PHONY: demo test test-all lint bench faults docs clean
+.PHONY: demo test test-all test-light lint bench faults docs clean
 
 demo: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m demo $(ALBUM)
@@ -42,6 +47,21 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
+
+# What needs no torch, in an environment without it, with every newer Python that is here.
+test-light: $(VENV)/installed
+	rm -rf $(VENV)/wheel
+	$(BIN)/python -m hatchling build -t wheel -d $(VENV)/wheel >/dev/null
+	@for python in $(NEWER); do \
+		$(BIN)/uv venv --quiet --clear --python $$python $(VENV)/light && \
+		$(BIN)/python tests/light_packages.py | tr ' ' '\n' | $(LIGHT_INSTALL) --requirement - \
+			pytest pytest-timeout hypothesis && \
+		$(LIGHT_INSTALL) --no-deps $(VENV)/wheel/*.whl || \
+		{ echo "$$python: skipped, as its packages cannot be installed"; continue; }; \
+		OMP_NUM_THREADS=1 $(VENV)/light/bin/pytest -q -p no:cacheprovider \
+			$$(grep -rl "mark.light" tests --include="test_*.py") || exit; \
+	done
+	@$(if $(NEWER),,echo "no Python newer than $$($(BIN)/python -V) is here to test with")
 
 lint: $(VENV)/environment
 	$(BIN)/ruff format --check .

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from light_packages import light_packages
 from manual import manual
 from readme_examples import README_FILE, Example, Workplace, examples
 
@@ -21,7 +23,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 SECTIONS = """NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS QUERIES EXIT\\ STATUS ENVIRONMENT FILES
 PROMISES EXAMPLES BUGS"""
 # Options of other programs in the README's examples.
-FOREIGN = {"--torch-backend", "--read0", "--print0", "--multi"}
+FOREIGN = {"--torch-backend", "--no-deps", "--read0", "--print0", "--multi"}
 SCORES_MAY_DIFFER_BY = 0.02
 _SCORE = re.compile(r"[-+]?0\.\d+")
 
@@ -76,6 +78,15 @@ def test_manual_and_help_list_the_same_options() -> None:
 )
 def test_only_options_that_exist_are_written_about(text: str) -> None:
     assert set(OPTION.findall(text)) <= _declared_options() | FOREIGN | {"--version"}
+
+
+def test_the_light_installation_names_what_the_package_needs_but_torch() -> None:
+    (block,) = (
+        each for each in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "blake3" in each
+    )
+    named, own = block.replace("\\\n", "").splitlines()
+    assert shlex.split(named) == ["python3", "-m", "pip", "install", *light_packages()]
+    assert own == "python3 -m pip install --no-deps ."
 
 
 def test_the_overview_names_every_command() -> None:

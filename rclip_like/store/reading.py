@@ -171,12 +171,12 @@ class Reader:
         """Return whether any file, unreadable one or walked folder lies under the roots."""
         ranges = ranges_of(roots)
         question = (
-            "SELECT EXISTS (SELECT 1 FROM files WHERE path >= ?1 AND path < ?2)"
-            " OR EXISTS (SELECT 1 FROM failures WHERE path >= ?1 AND path < ?2)"
+            "SELECT EXISTS (SELECT 1 FROM files WHERE path >= ? AND path < ?)"
+            " OR EXISTS (SELECT 1 FROM failures WHERE path >= ? AND path < ?)"
         )
-        return any(self.connection.execute(question, one).fetchone()[0] for one in ranges) or any(
-            root.lies_in(ranges) for root in self.walked_roots()
-        )
+        return any(
+            self.connection.execute(question, (*one, *one)).fetchone()[0] for one in ranges
+        ) or any(root.lies_in(ranges) for root in self.walked_roots())
 
     def raw_files(self, roots: Sequence[Root] | None = None) -> Iterator[bytes]:
         """Yield the paths of cameras' raw files that are indexed under the roots, ascending."""

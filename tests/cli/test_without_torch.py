@@ -11,6 +11,8 @@ from processes import Word
 from tiny_model import make_tiny_model, tiny_config
 from without_torch import packages_without_torch, run_without_torch
 
+pytestmark = pytest.mark.light
+
 INSTALL = "install them with: python -m pip install torch torchvision open_clip_torch\n"
 
 

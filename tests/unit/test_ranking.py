@@ -20,6 +20,8 @@ from rclip_like.ranking import (
     score_rows,
 )
 
+pytestmark = pytest.mark.light
+
 
 def unit_rows(seed: int, count: int, dimension: int = 16) -> np.ndarray:
     rows = np.random.default_rng(seed).normal(size=(count, dimension))

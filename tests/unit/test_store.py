@@ -18,6 +18,8 @@ from rclip_like.store.rows import range_of, ranges_of
 from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts, Root
 
+pytestmark = pytest.mark.light
+
 
 @pytest.fixture
 def store(tmp_path: Path):

@@ -21,6 +21,8 @@ from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
 from rclip_like.walk import Ignored, RawPairs, gitignore, is_wanted, resolve_roots, walk_pages
 
+pytestmark = pytest.mark.light
+
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not set(name) & set(b"/\0") and name not in (b".", b"..")
 )
