@@ -48,6 +48,7 @@ class Findings:
     inodes: Inodes = field(default_factory=lambda: Inodes({}))
 
 
+@dataclass
 class Survey:
     """Compares the walk with the rows under the roots and spools what has to be done.
 
@@ -55,34 +56,26 @@ class Survey:
     unchanged files whose inode or ctime the index does not have.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        model_id: int,
-        roots: Sequence[Root],
-        settings: IndexSettings,
-        *,
-        read_since_ns: int = 0,
-    ) -> None:
-        self.findings = Findings()
-        self.pending: Spool[FileFacts] = Spool()
-        self.gone: Spool[bytes] = Spool()
-        self.unnoted: Spool[FileFacts] = Spool()
-        self._store = store
-        self._model_id = model_id
-        self.roots = roots
-        self._settings = settings
-        self._read_since_ns = read_since_ns
-        self._is_stopped = False
-        self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
+    store: Store
+    """From `start` on a connection of the survey's own thread."""
+    model_id: int
+    roots: Sequence[Root]
+    settings: IndexSettings
+    read_since_ns: int = 0
+    findings: Findings = field(default_factory=Findings)
+    pending: Spool[FileFacts] = field(default_factory=Spool)
+    gone: Spool[bytes] = field(default_factory=Spool)
+    unnoted: Spool[FileFacts] = field(default_factory=Spool)
+    is_stopped: bool = False
 
     def start(self) -> None:
         """Start to walk."""
+        self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End the walk; one that hangs on a dead mount is left behind, with the rows it reads."""
-        self._is_stopped = True
+        self.is_stopped = True
         self._thread.join(_PATIENCE_SECONDS)
         if not self._thread.is_alive():
             for spool in (self.pending, self.gone, self.unnoted):
@@ -91,7 +84,7 @@ class Survey:
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            with self._store.another() as self._store:  # a connection of this thread
+            with self.store.another() as self.store:
                 self._compare()
         except Exception as caught:  # noqa: BLE001 - raised again in the thread that reads
             error = caught
@@ -100,13 +93,11 @@ class Survey:
 
     def _compare(self) -> None:
         findings = self.findings
-        findings.inodes = Inodes(self._store.inode_changes(), self._settings.walk.inodes)
-        facts = partial(
-            self._store.indexed_facts, self._model_id, read_since_ns=self._read_since_ns
-        )
+        findings.inodes = Inodes(self.store.inode_changes(), self.settings.walk.inodes)
+        facts = partial(self.store.indexed_facts, self.model_id, read_since_ns=self.read_since_ns)
         with closing(IndexedRows(facts, self.roots, self._miss)) as rows:
-            for page in walk_pages(self.roots, self._settings.walk, self._leave_out):
-                if self._is_stopped:
+            for page in walk_pages(self.roots, self.settings.walk, self._leave_out):
+                if self.is_stopped:
                     return
                 if rows.match(page):
                     findings.seen += len(page)
@@ -170,7 +161,7 @@ class Survey:
 
     def _is_hopeless(self, found: FileFacts) -> bool:
         """Return whether the file could not be read before, and would not be now."""
-        failure = None if self._settings.retry else self._store.failure_of(found, settled=True)
+        failure = None if self.settings.retry else self.store.failure_of(found, settled=True)
         if failure is None or failure.reader_versions not in self._hopeless_attempts:
             return False
         return failure.code not in TRIED_AGAIN or failure.attempts >= MOST_ATTEMPTS
@@ -179,7 +170,7 @@ class Survey:
     def _hopeless_attempts(self) -> frozenset[str]:
         from rclip_like.images.support import hopeless_attempts
 
-        return hopeless_attempts(self._settings.read or ReadSettings())
+        return hopeless_attempts(self.settings.read or ReadSettings())
 
     def _leave_out(self, why: Why, path: bytes) -> None:
         self.findings.left_out[why] += 1
@@ -188,14 +179,14 @@ class Survey:
 
     def _miss(self, row: IndexedFacts, root: Root) -> None:
         path, device = row[0], row[3]
-        if not self._is_stopped and is_gone(path, device, root.path):
+        if not self.is_stopped and is_gone(path, device, root.path):
             self.gone.put(path)
 
     def _look_at_roots(self) -> None:
         for root in self.roots:
             if root.is_file:
                 continue
-            before = self._store.walked_root(root.path)
+            before = self.store.walked_root(root.path)
             try:
                 device = device_of(root.path)
                 is_gone_mount = is_unmounted(root.path, before.device if before else device)
