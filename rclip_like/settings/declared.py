@@ -30,7 +30,8 @@ class Declared(NamedTuple):
     """One option or argument: what its field says of it, its type and its default.
 
     long_name: its first name, an argument's metavar; what tells it apart from a command's others.
-    kind: the type of one value. variable: the environment variable that sets it, where one does.
+    names: every way to spell the option, `--no-` forms included. kind: the type of one value, for
+    which `metavar` stands in help texts. variable: the environment variable that sets it, if any.
     is_inverse: the flag makes a field False; `default`, as all values but those in the settings,
     is then the flag's own, so False.
     """
@@ -38,34 +39,16 @@ class Declared(NamedTuple):
     long_name: str
     option: Option | Argument
     kind: type
+    names: tuple[str, ...]
+    metavar: str
+    is_argument: bool
+    takes_value: bool
     choices: tuple[str, ...] = ()
     is_many: bool = False
     is_inverse: bool = False
     default: Any = REQUIRED
     variable: str | None = None
     group: str = ""
-
-    @property
-    def is_argument(self) -> bool:
-        """Whether it is given by its position and not by a name."""
-        return isinstance(self.option, Argument)
-
-    @property
-    def takes_value(self) -> bool:
-        """Whether a value follows its name."""
-        return self.kind is not bool
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every way to spell the option, `--no-` forms included."""
-        if isinstance(self.option, Argument):
-            return ()
-        return tuple(self.option.names.replace("/", " ").split())
-
-    @property
-    def metavar(self) -> str:
-        """What stands for the value in help texts."""
-        return self.option.metavar or "|".join(self.choices)
 
     @property
     def spelling(self) -> str:
@@ -152,6 +135,10 @@ def _declare(option: Option | Argument, kind: Any, default: Any) -> Declared:
     return Declared(
         long_name=long_name,
         option=option,
+        names=() if isinstance(option, Argument) else tuple(option.names.replace("/", " ").split()),
+        metavar=option.metavar or "|".join(choices),
+        is_argument=isinstance(option, Argument),
+        takes_value=kind is not bool,
         kind=str if choices else get_args(kind)[0] if is_many else kind,
         choices=choices,
         is_many=is_many,
