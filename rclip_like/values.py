@@ -255,8 +255,7 @@ class SelectedPicture(NamedTuple):
         return os.fsdecode(self.absolute_bytes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SelectionReport:
+class SelectionReport(NamedTuple):
     """Indexed pictures in order of path bytes, and their embeddings, unit float32 (N, D)."""
 
     pictures: tuple[SelectedPicture, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -107,16 +106,16 @@ def _refuse_nonsense(settings: SearchSettings) -> None:
         raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
 
 
-@dataclass
 class _Best:
-    """The files to be shown with their scores, best first, and what was met on the way to them."""
+    """The files to be shown with their scores, best first, and what was met on the way to them.
 
-    files: list[tuple[StoredFile, float]] = field(default_factory=list)
-    score: float | None = None
-    """The best of all, before thresholds."""
-    stale: int = 0
-    damaged: int = 0
-    copies: int = 0
+    `score` is the best of all, before thresholds.
+    """
+
+    def __init__(self) -> None:
+        self.files: list[tuple[StoredFile, float]] = []
+        self.score: float | None = None
+        self.stale = self.damaged = self.copies = 0
 
 
 def _take_best(

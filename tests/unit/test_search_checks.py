@@ -14,6 +14,7 @@ from rclip_like.search.checks import MatrixDisagrees, RowCheck
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store import Batch, ContentRow, FileRow, Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.selection import Selection
 from rclip_like.store.writing import Writer
 from rclip_like.values import PictureFacts
 
@@ -94,3 +95,23 @@ def test_what_is_no_embedding_does_not_hold_without_a_digest_either(
     assert store.embeddings(1).sound_parts([600, 5]).damaged == {600}
     assert store.embeddings(1).sound_parts([600, 5]).content_ids.tolist() == [5]
     assert store.embeddings(1).sound_parts([600]).embeddings.shape[0] == 0
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+@pytest.mark.parametrize("one_in", [1, 50, 1000])
+def test_paths_asked_all_at_once_give_what_each_asked_by_itself_does(
+    store: Store, by_rows: bool, one_in: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wants(path: bytes) -> bool:
+        return path == b"/0007" or (path != b"/animated" and int(path[1:]) % one_in == one_in - 1)
+
+    times: list[int] = []
+    plain_paths = Selection.paths
+    with store.snapshot():
+        selection = store.select(1, None)
+        scored = score_all(selection, QUERY, by_rows=by_rows)
+        every = [each for page in pages(selection, scored) for each in page]
+        monkeypatch.setattr(Selection, "paths", lambda self: times.append(1) or plain_paths(self))
+        found = [each for page in pages(selection, scored, wants) for each in page]
+    assert found == [(stored, value) for stored, value in every if wants(stored.path)]
+    assert len(times) == (one_in > 1)
