@@ -43,10 +43,10 @@ class Recording:
     def committed(self, point: int) -> set[str]:
         """Return the files, still there, of the batches committed before this step.
 
-        A batch is marked before it is encoded, so by then the one before it is committed.
+        A batch is marked when its encoding begins, while the one before it is being committed.
         """
         begun = marked(self.steps[:point])
-        done = begun if point == len(self.steps) else begun[:-1]
+        done = begun if point == len(self.steps) else begun[:-2]
         return {path for batch in done for path in batch if Path(path).exists()}
 
 
