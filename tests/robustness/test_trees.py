@@ -14,7 +14,8 @@ from planted import walk
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Trouble
-from rclip_like.walk import is_wanted, resolve_roots
+from rclip_like.walk import resolve_roots
+from rclip_like.walk.patterns import is_wanted
 
 ODD = (
     b"caf\xe9.jpg",

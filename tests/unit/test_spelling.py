@@ -12,7 +12,8 @@ from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.query import Query, parse
 from rclip_like.spelling import Spelling
-from rclip_like.walk import Ignored, resolve_roots
+from rclip_like.walk import resolve_roots
+from rclip_like.walk.ignoring import Ignored
 
 COMPOSED = "M\u00fcller"
 DECOMPOSED = "Mu\u0308ller"

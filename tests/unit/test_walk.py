@@ -19,7 +19,9 @@ from planted import plant, walk, walked
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import Ignored, RawPairs, gitignore, is_wanted, resolve_roots, walk_pages
+from rclip_like.walk import RawPairs, gitignore, resolve_roots, walk_pages
+from rclip_like.walk.ignoring import Ignored
+from rclip_like.walk.patterns import is_wanted
 
 pytestmark = pytest.mark.light
 

@@ -10,7 +10,9 @@ from planted import plant, walked
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import Root
-from rclip_like.walk import SkippedFolders, is_wanted, resolve_roots, walk_pages
+from rclip_like.walk import resolve_roots, walk_pages
+from rclip_like.walk.left_out import SkippedFolders
+from rclip_like.walk.patterns import is_wanted
 
 
 def left_out(*roots: Path, **options: object) -> set[tuple[str, str]]:
