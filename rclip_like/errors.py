@@ -197,7 +197,7 @@ class ModelError(ClipfindError):
 
 
 class ModelMissing(ModelError):
-    """A model is known by name but not on this machine yet."""
+    """A model has a known name but is not on this machine yet."""
 
 
 class DownloadError(ModelError):

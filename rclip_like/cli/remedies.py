@@ -1,4 +1,4 @@
-"""What would help, in the command line's words: its commands and options are known here alone."""
+"""What would help, in the command line's words, with its commands and options."""
 
 from __future__ import annotations
 

@@ -87,13 +87,13 @@ def unindexed_note(
 def _was_indexed(store: Store | None, path: bytes) -> bool:
     if store is None or b"\0" in path:
         return False
-    place = os.path.realpath(path)
-    either = [Root(path, place, is_file=True), Root(path, place)]
+    real = os.path.realpath(path)
+    either = [Root(path, real, is_file=True), Root(path, real)]
     return store.count_files(either) > 0
 
 
 def _is_unmounted(store: Store | None, root: Root) -> bool:
-    """Return whether a root that was walked is now the empty place of a mount that is gone."""
+    """Return whether a root is only the empty folder on which a disk was mounted when walked."""
     if root.is_file or store is None:
         return False
     before = store.walked_root(root.path)

@@ -1,4 +1,4 @@
-"""Words that a model made for English cannot know: those in another script than Latin."""
+"""Words that a model made for English does not understand: those not in Latin script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rclip_like.query.terms import Kind, Term
 
 
 def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> tuple[str, ...]:
-    """Say which words the model cannot know, in one sentence for all of them."""
+    """Say which words the model does not understand, in one sentence for all of them."""
     if not reads_english_alone(specification):
         return ()
     texts = [term.value for term in terms if term.kind is Kind.TEXT]
@@ -28,11 +28,11 @@ def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> 
 
 
 def reads_english_alone(specification: ModelSpecification) -> bool:
-    """Return whether a model is known to be made for English.
+    """Return whether a model was made for English, as far as its configuration tells.
 
-    So are those that open_clip publishes with CLIP's own tokenizer, and the built-in one: that
-    tokenizer's pieces of words are English, and models for more languages bring another one. A
-    model of somebody's own may have been trained on any captions.
+    The built-in one was, and so were those that open_clip publishes with CLIP's own tokenizer: its
+    pieces of words are English, and models for more languages bring another one. A user's own model
+    may have been trained on any captions.
     """
     base, weights = split_weights(specification.name)
     is_own = weights is not None or is_folder_name(base) or base.startswith(HUB_PREFIX)

@@ -1,7 +1,7 @@
 """One picture's bytes over HTTP, from public addresses alone, within limits on time and size.
 
 httpcore2 speaks HTTP, with proxies too, but opens no connection: it would look the name up once
-more, after the check, and could then be told another address.
+more, after the check, and could then get another address.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def fetch(url: str, settings: WebSettings | None = None) -> bytes:
-    """Return what an http or https address holds; what it is, its content must decide.
+    """Return what an http or https address holds, whatever that is.
 
-    Every address that a name stands for must be public, and the connection goes to one of those
-    that were checked; so it is again for each redirect, of which none leads from https to http.
-    With `settings.allow_private` the host of `url` itself may be any. The environment's proxies
-    are used. Raises WebError, within `settings.max_seconds`, with a sentence that names the
-    address and the remedy.
+    Every IP address that a host's name stands for must be public, and the connection goes to one
+    that was checked. The same holds for each redirect, and none may lead from https to http. With
+    `settings.allow_private` the host of `url` itself may have any address. The environment's
+    proxies are used. Raises WebError, within `settings.max_seconds`, that names the address.
     """
     settings = settings or WebSettings()
     until = time.monotonic() + settings.max_seconds
@@ -70,10 +69,10 @@ def fetch(url: str, settings: WebSettings | None = None) -> bytes:
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is one of the public internet's.
+    """Return whether an IP address belongs to the public internet.
 
-    Of IPv6 that is global unicast, but not 6to4, which wraps any IPv4 address, and NAT64 around
-    a public IPv4 address. So neither an IPv4 address written as IPv6 is, nor anything local.
+    Of IPv6, global unicast does, except 6to4, which wraps any IPv4 address; so does NAT64 around a
+    public IPv4 address. An IPv4 address written as IPv6 does not, nor does anything local.
     """
     found = ipaddress.ip_address(address)
     if isinstance(found, ipaddress.IPv6Address):
@@ -85,10 +84,10 @@ def is_public(address: str) -> bool:
 
 
 def _follow(url: str, settings: WebSettings, until: float, trail: list[str]) -> bytes:
-    """Return what is found where `url` leads; `trail` is told what is asked, for a sentence."""
-    place, typed_host = url, b""
+    """Return what is found where `url` leads; `trail` collects what was asked, for an error."""
+    location, typed_host = url, b""
     for _ in range(settings.max_redirects + 1):
-        address = _address(place)
+        address = _address(location)
         typed_host = typed_host or address.host
         if proxy := _proxy(address):
             trail.append(f"through the proxy {proxy.url.host.decode()}")
@@ -98,8 +97,8 @@ def _follow(url: str, settings: WebSettings, until: float, trail: list[str]) -> 
         if isinstance(answer, bytes):
             return answer
         trail[1:] = [f"leads on to {_shown(answer)}"]
-        place = urljoin(place, answer)
-        if address.scheme == b"https" and place[:5].lower() == "http:":
+        location = urljoin(location, answer)
+        if address.scheme == b"https" and location[:5].lower() == "http:":
             raise WebError("from https to http, where anybody can change it", _SAVE)
     raise WebError(f"there are more than {settings.max_redirects} redirects", _SAVE)
 
