@@ -130,7 +130,8 @@ its weight, and the sum is scaled to unit length, so scores stay cosines.
 
 OUTPUT = """\
 Columns :: In a pipe: the score with four decimals, a TAB, the path, a newline. *--explain* adds
-columns PART=SCORE.
+columns PART=SCORE. *--color always* colours the score; paths (*-f*), results ended by a NUL, JSON
+and templates are never coloured.
 
 search --json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
 *model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has replacement

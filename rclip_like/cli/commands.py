@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -39,17 +40,23 @@ class Command(NamedTuple):
     @property
     def listed(self) -> tuple[Declared, ...]:
         """What acts in this command, as its help and the manual list it."""
-        own = declared_in(self.options, self.name.partition(" ")[0].capitalize())
-        names = {"--debug", "--help"} | {each.long_name for each in own}
-        shared = (each for each in declared_in(Everywhere) if each.long_name in names)
-        return (*(each for each in own if each.group != EVERYWHERE), *shared)
+        return _declared_for(self)[0]
 
     @property
     def accepted(self) -> tuple[Declared, ...]:
         """What may be typed: beside what acts here, the options that hold everywhere."""
-        listed = self.listed
-        names = {each.long_name for each in listed}
-        return (*listed, *(each for each in declared_in(Everywhere) if each.long_name not in names))
+        return sum(_declared_for(self), ())
+
+
+@cache
+def _declared_for(command: Command) -> tuple[tuple[Declared, ...], tuple[Declared, ...]]:
+    """Return what acts in a command, and what else it accepts."""
+    own = declared_in(command.options, command.name.partition(" ")[0].capitalize())
+    everywhere = declared_in(Everywhere)
+    names = {"--debug", "--help"} | {each.long_name for each in own}
+    shared = [each for each in everywhere if each.long_name in names]
+    others = [each for each in everywhere if each.long_name not in names]
+    return (*(each for each in own if each.group != EVERYWHERE), *shared), tuple(others)
 
 
 _TABLE = (

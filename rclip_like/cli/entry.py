@@ -90,8 +90,8 @@ def _options(command: Command, typed: Mapping[str, Any]) -> Any:
             raise
         configuration = {}
     values = settle(accepted, typed, configuration)
-    _set_environment(values)
     options: Any = compose(command.options, values)
+    _set_environment(values)
     return options._replace(given=typed) if "given" in options._fields else options
 
 
