@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ignore_signals() -> None:
-    """Let nothing change an exit status that is settled, also what comes meanwhile."""
+    """Let no signal change an exit status that is settled, not even one that comes meanwhile."""
     while True:
         try:
             for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -52,7 +52,7 @@ def _ignore_signals() -> None:
 
 
 def _leave(status: int) -> None:
-    """End the process now, also while threads encode what nobody waits for after a Ctrl-C.
+    """End the process now, even while threads encode what nobody waits for after a Ctrl-C.
 
     Python takes up to two seconds to tear torch down. All that must be kept is on the disk by then;
     only the streams hold something back.

@@ -33,7 +33,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one call and return its exit status, also where it ends in an error."""
+    """Run one call and return its exit status, even if it ends in an error."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it

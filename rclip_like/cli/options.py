@@ -55,7 +55,7 @@ NOTHING_GIVEN: Given = MappingProxyType({})
 
 
 class Everywhere(NamedTuple):
-    """What every command accepts, before or after its name, also where it does not act."""
+    """What every command accepts, before or after its name, even if it does not act there."""
 
     library: LibraryChoice = LibraryChoice()
     encoder: EncoderSettings = EncoderSettings()

@@ -88,9 +88,9 @@ def _counted(reasons: Mapping[str, int]) -> dict[str, int]:
 
 
 def prune(options: PruneOptions) -> int:
-    """Prune and say what it came to; return 0, also where another run is left to go on.
+    """Prune and say what it came to; return 0, or 1 if nothing was indexed under any of the paths.
 
-    1 if nothing was indexed under any of the paths.
+    Another run that writes is left to go on, which is 0 as well.
     """
     talk = options.talk
     if options.settings.keep and not options.settings.models:

@@ -110,6 +110,7 @@ def compose(settings: Callable[..., Settings], values: Mapping[str, Any]) -> Set
 def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str]]:
     """Return the fields that carry an option or are settings themselves, each with its heading."""
     parts: dict[str, tuple[Declared | type, str]] = {}
+    defaults = _defaults(settings) or {}
     for field, hint in get_type_hints(settings, include_extras=True).items():
         annotation, *data = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         option = next((each for each in data if isinstance(each, Option | Argument)), None)
@@ -118,8 +119,7 @@ def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str
         if get_origin(annotation) in (Union, UnionType):
             (kind,) = (each for each in get_args(annotation) if each is not NoneType)
         if option is not None:
-            default = (_defaults(settings) or {}).get(field, REQUIRED)
-            parts[field] = _declare(option, kind, default), heading
+            parts[field] = _declare(option, kind, defaults.get(field, REQUIRED)), heading
         elif isinstance(kind, type) and _defaults(kind) is not None:
             parts[field] = kind, heading
     return parts
