@@ -16,7 +16,9 @@ _SMOOTH = frozenset(("L", "LA", "RGB", "RGBA", "CMYK"))
 def resizable(image: Image.Image) -> Image.Image:
     """Return the picture in a mode that can be resized smoothly: L, LA, RGB, RGBA or CMYK."""
     if image.mode == "F" or image.mode.startswith("I"):
-        return _eight_bits(image)
+        from rclip_like.images.depth import in_eight_bits  # which imports NumPy
+
+        return in_eight_bits(image)
     may_lack_alpha = image.format in _ALPHA_OR_NOTHING
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         image = image.convert("RGBA")
@@ -59,17 +61,3 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return a 16-bit, 32-bit or float grey picture as L."""
-    import numpy as np
-
-    from rclip_like.images.depth import black_and_white, eight_bits
-
-    values = np.asarray(image)
-    black, white = black_and_white(values)
-    grey = np.empty(values.shape, np.uint8)
-    for row, line in enumerate(values):  # by rows: a float copy of all of it is large
-        grey[row] = eight_bits(line, black, white)
-    return Image.fromarray(grey)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Samples = npt.NDArray[np.generic]
 
@@ -33,9 +34,23 @@ def black_and_white(parts: Iterable[Samples], full: float = 65535.0) -> tuple[fl
     if not some:
         most = min(full, 65535.0) if high <= 65535 or high < full * _NEAR else full
         return (0.0, most) if low >= 0 and high <= most else (low, high)
-    if _is_of_one(np.concatenate(some)) or (low >= 0 and high <= 1):
+    lit = np.concatenate(some)
+    lit = lit[lit != 0]
+    is_mostly_within = 2 * np.count_nonzero((lit > 0) & (lit <= 1)) > lit.size
+    is_well_below = 100 * np.count_nonzero(lit < -0.1) > lit.size
+    if (is_mostly_within and not is_well_below) or (low >= 0 and high <= 1):
         return 0.0, 1.0
     return (0.0, 255.0) if low >= 0 and high <= 255 else (low, high)
+
+
+def in_eight_bits(image: Image.Image) -> Image.Image:
+    """Return a 16-bit, 32-bit or float grey picture as L."""
+    values = np.asarray(image)
+    black, white = black_and_white(values)
+    grey = np.empty(values.shape, np.uint8)
+    for row, line in enumerate(values):  # by rows: a float copy of all of it is large
+        grey[row] = eight_bits(line, black, white)
+    return Image.fromarray(grey)
 
 
 def eight_bits(values: Samples, black: float, white: float) -> npt.NDArray[np.uint8]:
@@ -51,10 +66,3 @@ def _numbers(values: Samples) -> Samples:
     if values.dtype.kind != "f":
         return values
     return np.nan_to_num(values, posinf=0, neginf=0)
-
-
-def _is_of_one(some: Samples) -> bool:
-    """Tell whether most non-zero values lie between 0 and 1, and hardly any well below 0."""
-    lit = some[some != 0]
-    within = np.count_nonzero((lit > 0) & (lit <= 1))
-    return bool(2 * within > lit.size and 100 * np.count_nonzero(lit < -0.1) <= lit.size)

@@ -33,7 +33,7 @@ def ends_early(data: bytes, ending: bytes) -> bool:
     """
     for signature, offset, is_cut in _BY_SIGNATURE:
         if data.startswith(signature, offset):
-            if is_cut in _RARELY_ENDING_IN_ZEROS and data.endswith(bytes(4)):
+            if is_cut not in _MAY_END_IN_ZEROS and data.endswith(bytes(4)):
                 data = data.rstrip(b"\0")
             return is_cut(data)
     return ending == b".tga" and len(data) < 18
@@ -82,11 +82,8 @@ def _media(data: bytes) -> bool:
         return True
     if b"jp2c" in kinds:
         return _codestream(data)
-    if data[4:8] == b"jP  ":
-        return True
-    if not kinds & {b"meta", b"moov"}:
-        return True
-    if b"mdat" not in kinds and b"idat" not in data:
+    has_pixels = b"mdat" in kinds or b"idat" in data
+    if data[4:8] == b"jP  " or not has_pixels or not kinds & {b"meta", b"moov"}:
         return True
     return end_of_items(data) > len(data)
 
@@ -135,6 +132,8 @@ def _tiff(data: bytes) -> bool:
 
 
 def _bitmap(data: bytes) -> bool:
+    if not data.startswith(b"BM"):
+        return len(data) < 40  # without the header of the file
     if len(data) >= 18 and int.from_bytes(data[14:18], "little") not in _BMP_HEADS:
         return False  # some text that begins with BM
     return len(data) < 26 or len(data) < int.from_bytes(data[2:6], "little")
@@ -166,8 +165,8 @@ def _netpbm(data: bytes) -> bool:
     return len(data) < samples * size
 
 
-_RARELY_ENDING_IN_ZEROS = frozenset((_jpeg, _png, _gif, _riff, _media, _codestream))
-_BY_SIGNATURE: tuple[tuple[bytes, int, Callable[[bytes], bool]], ...] = (
+_MAY_END_IN_ZEROS = frozenset((_tiff, _bitmap, _icon, _netpbm))
+_BY_SIGNATURE: tuple[tuple[bytes | tuple[bytes, ...], int, Callable[[bytes], bool]], ...] = (
     (jpeg.START, 0, _jpeg),
     (png.SIGNATURE, 0, _png),
     (b"GIF8", 0, _gif),
@@ -175,12 +174,8 @@ _BY_SIGNATURE: tuple[tuple[bytes, int, Callable[[bytes], bool]], ...] = (
     (b"ftyp", 4, _media),
     (b"\0\0\0\x0cjP  ", 0, _media),
     (b"\xff\x4f\xff\x51", 0, _codestream),
-    (b"II*\0", 0, _tiff),
-    (b"MM\0*", 0, _tiff),
-    (b"II+\0", 0, _tiff),
-    (b"MM\0+", 0, _tiff),
-    (b"BM", 0, _bitmap),
-    (b"\x28\0\0\0", 0, lambda data: len(data) < 40),
+    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), 0, _tiff),
+    ((b"BM", b"\x28\0\0\0"), 0, _bitmap),
     (b"\0\0\1\0", 0, _icon),
-    *((b"P" + bytes((kind,)), 0, _netpbm) for kind in b"123456Ff"),
+    (tuple(b"P%c" % kind for kind in b"123456Ff"), 0, _netpbm),
 )

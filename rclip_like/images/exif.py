@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
 
 from rclip_like.values import PictureFacts
 
@@ -22,19 +23,9 @@ _UPRIGHT = {
 }
 _TURNED = frozenset((5, 6, 7, 8))
 _DATES = (
-    (
-        "original",
-        ExifTags.Base.DateTimeOriginal,
-        ExifTags.Base.SubsecTimeOriginal,
-        ExifTags.Base.OffsetTimeOriginal,
-    ),
-    (
-        "digitized",
-        ExifTags.Base.DateTimeDigitized,
-        ExifTags.Base.SubsecTimeDigitized,
-        ExifTags.Base.OffsetTimeDigitized,
-    ),
-    ("modified", ExifTags.Base.DateTime, ExifTags.Base.SubsecTime, ExifTags.Base.OffsetTime),
+    ("original", Base.DateTimeOriginal, Base.SubsecTimeOriginal, Base.OffsetTimeOriginal),
+    ("digitized", Base.DateTimeDigitized, Base.SubsecTimeDigitized, Base.OffsetTimeDigitized),
+    ("modified", Base.DateTime, Base.SubsecTime, Base.OffsetTime),
 )
 """A picture's dates, the most reliable first, with the tags of their fraction and zone."""
 
@@ -55,7 +46,7 @@ def read_exif(image: Image.Image) -> Image.Exif:
     """Return the picture's EXIF block, an empty one where it has none or a broken one."""
     try:
         exif = image.getexif()
-        exif.get(ExifTags.Base.Orientation)
+        exif.get(Base.Orientation)
     except Exception:  # noqa: BLE001 - its parser may raise anything; the picture is still good
         return Image.Exif()
     return exif
@@ -63,21 +54,21 @@ def read_exif(image: Image.Image) -> Image.Exif:
 
 def upright(image: Image.Image, exif: Image.Exif) -> Image.Image:
     """Return the picture turned as its EXIF says."""
-    orientation = exif.get(ExifTags.Base.Orientation)
+    orientation = exif.get(Base.Orientation)
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
 def upright_size(size: tuple[int, int], exif: Image.Exif) -> tuple[int, int]:
     """Return width and height of the picture when it is turned as its EXIF says."""
     width, height = size
-    return (height, width) if exif.get(ExifTags.Base.Orientation) in _TURNED else size
+    return (height, width) if exif.get(Base.Orientation) in _TURNED else size
 
 
 def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:
     """Return the facts of a picture of this upright size; what cannot be read is None."""
     try:
-        details = exif.get_ifd(ExifTags.IFD.Exif)
-        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        details = exif.get_ifd(IFD.Exif)
+        gps = exif.get_ifd(IFD.GPSInfo)
     except Exception:  # noqa: BLE001 - as above: a broken block costs its facts only
         return PictureFacts(*size)
     taken_at, taken_from = _taken(exif, details) or (None, None)
@@ -86,8 +77,8 @@ def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:
         taken_at=taken_at,
         taken_from=taken_from,
         camera=_camera(exif),
-        latitude=_degrees(gps, ExifTags.GPS.GPSLatitude, 90.0),
-        longitude=_degrees(gps, ExifTags.GPS.GPSLongitude, 180.0),
+        latitude=_degrees(gps, GPS.GPSLatitude, 90.0),
+        longitude=_degrees(gps, GPS.GPSLongitude, 180.0),
     )
 
 
@@ -142,7 +133,7 @@ def _zone(stated: str) -> timezone | None:
 
 def _camera(exif: Mapping[int, object]) -> str | None:
     """Return maker and model, the maker once."""
-    make, model = _text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model))
+    make, model = _text(exif.get(Base.Make)), _text(exif.get(Base.Model))
     if make and model.lower().startswith(make.split()[0].lower()):
         return model
     return f"{make} {model}".strip() or None

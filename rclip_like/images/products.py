@@ -64,13 +64,18 @@ class Square(Product):
         return self.size
 
     def make(self, picture: Upright) -> list[Image.Image]:
-        """Return one square of the model's size."""
+        """Return one square of the model's size; what does not fill it is in its middle."""
         pixels, size = picture.pixels(), picture.size
         with _blamed_on_the_model():
             resized = self._resize(pixels, size)
         coloured = picture.to_srgb(resized)
+        if coloured.size == (self.size, self.size):
+            return [coloured]
+        left, top = (self.size - coloured.width) // 2, (self.size - coloured.height) // 2
         with _blamed_on_the_model():
-            return [self._pad(coloured)]
+            square = Image.new("RGB", (self.size, self.size), (self.fill_color,) * 3)
+            square.paste(coloured, (left, top))
+        return [square]
 
     def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         """Return the part of the picture that the model sees, at most its size each way.
@@ -101,14 +106,6 @@ class Square(Product):
         if width <= height:
             return self.size, int(self.size * height / width)
         return int(self.size * width / height), self.size
-
-    def _pad(self, image: Image.Image) -> Image.Image:
-        """Return the picture in the middle of the square, on the fill colour."""
-        if image.size == (self.size, self.size):
-            return image
-        square = Image.new("RGB", (self.size, self.size), (self.fill_color,) * 3)
-        square.paste(image, ((self.size - image.width) // 2, (self.size - image.height) // 2))
-        return square
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class RawImageFile(ImageFile.ImageFile):
         if largest is not None and sizes.raw_width * sizes.raw_height > largest:
             raise Image.DecompressionBombError  # the rims of a sensor count: they are decoded
         self._mode = "RGB"
-        self._size = _with_square_pixels(sizes)
+        aspect = sizes.pixel_aspect or 1.0  # some sensors' pixels are oblong
+        self._size = round(sizes.width * max(aspect, 1.0)), round(sizes.height / min(aspect, 1.0))
         self._orientation = _ORIENTATIONS.get(sizes.flip, 1)
         self._enough = min(self._size)
         self._preview_exif = Image.Exif()
@@ -108,9 +109,8 @@ class RawImageFile(ImageFile.ImageFile):
             (preview.width > preview.height) != (width > height)
         )
         across, down = preview.size[::-1] if is_upright else preview.size
-        if abs(across * height / (down * width) - 1) > _SHAPE_TOLERANCE:
-            return None
-        if min(across, down) < self._enough:
+        is_whole = abs(across * height / (down * width) - 1) <= _SHAPE_TOLERANCE
+        if not is_whole or min(across, down) < self._enough:
             return None
         try:
             preview.draft(None, (self._enough, self._enough))
@@ -133,14 +133,6 @@ class RawImageFile(ImageFile.ImageFile):
                 gamma=(2.4, 12.92),  # sRGB's
             )
         return Image.fromarray(pixels)
-
-
-def _with_square_pixels(sizes: rawpy.ImageSizes) -> tuple[int, int]:
-    """Return width and height as LibRaw develops them: some sensors' pixels are oblong."""
-    aspect = sizes.pixel_aspect or 1.0
-    if aspect < 1:
-        return sizes.width, round(sizes.height / aspect)
-    return round(sizes.width * aspect), sizes.height
 
 
 @contextmanager

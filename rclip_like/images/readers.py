@@ -97,13 +97,10 @@ class Readers:
                 if self._closed:
                     return
                 raise
-            done = self._done(pending, on_idle, is_patient=len(pending) >= _AHEAD * self._width)
-            pending -= done
-            yield from self._outcomes(done)
+            is_full = len(pending) >= _AHEAD * self._width
+            yield from self._finished(pending, on_idle, is_patient=is_full)
         while pending and not self._closed:
-            done = self._done(pending, on_idle, is_patient=True)
-            pending -= done
-            yield from self._outcomes(done)
+            yield from self._finished(pending, on_idle, is_patient=True)
 
     def read_in_order(self, tasks: Iterable[ReadTask]) -> Iterator[Picture | Trouble]:
         """Yield what became of each task, in their order; for as long as nobody calls `close`.
@@ -135,18 +132,17 @@ class Readers:
             for worker in tuple(self._workers):
                 self._discard(worker)
 
-    def _done(
+    def _finished(
         self, pending: set[_Result], on_idle: Callable[[], None], *, is_patient: bool
-    ) -> set[_Result]:
-        """Return those that are done; being patient, wait for one unless we are closed."""
-        while True:
-            # Those that `close` cancels never wake a waiter, so look up now and then.
-            done, _ = wait(pending, 0.5 if is_patient else 0, FIRST_COMPLETED)
-            if done or self._closed or not is_patient:
-                return done
+    ) -> Iterator[Picture | Trouble]:
+        """Yield what is done, taken out of `pending`; being patient, wait for one until closed."""
+        # Those that `close` cancels never wake a waiter, so look up now and then.
+        seconds = 0.5 if is_patient else 0
+        while not (done := wait(pending, seconds, FIRST_COMPLETED).done):
+            if self._closed or not is_patient:
+                return
             on_idle()
-
-    def _outcomes(self, done: set[_Result]) -> Iterator[Picture | Trouble]:
+        pending -= done
         for future in done:
             if self._closed:
                 return
@@ -217,7 +213,17 @@ class _Worker:
         try:
             return result_of(task, *self._ask(request_for(task), task.content or b""))
         except _DEATHS:
-            return self._cause_of_death(task.path)
+            self.kill()  # without effect but where it answered nonsense
+            status = self._process.wait()
+        code, reason = Reason.CRASHED, "the decoder crashed"
+        if status == STOOD_STILL:
+            code = Reason.STALLED
+            reason = "took too long to read: the disk or the machine stood still"
+        elif status == OUT_OF_TIME:
+            code, reason = Reason.TOO_SLOW, f"took longer than {self._settings.max_seconds:g} s"
+        elif -status in _KILLED_FROM_OUTSIDE:
+            code, reason = Reason.KILLED, "the decoder was killed"
+        return Trouble(task.path, reason, code not in PASSING, code)
 
     def is_alive(self) -> bool:
         """Tell whether the process can be asked."""
@@ -246,19 +252,6 @@ class _Worker:
         if len(pixels) != answer["num_bytes"]:
             raise EOFError("the worker died while it answered")
         return answer, pixels
-
-    def _cause_of_death(self, path: bytes) -> Trouble:
-        self.kill()  # without effect but where it answered nonsense
-        status = self._process.wait()
-        code, reason = Reason.CRASHED, "the decoder crashed"
-        if status == STOOD_STILL:
-            code = Reason.STALLED
-            reason = "took too long to read: the disk or the machine stood still"
-        elif status == OUT_OF_TIME:
-            code, reason = Reason.TOO_SLOW, f"took longer than {self._settings.max_seconds:g} s"
-        elif -status in _KILLED_FROM_OUTSIDE:
-            code, reason = Reason.KILLED, "the decoder was killed"
-        return Trouble(path, reason, code not in PASSING, code)
 
 
 def request_for(task: ReadTask) -> dict[str, Any]:

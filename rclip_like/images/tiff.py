@@ -256,7 +256,11 @@ def _bands(
 
 
 def _samples(lines: npt.NDArray[np.uint8], tags: ImageFileDirectory_v2, layout: _Layout) -> Lines:
-    """Return the values, (H, W * S), of lines of bytes, (H, B)."""
+    """Return the values, (H, W * S), of lines of bytes, (H, B).
+
+    A predictor makes them differences to the pixel before: 2 those of values, 3 those of bytes
+    (TIFF 6.0, section 14; Adobe Photoshop TIFF Technical Note 3).
+    """
     import numpy as np
 
     if layout.bits % 8:
@@ -272,28 +276,15 @@ def _samples(lines: npt.NDArray[np.uint8], tags: ImageFileDirectory_v2, layout: 
         return lines.view(kind)
     wide = tags.get(_TILE_WIDTH, layout.width) * stride * size
     parts = [lines[:, left : left + wide] for left in range(0, lines.shape[1], wide)]
-    undo = _undone if layout.predictor == 2 else _undone_float
-    return np.concatenate([undo(np.ascontiguousarray(part), kind, stride) for part in parts], 1)
-
-
-def _undone(lines: npt.NDArray[np.uint8], kind: str, stride: int) -> Lines:
-    """Return the values of which each line holds the differences to the one before."""
-    import numpy as np
-
-    whole = lines.view(kind.replace("f", "u").replace("i", "u"))
-    pixels = whole.reshape(len(whole), -1, stride)
-    summed = np.cumsum(pixels, axis=1, dtype=pixels.dtype.newbyteorder("="))
-    return summed.astype(pixels.dtype).reshape(whole.shape).view(kind)
-
-
-def _undone_float(lines: npt.NDArray[np.uint8], kind: str, stride: int) -> Lines:
-    """Return the floats of lines with all first bytes, then all second ones, as differences.
-
-    Adobe Photoshop TIFF Technical Note 3.
-    """
-    import numpy as np
-
-    pixels = lines.reshape(len(lines), -1, stride)
-    summed = np.cumsum(pixels, axis=1, dtype=np.uint8)
-    bytes_first = summed.reshape(len(lines), int(kind[-1]), -1)
-    return np.ascontiguousarray(bytes_first.transpose(0, 2, 1)).view(">" + kind[1:])[..., 0]
+    whole = kind.replace("f", "u").replace("i", "u") if layout.predictor == 2 else "u1"
+    undone = []
+    for part in parts:
+        differences = np.ascontiguousarray(part).view(whole).reshape(len(part), -1, stride)
+        summed = np.cumsum(differences, axis=1, dtype=differences.dtype.newbyteorder("="))
+        if layout.predictor == 2:
+            undone.append(summed.astype(whole).reshape(len(part), -1).view(kind))
+        else:  # all first bytes of a line, then all second ones
+            bytes_first = summed.reshape(len(part), size, -1)
+            bytes_last = np.ascontiguousarray(bytes_first.transpose(0, 2, 1))
+            undone.append(bytes_last.view(f">{letter}{size}")[..., 0])
+    return np.concatenate(undone, axis=1)

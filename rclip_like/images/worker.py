@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from blake3 import blake3
 
@@ -35,16 +35,6 @@ STOOD_STILL = -signal.SIGALRM if _HAS_TIMERS else None
 """That of one whose disk or machine stood still."""
 
 
-class Request(NamedTuple):
-    """One line of the parent, and the bytes that followed it, if it announced any.
-
-    The line holds the path, the products to make, and the digests of contents that need none.
-    """
-
-    line: dict[str, Any]
-    content: bytes | None = None
-
-
 def serve() -> None:
     """Answer the requests on standard input until it ends.
 
@@ -57,36 +47,40 @@ def serve() -> None:
         for deadly in (signal.SIGPROF, signal.SIGALRM):
             signal.signal(deadly, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF, signal.SIGALRM))
-    answers = _private_output()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for decoders that print
     requests = _requests_of_parent()
-    limits = ReadSettings(**next(requests).line)
+    limits = ReadSettings(**next(requests)[0])
     assert limits.max_memory_bytes is not None
     _limit_memory(limits.max_memory_bytes)
     _send(answers, {"num_bytes": 0})
-    for request in requests:
-        _send(answers, *answer(request, limits))
+    for request, content in requests:
+        _send(answers, *answer(request, content, limits))
 
 
-def answer(request: Request, limits: ReadSettings) -> tuple[dict[str, object], bytes]:
+def answer(
+    request: dict[str, Any], content: bytes | None, limits: ReadSettings
+) -> tuple[dict[str, object], bytes]:
     """Return digest, facts and products of one picture, or why there are none, and all pixels.
 
+    request: the path, the products to make, and the digests of contents that need none. content:
+    the bytes of the picture, None where they are in the file.
     The products come by name with the width and height of each image, their RGB pixels one after
     the other. The digest of the pixels is that of the products in FIRST_PARTS, in that order.
     limits: as `within_memory` returns them.
     """
-    path = os.fsencode(request.line["path"])
+    path = os.fsencode(request["path"])
     try:
-        data = request.content
-        if data is None:
+        if content is None:
             with _limited(limits.max_wait_seconds):
-                data = read_bytes(path, limits)
-        digest = blake3(data).hexdigest()
-        about: dict[str, object] = {"digest": digest, "size_bytes": len(data)}
-        if digest in request.line["known"]:
+                content = read_bytes(path, limits)
+        digest = blake3(content).hexdigest()
+        about: dict[str, object] = {"digest": digest, "size_bytes": len(content)}
+        if digest in request["known"]:
             return about | {"facts": None, "num_bytes": 0}, b""
-        products = [product_from(each) for each in request.line["products"]]
+        products = [product_from(each) for each in request["products"]]
         with _limited(limits.max_wait_seconds, limits.max_seconds):
-            decoded = decode(data, os.path.splitext(path)[1].lower(), products, limits)
+            decoded = decode(content, os.path.splitext(path)[1].lower(), products, limits)
     except Unreadable as error:
         trouble = {"reason": error.reason, "remedy": error.remedy, "code": error.code}
         return trouble | {"num_bytes": 0}, b""
@@ -134,20 +128,19 @@ def _limited(seconds: float, processor_seconds: float = 0.0) -> Iterator[None]:
     Even amid a decoder that never lets Python run again: nobody handles these signals. The clock
     goes on where the machine is stopped, so what it ends says nothing of the picture.
     """
-    if not _HAS_TIMERS:
+    if _HAS_TIMERS:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, processor_seconds)
+    else:
         faulthandler.dump_traceback_later(processor_seconds or seconds, exit=True)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-        return
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_PROF, processor_seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if _HAS_TIMERS:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        else:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:
@@ -155,16 +148,12 @@ def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> 
     answers.flush()
 
 
-def _private_output() -> BinaryIO:
-    """Return the way to the parent, and leave decoders that print an empty standard output."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return answers
+def _requests_of_parent() -> Iterator[tuple[dict[str, Any], bytes | None]]:
+    """Yield each line of the parent, and the bytes that followed it, if it announced any.
 
-
-def _requests_of_parent() -> Iterator[Request]:
-    """Yield what the parent asks; when it is gone, end this process even amid a picture."""
-    requests: SimpleQueue[Request] = SimpleQueue()
+    When the parent is gone, end this process even amid a picture.
+    """
+    requests: SimpleQueue[tuple[dict[str, Any], bytes | None]] = SimpleQueue()
 
     def listen() -> None:
         parent = sys.stdin.buffer
@@ -172,7 +161,7 @@ def _requests_of_parent() -> Iterator[Request]:
             while line := parent.readline():
                 request = json.loads(line)
                 length = request.get("num_bytes")
-                requests.put(Request(request, None if length is None else parent.read(length)))
+                requests.put((request, None if length is None else parent.read(length)))
         finally:  # even without the memory for what was announced: nobody else would end it
             os._exit(0)
 

@@ -402,13 +402,13 @@ def test_a_worker_imports_nothing_but_what_decodes(tmp_path: Path) -> None:
     program = (
         "import os, sys\n"
         "from rclip_like.images.products import Square\n"
-        "from rclip_like.images.worker import Request, answer\n"
+        "from rclip_like.images.worker import answer\n"
         "from rclip_like.settings import ReadSettings\n"
         "from rclip_like.values import Preprocessing\n"
         "model = Preprocessing(32, (0.0,) * 3, (1.0,) * 3)\n"
         "products = [Square.of(model).description()]\n"
-        "request = Request({'path': sys.argv[1], 'known': [], 'products': products})\n"
-        "line, pixels = answer(request, ReadSettings(max_memory_bytes=1 << 30))\n"
+        "request = {'path': sys.argv[1], 'known': [], 'products': products}\n"
+        "line, pixels = answer(request, None, ReadSettings(max_memory_bytes=1 << 30))\n"
         "assert len(pixels) == line['num_bytes'] == 32 * 32 * 3\n"
         "print(*{name.partition('.')[0] for name in sys.modules})\n"
     )
