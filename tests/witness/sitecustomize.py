@@ -27,17 +27,17 @@ def _witness() -> None:
     import sqlite3
     import time
 
-    set_timer, connect, started = signal.setitimer, sqlite3.connect, []
+    set_timer, started = signal.setitimer, []
 
     def see(event: str, arguments: tuple) -> None:
         if event == "os.scandir":
             folder = "." if arguments[0] is None else os.fspath(arguments[0])
             _append("WITNESS_LOG", ["folder", os.fsdecode(folder)])
 
-    def traced(*arguments: object, **options: object) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
-        connection.set_trace_callback(lambda text: _append("WITNESS_LOG", ["statement", text]))
-        return connection
+    class Traced(sqlite3.Connection):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)
+            self.set_trace_callback(lambda text: _append("WITNESS_LOG", ["statement", text]))
 
     def limit_file(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
         if which == signal.ITIMER_PROF and seconds:
@@ -48,7 +48,7 @@ def _witness() -> None:
         return set_timer(which, seconds, interval)
 
     sys.addaudithook(see)
-    sqlite3.connect = traced
+    sqlite3.Connection = Traced  # which the store's own class inherits from
     # A reading process sets its time limit so before it decodes a file, and takes it back after.
     signal.setitimer = limit_file
 
