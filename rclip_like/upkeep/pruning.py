@@ -14,7 +14,7 @@ from rclip_like.reports import UpkeepReport
 from rclip_like.settings import PruneSettings, WalkSettings
 from rclip_like.store import Store, ranges_of
 from rclip_like.values import Root
-from rclip_like.walk import RawPairs
+from rclip_like.walk import LeftOut
 from rclip_like.walk.missing import is_folder_gone, look_for, nearest_folder
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def count_raw_pairs(store: Store, roots: Sequence[Root] | None) -> int:
     They were indexed when that was asked for, or before the picture came. As what is left out by
     other options they stay in the index, but a search shows them only when asked to.
     """
-    tops: dict[bytes, RawPairs] = {}
+    tops: dict[bytes, LeftOut] = {}
     number = 0
     for path in store.raw_files(roots):
         top = os.fsencode(Path(os.fsdecode(path)).anchor)
         if top not in tops:
-            tops[top] = RawPairs(Root(top, top), WalkSettings(hidden=True), None)
-        number += path in tops[top]
+            tops[top] = LeftOut(Root(top, top), WalkSettings(hidden=True, ignore_files=False))
+        number += tops[top].has_raw_pair(path)
     return number
 
 

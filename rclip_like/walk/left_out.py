@@ -1,21 +1,31 @@
 """What a walk leaves out, and why: raw files beside their picture, unread formats, links, folders.
 
-`pictures_beside` and `others_among` serve the walk, folder by folder; `RawPairs` and
-`SkippedFolders` answer for single files that an index holds.
+`pictures_beside` and `others_among` serve the walk, folder by folder; `LeftOut` answers for single
+files that an index holds.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import RAW_EXTENSIONS, Root
-from rclip_like.walk.ignoring import Ignored
-from rclip_like.walk.patterns import SEPARATOR, extension, folder_prefix, is_hidden, is_wanted
+from rclip_like.walk.patterns import (
+    IGNORE_FILES,
+    SEPARATOR,
+    IgnoreFile,
+    extension,
+    folder_prefix,
+    ignore_files_above,
+    ignores,
+    is_hidden,
+    is_wanted,
+    with_ignore_file,
+)
 
 Why = Literal["raw pair", "format", "link", "dead link", "nomedia"]
 """A raw file beside the picture made of it; a picture in a format that is not read; a link that is
@@ -116,20 +126,27 @@ def others_among(
     return Others(unread, links, _NOMEDIA[-4:] in endings and _NOMEDIA in names)
 
 
-class RawPairs:
-    """The raw files under one root for which a walk takes the picture beside them.
+class LeftOut:
+    """The files under one root that its walk leaves out for what is on the disk.
 
-    Each folder of a raw file is listed once. A picture that the walk leaves out replaces no raw
-    file.
+    An ignore file has them; they lie in a folder that is not entered (a link while links are not
+    followed, one with a .nomedia file while hidden ones are not wanted); or they are raw files
+    beside a picture. Each folder is looked at once. The root itself is always entered, and an
+    ignore file that cannot be read is left to the walk, which reports it.
     """
 
-    def __init__(self, root: Root, settings: WalkSettings, ignored: Ignored | None) -> None:
+    def __init__(self, root: Root, settings: WalkSettings) -> None:
         self._root = root
         self._settings = settings
-        self._ignored: Ignored | tuple[()] = () if ignored is None else ignored
-        self._beside: dict[bytes, Mapping[bytes, list[bytes]]] = {}
+        self._ignore_files: dict[bytes, tuple[IgnoreFile, ...] | None] = {}
+        """By folder: those that hold in it, the nearest first; None where it is not entered."""
+        self._beside: dict[bytes, dict[bytes, list[bytes]]] = {}
 
     def __contains__(self, path: bytes) -> bool:
+        return self._is_skipped(path) or self.has_raw_pair(path)
+
+    def has_raw_pair(self, path: bytes) -> bool:
+        """Return whether this is a raw file, and a picture beside it is walked instead."""
         if self._settings.raw_pairs or extension(path) not in RAW_EXTENSIONS:
             return False
         folder, name = os.path.split(path)
@@ -142,38 +159,38 @@ class RawPairs:
         return any(self._takes(os.path.join(folder, picture)) for picture in pictures)
 
     def _takes(self, path: bytes) -> bool:
-        if not is_wanted(self._root, path, self._settings) or path in self._ignored:
+        if not is_wanted(self._root, path, self._settings):
+            return False
+        if self._settings.ignore_files and self._is_skipped(path):
             return False
         try:
             return stat.S_ISREG(os.stat(path, follow_symlinks=self._settings.follow).st_mode)
         except OSError:
             return False
 
+    def _is_skipped(self, path: bytes) -> bool:
+        """Return whether an ignore file has this path, or a folder above it is not entered."""
+        folder = folder_prefix(self._root.path)
+        if not self._ignore_files:
+            above = ignore_files_above(folder)[0] if self._settings.ignore_files else ()
+            self._ignore_files[folder] = self._with_own(folder, above)
+        start = len(folder)
+        while (files := self._ignore_files[folder]) is not None:
+            start = path.find(SEPARATOR, start) + 1
+            if not start:
+                return ignores(files, path)
+            folder = path[:start]
+            if folder not in self._ignore_files:
+                is_entered = not self._is_closed(folder) and not ignores(files, folder)
+                self._ignore_files[folder] = self._with_own(folder, files) if is_entered else None
+        return True
 
-class SkippedFolders:
-    """The files under one root that lie in a folder which a walk does not enter.
+    def _is_closed(self, folder: bytes) -> bool:
+        is_link = not self._settings.follow and os.path.islink(folder.rstrip(SEPARATOR))
+        return is_link or (not self._settings.hidden and has_nomedia(folder))
 
-    Such a folder is a link while links are not followed, or holds a .nomedia file while hidden
-    folders are not wanted; the root itself is always entered. Each folder is looked at once.
-    """
-
-    def __init__(self, root: Root, settings: WalkSettings) -> None:
-        self._start = folder_prefix(root.path)
-        self._settings = settings
-        self._skipped: dict[bytes, bool] = {}
-        """By folder, with its separator."""
-
-    def __contains__(self, path: bytes) -> bool:
-        if self._settings.follow and self._settings.hidden:
-            return False
-        end = len(self._start)
-        while end := path.find(SEPARATOR, end) + 1:
-            if self._is_skipped(path[:end]):
-                return True
-        return False
-
-    def _is_skipped(self, folder: bytes) -> bool:
-        if folder not in self._skipped:
-            is_link = not self._settings.follow and os.path.islink(folder[:-1])
-            self._skipped[folder] = is_link or (not self._settings.hidden and has_nomedia(folder))
-        return self._skipped[folder]
+    def _with_own(self, folder: bytes, outer: tuple[IgnoreFile, ...]) -> tuple[IgnoreFile, ...]:
+        if not self._settings.ignore_files:
+            return outer
+        names = [name for name in IGNORE_FILES if os.path.exists(folder + name)]
+        return with_ignore_file(folder, names, outer)[0]

@@ -17,7 +17,7 @@ from rclip_like.errors import UsageError
 from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import WalkSettings
 from rclip_like.spelling import Spelling
-from rclip_like.values import NameGlobs, Root
+from rclip_like.values import NameGlobs, Root, Trouble
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -31,6 +31,8 @@ _MOST_BYTES = 100_000
 
 _NOT_PLAIN = re.compile(r"\[.*|\\.?|[^A-Za-z0-9._-]+", re.DOTALL)
 """All of a pattern that is not letters standing for themselves; what follows a bracket, too."""
+_SPECIAL = re.compile(r"[\\*?\[\]!# ]")
+"""What means something in a pattern, unless a backslash stands before it."""
 _ENDING = re.compile(r"\*[A-Za-z0-9._-]*")
 _MOST_GLOBS = 8
 _LONGEST_GLOB = 1000
@@ -241,6 +243,38 @@ def _lines_of(place: bytes) -> list[str]:
     return [line.removesuffix("\r") for line in lines.split("\n")]
 
 
+def ignore_files_above(prefix: bytes) -> tuple[tuple[IgnoreFile, ...], list[Trouble]]:
+    """Return the ignore files above a root that hold in it, nearest first, and what went wrong.
+
+    A folder that is named is wanted, so a file that would ignore it does not hold.
+    """
+    files: tuple[IgnoreFile, ...] = ()
+    troubles: list[Trouble] = []
+    parts = prefix.split(SEPARATOR)[:-2]
+    for number in range(1, len(parts) + 1):  # the outermost first
+        above = SEPARATOR.join(parts[:number]) + SEPARATOR
+        names = [name for name in IGNORE_FILES if os.path.exists(above + name)]
+        files, wrong = with_ignore_file(above, names, files)
+        troubles += wrong
+    return tuple(file for file in files if not file.opinion(prefix)), troubles
+
+
+def with_ignore_file(
+    prefix: bytes, names: Sequence[bytes], outer: tuple[IgnoreFile, ...]
+) -> tuple[tuple[IgnoreFile, ...], list[Trouble]]:
+    """Return the ignore files that hold in a folder, nearest first, and what went wrong."""
+    try:
+        own = read_ignore_file(prefix, names)
+    except OSError as error:
+        return outer, [trouble_of(error.filename or prefix + names[0], error)]
+    return ((own, *outer) if own else outer), []
+
+
+def trouble_of(path: bytes, error: OSError) -> Trouble:
+    """Return what to report of a path that the system refuses for now."""
+    return Trouble(path, error.strerror or type(error).__name__, lasting=False)
+
+
 def ignores(files: Iterable[IgnoreFile], path: bytes) -> bool:
     """Tell whether the ignore files, nearest first, leave this path out."""
     for file in files:
@@ -276,8 +310,6 @@ def _inside(pattern: str, root: Root) -> Iterator[str]:
     for path in {os.path.abspath(place), os.path.realpath(place)}:
         if path.startswith(prefix):
             relative = path[len(prefix) :]
-            yield f"{negation}/{_escaped(relative) if os.path.lexists(path) else relative}"
-
-
-def _escaped(path: str) -> str:
-    return "".join("\\" + letter if letter in "\\*?[]!# " else letter for letter in path)
+            if os.path.lexists(path):
+                relative = _SPECIAL.sub(r"\\\g<0>", relative)
+            yield f"{negation}/{relative}"

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import NameGlobs, Root
-from rclip_like.walk.ignoring import Ignored
-from rclip_like.walk.left_out import RawPairs, SkippedFolders
+from rclip_like.walk.left_out import LeftOut
 from rclip_like.walk.patterns import SEPARATOR, folder_prefix, is_wanted, name_globs
-
-
-class _LeftOut(NamedTuple):
-    """What a walk of one root leaves out for what lies on the disk."""
-
-    skipped: SkippedFolders
-    ignored: Ignored | None
-    raw_pairs: RawPairs
 
 
 class Scope:
@@ -41,7 +31,7 @@ class Scope:
             (folder_prefix(root.path), root)
             for root in sorted(folders, key=lambda root: -len(root.path))
         ]
-        self._left_out: dict[bytes, _LeftOut] = {}
+        self._left_out: dict[bytes, LeftOut] = {}
 
     def root_of(self, path: bytes) -> Root | None:
         """Return the root that the user named and `path` lies under; None with no roots."""
@@ -71,16 +61,11 @@ class Scope:
         if not is_wanted(root, path, self.settings):
             return False
         if root.path not in self._left_out:
-            # What was named nowhere is there whatever ignore files say.
-            ignored = Ignored(root) if named and self.settings.ignore_files else None
-            self._left_out[root.path] = _LeftOut(
-                SkippedFolders(root, self.settings),
-                ignored,
-                RawPairs(root, self.settings, ignored),
-            )
-        skipped, ignored, raw_pairs = self._left_out[root.path]
-        is_ignored = ignored is not None and path in ignored
-        return path not in skipped and not is_ignored and path not in raw_pairs
+            settings = self.settings
+            if not named:  # then it is there whatever ignore files say
+                settings = settings._replace(ignore_files=False)
+            self._left_out[root.path] = LeftOut(root, settings)
+        return path not in self._left_out[root.path]
 
 
 def _top_of(path: bytes) -> Root:

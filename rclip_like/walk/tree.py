@@ -7,11 +7,10 @@ import stat
 import time
 from bisect import bisect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import not_
-from typing import NamedTuple
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import (
@@ -23,7 +22,6 @@ from rclip_like.values import (
     Seen,
     Trouble,
 )
-from rclip_like.walk.ignoring import ignore_files_above, trouble_of, with_ignore_file
 from rclip_like.walk.left_out import OnLeftOut, Others, others_among, pictures_beside
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
@@ -32,10 +30,13 @@ from rclip_like.walk.patterns import (
     IgnoreFile,
     extension,
     folder_prefix,
+    ignore_files_above,
     ignores,
     is_hidden,
     is_library,
     is_original,
+    trouble_of,
+    with_ignore_file,
 )
 
 _PAGE = 256
@@ -117,10 +118,10 @@ def _look_at_all(
 @contextmanager
 def _opened(folder: bytes) -> Iterator[int | None]:
     """Give the open folder, None where it cannot be had."""
-    try:
-        descriptor = os.open(folder, _FOLDER_ALONE) if os.stat in os.supports_dir_fd else None
-    except OSError:  # too many open files; each path is then looked up by itself
-        descriptor = None
+    descriptor = None
+    with suppress(OSError):  # too many open files; each path is then looked up by itself
+        if os.stat in os.supports_dir_fd:
+            descriptor = os.open(folder, _FOLDER_ALONE)
     try:
         yield descriptor
     finally:
@@ -128,35 +129,24 @@ def _opened(folder: bytes) -> Iterator[int | None]:
             os.close(descriptor)
 
 
-class _Listing(NamedTuple):
-    """What a folder holds for a walk."""
-
-    files: list[bytes]
-    """Names of pictures, ascending."""
-    folders: list[bytes]
-    """As in `_Folder`."""
-    ignoring: list[bytes]
-    """Names of ignore files."""
-    others: Others
-    has_raw: bool
-    """Whether there are cameras' raw files, if perhaps only hidden ones."""
-
-
 @dataclass
 class _Folder:
-    """One level of the stack: what is left of a folder, and the ignore files that hold in it."""
+    """One level of the stack: what is left to walk of a folder, and what holds in it."""
 
     prefix: bytes
     files: list[bytes]
     """Names, ascending."""
     folders: list[bytes]
     """Names that end in a separator, so that the order is that of full paths; descending."""
+    ignoring: list[bytes]
+    """Names of its ignore files."""
+    others: Others
+    beside: dict[bytes, list[bytes]]
+    """By a raw file's name: the pictures that may be walked instead of it."""
     ignore_files: tuple[IgnoreFile, ...] = ()
-    """Nearest first."""
+    """Those that hold in it, nearest first."""
     identity: tuple[int, int] | None = None
     """Device and inode, where cycles or file systems matter."""
-    beside: dict[bytes, list[bytes]] = field(default_factory=dict)
-    """By a raw file's name: the pictures that may be walked instead of it."""
     num_taken: int = 0
     """How many of the files were taken."""
 
@@ -190,7 +180,14 @@ class _Walk:
         apart are not to wait for the end of the walk.
         """
         since = time.monotonic()
-        self._enter_root()
+        prefix = folder_prefix(self.root.path)
+        ignore_files: tuple[IgnoreFile, ...] = ()
+        if self.settings.ignore_files:
+            ignore_files, troubles = ignore_files_above(prefix)
+            self.page += troubles
+        self._enter(prefix, ignore_files)
+        if not self.stack and not os.path.exists(prefix):
+            self.page.append(Trouble(self.root.path, "is gone", lasting=False))
         while self.stack:
             folder = self.stack[-1]
             self._look_at_files(folder)
@@ -218,15 +215,12 @@ class _Walk:
                     names = [name for name in names if self._takes(name, folder)]
                 found = _look_at_all(folder.prefix, names, descriptor, self.settings.follow)
                 if len(found) < len(names):
-                    self._report_links({folder.prefix + name for name in names}, found)
+                    seen = {each[0] for each in found}
+                    for path in (folder.prefix + name for name in names):
+                        if path not in seen and os.path.islink(path):
+                            self.on_left_out("dead link" if self.settings.follow else "link", path)
                 self.page += found
                 names = folder.take_files(_PAGE - len(self.page))
-
-    def _report_links(self, paths: set[bytes], found: Sequence[Seen | Trouble]) -> None:
-        """Report the links among the paths, of which not all were found."""
-        for path in paths.difference(each[0] for each in found):
-            if os.path.islink(path):
-                self.on_left_out("dead link" if self.settings.follow else "link", path)
 
     def _go_on(self, folder: _Folder) -> None:
         """Enter the next folder in this one, or leave it when there is none."""
@@ -237,10 +231,6 @@ class _Walk:
         if self._is_wanted(path, folder):
             self._enter(path, folder.ignore_files)
 
-    def _takes(self, name: bytes, folder: _Folder) -> bool:
-        is_wanted = self._is_wanted(folder.prefix + name, folder)
-        return is_wanted and not (name in folder.beside and self._is_in_raw_pair(name, folder))
-
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
         is_excluded = self.globs.excludes(relative)
@@ -250,27 +240,17 @@ class _Walk:
             return False
         return path.endswith(SEPARATOR) or self.globs.is_chosen(relative)
 
-    def _is_in_raw_pair(self, name: bytes, folder: _Folder) -> bool:
-        """Return whether one of the pictures beside a raw file is walked instead of it."""
-        paths = [folder.prefix + picture for picture in folder.beside[name]]
-        is_in_raw_pair = any(
-            isinstance(_look_at(path, self.settings.follow), FileFacts)
-            for path in paths
-            if path in self.named or self._is_wanted(path, folder)
-        )
-        if is_in_raw_pair:
-            self.on_left_out("raw pair", folder.prefix + name)
-        return is_in_raw_pair
-
-    def _enter_root(self) -> None:
-        prefix = folder_prefix(self.root.path)
-        ignore_files: tuple[IgnoreFile, ...] = ()
-        if self.settings.ignore_files:
-            ignore_files, troubles = ignore_files_above(prefix)
-            self.page += troubles
-        self._enter(prefix, ignore_files)
-        if not self.stack and not os.path.exists(prefix):
-            self.page.append(Trouble(self.root.path, "is gone", lasting=False))
+    def _takes(self, name: bytes, folder: _Folder) -> bool:
+        """Return whether a file is wanted, unless a picture beside it is walked instead."""
+        if not self._is_wanted(folder.prefix + name, folder):
+            return False
+        for picture in folder.beside.get(name, ()):
+            path = folder.prefix + picture
+            is_walked = path in self.named or self._is_wanted(path, folder)
+            if is_walked and isinstance(_look_at(path, self.settings.follow), FileFacts):
+                self.on_left_out("raw pair", folder.prefix + name)
+                return False
+        return True
 
     def _enter(self, prefix: bytes, ignore_files: tuple[IgnoreFile, ...]) -> None:
         """Put a folder on the stack, unless it cannot be read, is gone, or leads round or out."""
@@ -284,28 +264,26 @@ class _Walk:
                 leaves = self.settings.one_file_system and above and above[0][0] != status.st_dev
                 if leaves or identity in above:
                     return
-            listing = self._list(prefix)
+            folder = self._list(prefix)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             self.page.append(trouble_of(prefix.rstrip(SEPARATOR) or prefix, error))
             return
-        if listing.others.has_nomedia and self.stack and not self.settings.hidden:
+        if folder.others.has_nomedia and self.stack and not self.settings.hidden:
             self.on_left_out("nomedia", prefix.rstrip(SEPARATOR))
             return
-        if listing.ignoring:
-            ignore_files, troubles = with_ignore_file(prefix, listing.ignoring, ignore_files)
-        files, pairs_count = listing.files, listing.has_raw and not self.settings.raw_pairs
-        beside = pictures_beside(files) if pairs_count else {}
-        folder = _Folder(prefix, files, listing.folders, ignore_files, identity, beside)
+        if folder.ignoring:
+            ignore_files, troubles = with_ignore_file(prefix, folder.ignoring, ignore_files)
+        folder.ignore_files, folder.identity = ignore_files, identity
         self.stack.append(folder)
         self.page += troubles
-        for why, names in listing.others.left_out(prefix, files):
+        for why, names in folder.others.left_out(prefix, folder.files):
             for path in [prefix + name for name in names]:
                 if self._is_wanted(path, folder):
                     self.on_left_out(why, path)
 
-    def _list(self, prefix: bytes) -> _Listing:
+    def _list(self, prefix: bytes) -> _Folder:
         """Return what of a folder's content a walk looks at, unless patterns leave it out."""
         entries, inner = _entries(prefix, self.settings.follow)
         names = [entry.name for entry in entries]
@@ -335,7 +313,9 @@ class _Walk:
                 self.globs.excludes(relative + name)
             del files[hidden]
         folders = sorted((name + SEPARATOR for name in inner), reverse=True)
-        return _Listing(files, folders, ignoring, others, not RAW_EXTENSIONS.isdisjoint(endings))
+        has_pairs = not (self.settings.raw_pairs or RAW_EXTENSIONS.isdisjoint(endings))
+        beside = pictures_beside(files) if has_pairs else {}
+        return _Folder(prefix, files, folders, ignoring, others, beside)
 
 
 def _entries(prefix: bytes, follow: bool) -> tuple[list[os.DirEntry[bytes]], list[bytes]]:

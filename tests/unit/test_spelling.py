@@ -11,9 +11,9 @@ from planted import plant, walked
 from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.query import Query, parse
+from rclip_like.settings import WalkSettings
 from rclip_like.spelling import Spelling
-from rclip_like.walk import resolve_roots
-from rclip_like.walk.ignoring import Ignored
+from rclip_like.walk import LeftOut, resolve_roots
 
 COMPOSED = "M\u00fcller"
 DECOMPOSED = "Mu\u0308ller"
@@ -32,7 +32,7 @@ def test_ignore_files_match_either_form(
     (tmp_path / ".ignore").write_text(pattern.format(letter if "[" in pattern else typed))
     assert walked(tmp_path) == ["b.jpg"]
     [root] = resolve_roots([os.fsencode(tmp_path)])
-    assert os.path.join(root.path, os.fsencode(f"{there}/a.jpg")) in Ignored(root)
+    assert os.path.join(root.path, os.fsencode(f"{there}/a.jpg")) in LeftOut(root, WalkSettings())
 
 
 @FORMS

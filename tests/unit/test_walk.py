@@ -19,8 +19,7 @@ from planted import plant, walk, walked
 from rclip_like.errors import RootError, UsageError
 from rclip_like.settings import WalkSettings
 from rclip_like.values import FileFacts, Root, Trouble
-from rclip_like.walk import RawPairs, gitignore, resolve_roots, walk_pages
-from rclip_like.walk.ignoring import Ignored
+from rclip_like.walk import LeftOut, gitignore, resolve_roots, walk_pages
 from rclip_like.walk.patterns import is_wanted
 
 pytestmark = pytest.mark.light
@@ -520,7 +519,7 @@ def test_ignored_agrees_with_the_walk(ignored: dict[str, list[str]]) -> None:
         for place, patterns in ignored.items():
             (Path(folder) / place / ".ignore").write_text("\n".join(patterns))
         [root] = resolve_roots([os.fsencode(folder)])
-        left_out = Ignored(root)
+        left_out = LeftOut(root, WalkSettings())
         kept = [name for name in names if os.path.join(root.path, name.encode()) not in left_out]
         assert sorted(kept) == sorted(walked(Path(folder)))
 
@@ -543,7 +542,7 @@ def test_a_raw_file_leaves_its_place_to_the_picture_beside_it(
     plant(tmp_path, *PAIRS)
     assert walked(tmp_path, **options) == sorted(set(PAIRS) - left_out)
     [root] = resolve_roots([os.fsencode(tmp_path)])
-    pairs = RawPairs(root, WalkSettings(**options), None)
+    pairs = LeftOut(root, WalkSettings(**options))
     for name in PAIRS:
         path = os.path.join(root.path, name.encode())
         kept = is_wanted(root, path, WalkSettings(**options)) and path not in pairs
@@ -556,7 +555,7 @@ def test_a_raw_file_is_walked_if_its_picture_is_ignored_or_none(tmp_path: Path) 
     (tmp_path / ".ignore").write_text("a.jpg")
     assert walked(tmp_path) == ["a.nef", "b.jpg/inside.png", "b.nef", "c.nef"]
     [root] = resolve_roots([os.fsencode(tmp_path)])
-    pairs = RawPairs(root, WalkSettings(), Ignored(root))
+    pairs = LeftOut(root, WalkSettings())
     assert not any(root.path + b"/" + name in pairs for name in (b"a.nef", b"b.nef", b"c.nef"))
 
 

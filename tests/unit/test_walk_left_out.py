@@ -11,7 +11,7 @@ from planted import plant, walked
 from rclip_like.settings import WalkSettings
 from rclip_like.values import Root
 from rclip_like.walk import resolve_roots, walk_pages
-from rclip_like.walk.left_out import SkippedFolders
+from rclip_like.walk.left_out import LeftOut
 from rclip_like.walk.patterns import is_wanted
 
 
@@ -132,7 +132,7 @@ def test_unentered_tells_of_links_and_nomedia_on_the_way(tmp_path: Path) -> None
     [root] = resolve_roots([os.fsencode(tmp_path / "p")])
 
     def unentered(root: Root, **options: bool) -> list[str]:
-        there = SkippedFolders(root, WalkSettings(**options))
+        there = LeftOut(root, WalkSettings(**options))
         names = ("a.jpg", "private/deep/b.jpg", "album/k.jpg")
         return [name for name in names if os.path.join(root.path, os.fsencode(name)) in there]
 
@@ -140,4 +140,4 @@ def test_unentered_tells_of_links_and_nomedia_on_the_way(tmp_path: Path) -> None
     assert unentered(root, follow=True) == ["private/deep/b.jpg"]
     assert unentered(root, hidden=True) == ["album/k.jpg"]
     [named] = resolve_roots([os.fsencode(tmp_path / "p" / "private")])
-    assert os.path.join(named.path, b"deep/b.jpg") not in SkippedFolders(named, WalkSettings())
+    assert os.path.join(named.path, b"deep/b.jpg") not in LeftOut(named, WalkSettings())
