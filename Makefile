@@ -78,7 +78,7 @@ faults: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m bench.faults $(FAULTS)
 
 docs: $(VENV)/installed
-	$(BIN)/python man/manual.py > man/clipfind.1.part
+	$(BIN)/python man/manual.py > man/clipfind.1.part || { rm man/clipfind.1.part; exit 1; }
 	mv man/clipfind.1.part man/clipfind.1
 
 clean:
