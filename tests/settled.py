@@ -6,13 +6,12 @@ from typing import Any
 
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
 from rclip_like.cli.parsing import Parser
-from rclip_like.settings.configuration import read_configuration, settle
-from rclip_like.settings.declared import compose
+from rclip_like.settings.configuration import settle
 
 
 def settled(name: str, *arguments: str) -> Any:
     command = COMMANDS[name]
     typed = Parser(command).split(arguments)
-    values = settle(command.accepted, typed, read_configuration(accepted_by_any(command)))
-    options: Any = compose(command.options, values)
+    accepted = command.accepted
+    options: Any = settle(command.options, accepted, typed, accepted_by_any(command))[0]
     return options._replace(given=typed) if "given" in options._fields else options

@@ -112,6 +112,8 @@ def _split_leading(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[str
 
 def _width(argument: str) -> int:
     """Return how many arguments the option takes up, itself included; 0 if it is another word."""
+    if not argument.startswith("-"):
+        return 0
     name, equals, _ = argument.partition("=")
     names = {
         name: declared.takes_value
@@ -121,7 +123,7 @@ def _width(argument: str) -> int:
     }
     if name in names:
         return 2 if names[name] and not equals else 1
-    is_cluster = len(argument) > 2 and argument[0] == "-" != argument[1]
+    is_cluster = len(argument) > 2 and argument[1] != "-"
     if is_cluster and all(names.get(f"-{letter}") is False for letter in argument[1:]):
         return 1
     return 0

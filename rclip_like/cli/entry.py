@@ -14,9 +14,9 @@ from rclip_like.cli import INTERRUPTED, PROGRAM
 from rclip_like.cli.commands import COMMANDS, VERSION, Command, accepted_by_any, overview
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.remedies import said
-from rclip_like.errors import ClipfindError, ConfigError, UsageError
+from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.output.stream import OutputClosed, Talk, kept_for_data, write_lines
-from rclip_like.settings.declared import REQUIRED, compose
+from rclip_like.settings.declared import REQUIRED
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc")
 """How libraries that raise no MemoryError say it."""
@@ -74,7 +74,7 @@ def _run(call: Call) -> int:
 
 def _options(command: Command, typed: Mapping[str, Any]) -> Any:
     """Return what the command's function takes; raises UsageError and ConfigError."""
-    from rclip_like.settings.configuration import read_configuration, settle
+    from rclip_like.settings.configuration import settle
 
     accepted = command.accepted
     required = [each.long_name for each in accepted if each.default is REQUIRED]
@@ -83,15 +83,21 @@ def _options(command: Command, typed: Mapping[str, Any]) -> Any:
             f"{command.name} wants {missing[0]}, see {PROGRAM} {command.name} --help; to look for "
             f"the word: {PROGRAM} search {command.name.split()[0]}"
         )
-    try:
-        configuration = read_configuration(accepted_by_any(command))
-    except ConfigError:
-        if not command.bears_bad_configuration:
-            raise
-        configuration = {}
-    values = settle(accepted, typed, configuration)
-    options: Any = compose(command.options, values)
-    _set_environment(values)
+    options, values = settle(
+        command.options,
+        accepted,
+        typed,
+        accepted_by_any(command),
+        bears_bad_file=command.bears_bad_configuration,
+    )
+    # Other libraries take this from the environment alone, before their import.
+    if values["--color"] == "never":
+        os.environ["NO_COLOR"] = "1"  # rich
+    if values["--offline"]:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    # NumPy's threads spin while they wait for one another: with one core taken by an indexer, a
+    # new text took 1.0 to 2.9 s with two threads and 0.2 s with one. It is not torch's setting.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(values["--threads"] or 1))
     return options._replace(given=typed) if "given" in options._fields else options
 
 
@@ -109,17 +115,6 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
     except UsageError:
         return error
     return UsageError(f"{said(error)}; to look for the word: {PROGRAM} search {shlex.join(words)}")
-
-
-def _set_environment(values: Mapping[str, Any]) -> None:
-    """Tell other libraries what they take from the environment alone, before their import."""
-    if values["--color"] == "never":
-        os.environ["NO_COLOR"] = "1"  # rich
-    if values["--offline"]:
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    # NumPy's threads spin while they wait for one another: with one core taken by an indexer, a
-    # new text took 1.0 to 2.9 s with two threads and 0.2 s with one. It is not torch's setting.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(values["--threads"] or 1))
 
 
 def _tell(error: BaseException) -> int:

@@ -11,6 +11,7 @@ the help and the manual, and completes words.
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
+from rclip_like.settings.declared import EVERYWHERE, Argument, Option, Setting
 from rclip_like.settings.folders import (
     cache_folder,
     config_file,
@@ -21,7 +22,6 @@ from rclip_like.settings.folders import (
     num_processors,
     path_of,
 )
-from rclip_like.settings.options import EVERYWHERE, Argument, Option, Setting
 
 __all__ = [
     "EVERYWHERE",

@@ -12,9 +12,8 @@ from typing import Any
 
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
-from rclip_like.settings import Option, config_file, path_of
-from rclip_like.settings.declared import Declared, Settings, compose, declared_in
-from rclip_like.settings.options import ENVIRONMENT_PREFIX
+from rclip_like.settings.declared import Declared, Option, Settings, compose, declared_in
+from rclip_like.settings.folders import ENVIRONMENT_PREFIX, config_file, path_of
 
 _MOST_BYTES = 1 << 16
 _TEXTS_AND_REMARKS = (
@@ -43,38 +42,54 @@ def configured(settings: Callable[..., Settings]) -> Settings:
     What the file says to others is left alone. Raises ConfigError.
     """
     declared = declared_in(settings)
-    keys = {each.key: each for each in declared if each.key}
-    path = config_file()
-    found = {
-        key: _from_file(keys[key], value, f"{path}: {key}")
-        for key, value in _load(path).items()
-        if key in keys
-    }
-    return compose(settings, settle(declared, {}, found))
+    return compose(settings, _values(declared, {}, read_configuration(declared, is_all=False)))
 
 
-def read_configuration(declared: Iterable[Declared]) -> dict[str, Any]:
+def settle(
+    settings: Callable[..., Settings],
+    accepted: Iterable[Declared],
+    typed: Mapping[str, Any],
+    nameable: Iterable[Declared],
+    *,
+    bears_bad_file: bool = False,
+) -> tuple[Settings, dict[str, Any]]:
+    """Return an instance of the class, and the value of each accepted option by its long name.
+
+    nameable: what the configuration file may hold. bears_bad_file: go on without one that cannot
+    be used. Raises UsageError or ConfigError that names where a value comes from.
+    """
+    try:
+        configuration = read_configuration(nameable)
+    except ConfigError:
+        if not bears_bad_file:
+            raise
+        configuration = {}
+    values = _values(accepted, typed, configuration)
+    return compose(settings, values), values
+
+
+def read_configuration(declared: Iterable[Declared], *, is_all: bool = True) -> dict[str, Any]:
     """Return the configuration file's values by key, checked; empty where there is no file.
 
-    declared: what the file may hold; it is read on only until all keys are found. Raises
-    ConfigError naming the file and the key, and for a file that CLIPFIND_CONFIG names but that is
-    not there.
+    declared: what the file may hold, all of it unless `is_all` is False; it is read on only until
+    all keys are found. Raises ConfigError naming the file and the key, and for a file that
+    CLIPFIND_CONFIG names but that is not there.
     """
     path = config_file()
     values = _load(path)
-    if not values:
-        return {}
     found: dict[str, Declared] = {}
-    for each in declared:
+    for each in declared if values else ():
         if each.key in values:
             found.setdefault(each.key, each)
         if len(found) == len(values):
             break
+    checked = {}
     for key, value in values.items():
-        if key not in found:
+        if key in found:
+            checked[key] = _from_file(found[key], value, f"{path}: {key}")
+        elif is_all:
             raise ConfigError(f"{path}: unknown key {key!r}; see ENVIRONMENT in the manual")
-        values[key] = _from_file(found[key], value, f"{path}: {key}")
-    return values
+    return checked
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -119,25 +134,21 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def settle(
+def _values(
     declared: Iterable[Declared], typed: Mapping[str, Any], configuration: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return each value by long name: as typed, else of the environment, the file, the default.
-
-    Raises UsageError or ConfigError that names where a value comes from that cannot be used.
-    """
-    return {each.long_name: _find(each, typed, configuration) for each in declared}
-
-
-def _find(declared: Declared, typed: Mapping[str, Any], configuration: Mapping[str, Any]) -> Any:
-    name, variable = declared.long_name, declared.variable
-    if name in typed:
-        return _from_words(declared, typed[name], name, UsageError)
-    if variable and os.environ.get(variable):
-        text = os.environ[variable]
-        words = text.split(os.pathsep) if declared.is_many else text
-        return _from_words(declared, words, variable, ConfigError)
-    return configuration.get(declared.key, declared.default) if declared.key else declared.default
+    """Return each value by long name: as typed, else of the environment, the file, the default."""
+    values = {}
+    for each in declared:
+        name, variable = each.long_name, each.variable
+        if name in typed:
+            values[name] = _from_words(each, typed[name], name, UsageError)
+        elif variable and (text := os.environ.get(variable)):
+            words = text.split(os.pathsep) if each.is_many else text
+            values[name] = _from_words(each, words, variable, ConfigError)
+        else:
+            values[name] = configuration.get(each.key or "", each.default)
+    return values
 
 
 def _from_words(declared: Declared, words: Any, where: str, error: type[UsageError]) -> Any:

@@ -1,4 +1,7 @@
-"""What the fields of settings classes declare for the command line, and how they get values."""
+"""What the fields of settings classes declare for the command line, and how they get values.
+
+All of it is plain data, and knows nothing of what reads a command line.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,43 @@ from typing import (
     get_type_hints,
 )
 
-from rclip_like.settings import Argument, Option, Setting
-from rclip_like.settings.options import ENVIRONMENT_PREFIX
+from rclip_like.settings.folders import ENVIRONMENT_PREFIX
 
 Settings = TypeVar("Settings")
 
+EVERYWHERE = "Everywhere"
+"""The heading, beside an option, of what every command accepts and may stand before its name."""
+
 REQUIRED: Any = object()
 """The default of what has none."""
+
+
+class Option(NamedTuple):
+    """An option that belongs to one call of the program.
+
+    names: every spelling, the first one long, as `--top -t` and `--collapse/--no-collapse`, which
+    sets and unsets; the same first name in two classes is one option that sets both fields. A flag
+    of a field that is True by default makes it False. min and max bound a number.
+    """
+
+    names: str
+    help: str
+    metavar: str = ""
+    min: float | None = None
+    max: float | None = None
+
+
+class Setting(Option):
+    """An option that the environment and the configuration file can set as well."""
+
+    __slots__ = ()
+
+
+class Argument(NamedTuple):
+    """A field that is given by its position."""
+
+    metavar: str
+    help: str
 
 
 class Declared(NamedTuple):

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from rclip_like.errors import ConfigError, Remedy
-from rclip_like.settings.options import ENVIRONMENT_PREFIX
 
 APPLICATION = "clipfind"
+ENVIRONMENT_PREFIX = "CLIPFIND_"
 _NOWHERE = Path(os.devnull) / APPLICATION
 """A folder that is on no system."""
 
