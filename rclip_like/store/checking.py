@@ -153,12 +153,11 @@ class Checkup:
                 "SELECT rowid, content_id, embedding FROM embeddings"
                 " WHERE model_id = ? AND part = 0 AND row_digest IS NULL AND rowid <= ?"
             )
-            last = matrix.newer.stamp.last_embedding
-            rows = self._connection.execute(question, (model_id, last))
+            rows = self._connection.execute(question, (model_id, matrix.stamp.last_embedding))
             size_bytes = 2 * matrix.rows.shape[1]
             while chunk := rows.fetchmany(_CHUNK):
                 whole = [row for row in chunk if len(row[2]) == size_bytes]
-                slots = matrix.newer.order.slots_of(np.array([row[1] for row in whole], np.int64))
+                slots = matrix.order.slots_of(np.array([row[1] for row in whole], np.int64))
                 for (rowid, _, blob), slot in zip(whole, slots, strict=True):
                     if slot >= 0 and matrix.rows[slot].tobytes() != blob:
                         yield rowid

@@ -231,7 +231,8 @@ class Reader:
             while page := self.connection.execute(
                 _FACTS, (*values, after, end, after, end)
             ).fetchall():
-                after, num_pages = _behind(page), num_pages + 1
+                # Behind a page follows, at the earliest, its last path with a zero.
+                after, num_pages = page[-1][0] + b"\0", num_pages + 1
                 if num_pages != _PAGES_BEFORE_AHEAD or len(page) < _PAGE:
                     yield page
                     continue
@@ -240,7 +241,7 @@ class Reader:
                     yield page  # while that starts
                     for page_ahead in ahead.pages():
                         yield page_ahead
-                        after = _behind(page_ahead)
+                        after = page_ahead[-1][0] + b"\0"
 
     def stored_digest(self, facts: FileFacts) -> bytes | None:
         """Return the digest of an indexed file of this size and mtime, or None."""
@@ -306,8 +307,3 @@ class Reader:
         )
         row = self.connection.execute(question, (model_id, digest, OUTDATED)).fetchone()
         return None if row is None else row[0] or b""
-
-
-def _behind(page: list[IndexedFacts]) -> bytes:
-    """Return the first path that could follow."""
-    return page[-1][0] + b"\0"

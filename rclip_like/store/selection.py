@@ -110,7 +110,7 @@ class Selection:
     @cached_property
     def _newer(self) -> tuple[Rowids, ContentIds, Slots]:
         assert self.matrix is not None
-        return self.matrix.newer.files()
+        return self.matrix.newer_files()
 
     def stretches(self, *, by_rows: bool = False) -> Iterator[Stretch]:
         """Yield the embeddings, from the matrix where there is one, else from the rows.
@@ -199,9 +199,9 @@ class Selection:
         if is_copy.any():
             rowids = np.concatenate([rowids, newer[is_copy]])
             slots = np.concatenate([slots, known[is_copy]])
-        yield Stretch(rowids, slots, matrix.rows, matrix.frames)
+        yield Stretch(rowids, slots, matrix.rows, matrix.order.frames)
         if not is_copy.all():
-            numbers, rows = _joined([*matrix.newer.embeddings()], matrix.rows.shape[1])
+            numbers, rows = _joined([*matrix.newer_embeddings()], matrix.rows.shape[1])
             yield _stretch(newer[~is_copy], contents[~is_copy], numbers, rows)
 
     def _scanned(self) -> Iterator[Stretch]:

@@ -7,7 +7,7 @@ first but is damaged to come last. So the indexer looks at all of them once in a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -128,7 +128,16 @@ def check_matrix(
     try:
         order_end = address_of(path, stamp.order_name).stat().st_size
         has_all = _reach(every, stamp.rows_name, end) and _reach(every, stamp.order_name, order_end)
-        due = every if since_ns is None else _due(found, stamp, since_ns)
+        due = every
+        if since_ns is not None:
+            due = [block for block in every if block.name == stamp.order_name]
+            left_bytes = _MOST_BYTES_A_RUN
+            for row in sorted(found, key=lambda row: row[-1]):
+                if row[-1] >= since_ns or left_bytes <= 0:
+                    break
+                if row[0] == stamp.rows_name:
+                    due.append(Block(*row[:-1]))
+                    left_bytes -= due[-1].size_bytes
         return MatrixCheck(len(due), tuple(_sound(path, due)), has_all)
     except OSError:  # removed meanwhile, as a new one was written
         return None
@@ -174,21 +183,6 @@ def _written(connection: Connection, model_id: int) -> list[tuple[str, int, int,
         " WHERE model_id = ? ORDER BY name, start"
     )
     return connection.execute(question, (model_id,)).fetchall()
-
-
-def _due(
-    found: Sequence[tuple[str, int, int, bytes, int]], stamp: Stamp, since_ns: int
-) -> list[Block]:
-    """Return all blocks of the order, and of the rows those that it is time to look at."""
-    due = [Block(*row[:-1]) for row in found if row[0] == stamp.order_name]
-    left_bytes = _MOST_BYTES_A_RUN
-    for row in sorted(found, key=lambda row: row[-1]):
-        if row[-1] >= since_ns or left_bytes <= 0:
-            break
-        if row[0] == stamp.rows_name:
-            due.append(Block(*row[:-1]))
-            left_bytes -= due[-1].size_bytes
-    return due
 
 
 def _reach(blocks: Iterable[Block], name: str, end: int) -> bool:

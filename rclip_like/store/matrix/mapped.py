@@ -9,6 +9,7 @@ many rows count. They are trusted only while that very row is there, and were no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,17 +57,25 @@ class Order(NamedTuple):
         return look_up(content_ids, self.content_ids, self.content_slots)
 
 
-class Newer(NamedTuple):
-    """What the rows have and the matrix has not: contents and files, all asked when needed."""
+class Matrix(NamedTuple):
+    """What a search ranks, mapped: a model's embeddings, and the files of some ranges.
 
+    rows: float16 (N, D). file_ids, slots: in order of path bytes (n,), every slot one of the
+    rows; among them may be files that were deleted since. What the index has and the matrix has
+    not, is asked when needed.
+    """
+
+    rows: StoredEmbeddings
+    file_ids: Rowids
+    slots: Slots
     connection: Connection
     model_id: int
     stamp: Stamp
     ranges: Sequence[PathRange]
     order: Order
 
-    def embeddings(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
-        """Yield content ids (n,) and embeddings float16 (n, D), frames among them."""
+    def newer_embeddings(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
+        """Yield content ids (n,) and embeddings float16 (n, D) of newer rows, frames among them."""
         if not self.stamp.num_added:
             return
         rows = self.connection.execute(
@@ -80,7 +89,7 @@ class Newer(NamedTuple):
             embeddings = np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE)
             yield np.array(content_ids, dtype=np.int64), embeddings.reshape(len(chunk), -1)
 
-    def files(self) -> tuple[Rowids, ContentIds, Slots]:
+    def newer_files(self) -> tuple[Rowids, ContentIds, Slots]:
         """Return row numbers, content ids and slots (-1: not in the matrix) of files, each (n,).
 
         Those that are new, and those whose content the model has encoded since.
@@ -104,21 +113,6 @@ class Newer(NamedTuple):
         return pairs[:, 0], pairs[:, 1], self.order.slots_of(pairs[:, 1])
 
 
-class Matrix(NamedTuple):
-    """What a search ranks, mapped: a model's embeddings, and the files of some ranges.
-
-    rows: float16 (N, D). file_ids, slots: in order of path bytes (n,), every slot one of the
-    rows; among them may be files that were deleted since. frames: see Order. newer: what has to be
-    added.
-    """
-
-    rows: StoredEmbeddings
-    file_ids: Rowids
-    slots: Slots
-    frames: Slots
-    newer: Newer
-
-
 def open_matrix(
     connection: Connection, model_id: int, ranges: Sequence[PathRange]
 ) -> Matrix | None:
@@ -138,8 +132,7 @@ def open_matrix(
     has_row = slots >= 0
     if not has_row.all():
         file_ids, slots = file_ids[has_row], slots[has_row]
-    newer = Newer(connection, model_id, stamp, ranges, order)
-    return Matrix(rows, file_ids, slots, order.frames, newer)
+    return Matrix(rows, file_ids, slots, connection, model_id, stamp, ranges, order)
 
 
 def map_rows(path: Path, stamp: Stamp, dimension: int) -> StoredEmbeddings:
@@ -179,25 +172,16 @@ def _cut(
     """Return the files of the ranges; dead ones beside their ends may be among them."""
     if list(ranges) == [EVERYTHING]:
         return order.file_ids, order.slots
-    cuts = [
-        slice(*(_position(connection, order, stamp.last_file, edge) for edge in one))
-        for one in ranges
-    ]
+    question = "SELECT file_id FROM files WHERE path >= ? AND file_id <= ? ORDER BY path LIMIT 1"
+    edges: list[int] = []
+    for edge in chain.from_iterable(ranges):
+        row = connection.execute(question, (edge, stamp.last_file)).fetchone()
+        positions = np.flatnonzero(order.file_ids == row[0]) if row else [len(order.file_ids)]
+        if len(positions) != 1:
+            raise ValueError("the order lacks a file")
+        edges.append(int(positions[0]))
+    cuts = [slice(*pair) for pair in zip(edges[::2], edges[1::2], strict=True)]
     return (
         np.concatenate([order.file_ids[cut] for cut in cuts]),
         np.concatenate([order.slots[cut] for cut in cuts]),
     )
-
-
-def _position(connection: Connection, order: Order, last_file: int, edge: bytes) -> int:
-    """Return how many files of the order come before a path, but for some that are deleted."""
-    row = connection.execute(
-        "SELECT file_id FROM files WHERE path >= ? AND file_id <= ? ORDER BY path LIMIT 1",
-        (edge, last_file),
-    ).fetchone()
-    if row is None:
-        return len(order.file_ids)
-    (positions,) = np.nonzero(order.file_ids == row[0])
-    if len(positions) != 1:
-        raise ValueError("the order lacks a file")
-    return int(positions[0])
