@@ -40,7 +40,7 @@ def read_members(shard: Path, most_bytes: Mapping[str, int]) -> Iterator[tuple[s
     """
     with (
         open_regular(shard, sys.maxsize) as file,
-        tarfile.open(fileobj=cast(BinaryIO, _bounded(file)), mode="r:") as members,
+        tarfile.open(fileobj=cast(BinaryIO, _Bounded(file)), mode="r:") as members,
     ):
         for member in members:
             # Before the next one is looked for: from a negative size, CPython goes back for ever.
@@ -71,20 +71,17 @@ def _content(
         return b"".join(iter(lambda: stream.read(_AT_ONCE), b""))
 
 
-def _bounded(file: BinaryIO) -> _Bounded:
-    is_packed = file.read(len(_GZIP)) == _GZIP
-    file.seek(0)
-    if not is_packed:
-        return _Bounded(file, sys.maxsize)
-    size_bytes = os.fstat(file.fileno()).st_size
-    return _Bounded(gzip.GzipFile(fileobj=file), _ALWAYS + _RATIO * size_bytes)
-
-
 class _Bounded:
     """A tar's bytes for tarfile, limited in each read and in all."""
 
-    def __init__(self, stream: Any, most_bytes: int) -> None:
-        self.stream, self.left, self.most_bytes = stream, most_bytes, most_bytes
+    def __init__(self, file: BinaryIO) -> None:
+        self.stream: Any = file
+        self.most_bytes = sys.maxsize
+        if file.read(len(_GZIP)) == _GZIP:
+            self.stream = gzip.GzipFile(fileobj=file)
+            self.most_bytes = _ALWAYS + _RATIO * os.fstat(file.fileno()).st_size
+        file.seek(0)
+        self.left = self.most_bytes
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _AT_ONCE:

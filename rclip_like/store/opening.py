@@ -235,6 +235,8 @@ def _make(path: Path) -> None:
     """Make a whole new index under another name, then give it its own: never half of one."""
     import tempfile  # nearly all runs find their index
 
+    from rclip_like.store.migrations import migrate
+
     try:
         # SQLite syncs the folder in which its files lie, not the names of those above: a power loss
         # is to take none of them away, nor what they hold.
@@ -245,7 +247,12 @@ def _make(path: Path) -> None:
         os.close(descriptor)
         draft = Path(name)
         try:
-            _write_draft(draft, path)
+            draft_alone = sqlite3.connect(draft, isolation_level=None, timeout=0.0)
+            with explained(path), closing(draft_alone) as connection:
+                connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+                connection.execute("PRAGMA synchronous = FULL")
+                migrate(connection)
+                connection.execute("PRAGMA journal_mode = WAL")
             while not size_of(path):
                 _try_to_name(draft, path)
         finally:
@@ -276,17 +283,6 @@ def sync_folder(folder: Path) -> None:
         return
     finally:
         os.close(descriptor)
-
-
-def _write_draft(draft: Path, path: Path) -> None:
-    from rclip_like.store.migrations import migrate
-
-    draft_alone = sqlite3.connect(draft, isolation_level=None, timeout=0.0)
-    with explained(path), closing(draft_alone) as connection:
-        connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
-        connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _try_to_name(draft: Path, path: Path) -> None:

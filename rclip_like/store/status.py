@@ -24,6 +24,10 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
     question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
     unreadable = tuple(Trouble(*row) for one in ranges for row in connection.execute(question, one))
     reasons = Counter(trouble.reason for trouble in unreadable)
+    folders: dict[bytes, Counter[str]] = {}
+    for trouble in unreadable:
+        folders.setdefault(os.path.dirname(trouble.path), Counter())[trouble.reason] += 1
+    most_first = sorted(folders.items(), key=lambda item: (-item[1].total(), item[0]))
     is_all = list(ranges) == [EVERYTHING]
     left_contents, freeable_bytes = _left_contents(connection) if is_all else (None, None)
     return StatusReport(
@@ -35,7 +39,7 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         roots=tuple(_roots(reader, ranges)),
         failures=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         unreadable=unreadable,
-        unreadable_folders=_by_folder(unreadable),
+        unreadable_folders={folder: dict(each.most_common()) for folder, each in most_first},
         left_contents=left_contents,
         freeable_bytes=freeable_bytes,
     )
@@ -96,15 +100,6 @@ def _roots(reader: Reader, ranges: Sequence[PathRange]) -> list[Mapping[str, obj
         for root, files in zip(roots, counts, strict=True)
         if files or root.lies_in(ranges)
     ]
-
-
-def _by_folder(unreadable: Sequence[Trouble]) -> dict[bytes, Mapping[str, int]]:
-    folders: dict[bytes, Counter[str]] = {}
-    for trouble in unreadable:
-        reasons = folders.setdefault(os.path.dirname(trouble.path), Counter())
-        reasons[trouble.reason] += 1
-    ordered = sorted(folders.items(), key=lambda item: (-item[1].total(), item[0]))
-    return {folder: dict(reasons.most_common()) for folder, reasons in ordered}
 
 
 def _left_contents(connection: Connection) -> tuple[int, int]:

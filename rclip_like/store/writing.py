@@ -14,7 +14,6 @@ from rclip_like.store.rows import (
     STORED_DTYPE,
     Batch,
     ContentRow,
-    FailureRow,
     FileRow,
     Reading,
     ranges_of,
@@ -85,8 +84,13 @@ class Writer:
             read = [(file.facts.path,) for file in batch.files]
             gone = [(path,) for path in batch.gone]
             connection.executemany("DELETE FROM failures WHERE path = ?", read + gone)
-            for failure in batch.failures:
-                self._put_failure(failure)
+            # What the path held before is no longer there to be found.
+            connection.executemany(
+                "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode,"
+                " changed_ns, read_at_ns, reason, reader_versions, code, attempts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*failure.facts, *failure[1:]) for failure in batch.failures],
+            )
             unread = [(failure.facts.path,) for failure in batch.failures]
             connection.executemany("DELETE FROM files WHERE path = ?", unread + gone)
             connection.executemany(
@@ -96,7 +100,15 @@ class Writer:
             )
 
     def _add_content(self, model_id: int, digest: bytes, content: ContentRow) -> None:
-        self._drop_outdated(model_id, digest)
+        # What an outdated reader made goes part by part: the index begins with model and part.
+        outdated = (
+            "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id ="
+            " (SELECT content_id FROM readings JOIN contents USING (content_id)"
+            " WHERE model_id = ? AND digest = ? AND reader = ?)"
+        )
+        part, values = 0, (model_id, digest, OUTDATED)
+        while self._connection.execute(outdated, (model_id, part, *values)).rowcount:
+            part += 1
         self._put_reading(model_id, digest, content.reading)
         for part, embedding in enumerate((content.embedding, *content.frames)):
             row = embedding.astype(STORED_DTYPE).tobytes()
@@ -107,21 +119,6 @@ class Writer:
             )
             if not added.rowcount:  # the parts of a content come from one encoding of it
                 return
-
-    def _drop_outdated(self, model_id: int, digest: bytes) -> None:
-        """Delete the embeddings that an outdated reader made of a content."""
-        row = self._connection.execute(
-            "SELECT content_id FROM readings JOIN contents USING (content_id)"
-            " WHERE model_id = ? AND digest = ? AND reader = ?",
-            (model_id, digest, OUTDATED),
-        ).fetchone()
-        if row is None:
-            return
-        statement = "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?"
-        part = 0
-        # Part by part: the index on them begins with model and part.
-        while self._connection.execute(statement, (model_id, part, row[0])).rowcount:
-            part += 1
 
     def _put_reading(self, model_id: int, digest: bytes, reading: Reading) -> None:
         """Write how a content was read, in place of what an earlier reading said."""
@@ -158,15 +155,6 @@ class Writer:
             " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
             " changed_ns = excluded.changed_ns, read_at_ns = excluded.read_at_ns",
             (facts.path, _readable(facts.path), *facts[1:], file.read_at_ns, file.digest),
-        )
-
-    def _put_failure(self, failure: FailureRow) -> None:
-        """Remember the failure; what the path held before is no longer there to be found."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO failures (path, size_bytes, mtime_ns, device, inode,"
-            " changed_ns, read_at_ns, reason, reader_versions, code, attempts)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*failure.facts, *failure[1:]),
         )
 
     # Folders and devices.

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import torch
 
@@ -18,6 +18,7 @@ from rclip_like.files import write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
+from rclip_like.train.learner import Learner
 
 CHECKPOINT = "checkpoint.pt"
 PIXELS = "pixels.bin"
@@ -34,13 +35,6 @@ _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, AssertionError, pickle.UnpicklingError, struct.error),
     *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
 )
-
-
-class Resumable(Protocol):
-    """What can go on from a state of training that it gave away before."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from the state."""
 
 
 def prepare_output(output: Path) -> None:
@@ -100,7 +94,7 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     return state
 
 
-def resume(output: Path, state: dict[str, Any], learner: Resumable) -> tuple[int, dict[int, float]]:
+def resume(output: Path, state: dict[str, Any], learner: Learner) -> tuple[int, dict[int, float]]:
     """Restore the learner from a loaded checkpoint; return its step and the recalls before.
 
     Raises TrainingError when something within it is missing or damaged.

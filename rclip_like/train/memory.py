@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -30,7 +31,10 @@ def refuse_too_large(learner: Learner, batches: Batches, *, is_locked: bool) -> 
     size = learner.settings.batch_size
     if size <= _MORE:
         return
-    pair = bytes_per_pair(learner, batches)
+    rows = epoch_batches(batches.num_pairs, batches.num_pairs, seed=0, epoch=0)[0]
+    with torch.random.fork_rng():
+        few, more = (_kept_bytes(learner, batches.batch(rows[:n], 0)) for n in (_FEW, _MORE))
+    pair = _BEYOND_KEPT * (more - few) / (_MORE - _FEW)
     free = _free_bytes(learner)
     if size * pair > free:
         raise TrainingError(
@@ -45,14 +49,6 @@ def out_of_memory(size: int, *, is_locked: bool) -> TrainingError:
     return TrainingError(
         f"memory does not suffice for steps of {size} pairs", *_remedies(size, is_locked)
     )
-
-
-def bytes_per_pair(learner: Learner, batches: Batches) -> float:
-    """Return how much memory a step takes for each pair of its batch."""
-    rows = epoch_batches(batches.num_pairs, batches.num_pairs, seed=0, epoch=0)[0]
-    with torch.random.fork_rng():
-        few, more = (_kept_bytes(learner, batches.batch(rows[:n], 0)) for n in (_FEW, _MORE))
-    return _BEYOND_KEPT * (more - few) / (_MORE - _FEW)
 
 
 def _kept_bytes(learner: Learner, batch: Batch) -> int:
@@ -79,25 +75,16 @@ def _free_bytes(learner: Learner) -> int:
     device = trained[0].device
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) - states
-    return min(memory_bytes() - _own_bytes(), _available_bytes()) - states
-
-
-def _own_bytes() -> int:
-    """Return the memory that this process uses, 0 where the system does not say."""
-    try:
+    own_bytes, available_bytes = 0, memory_bytes()
+    with suppress(OSError, ValueError, IndexError):  # where the system does not say
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _available_bytes() -> int:
-    """Return the memory that Linux can give without taking it from other programs."""
-    try:
+        own_bytes = pages * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError, IndexError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvail"))
-    except (OSError, ValueError, IndexError, StopIteration):
-        return memory_bytes()
+        # What Linux can give without taking it from other programs.
+        available = next(line for line in lines if line.startswith("MemAvail"))
+        available_bytes = int(available.split()[1]) << 10
+    return min(memory_bytes() - own_bytes, available_bytes) - states
 
 
 def _remedies(size: int, is_locked: bool, fitting: int = 0) -> tuple[Advice, ...]:

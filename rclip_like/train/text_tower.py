@@ -37,16 +37,11 @@ def encode_texts(model: Any, tokens_NL: torch.Tensor) -> torch.Tensor:
     if not is_standard(model):
         embeddings: torch.Tensor = model.encode_text(tokens_NL, normalize=True)
         return embeddings
-    groups = by_length(tokens_NL)
+    shortest_first = torch.argsort(tokens_NL.argmax(dim=1), stable=True)
+    groups = shortest_first.tensor_split(math.ceil(len(tokens_NL) / GROUP))
     features_ND = torch.cat([text_features(model, tokens_NL[rows]) for rows in groups])
     in_order_ND = features_ND[torch.argsort(torch.cat(groups))]
     return F.normalize(in_order_ND @ model.text_projection, dim=-1)
-
-
-def by_length(tokens_NL: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Return the row numbers in groups of like length, shortest first."""
-    order = torch.argsort(tokens_NL.argmax(dim=1), stable=True)
-    return order.tensor_split(math.ceil(len(order) / GROUP))
 
 
 def text_features(model: Any, tokens_NL: torch.Tensor) -> torch.Tensor:

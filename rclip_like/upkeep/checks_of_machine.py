@@ -46,7 +46,11 @@ def check_packages(database: Path, model: str | None) -> Iterator[Finding]:
     else:
         yield well(f"SQLite {SQLITE_VERSION}")
     there: list[str] = []
-    required = _required()
+    stated: list[str] = []
+    with suppress(metadata.PackageNotFoundError):
+        stated = metadata.requires(_DISTRIBUTION) or []
+    found = (re.match(r"[\w.-]+", each) for each in stated if "extra ==" not in each)
+    required = sorted(name[0] for name in found if name)
     if not has_torch():
         required = [name for name in required if name not in _OF_TORCH]
         yield well(
@@ -62,16 +66,6 @@ def check_packages(database: Path, model: str | None) -> Iterator[Finding]:
         with suppress(metadata.PackageNotFoundError):
             there.append(f"{name} {metadata.version(name)}")
     yield well(", ".join(there))
-
-
-def _required() -> list[str]:
-    """Return the names of the packages that this one cannot do without."""
-    try:
-        stated = metadata.requires(_DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        return []
-    found = (re.match(r"[\w.-]+", each) for each in stated if "extra ==" not in each)
-    return sorted(name[0] for name in found if name)
 
 
 def check_folders(database: Path, model: str | None) -> Iterator[Finding]:
