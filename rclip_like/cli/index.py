@@ -13,7 +13,13 @@ from rclip_like.cli.options import (
     open_library,
     refuse_without_effect,
 )
-from rclip_like.cli.paths import Sources, is_usable, named_paths, without_standing_patterns
+from rclip_like.cli.paths import (
+    Sources,
+    is_usable,
+    named_paths,
+    standing_patterns,
+    without_unmatched,
+)
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
 from rclip_like.output.progress import index_bar
@@ -83,7 +89,7 @@ def run(options: IndexOptions) -> int:
         talk.note(f"{said(error)}; left it to that run")
         return UP_TO_DATE
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
-    report = without_standing_patterns(report, settings.walk, options.given)
+    report = without_unmatched(report, standing_patterns(settings.walk, options.given))
     _tell(report, roots, talk, strict=options.strict)
     there = set(paths)
     unusable = [path for path in named if path not in there]

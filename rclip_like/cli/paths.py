@@ -49,19 +49,18 @@ def named_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[by
     return written
 
 
-def without_standing_patterns(
-    report: "IndexReport", walk: WalkSettings, given: Given
-) -> "IndexReport":
-    """Return the report without patterns that matched nothing, unless they were typed.
-
-    Those of the environment and of the configuration file are meant for all folders.
-    """
+def without_unmatched(report: "IndexReport", patterns: tuple[str, ...]) -> "IndexReport":
+    """Return the report without the troubles that these patterns matched nothing."""
     from rclip_like.values import UNMATCHED_PATTERN
 
-    standing = () if "--exclude" in given else walk.exclude
-    unmatched = {UNMATCHED_PATTERN.format(pattern) for pattern in standing}
+    unmatched = {UNMATCHED_PATTERN.format(pattern) for pattern in patterns}
     troubles = (trouble for trouble in report.troubles if trouble.reason not in unmatched)
     return report._replace(troubles=tuple(troubles))
+
+
+def standing_patterns(walk: WalkSettings, given: Given) -> tuple[str, ...]:
+    """Return the patterns of the environment and the configuration, which are for all folders."""
+    return () if "--exclude" in given else walk.exclude
 
 
 def still_there(paths: list[bytes], talk: Talk) -> list[bytes]:
@@ -87,27 +86,22 @@ def is_usable(path: bytes) -> bool:
 
 
 def _read_list(source: str, end: bytes) -> list[bytes]:
+    """Return the paths of a list; their bytes are kept, as names may be any."""
     if source == "-" and sys.stdin is None:  # closed by whoever started us
         raise UsageError("stdin: is closed, so no list can be read from it")
+    shown = "stdin" if source == "-" else source
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        if end == b"\n":
+            content = decoded(content, keep_bytes=True).encode("utf-8", "surrogateescape")
+            content = content.replace(b"\r\n", end).removesuffix(b"\r")
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
-    shown = "stdin" if source == "-" else source
-    paths = content.split(end) if end == b"\0" else _lines(content, shown)
-    paths = [path for path in paths if path]
-    if not paths:
-        raise UsageError(f"{shown}: names no files")
-    return paths
-
-
-def _lines(content: bytes, shown: str) -> list[bytes]:
-    """Return a list's lines; their bytes are kept, as names may be any."""
-    try:
-        text = decoded(content, keep_bytes=True)
     except UnicodeError as error:
         raise UsageError(
             f"{shown}: begins as UTF-16 does and is not that; save it as UTF-8"
         ) from error
-    lines = text.encode("utf-8", "surrogateescape").split(b"\n")
-    return [line.removesuffix(b"\r") for line in lines]
+    paths = [path for path in content.split(end) if path]
+    if not paths:
+        raise UsageError(f"{shown}: names no files")
+    return paths

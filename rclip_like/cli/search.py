@@ -14,7 +14,13 @@ from rclip_like.cli.options import (
     open_library,
     refuse_without_effect,
 )
-from rclip_like.cli.paths import Sources, named_paths, still_there, without_standing_patterns
+from rclip_like.cli.paths import (
+    Sources,
+    named_paths,
+    standing_patterns,
+    still_there,
+    without_unmatched,
+)
 from rclip_like.cli.proposals import (
     command_meant,
     index_command,
@@ -140,7 +146,8 @@ class SearchOptions(NamedTuple):
 def run(options: SearchOptions) -> int:
     """Search and print the matches; return 0 if there are any, else 1."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
-    layout = layout_of(options)
+    layout = _layout_of(options)
+    settings = search_settings(options, layout)
     talk = options.talk
     paths = named_paths(options.paths, options.sources, talk)
     if any(options.sources):
@@ -161,7 +168,7 @@ def run(options: SearchOptions) -> int:
                 report = library.search(
                     query,
                     paths,
-                    search_settings(options, layout),
+                    settings,
                     update=index_settings(options),
                     on_progress=on_progress,
                 )
@@ -176,7 +183,7 @@ def run(options: SearchOptions) -> int:
     return FOUND if report.matches else NOTHING_FOUND
 
 
-def layout_of(options: SearchOptions) -> Layout:
+def _layout_of(options: SearchOptions) -> Layout:
     """Return how the matches are to be written; raises UsageError for a bad template."""
     form, template = Form.LINES, None
     if options.format is not None:
@@ -228,8 +235,7 @@ def _tell(report: "SearchReport", options: SearchOptions, command: str | None) -
     if report.missing:
         talk.note(f"{counted(report.missing, 'picture')} not indexed yet, so not searched")
     if report.index is not None:
-        walk = options.settings.walk
-        _tell_of_indexing(without_standing_patterns(report.index, walk, options.given), talk)
+        _tell_of_indexing(report.index, options)
         if not report.index.finished:
             talk.note(f"to index the rest: {index_command(options.given)}")
     if report.matches:
@@ -251,8 +257,12 @@ def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
         talk.note(f"nothing scores {min_score:g} or more; the best score is {report.best:.4f}")
 
 
-def _tell_of_indexing(report: "IndexReport", talk: Talk) -> None:
-    for trouble in report.troubles:
+def _tell_of_indexing(report: "IndexReport", options: SearchOptions) -> None:
+    talk, walk = options.talk, options.settings.walk
+    patterns = standing_patterns(walk, options.given)
+    if not report.seen and not report.out_of_reach:
+        patterns += walk.glob  # a note of the search has named them
+    for trouble in without_unmatched(report, patterns).troubles:
         talk.note(said(trouble_sentence(trouble)))
     for sentence in left_out_sentences(report):
         talk.note(sentence)

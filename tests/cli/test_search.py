@@ -272,6 +272,7 @@ def test_a_glob_that_leaves_nothing_is_named(indexed: Path) -> None:
         assert finished.returncode == 1
         told = finished.stderr.decode().splitlines()
         assert told[0] == "clipfind: no pictures here match '*.gif' or 'x/'"
+        assert b"matched nothing" not in finished.stderr
 
 
 def test_patterns_of_the_configuration_may_match_nothing_without_a_word(
