@@ -84,7 +84,7 @@ _TABLE = (
     Command(
         "doctor",
         "Check the index and this installation; with --repair mend what is safe.",
-        "doctor.run",
+        "upkeep.doctor",
         bears_bad_configuration=True,
     ),
     Command(

@@ -28,7 +28,10 @@ def introduce_larger_models(library: Library, report: SearchReport, query: Query
     """Say that there are larger models: once an index, and once where it matters."""
     if report.best is None or library.specification.name != BUILTIN:
         return
-    if _is_weak(report.best, query) and (sentence := _where_it_matters(library, report.best)):
+    # Of words alone: sums have other scores, and so have pictures.
+    is_words = query.kind is Kind.TEXT or (query.kind is None and not is_path_like(query.text))
+    is_weak = report.best < WEAK_SCORE and is_words and not query.add and not query.subtract
+    if is_weak and (sentence := _where_it_matters(library, report.best)):
         Talk().note(sentence)
     elif report.matches and library.is_first_time("larger-models-hint"):
         from rclip_like.models.names import RECOMMENDED
@@ -37,13 +40,6 @@ def introduce_larger_models(library: Library, report: SearchReport, query: Query
             f"searched with the small built-in model; 'clipfind models use {RECOMMENDED}' gets a "
             "larger one (605 MB)"
         )
-
-
-def _is_weak(best: float, query: Query) -> bool:
-    """Return whether the best score is weak: of words alone, as sums have other scores."""
-    is_sum = query.add or query.subtract
-    is_words = query.kind is Kind.TEXT or (query.kind is None and not is_path_like(query.text))
-    return best < WEAK_SCORE and is_words and not is_sum
 
 
 def _where_it_matters(library: Library, best: float) -> str | None:

@@ -96,24 +96,21 @@ class _GroupedCommand(TyperCommand):
 
 
 def _signed(declared: dict[str, Declared]) -> Callable[..., None]:
+    """Return a function whose signature tells Typer how to split off each option's words."""
+
     def callback(**values: object) -> None:
         """Take the place of a function with one parameter for each declared option."""
 
-    parameters = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(each)
-        )
-        for name, each in declared.items()
-    ]
+    parameters = []
+    for name, each in declared.items():
+        option = each.option
+        kind: Any = list[str] if each.is_many else str if each.takes_value else bool
+        if isinstance(option, Argument):
+            kind = Annotated[kind | None, typer.Argument(..., metavar=option.metavar)]
+        else:
+            kind = Annotated[kind | None, typer.Option(..., *option.names.split())]
+        only = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, only, default=None, annotation=kind))
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {each.name: each.annotation for each in parameters}
     return callback
-
-
-def _annotation(declared: Declared) -> Any:
-    """Return the type and the description by which Typer splits off this option's words."""
-    option = declared.option
-    kind: Any = list[str] if declared.is_many else str if declared.takes_value else bool
-    if isinstance(option, Argument):
-        return Annotated[kind | None, typer.Argument(..., metavar=option.metavar)]
-    return Annotated[kind | None, typer.Option(..., *option.names.split())]

@@ -25,15 +25,12 @@ def command_meant(query: str, paths: Sequence[str]) -> str | None:
     """
     if not any(map(os.path.isdir, paths)):
         return None
-    command = near_miss(query)
-    return None if command is None or _is_word(query) else command
-
-
-def _is_word(query: str) -> bool:
-    """Return whether CLIP's tokenizer has the query as one piece, as it has common words."""
+    if (command := near_miss(query)) is None:
+        return None
     from rclip_like.models.towers.tokenizer import tokenize
 
-    return len(tokenize(query)) == len(tokenize("cat"))
+    is_word = len(tokenize(query)) == len(tokenize("cat"))  # one piece, as common words are
+    return None if is_word else command
 
 
 def refuse_folder_first(query: str, paths: Sequence[str]) -> None:

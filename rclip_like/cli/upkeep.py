@@ -1,27 +1,41 @@
-"""`clipfind status`, `prune` and `forget`: what is indexed, and dropping what should not be."""
+"""`clipfind status`, `prune`, `forget` and `doctor`: what is indexed, and keeping it sound."""
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
+from rclip_like.cli.commands import COMMANDS, accepted_by_any
 from rclip_like.cli.options import IndexedPaths, JsonObject, open_library
-from rclip_like.cli.remedies import said
-from rclip_like.errors import IndexLocked, UsageError
+from rclip_like.cli.remedies import advised, said
+from rclip_like.errors import ConfigError, IndexLocked, UsageError
 from rclip_like.output.reports import status_lines, status_object
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.upkeep import (
+    doctor_lines,
+    doctor_object,
     folder_lines,
     unknown_notes,
     upkeep_notes,
     upkeep_object,
     upkeep_sentence,
 )
-from rclip_like.reports import StatusReport, UpkeepReport
-from rclip_like.settings import Argument, Database, DryRun, LibraryChoice, PruneSettings, Wait
+from rclip_like.reports import Finding, StatusReport, UpkeepReport
+from rclip_like.settings import (
+    Argument,
+    Database,
+    DryRun,
+    LibraryChoice,
+    Option,
+    PruneSettings,
+    Wait,
+    config_file,
+)
+from rclip_like.settings.configuration import read_configuration
 
 DONE, NOTHING_THERE = 0, 1
-WAITING = "another run writes to the index; waiting for it to finish"
+WELL, WARNED, ILL = 0, 1, 2
+_WAITING = "another run writes to the index; waiting for it to finish"
 
 
 class StatusOptions(NamedTuple):
@@ -53,6 +67,18 @@ class ForgetOptions(NamedTuple):
     wait: Wait = True
     json: Annotated[JsonObject, "Upkeep"] = False
     database: Database = None
+    talk: Talk = Talk()
+
+
+class DoctorOptions(NamedTuple):
+    """What `doctor` takes."""
+
+    repair: Annotated[
+        bool,
+        Option("--repair", help="Mend what can be mended safely, after a copy of the index."),
+    ] = False
+    json: JsonObject = False
+    library: LibraryChoice = LibraryChoice()
     talk: Talk = Talk()
 
 
@@ -100,7 +126,7 @@ def prune(options: PruneOptions) -> int:
             report = library.prune(
                 options.paths,
                 options.settings,
-                on_wait=lambda: talk.note(WAITING),
+                on_wait=lambda: talk.note(_WAITING),
                 on_drop=lambda path: talk.detail(os.fsdecode(path)),
             )
     except IndexLocked as error:
@@ -120,11 +146,34 @@ def forget(options: ForgetOptions) -> int:
             options.paths,
             dry_run=options.dry_run,
             wait=options.wait,
-            on_wait=lambda: talk.note(WAITING),
+            on_wait=lambda: talk.note(_WAITING),
             on_drop=lambda path: talk.detail(os.fsdecode(path)),
         )
     _show(report, talk, as_json=options.json)
     return _status_of(report.unknown, options.paths)
+
+
+def doctor(options: DoctorOptions) -> int:
+    """Print what was found; return 0 if all is well, 1 for warnings, 2 for a problem."""
+    with open_library(options.library) as library:
+        report = library.doctor(repair=options.repair, on_wait=lambda: options.talk.note(_WAITING))
+    try:
+        values = read_configuration(accepted_by_any(COMMANDS["doctor"]))
+        there = f"{len(values)} settings" if config_file().exists() else "none"
+        settings = Finding("settings", f"{config_file()}: {there}")
+    except ConfigError as error:
+        left_out = ("its settings were left out here",)
+        settings = Finding("settings", said(error), "problem", left_out)
+    report = replace(
+        report,
+        findings=(*report.findings, settings),
+        repaired=tuple(map(said, report.repaired)),
+    )
+    lines = doctor_lines(report, advised, mended=options.repair)
+    write_lines([doctor_object(report, advised)] if options.json else lines)
+    if report.has("problem"):
+        return ILL
+    return WARNED if report.has("warning") else WELL
 
 
 def _status_of(unknown: Sequence[bytes], paths: Sequence[str]) -> int:

@@ -30,9 +30,9 @@ class Connections:
         """Return this thread's connection to the index, seeing what was committed up to now."""
         thread = current_thread()
         if thread not in self._stores:
+            close_folders(default_folders())  # an earlier version left them open
             from rclip_like.store import Store
 
-            close_folders(default_folders())  # an earlier version left them open
             with self._lock:
                 for ended in [each for each in self._stores if not each.is_alive()]:
                     self._stores.pop(ended).close()

@@ -237,7 +237,9 @@ class Library:
         if settings.models:
             from rclip_like.upkeep.models import unused_models
 
-            unused = unused_models(store.models(), self._models_in_use(), settings.keep)
+            chosen = with_weights(self.chosen_model(), self._weights)
+            in_use = [chosen, self._default_model() or chosen]
+            unused = unused_models(store.models(), in_use, settings.keep)
         return prune(store, expanded(paths), settings, unused, listeners)
 
     def forget(
@@ -291,10 +293,11 @@ class Library:
         """The model in use: the one asked for, else the index's default, else the built-in."""
         with self._choosing:
             if self._model is None:
+                name = self.chosen_model()
                 from rclip_like.models.model import Model
                 from rclip_like.models.specification import resolve
 
-                specification = resolve(self.chosen_model(), weights=self._weights)
+                specification = resolve(name, weights=self._weights)
                 self._model = Model(specification, self.settings.encoder)
             return self._model
 
@@ -329,12 +332,14 @@ class Library:
         settings: SearchSettings,
         pixels: Mapping[str, Pixels],
     ) -> SearchReport:
+        store = self._index.existing()
+        if store is None:
+            return SearchReport(())
+        model = self.model
         from rclip_like.query.embedding import Searcher
         from rclip_like.search import search
 
-        if not self._index.exists():
-            return SearchReport(())
-        return search(Searcher(self._index.open(), self.model, pixels), terms, roots, settings)
+        return search(Searcher(store, model, pixels), terms, roots, settings)
 
     def _bring_up_to_date(
         self,
@@ -343,12 +348,13 @@ class Library:
         on_progress: Callable[[Progress], None] | None,
         on_wait: Callable[[], None] | None = None,
     ) -> IndexReport:
+        store, model = self._index.open(create=True, on_wait=on_wait), self.model
         from rclip_like.index import bring_up_to_date
 
         return bring_up_to_date(
-            self._index.open(create=True, on_wait=on_wait),
+            store,
             roots,
-            self.model,
+            model,
             settings._replace(read=settings.read or self.settings.read),
             on_progress=on_progress,
             on_wait=on_wait,
@@ -389,9 +395,3 @@ class Library:
     def _default_model(self) -> str | None:
         store = self._index.existing()
         return store.default_model() if store else None
-
-    def _models_in_use(self) -> list[str]:
-        """Return the names of the model to search with and of the index's default."""
-        default = self._default_model()
-        chosen = with_weights(self.chosen_model(), self._weights)
-        return [chosen, default or chosen]

@@ -36,9 +36,14 @@ def reachable_roots(
     Raises RootError for one that is neither, and when none is left.
     """
     typed = dict.fromkeys(expanded(paths))
-    gone = {path for path in typed if not os.path.exists(path) and _was_indexed(store, path)}
+    gone = set()
+    for path in typed:
+        if store is not None and not os.path.exists(path) and b"\0" not in path:
+            real = os.path.realpath(path)
+            if store.count_files([Root(path, real, is_file=True), Root(path, real)]):
+                gone.add(path)
     there = [path for path in typed if path not in gone]
-    roots = named_roots(there) if there or not paths else []
+    roots = resolve_roots(there) if there else [] if paths else named_roots(())
     unmounted = {root.path: root.typed or b"." for root in roots if _is_unmounted(store, root)}
     reachable = [root for root in roots if root.path not in unmounted]
     missing = [path for path in typed if path in gone] + list(unmounted.values())
@@ -82,14 +87,6 @@ def unindexed_note(
     if roots is None:
         return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
     return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)
-
-
-def _was_indexed(store: Store | None, path: bytes) -> bool:
-    if store is None or b"\0" in path:
-        return False
-    real = os.path.realpath(path)
-    either = [Root(path, real, is_file=True), Root(path, real)]
-    return store.count_files(either) > 0
 
 
 def _is_unmounted(store: Store | None, root: Root) -> bool:

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from rclip_like.values import Embedding, Embeddings
 
 _SORTS = ("score", "date", "path")
-_DISAGREES = Note(
-    "the matrix beside the index disagrees with its rows, from which these results are",
-    Remedy.REPAIR,
-)
 
 
 def search(
@@ -67,7 +63,8 @@ def search(
             best = _take_best(selection, query, scope, files, settings)
         except MatrixDisagrees:
             best = _take_best(selection, query, scope, files, settings, by_rows=True)
-            notes = (_DISAGREES,)
+            reason = "the matrix beside the index disagrees with its rows"
+            notes = (Note(f"{reason}, from which these results are", Remedy.REPAIR),)
         explained = [
             _explanation(selection, stored, query, terms, embeddings) if settings.explain else ()
             for stored, _ in best.files
