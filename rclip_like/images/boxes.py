@@ -61,20 +61,21 @@ def end_of_items(data: bytes) -> int:
     sizes = data[locations.start + 4 : locations.start + 6]
     offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
     index_size = sizes[1] & 15 if version else 0
-    offset = locations.start + 6
-    wide = 4 if version == 2 else 2
-    count, offset, end = _number(data, offset, wide), offset + wide, 0
-    for _ in range(min(count, _MOST_BOXES)):
-        offset += wide
-        method = _number(data, offset, 2) & 15 if version else 0
-        offset += (2 if version else 0) + 2
-        base, offset = _number(data, offset, base_size), offset + base_size
-        num_extents, offset = _number(data, offset, 2), offset + 2
-        for _ in range(min(num_extents, _MOST_BOXES)):
-            offset += index_size
-            start = _number(data, offset, offset_size)
-            length = _number(data, offset + offset_size, length_size)
-            offset += offset_size + length_size
+    offset, end, wide = locations.start + 6, 0, 4 if version == 2 else 2
+
+    def take(size: int) -> int:
+        nonlocal offset
+        offset += size
+        return _number(data, offset - size, size)
+
+    for _ in range(min(take(wide), _MOST_BOXES)):
+        take(wide)  # the item's number
+        method = take(2) & 15 if version else 0
+        take(2)
+        base = take(base_size)
+        for _ in range(min(take(2), _MOST_BOXES)):
+            take(index_size)
+            start, length = take(offset_size), take(length_size)
             if method == 0:  # an offset in the file, not in another box
                 end = max(end, base + start + length)
         if offset > locations.end:

@@ -228,9 +228,7 @@ def _with_its_end(image: ImageFile.ImageFile, enough: int) -> ImageFile.ImageFil
 
 def _too_large(largest: int) -> Unreadable:
     return Unreadable(
-        Reason.TOO_LARGE,
-        f"has more than {largest / 1e6:.4g} megapixels",
-        Remedy.RAISE_PIXELS,
+        Reason.TOO_LARGE, f"has more than {largest / 1e6:.4g} megapixels", Remedy.RAISE_PIXELS
     )
 
 
@@ -249,8 +247,8 @@ def _load(image: ImageFile.ImageFile, enough: int) -> tuple[int, int]:
 def _within(limits: ReadSettings, data: bytes, ending: bytes) -> Iterator[None]:
     """Apply our limits to Pillow, silence its warnings, and raise its errors as Unreadable.
 
-    limits: as `within_memory` returns them. Pillow checks the size when it opens a picture or one
-    within it, before decoding; beyond its limit it warns, and at twice the limit it raises.
+    Pillow checks the size when it opens a picture or one within it, before decoding; beyond its
+    limit it warns, and at twice the limit it raises.
     """
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
     Image.MAX_IMAGE_PIXELS = most_pixels(limits)

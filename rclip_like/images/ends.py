@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
 
 from rclip_like.images import jpeg, png
 from rclip_like.images.boxes import boxes, end_of_items
@@ -31,11 +30,39 @@ def ends_early(data: bytes, ending: bytes) -> bool:
 
     ending: the file name's, by which alone a TGA is recognised.
     """
-    for signature, offset, is_cut in _BY_SIGNATURE:
-        if data.startswith(signature, offset):
-            if is_cut not in _MAY_END_IN_ZEROS and data.endswith(bytes(4)):
-                data = data.rstrip(b"\0")
-            return is_cut(data)
+    # What is packed rarely ends in zeros.
+    packed = data.rstrip(b"\0") if data.endswith(bytes(4)) else data
+    if packed.startswith(jpeg.START):
+        scan = next((each for each in jpeg.segments(packed) if each.marker == 0xDA), None)
+        return scan is None or packed.find(jpeg.END, scan.end) < 0
+    if packed.startswith(png.SIGNATURE):
+        size = len(packed)
+        return not any(each.kind == b"IEND" and each.end <= size for each in png.chunks(packed))
+    if packed.startswith(b"GIF8"):
+        return _gif(packed)
+    if packed.startswith(b"RIFF"):
+        is_webp = b"WEBP".startswith(packed[8:12])  # not a sound or a film
+        return is_webp and len(packed) < max(30, 8 + int.from_bytes(packed[4:8], "little"))
+    if packed.startswith(b"ftyp", 4) or packed.startswith(b"\0\0\0\x0cjP  "):
+        return _media(packed)
+    if packed.startswith(b"\xff\x4f\xff\x51"):
+        return not packed.endswith(jpeg.END)  # JPEG 2000's is the same
+    return _plain(data, ending)
+
+
+def _plain(data: bytes, ending: bytes) -> bool:
+    """Check formats whose pixels often lie there as they are, so that zeros may be the last."""
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return _tiff(data)
+    if data.startswith(b"BM"):
+        is_text = len(data) >= 18 and int.from_bytes(data[14:18], "little") not in _BMP_HEADS
+        return not is_text and len(data) < max(26, int.from_bytes(data[2:6], "little"))
+    if data.startswith(b"\x28\0\0\0"):  # a bitmap without the header of the file
+        return len(data) < 40
+    if data.startswith(b"\0\0\1\0"):
+        return _icon(data)
+    if re.match(rb"P[1-6Ff]", data):
+        return _netpbm(data)
     return ending == b".tga" and len(data) < 18
 
 
@@ -57,21 +84,6 @@ def ends_in_zeros(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and last == [b"mdat"]
 
 
-def _jpeg(data: bytes) -> bool:
-    scan = next((each for each in jpeg.segments(data) if each.marker == 0xDA), None)
-    return scan is None or data.find(jpeg.END, scan.end) < 0
-
-
-def _png(data: bytes) -> bool:
-    return not any(chunk.kind == b"IEND" and chunk.end <= len(data) for chunk in png.chunks(data))
-
-
-def _riff(data: bytes) -> bool:
-    if not b"WEBP".startswith(data[8:12]):
-        return False  # sounds and films
-    return len(data) < 8 + int.from_bytes(data[4:8], "little") or len(data) < 30
-
-
 def _media(data: bytes) -> bool:
     """Check HEIC, AVIF, and JPEG 2000 in boxes; films are not pictures."""
     if data[4:8] == b"ftyp" and not any(each.startswith(data[8:12]) for each in _MEDIA_BRANDS):
@@ -81,15 +93,11 @@ def _media(data: bytes) -> bool:
     if not top or any(box.end > len(data) for box in top):
         return True
     if b"jp2c" in kinds:
-        return _codestream(data)
+        return not data.endswith(jpeg.END)
     has_pixels = b"mdat" in kinds or b"idat" in data
     if data[4:8] == b"jP  " or not has_pixels or not kinds & {b"meta", b"moov"}:
         return True
     return end_of_items(data) > len(data)
-
-
-def _codestream(data: bytes) -> bool:
-    return not data.endswith(jpeg.END)  # JPEG 2000's is the same
 
 
 def _gif(data: bytes) -> bool:
@@ -131,14 +139,6 @@ def _tiff(data: bytes) -> bool:
     )
 
 
-def _bitmap(data: bytes) -> bool:
-    if not data.startswith(b"BM"):
-        return len(data) < 40  # without the header of the file
-    if len(data) >= 18 and int.from_bytes(data[14:18], "little") not in _BMP_HEADS:
-        return False  # some text that begins with BM
-    return len(data) < 26 or len(data) < int.from_bytes(data[2:6], "little")
-
-
 def _icon(data: bytes) -> bool:
     entries = range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16)
     return any(
@@ -163,19 +163,3 @@ def _netpbm(data: bytes) -> bool:
     samples = width * height * (3 if kind in b"36F" else 1)
     size = 4 if kind in b"Ff" else 1 if kind == b"1" else 2 if kind in b"23" or depth > 255 else 1
     return len(data) < samples * size
-
-
-_MAY_END_IN_ZEROS = frozenset((_tiff, _bitmap, _icon, _netpbm))
-_BY_SIGNATURE: tuple[tuple[bytes | tuple[bytes, ...], int, Callable[[bytes], bool]], ...] = (
-    (jpeg.START, 0, _jpeg),
-    (png.SIGNATURE, 0, _png),
-    (b"GIF8", 0, _gif),
-    (b"RIFF", 0, _riff),
-    (b"ftyp", 4, _media),
-    (b"\0\0\0\x0cjP  ", 0, _media),
-    (b"\xff\x4f\xff\x51", 0, _codestream),
-    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), 0, _tiff),
-    ((b"BM", b"\x28\0\0\0"), 0, _bitmap),
-    (b"\0\0\1\0", 0, _icon),
-    (tuple(b"P%c" % kind for kind in b"123456Ff"), 0, _netpbm),
-)

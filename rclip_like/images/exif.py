@@ -72,11 +72,13 @@ def picture_facts(exif: Image.Exif, size: tuple[int, int]) -> PictureFacts:
     except Exception:  # noqa: BLE001 - as above: a broken block costs its facts only
         return PictureFacts(*size)
     taken_at, taken_from = _taken(exif, details) or (None, None)
+    make, model = _text(exif.get(Base.Make)), _text(exif.get(Base.Model))
+    names_maker = make and model.lower().startswith(make.split()[0].lower())
     return PictureFacts(
         *size,
         taken_at=taken_at,
         taken_from=taken_from,
-        camera=_camera(exif),
+        camera=model if names_maker else f"{make} {model}".strip() or None,
         latitude=_degrees(gps, GPS.GPSLatitude, 90.0),
         longitude=_degrees(gps, GPS.GPSLongitude, 180.0),
     )
@@ -129,14 +131,6 @@ def _zone(stated: str) -> timezone | None:
     if offset > _LARGEST_OFFSET:
         return None
     return timezone(offset if form["sign"] == "+" else -offset)
-
-
-def _camera(exif: Mapping[int, object]) -> str | None:
-    """Return maker and model, the maker once."""
-    make, model = _text(exif.get(Base.Make)), _text(exif.get(Base.Model))
-    if make and model.lower().startswith(make.split()[0].lower()):
-        return model
-    return f"{make} {model}".strip() or None
 
 
 def _text(value: object) -> str:

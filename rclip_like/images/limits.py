@@ -45,7 +45,8 @@ _BYTES_PER_PIXEL = {
 def within_memory(settings: ReadSettings) -> ReadSettings:
     """Return the settings with the number of processes and the memory of each filled in.
 
-    Together they get two thirds of the machine's memory, or of what its control group allows.
+    Together they get two thirds of the machine's memory, or of what its control group allows. All
+    functions that take `limits` want the settings as they are returned here.
     """
     available = int(memory_bytes() * _SHARE)
     workers = settings.workers or num_processors()
@@ -56,35 +57,28 @@ def within_memory(settings: ReadSettings) -> ReadSettings:
 
 
 def most_pixels(limits: ReadSettings, image: Image.Image | None = None) -> int:
-    """Return how many pixels a picture in this format may have; with None, in the cheapest one.
-
-    limits: as `within_memory` returns them.
-    """
+    """Return how many pixels a picture in this format may have; with None, in the cheapest one."""
     if limits.max_megapixels is not None:
         return max(1, int(limits.max_megapixels * 1e6))
     assert limits.max_memory_bytes is not None
     spare = max(limits.max_memory_bytes - _PROGRAM, limits.max_memory_bytes // 4)
-    return int(spare / (_BYTES_PER_PIXEL["JPEG"] if image is None else _bytes_per_pixel(image)))
+    if image is None:
+        bytes_per_pixel = _BYTES_PER_PIXEL["JPEG"]
+    elif stated := getattr(image, "bytes_per_pixel", 0):
+        bytes_per_pixel = stated
+    elif image.mode == "F" or image.mode.startswith("I"):
+        bytes_per_pixel = _DEEP
+    elif image.info.get("progressive"):
+        bytes_per_pixel = _PROGRESSIVE
+    else:
+        bytes_per_pixel = _BYTES_PER_PIXEL.get(image.format or "", _USUAL)
+    return int(spare / bytes_per_pixel)
 
 
 def most_bytes(limits: ReadSettings) -> int:
-    """Return how large a picture's file may be: with its pixels it has to fit the memory.
-
-    limits: as `within_memory` returns them.
-    """
+    """Return how large a picture's file may be: with its pixels it has to fit the memory."""
     assert limits.max_memory_bytes is not None
     return limits.max_memory_bytes // 2
-
-
-def _bytes_per_pixel(image: Image.Image) -> float:
-    stated: float = getattr(image, "bytes_per_pixel", 0)
-    if stated:
-        return stated
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _DEEP
-    if image.info.get("progressive"):
-        return _PROGRESSIVE
-    return _BYTES_PER_PIXEL.get(image.format or "", _USUAL)
 
 
 @cache

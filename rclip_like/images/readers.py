@@ -13,7 +13,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import PASSING, ReaderError, Reason, Remedy
@@ -73,12 +72,7 @@ class Readers:
     def __enter__(self) -> Readers:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def read_all(
@@ -285,12 +279,6 @@ def result_of(task: ReadTask, answer: dict[str, Any], pixels: bytes) -> Picture 
             images.append(image.reshape(height, width, 3).copy())
             start += image.size
         products[name] = tuple(images)
-    return Picture(
-        task.path,
-        digest,
-        PictureFacts(**answer["facts"]),
-        products,
-        size_bytes,
-        answer["reader"],
-        bytes.fromhex(answer["pixels_digest"]),
-    )
+    facts, pixels_digest = PictureFacts(**answer["facts"]), bytes.fromhex(answer["pixels_digest"])
+    reader = answer["reader"]
+    return Picture(task.path, digest, facts, products, size_bytes, reader, pixels_digest)

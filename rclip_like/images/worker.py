@@ -64,10 +64,9 @@ def answer(
     """Return digest, facts and products of one picture, or why there are none, and all pixels.
 
     request: the path, the products to make, and the digests of contents that need none. content:
-    the bytes of the picture, None where they are in the file.
-    The products come by name with the width and height of each image, their RGB pixels one after
-    the other. The digest of the pixels is that of the products in FIRST_PARTS, in that order.
-    limits: as `within_memory` returns them.
+    the bytes of the picture, None where they are in the file. The products come by name with the
+    width and height of each image, their RGB pixels one after the other. The digest of the pixels
+    is that of the products in FIRST_PARTS, in that order.
     """
     path = os.fsencode(request["path"])
     try:
@@ -98,17 +97,14 @@ def answer(
 
 
 def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
-    """Return all of a regular file that stays as it is meanwhile. Raises Unreadable.
-
-    limits: as `within_memory` returns them.
-    """
+    """Return all of a regular file that stays as it is meanwhile. Raises Unreadable."""
     try:
         with open(path, "rb", buffering=0, opener=open_at_once) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise Unreadable(Reason.NOT_A_FILE, "not a regular file")
             largest = most_bytes(limits)
-            if before.st_size > largest:  # with its pixels it cannot fit the memory
+            if before.st_size > largest:
                 reason = f"larger than {largest / (1 << 30):.1f} GiB"
                 raise Unreadable(Reason.FILE_TOO_LARGE, reason)
             data = file.read()

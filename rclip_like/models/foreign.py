@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ _LARGEST = {
     "relative_attention_num_buckets": 1024,
     "relative_attention_max_distance": 65_536,
 }
-"""What numbers of a text tower may be at most by their keys; see `_most` for the rest."""
+"""What numbers of a text tower may be at most by their keys; `_most_of_text_model` has the rest."""
 
 _ANYTHING = ("model_max_length", "max_len")
 """Keys of a tokenizer's configuration that may be 1e30, for no limit; open_clip sets its own."""
@@ -110,21 +111,20 @@ def _check_tokenizer(path: Path) -> None:
     for key, value in options.items():
         if not isinstance(value, int | float):
             raise _refused(path, f"sp_model_kwargs.{key}", value, "must be a number")
-    for key, value in _numbers(described):
-        is_of_tokens = key.endswith(("vocab_size", "_id"))
-        most = _LARGEST["vocab_size"] if is_of_tokens else 100_000
-        if key not in _ANYTHING and not -most <= value <= most:
-            raise _refused(path, key, value, f"must be at most {most:,}")
+    _check_numbers(path, described, _most_of_tokenizer)
     _check_class(path, described)
 
 
-def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
-    """Yield each number within, with the dotted key that it stands under, lists aside."""
+def _check_numbers(
+    path: Path, described: Mapping[str, Any], most: Callable[[str], int | float]
+) -> None:
+    """Raise ModelError where a number is larger than `most` says of its dotted key, lists aside."""
     pending: list[tuple[str, Any]] = list(described.items())
     while pending:  # recursion would end before JSON's own nesting does
         key, value = pending.pop()
         if isinstance(value, int | float):
-            yield key, value
+            if not -most(key) <= value <= most(key):
+                raise _refused(path, key, value, f"must be at most {most(key):,}")
         elif isinstance(value, dict):
             pending += [(f"{key[:60]}.{name}", each) for name, each in value.items()]
         elif isinstance(value, list):
@@ -153,13 +153,16 @@ def _check_text_model(path: Path) -> None:
             raise _refused(path, key, value, "must not stand there")
         if key.endswith("dtype") and value not in _DTYPES:
             raise _refused(path, key, value, "must be float32, float16, bfloat16 or null")
-    for key, value in _numbers(described):
-        if not -_most(key) <= value <= _most(key):
-            raise _refused(path, key, value, f"must be at most {_most(key):,}")
+    _check_numbers(path, described, _most_of_text_model)
 
 
-def _most(key: str) -> int:
-    """Return how large a number may be under that key of a text tower."""
+def _most_of_tokenizer(key: str) -> int | float:
+    if key in _ANYTHING:
+        return math.inf
+    return _LARGEST["vocab_size"] if key.endswith(("vocab_size", "_id")) else 100_000
+
+
+def _most_of_text_model(key: str) -> int:
     if key in _LARGEST:
         return _LARGEST[key]
     if key.endswith("_id") or key.startswith("label2id."):
@@ -183,46 +186,46 @@ def require_bounded(path: Path, described: Mapping[str, Any]) -> None:
     described: what `path`, its `tokenizer.json`, holds. Steps in a row multiply.
     """
     for part in _TOKENIZER_PARTS:
-        growth = 1
-        for step in _steps(described.get(part)):
+        growth, pending = 1, [described.get(part)]
+        while pending:
+            step = pending.pop()
             growth *= _growth(step)
             if growth > _MOST_GROWTH:
                 raise ModelError(
                     f"{path}: {part} can make a text more than {_MOST_GROWTH:,} times as long; put "
                     "the model's own file in its place"
                 )
+            if isinstance(step, dict):
+                pending += chain.from_iterable(_items(step.get(name)) for name in _INNER_STEPS)
 
 
-def _steps(part: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield each step of a part, those of a sequence as well, in any order."""
-    pending = [part]
-    while pending:
-        step = pending.pop()
-        if not isinstance(step, dict):
-            continue
-        yield step
-        for name in _INNER_STEPS:
-            pending += _list(step.get(name))
+def _growth(step: Any) -> int:
+    """Return how many times as long a step can make a text, the steps within it aside."""
+    match step:
+        case {"type": "Replace", "content": str(text), "pattern": {"String": str(old)}} if old:
+            return max(1, math.ceil(len(text) / len(old)))
+        case {"type": "Replace", "content": str(text)}:
+            return 1 + len(text)  # a regular expression can match between any two characters
+        case {"type": "Prepend", "prepend": str(text)}:
+            return 1 + len(text)
+        case {"type": "Precompiled", "precompiled_charsmap": str(encoded)}:
+            return _longest_replacement(encoded)
+        case {"type": "TemplateProcessing", "single": list(single)}:
+            special = step.get("special_tokens")
+            tokens = special.values() if isinstance(special, dict) else ()
+            lengths = [len(_items(token.get("ids"))) for token in tokens if isinstance(token, dict)]
+            return max(1, len(single) * max([1, *lengths]))
+        case {"type": str(kind)}:
+            return _GROWTH_BY_TYPE.get(kind, 1)
+    return 1
 
 
-def _growth(step: Mapping[str, Any]) -> int:
-    kind = step.get("type")
-    if kind == "Replace":
-        length, pattern = len(_text(step.get("content"))), step.get("pattern")
-        replaced = _text(pattern.get("String")) if isinstance(pattern, dict) else ""
-        # A regular expression can match between any two characters.
-        return max(1, math.ceil(length / len(replaced))) if replaced else 1 + length
-    if kind == "Prepend":
-        return 1 + len(_text(step.get("prepend")))
-    if kind == "Precompiled":
-        return _of_map(_text(step.get("precompiled_charsmap")))
-    if kind == "TemplateProcessing":
-        return _of_template(step)
-    return _GROWTH_BY_TYPE.get(kind, 1) if isinstance(kind, str) else 1
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
-def _of_map(encoded: str) -> int:
-    """Return how long the longest replacement is in a map of characters of SentencePiece.
+def _longest_replacement(encoded: str) -> int:
+    """Return the length of the longest replacement in a map of characters of SentencePiece.
 
     It begins with the length of a trie (4 bytes, little-endian); behind that come replacements,
     each with a zero at its end. One that cannot be read is left to the library.
@@ -233,18 +236,3 @@ def _of_map(encoded: str) -> int:
         return 1
     first = 4 + int.from_bytes(decoded[:4], "little")
     return max(1, max(map(len, decoded[first:].split(b"\0"))))
-
-
-def _of_template(step: Mapping[str, Any]) -> int:
-    special = step.get("special_tokens")
-    tokens = special.values() if isinstance(special, dict) else ()
-    lengths = [len(_list(token.get("ids"))) for token in tokens if isinstance(token, dict)]
-    return max(1, len(_list(step.get("single"))) * max([1, *lengths]))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -90,8 +90,7 @@ class Model:
     ) -> Embeddings:
         """Return unit float32 rows (N, D), in order.
 
-        `on_cut` is called with each text that is longer than the model's context; its end does not
-        count.
+        `on_cut` is called with each text that is longer than the model's context.
         """
         if not texts:
             return np.empty((0, self.specification.dimension), np.float32)

@@ -80,10 +80,8 @@ def is_whole(folder: Path) -> bool:
 
     Weights may be a link into the hub's cache, which may have lost them.
     """
-    return all(
-        any((folder / name).is_file() for name in names)
-        for names in ((CONFIGURATION_FILE,), WEIGHT_FILES)
-    )
+    has_weights = any((folder / name).is_file() for name in WEIGHT_FILES)
+    return has_weights and (folder / CONFIGURATION_FILE).is_file()
 
 
 def with_weights(name: str, weights: Path | None) -> str:

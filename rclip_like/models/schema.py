@@ -39,12 +39,8 @@ def _whole(most: int, least: int = 1) -> Kind:
 
 
 def _number(least: float, most: float) -> Kind:
-    return Kind(f"a number from {least:g} to {most:g}", lambda value: _within(value, least, most))
-
-
-def _within(value: Any, least: float, most: float) -> bool:
-    # What is not a number is not within anything.
-    return type(value) in (int, float) and least <= value <= most
+    words = f"a number from {least:g} to {most:g}"
+    return Kind(words, lambda value: type(value) in (int, float) and least <= value <= most)
 
 
 def _one_of(*words: str) -> Kind:
@@ -94,17 +90,12 @@ _TRANSFORMER: dict[str, Kind] = {
     "layers": _LAYERS,
     "mlp_ratio": _RATIO,
     "ls_init_value": _VALUE,
-    "final_ln_after_pool": _FLAG,
-    "output_tokens": _FLAG,
     "act_kwargs": _object({"approximate": _one_of("none", "tanh")}, or_null=True),
     "norm_kwargs": _object({"eps": _number(1e-12, 1)}, or_null=True),
     "block_type": _or(_one_of("default", "custom"), _NULL),
-    "qk_norm": _FLAG,
-    "scaled_cosine_attn": _FLAG,
-    "scale_heads": _FLAG,
-    "scale_attn_inner": _FLAG,
-    "scale_attn": _FLAG,
-    "scale_fc": _FLAG,
+    **dict.fromkeys(("final_ln_after_pool", "output_tokens", "qk_norm"), _FLAG),
+    **dict.fromkeys(("scaled_cosine_attn", "scale_heads", "scale_attn_inner"), _FLAG),
+    **dict.fromkeys(("scale_attn", "scale_fc"), _FLAG),
 }
 """What both towers of open_clip take."""
 
@@ -221,7 +212,12 @@ def _check_model(model: Mapping[str, Any]) -> None:
         if name in model or name != "multimodal_cfg":
             _check_keys(f"model_cfg.{name}", _part(model, name, "model_cfg."), kinds)
     _check_captions(model)
-    _check_tokens(model["text_cfg"])
+    text = model["text_cfg"]
+    if "strip_sep_token" in text.get("tokenizer_kwargs", {}) and not text.get("hf_tokenizer_name"):
+        raise _Refused(
+            "model_cfg.text_cfg.tokenizer_kwargs.strip_sep_token must not stand there without "
+            "hf_tokenizer_name"
+        )
     _check_pictures(model["vision_cfg"])
     for name in ("vision_cfg", "text_cfg"):
         if model.get("quick_gelu") and model[name].get("act_kwargs"):
@@ -271,15 +267,6 @@ def _check_captions(model: Mapping[str, Any]) -> None:
 def is_custom(model: Mapping[str, Any]) -> bool:
     """Return whether open_clip makes the text tower of a `model_cfg` an object of its own."""
     return bool(model.get("custom_text")) or "hf_model_name" in model["text_cfg"]
-
-
-def _check_tokens(text: Mapping[str, Any]) -> None:
-    options = text.get("tokenizer_kwargs", {})
-    if "strip_sep_token" in options and not text.get("hf_tokenizer_name"):
-        raise _Refused(
-            "model_cfg.text_cfg.tokenizer_kwargs.strip_sep_token must not stand there without "
-            "hf_tokenizer_name"
-        )
 
 
 def _check_pictures(vision: Mapping[str, Any]) -> None:

@@ -114,18 +114,13 @@ def cached_files(repository: str) -> list[RemoteFile]:
     except OSError:
         return []
     snapshot = folder / "snapshots" / commit
-    links = [path for path in snapshot.rglob("*") if path.is_symlink() and path.is_file()]
-    return [
-        RemoteFile(
-            repository,
-            commit,
-            path.relative_to(snapshot).as_posix(),
-            path.stat().st_size,
-            path.readlink().name,
-        )
-        for path in links
-        if DIGEST.fullmatch(path.readlink().name)
-    ]
+    files = []
+    for path in snapshot.rglob("*"):
+        digest = path.readlink().name if path.is_symlink() and path.is_file() else ""
+        if DIGEST.fullmatch(digest):
+            name = path.relative_to(snapshot).as_posix()
+            files.append(RemoteFile(repository, commit, name, path.stat().st_size, digest))
+    return files
 
 
 def _link(blob: Path, path: Path) -> bool:

@@ -7,9 +7,9 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rclip_like.errors import DownloadError, ModelError, Remedy
 from rclip_like.files import close_tree, make_folder
@@ -57,13 +57,12 @@ class DownloadProgress:
     total_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """What a model folder is made of: files to fetch by their name there, and its configuration."""
 
     weights: str
     files: Mapping[str, RemoteFile]
-    described: Mapping[str, Any] = field(default_factory=dict)
+    described: Mapping[str, Any]
 
 
 def download(
@@ -109,7 +108,10 @@ def download(
 
 
 def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]) -> None:
-    """Fetch a model's files and make its folder of them."""
+    """Fetch a model's files and make its folder of them.
+
+    Weights are linked, or turned into safetensors; the rest is copied.
+    """
     plan = _plan(name, hub)
     folder, draft = downloaded_folder(name), draft_folder(name)
     shutil.rmtree(draft, ignore_errors=True)
@@ -121,7 +123,17 @@ def _gather(name: str, hub: Hub, on_progress: Callable[[DownloadProgress], None]
     source = {"name": canonical_name(name), "files": files}
     # It comes first, so that a half download can be removed.
     (draft / SOURCE_FILE).write_text(json.dumps(source, indent=2))
-    _complete(plan, _fetch_all(plan, hub, on_progress), draft)
+    for file, path in _fetch_all(plan, hub, on_progress).items():
+        if file != plan.weights:
+            (draft / file).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, draft / file)
+        elif file.endswith(".safetensors"):
+            _link(path.resolve(), draft / _SAFE_WEIGHTS)
+        else:
+            from rclip_like.models.towers.torch_model import convert_checkpoint
+
+            convert_checkpoint(path, draft / _SAFE_WEIGHTS)
+    (draft / CONFIGURATION_FILE).write_text(json.dumps(plan.described, indent=2))
     try:
         resolve(str(draft.absolute()))
     except ModelError as error:
@@ -140,12 +152,7 @@ def _refuse_other_names(name: str) -> None:
             raise ModelError(f"{name} is not a name on the hub; write hf-hub:OWNER/NAME")
     elif "/" not in name:
         folder = (f"for the folder write ./{name}",) if Path(name).is_dir() else ()
-        raise ModelError(
-            f"{name} names no weights",
-            "write ARCH/TAG",
-            Remedy.LIST_MODELS,
-            *folder,
-        )
+        raise ModelError(f"{name} names no weights", "write ARCH/TAG", Remedy.LIST_MODELS, *folder)
 
 
 def _plan(name: str, hub: Hub) -> _Plan:
@@ -225,21 +232,6 @@ def _fetch_all(
         paths[name] = hub.take(file, tell)
         before_bytes += file.size_bytes
     return paths
-
-
-def _complete(plan: _Plan, paths: Mapping[str, Path], draft: Path) -> None:
-    """Fill a draft: weights linked or turned into safetensors, the rest copied."""
-    for name, path in paths.items():
-        if name != plan.weights:
-            (draft / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, draft / name)
-        elif name.endswith(".safetensors"):
-            _link(path.resolve(), draft / _SAFE_WEIGHTS)
-        else:
-            from rclip_like.models.towers.torch_model import convert_checkpoint
-
-            convert_checkpoint(path, draft / _SAFE_WEIGHTS)
-    (draft / CONFIGURATION_FILE).write_text(json.dumps(plan.described, indent=2))
 
 
 def _link(content: Path, path: Path) -> None:

@@ -37,7 +37,6 @@ def supports(specification: ModelSpecification, header: Mapping[str, Stored]) ->
     """Return whether EfficientNet computes what the model's own image tower computes.
 
     It does for EfficientNet-Lite0 with a linear projection, with weights in float32 or float16.
-    header: of the weights, empty where they are not safetensors.
     """
     config = specification.config
     ignored = ("image_size", "timm_model_pretrained")
@@ -53,7 +52,7 @@ def supports(specification: ModelSpecification, header: Mapping[str, Stored]) ->
 
 
 class EfficientNet:
-    """The tower with its weights, as `picture_tower.Layers` describes it."""
+    """The tower with its weights; several threads may call it at once."""
 
     pictures_at_once = 8
     """A thread is as fast by 4 as by 32, and less is held."""
@@ -67,10 +66,7 @@ class EfficientNet:
         *,
         threads: int,
     ) -> None:
-        """Load the weights; `threads` work together on each call.
-
-        Raises ModelError when they do not fit.
-        """
+        """Load the weights, or raise ModelError; `threads` work together on each call."""
         mean, std = (
             np.array(each, dtype=np.float32).reshape(1, 3, 1, 1)
             for each in (specification.preprocessing.mean, specification.preprocessing.std)
@@ -86,7 +82,6 @@ class EfficientNet:
 
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return what the trunk pools, float32 (N, F), of uint8 pictures before normalisation."""
-        features_NF: npt.NDArray[np.float32] = self._graph.run(
-            hand_over({"pixels": pixels_NHWC})
-        ).numpy()
+        pooled = self._graph.run(hand_over({"pixels": pixels_NHWC}))
+        features_NF: npt.NDArray[np.float32] = pooled.numpy()
         return features_NF

@@ -21,10 +21,7 @@ _stderr_is_aside = threading.Lock()
 
 
 def load_tokenizer(specification: ModelSpecification) -> Any:
-    """Return open_clip's tokenizer for a model: its own, or the one in the model's folder.
-
-    Raises ModelError when that cannot be loaded.
-    """
+    """Return open_clip's tokenizer, or the one in the model's folder; raises ModelError."""
     folder, text = specification.folder, specification.config["text_cfg"]
     context_length, open_clip = specification.context_length, import_open_clip()
     options = text.get("tokenizer_kwargs", {})

@@ -49,9 +49,8 @@ class Graph:
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         except self._errors as error:
-            raise ModelError(
-                f"the weights of {name} do not fit its configuration: {error}"
-            ) from error
+            reason = f"the weights of {name} do not fit its configuration: {error}"
+            raise ModelError(reason) from error
 
     def run(self, inputs: Mapping[str, Any]) -> Any:
         """Return the graph's one result, an OrtValue, for OrtValues as `hand_over` makes them.
@@ -69,15 +68,11 @@ class Graph:
 
 def hand_over(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     """Return arrays as OrtValues that share their memory; those in float16 become float32."""
-    value = _onnxruntime().OrtValue
-    computable = {
-        name: as_float32(array) if array.dtype.kind == "f" else array
-        for name, array in arrays.items()
-    }
-    return {
-        name: value.ortvalue_from_numpy(np.ascontiguousarray(array))
-        for name, array in computable.items()
-    }
+    value, handed = _onnxruntime().OrtValue, {}
+    for name, array in arrays.items():
+        computable = as_float32(array) if array.dtype.kind == "f" else array
+        handed[name] = value.ortvalue_from_numpy(np.ascontiguousarray(computable))
+    return handed
 
 
 def _onnxruntime() -> Any:

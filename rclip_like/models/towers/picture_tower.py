@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,28 +30,10 @@ _LARGEST_BATCH = 256
 """For however many threads: two batches are what a kill may cost."""
 
 
-class Layers(Protocol):
-    """An image tower of one kind; several threads may call it at once."""
-
-    pictures_at_once: int
-    """How many pictures a thread is quickest with."""
-
-    num_features: int
-
-    def embed(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the features projected to the length of an embedding, float32 (N, D)."""
-
-    def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return the features float32 (N, F) of uint8 pictures before normalisation."""
-
-
 def kind_of(
     specification: ModelSpecification, header: Mapping[str, Stored]
 ) -> type[EfficientNet | VisionTransformer] | None:
-    """Return the layers that compute the model's image tower, None where torch alone does.
-
-    header: of the weights, empty where they are not safetensors.
-    """
+    """Return the layers that compute the model's image tower, None where torch alone does."""
     if efficientnet.supports(specification, header):
         return EfficientNet
     return VisionTransformer if vision_transformer.supports(specification, header) else None
@@ -84,7 +66,7 @@ class PictureTower:
         self._name = specification.name
         self._threads, together = (1, threads) if is_for_one else (threads, 1)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encoder")
-        self._layers: Layers = kind(specification, weights.tensors(), threads=together)
+        self._layers = kind(specification, weights.tensors(), threads=together)
         self._at_once = 1 if is_for_one else self._layers.pictures_at_once
         fitting = min(_TURNS * self._threads * self._at_once, _LARGEST_BATCH)
         self.batch_size = batch_size or fitting

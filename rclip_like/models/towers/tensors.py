@@ -72,14 +72,16 @@ class Weights:
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Return the float32 and float16 tensors by name, read-only; others are left out."""
-        return {name: self._view(stored) for name, stored in self.header.items() if stored.is_plain}
-
-    def _view(self, stored: Stored) -> npt.NDArray[Any]:
-        dtype = _PLAIN[stored.dtype]
-        count, start = (stored.end - stored.start) // dtype.itemsize, self._first + stored.start
-        flat = np.frombuffer(self._mapped, dtype, count, start)
-        # A copy where the file's writer did not align it, as the package safetensors does.
-        return (flat.copy() if start % dtype.itemsize else flat).reshape(stored.shape)
+        tensors = {}
+        for name, stored in self.header.items():
+            if stored.is_plain:
+                dtype, start = _PLAIN[stored.dtype], self._first + stored.start
+                count = math.prod(stored.shape)
+                flat = np.frombuffer(self._mapped, dtype, count, start)
+                # A copy where the file's writer did not align it, as safetensors does.
+                aligned = flat.copy() if start % dtype.itemsize else flat
+                tensors[name] = aligned.reshape(stored.shape)
+        return tensors
 
 
 def as_float32(tensor: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -115,7 +117,15 @@ def _read(path: Path) -> tuple[mmap.mmap, int, dict[str, Stored]]:
     if notes is not None and not all(isinstance(note, str) for note in notes.values()):
         raise ValueError("its __metadata__ are not texts")
     header = {name: _stored(name, described) for name, described in tensors.items()}
-    _require_whole(header, len(mapped) - 8 - length)
+    end = 0
+    for name, stored in sorted(header.items(), key=lambda item: item[1][2:]):
+        if stored.start != end:
+            raise ValueError(f"{shown_key(name)} does not begin where the tensor before it ends")
+        end = stored.end
+    if end > len(mapped) - 8 - length:
+        raise ValueError("it is cut short")
+    if end < len(mapped) - 8 - length:
+        raise ValueError("there is more in it than tensors")
     return mapped, 8 + length, header
 
 
@@ -138,16 +148,3 @@ def _counts(values: Any) -> tuple[int, ...] | None:
     if type(values) is not list or [1 for each in values if type(each) is not int or each < 0]:
         return None
     return tuple(values)
-
-
-def _require_whole(header: Mapping[str, Stored], num_bytes: int) -> None:
-    """Raise ValueError unless the tensors fill so many bytes, one after another."""
-    end = 0
-    for name, stored in sorted(header.items(), key=lambda item: item[1][2:]):
-        if stored.start != end:
-            raise ValueError(f"{shown_key(name)} does not begin where the tensor before it ends")
-        end = stored.end
-    if end > num_bytes:
-        raise ValueError("it is cut short")
-    if end < num_bytes:
-        raise ValueError("there is more in it than tensors")

@@ -33,35 +33,23 @@ def supports(specification: ModelSpecification, header: Mapping[str, Stored]) ->
 
     It does for transformers with learned positions read at the end token, with the default
     tokenizer and all their weights and no others beside the image tower's, in float32 or float16,
-    each of the size that the configuration says. header: of the weights, empty where they are not
-    safetensors.
+    each of the size that the configuration says.
     """
     config = specification.config
     text = config["text_cfg"]
     pool = text.get("pool_type", "argmax")
     foreign = {key for key, value in text.items() if value} - _KNOWN_KEYS
-    return (
-        not foreign
-        and "multimodal_cfg" not in config
-        and (pool == "argmax" or (pool == "eos" and text.get("eos_id") == END))
-        and text.get("vocab_size", END + 1) == END + 1
-        and _is_stored_plainly(specification, header)
-    )
-
-
-def _is_stored_plainly(specification: ModelSpecification, header: Mapping[str, Stored]) -> bool:
-    """Return whether all weights outside the image tower are those that the configuration wants."""
+    reads_end = pool == "argmax" or (pool == "eos" and text.get("eos_id") == END)
+    has_vocabulary = text.get("vocab_size", END + 1) == END + 1
+    if foreign or "multimodal_cfg" in config or not reads_end or not has_vocabulary:
+        return False
     found = {name: each for name, each in header.items() if not name.startswith("visual.")}
     scale, bias = found.pop("logit_scale", None), found.pop("logit_bias", None)
-    knows_bias = specification.config.get("init_logit_bias") is not None
+    knows_bias = config.get("init_logit_bias") is not None
     if scale is None or math.prod(scale.shape) != 1 or (bias is not None and not knows_bias):
         return False
     shapes = _shapes(specification, _prefix(found))
-    return (
-        shapes is not None
-        and all(each.is_plain for each in found.values())
-        and {name: each.shape for name, each in found.items()} == shapes
-    )
+    return {name: each.is_plain and each.shape for name, each in found.items()} == shapes
 
 
 def _prefix(names: Container[str]) -> str:
@@ -88,10 +76,8 @@ def _shapes(specification: ModelSpecification, prefix: str) -> dict[str, tuple[i
         **{f"ln_final.{part}": (width,) for part in PARTS},
     }
     if projects and text.get("proj_bias"):
-        shapes |= {
-            "text_projection.weight": (dimension, width),
-            "text_projection.bias": (dimension,),
-        }
+        shapes["text_projection.weight"] = (dimension, width)
+        shapes["text_projection.bias"] = (dimension,)
     elif projects:
         shapes["text_projection"] = (width, dimension)
     hidden = int(width * text.get("mlp_ratio", 4.0))
@@ -150,12 +136,9 @@ class TextTower:
         x_TW += np.concatenate([positions[:length] for length in lengths])
         x_TW = layers.run(x_TW, lengths)
         starts = np.cumsum([0, *lengths[:-1]])
-        return self._project(layers.normalise(x_TW[starts + last], "ln_final"))
-
-    def _project(self, x_NW: Array) -> Array:
-        if self._layers.has("text_projection"):
-            features_ND: Array = x_NW @ self._layers.weight("text_projection")
+        x_NW = layers.normalise(x_TW[starts + last], "ln_final")
+        if layers.has("text_projection"):
+            features_ND: Array = x_NW @ layers.weight("text_projection")
             return features_ND
-        if self._layers.has("text_projection.weight"):
-            return self._layers.linear(x_NW, "text_projection.")
-        return x_NW
+        has_bias = layers.has("text_projection.weight")
+        return layers.linear(x_NW, "text_projection.") if has_bias else x_NW

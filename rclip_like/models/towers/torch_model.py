@@ -33,7 +33,7 @@ def load_model(specification: ModelSpecification) -> torch.nn.Module:
     """Return open_clip's model with its weights, float32 on the CPU, in evaluation mode.
 
     Raises ModelError unless every tensor of the model is in the file and every tensor of the
-    file in the model: never are random weights left in path.
+    file in the model, so that no random weights are left.
     """
     open_clip = import_open_clip()
     Weights(specification.weights)  # which says in our words what is wrong with them
@@ -71,7 +71,13 @@ def fold_batch_norms(tower: torch.nn.Module, size: int) -> torch.nn.Module:
     folded = deepcopy(tower)
     with torch.inference_mode(False), torch.no_grad():
         for convolution, name in _normalised_convolutions(folded, example_NCHW):
-            _fold(folded, convolution, name)
+            normalisation: Any = folded.get_submodule(name)
+            fused = torch.nn.utils.fuse_conv_bn_eval(convolution, normalisation)
+            convolution.weight, convolution.bias = fused.weight, fused.bias
+            # timm's normalisation has the activation inside.
+            parent, _, child = name.rpartition(".")
+            activation = getattr(normalisation, "act", torch.nn.Identity())
+            setattr(folded.get_submodule(parent), child, activation)
         before, after = tower(example_NCHW), folded(example_NCHW)
     same = torch.nn.functional.cosine_similarity(before, after).min() > 1 - 1e-6
     return folded if same else tower
@@ -103,17 +109,6 @@ def _normalised_convolutions(
     for hook in hooks:
         hook.remove()
     return pairs
-
-
-def _fold(tower: torch.nn.Module, convolution: torch.nn.Conv2d, name: str) -> None:
-    """Take the normalisation called `name` out of the tower, into the convolution before it."""
-    normalisation: Any = tower.get_submodule(name)
-    fused = torch.nn.utils.fuse_conv_bn_eval(convolution, normalisation)
-    convolution.weight, convolution.bias = fused.weight, fused.bias
-    # timm's normalisation has the activation inside.
-    parent, _, child = name.rpartition(".")
-    activation = getattr(normalisation, "act", torch.nn.Identity())
-    setattr(tower.get_submodule(parent), child, activation)
 
 
 def convert_checkpoint(checkpoint: Path, path: Path) -> None:
@@ -168,10 +163,7 @@ def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module
         config["vision_cfg"]["timm_model_pretrained"] = False
     if config["text_cfg"].get("hf_model_name"):
         described = specification.folder / TEXT_MODEL_FILE
-        config["text_cfg"] |= {
-            "hf_model_name": str(described.parent),
-            "hf_model_pretrained": False,
-        }
+        config["text_cfg"] |= {"hf_model_name": str(described.parent), "hf_model_pretrained": False}
     config.pop("custom_text", None)
     kind = open_clip.CLIP
     if is_of_its_own:

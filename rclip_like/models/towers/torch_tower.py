@@ -102,10 +102,7 @@ class TorchTower:
             return self._tokenizer
 
     def _tokenize(self, texts: Sequence[str]) -> torch.Tensor:
-        """Return the tokens (N, L), padded with zeros.
-
-        open_clip's own tokenizer takes hours for a long word.
-        """
+        # open_clip's own tokenizer takes hours for a long word.
         length = self.specification.context_length
         rows = [tokenize(text, length) for text in texts]
         return torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.long)
@@ -186,10 +183,7 @@ def load_torch_tower(specification: ModelSpecification, settings: EncoderSetting
 
 
 def choose_device(wanted: str) -> torch.device:
-    """Return the device asked for, or for `auto` the fastest there is.
-
-    Raises ModelError when it is not there.
-    """
+    """Return the device asked for, for `auto` the fastest; raises ModelError if it is missing."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     present["cpu"] = True
     if wanted == "auto":
@@ -200,10 +194,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:
-    """Return the precision asked for, or for `auto` the fastest that keeps the ranking.
-
-    Raises ModelError for an unknown precision.
-    """
+    """Return the precision asked for, or raise ModelError; for `auto` what keeps the ranking."""
     if wanted != "auto":
         if wanted not in PRECISIONS:
             raise ModelError(f"there is no precision {wanted}; name auto, fp32, bf16 or fp16")

@@ -45,29 +45,21 @@ def import_open_clip() -> ModuleType:
     its Python side asks for; nothing here ever calls them.
     """
     switch_off()
-    _keep_compiled_code_in_our_cache()
+    # Torchvision's import makes a folder for compiled code, among temporary files unless named.
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        with suppress(OSError):  # then it may stay there
+            make_folder(folder := cache_folder() / "torch")
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
     try:
         importlib.import_module("torchvision")
     except RuntimeError as error:
         if _MISSING_OPERATOR not in str(error):
             raise
-        _declare_operators()
+        torch: Any = importlib.import_module("torch")
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library: Any = torch.library.Library("torchvision", "DEF")
+        library.define("nms" + _SIGNATURE)
+        library.define("qnms" + _SIGNATURE)
+        _declared.append(library)
     return importlib.import_module("open_clip")
-
-
-def _keep_compiled_code_in_our_cache() -> None:
-    """Name torch's folder for it, which torchvision's import else makes among temporary files."""
-    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
-        with suppress(OSError):  # then it may stay there
-            make_folder(folder := cache_folder() / "torch")
-            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
-
-
-def _declare_operators() -> None:
-    torch: Any = importlib.import_module("torch")
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-        del sys.modules[name]
-    library: Any = torch.library.Library("torchvision", "DEF")
-    library.define("nms" + _SIGNATURE)
-    library.define("qnms" + _SIGNATURE)
-    _declared.append(library)

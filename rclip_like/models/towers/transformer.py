@@ -127,16 +127,15 @@ def layer_shapes(width: int, hidden: int, *, is_scaled: bool) -> dict[str, tuple
     hidden: the width between its two linear layers. is_scaled: whether it has `SCALES`.
     """
     shapes: dict[str, tuple[int, ...]] = {
-        "attn.in_proj_weight": (3 * width, width),
-        "attn.in_proj_bias": (3 * width,),
-        "attn.out_proj.weight": (width, width),
-        "attn.out_proj.bias": (width,),
-        "mlp.c_fc.weight": (hidden, width),
-        "mlp.c_fc.bias": (hidden,),
-        "mlp.c_proj.weight": (width, hidden),
-        "mlp.c_proj.bias": (width,),
+        f"{name}.{part}": (width,) for name in ("ln_1", "ln_2") for part in PARTS
     }
-    shapes |= {f"{name}.{part}": (width,) for name in ("ln_1", "ln_2") for part in PARTS}
+    for prefix, outputs, inputs in (
+        ("attn.in_proj_", 3 * width, width),
+        ("attn.out_proj.", width, width),
+        ("mlp.c_fc.", hidden, width),
+        ("mlp.c_proj.", width, hidden),
+    ):
+        shapes |= {prefix + "weight": (outputs, inputs), prefix + "bias": (outputs,)}
     return shapes | (dict.fromkeys(SCALES, (width,)) if is_scaled else {})
 
 

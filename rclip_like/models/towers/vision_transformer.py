@@ -57,8 +57,7 @@ def supports(specification: ModelSpecification, header: Mapping[str, Stored]) ->
     """Return whether VisionTransformer computes what the model's own image tower computes.
 
     It does for vision transformers read at the class token, with all their weights and no others,
-    in float32 or float16, each of the size that the configuration says. header: of the weights,
-    empty where they are not safetensors.
+    in float32 or float16, each of the size that the configuration says.
     """
     config = specification.config
     if "multimodal_cfg" in config or not _is_plain(config["vision_cfg"]):
@@ -66,12 +65,8 @@ def supports(specification: ModelSpecification, header: Mapping[str, Stored]) ->
     found = {name: each for name, each in header.items() if name.startswith(_PREFIX)}
     sizes = _Sizes.of(specification)
     is_divisible = sizes.heads > 0 and sizes.width % sizes.heads == 0
-    return (
-        is_divisible
-        and sizes.across > 0
-        and all(each.is_plain for each in found.values())
-        and {name: each.shape for name, each in found.items()} == sizes.shapes()
-    )
+    stored = {name: each.is_plain and each.shape for name, each in found.items()}
+    return is_divisible and sizes.across > 0 and stored == sizes.shapes()
 
 
 def _is_plain(vision: Mapping[str, Any]) -> bool:
@@ -143,7 +138,10 @@ class _Sizes(NamedTuple):
 
 
 class VisionTransformer:
-    """The tower with its weights memory-mapped, as `picture_tower.Layers` describes it."""
+    """The tower with its weights memory-mapped; several threads may call it at once.
+
+    `pictures_at_once` are what a thread is quickest with.
+    """
 
     def __init__(
         self,
@@ -154,14 +152,17 @@ class VisionTransformer:
     ) -> None:
         """Take the weights as they lie in memory; `threads` work together on each call."""
         sizes = _Sizes.of(specification)
-        weights = _Weights(tensors, sizes)
+        own = {name: each for name, each in tensors.items() if name.startswith(_PREFIX)}
+        tensors = {name.removeprefix(_PREFIX): each for name, each in own.items()}
         self.pictures_at_once = max(1, min(_MOST_TOKENS // sizes.tokens, _MOST_PICTURES))
         self.num_features = sizes.width
         self._side = specification.preprocessing.size
         self._visible_side = sizes.across * sizes.patch
-        self._patch_inputs = weights.of_patches(specification.preprocessing)
-        *self._layer_inputs, last = weights.of_layers()
-        self._last_inputs = last | weights.of_end()
+        self._patch_inputs = _patch_inputs(tensors, sizes, specification.preprocessing)
+        *self._layer_inputs, last = _layer_inputs(tensors, sizes)
+        ending = {name: tensors[name] for name in ("ln_post.weight", "ln_post.bias", "proj")}
+        per_picture = np.array([-1, sizes.tokens, sizes.width])
+        self._last_inputs = last | hand_over(ending | {"per_picture": per_picture})
         self._unprojected = hand_over({"proj": np.eye(sizes.width, dtype=np.float32)})
         quick = bool(specification.config.get("quick_gelu"))
         self._patches, self._layer, self._last_layer = (
@@ -190,60 +191,45 @@ class VisionTransformer:
         return last_ND
 
 
-class _Weights:
-    """A model's weights by the names of the graphs' inputs, and the shapes that go with them."""
+def _patch_inputs(
+    tensors: Mapping[str, npt.NDArray[Any]], sizes: _Sizes, preprocessing: Preprocessing
+) -> dict[str, Any]:
+    """Return what the graph of the patches takes beside the pixels."""
+    mean_C, std_C = np.array([preprocessing.mean, preprocessing.std], dtype=np.float32)
+    across, patch, width = sizes.across, sizes.patch, sizes.width
+    kernel_WCVU = tensors["conv1.weight"]
+    positions_TW = as_float32(tensors["positional_embedding"]).copy()
+    positions_TW[0] += tensors["class_embedding"]
+    inputs = {
+        "grid": np.array([-1, across, patch, across, patch, 3]),
+        "flat": np.array([-1, 3 * patch**2]),
+        "per_picture": np.array([-1, across**2, width]),
+        "rows": np.array([-1, width]),
+        "scale": np.tile(1 / (255 * std_C), patch**2),
+        "shift": np.tile(-mean_C / std_C, patch**2),
+        "kernel": kernel_WCVU.transpose(0, 2, 3, 1).reshape(width, -1),
+        "positions": positions_TW,
+    }
+    norm = {f"ln_pre.{part}": tensors[f"ln_pre.{part}"] for part in PARTS}
+    return hand_over(inputs | norm)
 
-    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], sizes: _Sizes) -> None:
-        self._tensors = tensors
-        self._sizes = sizes
 
-    def of_patches(self, preprocessing: Preprocessing) -> dict[str, Any]:
-        """Return what the graph of the patches takes beside the pixels."""
-        mean_C, std_C = (
-            np.array(each, dtype=np.float32) for each in (preprocessing.mean, preprocessing.std)
-        )
-        across, patch, width = self._sizes.across, self._sizes.patch, self._sizes.width
-        kernel_WCVU = self._tensor("conv1.weight")
-        positions_TW = as_float32(self._tensor("positional_embedding")).copy()
-        positions_TW[0] += self._tensor("class_embedding")
-        return hand_over(
-            {
-                "grid": np.array([-1, across, patch, across, patch, 3]),
-                "flat": np.array([-1, 3 * patch**2]),
-                "per_picture": np.array([-1, across**2, width]),
-                "rows": np.array([-1, width]),
-                "scale": np.tile(1 / (255 * std_C), patch**2),
-                "shift": np.tile(-mean_C / std_C, patch**2),
-                "kernel": kernel_WCVU.transpose(0, 2, 3, 1).reshape(width, -1),
-                "positions": positions_TW,
-                **{f"ln_pre.{part}": self._tensor(f"ln_pre.{part}") for part in PARTS},
-            }
-        )
-
-    def of_layers(self) -> Iterator[dict[str, Any]]:
-        """Yield what each layer takes beside the tokens."""
-        heads, head_width = self._sizes.heads, self._sizes.width // self._sizes.heads
-        shared = hand_over(
-            {
-                "heads": np.array([-1, self._sizes.tokens, 3, heads, head_width]),
-                "rows": np.array([-1, self._sizes.width]),
-                "query_scale": np.array(head_width**-0.5, dtype=np.float32),
-            }
-        )
-        unscaled = dict.fromkeys(SCALES, np.ones(1, dtype=np.float32))
-        names = self._sizes.layer_shapes()
-        for number in range(self._sizes.layers):
-            weights = {name: self._tensor(_layer_prefix(number) + name) for name in names}
-            yield hand_over(unscaled | weights) | shared
-
-    def of_end(self) -> dict[str, Any]:
-        """Return what the last layer takes beside that."""
-        weights = {name: self._tensor(name) for name in ("ln_post.weight", "ln_post.bias", "proj")}
-        per_picture = np.array([-1, self._sizes.tokens, self._sizes.width])
-        return hand_over(weights | {"per_picture": per_picture})
-
-    def _tensor(self, name: str) -> npt.NDArray[Any]:
-        return self._tensors[_PREFIX + name]
+def _layer_inputs(
+    tensors: Mapping[str, npt.NDArray[Any]], sizes: _Sizes
+) -> Iterator[dict[str, Any]]:
+    """Yield what each layer takes beside the tokens."""
+    head_width = sizes.width // sizes.heads
+    inputs = {
+        "heads": np.array([-1, sizes.tokens, 3, sizes.heads, head_width]),
+        "rows": np.array([-1, sizes.width]),
+        "query_scale": np.array(head_width**-0.5, dtype=np.float32),
+    }
+    shared = hand_over(inputs)
+    unscaled = dict.fromkeys(SCALES, np.ones(1, dtype=np.float32))
+    for number in range(sizes.layers):
+        names = sizes.layer_shapes()
+        weights = {name: tensors[_layer_prefix(number) + name] for name in names}
+        yield hand_over(unscaled | weights) | shared
 
 
 def _layer_prefix(number: int) -> str:
