@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,14 @@ def test_neither_indexing_nor_the_list_of_models_loads_what_downloads(
 ) -> None:
     assert "huggingface_hub" not in _modules_loaded("index", *indexed[1:])
     assert "huggingface_hub" not in _modules_loaded("models", "list")
+
+
+def test_an_index_of_unchanged_pictures_loads_no_numpy(indexed: tuple[str, ...]) -> None:
+    time.sleep(2)  # younger files are read once more
+    assert _run("index", *indexed[1:]).returncode == 0
+    loaded = _modules_loaded("index", *indexed[1:])
+    assert "sqlite3" in loaded
+    assert loaded.isdisjoint({"numpy", "PIL", "onnxruntime", "torch", "regex"})
 
 
 def test_the_package_itself_loads_nothing_heavy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -9,15 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from rclip_like.models.specification import ModelSpecification
-from rclip_like.models.towers.tensors import Weights
 from rclip_like.settings import EncoderSettings
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from rclip_like.models.towers.picture_tower import PictureTower
+    from rclip_like.models.towers.tensors import Weights
     from rclip_like.models.towers.text_tower import TextTower
     from rclip_like.models.towers.torch_tower import TorchTower
     from rclip_like.values import Embedding, Embeddings, Pixels
@@ -55,8 +56,10 @@ class Model:
 
     Standard CLIP text towers run in NumPy, the image towers of `picture_tower` on ONNX Runtime.
     torch, whose import takes seconds, computes other kinds, and runs on GPUs and in bfloat16 where
-    the processor is faster in it. Every method raises ModelError when the weights cannot be read or
-    do not fit the configuration, or the device or precision that is asked for is not there.
+    the processor is faster in it. All of these are imported when they are first needed: a run over
+    unchanged pictures makes a Model and encodes nothing. Every method raises ModelError when the
+    weights cannot be read or do not fit the configuration, or the device or precision that is asked
+    for is not there.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Model:
     ) -> None:
         self.specification = specification
         self._settings = settings
-        self._weights = _Once(lambda: Weights(specification.weights))
+        self._weights = _Once(self._load_weights)
         self._text_tower = _Once(self._load_text_tower)
         self._picture_tower = _Once(self._load_picture_tower)
         self._tower_for_one = _Once(self._load_tower_for_one)
@@ -83,7 +86,7 @@ class Model:
         stored = self._weights().header.get("logit_scale")
         if stored is None or not stored.is_plain:
             return self._torch_tower().logit_scale
-        return float(np.exp(self._weights().tensors()["logit_scale"].astype(np.float64)).item())
+        return math.exp(self._weights().tensors()["logit_scale"].item())
 
     def texts(
         self, texts: Sequence[str], on_cut: Callable[[str], None] | None = None
@@ -93,6 +96,8 @@ class Model:
         `on_cut` is called with each text that is longer than the model's context.
         """
         if not texts:
+            import numpy as np
+
             return np.empty((0, self.specification.dimension), np.float32)
         tower = self._text_tower()
         rows = tower.texts(texts)
@@ -113,12 +118,17 @@ class Model:
 
         It is encoded on the CPU, without torch, if `picture_tower` has layers for the model.
         """
-        embedding: Embedding = self._tower_for_one().pictures(pixels_HWC[np.newaxis])[0]
+        embedding: Embedding = self._tower_for_one().pictures(pixels_HWC[None])[0]
         return embedding
 
     def features(self, pixels_NHWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the features float32 (N, F) that the image tower projects to embeddings."""
         return self._picture_tower().features(pixels_NHWC)
+
+    def _load_weights(self) -> Weights:
+        from rclip_like.models.towers.tensors import Weights
+
+        return Weights(self.specification.weights)
 
     def _load_text_tower(self) -> TextTower | TorchTower:
         from rclip_like.models.towers import text_tower
