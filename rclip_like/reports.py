@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rclip_like.errors import Advice, sentence
 from rclip_like.values import Trouble
@@ -90,8 +91,8 @@ class StatusReport:
     size_bytes: int
     files: int
     contents: int
-    models: tuple[Mapping[str, object], ...]
-    roots: tuple[Mapping[str, object], ...]
+    models: tuple[Mapping[str, Any], ...]
+    roots: tuple[Mapping[str, Any], ...]
     failures: Mapping[str, int] = field(default_factory=dict)
     unreadable: tuple[Trouble, ...] = ()
     """The files behind `failures`, by path."""

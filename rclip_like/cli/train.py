@@ -39,23 +39,6 @@ def run(options: TrainOptions) -> int:
             else lambda at: show(at.step, at.num_steps or None, at.stage),
         )
     _tell(report, options.talk)
-    _print(report)
-    return 0
-
-
-def _tell(report: TrainReport, talk: Talk) -> None:
-    for note in report.notes:
-        talk.note(said(note))
-    if report.skipped:
-        talk.note(f"{counted(len(report.skipped), 'pair')} could not be used:")
-    named = report.skipped if talk.verbose else report.skipped[:NUM_NAMED]
-    for trouble in named:
-        talk.note(f"  {trouble_sentence(trouble)}")
-    if len(named) < len(report.skipped):
-        talk.note(f"  and {len(report.skipped) - len(named):,} more; -v names all")
-
-
-def _print(report: TrainReport) -> None:
     loss = ""
     if report.first_loss is not None and report.last_loss is not None:
         loss = f", loss {report.first_loss:.3f} to {report.last_loss:.3f}"
@@ -69,3 +52,16 @@ def _print(report: TrainReport) -> None:
         for k, before in report.recall_before.items()
     ]
     write_lines(lines)
+    return 0
+
+
+def _tell(report: TrainReport, talk: Talk) -> None:
+    for note in report.notes:
+        talk.note(said(note))
+    if report.skipped:
+        talk.note(f"{counted(len(report.skipped), 'pair')} could not be used:")
+    named = report.skipped if talk.verbose else report.skipped[:NUM_NAMED]
+    for trouble in named:
+        talk.note(f"  {trouble_sentence(trouble)}")
+    if len(named) < len(report.skipped):
+        talk.note(f"  and {len(report.skipped) - len(named):,} more; -v names all")

@@ -20,7 +20,7 @@ from rclip_like.output.upkeep import (
     upkeep_object,
     upkeep_sentence,
 )
-from rclip_like.reports import Finding, StatusReport, UpkeepReport
+from rclip_like.reports import Finding, UpkeepReport
 from rclip_like.settings import (
     Argument,
     Database,
@@ -85,24 +85,19 @@ class DoctorOptions(NamedTuple):
 def show_status(options: StatusOptions) -> int:
     """Print what is indexed under the paths, or in all; return 0, or 1 if that is under no path."""
     with open_library(LibraryChoice(database=options.database)) as library:
-        report = _in_words(library.status(options.paths))
+        report = library.status(options.paths)
+    by_folder = report.unreadable_folders.items()
+    report = replace(  # reasons in the command line's words
+        report,
+        failures=_counted(report.failures),
+        unreadable=tuple(each._replace(reason=said(each.reason)) for each in report.unreadable),
+        unreadable_folders={folder: _counted(reasons) for folder, reasons in by_folder},
+    )
     lines = status_lines(report, verbose=options.talk.verbose)
     write_lines([status_object(report)] if options.json else lines)
     for note in unknown_notes(report.unknown):
         options.talk.note(note)
     return _status_of(report.unknown, options.paths)
-
-
-def _in_words(report: StatusReport) -> StatusReport:
-    """Return the report with the reasons of failures in the command line's words."""
-    return replace(
-        report,
-        failures=_counted(report.failures),
-        unreadable=tuple(each._replace(reason=said(each.reason)) for each in report.unreadable),
-        unreadable_folders={
-            folder: _counted(reasons) for folder, reasons in report.unreadable_folders.items()
-        },
-    )
 
 
 def _counted(reasons: Mapping[str, int]) -> dict[str, int]:

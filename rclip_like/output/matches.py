@@ -82,9 +82,14 @@ def path_fields(path: bytes) -> dict[str, object]:
         return {"path": path.decode(errors="replace"), "path_base64": encoded}
 
 
+def json_text(value: object) -> str:
+    """Return a value as JSON in one line, with nothing in it that a terminal obeys."""
+    return escaped_json(json.dumps(value, ensure_ascii=False))
+
+
 def _render_match(match: Match, layout: Layout) -> bytes:
     if layout.form is Form.JSON:
-        return _json_line(match)
+        return json_text(as_object(match)).encode(errors="replace")
     if layout.template is not None:
         return layout.template.render(match, _path_bytes(match, layout))
     if layout.is_table:
@@ -95,21 +100,13 @@ def _render_match(match: Match, layout: Layout) -> bytes:
     score = f"{match.score:.4f}"
     if layout.end == b"\n":  # what ends in NULs is for programs
         score = _coloured(score, _CYAN, layout.screen)
-    return b"\t".join((score.encode(), path, *_term_columns(match)))
-
-
-def _json_line(match: Match) -> bytes:
-    text = json.dumps(as_object(match), ensure_ascii=False)
-    return escaped_json(text).encode(errors="replace")
+    terms = [f"{escaped(term)}={score:.4f}".encode() for term, score in match.terms]
+    return b"\t".join((score.encode(), path, *terms))
 
 
 def _path_bytes(match: Match, layout: Layout) -> bytes:
     path = shown_path(match.path_bytes)
     return escaped_path(path).encode() if layout.screen.is_terminal else path
-
-
-def _term_columns(match: Match) -> list[bytes]:
-    return [f"{escaped(term)}={score:.4f}".encode() for term, score in match.terms]
 
 
 def _table_row(match: Match, screen: Screen) -> str:

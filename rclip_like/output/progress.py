@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from rclip_like.output.terminal import is_terminal
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn, Task
+    from rich.progress import Progress, Task
 
     from rclip_like.index import Progress as IndexProgress
 
@@ -80,27 +80,14 @@ class _Bar:
 
 def _start(title: str, unit: str) -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    progress = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        *_amount_columns(unit),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    progress.add_task(title, total=None)
-    progress.start()
-    return progress
-
-
-def _amount_columns(unit: str) -> tuple[ProgressColumn, ...]:
-    """Return how much is done and how much a second."""
     from rich.progress import (
+        BarColumn,
         DownloadColumn,
         MofNCompleteColumn,
+        Progress,
         ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
         TransferSpeedColumn,
     )
     from rich.text import Text
@@ -112,6 +99,15 @@ def _amount_columns(unit: str) -> tuple[ProgressColumn, ...]:
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.1f} {unit}/s" if speed else "")
 
-    if unit == BYTES:
-        return DownloadColumn(), TransferSpeedColumn()
-    return MofNCompleteColumn(), RateColumn()
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn() if unit == BYTES else MofNCompleteColumn(),
+        TransferSpeedColumn() if unit == BYTES else RateColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    progress.add_task(title, total=None)
+    progress.start()
+    return progress

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rclip_like.output.terminal import escaped, escaped_json, escaped_path
+from rclip_like.output.terminal import escaped, escaped_path
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
@@ -40,27 +39,31 @@ def about_freed(size_bytes: int) -> str:
     return f"about {sized(size_bytes)}" if size_bytes >= _LEAST_ESTIMATE else "little or nothing"
 
 
+def joined(*parts: tuple[int, str]) -> str:
+    """Return the texts whose number is not 0, between commas."""
+    return ", ".join(text for number, text in parts if number)
+
+
 def index_sentence(report: IndexReport) -> str:
     """Return one line on what indexing came to."""
-    parts = [
-        counted(report.seen, "picture"),
-        f"{report.encoded:,} encoded",
-        f"{report.reused:,} known by content" if report.reused else "",
-        f"{report.verified:,} verified" if report.verified else "",
-        f"{report.reread:,} read again by mended readers" if report.reread else "",
-        f"{report.unchanged:,} unchanged",
-        f"{len(report.altered):,} altered" if report.altered else "",
-        f"{report.removed:,} gone" if report.removed else "",
-        f"{report.failed + report.failed_before:,} unreadable"
-        if report.failed or report.failed_before
-        else "",
-        f"{len(report.out_of_reach):,} out of reach" if report.out_of_reach else "",
-        f"{counted(report.passed_over, 'raw file')} beside a picture passed over"
-        if report.passed_over
-        else "",
-        "" if report.finished else f"{report.remaining:,} still to do",
-    ]
-    return f"{', '.join(filter(None, parts))}; {report.seconds:.1f} s"
+    unreadable = report.failed + report.failed_before
+    parts = joined(
+        (1, f"{counted(report.seen, 'picture')}, {report.encoded:,} encoded"),
+        (report.reused, f"{report.reused:,} known by content"),
+        (report.verified, f"{report.verified:,} verified"),
+        (report.reread, f"{report.reread:,} read again by mended readers"),
+        (1, f"{report.unchanged:,} unchanged"),
+        (len(report.altered), f"{len(report.altered):,} altered"),
+        (report.removed, f"{report.removed:,} gone"),
+        (unreadable, f"{unreadable:,} unreadable"),
+        (len(report.out_of_reach), f"{len(report.out_of_reach):,} out of reach"),
+        (
+            report.passed_over,
+            f"{counted(report.passed_over, 'raw file')} beside a picture passed over",
+        ),
+        (not report.finished, f"{report.remaining:,} still to do"),
+    )
+    return f"{parts}; {report.seconds:.1f} s"
 
 
 def left_out_sentences(report: IndexReport) -> Iterator[str]:
@@ -100,10 +103,26 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     """Yield what is indexed, as lines of text; `verbose` names what cannot be read."""
     yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
     yield f"{counted(report.files, 'file')}, {report.contents:,} of them different"
-    yield from _section("Models", [_model_row(model) for model in report.models])
-    yield from _section(
-        "Folders, a file counted in the innermost", [_root_row(root) for root in report.roots]
-    )
+    models = [
+        {
+            "files": model["files"],
+            "not encoded": model["missing"],
+            "dimension": model["dimension"],
+            "fingerprint": model["fingerprint"][:12],
+            "model": model["name"],
+        }
+        for model in report.models
+    ]
+    yield from _section("Models", models)
+    roots = [
+        {
+            "files": root["files"],
+            "last walked": datetime.fromtimestamp(root["walked_at_ns"] // 10**9).isoformat(" "),
+            "folder": escaped_path(root["path"]),
+        }
+        for root in report.roots
+    ]
+    yield from _section("Folders, a file counted in the innermost", roots)
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
     yield from _section("Unreadable by folder", _folder_rows(report.unreadable_folders))
@@ -123,7 +142,7 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
 
 def status_object(report: StatusReport) -> str:
     """Return what is indexed as one JSON object; paths as `path_fields` has them."""
-    from rclip_like.output.matches import path_fields  # with all that writes matches
+    from rclip_like.output.matches import json_text, path_fields  # with all that writes matches
 
     described = asdict(report)
     described["roots"] = [
@@ -137,20 +156,15 @@ def status_object(report: StatusReport) -> str:
     described["unreadable"] = [
         {**path_fields(trouble.path), "reason": trouble.reason} for trouble in report.unreadable
     ]
-    return escaped_json(json.dumps(described, ensure_ascii=False))
+    return json_text(described)
 
 
 def _folder_rows(folders: Mapping[bytes, Mapping[str, int]]) -> list[dict[str, object]]:
     """Return the folders with the most unreadable files, each with its most frequent reasons."""
-    first = list(folders.items())[:_MOST_FOLDERS]
-    rows: list[dict[str, object]] = [
-        {
-            "files": sum(reasons.values()),
-            "reasons": _reasons(reasons),
-            "folder": escaped_path(folder),
-        }
-        for folder, reasons in first
-    ]
+    rows: list[dict[str, object]] = []
+    for folder, reasons in list(folders.items())[:_MOST_FOLDERS]:
+        number, path = sum(reasons.values()), escaped_path(folder)
+        rows.append({"files": number, "reasons": _reasons(reasons), "folder": path})
     if rest := list(folders.values())[_MOST_FOLDERS:]:
         number = sum(sum(reasons.values()) for reasons in rest)
         more = f"in {counted(len(rest), 'more folder')}; --json has all"
@@ -167,30 +181,17 @@ def _reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(filter(None, (*shown[:_MOST_REASONS], more)))
 
 
-def _model_row(model: Mapping[str, Any]) -> dict[str, object]:
-    return {
-        "files": model["files"],
-        "not encoded": model["missing"],
-        "dimension": model["dimension"],
-        "fingerprint": model["fingerprint"][:12],
-        "model": model["name"],
-    }
-
-
-def _root_row(root: Mapping[str, Any]) -> dict[str, object]:
-    walked = datetime.fromtimestamp(root["walked_at_ns"] // 10**9)
-    return {
-        "files": root["files"],
-        "last walked": walked.isoformat(" "),
-        "folder": escaped_path(root["path"]),
-    }
-
-
 def table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
     """Yield rows of equal keys as columns under their names; numbers stand to the right."""
     if not rows:
         return
-    columns = [[str(key), *(_cell(row.get(key)) for row in rows)] for key in rows[0]]
+
+    def cell(value: object) -> str:
+        if value is None:
+            return "-"
+        return f"{value:,}" if isinstance(value, int) else escaped(str(value))
+
+    columns = [[str(key), *(cell(row.get(key)) for row in rows)] for key in rows[0]]
     widths = [max(map(len, column)) for column in columns]
     rights = [isinstance(value, int) for value in rows[0].values()]
     for cells in zip(*columns, strict=True):
@@ -205,9 +206,3 @@ def _section(title: str, rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
     if rows:
         yield title
         yield from (f"  {line}" for line in table(rows))
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else escaped(str(value))

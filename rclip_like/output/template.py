@@ -49,7 +49,10 @@ def parse_template(text: str) -> Template:
     template = Template(
         tuple((before, field, _specification(field, given)) for before, field, given, _ in parsed)
     )
-    _try_out(template, text)
+    try:
+        template.render(Match(b"", b"", 0.0, 1, ""), b"")
+    except ValueError as error:
+        raise UsageError(f"--format {text!r}: {error}") from None
     return template
 
 
@@ -66,10 +69,3 @@ def _specification(field: str | None, given: str | None) -> str:
     if field == "path" and given:
         raise UsageError("--format: {path} takes no format of its own")
     return given or (".4f" if field == "score" else "")
-
-
-def _try_out(template: Template, text: str) -> None:
-    try:
-        template.render(Match(b"", b"", 0.0, 1, ""), b"")
-    except ValueError as error:
-        raise UsageError(f"--format {text!r}: {error}") from None

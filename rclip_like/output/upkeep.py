@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from rclip_like.errors import Advice
-from rclip_like.output.matches import path_fields
-from rclip_like.output.reports import about_freed, counted, sized
-from rclip_like.output.terminal import escaped, escaped_json, escaped_path
+from rclip_like.output.matches import json_text, path_fields
+from rclip_like.output.reports import about_freed, counted, joined, sized
+from rclip_like.output.terminal import escaped, escaped_path
 from rclip_like.reports import DoctorReport, UpkeepReport
 
 MOST_FOLDERS = 10
@@ -28,18 +27,17 @@ def folder_lines(folders: Mapping[bytes, int], *, most: int = MOST_FOLDERS) -> I
 
 def upkeep_sentence(report: UpkeepReport) -> str:
     """Return one line on what was dropped, or would be."""
-    parts = [
-        counted(report.files, "file") if report.files else "",
-        f"{report.failures:,} unreadable" if report.failures else "",
-        counted(report.roots, "walked folder") if report.roots else "",
-        f"{counted(report.contents, 'content')} that no file has" if report.contents else "",
-        f"{counted(len(report.models), 'model')} ({', '.join(map(escaped, report.models))})"
-        if report.models
-        else "",
-        counted(report.embeddings, "embedding") if report.embeddings else "",
-        counted(report.texts, "remembered text") if report.texts else "",
-    ]
-    dropped = ", ".join(filter(None, parts)) or "nothing"
+    models = f"{counted(len(report.models), 'model')} ({', '.join(map(escaped, report.models))})"
+    dropped = joined(
+        (report.files, counted(report.files, "file")),
+        (report.failures, f"{report.failures:,} unreadable"),
+        (report.roots, counted(report.roots, "walked folder")),
+        (report.contents, f"{counted(report.contents, 'content')} that no file has"),
+        (len(report.models), models),
+        (report.embeddings, counted(report.embeddings, "embedding")),
+        (report.texts, counted(report.texts, "remembered text")),
+    )
+    dropped = dropped or "nothing"
     in_doubt = sum(report.kept.values()) + sum(report.unreachable.values())
     kept = f"; {counted(in_doubt, 'file')} kept in doubt" if in_doubt else ""
     if report.is_dry_run:
@@ -50,16 +48,13 @@ def upkeep_sentence(report: UpkeepReport) -> str:
 
 def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
     """Yield what else should be known: what is kept in doubt, what is not indexed, what waits."""
-    for folder, number in report.kept.items():
-        yield (
-            f"{escaped_path(folder)}: {counted(number, 'file')} below it not there, but perhaps "
-            "only away with their disk, and kept; 'clipfind forget' drops them"
-        )
-    for folder, number in report.unreachable.items():
-        yield (
-            f"{escaped_path(folder)}: {counted(number, 'file')} below it cannot be looked at, and "
-            "kept; are its rights as they should be?"
-        )
+    away = (
+        "not there, but perhaps only away with their disk, and kept; 'clipfind forget' drops them"
+    )
+    hidden = "cannot be looked at, and kept; are its rights as they should be?"
+    for folders, state in ((report.kept, away), (report.unreachable, hidden)):
+        for folder, number in folders.items():
+            yield f"{escaped_path(folder)}: {counted(number, 'file')} below it {state}"
     yield from unknown_notes(report.unknown)
     if not report.is_short:
         yield "a search is still reading; the file gets smaller when it is done"
@@ -94,7 +89,7 @@ def doctor_object(report: DoctorReport, advised: Callable[[Sequence[Advice]], st
     described = asdict(report)
     for finding in described["findings"]:
         finding["remedy"] = advised(finding.pop("remedies"))
-    return escaped_json(json.dumps(described, ensure_ascii=False))
+    return json_text(described)
 
 
 def upkeep_object(report: UpkeepReport) -> str:
@@ -104,4 +99,4 @@ def upkeep_object(report: UpkeepReport) -> str:
         folders: Mapping[bytes, int] = getattr(report, name)
         described[name] = [{**path_fields(path), "files": n} for path, n in folders.items()]
     described["unknown"] = [path_fields(path) for path in report.unknown]
-    return escaped_json(json.dumps(described, ensure_ascii=False))
+    return json_text(described)

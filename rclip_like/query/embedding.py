@@ -64,37 +64,29 @@ def embed_terms(
     `on_cut` is called with each text that is longer than the model reads; none of them is cached.
     Raises PictureError for a picture that is neither in `searcher.pixels` nor in the store.
     """
-    words = [term.value for term in terms if term.kind is Kind.TEXT]
-    texts = _embed_texts(searcher, model_id, words, settings, on_cut)
-    return np.stack(
-        [
-            texts[term.value]
-            if term.kind is Kind.TEXT
-            else _embed_picture(searcher, model_id, term.value)
-            for term in terms
-        ]
-    )
-
-
-def _embed_texts(
-    searcher: Searcher,
-    model_id: int,
-    texts: Sequence[str],
-    settings: SearchSettings,
-    on_cut: Callable[[str], None],
-) -> dict[str, Embedding]:
-    """Return for each text the mean of its prompts' embeddings, scaled to unit length."""
     templates = TEMPLATES[settings.template]
-    prompts = {text: [each.format(text) for each in templates] for text in texts}
+    words = [term.value for term in terms if term.kind is Kind.TEXT]
+    prompts = {text: [each.format(text) for each in templates] for text in words}
     every = [prompt for group in prompts.values() for prompt in group]
     rows, cut = _embed_prompts(searcher, model_id, every, settings)
     for text, group in prompts.items():
         if not cut.isdisjoint(group):
             on_cut(text)
-    return {
-        text: combine(np.stack([rows[prompt] for prompt in group]), [1.0] * len(group))
-        for text, group in prompts.items()
-    }
+    embeddings = []
+    for term in terms:
+        if term.kind is Kind.TEXT:  # the mean of its prompts, scaled to unit length
+            group = prompts[term.value]
+            of_prompts = np.stack([rows[prompt] for prompt in group])
+            embeddings.append(combine(of_prompts, [1.0] * len(group)))
+        elif term.value in searcher.pixels:
+            embeddings.append(searcher.model.picture(searcher.pixels[term.value]))
+        else:
+            stored = stored_embedding(searcher.store.embeddings(model_id), term.value)
+            if stored is None:
+                why = "changed during the search; try again"
+                raise PictureError(os.fsencode(term.value), why, False, Reason.CHANGED)
+            embeddings.append(stored)
+    return np.stack(embeddings)
 
 
 def _embed_prompts(
@@ -127,17 +119,6 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
         f"{begun!r}{more}: longer than {specification.name} reads ({specification.context_length} "
         "tokens, a word is one or more); what comes after that does not count",
     )
-
-
-def _embed_picture(searcher: Searcher, model_id: int, value: str) -> Embedding:
-    if value in searcher.pixels:
-        return searcher.model.picture(searcher.pixels[value])
-    stored = stored_embedding(searcher.store.embeddings(model_id), value)
-    if stored is None:
-        raise PictureError(
-            os.fsencode(value), "changed during the search; try again", False, Reason.CHANGED
-        )
-    return stored
 
 
 def stored_embedding(encoded: ModelEmbeddings, path: AnyPath) -> Embedding | None:

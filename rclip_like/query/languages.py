@@ -44,13 +44,9 @@ def foreign_words(text: str) -> list[str]:
 
     Signs and emoji are not letters; accents, ligatures and letters of other shapes stay Latin.
     """
-    return [word for word in text.split() if not word.isascii() and any(map(_is_foreign, word))]
 
+    def is_foreign(letter: str) -> bool:
+        parts = normalize("NFKC", letter) if letter.isalpha() and category(letter) != "Lm" else ""
+        return any(part.isalpha() and not name(part, "").startswith("LATIN") for part in parts)
 
-def _is_foreign(letter: str) -> bool:
-    if letter.isascii() or not letter.isalpha() or category(letter) == "Lm":
-        return False
-    return any(
-        part.isalpha() and not name(part, "").startswith("LATIN")
-        for part in normalize("NFKC", letter)
-    )
+    return [word for word in text.split() if not word.isascii() and any(map(is_foreign, word))]

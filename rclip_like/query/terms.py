@@ -87,7 +87,10 @@ def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
         kind = Kind.URL
     if kind is not Kind.PICTURE:
         return Term(sign * weight, kind, value, typed)
-    path = _local_path(value)
+    if value.lower().startswith("file:"):
+        path = _path_of_file_url(value)
+    else:
+        path = os.path.expanduser(value) if value.split("/")[0] == "~" else value
     try:
         (written,), note = as_on_disk([os.fsencode(path)])
         path = os.fsdecode(written)
@@ -145,12 +148,6 @@ def _picture_path(value: str, path: str) -> str:
 def _shown(value: str) -> str:
     """Return what was typed for a sentence, that is, not a megabyte of it."""
     return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
-
-
-def _local_path(value: str) -> str:
-    if value.lower().startswith("file:"):
-        return _path_of_file_url(value)
-    return os.path.expanduser(value) if value.split("/")[0] == "~" else value
 
 
 def _path_of_file_url(value: str) -> str:
