@@ -88,20 +88,19 @@ def product_from(description: Mapping[str, Any]) -> Product:
 
 
 class Upright:
-    """A decoded picture as products see it: upright, at reduced scale where that is enough."""
+    """A decoded picture as products see it: upright, at reduced scale where that is enough.
+
+    `format` is Pillow's name of it.
+    """
 
     def __init__(self, image: Image.Image, size: tuple[int, int], limits: ReadSettings) -> None:
         self.limits = limits
+        self.format = image.format or ""
         self.exif = read_exif(image)
         self._image = image
         self._decoded_from = size
         self._pixels: Image.Image | None = None
         self._made: dict[Product, list[Image.Image]] = {}
-
-    @property
-    def format(self) -> str:
-        """Pillow's name of the format."""
-        return self._image.format or ""
 
     @property
     def size(self) -> tuple[int, int]:

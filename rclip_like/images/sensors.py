@@ -38,13 +38,14 @@ def is_raw(data: bytes, ending: bytes) -> bool:
         return data[8:12] == b"crx "  # CR3
     if data[:4] not in _TIFF:
         return False
-    directories = [
-        found for found, is_whole in tiff_directories(data, _TAGS) if is_whole is not None
-    ]
+    directories = [found for found, whole in tiff_directories(data, _TAGS) if whole is not None]
     for found in directories:
         if _DNG_VERSION in found or not _SENSOR_COLOURS.isdisjoint(found.get(_COLOURS, ())):
             return True
-    return ending[1:].decode("ascii", "replace") in RAW_ENDINGS and not _is_plain(directories)
+    # One plain picture is not marked as a thumbnail, and no directory is nested.
+    is_nested = any(_FOLDERS in found for found in directories)
+    is_plain = directories and not any(directories[0].get(_KIND, ())) and not is_nested
+    return not is_plain and ending[1:].decode("ascii", "replace") in RAW_ENDINGS
 
 
 def is_dng(data: bytes) -> bool:
@@ -61,15 +62,6 @@ def as_tiff(data: bytes) -> bytes | None:
     if data.startswith((b"IIRO", b"IIRS", b"IIU\0")):
         return b"II*\0" + data[4:]
     return b"MM\0*" + data[4:] if data.startswith(b"MMOR") else None
-
-
-def _is_plain(directories: list[Directory]) -> bool:
-    """Tell whether the first picture is not marked as a thumbnail and no directory is nested."""
-    return (
-        bool(directories)
-        and not any(directories[0].get(_KIND, ()))
-        and not any(_FOLDERS in each for each in directories)
-    )
 
 
 def tiff_directories(data: bytes, tags: Collection[int]) -> Iterator[tuple[Directory, bool | None]]:

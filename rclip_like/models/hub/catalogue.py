@@ -87,8 +87,7 @@ def find_published(name: str) -> Published:
     Raises ModelError that names the tags there are.
     """
     listed = published()
-    found = listed.get(canonical_name(name))
-    if found is not None:
+    if found := listed.get(canonical_name(name)):
         return found
     architecture = name.partition("/")[0]
     tags = [item for item in listed if item.startswith(architecture + "/")]

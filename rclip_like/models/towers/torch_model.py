@@ -158,16 +158,15 @@ class _Uninitialised(TorchFunctionMode):
 def _build(open_clip: Any, specification: ModelSpecification) -> torch.nn.Module:
     """Return the model without any weights, and without asking a hub for pretrained towers."""
     config = deepcopy(dict(specification.config))
-    is_of_its_own = is_custom(config)
+    kind = open_clip.CLIP
+    if is_custom(config):
+        kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
     if config["vision_cfg"].get("timm_model_name"):
         config["vision_cfg"]["timm_model_pretrained"] = False
     if config["text_cfg"].get("hf_model_name"):
         described = specification.folder / TEXT_MODEL_FILE
         config["text_cfg"] |= {"hf_model_name": str(described.parent), "hf_model_pretrained": False}
     config.pop("custom_text", None)
-    kind = open_clip.CLIP
-    if is_of_its_own:
-        kind = open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP
     with _Uninitialised(_most_numbers(specification)):
         model: torch.nn.Module = kind(**config)
     return model
