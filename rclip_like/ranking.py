@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
@@ -56,15 +55,6 @@ def combine(embeddings: Embeddings, weights: Sequence[float]) -> Embedding:
     return (total / length).astype(np.float32)
 
 
-def rank(query: Embedding, embeddings: npt.NDArray[np.floating], *, k: int) -> Integers:
-    """Return the row numbers of the k nearest embeddings, best first, int64 (min(k, N),).
-
-    query: unit (D,); embeddings: unit rows (N, D). Equal scores keep row order.
-    Raises DimensionMismatch when D differs.
-    """
-    return order(score(query, embeddings))[:k]
-
-
 def score(query: Embedding, embeddings: npt.NDArray[np.floating]) -> Floats:
     """Return the cosine of the query with every unit row, float32 (N,), within [-1, 1].
 
@@ -77,11 +67,6 @@ def score(query: Embedding, embeddings: npt.NDArray[np.floating]) -> Floats:
     with np.errstate(invalid="ignore"):  # a damaged row may hold anything; it is left out later
         cosines: Floats = embeddings.astype(np.float32, copy=False) @ query
     return np.clip(cosines, -1.0, 1.0)
-
-
-def order(scores: Floats) -> Integers:
-    """Return the row numbers by falling score, int64 (N,); equal scores keep row order."""
-    return np.argsort(-scores, kind="stable").astype(np.int64, copy=False)
 
 
 def best_first(scores: Floats) -> Iterator[Integers]:
@@ -98,7 +83,7 @@ def best_first(scores: Floats) -> Iterator[Integers]:
         wanted = min(left, max(_FIRST_STRETCH, _GROWTH * (len(scores) - left)))
         lowest = np.partition(scores, left - wanted)[left - wanted]
         (stretch,) = np.nonzero((scores >= lowest) & (scores < above))
-        yield stretch[order(scores[stretch])]
+        yield stretch[np.argsort(-scores[stretch], kind="stable")].astype(np.int64, copy=False)
         left, above = left - len(stretch), lowest
 
 
@@ -118,16 +103,7 @@ def score_rows(query: Embedding, rows: Halves, slots: Integers32, frames: Intege
     else:
         scores = score_halves(query, rows)
     np.maximum.at(scores, frames[:, 1], scores[frames[:, 0]])
-    of_slots: Floats = scores[slots]
-    return of_slots
-
-
-def best_by_content(numbers: Integers, scores: Floats) -> tuple[Integers, Floats]:
-    """Return the contents met, ascending (c,), and the largest score of each (c,)."""
-    different, inverse = np.unique(numbers, return_inverse=True)
-    best = np.full(len(different), UNSCORED, dtype=np.float32)
-    np.maximum.at(best, inverse, scores)
-    return different, best
+    return np.asarray(scores[slots])
 
 
 def score_halves(query: Embedding, rows: Halves, numbers: Integers | None = None) -> Floats:
@@ -143,40 +119,31 @@ def score_halves(query: Embedding, rows: Halves, numbers: Integers | None = None
     # Not as the mapped file that it may be: slices of those cost more than the work in them.
     bits = np.asarray(rows).view(np.int16)
     scores = np.empty(len(rows) if numbers is None else len(numbers), dtype=np.float32)
-    stretch = functools.partial(_score_stretch, query, bits, numbers, scores)
+    enlarged = query * np.float32(2.0**112)
+    step = max(1, _BLOCK_VALUES // dimension)
+
+    def score_between(start: int, end: int) -> None:
+        room = np.empty((step, dimension), dtype=np.int32)
+        for first in range(start, end, step):
+            block = slice(first, min(first + step, end))
+            some = room[: block.stop - first]
+            of_block = bits[block] if numbers is None else bits[numbers[block]]
+            np.left_shift(of_block, 13, out=some, dtype=np.int32)
+            np.bitwise_and(some, _SIGN_AND_NUMBER, out=some)
+            cosines = scores[block]
+            np.dot(some.view(np.float32), enlarged, out=cosines)
+            np.minimum(np.maximum(cosines, -1.0, out=cosines), 1.0, out=cosines)
+
     num_threads = min(_MOST_THREADS, 1 + len(scores) * dimension // _VALUES_A_THREAD)
     if num_threads > 1:
         num_threads = min(num_threads, num_processors())
     edges = [len(scores) * part // num_threads for part in range(num_threads + 1)]
     threads = [
-        threading.Thread(target=stretch, args=each) for each in itertools.pairwise(edges[1:])
+        threading.Thread(target=score_between, args=each) for each in itertools.pairwise(edges[1:])
     ]
     for thread in threads:
         thread.start()
-    stretch(0, edges[1])
+    score_between(0, edges[1])
     for thread in threads:
         thread.join()
     return scores
-
-
-def _score_stretch(
-    query: Embedding,
-    bits: npt.NDArray[np.int16],
-    numbers: Integers | None,
-    scores: Floats,
-    start: int,
-    end: int,
-) -> None:
-    """Write the scores from `start` up to `end`."""
-    step = max(1, _BLOCK_VALUES // bits.shape[1])
-    room = np.empty((step, bits.shape[1]), dtype=np.int32)
-    enlarged = query * np.float32(2.0**112)
-    for first in range(start, end, step):
-        block = slice(first, min(first + step, end))
-        some = room[: block.stop - first]
-        of_block = bits[block] if numbers is None else bits[numbers[block]]
-        np.left_shift(of_block, 13, out=some, dtype=np.int32)
-        np.bitwise_and(some, _SIGN_AND_NUMBER, out=some)
-        cosines = scores[block]
-        np.dot(some.view(np.float32), enlarged, out=cosines)
-        np.minimum(np.maximum(cosines, -1.0, out=cosines), 1.0, out=cosines)

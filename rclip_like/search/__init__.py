@@ -1,6 +1,5 @@
 """The stored rows to pictures: those nearest to a query, best first, or all in order of path."""
 
-from rclip_like.search.run import search
-from rclip_like.search.select import select
+from rclip_like.search.run import search, select
 
 __all__ = ["search", "select"]

@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from rclip_like.query import Kind, Term
-from rclip_like.ranking import best_by_content, score
-from rclip_like.settings import WalkSettings
+from rclip_like.ranking import UNSCORED, score
 from rclip_like.values import FileFacts
 from rclip_like.walk.identity import Inodes, content_digest
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding
+    from rclip_like.walk import Scope
 
 _ROUNDING = 1e-5
 """More than two orders of adding up the same products differ by; less than any table shows."""
@@ -52,8 +52,10 @@ class RowCheck:
         if self._unread:
             content_ids, rows, self._damaged = self._selection.embeddings.sound_parts(self._unread)
             if self._by_matrix and len(rows):
-                numbers, scores = best_by_content(content_ids, score(self._query, rows))
-                self._scores = dict(zip(numbers.tolist(), scores.tolist(), strict=True))
+                parts = zip(content_ids.tolist(), score(self._query, rows).tolist(), strict=True)
+                for content_id, of_part in parts:
+                    best = self._scores.get(content_id, UNSCORED)
+                    self._scores[content_id] = max(best, of_part)
             self._unread = []
         if stored.content_id in self._damaged:
             return False
@@ -65,11 +67,12 @@ class RowCheck:
 
 
 class FileCheck:
-    """Compares files with what the index says of them, and knows those that are the query."""
+    """Compares files in a scope with what the index says, and knows those that are the query."""
 
-    def __init__(self, store: Store, settings: WalkSettings, terms: Sequence[Term] = ()) -> None:
+    def __init__(self, store: Store, scope: Scope, terms: Sequence[Term] = ()) -> None:
         self._store = store
-        self._settings = settings
+        self._scope = scope
+        self._settings = scope.settings
         self._inodes: Inodes | None = None
         # By device and inode, as a walk that follows links meets one file under several names.
         self._of_query: set[tuple[int, int]] = set()
@@ -85,6 +88,8 @@ class FileCheck:
         Another inode or ctime at equal size and mtime says only that it may have been replaced
         (`exiftool -P`), or copied back, or given other rights; then its content decides.
         """
+        if stored.path not in self._scope:
+            return "left out"
         try:
             status = os.stat(stored.path, follow_symlinks=self._settings.follow)
         except (OSError, ValueError):  # ValueError: a NUL in a path that no run has written

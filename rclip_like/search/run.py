@@ -1,9 +1,12 @@
-"""One search: terms to an embedding, the rows to matches whose files are still what they were."""
+"""One search: terms to an embedding, the rows to matches whose files are still what they were.
+
+And a selection: all indexed pictures that are, without a query.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,13 +17,14 @@ from rclip_like.query import Term
 from rclip_like.query.embedding import TEMPLATES, Searcher, cut_notes, embed_terms
 from rclip_like.ranking import combine, score
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, RowCheck
-from rclip_like.search.scoring import Scored, pages, score_all
+from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
-from rclip_like.values import Match, Root, SearchReport
+from rclip_like.values import Match, Root, SearchReport, SelectedPicture, SelectionReport
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
-    from rclip_like.store import StoredFile
+    from rclip_like.models.specification import ModelSpecification
+    from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding, Embeddings
 
@@ -39,8 +43,7 @@ def search(
     Every match was `stat`ed and is what was encoded; what is gone, changed or out of reach since is
     left out and counted, and the next ranks move up; so is what has a damaged row. A score from the
     matrix is one that the row gives, too. Thresholds come first, then `settings.top`, then the
-    order; equal scores are in order of path bytes. Nothing is written but cached text
-    embeddings.
+    order; equal scores are in order of path bytes. Only cached text embeddings are written.
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
     _refuse_nonsense(settings)
@@ -58,7 +61,7 @@ def search(
         if model_id is None:  # dropped meanwhile
             return SearchReport(())
         selection = store.select(model_id, roots, settings.filters, scope.globs)
-        files = FileCheck(store, scope.settings, terms)
+        files = FileCheck(store, scope, terms)
         try:
             best = _take_best(selection, query, scope, files, settings)
         except MatrixDisagrees:
@@ -94,6 +97,44 @@ def search(
     )
 
 
+def select(
+    store: Store | None,
+    specification: ModelSpecification,
+    roots: Sequence[Root] | None,
+    settings: SearchSettings,
+) -> SelectionReport:
+    """Return the pictures under `roots` (None: all) that the model has encoded, by path bytes.
+
+    Of the settings `walk` and `filters` count. As in a search each file was looked at and is what
+    was encoded, and each embedding is as it was written; others are counted. store: None has none.
+    """
+    report = SelectionReport((), np.empty((0, specification.dimension), np.float32))
+    if store is None:
+        return report
+    scope = Scope(roots, settings.walk)
+    files = FileCheck(store, scope)
+    pictures: list[SelectedPicture] = []
+    rows, stale, damaged = [report.embeddings], 0, 0
+    with store.snapshot():
+        model_id = store.model_id(specification.fingerprint)
+        if model_id is None:
+            return report
+        for page in store.select(model_id, roots, settings.filters, scope.globs).pages():
+            kept = []
+            for number, stored in enumerate(page.files):
+                look = files.look_at(stored)
+                stale += look == "stale"
+                damaged += look == "fresh" and not page.is_sound[number]
+                if look == "fresh" and page.is_sound[number]:
+                    kept.append(number)
+                    shown = scope.as_typed(stored.path)
+                    pictures.append(SelectedPicture(shown, stored.path, stored.facts))
+            rows.append(page.embeddings[kept].astype(np.float32))
+    embeddings = np.concatenate(rows)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return SelectionReport(tuple(pictures), embeddings, stale, damaged)
+
+
 def _refuse_nonsense(settings: SearchSettings) -> None:
     if settings.template not in TEMPLATES:
         raise UsageError(f"there is no template {settings.template!r}: {', '.join(TEMPLATES)}")
@@ -124,7 +165,7 @@ def _take_best(
     *,
     by_rows: bool = False,
 ) -> _Best:
-    """Return the leading files that are fresh, sound, and pass thresholds and filters.
+    """Return the leading files that are fresh, sound and pass the thresholds; count the others.
 
     At most `settings.top` (0: all). by_rows: without the matrix; with it, MatrixDisagrees is raised
     where it and the rows do.
@@ -133,47 +174,32 @@ def _take_best(
     contents: set[int] = set()
     lowest = -math.inf if settings.min_score is None else settings.min_score
     scored = score_all(selection, query, by_rows=by_rows)
-    for stored, value in _presentable(selection, query, scored, scope, files, best):
-        if settings.collapse and stored.content_id in contents:
-            best.copies += 1
-            continue
-        if best.score is None:
-            best.score = value
-            if settings.within is not None:
-                lowest = max(lowest, value - settings.within)
-        if value < lowest or len(best.files) == settings.top != 0:
-            break
-        contents.add(stored.content_id)
-        best.files.append((stored, value))
-        # Else the copies of the last one are still to be counted.
-        if len(best.files) == settings.top and not settings.collapse:
-            break
-    return best
-
-
-def _presentable(
-    selection: Selection,
-    query: Embedding,
-    scored: Scored,
-    scope: Scope,
-    files: FileCheck,
-    best: _Best,
-) -> Iterator[tuple[StoredFile, float]]:
-    """Yield the files in the scope that are fresh and sound, best first, and count the others."""
     has_patterns = scope.settings.exclude or scope.settings.glob
     for page in pages(selection, scored, scope.wants if has_patterns else None):
         rows = RowCheck(selection, query, page, by_matrix=scored.by_matrix)
         for stored, value in page:
-            if stored.path not in scope:
-                continue
             look = files.look_at(stored)
-            if look == "stale":
-                best.stale += 1
-            elif look == "fresh":
-                if rows.is_sound(stored, value):
-                    yield stored, value
-                else:
-                    best.damaged += 1
+            best.stale += look == "stale"
+            if look != "fresh":
+                continue
+            if not rows.is_sound(stored, value):
+                best.damaged += 1
+                continue
+            if settings.collapse and stored.content_id in contents:
+                best.copies += 1
+                continue
+            if best.score is None:
+                best.score = value
+                if settings.within is not None:
+                    lowest = max(lowest, value - settings.within)
+            if value < lowest or len(best.files) == settings.top != 0:
+                return best
+            contents.add(stored.content_id)
+            best.files.append((stored, value))
+            # Else the copies of the last one are still to be counted.
+            if len(best.files) == settings.top and not settings.collapse:
+                return best
+    return best
 
 
 def _explanation(

@@ -151,12 +151,11 @@ class Selection:
             )
             while chunk := found.fetchmany(_PAGE):
                 is_sound = are_sound([row[:2] for row in chunk], dimension)
-                none = bytes(2 * dimension)
                 blobs = [
-                    row[0] if sound else none for row, sound in zip(chunk, is_sound, strict=True)
+                    row[0] if sound else bytes(2 * dimension)
+                    for row, sound in zip(chunk, is_sound, strict=True)
                 ]
-                files = [stored_file(row[2:]) for row in chunk]
-                yield Page(files, stacked(blobs), is_sound)
+                yield Page([stored_file(row[2:]) for row in chunk], stacked(blobs), is_sound)
 
     def _passing(self) -> Rowids | None:
         """Return all that pass, None where a sample says that too many do to look them up first.
@@ -206,8 +205,7 @@ class Selection:
 
     def _scanned(self) -> Iterator[Stretch]:
         dimension = dimension_of(self._connection, self._model_id)
-        parts = [*self.embeddings.scan_frames()]
-        of_frames, frames = _joined(parts, dimension)
+        of_frames, frames = _joined([*self.embeddings.scan_frames()], dimension)
         for rowids, content_ids, found in self.embeddings.scan(
             self._roots, self._where, self._values
         ):

@@ -13,8 +13,6 @@ from rclip_like.errors import DimensionMismatch, UsageError
 from rclip_like.ranking import (
     best_first,
     combine,
-    order,
-    rank,
     score,
     score_halves,
     score_rows,
@@ -28,20 +26,24 @@ def unit_rows(seed: int, count: int, dimension: int = 16) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_rank_agrees_with_a_plain_double_precision_loop() -> None:
+def order(scores: np.ndarray) -> np.ndarray:
+    return np.argsort(-scores, kind="stable")
+
+
+def ranked(query: np.ndarray, rows: np.ndarray) -> list[int]:
+    numbers: list[int] = np.concatenate([*best_first(score(query, rows))]).tolist()
+    return numbers
+
+
+def test_the_best_agree_with_a_plain_double_precision_loop() -> None:
     rows, query = unit_rows(0, 500), unit_rows(1, 1)[0]
     plain = sorted(range(500), key=lambda i: -float(np.float64(rows[i]) @ np.float64(query)))
-    assert rank(query, rows, k=20).tolist() == plain[:20]
+    assert ranked(query, rows) == plain
 
 
 def test_equal_scores_keep_row_order() -> None:
     row = unit_rows(0, 1)
-    assert rank(row[0], np.repeat(row, 5, axis=0), k=3).tolist() == [0, 1, 2]
-
-
-def test_fewer_rows_than_asked_for_are_all_returned() -> None:
-    rows = unit_rows(0, 2)
-    assert sorted(rank(rows[0], rows, k=10)) == [0, 1]
+    assert ranked(row[0], np.repeat(row, 5, axis=0)) == [0, 1, 2, 3, 4]
 
 
 def test_embeddings_of_another_dimension_are_refused() -> None:
