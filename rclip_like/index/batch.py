@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Container
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -72,10 +72,6 @@ class PendingBatch:
         return np.stack(
             [one for picture in self.waiting.values() for one in picture.parts.values()]
         )
-
-    def unencoded(self) -> Collection[bytes]:
-        """Return the digests of the pictures that wait for the encoder still."""
-        return () if self.embeddings is not None else self.waiting.keys()
 
     def as_batch(self, unencoded: Container[bytes] = ()) -> Batch:
         """Return what is to be written, but for the files of unencoded contents."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rclip_like.images.readers import Readers
     from rclip_like.models.model import Model
     from rclip_like.store import Writer
-    from rclip_like.store.checking import Repair
 
 Item = TypeVar("Item")
 
@@ -83,15 +82,16 @@ def bring_up_to_date(
             preprocessing_version=PREPROCESSING_VERSION,
             dimension=specification.dimension,
         )
+        has_outdated = writer.mark_outdated(model_id, _READERS) > 0
         since = writer.verify_since(time.time_ns()) if settings.verify else 0
         survey = Survey(store, model_id, roots, settings, read_since_ns=since)
         outcomes = Outcomes(store, model_id, survey, settings)
         encoder = EncoderThread(model)
         run = _Run(writer, model_id, survey, outcomes, encoder, settings, stopping, on_progress)
-        run.has_outdated = writer.mark_outdated(model_id, _READERS) > 0
+        run.has_outdated = has_outdated
         with time_limit(settings.max_seconds, run.end):
             with stopping.breakable():
-                outcomes.troubles += _drop_damage(writer.repair, model_id, verify=settings.verify)
+                outcomes.troubles += _drop_damage(writer, model_id, verify=settings.verify)
             run.go()
         report = run.report()
         if settings.verify and report.finished:
@@ -240,7 +240,9 @@ class _Run:
     def _save_rest(self) -> None:
         """Write what is encoded, and what needs no encoding, of the batches not committed yet."""
         batches = (self.encoding, self.batch)
-        unencoded = {digest for batch in batches for digest in batch.unencoded()}
+        unencoded = {
+            digest for batch in batches if batch.embeddings is None for digest in batch.waiting
+        }
         for batch in batches:
             self._commit(batch, unencoded)
             batch.files = [file for file in batch.files if file.digest in unencoded]
@@ -310,14 +312,14 @@ class _Run:
         self.on_progress(Progress(self._num_done(), total, failed, findings.seen))
 
 
-def _drop_damage(repair: Repair, model_id: int, *, verify: bool) -> list[Trouble]:
+def _drop_damage(writer: Writer, model_id: int, *, verify: bool) -> list[Trouble]:
     """Drop the parts of the index that the disk has damaged, and return what to report.
 
     Checks the part of the model's matrix that is due; with `verify`, all of it, the model's
     embeddings and the cached texts. The survey comes afterwards, so dropped pictures are encoded
     anew.
     """
-    troubles = []
+    troubles, repair = [], writer.repair
     if repair.forget_damaged_matrix(model_id, at_once=verify):
         troubles.append(Trouble(b"", _DAMAGED_MATRIX))
     if not verify:

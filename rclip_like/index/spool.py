@@ -63,8 +63,19 @@ class Spool(Generic[Item]):
 
     def items(self, go_on: Callable[[], bool] | None = None) -> Iterator[Item]:
         """Yield the items in order until the spool is closed, or `go_on` says no while waiting."""
-        while (chunk := self._next_chunk(go_on)) is not None:
-            yield from chunk
+        while True:
+            self._is_hungry = self._chunks.empty()
+            try:
+                chunk = self._chunks.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                if go_on is None or go_on():
+                    continue
+                break
+            if chunk is None:
+                break
+            import pickle
+
+            yield from pickle.loads(self._content(chunk))
         if self._error is not None:
             raise self._error
 
@@ -92,29 +103,15 @@ class Spool(Generic[Item]):
             rest = rest[self._file.write(rest) or 0 :]
         return start, len(data)
 
-    def _next_chunk(self, go_on: Callable[[], bool] | None) -> list[Item] | None:
-        while True:
-            self._is_hungry = self._chunks.empty()
-            try:
-                chunk = self._chunks.get(timeout=_LOOK_SECONDS)
-                break
-            except Empty:
-                if go_on is not None and not go_on():
-                    return None
-        if chunk is None:
-            return None
+    def _content(self, chunk: _Chunk) -> bytes:
         with self._file_lock, _no_room_explained():
             if isinstance(chunk, bytes):
                 self._held_bytes -= len(chunk)
-            else:
-                assert self._file is not None
-                start, size = chunk
-                self._file.seek(start)
-                chunk = self._file.read(size) or b""
-        import pickle
-
-        items: list[Item] = pickle.loads(chunk)
-        return items
+                return chunk
+            assert self._file is not None
+            start, size = chunk
+            self._file.seek(start)
+            return self._file.read(size) or b""
 
 
 @contextmanager
@@ -122,17 +119,13 @@ def _no_room_explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        import tempfile
+
+        try:
+            folder = tempfile.gettempdir()
+        except OSError:  # where the only disk is full, Python finds none
+            folder = os.environ.get("TMPDIR", os.path.sep + "tmp")
         raise StoreError(
-            f"{_temporary_folder()}: the folder for temporary files cannot be used "
+            f"{folder}: the folder for temporary files cannot be used "
             f"({error.strerror}); make room or set TMPDIR"
         ) from error
-
-
-def _temporary_folder() -> str:
-    """Return where temporary files go, or would: where the only disk is full Python finds none."""
-    import tempfile
-
-    try:
-        return tempfile.gettempdir()
-    except OSError:
-        return os.environ.get("TMPDIR", os.path.sep + "tmp")

@@ -6,16 +6,16 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import TypeGuard
 
 from rclip_like.errors import MOST_ATTEMPTS, TRIED_AGAIN
-from rclip_like.index.rows import IndexedRows
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
-from rclip_like.store import IndexedFacts, Store
+from rclip_like.store import IndexedFacts, Store, range_of
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
 from rclip_like.walk.identity import Devices, Inodes
@@ -28,6 +28,95 @@ _MOUNT_MISSING = (
 )
 _PATIENCE_SECONDS = 1.0
 _WALK_NOTED_NS = 600 * 10**9
+
+
+class IndexedRows:
+    """What the index holds of each file that the walk comes to, root after root."""
+
+    def __init__(
+        self,
+        indexed_facts: Callable[[Sequence[Root]], Generator[list[IndexedFacts], None, None]],
+        roots: Sequence[Root],
+        on_miss: Callable[[IndexedFacts, Root], None],
+    ) -> None:
+        """`on_miss` is called with each row whose file the walk did not come to."""
+        self._indexed_facts = indexed_facts
+        self._roots = iter(roots)
+        self._on_miss = on_miss
+        self._root: Root | None = None
+        self._last = b""
+        self._pages = indexed_facts([])  # of no root: none
+        self._page: list[IndexedFacts] = []
+        self._number = 0
+        """The number of the next row on the page."""
+        self._enter_next_root()
+
+    @property
+    def root_path(self) -> bytes:
+        """The path of the root that the walk is in."""
+        return b"" if self._root is None else self._root.path
+
+    def match(self, page: Sequence[Seen | Trouble]) -> TypeGuard[Sequence[Seen]]:
+        """Return whether the next rows are these files, settled and unchanged; if so, pass them.
+
+        One comparison for all of them, in C, as nothing has changed in most of the pages.
+        """
+        end = self._number + len(page)
+        if end > len(self._page):
+            self._page = self._page[self._number :] + next(self._pages, [])
+            self._number, end = 0, len(page)
+        if self._page[self._number : end] != page:
+            return False
+        self._number = end
+        self._last = self._page[end - 1][0] if page else self._last
+        return True
+
+    def find(self, path: bytes) -> IndexedFacts | None:
+        """Return the row of `path`, if any; those before it that were not asked for are missed."""
+        while self._root is not None:
+            start, end = self._range
+            if self._last < path and start <= path < end:
+                break
+            self._enter_next_root()
+        self._last = path
+        while (row := self._next()) is not None and row[0] < path:
+            self._miss(row)
+        if row is None or row[0] != path:
+            return None
+        self._number += 1
+        return row
+
+    def finish(self) -> None:
+        """Miss all rows that were not asked for."""
+        while self._root is not None:
+            self._enter_next_root()
+
+    def close(self) -> None:
+        """Ask for no more rows, and let nobody read them ahead."""
+        self._pages.close()
+
+    def _next(self) -> IndexedFacts | None:
+        """Return the next row of this root without passing it."""
+        if self._number == len(self._page):
+            self._page, self._number = next(self._pages, []), 0
+        return self._page[self._number] if self._page else None
+
+    def _miss(self, row: IndexedFacts) -> None:
+        assert self._root is not None
+        self._on_miss(row, self._root)
+        self._number += 1
+
+    def _enter_next_root(self) -> None:
+        """Miss the rows that are left of this root, if any, and turn to the next one."""
+        while (row := self._next()) is not None:
+            self._miss(row)
+        self._root = next(self._roots, None)
+        self._last = b""
+        if self._root is None:
+            return
+        self._range = range_of(self._root)
+        self._pages = self._indexed_facts([self._root])
+        self._page, self._number = [], 0
 
 
 @dataclass
@@ -104,7 +193,7 @@ class Survey:
                     findings.unchanged += len(page)
                     findings.devices.same.update([seen[3] for seen in page])
                     if page:
-                        findings.inodes.note_same(rows.root_path)
+                        findings.inodes.note(rows.root_path, is_same=True)
                 else:
                     self._compare_singly(rows, page)
             rows.finish()
@@ -124,39 +213,30 @@ class Survey:
                 self.pending.put(found)
 
     def _is_unchanged(self, row: IndexedFacts, found: FileFacts, root_path: bytes) -> bool:
-        """Return whether the row still holds for the file that was found, and count it."""
-        _, size_bytes, mtime_ns, device, inode, _ = row
+        """Return whether the row still holds for the file that was found, and count it.
+
+        Where inode or ctime differ at the same size and mtime, it may be another file under the
+        same name: its content has to be read.
+        """
+        _, size_bytes, mtime_ns, device, inode, changed_ns = row
+        inodes = self.findings.inodes
         if mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
             return False
         if inode is None:
             if not self._is_hopeless(found):
                 return False
             self.findings.failed_before += 1
-        elif not self._is_same_file(row, found, root_path):
-            return False
         else:
+            has_same_inode = inode == found.inode
+            inodes.note(root_path, is_same=has_same_inode)
+            if not has_same_inode or changed_ns != found.changed_ns:
+                lacks_ctime_alone = has_same_inode and changed_ns is None
+                if not lacks_ctime_alone and inodes.are_stable(found.path):
+                    return False
+                self.unnoted.put(found)
             self.findings.unchanged += 1
         if device != found.device or device not in self.findings.devices.same:
             self.findings.devices.compare(device, found)
-        return True
-
-    def _is_same_file(self, row: IndexedFacts, found: FileFacts, root_path: bytes) -> bool:
-        """Return whether inode and ctime say that the file of this size and mtime is as it was.
-
-        If they do not, it may be another file under the same name: its content has to be read.
-        """
-        *_, inode, changed_ns = row
-        inodes = self.findings.inodes
-        if inode == found.inode:
-            inodes.note_same(root_path)
-        else:
-            inodes.note_new(root_path)
-        if (inode, changed_ns) == (found.inode, found.changed_ns):
-            return True
-        is_same = changed_ns is None and inode == found.inode
-        if not is_same and inodes.are_stable(found.path):
-            return False
-        self.unnoted.put(found)
         return True
 
     def _is_hopeless(self, found: FileFacts) -> bool:

@@ -40,9 +40,12 @@ class Inodes:
             for folder, number in self._before.items()
         )
 
-    def note_same(self, root: bytes) -> None:
-        """Note a file below a root that still has its inode."""
-        self._kept.add(root)
+    def note(self, root: bytes, *, is_same: bool) -> None:
+        """Note a file below a root, of the same size and mtime, under the same inode or another."""
+        if is_same:
+            self._kept.add(root)
+        else:
+            self._changed[root] += 1
 
     def note_replaced(self, path: bytes) -> None:
         """Note a file whose content changed while its size and mtime did not.
@@ -52,10 +55,6 @@ class Inodes:
         """
         roots = list(self._changed)
         self._kept.update(root for root in roots if path.startswith(os.path.join(root, b"")))
-
-    def note_new(self, root: bytes) -> None:
-        """Note a file of the same size and mtime under another inode."""
-        self._changed[root] += 1
 
     def now(self, roots: Iterable[bytes]) -> dict[bytes, int]:
         """Return what the index is to store of these folders, where it differs from before."""

@@ -181,13 +181,13 @@ class LeftOut:
                 return ignores(files, path)
             folder = path[:start]
             if folder not in self._ignore_files:
-                is_entered = not self._is_closed(folder) and not ignores(files, folder)
-                self._ignore_files[folder] = self._with_own(folder, files) if is_entered else None
+                is_closed = (
+                    (not self._settings.follow and os.path.islink(folder.rstrip(SEPARATOR)))
+                    or (not self._settings.hidden and has_nomedia(folder))
+                    or ignores(files, folder)
+                )
+                self._ignore_files[folder] = None if is_closed else self._with_own(folder, files)
         return True
-
-    def _is_closed(self, folder: bytes) -> bool:
-        is_link = not self._settings.follow and os.path.islink(folder.rstrip(SEPARATOR))
-        return is_link or (not self._settings.hidden and has_nomedia(folder))
 
     def _with_own(self, folder: bytes, outer: tuple[IgnoreFile, ...]) -> tuple[IgnoreFile, ...]:
         if not self._settings.ignore_files:

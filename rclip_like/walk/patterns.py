@@ -29,7 +29,7 @@ IGNORE_FILES = (b".ignore", b".clipfindignore")
 _MOST_BYTES = 100_000
 """Of an ignore file: some thousands of patterns, which take about a second to make ready."""
 
-_NOT_PLAIN = re.compile(r"\[.*|\\.?|[^A-Za-z0-9._-]+", re.DOTALL)
+_NOT_PLAIN = re.compile(r"\[.*|\\.?|[^A-Za-z0-9._\[\\-]+", re.DOTALL)
 """All of a pattern that is not letters standing for themselves; what follows a bracket, too."""
 _SPECIAL = re.compile(r"[\\*?\[\]!# ]")
 """What means something in a pattern, unless a backslash stands before it."""
@@ -52,10 +52,6 @@ SYSTEM_FOLDERS = frozenset(
 """Lower-case names of folders that hold thumbnails, waste or programs, never someone's photos."""
 
 
-_LIBRARY = b".photoslibrary"
-_ORIGINALS = frozenset((b"originals", b"masters"))
-
-
 def extension(path: bytes) -> bytes:
     """Return the lower-case ending with its dot; of a name that has no dot, its last letter."""
     return path[path.rfind(b".") :].lower()
@@ -68,12 +64,12 @@ def is_hidden(name: bytes) -> bool:
 
 def is_library(folder: bytes) -> bool:
     """Tell whether a folder of this name is a library of Apple Photos."""
-    return folder.lower().endswith(_LIBRARY)
+    return folder.lower().endswith(b".photoslibrary")
 
 
 def is_original(name: bytes) -> bool:
     """Tell whether what has this name in a library holds photos, not thumbnails made of them."""
-    return name.lower() in _ORIGINALS
+    return name.lower() in (b"originals", b"masters")
 
 
 def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
@@ -88,9 +84,10 @@ def is_wanted(root: Root, path: bytes, settings: WalkSettings) -> bool:
     if root.is_file or not path.startswith(prefix):
         return False
     relative = path[len(prefix) :]
-    has_patterns = bool(settings.exclude or settings.glob)
-    if has_patterns and not globs_of(root, settings).wants(relative):
-        return False
+    if settings.exclude or settings.glob:
+        globs = globs_of(root, settings)
+        if globs.excludes(relative) or not globs.is_chosen(relative):
+            return False
     parts = relative.split(SEPARATOR)
     if not settings.hidden and any(map(is_hidden, parts)):
         return False
@@ -132,10 +129,6 @@ class Globs:
             [_compiled(pattern, root) for pattern in settings.exclude],
             [_compiled(pattern, root) for pattern in settings.glob],
         )
-
-    def wants(self, relative: bytes) -> bool:
-        """Tell whether a file is wanted, folders above it included."""
-        return not self.excludes(relative) and self.is_chosen(relative)
 
     def excludes(self, relative: bytes) -> bool:
         """Tell whether exclude has this file, or folder with a separator at its end."""
@@ -201,45 +194,22 @@ class IgnoreFile(NamedTuple):
         return self.specification.check_file(matchable(path[len(self.prefix) :])).include
 
 
-def read_ignore_file(folder: bytes, names: Iterable[bytes]) -> IgnoreFile | None:
-    """Return what the folder's ignore files say, None when they say nothing.
-
-    Lines that are no pattern are passed over. Raises OSError, with the file's name, when one cannot
-    be read, is not a regular file or is too large to be what its name says.
-    """
-    lines = [line for name in IGNORE_FILES if name in names for line in _lines_of(folder + name)]
-    lines = [line for line in lines if line.strip()]
-    if not lines:
-        return None
-    # Costs 10 ms, and most walks have no pattern.
-    from pathspec import GitIgnoreSpec
-
-    from rclip_like.walk.gitignore import UNREADABLE, Pattern
-
-    patterns = []
-    for line in lines:
-        with suppress(*UNREADABLE):
-            patterns.append(Pattern(line))
-    # The other ways to match know no group that is taken for good, as these patterns have.
-    return IgnoreFile(folder, GitIgnoreSpec(patterns, backend="simple")) if patterns else None
-
-
-def _lines_of(place: bytes) -> list[str]:
-    with open(place, "rb", opener=open_at_once) as file:
+def _lines_of(path: bytes) -> list[str]:
+    with open(path, "rb", opener=open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(
-                errno.EINVAL, "is not a regular file, so nothing is left out for it", place
+                errno.EINVAL, "is not a regular file, so nothing is left out for it", path
             )
         text = file.read(_MOST_BYTES + 1)
     if len(text) > _MOST_BYTES:
-        raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", place)
+        raise OSError(errno.EFBIG, "is too large for an ignore file, so nothing is left out", path)
     try:
         lines = decoded(text, keep_bytes=True)
     except UnicodeError:
         lines = "\0"
     if "\0" in lines:  # UTF-16 without its mark, for instance
         reason = "is not text that can be read, so nothing is left out for it; save it as UTF-8"
-        raise OSError(errno.EILSEQ, reason, place)
+        raise OSError(errno.EILSEQ, reason, path)
     return [line.removesuffix("\r") for line in lines.split("\n")]
 
 
@@ -262,12 +232,34 @@ def ignore_files_above(prefix: bytes) -> tuple[tuple[IgnoreFile, ...], list[Trou
 def with_ignore_file(
     prefix: bytes, names: Sequence[bytes], outer: tuple[IgnoreFile, ...]
 ) -> tuple[tuple[IgnoreFile, ...], list[Trouble]]:
-    """Return the ignore files that hold in a folder, nearest first, and what went wrong."""
+    """Return the ignore files that hold in a folder, nearest first, and what went wrong.
+
+    prefix: the folder with its separator; names: its ignore files. Lines that cannot be read as a
+    pattern are passed over. A file that cannot be read, is not a regular file or is too large to be
+    what its name says is a Trouble.
+    """
     try:
-        own = read_ignore_file(prefix, names)
+        every = [
+            line for name in IGNORE_FILES if name in names for line in _lines_of(prefix + name)
+        ]
     except OSError as error:
         return outer, [trouble_of(error.filename or prefix + names[0], error)]
-    return ((own, *outer) if own else outer), []
+    lines = [line for line in every if line.strip()]
+    if not lines:
+        return outer, []
+    # Costs 10 ms, and most walks have no pattern.
+    from pathspec import GitIgnoreSpec
+
+    from rclip_like.walk.gitignore import UNREADABLE, Pattern
+
+    patterns = []
+    for line in lines:
+        with suppress(*UNREADABLE):
+            patterns.append(Pattern(line))
+    if not patterns:
+        return outer, []
+    # The other ways to match know no group that is taken for good, as these patterns have.
+    return (IgnoreFile(prefix, GitIgnoreSpec(patterns, backend="simple")), *outer), []
 
 
 def trouble_of(path: bytes, error: OSError) -> Trouble:
@@ -305,9 +297,9 @@ def _inside(pattern: str, root: Root) -> Iterator[str]:
     if os.sep not in typed:
         return
     there = Spelling().on_disk(os.fsencode(typed))
-    place = typed if there is None else os.fsdecode(there)
+    found = typed if there is None else os.fsdecode(there)
     prefix = os.fsdecode(folder_prefix(root.path))
-    for path in {os.path.abspath(place), os.path.realpath(place)}:
+    for path in {os.path.abspath(found), os.path.realpath(found)}:
         if path.startswith(prefix):
             relative = path[len(prefix) :]
             if os.path.lexists(path):

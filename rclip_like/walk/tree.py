@@ -192,8 +192,12 @@ class _Walk:
             folder = self.stack[-1]
             self._look_at_files(folder)
             is_full = len(self.page) >= _PAGE
-            if not is_full:
-                self._go_on(folder)
+            if not is_full and folder.folders:
+                path = folder.prefix + folder.folders.pop()
+                if self._is_wanted(path, folder):
+                    self._enter(path, folder.ignore_files)
+            elif not is_full:
+                self.stack.pop()
             if is_full or time.monotonic() - since > _PAGE_SECONDS:
                 yield self.page
                 self.page, since = [], time.monotonic()
@@ -221,15 +225,6 @@ class _Walk:
                             self.on_left_out("dead link" if self.settings.follow else "link", path)
                 self.page += found
                 names = folder.take_files(_PAGE - len(self.page))
-
-    def _go_on(self, folder: _Folder) -> None:
-        """Enter the next folder in this one, or leave it when there is none."""
-        if not folder.folders:
-            self.stack.pop()
-            return
-        path = folder.prefix + folder.folders.pop()
-        if self._is_wanted(path, folder):
-            self._enter(path, folder.ignore_files)
 
     def _is_wanted(self, path: bytes, folder: _Folder) -> bool:
         relative = path[len(self.stack[0].prefix) :]
@@ -325,13 +320,8 @@ def _entries(prefix: bytes, follow: bool) -> tuple[list[os.DirEntry[bytes]], lis
     try:
         kinds = [entry.is_dir(follow_symlinks=follow) for entry in listed]
     except OSError:
-        kinds = [_is_folder(entry, follow) for entry in listed]
+        # A link that leads nowhere, or to itself.
+        paths = [entry.path for entry in listed]
+        kinds = [os.path.isdir(path) and (follow or not os.path.islink(path)) for path in paths]
     folders = [entry.name for entry in compress(listed, kinds)]
     return list(compress(listed, map(not_, kinds))) if folders else listed, folders
-
-
-def _is_folder(entry: os.DirEntry[bytes], follow: bool) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=follow)
-    except OSError:  # a link that leads nowhere, or to itself
-        return False

@@ -151,9 +151,9 @@ def test_files_that_were_really_replaced_make_no_file_system_unstable(
 def test_a_few_files_tell_nothing_of_their_file_system() -> None:
     inodes = Inodes({})
     for _ in range(15):
-        inodes.note_new(b"/few")
+        inodes.note(b"/few", is_same=False)
     assert inodes.now([b"/few"]) == {}
-    inodes.note_new(b"/few")
+    inodes.note(b"/few", is_same=False)
     assert inodes.now([b"/few"]) == {b"/few": 1}
 
 

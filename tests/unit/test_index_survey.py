@@ -132,7 +132,7 @@ def test_a_survey_that_is_stopped_leaves_no_process(
     start = subprocess.Popen
 
     def start_and_stop(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
-        found._is_stopped = True
+        found.is_stopped = True
         return start(*arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", start_and_stop)

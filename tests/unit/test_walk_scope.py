@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rclip_like.settings import WalkSettings
@@ -34,6 +34,7 @@ def may_pass(globs: tuple, path: bytes) -> bool:
 
 
 @settings(max_examples=400, deadline=None)
+@example(exclude=[], glob=["*[ab]"], names=["a"], everywhere=False)
 @given(
     exclude=st.lists(PATTERN | PATTERN.map("!{}".format), max_size=2),
     glob=st.lists(PATTERN | PATTERN.map("!{}".format), max_size=2),
