@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rclip_like.errors import TrainingError
@@ -40,24 +40,18 @@ def run_loop(
     a run resumed at `start` goes on exactly. Raises TrainingError as Learner.learn does.
     """
     settings = learner.settings
-    num_steps = count_steps(batches.num_pairs, settings)
+    num_pairs, num_steps = batches.num_pairs, count_steps(batches.num_pairs, settings)
     losses: list[float] = []
-    for step, epoch, rows in _plan(batches.num_pairs, settings, start):
+    rows: list[Rows] = []
+    for step in range(start, num_steps):
+        epoch, number = divmod(step, num_steps // settings.epochs)
+        if not rows or not number:
+            rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
         lr = learning_rate(step, num_steps=num_steps, base=settings.lr, warm_up=settings.warm_up)
-        losses.append(learner.learn(batches.batch(rows, epoch), step, lr))
+        losses.append(learner.learn(batches.batch(rows[number], epoch), step, lr))
         after_step(step + 1, losses[-1])
     first, last = (losses[0], losses[-1]) if losses else (None, None)
     return LoopReport(num_steps, first, last)
-
-
-def _plan(num_pairs: int, settings: LoopSettings, start: int) -> Iterator[tuple[int, int, Rows]]:
-    steps_an_epoch = math.ceil(num_pairs / settings.batch_size)
-    for epoch in range(start // steps_an_epoch, settings.epochs):
-        rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
-        for number, chosen in enumerate(rows):
-            step = epoch * steps_an_epoch + number
-            if step >= start:
-                yield step, epoch, chosen
 
 
 def learning_rate(step: int, *, num_steps: int, base: float, warm_up: float) -> float:

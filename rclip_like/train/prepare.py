@@ -143,7 +143,13 @@ class ImageSide:
         if not self.locked:
             pixels = spool_pixels(pictures, spool, self.preprocessing.size)
             return PixelImages(pixels, self.preprocessing, self.device)
-        features = [self._features(pixels) for pixels in in_batches(pictures, BATCH_SIZE)]
+        self.model.visual.eval()
+        locked = self.model.visual.trunk if self._has_trunk() else self.model.visual
+        with torch.no_grad():
+            features = [
+                locked(normalise(pixels_NSSC, self.preprocessing, self.device))
+                for pixels_NSSC in in_batches(pictures, BATCH_SIZE)
+            ]
         return FeatureImages(torch.cat(features) if features else torch.zeros(0, 1))
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
@@ -153,14 +159,6 @@ class ImageSide:
             return embeddings
         head = getattr(self.model.visual, "head", torch.nn.Identity())
         return F.normalize(head(images) if self._has_trunk() else images, dim=-1)
-
-    @torch.no_grad()
-    def _features(self, pixels_NSSC: Pixels) -> torch.Tensor:
-        self.model.visual.eval()
-        images_NCSS = normalise(pixels_NSSC, self.preprocessing, self.device)
-        locked = self.model.visual.trunk if self._has_trunk() else self.model.visual
-        features_NF: torch.Tensor = locked(images_NCSS)
-        return features_NF
 
     def _has_trunk(self) -> bool:
         return hasattr(self.model.visual, "trunk")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -78,16 +78,13 @@ def prune(
     cannot be read or its disk is not there, nothing is gone. Raises IndexLocked when another
     process writes and `settings.wait` is off, StoreError when the index cannot be written.
     """
-    listeners = listeners or Listeners()
-    writing = _writing(store, listeners, dry_run=settings.dry_run, wait=settings.wait)
-    with writing as writer, store.removal() as removal:
-        marking = _Marking(store, removal, listeners.get("on_drop"))
-        marking.mark_gone(ranges_of(as_roots(paths) if paths else None))
-        removal.mark_models(unused_models)
+    with _marking(store, listeners, dry_run=settings.dry_run, wait=settings.wait) as marking:
+        marking.mark(ranges_of(as_roots(paths) if paths else None), if_gone=True)
+        marking.removal.mark_models(unused_models)
         if settings.texts:
-            removal.mark_texts()
-        removal.mark_contents(everywhere=not paths)
-        return _remove(marking.report(paths), removal, writer)
+            marking.removal.mark_texts()
+        marking.removal.mark_contents(everywhere=not paths)
+        return marking.remove(paths)
 
 
 def forget(
@@ -103,93 +100,83 @@ def forget(
     Files, unreadable ones, walked folders, and contents that no other file has. No file but the
     index is touched. Raises as `prune` does.
     """
+    with _marking(store, listeners, dry_run=dry_run, wait=wait) as marking:
+        marking.mark(ranges_of(as_roots(paths)), if_gone=False)
+        marking.removal.mark_contents(everywhere=False)
+        return marking.remove(paths)
+
+
+@contextmanager
+def _marking(
+    store: Store, listeners: Listeners | None, *, dry_run: bool, wait: bool
+) -> Iterator[_Marking]:
+    """Hold the lock for the block, unless it is for a dry run, and give what marks."""
     listeners = listeners or Listeners()
-    writing = _writing(store, listeners, dry_run=dry_run, wait=wait)
+    on_wait, on_drop = listeners.get("on_wait"), listeners.get("on_drop")
+    writing = nullcontext() if dry_run else store.writing(wait=wait, on_wait=on_wait)
     with writing as writer, store.removal() as removal:
-        marking = _Marking(store, removal, listeners.get("on_drop"))
-        marking.mark_all(ranges_of(as_roots(paths)))
-        removal.mark_contents(everywhere=False)
-        return _remove(marking.report(paths), removal, writer)
-
-
-def _writing(
-    store: Store, listeners: Listeners, *, dry_run: bool, wait: bool
-) -> AbstractContextManager[Writer | None]:
-    """Hold the lock for the block, unless it is for a dry run."""
-    if dry_run:
-        return nullcontext()
-    return store.writing(wait=wait, on_wait=listeners.get("on_wait"))
-
-
-def _remove(report: UpkeepReport, removal: Removal, writer: Writer | None) -> UpkeepReport:
-    """Drop what is marked and return the report of it; without a writer that of a dry run."""
-    if writer is None:
-        return replace(report, is_dry_run=True)
-    freed_bytes, is_short = removal.drop(writer)
-    return replace(report, freed_bytes=freed_bytes, is_short=is_short)
+        yield _Marking(store, removal, writer, on_drop)
 
 
 class _Marking:
     """Marks what is to be removed, and counts by folder what goes and what stays in doubt."""
 
     def __init__(
-        self, store: Store, removal: Removal, on_drop: Callable[[bytes], None] | None
+        self,
+        store: Store,
+        removal: Removal,
+        writer: Writer | None,
+        on_drop: Callable[[bytes], None] | None,
     ) -> None:
+        self.removal = removal
         self._store = store
-        self._removal = removal
+        self._writer = writer
         self._on_drop = on_drop
         self._folders: Counter[bytes] = Counter()
         self._in_doubt: Counter[bytes] = Counter()
         self._out_of_reach: Counter[bytes] = Counter()
 
-    def mark_gone(self, ranges: Sequence[PathRange]) -> None:
-        """Mark files, failures and folders in the ranges that are known to be gone."""
-        for files in self._removal.files(ranges):
-            gone = self._look_for([(file.path, file.device) for file in files])
-            self._removal.mark_files([file for file in files if file.path in gone])
-        for failures in self._removal.failures(ranges):
-            self._removal.mark_failures(self._look_for(failures))
+    def mark(self, ranges: Sequence[PathRange], *, if_gone: bool) -> None:
+        """Mark files, failures and folders in the ranges; with `if_gone` those known to be gone."""
+        for files in self.removal.files(ranges):
+            chosen = self._choose([(file.path, file.device) for file in files], if_gone)
+            self.removal.mark_files([file for file in files if file.path in chosen])
+        for failures in self.removal.failures(ranges):
+            self.removal.mark_failures(self._choose(failures, if_gone))
         for root in self._store.walked_roots():
-            if root.lies_in(ranges) and is_folder_gone(root.path, root.device):
-                self._removal.mark_root(root.path)
+            if root.lies_in(ranges) and (not if_gone or is_folder_gone(root.path, root.device)):
+                self.removal.mark_root(root.path)
 
-    def mark_all(self, ranges: Sequence[PathRange]) -> None:
-        """Mark all files, failures and folders in the ranges."""
-        for files in self._removal.files(ranges):
-            self._removal.mark_files(files)
-            self._note([file.path for file in files])
-        for failures in self._removal.failures(ranges):
-            paths = [path for path, _ in failures]
-            self._removal.mark_failures(paths)
-            self._note(paths)
-        for root in self._store.walked_roots():
-            if root.lies_in(ranges):
-                self._removal.mark_root(root.path)
+    def remove(self, paths: Sequence[bytes]) -> UpkeepReport:
+        """Drop what is marked, but in a dry run, and return the counts.
 
-    def report(self, paths: Sequence[bytes]) -> UpkeepReport:
-        """Return the counts of what is marked, and which of the paths asked for are not indexed."""
-        return replace(
-            self._removal.count(),
+        With them go those of the paths under which nothing is indexed.
+        """
+        report = replace(
+            self.removal.count(),
             folders=dict(self._folders.most_common()),
             kept=_by_nearest_folder(self._in_doubt),
             unreachable=_by_nearest_folder(self._out_of_reach),
             unknown=unknown_paths(self._store, paths),
         )
+        if self._writer is None:
+            return replace(report, is_dry_run=True)
+        freed_bytes, is_short = self.removal.drop(self._writer)
+        return replace(report, freed_bytes=freed_bytes, is_short=is_short)
 
-    def _look_for(self, files: Sequence[tuple[bytes, int]]) -> list[bytes]:
-        """Return the paths of the files that are gone, in their order, and count the others."""
-        missing = look_for(files)
-        self._in_doubt.update(map(os.path.dirname, missing.in_doubt))
-        self._out_of_reach.update(map(os.path.dirname, missing.out_of_reach))
-        gone = [path for path, _ in files if path in missing.gone]
-        self._note(gone)
-        return gone
-
-    def _note(self, paths: Sequence[bytes]) -> None:
-        self._folders.update(map(os.path.dirname, paths))
+    def _choose(self, files: Sequence[tuple[bytes, int]], if_gone: bool) -> dict[bytes, int]:
+        """Return the files to be marked, in their order, and count them and the others."""
+        chosen = dict(files)
+        if if_gone:
+            missing = look_for(files)
+            self._in_doubt.update(map(os.path.dirname, missing.in_doubt))
+            self._out_of_reach.update(map(os.path.dirname, missing.out_of_reach))
+            chosen = {path: device for path, device in files if path in missing.gone}
+        self._folders.update(map(os.path.dirname, chosen))
         if self._on_drop is not None:
-            for path in paths:
+            for path in chosen:
                 self._on_drop(path)
+        return chosen
 
 
 def _by_nearest_folder(files: Counter[bytes]) -> dict[bytes, int]:

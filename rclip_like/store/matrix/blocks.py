@@ -38,6 +38,8 @@ class Block(NamedTuple):
     start: int
     size_bytes: int
     digest: bytes
+    checked_at_ns: int = 0
+    """When it was last found sound, or written; 0 while it is being written."""
 
 
 class BlockWriter:
@@ -87,7 +89,7 @@ def put_blocks(
     # In place of blocks that a writer left whose end was not reached.
     connection.executemany(
         "INSERT OR REPLACE INTO matrix_blocks VALUES (?, ?, ?, ?, ?, ?)",
-        [(model_id, *block, now_ns) for block in blocks],
+        [(model_id, *block[:-1], now_ns) for block in blocks],
     )
 
 
@@ -122,8 +124,7 @@ def check_matrix(
     path, dimension = connection.path, dimension_of(connection, model_id)
     if not is_there(path, stamp, dimension):
         return None
-    found = _written(connection, model_id)
-    every = [Block(*row[:-1]) for row in found]
+    every = _written(connection, model_id)
     end = HEADER_BYTES + 2 * dimension * stamp.num_rows
     try:
         order_end = address_of(path, stamp.order_name).stat().st_size
@@ -132,12 +133,12 @@ def check_matrix(
         if since_ns is not None:
             due = [block for block in every if block.name == stamp.order_name]
             left_bytes = _MOST_BYTES_A_RUN
-            for row in sorted(found, key=lambda row: row[-1]):
-                if row[-1] >= since_ns or left_bytes <= 0:
+            for block in sorted(every, key=lambda block: block.checked_at_ns):
+                if block.checked_at_ns >= since_ns or left_bytes <= 0:
                     break
-                if row[0] == stamp.rows_name:
-                    due.append(Block(*row[:-1]))
-                    left_bytes -= due[-1].size_bytes
+                if block.name == stamp.rows_name:
+                    due.append(block)
+                    left_bytes -= block.size_bytes
         return MatrixCheck(len(due), tuple(_sound(path, due)), has_all)
     except OSError:  # removed meanwhile, as a new one was written
         return None
@@ -145,8 +146,8 @@ def check_matrix(
 
 def is_order_sound(connection: Connection, model_id: int, stamp: Stamp) -> bool:
     """Return whether the order, of which the next one is made, is as it was written."""
-    blocks = [Block(*row[:-1]) for row in _written(connection, model_id)]
-    of_order = [block for block in blocks if block.name == stamp.order_name]
+    every = _written(connection, model_id)
+    of_order = [block for block in every if block.name == stamp.order_name]
     end = address_of(connection.path, stamp.order_name).stat().st_size
     return _reach(of_order, stamp.order_name, end) and (
         _sound(connection.path, of_order) == of_order
@@ -176,13 +177,10 @@ def forget_if_damaged(connection: Connection, model_id: int, *, since_ns: int | 
     return False
 
 
-def _written(connection: Connection, model_id: int) -> list[tuple[str, int, int, bytes, int]]:
-    """Return each block of a model's matrix, and when it was last found sound."""
-    question = (
-        "SELECT name, start, size_bytes, digest, checked_at_ns FROM matrix_blocks"
-        " WHERE model_id = ? ORDER BY name, start"
-    )
-    return connection.execute(question, (model_id,)).fetchall()
+def _written(connection: Connection, model_id: int) -> list[Block]:
+    columns = ", ".join(Block._fields)
+    question = f"SELECT {columns} FROM matrix_blocks WHERE model_id = ? ORDER BY name, start"
+    return [Block(*row) for row in connection.execute(question, (model_id,))]
 
 
 def _reach(blocks: Iterable[Block], name: str, end: int) -> bool:
