@@ -103,11 +103,10 @@ def _from_weights(name: str, weights: Path) -> ModelSpecification:
         raise ModelError(
             f"{weights} are weights without an architecture", (Remedy.NAME_ARCHITECTURE, weights)
         )
+    path = (path_of(name) if is_folder_name(name) else weights.parent) / CONFIGURATION_FILE
     if is_folder_name(name):
-        path = path_of(name) / CONFIGURATION_FILE
         described = read_configuration(path)
-    elif "/" not in name and (weights.parent / CONFIGURATION_FILE).is_file():
-        path = weights.parent / CONFIGURATION_FILE
+    elif "/" not in name and path.is_file():
         described = read_configuration(path)
         described["model_cfg"] = catalogue.read_architecture(name)
     else:
@@ -198,10 +197,8 @@ def _preprocessing(config: Mapping[str, Any], stated: Mapping[str, Any]) -> Prep
     size = config["vision_cfg"].get("image_size", 224)
     given = {key: value for key, value in stated.items() if value is not None}
     interpolation = given.get("interpolation", "bicubic")
-    mean, std = (
-        [float(value) for value in given.get(key, usual)]
-        for key, usual in (("mean", _CLIP_MEAN), ("std", _CLIP_STD))
-    )
+    mean = [float(value) for value in given.get("mean", _CLIP_MEAN)]
+    std = [float(value) for value in given.get("std", _CLIP_STD)]
     return Preprocessing(
         size=size if isinstance(size, int) else size[0],
         mean=(mean[0], mean[1], mean[2]),

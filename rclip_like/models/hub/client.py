@@ -129,10 +129,8 @@ class Hub:
             return
         parts = urlsplit(self._address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise DownloadError(
-                f"{self._address} is not the address of a model hub; HF_ENDPOINT wants http or "
-                "https"
-            )
+            reason = f"{self._address} is not the address of a model hub"
+            raise DownloadError(f"{reason}; HF_ENDPOINT wants http or https")
         if urllib.request.getproxies():
             return
         try:

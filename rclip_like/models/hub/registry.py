@@ -165,11 +165,11 @@ def downloaded() -> list[KnownModel]:
     """Return the downloaded models by name; folders that are not whole can be fetched again."""
     models = []
     for path in sorted((data_folder() / "models").glob("[!.]*/" + CONFIGURATION_FILE)):
-        name = str(_source(path.parent).get("name") or path.parent)
+        folder = path.parent
+        name = str(_source(folder).get("name") or folder)
         model = KnownModel(name, "can be downloaded", **_advice(name))
-        if is_whole(path.parent):
-            size_bytes = _size_bytes(path.parent)
-            model = replace(model, state="downloaded", size_bytes=size_bytes)
+        if is_whole(folder):
+            model = replace(model, state="downloaded", size_bytes=_size_bytes(folder))
         models.append(model)
     return models
 

@@ -30,10 +30,8 @@ def first_lines(error: BaseException) -> str:
 
 def unusable(specification: ModelSpecification, error: Exception) -> ModelError:
     """Return the error for a well-formed configuration that describes no model that works."""
-    reason = first_lines(error)
-    return ModelError(
-        f"{specification.described_in}: the model that it describes cannot be used: {reason}"
-    )
+    path, reason = specification.described_in, first_lines(error)
+    return ModelError(f"{path}: the model that it describes cannot be used: {reason}")
 
 
 def not_loaded(weights: Path, error: Exception, described_in: Path | None = None) -> ModelError:
