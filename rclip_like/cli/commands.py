@@ -62,9 +62,7 @@ def _declared_for(command: Command) -> tuple[tuple[Declared, ...], tuple[Declare
 _TABLE = (
     Command("search", "Find pictures by words or by a picture; the default command.", "search.run"),
     Command(
-        "index",
-        "Bring the index of folders up to date, without searching; for cron.",
-        "index.run",
+        "index", "Bring the index of folders up to date, without searching; for cron.", "index.run"
     ),
     Command(
         "status",
@@ -98,9 +96,7 @@ _TABLE = (
         "models.list_models",
     ),
     Command(
-        "models show",
-        "Show one model: its folder, size, dimension and fingerprint.",
-        "models.show",
+        "models show", "Show one model: its folder, size, dimension and fingerprint.", "models.show"
     ),
     Command(
         "models download",
@@ -108,9 +104,7 @@ _TABLE = (
         "models.download",
     ),
     Command(
-        "models use",
-        "Make a model this index's default, downloading it if needed.",
-        "models.use",
+        "models use", "Make a model this index's default, downloading it if needed.", "models.use"
     ),
     Command(
         "models remove",
@@ -118,9 +112,7 @@ _TABLE = (
         "models.remove",
     ),
     Command(
-        "train",
-        "Train a model on pictures with captions and write a model folder.",
-        "train.run",
+        "train", "Train a model on pictures with captions and write a model folder.", "train.run"
     ),
     Command(
         "completion",

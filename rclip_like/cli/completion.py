@@ -49,14 +49,10 @@ def _arguments(command: Command) -> list[Declared]:
     return [each for each in command.listed if each.is_argument]
 
 
-def _by_name() -> dict[str, Declared]:
-    """Return each option by each of its names; in all commands a name is completed alike."""
+def _with_values() -> dict[str, Declared]:
+    """Return the options that take a value, by name; in all commands one is completed alike."""
     options = (option for command in COMMANDS.values() for option in _options(command))
-    return {name: option for option in options for name in option.names}
-
-
-def _names_with_values() -> list[str]:
-    return [name for name, option in _by_name().items() if option.takes_value]
+    return {name: option for option in options if option.takes_value for name in option.names}
 
 
 _BASH = """\
@@ -99,7 +95,7 @@ complete -o default -o bashdefault -F _clipfind clipfind"""
 
 def _bash_lines() -> Iterator[str]:
     names: dict[str, list[str]] = {}
-    for name, option in _by_name().items():
+    for name, option in _with_values().items():
         if words := _bash_words(option):
             names.setdefault(words, []).append(name)
     values = [
@@ -121,7 +117,7 @@ def _bash_lines() -> Iterator[str]:
         )
     yield _filled(
         _BASH,
-        WITH_VALUES="|".join(_names_with_values()),
+        WITH_VALUES="|".join(_with_values()),
         GROUPS="|".join(GROUPS),
         VALUES="\n".join(values),
         COMMANDS="\n".join(cases),
@@ -189,7 +185,7 @@ def _zsh_lines() -> Iterator[str]:
     yield _filled(
         _ZSH,
         FIRST=_zsh_described(_summaries(), indent=8),
-        WITH_VALUES="|".join(_names_with_values()),
+        WITH_VALUES="|".join(_with_values()),
         GROUPS="|".join(GROUPS),
         COMMANDS="\n".join(cases),
         SEARCH=_zsh_specs("search"),
@@ -262,7 +258,7 @@ end"""
 def _fish_lines() -> Iterator[str]:
     yield _filled(
         _FISH,
-        WITH_VALUES=" ".join(_names_with_values()),
+        WITH_VALUES=" ".join(_with_values()),
         GROUPS=" ".join(GROUPS),
         NAMES=" ".join(map(quote, (*COMMANDS, *GROUPS, "help"))),
     )

@@ -94,24 +94,21 @@ def run(options: IndexOptions) -> int:
     there = set(paths)
     unusable = [path for path in named if path not in there]
     for path in unusable:
-        talk.error(f"{os.fsdecode(path)}: {_why_unusable(path, options)}")
+        name = os.fsdecode(path)
+        if os.path.lexists(os.path.expanduser(path)):
+            why = "neither a folder nor a regular file that can be reached; leave it out"
+        elif options.everywhere:
+            why = f"not there; if it is gone for good: clipfind prune {shlex.quote(name)}"
+        else:
+            why = "not there; anything indexed under it is kept"
+        talk.error(f"{name}: {why}")
     if options.strict and (unreadable := report.failed + report.failed_before):
         talk.error(unreadable_sentence(unreadable))
         return FAILED
-    if options.strict and report.out_of_reach:
-        return FAILED
-    failed = unusable or any(trouble.path in roots for trouble in report.troubles)
-    if failed:
+    is_short = options.strict and report.out_of_reach
+    if is_short or unusable or any(trouble.path in roots for trouble in report.troubles):
         return FAILED
     return UP_TO_DATE if report.finished else UNFINISHED
-
-
-def _why_unusable(path: bytes, options: IndexOptions) -> str:
-    if os.path.lexists(os.path.expanduser(path)):
-        return "neither a folder nor a regular file that can be reached; leave it out"
-    if options.everywhere:
-        return f"not there; if it is gone for good: clipfind prune {shlex.quote(os.fsdecode(path))}"
-    return "not there; anything indexed under it is kept"
 
 
 def _named(library: "Library", options: IndexOptions) -> list[bytes]:

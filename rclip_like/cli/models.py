@@ -75,9 +75,6 @@ def list_formats(options: FormatsOptions) -> int:
     from rclip_like.images.support import list_support  # asks the packages that read pictures
 
     formats = list_support()
-    if options.json:
-        write_lines(json.dumps(asdict(each)) for each in formats)
-        return 0
     rows = [
         {
             "format": each.format,
@@ -88,28 +85,26 @@ def list_formats(options: FormatsOptions) -> int:
         }
         for each in formats
     ]
-    write_lines(table(rows))
+    objects = (json.dumps(asdict(each)) for each in formats)
+    write_lines(objects if options.json else table(rows))
     return 0
 
 
 def list_models(options: ListOptions) -> int:
     """Print the models on this machine and those worth fetching; return 0."""
     models = registry.list_models(everything=options.all)
-    if options.json:
-        lines = [json.dumps(asdict(model)) for model in models]
-    else:
-        rows = [
-            {
-                "model": model.name,
-                "state": model.state,
-                "size": None if model.size_bytes is None else sized(model.size_bytes),
-                "licence": model.licence or None,
-                "good for": model.good_for or None,
-            }
-            for model in models
-        ]
-        lines = list(table(rows))
-    write_lines(lines)
+    rows = [
+        {
+            "model": model.name,
+            "state": model.state,
+            "size": None if model.size_bytes is None else sized(model.size_bytes),
+            "licence": model.licence or None,
+            "good for": model.good_for or None,
+        }
+        for model in models
+    ]
+    objects = (json.dumps(asdict(model)) for model in models)
+    write_lines(objects if options.json else table(rows))
     return 0
 
 
@@ -151,10 +146,9 @@ def use(options: UseOptions) -> int:
 def remove(options: RemoveOptions) -> int:
     """Delete a downloaded model; return 0."""
     freed_bytes, cached_bytes = registry.remove(options.name)
-    talk = options.talk
-    talk.note(f"{options.name} is removed, {sized(freed_bytes)} are free again")
+    options.talk.note(f"{options.name} is removed, {sized(freed_bytes)} are free again")
     for folder, size_bytes in cached_bytes.items():
-        talk.note(
+        options.talk.note(
             f"Hugging Face's cache keeps {sized(size_bytes)} of it for other programs; if none "
             f"needs them, delete {escaped(str(folder))}"
         )

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,43 +152,41 @@ def _values(
 
 
 def _from_words(declared: Declared, words: Any, where: str, error: type[UsageError]) -> Any:
-    if declared.is_many:
-        return tuple(_from_word(declared, word, where, error) for word in words)
-    return _from_word(declared, words, where, error)
+    """Return the value of what was typed, of an option given several times a tuple."""
 
+    def of_one(word: Any) -> Any:
+        if declared.kind is bool and isinstance(word, str):  # a flag's is True or False already
+            if word.lower() not in _TRUE + _FALSE:
+                raise error(f"{where} wants true or false, not {word!r}")
+            return word.lower() in _TRUE
+        if declared.kind is Path:
+            if not word:
+                raise error(f"{where} needs a path, not ''")
+            return path_of(word)
+        try:
+            value = declared.kind(word)
+        except ValueError:
+            raise error(f"{where} wants {_WANTED[declared.kind]}, not {word!r}") from None
+        return _checked(declared, value, where, error)
 
-def _from_word(declared: Declared, word: Any, where: str, error: type[UsageError]) -> Any:
-    """Return the value of one typed word; a flag's is True or False already."""
-    if declared.kind is bool and isinstance(word, str):
-        if word.lower() not in _TRUE + _FALSE:
-            raise error(f"{where} wants true or false, not {word!r}")
-        return word.lower() in _TRUE
-    if declared.kind is Path:
-        if not word:
-            raise error(f"{where} needs a path, not ''")
-        return path_of(word)
-    try:
-        value = declared.kind(word)
-    except ValueError:
-        raise error(f"{where} wants {_WANTED[declared.kind]}, not {word!r}") from None
-    return _checked(declared, value, where, error)
+    return tuple(map(of_one, words)) if declared.is_many else of_one(words)
 
 
 def _from_file(declared: Declared, value: Any, where: str) -> Any:
+    """Return the value of what the configuration file holds, of an option of several a tuple."""
+
+    def of_one(value: Any) -> Any:
+        if declared.kind is float and type(value) is int:
+            value = float(value)
+        if declared.kind is Path and isinstance(value, str):
+            return path_of(value) if value else declared.default
+        if type(value) is not declared.kind:
+            raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
+        return _checked(declared, value, where, ConfigError)
+
     if declared.is_many:
-        values: Sequence[Any] = value if isinstance(value, list) else [value]
-        return tuple(_of_kind(declared, each, where) for each in values)
-    return _of_kind(declared, value, where)
-
-
-def _of_kind(declared: Declared, value: Any, where: str) -> Any:
-    if declared.kind is float and type(value) is int:
-        value = float(value)
-    if declared.kind is Path and isinstance(value, str):
-        return path_of(value) if value else declared.default
-    if type(value) is not declared.kind:
-        raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
-    return _checked(declared, value, where, ConfigError)
+        return tuple(map(of_one, value if isinstance(value, list) else [value]))
+    return of_one(value)
 
 
 def _checked(declared: Declared, value: Any, where: str, error: type[UsageError]) -> Any:

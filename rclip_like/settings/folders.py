@@ -42,9 +42,8 @@ def default_folders() -> tuple[Path, ...]:
 
     Without a home folder there is none.
     """
-    kinds = {"DATA_DIR": "user_data_path", "CACHE_DIR": "user_cache_path"}
-    unnamed = [name for name in kinds if not os.environ.get(ENVIRONMENT_PREFIX + name)]
-    folders = [_folder(name, kinds[name]) for name in unnamed]
+    kinds = {"DATA_DIR": "user_data_path", "CACHE_DIR": "user_cache_path"}.items()
+    folders = [_folder(*kind) for kind in kinds if not os.environ.get(ENVIRONMENT_PREFIX + kind[0])]
     return tuple(folder for folder in folders if folder is not None)
 
 
