@@ -34,9 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:  # one more, while the first was being answered
         _ignore_signals()
         status = getattr(error, "exit_status", INTERRUPTED)
-    if not sys.modules.keys().isdisjoint(_SLOW_TO_END):
-        _leave(status)
-    return status
+    if sys.modules.keys().isdisjoint(_SLOW_TO_END):
+        return status
+    # Python takes up to two seconds to tear torch down, and threads may encode what nobody waits
+    # for after a Ctrl-C. All that must be kept is on the disk; only the streams hold something.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, now or from the start
+            stream.flush()
+    os._exit(status)
 
 
 def _ignore_signals() -> None:
@@ -49,15 +54,3 @@ def _ignore_signals() -> None:
         except KeyboardInterrupt:
             continue
         return
-
-
-def _leave(status: int) -> None:
-    """End the process now, even while threads encode what nobody waits for after a Ctrl-C.
-
-    Python takes up to two seconds to tear torch down. All that must be kept is on the disk by then;
-    only the streams hold something back.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # closed, now or from the start
-            stream.flush()
-    os._exit(status)

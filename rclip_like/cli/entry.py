@@ -119,34 +119,30 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
 
 def _tell(error: BaseException) -> int:
     """Say on stderr what went wrong, in one sentence, and return the exit status."""
+    status = ClipfindError.exit_status
+    is_memory = isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    )
     if isinstance(error, ClipfindError):
-        Talk().error(said(error))
-        return error.exit_status
-    if isinstance(error, KeyboardInterrupt):
-        Talk().error("interrupted; what was finished is kept")
-        return error.exit_status if isinstance(error, Terminated) else INTERRUPTED
-    Talk().error(
-        _lack_of_the_machine(error)
-        or f"unexpected {type(error).__name__}: {error}; this is a fault of clipfind; please "
-        "report it with what --debug shows"
-    )
-    return ClipfindError.exit_status
-
-
-def _lack_of_the_machine(error: BaseException) -> str | None:
-    """Return a sentence on what the machine or the installation lacks, None for other errors."""
-    is_memory = isinstance(error, RuntimeError) and any(
-        words in str(error) for words in _OUT_OF_MEMORY
-    )
-    if is_memory or isinstance(error, MemoryError):
-        return "memory does not suffice; close other programs, or try it with --threads 1"
-    if isinstance(error, OSError):
+        sentence, status = said(error), error.exit_status
+    elif isinstance(error, KeyboardInterrupt):
+        sentence = "interrupted; what was finished is kept"
+        status = error.exit_status if isinstance(error, Terminated) else INTERRUPTED
+    elif is_memory:
+        sentence = "memory does not suffice; close other programs, or try it with --threads 1"
+    elif isinstance(error, OSError):
         path = os.fsdecode(error.filename) if error.filename else "the system refuses"
-        return f"{path}: {error.strerror or error}"
-    if isinstance(error, ImportError):
+        sentence = f"{path}: {error.strerror or error}"
+    elif isinstance(error, ImportError):
         missing = error.name or "a part of this installation"
-        return f"{missing} cannot be loaded ({error}); see clipfind doctor, or install it anew"
-    return None
+        sentence = f"{missing} cannot be loaded ({error}); see clipfind doctor, or install it anew"
+    else:
+        sentence = (
+            f"unexpected {type(error).__name__}: {error}; this is a fault of clipfind; please "
+            "report it with what --debug shows"
+        )
+    Talk().error(sentence)
+    return status
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -129,8 +129,7 @@ def prune(options: PruneOptions) -> int:
             raise
         talk.note(f"{said(error)}; nothing was pruned")
         return DONE
-    _show(report, talk, as_json=options.json)
-    return _status_of(report.unknown, options.paths)
+    return _show(report, options)
 
 
 def forget(options: ForgetOptions) -> int:
@@ -144,8 +143,7 @@ def forget(options: ForgetOptions) -> int:
             on_wait=lambda: talk.note(_WAITING),
             on_drop=lambda path: talk.detail(os.fsdecode(path)),
         )
-    _show(report, talk, as_json=options.json)
-    return _status_of(report.unknown, options.paths)
+    return _show(report, options)
 
 
 def doctor(options: DoctorOptions) -> int:
@@ -171,16 +169,16 @@ def doctor(options: DoctorOptions) -> int:
     return WARNED if report.has("warning") else WELL
 
 
-def _status_of(unknown: Sequence[bytes], paths: Sequence[str]) -> int:
-    return NOTHING_THERE if paths and len(unknown) == len(paths) else DONE
-
-
-def _show(report: UpkeepReport, talk: Talk, *, as_json: bool) -> None:
-    """Print the object or, of a dry run, the folders; say the rest."""
-    if as_json:
+def _show(report: UpkeepReport, options: PruneOptions | ForgetOptions) -> int:
+    """Print the object or, of a dry run, the folders; say the rest and return the exit status."""
+    if options.json:
         write_lines([upkeep_object(report)])
     elif report.is_dry_run:
         write_lines(folder_lines(report.folders))
-    for note in upkeep_notes(report):
-        talk.note(note)
-    talk.note(upkeep_sentence(report))
+    for note in (*upkeep_notes(report), upkeep_sentence(report)):
+        options.talk.note(note)
+    return _status_of(report.unknown, options.paths)
+
+
+def _status_of(unknown: Sequence[bytes], paths: Sequence[str]) -> int:
+    return NOTHING_THERE if paths and len(unknown) == len(paths) else DONE
