@@ -21,7 +21,7 @@ from rclip_like.index import bring_up_to_date
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings, IndexSettings, ReadSettings
-from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store
 from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, IndexReport, PictureFacts
 from rclip_like.walk import resolve_roots
@@ -172,7 +172,8 @@ def fill(store: Store, paths: Sequence[bytes], *, dimension: int = 8, seed: int 
     rows = np.random.default_rng(seed).normal(size=(len(paths), dimension)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     contents = {
-        path: ContentRow(7, PictureFacts(4, 3), row) for path, row in zip(paths, rows, strict=True)
+        path: ContentRow(Reading(7, PictureFacts(4, 3)), row)
+        for path, row in zip(paths, rows, strict=True)
     }
     files = [FileRow(facts_of(path), YEARS_LATER_NS, path) for path in paths]
     Writer(store).commit(model_id, Batch(contents, files))

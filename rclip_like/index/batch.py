@@ -80,10 +80,7 @@ class PendingBatch:
             rows = iter(self.embeddings)
             for digest, picture in self.waiting.items():
                 row, *frames = islice(rows, len(picture.parts))
-                read = reading_of(picture)
-                contents[digest] = ContentRow(
-                    read.size_bytes, read.facts, row, frames, read.reader, read.pixels
-                )
+                contents[digest] = ContentRow(reading_of(picture), row, frames)
         files = [file for file in self.files if file.digest not in unencoded]
         return Batch(contents, files, self.failures, self.gone, reread=self.reread)
 

@@ -93,23 +93,14 @@ class Reading(NamedTuple):
 
 
 class ContentRow(NamedTuple):
-    """A content that the model has encoded now: its facts, and its embedding, unit float32 (D,).
+    """A content that the model has encoded now: how it was read, and its embedding.
 
-    `frames` are the embeddings of an animation's later frames, alike; `reader` and `pixels` as in
-    Reading.
+    embedding: unit float32 (D,). frames: those of an animation's later frames, alike.
     """
 
-    size_bytes: int
-    facts: PictureFacts
+    reading: Reading
     embedding: Embedding
     frames: Sequence[Embedding] = ()
-    reader: str | None = None
-    pixels: bytes | None = None
-
-    @property
-    def reading(self) -> Reading:
-        """How it was read."""
-        return Reading(self.size_bytes, self.facts, self.reader, self.pixels)
 
 
 class FileRow(NamedTuple):

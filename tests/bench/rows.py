@@ -23,7 +23,7 @@ from bench.synthetic import build_index
 from bench.tools import Clipfind, Rclip
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION
 from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store
 from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts
 
@@ -87,7 +87,7 @@ def _batch(some: Sequence[FileFacts], random: np.random.Generator, dimension: in
     digests = [random.bytes(32) for _ in some]
     pictures = PictureFacts(4000, 3000)
     contents = {
-        digest: ContentRow(each.size_bytes, pictures, row)
+        digest: ContentRow(Reading(each.size_bytes, pictures), row)
         for digest, each, row in zip(digests, some, rows, strict=True)
     }
     read = [

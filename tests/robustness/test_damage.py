@@ -25,7 +25,7 @@ from rclip_like.models.specification import resolve
 from rclip_like.reports import Finding
 from rclip_like.search.checks import RowCheck
 from rclip_like.settings import IndexSettings, SearchSettings
-from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store
 from rclip_like.store.matrix import stamp
 from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts, SearchReport
@@ -64,7 +64,9 @@ class Album:
     def _batch(self) -> Batch:
         digests = [self._digest(path) for path in self.paths]
         contents = {
-            digest: ContentRow(path.stat().st_size, PictureFacts(48, 40), row.astype(np.float32))
+            digest: ContentRow(
+                Reading(path.stat().st_size, PictureFacts(48, 40)), row.astype(np.float32)
+            )
             for digest, path, row in zip(digests, self.paths, self.rows, strict=True)
         }
         files = [

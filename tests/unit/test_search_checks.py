@@ -12,7 +12,7 @@ from small_index import YEARS_LATER_NS, facts_of, fill
 
 from rclip_like.search.checks import MatrixDisagrees, RowCheck
 from rclip_like.search.scoring import pages, score_all
-from rclip_like.store import Batch, ContentRow, FileRow, Store
+from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store
 from rclip_like.store.matrix import stamp
 from rclip_like.store.selection import Selection
 from rclip_like.store.writing import Writer
@@ -29,7 +29,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
     with Store.open(tmp_path / "index.db", create=True) as store:
         fill(store, [b"/%04d" % number for number in range(599)])
-        content = ContentRow(7, PictureFacts(4, 3), FRAMES[0], FRAMES[1:])
+        content = ContentRow(Reading(7, PictureFacts(4, 3)), FRAMES[0], FRAMES[1:])
         files = [FileRow(facts_of(b"/animated"), YEARS_LATER_NS, b"animated")]
         Writer(store).commit(1, Batch({b"animated": content}, files))
         assert Writer(store).extend_matrix(1)

@@ -15,7 +15,7 @@ from small_index import YEARS_LATER_NS, facts_of, fill, models_with_matrix
 
 from rclip_like.search.checks import RowCheck
 from rclip_like.search.scoring import pages, score_all
-from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Store
+from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Reading, Store
 from rclip_like.store.matrix import extending, stamp
 from rclip_like.store.writing import Writer
 from rclip_like.values import PictureFacts, Root
@@ -85,7 +85,7 @@ def put(store: Store, model_id: int, path: bytes, digest: bytes, *, num_parts: i
     contents = {}
     if not store.is_encoded(model_id, digest):
         row, *frames = unit(1000 * model_id + digest[0], num_parts)
-        contents = {digest: ContentRow(7, PictureFacts(4, 3), row, frames)}
+        contents = {digest: ContentRow(Reading(7, PictureFacts(4, 3)), row, frames)}
     Writer(store).commit(
         model_id, Batch(contents, [FileRow(facts_of(path), YEARS_LATER_NS, digest)])
     )
@@ -416,7 +416,7 @@ def apply(store: Store, operation: tuple) -> None:
         case "crash":
             crash_while_extending(store, how[0])
         case "second model":
-            content = ContentRow(7, PictureFacts(4, 3), unit(2000 + how[0], 1)[0])
+            content = ContentRow(Reading(7, PictureFacts(4, 3)), unit(2000 + how[0], 1)[0])
             Writer(store).commit(2, Batch({bytes([how[0]]): content}))
         case "spoil":
             files = files_beside(store)

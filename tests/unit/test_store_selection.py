@@ -14,7 +14,7 @@ from small_index import YEARS_LATER_NS, facts_of
 
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import Filters
-from rclip_like.store import Batch, ContentRow, FileRow, Store, selection
+from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store, selection
 from rclip_like.store.matrix import stamp
 from rclip_like.store.writing import Writer
 from rclip_like.values import NameGlobs, PictureFacts, Root
@@ -39,7 +39,7 @@ def commit(store: Store, numbers: range) -> None:
     rows = random.standard_normal((len(numbers), DIMENSION)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     contents = {
-        b"%d" % number: ContentRow(7, facts_by_number(number), row)
+        b"%d" % number: ContentRow(Reading(7, facts_by_number(number)), row)
         for number, row in zip(numbers, rows, strict=True)
     }
     files = [
