@@ -345,7 +345,7 @@ def test_a_content_has_the_size_of_what_was_read_though_the_walk_saw_another_fil
     batch.take(read, picture, encode=True)
     batch.embeddings = np.ones((1, 32), np.float32)
     (content,) = batch.as_batch().contents.values()
-    assert content.size_bytes == path.stat().st_size != read.facts.size_bytes
+    assert content.reading.size_bytes == path.stat().st_size != read.facts.size_bytes
 
 
 def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
