@@ -127,7 +127,7 @@ class _Run:
     shown_at: float = 0.0
 
     def go(self) -> None:
-        """Do the whole run. A signal ends it after what is already encoded is written."""
+        """Do the whole run; a signal ends it once what is already encoded is written."""
         self.survey.start()
         try:
             self._read_and_encode()

@@ -97,6 +97,9 @@ class FileCheck:
         is_link = stat.S_ISLNK(status.st_mode)  # found by a run that followed links
         if is_link or (status.st_dev, status.st_ino) in self._of_query:
             return "left out"
+        seen = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+        if seen == (stored.size_bytes, stored.mtime_ns, stored.inode, stored.changed_ns):
+            return "fresh"
         facts = FileFacts.of(stored.path, status)
         if (facts.size_bytes, facts.mtime_ns) != (stored.size_bytes, stored.mtime_ns):
             return "stale"
