@@ -18,7 +18,7 @@ class Remedy(StrEnum):
     NAME_ANOTHER_INDEX = "name another database"
     MAKE_INDEX = "make it with Library.index"
     INDEX = "call Library.index"
-    UPDATE_FIRST = "search without update=None"
+    UPDATE_FIRST = "search without update=False"
     REPAIR = "mend it with Library.doctor(repair=True)"
     MOVE_AWAY = "move it and its -wal away, and the next Library.index makes a new one"
     REMOVE_DRAFT = "remove it with Library.doctor(repair=True)"

@@ -116,7 +116,10 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Close the index for all threads; the library opens it again when used again."""
+        """Close the index for all threads; the library opens it again when used again.
+
+        What another thread is doing may go on after that, or raise StoreError.
+        """
         self._index.close()
 
     def index(
@@ -183,18 +186,20 @@ class Library:
         """
         from rclip_like.search import select
 
-        store, filters = self._index.existing(), filters or Filters()
-        roots = reachable_roots(store, paths)[0] if paths else None
+        store, named, filters = self._index.existing(), expanded(paths), filters or Filters()
+        roots = reachable_roots(store, named)[0] if named else None
         return select(store, self.specification, roots, SearchSettings(filters=filters))
 
-    def embeddings(self, paths: Sequence[AnyPath]) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
+    def embeddings(
+        self, paths: AnyPath | Sequence[AnyPath]
+    ) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
         """Return an embedding of each picture, unit float32 (N, D), and which are indexed (N,).
 
         Those indexed as they are now, that is; the row of any other is zero.
         """
         from rclip_like.query.embedding import stored_embeddings
 
-        return stored_embeddings(self._encoded(), paths, self.specification.dimension)
+        return stored_embeddings(self._encoded(), expanded(paths), self.specification.dimension)
 
     def num_pictures(self) -> int:
         """Return how many pictures are indexed, wherever they lie."""
@@ -310,7 +315,9 @@ class Library:
         """Return one unit row a text, float32 (N, D), in order; nothing is looked up or kept."""
         return self.model.texts([texts] if isinstance(texts, str) else list(texts))
 
-    def embed_pictures(self, pictures: AnyPath | Sequence[AnyPath | InMemory]) -> Embeddings:
+    def embed_pictures(
+        self, pictures: AnyPath | InMemory | Sequence[AnyPath | InMemory]
+    ) -> Embeddings:
         """Return one unit row a picture, float32 (N, D), in order.
 
         Each is a path, one of Pillow's pictures or an array of uint8 (H, W), (H, W, 3) or
@@ -319,11 +326,7 @@ class Library:
         """
         from rclip_like.query.pictures import embed_pictures
 
-        return embed_pictures(
-            self.model,
-            [pictures] if isinstance(pictures, str | bytes | os.PathLike) else pictures,
-            self.settings.read,
-        )
+        return embed_pictures(self.model, pictures, self.settings.read)
 
     def _rank(
         self,

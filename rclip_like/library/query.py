@@ -22,7 +22,7 @@ def read_query(query: Asked, library: Library) -> tuple[tuple[Term, ...], dict[s
     Raises UsageError, PictureError and WebError.
     """
     if isinstance(query, os.PathLike):  # no name reads like a weight
-        query = Query(os.path.abspath(query), kind=Kind.PICTURE)
+        query = Query(os.path.abspath(os.path.expanduser(query)), kind=Kind.PICTURE)
     if isinstance(query, str):
         query = Query(query)
     if not isinstance(query, Query):

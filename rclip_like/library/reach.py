@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 
 def expanded(paths: AnyPath | Sequence[AnyPath]) -> list[bytes]:
-    """Return one path or several as bytes, ~ replaced, in the letters that the disk has."""
+    """Return one path or several as bytes, ~ replaced, in the letters that the disk has.
+
+    Raises RootError for an empty one, which would be the current folder to the functions of os.
+    """
     several = [paths] if isinstance(paths, str | bytes | os.PathLike) else paths
-    return as_on_disk([os.path.expanduser(os.fsencode(path)) for path in several])[0]
+    written = [os.path.expanduser(os.fsencode(path)) for path in several]
+    if b"" in written:
+        raise RootError("the path is empty; to search the current folder, write .")
+    return as_on_disk(written)[0]
 
 
 def named_roots(paths: AnyPath | Sequence[AnyPath]) -> list[Root]:
     """Return the roots of the paths, of none the current folder; raises RootError."""
-    if not paths:
+    named = expanded(paths)
+    if not named:
         return [root._replace(typed=b"") for root in resolve_roots([b"."])]
-    return resolve_roots(expanded(paths))
+    return resolve_roots(named)
 
 
 def reachable_roots(
@@ -43,7 +50,7 @@ def reachable_roots(
             if store.count_files([Root(path, real, is_file=True), Root(path, real)]):
                 gone.add(path)
     there = [path for path in typed if path not in gone]
-    roots = resolve_roots(there) if there else [] if paths else named_roots(())
+    roots = resolve_roots(there) if there else [] if typed else named_roots(())
     unmounted = {root.path: root.typed or b"." for root in roots if _is_unmounted(store, root)}
     reachable = [root for root in roots if root.path not in unmounted]
     missing = [path for path in typed if path in gone] + list(unmounted.values())

@@ -126,7 +126,7 @@ def stored_embedding(encoded: ModelEmbeddings, path: AnyPath) -> Embedding | Non
     try:
         real = os.fsencode(os.path.realpath(path))
         facts = FileFacts.of(real, os.stat(real))
-    except OSError:
+    except (OSError, ValueError):  # of a NUL
         return None
     return encoded.of_file(facts)
 

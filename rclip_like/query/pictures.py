@@ -77,15 +77,18 @@ def square_of(picture: InMemory, preprocessing: Preprocessing) -> Pixels:
 
 
 def embed_pictures(
-    model: Model, pictures: Sequence[AnyPath | InMemory], read: ReadSettings
+    model: Model, pictures: AnyPath | InMemory | Sequence[AnyPath | InMemory], read: ReadSettings
 ) -> Embeddings:
     """Return one unit row a picture, float32 (N, D), in order; files are read by other processes.
 
-    Raises PictureError for a file that is not a picture.
+    An array is one picture. Raises PictureError for a file that is not a picture.
     """
+    if isinstance(pictures, str | bytes | os.PathLike | Image.Image | np.ndarray):
+        pictures = [pictures]
+    several = list(pictures)
     preprocessing = model.specification.preprocessing
     square = Square.of(preprocessing)
-    paths = [os.path.expanduser(os.fsdecode(each)) for each in pictures if isinstance(each, _PATHS)]
+    paths = [os.path.expanduser(os.fsdecode(each)) for each in several if isinstance(each, _PATHS)]
     rows = [np.empty((0, model.specification.dimension), np.float32)]
     with Readers(read) as readers:
         files = zip(
@@ -93,7 +96,7 @@ def embed_pictures(
         )
         pixels = (
             _pixels_of(*next(files)) if isinstance(each, _PATHS) else square_of(each, preprocessing)
-            for each in pictures
+            for each in several
         )
         while batch := list(islice(pixels, model.batch_size)):
             rows.append(model.pictures(np.stack(batch)))
@@ -101,7 +104,10 @@ def embed_pictures(
 
 
 def _task(path: str, square: Square) -> ReadTask:
-    return ReadTask(os.fsencode(os.path.realpath(path)), (square,))
+    try:
+        return ReadTask(os.fsencode(os.path.realpath(path)), (square,))
+    except ValueError as error:
+        raise PictureError(os.fsencode(path), "no path holds a NUL") from error
 
 
 def _pixels_of(read: Picture | Trouble, shown: str, remedies: tuple[Advice, ...] = ()) -> Pixels:

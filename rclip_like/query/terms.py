@@ -6,6 +6,7 @@ import math
 import os
 import re
 import stat
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -41,8 +42,8 @@ class Query(NamedTuple):
     """
 
     text: str
-    add: tuple[str, ...] = ()
-    subtract: tuple[str, ...] = ()
+    add: str | Sequence[str] = ()
+    subtract: str | Sequence[str] = ()
     kind: Kind | None = None
 
 
@@ -67,8 +68,11 @@ def parse(query: Query) -> tuple[Term, ...]:
     Raises UsageError for an empty term, a weight that is not finite, a path-like term without a
     file behind it, and a folder.
     """
-    added = [_parse_term(text, query.kind, sign=1) for text in (query.text, *query.add)]
-    subtracted = [_parse_term(text, query.kind, sign=-1) for text in query.subtract]
+    add, subtract = (
+        [texts] if isinstance(texts, str) else texts for texts in (query.add, query.subtract)
+    )
+    added = [_parse_term(text, query.kind, sign=1) for text in (query.text, *add)]
+    subtracted = [_parse_term(text, query.kind, sign=-1) for text in subtract]
     return (*added, *subtracted)
 
 

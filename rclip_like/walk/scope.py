@@ -38,8 +38,6 @@ def resolve_roots(paths: Sequence[bytes]) -> list[Root]:
 
 def _resolve(typed: bytes) -> Root:
     shown = os.fsdecode(typed)
-    if not typed:
-        raise RootError("the path is empty; to search the current folder, write .")
     try:
         path = os.path.realpath(typed)
         mode = os.stat(path).st_mode

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from rclip_like.errors import ConfigError, PictureError, UsageError
+from rclip_like.errors import ConfigError, PictureError, RootError, UsageError
 from rclip_like.library import Library
 from rclip_like.query import Query
 from rclip_like.settings import EncoderSettings, IndexSettings, LibrarySettings, SearchSettings
@@ -48,6 +48,46 @@ def test_strings_and_single_paths_are_taken_where_people_write_them(
         ]
     assert library.status(str(photos)).files == 3
     assert library.forget(str(photos / "0.png")).files == 1
+
+
+@pytest.mark.parametrize("empty", ["", b"", [""], [".", b""]])
+def test_an_empty_path_is_refused_and_never_means_the_current_folder(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch, empty: list[str]
+) -> None:
+    monkeypatch.chdir(photos)
+    library.index(photos)
+    calls = (library.index, library.select, library.status, library.prune, library.forget)
+    for call in (*calls, lambda paths: library.search("cat", paths), library.embeddings):
+        with pytest.raises(RootError, match="the path is empty"):
+            call(empty)
+    assert library.num_pictures() == 3
+
+
+def test_the_embeddings_of_single_paths_are_found_as_those_of_lists(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(photos.parent))
+    library.index(photos)
+    several, _ = library.embeddings([photos / "1.png"])
+    for one in (photos / "1.png", str(photos / "1.png"), f"~/{photos.name}/1.png"):
+        rows, is_indexed = library.embeddings(one)
+        assert is_indexed.tolist() == [True]
+        assert np.array_equal(rows, several)
+    assert library.embeddings("a\0b")[1].tolist() == [False]
+
+
+def test_a_single_text_is_added_as_one(library: Library, photos: Path) -> None:
+    settings = SearchSettings(explain=True)
+    asked = Query("cat", add="dog", subtract="tree")
+    first, *_ = library.search(asked, photos, settings).matches
+    assert [term for term, _ in first.terms] == ["cat", "dog", "-tree"]
+
+
+def test_the_home_folder_is_meant_in_a_query(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(photos.parent))
+    assert len(library.search(Path(f"~/{photos.name}/1.png"), photos).matches) == 2
 
 
 def test_the_home_folder_is_meant_in_the_index_and_in_weights(
@@ -112,7 +152,21 @@ def test_pictures_are_embedded_in_order_wherever_they_are(library: Library, phot
     )
 
 
+def test_a_single_picture_in_memory_is_embedded_as_one(library: Library, photos: Path) -> None:
+    row = library.embed_pictures(photos / "1.png")
+    with Image.open(photos / "1.png") as image:
+        pixels = np.asarray(image)
+        assert library.embed_pictures(image) == pytest.approx(row, abs=1e-5)
+    assert library.embed_pictures(pixels) == pytest.approx(row, abs=1e-5)
+    assert library.embed_pictures(pixels[..., 0]).shape == row.shape
+    assert library.embed_pictures(each for each in [pixels]) == pytest.approx(row, abs=1e-5)
+    with pytest.raises(UsageError, match="not of uint8"):
+        library.embed_pictures(pixels[np.newaxis])
+
+
 def test_a_file_that_is_not_a_picture_is_named(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="NUL"):
+        library.embed_pictures("a\0b.jpg")
     (tmp_path / "a.jpg").write_text("text")
     for path in (tmp_path / "a.jpg", tmp_path / "b.jpg"):
         with pytest.raises(PictureError, match=path.name):
