@@ -29,15 +29,16 @@ class Connections:
     def open(self, *, create: bool = False, on_wait: Callable[[], None] | None = None) -> Store:
         """Return this thread's connection to the index, seeing what was committed up to now."""
         thread = current_thread()
-        if thread not in self._stores:
+        store = self._stores.get(thread)  # another thread may close it at any time
+        if store is None:
             close_folders(default_folders())  # an earlier version left them open
             from rclip_like.store import Store
 
             with self._lock:
                 for ended in [each for each in self._stores if not each.is_alive()]:
                     self._stores.pop(ended).close()
-                self._stores[thread] = Store.open(self._database, create=create, on_wait=on_wait)
-        store = self._stores[thread]
+                store = Store.open(self._database, create=create, on_wait=on_wait)
+                self._stores[thread] = store
         store.look_anew()
         return store
 
@@ -52,7 +53,7 @@ class Connections:
                 store.close()
 
     def close(self) -> None:
-        """Close the connections of all threads, which must not be using them."""
+        """Close the connections of all threads; what one is doing then raises StoreError."""
         with self._lock:
             while self._stores:
                 self._stores.popitem()[1].close()

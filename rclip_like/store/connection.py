@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -50,21 +51,24 @@ class Cursor(sqlite3.Cursor):
     def fetchone(self) -> Any:
         """Return the next row, None at the end."""
         try:
-            return super().fetchone()
+            with self.connection.in_use:
+                return super().fetchone()
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.connection.path) from error
 
     def fetchmany(self, size: int | None = 1) -> list[Any]:
         """Return the next rows, [] at the end."""
         try:
-            return super().fetchmany(size)
+            with self.connection.in_use:
+                return super().fetchmany(size)
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.connection.path) from error
 
     def fetchall(self) -> list[Any]:
         """Return all rows that are left."""
         try:
-            return super().fetchall()
+            with self.connection.in_use:
+                return super().fetchall()
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.connection.path) from error
 
@@ -77,7 +81,7 @@ class Connection(sqlite3.Connection):
     """A connection to the index at `path`; every method raises StoreError where SQLite fails.
 
     `options` are of SQLite's address, as in `mode=ro`. It begins no transaction by itself. Threads
-    may use it one after the other, not at once.
+    may use it one after the other, not at once, but any may close it at any time.
     """
 
     opened_at: tuple[int, int] | None = None
@@ -85,6 +89,8 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, path: Path, options: str, *, timeout: float = 0.0) -> None:
         self.path = Path(os.path.abspath(path))
+        # SQLite crashes when another thread closes the file amid a statement.
+        self.in_use = threading.RLock()
         with explained(path):
             super().__init__(
                 address_of(path, options),
@@ -97,20 +103,22 @@ class Connection(sqlite3.Connection):
     def execute(self, statement: str, values: Any = (), /) -> Cursor:
         """Run a statement and return the cursor of its rows."""
         try:
-            return Cursor(self).execute(statement, values)
+            with self.in_use:
+                return Cursor(self).execute(statement, values)
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.path) from error
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> Cursor:
         """Run a statement once for each of the values."""
         try:
-            return Cursor(self).executemany(statement, values)
+            with self.in_use:
+                return Cursor(self).executemany(statement, values)
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.path) from error
 
     def close(self) -> None:
         """Close the file; what was committed is on the disk."""
-        with explained(self.path):
+        with explained(self.path), self.in_use:
             super().close()
 
     @contextmanager
@@ -121,9 +129,10 @@ class Connection(sqlite3.Connection):
             yield
             self.execute("COMMIT")
         except BaseException:
-            # After a full disk SQLite has rolled back by itself.
-            if self.in_transaction:
-                self.execute("ROLLBACK")
+            with explained(self.path):  # of a connection that another thread has closed
+                # After a full disk SQLite has rolled back by itself.
+                if self.in_transaction:
+                    self.execute("ROLLBACK")
             raise
 
     @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +121,39 @@ def test_closing_ends_the_connections_of_all_threads(library: Library, photos: P
         assert str(library.database) not in _open_files(opened)
     assert library.num_pictures() == 8  # opened again
     library.close()
+
+
+def test_closing_amid_what_other_threads_do_breaks_nothing(library: Library, photos: Path) -> None:
+    """SQLite would end the process: so a process of its own looks whether it does."""
+    library.index(photos)
+    library.close()
+    script = f"""
+import threading, time
+from rclip_like import Library
+from rclip_like.errors import StoreError
+library = Library({str(library.database)!r}, model={library.specification.name!r})
+end = time.monotonic() + 2
+def search():
+    while time.monotonic() < end:
+        try:
+            found = library.search(str(time.monotonic()), {str(photos)!r}, update=False)
+            assert len(found.matches) == 8
+        except StoreError:
+            pass
+threads = [threading.Thread(target=search) for _ in range({THREADS})]
+for thread in threads:
+    thread.start()
+while time.monotonic() < end:
+    library.close()
+    time.sleep(0.001)
+for thread in threads:
+    thread.join()
+assert library.num_pictures() == 8
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", script], cwd=photos, capture_output=True, text=True, timeout=120
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
 
 
 def test_a_thread_that_ended_leaves_no_connection(library: Library, photos: Path) -> None:
