@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rclip_like.index.batch import PendingBatch, PendingRead, reading_of
-from rclip_like.index.survey import Survey
+from rclip_like.index.survey import Findings
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import FailureRow, Store
-from rclip_like.values import Picture, Preprocessing, Trouble
+from rclip_like.values import FileFacts, Picture, Preprocessing, Trouble
 from rclip_like.walk.missing import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Outcomes:
 
     store: Store
     model_id: int
-    survey: Survey
+    findings: Findings
     settings: IndexSettings
     num_read: int = 0
     num_verified: int = 0
@@ -38,9 +38,11 @@ class Outcomes:
     troubles: list[Trouble] = field(default_factory=list)
     _reads: dict[bytes, PendingRead] = field(default_factory=dict)
 
-    def tasks(self, preprocessing: Preprocessing, go_on: Callable[[], bool]) -> Iterator[ReadTask]:
-        """Yield the files to read as the survey finds them, while `go_on` says so."""
-        for found in self.survey.pending.items(go_on):
+    def tasks(
+        self, pending: Iterable[FileFacts], preprocessing: Preprocessing
+    ) -> Iterator[ReadTask]:
+        """Yield what is to be read of each file as the survey finds it."""
+        for found in pending:
             from rclip_like.images.products import model_products
             from rclip_like.images.readers import ReadTask
 
@@ -80,7 +82,7 @@ class Outcomes:
         if read.before is None:
             return
         if read.before != digest:
-            self.survey.findings.inodes.note_replaced(picture.path)
+            self.findings.inodes.note_replaced(picture.path)
         if not self.settings.verify:
             return
         if read.before == digest:

@@ -17,6 +17,7 @@ from rclip_like.errors import ModelError, Reason
 from rclip_like.index.batch import PendingBatch
 from rclip_like.index.encoding import EncoderThread
 from rclip_like.index.outcomes import Outcomes
+from rclip_like.index.spool import Spool
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
 from rclip_like.models.fingerprint import PREPROCESSING_VERSION
@@ -85,13 +86,8 @@ def bring_up_to_date(
         has_outdated = writer.mark_outdated(model_id, _READERS) > 0
         since = writer.verify_since(time.time_ns()) if settings.verify else 0
         survey = Survey(store, model_id, roots, settings, read_since_ns=since)
-        outcomes = Outcomes(store, model_id, survey, settings)
-        encoder = EncoderThread(model)
-        run = _Run(writer, model_id, survey, outcomes, encoder, settings, stopping, on_progress)
-        run.has_outdated = has_outdated
+        run = _Run(writer, survey, EncoderThread(model), stopping, on_progress, has_outdated)
         with time_limit(settings.max_seconds, run.end):
-            with stopping.breakable():
-                outcomes.troubles += _drop_damage(writer, model_id, verify=settings.verify)
             run.go()
         report = run.report()
         if settings.verify and report.finished:
@@ -104,20 +100,17 @@ class _Run:
     """One run: what it has to write and what it has done; all in the thread that called."""
 
     writer: Writer
-    model_id: int
     survey: Survey
-    outcomes: Outcomes
     encoder: EncoderThread
-    settings: IndexSettings
     stopping: Stopping
     on_progress: Callable[[Progress], None] | None
-    has_outdated: bool = False
+    has_outdated: bool
     """Whether embeddings are to be replaced, since a reader was mended."""
     has_matrix: bool = True
-    batch: PendingBatch = field(default_factory=PendingBatch)
-    """What is being collected."""
-    encoding: PendingBatch = field(default_factory=PendingBatch)
-    """What the encoder has."""
+    collected: PendingBatch = field(default_factory=PendingBatch)
+    """The batch that grows with what is read."""
+    at_encoder: PendingBatch = field(default_factory=PendingBatch)
+    """The batch before it, which the encoder has; an empty one if it has none."""
     readers: Readers | None = None
     num_encoded: int = 0
     num_reused: int = 0
@@ -126,15 +119,25 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
     shown_at: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.settings, self.model_id = self.survey.settings, self.survey.model_id
+        store, findings = self.survey.store, self.survey.findings
+        self.outcomes = Outcomes(store, self.model_id, findings, self.settings)
+
     def go(self) -> None:
         """Do the whole run; a signal ends it once what is already encoded is written."""
+        with self.stopping.breakable():
+            damage = _drop_damage(self.writer, self.model_id, verify=self.settings.verify)
+        self.outcomes.troubles += damage
         self.survey.start()
         try:
             self._read_and_encode()
-            for gone in self._chunks(self.survey.gone.items(self._go_on), _GONE_A_BATCH):
+            gone_paths = self._items_of(self.survey.gone)
+            for gone in self._until_over(_in_chunks(gone_paths, _GONE_A_BATCH)):
                 self.writer.commit(self.model_id, Batch(gone=gone))
                 self.num_removed += len(gone)
-            for facts in self._chunks(self.survey.unnoted.items(self._go_on), _FACTS_A_BATCH):
+            unnoted = self._items_of(self.survey.unnoted)
+            for facts in self._until_over(_in_chunks(unnoted, _FACTS_A_BATCH)):
                 self.writer.commit(self.model_id, Batch(noted=facts))
             self._extend_matrix(at_last=True)
         except Stopped:
@@ -184,9 +187,13 @@ class _Run:
     # Reading and encoding.
 
     def _read_and_encode(self) -> None:
-        """Read what the survey finds; encode a batch while the one before it is committed."""
+        """Read what the survey finds; encode a batch while the one before it is committed.
+
+        Found files become tasks, and tasks results, one by one as this loop asks for the next.
+        """
         specification = self.encoder.model.specification
-        tasks = self.outcomes.tasks(specification.preprocessing, self._go_on)
+        found = self._items_of(self.survey.pending)
+        tasks = self.outcomes.tasks(found, specification.preprocessing)
         with self.stopping.breakable():
             first = next(tasks, None)
         if first is None:
@@ -195,41 +202,46 @@ class _Run:
 
         with Readers(self.settings.read or ReadSettings()) as self.readers:
             results = self.readers.read_all(chain([first], tasks), self._commit_if_encoded)
-            for [result] in self._chunks(results, 1):
+            for result in self._until_over(results):
                 if isinstance(result, Trouble) and result.code is Reason.MODEL:
                     name = specification.name
                     raise ModelError(f"the model {name} cannot take pictures: {result.reason}")
-                self.outcomes.take(result, self.batch, self.encoding)
-                if self.batch.waiting and not self.encoder.batch_size:
+                self.outcomes.take(result, self.collected, self.at_encoder)
+                if self.collected.waiting and not self.encoder.batch_size:
                     with self.stopping.breakable():
                         self.encoder.load()
-                    self.batch.since = time.monotonic()  # torch may have taken ten seconds
-                if self.batch.is_due(self.encoder.batch_size):
-                    self._hand_over()
+                    self.collected.since = time.monotonic()  # torch may have taken ten seconds
+                if self.collected.is_due(self.encoder.batch_size):
+                    self._encode_collected()
                 self._show_progress()
-        self._hand_over()
+        self._encode_collected()
         self._commit_encoded()
         self._show_progress(at_last=True)
 
-    def _hand_over(self) -> None:
-        """Give the collected batch to the encoder once it is idle; then commit the one before."""
-        batch = self.batch
+    def _encode_collected(self) -> None:
+        """Give the collected batch to the encoder once it is idle; then commit the one it had.
+
+        A collected batch with nothing to encode is committed after that one at once.
+        """
+        batch = self.collected
         pixels = batch.pixels() if batch.waiting else None
         with self.stopping.breakable():
             self.encoder.wait()
-        before, self.encoding, self.batch = self.encoding, batch, PendingBatch()
+        encoded, self.at_encoder, self.collected = self.at_encoder, PendingBatch(), PendingBatch()
         if pixels is not None:
+            self.at_encoder = batch
             self.encoder.put(batch, pixels)
-        self._commit(before)
+        self._commit(encoded)
         if pixels is None:
-            self._commit_encoded()
+            self._commit(batch)
         self._extend_matrix()
 
     def _commit_encoded(self) -> None:
+        """Wait for the encoder and commit its batch."""
         with self.stopping.breakable():
             self.encoder.wait()
         with self.stopping.shielded():
-            batch, self.encoding = self.encoding, PendingBatch()
+            batch, self.at_encoder = self.at_encoder, PendingBatch()
             self._commit(batch)
 
     def _commit_if_encoded(self) -> None:
@@ -239,7 +251,7 @@ class _Run:
 
     def _save_rest(self) -> None:
         """Write what is encoded, and what needs no encoding, of the batches not committed yet."""
-        batches = (self.encoding, self.batch)
+        batches = (self.at_encoder, self.collected)
         unencoded = {
             digest for batch in batches if batch.embeddings is None for digest in batch.waiting
         }
@@ -282,23 +294,26 @@ class _Run:
 
     # Going on, and how far it went.
 
-    def _chunks(self, items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-        """Yield the items, so many at a time, until the time is over; a signal ends the wait."""
+    def _until_over(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items until the time is over; a signal breaks off the wait for the next."""
         while not self.is_out_of_time:
             with self.stopping.breakable():
-                chunk = list(islice(items, size))
-            if not chunk:
+                item = next(items, None)
+            if item is None:
                 return
-            yield chunk
+            yield item
 
-    def _go_on(self) -> bool:
+    def _items_of(self, spool: Spool[Item]) -> Iterator[Item]:
+        """Yield what the survey puts into the spool, and be of use while there is nothing."""
+        return spool.items(self._while_waiting, lambda: self.is_out_of_time)
+
+    def _while_waiting(self) -> None:
         self._commit_if_encoded()
         self._show_progress()
-        return not self.is_out_of_time
 
     def _num_done(self) -> int:
         """How many of the files that had to be read are written, or could not be read."""
-        return self.outcomes.num_read - len(self.encoding.files) - len(self.batch.files)
+        return self.outcomes.num_read - len(self.at_encoder.files) - len(self.collected.files)
 
     def _show_progress(self, *, at_last: bool = False) -> None:
         now = time.monotonic()
@@ -310,6 +325,11 @@ class _Run:
         total = findings.pending if findings.is_complete else None
         failed = len(self.outcomes.failures)
         self.on_progress(Progress(self._num_done(), total, failed, findings.seen))
+
+
+def _in_chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of `size`, the last one shorter."""
+    return iter(lambda: list(islice(items, size)), [])
 
 
 def _drop_damage(writer: Writer, model_id: int, *, verify: bool) -> list[Trouble]:

@@ -61,16 +61,24 @@ class Spool(Generic[Item]):
             if self._file is not None:
                 self._file.close()
 
-    def items(self, go_on: Callable[[], bool] | None = None) -> Iterator[Item]:
-        """Yield the items in order until the spool is closed, or `go_on` says no while waiting."""
+    def items(
+        self,
+        while_waiting: Callable[[], None] = lambda: None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Item]:
+        """Yield the items in order until the spool is closed, or `is_over` while waiting.
+
+        `while_waiting` is called now and then while there is no item.
+        """
         while True:
             self._is_hungry = self._chunks.empty()
             try:
                 chunk = self._chunks.get(timeout=_LOOK_SECONDS)
             except Empty:
-                if go_on is None or go_on():
-                    continue
-                break
+                while_waiting()
+                if is_over():
+                    break
+                continue
             if chunk is None:
                 break
             import pickle

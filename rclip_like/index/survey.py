@@ -146,7 +146,7 @@ class Survey:
     """
 
     store: Store
-    """From `start` on a connection of the survey's own thread."""
+    """The walk reads from a connection of its own to the same index."""
     model_id: int
     roots: Sequence[Root]
     settings: IndexSettings
@@ -173,17 +173,17 @@ class Survey:
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            with self.store.another() as self.store:
-                self._compare()
+            with self.store.another() as store:
+                self._compare(store)
         except Exception as caught:  # noqa: BLE001 - raised again in the thread that reads
             error = caught
         for spool in (self.unnoted, self.gone, self.pending):
             spool.close(error)
 
-    def _compare(self) -> None:
+    def _compare(self, store: Store) -> None:
         findings = self.findings
-        findings.inodes = Inodes(self.store.inode_changes(), self.settings.walk.inodes)
-        facts = partial(self.store.indexed_facts, self.model_id, read_since_ns=self.read_since_ns)
+        findings.inodes = Inodes(store.inode_changes(), self.settings.walk.inodes)
+        facts = partial(store.indexed_facts, self.model_id, read_since_ns=self.read_since_ns)
         with closing(IndexedRows(facts, self.roots, self._miss)) as rows:
             for page in walk_pages(self.roots, self.settings.walk, self._leave_out):
                 if self.is_stopped:
@@ -195,12 +195,14 @@ class Survey:
                     if page:
                         findings.inodes.note(rows.root_path, is_same=True)
                 else:
-                    self._compare_singly(rows, page)
+                    self._compare_singly(store, rows, page)
             rows.finish()
-        self._look_at_roots()
+        self._look_at_roots(store)
         findings.is_complete = True
 
-    def _compare_singly(self, rows: IndexedRows, page: Sequence[Seen | Trouble]) -> None:
+    def _compare_singly(
+        self, store: Store, rows: IndexedRows, page: Sequence[Seen | Trouble]
+    ) -> None:
         for seen in page:
             if isinstance(seen, Trouble):
                 self.findings.troubles.append(seen)
@@ -208,11 +210,13 @@ class Survey:
             found = FileFacts.within(seen)
             self.findings.seen += 1
             row = rows.find(found.path)
-            if row is None or not self._is_unchanged(row, found, rows.root_path):
+            if row is None or not self._is_unchanged(store, row, found, rows.root_path):
                 self.findings.pending += 1
                 self.pending.put(found)
 
-    def _is_unchanged(self, row: IndexedFacts, found: FileFacts, root_path: bytes) -> bool:
+    def _is_unchanged(
+        self, store: Store, row: IndexedFacts, found: FileFacts, root_path: bytes
+    ) -> bool:
         """Return whether the row still holds for the file that was found, and count it.
 
         Where inode or ctime differ at the same size and mtime, it may be another file under the
@@ -223,7 +227,7 @@ class Survey:
         if mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
             return False
         if inode is None:
-            if not self._is_hopeless(found):
+            if not self._is_hopeless(store, found):
                 return False
             self.findings.failed_before += 1
         else:
@@ -239,9 +243,9 @@ class Survey:
             self.findings.devices.compare(device, found)
         return True
 
-    def _is_hopeless(self, found: FileFacts) -> bool:
+    def _is_hopeless(self, store: Store, found: FileFacts) -> bool:
         """Return whether the file could not be read before, and would not be now."""
-        failure = None if self.settings.retry else self.store.failure_of(found, settled=True)
+        failure = None if self.settings.retry else store.failure_of(found, settled=True)
         if failure is None or failure.reader_versions not in self._hopeless_attempts:
             return False
         return failure.code not in TRIED_AGAIN or failure.attempts >= MOST_ATTEMPTS
@@ -262,11 +266,11 @@ class Survey:
         if not self.is_stopped and is_gone(path, device, root.path):
             self.gone.put(path)
 
-    def _look_at_roots(self) -> None:
+    def _look_at_roots(self, store: Store) -> None:
         for root in self.roots:
             if root.is_file:
                 continue
-            before = self.store.walked_root(root.path)
+            before = store.walked_root(root.path)
             try:
                 device = device_of(root.path)
                 is_gone_mount = is_unmounted(root.path, before.device if before else device)

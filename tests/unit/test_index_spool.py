@@ -55,7 +55,7 @@ def test_an_error_of_the_writer_comes_after_the_last_item(spool: Spool[int]) -> 
 
 
 def test_a_waiting_reader_may_leave(spool: Spool[int]) -> None:
-    assert list(spool.items(lambda: False)) == []
+    assert list(spool.items(is_over=lambda: True)) == []
 
 
 def test_little_stays_in_memory(spool: Spool[int], tmp_path: Path) -> None:
