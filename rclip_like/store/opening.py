@@ -110,10 +110,17 @@ def version_of(path: Path) -> int | None:
 def _marks_of(path: Path) -> tuple[int, int]:
     """Return application id and version, as the file alone tells them, else with its log.
 
-    Amid a checkpoint, or after one that was killed, the file alone is shorter than it says.
+    Amid a checkpoint, or after one that was killed, the file alone is shorter than it says. An
+    index that was brought up while another process had it open is an older one without its log.
     """
     try:
-        return _read_marks(path, _UNGUARDED)
+        application, version = _read_marks(path, _UNGUARDED)
+        is_older = application == APPLICATION_ID and version < VERSION
+        if is_older and size_of(side_file(path, LOG)):
+            with suppress(StoreError):
+                refuse_planted_logs(path)
+                return _read_marks(path, "mode=ro")
+        return application, version
     except StoreError as error:
         if sqlite_code(error) != sqlite3.SQLITE_CORRUPT:
             raise

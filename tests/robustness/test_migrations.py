@@ -56,6 +56,19 @@ def test_every_older_index_is_brought_up_with_a_copy_beside_it(
     open_with_one_more(older, monkeypatch)
 
 
+def test_an_index_brought_up_while_another_process_has_it_open_is_not_older(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its version then lies in the log, until the last one closes it."""
+    monkeypatch.setattr(migrations, "migrations", one_more())
+    monkeypatch.setattr(opening, "VERSION", NEXT)
+    with closing(sqlite3.connect(older, isolation_level=None)) as reader:
+        assert reader.execute("SELECT count(*) FROM files").fetchone() == (ROWS,)
+        with Store.open(older, create=True) as store, store.another() as another:
+            assert another.count_files() == ROWS
+        assert opening.version_of(older) == NEXT
+
+
 def test_who_only_reads_refuses_an_older_index_untouched(
     older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
