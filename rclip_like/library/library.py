@@ -339,10 +339,9 @@ class Library:
         if store is None:
             return SearchReport(())
         model = self.model
-        from rclip_like.query.embedding import Searcher
         from rclip_like.search import search
 
-        return search(Searcher(store, model, pixels), terms, roots, settings)
+        return search(store, model, terms, pixels, roots, settings)
 
     def _bring_up_to_date(
         self,

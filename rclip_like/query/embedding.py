@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
-    from rclip_like.store import Store
     from rclip_like.store.embeddings import ModelEmbeddings
     from rclip_like.values import Embedding, Embeddings, Pixels
 
@@ -41,34 +39,25 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 _LONGEST_SHOWN = 40
 
 
-class Searcher(NamedTuple):
-    """What a search reads from: a store and the model that encodes its query.
-
-    `pixels` are those of the query's pictures that are not in the store, by the term's value.
-    """
-
-    store: Store
-    model: Model
-    pixels: Mapping[str, Pixels] = MappingProxyType({})
-
-
 def embed_terms(
-    searcher: Searcher,
-    model_id: int,
+    encoded: ModelEmbeddings,
+    model: Model,
     terms: Sequence[Term],
+    pixels: Mapping[str, Pixels],
     settings: SearchSettings,
     on_cut: Callable[[str], None],
 ) -> Embeddings:
     """Return one unit row a term, float32 (T, D); indexed pictures and cached texts cost no model.
 
+    pixels: those of the pictures that are not indexed, uint8 (S, S, 3), by the term's value.
     `on_cut` is called with each text that is longer than the model reads; none of them is cached.
-    Raises PictureError for a picture that is neither in `searcher.pixels` nor in the store.
+    Raises PictureError for a picture that is neither in `pixels` nor indexed.
     """
     templates = TEMPLATES[settings.template]
     words = [term.value for term in terms if term.kind is Kind.TEXT]
     prompts = {text: [each.format(text) for each in templates] for text in words}
     every = [prompt for group in prompts.values() for prompt in group]
-    rows, cut = _embed_prompts(searcher, model_id, every, settings)
+    rows, cut = _embed_prompts(encoded, model, every, settings)
     for text, group in prompts.items():
         if not cut.isdisjoint(group):
             on_cut(text)
@@ -78,10 +67,10 @@ def embed_terms(
             group = prompts[term.value]
             of_prompts = np.stack([rows[prompt] for prompt in group])
             embeddings.append(combine(of_prompts, [1.0] * len(group)))
-        elif term.value in searcher.pixels:
-            embeddings.append(searcher.model.picture(searcher.pixels[term.value]))
+        elif term.value in pixels:
+            embeddings.append(model.picture(pixels[term.value]))
         else:
-            stored = stored_embedding(searcher.store.embeddings(model_id), term.value)
+            stored = stored_embedding(encoded, term.value)
             if stored is None:
                 why = "changed during the search; try again"
                 raise PictureError(os.fsencode(term.value), why, False, Reason.CHANGED)
@@ -90,22 +79,21 @@ def embed_terms(
 
 
 def _embed_prompts(
-    searcher: Searcher, model_id: int, prompts: Sequence[str], settings: SearchSettings
+    encoded: ModelEmbeddings, model: Model, prompts: Sequence[str], settings: SearchSettings
 ) -> tuple[dict[str, Embedding], set[str]]:
     """Return the embedding of each prompt, and those that are longer than the model reads."""
     from rclip_like.models.towers.tokenizer import VERSION
 
-    stored = searcher.store.embeddings(model_id)
-    cached = {prompt: stored.cached_text(prompt, VERSION) for prompt in prompts}
+    cached = {prompt: encoded.cached_text(prompt, VERSION) for prompt in prompts}
     rows = {prompt: row for prompt, row in cached.items() if row is not None}
     new = [prompt for prompt in cached if prompt not in rows]
     cut: set[str] = set()
     if new:
-        rows.update(zip(new, searcher.model.texts(new, cut.add), strict=True))
+        rows.update(zip(new, model.texts(new, cut.add), strict=True))
     if settings.cache_texts:
         for prompt in new:
             if prompt not in cut:  # the user would hear of it the first time only
-                stored.cache_text(prompt, rows[prompt], tokenizer=VERSION)
+                encoded.cache_text(prompt, rows[prompt], tokenizer=VERSION)
     return rows, cut
 
 

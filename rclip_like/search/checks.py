@@ -24,10 +24,6 @@ _ROUNDING = 1e-5
 """More than two orders of adding up the same products differ by; less than any table shows."""
 
 
-class MatrixDisagrees(Exception):
-    """The matrix gave a score that the rows, sound by themselves, do not give."""
-
-
 class RowCheck:
     """Compares the scores of one page with its rows, all at once when the first is asked about.
 
@@ -44,10 +40,10 @@ class RowCheck:
         self._scores: dict[int, float] = {}
         self._damaged: set[int] = set()
 
-    def is_sound(self, stored: StoredFile, value: float) -> bool:
-        """Return whether the file's embeddings are as they were written.
+    def look_at(self, stored: StoredFile, value: float) -> Literal["sound", "damaged", "disagrees"]:
+        """Return whether the file's embeddings are as they were written, or damaged.
 
-        Raises MatrixDisagrees where they are, and the score that the matrix gave is another.
+        Or, where they are sound, that they do not give the score that the matrix gave.
         """
         if self._unread:
             content_ids, rows, self._damaged = self._selection.embeddings.sound_parts(self._unread)
@@ -58,12 +54,12 @@ class RowCheck:
                     self._scores[content_id] = max(best, of_part)
             self._unread = []
         if stored.content_id in self._damaged:
-            return False
+            return "damaged"
         expected = self._scores.get(stored.content_id)
         # Written so that NaN disagrees.
         if self._by_matrix and not (expected is not None and abs(expected - value) <= _ROUNDING):
-            raise MatrixDisagrees
-        return True
+            return "disagrees"
+        return "sound"
 
 
 class FileCheck:

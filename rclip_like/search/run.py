@@ -6,7 +6,7 @@ And a selection: all indexed pictures that are, without a query.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,31 +14,35 @@ import numpy as np
 
 from rclip_like.errors import Note, Remedy, UsageError
 from rclip_like.query import Term
-from rclip_like.query.embedding import TEMPLATES, Searcher, cut_notes, embed_terms
+from rclip_like.query.embedding import TEMPLATES, cut_notes, embed_terms
 from rclip_like.ranking import combine, score
-from rclip_like.search.checks import FileCheck, MatrixDisagrees, RowCheck
+from rclip_like.search.checks import FileCheck, RowCheck
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
 from rclip_like.values import Match, Root, SearchReport, SelectedPicture, SelectionReport
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
+    from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
-    from rclip_like.values import Embedding, Embeddings
+    from rclip_like.values import Embedding, Embeddings, Pixels
 
 _SORTS = ("score", "date", "path")
 
 
 def search(
-    searcher: Searcher,
+    store: Store,
+    model: Model,
     terms: Sequence[Term],
+    pixels: Mapping[str, Pixels],
     roots: Sequence[Root] | None,
     settings: SearchSettings,
 ) -> SearchReport:
     """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
 
+    pixels: those of the terms that are pictures and not indexed, by the term's value.
     A picture's score is the largest over its parts: the whole of it and, of an animation, frames.
     Every match was `stat`ed and is what was encoded; what is gone, changed or out of reach since is
     left out and counted, and the next ranks move up; so is what has a damaged row. A score from the
@@ -47,24 +51,24 @@ def search(
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
     _refuse_nonsense(settings)
-    store, specification = searcher.store, searcher.model.specification
+    specification = model.specification
     model_id = store.model_id(specification.fingerprint)
     if model_id is None:
         return SearchReport(())
     cut: list[str] = []
-    embeddings = embed_terms(searcher, model_id, terms, settings, cut.append)
+    embeddings = embed_terms(store.embeddings(model_id), model, terms, pixels, settings, cut.append)
     query = combine(embeddings, [term.weight for term in terms])
     scope = Scope(roots, settings.walk)
     notes: tuple[str, ...] = ()
     with store.snapshot():
         model_id = store.model_id(specification.fingerprint)
-        if model_id is None:  # dropped meanwhile
+        if model_id is None:  # dropped while the terms were embedded
             return SearchReport(())
         selection = store.select(model_id, roots, settings.filters, scope.globs)
         files = FileCheck(store, scope, terms)
         try:
             best = _take_best(selection, query, scope, files, settings)
-        except MatrixDisagrees:
+        except _MatrixDisagrees:
             best = _take_best(selection, query, scope, files, settings, by_rows=True)
             reason = "the matrix beside the index disagrees with its rows"
             notes = (Note(f"{reason}, from which these results are", Remedy.REPAIR),)
@@ -76,8 +80,8 @@ def search(
     for rank, ((stored, value), each) in enumerate(zip(best.files, explained, strict=True), 1):
         changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
         taken_at = stored.facts.taken_at or changed
-        shown, model = scope.as_typed(stored.path), specification.name
-        matches.append(Match(shown, stored.path, value, rank, model, taken_at, each))
+        shown, name = scope.as_typed(stored.path), specification.name
+        matches.append(Match(shown, stored.path, value, rank, name, taken_at, each))
     if settings.sort == "path":
         matches.sort(key=lambda match: match.absolute_bytes)
     elif settings.sort == "date":
@@ -144,6 +148,10 @@ def _refuse_nonsense(settings: SearchSettings) -> None:
         raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
 
 
+class _MatrixDisagrees(Exception):
+    """The matrix gave a score that the rows, sound by themselves, do not give."""
+
+
 class _Best:
     """The files to be shown with their scores, best first, and what was met on the way to them.
 
@@ -167,12 +175,13 @@ def _take_best(
 ) -> _Best:
     """Return the leading files that are fresh, sound and pass the thresholds; count the others.
 
-    At most `settings.top` (0: all). by_rows: without the matrix; with it, MatrixDisagrees is raised
-    where it and the rows do.
+    At most `settings.top` (0: all). by_rows: without the matrix; with it,
+    _MatrixDisagrees is raised where it and the rows do.
     """
     best = _Best()
     contents: set[int] = set()
     lowest = -math.inf if settings.min_score is None else settings.min_score
+    within = math.inf if settings.within is None else settings.within
     scored = score_all(selection, query, by_rows=by_rows)
     has_patterns = scope.settings.exclude or scope.settings.glob
     for page in pages(selection, scored, scope.wants if has_patterns else None):
@@ -182,7 +191,10 @@ def _take_best(
             best.stale += look == "stale"
             if look != "fresh":
                 continue
-            if not rows.is_sound(stored, value):
+            row = rows.look_at(stored, value)
+            if row == "disagrees":
+                raise _MatrixDisagrees
+            if row == "damaged":
                 best.damaged += 1
                 continue
             if settings.collapse and stored.content_id in contents:
@@ -190,8 +202,7 @@ def _take_best(
                 continue
             if best.score is None:
                 best.score = value
-                if settings.within is not None:
-                    lowest = max(lowest, value - settings.within)
+                lowest = max(lowest, value - within)
             if value < lowest or len(best.files) == settings.top != 0:
                 return best
             contents.add(stored.content_id)

@@ -76,6 +76,9 @@ class Scope:
 
     Without roots it holds all that is indexed: that was wanted once, be it hidden or behind a
     link, and whatever ignore files say.
+    A search asks three times, each time of fewer paths and more exactly: SQL compares them with
+    `globs`; `wants` goes by the name, which settles `exclude` and `glob`; `in` also reads ignore
+    files and looks at the folders. Only then it looks at the file itself.
     """
 
     def __init__(self, roots: Sequence[Root] | None, settings: WalkSettings) -> None:
