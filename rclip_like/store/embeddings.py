@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import StoreError
 from rclip_like.store.connection import Connection
-from rclip_like.store.matrix.stamp import dimension_of
+from rclip_like.store.reading import dimension_of
 from rclip_like.store.rows import (
     OF_RIGHT_LENGTH,
     SETTLED,

@@ -65,6 +65,12 @@ def stored_file(row: Sequence[Any]) -> StoredFile:
     return StoredFile._make((*row[:9], PictureFacts(*row[9:])))
 
 
+def dimension_of(connection: Connection, model_id: int) -> int:
+    """Return the length of the model's embeddings."""
+    question = "SELECT dimension FROM models WHERE model_id = ?"
+    return int(connection.execute(question, (model_id,)).fetchone()[0])
+
+
 class Reader:
     """The rows of one index. Every method raises StoreError when the file or its disk fails."""
 

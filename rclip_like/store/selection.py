@@ -13,8 +13,7 @@ import numpy as np
 
 from rclip_like.store.embeddings import are_sound, stacked
 from rclip_like.store.matrix.mapped import Matrix, Slots, look_up, open_matrix
-from rclip_like.store.matrix.stamp import dimension_of
-from rclip_like.store.reading import FILE_COLUMNS, stored_file
+from rclip_like.store.reading import FILE_COLUMNS, dimension_of, stored_file
 from rclip_like.store.rows import STORED_DTYPE, ranges_of
 
 if TYPE_CHECKING:

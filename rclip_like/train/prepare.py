@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from rclip_like.data.arrays import in_batches
 from rclip_like.data.pairs import read_pictures
 from rclip_like.evaluate.retrieval import normalised
 from rclip_like.images.products import Square
@@ -37,15 +38,6 @@ class Captioned:
     digests: list[bytes] = field(default_factory=list)
     captions: list[tuple[str, ...]] = field(default_factory=list)
     skipped: list[Trouble] = field(default_factory=list)
-
-    def held_out(self, share: float) -> npt.NDArray[np.bool_]:
-        """Return (N,): which rows only measure, decided by each picture's content alone.
-
-        So equal pictures fall on one side, and adding others moves none.
-        """
-        limit = int(share * 2**64)
-        chosen = [int.from_bytes(digest[:8], "big") < limit for digest in self.digests]
-        return np.asarray(chosen, dtype=bool)
 
     def fingerprint(self) -> str:
         """Return a digest over all pictures and captions in their order."""
@@ -82,18 +74,6 @@ def spool_pixels(pictures: Iterable[Pixels], path: Path, size: int) -> Pixels:
     if not number:
         return np.zeros((0, size, size, 3), np.uint8)
     return np.memmap(path, np.uint8, "r", shape=(number, size, size, 3))
-
-
-def in_batches(pictures: Iterable[Pixels], size: int) -> Iterator[Pixels]:
-    """Yield the pictures as arrays (N, S, S, C) of at most `size`."""
-    batch: list[Pixels] = []
-    for pixels in pictures:
-        batch.append(pixels)
-        if len(batch) == size:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
 
 
 def caption_numbers(captions: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:

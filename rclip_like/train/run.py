@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rclip_like.data.arrays import held_out
 from rclip_like.errors import TrainingError
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
 from rclip_like.models.specification import ModelSpecification, resolve
@@ -137,7 +138,7 @@ def _load(settings: TrainSettings, specification: ModelSpecification, report: On
         read_pixels(settings.data, side.preprocessing, data, report), settings.output / PIXELS
     )
     _check_usable(data, settings)
-    is_held_out = data.held_out(settings.held_out)
+    is_held_out = held_out(data.digests, settings.held_out)
     members = np.flatnonzero(~is_held_out)
     count_steps(len(members), settings.loop)
     _, pictures = np.unique(np.array(data.digests), return_inverse=True)

@@ -112,3 +112,7 @@ def test_every_command_has_options_and_a_sentence() -> None:
     for command in COMMANDS.values():
         assert command.summary.endswith(".")
         assert command.options.__doc__
+
+
+def test_no_command_is_reserved_as_well() -> None:
+    assert len(FIRST_WORDS) == len(set(FIRST_WORDS))

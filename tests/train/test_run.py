@@ -16,12 +16,12 @@ import torch
 from drawn_pairs import draw_picture, write_shard
 from safetensors.torch import load_file
 
+from rclip_like.data.arrays import held_out
 from rclip_like.errors import TrainingError, UsageError
 from rclip_like.models.specification import resolve
 from rclip_like.models.towers.torch_tower import load_torch_tower
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
-from rclip_like.train.prepare import Captioned
 from rclip_like.train.run import train
 from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
 
@@ -176,8 +176,8 @@ def test_nothing_is_dropped_when_measuring(settings: TrainSettings, tiny_model: 
 
 def test_equal_pictures_are_as_right_as_each_other(settings: TrainSettings) -> None:
     digests = [blake3.blake3(draw_picture(number)).digest() for number in range(24)]
-    held_out = Captioned(digests=digests).held_out(settings.held_out)
-    kept, measured = held_out.argmin(), held_out.argmax()
+    only_measures = held_out(digests, settings.held_out)
+    kept, measured = only_measures.argmin(), only_measures.argmax()
     for number, path in enumerate(sorted(settings.data.glob("*.png"))):
         path.write_bytes(draw_picture(int(measured if number % 2 else kept)))
     report = train(settings)

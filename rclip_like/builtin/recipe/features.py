@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from rclip_like.data.arrays import in_batches
 from rclip_like.files import write_whole
 from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.train.prepare import in_batches
 from rclip_like.values import Preprocessing
 
 from .photos import Photo, read_squares

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rclip_like.data.arrays import in_batches
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings
-from rclip_like.train.prepare import in_batches
 
 from .figures import TEMPLATE, Figures, measure
 from .photos import Photo, read_squares, read_validation_photos

@@ -19,10 +19,10 @@ from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
     address_of,
-    dimension_of,
     is_there,
     read_stamp,
 )
+from rclip_like.store.reading import dimension_of
 
 BLOCK_BYTES = 4 << 20
 CHECK_AGAIN_NS = 30 * 86_400 * 10**9

@@ -17,7 +17,6 @@ from rclip_like.store.matrix.stamp import (
     HEADER_BYTES,
     Stamp,
     address_of,
-    dimension_of,
     files_of,
     header,
     last_rows,
@@ -25,6 +24,7 @@ from rclip_like.store.matrix.stamp import (
     schema_version,
 )
 from rclip_like.store.opening import sync_folder
+from rclip_like.store.reading import dimension_of
 from rclip_like.store.side_files import make_own, open_own
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from rclip_like.store.matrix.stamp import (
     Stamp,
     check_order,
     check_rows,
-    dimension_of,
     opened,
     read_stamp,
 )
+from rclip_like.store.reading import dimension_of
 from rclip_like.store.rows import EVERYTHING, OF_RIGHT_LENGTH, STORED_DTYPE, PathRange
 
 if TYPE_CHECKING:

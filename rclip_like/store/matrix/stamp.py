@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from rclip_like.store.connection import Connection
+from rclip_like.store.reading import dimension_of
 from rclip_like.store.side_files import open_own
 
 HEADER_BYTES = 64
@@ -133,9 +134,3 @@ def last_rows(connection: Connection) -> tuple[int, int]:
     question = "SELECT (SELECT max(rowid) FROM embeddings), (SELECT max(file_id) FROM files)"
     embedding, file = connection.execute(question).fetchone()
     return embedding or 0, file or 0
-
-
-def dimension_of(connection: Connection, model_id: int) -> int:
-    """Return the length of the model's embeddings."""
-    question = "SELECT dimension FROM models WHERE model_id = ?"
-    return int(connection.execute(question, (model_id,)).fetchone()[0])
