@@ -87,22 +87,24 @@ def best_first(scores: Floats) -> Iterator[Integers]:
         left, above = left - len(stretch), lowest
 
 
-def score_rows(query: Embedding, rows: Halves, slots: Integers32, frames: Integers32) -> Floats:
-    """Return the score of the rows asked for (n,): the largest of its own and its frames'.
+def score_rows(
+    query: Embedding, rows: Halves, slots: Integers32, further_parts: Integers32
+) -> Floats:
+    """Return the score of the rows asked for (n,): the largest of its own and its further parts'.
 
     query: unit (D,); rows: float16 (N, D), perhaps mapped from a file; slots: which of them are
-    asked for (n,); frames: pairs (f, 2) of a row and the one it counts for.
+    asked for (n,); further_parts: pairs (f, 2) of a row and the one it counts for.
     """
     if len(slots) * _SPARSE < len(rows):
         is_wanted = np.zeros(len(rows), dtype=bool)
         is_wanted[slots] = True
-        is_wanted[frames[is_wanted[frames[:, 1]], 0]] = True
+        is_wanted[further_parts[is_wanted[further_parts[:, 1]], 0]] = True
         (numbers,) = np.nonzero(is_wanted)
         scores = np.full(len(rows), UNSCORED, dtype=np.float32)
         scores[numbers] = score_halves(query, rows, numbers)
     else:
         scores = score_halves(query, rows)
-    np.maximum.at(scores, frames[:, 1], scores[frames[:, 0]])
+    np.maximum.at(scores, further_parts[:, 1], scores[further_parts[:, 0]])
     return np.asarray(scores[slots])
 
 

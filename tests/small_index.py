@@ -172,7 +172,7 @@ def fill(store: Store, paths: Sequence[bytes], *, dimension: int = 8, seed: int 
     rows = np.random.default_rng(seed).normal(size=(len(paths), dimension)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     contents = {
-        path: ContentRow(Reading(7, PictureFacts(4, 3)), row)
+        path: ContentRow(Reading(7, PictureFacts(4, 3)), {0: row})
         for path, row in zip(paths, rows, strict=True)
     }
     files = [FileRow(facts_of(path), YEARS_LATER_NS, path) for path in paths]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Container
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.store import Batch, ContentRow, FailureRow, FileRow, Reading
@@ -39,7 +38,7 @@ class PendingBatch:
     waiting: dict[bytes, Picture] = field(default_factory=dict)
     """By digest: the pictures to be encoded."""
     num_waiting: int = 0
-    """How many pictures the encoder will be given: those in `waiting` and their frames."""
+    """How many pictures the encoder will be given: all parts of those in `waiting`."""
     since: float = field(default_factory=time.monotonic)
     """When collecting began, on the monotonic clock."""
     embeddings: Embeddings | None = None
@@ -66,7 +65,7 @@ class PendingBatch:
         )
 
     def pixels(self) -> Pixels:
-        """Return the waiting pictures' pixels, uint8 (N, S, S, 3), each before its frames."""
+        """Return the waiting pictures' pixels, uint8 (N, S, S, 3), part by part."""
         import numpy as np  # most runs find nothing to encode
 
         return np.stack(
@@ -79,8 +78,8 @@ class PendingBatch:
         if self.embeddings is not None:
             rows = iter(self.embeddings)
             for digest, picture in self.waiting.items():
-                row, *frames = islice(rows, len(picture.parts))
-                contents[digest] = ContentRow(reading_of(picture), row, frames)
+                embeddings = {part: next(rows) for part in picture.parts}
+                contents[digest] = ContentRow(reading_of(picture), embeddings)
         files = [file for file in self.files if file.digest not in unencoded]
         return Batch(contents, files, self.failures, self.gone, reread=self.reread)
 

@@ -46,10 +46,11 @@ class RowCheck:
         Or, where they are sound, that they do not give the score that the matrix gave.
         """
         if self._unread:
-            content_ids, rows, self._damaged = self._selection.embeddings.sound_parts(self._unread)
-            if self._by_matrix and len(rows):
-                parts = zip(content_ids.tolist(), score(self._query, rows).tolist(), strict=True)
-                for content_id, of_part in parts:
+            parts = self._selection.embeddings.sound_parts(self._unread)
+            self._damaged = parts.damaged
+            if self._by_matrix and len(parts.embeddings):
+                scores = score(self._query, parts.embeddings).tolist()
+                for content_id, of_part in zip(parts.content_ids.tolist(), scores, strict=True):
                     best = self._scores.get(content_id, UNSCORED)
                     self._scores[content_id] = max(best, of_part)
             self._unread = []

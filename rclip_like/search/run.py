@@ -224,7 +224,7 @@ def _explanation(
 
     Of the part of the picture that the query liked best.
     """
-    _, parts, _ = selection.embeddings.sound_parts([stored.content_id])
+    parts = selection.embeddings.sound_parts([stored.content_id]).embeddings
     best = parts[np.argmax(score(query, parts))].astype(np.float32)
     return tuple(
         (f"-{term.typed}" if term.weight < 0 else term.typed, float(value))

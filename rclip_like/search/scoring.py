@@ -46,7 +46,7 @@ def score_all(selection: Selection, query: Embedding, *, by_rows: bool = False) 
     contents = [np.empty(0, np.int64)]
     for stretch in selection.stretches(by_rows=by_rows):
         rowids.append(stretch.rowids)
-        scores.append(score_rows(query, stretch.rows, stretch.slots, stretch.frames))
+        scores.append(score_rows(query, stretch.rows, stretch.slots, stretch.further_parts))
         if stretch.content_ids is not None:
             contents.append(stretch.content_ids)
     by_matrix = not by_rows and selection.matrix is not None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import StoreError
 from rclip_like.store.connection import Connection
-from rclip_like.store.reading import dimension_of
+from rclip_like.store.reading import dimension_of, parts_of
 from rclip_like.store.rows import (
     OF_RIGHT_LENGTH,
     SETTLED,
@@ -36,12 +36,14 @@ _UNIT_WITHIN = 0.01
 
 
 class SoundParts(NamedTuple):
-    """Content ids (n,) and embeddings float16 (n, D) of their parts, in no order.
+    """Content ids and part numbers int64 (n,), and embeddings float16 (n, D).
 
-    `damaged` are contents asked for of which a part is not as it was written; they have no rows.
+    In order of part numbers. `damaged` are contents asked for of which a part is not as it was
+    written; they have no rows.
     """
 
     content_ids: ContentIds
+    parts: npt.NDArray[np.int64]
     embeddings: StoredEmbeddings
     damaged: set[int]
 
@@ -84,11 +86,11 @@ class ModelEmbeddings:
                     stacked(blobs),
                 )
 
-    def scan_frames(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
+    def scan_further_parts(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
         """Yield chunks of content ids int64 (n,) and embeddings float16 (n, D), in no order.
 
-        All further parts that the model has encoded: frames of animations, of the whole index.
-        There are few, and none in most.
+        All further parts that the model has encoded, of the whole index: today frames of
+        animations. Most indexes have few or none.
         """
         rows = self._connection.execute(
             "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0"
@@ -117,27 +119,22 @@ class ModelEmbeddings:
 
     def sound_parts(self, content_ids: Sequence[int]) -> SoundParts:
         """Return all parts of some contents, and the contents of which a part is damaged."""
-        (last_part,) = self._connection.execute(
-            "SELECT max(part) FROM embeddings WHERE model_id = ?", (self._model_id,)
-        ).fetchone()
         marks = ",".join("?" * len(content_ids))
-        rows: list[tuple[int, bytes, bytes | None]] = []
+        rows: list[tuple[int, int, bytes, bytes | None]] = []
         # Part by part: the index on them begins with model and part.
-        for part in range(1 + (last_part or 0)):
+        for part in parts_of(self._connection, self._model_id):
             rows += self._connection.execute(
-                "SELECT content_id, embedding, row_digest FROM embeddings"
+                "SELECT content_id, part, embedding, row_digest FROM embeddings"
                 f" WHERE model_id = ? AND part = ? AND content_id IN ({marks})",
                 (self._model_id, part, *content_ids),
             )
-        is_right = are_sound(
-            [row[1:] for row in rows], dimension_of(self._connection, self._model_id)
-        )
+        dimension = dimension_of(self._connection, self._model_id)
+        is_right = are_sound([row[2:] for row in rows], dimension)
         damaged = {row[0] for row, is_so in zip(rows, is_right, strict=True) if not is_so}
         kept = [row for row in rows if row[0] not in damaged]
-        if not kept:
-            return SoundParts(np.empty(0, np.int64), np.empty((0, 0), STORED_DTYPE), damaged)
-        numbers = np.array([row[0] for row in kept], dtype=np.int64)
-        return SoundParts(numbers, stacked([row[1] for row in kept]), damaged)
+        numbers = np.array([row[:2] for row in kept], dtype=np.int64).reshape(-1, 2)
+        embeddings = stacked([row[2] for row in kept])
+        return SoundParts(numbers[:, 0], numbers[:, 1], embeddings, damaged)
 
     def cached_text(self, text: str, tokenizer: str) -> Embedding | None:
         """Return the unit float32 (D,) of a text asked before of this tokenizer, or None.
@@ -213,5 +210,6 @@ def are_unit(rows_ND: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
 
 
 def stacked(blobs: Sequence[bytes]) -> StoredEmbeddings:
-    """Return embeddings of one length as rows, float16 (n, D)."""
-    return np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE).reshape(len(blobs), -1)
+    """Return embeddings of one length as rows, float16 (n, D); (0, 0) without any."""
+    shape = (len(blobs), -1 if blobs else 0)
+    return np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE).reshape(shape)

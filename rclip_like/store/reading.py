@@ -65,6 +65,17 @@ def stored_file(row: Sequence[Any]) -> StoredFile:
     return StoredFile._make((*row[:9], PictureFacts(*row[9:])))
 
 
+def parts_of(connection: Connection, model_id: int) -> Iterator[int]:
+    """Yield the part numbers among a model's embeddings, ascending.
+
+    Each is one step in the index, which begins with model and part; DISTINCT would read all of it.
+    """
+    question = "SELECT min(part) FROM embeddings WHERE model_id = ? AND part > ?"
+    part = -1
+    while (part := connection.execute(question, (model_id, part)).fetchone()[0]) is not None:
+        yield part
+
+
 def dimension_of(connection: Connection, model_id: int) -> int:
     """Return the length of the model's embeddings."""
     question = "SELECT dimension FROM models WHERE model_id = ?"

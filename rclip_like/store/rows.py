@@ -93,14 +93,13 @@ class Reading(NamedTuple):
 
 
 class ContentRow(NamedTuple):
-    """A content that the model has encoded now: how it was read, and its embedding.
+    """A content that the model has encoded now: how it was read, and its embeddings.
 
-    embedding: unit float32 (D,). frames: those of an animation's later frames, alike.
+    embeddings: unit float32 (D,) by part number, see `FIRST_PARTS`; the whole picture comes first.
     """
 
     reading: Reading
-    embedding: Embedding
-    frames: Sequence[Embedding] = ()
+    embeddings: Mapping[int, Embedding]
 
 
 class FileRow(NamedTuple):

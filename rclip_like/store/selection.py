@@ -1,6 +1,7 @@
 """The pictures under some roots that pass some filters: row numbers, facts and embeddings.
 
-Another engine would give the same: `stretches`, `files`, `paths` and `pages`.
+`stretches` may come from another store of vectors. An engine that answers with the nearest rows
+by itself would stand in the place of `score_all` and `pages` in search/scoring.py.
 """
 
 from __future__ import annotations
@@ -43,15 +44,15 @@ class Stretch(NamedTuple):
     """Some of the pictures, in order of path bytes, and the embeddings behind them.
 
     rowids: (n,). slots: which row of `rows` is each one's, (n,). rows: unit float16 (N, D),
-    perhaps mapped from a file, and more than are asked for. frames: pairs (f, 2) of the row of an
-    animation's later frame and the one it counts for. content_ids: (n,), of pictures whose content
-    another stretch may have, too; else None, and equal content has the same slot.
+    perhaps mapped from a file, and more than are asked for. further_parts: pairs (f, 2) of the row
+    of a further part of a picture and the row it counts for. content_ids: (n,), of pictures whose
+    content another stretch may have, too; else None, and equal content has the same slot.
     """
 
     rowids: Rowids
     slots: Slots
     rows: StoredEmbeddings
-    frames: Slots
+    further_parts: Slots
     content_ids: ContentIds | None = None
 
 
@@ -197,20 +198,20 @@ class Selection:
         if is_copy.any():
             rowids = np.concatenate([rowids, newer[is_copy]])
             slots = np.concatenate([slots, known[is_copy]])
-        yield Stretch(rowids, slots, matrix.rows, matrix.order.frames)
+        yield Stretch(rowids, slots, matrix.rows, matrix.order.further_parts)
         if not is_copy.all():
             numbers, rows = _joined([*matrix.newer_embeddings()], matrix.rows.shape[1])
             yield _stretch(newer[~is_copy], contents[~is_copy], numbers, rows)
 
     def _scanned(self) -> Iterator[Stretch]:
         dimension = dimension_of(self._connection, self._model_id)
-        of_frames, frames = _joined([*self.embeddings.scan_frames()], dimension)
+        of_further, further = _joined([*self.embeddings.scan_further_parts()], dimension)
         for rowids, content_ids, found in self.embeddings.scan(
             self._roots, self._where, self._values
         ):
-            is_here = np.isin(of_frames, content_ids)
-            numbers = np.concatenate([content_ids, of_frames[is_here]])
-            every = np.concatenate([found, frames[is_here]]) if is_here.any() else found
+            is_here = np.isin(of_further, content_ids)
+            numbers = np.concatenate([content_ids, of_further[is_here]])
+            every = np.concatenate([found, further[is_here]]) if is_here.any() else found
             yield _stretch(rowids, content_ids, numbers, every)
 
 
@@ -225,10 +226,10 @@ def _stretch(
     different, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     owners = first.astype(np.int32)[inverse]
     places = np.arange(len(rows), dtype=np.int32)
-    frames = np.stack([places, owners], axis=1)[places != owners]
+    further_parts = np.stack([places, owners], axis=1)[places != owners]
     slots = look_up(content_ids, different, first.astype(np.int32))
     has_row = slots >= 0
-    return Stretch(rowids[has_row], slots[has_row], rows, frames, content_ids[has_row])
+    return Stretch(rowids[has_row], slots[has_row], rows, further_parts, content_ids[has_row])
 
 
 def _joined(

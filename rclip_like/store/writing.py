@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rclip_like.errors import StoreError
 from rclip_like.store.matrix import stamp
 from rclip_like.store.opening import identity_of
+from rclip_like.store.reading import parts_of
 from rclip_like.store.rows import (
     OUTDATED,
     STORED_DTYPE,
@@ -100,17 +101,19 @@ class Writer:
             )
 
     def _add_content(self, model_id: int, digest: bytes, content: ContentRow) -> None:
-        # What an outdated reader made goes part by part: the index begins with model and part.
-        outdated = (
-            "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id ="
-            " (SELECT content_id FROM readings JOIN contents USING (content_id)"
-            " WHERE model_id = ? AND digest = ? AND reader = ?)"
-        )
-        part, values = 0, (model_id, digest, OUTDATED)
-        while self._connection.execute(outdated, (model_id, part, *values)).rowcount:
-            part += 1
+        outdated = self._connection.execute(
+            "SELECT content_id FROM readings JOIN contents USING (content_id)"
+            " WHERE model_id = ? AND digest = ? AND reader = ?",
+            (model_id, digest, OUTDATED),
+        ).fetchone()
+        if outdated:
+            parts = parts_of(self._connection, model_id)
+            self._connection.executemany(  # part by part: the index begins with model and part
+                "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?",
+                [(model_id, part, *outdated) for part in parts],
+            )
         self._put_reading(model_id, digest, content.reading)
-        for part, embedding in enumerate((content.embedding, *content.frames)):
+        for part, embedding in content.embeddings.items():
             row = embedding.astype(STORED_DTYPE).tobytes()
             added = self._connection.execute(
                 "INSERT INTO embeddings (model_id, part, content_id, embedding, row_digest) SELECT"

@@ -87,7 +87,7 @@ def _batch(some: Sequence[FileFacts], random: np.random.Generator, dimension: in
     digests = [random.bytes(32) for _ in some]
     pictures = PictureFacts(4000, 3000)
     contents = {
-        digest: ContentRow(Reading(each.size_bytes, pictures), row)
+        digest: ContentRow(Reading(each.size_bytes, pictures), {0: row})
         for digest, each, row in zip(digests, some, rows, strict=True)
     }
     read = [

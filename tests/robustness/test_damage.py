@@ -65,7 +65,7 @@ class Album:
         digests = [self._digest(path) for path in self.paths]
         contents = {
             digest: ContentRow(
-                Reading(path.stat().st_size, PictureFacts(48, 40)), row.astype(np.float32)
+                Reading(path.stat().st_size, PictureFacts(48, 40)), {0: row.astype(np.float32)}
             )
             for digest, path, row in zip(digests, self.paths, self.rows, strict=True)
         }

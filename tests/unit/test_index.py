@@ -17,6 +17,7 @@ from read_in_process import read_picture
 from small_index import (
     LONG_AGO,
     SmallIndex,
+    facts_of,
     hide_changes,
     make_picture,
     make_pictures,
@@ -27,7 +28,7 @@ from rclip_like.errors import IndexLocked
 from rclip_like.index import Progress, bring_up_to_date
 from rclip_like.index.batch import PendingBatch, PendingRead
 from rclip_like.settings import IndexSettings, ReadSettings, WalkSettings
-from rclip_like.values import FileFacts
+from rclip_like.values import FileFacts, Picture, PictureFacts
 from rclip_like.walk import resolve_roots
 
 
@@ -346,6 +347,21 @@ def test_a_content_has_the_size_of_what_was_read_though_the_walk_saw_another_fil
     batch.embeddings = np.ones((1, 32), np.float32)
     (content,) = batch.as_batch().contents.values()
     assert content.reading.size_bytes == path.stat().st_size != read.facts.size_bytes
+
+
+def test_a_batch_gives_each_embedding_the_number_of_its_part() -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    batch = PendingBatch()
+    for name, products in (
+        (b"plain", {"square": (pixels,)}),
+        (b"tiled", {"square": (pixels,), "tiles": (pixels, pixels)}),
+    ):
+        picture = Picture(b"/" + name, name, PictureFacts(4, 3), products)
+        batch.take(PendingRead(facts_of(picture.path), 0), picture, encode=True)
+    batch.embeddings = np.eye(batch.num_waiting, dtype=np.float32)
+    contents = batch.as_batch().contents
+    assert [list(content.embeddings) for content in contents.values()] == [[0], [0, 1000, 1001]]
+    np.testing.assert_array_equal(contents[b"tiled"].embeddings[1001], np.eye(4)[3])
 
 
 def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:

@@ -39,7 +39,7 @@ def store(tmp_path: Path, album: Path) -> Store:
     store = Store.open(tmp_path / "index.db", create=True)
     model_id = Writer(store).add_model("tiny", "f" * 64, preprocessing_version="1", dimension=1)
     facts = [FileFacts.of(os.fsencode(path), path.stat()) for path in sorted(album.iterdir())]
-    content = ContentRow(Reading(1, PictureFacts(1, 1)), np.ones(1, dtype=np.float32))
+    content = ContentRow(Reading(1, PictureFacts(1, 1)), {0: np.ones(1, dtype=np.float32)})
     files = [FileRow(each, YEARS_LATER_NS, each.path) for each in facts]
     Writer(store).commit(model_id, Batch({each.path: content for each in facts}, files))
     failure = FailureRow(facts[700], YEARS_LATER_NS, "broken", "readers of old")

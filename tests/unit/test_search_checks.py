@@ -29,7 +29,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
     with Store.open(tmp_path / "index.db", create=True) as store:
         fill(store, [b"/%04d" % number for number in range(599)])
-        content = ContentRow(Reading(7, PictureFacts(4, 3)), FRAMES[0], FRAMES[1:])
+        content = ContentRow(Reading(7, PictureFacts(4, 3)), dict(enumerate(FRAMES)))
         files = [FileRow(facts_of(b"/animated"), YEARS_LATER_NS, b"animated")]
         Writer(store).commit(1, Batch({b"animated": content}, files))
         assert Writer(store).extend_matrix(1)

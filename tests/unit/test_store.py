@@ -64,7 +64,7 @@ def count_steps(store: Store, ask: Callable[[], object]) -> int:
 
 def write_new_picture(store: Store) -> None:
     row = np.eye(8, dtype=np.float32)[2]
-    content = {b"new": ContentRow(Reading(9, PictureFacts(4, 3)), row)}
+    content = {b"new": ContentRow(Reading(9, PictureFacts(4, 3)), {0: row})}
     file = FileRow(facts_of(b"/new"), YEARS_LATER_NS, b"new")
     failure = FailureRow(facts_of(b"/bad"), YEARS_LATER_NS, "is cut short", "")
     Writer(store).commit(1, Batch(content, [file], [failure], gone=[b"/0007"]))
@@ -96,7 +96,7 @@ def test_what_is_asked_of_each_picture_takes_no_longer_with_more_of_them(
 def test_scan_gives_back_the_embeddings_to_half_precision(store: Store) -> None:
     row = np.eye(8, dtype=np.float32)[2]
     model_id = Writer(store).add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
-    content = {b"d": ContentRow(Reading(7, PictureFacts(4, 3)), row)}
+    content = {b"d": ContentRow(Reading(7, PictureFacts(4, 3)), {0: row})}
     Writer(store).commit(model_id, Batch(content, [FileRow(facts_of(b"/x"), YEARS_LATER_NS, b"d")]))
     (_, _, embeddings), *rest = store.embeddings(model_id).scan(None)
     assert not rest
@@ -179,7 +179,9 @@ def test_models_lie_side_by_side(store: Store) -> None:
     first = fill(store, [b"/1", b"/2"])
     second = Writer(store).add_model("other", "0" * 64, preprocessing_version="1", dimension=4)
     row = np.array([1, 0, 0, 0], dtype=np.float32)
-    Writer(store).commit(second, Batch({b"/1": ContentRow(Reading(7, PictureFacts(4, 3)), row)}))
+    Writer(store).commit(
+        second, Batch({b"/1": ContentRow(Reading(7, PictureFacts(4, 3)), {0: row})})
+    )
     assert paths_of(store, first, None) == [b"/1", b"/2"]
     assert paths_of(store, second, None) == [b"/1"]
 
@@ -187,7 +189,7 @@ def test_models_lie_side_by_side(store: Store) -> None:
 def with_frames(store: Store, path: bytes, rows: np.ndarray) -> int:
     """Write an animation whose parts have these embeddings; return the model's number."""
     model_id = Writer(store).add_model("tiny", "f" * 64, preprocessing_version="1", dimension=8)
-    content = {path: ContentRow(Reading(7, PictureFacts(4, 3)), rows[0], rows[1:])}
+    content = {path: ContentRow(Reading(7, PictureFacts(4, 3)), dict(enumerate(rows)))}
     Writer(store).commit(model_id, Batch(content, [FileRow(facts_of(path), YEARS_LATER_NS, path)]))
     return model_id
 

@@ -84,8 +84,8 @@ def put(store: Store, model_id: int, path: bytes, digest: bytes, *, num_parts: i
     """Write a file with this content, encoded where it is new."""
     contents = {}
     if not store.is_encoded(model_id, digest):
-        row, *frames = unit(1000 * model_id + digest[0], num_parts)
-        contents = {digest: ContentRow(Reading(7, PictureFacts(4, 3)), row, frames)}
+        rows = unit(1000 * model_id + digest[0], num_parts)
+        contents = {digest: ContentRow(Reading(7, PictureFacts(4, 3)), dict(enumerate(rows)))}
     Writer(store).commit(
         model_id, Batch(contents, [FileRow(facts_of(path), YEARS_LATER_NS, digest)])
     )
@@ -416,7 +416,7 @@ def apply(store: Store, operation: tuple) -> None:
         case "crash":
             crash_while_extending(store, how[0])
         case "second model":
-            content = ContentRow(Reading(7, PictureFacts(4, 3)), unit(2000 + how[0], 1)[0])
+            content = ContentRow(Reading(7, PictureFacts(4, 3)), {0: unit(2000 + how[0], 1)[0]})
             Writer(store).commit(2, Batch({bytes([how[0]]): content}))
         case "spoil":
             files = files_beside(store)

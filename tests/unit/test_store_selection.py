@@ -39,7 +39,7 @@ def commit(store: Store, numbers: range) -> None:
     rows = random.standard_normal((len(numbers), DIMENSION)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     contents = {
-        b"%d" % number: ContentRow(Reading(7, facts_by_number(number)), row)
+        b"%d" % number: ContentRow(Reading(7, facts_by_number(number)), {0: row})
         for number, row in zip(numbers, rows, strict=True)
     }
     files = [

@@ -187,13 +187,13 @@ class _Writer:
         ascending = np.argsort(content_ids, kind="stable")
         content_ids, content_slots = content_ids[ascending], content_slots[ascending]
         wholes = look_up(new_ids[~is_whole], content_ids, content_slots)
-        # A frame whose whole picture is not there counts for none.
-        frames = np.stack([new_slots[~is_whole], wholes], axis=1)[wholes >= 0]
+        # A further part whose whole picture is missing counts for nothing.
+        further_parts = np.stack([new_slots[~is_whole], wholes], axis=1)[wholes >= 0]
         if before is not None:
-            frames = np.concatenate([before.frames, frames])
+            further_parts = np.concatenate([before.further_parts, further_parts])
         file_ids, of_files = self._files()
         slots = look_up(of_files, content_ids, content_slots)
-        return Order(file_ids, slots, content_ids, content_slots, frames)
+        return Order(file_ids, slots, content_ids, content_slots, further_parts)
 
     def _files(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return row numbers and content ids of all files in order of path bytes."""
@@ -208,13 +208,13 @@ class _Writer:
 
     def _write_order(self, name: str, order: Order) -> int:
         """Write a new file with the order and return its mtime."""
-        counts = (len(order.file_ids), len(order.content_ids), len(order.frames))
+        counts = (len(order.file_ids), len(order.content_ids), len(order.further_parts))
         arrays: Sequence[tuple[str, npt.NDArray[np.integer]]] = (
             ("<i8", order.file_ids),
             ("<i8", order.content_ids),
             ("<i4", order.slots),
             ("<i4", order.content_slots),
-            ("<i4", order.frames),
+            ("<i4", order.further_parts),
         )
         with open(make_own(address_of(self._path, name)), "wb") as file:
             file.write(header(name, *counts))

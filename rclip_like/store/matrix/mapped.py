@@ -42,15 +42,15 @@ class Order(NamedTuple):
     """All files in order of path bytes, and where their contents' embeddings are in the rows.
 
     file_ids and slots: (n,), a slot -1 for a content without an embedding of the model.
-    content_ids: ascending (c,), and content_slots of their whole pictures. frames: pairs (f, 2) of
-    a frame's slot and its whole picture's.
+    content_ids: ascending (c,), and content_slots of their whole pictures. further_parts:
+    pairs (f, 2) of a further part's slot and its whole picture's.
     """
 
     file_ids: Rowids
     slots: Slots
     content_ids: ContentIds
     content_slots: Slots
-    frames: Slots
+    further_parts: Slots
 
     def slots_of(self, content_ids: ContentIds) -> Slots:
         """Return the slot of each content's whole picture, -1 where there is none."""
@@ -75,7 +75,7 @@ class Matrix(NamedTuple):
     order: Order
 
     def newer_embeddings(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
-        """Yield content ids (n,) and embeddings float16 (n, D) of newer rows, frames among them."""
+        """Yield content ids (n,) and embeddings float16 (n, D) of newer rows of all parts."""
         if not self.stamp.num_added:
             return
         rows = self.connection.execute(
@@ -145,16 +145,16 @@ def map_rows(path: Path, stamp: Stamp, dimension: int) -> StoredEmbeddings:
 def map_order(path: Path, stamp: Stamp) -> Order:
     """Map the order; raises OSError or ValueError for a wrong file."""
     with opened(path, stamp.order_name) as file:
-        num_files, num_contents, num_frames = check_order(file, stamp)
+        num_files, num_contents, num_further = check_order(file, stamp)
         num_wide = num_files + num_contents
         wide = np.memmap(file, "<i8", "r", HEADER_BYTES, (num_wide,))
-        shape = (num_wide + 2 * num_frames,)
+        shape = (num_wide + 2 * num_further,)
         narrow = np.memmap(file, "<i4", "r", HEADER_BYTES + wide.nbytes, shape)
     if int(narrow.max()) >= stamp.num_rows or int(narrow.min()) < -1:
         raise ValueError("the file names rows that are not there")
-    slots, content_slots, frames = np.split(narrow, [num_files, num_wide])
+    slots, content_slots, further_parts = np.split(narrow, [num_files, num_wide])
     return Order(
-        wide[:num_files], slots, wide[num_files:], content_slots, frames.reshape(num_frames, 2)
+        wide[:num_files], slots, wide[num_files:], content_slots, further_parts.reshape(-1, 2)
     )
 
 

@@ -90,20 +90,20 @@ def check_rows(file: IO[bytes], stamp: Stamp, dimension: int) -> None:
 
 
 def check_order(file: IO[bytes], stamp: Stamp) -> tuple[int, int, int]:
-    """Return the numbers of files, contents and frames in the order that the index speaks of.
+    """Return how many files, contents and further parts the order speaks of.
 
     Raises ValueError for another file.
     """
     beginning = file.read(HEADER_BYTES)
     numbers = beginning.rstrip(b"\0").split(b"\n")[-1].split()
-    num_files, num_contents, num_frames = map(int, numbers)
-    if beginning != header(stamp.order_name, num_files, num_contents, num_frames):
+    num_files, num_contents, num_further = map(int, numbers)
+    if beginning != header(stamp.order_name, num_files, num_contents, num_further):
         raise ValueError("the file is another one")
     status = os.fstat(file.fileno())
-    length = HEADER_BYTES + 12 * (num_files + num_contents) + 8 * num_frames
+    length = HEADER_BYTES + 12 * (num_files + num_contents) + 8 * num_further
     if (status.st_size, status.st_mtime_ns) != (length, stamp.order_mtime_ns):
         raise ValueError("the file is not as it was written")
-    return num_files, num_contents, num_frames
+    return num_files, num_contents, num_further
 
 
 def is_there(path: Path, stamp: Stamp, dimension: int) -> bool:
