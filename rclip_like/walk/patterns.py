@@ -283,7 +283,10 @@ def _compiled(pattern: str, root: Root) -> Glob:
         spellings = [Pattern(each) for each in (pattern, *_inside(pattern, root))]
     except UNREADABLE as error:
         raise UsageError(f"{pattern!r} is no glob pattern; see gitignore's syntax") from error
-    matches = [each.regex.match for each in spellings if each.regex is not None]
+    expressions = [each.regex for each in spellings if each.regex is not None]
+    matches = [  # of `*/` it is only a slash, wherever that stands
+        each.match if each.pattern.startswith("^") else each.search for each in expressions
+    ]
     return Glob(pattern, not pattern.startswith("!"), tuple(matches))
 
 

@@ -6,12 +6,14 @@ import os
 import sqlite3
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import Root
 from rclip_like.walk import Scope, resolve_roots
+from rclip_like.walk.patterns import Globs
 
 ROOT = Root(b"pictures", b"/home/Bj\xc3\xb6rn [1]/pictures")
 PART = st.sampled_from(
@@ -76,3 +78,11 @@ def test_of_overlapping_roots_the_innermost_decides_and_is_named() -> None:
     assert scope.wants(b"/p/.hidden/a.jpg")
     assert not scope.wants(b"/p/.other/a.jpg")
     assert scope.as_typed(b"/p/.hidden/a.jpg") == b"hidden/a.jpg"
+
+
+@pytest.mark.parametrize("glob", ["*/", "**/"])
+def test_a_pattern_of_every_folder_chooses_what_lies_in_one(tmp_path: Path, glob: str) -> None:
+    root = Root(b"p", os.fsencode(tmp_path))
+    globs = Globs.of(root, WalkSettings(glob=(glob,)))
+    assert globs.is_chosen(b"sub/a.png")
+    assert not globs.is_chosen(b"a.png")
