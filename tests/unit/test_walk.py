@@ -176,13 +176,13 @@ def test_roots_keep_what_was_typed_and_follow_the_links_in_it(
     assert facts.path == os.fsencode(tmp_path.resolve() / "real/a.jpg")
 
 
-@pytest.mark.parametrize("typed", [b"", b"missing", b"pipe", b"a\0b"])
+@pytest.mark.parametrize("typed", [b"missing", b"pipe", b"a\0b"])
 def test_what_cannot_be_a_root_is_refused_by_name(
     typed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    with pytest.raises(RootError, match=typed.decode().partition("\0")[0] or "empty"):
+    with pytest.raises(RootError, match=typed.decode().partition("\0")[0]):
         resolve_roots([typed])
 
 
