@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 from rclip_like.errors import IndexLocked, Note, StoreError
-from rclip_like.library.connections import Connections
-from rclip_like.library.query import Asked, read_query
+from rclip_like.library.query import Asked, terms_of
 from rclip_like.library.reach import (
     expanded,
     named_roots,
@@ -19,19 +18,17 @@ from rclip_like.library.reach import (
     unindexed_note,
     unwalked_note,
 )
-from rclip_like.models.names import BUILTIN, with_weights
-from rclip_like.query import Term
+from rclip_like.library.upkeep import LibraryUpkeep
+from rclip_like.query import Kind, Query, Term
 from rclip_like.settings import (
     EncoderSettings,
     Filters,
     IndexSettings,
     LibraryChoice,
     LibrarySettings,
-    PruneSettings,
     ReadSettings,
     SearchSettings,
     WebSettings,
-    default_database,
     path_of,
 )
 from rclip_like.telemetry import switch_off
@@ -45,13 +42,11 @@ if TYPE_CHECKING:
     from rclip_like.models.model import Model
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.query.pictures import InMemory
-    from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
     from rclip_like.store.embeddings import ModelEmbeddings
-    from rclip_like.upkeep.pruning import Listeners as UpkeepListeners
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
-class Library:
+class Library(LibraryUpkeep):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are
@@ -102,11 +97,9 @@ class Library:
 
     def _begin(self, settings: LibrarySettings, model: Model | None = None) -> None:
         switch_off()  # in processes that it starts, too
+        super().__init__(settings.library)
         self.settings = settings
-        self.database = settings.library.database or default_database()
-        self._name, self._weights = settings.library.model, settings.library.weights
         self._model = model
-        self._index = Connections(self.database)
         self._choosing = Lock()
 
     def __enter__(self) -> Library:
@@ -160,7 +153,8 @@ class Library:
         """
         settings = settings or self.settings.searching
         update = self.settings.indexing if update is True else update or None
-        terms, pixels = read_query(query, self)
+        terms = terms_of(query)
+        pixels = self._pixels_of(query, terms)
         notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
@@ -201,81 +195,6 @@ class Library:
 
         return stored_embeddings(self._encoded(), expanded(paths), self.specification.dimension)
 
-    def num_pictures(self) -> int:
-        """Return how many pictures are indexed, wherever they lie."""
-        return self._index.open().count_files() if self.database.exists() else 0
-
-    def walked_folders(self) -> list[bytes]:
-        """Return the folders that were indexed, there or not, ascending."""
-        if not self.database.exists():
-            return []
-        return [root.path for root in self._index.open().walked_roots()]
-
-    def status(self, paths: AnyPath | Sequence[AnyPath] = ()) -> StatusReport:
-        """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
-        from rclip_like.upkeep.pruning import as_roots, count_raw_pairs, unknown_paths
-
-        store, named = self._index.open(), expanded(paths)
-        roots = as_roots(named) if named else None
-        return replace(
-            store.status(roots),
-            raw_pairs=count_raw_pairs(store, roots),
-            unknown=unknown_paths(store, named),
-        )
-
-    def prune(
-        self,
-        paths: AnyPath | Sequence[AnyPath] = (),
-        settings: PruneSettings | None = None,
-        **listeners: Unpack[UpkeepListeners],
-    ) -> UpkeepReport:
-        """Drop the rows of files under `paths`, or of all, that are gone, and free their room.
-
-        Raises IndexLocked when another process writes and `settings.wait` is off, UsageError
-        when `settings.models` would drop all models that have encoded anything.
-        """
-        from rclip_like.upkeep.pruning import prune
-
-        settings = settings or PruneSettings()
-        store = self._index.open()
-        unused: set[str] = set()
-        if settings.models:
-            from rclip_like.upkeep.models import unused_models
-
-            chosen = with_weights(self.chosen_model(), self._weights)
-            in_use = [chosen, self._default_model() or chosen]
-            unused = unused_models(store.models(), in_use, settings.keep)
-        return prune(store, expanded(paths), settings, unused, listeners)
-
-    def forget(
-        self,
-        paths: AnyPath | Sequence[AnyPath],
-        *,
-        dry_run: bool = False,
-        wait: bool = True,
-        **listeners: Unpack[UpkeepListeners],
-    ) -> UpkeepReport:
-        """Drop all rows of what lies or lay under `paths`; nothing but the index is touched.
-
-        Raises IndexLocked when another process writes and `wait` is off.
-        """
-        from rclip_like.upkeep.pruning import forget
-
-        store = self._index.open()
-        return forget(store, expanded(paths), listeners, dry_run=dry_run, wait=wait)
-
-    def doctor(
-        self, *, repair: bool = False, on_wait: Callable[[], None] | None = None
-    ) -> DoctorReport:
-        """Return what checks of the index and of this installation find; without `repair` only.
-
-        With it, what is safe is mended before, under the lock and after a copy of the index.
-        """
-        from rclip_like.upkeep.doctor import examine
-
-        model = self._name and with_weights(self._name, self._weights)
-        return examine(self.database, model, mend=repair, on_wait=on_wait)
-
     def use_model(self, name: str) -> None:
         """Make a model the default of this index; raises ModelError when it is not there."""
         from rclip_like.models.specification import resolve
@@ -284,14 +203,6 @@ class Library:
         # Its own name: that of a folder is absolute, as the next one may stand elsewhere.
         self._index.open(create=True).set_default_model(specification.name)
         self._name, self._model = specification.name, None
-
-    def chosen_model(self) -> str:
-        """Return the name of the model asked for, else of the index's default, else `builtin`."""
-        return self._name or self._default_model() or BUILTIN
-
-    def is_first_time(self, hint: str) -> bool:
-        """Return whether this index is asked about `hint` for the first time, and remember it."""
-        return self._index.exists() and self._index.open().is_first_time(hint)
 
     @property
     def model(self) -> Model:
@@ -327,6 +238,28 @@ class Library:
         from rclip_like.query.pictures import embed_pictures
 
         return embed_pictures(self.model, pictures, self.settings.read)
+
+    def _pixels_of(self, query: Asked, terms: Sequence[Term]) -> Mapping[str, Pixels]:
+        """Return the pixels of the query's pictures that are not indexed, by their term's value.
+
+        Raises UsageError, PictureError and WebError.
+        """
+        if not isinstance(query, str | os.PathLike | Query):
+            from rclip_like.query.pictures import square_of
+
+            return {terms[0].value: square_of(query, self.specification.preprocessing)}
+        new = [
+            term
+            for term in terms
+            if term.kind is Kind.URL
+            or (term.kind is Kind.PICTURE and not self.embeddings([term.value])[1][0])
+        ]
+        if not new:
+            return {}
+        from rclip_like.query.pictures import read_pictures
+
+        preprocessing = self.specification.preprocessing
+        return read_pictures(new, preprocessing, self.settings.read, self.settings.web)
 
     def _rank(
         self,
@@ -393,7 +326,3 @@ class Library:
         store = self._index.existing()
         model_id = store.model_id(self.specification.fingerprint) if store else None
         return None if store is None or model_id is None else store.embeddings(model_id)
-
-    def _default_model(self) -> str | None:
-        store = self._index.existing()
-        return store.default_model() if store else None
