@@ -1,4 +1,7 @@
-"""What upkeep, `doctor` and `status` came to, as plain values; imported by these commands alone."""
+"""What upkeep, `doctor` and `status` came to, as plain values; imported by these commands alone.
+
+What a search and an indexing run came to is in `values`, as a search spares itself this import.
+"""
 
 from __future__ import annotations
 

@@ -222,16 +222,16 @@ class Survey:
         Where inode or ctime differ at the same size and mtime, it may be another file under the
         same name: its content has to be read.
         """
-        _, size_bytes, mtime_ns, device, inode, changed_ns = row
+        _, size_bytes, mtime_ns, device, settled_inode, changed_ns = row
         inodes = self.findings.inodes
         if mtime_ns != found.mtime_ns or size_bytes != found.size_bytes:
             return False
-        if inode is None:
+        if settled_inode is None:
             if not self._is_hopeless(store, found):
                 return False
             self.findings.failed_before += 1
         else:
-            has_same_inode = inode == found.inode
+            has_same_inode = settled_inode == found.inode
             inodes.note(root_path, is_same=has_same_inode)
             if not has_same_inode or changed_ns != found.changed_ns:
                 lacks_ctime_alone = has_same_inode and changed_ns is None

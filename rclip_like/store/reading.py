@@ -38,7 +38,8 @@ _DEFAULT_MODEL = "default_model"
 
 _FACTS = f"""
     SELECT path, size_bytes, mtime_ns, device,
-        CASE WHEN part IS NOT NULL AND {SETTLED} AND read_at_ns >= ? THEN inode END, changed_ns
+        CASE WHEN part IS NOT NULL AND {SETTLED} AND read_at_ns >= ? THEN inode END
+        AS settled_inode, changed_ns
     FROM files LEFT JOIN embeddings
         ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id
     WHERE path >= ? AND path < ?

@@ -40,8 +40,8 @@ OF_RIGHT_LENGTH = "length(embedding) = (SELECT 2 * dimension FROM models WHERE m
 """In SQL, whether an embedding is as long as the model's are; SQLite reads no blob for it."""
 
 IndexedFacts = tuple[bytes, int, int, int, int | None, int | None]
-"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device, inode
-and changed_ns; inode None for what is not a settled picture.
+"""What is remembered of a path when the walk passes it: path, size_bytes, mtime_ns, device,
+settled_inode and changed_ns; settled_inode is None for what is not a settled picture.
 
 Settled are pictures encoded with the model asked about, unless the clock's grain makes them
 doubtful. So the row of a settled picture equals the FileFacts of its file while nothing has
