@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from importlib import import_module
 from io import BytesIO
@@ -198,7 +199,10 @@ def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFi
     except UnidentifiedImageError:
         for name in formats:  # raise the error of the format that fits, which `Image.open` swallows
             factory, accepts = Image.OPEN[name]
-            if accepts and accepts(data[:16]) and not isinstance(accepts(data[:16]), str):
+            fits: bool | str = False  # words say what another package would read
+            with suppress(struct.error):  # too short to tell
+                fits = accepts is not None and accepts(data[:16])
+            if fits and not isinstance(fits, str):
                 factory(BytesIO(data), "")
         raise
 
@@ -273,7 +277,8 @@ def _unreadable(error: Exception, limits: ReadSettings, data: bytes, ending: byt
         assert limits.max_memory_bytes is not None
         gib = limits.max_memory_bytes / (1 << 30)
         return Unreadable(Reason.TOO_MUCH_MEMORY, f"needs more than {gib:.1f} GiB of memory")
-    if "truncated" in str(error).lower() or ends_early(data, ending):
+    is_short = isinstance(error, struct.error) or "truncated" in str(error).lower()
+    if is_short or ends_early(data, ending):
         is_remedy = not limits.accept_truncated and gives_parts(data, ending)
         remedy = Remedy.ACCEPT_TRUNCATED if is_remedy else None
         return Unreadable(Reason.TRUNCATED, "truncated", remedy)

@@ -182,6 +182,7 @@ def test_a_truncated_photo_is_told_as_such(ending: str, tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"", "empty file"),
+        (b"x\n", "not a picture in a known format"),
         (b"just text", "not a picture in a known format"),
         (b"RIFF\x24\x09\0\0WAVEfmt ", "not a picture in a known format"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "not a picture in a known format"),
