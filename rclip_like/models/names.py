@@ -14,6 +14,8 @@ BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
 RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
 MULTILINGUAL = "ViT-B-32-SigLIP2-256/webli"
 SMALL = "PE-Core-S-16-384/meta"
+RESEARCH = "MobileCLIP2-S0/dfndr2b"
+LISTED_NAMES = (RECOMMENDED, MULTILINGUAL, SMALL, RESEARCH)
 CONFIGURATION_FILE = "open_clip_config.json"
 SOURCE_FILE = "source.json"
 """Where a downloaded model's files come from."""

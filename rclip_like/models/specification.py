@@ -15,6 +15,7 @@ from rclip_like.models.names import (
     BUILTIN_FOLDER,
     CONFIGURATION_FILE,
     HUB_PREFIX,
+    LISTED_NAMES,
     RECOMMENDED,
     TEXT_MODEL_FILE,
     TOKENIZER_FILES,
@@ -82,7 +83,8 @@ def _missing(name: str) -> ModelError:
             (Remedy.USE_ANOTHER_MODEL, RECOMMENDED),
         )
     architecture, _, tag = name.partition("/")
-    if name.startswith(HUB_PREFIX) or (tag and catalogue.is_architecture(architecture)):
+    is_published = name.startswith(HUB_PREFIX) or canonical_name(name) in LISTED_NAMES
+    if is_published or (tag and catalogue.is_architecture(architecture)):
         return ModelMissing(f"the model {name} is not on this machine", (Remedy.USE_MODEL, name))
     if catalogue.is_architecture(name):
         return ModelError(f"{name} names an architecture but no weights", (Remedy.NAME_TAG, name))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from rclip_like.cli import main
 from rclip_like.library import Library
-from rclip_like.models.names import RECOMMENDED, downloaded_folder
+from rclip_like.models.names import RECOMMENDED, SMALL, downloaded_folder
 
 Captured = pytest.CaptureFixture[str]
 
@@ -27,6 +28,29 @@ def test_the_list_is_one_json_object_a_line(capsys: Captured) -> None:
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert RECOMMENDED in [row["name"] for row in rows]
     assert all({"name", "state", "size_bytes"} <= set(row) for row in rows)
+
+
+@pytest.fixture
+def without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide open_clip, as an installation without torch lacks it."""
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+
+
+@pytest.mark.usefixtures("without_open_clip")
+def test_a_name_is_not_called_known_where_it_cannot_be_looked_up(capsys: Captured) -> None:
+    assert main(["models", "show", "foo"]) == 2
+    said = capsys.readouterr().err
+    assert "foo: looking up a name other than builtin and downloaded ones needs torch" in said
+
+
+@pytest.mark.usefixtures("without_open_clip")
+def test_without_open_clip_show_says_of_a_recommended_model_what_the_list_knows(
+    capsys: Captured,
+) -> None:
+    assert main(["models", "show", SMALL]) == 0
+    shown = capsys.readouterr().out
+    assert "can be downloaded" in shown
+    assert "349 MB" in shown
 
 
 def test_show_describes_a_model_folder(tiny_model: Path, capsys: Captured) -> None:
@@ -56,7 +80,7 @@ def test_use_makes_a_folder_the_default_wherever_one_stands(
     monkeypatch.chdir(tiny_model.parent)
     database = tmp_path / "index.db"
     assert main(["models", "use", f"./{tiny_model.name}", "--db", str(database)]) == 0
-    assert "clipfind index" in capsys.readouterr().err
+    assert "'clipfind index --all' encodes" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     with Library(database) as library:
         assert library.specification.folder == tiny_model

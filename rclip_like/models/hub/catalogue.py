@@ -100,7 +100,7 @@ def configuration_file(architecture: str) -> Path:
     """Return where open_clip describes an architecture, if it has one of that name."""
     from rclip_like.models.towers.torchvision_cure import require_torch
 
-    require_torch(f"the name {architecture}, which open_clip knows,")
+    require_torch(f"{architecture}: looking up a name other than builtin and downloaded ones")
     package = importlib.util.find_spec("open_clip")
     assert package is not None
     assert package.origin is not None

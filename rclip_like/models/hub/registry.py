@@ -20,6 +20,7 @@ from rclip_like.models.names import (
     MULTILINGUAL,
     PART_ENDING,
     RECOMMENDED,
+    RESEARCH,
     SMALL,
     SOURCE_FILE,
     canonical_name,
@@ -30,6 +31,7 @@ from rclip_like.models.names import (
 )
 from rclip_like.models.regular import read_json_object
 from rclip_like.models.specification import resolve
+from rclip_like.models.towers.torchvision_cure import has_torch
 from rclip_like.settings import data_folder
 
 
@@ -78,7 +80,7 @@ LISTED = (
         "a full CLIP for small machines, with less to download and to hold in memory",
     ),
     KnownModel(
-        "MobileCLIP2-S0/dfndr2b",
+        RESEARCH,
         "can be downloaded",
         300_000_000,
         "Apple's research licence (apple-amlr)",
@@ -107,8 +109,8 @@ def list_models(*, everything: bool = False) -> list[KnownModel]:
 def show(name: str) -> dict[str, Any]:
     """Return the facts of a model, ready for JSON.
 
-    For a model on this machine that is everything; for one that can be downloaded, what open_clip
-    and `LISTED` say. Raises ModelError for an unknown name.
+    For a model on this machine that is everything; for one that can be downloaded, what open_clip,
+    where it is installed, and `LISTED` say. Raises ModelError for an unknown name.
     """
     try:
         specification = resolve(name)
@@ -118,6 +120,8 @@ def show(name: str) -> dict[str, Any]:
         shown = {"name": canonical_name(name), "state": "can be downloaded"}
         if name.startswith(HUB_PREFIX):
             return shown  # the hub alone knows more
+        if not has_torch():
+            return shown | _advice(canonical_name(name))
         published = catalogue.find_published(name)
         described = {"repository": published.repository, **published.preprocessing}
         return shown | _advice(published.name) | described
