@@ -43,7 +43,8 @@ _SHORTEST_SUM = 1e-4
 def combine(embeddings: Embeddings, weights: Sequence[float]) -> Embedding:
     """Return the weighted sum of unit rows, scaled to unit length, float32 (D,).
 
-    embeddings: unit rows (T, D), one weight each. Raises UsageError when the terms cancel out.
+    embeddings: unit rows (T, D), one weight each. Raises UsageError when the terms cancel out
+    or all weights are zero.
     """
     largest = max(map(abs, weights), default=0.0) or 1.0
     # Scaled by the largest weight first, so that 1e300 does not overflow and 0.0001 counts.
@@ -51,6 +52,8 @@ def combine(embeddings: Embeddings, weights: Sequence[float]) -> Embedding:
     total = scale @ embeddings.astype(np.float64)
     length = float(np.linalg.norm(total))
     if length < _SHORTEST_SUM:
+        if not any(weights):
+            raise UsageError("the weights of the query are all zero; change one")
         raise UsageError("the terms of the query cancel out; change a term or its weight")
     return (total / length).astype(np.float32)
 
