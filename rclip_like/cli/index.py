@@ -34,7 +34,7 @@ from rclip_like.settings import EncoderSettings, IndexSettings, LibraryChoice, O
 
 if TYPE_CHECKING:
     from rclip_like.library import Library
-    from rclip_like.values import IndexReport
+    from rclip_like.values import IndexReport, Trouble
 
 WITHOUT_EFFECT = (
     ("--all", "[PATH]..."),
@@ -83,6 +83,8 @@ def run(options: IndexOptions) -> int:
                 on_progress=on_progress,
                 on_wait=lambda: talk.note("another run is indexing; waiting for it to finish"),
             )
+            if talk.verbose and report.failed_before:
+                _name_failures(library.status(paths or [b"."]).unreadable, report, talk)
     except IndexLocked as error:
         if settings.wait:
             raise
@@ -118,6 +120,14 @@ def _named(library: "Library", options: IndexOptions) -> list[bytes]:
     if not folders:
         raise UsageError("nothing is indexed yet, so --all means no folder; name one")
     return folders
+
+
+def _name_failures(unreadable: "Collection[Trouble]", report: "IndexReport", talk: Talk) -> None:
+    """Name the files that earlier runs could not read, which this one did not try again."""
+    reported = {failure.path for failure in report.failures}
+    for trouble in unreadable:
+        if trouble.path not in reported:
+            talk.detail(said(trouble_sentence(trouble)))
 
 
 def _tell(report: "IndexReport", roots: Collection[bytes], talk: Talk, *, strict: bool) -> None:

@@ -101,6 +101,9 @@ def test_an_unreadable_picture_is_named_and_changes_the_status_with_strict_only(
     assert finished.returncode == 0
     assert b"broken.jpg: " in finished.stderr
     assert b"1 unreadable" in finished.stderr
+    assert b"broken.jpg: " not in run("index", folder).stderr
+    assert run("index", "-v", folder).stderr.count(b"broken.jpg: ") == 1
+    assert run("index", "-v", "--retry", folder).stderr.count(b"broken.jpg: ") == 1
     strict = run("index", "--strict", "--quiet", folder)
     assert (strict.returncode, strict.stderr.count(b"\n")) == (2, 1)
     assert b"1 picture cannot be read; 'clipfind status -v' names them" in strict.stderr
