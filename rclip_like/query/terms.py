@@ -23,6 +23,10 @@ _PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
 _WEB_BEGINNINGS = ("http:", "https:")
 _PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", *_WEB_BEGINNINGS)
 _LONGEST_SHOWN = 300
+# `ftp://x/y.jpg`, `www.example.org/cat.jpg`
+_LIKE_AN_ADDRESS = re.compile(
+    r"(?!file:)[a-z][a-z0-9+.-]*://|([a-z0-9-]+\.)+[a-z]{2,}/", re.IGNORECASE
+)
 
 
 class Kind(Enum):
@@ -135,7 +139,12 @@ def _picture_path(value: str, path: str) -> str:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{_shown(value)}: no such picture", Remedy.READ_AS_WORDS) from None
+        address = ("an address on the web begins with https://",)
+        raise UsageError(
+            f"{_shown(value)}: no such picture",
+            *(address if _LIKE_AN_ADDRESS.match(value) else ()),
+            Remedy.READ_AS_WORDS,
+        ) from None
     except OSError as error:
         why = f"{_shown(value)}: cannot be read: {error.strerror}"
         raise UsageError(why, Remedy.READ_AS_WORDS) from error

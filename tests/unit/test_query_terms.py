@@ -98,6 +98,14 @@ def test_a_path_like_query_without_a_file_is_refused_with_a_hint(picture: Path, 
         parse(Query(text))
 
 
+@pytest.mark.parametrize("text", ["www.example.org/cat.jpg", "ftp://x/y.jpg", "example.org/y.jpg"])
+def test_what_looks_like_an_address_on_the_web_is_refused_with_its_scheme(text: str) -> None:
+    with pytest.raises(
+        UsageError, match="no such picture; an address on the web begins with https"
+    ):
+        parse(Query(text))
+
+
 def test_a_folder_as_query_is_refused(picture: Path) -> None:
     for folder in (f"{picture.parent}/", ".", "..", "~"):
         with pytest.raises(UsageError, match="is a folder"):
