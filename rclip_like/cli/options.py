@@ -70,6 +70,8 @@ def refuse_without_effect(given: Given, pairs: Iterable[tuple[str, str]]) -> Non
     """Raise UsageError if both options of a pair were typed: the second does nothing then."""
     for first, second in pairs:
         if {first, second} <= given.keys():
+            if (first, second) == ("--all", "[PATH]..."):
+                raise UsageError("--all covers everything indexed; leave out the paths")
             raise UsageError(f"{second} has no effect together with {first}")
 
 

@@ -72,7 +72,10 @@ class Parser:
         if hasattr(error, "possibilities"):
             names = [name for name in options if name.startswith("--")]
             close = get_close_matches(typed, names, n=1, cutoff=_NEARLY_THE_SAME)
-            return f"no such option: {typed}" + "".join(f" (is {name} meant?)" for name in close)
+            hint = "".join(f" (is {name} meant?)" for name in close)
+            if self._name == "search" and not typed.startswith("--"):
+                hint = " (words that begin with a dash go after --)"
+            return f"no such option: {typed}{hint}"
         if typed in options and options[typed].takes_value:
             return f"{typed} needs a value: {typed} {options[typed].metavar}"
         text = error.format_message().strip().rstrip(".")

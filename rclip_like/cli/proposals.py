@@ -56,6 +56,8 @@ def with_quotes_proposed(error: RootError, first: str, paths: Sequence[str]) -> 
     others = [word for word in paths if word not in words]
     proposed = shlex.join(others)
     remedy = f'if it is part of the query: clipfind {dashes}"{query}" {proposed}'.rstrip()
+    if any(word.startswith("-") for word in words):
+        remedy = f"options go before --; {remedy}"
     sentence = f"{words[0]}: no such folder or file; {remedy}"
     if os.path.isdir(first):
         sentence += f"; or, if that is the folder: {_in_order(' '.join(words), [first, *others])}"

@@ -166,7 +166,12 @@ def _from_words(declared: Declared, words: Any, where: str, error: type[UsageErr
         try:
             value = declared.kind(word)
         except ValueError:
-            raise error(f"{where} wants {_WANTED[declared.kind]}, not {word!r}") from None
+            is_long = any(
+                f"-{name}{word}" == where for name in declared.names
+            )  # `-top` for `--top`
+            hint = f"; type {where} with two dashes" if is_long else ""
+            wanted = _WANTED[declared.kind]
+            raise error(f"{where} wants {wanted}, not {word!r}{hint}") from None
         return _checked(declared, value, where, error)
 
     return tuple(map(of_one, words)) if declared.is_many else of_one(words)

@@ -124,6 +124,7 @@ def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatc
     ("arguments", "complaint"),
     [
         (["cat", "--top", "x"], "--top wants a whole number"),
+        (["cat", "-top", "3"], "--top wants a whole number, not 'op'; type --top with two"),
         (["cat", "--min-score", "nan"], "--min-score must be"),
         (["cat", "--min-score", "1.5"], "--min-score must be at most 1"),
         (["cat", "--sort", "size"], "--sort is one of score, date, path"),

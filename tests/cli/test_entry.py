@@ -78,7 +78,7 @@ def test_a_command_with_the_options_of_search_says_how_to_search(
     [
         *(("--tops", "--top"), ("--exlude", "--exclude"), ("--files-form", "--files-from")),
         *(("--no-colapse", "--no-collapse"), ("--recursive", None), ("--nope", None)),
-        *(("--score", None), ("--no-hidden", None), ("--context", None), ("-y", None)),
+        *(("--score", None), ("--no-hidden", None), ("--context", None)),
     ],
 )
 def test_a_wrong_option_proposes_one_that_is_nearly_the_same_or_none(
@@ -88,6 +88,12 @@ def test_a_wrong_option_proposes_one_that_is_nearly_the_same_or_none(
     proposed = f" (is {meant} meant?)" if meant else ""
     told = f"clipfind: no such option: {typed}{proposed}; see clipfind search --help\n"
     assert capsys.readouterr().err == told
+
+
+def test_a_query_that_begins_with_a_dash_is_told_where_it_goes(capsys: Captured) -> None:
+    assert main(["-cat", "pictures"]) == 2
+    told = "no such option: -c (words that begin with a dash go after --); see"
+    assert told in capsys.readouterr().err
 
 
 def test_an_unexpected_error_is_a_sentence_that_asks_for_debug(

@@ -90,7 +90,13 @@ def test_all_folders_that_were_indexed_are_brought_up_to_date(tiny: Path, tmp_pa
     )
     refused = run("index", "--all", tmp_path)
     assert refused.returncode == 2
-    assert b"[PATH]... has no effect together with --all" in refused.stderr
+    assert b"--all covers everything indexed; leave out the paths" in refused.stderr
+
+
+def test_options_after_two_dashes_are_told_where_they_go(indexed: Path) -> None:
+    finished = run("--", "-cat", "pictures", "-t", "1")
+    assert finished.returncode == 2
+    assert b"-t: no such folder or file; options go before --; if it is part" in finished.stderr
 
 
 def test_a_near_miss_of_a_command_before_a_folder_is_told_at_once(indexed: Path) -> None:
