@@ -76,7 +76,8 @@ _TABLE = (
     ),
     Command(
         "forget",
-        "Drop from the index all that lies or lay under a PATH; pictures are not touched.",
+        "Drop everything indexed under a PATH, whether or not it still exists; pictures are not "
+        "touched.",
         "upkeep.forget",
     ),
     Command(
@@ -87,7 +88,7 @@ _TABLE = (
     ),
     Command(
         "formats",
-        "List the formats of pictures, which are read here, and what the rest needs.",
+        "List picture formats: which are read here and what the others need.",
         "models.list_formats",
     ),
     Command(

@@ -130,7 +130,7 @@ class SearchOptions(NamedTuple):
             "--max-time",
             metavar="SECONDS",
             min=0,
-            help="Index for so long before answering; 0: until it is done.",
+            help="Index for at most this long before answering; 0: no limit.",
         ),
     ] = 60.0
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()

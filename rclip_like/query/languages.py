@@ -22,7 +22,7 @@ def language_notes(terms: Sequence[Term], specification: ModelSpecification) -> 
     more = f" and {len(words) - 1} more" if len(words) > 1 else ""
     reason = (
         f"{words[0]!r}{more}: {specification.name} understands only English, so these results "
-        "are not related to that"
+        "are meaningless"
     )
     return (Note(reason, (Remedy.USE_MULTILINGUAL, MULTILINGUAL)),)
 

@@ -53,7 +53,7 @@ Precision = Annotated[
     Setting(
         "--precision",
         metavar="NAME",
-        help="How exactly it computes: auto, fp32, bf16 or fp16, slow where not native.",
+        help="Numeric precision: auto, fp32, bf16 or fp16; slow without hardware support.",
     ),
     EVERYWHERE,
 ]
@@ -118,8 +118,8 @@ class WalkSettings(NamedTuple):
         bool,
         Setting(
             "--raw-pairs",
-            help="Include raw files beside a JPEG or HEIC of the same name, which stands for both. "
-            "Without it their rows stay in the index, unseen.",
+            help="Also take raw files beside a JPEG or HEIC of the same name. Without it, rows of "
+            "such files stay in the index but are hidden.",
         ),
     ] = False
     exclude: Annotated[
@@ -140,7 +140,7 @@ class WalkSettings(NamedTuple):
         Setting(
             "--inodes",
             help="Whether inode and ctime, beside size and mtime, tell that a file changed. Some "
-            "network file systems give new ones at each mount; auto learns it from two runs.",
+            "network file systems assign new ones at each mount; auto detects this after two runs.",
         ),
     ] = "auto"
 
@@ -227,14 +227,14 @@ class IndexSettings(NamedTuple):
         bool, Option("--no-wait", help="Leave at once, with status 0, if another run indexes.")
     ] = True
     retry: Annotated[
-        bool, Option("--retry", help="Try unreadable pictures again that have not changed.")
+        bool, Option("--retry", help="Try unreadable pictures again even if they have not changed.")
     ] = False
     verify: Annotated[
         bool,
         Option(
             "--verify",
-            help="Read known pictures again, too, and encode anew those whose content changed "
-            "though nothing else about the file did. Stopped, it goes on the next time.",
+            help="Read known pictures again, too, and re-encode those whose content changed "
+            "although size and time did not. If stopped, the next run continues.",
         ),
     ] = False
 
@@ -274,7 +274,7 @@ class SearchSettings(NamedTuple):
     ] = None
     sort: Annotated[
         Literal["score", "date", "path"],
-        Setting("--sort", metavar="KEY", help="Order those kept by score, date or path."),
+        Setting("--sort", metavar="KEY", help="Sort the results by score, date or path."),
     ] = "score"
     collapse: Annotated[
         bool | None,
@@ -294,7 +294,7 @@ class SearchSettings(NamedTuple):
         Setting(
             "--template",
             metavar="NAME",
-            help="Sentences to put words into: none, photo ('a photo of a ...') or all.",
+            help="Wrap the query words in a sentence: none, photo ('a photo of a ...') or all.",
         ),
     ] = "none"
     cache_texts: Annotated[
