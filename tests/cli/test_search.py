@@ -201,7 +201,7 @@ def test_copies_are_shown_once_on_a_terminal_unless_told(
 def test_an_option_without_effect_is_an_error(first: str, second: str) -> None:
     declared = {each.long_name for each in COMMANDS["search"].accepted}
     assert {first, second} <= declared
-    with pytest.raises(UsageError, match="has no effect together with|leave out the paths"):
+    with pytest.raises(UsageError, match=r"has no effect together with|leave out the paths"):
         refuse_without_effect({first: True, second: True}, WITHOUT_EFFECT)
 
 
