@@ -71,8 +71,9 @@ _clipfind() {
         word=${COMP_WORDS[i]}
         case $word in
             @WITH_VALUES@) [[ ${COMP_WORDS[++i]} == = ]] && ((i++)) ;;
+            --) COMPREPLY=(); return ;;  # paths alone
             -*|=) ;;
-            *) command=${command:+$command }$word; [[ $command == @(@GROUPS@) ]] || break ;;
+            *) [[ -n $command && $command != @(@GROUPS@) ]] || command=${command:+$command }$word ;;
         esac
     done
     case $previous in
