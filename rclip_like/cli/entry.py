@@ -14,7 +14,7 @@ from rclip_like.cli import INTERRUPTED, PROGRAM
 from rclip_like.cli.commands import COMMANDS, VERSION, Command, accepted_by_any, overview
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.remedies import said
-from rclip_like.errors import ClipfindError, UsageError
+from rclip_like.errors import ClipfindError, ModelError, Remedy, UsageError
 from rclip_like.output.stream import OutputClosed, Talk, kept_for_data, write_lines
 from rclip_like.settings.declared import REQUIRED
 
@@ -69,7 +69,18 @@ def _run(call: Call) -> int:
     if "--help" in typed:
         write_lines([parser.help_text()])
         return 0
-    return call.command.load()(_options(call.command, typed))
+    options = _options(call.command, typed)
+    try:
+        return call.command.load()(options)
+    except ModelError as error:
+        if "--model" in typed:  # another default of the index would not help
+            error.remedies = tuple(
+                "name another with --model"
+                if isinstance(each, tuple) and each[0] is Remedy.USE_ANOTHER_MODEL
+                else each
+                for each in error.remedies
+            )
+        raise
 
 
 def _options(command: Command, typed: Mapping[str, Any]) -> Any:

@@ -94,6 +94,14 @@ def test_an_unknown_folder_is_an_error_and_changes_no_default(
     assert not (tmp_path / "index.db").exists()
 
 
+def test_a_typed_model_that_is_not_there_is_replaced_by_typing_another(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    arguments = ["cat", str(tmp_path), "--model", str(tmp_path / "nowhere")]
+    assert main([*arguments, "--db", str(tmp_path / "index.db")]) == 2
+    assert capsys.readouterr().err.endswith("so no such model; name another with --model\n")
+
+
 def test_a_download_without_network_is_refused_at_once(capsys: Captured) -> None:
     assert main(["models", "download", RECOMMENDED, "--offline"]) == 2
     assert "offline" in capsys.readouterr().err
