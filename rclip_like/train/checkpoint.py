@@ -7,14 +7,14 @@ import pickle
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
 from rclip_like.errors import Remedy, TrainingError
-from rclip_like.files import write_whole
+from rclip_like.files import make_folder, write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
@@ -37,10 +37,12 @@ _UNREADABLE = (
 )
 
 
-def prepare_output(output: Path) -> None:
-    """Make the output folder, or accept one that an unfinished run left.
+@contextmanager
+def prepared_output(output: Path) -> Iterator[None]:
+    """Make the output folder for the block, or accept one that an unfinished run left.
 
-    Raises TrainingError when it holds anything else, so that nothing is ever overwritten. A link, a
+    A block that fails without a checkpoint leaves neither pixels nor a folder made here. Raises
+    TrainingError when it holds anything else, so that nothing is ever overwritten. A link, a
     pipe or a file with further names was not left by a run, whatever it is called.
     """
     if os.path.lexists(output) and not output.is_dir():
@@ -55,7 +57,16 @@ def prepare_output(output: Path) -> None:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise _planted(path)
-    output.mkdir(parents=True, exist_ok=True)
+    made = make_folder(output, 0o777)  # a model is for whoever may read the folder
+    try:
+        yield
+    except BaseException:
+        if not os.path.lexists(output / CHECKPOINT):
+            with suppress(OSError):  # something else came to lie in the folder
+                (output / PIXELS).unlink(missing_ok=True)
+                for folder in reversed(made):
+                    folder.rmdir()
+        raise
 
 
 def make_working_file(path: Path) -> BinaryIO:

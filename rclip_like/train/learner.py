@@ -26,8 +26,8 @@ class Learner:
 
     encode_images: from a batch's images to unit rows, with gradient where they are trained.
     precision: fp32, or bf16 for the towers alone.
-    num_done: how many steps the run has taken; None before the first one of this process, and
-    during an optimiser's step, when the parameters are partly updated.
+    num_done: how many steps the run has taken; None during an optimiser's step, when the
+    parameters are partly updated.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Learner:
         self.precision = precision
         self.encode_images = encode_images
         self.settings = settings
-        self.num_done: int | None = None
+        self.num_done: int | None = 0
         self._random = torch.get_rng_state()
         freeze_statistics(model)
         self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)

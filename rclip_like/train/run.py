@@ -25,7 +25,7 @@ from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import (
     PIXELS,
     load_checkpoint,
-    prepare_output,
+    prepared_output,
     remove_own_files,
     resume,
     save_checkpoint,
@@ -48,6 +48,7 @@ from rclip_like.train.settings import (
     TrainReport,
     TrainSettings,
 )
+from rclip_like.train.stopping import Stopping
 from rclip_like.train.text_tower import encode_texts
 
 RECALL_AT = (1, 5, 10)
@@ -83,10 +84,12 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
     Softmax cross-entropy over the cosines of a batch, both ways; pairs with equal captions or
     equal pictures do not count as wrong. Where the output folder holds the checkpoint of this very
     run, training goes on exactly where that ended. The model sees pictures as in a search, without
-    augmentation; worker processes read them within ReadSettings' limits. A run that
-    KeyboardInterrupt ends keeps a checkpoint of all its whole steps. Seeds torch, and sets its
-    number of threads where one is asked for. Raises TrainingError for unusable data or output,
-    UsageError for numbers that make no sense, ModelError, ReaderError.
+    augmentation; worker processes read them within ReadSettings' limits. A run that a
+    signal or KeyboardInterrupt stops keeps a checkpoint of all its whole steps; one that fails
+    before its first checkpoint leaves no output folder. Seeds torch, and sets its number of threads
+    where one is asked for. Raises TrainingError for unusable data or output, UsageError for numbers
+    that make no sense, ModelError, ReaderError; Interrupted on SIGINT, SIGTERM or SIGHUP during the
+    steps if called in the main thread.
     """
     began = time.monotonic()
     report = on_progress or (lambda progress: None)
@@ -94,25 +97,25 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
     if settings.threads:
         torch.set_num_threads(settings.threads)
     specification = resolve(settings.model, weights=settings.weights)
-    prepare_output(settings.output)
-    torch.manual_seed(settings.loop.seed % 2**63)
-    run = _load(settings, specification, report)
-    num_pairs, side = run.batches.num_pairs, run.side
-    loop_settings = replace(settings.loop, batch_size=min(settings.loop.batch_size, num_pairs))
-    learner = Learner(side.model, side.encode, loop_settings, precision=settings.computed_in)
-    refuse_too_large(learner, run.batches, is_locked=settings.lock_image_tower)
-    state = load_checkpoint(settings.output, run.identity())
-    report(TrainProgress("measuring", 0, 0))
-    start, before = resume(settings.output, state, learner) if state else (0, measure(run))
-    loop = _learn(run, learner, start, before, report)
-    report(TrainProgress("measuring", 0, 0))
-    after = measure(run)
-    copy_tokenizer(specification, settings.output)
-    save_model_folder(
-        settings.output, side.model, specification.config, specification.preprocessing
-    )
-    remove_own_files(settings.output)
-    shrunk = f"the batch size is {num_pairs}, as there are no more pairs"
+    with prepared_output(settings.output):
+        torch.manual_seed(settings.loop.seed % 2**63)
+        run = _load(settings, specification, report)
+        num_pairs, side = run.batches.num_pairs, run.side
+        loop_settings = replace(settings.loop, batch_size=min(settings.loop.batch_size, num_pairs))
+        learner = Learner(side.model, side.encode, loop_settings, precision=settings.computed_in)
+        refuse_too_large(learner, run.batches, is_locked=settings.lock_image_tower)
+        state = load_checkpoint(settings.output, run.identity())
+        report(TrainProgress("measuring", 0, 0))
+        start, before = resume(settings.output, state, learner) if state else (0, measure(run))
+        loop = _learn(run, learner, start, before, report)
+        report(TrainProgress("measuring", 0, 0))
+        after = measure(run)
+        copy_tokenizer(specification, settings.output)
+        save_model_folder(
+            settings.output, side.model, specification.config, specification.preprocessing
+        )
+        remove_own_files(settings.output)
+    shrunk = f"batch size reduced to {num_pairs}, because there are only {num_pairs} pairs"
     return TrainReport(
         output=settings.output,
         num_pairs=num_pairs,
@@ -185,32 +188,37 @@ def _learn(
     """
     settings, identity = run.settings, run.identity()
     num_steps = count_steps(run.batches.num_pairs, learner.settings)
-    saved_at = time.monotonic()
+    learner.num_done = start
+    saved_at, is_saving = time.monotonic(), False
 
     def save() -> None:
-        nonlocal saved_at
-        if learner.num_done is None:  # no step has been taken, or one is half taken
+        nonlocal saved_at, is_saving
+        if learner.num_done in (None, start):  # a step is half taken, or none has been taken
             return
+        is_saving = True
         state = {"run": identity, "step": learner.num_done, "recall_before": before}
         save_checkpoint(settings.output, state | {"learner": learner.state()})
-        saved_at = time.monotonic()
+        saved_at, is_saving = time.monotonic(), False
 
     def after_step(step: int, loss: float) -> None:
         report(TrainProgress("learning", step, num_steps, loss))
+        if stopping.signal:
+            raise KeyboardInterrupt
         if time.monotonic() - saved_at >= settings.checkpoint_seconds:
             save()
 
-    try:
-        loop = run_loop(learner, run.batches, start=start, after_step=after_step)
-    except KeyboardInterrupt:
-        save()
-        raise
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+    with Stopping(lambda: learner.num_done is not None and not is_saving) as stopping:
+        try:
+            loop = run_loop(learner, run.batches, start=start, after_step=after_step)
+        except KeyboardInterrupt:
+            save()
             raise
-        size, is_locked = learner.settings.batch_size, settings.lock_image_tower
-        raise out_of_memory(size, is_locked=is_locked) from error
-    save()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            size, is_locked = learner.settings.batch_size, settings.lock_image_tower
+            raise out_of_memory(size, is_locked=is_locked) from error
+        save()
     return loop
 
 
@@ -246,5 +254,8 @@ def _check_usable(data: Captioned, settings: TrainSettings) -> None:
     named = [f"{os.fsdecode(each.path)}: {each.reason}" for each in data.skipped[:NUM_NAMED]]
     if len(data.skipped) > NUM_NAMED:
         named.append(f"and {len(data.skipped) - NUM_NAMED} more")
-    count = f"{len(data.skipped)} of {total} pairs cannot be used"
-    raise TrainingError("; ".join((count, *named)))
+    share = "one in ten" if settings.tolerance == 0.1 else f"{settings.tolerance:.0%}"
+    stopped = (
+        f"stopped: {len(data.skipped)} of {total} pairs cannot be used, and at most {share} may be"
+    )
+    raise TrainingError("; ".join((stopped, *named)))

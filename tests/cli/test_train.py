@@ -33,9 +33,11 @@ def test_a_caption_that_is_not_utf8_is_named_and_left_out(tiny: Path, tmp_path: 
     refused = run(*arguments, tmp_path / "other")
     assert refused.returncode == 2
     told = refused.stderr.decode()
-    assert f"5 of {len(NAMES)} pairs cannot be used; {reason}; " in told
+    stopped = f"stopped: 5 of {len(NAMES)} pairs cannot be used, and at most one in ten may be; "
+    assert told.startswith(f"clipfind: {stopped}{reason}; ")
     assert told.count("save it as UTF-8") == 3
     assert told.endswith("; and 2 more\n")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:

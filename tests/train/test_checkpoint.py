@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from rclip_like.errors import TrainingError
-from rclip_like.train.checkpoint import load_checkpoint, prepare_output, resume, save_checkpoint
+from rclip_like.train.checkpoint import load_checkpoint, prepared_output, resume, save_checkpoint
 from rclip_like.train.folder import save_model_folder
 from rclip_like.train.prepare import spool_pixels
 from rclip_like.values import Preprocessing
@@ -84,10 +84,13 @@ def test_what_is_planted_under_a_runs_names_is_refused_and_left(
     output: Path, victim: Path, name: str, plant: Plant
 ) -> None:
     plant(output / name, victim)
-    with pytest.raises(
-        TrainingError, match=rf"{output / name} is not a regular file of yours with one"
+    with (
+        pytest.raises(
+            TrainingError, match=rf"{output / name} is not a regular file of yours with one"
+        ),
+        prepared_output(output),
     ):
-        prepare_output(output)
+        pass
     assert os.path.lexists(output / name)
     assert victim.read_bytes() == b"precious"
 
@@ -98,14 +101,20 @@ def test_what_is_planted_under_a_models_names_is_refused(
 ) -> None:
     save_checkpoint(output, {"run": RUN})
     link(output / name, victim)
-    with pytest.raises(TrainingError, match=rf"{name} is not a regular file of yours with one"):
-        prepare_output(output)
+    with (
+        pytest.raises(TrainingError, match=rf"{name} is not a regular file of yours with one"),
+        prepared_output(output),
+    ):
+        pass
 
 
 def test_an_output_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(TrainingError, match="out exists and is not a folder"):
-        prepare_output(tmp_path / "out")
+    with (
+        pytest.raises(TrainingError, match="out exists and is not a folder"),
+        prepared_output(tmp_path / "out"),
+    ):
+        pass
 
 
 @pytest.mark.timeout(20)

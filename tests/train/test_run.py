@@ -256,15 +256,22 @@ def test_bad_pairs_are_skipped_counted_and_named(settings: TrainSettings) -> Non
 def test_too_many_bad_pairs_stop_the_run(settings: TrainSettings) -> None:
     for index in range(4):
         (settings.data / f"{index:03}.txt").write_text("")
-    with pytest.raises(TrainingError, match="4 of 24 pairs cannot be used"):
+    stopped = "stopped: 4 of 24 pairs cannot be used, and at most {} may be; "
+    with pytest.raises(TrainingError, match=stopped.format("one in ten")):
         train(settings)
+    assert not settings.output.exists()
+    settings.output.mkdir()
+    with pytest.raises(TrainingError, match=stopped.format("5%")):
+        train(replace(settings, tolerance=0.05))
+    assert not [*settings.output.iterdir()]
 
 
 def test_a_batch_larger_than_the_data_shrinks_and_says_so(settings: TrainSettings) -> None:
     report = train(replace(settings, loop=replace(settings.loop, batch_size=512)))
     assert report.batch_size == report.num_pairs
     assert report.num_steps == 3
-    assert str(report.num_pairs) in report.notes[0]
+    n = report.num_pairs
+    assert report.notes == (f"batch size reduced to {n}, because there are only {n} pairs",)
 
 
 def test_fewer_than_two_pairs_are_an_error(captioned: MakeData, settings: TrainSettings) -> None:
