@@ -76,8 +76,7 @@ _TABLE = (
     ),
     Command(
         "forget",
-        "Drop everything indexed under a PATH, whether or not it still exists; pictures are not "
-        "touched.",
+        "Drop everything indexed under a PATH, there or not; pictures are not touched.",
         "upkeep.forget",
     ),
     Command(
