@@ -42,7 +42,10 @@ def clipfind_rows(count: int, model: str | Path, precision: str = "auto") -> tup
     if not (home / "ready").exists():
         need(count * _BYTES_A_ROW)
         _remove(tool.database)
-        shutil.rmtree(album, ignore_errors=True)
+        if not any(
+            (FOLDER / "rows").glob(f"{count}-*/ready")
+        ):  # else another model's rows are of it
+            shutil.rmtree(album, ignore_errors=True)
         build_index(tool.database, album, count, specification)
         (home / "ready").touch()
     with closing(sqlite3.connect(tool.database)) as connection:

@@ -30,7 +30,8 @@ def build_index(
 
     Every path can be looked up and is as the index says, as a search does for what it shows, but
     there are only a thousand files: all folders, in up to ten years that can be roots of their
-    own, hold further names of them. The embeddings are random unit rows; the folders were met in
+    own, hold further names of them. An album that is there is used again, so that the indexes of
+    several models may share it. The embeddings are random unit rows; the folders were met in
     random order. The matrix that a run of the indexer keeps beside the index is there, too. A
     million rows of 256 take a minute or two.
     """
@@ -54,17 +55,18 @@ def build_index(
 
 def _make_album(album: Path, num_folders: int) -> list[bytes]:
     real = album / "all"
-    real.mkdir(parents=True)
-    for number in range(_FILES_A_FOLDER):
-        path = real / f"{number:03}.jpg"
-        path.write_bytes(b"made up")
-        os.utime(path, ns=(_LONG_AGO_NS, _LONG_AGO_NS))
     years = [f"{2010 + number * 10 // num_folders}" for number in range(num_folders)]
     folders = [album / year / f"{number:05}" for number, year in enumerate(years)]
-    for folder in folders:
-        folder.mkdir(parents=True)
-        for path in real.iterdir():
-            os.link(path, folder / path.name)
+    if not real.exists():
+        real.mkdir(parents=True)
+        for number in range(_FILES_A_FOLDER):
+            path = real / f"{number:03}.jpg"
+            path.write_bytes(b"made up")
+            os.utime(path, ns=(_LONG_AGO_NS, _LONG_AGO_NS))
+        for folder in folders:
+            folder.mkdir(parents=True)
+            for path in real.iterdir():
+                os.link(path, folder / path.name)
     random = np.random.default_rng(SEED)
     return [os.fsencode(folders[number]) for number in random.permutation(num_folders)]
 
