@@ -192,8 +192,8 @@ same folder and has received the same device number, clipfind takes it for the f
 
 Each *index* names folders that cannot be entered, files that may not be opened and ignore files
 that are not regular files. It counts them as out of reach, which matters to *--strict*, but does
-not remember them as unreadable, because permissions and disks come back. In a folder, the ending of
-its name makes a file a picture; a file with another ending is read only if you name it.
+not remember them as unreadable, because permissions and disks come back. In a folder, a file counts
+as a picture by the ending of its name; a file with another ending is read only if you name it.
 
 A file counts as unchanged while its size, modification time (mtime), inode and ctime stay the same.
 If size and mtime are the same but inode or ctime differ, as after *exiftool -P*, *chmod* or a
@@ -304,7 +304,7 @@ searches fast. They are only a cache that *index*, *prune* and *forget* write: c
 them over the index, the index holds digests of their blocks, and you may delete them at any time.
 Only the owner can read and write these files, whatever the umask. If a link names the index, they
 lie beside the file that the link leads to. clipfind uses a file there only if it is a regular file
-with a single name that belongs to the user, to root, or to the owner of the folder or the index. It
+with a single name and belongs to the user, to root, or to the owner of the folder or the index. It
 refuses anything else, such as a link or a pipe, and leaves it alone, and it refuses an index with a
 second name (a hard link). Where the file system has no locks, as on some network disks, an index
 can be searched but not written; put it on a local disk with *--db*.
@@ -379,7 +379,7 @@ Download a larger model once (605 MB) and make it the default of this index:
 
 BUGS = """\
 clipfind reads pictures, not video. These models cannot count, read small print, or tell who is who.
-The built-in model knows little but everyday things; on a terminal clipfind reports the first best
-score of an index that is weak for it, and names a larger model, its size and the time it would
+The built-in model knows hardly more than everyday things; on a terminal clipfind reports the first
+best score of an index that is weak for it, and names a larger model, its size and the time it would
 take. On Windows, names that are not Unicode and network folders were not tried.
 """

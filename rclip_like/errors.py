@@ -8,10 +8,10 @@ from enum import StrEnum
 
 
 class Remedy(StrEnum):
-    """What would help, where that is said in one way in Python and in another on a command line.
+    """A piece of advice that Python and the command line put into different words.
 
-    The values are Python's words; {} stands for what the remedy is about. The command line's stand
-    in cli/remedies.py.
+    The values are Python's words, and {} stands for what the remedy is about. The words of the
+    command line are in cli/remedies.py.
     """
 
     NAME_THE_INDEX = "name {} as the database"
@@ -20,7 +20,7 @@ class Remedy(StrEnum):
     INDEX = "call Library.index"
     UPDATE_FIRST = "search without update=False"
     REPAIR = "mend it with Library.doctor(repair=True)"
-    MOVE_AWAY = "move it and its -wal away, and the next Library.index makes a new one"
+    MOVE_AWAY = "move it and its -wal file away; the next Library.index makes a new index"
     REMOVE_DRAFT = "remove it with Library.doctor(repair=True)"
     SHORTEN_LOG = "close what reads the index, then call Library.doctor(repair=True)"
     PRUNE = "make room and call Library.prune"
@@ -31,7 +31,7 @@ class Remedy(StrEnum):
     READ_AS_WORDS = "if it is meant as words, search for Query(TEXT, kind=Kind.TEXT)"
     ALLOW_PRIVATE = "if it is in your own network, allow it with WebSettings.allow_private"
     GO_ONLINE = "unset HF_HUB_OFFLINE"
-    NAME_PATHS = "is a list of them not UTF-8?"
+    NAME_PATHS = "is the list of paths not UTF-8?"
     ACCEPT_TRUNCATED = "ReadSettings.accept_truncated reads the part that is there"
     RAISE_PIXELS = "ReadSettings.max_megapixels sets the limit"
     LIST_MODELS = "see which models there are"
@@ -48,12 +48,12 @@ class Remedy(StrEnum):
     NAME_ANOTHER_OUTPUT = "name another output folder"
     BEGIN_ANEW = "name another output folder, or delete it to begin anew"
     USE_SMALLER_BATCH = "try a batch_size of {}"
-    LOCK_IMAGE_TOWER = "lock_image_tower, which takes little"
+    LOCK_IMAGE_TOWER = "set lock_image_tower, which takes less memory"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
 
 
 Advice = str | Remedy | tuple[Remedy, object]
-"""Plain words where they hold everywhere, or a remedy, perhaps with what it is about."""
+"""Advice: words that hold everywhere, or a remedy, alone or with the thing that it is about."""
 
 
 def sentence(
@@ -117,21 +117,21 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     BROKEN = "broken"
     TOO_LARGE = "too-large"
-    """More pixels than the limit, or than the memory takes in this format."""
+    """The picture has more pixels than the limit, or than the memory takes in this format."""
     FILE_TOO_LARGE = "file-too-large"
-    """More bytes than the memory takes."""
+    """The file has more bytes than the memory takes."""
     TOO_MUCH_MEMORY = "too-much-memory"
     TOO_NARROW = "too-narrow"
     TOO_SLOW = "too-slow"
     CRASHED = "crashed"
     KILLED = "killed"
-    """The decoder, by a signal from outside."""
+    """A signal from outside ended the decoder."""
     STALLED = "stalled"
-    """The disk or the machine stood still; the picture has no part in it."""
+    """The disk or the machine stood still; the picture is not to blame."""
     CHANGED = "changed"
-    """While it was read."""
+    """The file changed while it was read."""
     UNREADABLE = "unreadable"
-    """The system says no: permission, a disk's error, a file that is gone."""
+    """The system refused: permission is missing, the disk fails, or the file is gone."""
     NOT_A_FILE = "not-a-file"
     MODEL = "model"
     """The model's own preprocessing failed; the picture was read."""
@@ -141,15 +141,15 @@ PASSING = frozenset(
     (Reason.MODEL, Reason.KILLED, Reason.STALLED, Reason.CHANGED, Reason.UNREADABLE)
     + (Reason.NOT_A_FILE,)
 )
-"""What says nothing of a picture's bytes: the next time they may be read."""
+"""Reasons that say nothing about the picture's bytes: the next attempt may read them."""
 TRIED_AGAIN = frozenset((Reason.TOO_SLOW, Reason.TOO_MUCH_MEMORY))
-"""What a busy machine may be to blame for as well as the picture."""
+"""Reasons for which a busy machine may be to blame instead of the picture."""
 MOST_ATTEMPTS = 3
-"""After so many a picture that was too slow or took too much memory is left alone."""
+"""A picture that was too slow or took too much memory is left alone after so many attempts."""
 
 
 class PictureError(ClipfindError, ValueError):
-    """One picture cannot be read; `reason` says why, without the path, `code` the same as a value.
+    """One picture cannot be read; `reason` says why without the path, `code` says it as a value.
 
     `lasting` is False where the same bytes may be readable the next time.
     """
@@ -209,13 +209,13 @@ class DimensionMismatch(ClipfindError, ValueError):
 
 
 class TrainingError(ClipfindError):
-    """Training data or a training run that cannot go on."""
+    """Training data cannot be used, or a training run cannot go on."""
 
 
 class Interrupted(ClipfindError):
     """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept.
 
-    remaining: how many pictures a run that indexed has left to do, where that is known.
+    remaining: how many pictures an indexing run has left to do, None if that is unknown.
     """
 
     def __init__(self, signal_number: int, remaining: int | None = None) -> None:

@@ -1,6 +1,6 @@
-"""What upkeep, `doctor` and `status` came to, as plain values; imported by these commands alone.
+"""The results of upkeep, `doctor` and `status` as plain values; only these commands import them.
 
-What a search and an indexing run came to is in `values`, as a search spares itself this import.
+The results of searches and indexing runs are in `values`, so that a search need not import this.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class UpkeepReport:
     failures: int = 0
     """Remembered unreadable files."""
     contents: int = 0
-    """Different pictures that no file is left with; their embeddings go with them."""
+    """Contents without a file; their embeddings are dropped with them."""
     embeddings: int = 0
     roots: int = 0
     """Walked folders."""
@@ -32,15 +32,15 @@ class UpkeepReport:
     folders: Mapping[bytes, int] = field(default_factory=dict)
     """How many files and failures go, by their folder; the largest number first."""
     kept: Mapping[bytes, int] = field(default_factory=dict)
-    """How many files are not there but not known to be gone, by the nearest folder that is."""
+    """How many files are missing but not known to be gone, by the nearest existing folder."""
     unreachable: Mapping[bytes, int] = field(default_factory=dict)
-    """How many files cannot be looked at, and are kept, by the nearest folder that can be."""
+    """How many files are kept because they cannot be looked at, by the nearest folder that can."""
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""
     freed_bytes: int = 0
-    """How much smaller the index file is; about how much it would be, in a dry run."""
+    """By how many bytes the index file became smaller; in a dry run an estimate."""
     is_short: bool = True
-    """False while a search reads on: the file gets smaller when that ends."""
+    """False while a search still reads; the file shrinks when that search ends."""
     is_dry_run: bool = False
 
 
@@ -65,7 +65,7 @@ def well(text: str, *remedies: Advice) -> Finding:
 
 
 def warning(text: str, *remedies: Advice) -> Finding:
-    """Return a finding that one should know of, while everything works."""
+    """Return a finding that the user should know of, although everything works."""
     return Finding("", text, WARNING, remedies)
 
 
@@ -102,9 +102,9 @@ class StatusReport:
     unreadable_folders: Mapping[bytes, Mapping[str, int]] = field(default_factory=dict)
     """How many of them lie in each folder, by reason; the folder with the most first."""
     left_contents: int | None = None
-    """Contents that no file has any more; None where not all of the index is asked about."""
+    """Contents without a file; None if the report covers a part of the index."""
     freeable_bytes: int | None = None
-    """About so much `prune` would free, without what it finds gone on the disk."""
+    """An estimate of what `prune` would free, without files that it would find gone."""
     raw_pairs: int = 0
     """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
     unknown: tuple[bytes, ...] = ()

@@ -17,7 +17,7 @@ _SLOW_TO_END = ("torch", "onnxruntime")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: `sys.argv`) and return its exit status."""
-    gc.disable()  # modules stay: to look for waste among them is a twentieth of a start
+    gc.disable()  # modules are never freed, and looking costs a twentieth of a start
     try:
         from rclip_like.cli.entry import run
     except KeyboardInterrupt:  # most of a short call's time is this import

@@ -71,7 +71,7 @@ _TABLE = (
     ),
     Command(
         "prune",
-        "Drop from the index what is gone from the disk, and free the room.",
+        "Drop deleted files from the index and free their space.",
         "upkeep.prune",
     ),
     Command(

@@ -45,7 +45,8 @@ def dispatch(arguments: Sequence[str]) -> Call:
         return _dispatch_word(word, rest[1:])
     if word in RESERVED:
         raise UsageError(
-            f"this version has no command {word!r} yet; for the word: clipfind search {word}"
+            f"this version has no command {word!r} yet; to search for the word: clipfind search "
+            f"{word}"
         )
     if word in GROUPS:
         return _dispatch_group(word, before, rest[1:])
@@ -75,8 +76,8 @@ def _dispatch_word(word: str, rest: Sequence[str]) -> Call:
     if word == "help" and name in COMMANDS:
         return Call(COMMANDS[name], ("--help",))
     raise UsageError(
-        f"{word} takes {'a command' if word == 'help' else 'nothing'}, not {name!r}; for the "
-        f"words: clipfind search {shlex.join((word, *rest))}"
+        f"{word} takes {'a command' if word == 'help' else 'nothing'}, not {name!r}; to search "
+        f"for the words: clipfind search {shlex.join((word, *rest))}"
     )
 
 
@@ -98,7 +99,9 @@ def _dispatch_group(group: str, before: tuple[str, ...], rest: Sequence[str]) ->
     if name not in COMMANDS:
         choices = ", ".join(each.removeprefix(f"{group} ") for each in GROUPS[group])
         words = shlex.join((group, *rest))
-        raise UsageError(f"{group} wants one of {choices}; for the words: clipfind search {words}")
+        raise UsageError(
+            f"{group} needs one of {choices}; to search for the words: clipfind search {words}"
+        )
     return Call(COMMANDS[name], (*before, *more, *rest[1:]))
 
 

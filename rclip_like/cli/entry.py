@@ -91,8 +91,8 @@ def _options(command: Command, typed: Mapping[str, Any]) -> Any:
     required = [each.long_name for each in accepted if each.default is REQUIRED]
     if missing := [name for name in required if name not in typed]:
         raise UsageError(
-            f"{command.name} wants {missing[0]}, see {PROGRAM} {command.name} --help; to look for "
-            f"the word: {PROGRAM} search {command.name.split()[0]}"
+            f"{command.name} needs {missing[0]}, see {PROGRAM} {command.name} --help; to search "
+            f"for the word: {PROGRAM} search {command.name.split()[0]}"
         )
     options, values = settle(
         command.options,
@@ -125,7 +125,9 @@ def _with_search_proposed(error: UsageError, call: Call) -> UsageError:
         Parser(COMMANDS["search"]).split(words)
     except UsageError:
         return error
-    return UsageError(f"{said(error)}; to look for the word: {PROGRAM} search {shlex.join(words)}")
+    return UsageError(
+        f"{said(error)}; to search for the word: {PROGRAM} search {shlex.join(words)}"
+    )
 
 
 def _tell(error: BaseException) -> int:
@@ -140,13 +142,15 @@ def _tell(error: BaseException) -> int:
         sentence = "interrupted; what was finished is kept"
         status = error.exit_status if isinstance(error, Terminated) else INTERRUPTED
     elif is_memory:
-        sentence = "memory does not suffice; close other programs, or try it with --threads 1"
+        sentence = "not enough memory; close other programs, or try --threads 1"
     elif isinstance(error, OSError):
         path = os.fsdecode(error.filename) if error.filename else "the system refuses"
         sentence = f"{path}: {error.strerror or error}"
     elif isinstance(error, ImportError):
         missing = error.name or "a part of this installation"
-        sentence = f"{missing} cannot be loaded ({error}); see clipfind doctor, or install it anew"
+        sentence = (
+            f"{missing} cannot be loaded ({error}); run clipfind doctor, or reinstall clipfind"
+        )
     else:
         sentence = (
             f"unexpected {type(error).__name__}: {error}; this is a fault of clipfind; please "

@@ -51,7 +51,7 @@ class IndexOptions(NamedTuple):
 
     paths: Paths = ()
     everywhere: Annotated[
-        bool, Option("--all", help="Bring all folders up to date that were indexed before.")
+        bool, Option("--all", help="Update every folder that was indexed before.")
     ] = False
     settings: IndexSettings = IndexSettings()
     strict: Annotated[
@@ -88,7 +88,7 @@ def run(options: IndexOptions) -> int:
     except IndexLocked as error:
         if settings.wait:
             raise
-        talk.note(f"{said(error)}; left it to that run")
+        talk.note(f"{said(error)}; this run ends")
         return UP_TO_DATE
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
     report = without_unmatched(report, standing_patterns(settings.walk, options.given))
@@ -139,4 +139,4 @@ def _tell(report: "IndexReport", roots: Collection[bytes], talk: Talk, *, strict
         talk.note(sentence)
     talk.note(index_sentence(report))
     if not report.finished:
-        talk.note("stopped at --max-time; the next run goes on from here")
+        talk.note("stopped at --max-time; the next run continues from here")

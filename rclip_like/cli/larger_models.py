@@ -12,7 +12,7 @@ from rclip_like.values import SearchReport
 
 WEAK_SCORE = 0.35
 FEWEST_PICTURES = 300
-"""Below this best score, of words, the built-in model has mostly found nothing.
+"""If the best score of words is below WEAK_SCORE, the built-in model has mostly found nothing.
 
 Measured with the names of the starter set's validation photos, 447 of them among 1,200: the first
 match was right for 0 of the 17 names below 0.35, for 24 % from there to 0.40, 48 % to 0.50 and 88 %
@@ -21,7 +21,7 @@ scores lower: among 100 it was right for 26 %, among 50 for 46 %, so of such alb
 """
 
 _PICTURES_A_SECOND = 4
-"""Of the recommended model on one processor: 8.6 on two cores without bf16 (README), 29 with."""
+"""What the recommended model does on one processor; two cores do 8.6 without bf16, 29 with it."""
 
 
 def introduce_larger_models(library: Library, report: SearchReport, query: Query) -> None:

@@ -137,8 +137,8 @@ def use(options: UseOptions) -> int:
     with open_library(LibraryChoice(database=options.database)) as library:
         library.use_model(name)
         options.talk.note(
-            f"{library.database} is searched with {name} from now on; 'clipfind index --all' "
-            "encodes its pictures for it, and so does each search, as far as its --max-time allows"
+            f"searches of {library.database} now use {name}; 'clipfind index --all' encodes its "
+            "pictures, and each search encodes some within its --max-time"
         )
     return 0
 

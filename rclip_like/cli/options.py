@@ -29,11 +29,13 @@ Paths = Annotated[
 ]
 IndexedPaths = Annotated[
     tuple[str, ...],
-    Argument("[PATH]...", help="Folders or pictures, there or not; none: all that is indexed."),
+    Argument(
+        "[PATH]...", help="Folders or pictures, existing or not; default: everything indexed."
+    ),
 ]
 Offline = Annotated[
     bool,
-    Setting("--offline", help="Never use the network, not for 'models' nor for a query."),
+    Setting("--offline", help="Never use the network, neither for 'models' nor for a query."),
     EVERYWHERE,
 ]
 Color = Annotated[

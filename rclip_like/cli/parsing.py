@@ -72,7 +72,7 @@ class Parser:
         if hasattr(error, "possibilities"):
             names = [name for name in options if name.startswith("--")]
             close = get_close_matches(typed, names, n=1, cutoff=_NEARLY_THE_SAME)
-            hint = "".join(f" (is {name} meant?)" for name in close)
+            hint = "".join(f" (did you mean {name}?)" for name in close)
             if self._name == "search" and not typed.startswith("--"):
                 hint = " (words that begin with a dash go after --)"
             return f"no such option: {typed}{hint}"

@@ -13,7 +13,7 @@ WORDS = {
     Remedy.INDEX: "run clipfind index",
     Remedy.UPDATE_FIRST: "search without --no-index",
     Remedy.REPAIR: "mend it with: clipfind doctor --repair",
-    Remedy.MOVE_AWAY: "move it and its -wal away, and the next `clipfind index` makes a new one",
+    Remedy.MOVE_AWAY: "move it and its -wal file away; the next `clipfind index` makes a new index",
     Remedy.REMOVE_DRAFT: "remove it: clipfind doctor --repair",
     Remedy.SHORTEN_LOG: "close what reads the index, then: clipfind doctor --repair",
     Remedy.DROP_CONTENTS: "drop them: clipfind prune",
@@ -24,7 +24,7 @@ WORDS = {
     Remedy.READ_AS_WORDS: "if it is meant as words, add --text",
     Remedy.ALLOW_PRIVATE: "if it is in your own network, ask for it with --allow-private",
     Remedy.GO_ONLINE: "leave out --offline, or unset HF_HUB_OFFLINE",
-    Remedy.NAME_PATHS: "was --files0-from meant, or is a list not UTF-8?",
+    Remedy.NAME_PATHS: "did you mean --files0-from, or is the list not UTF-8?",
     Remedy.ACCEPT_TRUNCATED: "--accept-truncated reads the part that is there",
     Remedy.RAISE_PIXELS: "--max-megapixels sets the limit",
     Remedy.LIST_MODELS: "see clipfind models list",
@@ -43,7 +43,7 @@ WORDS = {
     Remedy.NAME_ANOTHER_OUTPUT: "name another --output",
     Remedy.BEGIN_ANEW: "name another --output, or delete it to begin anew",
     Remedy.USE_SMALLER_BATCH: "try --batch-size {}",
-    Remedy.LOCK_IMAGE_TOWER: "--lock-image-tower, which takes little",
+    Remedy.LOCK_IMAGE_TOWER: "try --lock-image-tower, which takes less memory",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
 }
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)

@@ -122,7 +122,7 @@ class SearchOptions(NamedTuple):
         ),
     ] = None
     no_index: Annotated[
-        bool, Option("--no-index -n", help="Search what is indexed; look for nothing new.")
+        bool, Option("--no-index -n", help="Search the index as it is, without updating it.")
     ] = False
     max_time: Annotated[
         float,

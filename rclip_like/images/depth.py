@@ -15,7 +15,7 @@ Samples = npt.NDArray[np.generic]
 
 _NEAR = 1 / 16
 _LOOKED_AT = 1 << 16
-"""About so many values of each part are sampled to find the scale of a picture's floats."""
+"""About how many values of each part are sampled to find the scale of a picture's floats."""
 
 
 def black_and_white(parts: Iterable[Samples], full: float = 65535.0) -> tuple[float, float]:

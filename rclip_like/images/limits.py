@@ -22,12 +22,12 @@ from rclip_like.settings import ReadSettings, num_processors
 
 _GIB = 1 << 30
 _SHARE = 2 / 3
-"""The share of the memory for all workers together; the model needs some, too."""
+"""The share of the memory that all workers together may use; the model needs some, too."""
 _LEAST = 1 * _GIB
-"""There are fewer workers where each would get less."""
+"""The least memory of a worker; fewer workers start if each would get less."""
 _UNKNOWN_MEMORY = 4 * _GIB
 _PROGRAM = 256 << 20
-"""A worker with all its libraries, before the first pixel."""
+"""The memory of a worker with all its libraries, before the first pixel."""
 
 _DEEP, _USUAL, _PROGRESSIVE = 25.0, 12.5, 9.0
 _BYTES_PER_PIXEL = {

@@ -13,7 +13,7 @@ from typing import NamedTuple
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _ANIMATION = frozenset((b"acTL", b"fcTL", b"fdAT"))
-"""Dropped together after a wrong one: they are numbered in sequence."""
+"""One wrong checksum among these drops them all, because they are numbered in sequence."""
 _NEEDED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"tRNS"))
 
 

@@ -26,7 +26,7 @@ _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BI
 _LARGEST_EXCESS = 64
 
 MOST_FRAMES = 3
-"""So many are kept beside the first one."""
+"""How many later frames are kept beside the first one."""
 
 ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF", "HEIF"))
 """Formats with frames of one scene. Pages of a TIFF, sizes of an icon and what a camera appends to

@@ -24,9 +24,10 @@ from rclip_like.values import Picture, PictureFacts, Trouble
 if TYPE_CHECKING:
     from rclip_like.images.decoding import Product
 
-# Neither multiprocessing nor pebble: both import the parent's main module, so typer and more, in
-# each worker; pebble starts all of them at once, they share one pipe and its locks, which a killed
-# one takes along, and it waits seconds for a hung one. concurrent.futures loses them all with one.
+# Neither multiprocessing nor pebble: both import the parent's main module, and so typer and more,
+# in each worker. pebble starts all workers at once, shares one pipe and its locks among them, which
+# a killed worker takes along, and waits seconds for a hung one. concurrent.futures loses all
+# workers with one.
 _PROGRAM = """\
 import sys
 sys.path[:] = sys.argv[1:]
@@ -34,7 +35,7 @@ from rclip_like.images.worker import serve
 serve()
 """
 _AHEAD = 8
-"""Pictures to decode while a batch is encoded, at the end of which a processor would wait else."""
+"""Pictures waiting for each worker, so that no processor is idle at the end of a batch."""
 _DEATHS = (OSError, ValueError, EOFError)
 _KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 RAW_ENDINGS = ("arw", "cr2", "cr3", "dng", "nef", "orf", "raf", "rw2")
 
 _SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO\x08", b"IIRS\x08", b"MMOR\0", b"IIU\0")
-"""Of RAF, ORF (three kinds) and RW2."""
+"""The first bytes of RAF, ORF (three kinds) and RW2 files."""
 
 _KIND, _COLOURS, _FOLDERS, _DNG_VERSION = 254, 262, 330, 50706
 _TAGS = frozenset((_KIND, _COLOURS, _FOLDERS, _DNG_VERSION))

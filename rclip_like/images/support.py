@@ -14,7 +14,7 @@ from rclip_like.images.limits import within_memory
 from rclip_like.settings import ReadSettings
 
 _READERS = 2
-"""What rises when clipfind itself reads more than before: failures are then tried again."""
+"""Rises when clipfind itself reads more than before; failures are then tried again."""
 
 _ACCEPTING = "; truncated pictures accepted"
 _BY_MEMORY = frozenset((Reason.TOO_MUCH_MEMORY, Reason.FILE_TOO_LARGE))

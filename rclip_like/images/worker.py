@@ -32,7 +32,7 @@ _HAS_TIMERS = hasattr(signal, "setitimer")  # Windows has none
 OUT_OF_TIME = -signal.SIGPROF if _HAS_TIMERS else 1
 """The exit status of a worker that decoded for too long; `faulthandler` has no other than 1."""
 STOOD_STILL = -signal.SIGALRM if _HAS_TIMERS else None
-"""That of one whose disk or machine stood still."""
+"""The exit status of a worker whose disk or machine stood still."""
 
 
 def serve() -> None:

@@ -51,13 +51,13 @@ class Library(LibraryUpkeep):
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are
     then shared with whoever else uses it. weights: a checkpoint to load into the architecture named
-    by `model`. What is not given is what the environment and the configuration file say, as on the
-    command line, else the user's own index and the model set by `use_model` or the built-in.
-    Raises ConfigError for a configuration that cannot be used.
+    by `model`. Anything left out comes from the environment or the configuration file, as on the
+    command line; otherwise it is the user's own index, and the model that `use_model` set or the
+    built-in one. Raises ConfigError for a configuration that cannot be used.
 
     Nothing is opened or loaded before it is needed. Any thread may use it, several at a time: each
-    gets a connection to the index of its own, and all share the model. A context manager; `close`
-    does the same. Paths are strings, bytes or `Path`s, one or several.
+    gets its own connection to the index, and all share the model. Leaving a `with` block closes it,
+    as `close` does. Paths are strings, bytes or `Path`s, one or several.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Library(LibraryUpkeep):
     def close(self) -> None:
         """Close the index for all threads; the library opens it again when used again.
 
-        What another thread is doing may go on after that, or raise StoreError.
+        A call in another thread may go on after that, or raise StoreError.
         """
         self._index.close()
 
@@ -143,13 +143,13 @@ class Library(LibraryUpkeep):
     ) -> SearchReport:
         """Return the pictures under `paths` (default: the current folder) nearest to the query.
 
-        A string is read as it is on the command line, words or a picture; a `Path` is a picture,
-        and so are one of Pillow's and an array of uint8 (H, W), (H, W, 3) or (H, W, 4).
-        The index is brought up to date first, as `update` says, unless it is False, another
-        process is doing that, or the index cannot be written: then the committed rows answer, and
-        a note says so. So does one for an indexed path that is not there or whose disk is not
-        mounted; RootError is raised for one never indexed, and when no path is there. A picture in
-        the query is read before anything else: PictureError or WebError is raised for what is none.
+        A string is read as on the command line, as words or as a picture. A `Path`, a Pillow image
+        and an array of uint8 (H, W), (H, W, 3) or (H, W, 4) are pictures. The index is brought up
+        to date first, as `update` says, unless that is False. If another process is indexing, or
+        the index cannot be written, the committed rows answer and a note says so. A note also
+        names an indexed path that is missing or whose disk is not mounted; RootError is raised for
+        a path that was never indexed, and if no path is there. Pictures in the query are read
+        before anything else; PictureError or WebError is raised if one cannot be read.
         """
         settings = settings or self.settings.searching
         update = self.settings.indexing if update is True else update or None
@@ -175,8 +175,9 @@ class Library(LibraryUpkeep):
     ) -> SelectionReport:
         """Return the indexed pictures under `paths` (default: all) that pass, with embeddings.
 
-        By path bytes. Nothing is brought up to date before: pictures that changed since, and those
-        with a damaged embedding, are left out and counted. Raises RootError as `search` does.
+        They are in order of path bytes. Nothing is brought up to date first: pictures that changed
+        since they were indexed, and those with a damaged embedding, are left out and counted.
+        Raises RootError as `search` does.
         """
         from rclip_like.search import select
 
@@ -189,7 +190,7 @@ class Library(LibraryUpkeep):
     ) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
         """Return an embedding of each picture, unit float32 (N, D), and which are indexed (N,).
 
-        Those indexed as they are now, that is; the row of any other is zero.
+        A picture counts as indexed if its file has not changed since; the row of others is zero.
         """
         from rclip_like.query.embedding import stored_embeddings
 

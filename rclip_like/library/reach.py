@@ -72,7 +72,7 @@ def unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
     """Say that there may be more than `missing` counts, when not even one was found missing."""
     if report is None or report.finished or report.remaining:
         return ()
-    return ("time was up before all folders were looked through",)
+    return ("the time limit ended the walk before it reached all folders",)
 
 
 def unindexed_note(
@@ -114,4 +114,6 @@ def _is_unmounted(store: Store | None, root: Root) -> bool:
 def _absence_note(paths: Sequence[bytes]) -> str:
     """Name the first of the paths that are indexed but not there, and how many more there are."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{os.fsdecode(paths[0])}{more}: not there now; what is indexed is kept but not shown"
+    return (
+        f"{os.fsdecode(paths[0])}{more}: not there now; its pictures stay indexed but are not shown"
+    )

@@ -26,11 +26,11 @@ _CLASSES = frozenset(
 """Tokenizers of transformers, the ending aside, that read nothing but the files above."""
 
 _TEXT_MODELS = ("bert", "m2m_100", "mt5", "roberta", "xlm-roberta")
-"""Those that open_clip builds. transformers has a class of its own for each, and then takes no
-other's, whatever its `trust_remote_code` is."""
+"""The text models that open_clip builds. transformers has a class of its own for each, and then
+takes no other class, whatever its `trust_remote_code` is."""
 
 _RUNS_CODE = re.compile("auto_map|trust_remote|implementation|kernel|quantization|custom")
-"""In names of keys by which transformers fetches or runs what is not its own."""
+"""Parts of keys by which transformers fetches or runs code that is not its own."""
 
 _DTYPES = (None, "float32", "float16", "bfloat16")
 _MAY_NEST = ("id2label", "label2id", "task_specific_params")
@@ -42,13 +42,13 @@ _LARGEST = {
     "relative_attention_num_buckets": 1024,
     "relative_attention_max_distance": 65_536,
 }
-"""What numbers of a text tower may be at most by their keys; `_most_of_text_model` has the rest."""
+"""The largest numbers in a text tower's configuration; `_most_of_text_model` has the rest."""
 
 _ANYTHING = ("model_max_length", "max_len")
 """Keys of a tokenizer's configuration that may be 1e30, for no limit; open_clip sets its own."""
 
 _MOST_GROWTH = 4096
-"""How many times as long a text may become; the steps of ALBERT and XLNet come to 2,376."""
+"""How many times as long a text may become; the steps of ALBERT and XLNet need 2,376."""
 
 _TOKENIZER_PARTS = ("normalizer", "pre_tokenizer", "post_processor")
 _INNER_STEPS = ("normalizers", "pretokenizers", "processors")

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class _Once(Generic[T]):
-    """What is loaded at the first call, by one thread while the others wait, and kept."""
+    """A value that the first call loads and keeps, while other threads wait for it."""
 
     def __init__(self, load: Callable[[], T]) -> None:
         self._load = load

@@ -77,7 +77,7 @@ def read_json(path: Path, most_bytes: int = JSON_BYTES) -> Any:
     except UnicodeDecodeError as error:
         raise ModelError(f"{path} is not UTF-8 text from byte {error.start:,} on") from error
     except RecursionError:
-        raise ModelError(f"{path} is not JSON that can be read: it is nested too deep") from None
+        raise ModelError(f"{path} is not JSON that can be read: it is nested too deeply") from None
     except ValueError as error:
         raise ModelError(f"{path} is not JSON that can be read: {_reason(error)}") from error
 

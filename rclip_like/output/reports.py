@@ -18,7 +18,7 @@ _MOST_REASONS = 3
 _MOST_ENDINGS = 8
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _LEAST_ESTIMATE = 64_000
-"""An index file shrinks by whole pages of some kB, of each table: a smaller estimate is none."""
+"""Smaller estimates mean nothing: an index file shrinks by whole pages of some kB in each table."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -45,13 +45,13 @@ def joined(*parts: tuple[int, str]) -> str:
 
 
 def index_sentence(report: IndexReport) -> str:
-    """Return one line on what indexing came to."""
+    """Return one line that sums up an indexing run."""
     unreadable = report.failed + report.failed_before
     parts = joined(
         (1, f"{counted(report.seen, 'picture')}, {report.encoded:,} encoded"),
         (report.reused, f"{report.reused:,} known by content"),
         (report.verified, f"{report.verified:,} verified"),
-        (report.reread, f"{report.reread:,} read again by mended readers"),
+        (report.reread, f"{report.reread:,} read again by corrected readers"),
         (1, f"{report.unchanged:,} unchanged"),
         (len(report.altered), f"{len(report.altered):,} altered"),
         (report.removed, f"{report.removed:,} gone"),
@@ -67,9 +67,9 @@ def index_sentence(report: IndexReport) -> str:
 
 
 def left_out_sentences(report: IndexReport) -> Iterator[str]:
-    """Yield one line on each kind of what a walk passed over though nobody asked for that.
+    """Yield one line for each kind of file that a walk passed over without being told to.
 
-    On links only where there is nothing else: most of them lead to what is found anyway.
+    Links are named only if there is nothing else: most of them lead to pictures found anyway.
     """
     if report.unread_formats:
         number = sum(report.unread_formats.values())
@@ -81,11 +81,11 @@ def left_out_sentences(report: IndexReport) -> Iterator[str]:
         yield f"{counted(number, 'picture')} in {formats} not read: {shown}{rest}"
     if report.nomedia_folders:
         folders = counted(report.nomedia_folders, "folder")
-        yield f"{folders} with a .nomedia file left out; --hidden takes what is in there, too"
+        yield f"{folders} with a .nomedia file left out; --hidden includes their pictures"
     if report.unfollowed_links and not report.seen:
         yield f"{counted(report.unfollowed_links, 'link')} passed over; -L follows them"
     if report.dead_links and not report.seen:
-        yield f"{counted(report.dead_links, 'link')} to what is not there passed over"
+        yield f"{counted(report.dead_links, 'link')} to missing files passed over"
 
 
 def trouble_sentence(trouble: Trouble) -> str:
@@ -102,7 +102,7 @@ def unreadable_sentence(number: int) -> str:
 def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str]:
     """Yield what is indexed, as lines of text; `verbose` names what cannot be read."""
     yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
-    yield f"{counted(report.files, 'file')}, {report.contents:,} of them different"
+    yield f"{counted(report.files, 'file')}, {report.contents:,} of them distinct"
     models = [
         {
             "files": model["files"],
@@ -133,7 +133,7 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
         )
     if report.left_contents:
         yield (
-            f"{counted(report.left_contents, 'content')} that no file has any more; "
+            f"{counted(report.left_contents, 'content')} without a file; "
             f"'clipfind prune' drops them, which frees {about_freed(report.freeable_bytes or 0)}"
         )
     if verbose:

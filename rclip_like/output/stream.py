@@ -11,11 +11,11 @@ from rclip_like.output.terminal import escaped
 from rclip_like.settings import EVERYWHERE, Setting
 
 _kept: list[TextIO | None] = []
-"""stdout, while other libraries print to stderr instead."""
+"""Holds stdout while other libraries print to stderr instead."""
 
 
 class OutputClosed(Exception):
-    """Whoever reads stdout has closed it, as `head` does: no reason to complain."""
+    """The reader of stdout has closed it, as `head` does; that is not an error."""
 
 
 class OutputError(ClipfindError):

@@ -48,10 +48,8 @@ def upkeep_sentence(report: UpkeepReport) -> str:
 
 def upkeep_notes(report: UpkeepReport) -> Iterator[str]:
     """Yield what else should be known: what is kept in doubt, what is not indexed, what waits."""
-    away = (
-        "not there, but perhaps only away with their disk, and kept; 'clipfind forget' drops them"
-    )
-    hidden = "cannot be looked at, and kept; are its rights as they should be?"
+    away = "missing and kept, because their disk may not be mounted; 'clipfind forget' drops them"
+    hidden = "cannot be looked at and are kept; check its permissions"
     for folders, state in ((report.kept, away), (report.unreachable, hidden)):
         for folder, number in folders.items():
             yield f"{escaped_path(folder)}: {counted(number, 'file')} below it {state}"

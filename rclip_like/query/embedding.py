@@ -105,7 +105,7 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
     begun = f"{cut[0][:_LONGEST_SHOWN].strip()}..."
     return (
         f"{begun!r}{more}: longer than {specification.name} reads ({specification.context_length} "
-        "tokens, a word is one or more); what comes after that does not count",
+        "tokens; a word is one or more); the rest is ignored",
     )
 
 

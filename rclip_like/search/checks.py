@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rclip_like.walk import Scope
 
 _ROUNDING = 1e-5
-"""More than two orders of adding up the same products differ by; less than any table shows."""
+"""More than two orders of adding the same products differ by, less than any table shows."""
 
 
 class RowCheck:

@@ -43,10 +43,10 @@ def search(
     """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
 
     pixels: those of the terms that are pictures and not indexed, by the term's value.
-    A picture's score is the largest over its parts: the whole of it and, of an animation, frames.
-    Every match was `stat`ed and is what was encoded; what is gone, changed or out of reach since is
-    left out and counted, and the next ranks move up; so is what has a damaged row. A score from the
-    matrix is one that the row gives, too. Thresholds come first, then `settings.top`, then the
+    A picture's score is the largest over its parts: the whole picture and an animation's frames.
+    The file of every match was looked at and is what was encoded. Files that are gone, changed or
+    out of reach, and damaged rows, are left out and counted, and the next ranks move up. A score
+    from the matrix agrees with the row. Thresholds come first, then `settings.top`, then the
     order; equal scores are in order of path bytes. Only cached text embeddings are written.
     Raises UsageError for settings that make no sense and for terms that cancel out.
     """
@@ -71,7 +71,7 @@ def search(
         except _MatrixDisagrees:
             best = _take_best(selection, query, scope, files, settings, by_rows=True)
             reason = "the matrix beside the index disagrees with its rows"
-            notes = (Note(f"{reason}, from which these results are", Remedy.REPAIR),)
+            notes = (Note(f"{reason}; these results come from the rows", Remedy.REPAIR),)
         explained = [
             _explanation(selection, stored, query, terms, embeddings) if settings.explain else ()
             for stored, _ in best.files
@@ -109,8 +109,9 @@ def select(
 ) -> SelectionReport:
     """Return the pictures under `roots` (None: all) that the model has encoded, by path bytes.
 
-    Of the settings `walk` and `filters` count. As in a search each file was looked at and is what
-    was encoded, and each embedding is as it was written; others are counted. store: None has none.
+    Of the settings, `walk` and `filters` count. As in a search, each file was looked at and is what
+    was encoded, and each embedding is as it was written; the other pictures are counted. If `store`
+    is None, there are no pictures.
     """
     report = SelectionReport((), np.empty((0, specification.dimension), np.float32))
     if store is None:

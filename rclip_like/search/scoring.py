@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FIRST_PAGE = 32
 _PAGE = 256
 _SHARE = 16
-"""To ask all paths costs a quarter of asking their files one by one."""
+"""Asking about all paths at once costs a quarter of asking about their files one by one."""
 
 
 class Scored(NamedTuple):

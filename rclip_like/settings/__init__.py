@@ -78,7 +78,7 @@ Weights = Annotated[
 ]
 Database = Annotated[
     Path | None,
-    Setting("--db", metavar="FILE", help="The index to use in place of your own."),
+    Setting("--db", metavar="FILE", help="The index file to use instead of the default."),
     EVERYWHERE,
 ]
 DryRun = Annotated[

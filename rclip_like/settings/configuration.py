@@ -24,7 +24,7 @@ _TEXTS_AND_REMARKS = (
     r"|#[^\n]*"
 )
 _LONG_KEY = r"(?:\.[ \t]*[\w-]+[ \t]*){20}"
-"""A dotted key of which the parser takes time and memory by the square of its parts."""
+"""A key of many dotted parts: the parser's time and memory grow with the square of their number."""
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _WANTED = {
@@ -39,7 +39,7 @@ _WANTED = {
 def configured(settings: Callable[..., Settings]) -> Settings:
     """Return settings as the environment and the configuration file set them, else the defaults.
 
-    What the file says to others is left alone. Raises ConfigError.
+    Keys in the file that belong to other settings are ignored. Raises ConfigError.
     """
     declared = declared_in(settings)
     return compose(settings, _values(declared, {}, read_configuration(declared, is_all=False)))
@@ -110,19 +110,19 @@ def _load(path: Path) -> dict[str, Any]:
 
     text = decoded(content)
     if re.search(_LONG_KEY, re.sub(_TEXTS_AND_REMARKS, "x", text, flags=re.DOTALL)):
-        raise ConfigError(f"{path}: has a key of too many dots; its keys are single words")
+        raise ConfigError(f"{path}: has a key with too many dots; keys are single words")
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise ConfigError(f"{path}: is nested too deep; no setting is nested") from None
+        raise ConfigError(f"{path}: is nested too deeply; no setting is nested") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
 
 
 def _content(path: Path) -> bytes:
-    """Return a configuration file's bytes; none for the device that keeps nothing.
+    """Return a configuration file's bytes, none for the null device.
 
-    Raises ConfigError for what might be waited for, or read, for ever.
+    Raises ConfigError for a file that could block or never end.
     """
     with open(path, "rb", opener=open_at_once) as file:
         is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)

@@ -25,10 +25,10 @@ from rclip_like.settings.folders import ENVIRONMENT_PREFIX
 Settings = TypeVar("Settings")
 
 EVERYWHERE = "Everywhere"
-"""The heading, beside an option, of what every command accepts and may stand before its name."""
+"""The heading of options that every command accepts and that may stand before its name."""
 
 REQUIRED: Any = object()
-"""The default of what has none."""
+"""Stands for the default of a field that has none."""
 
 
 class Option(NamedTuple):
@@ -62,11 +62,11 @@ class Argument(NamedTuple):
 class Declared(NamedTuple):
     """One option or argument: what its field says of it, its type and its default.
 
-    long_name: its first name, an argument's metavar; what tells it apart from a command's others.
+    long_name: an option's first name or an argument's metavar; it is unique within a command.
     names: every way to spell the option, `--no-` forms included. kind: the type of one value, for
     which `metavar` stands in help texts. variable: the environment variable that sets it, if any.
-    is_inverse: the flag makes a field False; `default`, as all values but those in the settings,
-    is then the flag's own, so False.
+    is_inverse: the flag makes a field False. `default`, like every value outside the settings, is
+    then that of the flag, so False.
     """
 
     long_name: str

@@ -19,7 +19,7 @@ _UNWRITABLE = ("the index cannot be written", "check its rights", Remedy.NAME_AN
 _REFUSALS: dict[int, tuple[str, *tuple[Advice, ...]]] = {
     sqlite3.SQLITE_NOTADB: ("this is not an index of clipfind", Remedy.NAME_ANOTHER_INDEX),
     sqlite3.SQLITE_CORRUPT: ("the index is damaged", Remedy.REPAIR, Remedy.MOVE_AWAY),
-    sqlite3.SQLITE_FULL: ("the disk is full", "what was finished is kept, make room and go on"),
+    sqlite3.SQLITE_FULL: ("the disk is full", "finished work is kept, make room and run it again"),
     sqlite3.SQLITE_READONLY: _UNWRITABLE,
     sqlite3.SQLITE_PERM: _UNWRITABLE,
     sqlite3.SQLITE_CANTOPEN: (
@@ -35,9 +35,9 @@ _REFUSALS: dict[int, tuple[str, *tuple[Advice, ...]]] = {
 }
 _AS_WITHOUT_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 _PRIMARY_CODE = 0xFF
-"""Masks out of an extended error code what kind of error it is."""
+"""The bits of an extended error code that hold the primary one."""
 _LEAST_ROOM_BYTES = 1 << 16
-"""SQLite's index of its log alone takes half of this, at once."""
+"""SQLite takes half of this at once for the index of its log alone."""
 _ROWS_AT_ONCE = 256
 _INTERRUPT_AGAIN_SECONDS = 0.05
 

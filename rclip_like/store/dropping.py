@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 _PAGE = 4096
 _ROWS_A_TRANSACTION = 1000
 _LOG_PAGES = 256
-"""How long the log may grow: who makes room has often little of it."""
+"""How long the log may grow: users who make room often have little of it."""
 _FREE_SHARE = 20
-"""The file is written anew when a twentieth of it is free, also where nothing was dropped."""
+"""The file is written anew if a twentieth of it is free, even if nothing was dropped."""
 _FILE_ROW_BYTES = 250
-"""About what a file's row takes, with its place in two indexes."""
+"""About how many bytes the row of a file takes, with its entries in two indexes."""
 _UNRECLAIMED = "unreclaimed"
 
-# In temporary tables of the connection's own: however many they are, they take no memory, and a
-# dry run counts by the questions that a real one drops by.
+# Marks lie in temporary tables of this connection: they take no memory, however many they are, and
+# a dry run counts with the conditions by which a real run drops.
 _MARKS = (
     "CREATE TEMP TABLE gone_files (file_id INTEGER PRIMARY KEY, content_id INTEGER NOT NULL)",
     "CREATE TEMP TABLE gone_failures (path BLOB PRIMARY KEY) WITHOUT ROWID",

@@ -31,7 +31,7 @@ StoredEmbeddings = npt.NDArray[np.float16]
 
 SCAN_CHUNK = 4096
 MOST_TEXTS = 10_000
-"""How many texts of one model are remembered; of 512 numbers they take 20 MB."""
+"""How many texts of one model are remembered; at 512 numbers each they take 20 MB."""
 _UNIT_WITHIN = 0.01
 
 

@@ -31,9 +31,9 @@ _MARKS_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.02
 _WAL_BYTES_KEPT = 64 << 20
 _SHARED_BYTES = 1 << 15
-"""What SQLite's index of its log takes at least, before anything can be read."""
+"""The least room that SQLite's index of its log takes, before anything can be read."""
 _UNGUARDED = "immutable=1"
-"""Without locks, and without a look at what lies beside the file."""
+"""Opens without locks, and without a look at the files beside the index."""
 
 
 def open_index(

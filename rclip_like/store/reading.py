@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PAGE = 4096
 _PAGES_BEFORE_AHEAD = 2
-"""To walk past one takes as long as a process needs to start; of fewer it spares nothing."""
+"""Reading ahead spares nothing for fewer: walking a page takes as long as starting a process."""
 _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
 _DEFAULT_MODEL = "default_model"

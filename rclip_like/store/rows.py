@@ -141,8 +141,8 @@ class Batch(NamedTuple):
 
 
 _DIGEST_BYTES = 8
-"""Of the digests by which damage is noticed. Chance changes a row, not malice: one damage in 2 to
-the power of 64 goes unseen."""
+"""The length of the digests that reveal damage. Chance changes rows, not malice: one damaged row in
+2 to the power of 64 goes unseen."""
 
 
 def unchanged_values(facts: FileFacts) -> tuple[int | None, ...]:

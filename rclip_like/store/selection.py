@@ -1,6 +1,6 @@
 """The pictures under some roots that pass some filters: row numbers, facts and embeddings.
 
-`stretches` may come from another store of vectors. An engine that answers with the nearest rows
+`stretches` may come from another store of embeddings. An engine that answers with the nearest rows
 by itself would stand in the place of `score_all` and `pages` in search/scoring.py.
 """
 

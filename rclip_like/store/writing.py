@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from rclip_like.store.store import Store
 
 _READERS = "readers of model"
-"""Before a model's number, the setting that holds the readers which made all of its readings."""
+"""A setting's name, followed by a model's number; it holds the readers of the model's readings."""
 _VERIFYING = "verifying_since_ns"
 _VERIFYING_NS = 30 * 86_400 * 10**9
-"""How long after its beginning a verification that was cut short goes on where it was."""
+"""How long after its start an interrupted verification continues where it stopped."""
 _MOST_DIGITS = 20
-"""Of a time in ns; an index may come from anywhere."""
+"""A time in ns has fewer digits than this; an index may come from anywhere."""
 
 
 class Writer:

@@ -14,10 +14,10 @@ from rclip_like.train.batches import Batch, Batches, epoch_batches
 from rclip_like.train.learner import Learner
 
 _FEW, _MORE = 2, 4
-"""Batches of these sizes are tried; they differ by what pairs take, not by what the model takes."""
+"""The batch sizes that are measured; their difference is what pairs take, without the model."""
 _BEYOND_KEPT = 1.1
-"""A step's peak for each pair, relative to what is kept for the backward pass: measured with
-`builtin`, unlocked, on a CPU, in batches of 8 to 32, as 86 to 90 MB over 81."""
+"""A step's peak memory for each pair, relative to what is kept for the backward pass: 86 to 90 MB
+over 81, measured with `builtin`, unlocked, on a CPU, in batches of 8 to 32."""
 _STATES = 3
 """Gradients and AdamW's two means, each as large as what is trained."""
 
@@ -47,7 +47,7 @@ def refuse_too_large(learner: Learner, batches: Batches, *, is_locked: bool) -> 
 def out_of_memory(size: int, *, is_locked: bool) -> TrainingError:
     """Return the error for a step that ran out of memory."""
     return TrainingError(
-        f"memory does not suffice for steps of {size} pairs", *_remedies(size, is_locked)
+        f"not enough memory for steps of {size} pairs", *_remedies(size, is_locked)
     )
 
 

@@ -110,8 +110,8 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
-    """Where a run is: `stage` is `reading` (steps are pictures, their number unknown: 0),
-    `learning` (steps of the optimiser) or `measuring`; the loss is that of the last batch.
+    """How far a run is. `stage` is `reading` (`step` counts pictures; their number is unknown, so
+    `num_steps` is 0), `learning` (optimiser steps) or `measuring`; `loss` is of the last batch.
     """
 
     stage: str
@@ -122,12 +122,12 @@ class TrainProgress:
 
 OnProgress = Callable[[TrainProgress], None]
 NUM_NAMED = 3
-"""Of so many pairs that cannot be used a message says which, and why."""
+"""How many unusable pairs a message names with their reasons."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What a run came to. Recalls are by k: the share of held-out captions whose own picture is
+    """The result of a run. Recalls are by k: the share of held-out captions whose own picture is
     among the k nearest held-out pictures, before and after; empty where nothing is held out.
     """
 

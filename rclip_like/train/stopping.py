@@ -15,7 +15,8 @@ _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 REPEATED_SECONDS = 1.0
-"""`timeout` sends its signal twice, and a closing session SIGTERM and SIGHUP: one wish to stop."""
+"""Signals within this time count as one: `timeout` sends its signal twice, and a closing session
+sends SIGTERM and SIGHUP."""
 
 
 class Stopping:

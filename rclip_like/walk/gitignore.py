@@ -13,10 +13,10 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 from rclip_like.spelling import composed
 
 UNREADABLE = (ValueError, re.error)
-"""What a line raises that is not a pattern; of `[z-a]` pathspec lets the second one through."""
+"""Errors for a line that is not a pattern; pathspec lets the second one through for `[z-a]`."""
 
 _MOST_DEEP_STARS = 2
-"""Between names in one pattern: each more costs the depth of a path once more."""
+"""How often a pattern may have two stars between names: each multiplies the time by the depth."""
 
 _TOKEN = re.compile(r"(\*+)|(\[[!^]?\]?[^]]*\])|(?:\\.|[^*[]|\[)+?(?=[*[]|\Z)", re.DOTALL)
 

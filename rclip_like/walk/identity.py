@@ -13,7 +13,7 @@ from rclip_like.walk.missing import folder_device
 
 _RUNS_THAT_TELL = 2
 _FILES_THAT_TELL = 16
-"""Fewer may have been restored from a copy one by one, and to read them again costs little."""
+"""Fewer files may have been restored one by one, and reading them again costs little."""
 _CHUNK_BYTES = 1 << 20
 
 

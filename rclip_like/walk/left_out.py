@@ -32,7 +32,7 @@ Why = Literal["raw pair", "format", "link", "dead link", "nomedia"]
 not followed, or followed to nothing; a folder with a .nomedia file."""
 
 OnLeftOut = Callable[[Why, bytes], None]
-"""Is called with the reason and the path of each file or folder that is left out."""
+"""A function that takes the reason and the path of each file or folder that is left out."""
 
 # What cameras and phones write in the same moment. A TIFF or PNG of the same name was made later,
 # by hand, and may look quite different.
@@ -48,11 +48,11 @@ UNREAD_EXTENSIONS = UNREAD_RAW | frozenset(
     b".afphoto .bpg .emf .eps .exr .flif .hdr .heics .jls .jxl .jxr .kra .pcx .psb .psd .qoi .svg"
     b" .svgz .wdp .wmf .xcf".split()
 )
-"""Lower-case endings of pictures in formats that are not read. Pictures alone: documents, which
-may hold some, and video are left out."""
+"""Lower-case endings of pictures in formats that are not read. Video is not listed, nor are
+documents, although they may hold pictures."""
 
 _UNREAD_ENDS = frozenset(ending[-4:] for ending in UNREAD_EXTENSIONS)
-"""The last four characters of these endings."""
+"""The last four characters of the endings in UNREAD_EXTENSIONS."""
 
 _NOMEDIA = b".nomedia"
 """A file by which Android hides its folder, and those in it, from galleries."""

@@ -27,16 +27,16 @@ IGNORE_FILES = (b".ignore", b".clipfindignore")
 """Names of ignore files in a folder, the later one the stronger."""
 
 _MOST_BYTES = 100_000
-"""Of an ignore file: some thousands of patterns, which take about a second to make ready."""
+"""The largest ignore file: it holds thousands of patterns, which take a second to make ready."""
 
 _NOT_PLAIN = re.compile(r"\[.*|\\.?|[^A-Za-z0-9._\[\\-]+", re.DOTALL)
-"""All of a pattern that is not letters standing for themselves; what follows a bracket, too."""
+"""Matches the parts of a pattern that are not plain letters, and all that follows a bracket."""
 _SPECIAL = re.compile(r"[\\*?\[\]!# ]")
-"""What means something in a pattern, unless a backslash stands before it."""
+"""Characters with a meaning in a pattern, unless a backslash stands before them."""
 _ENDING = re.compile(r"\*[A-Za-z0-9._-]*")
 _MOST_GLOBS = 8
 _LONGEST_GLOB = 1000
-"""In bytes. SQLite takes at most 50,000, and tries for long with many stars."""
+"""In bytes. SQLite takes at most 50,000, and is slow if there are many stars."""
 
 SYSTEM_FOLDERS = frozenset(
     (

@@ -40,12 +40,12 @@ from rclip_like.walk.patterns import (
 )
 
 _PAGE = 256
-"""So many files, with what `stat` says of them, stay in a processor's cache: 512 took longer."""
+"""So many files, with their `stat`, stay in a processor's cache; pages of 512 took longer."""
 _PAGE_SECONDS = 0.1
 _KIND, _FILE = stat.S_IFMT(0o177777), stat.S_IFREG
 """The bits of a mode that say what something is, and those of a regular file."""
 _FOLDER_ALONE = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-"""Opening a pipe put where the folder was would wait for ever."""
+"""Opens folders only: opening a pipe that was put in the folder's place would wait for ever."""
 
 
 def walk_pages(

@@ -73,7 +73,10 @@ def test_help_and_version_are_commands() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["help", "me"], "help takes a command, not 'me'; for the words: clipfind search help me"),
+        (
+            ["help", "me"],
+            "help takes a command, not 'me'; to search for the words: clipfind search help me",
+        ),
         (["version", "2"], "version takes nothing, not '2'"),
     ],
 )

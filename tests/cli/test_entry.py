@@ -59,7 +59,10 @@ def test_the_word_of_a_command_without_what_it_needs_can_be_searched(capsys: Cap
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["train", "photos", "-t", "2"], "to look for the word: clipfind search train photos -t 2"),
+        (
+            ["train", "photos", "-t", "2"],
+            "to search for the word: clipfind search train photos -t 2",
+        ),
         (["index", "a b", "--top", "2"], "clipfind search index 'a b' --top 2"),
         (["models", "use", "x", "-t", "2"], "clipfind search models use x -t 2"),
     ],
@@ -85,7 +88,7 @@ def test_a_wrong_option_proposes_one_that_is_nearly_the_same_or_none(
     typed: str, meant: str | None, capsys: Captured
 ) -> None:
     assert main(["cat", typed]) == 2
-    proposed = f" (is {meant} meant?)" if meant else ""
+    proposed = f" (did you mean {meant}?)" if meant else ""
     told = f"clipfind: no such option: {typed}{proposed}; see clipfind search --help\n"
     assert capsys.readouterr().err == told
 
@@ -147,7 +150,7 @@ def test_an_unexpected_error_says_that_it_wants_to_be_reported(
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (MemoryError(), "memory does not suffice"),
+        (MemoryError(), "not enough memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory does"),
         (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), "memory does not suffi"),
         (OSError(28, "No space left on device"), "No space left on device"),

@@ -53,7 +53,7 @@ def test_links_are_told_where_there_is_nothing_else(tiny: Path, tmp_path: Path) 
     assert "link" not in _told("search", "blue", tmp_path)
     (tmp_path / "annex" / "K1.png").unlink()
     told = _told("search", "blue", tmp_path / "p", "-L")
-    assert "clipfind: 1 link to what is not there passed over\n" in told
+    assert "clipfind: 1 link to missing files passed over\n" in told
 
 
 @pytest.mark.parametrize("link", ["album", "a.png"])
@@ -79,7 +79,7 @@ def test_what_lies_beside_a_nomedia_file_is_left_out_whenever_it_was_indexed(
     folder = write_pictures(tmp_path / "p", (b"a.png", b"private/deep/b.png"))
     assert _shown("blue", folder) == ["a.png", "b.png"]
     (folder / "private" / ".nomedia").touch()
-    line = "clipfind: 1 folder with a .nomedia file left out; --hidden takes what is in there, too"
+    line = "clipfind: 1 folder with a .nomedia file left out; --hidden includes their pictures"
     assert line in _told("search", "blue", folder)
     assert _shown("blue", folder) == _shown("blue", folder, "-n") == ["a.png"]
     assert _shown("blue", folder, "--hidden") == ["a.png", "b.png"]

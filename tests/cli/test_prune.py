@@ -70,7 +70,7 @@ def test_a_dry_run_promises_no_room_that_a_small_index_does_not_free(album: Path
 def test_forget_wants_a_path(tiny: Path) -> None:
     finished = run("forget")
     assert finished.returncode == 2
-    assert b"forget wants PATH" in finished.stderr
+    assert b"forget needs PATH" in finished.stderr
 
 
 def test_odd_names_can_be_forgotten(tiny: Path, tmp_path: Path) -> None:

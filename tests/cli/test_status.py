@@ -15,7 +15,7 @@ from rclip_like.values import FileFacts
 
 def test_status_tells_files_models_and_folders(indexed: Path) -> None:
     shown = run("status").stdout.decode()
-    assert "12 files, 11 of them different" in shown
+    assert "12 files, 11 of them distinct" in shown
     assert str(indexed.parent) in shown
     assert "Models\n" in shown
 
@@ -128,7 +128,5 @@ def test_what_prune_would_free_is_told(tiny: Path, tmp_path: Path) -> None:
     assert b"clipfind prune" not in run("status").stdout
     (folder / "one.png").unlink()
     run("index", folder)
-    assert (
-        b"1 content that no file has any more; 'clipfind prune' drops them" in run("status").stdout
-    )
+    assert b"1 content without a file; 'clipfind prune' drops them" in run("status").stdout
     assert json.loads(run("status", "--json", folder).stdout)["left_contents"] is None

@@ -867,9 +867,7 @@ def test_a_list_for_which_memory_does_not_suffice_is_told(
     hub.listing = b'{"siblings": [' + b"{}," * 2_700_000 + b"{}]}"
     command = [sys.executable, "-P", "-c", SHORT_OF_MEMORY + PROGRAM]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    told = (
-        f"clipfind: memory does not suffice for what {hub.address} answers, asked for museum/tiny;"
-    )
+    told = f"clipfind: not enough memory for what {hub.address} answers, asked for museum/tiny;"
     assert done.stderr.startswith(told)
     assert done.returncode == 2
 

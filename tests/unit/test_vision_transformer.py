@@ -185,5 +185,5 @@ def test_pictures_of_another_size_are_a_mistake(tiny_model: Path) -> None:
 def test_weights_that_give_no_direction_are_told(tmp_path: Path, value: float) -> None:
     proj = np.full((32, 32), value, dtype=np.float32)
     specification = change_tensors(image_model(tmp_path), **{"visual.proj": proj})
-    with pytest.raises(ModelError, match="no numbers"):
+    with pytest.raises(ModelError, match="not numbers"):
         Model(specification, EXACT).pictures(photos(32))

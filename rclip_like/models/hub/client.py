@@ -25,7 +25,7 @@ from rclip_like.models.hub.cache import DIGEST, RemoteFile, cached_files, make_c
 from rclip_like.models.hub.limits import WrongAnswer, ask_in_time, cut_refusals, fetch_list
 
 TIMEOUT_SECONDS = 10.0
-"""For what is asked before a transfer: without a network the answer comes at once."""
+"""The limit on requests before a transfer; without a network they fail at once."""
 
 _HEADERS = {"user-agent": f"clipfind/{__version__}", "accept-encoding": "identity"}
 _CHUNK_BYTES = 1 << 20
@@ -35,7 +35,7 @@ _MALFORMED = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
 class Hub:
     """A model hub at an address; its wrong answers are raised as DownloadError.
 
-    Offline it is what the cache has of it.
+    Offline it knows only what the cache holds.
     """
 
     def __init__(self, address: str, *, offline: bool, on_note: Callable[[str], None]) -> None:
@@ -159,7 +159,7 @@ class Hub:
             raise DownloadError(self._unreachable(error)) from error
         except MemoryError as error:
             raise DownloadError(
-                f"memory does not suffice for what {self._address} answers, asked for {asked}; "
+                f"not enough memory for what {self._address} answers, asked for {asked}; "
                 "close other programs and try again"
             ) from error
         except (OSError, *_MALFORMED) as error:

@@ -45,7 +45,7 @@ _HUB_SWITCHES = {
     "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
     "HF_HUB_VERBOSITY": "critical",
 }
-"""For huggingface_hub, which reads them at its import: it prints nothing."""
+"""Variables that huggingface_hub reads at its import; with them it prints nothing."""
 
 
 @dataclass(frozen=True, slots=True)

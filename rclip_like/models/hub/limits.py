@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status, httpx
 
 ANSWER_SECONDS = 60.0
-"""For all of an answer: a limit on each wait alone is met by a byte at a time."""
+"""The limit on a whole answer: one that comes byte by byte never exceeds a limit on each wait."""
 
 _MAX_LIST_BYTES = 8 << 20
 _MAX_REFUSAL_BYTES = 1 << 16

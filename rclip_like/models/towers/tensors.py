@@ -99,7 +99,7 @@ def unit_rows(rows_ND: npt.NDArray[np.float32], name: str) -> Embeddings:
         scaled_ND: Embeddings = rows_ND / np.linalg.norm(rows_ND, axis=1, keepdims=True)
         is_unit = np.abs(np.linalg.norm(scaled_ND, axis=1) - 1) < _TOLERANCE
     if not is_unit.all():
-        raise ModelError(f"the model {name} gives values that are no numbers, or all zero")
+        raise ModelError(f"the model {name} gives values that are not numbers, or all zero")
     return scaled_ND
 
 

@@ -108,7 +108,7 @@ class TextTower:
     def texts(self, texts: Sequence[str]) -> Embeddings:
         """Return unit float32 rows (N, D), in order; texts too long are cut as open_clip does.
 
-        Raises ModelError when a tensor is missing or gives values that are no numbers.
+        Raises ModelError when a tensor is missing or gives values that are not numbers.
         """
         parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]
         try:

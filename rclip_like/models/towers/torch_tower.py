@@ -132,7 +132,7 @@ class TorchTower:
         embeddings_ND = torch.nn.functional.normalize(rows_ND, dim=-1).numpy()
         if not np.isfinite(embeddings_ND).all():
             raise ModelError(
-                f"the model {self.specification.name} gives values that are no numbers in "
+                f"the model {self.specification.name} gives values that are not numbers in "
                 f"{self.precision}",
                 Remedy.USE_FULL_PRECISION,
             )
@@ -224,7 +224,7 @@ def run_in_batches(
             if not is_out_of_memory(error):
                 raise
             if batch_size == 1:
-                raise ModelError("memory does not suffice for a single picture or text") from error
+                raise ModelError("not enough memory for a single picture or text") from error
             batch_size = max(1, min(batch_size, len(items) - start) // 2)
             continue
         start += batch_size

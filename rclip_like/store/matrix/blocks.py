@@ -28,7 +28,7 @@ BLOCK_BYTES = 4 << 20
 CHECK_AGAIN_NS = 30 * 86_400 * 10**9
 """How long a block counts as sound after it was last found so, or written."""
 _MOST_BYTES_A_RUN = 256 << 20
-"""A twentieth of a second from memory, half of one from a disk."""
+"""Checking this much takes a twentieth of a second from memory, half a second from a disk."""
 
 
 class Block(NamedTuple):

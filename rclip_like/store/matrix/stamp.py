@@ -18,11 +18,11 @@ HEADER_BYTES = 64
 _MAGIC = b"clipfind matrix 1"
 
 FEWEST_ROWS = 1000
-"""An index with less is read from its rows in hundredths of a second."""
+"""An index with fewer rows is read from them in hundredths of a second."""
 
 _SHARE_BEHIND = 50
-"""A fiftieth of the rows may be missing: to write the order of a million files anew takes as long
-as reading so many rows from the index in some dozens of searches."""
+"""A matrix may lack a fiftieth of the rows: writing the order of a million files anew takes as long
+as reading that many rows from the index in some dozens of searches."""
 
 
 class Stamp(NamedTuple):
