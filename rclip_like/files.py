@@ -98,7 +98,8 @@ def write_whole(path: Path, mode: int = FILE_MODE, *, draft: str | None = None) 
     mode = stat.S_IMODE(written.stat().st_mode)
     try:
         yield written
-        written.chmod(mode)  # safetensors, for one, makes it anew, for its owner alone
+        if stat.S_IMODE(written.stat().st_mode) != mode:
+            written.chmod(mode)  # safetensors, for one, makes it anew, for its owner alone
         with written.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(written, path)

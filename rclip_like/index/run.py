@@ -241,8 +241,8 @@ class _Run:
         with self.stopping.breakable():
             self.encoder.wait()
         with self.stopping.shielded():
-            batch, self.at_encoder = self.at_encoder, PendingBatch()
-            self._commit(batch)
+            self._commit(self.at_encoder)  # where that fails, `_save_rest` fails, and says why
+            self.at_encoder = PendingBatch()
 
     def _commit_if_encoded(self) -> None:
         """Commit the encoder's batch if it is done; called while there is nothing else to do."""

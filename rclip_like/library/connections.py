@@ -30,6 +30,9 @@ class Connections:
         """Return this thread's connection to the index, seeing what was committed up to now."""
         thread = current_thread()
         store = self._stores.get(thread)  # another thread may close it at any time
+        if store is not None and store.is_replaced():
+            self.close_own()
+            store = None
         if store is None:
             close_folders(default_folders())  # an earlier version left them open
             from rclip_like.store import Store

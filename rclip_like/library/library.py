@@ -183,7 +183,8 @@ class Library(LibraryUpkeep):
 
         store, named, filters = self._index.existing(), expanded(paths), filters or Filters()
         roots = reachable_roots(store, named)[0] if named else None
-        return select(store, self.specification, roots, SearchSettings(filters=filters))
+        settings = self.settings.searching._replace(filters=filters)
+        return select(store, self.specification, roots, settings)
 
     def embeddings(
         self, paths: AnyPath | Sequence[AnyPath]
@@ -203,7 +204,8 @@ class Library(LibraryUpkeep):
         specification = resolve(name)
         # Its own name: that of a folder is absolute, as the next one may stand elsewhere.
         self._index.open(create=True).set_default_model(specification.name)
-        self._name, self._model = specification.name, None
+        with self._choosing:
+            self._name, self._model = specification.name, None
 
     @property
     def model(self) -> Model:

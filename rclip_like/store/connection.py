@@ -124,8 +124,8 @@ class Connection(sqlite3.Connection):
     @contextmanager
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         """Commit what the block did, or take all of it back when it raises."""
-        self.execute(f"BEGIN {kind}")
-        try:
+        try:  # a signal may come as soon as it has begun
+            self.execute(f"BEGIN {kind}")
             yield
             self.execute("COMMIT")
         except BaseException:

@@ -55,6 +55,11 @@ class Store(Reader):
         """Return a second, reading look at the same index, for another thread."""
         return type(self).open_readonly(self.path)
 
+    def is_replaced(self) -> bool:
+        """Return whether the index's path leads to another file than the one opened."""
+        there = opening.identity_of(self.path)
+        return there is not None and there != self.identity
+
     def close(self) -> None:
         """Close the file; what was committed is on the disk."""
         self.connection.close()

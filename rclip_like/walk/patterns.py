@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rclip_like.errors import UsageError
 from rclip_like.files import decoded, open_at_once
 from rclip_like.settings import WalkSettings
-from rclip_like.spelling import Spelling
+from rclip_like.spelling import Spelling, composed
 from rclip_like.values import NameGlobs, Root, Trouble
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def name_globs(roots: Sequence[Root] | None, settings: WalkSettings) -> NameGlob
     for pattern in taking_in if len(roots) * len(taking_in) <= _MOST_GLOBS else ():
         for root in roots:
             for each in (pattern, *_inside(pattern, root)):
-                plain = _NOT_PLAIN.sub("*", each.strip()).strip("*")
+                plain = _NOT_PLAIN.sub("*", composed(each.strip())).strip("*")
                 any_of.append(os.fsencode(f"*{plain}*"))
     none_of: list[bytes] = []
     if not any(pattern.startswith("!") for pattern in settings.exclude):

@@ -292,7 +292,7 @@ def test_a_search_without_time_for_the_walk_says_so(
         monkeypatch.setattr(survey, "walk_pages", slowly)
         report = library.search("x", [photos], update=IndexSettings(max_seconds=0.01))
     assert (len(report.matches), report.missing) == (2, 0)
-    assert ["time was up" in note for note in report.notes] == [True]
+    assert ["time limit" in note for note in report.notes] == [True]
 
 
 def test_files_that_are_not_there_now_are_noted_in_one_line(library: Library, photos: Path) -> None:
@@ -372,3 +372,27 @@ def test_a_search_heeds_filters(library: Library, photos: Path) -> None:
     for min_pixels, count in ((64 * 64, 2), (64 * 64 + 1, 0)):
         settings = SearchSettings(filters=Filters(min_pixels=min_pixels))
         assert len(library.search("cat", [photos], settings, update=None).matches) == count
+
+
+def test_a_selection_leaves_out_what_the_librarys_settings_exclude(
+    library: Library, photos: Path
+) -> None:
+    library.index([photos])
+    assert len(library.select([photos]).pictures) == 2
+    walk = WalkSettings(exclude=("red.png",))
+    searching = library.settings.searching._replace(walk=walk)
+    library.settings = library.settings._replace(searching=searching)
+    left = [picture.absolute for picture in library.select([photos]).pictures]
+    assert left == [str(photos / "green.png")]
+
+
+def test_an_index_that_was_replaced_is_opened_anew(library: Library, photos: Path) -> None:
+    library.index([photos])
+    assert library.search("cat", [photos], update=False).matches
+    copy = library.database.with_name("other.db")
+    with Library(copy, model=library.model) as other:
+        other.index([photos / "red.png"])
+    for path in library.database.parent.glob("index.db-*"):
+        path.unlink()
+    os.replace(copy, library.database)
+    assert library.num_pictures() == 1

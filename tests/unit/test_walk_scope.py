@@ -17,7 +17,7 @@ from rclip_like.walk.patterns import Globs
 
 ROOT = Root(b"pictures", b"/home/Bj\xc3\xb6rn [1]/pictures")
 PART = st.sampled_from(
-    ["*", "**", "?", "[ab]", "[!a]", "a", "b", "ab", "2010", ".jpg", "/", "\\*", "é"]
+    ["*", "**", "?", "[ab]", "[!a]", "a", "b", "ab", "2010", ".jpg", "/", "\\*", "é", "e\u0301"]
 )
 PATTERN = st.lists(PART, min_size=1, max_size=5).map("".join)
 NAME = st.sampled_from(["a", "b", "ab", "2010", "a.jpg", "b.jpg", "*", "é", "e\u0301", "a\nb"])
