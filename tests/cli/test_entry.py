@@ -151,8 +151,11 @@ def test_an_unexpected_error_says_that_it_wants_to_be_reported(
     ("error", "told"),
     [
         (MemoryError(), "not enough memory"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory does"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), "memory does not suffi"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            "not enough memory",
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), "not enough memory"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (ImportError("libGL.so.1: cannot open shared object file", name="cv2"), "cannot be loaded"),
         (ModuleNotFoundError("No module named 'numpy'", name="numpy"), "numpy cannot be loaded"),

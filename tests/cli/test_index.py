@@ -209,7 +209,7 @@ def test_max_time_stops_cleanly_and_the_next_run_goes_on(
     folder = shutil.copytree(pictures, tmp_path / "copy")
     finished = run("index", "--max-time", "0.001", folder)
     assert finished.returncode == 1
-    assert b"the next run goes on" in finished.stderr
+    assert b"the next run continues" in finished.stderr
     assert run("index", folder).returncode == 0
     assert _num_indexed(tiny) == 3
 

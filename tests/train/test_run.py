@@ -289,7 +289,7 @@ def test_a_batch_that_memory_does_not_hold_is_refused_before_the_first_step(
         TrainingError, match=r"a step of 8 pairs takes about .* GB of memory"
     ) as told:
         train(settings, on_progress=steps.append)
-    assert "batch_size of 4, or lock_image_tower" in str(told.value)
+    assert "batch_size of 4, or set lock_image_tower" in str(told.value)
     assert not [step for step in steps if step.stage == "learning"]
     with pytest.raises(TrainingError, match=r"batch_size of 4$"):
         train(replace(settings, lock_image_tower=True))
@@ -305,7 +305,7 @@ def test_memory_that_runs_out_in_a_step_ends_in_the_same_remedy(
         raise error
 
     monkeypatch.setattr("rclip_like.train.learner.Learner.learn", fail)
-    with pytest.raises(TrainingError, match="batch_size of 4, or lock_image_tower"):
+    with pytest.raises(TrainingError, match="batch_size of 4, or set lock_image_tower"):
         train(settings)
 
 
