@@ -19,10 +19,10 @@ Private folders :: Only their owner can read the default folders and everything 
 umask. *test_private_folders.py*.
 
 A kill at any moment :: Pictures are written to the index in batches, each whole or not at all.
-Committed batches stay and are not encoded again; at most the batch in hand is lost, and the next
-run continues. *test_kill.py*: a hundred kills while 1,000 pictures are indexed, from the first
-import to the last commit. *test_interrupt.py*: Ctrl-C and SIGTERM, which end a run within two
-seconds, and SIGHUP.
+Committed batches stay and are not encoded again; at most two are lost, the one being committed and
+the one being encoded, and the next run continues. *test_kill.py*: a hundred kills while 1,000
+pictures are indexed, from the first import to the last commit. *test_interrupt.py*: Ctrl-C and
+SIGTERM, which end a run within two seconds, and SIGHUP.
 
 Power loss :: A committed batch is on the disk, and so are the names of the index and of the folders
 made for it. *test_power_loss.py* replays the writes of a recorded run up to 200 points, leaving out
