@@ -89,7 +89,8 @@ $(VENV)/environment: pyproject.toml constraints.txt
 		echo 'clipfind needs Python 3.11 or newer: make PYTHON=/path/to/python3' >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(INSTALL) --requirement pyproject.toml --extra demo --extra dev
+	$(INSTALL) --requirement pyproject.toml --extra demo --extra dev --extra research
+	$(INSTALL) --no-deps clip-benchmark
 	touch $@
 
 $(VENV)/installed: $(VENV)/environment $(SOURCES)

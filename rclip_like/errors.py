@@ -212,6 +212,18 @@ class TrainingError(ClipfindError):
     """Training data cannot be used, or a training run cannot go on."""
 
 
+class DataError(ClipfindError):
+    """A labelled or captioned set on disk cannot be used."""
+
+
+class MeasureError(ClipfindError):
+    """Something cannot be measured: the data do not suffice, or a package is missing."""
+
+
+class FilingError(ClipfindError):
+    """Pictures cannot be copied, linked, moved or moved back, or a sidecar cannot be written."""
+
+
 class Interrupted(ClipfindError):
     """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import IndexLocked, Note, StoreError
+from rclip_like.library.model import LibraryModel
 from rclip_like.library.query import Asked, terms_of
 from rclip_like.library.reach import (
     expanded,
@@ -18,7 +18,6 @@ from rclip_like.library.reach import (
     unindexed_note,
     unwalked_note,
 )
-from rclip_like.library.upkeep import LibraryUpkeep
 from rclip_like.query import Kind, Query, Term
 from rclip_like.settings import (
     EncoderSettings,
@@ -31,7 +30,6 @@ from rclip_like.settings import (
     WebSettings,
     path_of,
 )
-from rclip_like.telemetry import switch_off
 from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
@@ -40,13 +38,10 @@ if TYPE_CHECKING:
 
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
-    from rclip_like.models.specification import ModelSpecification
-    from rclip_like.query.pictures import InMemory
-    from rclip_like.store.embeddings import ModelEmbeddings
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
-class Library(LibraryUpkeep):
+class Library(LibraryModel):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are
@@ -87,33 +82,6 @@ class Library(LibraryUpkeep):
             indexing=found.indexing._replace(read=None),  # as above
         )
         self._begin(found, None if isinstance(model, str) else model)
-
-    @classmethod
-    def of(cls, settings: LibrarySettings) -> Library:
-        """Return a library by these settings alone, whatever is configured."""
-        library = cls.__new__(cls)
-        library._begin(settings)
-        return library
-
-    def _begin(self, settings: LibrarySettings, model: Model | None = None) -> None:
-        switch_off()  # in processes that it starts, too
-        super().__init__(settings.library)
-        self.settings = settings
-        self._model = model
-        self._choosing = Lock()
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the index for all threads; the library opens it again when used again.
-
-        A call in another thread may go on after that, or raise StoreError.
-        """
-        self._index.close()
 
     def index(
         self,
@@ -197,51 +165,6 @@ class Library(LibraryUpkeep):
 
         return stored_embeddings(self._encoded(), expanded(paths), self.specification.dimension)
 
-    def use_model(self, name: str) -> None:
-        """Make a model the default of this index; raises ModelError when it is not there."""
-        from rclip_like.models.specification import resolve
-
-        specification = resolve(name)
-        # Its own name: that of a folder is absolute, as the next one may stand elsewhere.
-        self._index.open(create=True).set_default_model(specification.name)
-        with self._choosing:
-            self._name, self._model = specification.name, None
-
-    @property
-    def model(self) -> Model:
-        """The model in use: the one asked for, else the index's default, else the built-in."""
-        with self._choosing:
-            if self._model is None:
-                name = self.chosen_model()
-                from rclip_like.models.model import Model
-                from rclip_like.models.specification import resolve
-
-                specification = resolve(name, weights=self._weights)
-                self._model = Model(specification, self.settings.encoder)
-            return self._model
-
-    @property
-    def specification(self) -> ModelSpecification:
-        """What the model in use is: its name, files, preprocessing and fingerprint."""
-        return self.model.specification
-
-    def embed_texts(self, texts: str | Sequence[str]) -> Embeddings:
-        """Return one unit row a text, float32 (N, D), in order; nothing is looked up or kept."""
-        return self.model.texts([texts] if isinstance(texts, str) else list(texts))
-
-    def embed_pictures(
-        self, pictures: AnyPath | InMemory | Sequence[AnyPath | InMemory]
-    ) -> Embeddings:
-        """Return one unit row a picture, float32 (N, D), in order.
-
-        Each is a path, one of Pillow's pictures or an array of uint8 (H, W), (H, W, 3) or
-        (H, W, 4). Of an animation the first frame counts. Raises PictureError for a file that is
-        not a picture; nothing is looked up in the index or written to it.
-        """
-        from rclip_like.query.pictures import embed_pictures
-
-        return embed_pictures(self.model, pictures, self.settings.read)
-
     def _pixels_of(self, query: Asked, terms: Sequence[Term]) -> Mapping[str, Pixels]:
         """Return the pixels of the query's pictures that are not indexed, by their term's value.
 
@@ -323,9 +246,3 @@ class Library(LibraryUpkeep):
         """Return whether the model in use has encoded anything under the roots."""
         encoded = self._encoded()
         return encoded is not None and any(True for _ in encoded.scan(roots))
-
-    def _encoded(self) -> ModelEmbeddings | None:
-        """Return what the model in use has encoded, None where it never indexed."""
-        store = self._index.existing()
-        model_id = store.model_id(self.specification.fingerprint) if store else None
-        return None if store is None or model_id is None else store.embeddings(model_id)
