@@ -73,13 +73,17 @@ class PendingBatch:
         )
 
     def as_batch(self, unencoded: Container[bytes] = ()) -> Batch:
-        """Return what is to be written, but for the files of unencoded contents."""
+        """Return what is to be written, but for unencoded contents and their files.
+
+        The encoder may finish a batch after its contents were found unencoded.
+        """
         contents = {}
         if self.embeddings is not None:
             rows = iter(self.embeddings)
             for digest, picture in self.waiting.items():
                 embeddings = {part: next(rows) for part in picture.parts}
-                contents[digest] = ContentRow(reading_of(picture), embeddings)
+                if digest not in unencoded:
+                    contents[digest] = ContentRow(reading_of(picture), embeddings)
         files = [file for file in self.files if file.digest not in unencoded]
         return Batch(contents, files, self.failures, self.gone, reread=self.reread)
 

@@ -51,7 +51,7 @@ class Spool(Generic[Item]):
         self._error = error
         try:
             self._flush()
-        except StoreError as full:
+        except (StoreError, MemoryError) as full:
             self._error = error or full
         self._chunks.put(None)
 

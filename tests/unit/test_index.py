@@ -364,6 +364,16 @@ def test_a_batch_gives_each_embedding_the_number_of_its_part() -> None:
     np.testing.assert_array_equal(contents[b"tiled"].embeddings[1001], np.eye(4)[3])
 
 
+def test_what_the_encoder_finishes_too_late_is_written_neither_as_content_nor_as_file() -> None:
+    batch = PendingBatch()
+    products = {"square": (np.zeros((2, 2, 3), np.uint8),)}
+    picture = Picture(b"/late", b"late", PictureFacts(4, 3), products)
+    batch.take(PendingRead(facts_of(picture.path), 0), picture, encode=True)
+    batch.embeddings = np.eye(1, dtype=np.float32)
+    rest = batch.as_batch({b"late"})
+    assert (dict(rest.contents), rest.files) == ({}, [])
+
+
 def test_excluded_files_keep_their_rows(index: SmallIndex, album: Path) -> None:
     index.update(album)
     report = index.update_without_encoder(album, walk=WalkSettings(exclude=("*2.jpg",)))

@@ -58,6 +58,20 @@ def test_a_waiting_reader_may_leave(spool: Spool[int]) -> None:
     assert list(spool.items(is_over=lambda: True)) == []
 
 
+class _Unpicklable:
+    """Takes more memory to be pickled than there is."""
+
+    def __reduce__(self) -> str:
+        raise MemoryError
+
+
+def test_a_reader_does_not_wait_for_a_writer_whose_memory_ran_out(spool: Spool[object]) -> None:
+    spool.put(_Unpicklable())
+    spool.close()
+    with pytest.raises(MemoryError):
+        list(spool.items())
+
+
 def test_little_stays_in_memory(spool: Spool[int], tmp_path: Path) -> None:
     for number in range(1_000_000):
         spool.put(number)
