@@ -165,7 +165,8 @@ formats --json :: One object a line with *format*, *endings* (a list), *readable
 *version* and *needs* (what is missing, or null).
 
 models list --json :: One object a line with *name*, *state* (built in, downloaded or can be
-downloaded), *size_bytes* (null if only the hub knows), *licence* and *good_for*.
+downloaded), *size_bytes* (null if only the hub knows), *licence*, *good_for* and *in_use* (whether
+the index uses it).
 
 models show --json :: One object. For a model on this machine: *name*, *state*, *folder*,
 *size_bytes*, *dimension*, *picture_size*, *resize_mode*, *fingerprint* and *source* (where its

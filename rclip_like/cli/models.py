@@ -34,6 +34,8 @@ class ListOptions(NamedTuple):
     all: Annotated[
         bool, Option("--all", help="Every model that can be downloaded, not only the recommended.")
     ] = False
+    library: LibraryChoice = LibraryChoice()
+    talk: Talk = Talk()
 
 
 class ShowOptions(NamedTuple):
@@ -93,8 +95,13 @@ def list_formats(options: FormatsOptions) -> int:
 def list_models(options: ListOptions) -> int:
     """Print the models on this machine and those worth fetching; return 0."""
     models = registry.list_models(everything=options.all)
+    with open_library(options.library) as library:
+        in_use = library.chosen_model()
+    if in_use not in [model.name for model in models]:
+        options.talk.note(f"this index uses {in_use}, which is not listed here")
     rows = [
         {
+            "in use": "yes" if model.name == in_use else None,
             "model": model.name,
             "state": model.state,
             "size": None if model.size_bytes is None else sized(model.size_bytes),
@@ -103,7 +110,7 @@ def list_models(options: ListOptions) -> int:
         }
         for model in models
     ]
-    objects = (json.dumps(asdict(model)) for model in models)
+    objects = (json.dumps({**asdict(model), "in_use": model.name == in_use}) for model in models)
     write_lines(objects if options.json else table(rows))
     return 0
 

@@ -30,6 +30,14 @@ def test_the_list_is_one_json_object_a_line(capsys: Captured) -> None:
     assert all({"name", "state", "size_bytes"} <= set(row) for row in rows)
 
 
+def test_the_list_marks_the_model_in_use(tiny_model: Path, capsys: Captured) -> None:
+    assert main(["models", "list", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows if row["in_use"]] == ["builtin"]
+    assert main(["models", "list", "--model", str(tiny_model)]) == 0
+    assert f"this index uses {tiny_model}, which is not listed here" in capsys.readouterr().err
+
+
 @pytest.fixture
 def without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide open_clip, as an installation without torch lacks it."""
@@ -123,8 +131,9 @@ def test_use_fetches_a_model_that_is_then_listed_and_searched_with(
 ) -> None:
     database = str(tmp_path / "index.db")
     assert main(["models", "use", "hf-hub:museum/tiny", "--db", database]) == 0
-    assert main(["models", "list"]) == 0
-    assert "hf-hub:museum/tiny" in capsys.readouterr().out
+    assert main(["models", "list", "--db", database]) == 0
+    (used,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("yes")]
+    assert "hf-hub:museum/tiny" in used
     with Library(Path(database)) as library:
         assert library.specification.name == "hf-hub:museum/tiny"
 
