@@ -3,7 +3,15 @@
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from rclip_like.cli import indexed
 from rclip_like.cli.dispatch import near_miss
+from rclip_like.cli.indexed import (
+    Update,
+    index_settings,
+    searched_paths,
+    tell_of_indexing,
+    tell_of_left_out,
+)
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -14,46 +22,27 @@ from rclip_like.cli.options import (
     open_library,
     refuse_without_effect,
 )
-from rclip_like.cli.paths import (
-    Sources,
-    named_paths,
-    standing_patterns,
-    still_there,
-    without_unmatched,
-)
-from rclip_like.cli.proposals import (
-    command_meant,
-    index_command,
-    refuse_folder_first,
-    with_quotes_proposed,
-)
+from rclip_like.cli.paths import Sources
+from rclip_like.cli.proposals import command_meant, refuse_folder_first, with_quotes_proposed
 from rclip_like.cli.remedies import said
 from rclip_like.errors import RootError
 from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.progress import index_bar
-from rclip_like.output.reports import (
-    counted,
-    index_sentence,
-    left_out_sentences,
-    trouble_sentence,
-    unreadable_sentence,
-)
+from rclip_like.output.reports import counted, unreadable_sentence
 from rclip_like.output.stream import Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.settings import (
     Argument,
     EncoderSettings,
-    IndexSettings,
     LibraryChoice,
     Option,
     ReadSettings,
     SearchSettings,
-    Setting,
     WebSettings,
 )
 
 if TYPE_CHECKING:
-    from rclip_like.values import IndexReport, SearchReport
+    from rclip_like.values import SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
 WITHOUT_EFFECT = (
@@ -67,17 +56,7 @@ WITHOUT_EFFECT = (
     ("--text", "--allow-private"),
     ("--image", "--template"),
     ("--image", "--no-cache"),
-    ("--no-index", "--max-time"),
-    ("--no-index", "--one-file-system"),
-    ("--all", "[PATH]..."),
-    ("--all", "--files-from"),
-    ("--all", "--files0-from"),
-    ("--all", "--no-index"),
-    ("--all", "--max-time"),
-    ("--all", "--follow"),
-    ("--all", "--one-file-system"),
-    ("--all", "--no-ignore"),
-    ("--all", "--hidden"),
+    *indexed.WITHOUT_EFFECT,
 )
 """Pairs of which the second does nothing beside the first, or the two contradict each other."""
 
@@ -121,18 +100,7 @@ class SearchOptions(NamedTuple):
             help="Print each result as TEMPLATE says: {path} {score} {rank} {model}, \\t \\n \\0.",
         ),
     ] = None
-    no_index: Annotated[
-        bool, Option("--no-index -n", help="Search the index as it is, without updating it.")
-    ] = False
-    max_time: Annotated[
-        float,
-        Setting(
-            "--max-time",
-            metavar="SECONDS",
-            min=0,
-            help="Index for at most this long before answering; 0: no limit.",
-        ),
-    ] = 60.0
+    update: Update = Update()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     sources: Annotated[Sources, "Paths"] = Sources()
     library: LibraryChoice = LibraryChoice()
@@ -149,10 +117,7 @@ def run(options: SearchOptions) -> int:
     layout = _layout_of(options)
     settings = search_settings(options, layout)
     talk = options.talk
-    paths = named_paths(options.paths, options.sources, talk)
-    if any(options.sources):
-        typed = len(options.paths)
-        paths[typed:] = still_there(paths[typed:], talk)
+    paths = searched_paths(options.paths, options.sources, talk)
     command = command_meant(options.query, options.paths)
     if command:
         talk.note(f"searching for {options.query!r}; is the command 'clipfind {command}' meant?")
@@ -169,7 +134,7 @@ def run(options: SearchOptions) -> int:
                     query,
                     paths,
                     settings,
-                    update=index_settings(options),
+                    update=index_settings(options.update, settings.walk),
                     on_progress=on_progress,
                 )
         except RootError as error:
@@ -205,14 +170,6 @@ def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
     return options.settings
 
 
-def index_settings(options: SearchOptions) -> IndexSettings | None:
-    """Return how the index is brought up to date before the search, None where it is not."""
-    if options.no_index:
-        return None
-    walk = options.settings.walk
-    return IndexSettings(walk=walk, max_seconds=options.max_time or None, wait=False)
-
-
 def _tell(report: "SearchReport", options: SearchOptions, command: str | None) -> None:
     """Say on stderr what the user should know beside the matches.
 
@@ -221,23 +178,14 @@ def _tell(report: "SearchReport", options: SearchOptions, command: str | None) -
     talk = options.talk
     for note in report.notes:
         talk.note(said(note))
-    if report.stale:
-        gone = counted(report.stale, "picture")
-        talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
+    tell_of_left_out(talk, stale=report.stale, damaged=report.damaged)
     if report.copies:
         copies = "1 copy" if report.copies == 1 else f"{report.copies:,} copies"
         talk.note(f"{copies} left out; --no-collapse shows all")
-    if report.damaged:
-        talk.note(
-            f"{counted(report.damaged, 'picture')} left out: damaged in the index; mend it with: "
-            "clipfind doctor --repair, then clipfind index"
-        )
     if report.missing:
         talk.note(f"{counted(report.missing, 'picture')} not indexed yet, so not searched")
     if report.index is not None:
-        _tell_of_indexing(report.index, options)
-        if not report.index.finished:
-            talk.note(f"to index the rest: {index_command(options.given)}")
+        tell_of_indexing(report.index, options.settings.walk, options.given, talk)
     if report.matches:
         talk.detail(f"searched with {report.matches[0].model}")
     else:
@@ -255,19 +203,3 @@ def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
         talk.note(unreadable_sentence(report.index.failed_before))
     if min_score is not None and report.best is not None:
         talk.note(f"nothing scores {min_score:g} or more; the best score is {report.best:.4f}")
-
-
-def _tell_of_indexing(report: "IndexReport", options: SearchOptions) -> None:
-    talk, walk = options.talk, options.settings.walk
-    patterns = standing_patterns(walk, options.given)
-    if not report.seen and not report.out_of_reach:
-        patterns += walk.glob  # a note of the search has named them
-    for trouble in without_unmatched(report, patterns).troubles:
-        talk.note(said(trouble_sentence(trouble)))
-    for sentence in left_out_sentences(report):
-        talk.note(sentence)
-    if report.failures and not talk.verbose:
-        talk.note(unreadable_sentence(len(report.failures)))
-    for failure in report.failures:
-        talk.detail(said(trouble_sentence(failure)))
-    talk.detail(index_sentence(report))

@@ -147,12 +147,12 @@ class Library(LibraryModel):
         since they were indexed, and those with a damaged embedding, are left out and counted.
         Raises RootError as `search` does.
         """
-        from rclip_like.search import select
+        from rclip_like.search.selecting import select
 
         store, named, filters = self._index.existing(), expanded(paths), filters or Filters()
         roots = reachable_roots(store, named)[0] if named else None
-        settings = self.settings.searching._replace(filters=filters)
-        return select(store, self.specification, roots, settings)
+        walk = self.settings.searching.walk
+        return select(store, self.specification, roots, walk, filters)
 
     def embeddings(
         self, paths: AnyPath | Sequence[AnyPath]

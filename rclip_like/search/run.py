@@ -1,7 +1,4 @@
-"""One search: terms to an embedding, the rows to matches whose files are still what they were.
-
-And a selection: all indexed pictures that are, without a query.
-"""
+"""One search: terms to an embedding, the rows to matches whose files are still what they were."""
 
 from __future__ import annotations
 
@@ -19,12 +16,11 @@ from rclip_like.ranking import combine, score
 from rclip_like.search.checks import FileCheck, RowCheck
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
-from rclip_like.values import Match, Root, SearchReport, SelectedPicture, SelectionReport
+from rclip_like.values import Match, Root, SearchReport
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
     from rclip_like.models.model import Model
-    from rclip_like.models.specification import ModelSpecification
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding, Embeddings, Pixels
@@ -99,45 +95,6 @@ def search(
         best=best.score,
         copies=best.copies,
     )
-
-
-def select(
-    store: Store | None,
-    specification: ModelSpecification,
-    roots: Sequence[Root] | None,
-    settings: SearchSettings,
-) -> SelectionReport:
-    """Return the pictures under `roots` (None: all) that the model has encoded, by path bytes.
-
-    Of the settings, `walk` and `filters` count. As in a search, each file was looked at and is what
-    was encoded, and each embedding is as it was written; the other pictures are counted. If `store`
-    is None, there are no pictures.
-    """
-    report = SelectionReport((), np.empty((0, specification.dimension), np.float32))
-    if store is None:
-        return report
-    scope = Scope(roots, settings.walk)
-    files = FileCheck(store, scope)
-    pictures: list[SelectedPicture] = []
-    rows, stale, damaged = [report.embeddings], 0, 0
-    with store.snapshot():
-        model_id = store.model_id(specification.fingerprint)
-        if model_id is None:
-            return report
-        for page in store.select(model_id, roots, settings.filters, scope.globs).pages():
-            kept = []
-            for number, stored in enumerate(page.files):
-                look = files.look_at(stored)
-                stale += look == "stale"
-                damaged += look == "fresh" and not page.is_sound[number]
-                if look == "fresh" and page.is_sound[number]:
-                    kept.append(number)
-                    shown = scope.as_typed(stored.path)
-                    pictures.append(SelectedPicture(shown, stored.path, stored.facts))
-            rows.append(page.embeddings[kept].astype(np.float32))
-    embeddings = np.concatenate(rows)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return SelectionReport(tuple(pictures), embeddings, stale, damaged)
 
 
 def _refuse_nonsense(settings: SearchSettings) -> None:

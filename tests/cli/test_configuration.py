@@ -49,7 +49,7 @@ def test_a_configuration_file_that_is_named_must_be_there(
 def test_what_was_typed_is_known_apart_from_what_was_configured() -> None:
     _write_configuration('max-time = 5\nexclude = ["*.gif", "old"]')
     options = _settle("cat", "-f")
-    assert (options.max_time, options.settings.walk.exclude) == (5.0, ("*.gif", "old"))
+    assert (options.update.max_time, options.settings.walk.exclude) == (5.0, ("*.gif", "old"))
     assert options.given == {"QUERY": "cat", "--files": True}
 
 

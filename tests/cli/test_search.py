@@ -13,8 +13,9 @@ from processes import run, run_on_terminal, write_pictures
 from settled import settled
 
 from rclip_like.cli.commands import COMMANDS
+from rclip_like.cli.indexed import index_settings
 from rclip_like.cli.options import refuse_without_effect
-from rclip_like.cli.search import WITHOUT_EFFECT, index_settings, search_settings
+from rclip_like.cli.search import WITHOUT_EFFECT, search_settings
 from rclip_like.errors import UsageError
 from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.output.matches import Layout
@@ -173,7 +174,8 @@ def test_every_option_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> No
     assert options.settings == SearchSettings(
         3, 0.1, 0.2, "date", True, True, True, "photo", False, walk
     )
-    assert index_settings(options) == IndexSettings(walk=walk, max_seconds=5.0, wait=False)
+    updating = index_settings(options.update, options.settings.walk)
+    assert updating == IndexSettings(walk=walk, max_seconds=5.0, wait=False)
     assert (options.encoder, options.read) == (
         EncoderSettings("cpu", threads=3),
         ReadSettings(workers=3),

@@ -1,0 +1,87 @@
+"""All indexed pictures whose files are still what was encoded, by path, without a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rclip_like.search.checks import FileCheck
+from rclip_like.values import Root, SelectedPicture, SelectionReport
+from rclip_like.walk import Scope
+
+if TYPE_CHECKING:
+    from rclip_like.models.specification import ModelSpecification
+    from rclip_like.settings import Filters, WalkSettings
+    from rclip_like.store import Store
+    from rclip_like.values import Embeddings
+
+
+class SelectedPage(NamedTuple):
+    """Some pictures in order of path bytes, and their embeddings, unit float32 (n, D).
+
+    `stale` and `damaged` count the pictures left out on the way, as in a SelectionReport.
+    """
+
+    pictures: tuple[SelectedPicture, ...]
+    embeddings: Embeddings
+    stale: int = 0
+    damaged: int = 0
+
+
+def selected_pages(
+    store: Store | None,
+    specification: ModelSpecification,
+    roots: Sequence[Root] | None,
+    walk: WalkSettings,
+    filters: Filters,
+) -> Iterator[SelectedPage]:
+    """Yield the pictures under `roots` (None: all) that the model has encoded, by path bytes.
+
+    Some thousands at a time, with the embedding of the whole picture, which for an animation is
+    that of its first frame. As in a search, each file was looked at and is what was encoded, and
+    each embedding is as it was written; the other pictures are counted. All are of one state of the
+    index. If `store` is None, there are no pictures.
+    """
+    if store is None:
+        return
+    scope = Scope(roots, walk)
+    files = FileCheck(store, scope)
+    with store.snapshot():
+        model_id = store.model_id(specification.fingerprint)
+        if model_id is None:
+            return
+        for page in store.select(model_id, roots, filters, scope.globs).pages():
+            pictures: list[SelectedPicture] = []
+            kept: list[int] = []
+            stale = damaged = 0
+            for number, stored in enumerate(page.files):
+                look = files.look_at(stored)
+                stale += look == "stale"
+                damaged += look == "fresh" and not page.is_sound[number]
+                if look == "fresh" and page.is_sound[number]:
+                    kept.append(number)
+                    shown = scope.as_typed(stored.path)
+                    pictures.append(SelectedPicture(shown, stored.path, stored.facts))
+            rows = page.embeddings[kept].astype(np.float32)
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            yield SelectedPage(tuple(pictures), rows, stale, damaged)
+
+
+def select(
+    store: Store | None,
+    specification: ModelSpecification,
+    roots: Sequence[Root] | None,
+    walk: WalkSettings,
+    filters: Filters,
+) -> SelectionReport:
+    """Return all that `selected_pages` yields as one report."""
+    pages = list(selected_pages(store, specification, roots, walk, filters))
+    none = np.empty((0, specification.dimension), np.float32)
+    return SelectionReport(
+        tuple(picture for page in pages for picture in page.pictures),
+        np.concatenate([none, *(page.embeddings for page in pages)]),
+        sum(page.stale for page in pages),
+        sum(page.damaged for page in pages),
+    )
