@@ -1,0 +1,118 @@
+"""The curve of few-shot probes, and where it crosses the zero-shot level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.evaluate.probe import (
+    DEFAULT_C,
+    Features,
+    Fit,
+    Numbers,
+    Sweep,
+    Tried,
+    fit_probe,
+    judge,
+    sweep,
+)
+from rclip_like.evaluate.splits import draw_shots
+
+
+class LabelledFeatures(NamedTuple):
+    """Pictures of one side: features (N, D), label numbers (N,), and digests of their contents."""
+
+    features: Features
+    numbers: Numbers
+    digests: tuple[bytes, ...]
+
+
+class SplitFeatures(NamedTuple):
+    """The three sides of a labelled set; any but `train` may be empty."""
+
+    train: LabelledFeatures
+    validation: LabelledFeatures
+    test: LabelledFeatures
+
+
+class Shots(NamedTuple):
+    """All repeats of one k: test accuracies float64 (R,), drawn positions, and the C of all.
+
+    drawn: of each repeat the positions among the training pictures, ascending. num_short: labels
+    that have fewer than k training pictures, all of which are then drawn. num_unfinished: fits
+    that did not converge.
+    """
+
+    k: int
+    accuracies: npt.NDArray[np.float64]
+    drawn: tuple[Numbers, ...]
+    sweep: Sweep
+    num_short: int
+    num_unfinished: int
+
+
+def probe_with_shots(
+    split: SplitFeatures,
+    k: int,
+    seed: int,
+    num_repeats: int,
+    pool: ThreadPoolExecutor,
+    on_fit: Callable[[], None],
+) -> Shots:
+    """Return the test accuracies of probes fitted on k training pictures a label, by repeat.
+
+    One C serves all repeats: that with the highest mean accuracy on the validation pictures.
+    `on_fit` is called after each fit.
+    """
+    train, validation, test = split
+    drawn = tuple(
+        draw_shots(train.digests, train.numbers, seed, repeat, k) for repeat in range(num_repeats)
+    )
+    fits: dict[float, list[Fit]] = {}
+
+    def fit_all(c: float) -> list[Fit]:
+        fits[c] = list(
+            pool.map(lambda own: fit_probe(train.features[own], train.numbers[own], c), drawn)
+        )
+        for _ in drawn:
+            on_fit()
+        return fits[c]
+
+    def try_c(c: float) -> Tried:
+        judged = [judge(fit, validation.features, validation.numbers) for fit in fit_all(c)]
+        accuracy = float(np.mean([each.accuracy for each in judged]))
+        return Tried(c, accuracy, float(np.mean([each.loss for each in judged])))
+
+    chosen = sweep(try_c) if len(validation.numbers) else Sweep(DEFAULT_C)
+    best = fits.get(chosen.c) or fit_all(chosen.c)
+    accuracies = [judge(fit, test.features, test.numbers).accuracy for fit in best]
+    counts = np.bincount(train.numbers)
+    return Shots(
+        k,
+        np.array(accuracies),
+        drawn,
+        chosen,
+        int((counts < k).sum()),
+        sum(not fit.has_converged for fit in best),
+    )
+
+
+def crossing(ks: Sequence[int], accuracies: Sequence[float], level: float) -> float | None:
+    """Return the k at which the curve reaches the level, None where it stays below it.
+
+    Between two k it is interpolated in log k; 0.0 where the smallest k is at the level already.
+    """
+    below: tuple[float, float] | None = None
+    for k, accuracy in zip(ks, accuracies, strict=True):
+        if accuracy >= level:
+            if below is None:
+                return 0.0
+            share = (level - below[1]) / (accuracy - below[1])
+            return math.exp(math.log(below[0]) + share * math.log(k / below[0]))
+        below = float(k), accuracy
+    return None

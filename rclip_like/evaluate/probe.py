@@ -1,0 +1,145 @@
+"""The linear probe: logistic regression on features, its one hyperparameter chosen by a sweep.
+
+As in the CLIP paper (Radford et al. 2021, appendix A.3): scikit-learn's L-BFGS, multinomial, at
+most 1,000 iterations, and an L2 penalty that is swept from coarse to fine.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.evaluate.packages import require_research
+
+MAX_ITERATIONS = 1000
+TOLERANCE = 1e-6
+"""Of the largest gradient. scikit-learn's own, 1e-4, stops weakly penalised fits far from done."""
+
+NUM_STEPS = 96
+"""Steps of equal ratio from the smallest C to the largest; the sweep looks at 15 of them."""
+_COARSE = 16
+_LOWEST, _HIGHEST = -6.0, 6.0
+DEFAULT_C = 1.0
+"""Taken where no picture is left to choose one by."""
+
+Features = npt.NDArray[np.floating[Any]]
+Numbers = npt.NDArray[np.int64]
+
+
+class Fit(NamedTuple):
+    """A fitted probe: logits of features (N, D) are `features @ weights.T + intercept`.
+
+    weights (L, D) and intercept (L,) are float64. Of two labels the first has zeros: logistic
+    regression then fits the difference alone. `num_pictures` is what it was fitted on.
+    """
+
+    weights: npt.NDArray[np.float64]
+    intercept: npt.NDArray[np.float64]
+    c: float
+    num_pictures: int
+    has_converged: bool
+
+    @property
+    def penalty(self) -> float:
+        """The weight of the L2 penalty beside the mean loss, which C is not: 1 / (C n)."""
+        return 1.0 / (self.c * self.num_pictures)
+
+    def logits(self, features: Features) -> npt.NDArray[np.float64]:
+        """Return (N, L)."""
+        return np.asarray(features.astype(np.float64) @ self.weights.T + self.intercept)
+
+
+class Tried(NamedTuple):
+    """One step of a sweep: a C, and what the validation pictures say of it.
+
+    accuracy is a share; loss is the mean negative log likelihood, which decides between equal
+    accuracies.
+    """
+
+    c: float
+    accuracy: float
+    loss: float
+
+
+class Sweep(NamedTuple):
+    """The C chosen, and all that were tried, ascending; none were without validation pictures."""
+
+    c: float
+    tried: tuple[Tried, ...] = ()
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the C chosen is the smallest or the largest there is."""
+        return self.c in (c_of_step(0), c_of_step(NUM_STEPS))
+
+
+def fit_probe(features: Features, numbers: Numbers, c: float) -> Fit:
+    """Return scikit-learn's LogisticRegression, fitted in float64 on one BLAS thread or more.
+
+    features (N, D) are taken as they are, neither scaled nor centred; numbers (N,) are label
+    numbers, each from 0 to L - 1 at least once, L >= 2. Within `single_blas_thread` the result is
+    the same bit for bit on any number of processors. Raises MeasureError where scikit-learn is
+    missing.
+    """
+    require_research("a linear probe")
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(features.astype(np.float64), numbers)
+    weights, intercept = model.coef_, model.intercept_
+    assert np.array_equal(model.classes_, np.arange(len(model.classes_)))
+    if len(weights) == 1:
+        weights = np.concatenate([np.zeros_like(weights), weights])
+        intercept = np.concatenate([np.zeros_like(intercept), intercept])
+    return Fit(weights, intercept, c, len(features), bool(max(model.n_iter_) < MAX_ITERATIONS))
+
+
+def judge(fit: Fit, features: Features, numbers: Numbers) -> Tried:
+    """Return how a fit does on pictures that it was not fitted on."""
+    logits = fit.logits(features)
+    accuracy = float(np.mean(logits.argmax(axis=1) == numbers))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    likelihoods = shifted[np.arange(len(numbers)), numbers] - np.log(np.exp(shifted).sum(axis=1))
+    return Tried(fit.c, accuracy, float(-likelihoods.mean()))
+
+
+def sweep(try_c: Callable[[float], Tried]) -> Sweep:
+    """Return the C of the highest accuracy, found from coarse to fine as in the paper.
+
+    Seven values from 1e-6 to 1e6 first, then twice the neighbours of the best at half the
+    distance, down to the 96 logarithmic steps: 15 values at most. Of equal accuracies that of the
+    smaller loss wins, and the smaller C after that.
+    """
+    tried: dict[int, Tried] = {}
+    steps, distance = list(range(0, NUM_STEPS + 1, _COARSE)), _COARSE
+    while distance:
+        for step in steps:
+            if step not in tried:
+                tried[step] = try_c(c_of_step(step))
+        best = max(tried, key=lambda step: (tried[step].accuracy, -tried[step].loss, -step))
+        distance //= 2
+        steps = [step for step in (best - distance, best + distance) if 0 <= step <= NUM_STEPS]
+    return Sweep(tried[best].c, tuple(tried[step] for step in sorted(tried)))
+
+
+def c_of_step(step: int) -> float:
+    """Return the C of one of the steps 0 to 96."""
+    return float(10.0 ** (_LOWEST + (_HIGHEST - _LOWEST) * step / NUM_STEPS))
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Hold NumPy and scikit-learn to one thread a call, so that sums have one order everywhere."""
+    require_research("a linear probe")
+    from threadpoolctl import threadpool_limits  # scikit-learn requires it
+
+    with threadpool_limits(1):
+        yield

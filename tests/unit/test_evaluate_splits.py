@@ -1,0 +1,78 @@
+"""Splits and draws: by content alone, reproducible, and nested within one repeat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rclip_like.evaluate.splits import (
+    SIDES,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    draw_shots,
+    hash_of_draw,
+    split_by_content,
+)
+
+
+def _digests(number: int) -> list[bytes]:
+    return [bytes([index % 256, index // 256]) * 16 for index in range(number)]
+
+
+NUMBERS = np.repeat(np.arange(4), 25)
+DIGESTS = _digests(100)
+
+
+def test_a_split_gives_each_label_three_fifths_and_twice_one_fifth() -> None:
+    sides = split_by_content(DIGESTS, NUMBERS, seed=0)
+    for number in range(4):
+        assert np.bincount(sides[NUMBERS == number]).tolist() == [15, 5, 5]
+    assert SIDES[TRAIN] == "train"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(1, [1, 0, 0]), (2, [1, 0, 1]), (3, [1, 1, 1]), (4, [2, 1, 1]), (10, [6, 2, 2])],
+)
+def test_small_labels_train_first_then_test_then_validate(number: int, expected: list[int]) -> None:
+    sides = split_by_content(_digests(number), np.zeros(number, np.int64), seed=5)
+    assert np.bincount(sides, minlength=3).tolist() == expected
+
+
+def test_a_split_depends_on_contents_and_seed_and_not_on_the_order() -> None:
+    sides = split_by_content(DIGESTS, NUMBERS, seed=0)
+    order = np.random.default_rng(1).permutation(100)
+    turned = split_by_content([DIGESTS[index] for index in order], NUMBERS[order], seed=0)
+    assert np.array_equal(turned, sides[order])
+    assert not np.array_equal(split_by_content(DIGESTS, NUMBERS, seed=1), sides)
+    assert {TRAIN, VALIDATION, TEST} == set(sides.tolist())
+
+
+def test_draws_are_nested_within_a_repeat_and_differ_between_repeats_and_seeds() -> None:
+    draws = {k: set(draw_shots(DIGESTS, NUMBERS, 0, 0, k).tolist()) for k in (1, 2, 8, 16)}
+    assert draws[1] < draws[2] < draws[8] < draws[16]
+    assert draws[2] != set(draw_shots(DIGESTS, NUMBERS, 0, 1, 2).tolist())
+    assert draws[2] != set(draw_shots(DIGESTS, NUMBERS, 1, 0, 2).tolist())
+    again = draw_shots(DIGESTS, NUMBERS, 0, 0, 8)
+    assert draws[8] == set(again.tolist())
+    assert np.bincount(NUMBERS[again]).tolist() == [8, 8, 8, 8]
+
+
+def test_a_draw_takes_all_of_a_label_that_has_fewer() -> None:
+    numbers = np.array([0] * 3 + [1] * 20)
+    drawn = draw_shots(_digests(23), numbers, 0, 0, 16)
+    assert np.bincount(numbers[drawn]).tolist() == [3, 16]
+
+
+def test_repeats_draw_each_picture_about_equally_often() -> None:
+    counts = np.zeros(100)
+    for repeat in range(400):
+        counts[draw_shots(DIGESTS, NUMBERS, 0, repeat, 5)] += 1
+    assert counts.mean() == 80
+    assert abs(counts - 80).max() < 4.5 * np.sqrt(400 * 0.2 * 0.8)
+
+
+def test_the_hash_of_a_draw_knows_no_order() -> None:
+    assert hash_of_draw(DIGESTS[:5]) == hash_of_draw(DIGESTS[4::-1])
+    assert hash_of_draw(DIGESTS[:5]) != hash_of_draw(DIGESTS[1:6])
