@@ -24,15 +24,17 @@ Cell: TypeAlias = "str | int | float | Interval | None"
 """None where there is nothing to say, such as a top-5 figure for three labels."""
 
 
-class Column(NamedTuple):
-    """A table's column: `key` names it in JSON, `title` for people, `unit` says how it is shown.
+Unit: TypeAlias = Literal["text", "count", "share", "points", "number"]
+"""How figures are shown. A share lies in [0, 1] and is shown in per cent; points are differences
+of shares, shown with their sign."""
 
-    A share lies in [0, 1] and is shown in per cent; points are differences of shares.
-    """
+
+class Column(NamedTuple):
+    """A table's column: `key` names it in JSON, `title` for people."""
 
     key: str
     title: str
-    unit: Literal["text", "count", "share", "points", "number"] = "number"
+    unit: Unit = "number"
 
 
 class Table(NamedTuple):
@@ -56,7 +58,10 @@ class Line(NamedTuple):
 
 
 class LineChart(NamedTuple):
-    """Lines over one axis; `levels` are horizontal ones, by name; `diagonal` draws x = y."""
+    """Lines over one axis; `levels` are horizontal ones, by name; `diagonal` draws x = y.
+
+    An axis of shares is in per cent and keeps within 0 and 100.
+    """
 
     key: str
     title: str
@@ -64,6 +69,8 @@ class LineChart(NamedTuple):
     y_title: str
     lines: tuple[Line, ...]
     levels: Mapping[str, float] = {}
+    x_unit: Unit = "number"
+    y_unit: Unit = "share"
     is_log_x: bool = False
     diagonal: bool = False
 
@@ -91,8 +98,9 @@ Chart: TypeAlias = LineChart | MatrixChart | PictureChart
 class Section(NamedTuple):
     """One part of a report: what was found in sentences, and the tables and charts it rests on.
 
-    `paper` says what the CLIP paper found of the same, with its figures; `limits` what ours does
-    not show.
+    Keys are lower-case letters, digits, hyphens, dots and underscores; a chart's file is named
+    after the section's key and its own. `paper` says what the CLIP paper found of the same, with
+    its figures; `limits` what ours does not show.
     """
 
     key: str

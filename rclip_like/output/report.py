@@ -1,0 +1,378 @@
+"""A report as text for a terminal, as one JSON object, and as a folder with Markdown and charts."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from rclip_like.errors import MeasureError
+from rclip_like.evaluate.report import Interval, LineChart, MatrixChart
+from rclip_like.files import make_folder, write_whole
+from rclip_like.output.matches import json_text
+from rclip_like.output.terminal import escaped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rclip_like.evaluate.report import Cell, Chart, Column, Report, Section, Table, Unit
+
+FORMAT = "clipfind report 1"
+"""What `format` of a report's JSON says, by which a later one knows its own files."""
+REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
+_FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # a report is for whoever may read the folder
+_WIDTH = 100
+_MOST_ROWS = 30
+_MOST_COLUMNS_TEXT = 48
+_NOTHING = "-"
+CHART_FILE = re.compile(r"[a-z0-9_][a-z0-9_.-]*\.png")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
+
+
+def report_text(report: Report) -> Iterator[str]:
+    """Yield a report as lines of text, without its charts; of long tables the first rows.
+
+    Nothing in it changes what a terminal shows, whatever labels and captions hold.
+    """
+    yield escaped(report.title)
+    yield from _aligned((key, _plain(value)) for key, value in report.made.items())
+    for section in report.sections:
+        yield ""
+        yield escaped(section.title)
+        yield "-" * _width(escaped(section.title))
+        for sentence in section.sentences:
+            yield from _wrapped(sentence)
+        for table in section.tables:
+            yield ""
+            yield from _text_table(table)
+        if section.paper or section.limits:
+            yield ""
+        yield from _wrapped(section.paper, "The paper: ")
+        yield from _wrapped(section.limits, "Limits: ")
+    if report.notes:
+        yield ""
+    for note in report.notes:
+        yield from _wrapped(note)
+
+
+def report_object(report: Report) -> str:
+    """Return a report as one JSON object: each table with its rows as objects by column key.
+
+    Shares are numbers in [0, 1]; an interval is an object of value, low and high; what is not
+    finite is null.
+    """
+    return json_text(_object(report))
+
+
+def report_markdown(report: Report) -> str:
+    """Return a report as Markdown that shows the charts of its folder."""
+    return "\n\n".join(_markdown_blocks(report)) + "\n"
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write report.json, report.md and one PNG for each chart into a folder, each file whole.
+
+    All is rendered before anything is written. An earlier report there is replaced; other files
+    stay. Raises MeasureError where a file of the same name belongs to something else, or where
+    the folder cannot be written.
+    """
+    from rclip_like.output.charts import chart_png
+
+    charts = {chart_file(section, chart): chart for section, chart in _charts(report)}
+    contents = {
+        REPORT_JSON: f"{json_text(_object(report, with_files=True))}\n".encode(),
+        REPORT_MARKDOWN: report_markdown(report).encode(),
+        **{name: chart_png(chart) for name, chart in charts.items()},
+    }
+    earlier = earlier_charts(folder)
+    if earlier is None:
+        _refuse_others(folder, contents)
+    try:
+        make_folder(folder, _FOLDER_MODE)
+        # report.json first: if writing stops half-way, the next run knows the folder for its own.
+        for name, content in contents.items():
+            with write_whole(folder / name, _FILE_MODE) as draft:
+                draft.write_bytes(content)
+        for name in (earlier or frozenset()) - set(contents):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise MeasureError(f"the report cannot be written: {error}") from error
+
+
+def check_report_folder(folder: Path) -> None:
+    """Raise MeasureError where a report cannot go into a folder, before anything is measured."""
+    if folder.exists() and not folder.is_dir():
+        raise MeasureError(f"{folder} is not a folder, so no report can be written into it")
+    if earlier_charts(folder) is None:
+        _refuse_others(folder, (REPORT_JSON, REPORT_MARKDOWN))
+
+
+def earlier_charts(folder: Path) -> frozenset[str] | None:
+    """Return the names of the charts of the report in a folder, None where there is no report."""
+    import json
+
+    with suppress(OSError, ValueError):
+        written = json.loads((folder / REPORT_JSON).read_bytes())
+        if isinstance(written, dict) and written.get("format") == FORMAT:
+            names = map(str, written.get("files", ()))
+            return frozenset(name for name in names if CHART_FILE.fullmatch(name))
+    return None
+
+
+def chart_file(section: Section, chart: Chart) -> str:
+    """Return the name of a chart's file in the report's folder."""
+    name = f"{section.key}-{chart.key}.png"
+    assert CHART_FILE.fullmatch(name), name
+    return name
+
+
+def _refuse_others(folder: Path, names: Sequence[str] | Mapping[str, bytes]) -> None:
+    for name in names:
+        if (folder / name).is_symlink() or (folder / name).exists():
+            raise MeasureError(
+                f"{folder / name} is there already and belongs to no earlier report; "
+                "name another folder"
+            )
+
+
+def _charts(report: Report) -> Iterator[tuple[Section, Chart]]:
+    for section in report.sections:
+        for chart in section.charts:
+            yield section, chart
+
+
+# ---- JSON
+
+
+def _object(report: Report, *, with_files: bool = False) -> dict[str, object]:
+    files = {"files": [chart_file(*each) for each in _charts(report)]} if with_files else {}
+    return {
+        "format": FORMAT,
+        "title": report.title,
+        "when": report.when,
+        "made": _json_value(report.made),
+        "sections": [_section_object(section) for section in report.sections],
+        "notes": list(report.notes),
+        **files,
+    }
+
+
+def _section_object(section: Section) -> dict[str, object]:
+    return {
+        "key": section.key,
+        "title": section.title,
+        "sentences": list(section.sentences),
+        "tables": [_table_object(table) for table in section.tables],
+        "charts": [_chart_object(section, chart) for chart in section.charts],
+        "paper": section.paper,
+        "limits": section.limits,
+    }
+
+
+def _table_object(table: Table) -> dict[str, object]:
+    keys = [column.key for column in table.columns]
+    return {
+        "key": table.key,
+        "title": table.title,
+        "columns": [column._asdict() for column in table.columns],
+        "rows": [dict(zip(keys, map(_json_value, row), strict=True)) for row in table.rows],
+        "note": table.note,
+    }
+
+
+def _chart_object(section: Section, chart: Chart) -> dict[str, object]:
+    described: dict[str, object] = {
+        "key": chart.key,
+        "title": chart.title,
+        "file": chart_file(section, chart),
+    }
+    if isinstance(chart, LineChart):
+        lines = [_json_value(line._asdict()) for line in chart.lines]
+        levels = _json_value(chart.levels)
+        return {**described, "kind": "lines", "lines": lines, "levels": levels}
+    if isinstance(chart, MatrixChart):
+        labels, counts = list(chart.labels), chart.counts.tolist()
+        return {**described, "kind": "matrix", "labels": labels, "counts": counts}
+    rows = [
+        {"title": title, "captions": [caption for _, caption in pictures]}
+        for title, pictures in chart.rows
+    ]
+    return {**described, "kind": "pictures", "rows": rows}
+
+
+def _json_value(value: object) -> object:
+    """Return a value as JSON has it: intervals as objects, NumPy's numbers as plain ones."""
+    if isinstance(value, Interval):
+        return {key: _json_value(number) for key, number in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_json_value(inner) for inner in value]
+    value = _number(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> Any:
+    """Return one of NumPy's numbers as a plain one, and anything else as it is."""
+    return value.item() if hasattr(value, "item") else value
+
+
+# ---- Text
+
+
+def shown(cell: Cell, unit: Unit) -> tuple[str, str]:
+    """Return a cell as people read it, and its interval apart, "" where it has none.
+
+    Shares are in per cent with one decimal, points with their sign, counts with thousands.
+    """
+    if isinstance(cell, Interval):
+        value = shown(cell.value, unit)[0]
+        ends = [shown(end, unit)[0].removesuffix(" %") for end in (cell.low, cell.high)]
+        return value, "" if value == _NOTHING else f"({' to '.join(ends)})"
+    if isinstance(cell, str):
+        return cell, ""
+    number: int | float | None = _number(cell)
+    return _figure(number, unit) if number is not None else _NOTHING, ""
+
+
+def _figure(number: int | float, unit: Unit) -> str:
+    if not math.isfinite(number):
+        return _NOTHING
+    if unit == "share":
+        return f"{100 * number:.1f} %"
+    if unit == "points":
+        return f"{100 * number:+.1f}"
+    is_whole = isinstance(number, int) or unit == "count" or abs(number) >= 1000
+    return f"{number:,.0f}" if is_whole else f"{number:.3g}"
+
+
+def _text_table(table: Table) -> Iterator[str]:
+    yield from _wrapped(table.title)
+    columns = [
+        list(_text_column(column, [row[number] for row in table.rows[:_MOST_ROWS]]))
+        for number, column in enumerate(table.columns)
+    ]
+    for cells in zip(*columns, strict=True):
+        yield f"  {'  '.join(cells)}".rstrip()
+    if (more := len(table.rows) - _MOST_ROWS) > 0:
+        yield f"  ... {more:,} more; --report DIR writes them all"
+    yield from _wrapped(table.note)
+
+
+def _text_column(column: Column, cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield a column's title and cells padded to one width; numbers stand to the right."""
+    shorten = _shortened if column.unit == "text" else escaped
+    parts = [(shorten(value), ends) for value, ends in (shown(cell, column.unit) for cell in cells)]
+    value_width = max((_width(value) for value, _ in parts), default=0)
+    ends_width = max((len(ends) for _, ends in parts), default=0)
+    whole = value_width + (1 + ends_width if ends_width else 0)
+    title = _title(column)
+    width = max(_width(title), whole)
+    if column.unit == "text":
+        yield _padded(title, width)
+        yield from (_padded(value, width) for value, _ in parts)
+        return
+    yield _padded(title, width, right=True)
+    for value, ends in parts:
+        right = f" {ends:>{ends_width}}" if ends_width else ""
+        yield _padded(f"{_padded(value, value_width, right=True)}{right}", width, right=True)
+
+
+def _title(column: Column) -> str:
+    return escaped(f"{column.title}, points" if column.unit == "points" else column.title)
+
+
+def _shortened(text: str) -> str:
+    text = escaped(text)
+    return text if len(text) <= _MOST_COLUMNS_TEXT else f"{text[: _MOST_COLUMNS_TEXT - 3]}..."
+
+
+def _padded(text: str, width: int, *, right: bool = False) -> str:
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
+
+
+def _width(text: str) -> int:
+    """Return how many columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _wrapped(text: str, lead: str = "") -> Iterator[str]:
+    if text:
+        yield from textwrap.wrap(lead + escaped(text), _WIDTH, break_on_hyphens=False)
+
+
+def _aligned(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
+    rows = list(pairs)
+    width = max((len(key) for key, _ in rows), default=0)
+    for key, value in rows:
+        lead = f"{escaped(key.replace('_', ' ')):<{width}}  "
+        space = " " * len(lead)
+        yield from textwrap.wrap(
+            lead + escaped(value), _WIDTH, subsequent_indent=space, break_on_hyphens=False
+        )
+
+
+def _plain(value: object) -> str:
+    """Return a value of `made` in words: lists between semicolons, pairs between commas."""
+    value = _number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key.replace('_', ' ')} {_plain(each)}" for key, each in value.items())
+    if isinstance(value, tuple | list):
+        return "; ".join(map(_plain, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: _NOTHING}[value]
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+# ---- Markdown
+
+
+def _markdown_blocks(report: Report) -> Iterator[str]:
+    yield f"# {_marked(report.title)}"
+    made = [
+        f"- {_marked(key.replace('_', ' '))}: {_marked(_plain(value))}"
+        for key, value in report.made.items()
+    ]
+    yield "\n".join(made)
+    for section in report.sections:
+        yield f"## {_marked(section.title)}"
+        yield from map(_marked, section.sentences)
+        for table in section.tables:
+            yield f"### {_marked(table.title)}"
+            yield "\n".join(_markdown_table(table))
+            if table.note:
+                yield _marked(table.note)
+        for chart in section.charts:
+            yield f"![{_marked(chart.title)}]({chart_file(section, chart)})"
+        if section.paper:
+            yield f"**The paper:** {_marked(section.paper)}"
+        if section.limits:
+            yield f"**Limits:** {_marked(section.limits)}"
+    yield from map(_marked, report.notes)
+    if report.when:
+        yield _marked(report.when)
+
+
+def _markdown_table(table: Table) -> Iterator[str]:
+    yield f"| {' | '.join(_marked(_title(column)) for column in table.columns)} |"
+    rules = (":---" if column.unit == "text" else "---:" for column in table.columns)
+    yield f"| {' | '.join(rules)} |"
+    for row in table.rows:
+        cells = (
+            " ".join(filter(None, shown(cell, column.unit)))
+            for cell, column in zip(row, table.columns, strict=True)
+        )
+        yield f"| {' | '.join(map(_marked, cells))} |"
+
+
+def _marked(text: str) -> str:
+    """Return text that Markdown shows as it stands."""
+    return _MARKDOWN.sub(r"\\\1", escaped(text))
