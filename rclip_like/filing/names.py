@@ -1,0 +1,95 @@
+"""Names: a folder's from a label, and a file's where the name it should have is taken."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from blake3 import blake3
+
+from rclip_like.errors import FilingError
+
+MAX_NAME_BYTES = 255
+"""What Linux's file systems take; those that count UTF-16 units take at least as much."""
+_MARK_CHARACTERS = 8
+_UNSAFE = re.compile(r'[/\\<>:"|?*]')
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I
+)
+"""What Windows takes for a device, whatever follows the first dot."""
+
+
+def folder_name(label: str) -> str:
+    """Return the name of the folder for a label, which any file system takes.
+
+    A label of letters, digits and single spaces stays as it is, in composed letters (NFC). Slashes
+    and what Windows forbids (`\\ < > : " | ? *`), control and formatting characters, characters
+    that are no text, and a leading dot become `_`; spaces and dots at the end are dropped. A name
+    that Windows reserves, such as `con`, gets a `_` in front. A name of more than 255 bytes is cut
+    and ends in eight hexadecimal digits of the label's digest. Nothing left is `_`.
+    """
+    name = _UNSAFE.sub("_", unicodedata.normalize("NFC", label))
+    name = "".join("_" if unicodedata.category(each)[0] == "C" else each for each in name)
+    name = name.strip().rstrip(". ")
+    if name.startswith("."):
+        name = "_" + name[1:]
+    if _RESERVED.fullmatch(name):
+        name = "_" + name
+    if len(name.encode()) > MAX_NAME_BYTES:
+        mark = blake3(label.encode(errors="surrogatepass")).hexdigest()[:_MARK_CHARACTERS]
+        cut = name.encode()[: MAX_NAME_BYTES - _MARK_CHARACTERS - 1].decode(errors="ignore")
+        name = f"{cut.rstrip('. ')}-{mark}"
+    return name or "_"
+
+
+def folder_names(labels: Iterable[str]) -> dict[str, str]:
+    """Return the folder's name of each label.
+
+    Raises FilingError where two labels get one folder, on any file system: names that differ only
+    in upper and lower case, or in how letters with accents are written, are one name on some.
+    """
+    names: dict[str, str] = {}
+    labels_by_name: dict[str, str] = {}
+    for label in labels:
+        names[label] = folder_name(label)
+        other = labels_by_name.setdefault(folded(names[label]), label)
+        if other != label:
+            raise FilingError(
+                f"the labels {other!r} and {label!r} would share the folder {names[label]!r}",
+                "change one of them",
+            )
+    return names
+
+
+def folded(name: str) -> str:
+    """Return what two names have in common that are one on a file system that folds letters."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
+
+
+def numbered(name: bytes, number: int) -> bytes:
+    """Return the name with `-number` after its stem, the name itself for 1.
+
+    The stem is cut, between characters, where the whole would be longer than 255 bytes.
+    """
+    if number == 1:
+        return name
+    stem, ending = os.path.splitext(name)
+    room = MAX_NAME_BYTES - len(ending) - len(b"-%d" % number)
+    if len(stem) > room:
+        stem = stem[:room]
+        while stem and not _is_whole(stem):
+            stem = stem[:-1]
+    return b"%s-%d%s" % (stem, number, ending)
+
+
+def _is_whole(stem: bytes) -> bool:
+    """Tell whether the stem does not end amid a character of UTF-8."""
+    for back in range(1, min(4, len(stem)) + 1):
+        byte = stem[-back]
+        if byte < 0x80:
+            return True
+        if byte >= 0xC0:
+            return back == (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
+    return True
