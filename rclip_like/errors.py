@@ -36,6 +36,8 @@ class Remedy(StrEnum):
     RAISE_PIXELS = "ReadSettings.max_megapixels sets the limit"
     LIST_MODELS = "see which models there are"
     NAME_MODEL = "name the model to use"
+    NAME_PROBES_MODEL = "name that model, {}, as the library's"
+    MAKE_PROBE = "make one with Library.probe"
     NAME_TAG = "write {}/TAG, or name a file of weights"
     NAME_ARCHITECTURE = "name its architecture as the model and {} as its weights"
     USE_MODEL = "fetch {}"

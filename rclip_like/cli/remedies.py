@@ -29,6 +29,8 @@ WORDS = {
     Remedy.RAISE_PIXELS: "--max-megapixels sets the limit",
     Remedy.LIST_MODELS: "see clipfind models list",
     Remedy.NAME_MODEL: "name the model to use with --model",
+    Remedy.NAME_PROBES_MODEL: "name that model: --model {}",
+    Remedy.MAKE_PROBE: "make one with `clipfind probe`",
     Remedy.NAME_TAG: "write {}/TAG (see clipfind models list), or add --weights FILE",
     Remedy.NAME_ARCHITECTURE: (
         "name its architecture, too: --model ARCH --weights {} (see clipfind models list)"

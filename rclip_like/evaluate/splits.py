@@ -1,4 +1,4 @@
-"""Which pictures teach, which choose and which measure: drawn by content, the same for any model."""
+"""Which pictures train, which validate and which test: drawn by content, the same for any model."""
 
 from __future__ import annotations
 

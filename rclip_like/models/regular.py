@@ -70,16 +70,21 @@ def read_json(path: Path, most_bytes: int = JSON_BYTES) -> Any:
         raise
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    return parse_json(content, str(path))
+
+
+def parse_json(content: bytes, name: str) -> Any:
+    """Return what JSON to the letter holds; else raises ModelError with the name of its source."""
     try:
         return json.loads(
             content.decode(), object_pairs_hook=_each_key_once, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError as error:
-        raise ModelError(f"{path} is not UTF-8 text from byte {error.start:,} on") from error
+        raise ModelError(f"{name} is not UTF-8 text from byte {error.start:,} on") from error
     except RecursionError:
-        raise ModelError(f"{path} is not JSON that can be read: it is nested too deeply") from None
+        raise ModelError(f"{name} is not JSON that can be read: it is nested too deeply") from None
     except ValueError as error:
-        raise ModelError(f"{path} is not JSON that can be read: {_reason(error)}") from error
+        raise ModelError(f"{name} is not JSON that can be read: {_reason(error)}") from error
 
 
 def read_cache(path: Path) -> Any:

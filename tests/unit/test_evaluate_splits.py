@@ -27,7 +27,7 @@ DIGESTS = _digests(100)
 def test_a_split_gives_each_label_three_fifths_and_twice_one_fifth() -> None:
     sides = split_by_content(DIGESTS, NUMBERS, seed=0)
     for number in range(4):
-        assert np.bincount(sides[NUMBERS == number]).tolist() == [15, 5, 5]
+        assert np.bincount(sides[number == NUMBERS]).tolist() == [15, 5, 5]
     assert SIDES[TRAIN] == "train"
 
 

@@ -52,7 +52,8 @@ class Stored(NamedTuple):
 class Weights:
     """A weight file in memory; `header` says by name how each tensor lies in it.
 
-    It is empty for a file of another format than safetensors, by its name.
+    It is empty for a file of another format than safetensors, by its name. `notes` are the texts
+    that the file's writer added.
 
     The file begins with the length of a JSON header (8 bytes, little-endian), which gives type,
     shape and offsets of each tensor (the safetensors format). Raises ModelError unless the tensors
@@ -60,13 +61,18 @@ class Weights:
     """
 
     header: Mapping[str, Stored]
+    notes: Mapping[str, str]
 
-    def __init__(self, path: Path) -> None:
-        self.header = {}
+    def __init__(
+        self, path: Path, most_bytes: int = WEIGHT_BYTES, most_header_bytes: int = _HEADER_BYTES
+    ) -> None:
+        self.header, self.notes = {}, {}
         if path.suffix != ".safetensors":
             return
         try:
-            self._mapped, self._first, self.header = _read(path)
+            self._mapped, header = _read(path, most_bytes, most_header_bytes)
+            self._first = len(header) + 8
+            self.header, self.notes = _parsed(header, len(self._mapped) - self._first)
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{path} cannot be loaded as safetensors: {error}") from error
 
@@ -103,30 +109,35 @@ def unit_rows(rows_ND: npt.NDArray[np.float32], name: str) -> Embeddings:
     return scaled_ND
 
 
-def _read(path: Path) -> tuple[mmap.mmap, int, dict[str, Stored]]:
-    """Return a file in memory, where its first tensor begins, and how each lies behind that."""
-    with open_regular(path, WEIGHT_BYTES) as file:
+def _read(path: Path, most_bytes: int, most_header_bytes: int) -> tuple[mmap.mmap, bytes]:
+    """Return a file in memory, and the JSON of its header."""
+    with open_regular(path, most_bytes) as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     length = int.from_bytes(mapped[:8], "little")
-    if length > _HEADER_BYTES or 8 + length > len(mapped):
+    if length > most_header_bytes or 8 + length > len(mapped):
         raise ValueError("it is cut short, or of another kind")
-    tensors = json.loads(mapped[8 : 8 + length].decode())
+    return mapped, mapped[8 : 8 + length]
+
+
+def _parsed(header: bytes, num_bytes: int) -> tuple[dict[str, Stored], dict[str, str]]:
+    """Return how each tensor lies in the bytes behind the header, and the writer's notes."""
+    tensors = json.loads(header.decode())
     if not isinstance(tensors, dict):
         raise ValueError("its header is not a JSON object")
-    notes = tensors.pop("__metadata__", None)
-    if notes is not None and not all(isinstance(note, str) for note in notes.values()):
+    notes = tensors.pop("__metadata__", None) or {}
+    if not all(isinstance(note, str) for note in notes.values()):
         raise ValueError("its __metadata__ are not texts")
-    header = {name: _stored(name, described) for name, described in tensors.items()}
+    stored = {name: _stored(name, described) for name, described in tensors.items()}
     end = 0
-    for name, stored in sorted(header.items(), key=lambda item: item[1][2:]):
-        if stored.start != end:
+    for name, each in sorted(stored.items(), key=lambda item: item[1][2:]):
+        if each.start != end:
             raise ValueError(f"{shown_key(name)} does not begin where the tensor before it ends")
-        end = stored.end
-    if end > len(mapped) - 8 - length:
+        end = each.end
+    if end > num_bytes:
         raise ValueError("it is cut short")
-    if end < len(mapped) - 8 - length:
+    if end < num_bytes:
         raise ValueError("there is more in it than tensors")
-    return mapped, 8 + length, header
+    return stored, notes
 
 
 def _stored(name: str, described: Mapping[str, Any]) -> Stored:
