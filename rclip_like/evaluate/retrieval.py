@@ -1,18 +1,139 @@
-"""Recall of pictures by their captions."""
+"""Recall of pictures by their captions, and of captions by their pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import comb
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.evaluate.labels import normalised
+from rclip_like.evaluate.ties import (
+    Counts,
+    Shares,
+    chance_of_hit,
+    expected_rank,
+    expected_reciprocal_rank,
+)
+
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings
 
-CHUNK = 1024
+_VALUES_AT_ONCE = 1 << 22
+
+
+class Positives(NamedTuple):
+    """Which targets are right for each query.
+
+    Those of query q are targets[starts[q]:starts[q + 1]], ascending; starts is (Q + 1,), targets
+    (P,), both int64.
+    """
+
+    starts: Counts
+    targets: Counts
+
+    def counts(self) -> Counts:
+        """Return how many targets are right for each query, (Q,)."""
+        return np.diff(self.starts)
+
+
+class Retrieved(NamedTuple):
+    """What each query retrieved, equal scores in random order; a figure is the mean over queries.
+
+    hits: by k, the probability that one of the k best targets is right. recalls: by k, the expected
+    share of the right targets that are among the k best. ranks: the expected rank of the first
+    right target, from 1, and reciprocal_ranks that of 1 / rank. precisions_at_r: the expected
+    average precision over the first R ranks, R being the number of right targets. All are (Q,),
+    and NaN for queries without right targets, which belong to no mean.
+    """
+
+    num_targets: int
+    hits: Mapping[int, Shares]
+    recalls: Mapping[int, Shares]
+    ranks: Shares
+    reciprocal_ranks: Shares
+    precisions_at_r: Shares
+
+
+def positives_of_captions(
+    captions: Sequence[str], owners: Sequence[int], num_images: int
+) -> tuple[Positives, Positives]:
+    """Return the right pictures of each caption (T,), and the right captions of each picture (N,).
+
+    owners: the number of each caption's picture. Captions that are equal as `normalised` form one
+    set: each is right for the pictures of all of them.
+    """
+    group_of: dict[str, int] = {}
+    groups = [group_of.setdefault(normalised(caption), len(group_of)) for caption in captions]
+    images_of: list[set[int]] = [set() for _ in group_of]
+    captions_of: list[list[int]] = [[] for _ in group_of]
+    groups_of_image: list[set[int]] = [set() for _ in range(num_images)]
+    for caption, (group, owner) in enumerate(zip(groups, owners, strict=True)):
+        images_of[group].add(owner)
+        captions_of[group].append(caption)
+        groups_of_image[owner].add(group)
+    of_captions = (images_of[group] for group in groups)
+    of_images = ((each for one in own for each in captions_of[one]) for own in groups_of_image)
+    return _positives(of_captions), _positives(of_images)
+
+
+def retrieve(
+    queries: Embeddings, targets: Embeddings, positives: Positives, ks: Sequence[int]
+) -> Retrieved:
+    """Return what each query retrieves among the targets by cosine.
+
+    queries (Q, D) and targets (N, D) are unit rows, float32. k larger than N counts as N.
+    """
+    step = max(1, _VALUES_AT_ONCE // max(1, len(targets)))
+    parts = []
+    for start in range(0, len(queries), step):
+        scores = queries[start : start + step] @ targets.T
+        end = start + len(scores)
+        first, last = positives.starts[[start, end]]
+        part = Positives(positives.starts[start : end + 1] - first, positives.targets[first:last])
+        parts.append(rank_positives(scores, part, ks))
+    return _joined(parts, len(targets), ks)
+
+
+def rank_positives(
+    scores: npt.NDArray[np.float32], positives: Positives, ks: Sequence[int]
+) -> Retrieved:
+    """Return what queries retrieve whose scores of all targets are given, (Q, N)."""
+    query_of, better, tied = _rank_each(scores, positives)
+    num_queries, num_targets = scores.shape
+    number = positives.counts()
+    has_any = number > 0
+    firsts, rights, before = _tie_groups(query_of, better)
+    is_best = before == 0
+    best = better[firsts[is_best]], tied[firsts[is_best]], rights[is_best]
+
+    def of_queries(values: Shares) -> Shares:
+        spread = np.full(num_queries, np.nan)
+        spread[has_any] = values
+        return spread
+
+    def mean_over_positives(values: Shares) -> Shares:
+        return np.bincount(query_of, values, num_queries)[has_any] / number[has_any]
+
+    places = {k: np.clip(k - better, 0, tied) / tied for k in ks}
+    return Retrieved(
+        num_targets,
+        {k: of_queries(chance_of_hit(*best, k)) for k in ks},
+        {k: of_queries(mean_over_positives(places[k])) for k in ks},
+        of_queries(expected_rank(*best)),
+        of_queries(expected_reciprocal_rank(*best)),
+        of_queries(
+            np.bincount(
+                query_of[firsts],
+                _precision_of_group(
+                    better[firsts], tied[firsts], rights, before, number[query_of[firsts]]
+                ),
+                num_queries,
+            )[has_any]
+            / number[has_any]
+        ),
+    )
 
 
 def text_to_image_recall(
@@ -22,15 +143,12 @@ def text_to_image_recall(
 
     texts (T, D) and images (N, D) are unit rows; positives (T, N) says which picture is right for
     which text: all that carry an equal caption. Ties count with their expected value over random
-    orders; k larger than N counts as N.
+    orders; k larger than N counts as N; a text without a right picture counts as 0.
     """
-    totals = dict.fromkeys(ks, 0.0)
-    for start in range(0, len(texts), CHUNK):
-        scores = texts[start : start + CHUNK] @ images.T
-        for row, right in zip(scores, positives[start : start + CHUNK], strict=True):
-            for k in ks:
-                totals[k] += chance_of_hit(row, right, k)
-    return {k: total / len(texts) for k, total in totals.items()}
+    rows, columns = np.nonzero(positives)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(texts)))])
+    found = retrieve(texts, images, Positives(starts, columns.astype(np.int64)), ks)
+    return {k: float(np.nan_to_num(hits).mean()) for k, hits in found.hits.items()}
 
 
 def equal_caption_positives(
@@ -40,32 +158,77 @@ def equal_caption_positives(
 
     owners: the picture's number of each caption. Captions are compared as `normalised`.
     """
-    owners_of: dict[str, list[int]] = {}
-    for caption, owner in zip(captions, owners, strict=True):
-        owners_of.setdefault(normalised(caption), []).append(owner)
+    right, _ = positives_of_captions(captions, owners, num_images)
     positives = np.zeros((len(captions), num_images), dtype=bool)
-    for row, caption in enumerate(captions):
-        positives[row, owners_of[normalised(caption)]] = True
+    positives[np.repeat(np.arange(len(captions)), right.counts()), right.targets] = True
     return positives
 
 
-def normalised(caption: str) -> str:
-    """Return the form in which captions are equal: without case, outer and repeated spaces."""
-    return " ".join(caption.casefold().split())
+def _positives(targets_of: Iterable[Iterable[int]]) -> Positives:
+    rows = [np.unique(np.fromiter(targets, dtype=np.int64)) for targets in targets_of]
+    starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    return Positives(starts, np.concatenate([np.empty(0, np.int64), *rows]))
 
 
-def chance_of_hit(scores: npt.NDArray[np.float32], right: npt.NDArray[np.bool_], k: int) -> float:
-    """Return the probability that one of the k best is right, equal scores in random order.
+def _rank_each(
+    scores: npt.NDArray[np.float32], positives: Positives
+) -> tuple[Counts, Counts, Counts]:
+    """Return of each positive its query, how many targets are better, and how many equal it, (P,).
 
-    scores and right are (N,); without any right one it is 0.
+    They are ordered by query, then from the best.
     """
-    if not right.any() or k < 1:
-        return 0.0
-    best = scores[right].max()
-    better = int((scores > best).sum())
-    tied = int((scores == best).sum())
-    places = min(k - better, tied)
-    if places <= 0:
-        return 0.0
-    tied_right = int((scores[right] == best).sum())
-    return 1.0 - comb(tied - tied_right, places) / comb(tied, places)
+    num_targets = scores.shape[1]
+    query_of = np.repeat(np.arange(len(scores)), positives.counts())
+    values = scores[query_of, positives.targets]
+    order = np.lexsort((-values, query_of))
+    values = values[order]
+    ascending = np.sort(scores, axis=1)
+    below, not_above = np.empty_like(query_of), np.empty_like(query_of)
+    for query, row in enumerate(ascending):
+        own = slice(positives.starts[query], positives.starts[query + 1])
+        below[own] = row.searchsorted(values[own], "left")
+        not_above[own] = row.searchsorted(values[own], "right")
+    return query_of, num_targets - not_above, not_above - below
+
+
+def _tie_groups(query_of: Counts, better: Counts) -> tuple[Counts, Counts, Counts]:
+    """Return of each group of positives of equal score, ordered by query, then from the best,
+    where it begins, how many positives it has, and how many of its query's are better, (G,)."""
+    is_first = np.ones(len(query_of), dtype=bool)
+    is_first[1:] = (query_of[1:] != query_of[:-1]) | (better[1:] != better[:-1])
+    firsts = np.flatnonzero(is_first)
+    rights = np.diff(firsts, append=len(query_of))
+    starts_of_query = np.searchsorted(query_of, query_of[firsts])
+    return firsts, rights, firsts - starts_of_query
+
+
+def _precision_of_group(
+    better: Counts, tied: Counts, rights: Counts, before: Counts, number: Counts
+) -> Shares:
+    """Return what each group of tied targets adds to the sum of precisions at its right ones, (G,).
+
+    Of mAP@R (Musgrave, Belongie and Lim 2020, A Metric Learning Reality Check, equation 6), the
+    expected value over random orders. At rank i of the group, i in better + 1 ... min(better +
+    tied, R), a right target stands with probability rights / tied. Then before + 1 + (i - better -
+    1) (rights - 1) / (tied - 1) right ones are expected down to it, and precision is that over i.
+    """
+    last = np.minimum(better + tied, number)
+    ranks = np.maximum(last - better, 0)
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, last.max(initial=0) + 2))])
+    inverse = np.where(ranks > 0, harmonic[last] - harmonic[np.minimum(better, last)], 0.0)
+    each = (rights - 1) / np.maximum(tied - 1, 1)
+    return np.asarray(rights / tied * ((1 + before - (better + 1) * each) * inverse + each * ranks))
+
+
+def _joined(parts: Sequence[Retrieved], num_targets: int, ks: Sequence[int]) -> Retrieved:
+    def join(arrays: Iterable[Shares]) -> Shares:
+        return np.concatenate([np.empty(0), *arrays])
+
+    return Retrieved(
+        num_targets,
+        {k: join(part.hits[k] for part in parts) for k in ks},
+        {k: join(part.recalls[k] for part in parts) for k in ks},
+        join(part.ranks for part in parts),
+        join(part.reciprocal_ranks for part in parts),
+        join(part.precisions_at_r for part in parts),
+    )

@@ -2,76 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.retrieval import chance_of_hit
+from rclip_like.evaluate.labels import distinct
+from rclip_like.evaluate.templates import fill
+from rclip_like.evaluate.ties import best_of_row, chance_of_hit
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embeddings
+    from rclip_like.values import Embedding, Embeddings
 
 EncodeTexts: TypeAlias = "Callable[[Sequence[str]], Embeddings]"
+
+SOMETHING = "something"
+"""What each label is held against where a picture may have several labels, or none."""
+
+_TEXTS_AT_ONCE = 4096
+_VALUES_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Candidate labels as unit rows; a label may have several rows, one for each synonym."""
+    """Candidate labels as unit rows (R, D); a label may have several rows, one for each wording.
+
+    label_of_row (R,) holds label numbers. something: the row of `SOMETHING` in the same templates,
+    (D,), without which `probabilities` has no `multi`.
+    """
 
     labels: tuple[str, ...]
     rows: Embeddings
     label_of_row: npt.NDArray[np.int64]
+    something: Embedding | None = None
 
     def scores(self, images: Embeddings) -> npt.NDArray[np.float32]:
-        """Return (N, L) cosines: for each picture and label that of the label's nearest row."""
-        cosines = images @ self.rows.T
+        """Return (N, L) cosines: for each picture and label that of the label's nearest row.
+
+        images: unit rows (N, D), float32 or float16.
+        """
         best = np.full((len(images), len(self.labels)), -np.inf, dtype=np.float32)
-        for row, label in enumerate(self.label_of_row):
-            np.maximum(best[:, label], cosines[:, row], out=best[:, label])
+        for part in self._parts(len(images)):
+            cosines = images[part].astype(np.float32, copy=False) @ self.rows.T
+            if self._has_a_row_a_label():
+                best[part] = cosines
+                continue
+            for row, label in enumerate(self.label_of_row):
+                np.maximum(best[part, label], cosines[:, row], out=best[part, label])
         return best
+
+    def logits(self, images: Embeddings, logit_scale: float) -> npt.NDArray[np.float32]:
+        """Return (N, L) scores times the logit scale."""
+        scores = self.scores(images)
+        scores *= np.float32(logit_scale)
+        return scores
+
+    def probabilities(
+        self, images: Embeddings, logit_scale: float, *, multi: bool = False
+    ) -> npt.NDArray[np.float32]:
+        """Return (N, L) probabilities: the softmax of the logits over the labels, rows sum to 1.
+
+        With `multi`, each label stands alone against `SOMETHING`: the softmax over these two, so
+        that a picture may have several labels, or none.
+        """
+        logits = self.logits(images, logit_scale)
+        for part in self._parts(len(images)):
+            if multi:
+                assert self.something is not None, "build_classifier was not told of multi"
+                other = images[part].astype(np.float32, copy=False) @ self.something
+                logits[part] = _logistic(logits[part] - np.float32(logit_scale) * other[:, None])
+            else:
+                logits[part] = softmax(logits[part])
+        return logits
+
+    def _has_a_row_a_label(self) -> bool:
+        return np.array_equal(self.label_of_row, np.arange(len(self.labels)))
+
+    def _parts(self, num_images: int) -> Iterator[slice]:
+        step = max(1, _VALUES_AT_ONCE // max(1, len(self.rows)))
+        for start in range(0, num_images, step):
+            yield slice(start, start + step)
 
 
 def build_classifier(
-    synonyms: Mapping[str, Sequence[str]], templates: Sequence[str], encode_texts: EncodeTexts
+    wordings: Mapping[str, Sequence[str]],
+    templates: Sequence[str],
+    encode_texts: EncodeTexts,
+    *,
+    multi: bool = False,
 ) -> Classifier:
-    """Return the classifier of the given labels, each with its synonyms as further rows.
+    """Return the classifier of the labels, each with a row for each of its wordings.
 
-    Each row is the unit mean of the unit embeddings of the name in all templates (CLIP's zero-shot
-    weights). A synonym equal to the label but for case adds no row.
+    A label without wordings is its own. A wording equal to an earlier one of the same label, but
+    for case, adds no row. Each row is the unit mean of the unit embeddings of the wording in all
+    templates (CLIP's notebook Prompt_Engineering_for_ImageNet). The notebook has one row a label;
+    with several the label's score is that of its nearest row. `multi`: with the row of `SOMETHING`.
+    encode_texts gives unit rows (n, D), float32.
     """
-    labels = tuple(synonyms)
-    names = [_distinct(label, synonyms[label]) for label in labels]
-    label_of_row = [index for index, group in enumerate(names) for _ in group]
-    flat = [name for group in names for name in group]
-    texts = [template.format(name) for name in flat for template in templates]
-    means = encode_texts(texts).reshape(len(flat), len(templates), -1).mean(1)
-    rows = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
-    return Classifier(labels, rows, np.asarray(label_of_row, dtype=np.int64))
+    labels = tuple(wordings)
+    groups = [distinct(wordings[label] or (label,)) for label in labels]
+    label_of_row = [number for number, group in enumerate(groups) for _ in group]
+    phrases = [phrase for group in groups for phrase in group]
+    rows = text_rows([*phrases, *([SOMETHING] if multi else [])], templates, encode_texts)
+    return Classifier(
+        labels,
+        rows[: len(phrases)],
+        np.asarray(label_of_row, dtype=np.int64),
+        rows[-1] if multi else None,
+    )
+
+
+def text_rows(
+    phrases: Sequence[str], templates: Sequence[str], encode_texts: EncodeTexts
+) -> Embeddings:
+    """Return unit rows (P, D), float32: of each phrase the unit mean over all templates."""
+    step = max(1, _TEXTS_AT_ONCE // len(templates))
+    parts = []
+    for start in range(0, len(phrases), step):
+        some = phrases[start : start + step]
+        rows = encode_texts([fill(template, phrase) for phrase in some for template in templates])
+        means = rows.reshape(len(some), len(templates), -1).mean(1)
+        parts.append(means / np.linalg.norm(means, axis=1, keepdims=True))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the softmax over the last axis, computed in float64."""
+    powers = np.exp(logits - logits.max(-1, keepdims=True).astype(np.float64))
+    powers /= powers.sum(-1, keepdims=True)
+    return np.asarray(powers, dtype=np.float64)
 
 
 def top_k_accuracy(
     scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], ks: Sequence[int]
 ) -> dict[int, float]:
-    """Return, by k, the share of pictures whose label is among their k best.
+    """Return, by k, the share of pictures whose label is among the k best.
 
     scores (N, L); truth (N,) label numbers. Ties count with their expected value.
     """
-    columns = np.arange(scores.shape[1])
-    hits = {
-        k: [
-            chance_of_hit(row, columns == label, k)
-            for row, label in zip(scores, truth, strict=True)
-        ]
-        for k in ks
-    }
-    return {k: float(np.mean(values)) for k, values in hits.items()}
+    return {k: float(np.mean(hits)) for k, hits in top_k_hits(scores, truth, ks).items()}
 
 
-def _distinct(label: str, synonyms: Sequence[str]) -> list[str]:
-    kept = {label.lower(): label}
-    for name in synonyms:
-        kept.setdefault(name.lower(), name)
-    return list(kept.values())
+def top_k_hits(
+    scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], ks: Sequence[int]
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Return, by k, for each picture the probability that its label is among the k best, (N,).
+
+    scores (N, L); truth (N,) label numbers. Equal scores stand in random order: of t labels tied
+    with the true one behind b better ones, it is among the k best in min(max(k - b, 0), t) / t.
+    """
+    better, tied = best_of_row(scores, scores[np.arange(len(truth)), truth])
+    return {k: chance_of_hit(better, tied, np.ones_like(tied), k) for k in ks}
+
+
+def _logistic(difference: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * difference.astype(np.float64))))

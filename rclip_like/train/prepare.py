@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from rclip_like.data.arrays import in_batches
 from rclip_like.data.pairs import read_pictures
-from rclip_like.evaluate.retrieval import normalised
+from rclip_like.evaluate.labels import normalised
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
 from rclip_like.train.batches import Rows

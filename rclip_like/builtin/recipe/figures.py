@@ -11,7 +11,7 @@ import numpy as np
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
 from rclip_like.evaluate.zero_shot import EncodeTexts, build_classifier, top_k_accuracy
 
-from .photos import Photo, synonyms_by_label
+from .photos import Photo, wordings_by_label
 from .words import mentions, precision_at
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def measure(
         num_captioned=len(captioned),
         num_captions=sum(len(photos[row].captions) for row in captioned),
         recall=caption_recall(photos, images, encode_texts),
-        num_labels=len(synonyms_by_label(photos)),
+        num_labels=len(wordings_by_label(photos)),
         accuracy=label_accuracy(photos, images, encode_texts),
         num_photos=len(photos),
         precision=word_precision(photos, images, encode_texts, words),
@@ -87,7 +87,7 @@ def label_accuracy(
     photos: Sequence[Photo], images: Embeddings, encode_texts: EncodeTexts
 ) -> dict[str, LabelAccuracy]:
     """Return top-k accuracy by group of tiers; a label's synonyms are further rows of it."""
-    classifier = build_classifier(synonyms_by_label(photos), [TEMPLATE], encode_texts)
+    classifier = build_classifier(wordings_by_label(photos), [TEMPLATE], encode_texts)
     number_of = {label: number for number, label in enumerate(classifier.labels)}
     accuracy = {}
     for group, tiers in TIERS.items():

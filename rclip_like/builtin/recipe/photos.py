@@ -102,13 +102,13 @@ def read_squares(photos: Sequence[Photo], preprocessing: Preprocessing) -> Itera
             yield read.parts[0]
 
 
-def synonyms_by_label(photos: Sequence[Photo]) -> dict[str, tuple[str, ...]]:
-    """Return each label of the photos, in order of appearance, with its names."""
+def wordings_by_label(photos: Sequence[Photo]) -> dict[str, tuple[str, ...]]:
+    """Return each label of the photos, in order of appearance, with itself and its names."""
     names: dict[str, dict[str, None]] = {}
     for photo in photos:
         if photo.label is not None:
             names.setdefault(photo.label, {}).update(dict.fromkeys(photo.names))
-    return {label: tuple(own) for label, own in names.items()}
+    return {label: (label, *own) for label, own in names.items()}
 
 
 def _photo(key: str, part: dict[str, bytes]) -> Photo:

@@ -1,0 +1,126 @@
+"""What single labels got right: by class, and which are taken for which."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.evaluate.zero_shot import top_k_hits
+
+Counts = npt.NDArray[np.int64]
+
+NO_ANSWER = -1
+"""Predicted of a picture that got no label."""
+
+
+class ClassFigures(NamedTuple):
+    """One class: its number, its pictures, how often it was predicted, and shares in [0, 1].
+
+    recall is None where no picture is of the class, precision where it was never predicted, f1
+    where neither is so. f1 is 2 right / (num + num_predicted).
+    """
+
+    label: int
+    num: int
+    num_predicted: int
+    recall: float | None
+    precision: float | None
+    f1: float | None
+
+
+class Confusion(NamedTuple):
+    """counts (L, L): pictures by true label, down, and predicted one; unanswered (L,): by true one.
+
+    Both are int64.
+    """
+
+    counts: Counts
+    unanswered: Counts
+
+    def num(self) -> int:
+        """Return the number of pictures."""
+        return int(self.counts.sum() + self.unanswered.sum())
+
+    def accuracy(self) -> float:
+        """Return the share of right predictions; a picture without an answer counts as wrong."""
+        return float(np.trace(self.counts) / self.num())
+
+    def classes(self) -> tuple[ClassFigures, ...]:
+        """Return the figures of each class, in the order of the labels."""
+        right = np.diagonal(self.counts)
+        num = self.counts.sum(1) + self.unanswered
+        predicted = self.counts.sum(0)
+        return tuple(
+            ClassFigures(
+                label,
+                int(n),
+                int(p),
+                float(r / n) if n else None,
+                float(r / p) if p else None,
+                float(2 * r / (n + p)) if n + p else None,
+            )
+            for label, (r, n, p) in enumerate(zip(right, num, predicted, strict=True))
+        )
+
+    def mean_per_class_recall(self) -> float:
+        """Return the mean recall of the classes that have pictures."""
+        return _mean([each.recall for each in self.classes()])
+
+    def macro_f1(self) -> float:
+        """Return the mean F1 of the classes that have pictures or were predicted."""
+        return _mean([each.f1 for each in self.classes()])
+
+    def most_confused(self, most: int = 10) -> tuple[tuple[int, int, int], ...]:
+        """Return true label, predicted one and number of pictures, the most frequent first.
+
+        Equal numbers keep the order of the labels; there may be fewer than `most`.
+        """
+        wrong = self.counts - np.diag(np.diagonal(self.counts))
+        order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+        pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+        return tuple((int(t), int(p), int(wrong[t, p])) for t, p in pairs if wrong[t, p])
+
+
+class Accuracy(NamedTuple):
+    """hits1 and hits5 are for each picture its chance of being right among the best 1 and 5, (N,).
+
+    Ties count with their expected value, as a mean and for each picture. acc5 and hits5 are None
+    where there are five labels or fewer.
+    """
+
+    acc1: float
+    acc5: float | None
+    hits1: npt.NDArray[np.float64]
+    hits5: npt.NDArray[np.float64] | None
+
+
+def confusion(
+    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_labels: int
+) -> Confusion:
+    """Return what was predicted of which label; truth and predicted are label numbers, (N,).
+
+    predicted may be `NO_ANSWER`.
+    """
+    has_answer = predicted != NO_ANSWER
+    cells = truth[has_answer] * num_labels + predicted[has_answer]
+    counts = np.bincount(cells, minlength=num_labels**2).reshape(num_labels, num_labels)
+    unanswered = np.bincount(truth[~has_answer], minlength=num_labels)
+    return Confusion(counts.astype(np.int64), unanswered.astype(np.int64))
+
+
+def accuracy(scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> Accuracy:
+    """Return top-1 accuracy, and top-5 where there are more than five labels.
+
+    scores (N, L) with N of at least 1; truth (N,) label numbers.
+    """
+    ks = (1, 5) if scores.shape[1] > 5 else (1,)
+    hits = top_k_hits(scores, truth, ks)
+    hits5 = hits.get(5)
+    acc5 = None if hits5 is None else float(hits5.mean())
+    return Accuracy(float(hits[1].mean()), acc5, hits[1], hits5)
+
+
+def _mean(shares: list[float | None]) -> float:
+    return float(np.mean([share for share in shares if share is not None]))

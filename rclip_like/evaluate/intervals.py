@@ -1,0 +1,154 @@
+"""Intervals of 95 % around figures: of shares, of repeats, and by drawing pictures anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.errors import MeasureError
+from rclip_like.evaluate.packages import require_research
+from rclip_like.evaluate.report import Interval
+
+NUM_RESAMPLES = 1000
+
+Values: TypeAlias = "npt.NDArray[np.floating] | npt.NDArray[np.bool_]"
+Numbers: TypeAlias = "npt.NDArray[np.int64]"
+
+_Z = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
+_TAILS = (2.5, 97.5)
+_VALUES_AT_ONCE = 1 << 22
+
+
+def wilson(successes: float, num: int) -> Interval:
+    """Return a share with Wilson's score interval (1927), as scipy.stats.binomtest has it.
+
+    successes may be fractional, where ties count with their expected value. Raises MeasureError
+    where there is nothing to count.
+    """
+    if num < 1:
+        raise MeasureError("a share of no pictures cannot be measured")
+    share = successes / num
+    centre = share + _Z**2 / (2 * num)
+    half = _Z * np.sqrt(share * (1 - share) / num + (_Z / (2 * num)) ** 2)
+    shrink = 1 + _Z**2 / num
+    low = 0.0 if successes == 0 else float((centre - half) / shrink)
+    high = 1.0 if successes == num else float((centre + half) / shrink)
+    return Interval(share, low, high)
+
+
+def repeats(values: Values) -> Interval:
+    """Return the mean of repeated measurements (n,) with Student's t-interval.
+
+    One repeat has no spread that could be known: its interval is NaN. Raises MeasureError for none,
+    and where SciPy is missing.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 1:
+        raise MeasureError("the mean of no repeats cannot be measured")
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Interval(mean, float("nan"), float("nan"))
+    require_research("an interval over repeats")
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def bootstrap_mean(
+    values: Values,
+    *,
+    groups: Numbers | None = None,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Interval:
+    """Return the mean of values (n,) with its percentile bootstrap interval.
+
+    groups (n,): the picture that each value belongs to, where a picture has several, such as its
+    captions. Then whole pictures are drawn, and the mean of a draw is that of all its values. NaN
+    values belong to no mean. Raises MeasureError where no value is left.
+    """
+    sums, counts = _by_group(values, groups)
+    means = _resampled_means(sums, counts, seed, num_resamples)
+    return _interval(float(sums.sum() / counts.sum()), means)
+
+
+def paired_bootstrap(
+    first: Values,
+    second: Values,
+    *,
+    groups: Numbers | None = None,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Interval:
+    """Return the mean of second minus first, (n,) each, with its percentile bootstrap interval.
+
+    Both are of the same pictures, in the same order, and each draw takes the same pictures of both.
+    groups as in `bootstrap_mean`.
+    """
+    difference = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
+    return bootstrap_mean(difference, groups=groups, seed=seed, num_resamples=num_resamples)
+
+
+def bootstrap_statistic(
+    statistic: Callable[[Numbers], float],
+    num_pictures: int,
+    *,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Interval:
+    """Return a figure of pictures with its percentile bootstrap interval.
+
+    statistic takes picture numbers (num_pictures,), some of them repeatedly, and gives the figure
+    of these; it is called once for each draw, and first with all pictures.
+    """
+    if num_pictures < 1:
+        raise MeasureError("a figure of no pictures cannot be measured")
+    figures = [
+        statistic(numbers)
+        for draws in _draws(num_pictures, seed, num_resamples)
+        for numbers in draws
+    ]
+    return _interval(statistic(np.arange(num_pictures)), np.array(figures))
+
+
+def _by_group(
+    values: Values, groups: Numbers | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    values = np.asarray(values, dtype=np.float64)
+    is_there = ~np.isnan(values)
+    if not is_there.any():
+        raise MeasureError("the mean of nothing cannot be measured")
+    if groups is None:
+        return values[is_there], np.ones(int(is_there.sum()))
+    _, group_of = np.unique(np.asarray(groups)[is_there], return_inverse=True)
+    sums = np.bincount(group_of, values[is_there]).astype(np.float64)
+    return sums, np.bincount(group_of).astype(np.float64)
+
+
+def _resampled_means(
+    sums: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], seed: int, num_resamples: int
+) -> npt.NDArray[np.float64]:
+    means = [
+        sums[draws].sum(1) / counts[draws].sum(1)
+        for draws in _draws(len(sums), seed, num_resamples)
+    ]
+    return np.concatenate(means)
+
+
+def _draws(num_pictures: int, seed: int, num_resamples: int) -> Iterator[Numbers]:
+    """Yield picture numbers drawn with replacement, (some, num_pictures), num_resamples in all."""
+    random = np.random.default_rng(seed)
+    step = max(1, _VALUES_AT_ONCE // num_pictures)
+    for start in range(0, num_resamples, step):
+        size = min(step, num_resamples - start), num_pictures
+        yield random.integers(num_pictures, size=size)
+
+
+def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(resampled, _TAILS)
+    return Interval(value, float(low), float(high))

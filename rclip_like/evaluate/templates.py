@@ -1,0 +1,86 @@
+"""Prompt templates: sets by name, a template as typed, or a file with one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from rclip_like.errors import UsageError
+from rclip_like.files import decoded
+
+MARK = "{}"
+"""Stands in a template for the label. Other braces are what they are."""
+
+TEMPLATE_SETS = ("none", "photo", "simple", "imagenet80")
+"""The bare label; one sentence; the CLIP notebook's choice of seven; the eighty of the paper."""
+
+DEFAULT_TEMPLATES = "photo"
+
+_ONE_TEMPLATE = {"none": MARK, "photo": f"a photo of a {MARK}."}
+
+
+def templates_of(name: str) -> tuple[str, ...]:
+    """Return the templates of a set, or the one that is written out, or those of a file.
+
+    name: one of TEMPLATE_SETS, a text with {} for the label, or the path of a file that has one
+    template a line. Raises UsageError where the name is nothing of these, or a template has not
+    exactly one {}.
+    """
+    if name in _ONE_TEMPLATE:
+        return (_ONE_TEMPLATE[name],)
+    if name in TEMPLATE_SETS:
+        stored = resources.files("rclip_like.evaluate") / f"templates_{name}.txt"
+        return parse_templates(stored.read_text(encoding="utf-8"), name)
+    if MARK in name:
+        return (_checked(name, repr(name)),)
+    return _templates_in(Path(name))
+
+
+def parse_templates(text: str, source: str) -> tuple[str, ...]:
+    """Return one template a line, without empty lines and those that begin with #.
+
+    source: names the text in errors. Raises UsageError.
+    """
+    templates = tuple(
+        _checked(line, f"{source}: line {number}: {line!r}") for number, line in _lines(text)
+    )
+    if not templates:
+        raise UsageError(
+            f"{source}: has no templates; write one a line, such as 'a photo of a {{}}.'"
+        )
+    return templates
+
+
+def fill(template: str, label: str) -> str:
+    """Return the template with the label in place of {}; braces within the label stay."""
+    return template.replace(MARK, label, 1)
+
+
+def _templates_in(path: Path) -> tuple[str, ...]:
+    try:
+        text = decoded(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(
+            f"{str(path)!r} is neither a set of templates, a template with {{}}, nor a file",
+            f"the sets are {', '.join(TEMPLATE_SETS)}",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise UsageError(f"{path}: is not text in UTF-8 or UTF-16") from error
+    return parse_templates(text, str(path))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.strip()
+
+
+def _checked(template: str, source: str) -> str:
+    if template.count(MARK) != 1:
+        raise UsageError(
+            f"{source} has {template.count(MARK)} places for the label", "write {} once"
+        )
+    return template

@@ -1,0 +1,73 @@
+"""Equal scores in random order: what a figure is then expected to be.
+
+A query's targets are ranked by score. The best of its right targets has `better` targets before it
+and stands among `tied` targets of equal score, of which `right` are right, itself counted.
+"""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+
+def best_of_row(
+    scores: npt.NDArray[np.floating], values: npt.NDArray[np.floating]
+) -> tuple[Counts, Counts]:
+    """Return how many scores of each row are above its value, and how many equal it, (N,) each.
+
+    scores (N, M), values (N,).
+    """
+    better = np.count_nonzero(scores > values[:, None], axis=1)
+    tied = np.count_nonzero(scores == values[:, None], axis=1)
+    return better.astype(np.int64), tied.astype(np.int64)
+
+
+def chance_of_hit(better: Counts, tied: Counts, right: Counts, k: int) -> Shares:
+    """Return the probability that a right target is among the k best, (N,).
+
+    The first p = min(max(k - better, 0), tied) of the tied ones are among them, and all of these
+    are wrong with probability C(tied - right, p) / C(tied, p).
+    """
+    places = np.clip(k - better, 0, tied)
+    chances = (places > 0).astype(np.float64)
+    open_rows = np.flatnonzero((places > 0) & (places < tied))
+    if len(open_rows):
+        cases = np.stack([tied, right, places], axis=1)[open_rows]
+        distinct, case_of_row = np.unique(cases, axis=0, return_inverse=True)
+        values = [1.0 - comb(t - r, p) / comb(t, p) for t, r, p in distinct.tolist()]
+        chances[open_rows] = np.array(values)[case_of_row.reshape(-1)]
+    return chances
+
+
+def expected_rank(better: Counts, tied: Counts, right: Counts) -> Shares:
+    """Return the expected rank of the first right target, from 1: better + (tied+1)/(right+1)."""
+    return np.asarray(better + (tied + 1.0) / (right + 1.0))
+
+
+def expected_reciprocal_rank(better: Counts, tied: Counts, right: Counts) -> Shares:
+    """Return the expected value of 1 / rank of the first right target, (N,).
+
+    The first right one is j-th of the tied with probability C(tied - j, right - 1) / C(tied,
+    right), for j from 1 to tied - right + 1.
+    """
+    reciprocals = 1.0 / (better + 1.0)
+    open_rows = np.flatnonzero(tied > right)
+    if len(open_rows):
+        cases = np.stack([better, tied, right], axis=1)[open_rows]
+        distinct, case_of_row = np.unique(cases, axis=0, return_inverse=True)
+        values = [_mean_reciprocal(b, t, r) for b, t, r in distinct.tolist()]
+        reciprocals[open_rows] = np.array(values)[case_of_row.reshape(-1)]
+    return np.asarray(reciprocals)
+
+
+def _mean_reciprocal(better: int, tied: int, right: int) -> float:
+    steps = np.arange(1, tied - right + 1, dtype=np.float64)
+    # P(j + 1) = P(j) * (tied - right - j + 1) / (tied - j), and P(1) = right / tied.
+    falling = np.cumprod((tied - right - steps + 1) / (tied - steps))
+    chances = right / tied * np.concatenate([[1.0], falling])
+    return float((chances / (better + np.arange(1, len(chances) + 1))).sum())

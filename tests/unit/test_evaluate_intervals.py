@@ -1,0 +1,96 @@
+"""Intervals against SciPy and against loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, ttest_1samp
+
+from rclip_like.errors import MeasureError
+from rclip_like.evaluate.intervals import (
+    bootstrap_mean,
+    bootstrap_statistic,
+    paired_bootstrap,
+    repeats,
+    wilson,
+)
+
+
+@pytest.mark.parametrize(("right", "num"), [(0, 7), (7, 7), (1, 3), (431, 1996), (1, 1)])
+def test_wilson_equals_scipy(right: int, num: int) -> None:
+    reference = binomtest(right, num).proportion_ci(0.95, method="wilson")
+    assert wilson(right, num) == pytest.approx((right / num, reference.low, reference.high))
+
+
+def test_wilson_takes_shares_of_ties() -> None:
+    assert wilson(3, 10).low < wilson(3.5, 10).low < wilson(4, 10).low
+
+
+def test_the_interval_of_repeats_is_that_of_student() -> None:
+    values = np.random.default_rng(1).normal(size=10)
+    reference = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert repeats(values) == pytest.approx((values.mean(), reference.low, reference.high))
+
+
+def test_one_repeat_has_no_interval() -> None:
+    value, low, high = repeats(np.array([0.5]))
+    assert value == 0.5
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
+def test_a_bootstrapped_mean_has_about_the_normal_interval() -> None:
+    values = np.random.default_rng(2).normal(size=2000)
+    mean, low, high = bootstrap_mean(values, seed=1)
+    half = 1.96 * values.std() / math.sqrt(len(values))
+    assert mean == pytest.approx(values.mean())
+    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.15 * half)
+    assert bootstrap_mean(values, seed=1) == (mean, low, high)
+    assert bootstrap_mean(values, seed=2) != (mean, low, high)
+
+
+def test_a_bootstrap_equals_a_loop_over_its_draws() -> None:
+    values = np.random.default_rng(3).normal(size=30)
+    by_mean = bootstrap_mean(values, num_resamples=50)
+    assert by_mean == pytest.approx(
+        bootstrap_statistic(lambda numbers: float(values[numbers].mean()), 30, num_resamples=50)
+    )
+
+
+def test_pictures_are_drawn_with_all_their_captions() -> None:
+    """Five equal captions a picture tell no more than one."""
+    values = np.random.default_rng(4).integers(0, 2, size=300).astype(float)
+    alone = bootstrap_mean(values)
+    grouped = bootstrap_mean(np.repeat(values, 5), groups=np.repeat(np.arange(300), 5))
+    assert grouped == pytest.approx(alone)
+    ungrouped = bootstrap_mean(np.repeat(values, 5))
+    assert ungrouped.high - ungrouped.low < 0.6 * (alone.high - alone.low)
+
+
+def test_groups_of_different_size_count_by_their_values() -> None:
+    values, groups = np.array([1.0, 1.0, 1.0, 0.0]), np.array([7, 7, 7, 3])
+    assert bootstrap_mean(values, groups=groups) == (0.75, 0.0, 1.0)
+
+
+def test_a_paired_difference_draws_the_same_pictures_of_both() -> None:
+    first = np.random.default_rng(5).normal(size=200)
+    interval = paired_bootstrap(first, first + 0.25)
+    assert interval == pytest.approx((0.25, 0.25, 0.25))
+
+
+def test_values_that_are_not_there_belong_to_no_mean() -> None:
+    values = np.array([1.0, np.nan, 0.0, 1.0])
+    assert bootstrap_mean(values) == bootstrap_mean(np.array([1.0, 0.0, 1.0]))
+
+
+def test_nothing_has_no_figure() -> None:
+    for measure in (
+        lambda: wilson(0, 0),
+        lambda: repeats(np.array([])),
+        lambda: bootstrap_mean(np.array([np.nan])),
+        lambda: bootstrap_statistic(float, 0),
+    ):
+        with pytest.raises(MeasureError, match="cannot be measured"):
+            measure()
