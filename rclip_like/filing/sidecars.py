@@ -1,0 +1,209 @@
+"""XMP sidecars beside pictures: their tags and captions read, and tags added. Pictures stay.
+
+Programs disagree on a sidecar's name: digiKam and darktable write x.jpg.xmp, and Adobe's x.xmp.
+An existing one may end in .XMP, as Photo Mechanic writes it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from rclip_like.errors import FilingError
+from rclip_like.files import open_at_once, write_whole
+from rclip_like.filing.tagging import FRESH, normal_tags, with_tags
+from rclip_like.filing.xmp import MOST_BYTES, XmpError, read
+from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, Trouble
+
+Form = Literal["digikam", "adobe"]
+"""How a sidecar is named: x.jpg.xmp as digiKam does it, or x.xmp as Adobe does."""
+
+_ENDINGS = (b".xmp", b".XMP")
+
+# What cameras write beside a raw file in the same moment: Adobe's sidecar means both.
+_DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
+
+
+class Sidecar(NamedTuple):
+    """What a sidecar says of its picture; None where it says nothing.
+
+    keywords: the tags, each once, of a path in a list of paths only the last part.
+    caption, title: in the default language. rating: -1 (rejected) to 5. taken_at: the date as it
+    is written, ISO 8601 in sidecars that follow the standard.
+    """
+
+    path: bytes
+    keywords: tuple[str, ...]
+    caption: str | None = None
+    title: str | None = None
+    rating: int | None = None
+    taken_at: str | None = None
+
+
+class Tagged(NamedTuple):
+    """What adding tags to a picture's sidecar did: it was new, was extended, or had them all."""
+
+    sidecar: bytes
+    added: tuple[str, ...]
+    did: Literal["written", "extended", "unchanged"]
+
+
+class _Existing(NamedTuple):
+    """A sidecar that was read: its bytes, and what the system said of it."""
+
+    content: bytes
+    status: os.stat_result
+
+
+def read_tags(path: bytes) -> Sidecar:
+    """Return what the sidecar at `path` says. Raises FilingError, which names it."""
+    try:
+        contents = read(_read(path).content)
+    except (OSError, XmpError) as error:
+        raise FilingError(f"{os.fsdecode(path)}: {_reason(error)}") from error
+    return Sidecar(
+        path,
+        contents.keywords,
+        contents.caption,
+        contents.title,
+        contents.rating,
+        contents.taken_at,
+    )
+
+
+def sidecars_of(picture: bytes) -> list[bytes]:
+    """Return the sidecars that belong to a picture alone and go where it goes; links too.
+
+    Adobe's form, x.xmp, belongs to the only picture called x, or to its raw file.
+    """
+    found = [path for path in map(picture.__add__, _ENDINGS) if os.path.lexists(path)]
+    stem, ending = os.path.splitext(picture)
+    others = _others(picture) if ending else []
+    is_raw = ending.lower() in RAW_EXTENSIONS
+    if ending and not (others and not is_raw) and not any(map(_is_raw, others)):
+        found += [path for path in map(stem.__add__, _ENDINGS) if os.path.lexists(path)]
+    return _distinct(found)
+
+
+def add_tags(
+    picture: bytes, tags: Sequence[str], form: Form, *, is_dry_run: bool = False
+) -> Tagged | Trouble:
+    """Add tags to a picture's sidecar, which is made if it is missing; none is ever removed.
+
+    Every other byte of an existing sidecar stays, and one that has all tags is not touched. It is
+    replaced whole, with its mode, and only while it is as it was read. What cannot be extended is
+    left alone and becomes a Trouble with the sidecar's path. Raises FilingError for a tag that XML
+    cannot hold.
+    """
+    normal = normal_tags(tags)
+    path = _path(picture, form)
+    try:
+        if form == "adobe":
+            _require_own(picture)
+        mode = os.stat(picture).st_mode & 0o666
+        existing = _read(path) if os.path.lexists(path) else None
+        content = existing.content if existing else FRESH
+        tagging = with_tags(content, normal, has_tags_list=not existing and form == "digikam")
+        if not tagging.added:
+            return Tagged(path, (), "unchanged")
+        if not is_dry_run:
+            _write(path, tagging.content, existing, mode)
+    except (OSError, XmpError) as error:
+        return Trouble(path, _reason(error), lasting=isinstance(error, XmpError))
+    return Tagged(path, tagging.added, "extended" if existing else "written")
+
+
+def _path(picture: bytes, form: Form) -> bytes:
+    """Return where a picture's sidecar is, or is to be."""
+    stem = picture if form == "digikam" else os.path.splitext(picture)[0]
+    paths = [stem + ending for ending in _ENDINGS]
+    return next(filter(os.path.lexists, paths), paths[0])
+
+
+def _require_own(picture: bytes) -> None:
+    """Raise XmpError where Adobe's sidecar would mean other pictures too, but for raw and JPEG."""
+    others = _others(picture)
+    endings = {os.path.splitext(path)[1].lower() for path in (picture, *others)}
+    is_pair = len(others) == 1 and endings & RAW_EXTENSIONS and endings & _DEVELOPED
+    if others and not is_pair:
+        name = os.fsdecode(os.path.basename(others[0]))
+        raise XmpError(f"it would belong to {name} as well; sidecars in digiKam's form do not")
+
+
+def _others(picture: bytes) -> list[bytes]:
+    """Return the other pictures in the folder with the same name but for its ending."""
+    stem, own = os.path.splitext(picture)
+    usual = sorted(PICTURE_EXTENSIONS)
+    spelled = (each for ending in usual for each in (ending, ending.upper(), ending.title()))
+    paths = [
+        stem + ending for ending in spelled if ending != own and os.path.lexists(stem + ending)
+    ]
+    return [path for path in _distinct([picture, *paths]) if path != picture]
+
+
+def _distinct(paths: Sequence[bytes]) -> list[bytes]:
+    """Return paths without those that lead to an earlier file, as x.JPG may to x.jpg."""
+    files: dict[tuple[int, int] | bytes, bytes] = {}
+    for path in paths:
+        try:
+            status = os.lstat(path)
+            files.setdefault((status.st_dev, status.st_ino), path)
+        except OSError:
+            files.setdefault(path, path)
+    return list(files.values())
+
+
+def _is_raw(path: bytes) -> bool:
+    return os.path.splitext(path)[1].lower() in RAW_EXTENSIONS
+
+
+def _read(path: bytes) -> _Existing:
+    """Return a sidecar. Raises OSError, and XmpError for what is no regular file or too large."""
+    if stat.S_ISLNK(os.lstat(path).st_mode):
+        raise XmpError("it is a link, and links are left alone")
+    with open(path, "rb", opener=open_at_once) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise XmpError("it is not a regular file")
+        content = file.read(MOST_BYTES + 1)
+    return _Existing(content, status)
+
+
+def _write(path: bytes, content: bytes, existing: _Existing | None, mode: int) -> None:
+    """Put a sidecar in the place of the one that was read, unless that has changed since."""
+    status = existing.status if existing else None
+    # The draft's name has a fixed length: that of the sidecar may be as long as a name can be.
+    with write_whole(Path(os.fsdecode(path)), mode, draft=f".clipfind-{os.getpid()}.xmp") as draft:
+        draft.write_bytes(content)
+        if status and status.st_gid != draft.stat().st_gid:
+            with suppress(OSError):
+                os.chown(draft, -1, status.st_gid)
+        if _identity(path) != (_facts(status) if status else None):
+            raise XmpError("it changed while it was read, and is left as it is")
+    if status and stat.S_IMODE(os.stat(path).st_mode) != stat.S_IMODE(status.st_mode):
+        os.chmod(path, stat.S_IMODE(status.st_mode))
+
+
+def _identity(path: bytes) -> tuple[int, ...] | None:
+    try:
+        return _facts(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _facts(status: os.stat_result) -> tuple[int, ...]:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,0 +1,257 @@
+"""Tags inserted into XMP, with every other byte as it was.
+
+Only the slash of a tag like <rdf:Bag/> goes, where items come into it. The result is parsed again
+before anybody gets it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+from unicodedata import category, normalize
+from xml.sax.saxutils import escape
+
+from rclip_like.errors import FilingError
+from rclip_like.filing.xmp import (
+    BAG,
+    LANG,
+    OTHERS,
+    PATH_SEPARATORS,
+    SEQ,
+    SUBJECT,
+    TAGS_LIST,
+    Element,
+    Name,
+    Packet,
+    XmpError,
+    parse,
+)
+
+FRESH = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="clipfind">\n'
+    ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+    '  <rdf:Description rdf:about=""/>\n'
+    " </rdf:RDF>\n"
+    "</x:xmpmeta>\n"
+    '<?xpacket end="w"?>\n'
+).encode()
+"""XMP that says nothing yet."""
+
+_SPACES = " \t\r\n"
+_MOST_SPACE = 1000
+"""How many characters of white space are looked at for a line's indentation."""
+
+_PREFIXES = {SUBJECT: "dc", TAGS_LIST: "digiKam"}
+
+
+class Tagging(NamedTuple):
+    """XMP with tags, and those that it lacked."""
+
+    content: bytes
+    added: tuple[str, ...]
+
+
+class _Edit(NamedTuple):
+    """Text to insert at an offset in units, after so many units there are removed."""
+
+    offset: int
+    text: str
+    num_removed: int = 0
+
+
+def normal_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags in Unicode's form C, without space around them, each once, in order.
+
+    Raises FilingError for one that XML cannot hold: empty, or with control characters.
+    """
+    normal = tuple(dict.fromkeys(normalize("NFC", tag).strip() for tag in tags))
+    for tag in normal:
+        if not tag or any(category(each) in ("Cc", "Cs", "Cn", "Zl", "Zp") for each in tag):
+            raise FilingError(f"{tag!a} cannot be a tag")
+    return normal
+
+
+def with_tags(content: bytes, tags: Sequence[str], *, has_tags_list: bool = False) -> Tagging:
+    """Return XMP in which each list of tags that programs read has all the tags.
+
+    tags: as `normal_tags` gives them. A tag that a list has already, exactly or as a part of a
+    path, is not added to it; the content is the same where none is added. `has_tags_list` makes
+    digiKam's own list where it is missing. Raises XmpError.
+    """
+    packet = parse(content)
+    missing: dict[Name, list[str]] = {}
+    for name, separator in PATH_SEPARATORS.items():
+        present = _components(packet.tags(name), separator)
+        is_made = name == SUBJECT or (name == TAGS_LIST and has_tags_list)
+        if present or is_made:
+            missing[name] = [tag for tag in tags if tag not in present]
+    edits = list(_edits(packet, {name: some for name, some in missing.items() if some}))
+    if not edits:
+        return Tagging(content, ())
+    extended = _applied(packet, edits)
+    return Tagging(extended, _added(packet, parse(extended), tags))
+
+
+def _components(paths: Iterable[str], separator: str | None) -> set[str]:
+    """Return paths and their parts, in Unicode's form C."""
+    whole = {normalize("NFC", path) for path in paths}
+    return whole.union(*(path.split(separator) for path in whole)) if separator else whole
+
+
+def _edits(packet: Packet, missing: dict[Name, list[str]]) -> Iterator[_Edit]:
+    """Give what puts the missing tags into each list; lists that are missing are made."""
+    made = {}
+    for name, tags in missing.items():
+        properties = packet.properties(name)
+        lists = [each for each in properties if _is_list(each)]
+        if any(name in one.attributes for one in packet.descriptions):
+            _refuse(name, "as an attribute")
+        elif lists:
+            yield from _into_list(packet, lists[0].children[0], tags)
+        elif not properties:
+            made[name] = tags
+        elif properties[0].children or properties[0].attributes.keys() - {LANG}:
+            _refuse(name, "in a form that is not a list")
+        else:
+            yield from _into_property(packet, properties[0], tags)
+    if made:
+        yield from _into_description(packet, made)
+
+
+def _is_list(found: Element) -> bool:
+    is_plain = not found.attributes.keys() - {LANG}
+    return is_plain and found.container is not None and found.container.name in (BAG, SEQ)
+
+
+def _refuse(name: Name, how: str) -> None:
+    # All programs read dc:subject. They take the other lists only in their usual form.
+    if name == SUBJECT:
+        raise XmpError(f"it has dc:subject {how}, to which nothing can be added")
+
+
+def _into_list(packet: Packet, container: Element, tags: Sequence[str]) -> Iterator[_Edit]:
+    """Give what puts tags behind the last item of a list."""
+    if container.children:
+        last = container.children[-1]
+        gap = _line_before(packet, last)
+        yield _Edit(last.end, _items(container.prefix, tags, gap))
+        return
+    outer = _line_before(packet, container)
+    yield from _filled(packet, container, _items(container.prefix, tags, _deeper(packet, outer)))
+
+
+def _into_property(packet: Packet, found: Element, tags: Sequence[str]) -> Iterator[_Edit]:
+    """Give what makes a list of an empty property, or of one that holds a single tag as text."""
+    parent = next(one for one in packet.descriptions if found in one.children)
+    if "".join(found.text).strip():
+        bag, item = _colon(parent.prefix, "Bag"), _colon(parent.prefix, "li")
+        yield _Edit(found.inside, f"<{bag}><{item}>")
+        yield _Edit(found.close, f"</{item}>{_items(parent.prefix, tags, '')}</{bag}>")
+        return
+    outer = _line_before(packet, found)
+    yield from _filled(packet, found, _list(packet, parent.prefix, found.name, tags, outer))
+
+
+def _into_description(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
+    """Give what puts new lists into an rdf:Description: the first that has an end tag, if any."""
+    ended = [one for one in packet.descriptions if not one.is_empty_tag]
+    if not packet.descriptions:
+        raise XmpError("it has no rdf:Description, which every XMP has")
+    parent = (ended or packet.descriptions)[0]
+    gap = _line_after(packet, parent) if ended else _deeper(packet, _line_before(packet, parent))
+    text = ""
+    for name, tags in made.items():
+        prefix = parent.prefixes.get(name.namespace)
+        tag = _colon(prefix or _PREFIXES[name], name.local)
+        declaration = "" if prefix else f' xmlns:{_PREFIXES[name]}="{name.namespace}"'
+        inner = _list(packet, parent.prefix, name, tags, gap)
+        text += f"{gap}<{tag}{declaration}>{inner}{gap}</{tag}>"
+    if ended:
+        yield _Edit(parent.inside, text)
+    else:
+        yield from _filled(packet, parent, text)
+
+
+def _filled(packet: Packet, element: Element, text: str) -> Iterator[_Edit]:
+    """Give what puts text into an element without children; its end tag begins a line."""
+    if not element.is_empty_tag:
+        outer = "" if element.text else _line_before(packet, element)
+        yield _Edit(element.inside, text + outer)
+        return
+    outer = _line_before(packet, element)
+    yield _Edit(element.inside - 2, "", num_removed=1)
+    yield _Edit(element.inside, f"{text}{outer}</{_colon(element.prefix, element.name.local)}>")
+
+
+def _list(packet: Packet, rdf: str, name: Name, tags: Sequence[str], outer: str) -> str:
+    """Return a list as digiKam and Adobe write it: TagsList in order, all others as a bag."""
+    gap = _deeper(packet, outer)
+    kind = _colon(rdf, "Seq" if name == TAGS_LIST else "Bag")
+    return f"{gap}<{kind}>{_items(rdf, tags, _deeper(packet, gap))}{gap}</{kind}>"
+
+
+def _items(rdf: str, tags: Iterable[str], gap: str) -> str:
+    item = _colon(rdf, "li")
+    return "".join(f"{gap}<{item}>{escape(tag)}</{item}>" for tag in tags)
+
+
+def _colon(prefix: str, local: str) -> str:
+    return f"{prefix}:{local}" if prefix else local
+
+
+def _line_before(packet: Packet, element: Element) -> str:
+    """Return the line end and the indentation before an element, "" where it begins no line."""
+    before = packet.units[max(0, element.start - _MOST_SPACE) : element.start]
+    return _line(before[len(before.rstrip(_SPACES)) :])
+
+
+def _line_after(packet: Packet, element: Element) -> str:
+    """Return the line end and the indentation behind the tag of an element."""
+    after = packet.units[element.inside : element.inside + _MOST_SPACE]
+    return _line(after[: len(after) - len(after.lstrip(_SPACES))])
+
+
+def _line(space: str) -> str:
+    """Return the last line end in white space, and what follows it; "" where there is none."""
+    end = max(space.rfind("\n"), space.rfind("\r"))
+    return space[end - (space[max(0, end - 1) : end + 1] == "\r\n") :] if end >= 0 else ""
+
+
+def _deeper(packet: Packet, line: str) -> str:
+    """Return the beginning of a line one level deeper, "" where the file has no lines."""
+    if not line:
+        return ""
+    outer = _line_before(packet, packet.rdf)
+    inner = _line_before(packet, packet.descriptions[0]) if packet.descriptions else ""
+    is_deeper = outer and inner.startswith(outer) and len(inner) > len(outer)
+    return line + (inner[len(outer) :] if is_deeper else " ")
+
+
+def _applied(packet: Packet, edits: Iterable[_Edit]) -> bytes:
+    """Return the packet's bytes with edits, what the encoding lacks as numbers."""
+    width = 2 if packet.codec.startswith("utf-16") else 1
+    content, pieces, end = packet.content, [], 0
+    for offset, text, num_removed in sorted(edits, key=lambda edit: edit.offset):
+        inserted = text.encode(packet.codec, "xmlcharrefreplace")
+        pieces += [content[end : offset * width], inserted]
+        end = (offset + num_removed) * width
+    return b"".join((*pieces, content[end:]))
+
+
+def _added(before: Packet, after: Packet, tags: Sequence[str]) -> tuple[str, ...]:
+    """Return the tags that some list has now and lacked before.
+
+    Raises XmpError unless the XMP says what it said before, and has all the tags.
+    """
+    added: set[str] = set()
+    is_same = all(before.text(name) == after.text(name) for name in OTHERS)
+    for name in PATH_SEPARATORS:
+        old, new = Counter(before.tags(name)), Counter(after.tags(name))
+        is_same = is_same and not old - new
+        added.update(new - old)
+    has_all = _components(after.tags(SUBJECT), None).issuperset(tags)
+    if not is_same or not has_all or not added.issubset(tags):
+        raise XmpError("nothing can be added without a change to what it says")
+    return tuple(tag for tag in tags if tag in added)
