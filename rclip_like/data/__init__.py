@@ -1,1 +1,1 @@
-"""Captioned sets on disk, for training and measuring: folders with texts beside, and tar shards."""
+"""Labelled and captioned sets on disk, to train with and to measure on."""

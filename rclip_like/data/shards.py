@@ -10,7 +10,7 @@ import gzip
 import os
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -31,12 +31,15 @@ def ending_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def read_members(shard: Path, most_bytes: Mapping[str, int]) -> Iterator[tuple[str, bytes | str]]:
+def read_members(
+    shard: Path, most_bytes: Mapping[str, int], named_only: Container[str] = ()
+) -> Iterator[tuple[str, bytes | str]]:
     """Yield the name of each file of a shard with its bytes, or with the reason it is unusable.
 
-    most_bytes: by ending, how large a file may be; files with other endings are skipped. Raises
-    ModelError when the shard is not a regular file, and what tarfile, gzip and zlib raise when it
-    cannot be read further.
+    most_bytes: by ending, how large a file may be; files with other endings are skipped.
+    named_only: endings of files that are yielded without their bytes. Raises ModelError when the
+    shard is not a regular file, and what tarfile, gzip and zlib raise when it cannot be read
+    further.
     """
     with (
         open_regular(shard, sys.maxsize) as file,
@@ -46,7 +49,11 @@ def read_members(shard: Path, most_bytes: Mapping[str, int]) -> Iterator[tuple[s
             # Before the next one is looked for: from a negative size, CPython goes back for ever.
             if member.size < 0:
                 raise tarfile.ReadError(f"{member.name} claims {member.size} bytes")
-            most = most_bytes.get(ending_of(member.name))
+            ending = ending_of(member.name)
+            if ending in named_only:
+                yield member.name, b""
+                continue
+            most = most_bytes.get(ending)
             content = None if most is None else _content(members, member, most)
             if content is not None:
                 yield member.name, content

@@ -12,7 +12,7 @@ from rclip_like.errors import PictureError, Reason
 from rclip_like.query.terms import Kind, Term
 from rclip_like.ranking import combine
 from rclip_like.settings import SearchSettings
-from rclip_like.values import AnyPath, FileFacts
+from rclip_like.values import AnyPath
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,12 +111,8 @@ def cut_notes(cut: Sequence[str], specification: ModelSpecification) -> tuple[st
 
 def stored_embedding(encoded: ModelEmbeddings, path: AnyPath) -> Embedding | None:
     """Return the unit float32 (D,) of a picture that is indexed as it is now, or None."""
-    try:
-        real = os.fsencode(os.path.realpath(path))
-        facts = FileFacts.of(real, os.stat(real))
-    except (OSError, ValueError):  # of a NUL
-        return None
-    return encoded.of_file(facts)
+    (picture,) = encoded.of_paths([path])
+    return None if picture is None else picture.embedding
 
 
 def stored_embeddings(
@@ -127,8 +123,7 @@ def stored_embeddings(
     The row of any other is zero. encoded: None where the model never indexed.
     """
     rows, is_indexed = np.zeros((len(paths), dimension), np.float32), np.zeros(len(paths), bool)
-    for number, path in enumerate(paths):
-        row = None if encoded is None else stored_embedding(encoded, path)
-        if row is not None:
-            rows[number], is_indexed[number] = row, True
+    for number, picture in enumerate([] if encoded is None else encoded.of_paths(paths)):
+        if picture is not None:
+            rows[number], is_indexed[number] = picture.embedding, True
     return rows, is_indexed

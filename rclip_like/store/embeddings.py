@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import StoreError
 from rclip_like.store.connection import Connection
-from rclip_like.store.reading import dimension_of, parts_of
+from rclip_like.store.reading import IS_CURRENT, dimension_of, parts_of
 from rclip_like.store.rows import (
     OF_RIGHT_LENGTH,
     SETTLED,
@@ -21,9 +22,10 @@ from rclip_like.store.rows import (
     text_mark,
     unchanged_values,
 )
+from rclip_like.values import AnyPath, FileFacts
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embedding, FileFacts, Root
+    from rclip_like.values import Embedding, Root
 
 Rowids = npt.NDArray[np.int64]
 ContentIds = npt.NDArray[np.int64]
@@ -46,6 +48,13 @@ class SoundParts(NamedTuple):
     parts: npt.NDArray[np.int64]
     embeddings: StoredEmbeddings
     damaged: set[int]
+
+
+class IndexedPicture(NamedTuple):
+    """What the index has of one picture: BLAKE3 of its content, and its unit embedding (D,)."""
+
+    digest: bytes
+    embedding: Embedding
 
 
 class ModelEmbeddings:
@@ -101,21 +110,63 @@ class ModelEmbeddings:
             content_ids, blobs = zip(*chunk, strict=True)
             yield np.array(content_ids, dtype=np.int64), stacked(blobs)
 
-    def of_file(self, facts: FileFacts) -> Embedding | None:
-        """Return the unit float32 (D,) of an indexed file that is as it was when read, or None.
+    def of_files(self, files: Sequence[FileFacts]) -> list[IndexedPicture | None]:
+        """Return what is indexed of each file, in order; None unless it is as it was when read.
 
         None, too, where the embedding is not what was written: the file can be read instead.
         """
-        row = self._connection.execute(
-            "SELECT embedding, row_digest FROM files JOIN embeddings USING (content_id)"
-            f" WHERE path = ? AND model_id = ? AND part = 0 AND {UNCHANGED}"
-            f" AND {SETTLED} AND {OF_RIGHT_LENGTH}",
-            (facts.path, self._model_id, *unchanged_values(facts), self._model_id),
-        ).fetchone()
-        if row is None or not are_sound([row]).all():
-            return None
-        embedding = np.frombuffer(row[0], dtype=STORED_DTYPE).astype(np.float32)
-        return np.asarray(embedding / np.linalg.norm(embedding), dtype=np.float32)
+        return self._sound_pictures(
+            "files",
+            f"path = ? AND {UNCHANGED} AND {SETTLED}",
+            [(facts.path, *unchanged_values(facts)) for facts in files],
+        )
+
+    def of_paths(self, paths: Sequence[AnyPath]) -> list[IndexedPicture | None]:
+        """Return what `of_files` does of the files at these paths as they are now."""
+        found: list[FileFacts] = []
+        numbers: list[int] = []
+        for number, path in enumerate(paths):
+            try:
+                real = os.fsencode(os.path.realpath(path))
+                found.append(FileFacts.of(real, os.stat(real)))
+            except (OSError, ValueError):  # of a NUL
+                continue
+            numbers.append(number)
+        pictures: list[IndexedPicture | None] = [None] * len(paths)
+        for number, picture in zip(numbers, self.of_files(found), strict=True):
+            pictures[number] = picture
+        return pictures
+
+    def of_digests(self, digests: Sequence[bytes]) -> list[IndexedPicture | None]:
+        """Return what is indexed of each content, in order; None where there is no sound row."""
+        return self._sound_pictures(
+            "contents", f"digest = ? AND {IS_CURRENT}", [(digest,) for digest in digests]
+        )
+
+    def _sound_pictures(
+        self, table: str, where: str, asked: Sequence[tuple[object, ...]]
+    ) -> list[IndexedPicture | None]:
+        """Return for each tuple of values the row that they ask for, None without a sound one."""
+        question = (
+            "SELECT (SELECT digest FROM contents WHERE content_id = embeddings.content_id),"
+            f" embedding, row_digest FROM {table} CROSS JOIN embeddings"
+            f" ON model_id = ? AND part = 0 AND embeddings.content_id = {table}.content_id"
+            f" AND {OF_RIGHT_LENGTH} WHERE {where}"
+        )
+        model_ids = (self._model_id, self._model_id)
+        rows = [
+            self._connection.execute(question, (*model_ids, *values)).fetchone() for values in asked
+        ]
+        numbers = [number for number, row in enumerate(rows) if row is not None]
+        is_right = are_sound([rows[number][1:] for number in numbers])
+        pictures: list[IndexedPicture | None] = [None] * len(rows)
+        for number, is_so in zip(numbers, is_right, strict=True):
+            if is_so:
+                digest, blob, _ = rows[number]
+                row = np.frombuffer(blob, dtype=STORED_DTYPE).astype(np.float32)
+                unit = np.asarray(row / np.linalg.norm(row), dtype=np.float32)
+                pictures[number] = IndexedPicture(bytes(digest), unit)
+        return pictures
 
     def sound_parts(self, content_ids: Sequence[int]) -> SoundParts:
         """Return all parts of some contents, and the contents of which a part is damaged."""

@@ -48,10 +48,11 @@ _FACTS = f"""
     WHERE path >= ? AND path < ?
     ORDER BY path LIMIT {_PAGE}
 """
-_IS_CURRENT = (
+IS_CURRENT = (
     "NOT EXISTS (SELECT 1 FROM readings WHERE readings.model_id = embeddings.model_id"
     f" AND readings.content_id = embeddings.content_id AND reader = '{OUTDATED}')"
 )
+"""In SQL, whether no reader of the content has been mended since it was embedded."""
 
 
 FILE_COLUMNS = (
@@ -279,7 +280,7 @@ class Reader:
         found = self.connection.execute(
             # CROSS JOIN keeps the planner from reading all that the model has.
             "SELECT digest FROM contents CROSS JOIN embeddings USING (content_id)"
-            f" WHERE size_bytes = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT} LIMIT ?",
+            f" WHERE size_bytes = ? AND model_id = ? AND part = 0 AND {IS_CURRENT} LIMIT ?",
             (size_bytes, model_id, _SAME_SIZE_MOST + 1),
         ).fetchall()
         return tuple(digest for (digest,) in found) if len(found) <= _SAME_SIZE_MOST else ()
@@ -288,7 +289,7 @@ class Reader:
         """Return whether the model has encoded the content with this digest, by today's readers."""
         question = (
             "SELECT 1 FROM contents JOIN embeddings USING (content_id)"
-            f" WHERE digest = ? AND model_id = ? AND part = 0 AND {_IS_CURRENT}"
+            f" WHERE digest = ? AND model_id = ? AND part = 0 AND {IS_CURRENT}"
         )
         return self.connection.execute(question, (digest, model_id)).fetchone() is not None
 
@@ -297,7 +298,7 @@ class Reader:
         question = (
             f"SELECT 1 FROM files, models WHERE path = ? AND {UNCHANGED} AND model_id <> ?"
             " AND EXISTS (SELECT 1 FROM embeddings WHERE embeddings.model_id = models.model_id"
-            f" AND part = 0 AND embeddings.content_id = files.content_id AND {_IS_CURRENT})"
+            f" AND part = 0 AND embeddings.content_id = files.content_id AND {IS_CURRENT})"
         )
         values = (facts.path, *unchanged_values(facts), model_id)
         return self.connection.execute(question, values).fetchone() is not None

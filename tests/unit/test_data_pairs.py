@@ -13,7 +13,9 @@ import pytest
 from drawn_pairs import draw_picture, write_shard
 
 from rclip_like.data import shards
-from rclip_like.data.pairs import Pair, find_pairs, parse_captions, read_pictures
+from rclip_like.data.captions import parse_captions
+from rclip_like.data.examples import Example
+from rclip_like.data.pairs import find_pairs, read_pictures
 from rclip_like.errors import TrainingError
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
@@ -23,7 +25,7 @@ SQUARE = Square(32, "bicubic", "shortest", 0)
 
 
 def names_and_captions(data: Path) -> list[tuple[str, tuple[str, ...]]]:
-    pairs = [pair for pair in find_pairs(data) if isinstance(pair, Pair)]
+    pairs = [pair for pair in find_pairs(data) if isinstance(pair, Example)]
     return [(os.path.basename(pair.name), pair.captions) for pair in pairs]
 
 

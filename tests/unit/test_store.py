@@ -78,7 +78,7 @@ def write_new_picture(store: Store) -> None:
         lambda store: store.is_encoded(1, b"unknown"),
         lambda store: store.stored_digest(facts_of(b"/0007")),
         lambda store: store.failure_of(facts_of(b"/0007")),
-        lambda store: store.embeddings(1).of_file(facts_of(b"/0007")),
+        lambda store: store.embeddings(1).of_files([facts_of(b"/0007")]),
         lambda store: store.embeddings(1).sound_parts([7]),
         lambda store: store.embeddings(1).cached_text("cat", "t"),
         lambda store: store.has_any([folder(b"/none")]),
@@ -149,10 +149,12 @@ def test_a_row_number_is_never_given_to_another_file(store: Store) -> None:
 def test_embedding_of_a_file_needs_its_facts(store: Store, fact: str) -> None:
     model_id = fill(store, [b"/1"])
     facts = facts_of(b"/1")
-    found = store.embeddings(model_id).of_file(facts)
+    changed = facts._replace(**{fact: 8})
+    found, other = store.embeddings(model_id).of_files([facts, changed])
     assert found is not None
-    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
-    assert store.embeddings(model_id).of_file(facts._replace(**{fact: 8})) is None
+    assert found.digest == b"/1"
+    assert np.linalg.norm(found.embedding) == pytest.approx(1, abs=1e-6)
+    assert other is None
 
 
 def test_embedding_of_a_file_read_within_the_clocks_grain_is_not_trusted(store: Store) -> None:
@@ -161,7 +163,7 @@ def test_embedding_of_a_file_read_within_the_clocks_grain_is_not_trusted(store: 
     Writer(store).commit(
         model_id, Batch(files=[FileRow(facts_of(b"/1", mtime_ns=now_ns), now_ns, b"/1")])
     )
-    assert store.embeddings(model_id).of_file(facts_of(b"/1", mtime_ns=now_ns)) is None
+    assert store.embeddings(model_id).of_files([facts_of(b"/1", mtime_ns=now_ns)]) == [None]
 
 
 def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:

@@ -1,0 +1,165 @@
+"""Sets in folders: pictures in folders named by their label, or with text files beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from rclip_like.data.captions import CAPTION_ENDING, FACTS_ENDING, example_of, read_text
+from rclip_like.data.class_names import name_labels
+from rclip_like.data.examples import Example, PictureSet
+from rclip_like.data.shards import ending_of
+from rclip_like.errors import DataError
+from rclip_like.values import PICTURE_EXTENSIONS, Trouble
+
+PICTURE_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
+_SAMPLE = 100
+"""So many pictures decide whether text files lie beside the pictures of a folder."""
+
+
+def pictures_in(folder: str) -> Iterator[str | Trouble]:
+    """Yield the paths of all pictures in a folder and those below, in the order of their names.
+
+    A picture is what is called so, also a folder. Hidden files and folders are left out, links to
+    folders are not followed. A folder that cannot be read is a Trouble.
+    """
+    waiting = [(folder, True)]
+    while waiting:
+        path, is_folder = waiting.pop()
+        if path != folder and ending_of(path) in PICTURE_ENDINGS:
+            yield path
+        if not is_folder:
+            continue
+        try:
+            with os.scandir(path) as entries:
+                inside = sorted(_visible(entries), reverse=True)
+        except OSError as error:
+            yield Trouble(os.fsencode(path), error.strerror or str(error), lasting=False)
+        else:
+            waiting += [(os.path.join(path, name), is_inner) for name, is_inner in inside]
+
+
+def label_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder whose names are labels, links to folders too."""
+    return sorted(
+        (path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()),
+        key=lambda path: path.name,
+    )
+
+
+def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet | None:
+    """Return the set of a folder's pictures, labelled by the folders in it; None without any.
+
+    A folder without pictures gives no label. Raises DataError where `class_names` do not fit.
+    """
+    folders = label_folders(folder)
+    counts = {path.name: _count(path) for path in folders}
+    if not any(counts.values()):
+        return None
+    labels, names = name_labels(
+        (name for name, count in counts.items() if count), class_names, by_order=True
+    )
+
+    def examples() -> Iterator[Example | Trouble]:
+        for path in sorted(folder.iterdir(), key=lambda path: path.name):
+            if ending_of(path.name) in PICTURE_ENDINGS and path.is_file():
+                yield Trouble(os.fsencode(path), "lies in no folder that is named by a label")
+        for path in folders:
+            if path.name not in names:
+                yield Trouble(os.fsencode(path), "holds no pictures, and gives no label")
+                continue
+            label = names[path.name]
+            for picture in pictures_in(str(path)):
+                yield picture if isinstance(picture, Trouble) else Example(picture, label=label)
+
+    return PictureSet(folder.name, labels, (), examples, sum(counts.values()))
+
+
+def has_text_files(folder: Path) -> bool:
+    """Return whether more than half of a folder's first pictures have text files beside them."""
+    first = islice(pictures_in(str(folder)), _SAMPLE)
+    pictures = [path for path in first if isinstance(path, str)]
+    described = [path for path in pictures if any(map(os.path.lexists, _beside(path).values()))]
+    return 2 * len(described) > len(pictures)
+
+
+def open_captioned_folder(folder: Path, class_names: tuple[str, ...]) -> PictureSet:
+    """Return the set of a folder's pictures with the text files beside them.
+
+    These are KEY.txt with a caption a line, and KEY.json with a label. Raises DataError where
+    `class_names` do not fit.
+    """
+    found, total = set[str](), 0
+    for path in pictures_in(str(folder)):
+        if isinstance(path, str):
+            total += 1
+            example = find_beside(path, endings=(FACTS_ENDING,))
+            if isinstance(example, Example) and example.label is not None:
+                found.add(example.label)
+    labels, names = name_labels(found, class_names) if found else ((), {})
+
+    def examples() -> Iterator[Example | Trouble]:
+        for path in pictures_in(str(folder)):
+            example = path if isinstance(path, Trouble) else find_beside(path)
+            yield named(example, names)
+
+    return PictureSet(folder.name, labels, (), examples, total)
+
+
+def find_beside(
+    picture: str, endings: tuple[str, ...] = (CAPTION_ENDING, FACTS_ENDING)
+) -> Example | Trouble:
+    """Return a picture with what the text files of its name with these endings say of it.
+
+    A Trouble stands for a picture without any, and for a text file that cannot be used.
+    """
+    paths = {ending: path for ending, path in _beside(picture).items() if ending in endings}
+    texts = {}
+    for ending, path in paths.items():
+        text = read_text(Path(path))
+        if isinstance(text, Trouble):
+            return text
+        if text is not None:
+            texts[ending] = text
+    if not texts:
+        name = os.path.basename(paths[endings[0]])
+        return Trouble(os.fsencode(picture), f"has no {name} beside it")
+    return example_of(picture, texts, paths)
+
+
+def named(example: Example | Trouble, names: Mapping[str, str]) -> Example | Trouble:
+    """Return an example with its label as it is named; a new one since the set was opened fails."""
+    if isinstance(example, Trouble) or example.label is None:
+        return example
+    if example.label not in names:
+        return Trouble(os.fsencode(example.name), "changed since the set was opened", False)
+    return example._replace(label=names[example.label])
+
+
+def _beside(picture: str) -> dict[str, str]:
+    stem = os.path.splitext(picture)[0]
+    return {ending: stem + ending for ending in (CAPTION_ENDING, FACTS_ENDING)}
+
+
+def _visible(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, bool]]:
+    """Yield name and kind of the pictures and folders, hidden ones left out."""
+    for entry in entries:
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if not entry.name.startswith(".") and (
+            is_folder or ending_of(entry.name) in PICTURE_ENDINGS
+        ):
+            yield entry.name, is_folder
+
+
+def _count(folder: Path) -> int:
+    return sum(isinstance(path, str) for path in pictures_in(str(folder)))
+
+
+def no_set(folder: Path) -> DataError:
+    """Return the error of a folder in which no set is recognised."""
+    return DataError(
+        f"{folder} holds neither folders of pictures named by a label, nor pictures with captions "
+        f"in {CAPTION_ENDING} files beside them, nor tar shards"
+    )
