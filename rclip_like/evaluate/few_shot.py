@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -71,25 +72,25 @@ def probe_with_shots(
     """
     train, validation, test = split
     drawn = tuple(
-        draw_shots(train.digests, train.numbers, seed, repeat, k) for repeat in range(num_repeats)
+        draw_shots(train.digests, train.numbers, seed, number, k) for number in range(num_repeats)
     )
     fits: dict[float, list[Fit]] = {}
 
-    def fit_all(c: float) -> list[Fit]:
-        fits[c] = list(
-            pool.map(lambda own: fit_probe(train.features[own], train.numbers[own], c), drawn)
-        )
-        for _ in drawn:
-            on_fit()
-        return fits[c]
+    def fit_one(own: Numbers, c: float) -> Fit:
+        fit = fit_probe(train.features[own], train.numbers[own], c)
+        on_fit()
+        return fit
 
-    def try_c(c: float) -> Tried:
-        judged = [judge(fit, validation.features, validation.numbers) for fit in fit_all(c)]
-        accuracy = float(np.mean([each.accuracy for each in judged]))
-        return Tried(c, accuracy, float(np.mean([each.loss for each in judged])))
+    def try_all(cs: Sequence[float]) -> list[Tried]:
+        fits.update({c: list(pool.map(fit_one, drawn, repeat(c))) for c in cs})
+        return [_mean_judgement(fits[c], validation) for c in cs]
 
-    chosen = sweep(try_c) if len(validation.numbers) else Sweep(DEFAULT_C)
-    best = fits.get(chosen.c) or fit_all(chosen.c)
+    if len(validation.numbers):
+        chosen = sweep(try_all)
+    else:
+        chosen = Sweep(DEFAULT_C)
+        fits[chosen.c] = list(pool.map(fit_one, drawn, repeat(chosen.c)))
+    best = fits[chosen.c]
     accuracies = [judge(fit, test.features, test.numbers).accuracy for fit in best]
     counts = np.bincount(train.numbers)
     return Shots(
@@ -100,6 +101,30 @@ def probe_with_shots(
         int((counts < k).sum()),
         sum(not fit.has_converged for fit in best),
     )
+
+
+def probe_with_all(
+    split: SplitFeatures, pool: ThreadPoolExecutor, on_fit: Callable[[], None]
+) -> tuple[Fit, Sweep]:
+    """Return the probe fitted on training and validation pictures together, and how C was chosen.
+
+    C is chosen by fits on the training pictures alone, judged on the validation pictures, and kept
+    for the last fit. `on_fit` is called after each fit.
+    """
+    train, validation, _ = split
+
+    def try_c(c: float) -> Tried:
+        tried = judge(fit_probe(train.features, train.numbers, c), *validation[:2])
+        on_fit()
+        return tried
+
+    chosen = Sweep(DEFAULT_C)
+    if len(validation.numbers):
+        chosen = sweep(lambda cs: list(pool.map(try_c, cs)))
+    features = np.concatenate([train.features, validation.features])
+    fit = fit_probe(features, np.concatenate([train.numbers, validation.numbers]), chosen.c)
+    on_fit()
+    return fit, chosen
 
 
 def crossing(ks: Sequence[int], accuracies: Sequence[float], level: float) -> float | None:
@@ -116,3 +141,9 @@ def crossing(ks: Sequence[int], accuracies: Sequence[float], level: float) -> fl
             return math.exp(math.log(below[0]) + share * math.log(k / below[0]))
         below = float(k), accuracy
     return None
+
+
+def _mean_judgement(fits: Sequence[Fit], side: LabelledFeatures) -> Tried:
+    judged = [judge(fit, side.features, side.numbers) for fit in fits]
+    accuracy = float(np.mean([each.accuracy for each in judged]))
+    return Tried(fits[0].c, accuracy, float(np.mean([each.loss for each in judged])))

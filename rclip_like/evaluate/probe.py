@@ -7,7 +7,7 @@ most 1,000 iterations, and an L2 penalty that is swept from coarse to fine.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -21,7 +21,8 @@ TOLERANCE = 1e-6
 """Of the largest gradient. scikit-learn's own, 1e-4, stops weakly penalised fits far from done."""
 
 NUM_STEPS = 96
-"""Steps of equal ratio from the smallest C to the largest; the sweep looks at 15 of them."""
+"""Steps of equal ratio from the smallest C to the largest; the sweep tries MOST_TRIED of them."""
+MOST_TRIED = 15
 _COARSE = 16
 _LOWEST, _HIGHEST = -6.0, 6.0
 DEFAULT_C = 1.0
@@ -111,22 +112,21 @@ def judge(fit: Fit, features: Features, numbers: Numbers) -> Tried:
     return Tried(fit.c, accuracy, float(-likelihoods.mean()))
 
 
-def sweep(try_c: Callable[[float], Tried]) -> Sweep:
+def sweep(try_all: Callable[[Sequence[float]], Sequence[Tried]]) -> Sweep:
     """Return the C of the highest accuracy, found from coarse to fine as in the paper.
 
-    Seven values from 1e-6 to 1e6 first, then twice the neighbours of the best at half the
+    Seven values from 1e-6 to 1e6 first, then four times the neighbours of the best at half the
     distance, down to the 96 logarithmic steps: 15 values at most. Of equal accuracies that of the
-    smaller loss wins, and the smaller C after that.
+    smaller loss wins, and the smaller C after that. `try_all` is given some C at a time.
     """
     tried: dict[int, Tried] = {}
     steps, distance = list(range(0, NUM_STEPS + 1, _COARSE)), _COARSE
-    while distance:
-        for step in steps:
-            if step not in tried:
-                tried[step] = try_c(c_of_step(step))
+    while steps:
+        tried |= zip(steps, try_all([c_of_step(step) for step in steps]), strict=True)
         best = max(tried, key=lambda step: (tried[step].accuracy, -tried[step].loss, -step))
         distance //= 2
-        steps = [step for step in (best - distance, best + distance) if 0 <= step <= NUM_STEPS]
+        near = (best - distance, best + distance) if distance else ()
+        steps = [step for step in near if 0 <= step <= NUM_STEPS]
     return Sweep(tried[best].c, tuple(tried[step] for step in sorted(tried)))
 
 

@@ -38,13 +38,14 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of cells, one for each column."""
+    """Rows of cells, one for each column; `only_json` leaves long listings out of texts."""
 
     key: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    only_json: bool = False
 
 
 class Line(NamedTuple):

@@ -45,7 +45,7 @@ def report_text(report: Report) -> Iterator[str]:
         yield "-" * _width(escaped(section.title))
         for sentence in section.sentences:
             yield from _wrapped(sentence)
-        for table in section.tables:
+        for table in _shown_tables(section):
             yield ""
             yield from _text_table(table)
         if section.paper or section.limits:
@@ -142,6 +142,10 @@ def _charts(report: Report) -> Iterator[tuple[Section, Chart]]:
     for section in report.sections:
         for chart in section.charts:
             yield section, chart
+
+
+def _shown_tables(section: Section) -> Iterator[Table]:
+    return (table for table in section.tables if not table.only_json)
 
 
 # ---- JSON
@@ -345,7 +349,7 @@ def _markdown_blocks(report: Report) -> Iterator[str]:
     for section in report.sections:
         yield f"## {_marked(section.title)}"
         yield from map(_marked, section.sentences)
-        for table in section.tables:
+        for table in _shown_tables(section):
             yield f"### {_marked(table.title)}"
             yield "\n".join(_markdown_table(table))
             if table.note:

@@ -12,6 +12,7 @@ from rclip_like.evaluate.few_shot import (
     Shots,
     SplitFeatures,
     crossing,
+    probe_with_all,
     probe_with_shots,
 )
 from rclip_like.evaluate.probe import fit_probe, judge, single_blas_thread
@@ -85,3 +86,17 @@ def test_without_validation_pictures_c_is_one() -> None:
 def test_the_crossing_is_interpolated_in_log_k(level: float, expected: float | None) -> None:
     found = crossing((1, 2, 4), (0.3, 0.5, 0.7), level)
     assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_the_probe_of_all_is_fitted_on_training_and_validation_pictures() -> None:
+    with ThreadPoolExecutor(2) as pool, single_blas_thread():
+        fit, chosen = probe_with_all(SPLIT, pool, lambda: None)
+    both = np.concatenate([SPLIT.train.features, SPLIT.validation.features])
+    numbers = np.concatenate([SPLIT.train.numbers, SPLIT.validation.numbers])
+    with single_blas_thread():
+        by_hand = fit_probe(both, numbers, chosen.c)
+    assert fit.weights.tobytes() == by_hand.weights.tobytes()
+    assert fit.num_pictures == len(both)
+    best = max(each.accuracy for each in chosen.tried)
+    alone = fit_probe(SPLIT.train.features, SPLIT.train.numbers, chosen.c)
+    assert judge(alone, *SPLIT.validation[:2]).accuracy == best

@@ -80,7 +80,7 @@ def test_the_sweep_finds_the_peak_of_a_hill_in_15_fits_at_most(peak: int) -> Non
         step = round((math.log10(c) + 6) * 8)
         return Tried(c, 1.0 - abs(step - peak) / 100, 0.0)
 
-    found = sweep(try_c)
+    found = sweep(lambda cs: [try_c(c) for c in cs])
     assert found.c == pytest.approx(c_of_step(peak))
     assert len(asked) == len(set(asked)) <= 15
     assert found.is_at_end is (peak in (0, NUM_STEPS))
@@ -88,9 +88,9 @@ def test_the_sweep_finds_the_peak_of_a_hill_in_15_fits_at_most(peak: int) -> Non
 
 
 def test_of_equal_accuracies_the_sweep_takes_the_smaller_loss_and_then_the_smaller_c() -> None:
-    by_loss = sweep(lambda c: Tried(c, 0.5, abs(math.log10(c) - 2.0)))
+    by_loss = sweep(lambda cs: [Tried(c, 0.5, abs(math.log10(c) - 2.0)) for c in cs])
     assert by_loss.c == pytest.approx(100.0)
-    assert sweep(lambda c: Tried(c, 0.5, 1.0)).c == pytest.approx(c_of_step(0))
+    assert sweep(lambda cs: [Tried(c, 0.5, 1.0) for c in cs]).c == pytest.approx(c_of_step(0))
 
 
 def test_two_fits_share_all_bits() -> None:

@@ -10,7 +10,9 @@ from rclip_like.evaluate.splits import (
     TEST,
     TRAIN,
     VALIDATION,
+    draw_places,
     draw_shots,
+    has_near_copy,
     hash_of_draw,
     split_by_content,
 )
@@ -76,3 +78,27 @@ def test_repeats_draw_each_picture_about_equally_often() -> None:
 def test_the_hash_of_a_draw_knows_no_order() -> None:
     assert hash_of_draw(DIGESTS[:5]) == hash_of_draw(DIGESTS[4::-1])
     assert hash_of_draw(DIGESTS[:5]) != hash_of_draw(DIGESTS[1:6])
+
+
+def test_without_a_test_side_four_fifths_train() -> None:
+    sides = split_by_content(DIGESTS, NUMBERS, seed=0, with_test=False)
+    assert np.bincount(sides, minlength=3).tolist() == [80, 20, 0]
+
+
+def test_places_are_those_in_which_each_label_is_drawn() -> None:
+    places = draw_places(DIGESTS, NUMBERS, 0, 3)
+    for number in range(4):
+        assert sorted(places[number == NUMBERS].tolist()) == list(range(25))
+    assert np.flatnonzero(places < 4).tolist() == draw_shots(DIGESTS, NUMBERS, 0, 3, 4).tolist()
+
+
+def test_near_copies_are_those_a_loop_finds() -> None:
+    random = np.random.default_rng(0)
+    rows, others = random.normal(size=(2, 1500, 8)).astype(np.float32)
+    rows[7] = others[3] * 2.5 + 0.01
+    unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (rows, others)]
+    expected = [(unit[1] @ row).max() > 0.97 for row in unit[0]]
+    found = has_near_copy(rows, others, 0.97)
+    assert found.tolist() == expected
+    assert found[7]
+    assert not has_near_copy(rows, others[:0], 0.97).any()
