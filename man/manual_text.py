@@ -93,7 +93,7 @@ Dates may be written with colons, slashes, dashes or as ISO 8601, with or withou
 and a zone, and an hour 24 counts as 0. A blank date, a row of zeros or a day that does not exist is
 skipped in favour of the next of these dates.
 
-Names of future commands (*classify*, *duplicates* and others) are refused as queries, so that
+Names of future commands (*duplicates*, *serve* and others) are refused as queries, so that
 scripts keep their meaning. To search for such a word, write *clipfind search duplicates*.
 """
 
@@ -138,6 +138,11 @@ search --json :: One object a line with *path* (text), *score* (number), *rank* 
 characters; this holds for every *path* below. With *--explain*, *terms* is a list of objects with
 *term* (with a minus if it is subtracted) and *score*.
 
+classify --json :: One object a line with *path*, *label* (text, or null if the picture was given
+none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
+*best* is the likeliest label. With *--multi*, or *--top* other than 1, *labels* is a list of all
+labels given, the likeliest first, each with *label*, *probability*, *score* and *rank*.
+
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
 only with *--raw-pairs*), *models*, and *roots*, the walked folders. Each model has *name*,
@@ -172,9 +177,10 @@ models show --json :: One object. For a model on this machine: *name*, *state*, 
 *size_bytes*, *dimension*, *picture_size*, *resize_mode*, *fingerprint* and *source* (where its
 files came from). For another model: what is known, at least name and state.
 
---format :: Text in which {path}, {score}, {rank} and {model} stand for the values of a match.
-Numbers take a format as in Python: {score:.2f}. The escapes are \\t \\n \\r \\0 and \\\\; {{ and }}
-are braces. A newline follows, or a NUL with *--null*.
+--format :: Text in which {path}, {score}, {rank} and {model} stand for the values of a match, with
+*classify* also {label} and {probability}. Numbers take a format as in Python: {score:.2f}. The
+escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are braces. A newline follows, or a NUL with
+*--null*.
 """
 
 UPKEEP = """\

@@ -51,6 +51,7 @@ class Remedy(StrEnum):
     BEGIN_ANEW = "name another output folder, or delete it to begin anew"
     USE_SMALLER_BATCH = "try a batch_size of {}"
     LOCK_IMAGE_TOWER = "set lock_image_tower, which takes less memory"
+    LABEL_EACH_ALONE = "set ClassifySettings.multi"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
 
 

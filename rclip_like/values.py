@@ -255,6 +255,18 @@ class SelectedPicture(NamedTuple):
         return os.fsdecode(self.absolute_bytes)
 
 
+class SelectedPage(NamedTuple):
+    """Some pictures in order of path bytes, and their embeddings, unit float32 (n, D).
+
+    `stale` and `damaged` count the pictures left out on the way, as in a SelectionReport.
+    """
+
+    pictures: tuple[SelectedPicture, ...]
+    embeddings: Embeddings
+    stale: int = 0
+    damaged: int = 0
+
+
 class SelectionReport(NamedTuple):
     """Indexed pictures in order of path bytes, and their embeddings, unit float32 (N, D)."""
 

@@ -65,6 +65,11 @@ _TABLE = (
         "index", "Bring the index of folders up to date, without searching; for cron.", "index.run"
     ),
     Command(
+        "classify",
+        "Give each picture the likeliest of your own labels, without training anything.",
+        "classify.run",
+    ),
+    Command(
         "status",
         "Show what is indexed, by which models, and what could not be read.",
         "upkeep.show_status",
@@ -125,7 +130,6 @@ COMMANDS = {command.name: command for command in _TABLE}
 GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
 
 RESERVED = (
-    "classify",
     "probe",
     "evaluate",
     "duplicates",

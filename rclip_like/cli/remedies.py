@@ -46,6 +46,7 @@ WORDS = {
     Remedy.BEGIN_ANEW: "name another --output, or delete it to begin anew",
     Remedy.USE_SMALLER_BATCH: "try --batch-size {}",
     Remedy.LOCK_IMAGE_TOWER: "try --lock-image-tower, which takes less memory",
+    Remedy.LABEL_EACH_ALONE: "add --multi",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
 }
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)

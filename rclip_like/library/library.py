@@ -30,12 +30,14 @@ from rclip_like.settings import (
     WebSettings,
     path_of,
 )
-from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
+from rclip_like.values import AnyPath, IndexReport, Root, SearchReport, Trouble
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rclip_like.classify.labelling import Labelling, Pictures
+    from rclip_like.classify.settings import ClassifySettings
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
     from rclip_like.values import Embeddings, Pixels, SelectionReport
@@ -126,7 +128,7 @@ class Library(LibraryModel):
         notes = tuple(dict.fromkeys(term.note for term in terms if term.note))
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
-            notes += unindexed_note(None, found, None, settings.walk.glob, self._has_rows)
+            notes += self._reason_for_nothing(found, None, None, settings)
             return replace(found, notes=(*found.notes, *notes))
         roots, absent = reachable_roots(self._index.existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
@@ -134,9 +136,38 @@ class Library(LibraryModel):
         if not found.matches:
             refuse_unreadable(roots, report)
         notes += absent + updating + unwalked_note(report)
-        notes += unindexed_note(roots, found, report, settings.walk.glob, self._has_rows)
+        notes += self._reason_for_nothing(found, roots, report, settings)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
+
+    def classify(
+        self,
+        labels: Sequence[str] | Mapping[str, Sequence[str]],
+        paths: AnyPath | Sequence[AnyPath] = (),
+        settings: ClassifySettings | None = None,
+        *,
+        update: IndexSettings | bool | None = True,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_texts: Callable[[int, int], None] | None = None,
+    ) -> Labelling:
+        """Return the pictures under `paths` (default: the current folder), each with its labels.
+
+        labels: names, or names with the wordings of each. The index is brought up to date first,
+        as in `search`, and no indexed picture is encoded again. The pictures are given one after
+        another while one iterates over the result; each is looked at as in a search. An animation
+        is labelled by its first frame. A probability is that among the given labels alone.
+        on_texts is called with the number of texts that are encoded, and of all. Raises UsageError
+        for labels and settings that make no sense, RootError as `search` does.
+        """
+        from rclip_like.classify.labelling import Labelling
+        from rclip_like.classify.settings import ClassifySettings
+        from rclip_like.classify.zero_shot import zero_shot
+
+        settings = settings or ClassifySettings(walk=self.settings.searching.walk)
+        update = self.settings.indexing if update is True else update or None
+        selected = self._all_under(paths, settings, update, on_progress)
+        built = zero_shot(self.model, labels, settings, on_texts or (lambda done, total: None))
+        return Labelling(selected, built.scorer, settings, self.specification.name, built.notes)
 
     def select(
         self, paths: AnyPath | Sequence[AnyPath] = (), filters: Filters | None = None
@@ -186,6 +217,55 @@ class Library(LibraryModel):
 
         preprocessing = self.specification.preprocessing
         return read_pictures(new, preprocessing, self.settings.read, self.settings.web)
+
+    def _all_under(
+        self,
+        paths: AnyPath | Sequence[AnyPath],
+        settings: ClassifySettings,
+        update: IndexSettings | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Pictures:
+        """Return all pictures under the paths, those of the updated index or encoded now."""
+        from rclip_like.classify.labelling import Pictures
+
+        if settings.fresh:
+            from rclip_like.classify.fresh import fresh_pages
+
+            troubles: list[Trouble] = []
+            read, named = self.settings.read, named_roots(paths)
+            pages = fresh_pages(self.model, named, settings.walk, read, troubles.append)
+            return Pictures(pages, troubles=troubles)
+        from rclip_like.search.selecting import selected_pages
+
+        roots: list[Root] | None = None
+        report: IndexReport | None = None
+        absent: tuple[str, ...] = ()
+        if not settings.everywhere:
+            roots, absent = reachable_roots(self._index.existing(), paths)
+            report, updating = self._update_if_possible(roots, update, on_progress)
+            absent += updating + unwalked_note(report)
+
+        def explain_nothing() -> tuple[str, ...]:
+            if roots is not None:
+                refuse_unreadable(roots, report)
+            return unindexed_note(roots, report, settings.walk.glob, self._has_rows)
+
+        store, specification = self._index.existing(), self.specification
+        pages = selected_pages(store, specification, roots, settings.walk, settings.filters)
+        return Pictures(pages, report, absent, explain_nothing)
+
+    def _reason_for_nothing(
+        self,
+        found: SearchReport,
+        roots: Sequence[Root] | None,
+        report: IndexReport | None,
+        settings: SearchSettings,
+    ) -> tuple[str, ...]:
+        if found.matches:
+            return ()
+        has_candidates = found.best is not None
+        globs = settings.walk.glob
+        return unindexed_note(roots, report, globs, self._has_rows, has_candidates=has_candidates)
 
     def _rank(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.spelling import as_on_disk
-from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
+from rclip_like.values import AnyPath, IndexReport, Root
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
@@ -77,20 +77,19 @@ def unwalked_note(report: IndexReport | None) -> tuple[str, ...]:
 
 def unindexed_note(
     roots: Sequence[Root] | None,
-    found: SearchReport,
     report: IndexReport | None,
     globs: Sequence[str],
     has_rows: Callable[[Sequence[Root] | None], bool],
+    *,
+    has_candidates: bool = False,
 ) -> tuple[str, ...]:
-    """Say why there was nothing to find, where that is so."""
-    if found.matches:
-        return ()
+    """Say why nothing was found; nothing where a threshold left out all candidates."""
     unmatched = f"no pictures here match {' or '.join(map(repr, globs))}" if globs else ""
     if report is not None:
         is_empty = report.finished and not report.seen and not report.out_of_reach
         return (unmatched or "no pictures were found here",) if is_empty else ()
     if has_rows(roots):
-        return (unmatched,) if unmatched and found.best is None else ()
+        return (unmatched,) if unmatched and not has_candidates else ()
     if roots is None:
         return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
     return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rclip_like.output.terminal import Screen, escaped, escaped_json, escaped_path, linked
 
 if TYPE_CHECKING:
-    from rclip_like.output.template import Template
+    from rclip_like.output.template import Template, Values
     from rclip_like.values import Match
 
 _BOLD, _CYAN, _DIM, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
@@ -91,7 +91,8 @@ def _render_match(match: Match, layout: Layout) -> bytes:
     if layout.form is Form.JSON:
         return json_text(as_object(match)).encode(errors="replace")
     if layout.template is not None:
-        return layout.template.render(match, _path_bytes(match, layout))
+        values: Values = {"score": match.score, "rank": match.rank, "model": match.model}
+        return layout.template.render(values, _path_bytes(match, layout))
     if layout.is_table:
         return _table_row(match, layout.screen).encode()
     path = _path_bytes(match, layout)

@@ -1,16 +1,19 @@
-"""`--format` templates: text with {path}, {score}, {rank} and {model}, and escapes."""
+"""`--format` templates: text with {path}, {score} and other fields, and escapes."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from string import Formatter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rclip_like.errors import UsageError
-from rclip_like.values import Match
 
-FIELDS = ("path", "score", "rank", "model")
+Values = Mapping[str, "str | int | float"]
+OF_MATCH: Values = MappingProxyType({"score": 0.0, "rank": 1, "model": ""})
+"""The fields of a match beside {path}, with values of their types."""
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\0": "\0", "\\\\": "\\"}
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
 
@@ -20,22 +23,22 @@ class Template(NamedTuple):
 
     pieces: tuple[tuple[str, str | None, str], ...]
 
-    def render(self, match: Match, path: bytes) -> bytes:
-        """Return the template with a match's values; `path` is put in byte by byte."""
-        values = {"score": match.score, "rank": match.rank, "model": match.model}
+    def render(self, values: Values, path: bytes) -> bytes:
+        """Return the template with these values; `path` is put in byte by byte."""
         rendered = bytearray()
         for text, field, specification in self.pieces:
             rendered += os.fsencode(text)
             if field == "path":
                 rendered += path
             elif field is not None:
-                rendered += format(values[field], specification).encode()
+                rendered += os.fsencode(format(values[field], specification))
         return bytes(rendered)
 
 
-def parse_template(text: str) -> Template:
+def parse_template(text: str, fields: Values = OF_MATCH) -> Template:
     """Return the template; raises UsageError for an unknown field, escape or number format.
 
+    fields: those that there are beside {path}, with values of their types to try the formats with.
     Doubled braces stand for themselves, as in Python's format strings, and {score:.2f} works.
     """
     try:
@@ -47,10 +50,13 @@ def parse_template(text: str) -> Template:
             f"--format: no conversion !{conversion}; {{score:.2f}} sets a number's form"
         )
     template = Template(
-        tuple((before, field, _specification(field, given)) for before, field, given, _ in parsed)
+        tuple(
+            (before, field, _specification(field, given, fields))
+            for before, field, given, _ in parsed
+        )
     )
     try:
-        template.render(Match(b"", b"", 0.0, 1, ""), b"")
+        template.render(fields, b"")
     except ValueError as error:
         raise UsageError(f"--format {text!r}: {error}") from None
     return template
@@ -62,10 +68,10 @@ def _unescape(match: re.Match[str]) -> str:
     return _ESCAPES[match.group()]
 
 
-def _specification(field: str | None, given: str | None) -> str:
-    if field is not None and field not in FIELDS:
-        names = ", ".join(f"{{{name}}}" for name in FIELDS)
+def _specification(field: str | None, given: str | None, fields: Values) -> str:
+    if field is not None and field != "path" and field not in fields:
+        names = ", ".join(f"{{{name}}}" for name in ("path", *fields))
         raise UsageError(f"--format: no field {{{field}}}; there are {names}")
     if field == "path" and given:
         raise UsageError("--format: {path} takes no format of its own")
-    return given or (".4f" if field == "score" else "")
+    return given or (".4f" if isinstance(fields.get(field or ""), float) else "")

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rclip_like.search.checks import FileCheck
-from rclip_like.values import Root, SelectedPicture, SelectionReport
+from rclip_like.values import Root, SelectedPage, SelectedPicture, SelectionReport
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
     from rclip_like.models.specification import ModelSpecification
     from rclip_like.settings import Filters, WalkSettings
     from rclip_like.store import Store
-    from rclip_like.values import Embeddings
-
-
-class SelectedPage(NamedTuple):
-    """Some pictures in order of path bytes, and their embeddings, unit float32 (n, D).
-
-    `stale` and `damaged` count the pictures left out on the way, as in a SelectionReport.
-    """
-
-    pictures: tuple[SelectedPicture, ...]
-    embeddings: Embeddings
-    stale: int = 0
-    damaged: int = 0
 
 
 def selected_pages(
@@ -36,7 +23,7 @@ def selected_pages(
     roots: Sequence[Root] | None,
     walk: WalkSettings,
     filters: Filters,
-) -> Iterator[SelectedPage]:
+) -> Generator[SelectedPage]:
     """Yield the pictures under `roots` (None: all) that the model has encoded, by path bytes.
 
     Some thousands at a time, with the embedding of the whole picture, which for an animation is

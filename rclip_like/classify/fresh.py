@@ -1,0 +1,68 @@
+"""Pictures read and encoded now, in the model's own precision, without an index."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.images.products import Square
+from rclip_like.images.readers import Readers, ReadTask
+from rclip_like.values import Picture, Root, SelectedPage, SelectedPicture, Trouble
+from rclip_like.walk import Scope, walk_pages
+
+if TYPE_CHECKING:
+    from rclip_like.models.model import Model
+    from rclip_like.settings import ReadSettings, WalkSettings
+
+
+def fresh_pages(
+    model: Model,
+    roots: Sequence[Root],
+    walk: WalkSettings,
+    read: ReadSettings,
+    on_trouble: Callable[[Trouble], None] = lambda trouble: None,
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> Generator[SelectedPage]:
+    """Yield the pictures under the roots, a model's batch at a time, in the order of the walk.
+
+    That is root after root, each in order of path bytes. Of an animation the first frame counts.
+    `on_trouble` is called for each file and folder that cannot be used, `on_progress` with the
+    number of pictures done.
+    """
+    scope = Scope(roots, walk)
+    square = Square.of(model.specification.preprocessing)
+
+    def tasks() -> Iterator[ReadTask]:
+        for each in itertools.chain.from_iterable(walk_pages(roots, walk)):
+            if isinstance(each, Trouble):
+                on_trouble(each)
+            else:
+                yield ReadTask(each[0], (square,))
+
+    done = 0
+    with Readers(read) as readers:
+        pictures = _read(readers.read_in_order(tasks()), on_trouble)
+        while batch := list(itertools.islice(pictures, model.batch_size)):
+            embeddings = model.pictures(np.stack([picture.parts[0] for picture in batch]))
+            selected = tuple(_selected(picture, scope) for picture in batch)
+            done += len(batch)
+            on_progress(done)
+            yield SelectedPage(selected, embeddings)
+
+
+def _read(
+    found: Iterator[Picture | Trouble], on_trouble: Callable[[Trouble], None]
+) -> Iterator[Picture]:
+    for each in found:
+        if isinstance(each, Trouble):
+            on_trouble(each)
+        else:
+            yield each
+
+
+def _selected(picture: Picture, scope: Scope) -> SelectedPicture:
+    assert picture.facts is not None
+    return SelectedPicture(scope.as_typed(picture.path), picture.path, picture.facts)
