@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.folder import save_model_folder
 from rclip_like.train.learner import lock_image_tower
@@ -86,7 +87,7 @@ def build_model() -> Any:
     """Return the model with ImageNet's image trunk and everything else at random."""
     torch.manual_seed(0)
     model = import_open_clip().CLIP(**CONFIG)
-    trunk = features.build_trunk().state_dict()
+    trunk = build_trunk().state_dict()
     model.visual.trunk.load_state_dict({k: trunk[k] for k in model.visual.trunk.state_dict()})
     return model
 

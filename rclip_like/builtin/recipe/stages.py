@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Rows
 
@@ -125,7 +126,7 @@ def build_pictures(sources: Sources) -> Pictures:
         for view in VIEWS
     ]
     photos_NF = views[0].astype(np.float32)
-    rows_KF = features.build_trunk().classifier.weight.detach().numpy()  # type: ignore[union-attr,operator]
+    rows_KF = build_trunk().classifier.weight.detach().numpy()  # type: ignore[union-attr,operator]
     kinds = [
         None if held_out else photo.wnid
         for photo, held_out in zip(sources.photos, sources.held_out, strict=True)

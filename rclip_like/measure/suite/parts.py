@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import MeasureError
-from rclip_like.files import write_whole
+from rclip_like.files import open_at_once, write_whole
 
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 
@@ -35,23 +35,17 @@ class Parts:
         self._folder = folder
         self._key = np.frombuffer(key.encode(), np.uint8)
 
-    def made(self, name: str, make: Callable[[], Arrays]) -> Arrays:
-        """Return the arrays of a part: those kept, else what `make` gives, kept from then on.
-
-        Raises MeasureError when the part cannot be written.
-        """
-        kept = self.kept(name)
-        if kept is None:
-            self.keep(name, kept := make())
-        return kept
-
     def kept(self, name: str) -> Arrays | None:
         """Return the arrays of a part that was written whole by a run of this key, else None."""
         if self._folder is None:
             return None
         try:
-            with np.load(self._path(name), allow_pickle=False) as file:
-                arrays = {each: file[each] for each in file.files}  # zipfile checks their sums
+            # NumPy leaves a file open that it cannot read.
+            with open(self._path(name), "rb", opener=open_at_once) as stream:
+                loaded = np.load(stream, allow_pickle=False)
+                if isinstance(loaded, np.ndarray):
+                    return None
+                arrays = {each: loaded[each] for each in loaded.files}  # zipfile checks sums
         except _UNREADABLE:
             return None
         key = arrays.pop(_KEY, None)

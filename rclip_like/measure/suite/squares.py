@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.data.examples import Example, PictureSet
+from rclip_like.data.reading import read_examples
 from rclip_like.errors import MeasureError
+from rclip_like.values import Picture, Trouble
 
 if TYPE_CHECKING:
-    from rclip_like.values import Pixels, Trouble
+    from rclip_like.images.products import Square
+    from rclip_like.settings import ReadSettings
+    from rclip_like.values import Pixels
 
 
 class LabelledSquare(NamedTuple):
@@ -25,6 +31,9 @@ class LabelledSquare(NamedTuple):
     pixels: Pixels
 
 
+_Found: TypeAlias = LabelledSquare | Trouble
+
+
 class Squares(NamedTuple):
     """Labelled pictures, and their pixels before normalisation, uint8 (N, S, S, 3)."""
 
@@ -33,6 +42,8 @@ class Squares(NamedTuple):
     labels: npt.NDArray[np.int64]
     pixels: npt.NDArray[np.uint8]
     troubles: tuple[Trouble, ...] = ()
+    num_copies: int = 0
+    """Pictures left out because an earlier one has the same content."""
 
     def digest(self) -> str:
         """Return what stands for the contents, in their order, and their labels."""
@@ -42,22 +53,26 @@ class Squares(NamedTuple):
         return total.hexdigest()
 
 
-def spool_squares(pictures: Iterable[LabelledSquare | Trouble], size: int) -> Squares:
+def spool_squares(pictures: Iterable[_Found], size: int) -> Squares:
     """Return the pictures of (size, size) pixels, their pixels mapped from a file without a name.
 
-    The file goes when the pixels are dropped. Raises MeasureError when the temporary folder has no
-    room, or no picture could be read.
+    Of equal contents the first counts. The file goes when the pixels are dropped. Raises
+    MeasureError when the temporary folder has no room, or no picture could be read.
     """
-    kept: list[LabelledSquare] = []
+    kept: dict[bytes, LabelledSquare] = {}
     troubles: list[Trouble] = []
+    num_copies = 0
     with tempfile.TemporaryFile() as file:
         try:
             for picture in pictures:
-                if not isinstance(picture, LabelledSquare):
+                if isinstance(picture, Trouble):
                     troubles.append(picture)
                     continue
+                if picture.digest in kept:
+                    num_copies += 1
+                    continue
                 file.write(picture.pixels.tobytes())
-                kept.append(picture._replace(pixels=picture.pixels[:0]))
+                kept[picture.digest] = picture._replace(pixels=picture.pixels[:0])
             file.flush()
         except OSError as error:
             folder = tempfile.gettempdir()
@@ -70,12 +85,45 @@ def spool_squares(pictures: Iterable[LabelledSquare | Trouble], size: int) -> Sq
         shape = (len(kept), size, size, 3)
         pixels: npt.NDArray[np.uint8] = np.memmap(file, np.uint8, "r", shape=shape)
     return Squares(
-        tuple(each.name for each in kept),
-        tuple(each.digest for each in kept),
-        np.array([each.label for each in kept], dtype=np.int64),
+        tuple(each.name for each in kept.values()),
+        tuple(kept),
+        np.array([each.label for each in kept.values()], dtype=np.int64),
         pixels,
         tuple(troubles),
+        num_copies,
     )
+
+
+def read_squares(
+    pictures: PictureSet, product: Square, read: ReadSettings, limit: int, seed: int
+) -> Squares:
+    """Return the labelled pictures of a set, or `limit` of them, drawn by the seed; 0 takes all.
+
+    Raises MeasureError as `spool_squares`, ReaderError when no process can be started.
+    """
+    numbers = {label: number for number, label in enumerate(pictures.labels)}
+    drawn = None
+    if limit:
+        drawn = sample([each.name for each in _labelled(pictures.examples())], limit, seed)
+
+    def chosen() -> Iterator[Example | Trouble]:
+        for example in _labelled(pictures.examples()):
+            if drawn is None or example.name in drawn:
+                yield example
+
+    def found(results: Iterable[tuple[Example, Picture] | Trouble]) -> Iterator[_Found]:
+        for result in results:
+            if isinstance(result, Trouble):
+                yield result
+            else:
+                example, picture = result
+                assert example.label is not None
+                (pixels,) = picture.products[product.name]
+                label = numbers[example.label]
+                yield LabelledSquare(example.name, picture.digest, label, pixels)
+
+    with closing(read_examples(chosen(), (product,), read)) as results:
+        return spool_squares(found(results), product.size)
 
 
 def sample(names: Sequence[str], limit: int, seed: int) -> frozenset[str]:
@@ -85,10 +133,10 @@ def sample(names: Sequence[str], limit: int, seed: int) -> frozenset[str]:
     return frozenset(sorted(names, key=lambda name: _drawn_key(name, seed))[:limit])
 
 
-def in_turn(pixels: npt.NDArray[np.uint8], size: int) -> Iterator[tuple[int, Pixels]]:
-    """Yield where a batch begins, and its pixels (size or fewer, S, S, 3)."""
-    for start in range(0, len(pixels), size):
-        yield start, pixels[start : start + size]
+def _labelled(examples: Iterable[Example | Trouble]) -> Iterator[Example]:
+    for example in examples:
+        if isinstance(example, Example) and example.label is not None:
+            yield example
 
 
 def _drawn_key(name: str, seed: int) -> bytes:

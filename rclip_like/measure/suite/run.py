@@ -1,0 +1,146 @@
+"""The suite: the CLIP paper's behaviours on a labelled set and a model, as one report."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rclip_like import __version__
+from rclip_like.errors import MeasureError
+from rclip_like.evaluate.packages import require_research
+from rclip_like.evaluate.report import Report, Section
+from rclip_like.images.products import Square
+from rclip_like.measure.suite import robustness
+from rclip_like.measure.suite.parts import Parts
+from rclip_like.measure.suite.squares import Squares, read_squares
+from rclip_like.measure.suite.subject import TEMPLATE, Pace, Subject, SuiteProgress
+
+if TYPE_CHECKING:
+    from rclip_like.data.examples import PictureSet
+    from rclip_like.measure.suite.baseline import Baseline
+    from rclip_like.models.model import Model
+    from rclip_like.settings import ReadSettings
+
+_NEEDING = "the suite of the paper's behaviours"
+
+_VERSION = 1
+"""Raised when a part's content changes, so that those of earlier versions are made anew."""
+
+
+class SuiteSettings(NamedTuple):
+    """How the suite measures: at most `limit` pictures, drawn by the seed; 0 takes all.
+
+    baseline: an ImageNet classifier beside the model. parts: the folder of finished parts, from
+    which a run that was ended goes on; None keeps none.
+    """
+
+    seed: int = 0
+    limit: int = 1000
+    baseline: bool = False
+    parts: Path | None = None
+
+
+def paper_suite(
+    pictures: PictureSet,
+    model: Model,
+    read: ReadSettings,
+    settings: SuiteSettings = SuiteSettings(),  # noqa: B008 - a frozen value
+    *,
+    on_progress: Callable[[SuiteProgress], None] | None = None,
+) -> Report:
+    """Return the paper's behaviours on a labelled set: a section each, with what the paper found.
+
+    Every picture is read and encoded anew. Two runs of the same give the same bits but for `when`.
+    Raises MeasureError where there are fewer than two labels, no picture can be read, or a package
+    of the extra `research` is missing; ModelError and ReaderError. Whatever ends a run, the parts
+    that it finished are kept.
+    """
+    require_research(_NEEDING)
+    if len(pictures.labels) < 2:
+        raise MeasureError(f"{_NEEDING} needs pictures with two labels at least")
+    square = Square.of(model.specification.preprocessing)
+    squares = read_squares(pictures, square, read, settings.limit, settings.seed)
+    report = measure_squares(squares, pictures.labels, model, settings, on_progress)
+    return report._replace(title=f"{report.title} on {pictures.name}")
+
+
+def measure_squares(
+    squares: Squares,
+    labels: tuple[str, ...],
+    model: Model,
+    settings: SuiteSettings,
+    on_progress: Callable[[SuiteProgress], None] | None = None,
+) -> Report:
+    """Return the report on pictures that were read; see `paper_suite`."""
+    baseline = _load_baseline(labels) if settings.baseline else None
+    subject = Subject(
+        squares,
+        labels,
+        model,
+        Parts(settings.parts, _key(squares, labels, model, settings.seed)),
+        Pace(_num_encoded(squares, baseline), on_progress),
+        settings.seed,
+        baseline,
+    )
+    sections = tuple(_sections(subject))
+    return Report(
+        "The CLIP paper's behaviours",
+        _made(subject),
+        sections,
+        tuple(_notes(squares)),
+        when=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def _sections(subject: Subject) -> list[Section]:
+    return [robustness.measure(subject)]
+
+
+def _notes(squares: Squares) -> Iterator[str]:
+    if squares.troubles:
+        first = squares.troubles[0]
+        yield (
+            f"{len(squares.troubles):,} pictures could not be read; the first, "
+            f"{os.fsdecode(first.path)}: {first.reason}"
+        )
+    if squares.num_copies:
+        yield f"{squares.num_copies:,} pictures are copies of others and count once"
+
+
+def _num_encoded(squares: Squares, baseline: Baseline | None) -> int:
+    num = len(squares.labels)
+    num_compared = 0 if baseline is None else int(baseline.names(squares.labels).sum())
+    return num + robustness.num_pictures(num, num_compared)
+
+
+def _load_baseline(labels: tuple[str, ...]) -> Baseline:
+    from rclip_like.measure.suite.baseline import load_baseline
+
+    return load_baseline(labels)
+
+
+def _key(squares: Squares, labels: tuple[str, ...], model: Model, seed: int) -> str:
+    """Return text that stands for all that a part depends on."""
+    described = (labels, squares.digest(), model.specification.fingerprint, seed, TEMPLATE)
+    digest = hashlib.sha256(repr(described).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"clipfind {__version__} suite {_VERSION} {digest}"
+
+
+def _made(subject: Subject) -> dict[str, object]:
+    specification = subject.model.specification
+    return {
+        "suite": "paper",
+        "model": specification.name,
+        "fingerprint": specification.fingerprint,
+        "num_pictures": len(subject.truth),
+        "num_labels": len(subject.labels),
+        "pictures_digest": subject.squares.digest(),
+        "seed": subject.seed,
+        "template": TEMPLATE,
+        "baseline": subject.baseline.classifier.name if subject.baseline else None,
+        "version": __version__,
+    }

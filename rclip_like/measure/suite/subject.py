@@ -1,0 +1,142 @@
+"""What every part of the suite measures: the pictures, their labels, and the model under test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.data.arrays import in_batches
+from rclip_like.evaluate.templates import templates_of
+from rclip_like.evaluate.zero_shot import Classifier, build_classifier
+from rclip_like.measure.suite.parts import Arrays
+
+if TYPE_CHECKING:
+    from rclip_like.measure.suite.baseline import Baseline
+    from rclip_like.measure.suite.parts import Parts
+    from rclip_like.measure.suite.squares import Squares
+    from rclip_like.models.model import Model
+    from rclip_like.values import Embeddings, Pixels
+
+# Shape suffixes: N pictures, D embedding.
+
+(TEMPLATE,) = templates_of("photo")
+"""The prompt of every part that does not compare prompts."""
+
+Numbers = npt.NDArray[np.int64]
+
+
+class SuiteProgress(NamedTuple):
+    """How far a suite is: `done` of `total` pictures encoded or found among finished parts.
+
+    seconds_left is by the pace of this run so far, and None before its first two batches.
+    """
+
+    part: str
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+class Pace:
+    """Counts the pictures of a run, and tells how long the rest takes."""
+
+    def __init__(self, total: int, on_progress: Callable[[SuiteProgress], None] | None) -> None:
+        self.part = ""
+        self._total, self._done, self._encoded = total, 0, 0
+        self._began: float | None = None
+        self._on_progress = on_progress or (lambda progress: None)
+
+    def encoded(self, number: int) -> None:
+        """Count pictures that were just encoded; the first batch, which loads, sets the clock."""
+        self._done += number
+        left = None
+        if self._began is None:
+            self._began = time.monotonic()
+        else:
+            self._encoded += number
+            rate = self._encoded / max(time.monotonic() - self._began, 1e-6)
+            left = max(0, self._total - self._done) / rate
+        self._on_progress(SuiteProgress(self.part, self._done, self._total, left))
+
+    def found(self, number: int) -> None:
+        """Count pictures of a part that an earlier run finished."""
+        self._done += number
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A labelled set read for a model, and the model; `labels` are all labels of the set."""
+
+    squares: Squares
+    labels: tuple[str, ...]
+    model: Model
+    parts: Parts
+    pace: Pace
+    seed: int
+    baseline: Baseline | None = None
+
+    @property
+    def truth(self) -> Numbers:
+        """The label number of each picture, (N,)."""
+        return self.squares.labels
+
+    def embed(self, pictures: Iterable[Pixels]) -> Embeddings:
+        """Return unit rows float32 (N, D) of pictures, encoded in batches as they come."""
+        return self._in_batches(pictures, self.model.pictures)
+
+    def features(self, pictures: Iterable[Pixels]) -> npt.NDArray[np.float32]:
+        """Return the image tower's features before projection, float32 (N, F)."""
+        return self._in_batches(pictures, self.model.features)
+
+    def classifier(self, labels: Sequence[str], templates: Sequence[str]) -> Classifier:
+        """Return the zero-shot classifier of labels, its rows the unit means over templates."""
+        return build_classifier(dict.fromkeys(labels, ()), templates, self.model.texts)
+
+    @cached_property
+    def of_labels(self) -> Classifier:
+        """The classifier of the set's own labels by `TEMPLATE`."""
+        return self.classifier(self.labels, (TEMPLATE,))
+
+    @cached_property
+    def rows(self) -> Embeddings:
+        """The embeddings of the pictures as they are, (N, D)."""
+        return self.embedded("clean", len(self.truth), lambda: self.squares.pixels)
+
+    def answers(self, rows: Embeddings) -> Numbers:
+        """Return the number of the label that each embedding is nearest to, (N,)."""
+        return np.asarray(self.of_labels.scores(rows).argmax(1))
+
+    def embedded(
+        self, name: str, number: int, pictures: Callable[[], Iterable[Pixels]]
+    ) -> Embeddings:
+        """Return the embeddings of `number` pictures: those that a finished part holds, or new."""
+        made = self.made(name, number, lambda: {"rows": self.embed(pictures())})
+        return np.asarray(made["rows"])
+
+    def made(self, name: str, number: int, make: Callable[[], Arrays]) -> Arrays:
+        """Return a part that takes `number` encoded pictures, kept from an earlier run or made."""
+        self.pace.part = name
+        kept = self.parts.kept(name)
+        if kept is not None:
+            self.pace.found(number)
+            return kept
+        made = make()
+        self.parts.keep(name, made)
+        return made
+
+    def _in_batches(
+        self,
+        pictures: Iterable[Pixels],
+        encode: Callable[[Any], npt.NDArray[np.float32]],
+    ) -> npt.NDArray[np.float32]:
+        rows = []
+        for batch in in_batches(pictures, self.model.batch_size):
+            rows.append(encode(batch))
+            self.pace.encoded(len(batch))
+        return np.concatenate(rows)

@@ -1,0 +1,135 @@
+"""The suite as a whole: the same bits twice, and from the parts of a run that was ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from suite_subject import LABELS, drawn_squares, tiny
+
+pytest.importorskip("sklearn")
+pytest.importorskip("scipy")
+
+from rclip_like.data.sets import open_set
+from rclip_like.errors import MeasureError
+from rclip_like.images.products import Square
+from rclip_like.measure.suite.run import SuiteSettings, measure_squares, paper_suite
+from rclip_like.measure.suite.squares import read_squares
+from rclip_like.measure.suite.subject import SuiteProgress
+from rclip_like.output.report import report_object
+from rclip_like.settings import ReadSettings
+
+
+def measured(model: Path, settings: SuiteSettings = SuiteSettings(), on_progress=None) -> str:  # noqa: B008
+    report = measure_squares(drawn_squares(), LABELS, tiny(model), settings, on_progress)
+    return report_object(report._replace(when=""))
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_model: Path) -> str:
+    return measured(tiny_model)
+
+
+def test_two_runs_give_the_same_bits(tiny_model: Path, plain: str) -> None:
+    assert measured(tiny_model) == plain
+
+
+def test_another_seed_gives_other_figures(tiny_model: Path, plain: str) -> None:
+    assert measured(tiny_model, SuiteSettings(seed=1)) != plain
+
+
+def test_a_run_that_was_ended_goes_on_to_the_same_bits(
+    tiny_model: Path, plain: str, tmp_path: Path
+) -> None:
+    settings = SuiteSettings(parts=tmp_path / "parts")
+    for most in (5, 12, 22):
+        with pytest.raises(KeyboardInterrupt):
+            measured(tiny_model, settings, ending_after(most))
+    seen: list[SuiteProgress] = []
+    assert measured(tiny_model, settings, seen.append) == plain
+    assert seen[0].done > 30 * 12, "what the ended runs finished is not made again"
+
+
+def test_a_finished_run_encodes_nothing_again(tiny_model: Path, plain: str, tmp_path: Path) -> None:
+    settings = SuiteSettings(parts=tmp_path / "parts")
+    assert measured(tiny_model, settings) == plain
+    seen: list[SuiteProgress] = []
+    assert measured(tiny_model, settings, seen.append) == plain
+    assert not seen
+
+
+def test_parts_of_another_seed_are_made_anew(tiny_model: Path, plain: str, tmp_path: Path) -> None:
+    measured(tiny_model, SuiteSettings(seed=5, parts=tmp_path))
+    assert measured(tiny_model, SuiteSettings(parts=tmp_path)) == plain
+
+
+def test_damaged_parts_are_made_anew(tiny_model: Path, plain: str, tmp_path: Path) -> None:
+    settings = SuiteSettings(parts=tmp_path)
+    measured(tiny_model, settings)
+    parts = sorted(tmp_path.iterdir())
+    assert len(parts) > 40
+    for number, part in enumerate(parts):
+        content = bytearray(part.read_bytes())
+        content[len(content) // 2] ^= 255
+        part.write_bytes((bytes(content), content[:50], b"", b"PK")[number % 4])
+    assert measured(tiny_model, settings) == plain
+
+
+def test_progress_reaches_its_total(tiny_model: Path) -> None:
+    seen: list[SuiteProgress] = []
+    measured(tiny_model, on_progress=seen.append)
+    assert seen[-1].done == seen[-1].total
+    assert seen[0].seconds_left is None
+    assert all(each.seconds_left is not None for each in seen[1:])
+
+
+def labelled_folder(folder: Path, number: int = 12) -> Path:
+    for each in range(number):
+        path = folder / LABELS[each % 3] / f"{each:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn_squares(number).pixels[each]).save(path)
+    return folder
+
+
+def test_the_suite_reads_a_labelled_folder(tiny_model: Path, tmp_path: Path) -> None:
+    pictures = open_set(labelled_folder(tmp_path / "set"))
+    (tmp_path / "set" / LABELS[0] / "zz.png").write_bytes(b"no picture")
+    (tmp_path / "set" / LABELS[0] / "copy.png").write_bytes(
+        (tmp_path / "set" / LABELS[0] / "000.png").read_bytes()
+    )
+    report = paper_suite(pictures, tiny(tiny_model), ReadSettings(workers=1))
+    assert report.made["num_pictures"] == 12
+    assert report.made["num_labels"] == 3
+    assert "zz.png" in report.notes[0]
+    assert "1 pictures are copies" in report.notes[1]
+    assert report.title.endswith("on set")
+
+
+def test_a_sample_is_drawn_by_the_seed(tiny_model: Path, tmp_path: Path) -> None:
+    pictures = open_set(labelled_folder(tmp_path / "set"))
+    square = Square.of(tiny(tiny_model).specification.preprocessing)
+    first, again, other = (
+        read_squares(pictures, square, ReadSettings(workers=1), 5, seed).names for seed in (0, 0, 1)
+    )
+    assert len(first) == 5
+    assert first == again != other
+
+
+def test_one_label_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    pictures = open_set(labelled_folder(tmp_path / "set"))._replace(labels=LABELS[:1])
+    with pytest.raises(MeasureError, match="two labels"):
+        paper_suite(pictures, tiny(tiny_model), ReadSettings(workers=1))
+
+
+def ending_after(most: int):
+    """Return what ends a run after so many batches, as Ctrl-C does."""
+    batches = 0
+
+    def on_progress(progress: SuiteProgress) -> None:
+        nonlocal batches
+        batches += 1
+        if batches > most:
+            raise KeyboardInterrupt
+
+    return on_progress
