@@ -104,16 +104,25 @@ def bootstrap_statistic(
     """Return a figure of pictures with its percentile bootstrap interval.
 
     statistic takes picture numbers (num_pictures,), some of them repeatedly, and gives the figure
-    of these; it is called once for each draw, and first with all pictures.
+    of these. Raises MeasureError without pictures.
     """
     if num_pictures < 1:
         raise MeasureError("a figure of no pictures cannot be measured")
     figures = [
         statistic(numbers)
-        for draws in _draws(num_pictures, seed, num_resamples)
+        for draws in resample(num_pictures, seed, num_resamples)
         for numbers in draws
     ]
     return _interval(statistic(np.arange(num_pictures)), np.array(figures))
+
+
+def resample(num_pictures: int, seed: int, num_resamples: int = NUM_RESAMPLES) -> Iterator[Numbers]:
+    """Yield picture numbers drawn with replacement, (some, num_pictures), num_resamples in all."""
+    random = np.random.default_rng(seed)
+    step = max(1, _VALUES_AT_ONCE // num_pictures)
+    for start in range(0, num_resamples, step):
+        size = min(step, num_resamples - start), num_pictures
+        yield random.integers(num_pictures, size=size)
 
 
 def _by_group(
@@ -135,18 +144,9 @@ def _resampled_means(
 ) -> npt.NDArray[np.float64]:
     means = [
         sums[draws].sum(1) / counts[draws].sum(1)
-        for draws in _draws(len(sums), seed, num_resamples)
+        for draws in resample(len(sums), seed, num_resamples)
     ]
     return np.concatenate(means)
-
-
-def _draws(num_pictures: int, seed: int, num_resamples: int) -> Iterator[Numbers]:
-    """Yield picture numbers drawn with replacement, (some, num_pictures), num_resamples in all."""
-    random = np.random.default_rng(seed)
-    step = max(1, _VALUES_AT_ONCE // num_pictures)
-    for start in range(0, num_resamples, step):
-        size = min(step, num_resamples - start), num_pictures
-        yield random.integers(num_pictures, size=size)
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:

@@ -12,6 +12,7 @@ from rclip_like.evaluate.labels import normalised
 from rclip_like.evaluate.ties import (
     Counts,
     Shares,
+    Targets,
     chance_of_hit,
     expected_rank,
     expected_reciprocal_rank,
@@ -86,9 +87,10 @@ def retrieve(
     queries (Q, D) and targets (N, D) are unit rows, float32. k larger than N counts as N.
     """
     step = max(1, _VALUES_AT_ONCE // max(1, len(targets)))
+    distinct = Targets(targets)
     parts = []
     for start in range(0, len(queries), step):
-        scores = queries[start : start + step] @ targets.T
+        scores = distinct.cosines(queries[start : start + step])
         end = start + len(scores)
         first, last = positives.starts[[start, end]]
         part = Positives(positives.starts[start : end + 1] - first, positives.targets[first:last])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rclip_like.evaluate.labels import distinct
 from rclip_like.evaluate.templates import fill
-from rclip_like.evaluate.ties import best_of_row, chance_of_hit
+from rclip_like.evaluate.ties import Targets, best_of_row, chance_of_hit
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding, Embeddings
@@ -44,8 +44,9 @@ class Classifier:
         images: unit rows (N, D), float32 or float16.
         """
         best = np.full((len(images), len(self.labels)), -np.inf, dtype=np.float32)
+        rows = Targets(self.rows)
         for part in self._parts(len(images)):
-            cosines = images[part].astype(np.float32, copy=False) @ self.rows.T
+            cosines = rows.cosines(images[part].astype(np.float32, copy=False))
             if self._has_a_row_a_label():
                 best[part] = cosines
                 continue
@@ -128,7 +129,7 @@ def text_rows(
     return np.concatenate(parts).astype(np.float32)
 
 
-def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Return the softmax over the last axis, computed in float64."""
     powers = np.exp(logits - logits.max(-1, keepdims=True).astype(np.float64))
     powers /= powers.sum(-1, keepdims=True)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from rclip_like.evaluate.ties import best_of_row, chance_of_hit, expected_reciprocal_rank
+from rclip_like.evaluate.ties import Targets, best_of_row, chance_of_hit, expected_reciprocal_rank
 
 
 def test_ties_count_with_their_mean_over_all_orders() -> None:
@@ -28,3 +28,14 @@ def test_thousands_of_equal_scores_give_finite_figures() -> None:
     assert chance == pytest.approx(1 - 0.6**5, abs=1e-3)
     (reciprocal,) = expected_reciprocal_rank(*counts)
     assert 0 < reciprocal < 0.01
+
+
+def test_equal_rows_tie_wherever_they_stand() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(1003, 512)).astype(np.float32)
+    rows[502:] = rows[:501]
+    queries = random.normal(size=(50, 512)).astype(np.float32)
+    scores = Targets(rows).cosines(queries)
+    assert np.array_equal(scores[:, 502:], scores[:, :501])
+    assert np.allclose(scores, queries @ rows.T, atol=1e-4)
+    assert np.array_equal(Targets(rows[:501]).cosines(queries), queries @ rows[:501].T)
