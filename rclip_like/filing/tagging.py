@@ -6,6 +6,7 @@ before anybody gets it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -39,6 +40,7 @@ FRESH = (
 ).encode()
 """XMP that says nothing yet."""
 
+_PAIR = re.compile("[\U00010000-\U0010ffff]")
 _SPACES = " \t\r\n"
 _MOST_SPACE = 1000
 """How many characters of white space are looked at for a line's indentation."""
@@ -156,11 +158,33 @@ def _into_property(packet: Packet, found: Element, tags: Sequence[str]) -> Itera
 
 def _into_description(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
     """Give what puts new lists into an rdf:Description: the first that has an end tag, if any."""
-    ended = [one for one in packet.descriptions if not one.is_empty_tag]
     if not packet.descriptions:
-        raise XmpError("it has no rdf:Description, which every XMP has")
+        yield from _into_rdf(packet, made)
+        return
+    ended = [one for one in packet.descriptions if not one.is_empty_tag]
     parent = (ended or packet.descriptions)[0]
     gap = _line_after(packet, parent) if ended else _deeper(packet, _line_before(packet, parent))
+    text = _lists(packet, parent, made, gap)
+    if ended:
+        yield _Edit(parent.inside, text)
+    else:
+        yield from _filled(packet, parent, text)
+
+
+def _into_rdf(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
+    """Give what puts an rdf:Description with new lists into an rdf:RDF without any."""
+    rdf = packet.rdf
+    outer = _line_before(packet, rdf)
+    gap = _deeper(packet, outer)
+    tag = _colon(rdf.prefix, "Description")
+    # Only an attribute with a prefix is one of RDF's; without rdf:about, XMP takes it for empty.
+    about = f' {rdf.prefix}:about=""' if rdf.prefix else ""
+    lists = _lists(packet, rdf, made, _deeper(packet, gap))
+    yield from _filled(packet, rdf, f"{gap}<{tag}{about}>{lists}{gap}</{tag}>")
+
+
+def _lists(packet: Packet, parent: Element, made: dict[Name, list[str]], gap: str) -> str:
+    """Return new lists, each on lines of its own, with a declared namespace where it needs one."""
     text = ""
     for name, tags in made.items():
         prefix = parent.prefixes.get(name.namespace)
@@ -168,10 +192,7 @@ def _into_description(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_
         declaration = "" if prefix else f' xmlns:{_PREFIXES[name]}="{name.namespace}"'
         inner = _list(packet, parent.prefix, name, tags, gap)
         text += f"{gap}<{tag}{declaration}>{inner}{gap}</{tag}>"
-    if ended:
-        yield _Edit(parent.inside, text)
-    else:
-        yield from _filled(packet, parent, text)
+    return text
 
 
 def _filled(packet: Packet, element: Element, text: str) -> Iterator[_Edit]:
@@ -230,11 +251,18 @@ def _deeper(packet: Packet, line: str) -> str:
 
 
 def _applied(packet: Packet, edits: Iterable[_Edit]) -> bytes:
-    """Return the packet's bytes with edits, what the encoding lacks as numbers."""
-    width = 2 if packet.codec.startswith("utf-16") else 1
+    """Return the packet's bytes with edits.
+
+    What some programs misread becomes numbers: pairs of UTF-16 (exiftool 12), and outside Unicode
+    what is not ASCII (exiv2 takes Latin 1 for UTF-8).
+    """
+    is_wide = packet.codec.startswith("utf-16")
+    width = 2 if is_wide else 1
+    codec = packet.codec if packet.codec.lower().startswith("utf-") else "ascii"
     content, pieces, end = packet.content, [], 0
     for offset, text, num_removed in sorted(edits, key=lambda edit: edit.offset):
-        inserted = text.encode(packet.codec, "xmlcharrefreplace")
+        plain = _PAIR.sub(lambda found: f"&#{ord(found[0])};", text) if is_wide else text
+        inserted = plain.encode(codec, "xmlcharrefreplace")
         pieces += [content[end : offset * width], inserted]
         end = (offset + num_removed) * width
     return b"".join((*pieces, content[end:]))
