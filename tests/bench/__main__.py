@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bench.data import NoSpace
 from bench.indexing import measure_growth, measure_indexing, measure_pipeline, measure_unchanged
+from bench.labels import measure_labels
 from bench.peer import FOLDER, is_here
 from bench.queries import measure_help, measure_queries, measure_rows
 from bench.report import Result, as_json, as_markdown
@@ -26,6 +27,7 @@ PARTS: dict[str, Measure] = {
     "pipeline": measure_pipeline,
     "unchanged": measure_unchanged,
     "growth": measure_growth,
+    "classify": measure_labels,
     "train": measure_training,
 }
 

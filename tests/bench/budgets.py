@@ -74,6 +74,13 @@ BUDGETS: dict[str, Budget] = {
     "growth": Budget(
         "growth from 1,000 to 20,000 photos", "photos/s", "1,000 photos", limit=0.95, least=True
     ),
+    "classify": Budget(
+        "10,000 indexed pictures into 100 labels, beside the texts: processor time",
+        "s",
+        limit=2.0,
+        absolute=True,
+    ),
+    "classify-memory": Budget("the same: private memory", "MB", "1,000 pictures", limit=1.25),
     "train": Budget("training step, same model", "pairs/s", "open_clip", limit=1.0, least=True),
 }
 """By the name that `--only` takes."""

@@ -14,6 +14,7 @@ class Scale:
     num_files: int = 100_000
     rows: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     growth: tuple[int, int] = (1_000, 20_000)
+    labelled: tuple[int, int] = (1_000, 10_000)
     batch_size: int = 32
     num_steps: int = 4
 
@@ -24,6 +25,7 @@ QUICK = Scale(
     num_files=2_000,
     rows=(1_000, 10_000),
     growth=(20, 60),
+    labelled=(1_000, 2_000),
     batch_size=4,
     num_steps=1,
 )
