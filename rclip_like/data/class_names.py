@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rclip_like.data.captions import MOST_LABEL, WRONG_ENCODING, read_text
+from rclip_like.data.examples import Example
 from rclip_like.errors import DataError
 from rclip_like.files import decoded
 from rclip_like.models.regular import shown
@@ -14,6 +16,9 @@ from rclip_like.values import Trouble
 
 CLASS_NAMES = "classnames.txt"
 TEMPLATES = "zeroshot_classification_templates.txt"
+SET_TYPE = "dataset_type.txt"
+"""In the manner of CLIP_benchmark, as are the names of the files above."""
+_MOST_DIGITS = 9
 _NUMBER = re.compile(r"(\d+)")
 _PLACEHOLDER = re.compile(r"\{c?\}")
 
@@ -59,37 +64,65 @@ def read_templates(*folders: Path) -> tuple[str, ...]:
     return ()
 
 
-def name_labels(
-    found: Iterable[str], class_names: tuple[str, ...], *, by_order: bool = False
-) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """Return the labels in order, and by each label that was found its name among them.
+def read_set_type(*folders: Path) -> str | None:
+    """Return what the first of these folders' dataset_type.txt says, None where there is none.
 
-    Without class names, these are the labels found, in natural order. Class names either hold all
-    labels found, or are numbered from 0 by them, or, with `by_order`, stand for them in their
-    natural order. Equal names are one label. Raises DataError where none of this is so.
+    Raises DataError for a set with several labels a picture, which is not read.
+    """
+    for folder in folders:
+        if lines := _lines_of(folder / SET_TYPE):
+            if lines[0].lower() == "multilabel":
+                raise DataError(f"{folder} has several labels a picture; such sets are not read")
+            return lines[0].lower()
+    return None
+
+
+def name_labels(
+    found: Iterable[str],
+    class_names: tuple[str, ...],
+    *,
+    by_order: bool = False,
+    by_number: bool = False,
+) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Return the labels in order and, by each label that was found, its name among them.
+
+    Without class names, these are the labels found, in natural order. Class names are the labels
+    themselves, or are numbered from 0 by them, which is tried first with `by_number`, or, with
+    `by_order`, stand for them in their natural order. Equal names are one label. A label without a
+    name is left out of what is found. Raises DataError where that befalls more than half of them.
     """
     different = sorted(set(found), key=natural_order)
     if not class_names:
         return tuple(different), {label: label for label in different}
     labels = tuple(dict.fromkeys(class_names))
-    if set(different) <= set(labels):
-        return labels, {label: label for label in different}
+    own = {label: label for label in different if label in labels}
     numbers = {label: _number_of(label, len(class_names)) for label in different}
-    if None not in numbers.values():
-        return labels, {
-            label: class_names[number] for label, number in numbers.items() if number is not None
-        }
+    numbered = {label: class_names[at] for label, at in numbers.items() if at is not None}
+    in_order = {}
     if by_order and len(different) == len(class_names):
-        return labels, dict(zip(different, class_names, strict=True))
-    (other, *_) = (label for label in different if label not in labels and numbers[label] is None)
+        in_order = dict(zip(different, class_names, strict=True))
+    for names in (numbered, own, in_order) if by_number else (own, numbered, in_order):
+        if 2 * len(names) >= len(different):
+            return labels, names
+    other = next(label for label in different if label not in own and label not in numbered)
     raise DataError(
         f"{CLASS_NAMES} has {len(class_names):,} names, but neither the name nor the number "
         f"{shown(other)}, which is one of {len(different):,} labels"
     )
 
 
+def named(example: Example | Trouble, names: Mapping[str, str]) -> Example | Trouble:
+    """Return an example with the name of its label; a Trouble where its label has none."""
+    if isinstance(example, Trouble) or example.label is None:
+        return example
+    if example.label not in names:
+        reason = f"its label {shown(example.label)} is not among those of the set"
+        return Trouble(os.fsencode(example.name), reason)
+    return example._replace(label=names[example.label])
+
+
 def _number_of(label: str, num_names: int) -> int | None:
-    is_number = label.isascii() and label.isdigit()
+    is_number = label.isascii() and label.isdigit() and len(label) < _MOST_DIGITS
     return int(label) if is_number and int(label) < num_names else None
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from rclip_like.data.captions import CAPTION_ENDING, FACTS_ENDING, example_of, read_text
-from rclip_like.data.class_names import name_labels
+from rclip_like.data.class_names import name_labels, named
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.shards import ending_of
-from rclip_like.errors import DataError
 from rclip_like.values import PICTURE_EXTENSIONS, Trouble
 
 PICTURE_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
@@ -68,13 +67,17 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
                 yield Trouble(os.fsencode(path), "lies in no folder that is named by a label")
         for path in folders:
             if path.name not in names:
-                yield Trouble(os.fsencode(path), "holds no pictures, and gives no label")
+                reason = (
+                    "is not named in classnames.txt" if counts[path.name] else "holds no pictures"
+                )
+                yield Trouble(os.fsencode(path), f"{reason}, and gives no label")
                 continue
             label = names[path.name]
             for picture in pictures_in(str(path)):
                 yield picture if isinstance(picture, Trouble) else Example(picture, label=label)
 
-    return PictureSet(folder.name, labels, (), examples, sum(counts.values()))
+    total = sum(count for name, count in counts.items() if name in names)
+    return PictureSet(folder.name, labels, (), examples, total)
 
 
 def has_text_files(folder: Path) -> bool:
@@ -129,15 +132,6 @@ def find_beside(
     return example_of(picture, texts, paths)
 
 
-def named(example: Example | Trouble, names: Mapping[str, str]) -> Example | Trouble:
-    """Return an example with its label as it is named; a new one since the set was opened fails."""
-    if isinstance(example, Trouble) or example.label is None:
-        return example
-    if example.label not in names:
-        return Trouble(os.fsencode(example.name), "changed since the set was opened", False)
-    return example._replace(label=names[example.label])
-
-
 def _beside(picture: str) -> dict[str, str]:
     stem = os.path.splitext(picture)[0]
     return {ending: stem + ending for ending in (CAPTION_ENDING, FACTS_ENDING)}
@@ -155,11 +149,3 @@ def _visible(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, bool]]:
 
 def _count(folder: Path) -> int:
     return sum(isinstance(path, str) for path in pictures_in(str(folder)))
-
-
-def no_set(folder: Path) -> DataError:
-    """Return the error of a folder in which no set is recognised."""
-    return DataError(
-        f"{folder} holds neither folders of pictures named by a label, nor pictures with captions "
-        f"in {CAPTION_ENDING} files beside them, nor tar shards"
-    )

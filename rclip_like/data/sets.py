@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from rclip_like.data.class_names import natural_order, read_class_names, read_templates
+from rclip_like.data.class_names import (
+    natural_order,
+    read_class_names,
+    read_set_type,
+    read_templates,
+)
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.folder_sets import (
     has_text_files,
-    no_set,
     open_captioned_folder,
     open_class_folders,
 )
-from rclip_like.data.shard_sets import SHARD_ENDINGS, open_shards
+from rclip_like.data.shard_sets import SHARD_ENDINGS, counted_shards, open_shards
+from rclip_like.data.splits import SPLITS, chosen_split
+from rclip_like.data.table_sets import TABLE_ENDINGS, open_table
 from rclip_like.errors import DataError
+from rclip_like.models.regular import shown
 
 __all__ = ["Example", "PictureSet", "open_set"]
 
-_SPLITS = {
-    "train": ("train", "training"),
-    "val": ("val", "validation", "valid", "dev"),
-    "test": ("test", "testing"),
-}
-"""The splits by their names, and what their folders are called."""
+_ALONE = (*SHARD_ENDINGS, *TABLE_ENDINGS)
+_METADATA = tuple(f"metadata{ending}" for ending in TABLE_ENDINGS)
+"""A table of this name is that of the pictures in its folder."""
 
 
 def open_set(path: Path, *, split: str = "test") -> PictureSet:
@@ -41,31 +46,54 @@ def open_set(path: Path, *, split: str = "test") -> PictureSet:
 
 def _open(path: Path, split: str) -> PictureSet:
     if not path.is_dir():
-        if path.is_file() and path.name.endswith(SHARD_ENDINGS):
-            return open_shards(path.name, [path], read_class_names(path.parent))
-        raise DataError(f"{path} is neither a folder nor a tar shard")
+        if not path.is_file() or not path.name.lower().endswith(_ALONE):
+            kinds = ", ".join(_ALONE)
+            raise DataError(f"{path} is neither a folder nor a tar shard or a table ({kinds})")
+        class_names = read_class_names(path.parent)
+        if path.name.lower().endswith(SHARD_ENDINGS):
+            return open_shards(path.name, [path], class_names)
+        return open_table(path, class_names, split)
     splits = _splits_in(path)
-    folder = path
-    if splits:
-        folder = splits[_chosen(path, split, tuple(splits))]
-    class_names = read_class_names(*dict.fromkeys((folder, path)))
-    opened = _open_folder(folder, class_names)
-    name = path.name if folder == path else f"{path.name}/{folder.name}"
-    templates = read_templates(*dict.fromkeys((folder, path)))
-    return opened._replace(name=name, templates=templates, splits=tuple(splits))
+    folder = splits[chosen_split(path, split, splits)] if splits else path
+    opened = _open_folder(folder, tuple(dict.fromkeys((folder, path))), split)
+    return opened._replace(
+        name=path.name if folder == path else f"{path.name}/{folder.name}",
+        splits=tuple(splits) or opened.splits,
+    )
 
 
-def _open_folder(folder: Path, class_names: tuple[str, ...]) -> PictureSet:
-    shards = [path for path in folder.iterdir() if path.name.endswith(SHARD_ENDINGS)]
+def _open_folder(folder: Path, described_in: tuple[Path, ...], split: str) -> PictureSet:
+    """Return the set in a folder; described_in: where its names and templates may lie."""
+    kind = read_set_type(*described_in)
+    class_names = () if kind == "retrieval" else read_class_names(*described_in)
+    templates = read_templates(*described_in)
+    inside = sorted(folder.iterdir(), key=lambda path: natural_order(path.name))
+    shards = [path for path in inside if path.name.endswith(SHARD_ENDINGS)]
+    tables = [path for path in inside if path.name.endswith(TABLE_ENDINGS)]
+    metadata = [path for path in tables if path.name in _METADATA]
     if shards:
-        shards.sort(key=lambda path: natural_order(path.name))
-        return open_shards(folder.name, shards, class_names)
-    if has_text_files(folder):
-        return open_captioned_folder(folder, class_names)
-    opened = open_class_folders(folder, class_names)
-    if opened is None:
-        raise no_set(folder)
-    return opened
+        shards, missing = counted_shards(folder, shards)
+        opened = open_shards(folder.name, shards, class_names, missing)
+    elif metadata:
+        opened = open_table(metadata[0], class_names, split)
+    elif has_text_files(folder):
+        opened = open_captioned_folder(folder, class_names)
+    elif (found := open_class_folders(folder, class_names)) is not None:
+        opened = found
+    else:
+        raise _no_set(folder, tables)
+    return opened._replace(templates=templates)
+
+
+def _no_set(folder: Path, tables: Sequence[Path]) -> DataError:
+    reason = (
+        f"{folder} holds neither folders of pictures named by a label, nor pictures with captions "
+        "in .txt files beside them, nor tar shards, nor a table metadata.csv"
+    )
+    named = ", ".join(shown(path.name) for path in tables[:3])
+    return DataError(
+        reason, *([f"if it is a table of pictures, name {named} itself"] * bool(named))
+    )
 
 
 def _splits_in(folder: Path) -> dict[str, Path]:
@@ -78,7 +106,7 @@ def _splits_in(folder: Path) -> dict[str, Path]:
         path.name: path for path in folder.iterdir() if path.name[:1] != "." and path.is_dir()
     }
     found = {
-        split: inside[name] for split, names in _SPLITS.items() for name in names if name in inside
+        split: inside[name] for split, names in SPLITS.items() for name in names if name in inside
     }
     if len(found) == 1 and (len(inside) > 1 or not _holds_folders_or_shards(*found.values())):
         return {}
@@ -87,11 +115,3 @@ def _splits_in(folder: Path) -> dict[str, Path]:
 
 def _holds_folders_or_shards(folder: Path) -> bool:
     return any(path.is_dir() or path.name.endswith(SHARD_ENDINGS) for path in folder.iterdir())
-
-
-def _chosen(path: Path, split: str, splits: tuple[str, ...]) -> str:
-    """Return the split's own name for what it is called. Raises DataError if it is not there."""
-    own = next((own for own, names in _SPLITS.items() if split in names), split)
-    if own not in splits:
-        raise DataError(f"{path} has no split {split!r}, but {' and '.join(splits)}")
-    return own

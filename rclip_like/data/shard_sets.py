@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rclip_like.data.captions import (
@@ -14,10 +14,11 @@ from rclip_like.data.captions import (
     MOST_LABEL,
     TEXT_BYTES,
     example_of,
+    read_text,
 )
-from rclip_like.data.class_names import name_labels
+from rclip_like.data.class_names import name_labels, named
 from rclip_like.data.examples import Example, PictureSet
-from rclip_like.data.folder_sets import PICTURE_ENDINGS, named
+from rclip_like.data.folder_sets import PICTURE_ENDINGS
 from rclip_like.data.shards import read_members
 from rclip_like.errors import ModelError
 from rclip_like.images.limits import most_bytes, within_memory
@@ -26,6 +27,8 @@ from rclip_like.values import Trouble
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
 LABEL_ENDING = ".cls"
+NUM_SHARDS = "nshards.txt"
+_MOST_DIGITS = 9
 _TEXTS = (CAPTION_ENDING, FACTS_ENDING, LABEL_ENDING)
 
 # Besides its own errors, tarfile raises these for headers made up to do harm.
@@ -39,12 +42,12 @@ def open_shards(
     name: str,
     shards: Sequence[Path],
     class_names: tuple[str, ...],
-    more: Callable[[], Iterator[Example | Trouble]] = lambda: iter(()),
+    missing: Sequence[Trouble] = (),
 ) -> PictureSet:
-    """Return the set of these shards and of `more` examples, one after the other.
+    """Return the set of these shards, one after the other.
 
-    All shards are gone through once for their labels, and again for each `examples()`. Raises
-    DataError where `class_names` do not fit.
+    All are gone through once for their labels, and again for each `examples()`, which yields what
+    is `missing`, too. Raises DataError where `class_names` do not fit.
     """
     found, total = set[str](), 0
     for shard in shards:
@@ -53,15 +56,33 @@ def open_shards(
                 total += 1
                 if example.label is not None:
                     found.add(example.label)
-    labels, names = name_labels(found, class_names) if found else ((), {})
+    labels, names = name_labels(found, class_names, by_number=True) if found else ((), {})
 
     def examples() -> Iterator[Example | Trouble]:
         for shard in shards:
             for example in find_in_shard(shard, _TEXTS):
                 yield named(example, names)
-        yield from more()
+        yield from missing
 
     return PictureSet(name, labels, (), examples, total)
+
+
+def counted_shards(folder: Path, shards: list[Path]) -> tuple[list[Path], tuple[Trouble, ...]]:
+    """Return those of a folder's shards that nshards.txt counts, and whether any is missing.
+
+    It counts 0.tar, 1.tar and so on; without it all shards count.
+    """
+    content = read_text(folder / NUM_SHARDS)
+    if not isinstance(content, bytes):
+        return shards, () if content is None else (content,)
+    text = content.strip().decode("ascii", "replace")
+    if not text.isdigit() or len(text) > _MOST_DIGITS:
+        return shards, (Trouble(os.fsencode(folder / NUM_SHARDS), "holds no number of shards"),)
+    counted = [path for path in shards if path.stem.isdigit() and int(path.stem) < int(text)]
+    if len(counted) == int(text):
+        return counted, ()
+    reason = f"counts {int(text):,} shards, of which {len(counted):,} are there"
+    return counted, (Trouble(os.fsencode(folder / NUM_SHARDS), reason),)
 
 
 def find_in_shard(
@@ -118,8 +139,8 @@ def _finished(
         yield Trouble(os.fsencode(names[ending]), f"has no {wanted} beside it")
         return
     if LABEL_ENDING in texts:
-        label = texts[LABEL_ENDING].strip().decode("ascii", "replace")
+        label = texts[LABEL_ENDING].strip().decode("utf-8", "surrogateescape")
         if not label.isprintable() or not 0 < len(label) <= MOST_LABEL:
-            yield Trouble(os.fsencode(names[LABEL_ENDING]), "holds no number of a class")
+            yield Trouble(os.fsencode(names[LABEL_ENDING]), "holds no class, as text in UTF-8")
             return
     yield example_of(names[ending], texts, names, label, picture)

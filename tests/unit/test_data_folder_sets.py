@@ -116,10 +116,18 @@ def test_class_names_give_the_order_or_stand_for_the_folders(tmp_path: Path) -> 
 
 
 def test_class_names_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
-    data = write_classes(tmp_path, ["dog", "cat"])
+    data = write_classes(tmp_path, ["dog", "cat", "owl", "hare"])
     write_files(data, {"classnames.txt": "dog\nbird\nfish\n"})
     with pytest.raises(DataError, match="neither the name nor the number 'cat'"):
         open_set(data)
+
+
+def test_a_folder_without_a_class_name_is_named(tmp_path: Path) -> None:
+    data = write_classes(tmp_path, ["dog", "cat", "misc"], 1)
+    write_files(data, {"classnames.txt": "dog\nbird\ncat\nfish\n"})
+    pictures = open_set(data)
+    assert (pictures.labels, pictures.total) == (("dog", "bird", "cat", "fish"), 2)
+    assert troubles_of(pictures) == [("misc", "is not named in classnames.txt, and gives no label")]
 
 
 def test_texts_of_the_same_name_are_captions(captioned: Callable[..., Path]) -> None:
