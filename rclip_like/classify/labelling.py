@@ -62,8 +62,8 @@ class ZeroShot(NamedTuple):
 
     def scores_of(self, rows_nD: Embeddings) -> Scores:
         """Return the cosines and the probabilities of unit rows float32 (n, D)."""
-        probabilities = self.classifier.probabilities(rows_nD, self.logit_scale, multi=self.multi)
-        return Scores(self.classifier.scores(rows_nD), probabilities)
+        both = self.classifier.scores_and_probabilities
+        return Scores(*both(rows_nD, self.logit_scale, multi=self.multi))
 
 
 class Pictures(NamedTuple):

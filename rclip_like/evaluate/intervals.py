@@ -72,9 +72,36 @@ def bootstrap_mean(
     captions. Then whole pictures are drawn, and the mean of a draw is that of all its values. NaN
     values belong to no mean. Raises MeasureError where no value is left.
     """
-    sums, counts = _by_group(values, groups)
+    values, group_of = _numbered(values, groups)
+    sums = np.bincount(group_of, values).astype(np.float64)
+    counts = np.bincount(group_of).astype(np.float64)
     means = _resampled_means(sums, counts, seed, num_resamples)
     return _interval(float(sums.sum() / counts.sum()), means)
+
+
+def bootstrap_median(
+    values: Values,
+    *,
+    groups: Numbers | None = None,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+) -> Interval:
+    """Return the median of values (n,) with its percentile bootstrap interval.
+
+    groups and NaN as in `bootstrap_mean`. Where half of the values are at most one and half at
+    least the next, the median is midway. Raises MeasureError where no value is left.
+    """
+    values, group_of = _numbered(values, groups)
+    order = np.argsort(values, kind="stable")
+    ordered, group_of = values[order], group_of[order]
+    medians = []
+    for draws in resample(int(group_of.max()) + 1, seed, num_resamples):
+        for drawn in draws:
+            times = np.bincount(drawn, minlength=draws.shape[1])[group_of]
+            below = np.cumsum(times)
+            halves = np.searchsorted(below, [below[-1] / 2, below[-1] / 2 + 0.5], "left")
+            medians.append(ordered[halves].mean())
+    return _interval(float(np.median(ordered)), np.array(medians))
 
 
 def paired_bootstrap(
@@ -125,18 +152,16 @@ def resample(num_pictures: int, seed: int, num_resamples: int = NUM_RESAMPLES) -
         yield random.integers(num_pictures, size=size)
 
 
-def _by_group(
-    values: Values, groups: Numbers | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _numbered(values: Values, groups: Numbers | None) -> tuple[npt.NDArray[np.float64], Numbers]:
+    """Return the values that are no NaN, and for each the number of its picture, from 0."""
     values = np.asarray(values, dtype=np.float64)
     is_there = ~np.isnan(values)
     if not is_there.any():
         raise MeasureError("the mean of nothing cannot be measured")
     if groups is None:
-        return values[is_there], np.ones(int(is_there.sum()))
+        return values[is_there], np.arange(int(is_there.sum()))
     _, group_of = np.unique(np.asarray(groups)[is_there], return_inverse=True)
-    sums = np.bincount(group_of, values[is_there]).astype(np.float64)
-    return sums, np.bincount(group_of).astype(np.float64)
+    return values[is_there], group_of
 
 
 def _resampled_means(

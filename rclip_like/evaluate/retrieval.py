@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.evaluate.intervals import bootstrap_mean, bootstrap_median
 from rclip_like.evaluate.labels import normalised
+from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.ties import (
     Counts,
     Shares,
@@ -55,6 +57,53 @@ class Retrieved(NamedTuple):
     ranks: Shares
     reciprocal_ranks: Shares
     precisions_at_r: Shares
+
+
+class RetrievalFigures(NamedTuple):
+    """The means over queries, by k where there is one, with intervals from drawing pictures anew.
+
+    recall is the share of queries with a right target among the k best, true_recall the share of
+    right targets that are among them. num_without counts queries without right targets, which
+    belong to no mean; num_queries counts the others. capped holds those k that exceed the number
+    of targets and count as this.
+    """
+
+    num_queries: int
+    num_without: int
+    num_targets: int
+    recall: Mapping[int, Interval]
+    true_recall: Mapping[int, Interval]
+    median_rank: Interval
+    mean_reciprocal_rank: Interval
+    map_at_r: Interval
+    capped: tuple[int, ...]
+
+
+def retrieval_figures(
+    found: Retrieved, pictures: npt.NDArray[np.int64] | None = None, *, seed: int = 0
+) -> RetrievalFigures:
+    """Return the figures of what was retrieved; raises MeasureError where nothing was asked for.
+
+    pictures (Q,): the picture that each query belongs to, where a picture has several captions.
+    Pictures are then drawn with all their captions, which do not tell apart as much as so many
+    pictures.
+    """
+
+    def mean(values: Shares) -> Interval:
+        return bootstrap_mean(values, groups=pictures, seed=seed)
+
+    num_without = int(np.isnan(found.ranks).sum())
+    return RetrievalFigures(
+        len(found.ranks) - num_without,
+        num_without,
+        found.num_targets,
+        {k: mean(hits) for k, hits in found.hits.items()},
+        {k: mean(recalls) for k, recalls in found.recalls.items()},
+        bootstrap_median(found.ranks, groups=pictures, seed=seed),
+        mean(found.reciprocal_ranks),
+        mean(found.precisions_at_r),
+        tuple(k for k in found.hits if k > found.num_targets),
+    )
 
 
 def positives_of_captions(

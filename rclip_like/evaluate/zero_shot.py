@@ -68,15 +68,24 @@ class Classifier:
         With `multi`, each label stands alone against `SOMETHING`: the softmax over these two, so
         that a picture may have several labels, or none.
         """
-        logits = self.logits(images, logit_scale)
+        return self.scores_and_probabilities(images, logit_scale, multi=multi)[1]
+
+    def scores_and_probabilities(
+        self, images: Embeddings, logit_scale: float, *, multi: bool = False
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return what `scores` and `probabilities` return, with one pass over the pictures."""
+        scores = self.scores(images)
+        probabilities = np.empty_like(scores)
         for part in self._parts(len(images)):
+            logits = np.float32(logit_scale) * scores[part]
             if multi:
                 assert self.something is not None, "build_classifier was not told of multi"
                 other = images[part].astype(np.float32, copy=False) @ self.something
-                logits[part] = _logistic(logits[part] - np.float32(logit_scale) * other[:, None])
+                logits -= np.float32(logit_scale) * other[:, None]
+                probabilities[part] = _logistic(logits)
             else:
-                logits[part] = softmax(logits[part])
-        return logits
+                probabilities[part] = softmax(logits)
+        return scores, probabilities
 
     def _has_a_row_a_label(self) -> bool:
         return np.array_equal(self.label_of_row, np.arange(len(self.labels)))

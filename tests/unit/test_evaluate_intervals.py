@@ -11,6 +11,7 @@ from scipy.stats import binomtest, ttest_1samp
 from rclip_like.errors import MeasureError
 from rclip_like.evaluate.intervals import (
     bootstrap_mean,
+    bootstrap_median,
     bootstrap_statistic,
     paired_bootstrap,
     repeats,
@@ -94,3 +95,19 @@ def test_nothing_has_no_figure() -> None:
     ):
         with pytest.raises(MeasureError, match="cannot be measured"):
             measure()
+
+
+@pytest.mark.parametrize("num", [1, 2, 30, 31])
+def test_a_bootstrapped_median_equals_a_loop_over_its_draws(num: int) -> None:
+    values = np.random.default_rng(num).integers(0, 9, size=num).astype(float)
+    assert bootstrap_median(values, num_resamples=60) == pytest.approx(
+        bootstrap_statistic(lambda own: float(np.median(values[own])), num, num_resamples=60)
+    )
+
+
+def test_the_median_of_captions_draws_whole_pictures() -> None:
+    values, groups = np.arange(60.0), np.repeat(np.arange(20), 3)
+    by_picture = values.reshape(20, 3)
+    assert bootstrap_median(values, groups=groups, num_resamples=60) == pytest.approx(
+        bootstrap_statistic(lambda own: float(np.median(by_picture[own])), 20, num_resamples=60)
+    )

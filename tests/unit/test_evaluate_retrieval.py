@@ -11,6 +11,7 @@ from rclip_like.evaluate.retrieval import (
     equal_caption_positives,
     positives_of_captions,
     rank_positives,
+    retrieval_figures,
     retrieve,
     text_to_image_recall,
 )
@@ -124,3 +125,19 @@ def test_results_do_not_depend_on_where_the_chunks_end(monkeypatch: pytest.Monke
     parts = retrieve(texts, images, positives, KS)
     assert np.array_equal(whole.ranks, parts.ranks)
     assert all(np.array_equal(whole.hits[k], parts.hits[k]) for k in KS)
+
+
+def test_figures_are_means_over_the_queries_that_have_an_answer() -> None:
+    images, texts = unit_rows(20, 1), unit_rows(57, 2)
+    owners = np.arange(57) // 3
+    of_texts, of_images = positives_of_captions([str(n) for n in range(57)], owners.tolist(), 20)
+    found = retrieve(texts, images, of_texts, (1, 5, 30))
+    figures = retrieval_figures(found, owners)
+    assert figures.recall[5].value == pytest.approx(found.hits[5].mean())
+    assert figures.recall[5].low < figures.recall[5].value < figures.recall[5].high
+    assert figures.median_rank.value == np.median(found.ranks)
+    assert figures.recall[30] == (1.0, 1.0, 1.0)
+    assert figures.capped == (30,)
+    back = retrieval_figures(retrieve(images, texts, of_images, (1, 5)))
+    assert (back.num_queries, back.num_without, back.num_targets) == (19, 1, 57)
+    assert back.true_recall[5].value <= back.recall[5].value

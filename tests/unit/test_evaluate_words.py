@@ -54,6 +54,13 @@ def test_precision_and_reciprocal_rank_are_means_over_all_orders_of_ties(seed: i
         assert reciprocal_rank(scores, relevant.astype(float))[query] == pytest.approx(expected)
 
 
+def test_precision_counts_the_best_ten() -> None:
+    scores = np.linspace(1, 0, 50, dtype=np.float32)[None]
+    relevant = (np.arange(50) % 3 == 0)[None].astype(float)
+    assert precision(scores, relevant, 10) == [0.4]
+    assert precision(scores, relevant, 100) == pytest.approx([17 / 50])
+
+
 def test_a_query_without_a_relevant_picture_belongs_to_no_mean() -> None:
     gains = np.zeros((2, 5))
     gains[1, 2] = 1

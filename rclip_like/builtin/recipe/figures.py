@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rclip_like.evaluate.retrieval import equal_caption_positives, text_to_image_recall
+from rclip_like.evaluate.words import precision
 from rclip_like.evaluate.zero_shot import EncodeTexts, build_classifier, top_k_accuracy
 
 from .photos import Photo, wordings_by_label
-from .words import mentions, precision_at
+from .words import mentions
 
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings
@@ -106,9 +107,9 @@ def word_precision(
 
     A photo is right when its label, names, kind, objects or a caption has the word or its plural.
     """
-    scores = images @ encode_texts(words).T
-    precision = {}
-    for column, word in enumerate(words):
-        relevant = np.array([mentions(word, photo.words()) for photo in photos])
-        precision[word] = precision_at(scores[:, column], relevant, PRECISION_AT)
-    return precision
+    scores = encode_texts(words) @ images.T
+    relevant = np.array(
+        [[mentions(word, photo.words()) for photo in photos] for word in words], dtype=np.float64
+    )
+    found = np.nan_to_num(precision(scores, relevant, PRECISION_AT))
+    return dict(zip(words, found.tolist(), strict=True))

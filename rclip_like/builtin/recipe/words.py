@@ -1,31 +1,15 @@
-"""Word queries: how many of the first ten pictures show what the word says."""
+"""Word queries: which pictures show what the word says."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 _WORDS = (
     "flower,insect,clothes,dog,food,bird,musical instrument,fruit,boat,car,fish,cat,bridge,shirt,"
     "bottle,building,truck,chair,church,lighthouse"
 )
 WORDS = tuple(_WORDS.split(","))
-
-
-def precision_at(scores: npt.NDArray[np.float32], relevant: npt.NDArray[np.bool_], k: int) -> float:
-    """Return the share of relevant pictures among the k with the highest scores.
-
-    scores, relevant: (N,). Pictures of equal score at the border count with their mean relevance;
-    k larger than N counts as N.
-    """
-    k = min(k, len(scores))
-    border = np.partition(scores, -k)[-k]
-    above, tied = scores > border, scores == border
-    found = relevant[above].sum() + relevant[tied].mean() * (k - above.sum())
-    return float(found / k)
 
 
 def mentions(word: str, texts: Iterable[str]) -> bool:
