@@ -52,6 +52,7 @@ class Remedy(StrEnum):
     USE_SMALLER_BATCH = "try a batch_size of {}"
     LOCK_IMAGE_TOWER = "set lock_image_tower, which takes less memory"
     LABEL_EACH_ALONE = "set ClassifySettings.multi"
+    UNDO_FILING = "take back what was filed with filing.undo({})"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
 
 

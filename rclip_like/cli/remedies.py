@@ -47,6 +47,7 @@ WORDS = {
     Remedy.USE_SMALLER_BATCH: "try --batch-size {}",
     Remedy.LOCK_IMAGE_TOWER: "try --lock-image-tower, which takes less memory",
     Remedy.LABEL_EACH_ALONE: "add --multi",
+    Remedy.UNDO_FILING: "take back what was filed with: clipfind classify --undo {}",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
 }
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)

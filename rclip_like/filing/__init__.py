@@ -2,14 +2,13 @@
 
 from rclip_like.filing.filed import Did, Filed, How
 from rclip_like.filing.names import folder_name, folder_names
-from rclip_like.filing.run import default_log, file_into
+from rclip_like.filing.run import file_into
 from rclip_like.filing.undoing import undo
 
 __all__ = [
     "Did",
     "Filed",
     "How",
-    "default_log",
     "file_into",
     "folder_name",
     "folder_names",

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -19,6 +20,21 @@ _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I
 )
 """What Windows takes for a device, whatever follows the first dot."""
+
+
+class HiddenNames(NamedTuple):
+    """The names of a file while it has no other one, in the folders of its source and target."""
+
+    new: bytes
+    """Of a draft of what is to lie in this folder."""
+    old: bytes
+    """Of what has lost its name in this folder and is about to be removed."""
+
+    @classmethod
+    def of(cls, token: str, number: int, index: int) -> HiddenNames:
+        """Return the names for a file of a picture in a run's log."""
+        stem = b".clipfind-%s-%d-%d" % (token.encode(), number, index)
+        return cls(stem + b".new", stem + b".old")
 
 
 def folder_name(label: str) -> str:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
-from rclip_like.filing.filed import Filed, How
+from rclip_like.errors import FilingError, Remedy
+from rclip_like.files import make_folder
+from rclip_like.filing.filed import Did, Filed, How
+from rclip_like.filing.locations import (
+    Identity,
+    Location,
+    OpenFolder,
+    Refused,
+    is_same_content,
+    opened,
+)
+from rclip_like.filing.log import LoggedFile, LoggedPicture, LogWriter
+from rclip_like.filing.moving import copy_to_draft, remove_only, rename_anew
+from rclip_like.filing.names import HiddenNames, folded, folder_name, numbered
+from rclip_like.filing.sidecars import sidecars_of
+from rclip_like.filing.taking_back import publish, take_back
 from rclip_like.values import Trouble
 
-
-def default_log(folder: Path) -> Path:
-    """Return where the log of a run that begins now lies: in the folder, under a name not taken."""
-    raise NotImplementedError
+STOPPING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV))
+"""Errors of a disk after which no other picture would fare better."""
+_DID: dict[How, Did] = {"copy": "copied", "link": "linked", "move": "moved"}
+_FOLDER_MODE = 0o777
+"""Before the umask: these are the user's folders, as `mkdir` makes them."""
 
 
 def file_into(
@@ -21,21 +43,319 @@ def file_into(
     *,
     log: Path | None = None,
     is_dry_run: bool = False,
+    on_log: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Filed | Trouble]:
     """Yield what became of each picture, a path and its label, once it lies in `folder`/label.
 
     The folder and those of the labels (named by `folder_name`) are made. Pictures are taken as
     they come, so that none is kept in memory. A name that is taken is never overwritten: where the
     same content lies under it, the picture is `there already` and stays where it is; else it
-    becomes `name-2.jpg`, and so on. Sidecars (`x.jpg.xmp`; `x.xmp` where no other picture
-    beside has that stem) go along with a copied or moved picture. A link is a symbolic one to the
-    absolute path: a hard link would let a change of one change both, and cannot lead to another
-    disk. A picture that cannot be filed, changes meanwhile, or is itself a link to be moved, is a
-    Trouble, and so is one whose label shares a folder with another label.
+    becomes `name-2.jpg`, and so on. Sidecars (`x.jpg.xmp`; `x.xmp` where it is of this picture
+    alone) go along with a copied or moved picture. A link is a symbolic one to the absolute path:
+    a hard link would let a change of one change both, and cannot lead to another disk. A picture
+    that cannot be filed, changes meanwhile, or is itself a link to be moved, is a Trouble, and so
+    is one whose label would share a folder with another label.
 
-    `log`, by default `default_log(folder)`, is written before anything is done; `undo` reads it.
-    It is not made where nothing is filed. Raises FilingError when the folder or the log cannot be
-    written, when the disk is full or when the folder is moved or unmounted meanwhile: what was
-    filed is in the log, and each picture lies at its source or at its target.
+    `log`, by default `clipfind-moves-DATE-TIME.jsonl` in the folder, is written before anything is
+    done, and `undo` reads it; `on_log` is called with its path when it is made, which it is not
+    where nothing is filed. A dry run makes and changes nothing. Raises FilingError when the folder
+    or the log cannot be written, when the disk is full, or when the folder is moved or unmounted
+    meanwhile: what was filed is in the log, and each picture lies at its source or at its target.
     """
-    raise NotImplementedError
+    with ExitStack() as folders:
+        # A link that leads nowhere stays one, and is refused: its disk may not be mounted.
+        absolute = os.path.realpath(folder) if folder.exists() else os.path.abspath(folder)
+        run = _Run(Path(absolute), how, log, folders)
+        run.is_dry_run, run.on_log = is_dry_run, on_log
+        for path, label in pictures:
+            yield run.file(os.path.abspath(path), label)
+
+
+class _Plan(NamedTuple):
+    """A file that gets a free name, and what it was when the name was chosen."""
+
+    source: Location
+    target: Location
+    identity: Identity
+
+
+class _Run:
+    """The pictures of one run, which go into the folders of their labels one after the other."""
+
+    is_dry_run = False
+    on_log: Callable[[Path], None]
+
+    def __init__(self, folder: Path, how: How, log: Path | None, folders: ExitStack) -> None:
+        """Prepare a run; what it opens is closed with `folders`."""
+        self._path, self._how, self._folders = folder, how, folders
+        self._log_path = log
+        self._log: LogWriter | None = None
+        self._base: OpenFolder | None = None
+        self._made: list[Path] = []
+        self._labels: dict[str, str] = {}
+        self._planned: dict[bytes, bytes] = {}
+        """Of a dry run: what would lie under a path, by the path that it has now."""
+        self._num_filed = 0
+
+    def file(self, path: bytes, label: str) -> Filed | Trouble:
+        """File a picture, or say why not. Raises FilingError where no other would fare better."""
+        try:
+            with ExitStack() as folders:
+                filed = self._file(path, label, folders)
+        except Refused as error:
+            return Trouble(path, error.reason, lasting=False)
+        except OSError as error:
+            if error.errno in STOPPING:
+                raise self._stopped(error.strerror) from error
+            return Trouble(path, error.strerror or str(error), lasting=False)
+        self._num_filed += filed.did != "there already"
+        return filed
+
+    def _file(self, path: bytes, label: str, folders: ExitStack) -> Filed:
+        name = self._folder_of(label)
+        source = self._source(path, folders)
+        folder = self._target_folder(os.fsencode(name), folders)
+        is_copied = self._how == "copy" or not self._is_same_disk(source, folder)
+        while True:
+            plans, is_there = self._plan(source, folder, os.path.basename(path))
+            target = plans[0].target
+            if is_there:
+                return Filed(path, target.path, label, "there already")
+            try:
+                if self.is_dry_run:
+                    self._planned.update((each.target.path, each.source.path) for each in plans)
+                else:
+                    self._carry_out(plans, label, is_copied=is_copied)
+            except FileExistsError:  # another process has just taken the name
+                continue
+            except OSError as error:
+                if error.errno != errno.EXDEV or is_copied:
+                    raise
+                is_copied = True  # two mounts of one disk
+                continue
+            sidecars = tuple(each.target.path for each in plans[1:])
+            return Filed(path, target.path, label, _DID[self._how], sidecars)
+
+    def _folder_of(self, label: str) -> str:
+        """Return the name of the label's folder. Raises Refused where another label has it."""
+        name = folder_name(label)
+        other = self._labels.setdefault(folded(name), label)
+        if other != label:
+            raise Refused(f"the labels {other!r} and {label!r} would share the folder {name!r}")
+        return name
+
+    def _source(self, path: bytes, folders: ExitStack) -> Location:
+        """Return the location of a picture, of a copied link what it leads to. Raises Refused."""
+        try:
+            if self._how == "copy":
+                path = os.path.realpath(path)
+            folder, name = os.path.split(path)
+            source = Location(folders.enter_context(opened(folder)), name)
+            status = os.stat(path) if self._how == "link" else source.status()
+        except OSError as error:
+            raise Refused(error.strerror or str(error)) from error
+        if status is None:
+            raise Refused("is gone")
+        if stat.S_ISLNK(status.st_mode):
+            raise Refused("is a link; what it leads to can be moved, but not the link")
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused("is not a regular file")
+        if self._how == "move" and not os.access(folder, os.W_OK | os.X_OK):
+            raise Refused("may not be moved out of its folder")
+        return source
+
+    def _is_same_disk(self, source: Location, folder: OpenFolder) -> bool:
+        if folder.descriptor is None:
+            return True  # found out by trying
+        return os.fstat(folder.descriptor).st_dev == source.folder.device()
+
+    # The folders and the log
+
+    def _target_folder(self, name: bytes, folders: ExitStack) -> OpenFolder:
+        """Return the folder of a label, which is made unless this is a dry run. Raises Refused."""
+        base = self._open_base()
+        absent = OpenFolder(os.path.join(os.fsencode(self._path), name), None)
+        if base is None:
+            return absent
+        if not base.still_at_path():
+            raise self._stopped("this folder was moved, replaced or unmounted meanwhile")
+        try:
+            try:
+                return folders.enter_context(opened(name, inside=base))
+            except FileNotFoundError:
+                if self.is_dry_run:
+                    return absent
+            self._open_log().make(absent.path)
+            made = Location(base, name)
+            with suppress(FileExistsError):
+                os.mkdir(made.argument, _FOLDER_MODE, dir_fd=made.descriptor)
+            base.sync()
+            return folders.enter_context(opened(name, inside=base))
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            path = os.fsdecode(absent.path)
+            raise Refused(f"{path}: this is a link or a file, not a folder") from error
+
+    def _open_base(self) -> OpenFolder | None:
+        """Return the folder, made if it is missing; None for a dry run. Raises FilingError."""
+        if self._base is None:
+            try:
+                if not self.is_dry_run:
+                    self._made = make_folder(self._path, _FOLDER_MODE)
+                self._base = self._folders.enter_context(opened(os.fsencode(self._path)))
+            except OSError as error:
+                if self.is_dry_run and isinstance(error, FileNotFoundError):
+                    return None
+                raise FilingError(f"{self._path}: {error.strerror}") from error
+        return self._base
+
+    def _open_log(self) -> LogWriter:
+        """Return the log, made if this is the first line. Raises FilingError."""
+        if self._log is None:
+            folder = os.fsencode(self._path)
+            self._log = LogWriter(self._log_path, self._how, folder)
+            self._folders.callback(self._log.close)
+            self.on_log(self._log.path)
+            for made in self._made:
+                self._log.make(os.fsencode(made))
+        return self._log
+
+    def _stopped(self, reason: str | None) -> FilingError:
+        number = f"{self._num_filed:,} picture{'s' * (self._num_filed != 1)}"
+        what = f"{self._path}: {reason}; stopped after {number}"
+        return FilingError(what, *([(Remedy.UNDO_FILING, self._log.path)] if self._log else []))
+
+    # Names
+
+    def _plan(
+        self, source: Location, folder: OpenFolder, wanted: bytes
+    ) -> tuple[list[_Plan], bool]:
+        """Return the picture and its sidecars with free names, and False.
+
+        Where the picture or the same content lies there already, return that name, and True.
+        """
+        sidecars = [] if self._how == "link" else self._sidecars(source)
+        for number in count(1):
+            target = Location(folder, numbered(wanted, number))
+            if self._is_taken(target):
+                if self._is_there(source, target):
+                    return [_Plan(source, target, _identity(source))], True
+                continue
+            targets = [target.beside(_sidecar_name(each, source, target)) for each in sidecars]
+            others = [*targets, target.beside(target.name + b".xmp")]
+            if not any(map(self._is_taken, others)):
+                pairs = zip([source, *sidecars], [target, *targets], strict=True)
+                return [_Plan(*pair, _identity(pair[0])) for pair in pairs], False
+        raise AssertionError("numbers end")
+
+    def _sidecars(self, source: Location) -> list[Location]:
+        """Return the sidecars that go along; a link is none."""
+        names = map(os.path.basename, sidecars_of(source.path))
+        found = [(each, each.status()) for each in map(source.beside, names)]
+        return [each for each, status in found if status and stat.S_ISREG(status.st_mode)]
+
+    def _is_taken(self, location: Location) -> bool:
+        return location.path in self._planned or location.status() is not None
+
+    def _is_there(self, source: Location, target: Location) -> bool:
+        """Tell whether a taken name has the picture already: the file, its content or a link."""
+        if target.path in self._planned:
+            folder, name = os.path.split(self._planned[target.path])
+            target = Location(OpenFolder(folder, None), name)
+            return self._how != "link" and is_same_content(source, target)
+        status = target.status()
+        if status is None:
+            return False
+        if os.path.samestat(status, os.lstat(source.path)):
+            return True
+        if self._how == "link":
+            return stat.S_ISLNK(status.st_mode) and target.link() == source.path
+        return is_same_content(source, target)
+
+    # The steps
+
+    def _carry_out(self, plans: Sequence[_Plan], label: str, *, is_copied: bool) -> None:
+        """Do what is planned, or nothing of it. Raises Refused, FilingError and OSError."""
+        files = tuple(self._logged(plan, is_copied=is_copied) for plan in plans)
+        log = self._open_log()
+        number = log.intend(LoggedPicture(label, files))
+        names = [HiddenNames.of(log.token, number, index) for index in range(len(files))]
+        num_begun = 0
+        try:
+            for plan, file, hidden in zip(plans, files, names, strict=True):
+                num_begun += 1
+                self._place(plan, file, hidden)
+            if self._how == "move" and is_copied:
+                for plan, hidden in reversed(list(zip(plans, names, strict=True))):
+                    remove_only(plan.source, plan.identity, hidden.old)
+        except BaseException as error:
+            num_begun -= isinstance(error, FileExistsError)
+            reason = self._take_back(files[:num_begun], names)
+            if reason is None:
+                with suppress(FilingError):
+                    log.failed(number)
+            elif isinstance(error, Refused):
+                raise Refused(f"{error.reason}; {reason}") from error
+            raise
+        log.done(number)
+
+    def _logged(self, plan: _Plan, *, is_copied: bool) -> LoggedFile:
+        file = LoggedFile(plan.source.path, plan.target.path, plan.identity)
+        if self._how == "link":
+            return file
+        if is_copied:
+            return file._replace(digest=plan.source.digest())
+        return file._replace(head=plan.source.digest_of_head())
+
+    def _place(self, plan: _Plan, file: LoggedFile, hidden: HiddenNames) -> None:
+        """Let the file appear at its target. Raises FileExistsError where the name is taken."""
+        source, target = plan.source, plan.target
+        if self._how == "link":
+            os.symlink(source.path, target.argument, dir_fd=target.descriptor)
+        elif file.digest is not None:
+            draft = target.beside(hidden.new)
+            is_move = self._how == "move"
+            copied = copy_to_draft(source, draft, file.digest, has_owner=is_move)
+            publish(draft, target, copied, hidden)
+        else:
+            rename_anew(source, target, hidden.old)
+            if not _is_moved(target, plan.identity, file):
+                rename_anew(target, source, hidden.old)
+                raise Refused("has changed meanwhile")
+
+    def _take_back(self, files: Sequence[LoggedFile], names: Sequence[HiddenNames]) -> str | None:
+        """Take back what was begun; return why that is left to `undo`, None where it was done."""
+        for file, hidden in reversed(list(zip(files, names, strict=False))):
+            try:
+                take_back(file, self._how, hidden, is_done=False)
+            except (Refused, OSError) as error:
+                reason = error.reason if isinstance(error, Refused) else error.strerror
+                return f"{os.fsdecode(file.target)} {reason}"
+        return None
+
+
+def _identity(source: Location) -> Identity:
+    identity = source.identity()
+    if identity is None:
+        raise Refused("is gone")
+    return identity
+
+
+def _is_moved(target: Location, identity: Identity, file: LoggedFile) -> bool:
+    """Tell whether the file that was renamed is the one that was meant.
+
+    Layered file systems give a file another inode when its name changes first.
+    """
+    moved = _identity(target)
+    if moved[2:] != identity[2:]:
+        return False
+    return moved[:2] == identity[:2] or target.digest_of_head() == file.head
+
+
+def _sidecar_name(sidecar: Location, source: Location, target: Location) -> bytes:
+    """Return the name of a sidecar beside the target, which may have got a number."""
+    if sidecar.name.startswith(source.name):
+        return target.name + sidecar.name[len(source.name) :]
+    stems = os.path.splitext(source.name)[0], os.path.splitext(target.name)[0]
+    return stems[1] + sidecar.name[len(stems[0]) :]

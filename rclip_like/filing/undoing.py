@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
-from rclip_like.filing.filed import Filed
+from rclip_like.errors import FilingError, Remedy
+from rclip_like.filing.filed import Did, Filed
+from rclip_like.filing.locations import Refused
+from rclip_like.filing.log import LoggedPicture, MoveLog
+from rclip_like.filing.names import HiddenNames
+from rclip_like.filing.run import STOPPING
+from rclip_like.filing.taking_back import take_back
 from rclip_like.values import Trouble
 
 
@@ -14,9 +22,55 @@ def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
 
     A moved file goes back if it is still the one that was moved and its name at the source is
     free; a copy is removed if it is, byte for byte, what was copied and what still lies at the
-    source; a link, if it leads where it led. Anything else is a Trouble and stays. Folders that
-    the run made are removed if they are empty. The log stays; it can be undone again, also after a
-    kill. Raises FilingError when the log cannot be read or is another program's, or while the run
-    that writes it goes on.
+    source; a link, if it leads where it led. A sidecar goes back with its picture even where tags
+    were added since. Anything else is a Trouble and stays. Folders that the run made are removed
+    if they are empty. The log stays; it can be undone again, also after a kill. What needs nothing
+    more is passed over. A dry run changes nothing. Raises FilingError when the log cannot be read
+    or is not clipfind's, while another run uses it, and when a disk is full.
     """
-    raise NotImplementedError
+    with closing(MoveLog(log)) as moves:
+        yield from moves.troubles
+        for picture in moves.pictures():
+            if isinstance(picture, Trouble):
+                yield picture
+                continue
+            try:
+                yield from _take_back(picture, moves, is_dry_run=is_dry_run)
+            except OSError as error:
+                path = os.fsdecode(picture.files[0].target)
+                again = (Remedy.UNDO_FILING, log)
+                raise FilingError(f"{path}: {error.strerror}; stopped there", again) from error
+        for folder in reversed(() if is_dry_run else moves.made):
+            with suppress(OSError):  # it is not empty, or gone
+                os.rmdir(folder)
+
+
+def _take_back(
+    picture: LoggedPicture, moves: MoveLog, *, is_dry_run: bool
+) -> Iterator[Filed | Trouble]:
+    """Take back a picture, and unless that stays, its sidecars. Raises OSError of a full disk."""
+    did: list[tuple[bytes, Did]] = []
+    for index, file in enumerate(picture.files):
+        try:
+            done = take_back(
+                file,
+                moves.how,
+                HiddenNames.of(moves.token, picture.number, index),
+                is_done=picture.is_done,
+                is_sidecar=index > 0,
+                is_dry_run=is_dry_run,
+            )
+        except (Refused, OSError) as error:
+            if isinstance(error, OSError) and error.errno in STOPPING:
+                raise
+            reason = error.reason if isinstance(error, Refused) else error.strerror
+            yield Trouble(file.target, reason or str(error), lasting=False)
+            if index == 0:
+                return
+            continue
+        if done is not None:
+            did.append((file.target, done))
+    if did:
+        first = picture.files[0]
+        sidecars = tuple(target for target, _ in did if target != first.target)
+        yield Filed(first.source, first.target, picture.label, did[0][1], sidecars)

@@ -1,0 +1,216 @@
+"""One filed file taken back, from whatever state a kill left it in; nothing is overwritten."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from rclip_like.filing.filed import Did, How
+from rclip_like.filing.locations import Identity, Location, Refused, is_same_content, opened
+from rclip_like.filing.log import LoggedFile
+from rclip_like.filing.moving import copy_to_draft, put_back, remove_only, rename_anew
+from rclip_like.filing.names import HiddenNames
+
+
+def take_back(
+    file: LoggedFile,
+    how: How,
+    names: HiddenNames,
+    *,
+    is_done: bool,
+    is_sidecar: bool = False,
+    is_dry_run: bool = False,
+) -> Did | None:
+    """Take a file back, and return what that was; None where nothing was left to do.
+
+    What is done follows from what lies at the source, at the target and under the hidden names, so
+    that a kill costs nothing and it can be done again. A moved sidecar goes back even where it has
+    changed. Raises Refused, with the reason in words, where a file stays, and OSError.
+    """
+    with ExitStack() as folders:
+        source = _location(file.source, folders)
+        target = _location(file.target, folders, is_link_allowed=False)
+        if target is None:
+            if how == "move" and (source is None or source.status() is None):
+                raise Refused(f"is gone, and so is {os.fsdecode(file.source)}")
+            return None
+        if how == "link":
+            return _remove_link(file, target, names, is_done=is_done, is_dry_run=is_dry_run)
+        if source is None:
+            folder = os.fsdecode(os.path.dirname(file.source))
+            raise Refused(f"stays, as the folder {folder} is not there")
+        filed = _Filed(file, source, target, names, is_sidecar and how == "move")
+        if not is_dry_run:
+            filed.tidy()
+        act = filed.remove_copy if how == "copy" else filed.move_back
+        return act(is_done=is_done, is_dry_run=is_dry_run)
+
+
+def _location(path: bytes, folders: ExitStack, *, is_link_allowed: bool = True) -> Location | None:
+    """Return the location of a path, None where its folder is missing, or is a link but may not."""
+    folder, name = os.path.split(path)
+    try:
+        if is_link_allowed:
+            return Location(folders.enter_context(opened(folder)), name)
+        parent = folders.enter_context(opened(os.path.dirname(folder)))
+        label = opened(os.path.basename(folder), inside=parent)
+        return Location(folders.enter_context(label), name)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
+
+
+def _remove_link(
+    file: LoggedFile, target: Location, names: HiddenNames, *, is_done: bool, is_dry_run: bool
+) -> Did | None:
+    old = target.beside(names.old)
+    if old.status() is not None and target.status() is None and not is_dry_run:
+        put_back(old, target)
+    status = target.status()
+    if status is None:
+        return None
+    if not stat.S_ISLNK(status.st_mode) or target.link() != file.source:
+        if is_done:
+            raise Refused("stays, as it is no longer the link that was made")
+        return None
+    if not is_dry_run:
+        remove_only(target, Identity.of(status), names.old)
+    return "removed"
+
+
+class _Filed(NamedTuple):
+    """A copied or moved file, where it was and where it should lie now."""
+
+    file: LoggedFile
+    source: Location
+    target: Location
+    names: HiddenNames
+    may_have_changed: bool
+
+    def tidy(self) -> None:
+        """Give what has a hidden name its own name back, or remove it where it is one too many."""
+        for here in (self.source, self.target):
+            new, old = here.beside(self.names.new), here.beside(self.names.old)
+            if old.status() is not None:
+                if here.status() is None:
+                    put_back(old, here)
+                elif any(is_same_content(old, each) for each in (self.source, self.target)):
+                    old.unlink()
+                else:
+                    raise Refused(f"another file of this name lies beside, as {_text(old)}")
+            if new.status() is not None:
+                self._tidy_draft(new, here)
+
+    def _tidy_draft(self, draft: Location, here: Location) -> None:
+        if self.source.status() is not None or self.target.status() is not None:
+            draft.unlink()
+        elif self._identity_if_still(draft):  # somebody removed all but the draft
+            rename_anew(draft, here, self.names.old)
+
+    def remove_copy(self, *, is_done: bool, is_dry_run: bool) -> Did | None:
+        """Remove the target if it is what was copied, and the source is still that, too."""
+        if self.target.status() is None:
+            return None
+        identity = self._identity_if_still(self.target)
+        if identity is None:
+            if is_done:
+                raise Refused("stays, as it has changed since it was copied")
+            return self._nothing_left()
+        if self._identity_if_still(self.source) is None:
+            raise Refused(f"stays, as {_text(self.source)} is gone or has changed")
+        if not is_dry_run:
+            remove_only(self.target, identity, self.names.old)
+        return "removed"
+
+    def move_back(self, *, is_done: bool, is_dry_run: bool) -> Did | None:
+        """Move the target back if it is what was moved; remove it where both names have it."""
+        here, there = self.target.status(), self.source.status()
+        if here is None:
+            if there is None:
+                raise Refused(f"is gone, and so is {_text(self.source)}")
+            return None
+        identity = self._identity_if_still(self.target)
+        if identity is None and self.may_have_changed and there is None:
+            identity = Identity.of(here) if stat.S_ISREG(here.st_mode) else None
+        if identity is None:
+            if there is not None and not is_done:
+                return self._nothing_left()
+            if there is not None and self._identity_if_still(self.source):
+                return None  # it is back already, and another file has the name now
+            raise Refused("stays, as it is no longer the file that was moved")
+        if there is not None and not self._has_both(here, there):
+            raise Refused(f"stays, as another file lies at {_text(self.source)}")
+        if is_dry_run:
+            return "moved back"
+        if there is None:
+            self._return(identity)
+        else:
+            remove_only(self.target, identity, self.names.old)
+        return "moved back"
+
+    def _has_both(self, here: os.stat_result, there: os.stat_result) -> bool:
+        if os.path.samestat(here, there):
+            return True
+        return self.file.digest is not None and self._identity_if_still(self.source) is not None
+
+    def _nothing_left(self) -> None:
+        status = self.target.status()
+        if status is not None and status.st_size == 0 < self.file.identity.size_bytes:
+            raise Refused("is empty, as a name is that an interrupted run has taken; remove it")
+
+    def _return(self, identity: Identity) -> None:
+        """Move the target to its source, whose name is free; to another disk as a copy."""
+        try:
+            try:
+                rename_anew(self.target, self.source, self.names.old)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                draft = self.source.beside(self.names.new)
+                copied = copy_to_draft(self.target, draft, self.target.digest(), has_owner=True)
+                publish(draft, self.source, copied, self.names)
+                remove_only(self.target, identity, self.names.old)
+        except FileExistsError as error:
+            raise Refused(f"stays, as another file lies at {_text(self.source)}") from error
+
+    def _identity_if_still(self, location: Location) -> Identity | None:
+        """Return the identity of the logged file if it lies there, None for anything else."""
+        status, logged = location.status(), self.file.identity
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return None
+        identity = Identity.of(status)
+        if self.file.head is not None and identity[:2] == logged[:2]:
+            return identity
+        if identity.size_bytes != logged.size_bytes:
+            return None
+        if self.file.digest is not None:
+            return identity if location.digest() == self.file.digest else None
+        return identity if location.digest_of_head() == self.file.head else None
+
+
+def publish(draft: Location, location: Location, copied: Identity, names: HiddenNames) -> None:
+    """Give a draft its name, and make sure that it lies there for everybody, on the disk.
+
+    Raises FileExistsError, without the draft, where the name is taken, and Refused where the
+    folder has been moved or unmounted meanwhile.
+    """
+    try:
+        rename_anew(draft, location, names.old)
+    except FileExistsError:
+        draft.unlink()
+        raise
+    location.folder.sync()
+    try:
+        status = os.lstat(location.path)
+    except OSError as error:
+        raise Refused(f"{_text(location)} is gone again") from error
+    if Identity.of(status) != copied:
+        raise Refused(f"another file has taken the name {_text(location)}")
+
+
+def _text(location: Location) -> str:
+    return os.fsdecode(location.path)
