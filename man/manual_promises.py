@@ -89,6 +89,10 @@ crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_picture
 hundred good ones. Among pictures to train on, each costs its pair and not the run.
 *test_training_data.py*. Names may be any bytes, and trees may lead anywhere. *test_trees.py*.
 
+Sidecars :: Tags are inserted into an existing sidecar and every other byte stays, or it is left
+alone and named. *test_fuzzed_sidecars.py*: thousands of damaged sidecars, and some made to take all
+time and memory.
+
 No home folder :: If the index is named, a user without a home folder and a name needs nothing else,
 and nothing is written elsewhere. *test_no_home.py*.
 

@@ -18,7 +18,7 @@ MOST_BYTES = 16 << 20
 """How large XMP may be: sidecars with many masks have some millions of bytes."""
 _MOST_DEPTH = 100
 _MOST_ELEMENTS = 1_000_000
-_MOST_ITEMS = 100_000
+_MOST_KEPT = 100_000
 
 
 class Name(NamedTuple):
@@ -219,7 +219,7 @@ class _Reader:
         self.units = content.decode("latin-1") if self.width == 1 else _pairs(content, self.codec)
         self.open: list[Element | None] = []
         self.rdf: list[Element] = []
-        self.num_elements = self.num_items = self.rdf_depth = 0
+        self.num_elements = self.num_kept = self.rdf_depth = 0
         self.bound: dict[str, list[str]] = {}
         self.latest: dict[str, str] = {}
 
@@ -295,13 +295,11 @@ class _Reader:
         below_rdf = depth - self.rdf_depth if self.rdf else 0
         if below_rdf <= 0:
             return name == _ROOT
-        if below_rdf == 1:
-            return name == _DESCRIPTION
-        if below_rdf == 2:
-            return name in _WANTED
-        self.num_items += 1
-        if self.num_items > _MOST_ITEMS:
-            raise XmpError(f"its lists have more than {_MOST_ITEMS:,} items")
+        if (below_rdf == 1 and name != _DESCRIPTION) or (below_rdf == 2 and name not in _WANTED):
+            return False
+        self.num_kept += 1
+        if self.num_kept > _MOST_KEPT:
+            raise XmpError(f"it has more than {_MOST_KEPT:,} tags and other values")
         return True
 
     def _prefixes(self) -> dict[str, str]:
