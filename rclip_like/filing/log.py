@@ -188,6 +188,9 @@ class MoveLog:
             descriptor = open_at_once(str(path), os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise FilingError(f"{path}: {error.strerror}") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FilingError(f"{path}: this is not a regular file")
         self._file = os.fdopen(descriptor, "rb")
         try:
             self._read()
@@ -212,8 +215,6 @@ class MoveLog:
             yield picture._replace(number=number, is_done=number in self._done)
 
     def _read(self) -> None:
-        if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
-            raise FilingError(f"{self.path}: is not a regular file")
         if not try_lock(self._file.fileno()):
             raise FilingError(f"{self.path}: another run is at work with this log")
         try:
@@ -314,8 +315,10 @@ def _written(path: bytes) -> dict[str, str]:
         return {"path": path.decode(errors="replace"), "path_base64": encoded}
 
 
-def _read_path(written: Mapping[str, Any]) -> bytes:
+def _read_path(written: object) -> bytes:
     """Return an absolute path with nothing in it that leads back up. Raises ValueError."""
+    if not isinstance(written, dict):
+        raise ValueError("no object")
     encoded = written.get("path_base64")
     path = base64.b64decode(encoded, validate=True) if encoded else written["path"].encode()
     if b"\0" in path or not os.path.isabs(path) or os.path.normpath(path) != path:

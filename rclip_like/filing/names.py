@@ -94,18 +94,6 @@ def numbered(name: bytes, number: int) -> bytes:
     stem, ending = os.path.splitext(name)
     room = MAX_NAME_BYTES - len(ending) - len(b"-%d" % number)
     if len(stem) > room:
-        stem = stem[:room]
-        while stem and not _is_whole(stem):
-            stem = stem[:-1]
+        is_text = stem.decode(errors="replace").encode() == stem
+        stem = stem[:room].decode(errors="ignore").encode() if is_text else stem[:room]
     return b"%s-%d%s" % (stem, number, ending)
-
-
-def _is_whole(stem: bytes) -> bool:
-    """Tell whether the stem does not end amid a character of UTF-8."""
-    for back in range(1, min(4, len(stem)) + 1):
-        byte = stem[-back]
-        if byte < 0x80:
-            return True
-        if byte >= 0xC0:
-            return back == (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
-    return True

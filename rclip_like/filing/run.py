@@ -152,6 +152,8 @@ class _Run:
             folder, name = os.path.split(path)
             source = Location(folders.enter_context(opened(folder)), name)
             status = os.stat(path) if self._how == "link" else source.status()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Refused("is gone") from error
         except OSError as error:
             raise Refused(error.strerror or str(error)) from error
         if status is None:
