@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from rclip_like.errors import FilingError
 from rclip_like.files import open_at_once, write_whole
-from rclip_like.filing.tagging import FRESH, normal_tags, with_tags
+from rclip_like.filing.tagging import FIRST_LINE, FRESH, LAST_LINE, Tagging, normal_tags, with_tags
 from rclip_like.filing.xmp import MOST_BYTES, XmpError, read
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, Trouble
 
@@ -26,6 +26,11 @@ _ENDINGS = (b".xmp", b".XMP")
 
 # What cameras write beside a raw file in the same moment: Adobe's sidecar means both.
 _DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
+
+
+_LAST_TAG = b"</x:xmpmeta>"
+_SEARCHED = 1 << 20
+"""How many bytes at each end of a picture are searched for XMP."""
 
 
 class Sidecar(NamedTuple):
@@ -106,8 +111,10 @@ def add_tags(
             _require_own(picture)
         mode = os.stat(picture).st_mode & 0o666
         existing = _read(path) if os.path.lexists(path) else None
-        content = existing.content if existing else FRESH
-        tagging = with_tags(content, normal, has_tags_list=not existing and form == "digikam")
+        if existing:
+            tagging = with_tags(existing.content, normal)
+        else:
+            tagging = _first_tags(picture, normal, form)
         if not tagging.added:
             return Tagged(path, (), "unchanged")
         if not is_dry_run:
@@ -115,6 +122,42 @@ def add_tags(
     except (OSError, XmpError) as error:
         return Trouble(path, _reason(error), lasting=isinstance(error, XmpError))
     return Tagged(path, tagging.added, "extended" if existing else "written")
+
+
+def _first_tags(picture: bytes, tags: Sequence[str], form: Form) -> Tagging:
+    """Return a new sidecar's XMP with tags: a copy of the picture's own, if it has any.
+
+    digiKam, where it reads sidecars, takes one for all the XMP that there is (loadSidecarData in
+    its metaengine_p.cpp): beside a sidecar with new tags alone, the picture's own would vanish.
+    One that serves a raw file as well gets no copy of its JPEG's.
+    """
+    own = None if form == "adobe" and _others(picture) else _embedded(picture)
+    if own:
+        with suppress(XmpError):
+            return with_tags(own, tags)
+    return with_tags(FRESH, tags, has_tags_list=form == "digikam")
+
+
+def _embedded(picture: bytes) -> bytes | None:
+    """Return the first XMP in a picture, between the first and last lines of a sidecar.
+
+    It is found as the standard says that unknown formats are searched, by its tags, in the first
+    MiB or the last one. A JPEG has it in front; at its end there may be that of another picture.
+    """
+    with open(picture, "rb", opener=open_at_once) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(_SEARCHED)
+        found = _packet(head)
+        if not found and size > _SEARCHED and not head.startswith(b"\xff\xd8"):
+            file.seek(max(_SEARCHED, size - _SEARCHED))
+            found = _packet(file.read(_SEARCHED))
+    return b"".join((FIRST_LINE, found, LAST_LINE)) if found else None
+
+
+def _packet(data: bytes) -> bytes | None:
+    start = data.find(b"<x:xmpmeta")
+    end = data.find(_LAST_TAG, start) if start >= 0 else -1
+    return data[start : end + len(_LAST_TAG)] if end >= 0 else None
 
 
 def _path(picture: bytes, form: Form) -> bytes:

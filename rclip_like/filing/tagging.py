@@ -29,16 +29,19 @@ from rclip_like.filing.xmp import (
     parse,
 )
 
+FIRST_LINE = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'.encode()
+LAST_LINE = b'\n<?xpacket end="w"?>\n'
 FRESH = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="clipfind">\n'
-    ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
-    '  <rdf:Description rdf:about=""/>\n'
-    " </rdf:RDF>\n"
-    "</x:xmpmeta>\n"
-    '<?xpacket end="w"?>\n'
-).encode()
-"""XMP that says nothing yet."""
+    FIRST_LINE
+    + b"""\
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="clipfind">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""/>
+ </rdf:RDF>
+</x:xmpmeta>"""
+    + LAST_LINE
+)
+"""XMP that says nothing yet, and the lines around any in a sidecar."""
 
 _PAIR = re.compile("[\U00010000-\U0010ffff]")
 _SPACES = " \t\r\n"

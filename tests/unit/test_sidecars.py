@@ -16,6 +16,7 @@ from xml.parsers import expat
 
 import pytest
 from odd_sidecars import SIDECARS, UTF_16
+from PIL import Image, PngImagePlugin
 
 from rclip_like.errors import FilingError
 from rclip_like.filing import sidecars
@@ -154,6 +155,51 @@ def test_fresh_sidecar_of_adobe_takes_the_place_of_the_ending(picture: bytes) ->
     sidecar = Path(os.fsdecode(done.sidecar))
     assert _exiv2_tags(sidecar) == TAGS
     assert b"digiKam" not in sidecar.read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_fresh_sidecar_begins_as_a_copy_of_the_xmp_in_the_picture(
+    ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"x.{ending}"
+    Image.new("RGB", (8, 8)).save(path, **_own_xmp(ending))
+    before = path.read_bytes()
+    done = _tagged(bytes(path), ["elephant", "cat"])
+    assert done == Tagged(bytes(path) + b".xmp", ("cat",), "written")
+    sidecar = Path(os.fsdecode(done.sidecar))
+    assert _exiv2_tags(sidecar) == ["elephant", "cat"]
+    assert _exiv2_tags(sidecar, "Xmp.digiKam.TagsList") == ["animals/elephant", "cat"]
+    assert read_tags(done.sidecar).rating == 4
+    assert path.read_bytes() == before
+
+
+def _own_xmp(ending: str) -> dict[str, object]:
+    packet = SIDECARS["digiKam"]
+    if ending != "png":
+        return {"xmp": packet}
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", packet.decode())
+    return {"pnginfo": chunks}
+
+
+def test_picture_that_says_the_tags_itself_gets_no_sidecar(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Image.new("RGB", (8, 8)).save(path, xmp=SIDECARS["digiKam"])
+    assert _tagged(bytes(path), ["elephant"]).did == "unchanged"
+    assert os.listdir(tmp_path) == ["x.jpg"]
+
+
+def test_sidecar_gets_no_list_of_digikam_that_would_hide_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Image.new("RGB", (8, 8)).save(path, xmp=SIDECARS["exiftool"])
+    sidecar = Path(os.fsdecode(_tagged(bytes(path), ["cat"]).sidecar))
+    assert _exiv2_tags(sidecar) == ["na\xefve caf\xe9", "cat"]
+    assert b"TagsList" not in sidecar.read_bytes()
+
+
+def test_damaged_xmp_in_a_picture_is_not_copied(picture: bytes) -> None:
+    Path(os.fsdecode(picture)).write_bytes(b"\xff\xd8<x:xmpmeta >&</x:xmpmeta>")
+    assert read_tags(_tagged(picture, ["cat"]).sidecar).keywords == ("cat",)
 
 
 def test_list_that_programs_read_first_gets_the_tags_too(picture: bytes) -> None:
