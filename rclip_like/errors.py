@@ -37,6 +37,7 @@ class Remedy(StrEnum):
     LIST_MODELS = "see which models there are"
     NAME_MODEL = "name the model to use"
     NAME_PROBES_MODEL = "name that model, {}, as the library's"
+    NAME_ANOTHER_PROBE = "name another file for the probe"
     MAKE_PROBE = "make one with Library.probe"
     NAME_TAG = "write {}/TAG, or name a file of weights"
     NAME_ARCHITECTURE = "name its architecture as the model and {} as its weights"

@@ -70,6 +70,11 @@ _TABLE = (
         "classify.run",
     ),
     Command(
+        "probe",
+        "Learn labels from a folder of labelled pictures, and measure how well.",
+        "probe.run",
+    ),
+    Command(
         "status",
         "Show what is indexed, by which models, and what could not be read.",
         "upkeep.show_status",
@@ -130,7 +135,6 @@ COMMANDS = {command.name: command for command in _TABLE}
 GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
 
 RESERVED = (
-    "probe",
     "evaluate",
     "duplicates",
     "export",

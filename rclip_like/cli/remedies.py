@@ -30,6 +30,7 @@ WORDS = {
     Remedy.LIST_MODELS: "see clipfind models list",
     Remedy.NAME_MODEL: "name the model to use with --model",
     Remedy.NAME_PROBES_MODEL: "name that model: --model {}",
+    Remedy.NAME_ANOTHER_PROBE: "name another --output",
     Remedy.MAKE_PROBE: "make one with `clipfind probe`",
     Remedy.NAME_TAG: "write {}/TAG (see clipfind models list), or add --weights FILE",
     Remedy.NAME_ARCHITECTURE: (

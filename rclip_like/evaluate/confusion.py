@@ -110,7 +110,7 @@ def confusion(
     return Confusion(counts.astype(np.int64), unanswered.astype(np.int64))
 
 
-def accuracy(scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> Accuracy:
+def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> Accuracy:
     """Return top-1 accuracy, and top-5 where there are more than five labels.
 
     scores (N, L) with N of at least 1; truth (N,) label numbers.

@@ -50,6 +50,13 @@ class Fit(NamedTuple):
         """The weight of the L2 penalty beside the mean loss, which C is not: 1 / (C n)."""
         return 1.0 / (self.c * self.num_pictures)
 
+    def in_float32(self) -> Fit:
+        """Return the fit with its numbers rounded to float32, as a file holds them."""
+        return self._replace(
+            weights=self.weights.astype(np.float32).astype(np.float64),
+            intercept=self.intercept.astype(np.float32).astype(np.float64),
+        )
+
     def logits(self, features: Features) -> npt.NDArray[np.float64]:
         """Return (N, L)."""
         return np.asarray(features.astype(np.float64) @ self.weights.T + self.intercept)
@@ -80,21 +87,18 @@ class Sweep(NamedTuple):
 
 
 def fit_probe(features: Features, numbers: Numbers, c: float) -> Fit:
-    """Return scikit-learn's LogisticRegression, fitted in float64 on one BLAS thread or more.
+    """Return scikit-learn's LogisticRegression, fitted in float64.
 
     features (N, D) are taken as they are, neither scaled nor centred; numbers (N,) are label
-    numbers, each from 0 to L - 1 at least once, L >= 2. Within `single_blas_thread` the result is
-    the same bit for bit on any number of processors. Raises MeasureError where scikit-learn is
+    numbers, each from 0 to L - 1 at least once, L >= 2. Within `fitting` the result is the same
+    bit for bit on any number of processors. Raises MeasureError where scikit-learn is
     missing.
     """
     require_research("a linear probe")
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(features.astype(np.float64), numbers)
+    model.fit(features.astype(np.float64), numbers)
     weights, intercept = model.coef_, model.intercept_
     assert np.array_equal(model.classes_, np.arange(len(model.classes_)))
     if len(weights) == 1:
@@ -136,10 +140,18 @@ def c_of_step(step: int) -> float:
 
 
 @contextmanager
-def single_blas_thread() -> Iterator[None]:
-    """Hold NumPy and scikit-learn to one thread a call, so that sums have one order everywhere."""
+def fitting() -> Iterator[None]:
+    """Let the block fit probes in any threads: one of BLAS for each fit, and without warnings.
+
+    Sums then have one order everywhere. Of warnings, filters hold for all threads and cannot be set
+    in each; whether a fit has converged stands in it, and that one picture a label is little to
+    learn from is known.
+    """
     require_research("a linear probe")
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # scikit-learn requires it
 
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         yield

@@ -107,7 +107,8 @@ def write_probe(path: Path, probe: Probe) -> None:
     from safetensors.numpy import save_file
 
     described = probe._asdict() | {"version": VERSION, "dimension": probe.dimension}
-    tensors = {name: described.pop(name) for name in ("weights", "intercept")}
+    # safetensors writes the memory as it lies, and scikit-learn's lies by columns.
+    tensors = {name: np.ascontiguousarray(described.pop(name)) for name in ("weights", "intercept")}
     described["accuracy"] = probe.accuracy and list(probe.accuracy)
     note = json.dumps(described, sort_keys=True, ensure_ascii=False, allow_nan=False)
     with write_whole(path, _MODE) as draft:

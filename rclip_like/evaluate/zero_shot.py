@@ -156,7 +156,7 @@ def top_k_accuracy(
 
 
 def top_k_hits(
-    scores: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], ks: Sequence[int]
+    scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64], ks: Sequence[int]
 ) -> dict[int, npt.NDArray[np.float64]]:
     """Return, by k, for each picture the probability that its label is among the k best, (N,).
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rclip_like.classify.settings import ClassifySettings
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
+    from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
@@ -168,6 +169,39 @@ class Library(LibraryModel):
         selected = self._all_under(paths, settings, update, on_progress)
         built = zero_shot(self.model, labels, settings, on_texts or (lambda done, total: None))
         return Labelling(selected, built.scorer, settings, self.specification.name, built.notes)
+
+    def probe(
+        self,
+        folder: AnyPath,
+        output: AnyPath | None = None,
+        settings: ProbeSettings | None = None,
+        *,
+        on_progress: Callable[[ProbeProgress], None] | None = None,
+    ) -> Probed:
+        """Return a linear probe fitted on a labelled folder, and the report on it.
+
+        The folder has one for each label, or comes as the other sets that `open_set` reads.
+        Indexed pictures are not encoded again, and nothing is written to the index. output: the
+        probe's file to write, ending in .safetensors and not there yet. Raises UsageError,
+        DataError and MeasureError, before any work where the output or the settings are at fault.
+        """
+        from rclip_like.probe import ProbeSettings, check_output, probe, save
+
+        path = None if output is None else path_of(os.fsdecode(output))
+        if path is not None:
+            check_output(path)
+        settings = settings or ProbeSettings(threads=self.settings.encoder.threads)
+        probed = probe(
+            path_of(os.fsdecode(folder)),
+            self.model,
+            self._encoded(),
+            self.settings.read,
+            settings,
+            on_progress or (lambda progress: None),
+        )
+        if path is not None:
+            save(path, probed.probe)
+        return probed
 
     def select(
         self, paths: AnyPath | Sequence[AnyPath] = (), filters: Filters | None = None

@@ -15,7 +15,7 @@ from rclip_like.evaluate.few_shot import (
     probe_with_all,
     probe_with_shots,
 )
-from rclip_like.evaluate.probe import fit_probe, judge, single_blas_thread
+from rclip_like.evaluate.probe import fit_probe, fitting, judge
 from rclip_like.evaluate.splits import draw_shots
 
 NUM_LABELS = 4
@@ -33,7 +33,7 @@ SPLIT = SplitFeatures(_side(1, 12), _side(2, 6), _side(3, 10))
 
 
 def _shots(k: int, threads: int = 1, split: SplitFeatures = SPLIT) -> Shots:
-    with ThreadPoolExecutor(threads) as pool, single_blas_thread():
+    with ThreadPoolExecutor(threads) as pool, fitting():
         return probe_with_shots(split, k, 7, 3, pool, lambda: None)
 
 
@@ -89,11 +89,11 @@ def test_the_crossing_is_interpolated_in_log_k(level: float, expected: float | N
 
 
 def test_the_probe_of_all_is_fitted_on_training_and_validation_pictures() -> None:
-    with ThreadPoolExecutor(2) as pool, single_blas_thread():
+    with ThreadPoolExecutor(2) as pool, fitting():
         fit, chosen = probe_with_all(SPLIT, pool, lambda: None)
     both = np.concatenate([SPLIT.train.features, SPLIT.validation.features])
     numbers = np.concatenate([SPLIT.train.numbers, SPLIT.validation.numbers])
-    with single_blas_thread():
+    with fitting():
         by_hand = fit_probe(both, numbers, chosen.c)
     assert fit.weights.tobytes() == by_hand.weights.tobytes()
     assert fit.num_pictures == len(both)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from rclip_like.evaluate.probe import (
     Tried,
     c_of_step,
     fit_probe,
+    fitting,
     judge,
-    single_blas_thread,
     sweep,
 )
 
@@ -68,7 +69,8 @@ def test_a_fit_that_does_not_converge_is_said(monkeypatch: pytest.MonkeyPatch) -
     features, numbers = _drawn(3, 10)
     assert fit_probe(features, numbers, 1.0).has_converged
     monkeypatch.setattr("rclip_like.evaluate.probe.MAX_ITERATIONS", 2)
-    assert not fit_probe(features, numbers, 1.0).has_converged
+    with fitting():
+        assert not fit_probe(features, numbers, 1.0).has_converged
 
 
 @pytest.mark.parametrize("peak", [0, 1, 31, 48, 50, 95, 96])
@@ -95,10 +97,17 @@ def test_of_equal_accuracies_the_sweep_takes_the_smaller_loss_and_then_the_small
 
 def test_two_fits_share_all_bits() -> None:
     features, numbers = _drawn(5, 30, width=64)
-    with single_blas_thread():
+    with fitting():
         first, second = (fit_probe(features, numbers, 10.0) for _ in range(2))
     assert first.weights.tobytes() == second.weights.tobytes()
     assert first.intercept.tobytes() == second.intercept.tobytes()
+
+
+def test_warnings_of_scikit_learn_stay_in_whatever_thread() -> None:
+    features, numbers = _drawn(5, 1)
+    with fitting(), ThreadPoolExecutor(4) as pool:
+        fits = list(pool.map(lambda c: fit_probe(features, numbers, c), [1.0] * 40))
+    assert len({fit.weights.tobytes() for fit in fits}) == 1
 
 
 def test_logits_are_float64_for_rows_of_any_kind() -> None:

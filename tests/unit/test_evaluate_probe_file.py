@@ -74,6 +74,12 @@ def test_a_probe_comes_back_as_it_was_written(written: Path) -> None:
     assert found.dimension == 5
 
 
+def test_weights_that_lie_by_columns_come_back_as_they_are(tmp_path: Path) -> None:
+    turned = _probe()._replace(weights=np.asfortranarray(_probe().weights))
+    write_probe(tmp_path / "p.safetensors", turned)
+    assert np.array_equal(read_probe(tmp_path / "p.safetensors").weights, _probe().weights)
+
+
 def test_a_probe_without_a_test_comes_back_without_an_accuracy(tmp_path: Path) -> None:
     path = tmp_path / "p.safetensors"
     write_probe(path, _probe()._replace(accuracy=None, num_tested=0))

@@ -1,0 +1,137 @@
+"""`clipfind probe`: a labelled folder to a probe's file, and a report on it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from rclip_like.cli.options import Color, JsonObject, Offline, open_library
+from rclip_like.cli.remedies import said
+from rclip_like.errors import UsageError
+from rclip_like.output.progress import progress_bar
+from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.output.stream import Talk, write_lines
+from rclip_like.probe.settings import SHOTS, ProbeSettings
+from rclip_like.settings import (
+    Argument,
+    EncoderSettings,
+    LibraryChoice,
+    Option,
+    ReadSettings,
+)
+
+if TYPE_CHECKING:
+    from rclip_like.output.progress import Show
+    from rclip_like.probe.settings import Probed, ProbeProgress
+
+_NUM_NAMED = 3
+"""How many pictures that cannot be used are named without -v."""
+_TELLING_SECONDS = 5
+"""Fits that take longer are announced."""
+
+
+class ProbeOptions(NamedTuple):
+    """What `probe` takes."""
+
+    folder: Annotated[
+        Path,
+        Argument(
+            "LABELLED_FOLDER",
+            help="A folder with a folder of pictures for each label; train, val and test "
+            "folders in it are used as such.",
+        ),
+    ]
+    output: Annotated[
+        Path,
+        Option(
+            "--output -o",
+            metavar="PROBE",
+            help="The probe's file to write, a new one that ends in .safetensors. Required.",
+        ),
+    ]
+    settings: ProbeSettings = ProbeSettings()
+    shots: Annotated[
+        str,
+        Option(
+            "--shots",
+            metavar="LIST",
+            help="The numbers of training pictures a label for the few-shot curve, between "
+            "commas; 0: no curve.",
+        ),
+    ] = ",".join(map(str, SHOTS))
+    json: JsonObject = False
+    report: Annotated[
+        Path | None,
+        Option(
+            "--report",
+            metavar="DIR",
+            help="Write the report into this folder: report.json, report.md and charts.",
+        ),
+    ] = None
+    read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
+    library: LibraryChoice = LibraryChoice()
+    encoder: EncoderSettings = EncoderSettings()
+    offline: Offline = False
+    color: Color = "auto"
+    talk: Talk = Talk()
+
+
+def run(options: ProbeOptions) -> int:
+    """Fit the probe, write it and print the report; return 0."""
+    from rclip_like.output.report import (
+        check_report_folder,
+        report_object,
+        report_text,
+        write_report,
+    )
+
+    settings = options.settings._replace(shots=_shots_of(options.shots))
+    if options.report is not None:
+        check_report_folder(options.report)
+    with (
+        open_library(options.library, options.encoder, options.read) as library,
+        progress_bar("reading the pictures", "pictures", quiet=options.talk.quiet) as show,
+    ):
+        probed = library.probe(
+            options.folder,
+            options.output,
+            settings,
+            on_progress=lambda progress: _show(progress, show, options.talk),
+        )
+    if options.report is not None:
+        write_report(probed.report, options.report)
+    write_lines([report_object(probed.report)] if options.json else report_text(probed.report))
+    _tell(probed, options)
+    return 0
+
+
+def _shots_of(typed: str) -> tuple[int, ...]:
+    """Return the numbers of a list with commas, ascending, none for 0; raises UsageError."""
+    words = [word.strip() for word in typed.split(",")]
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise UsageError(f"--shots {typed}: write whole numbers between commas, such as 1,2,4")
+    numbers = sorted({int(word) for word in words})
+    if numbers != [0] and numbers[0] == 0:
+        raise UsageError(f"--shots {typed}: 0 stands alone, for no curve")
+    return () if numbers == [0] else tuple(numbers)
+
+
+def _show(progress: "ProbeProgress", show: "Show | None", talk: Talk) -> None:
+    if (seconds := progress.expected_seconds) is not None and seconds > _TELLING_SECONDS:
+        span = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
+        talk.note(f"{counted(progress.total or 0, 'fit')} to make, in about {span}")
+    if show is not None:
+        title = "fitting" if progress.stage == "fitting" else "reading the pictures"
+        show(progress.done, progress.total, title)
+
+
+def _tell(probed: "Probed", options: ProbeOptions) -> None:
+    """Say on stderr where the probe is, and which pictures could not be used."""
+    talk, troubles = options.talk, probed.troubles
+    if troubles:
+        talk.note(f"{counted(len(troubles), 'file')} could not be used:")
+    named = troubles if talk.verbose else troubles[:_NUM_NAMED]
+    for trouble in named:
+        talk.note(f"  {said(trouble_sentence(trouble))}")
+    if len(named) < len(troubles):
+        talk.note(f"  and {len(troubles) - len(named):,} more; -v names all")
+    number = counted(len(probed.probe.labels), "label")
+    talk.note(f"{options.output} tells {number}; use it with classify --probe")

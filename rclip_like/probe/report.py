@@ -1,0 +1,232 @@
+"""The report on a probe: its figures, the few-shot curve, labels, and what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like import __version__
+from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusion
+from rclip_like.evaluate.intervals import paired_bootstrap, wilson
+from rclip_like.evaluate.report import Cell, Column, Interval, MatrixChart, Report, Section, Table
+from rclip_like.evaluate.splits import SIDES, TRAIN, VALIDATION, hash_of_draw
+from rclip_like.probe.shots_report import choice_section, hashes_of_draws, shots_section
+
+if TYPE_CHECKING:
+    from rclip_like.evaluate.probe_file import Probe
+    from rclip_like.probe.measuring import Measured
+    from rclip_like.probe.settings import ProbeSettings
+
+_FEW_REPEATS = 10
+_MOST_TEMPLATES = 10
+"""More are counted, not named."""
+_NUM_NAMED = 8
+_MOST_LABELS_DRAWN = 500
+"""A confusion of more labels is not drawn: each would take less than a dot."""
+
+_PAPER_PROBE = "linear probes on all training pictures were 10 to 25 points better on most sets."
+
+
+_FEATURES = {
+    "index": "unit embeddings, as the index holds them",
+    "tower": "the image tower's output before projection, not scaled",
+}
+
+
+def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Report:
+    """Return the report on one run; without test pictures it has no figures but what was fitted."""
+    data, templates = measured.data, measured.templates
+    sections = []
+    if len(measured.test):
+        figures = _Figures(measured)
+        sections += [_probe_section(measured, figures, settings.seed)]
+        if measured.curve:
+            sections.append(shots_section(measured, figures.zero_shot_share, figures.probe_share))
+        sections.append(_labels_section(measured, figures))
+    sections.append(choice_section(measured, settings))
+    made = {
+        "set": data.name,
+        "model": probe.model,
+        "fingerprint": probe.fingerprint,
+        "features": _FEATURES[probe.features],
+        "labels": len(data.labels),
+        "pictures": {side: len(data.on(number)) for number, side in enumerate(SIDES)},
+        "from_the_index": data.num_from_index,
+        "encoded": data.num_encoded,
+        "templates": list(templates) if len(templates) <= _MOST_TEMPLATES else len(templates),
+        "seed": settings.seed,
+        "repeats": settings.repeats,
+        "draws": hash_of_draw(
+            [digest for shots in measured.curve for digest in hashes_of_draws(measured, shots)]
+        ),
+        "version": __version__,
+    }
+    title = f"Linear probe of {data.name} with {probe.model}"
+    return Report(title, made, tuple(sections), tuple(_notes(measured)), date.today().isoformat())
+
+
+class _Figures:
+    """What several sections need: who is right on which test picture."""
+
+    def __init__(self, measured: Measured) -> None:
+        truth, number = measured.truth, len(measured.data.labels)
+        self.probe = accuracy(measured.logits, truth)
+        self.zero_shot = accuracy(measured.zero_shot, truth)
+        self.probe_confusion = confusion(truth, measured.logits.argmax(axis=1), number)
+        self.zero_shot_confusion = confusion(truth, measured.zero_shot.argmax(axis=1), number)
+        self.zero_shot_share = _share(self.zero_shot.hits1)
+        self.probe_share = _share(self.probe.hits1)
+
+
+def _share(hits: npt.NDArray[np.float64]) -> Interval:
+    return wilson(float(hits.sum()), len(hits))
+
+
+# ---- The probe of all pictures, beside zero-shot labels
+
+
+def _probe_section(measured: Measured, figures: _Figures, seed: int) -> Section:
+    gain = paired_bootstrap(figures.zero_shot.hits1, figures.probe.hits1, seed=seed)
+    rows = (
+        _row("probe", figures.probe, figures.probe_confusion),
+        _row("zero-shot", figures.zero_shot, figures.zero_shot_confusion),
+    )
+    columns = (
+        Column("method", "method", "text"),
+        Column("acc1", "accuracy", "share"),
+        Column("acc5", "among the best 5", "share"),
+        Column("mean_per_class_recall", "mean recall of a label", "share"),
+        Column("macro_f1", "mean F1", "number"),
+    )
+    return Section(
+        "probe",
+        "The probe and zero-shot labels",
+        (_comparison(figures, gain, len(measured.test)), *_near_sentences(measured, figures)),
+        (Table("accuracy", "On the test pictures, with intervals of 95 %", columns, rows),),
+        paper=_PAPER_PROBE,
+        limits="The names of the labels are the zero-shot texts; other wordings give other "
+        "figures. The intervals are over test pictures of this set, not over sets.",
+    )
+
+
+def _row(method: str, reached: Accuracy, counts: Confusion) -> tuple[Cell, ...]:
+    acc5 = None if reached.hits5 is None else _share(reached.hits5)
+    return (
+        method,
+        _share(reached.hits1),
+        acc5,
+        counts.mean_per_class_recall(),
+        counts.macro_f1(),
+    )
+
+
+def _comparison(figures: _Figures, gain: Interval, number: int) -> str:
+    probe, zero_shot = (100 * each.acc1 for each in (figures.probe, figures.zero_shot))
+    points = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f} points"
+    lead = (
+        f"The probe is right on {probe:.1f} % of {number:,} test pictures, "
+        f"zero-shot on {zero_shot:.1f} %: "
+    )
+    if gain.high < 0:
+        return f"{lead}the probe is worse than zero-shot ({points})."
+    if gain.low > 0:
+        return f"{lead}the probe is better ({points})."
+    return f"{lead}these pictures do not tell which is better ({points})."
+
+
+def _near_sentences(measured: Measured, figures: _Figures) -> Iterator[str]:
+    num_near, number = int(measured.is_near.sum()), len(measured.test)
+    if not num_near:
+        yield "No test picture is a near copy (cosine above 0.97) of one that the probe learnt."
+        return
+    lead = (
+        f"{num_near:,} of {number:,} test pictures are near copies (cosine above 0.97) of pictures "
+        "that the probe learnt, such as shots of one burst"
+    )
+    if num_near == number:
+        yield f"{lead}: the figures say little about other pictures."
+        return
+    others = ~measured.is_near
+    probe, zero_shot = (
+        100 * float(each.hits1[others].mean()) for each in (figures.probe, figures.zero_shot)
+    )
+    yield f"{lead}; on the others the probe is right on {probe:.1f} %, zero-shot {zero_shot:.1f} %."
+
+
+# ---- Labels
+
+
+def _labels_section(measured: Measured, figures: _Figures) -> Section:
+    labels = measured.data.labels
+    probe, zero_shot = figures.probe_confusion.classes(), figures.zero_shot_confusion.classes()
+    fitted = np.bincount(measured.data.numbers[measured.data.on(TRAIN, VALIDATION)])
+    rows = tuple(
+        (label, int(fitted[mine.label]), mine.num, mine.recall, mine.precision, other.recall)
+        for label, mine, other in zip(labels, probe, zero_shot, strict=True)
+    )
+    columns = (
+        Column("label", "label", "text"),
+        Column("num_fitted", "fitted", "count"),
+        Column("num_tested", "tested", "count"),
+        Column("recall", "found by the probe", "share"),
+        Column("precision", "right of those given", "share"),
+        Column("zero_shot_recall", "found by zero-shot", "share"),
+    )
+    confused = Table(
+        "confused",
+        "Most often confused by the probe",
+        (Column("label", "label", "text"), Column("given", "given", "text"))
+        + (Column("number", "pictures", "count"),),
+        tuple((labels[t], labels[p], n) for t, p, n in figures.probe_confusion.most_confused()),
+    )
+    chart = MatrixChart(
+        "confusion", "What the probe takes for what", labels, figures.probe_confusion.counts
+    )
+    return Section(
+        "labels",
+        "Label by label",
+        tuple(_label_sentences(rows)),
+        (Table("labels", "On the test pictures", columns, rows), confused),
+        (chart,) if len(labels) <= _MOST_LABELS_DRAWN else (),
+    )
+
+
+def _label_sentences(rows: Sequence[tuple[Cell, ...]]) -> Iterator[str]:
+    worse = [
+        str(label)
+        for label, _, number, recall, _, other in rows
+        if number and float(str(recall)) < float(str(other))
+    ]
+    if worse:
+        yield (
+            f"Zero-shot finds more than the probe of {len(worse):,} of {len(rows):,} labels: "
+            f"{_named(worse)}."
+        )
+    untested = [str(row[0]) for row in rows if not row[2]]
+    if untested:
+        yield f"{len(untested):,} labels have no test pictures: {_named(untested)}."
+
+
+def _named(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:_NUM_NAMED]) + (", ..." if len(labels) > _NUM_NAMED else "")
+
+
+def _notes(measured: Measured) -> Iterator[str]:
+    yield from measured.data.notes
+    if not measured.fit.has_converged:
+        yield "The fit of the probe did not converge within 1,000 iterations."
+    for shots in measured.curve:
+        if shots.num_unfinished:
+            yield f"{shots.num_unfinished} of the fits of {shots.k} a label did not converge."
+    num_repeats = len(measured.curve[0].accuracies) if measured.curve else _FEW_REPEATS
+    if num_repeats < _FEW_REPEATS:
+        yield f"{num_repeats} draws give wide intervals; 10 or more are usual."
+    if measured.unreached and len(measured.test):
+        named = ", ".join(map(str, measured.unreached))
+        yield f"No label has enough training pictures for: {named} a label."
+    if not len(measured.test):
+        yield "No label has two pictures, so none was left to test the probe with."

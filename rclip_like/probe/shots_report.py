@@ -1,0 +1,221 @@
+"""The parts of a probe's report on few shots, on how C was chosen, and on what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.evaluate.few_shot import Shots, crossing
+from rclip_like.evaluate.intervals import repeats
+from rclip_like.evaluate.probe import Sweep
+from rclip_like.evaluate.report import Cell, Column, Interval, Line, LineChart, Section, Table
+from rclip_like.evaluate.splits import SIDES, TRAIN, VALIDATION, draw_places, hash_of_draw
+
+if TYPE_CHECKING:
+    from rclip_like.probe.measuring import Measured
+    from rclip_like.probe.settings import ProbeSettings
+
+_PAPER_SHOTS = (
+    "zero-shot CLIP matched the average of 4-shot logistic regression on its own features, over 20 "
+    "sets with at least 16 pictures a label, and nearly the best 16-shot probe of other models."
+)
+
+
+def shots_section(measured: Measured, zero_shot: Interval, probe: Interval) -> Section:
+    """Return the few-shot curve beside the zero-shot level and the probe of all pictures."""
+    columns = (
+        Column("shots", "pictures a label", "text"),
+        Column("num_pictures", "pictures", "count"),
+        Column("acc1", "accuracy", "share"),
+        Column("sd", "sd of draws", "share"),
+        Column("c", "C", "number"),
+        Column("penalty", "1/(C n)", "number"),
+        Column("num_short", "labels with fewer", "count"),
+    )
+    rows = (*map(_shots_row, measured.curve), _all_row(measured, probe))
+    num_repeats = len(measured.curve[0].accuracies)
+    note = (
+        f"Means of {num_repeats} draws with Student's interval, which tells how much the draw "
+        "matters; 'all' is one fit, with Wilson's interval over test pictures. C is chosen on "
+        "the validation pictures, one for each number of shots."
+    )
+    return Section(
+        "shots",
+        "Few pictures a label",
+        (_crossing_sentence(measured.curve, zero_shot.value),),
+        (Table("curve", "Accuracy by training pictures a label", columns, rows, note),),
+        (_shots_chart(measured, zero_shot, probe),),
+        paper=_PAPER_SHOTS,
+        limits="The crossing is that of this set and this model, not the paper's. All draws are "
+        "tested on the same pictures, and C is chosen on more pictures than a few-shot "
+        "user has.",
+    )
+
+
+def _shots_row(shots: Shots) -> tuple[Cell, ...]:
+    number = len(shots.drawn[0])
+    sd = float(shots.accuracies.std(ddof=1))
+    c = shots.sweep.c
+    figures = (_mean_share(shots), sd, c, 1.0 / (c * number))
+    return (str(shots.k), number, *figures, shots.num_short)
+
+
+def _mean_share(shots: Shots) -> Interval:
+    mean = repeats(shots.accuracies)
+    return Interval(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
+
+
+def _all_row(measured: Measured, probe: Interval) -> tuple[Cell, ...]:
+    fit = measured.fit
+    return ("all", fit.num_pictures, probe, None, fit.c, fit.penalty, 0)
+
+
+def _crossing_sentence(curve: Sequence[Shots], level: float) -> str:
+    ks = [shots.k for shots in curve]
+    found = crossing(ks, [float(shots.accuracies.mean()) for shots in curve], level)
+    lead = f"Zero-shot reaches {100 * level:.1f} %"
+    if found is None:
+        return f"{lead}; the mean of the draws stays below it: the crossing is beyond {ks[-1]}."
+    if not found:
+        return f"{lead}; the mean of the draws is there with {ks[0]} a label already."
+    each = zip(*(shots.accuracies for shots in curve), strict=True)
+    singly = [crossing(ks, accuracies, level) for accuracies in each]
+    reached = sorted(k for k in singly if k is not None)
+    beyond = f", and {len(singly) - len(reached)} not at all" if len(reached) < len(singly) else ""
+    between = f"; single draws do so between {reached[0]:.1f} and {reached[-1]:.1f}"
+    return (
+        f"{lead}; the mean of the draws crosses that at {found:.1f} pictures a label (interpolated "
+        f"in log k){between if reached else ''}{beyond}."
+    )
+
+
+def _shots_chart(measured: Measured, zero_shot: Interval, probe: Interval) -> LineChart:
+    ks = tuple(float(shots.k) for shots in measured.curve)
+    means = [_mean_share(shots) for shots in measured.curve]
+    mean_all = float(round(measured.fit.num_pictures / len(measured.data.labels)))
+    across = (min(ks[0], mean_all), max(ks[-1], mean_all))
+    return LineChart(
+        "curve",
+        "Few-shot probes and zero-shot labels",
+        "training pictures a label",
+        "accuracy",
+        (
+            Line(
+                "probe, mean of draws and 95 % interval",
+                ks,
+                tuple(each.value for each in means),
+                tuple(each.low for each in means),
+                tuple(each.high for each in means),
+            ),
+            Line(
+                "zero-shot and its 95 % interval",
+                across,
+                (zero_shot.value, zero_shot.value),
+                (zero_shot.low, zero_shot.low),
+                (zero_shot.high, zero_shot.high),
+            ),
+            Line("probe of all training pictures", (mean_all,), (probe.value,)),
+        ),
+        is_log_x=True,
+    )
+
+
+def choice_section(measured: Measured, settings: ProbeSettings) -> Section:
+    """Return how C was chosen, and in JSON alone every picture with its side and its draws."""
+    columns = (
+        Column("shots", "pictures a label", "text"),
+        Column("c", "C", "number"),
+        Column("accuracy", "accuracy", "share"),
+        Column("loss", "log loss", "number"),
+    )
+    sweeps = {str(shots.k): shots.sweep for shots in measured.curve} | {"all": measured.sweep}
+    tried = tuple(
+        (name, each.c, each.accuracy, each.loss)
+        for name, swept in sweeps.items()
+        for each in swept.tried
+    )
+    return Section(
+        "choice",
+        "How C was chosen, and what was drawn",
+        tuple(_choice_sentences(measured, sweeps)),
+        (
+            Table("sweep", "C tried, on the validation pictures", columns, tried, "", True),
+            _pictures_table(measured, settings),
+            _draws_table(measured),
+        ),
+    )
+
+
+def _choice_sentences(measured: Measured, sweeps: dict[str, Sweep]) -> Iterator[str]:
+    fit = measured.fit
+    how = (
+        f"chosen on {len(measured.data.on(VALIDATION)):,} validation pictures"
+        if measured.sweep.tried
+        else "taken as it is, as no picture was left to choose it on"
+    )
+    yield (
+        f"The probe is fitted on {fit.num_pictures:,} pictures with C = {fit.c:.3g}, {how}; "
+        f"scikit-learn's C does not grow with the pictures: 1/(C n) = {fit.penalty:.3g}."
+    )
+    at_end = [name for name, swept in sweeps.items() if swept.tried and swept.is_at_end]
+    if at_end:
+        yield f"C lies at an end of what was tried for: {', '.join(at_end)}."
+    source = "the set's own folders" if measured.data.has_own_split else "the contents and the seed"
+    yield (
+        f"What trains, validates and tests is decided by {source}; draws of one repeat are nested, "
+        "and depend on contents and seed alone, so that other models get the same. JSON lists "
+        "every picture with its place in each draw, and a hash of each."
+    )
+
+
+def _pictures_table(measured: Measured, settings: ProbeSettings) -> Table:
+    """Return each picture's side, and its place in the draws: it is in one of k if place <= k."""
+    data = measured.data
+    train = data.on(TRAIN)
+    digests = [data.digests[position] for position in train]
+    num_draws = settings.repeats if measured.curve else 0
+    places = np.zeros((len(data.names), num_draws), np.int64)
+    for number in range(num_draws):
+        drawn = draw_places(digests, data.numbers[train], settings.seed, number)
+        places[train, number] = drawn + 1
+    columns = [Column(name, name, "text") for name in ("label", "name", "digest", "side")]
+    columns += [Column(f"draw_{number}", f"draw {number}", "count") for number in range(num_draws)]
+    rows = tuple(
+        (
+            data.labels[data.numbers[position]],
+            data.names[position],
+            data.digests[position].hex(),
+            SIDES[data.sides[position]],
+            *(int(place) or None for place in places[position]),
+        )
+        for position in range(len(data.names))
+    )
+    return Table("pictures", "Every picture", tuple(columns), rows, "", True)
+
+
+def _draws_table(measured: Measured) -> Table:
+    columns = (
+        Column("shots", "pictures a label", "count"),
+        Column("draw", "draw", "count"),
+        Column("acc1", "accuracy", "share"),
+        Column("hash", "hash of the pictures", "text"),
+    )
+    rows = tuple(
+        (shots.k, number, float(reached), digest.hex())
+        for shots in measured.curve
+        for number, (reached, digest) in enumerate(
+            zip(shots.accuracies, hashes_of_draws(measured, shots), strict=True)
+        )
+    )
+    return Table("draws", "Every draw", columns, rows, "", True)
+
+
+def hashes_of_draws(measured: Measured, shots: Shots) -> list[bytes]:
+    """Return the hash of the contents of each draw of one k."""
+    train = measured.data.on(TRAIN)
+    return [
+        bytes.fromhex(hash_of_draw([measured.data.digests[train[each]] for each in drawn]))
+        for drawn in shots.drawn
+    ]

@@ -1,0 +1,192 @@
+"""A probe from a labelled folder: its file and figures against scikit-learn called by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from labelled_folder import write_labelled
+from sklearn.linear_model import LogisticRegression
+
+from rclip_like.errors import DataError, MeasureError, ModelError, UsageError
+from rclip_like.evaluate.probe_file import read_probe
+from rclip_like.evaluate.report import Table
+from rclip_like.library import Library
+from rclip_like.probe import Probed, ProbeSettings
+from rclip_like.settings import EncoderSettings, ReadSettings
+
+SETTINGS = ProbeSettings(shots=(1, 2, 4), repeats=3, threads=1)
+
+
+@pytest.fixture
+def library(tiny_model: Path, tmp_path: Path) -> Library:
+    return Library(
+        tmp_path / "db.sqlite3",
+        model=str(tiny_model),
+        encoder=EncoderSettings("cpu", "fp32", threads=1),
+        read=ReadSettings(workers=1),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_labelled(tmp_path / "set", {"red": 12, "green": 12, "blue": 12}, noise=110)
+
+
+def _tables(probed: Probed) -> dict[str, Table]:
+    return {table.key: table for section in probed.report.sections for table in section.tables}
+
+
+def _objects(probed: Probed, key: str) -> list[dict[str, Any]]:
+    table = _tables(probed)[key]
+    keys = [column.key for column in table.columns]
+    return [dict(zip(keys, row, strict=True)) for row in table.rows]
+
+
+def test_the_probe_equals_scikit_learn_called_by_hand(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    probed = library.probe(folder, tmp_path / "p.safetensors", SETTINGS)
+    probe = read_probe(tmp_path / "p.safetensors")
+    pictures = _objects(probed, "pictures")
+    rows = {side: [each for each in pictures if each["side"] == side] for side in _SIDES}
+    fitted, tested = rows["train"] + rows["validation"], rows["test"]
+    embeddings = library.embed_pictures([folder / each["name"] for each in fitted + tested])
+    numbers = np.array([probe.labels.index(each["label"]) for each in fitted + tested])
+    by_hand = LogisticRegression(C=probe.c, max_iter=1000, tol=1e-6)
+    by_hand.fit(embeddings[: len(fitted)].astype(np.float64), numbers[: len(fitted)])
+    assert np.allclose(probe.weights, by_hand.coef_, atol=1e-5)
+    given = by_hand.predict(embeddings[len(fitted) :])
+    assert np.array_equal(probe.probabilities(embeddings[len(fitted) :]).argmax(axis=1), given)
+    assert probe.accuracy is not None
+    assert probe.accuracy.value == np.mean(given == numbers[len(fitted) :])
+    assert (probe.num_pictures, probe.num_tested) == (len(fitted), len(tested)) == (30, 6)
+
+
+_SIDES = ("train", "validation", "test")
+
+
+def test_two_runs_give_the_same_bits_but_for_the_day(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    probes = [
+        library.probe(
+            folder, tmp_path / f"{threads}.safetensors", SETTINGS._replace(threads=threads)
+        )
+        for threads in (1, 3)
+    ]
+    assert (tmp_path / "1.safetensors").read_bytes() == (tmp_path / "3.safetensors").read_bytes()
+    first, second = (each.report._replace(when="") for each in probes)
+    assert repr(first) == repr(second)
+
+
+def test_indexed_pictures_are_not_encoded_again(library: Library, folder: Path) -> None:
+    fresh = library.probe(folder, settings=SETTINGS)
+    assert (fresh.report.made["from_the_index"], fresh.report.made["encoded"]) == (0, 36)
+    library.index(folder)
+    indexed = library.probe(folder, settings=SETTINGS)
+    assert (indexed.report.made["from_the_index"], indexed.report.made["encoded"]) == (36, 0)
+    assert indexed.report.made["draws"] == fresh.report.made["draws"]
+
+
+def test_another_model_gets_the_same_split_and_draws(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    from tiny_model import make_tiny_model
+
+    other = Library(
+        tmp_path / "db.sqlite3",
+        model=str(make_tiny_model(tmp_path / "other", seed=1)),
+        encoder=EncoderSettings("cpu", "fp32", threads=1),
+    )
+    first, second = (each.probe(folder, settings=SETTINGS) for each in (library, other))
+    assert first.report.made["draws"] == second.report.made["draws"]
+    assert _objects(first, "pictures") == _objects(second, "pictures")
+    hashes = [[row["hash"] for row in _objects(each, "draws")] for each in (first, second)]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 9
+    with pytest.raises(ModelError, match="fitted with the model"):
+        first.probe.require_model(other.specification)
+
+
+def test_a_picture_is_in_the_draws_that_its_places_say(library: Library, folder: Path) -> None:
+    probed = library.probe(folder, settings=SETTINGS)
+    pictures, (curve, *_) = _objects(probed, "pictures"), [_objects(probed, "curve")]
+    assert [row["shots"] for row in curve] == ["1", "2", "4", "all"]
+    assert [row["num_pictures"] for row in curve] == [3, 6, 12, 30]
+    for draw in range(3):
+        places = [each[f"draw_{draw}"] for each in pictures if each["side"] == "train"]
+        assert sorted(places) == sorted([*range(1, 9)] * 3)
+    assert all(each["draw_0"] is None for each in pictures if each["side"] != "train")
+
+
+def test_shots_that_no_label_has_are_named_and_left_out(library: Library, folder: Path) -> None:
+    probed = library.probe(folder, settings=SETTINGS._replace(shots=(1, 8, 9, 16)))
+    assert [row["shots"] for row in _objects(probed, "curve")] == ["1", "8", "all"]
+    assert "No label has enough training pictures for: 9, 16 a label." in probed.report.notes
+
+
+def test_two_labels_of_two_pictures_can_be_learnt_and_tested(
+    library: Library, tmp_path: Path
+) -> None:
+    folder = write_labelled(tmp_path / "small", {"red": 2, "blue": 2})
+    probed = library.probe(folder, tmp_path / "p.safetensors", SETTINGS)
+    assert (probed.probe.num_pictures, probed.probe.num_tested) == (2, 2)
+    assert probed.probe.c == 1.0
+    assert read_probe(tmp_path / "p.safetensors").labels == ("blue", "red")
+
+
+def test_without_test_pictures_there_is_a_probe_and_no_figure(
+    library: Library, tmp_path: Path
+) -> None:
+    folder = write_labelled(tmp_path / "small", {"red": 1, "blue": 1})
+    probed = library.probe(folder, settings=SETTINGS)
+    assert probed.probe.accuracy is None
+    assert [section.key for section in probed.report.sections] == ["choice"]
+    assert probed.report.notes == (
+        "No label has two pictures, so none was left to test the probe with.",
+    )
+
+
+def test_one_label_is_refused(library: Library, tmp_path: Path) -> None:
+    folder = write_labelled(tmp_path / "small", {"red": 9})
+    with pytest.raises(DataError, match="training pictures of two labels"):
+        library.probe(folder, settings=SETTINGS)
+
+
+def test_features_of_the_tower_are_said_in_file_and_report(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    probed = library.probe(folder, tmp_path / "p.safetensors", SETTINGS._replace(features="tower"))
+    probe = read_probe(tmp_path / "p.safetensors")
+    assert probe.features == "tower"
+    assert "not scaled" in str(probed.report.made["features"])
+
+
+def test_an_output_that_cannot_be_is_refused_before_any_work(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"ends in \.safetensors; write p\.bin\.safetensors"):
+        library.probe(folder, tmp_path / "p.bin", SETTINGS)
+    (tmp_path / "p.safetensors").write_bytes(b"a model")
+    with pytest.raises(MeasureError, match="is there already; name another file for the probe"):
+        library.probe(tmp_path / "missing", tmp_path / "p.safetensors", SETTINGS)
+    assert (tmp_path / "p.safetensors").read_bytes() == b"a model"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ProbeSettings(shots=(0,)),
+        ProbeSettings(shots=(4, 2)),
+        ProbeSettings(repeats=1),
+        ProbeSettings(seed=-1),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    library: Library, folder: Path, settings: ProbeSettings
+) -> None:
+    with pytest.raises(UsageError, match=r"make|must be"):
+        library.probe(folder, settings=settings)
