@@ -30,6 +30,27 @@ class ClassFigures(NamedTuple):
     f1: float | None
 
 
+class ClassCounts(NamedTuple):
+    """Of each class how many are right, how many there are, and how often it was predicted, (L,).
+
+    What the means over classes need of a confusion, without its L * L cells: for a bootstrap.
+    """
+
+    right: Counts
+    num: Counts
+    num_predicted: Counts
+
+    def mean_per_class_recall(self) -> float:
+        """Return the mean recall of the classes that have pictures."""
+        is_there = self.num > 0
+        return float((self.right[is_there] / self.num[is_there]).mean())
+
+    def macro_f1(self) -> float:
+        """Return the mean F1 of the classes that have pictures or were predicted."""
+        both = self.num + self.num_predicted
+        return float((2 * self.right[both > 0] / both[both > 0]).mean())
+
+
 class Confusion(NamedTuple):
     """counts (L, L): pictures by true label, down, and predicted one; unanswered (L,): by true one.
 
@@ -49,9 +70,6 @@ class Confusion(NamedTuple):
 
     def classes(self) -> tuple[ClassFigures, ...]:
         """Return the figures of each class, in the order of the labels."""
-        right = np.diagonal(self.counts)
-        num = self.counts.sum(1) + self.unanswered
-        predicted = self.counts.sum(0)
         return tuple(
             ClassFigures(
                 label,
@@ -61,16 +79,20 @@ class Confusion(NamedTuple):
                 float(r / p) if p else None,
                 float(2 * r / (n + p)) if n + p else None,
             )
-            for label, (r, n, p) in enumerate(zip(right, num, predicted, strict=True))
+            for label, (r, n, p) in enumerate(zip(*self._class_counts(), strict=True))
         )
 
     def mean_per_class_recall(self) -> float:
         """Return the mean recall of the classes that have pictures."""
-        return _mean([each.recall for each in self.classes()])
+        return self._class_counts().mean_per_class_recall()
 
     def macro_f1(self) -> float:
         """Return the mean F1 of the classes that have pictures or were predicted."""
-        return _mean([each.f1 for each in self.classes()])
+        return self._class_counts().macro_f1()
+
+    def _class_counts(self) -> ClassCounts:
+        num = self.counts.sum(1) + self.unanswered
+        return ClassCounts(np.diagonal(self.counts), num, self.counts.sum(0))
 
     def most_confused(self, most: int = 10) -> tuple[tuple[int, int, int], ...]:
         """Return true label, predicted one and number of pictures, the most frequent first.
@@ -110,6 +132,17 @@ def confusion(
     return Confusion(counts.astype(np.int64), unanswered.astype(np.int64))
 
 
+def count_classes(
+    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_labels: int
+) -> ClassCounts:
+    """Return the counts of each class; truth and predicted as in `confusion`."""
+    return ClassCounts(
+        np.bincount(truth[truth == predicted], minlength=num_labels),
+        np.bincount(truth, minlength=num_labels),
+        np.bincount(predicted[predicted != NO_ANSWER], minlength=num_labels),
+    )
+
+
 def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> Accuracy:
     """Return top-1 accuracy, and top-5 where there are more than five labels.
 
@@ -120,7 +153,3 @@ def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> 
     hits5 = hits.get(5)
     acc5 = None if hits5 is None else float(hits5.mean())
     return Accuracy(float(hits[1].mean()), acc5, hits[1], hits5)
-
-
-def _mean(shares: list[float | None]) -> float:
-    return float(np.mean([share for share in shares if share is not None]))

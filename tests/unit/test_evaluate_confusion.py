@@ -14,7 +14,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from rclip_like.evaluate.confusion import NO_ANSWER, accuracy, confusion
+from rclip_like.evaluate.confusion import NO_ANSWER, accuracy, confusion, count_classes
 
 
 def labels(seed: int, num_classes: int = 9, present: int = 7) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +34,9 @@ def test_figures_equal_those_of_scikit_learn(seed: int) -> None:
             balanced_accuracy_score(truth, predicted)
         )
     assert ours.macro_f1() == pytest.approx(f1_score(truth, predicted, average="macro"))
+    counted = count_classes(truth, predicted, 9)
+    assert counted.macro_f1() == ours.macro_f1()
+    assert counted.mean_per_class_recall() == ours.mean_per_class_recall()
 
 
 def test_the_table_by_class_equals_that_of_scikit_learn() -> None:
@@ -56,6 +59,7 @@ def test_a_picture_without_an_answer_counts_as_wrong() -> None:
     assert ours.num() == 4
     assert ours.accuracy() == 0.25
     assert ours.unanswered.tolist() == [1, 1]
+    assert count_classes(truth, predicted, 2).macro_f1() == ours.macro_f1()
     first, second = ours.classes()
     assert (first.recall, first.precision, second.recall) == (0.5, 0.5, 0.0)
     assert second.precision is None
