@@ -58,8 +58,8 @@ def _with_values() -> dict[str, Declared]:
 _BASH = """\
 # How bash completes clipfind; made by: clipfind completion bash
 _clipfind_models() {
-    clipfind models list 2>/dev/null | while read -r name _; do
-        [[ $name == model ]] || echo "$name"
+    clipfind models list 2>/dev/null | while read -r mark name _; do
+        [[ $mark == in ]] || echo "$name"
     done
 }
 _clipfind() {
@@ -140,7 +140,10 @@ _ZSH = """\
 # How zsh completes clipfind; made by: clipfind completion zsh
 _clipfind_models() {
     local -a models
-    models=(${${(f)"$(clipfind models list 2>/dev/null)"}[2,-1]%% *})
+    local mark name rest
+    clipfind models list 2>/dev/null | while read -r mark name rest; do
+        [[ $mark == in ]] || models+=($name)
+    done
     compadd -a models
     _files
 }
@@ -252,7 +255,7 @@ function __clipfind_in
     test "$found" = "$argv"
 end
 function __clipfind_models
-    clipfind models list 2>/dev/null | string replace -rf '^(?!model )(\\S+) .*' '$1'
+    clipfind models list 2>/dev/null | string replace -rf '^(?:yes|-) +(\\S+) .*' '$1'
 end"""
 
 
