@@ -29,6 +29,7 @@ def manual() -> str:
         ("OPTIONS", _options()),
         ("QUERIES", _prose(manual_text.QUERIES)),
         ("OUTPUT", _prose(manual_text.OUTPUT)),
+        ("FIGURES", _prose(manual_text.FIGURES)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),
         ("ENVIRONMENT", _environment()),

@@ -143,6 +143,23 @@ none), *probability* and *score* of the likeliest label, *rank* (1) and *model*.
 *best* is the likeliest label. With *--multi*, or *--top* other than 1, *labels* is a list of all
 labels given, the likeliest first, each with *label*, *probability*, *score* and *rank*.
 
+evaluate --json :: One object a line, one for each model and task, with the keys of CLIP_benchmark:
+*dataset*, *model*, *pretrained* (the tag, else empty), *task* (zeroshot_retrieval or
+zeroshot_classification), *metrics* and *language*. *metrics* holds figures by name, shares between
+0 and 1; *acc5* is null for five labels or fewer. In image_retrieval_recall@5 pictures are found by
+captions, in text_retrieval_recall@5 captions by pictures. *intervals* holds *low* and *high* of
+each figure, and *differences* *value*, *low* and *high* of each further model less the first.
+*num_pictures*, *num_from_index*, *num_encoded*, *num_captions* or *num_labels*, *templates*,
+*logit_scale*, *temperature* (null if none was fitted), *fingerprint* and *seed* say what was
+measured.
+
+--report DIR :: Writes report.json, report.md and the charts as PNG. report.json has *title*, *made*
+(what made it), *sections* and *when*. A section has *key*, *title*, *sentences*, *tables* and
+*charts*; a table has *columns* (*key*, *title* and *unit*) and *rows*, objects by column key. A
+figure with an interval is an object of *value*, *low* and *high*; shares lie between 0 and 1.
+Running it again replaces an earlier report in DIR; other files there are left alone, and if one of
+them has the name of a file of the report, nothing is written.
+
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
 only with *--raw-pairs*), *models*, and *roots*, the walked folders. Each model has *name*,
@@ -181,6 +198,56 @@ files came from). For another model: what is known, at least name and state.
 *classify* also {label} and {probability}. Numbers take a format as in Python: {score:.2f}. The
 escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are braces. A newline follows, or a NUL with
 *--null*.
+"""
+
+FIGURES = """\
+*clipfind evaluate* measures how well models find and label the pictures of a set. Pictures that the
+model has indexed are not encoded again; stderr says how many. Their embeddings are float16, which
+may exchange pictures of nearly equal scores; *--fresh* encodes all pictures in float32. Every model
+sees the pictures through its own preprocessing, and only pictures that every model could use are
+counted. Figures from different sets, or from parts of different size, cannot be compared.
+
+recall@K :: The share of captions whose picture is among the K nearest, or of pictures with at least
+one of their own captions among the K nearest. It rises with K and falls with the number of
+pictures. A caption that fits another picture as well counts as wrong there, unless both pictures
+carry the same caption.
+
+true recall@K :: The share of a picture's own captions that are among its K nearest. With five
+captions a picture, true recall@1 is 20 % at the most.
+
+median rank, MRR, mAP@R :: The rank of the first right one: its median, the mean of one over it,
+and the mean average precision down to rank R, R being the number of right ones.
+
+top 1, top 5 :: The share of pictures whose label is the nearest, or among the five nearest. It
+falls with the number of labels and depends on how they are worded (*--templates*).
+
+mean per class, macro F1 :: The same with each label counting alike, however many pictures it has;
+F1 also counts what is wrongly given a label. For labels with few pictures they vary much.
+
+ECE :: By how much confidence and accuracy differ, on average over 15 bins of confidence of equal
+width, or of equal number (equal mass). Chance alone makes it too large when there are few pictures,
+so it is refused for fewer than 200.
+
+NLL, Brier :: Mean penalties for wrong and for uncertain labels; less is better. They judge accuracy
+and confidence together.
+
+logit scale :: What the model multiplies cosines with before it makes probabilities of them. The
+last row shows calibration after one scale was fitted on a half of the pictures and tested on the
+other.
+
+precision@K, nDCG@10, mean AP :: What a search for a label's name finds, the label typed as it is:
+the share of right ones among the first K, the same with early ranks counting more, and the mean
+precision at each right one. A label with three pictures cannot exceed 30 % precision@10.
+
+Intervals :: They hold 95 %: Wilson's for top 1 and top 5, otherwise by drawing whole pictures (of
+words: the labels) anew 1,000 times. They say what other pictures of the same kind might have given,
+not what another kind of pictures would give.
+
+Differences :: Each draw takes the same pictures for both models, so a difference can be certain
+although the intervals of the two overlap. Of twenty differences that are none, one appears certain.
+
+Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
+same seed on the same set and model gives the same report.
 """
 
 UPKEEP = """\
@@ -373,6 +440,10 @@ folder is one of *fpath*, named before *compinit*:
     clipfind completion bash > ~/.local/share/bash-completion/completions/clipfind
     clipfind completion zsh > ~/.zfunc/_clipfind
     clipfind completion fish > ~/.config/fish/completions/clipfind.fish
+
+Compare two models on photos with captions beside them, and write a report with charts:
+
+    clipfind evaluate ~/captioned --model builtin --model ./our-model --report report
 
 Update everything that was ever indexed:
 

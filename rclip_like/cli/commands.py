@@ -54,9 +54,12 @@ def _declared_for(command: Command) -> tuple[tuple[Declared, ...], tuple[Declare
     own = declared_in(command.options, command.name.partition(" ")[0].capitalize())
     everywhere = declared_in(Everywhere)
     names = {"--debug", "--help"} | {each.long_name for each in own}
-    shared = [each for each in everywhere if each.long_name in names]
+    special = [each for each in own if each.group != EVERYWHERE]
+    # A command may take an option that holds everywhere in its own way, such as several models.
+    retaken = {each.long_name for each in special}
+    shared = [each for each in everywhere if each.long_name in names - retaken]
     others = [each for each in everywhere if each.long_name not in names]
-    return (*(each for each in own if each.group != EVERYWHERE), *shared), tuple(others)
+    return (*special, *shared), tuple(others)
 
 
 _TABLE = (
@@ -125,6 +128,11 @@ _TABLE = (
         "train", "Train a model on pictures with captions and write a model folder.", "train.run"
     ),
     Command(
+        "evaluate",
+        "Measure how well models find and label the pictures of a set.",
+        "evaluate.run",
+    ),
+    Command(
         "completion",
         "Print a script by which a shell completes commands, options and values.",
         "completion.run",
@@ -135,7 +143,6 @@ COMMANDS = {command.name: command for command in _TABLE}
 GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
 
 RESERVED = (
-    "evaluate",
     "duplicates",
     "export",
     "import",

@@ -4,6 +4,7 @@ A command's own stand in its module: a class composed of these, of settings clas
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -50,6 +51,14 @@ Color = Annotated[
 ]
 JsonObject = Annotated[bool, Option("--json", help="Print one JSON object.")]
 JsonLines = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
+ReportFolder = Annotated[
+    Path | None,
+    Option(
+        "--report",
+        metavar="DIR",
+        help="Write the report into DIR as report.json, report.md and a PNG a chart.",
+    ),
+]
 
 Given = Mapping[str, Any]
 """What was typed, by long name: words, lists of words, and True for flags."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import IndexLocked, Note, StoreError
-from rclip_like.library.model import LibraryModel
+from rclip_like.library.measures import LibraryMeasures
 from rclip_like.library.query import Asked, terms_of
 from rclip_like.library.reach import (
     expanded,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
-class Library(LibraryModel):
+class Library(LibraryMeasures):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are

@@ -94,8 +94,9 @@ class LibraryModel(LibraryUpkeep):
 
         return embed_pictures(self.model, pictures, self.settings.read)
 
-    def _encoded(self) -> ModelEmbeddings | None:
-        """Return what the model in use has encoded, None where it never indexed."""
+    def _encoded(self, specification: ModelSpecification | None = None) -> ModelEmbeddings | None:
+        """Return what a model, by default that in use, has encoded; None where it never indexed."""
         store = self._index.existing()
-        model_id = store.model_id(self.specification.fingerprint) if store else None
+        fingerprint = (specification or self.specification).fingerprint
+        model_id = store.model_id(fingerprint) if store else None
         return None if store is None or model_id is None else store.embeddings(model_id)

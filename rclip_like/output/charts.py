@@ -130,6 +130,7 @@ def _draw_line(axes: Any, line: Line, number: int) -> None:
         linewidth=1.5,
         label=_legend(line.name),
         zorder=3,
+        clip_on=False,  # a mark at 0 or 100 % is whole
     )
     if line.low and line.high:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)

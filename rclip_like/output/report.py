@@ -29,6 +29,7 @@ _MOST_ROWS = 30
 _MOST_COLUMNS_TEXT = 48
 _NOTHING = "-"
 CHART_FILE = re.compile(r"[a-z0-9_][a-z0-9_.-]*\.png")
+_DIGEST = re.compile("[0-9a-f]{64}")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
@@ -250,7 +251,9 @@ def _figure(number: int | float, unit: Unit) -> str:
     if unit == "points":
         return f"{100 * number:+.1f}"
     is_whole = isinstance(number, int) or unit == "count" or abs(number) >= 1000
-    return f"{number:,.0f}" if is_whole else f"{number:.3g}"
+    if is_whole:
+        return f"{number:,.0f}"
+    return f"{number:#.3g}" if abs(number) < 1 else f"{number:.3g}"
 
 
 def _text_table(table: Table) -> Iterator[str]:
@@ -316,21 +319,29 @@ def _wrapped(text: str, lead: str = "") -> Iterator[str]:
 def _aligned(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
     rows = list(pairs)
     width = max((len(key) for key, _ in rows), default=0)
+    space = " " * (width + 2)
     for key, value in rows:
         lead = f"{escaped(key.replace('_', ' ')):<{width}}  "
-        space = " " * len(lead)
-        yield from textwrap.wrap(
-            lead + escaped(value), _WIDTH, subsequent_indent=space, break_on_hyphens=False
-        )
+        for line in value.split("\n"):
+            yield from textwrap.wrap(
+                lead + escaped(line), _WIDTH, subsequent_indent=space, break_on_hyphens=False
+            )
+            lead = space
 
 
 def _plain(value: object) -> str:
-    """Return a value of `made` in words: lists between semicolons, pairs between commas."""
+    """Return a value of `made` in words: pairs between commas, several of these a line each.
+
+    Digests are shown by their beginning, as in what is indexed.
+    """
     value = _number(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key.replace('_', ' ')} {_plain(each)}" for key, each in value.items())
     if isinstance(value, tuple | list):
-        return "; ".join(map(_plain, value))
+        is_nested = any(isinstance(each, Mapping) for each in value)
+        return ("\n" if is_nested else "; ").join(map(_plain, value))
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return value[:12]
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: _NOTHING}[value]
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -342,8 +353,9 @@ def _plain(value: object) -> str:
 def _markdown_blocks(report: Report) -> Iterator[str]:
     yield f"# {_marked(report.title)}"
     made = [
-        f"- {_marked(key.replace('_', ' '))}: {_marked(_plain(value))}"
+        f"- {_marked(key.replace('_', ' '))}: {_marked(line)}"
         for key, value in report.made.items()
+        for line in _plain(value).split("\n")
     ]
     yield "\n".join(made)
     for section in report.sections:

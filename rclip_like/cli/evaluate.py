@@ -1,0 +1,134 @@
+"""`clipfind evaluate`: how well models find and label the pictures of a set."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from rclip_like import __version__
+from rclip_like.cli.options import Color, JsonLines, Offline, ReportFolder, open_library
+from rclip_like.cli.remedies import said
+from rclip_like.errors import UsageError
+from rclip_like.measure.settings import EvaluateSettings
+from rclip_like.output.progress import progress_bar
+from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.output.stream import Talk, write_lines
+from rclip_like.output.terminal import escaped
+from rclip_like.settings import (
+    Argument,
+    Database,
+    EncoderSettings,
+    LibraryChoice,
+    Option,
+    ReadSettings,
+    Weights,
+)
+
+if TYPE_CHECKING:
+    from rclip_like.measure.run import Evaluation
+
+_NUM_NAMED = 5
+
+
+class EvaluateOptions(NamedTuple):
+    """What `evaluate` takes; its `--model` is repeatable."""
+
+    data: Annotated[
+        Path,
+        Argument(
+            "DATA",
+            help="A captioned or labelled set: photos with captions beside them, a folder a label, "
+            "or WebDataset shards.",
+        ),
+    ]
+    models: Annotated[
+        tuple[str, ...],
+        Option(
+            "--model",
+            metavar="MODEL",
+            help="A model to evaluate. Repeatable: differences are to the first one. Default: the "
+            "one that a search would take.",
+        ),
+    ] = ()
+    settings: EvaluateSettings = EvaluateSettings()
+    json: JsonLines = False
+    report: ReportFolder = None
+    read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
+    weights: Weights = None
+    database: Database = None
+    encoder: EncoderSettings = EncoderSettings()
+    offline: Offline = False
+    color: Color = "auto"
+    talk: Talk = Talk()
+
+
+def run(options: EvaluateOptions) -> int:
+    """Evaluate, and print or write the report; return 0."""
+    if options.weights is not None and len(options.models) != 1:
+        raise UsageError("--weights needs exactly one --model, the architecture they are for")
+    if options.report is not None:
+        from rclip_like.output.report import check_report_folder
+
+        check_report_folder(options.report)
+    first = options.models[0] if options.models else _configured_model()
+    choice = LibraryChoice(first, options.weights, options.database)
+    with (
+        open_library(choice, options.encoder, options.read) as library,
+        progress_bar("encoding", "pictures", quiet=options.talk.quiet) as show,
+    ):
+        evaluation = library.evaluate(
+            options.data,
+            options.models,
+            options.settings,
+            on_progress=None
+            if show is None
+            else lambda name, done, total: show(done, total, f"encoding with {name}"),
+        )
+    _tell(evaluation, options.talk)
+    _write(evaluation, options)
+    return 0
+
+
+def _configured_model() -> str | None:
+    """Return the model that the environment or the configuration file names."""
+    from rclip_like.settings.configuration import configured
+
+    return configured(LibraryChoice).model
+
+
+def _write(evaluation: "Evaluation", options: EvaluateOptions) -> None:
+    from rclip_like.measure.report import evaluation_report
+    from rclip_like.output.benchmark import benchmark_lines
+    from rclip_like.output.report import report_text, write_report
+
+    report = evaluation_report(
+        evaluation, __version__, datetime.now().astimezone().isoformat(timespec="seconds")
+    )
+    if options.report is not None:
+        write_report(report, options.report)
+        options.talk.note(f"the report is in {options.report}")
+    if options.json:
+        write_lines(benchmark_lines(evaluation))
+    elif options.report is None:
+        write_lines(report_text(report))
+
+
+def _tell(evaluation: "Evaluation", talk: Talk) -> None:
+    for note in evaluation.notes:
+        talk.note(said(note))
+    if evaluation.troubles:
+        talk.note(f"{counted(len(evaluation.troubles), 'picture')} could not be used:")
+    named = evaluation.troubles if talk.verbose else evaluation.troubles[:_NUM_NAMED]
+    for trouble in named:
+        talk.note(f"  {said(trouble_sentence(trouble))}")
+    if len(named) < len(evaluation.troubles):
+        talk.note(f"  and {len(evaluation.troubles) - len(named):,} more; -v names all")
+    if evaluation.num_drawn_from is not None:
+        drawn = counted(evaluation.num_pictures, "picture")
+        talk.note(
+            f"{drawn} drawn of {evaluation.num_drawn_from:,}, by seed {evaluation.settings.seed}"
+        )
+    for model in evaluation.models:
+        talk.note(
+            f"{escaped(model.name)}: {counted(model.num_encoded, 'picture')} encoded, "
+            f"{model.num_from_index:,} from the index"
+        )

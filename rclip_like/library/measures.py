@@ -1,0 +1,66 @@
+"""What a library measures: how well models do on the captions and labels of a set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rclip_like.library.model import LibraryModel
+from rclip_like.values import AnyPath
+
+if TYPE_CHECKING:
+    from rclip_like.measure.run import Candidate, Evaluation, OnProgress
+    from rclip_like.measure.settings import EvaluateSettings
+
+
+class LibraryMeasures(LibraryModel):
+    """The part of a `Library` that measures models, and compares them."""
+
+    def evaluate(
+        self,
+        data: AnyPath,
+        models: str | Sequence[str] = (),
+        settings: EvaluateSettings | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Evaluation:
+        """Return how well models find and label the pictures of a captioned or labelled set.
+
+        models: by name, compared with the first one; default: the model in use. What a model has
+        indexed of the pictures is not encoded again, and nothing is written. Raises DataError for
+        what is no set, MeasureError where nothing can be measured, or a package is missing.
+        """
+        from rclip_like.evaluate.packages import require_research
+        from rclip_like.measure.settings import EvaluateSettings
+
+        require_research("evaluating")
+        from rclip_like.data.sets import open_set
+        from rclip_like.measure.run import evaluate
+
+        settings = settings or EvaluateSettings()
+        pictures = open_set(Path(os.fsdecode(data)), split=settings.split)
+        names = [models] if isinstance(models, str) else list(models)
+        candidates = self._candidates(names, is_fresh=settings.fresh)
+        return evaluate(pictures, candidates, settings, self.settings.read, on_progress)
+
+    def _candidates(self, names: Sequence[str], *, is_fresh: bool) -> list[Candidate]:
+        """Return the models to measure, each once, with what is indexed of them unless fresh."""
+        from rclip_like.measure.run import Candidate
+        from rclip_like.models.model import Model
+        from rclip_like.models.specification import resolve
+
+        encoder = self.settings.encoder
+        if is_fresh and encoder.precision == "auto":
+            encoder = encoder._replace(precision="fp32")
+        candidates: dict[str, Candidate] = {}
+        for name in names or [self.chosen_model()]:
+            is_own = name == self.chosen_model()
+            specification = self.specification if is_own else resolve(name)
+            model = Model(specification, encoder)
+            if is_own and encoder == self.settings.encoder:
+                model = self.model
+            stored = None if is_fresh else self._encoded(specification)
+            candidates.setdefault(specification.fingerprint, Candidate(model, stored))
+        return list(candidates.values())

@@ -1,0 +1,1 @@
+"""Models measured on captioned and labelled sets, several side by side, as one report."""

@@ -1,0 +1,249 @@
+"""What zero-shot labels came to, as sections of a report: accuracy, calibration, words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rclip_like.evaluate.calibration import NUM_BINS
+from rclip_like.evaluate.report import Column, Line, LineChart, MatrixChart, Section, Table
+from rclip_like.evaluate.words import PRECISION_AT
+from rclip_like.measure.tables import MODEL, differences_table, figures_table
+
+if TYPE_CHECKING:
+    from rclip_like.evaluate.calibration import Calibration
+    from rclip_like.evaluate.report import Cell
+    from rclip_like.measure.confidence import Confidence
+    from rclip_like.measure.labels import LabelFigures
+    from rclip_like.measure.run import Evaluation
+
+Found = Sequence[tuple[str, "LabelFigures"]]
+"""The models' names and figures."""
+
+_MOST_CONFUSED = 10
+
+
+def label_sections(evaluation: Evaluation) -> Iterator[Section]:
+    """Yield the sections on labels; none where the set has none."""
+    found = [(model.name, model.labels) for model in evaluation.models if model.labels]
+    if found:
+        seed = evaluation.settings.seed
+        scales = {model.name: model.logit_scale for model in evaluation.models}
+        yield _accuracy_section(found, seed)
+        yield _confidence_section(found, scales)
+        yield _word_section(found, seed)
+
+
+def _accuracy_section(found: Found, seed: int) -> Section:
+    figures = found[0][1]
+    num_true = int((figures.confusion.counts.sum(1) > 0).sum())
+    sentences = [
+        f"{figures.num_pictures:,} pictures get the nearest of {len(figures.labels):,} labels, of "
+        f"which {num_true:,} are the true one of some picture."
+    ]
+    columns = [
+        Column("acc1", "top 1", "share"),
+        Column("acc5", "top 5", "share"),
+        Column("mean_per_class_recall", "mean per class", "share"),
+        Column("macro_f1", "macro F1", "share"),
+    ]
+    by_model = {"": [(name, figures.figures) for name, figures in found]}
+    tables = [figures_table("accuracy", "Zero-shot accuracy", columns, by_model)]
+    if len(found) > 1:
+        tables.append(differences_table(columns, by_model, seed))
+    for number, (name, each) in enumerate(found):
+        tables += _class_tables(name, each, f"-{number + 1}" if len(found) > 1 else "")
+    charts = [
+        MatrixChart(
+            f"confusion-{number + 1}", f"Confusion of {name}", each.labels, each.confusion.counts
+        )
+        for number, (name, each) in enumerate(found)
+    ]
+    return Section(
+        "labels",
+        "Labels without training",
+        tuple(sentences),
+        tuple(tables),
+        tuple(charts),
+        limits="The list is closed: the nearest label wins, even where none fits. Accuracy depends "
+        "on how many labels there are, how near they are to each other, and how they are worded.",
+    )
+
+
+def _class_tables(name: str, figures: LabelFigures, ending: str) -> Iterator[Table]:
+    of = f", {name}" if ending else ""
+    labels = figures.labels
+    pairs = figures.confusion.most_confused(_MOST_CONFUSED)
+    if pairs:
+        num = figures.confusion.counts.sum(1)
+        yield Table(
+            f"confused{ending}",
+            f"Most frequent mistakes{of}",
+            (
+                Column("true", "true label", "text"),
+                Column("given", "given label", "text"),
+                Column("pictures", "pictures", "count"),
+                Column("share", "of the label's", "share"),
+            ),
+            tuple(
+                (labels[true], labels[given], count, count / int(num[true]))
+                for true, given, count in pairs
+            ),
+        )
+    classes = [each for each in figures.confusion.classes() if each.num or each.num_predicted]
+    classes.sort(key=lambda each: (each.recall is None, each.recall, -each.num))
+    yield Table(
+        f"classes{ending}",
+        f"Labels, the hardest first{of}",
+        (
+            Column("label", "label", "text"),
+            Column("pictures", "pictures", "count"),
+            Column("given", "given", "count"),
+            Column("recall", "recall", "share"),
+            Column("precision", "precision", "share"),
+            Column("f1", "F1", "share"),
+        ),
+        tuple(
+            (labels[each.label], each.num, each.num_predicted, each.recall, each.precision, each.f1)
+            for each in classes
+        ),
+    )
+
+
+# ---- Calibration
+
+
+def _confidence_section(found: Found, scales: Mapping[str, float]) -> Section:
+    rows: list[tuple[Cell, ...]] = []
+    for name, figures in found:
+        confidence, scale = figures.confidence, scales[name]
+        rows += _confidence_rows(name, confidence, scale)
+    table = Table(
+        "calibration",
+        "Errors of confidence",
+        (
+            MODEL,
+            Column("logit_scale", "logit scale"),
+            Column("pictures", "pictures", "count"),
+            Column("ece", "ECE"),
+            Column("ece_equal_mass", "ECE, equal mass"),
+            Column("nll", "NLL"),
+            Column("brier", "Brier"),
+        ),
+        tuple(rows),
+        "The second and third row of a model are of the same half of the pictures, before and "
+        "after the scale was fitted on the other half."
+        if any(figures.confidence.fitted for _, figures in found)
+        else "",
+    )
+    reasons = dict.fromkeys(figures.confidence.reason for _, figures in found)
+    sentences = [f"Not measured: {reason}." for reason in reasons if reason]
+    charts = _reliability_charts(found)
+    return Section(
+        "calibration",
+        "Calibration",
+        ("Whether a label of 80 % is right in 80 % of the cases.", *sentences),
+        (table,) if rows else (),
+        charts,
+        limits="ECE of few pictures is too large by chance alone, and holds for this list of "
+        "labels: a longer or shorter list has other probabilities.",
+    )
+
+
+def _confidence_rows(name: str, found: Confidence, scale: float) -> Iterator[tuple[Cell, ...]]:
+    fitted_scale = scale / found.temperature if found.temperature else None
+    of_scales = ((scale, found.own), (scale, found.own_half), (fitted_scale, found.fitted))
+    for logit_scale, each in of_scales:
+        if each is not None:
+            yield name, logit_scale, each.num, each.ece, each.ece_equal_mass, each.nll, each.brier
+
+
+def _reliability_charts(found: Found) -> tuple[LineChart, ...]:
+    lines = []
+    for name, figures in found:
+        confidence = figures.confidence
+        if confidence.own is not None:
+            lines.append(_reliability_line(name, confidence.own))
+        if confidence.fitted is not None:
+            lines.append(_reliability_line(f"{name}, scale fitted", confidence.fitted))
+    if not lines:
+        return ()
+    return (
+        LineChart(
+            "reliability",
+            f"Reliability in {NUM_BINS} bins of confidence",
+            "mean confidence of the bin",
+            "share of right labels",
+            tuple(lines),
+            x_unit="share",
+            diagonal=True,
+        ),
+    )
+
+
+def _reliability_line(name: str, found: Calibration) -> Line:
+    bins = [each for each in found.bins if each.num]
+    return Line(
+        name,
+        tuple(each.confidence or 0.0 for each in bins),
+        tuple(each.accuracy or 0.0 for each in bins),
+    )
+
+
+# ---- Words
+
+
+def _word_section(found: Found, seed: int) -> Section:
+    num_words = int((found[0][1].words.num_pictures > 0).sum())
+    columns = [
+        Column("precision@1", "precision@1", "share"),
+        Column("precision@10", "precision@10", "share"),
+        Column("ndcg@10", "nDCG@10"),
+        Column("map", "mean AP"),
+    ]
+    by_model = {"": [(name, each.words.figures) for name, each in found]}
+    tables = [figures_table("words", "Means over the words", columns, by_model)]
+    if len(found) > 1:
+        tables.append(differences_table(columns, by_model, seed))
+    for number, (name, each) in enumerate(found):
+        tables.append(_each_word_table(name, each, f"-{number + 1}" if len(found) > 1 else ""))
+    return Section(
+        "words",
+        "Search by the labels' names",
+        (
+            f"{num_words:,} labels are searched for as typed, each among the "
+            f"{found[0][1].num_pictures:,} labelled pictures. Intervals draw the words anew.",
+        ),
+        tuple(tables),
+        limits="A picture that shows the thing but carries another label counts as wrong, and a "
+        "word with three pictures reaches a precision@10 of 30 % at the most; nDCG@10 does not "
+        "suffer from that.",
+    )
+
+
+def _each_word_table(name: str, figures: LabelFigures, ending: str) -> Table:
+    words = figures.words
+    numbers = np.flatnonzero(words.num_pictures)
+    precisions, averages = words.found.precisions[PRECISION_AT[-1]], words.found.average_precisions
+    order = sorted(numbers.tolist(), key=lambda number: (averages[number], -precisions[number]))
+    return Table(
+        f"each-word{ending}",
+        f"Words, the hardest first{f', {name}' if ending else ''}",
+        (
+            Column("word", "word", "text"),
+            Column("pictures", "pictures", "count"),
+            Column("precision@10", "precision@10", "share"),
+            Column("ap", "AP"),
+        ),
+        tuple(
+            (
+                figures.labels[number],
+                int(words.num_pictures[number]),
+                float(precisions[number]),
+                float(averages[number]),
+            )
+            for number in order
+        ),
+    )

@@ -1,0 +1,79 @@
+"""Labels given without training, held against the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rclip_like.evaluate.confusion import Confusion, accuracy, confusion
+from rclip_like.evaluate.intervals import wilson
+from rclip_like.evaluate.zero_shot import build_classifier
+from rclip_like.measure.confidence import Confidence, measure_confidence
+from rclip_like.measure.measured import Measured
+from rclip_like.measure.words import WordFigures, measure_words
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rclip_like.data.embedding import EmbeddedSet
+    from rclip_like.evaluate.intervals import Numbers
+    from rclip_like.models.model import Model
+
+
+class LabelFigures(NamedTuple):
+    """What zero-shot labels came to.
+
+    The figures are acc1, acc5 where there are more than five labels, mean_per_class_recall and
+    macro_f1. The intervals of acc1 and acc5 are Wilson's.
+    """
+
+    num_pictures: int
+    labels: tuple[str, ...]
+    templates: tuple[str, ...]
+    figures: Mapping[str, Measured]
+    confusion: Confusion
+    confidence: Confidence
+    words: WordFigures
+
+
+def measure_labels(
+    embedded: EmbeddedSet, model: Model, templates: Sequence[str], seed: int
+) -> LabelFigures:
+    """Return how often the label nearest to a picture is the true one, among those with a label."""
+    has_label = embedded.label_numbers >= 0
+    truth, images = embedded.label_numbers[has_label], embedded.rows[has_label]
+    wordings = dict.fromkeys(embedded.labels, ())
+    classifier = build_classifier(wordings, templates, model.texts)
+    scores = classifier.scores(images)
+    predicted = scores.argmax(axis=1)
+    return LabelFigures(
+        len(images),
+        embedded.labels,
+        tuple(templates),
+        _figures(scores, truth, predicted, seed),
+        confusion(truth, predicted, len(embedded.labels)),
+        measure_confidence(scores * np.float32(model.logit_scale), truth, seed),
+        measure_words(images, truth, embedded.labels, model, seed),
+    )
+
+
+def _figures(
+    scores: npt.NDArray[np.float32], truth: Numbers, predicted: Numbers, seed: int
+) -> dict[str, Measured]:
+    num, num_labels = scores.shape
+    found = accuracy(scores, truth)
+    figures = {"acc1": Measured(wilson(float(found.hits1.sum()), num), found.hits1)}
+    if found.hits5 is not None:
+        figures["acc5"] = Measured(wilson(float(found.hits5.sum()), num), found.hits5)
+
+    def mean_per_class_recall(some: Numbers) -> float:
+        return confusion(truth[some], predicted[some], num_labels).mean_per_class_recall()
+
+    def macro_f1(some: Numbers) -> float:
+        return confusion(truth[some], predicted[some], num_labels).macro_f1()
+
+    figures["mean_per_class_recall"] = Measured.over_labels(mean_per_class_recall, num, seed)
+    figures["macro_f1"] = Measured.over_labels(macro_f1, num, seed)
+    return figures

@@ -1,0 +1,127 @@
+"""What models came to, as a report: a section a task, in its tables a row a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rclip_like.evaluate.intervals import NUM_RESAMPLES
+from rclip_like.evaluate.report import Column, Report, Section, Table
+from rclip_like.measure.captions import DIRECTIONS, KS, PICTURE_TO_TEXT
+from rclip_like.measure.label_report import label_sections
+from rclip_like.measure.tables import differences_table, figures_table
+
+if TYPE_CHECKING:
+    from rclip_like.measure.captions import CaptionFigures
+    from rclip_like.measure.run import Evaluation
+
+_MOST_TEMPLATES = 10
+"""More are counted, not named."""
+
+
+def evaluation_report(evaluation: Evaluation, version: str, when: str = "") -> Report:
+    """Return the report of an evaluation; `version` is the program's."""
+    sections = [*_caption_sections(evaluation), *label_sections(evaluation)]
+    names = ", ".join(model.name for model in evaluation.models)
+    return Report(
+        f"Evaluation of {names} on {evaluation.name}",
+        _made(evaluation, version),
+        tuple(sections),
+        tuple(_notes(evaluation)),
+        when,
+    )
+
+
+def _made(evaluation: Evaluation, version: str) -> dict[str, object]:
+    settings, first = evaluation.settings, evaluation.models[0]
+    made: dict[str, object] = {"data": evaluation.name, "pictures": evaluation.num_pictures}
+    if evaluation.num_drawn_from is not None:
+        made["drawn_from"] = evaluation.num_drawn_from
+    if first.captions is not None:
+        made["captions"] = first.captions.num_captions
+    if first.labels is not None:
+        made["labels"] = len(first.labels.labels)
+        templates = first.labels.templates
+        made["templates"] = list(templates) if len(templates) <= _MOST_TEMPLATES else len(templates)
+    models = [
+        {
+            "name": model.name,
+            "fingerprint": model.fingerprint,
+            "from_index": model.num_from_index,
+            "encoded": model.num_encoded,
+        }
+        for model in evaluation.models
+    ]
+    return {**made, "models": models, "seed": settings.seed, "version": version}
+
+
+def _notes(evaluation: Evaluation) -> Iterator[str]:
+    yield (
+        "Intervals hold 95 %. Wilson's are of single shares; the others, and all of differences, "
+        f"draw whole pictures anew {NUM_RESAMPLES:,} times."
+    )
+    if any(model.num_from_index for model in evaluation.models):
+        yield (
+            "Embeddings from the index are float16; fresh ones differ from them by about 0.0005 of "
+            "their length, which may exchange pictures of nearly equal scores."
+        )
+    if evaluation.troubles:
+        yield f"Pictures and files that could not be used: {len(evaluation.troubles):,}."
+    yield from evaluation.notes
+
+
+# ---- Captions
+
+
+def _caption_sections(evaluation: Evaluation) -> Iterator[Section]:
+    found = [(model.name, model.captions) for model in evaluation.models if model.captions]
+    if not found:
+        return
+    figures = found[0][1]
+    sentences = [
+        f"{figures.num_captions:,} captions of {figures.num_pictures:,} pictures search each other."
+    ]
+    if figures.num_pictures < KS[-1]:
+        sentences.append(f"Where k exceeds {figures.num_pictures:,}, all pictures count as found.")
+    if figures.num_shared:
+        sentences.append(
+            f"{figures.num_shared:,} captions belong to several pictures, any of which is right."
+        )
+    if figures.num_cut:
+        sentences.append(
+            f"{figures.num_cut:,} captions are longer than {found[0][0]} reads; their ends are "
+            "ignored."
+        )
+    yield Section(
+        "captions",
+        "Search by captions",
+        tuple(sentences),
+        tuple(_caption_tables(found, evaluation.settings.seed)),
+        limits="A caption's other fitting pictures count as wrong, so recall depends on how many "
+        "pictures there are and how much they differ: compare models on the same set only.",
+    )
+
+
+def _caption_tables(found: Sequence[tuple[str, CaptionFigures]], seed: int) -> Iterator[Table]:
+    recalls = [Column(f"recall@{k}", f"recall@{k}", "share") for k in KS]
+    true_recalls = [Column(f"true_recall@{k}", f"true recall@{k}", "share") for k in KS]
+    ranks = [
+        Column("median_rank", "median rank"),
+        Column("mrr", "MRR"),
+        Column("map@r", "mAP@R"),
+    ]
+    by_direction = {
+        title: [(name, figures.figures[direction]) for name, figures in found]
+        for direction, title in DIRECTIONS.items()
+    }
+    to_text = {DIRECTIONS[PICTURE_TO_TEXT]: by_direction[DIRECTIONS[PICTURE_TO_TEXT]]}
+    yield figures_table("recall", "A right one among the first k", recalls, by_direction)
+    yield figures_table(
+        "true-recall",
+        "The share of a picture's own captions among the first k",
+        true_recalls,
+        to_text,
+    )
+    yield figures_table("ranks", "Rank of the first right one", ranks, by_direction)
+    if len(found) > 1:
+        yield differences_table([*recalls, ranks[1]], by_direction, seed)

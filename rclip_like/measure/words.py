@@ -1,0 +1,55 @@
+"""What a search for each label's name finds among the labelled pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rclip_like.evaluate.words import NDCG_AT, PRECISION_AT, Found, find
+from rclip_like.evaluate.zero_shot import text_rows
+from rclip_like.measure.measured import Measured
+
+if TYPE_CHECKING:
+    from rclip_like.evaluate.intervals import Numbers
+    from rclip_like.models.model import Model
+    from rclip_like.values import Embeddings
+
+_AS_TYPED = ("{}",)
+"""A search encodes its words as they are, unless a template is asked for."""
+
+
+class WordFigures(NamedTuple):
+    """What the labels' names find: means over them by figure, and each by its number.
+
+    The figures are precision@K, ndcg@10, mrr and map. num_pictures (L,): how many pictures carry
+    each label.
+    """
+
+    figures: Mapping[str, Measured]
+    found: Found
+    num_pictures: Numbers
+
+
+def measure_words(
+    images: Embeddings, truth: Numbers, labels: Sequence[str], model: Model, seed: int
+) -> WordFigures:
+    """Return what searches for the labels find; relevant is a picture whose label it is.
+
+    images: unit rows (N, D); truth (N,) label numbers. Labels without pictures are no queries.
+    Intervals and differences draw the labels anew.
+    """
+    words = text_rows(labels, _AS_TYPED, model.texts)
+    found = find(words @ images.T, truth == np.arange(len(labels))[:, None])
+    figures = {
+        **{f"precision@{k}": found.precisions[k] for k in PRECISION_AT},
+        f"ndcg@{NDCG_AT}": found.ndcg,
+        "mrr": found.reciprocal_ranks,
+        "map": found.average_precisions,
+    }
+    return WordFigures(
+        {key: Measured.mean(values, seed) for key, values in figures.items()},
+        found,
+        np.bincount(truth, minlength=len(labels)),
+    )
