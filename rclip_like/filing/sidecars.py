@@ -18,11 +18,14 @@ from rclip_like.files import open_at_once, write_whole
 from rclip_like.filing.tagging import FIRST_LINE, FRESH, LAST_LINE, Tagging, normal_tags, with_tags
 from rclip_like.filing.xmp import MOST_BYTES, XmpError, read
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, Trouble
+from rclip_like.walk.left_out import UNREAD_EXTENSIONS, UNREAD_RAW
 
 Form = Literal["digikam", "adobe"]
 """How a sidecar is named: x.jpg.xmp as digiKam does it, or x.xmp as Adobe does."""
 
 _ENDINGS = (b".xmp", b".XMP")
+
+_RAW = RAW_EXTENSIONS | UNREAD_RAW
 
 # What cameras write beside a raw file in the same moment: Adobe's sidecar means both.
 _DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
@@ -57,6 +60,10 @@ class Tagged(NamedTuple):
     did: Literal["written", "extended", "unchanged"]
 
 
+class _Changed(XmpError):
+    """Another program wrote the sidecar after it was read."""
+
+
 class _Existing(NamedTuple):
     """A sidecar that was read: its bytes, and what the system said of it."""
 
@@ -88,7 +95,7 @@ def sidecars_of(picture: bytes) -> list[bytes]:
     found = [path for path in map(picture.__add__, _ENDINGS) if os.path.lexists(path)]
     stem, ending = os.path.splitext(picture)
     others = _others(picture) if ending else []
-    is_raw = ending.lower() in RAW_EXTENSIONS
+    is_raw = ending.lower() in _RAW
     if ending and not (others and not is_raw) and not any(map(_is_raw, others)):
         found += [path for path in map(stem.__add__, _ENDINGS) if os.path.lexists(path)]
     return _distinct(found)
@@ -120,7 +127,8 @@ def add_tags(
         if not is_dry_run:
             _write(path, tagging.content, existing, mode)
     except (OSError, XmpError) as error:
-        return Trouble(path, _reason(error), lasting=isinstance(error, XmpError))
+        is_lasting = isinstance(error, XmpError) and not isinstance(error, _Changed)
+        return Trouble(path, _reason(error), is_lasting)
     return Tagged(path, tagging.added, "extended" if existing else "written")
 
 
@@ -171,21 +179,23 @@ def _require_own(picture: bytes) -> None:
     """Raise XmpError where Adobe's sidecar would mean other pictures too, but for raw and JPEG."""
     others = _others(picture)
     endings = {os.path.splitext(path)[1].lower() for path in (picture, *others)}
-    is_pair = len(others) == 1 and endings & RAW_EXTENSIONS and endings & _DEVELOPED
+    is_pair = len(others) == 1 and endings & _RAW and endings & _DEVELOPED
     if others and not is_pair:
         name = os.fsdecode(os.path.basename(others[0]))
         raise XmpError(f"it would belong to {name} as well; sidecars in digiKam's form do not")
 
 
 def _others(picture: bytes) -> list[bytes]:
-    """Return the other pictures in the folder with the same name but for its ending."""
+    """Return the other pictures in the folder whose sidecar might have the name that Adobe means.
+
+    They have the same name but for the ending. Beside x.jpg.png, x.jpg is one by digiKam's form.
+    """
     stem, own = os.path.splitext(picture)
-    usual = sorted(PICTURE_EXTENSIONS)
+    usual = sorted(PICTURE_EXTENSIONS | UNREAD_EXTENSIONS)
     spelled = (each for ending in usual for each in (ending, ending.upper(), ending.title()))
-    paths = [
-        stem + ending for ending in spelled if ending != own and os.path.lexists(stem + ending)
-    ]
-    return [path for path in _distinct([picture, *paths]) if path != picture]
+    paths = [stem + ending for ending in (*spelled, b"") if ending != own]
+    there = [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
+    return [path for path in _distinct([picture, *there]) if path != picture]
 
 
 def _distinct(paths: Sequence[bytes]) -> list[bytes]:
@@ -201,14 +211,14 @@ def _distinct(paths: Sequence[bytes]) -> list[bytes]:
 
 
 def _is_raw(path: bytes) -> bool:
-    return os.path.splitext(path)[1].lower() in RAW_EXTENSIONS
+    return os.path.splitext(path)[1].lower() in _RAW
 
 
 def _read(path: bytes) -> _Existing:
     """Return a sidecar. Raises OSError, and XmpError for what is no regular file or too large."""
     if stat.S_ISLNK(os.lstat(path).st_mode):
         raise XmpError("it is a link, and links are left alone")
-    with open(path, "rb", opener=open_at_once) as file:
+    with open(path, "rb", opener=_open_itself) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise XmpError("it is not a regular file")
@@ -216,17 +226,21 @@ def _read(path: bytes) -> _Existing:
     return _Existing(content, status)
 
 
+def _open_itself(path: str | bytes, flags: int) -> int:
+    return open_at_once(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
 def _write(path: bytes, content: bytes, existing: _Existing | None, mode: int) -> None:
     """Put a sidecar in the place of the one that was read, unless that has changed since."""
     status = existing.status if existing else None
-    # The draft's name has a fixed length: that of the sidecar may be as long as a name can be.
-    with write_whole(Path(os.fsdecode(path)), mode, draft=f".clipfind-{os.getpid()}.xmp") as draft:
+    # The draft's name is short: that of the sidecar may be as long as a name can be.
+    with write_whole(Path(os.fsdecode(path)), mode, draft=f".clipfind-{os.getpid()}") as draft:
         draft.write_bytes(content)
         if status and status.st_gid != draft.stat().st_gid:
             with suppress(OSError):
                 os.chown(draft, -1, status.st_gid)
         if _identity(path) != (_facts(status) if status else None):
-            raise XmpError("it changed while it was read, and is left as it is")
+            raise _Changed("it changed while it was read, and is left as it is")
     if status and stat.S_IMODE(os.stat(path).st_mode) != stat.S_IMODE(status.st_mode):
         os.chmod(path, stat.S_IMODE(status.st_mode))
 

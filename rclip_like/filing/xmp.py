@@ -249,7 +249,7 @@ class _Reader:
 
     def _declared(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding and not _ENCODINGS.fullmatch(encoding):
-            raise XmpError("it is in an encoding that XMP does not have")
+            raise XmpError("it is in an encoding that is not read")
         if encoding and self.width == 1:
             self.codec = encoding
 

@@ -379,6 +379,7 @@ def test_sidecar_that_another_program_writes_meanwhile_is_left_alone(
     found = add_tags(picture, TAGS, "digikam")
     assert isinstance(found, Trouble)
     assert "changed while" in found.reason
+    assert not found.lasting
     assert sidecar.read_bytes() == SIDECARS["darktable"]
     sidecar.unlink()
     assert isinstance(add_tags(picture, TAGS, "digikam"), Trouble)
@@ -409,8 +410,9 @@ def test_tag_that_xml_cannot_hold_is_refused(tag: str, picture: bytes) -> None:
     assert not os.path.exists(picture + b".xmp")
 
 
-def test_sidecar_of_adobe_serves_a_raw_file_and_its_jpeg(picture: bytes) -> None:
-    raw = picture.removesuffix(b"jpg") + b"CR2"
+@pytest.mark.parametrize("ending", [b"CR2", b"dng", b"pef"])
+def test_sidecar_of_adobe_serves_a_raw_file_and_its_jpeg(ending: bytes, picture: bytes) -> None:
+    raw = picture.removesuffix(b"jpg") + ending
     Path(os.fsdecode(raw)).write_bytes(b"")
     assert _tagged(picture, ["cat"], "adobe").did == "written"
     assert _tagged(raw, ["cat"], "adobe").did == "unchanged"
@@ -427,6 +429,20 @@ def test_sidecar_of_adobe_is_refused_where_it_would_mean_two_pictures(picture: b
     assert "x.PNG" in found.reason
     assert _tagged(picture, ["cat"]).did == "written"
     assert sidecars_of(picture) == [picture + b".xmp"]
+
+
+def test_sidecar_of_adobe_is_refused_where_it_is_another_picture_s_of_digikam(
+    picture: bytes, tmp_path: Path
+) -> None:
+    named_after_it = tmp_path / "x.jpg.png"
+    named_after_it.write_bytes(b"")
+    _tagged(picture, ["cat"])
+    assert isinstance(add_tags(bytes(named_after_it), ["dog"], "adobe"), Trouble)
+    assert sidecars_of(bytes(named_after_it)) == []
+    (tmp_path / "album").mkdir()
+    beside_folder = tmp_path / "album.png"
+    beside_folder.write_bytes(b"")
+    assert _tagged(bytes(beside_folder), ["dog"], "adobe").did == "written"
 
 
 def test_sidecars_of_a_picture_are_those_in_both_forms(picture: bytes) -> None:
