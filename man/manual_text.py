@@ -141,7 +141,13 @@ characters; this holds for every *path* below. With *--explain*, *terms* is a li
 classify --json :: One object a line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
 *best* is the likeliest label. With *--multi*, or *--top* other than 1, *labels* is a list of all
-labels given, the likeliest first, each with *label*, *probability*, *score* and *rank*.
+labels given, the likeliest first, each with *label*, *probability*, *score* and *rank*. With
+*--compare-labels*: *path*, *before*, *probability_before*, *after*, *probability_after* and
+*model*. Of a picture that is filed, or taken back with *--undo*: *path* and *target* (absolute, the
+latter with *target_base64* as for paths), *label*, *did* (copied, linked, moved, there already,
+moved back or removed) and *sidecars*, a list of the files that went along. Of one that is tagged:
+*path*, *labels*, *did* (written, extended or unchanged), *sidecar* and *added*, the tags that it
+did not have (with *sidecar_base64*).
 
 evaluate --json :: One object a line, one for each model and task, with the keys of CLIP_benchmark:
 *dataset*, *model*, *pretrained* (the tag, else empty), *task* (zeroshot_retrieval or

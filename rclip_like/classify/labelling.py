@@ -106,7 +106,7 @@ class Labelling:
         self.notes = notes + pictures.notes
         self.troubles = pictures.troubles
         self._pictures = pictures
-        self._scorer = scorer
+        self.scorer = scorer
         self._settings = settings
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class Labelling:
             self.num_pictures += len(page.pictures)
             for start in range(0, len(page.pictures), step):
                 some = slice(start, start + step)
-                yield page.pictures[some], self._scorer.scores_of(page.embeddings[some])
+                yield page.pictures[some], self.scorer.scores_of(page.embeddings[some])
         if not self.num_pictures:
             self.notes += self._pictures.explain_nothing()
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.classify.settings import ClassifySettings
-from rclip_like.cli import indexed
+from rclip_like.cli import filing, indexed
+from rclip_like.cli.filing import FilingOptions
 from rclip_like.cli.indexed import (
     Update,
     index_settings,
@@ -17,6 +18,7 @@ from rclip_like.cli.indexed import (
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
+    Everywhere,
     Given,
     JsonLines,
     Offline,
@@ -38,13 +40,16 @@ from rclip_like.settings import (
     Option,
     ReadSettings,
 )
+from rclip_like.settings.declared import declared_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from rclip_like.classify.labelling import Labelling
+    from rclip_like.classify.values import LabelledPicture
 
 FOUND, NOTHING_FOUND = 0, 1
+_WITH_UNDO = {"--undo", "--dry-run", "--json", *(e.long_name for e in declared_in(Everywhere))}
 WITHOUT_EFFECT = (
     ("--labels", "--labels-file"),
     ("--files", "--json"),
@@ -55,6 +60,11 @@ WITHOUT_EFFECT = (
     ("--fresh", "--max-time"),
     ("--fresh", "--all"),
     ("--fresh", "--db"),
+    *(
+        ("--compare-labels", other)
+        for other in ("--top", "--threshold", "--multi", "--only", "--format", *filing.ACTIONS)
+    ),
+    *filing.WITHOUT_EFFECT,
     *indexed.WITHOUT_EFFECT,
 )
 """Pairs of which the second does nothing beside the first, or the two contradict each other."""
@@ -82,12 +92,21 @@ class ClassifyOptions(NamedTuple):
         ),
     ] = None
     settings: ClassifySettings = ClassifySettings()
+    compare_labels: Annotated[
+        tuple[str, ...],
+        Option(
+            "--compare-labels",
+            metavar="LIST",
+            help="Add these labels to the others, and print only the pictures that they take, each "
+            "with its label before and after.",
+        ),
+    ] = ()
     only: Annotated[
         tuple[str, ...],
         Option(
             "--only",
             metavar="LABEL",
-            help="Print only pictures that are given this label. Repeatable.",
+            help="Print or file only pictures that are given this label. Repeatable.",
         ),
     ] = ()
     files: Annotated[
@@ -106,6 +125,7 @@ class ClassifyOptions(NamedTuple):
             "{model}, \\t \\n \\0.",
         ),
     ] = None
+    filing: Annotated[FilingOptions, "Filing"] = FilingOptions()
     update: Update = Update()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     sources: Annotated[Sources, "Paths"] = Sources()
@@ -118,10 +138,13 @@ class ClassifyOptions(NamedTuple):
 
 
 def run(options: ClassifyOptions) -> int:
-    """Label the pictures and print them; return 0 if any was given a label, else 1."""
-    refuse_without_effect(options.given, WITHOUT_EFFECT)
-    layout, settings, talk = _layout_of(options), options.settings, options.talk
+    """Label the pictures and print or file them; return 0 if any was given a label, else 1."""
+    _refuse_nonsense(options)
+    if options.filing.undo is not None:
+        return filing.take_back(options.filing, options.talk, is_json=options.json)
+    layout, talk = _layout_of(options), options.talk
     labels = _labels_of(options)
+    added = _added_to(labels, options)
     only = _only_of(options, labels)
     paths = searched_paths(options.paths, options.sources, talk)
     with open_library(options.library, options.encoder, options.read) as library:
@@ -130,18 +153,66 @@ def run(options: ClassifyOptions) -> int:
             progress_bar("reading the labels", "texts", quiet=talk.quiet) as show_texts,
         ):
             labelling = library.classify(
-                labels,
+                {**labels, **added},
                 paths,
-                settings,
-                update=index_settings(options.update, settings.walk),
+                options.settings,
+                update=index_settings(options.update, options.settings.walk),
                 on_progress=on_progress,
                 on_texts=show_texts,
             )
         with closing(labelling):
-            for piece in _rendered(labelling, options, layout, only):
-                write_out([piece])
+            if added:
+                status = _print_taken(labelling, len(labels), layout, talk)
+            elif options.filing.acts:
+                pictures = _chosen(labelling, only)
+                is_json = options.json
+                status = filing.file_labelled(pictures, options.filing, talk, is_json=is_json)
+            else:
+                status = _print_labels(labelling, options, layout, only)
         _tell(labelling, options)
-    return FOUND if _has_found(labelling, only) else NOTHING_FOUND
+    return status
+
+
+def _refuse_nonsense(options: ClassifyOptions) -> None:
+    """Raise UsageError for options that do nothing, or contradict each other."""
+    given = options.given
+    if "--undo" in given and (others := [name for name in given if name not in _WITH_UNDO]):
+        raise UsageError(f"{others[0]} has no effect together with --undo")
+    refuse_without_effect(given, WITHOUT_EFFECT)
+    filing.refuse_lone_dry_run(given)
+    if options.filing.move_to is not None and options.settings.most_labels != 1:
+        raise UsageError("--move-to takes one label a picture; leave out --top")
+
+
+def _print_labels(
+    labelling: "Labelling", options: ClassifyOptions, layout: Layout, only: frozenset[str | None]
+) -> int:
+    from rclip_like.output.labels import render_labels
+
+    pictures, has_list = _chosen(labelling, only), options.settings.most_labels != 1
+    for piece in render_labels(pictures, layout, labelling.labels, has_list=has_list):
+        write_out([piece])
+    wanted = only or labelling.labels
+    return FOUND if any(labelling.counts[label] for label in wanted) else NOTHING_FOUND
+
+
+def _print_taken(labelling: "Labelling", num_before: int, layout: Layout, talk: Talk) -> int:
+    from rclip_like.classify.comparing import Comparison
+    from rclip_like.output.relabelled import render_relabelled, taken_sentences
+
+    comparison = Comparison(labelling, num_before)
+    for piece in render_relabelled(comparison, layout):
+        write_out([piece])
+    for line in taken_sentences(comparison.added, comparison.taken, labelling.num_pictures):
+        talk.note(line)
+    return FOUND if comparison.taken else NOTHING_FOUND
+
+
+def _chosen(labelling: "Labelling", only: frozenset[str | None]) -> "Iterator[LabelledPicture]":
+    """Yield the pictures that are given one of these labels, of none all."""
+    for picture in labelling:
+        if not only or not only.isdisjoint([each.label for each in picture.labels] or [None]):
+            yield picture
 
 
 def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
@@ -153,6 +224,21 @@ def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
     if not options.labels:
         raise UsageError("classify needs --labels or --labels-file; for instance: --labels cat,dog")
     return parse_labels(",".join(options.labels))
+
+
+def _added_to(
+    labels: "Mapping[str, tuple[str, ...]]", options: ClassifyOptions
+) -> "Mapping[str, tuple[str, ...]]":
+    """Return the labels to compare with, none where nothing is compared; raises UsageError."""
+    if not options.compare_labels:
+        return {}
+    from rclip_like.evaluate.labels import normalised, parse_labels  # help does without
+
+    added = parse_labels(",".join(options.compare_labels))
+    names = set(map(normalised, labels))
+    if common := [label for label in added if normalised(label) in names]:
+        raise UsageError(f"--compare-labels: {common[0]!r} is among the other labels")
+    return added
 
 
 def _only_of(options: ClassifyOptions, labels: "Collection[str]") -> frozenset[str | None]:
@@ -187,26 +273,6 @@ def _layout_of(options: ClassifyOptions) -> Layout:
     )
 
 
-def _rendered(
-    labelling: "Labelling", options: ClassifyOptions, layout: Layout, only: frozenset[str | None]
-) -> "Iterator[bytes]":
-    from rclip_like.output.labels import render_labels
-
-    pictures = (
-        picture
-        for picture in labelling
-        if not only or not only.isdisjoint([each.label for each in picture.labels] or [None])
-    )
-    has_list = options.settings.most_labels != 1
-    return render_labels(pictures, layout, labelling.labels, has_list=has_list)
-
-
-def _has_found(labelling: "Labelling", only: frozenset[str | None]) -> bool:
-    """Return whether a picture was given a label, or one of those that were asked for."""
-    wanted = only or labelling.labels
-    return any(labelling.counts[label] for label in wanted)
-
-
 def _tell(labelling: "Labelling", options: ClassifyOptions) -> None:
     """Say on stderr what the user should know beside the labels."""
     talk = options.talk
@@ -219,7 +285,7 @@ def _tell(labelling: "Labelling", options: ClassifyOptions) -> None:
         tell_of_indexing(labelling.index, options.settings.walk, options.given, talk)
     for trouble in labelling.troubles:
         talk.note(said(trouble_sentence(trouble)))
-    if labelling.num_pictures and is_terminal(sys.stderr):
+    if labelling.counts and is_terminal(sys.stderr):
         from rclip_like.output.labels import counts_sentence
 
         talk.note(counts_sentence(labelling.counts, is_multi=options.settings.most_labels != 1))

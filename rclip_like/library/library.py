@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import IndexLocked, Note, StoreError
+from rclip_like.library.labels import LibraryLabels
 from rclip_like.library.measures import LibraryMeasures
 from rclip_like.library.query import Asked, terms_of
 from rclip_like.library.reach import (
@@ -30,21 +30,19 @@ from rclip_like.settings import (
     WebSettings,
     path_of,
 )
-from rclip_like.values import AnyPath, IndexReport, Root, SearchReport, Trouble
+from rclip_like.values import AnyPath, IndexReport, Root, SearchReport
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rclip_like.classify.labelling import Labelling, Pictures
-    from rclip_like.classify.settings import ClassifySettings
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
     from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
-class Library(LibraryMeasures):
+class Library(LibraryLabels, LibraryMeasures):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are
@@ -141,35 +139,6 @@ class Library(LibraryMeasures):
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 
-    def classify(
-        self,
-        labels: Sequence[str] | Mapping[str, Sequence[str]],
-        paths: AnyPath | Sequence[AnyPath] = (),
-        settings: ClassifySettings | None = None,
-        *,
-        update: IndexSettings | bool | None = True,
-        on_progress: Callable[[Progress], None] | None = None,
-        on_texts: Callable[[int, int], None] | None = None,
-    ) -> Labelling:
-        """Return the pictures under `paths` (default: the current folder), each with its labels.
-
-        labels: names, or names with the wordings of each. The index is brought up to date first,
-        as in `search`, and no indexed picture is encoded again. The pictures are given one after
-        another while one iterates over the result; each is looked at as in a search. An animation
-        is labelled by its first frame. A probability is that among the given labels alone.
-        on_texts is called with the number of texts that are encoded, and of all. Raises UsageError
-        for labels and settings that make no sense, RootError as `search` does.
-        """
-        from rclip_like.classify.labelling import Labelling
-        from rclip_like.classify.settings import ClassifySettings
-        from rclip_like.classify.zero_shot import zero_shot
-
-        settings = settings or ClassifySettings(walk=self.settings.searching.walk)
-        update = self.settings.indexing if update is True else update or None
-        selected = self._all_under(paths, settings, update, on_progress)
-        built = zero_shot(self.model, labels, settings, on_texts or (lambda done, total: None))
-        return Labelling(selected, built.scorer, settings, self.specification.name, built.notes)
-
     def probe(
         self,
         folder: AnyPath,
@@ -252,42 +221,6 @@ class Library(LibraryMeasures):
         preprocessing = self.specification.preprocessing
         return read_pictures(new, preprocessing, self.settings.read, self.settings.web)
 
-    def _all_under(
-        self,
-        paths: AnyPath | Sequence[AnyPath],
-        settings: ClassifySettings,
-        update: IndexSettings | None,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> Pictures:
-        """Return all pictures under the paths, those of the updated index or encoded now."""
-        from rclip_like.classify.labelling import Pictures
-
-        if settings.fresh:
-            from rclip_like.classify.fresh import fresh_pages
-
-            troubles: list[Trouble] = []
-            read, named = self.settings.read, named_roots(paths)
-            pages = fresh_pages(self.model, named, settings.walk, read, troubles.append)
-            return Pictures(pages, troubles=troubles)
-        from rclip_like.search.selecting import selected_pages
-
-        roots: list[Root] | None = None
-        report: IndexReport | None = None
-        absent: tuple[str, ...] = ()
-        if not settings.everywhere:
-            roots, absent = reachable_roots(self._index.existing(), paths)
-            report, updating = self._update_if_possible(roots, update, on_progress)
-            absent += updating + unwalked_note(report)
-
-        def explain_nothing() -> tuple[str, ...]:
-            if roots is not None:
-                refuse_unreadable(roots, report)
-            return unindexed_note(roots, report, settings.walk.glob, self._has_rows)
-
-        store, specification = self._index.existing(), self.specification
-        pages = selected_pages(store, specification, roots, settings.walk, settings.filters)
-        return Pictures(pages, report, absent, explain_nothing)
-
     def _reason_for_nothing(
         self,
         found: SearchReport,
@@ -315,48 +248,3 @@ class Library(LibraryMeasures):
         from rclip_like.search import search
 
         return search(store, model, terms, pixels, roots, settings)
-
-    def _bring_up_to_date(
-        self,
-        roots: Sequence[Root],
-        settings: IndexSettings,
-        on_progress: Callable[[Progress], None] | None,
-        on_wait: Callable[[], None] | None = None,
-    ) -> IndexReport:
-        store, model = self._index.open(create=True, on_wait=on_wait), self.model
-        from rclip_like.index import bring_up_to_date
-
-        return bring_up_to_date(
-            store,
-            roots,
-            model,
-            settings._replace(read=settings.read or self.settings.read),
-            on_progress=on_progress,
-            on_wait=on_wait,
-        )
-
-    def _update_if_possible(
-        self,
-        roots: Sequence[Root],
-        update: IndexSettings | None,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> tuple[IndexReport | None, tuple[str, ...]]:
-        if update is None:
-            return None, ()
-        try:
-            return self._bring_up_to_date(roots, update._replace(wait=False), on_progress), ()
-        except IndexLocked as error:
-            reason = f"{error.reason}; these results are from what it has finished"
-            return None, (Note(reason, *error.remedies),)
-        except StoreError as error:
-            # On a medium that takes no writes, or a full disk, what is indexed can still be found.
-            self._index.close_own()
-            if not self._has_rows(roots):
-                raise
-            reason = f"{error.reason}; these results are from what was indexed before"
-            return None, (Note(reason, *error.remedies),)
-
-    def _has_rows(self, roots: Sequence[Root] | None) -> bool:
-        """Return whether the model in use has encoded anything under the roots."""
-        encoded = self._encoded()
-        return encoded is not None and any(True for _ in encoded.scan(roots))

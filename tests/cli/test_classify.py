@@ -224,3 +224,24 @@ def test_options_without_effect_are_refused(first: str, second: str) -> None:
     assert {first, second} <= names
     with pytest.raises(UsageError, match=r"no effect|covers everything"):
         refuse_without_effect({first: True, second: True}, WITHOUT_EFFECT)
+
+
+def test_compared_labels_tell_what_the_added_ones_take(indexed: Path) -> None:
+    words = ("pictures", "odd", "-n")
+    finished = run("classify", *LABELS, *words, "--compare-labels", "horse,tree", "--json")
+    rows = [json.loads(line) for line in finished.stdout.splitlines()]
+    before = {row["path"]: row for row in objects_of(*words)}
+    everything = run("classify", "--labels", 'cat,dog,"red car",horse,tree', *words, "--json")
+    after = {row["path"]: row for row in map(json.loads, everything.stdout.splitlines())}
+    taken = {path for path, row in after.items() if row["label"] in ("horse", "tree")}
+    assert taken
+    assert {row["path"] for row in rows} == taken
+    for row in rows:
+        path = row["path"]
+        assert (row["before"], row["after"]) == (before[path]["label"], after[path]["label"])
+        assert row["probability_before"] == pytest.approx(before[path]["probability"], abs=2e-6)
+        assert row["probability_after"] == pytest.approx(after[path]["probability"], abs=2e-6)
+    assert b" of 8 pictures: " in finished.stderr
+    lines = run("classify", *LABELS, *words, "--compare-labels", "horse,tree").stdout.splitlines()
+    assert len(lines) == len(rows) + 1  # a name has a new line in it
+    assert run("classify", *LABELS, *words, "--compare-labels", "Cat").returncode == 2

@@ -80,3 +80,12 @@ def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: P
 @pytest.mark.parametrize("command", ["doctor", "formats", "models list", "models show builtin"])
 def test_the_other_commands_print_the_documented_fields(tiny: Path, command: str) -> None:
     assert printed(command) == documented()[command.removesuffix(" builtin")]
+
+
+def test_classify_prints_the_documented_fields(folder: Path) -> None:
+    words = ("classify", folder, "--labels", "cat,dog")
+    fields = printed(*words, "--top", "2") | printed(*words, "--threshold", "1")
+    fields |= printed(*words, "--compare-labels", "bird,tree,horse")
+    fields |= printed(*words, "--sidecars", "adobe")
+    fields |= printed(*words, "--copy-to", folder / "out")
+    assert fields == documented()["classify"]

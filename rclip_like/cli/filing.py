@@ -1,0 +1,182 @@
+"""What `classify` does with labelled pictures: files and tags them, and takes it back."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from rclip_like.cli import PROGRAM
+from rclip_like.cli.options import Given
+from rclip_like.cli.remedies import said
+from rclip_like.errors import UsageError
+from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.output.stream import Talk, stdout, write_out
+from rclip_like.output.terminal import is_terminal
+from rclip_like.settings import Option
+
+if TYPE_CHECKING:
+    from rclip_like.classify.values import LabelledPicture
+    from rclip_like.filing import Filed, How
+    from rclip_like.values import Trouble
+
+DONE, NOTHING_DONE, FAILED = 0, 1, 2
+ACTIONS = ("--copy-to", "--link-to", "--move-to", "--sidecars")
+_FOLDERS = ("--copy-to", "--link-to", "--move-to")
+WITHOUT_EFFECT = (
+    *((one, other) for one in _FOLDERS for other in _FOLDERS if one < other),
+    *((one, other) for one in ACTIONS for other in ("--files", "--null", "--format")),
+    ("--move-to", "--multi"),
+)
+"""Pairs of which the second does nothing beside the first, or the two contradict each other."""
+
+
+class FilingOptions(NamedTuple):
+    """What is done with the pictures that are given a label."""
+
+    copy_to: Annotated[
+        Path | None,
+        Option("--copy-to", metavar="DIR", help="Copy each picture into DIR/LABEL."),
+    ] = None
+    link_to: Annotated[
+        Path | None,
+        Option("--link-to", metavar="DIR", help="Put a symbolic link to it into DIR/LABEL."),
+    ] = None
+    move_to: Annotated[
+        Path | None,
+        Option(
+            "--move-to",
+            metavar="DIR",
+            help="Move each picture into DIR/LABEL, its sidecars too; nothing is overwritten.",
+        ),
+    ] = None
+    sidecars: Annotated[
+        Literal["digikam", "adobe"] | None,
+        Option(
+            "--sidecars",
+            metavar="FORM",
+            help="Write the labels as tags into XMP files beside the pictures: digikam (x.jpg.xmp) "
+            "or adobe (x.xmp).",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Only show what would be filed, tagged or taken back.")
+    ] = False
+    undo: Annotated[
+        Path | None,
+        Option(
+            "--undo", metavar="LOG", help="Take back what the run did that wrote this log, alone."
+        ),
+    ] = None
+
+    @property
+    def folder(self) -> "tuple[Path, How] | None":
+        """The folder to file into, and how; None without."""
+        if self.copy_to is not None:
+            return self.copy_to, "copy"
+        if self.link_to is not None:
+            return self.link_to, "link"
+        return None if self.move_to is None else (self.move_to, "move")
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything is done with the pictures."""
+        return self.folder is not None or self.sidecars is not None
+
+
+def refuse_lone_dry_run(given: Given) -> None:
+    """Raise UsageError for a dry run of nothing."""
+    if "--dry-run" in given and given.keys().isdisjoint((*ACTIONS, "--undo")):
+        raise UsageError(f"--dry-run has no effect without {', '.join(ACTIONS)} or --undo")
+
+
+def file_labelled(
+    pictures: "Iterable[LabelledPicture]", options: FilingOptions, talk: Talk, *, is_json: bool
+) -> int:
+    """Tag and file the pictures that are given a label; print a line for each thing done.
+
+    Returns 0, 1 where no picture is given a label, or 2 where one cannot be filed or tagged.
+    """
+    run = _Run(options, talk, is_json=is_json)
+    pairs = run.tagged(pictures)
+    if options.folder is None:
+        for _ in pairs:
+            pass
+        return run.end()
+    from rclip_like.filing import file_into
+
+    folder, how = options.folder
+    logs: list[Path] = []
+    filed = file_into(pairs, folder, how, is_dry_run=options.dry_run, on_log=logs.append)
+    try:
+        for each in filed:
+            run.say(each)
+    finally:
+        for log in logs:
+            undo = shlex.join([PROGRAM, "classify", "--undo", str(log)])
+            talk.note(f"to take it back: {undo}")
+    return run.end()
+
+
+def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
+    """Take back what a log tells of; return 0, 1 for an empty one, or 2 where something stays."""
+    from rclip_like.filing import undo
+
+    assert options.undo is not None
+    run = _Run(options, talk, is_json=is_json)
+    for each in undo(options.undo, is_dry_run=options.dry_run):
+        run.say(each)
+    return run.end()
+
+
+class _Run:
+    """What is printed of the pictures filed, and how many there were."""
+
+    def __init__(self, options: FilingOptions, talk: Talk, *, is_json: bool) -> None:
+        self._options = options
+        self._talk = talk
+        self._form = {"is_json": is_json, "is_terminal": is_terminal(stdout())}
+        self._num_done = self._num_failed = 0
+
+    def tagged(self, pictures: "Iterable[LabelledPicture]") -> Iterator[tuple[bytes, str]]:
+        """Yield path and label of each picture that is given one, tagged before if asked for."""
+        form = self._options.sidecars
+        for picture in pictures:
+            labels = [each.label for each in picture.labels]
+            path = picture.absolute_bytes
+            if labels and form is not None:
+                self._tag(path, labels, form)
+            for label in labels:
+                yield path, label
+
+    def _tag(self, path: bytes, labels: list[str], form: 'Literal["digikam", "adobe"]') -> None:
+        from rclip_like.filing.sidecars import add_tags
+        from rclip_like.output.filed import render_tagged
+        from rclip_like.values import Trouble
+
+        tagged = add_tags(path, labels, form, is_dry_run=self._options.dry_run)
+        if isinstance(tagged, Trouble):
+            self.say(tagged)
+            return
+        self._num_done += 1
+        write_out([render_tagged(path, labels, tagged, **self._form)])
+
+    def say(self, each: "Filed | Trouble") -> None:
+        """Print what became of a picture, on stderr where it could not be filed."""
+        from rclip_like.output.filed import render_filed
+        from rclip_like.values import Trouble
+
+        if isinstance(each, Trouble):
+            self._num_failed += 1
+            self._talk.error(said(trouble_sentence(each)))
+            return
+        self._num_done += 1
+        write_out([render_filed(each, **self._form)])
+
+    def end(self) -> int:
+        """Say what it came to and return the exit status."""
+        if self._options.dry_run:
+            self._talk.note("nothing was changed, as --dry-run asks")
+        if self._num_failed:
+            self._talk.error(f"{counted(self._num_failed, 'picture')} left as they were")
+            return FAILED
+        return DONE if self._num_done else NOTHING_DONE

@@ -1,0 +1,63 @@
+"""What became of pictures that were filed, taken back or tagged, as bytes for stdout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rclip_like.output.matches import json_text, path_fields
+from rclip_like.output.terminal import escaped, escaped_path
+
+if TYPE_CHECKING:
+    from rclip_like.filing.filed import Filed
+    from rclip_like.filing.sidecars import Tagged
+
+
+def render_filed(filed: Filed, *, is_json: bool, is_terminal: bool) -> bytes:
+    """Return one line: what was done, the label, and the picture's path before and after."""
+    if is_json:
+        return _json_line(
+            {
+                **path_fields(filed.source),
+                "label": filed.label,
+                "did": filed.did,
+                **_renamed(path_fields(filed.target), "target"),
+                "sidecars": [os.fsdecode(each) for each in filed.sidecars],
+            }
+        )
+    return _columns([filed.did, filed.label], [filed.source, filed.target], is_terminal)
+
+
+def render_tagged(
+    path: bytes, labels: Sequence[str], tagged: Tagged, *, is_json: bool, is_terminal: bool
+) -> bytes:
+    """Return one line: what was done to the sidecar, the labels, the picture and the sidecar."""
+    if is_json:
+        return _json_line(
+            {
+                **path_fields(path),
+                "labels": list(labels),
+                "did": tagged.did,
+                **_renamed(path_fields(tagged.sidecar), "sidecar"),
+                "added": list(tagged.added),
+            }
+        )
+    return _columns([tagged.did, ", ".join(labels)], [path, tagged.sidecar], is_terminal)
+
+
+def _json_line(row: dict[str, object]) -> bytes:
+    return json_text(row).encode(errors="replace") + b"\n"
+
+
+def _renamed(fields: dict[str, object], name: str) -> dict[str, object]:
+    """Return the fields of a path under another name: `target` and `target_base64`."""
+    return {key.replace("path", name, 1): value for key, value in fields.items()}
+
+
+def _columns(texts: Sequence[str], paths: Sequence[bytes], is_terminal: bool) -> bytes:
+    if is_terminal:
+        every = [*map(escaped, texts), *map(escaped_path, paths)]
+        return "  ".join(every).encode(errors="replace") + b"\n"
+    encoded = [text.encode(errors="surrogateescape") for text in texts]
+    return b"\t".join([*encoded, *paths]) + b"\n"
