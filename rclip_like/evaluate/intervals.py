@@ -43,8 +43,8 @@ def wilson(successes: float, num: int) -> Interval:
 def repeats(values: Values) -> Interval:
     """Return the mean of repeated measurements (n,) with Student's t-interval.
 
-    One repeat has no spread that could be known: its interval is NaN. Raises MeasureError for none,
-    and where SciPy is missing.
+    One repeat has no spread: its interval is NaN. Raises MeasureError without values, and where
+    SciPy is missing.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 1:
@@ -153,7 +153,7 @@ def resample(num_pictures: int, seed: int, num_resamples: int = NUM_RESAMPLES) -
 
 
 def _numbered(values: Values, groups: Numbers | None) -> tuple[npt.NDArray[np.float64], Numbers]:
-    """Return the values that are no NaN, and for each the number of its picture, from 0."""
+    """Return the values but for NaN, and the number of each value's picture, from 0."""
     values = np.asarray(values, dtype=np.float64)
     is_there = ~np.isnan(values)
     if not is_there.any():

@@ -82,11 +82,11 @@ class RetrievalFigures(NamedTuple):
 def retrieval_figures(
     found: Retrieved, pictures: npt.NDArray[np.int64] | None = None, *, seed: int = 0
 ) -> RetrievalFigures:
-    """Return the figures of what was retrieved; raises MeasureError where nothing was asked for.
+    """Return the means of what was retrieved.
 
     pictures (Q,): the picture that each query belongs to, where a picture has several captions.
-    Pictures are then drawn with all their captions, which do not tell apart as much as so many
-    pictures.
+    Whole pictures are then drawn, since captions of one picture are not independent.
+    Raises MeasureError where no query has a right target.
     """
 
     def mean(values: Shares) -> Interval:
@@ -167,11 +167,11 @@ def rank_positives(
     def mean_over_positives(values: Shares) -> Shares:
         return np.bincount(query_of, values, num_queries)[has_any] / number[has_any]
 
-    places = {k: np.clip(k - better, 0, tied) / tied for k in ks}
+    room = {k: np.clip(k - better, 0, tied) / tied for k in ks}
     return Retrieved(
         num_targets,
         {k: of_queries(chance_of_hit(*best, k)) for k in ks},
-        {k: of_queries(mean_over_positives(places[k])) for k in ks},
+        {k: of_queries(mean_over_positives(room[k])) for k in ks},
         of_queries(expected_rank(*best)),
         of_queries(expected_reciprocal_rank(*best)),
         of_queries(

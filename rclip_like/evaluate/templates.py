@@ -24,8 +24,8 @@ def templates_of(name: str) -> tuple[str, ...]:
     """Return the templates of a set, or the one that is written out, or those of a file.
 
     name: one of TEMPLATE_SETS, a text with {} for the label, or the path of a file that has one
-    template a line. Raises UsageError where the name is nothing of these, or a template has not
-    exactly one {}.
+    template a line. Raises UsageError for any other name, and for a template that does not
+    contain {} exactly once.
     """
     if name in _ONE_TEMPLATE:
         return (_ONE_TEMPLATE[name],)
@@ -54,7 +54,7 @@ def parse_templates(text: str, source: str) -> tuple[str, ...]:
 
 def fill(template: str, label: str) -> str:
     """Return the template with the label in place of {}; braces within the label stay."""
-    return template.replace(MARK, label, 1)
+    return template.replace(MARK, label)
 
 
 def _templates_in(path: Path) -> tuple[str, ...]:
@@ -79,8 +79,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _checked(template: str, source: str) -> str:
-    if template.count(MARK) != 1:
+    if (times := template.count(MARK)) != 1:
         raise UsageError(
-            f"{source} has {template.count(MARK)} places for the label", "write {} once"
+            f"{source} contains {MARK} {times} times",
+            "a template contains it once, where the label goes",
         )
     return template

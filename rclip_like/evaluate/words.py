@@ -92,7 +92,7 @@ def find(
         )
     at_k, *others = zip(*parts, strict=True)
     precisions = {
-        k: np.concatenate([part[place] for part in at_k]) for place, k in enumerate(precision_at)
+        k: np.concatenate([part[number] for part in at_k]) for number, k in enumerate(precision_at)
     }
     return Found(precisions, *(np.concatenate(part) for part in others))
 
@@ -172,10 +172,10 @@ def mean_average_precision(scores: Scores, targets: npt.NDArray[np.bool_]) -> Me
 
 
 def distinct_pictures(images: Embeddings, *, limit: float) -> npt.NDArray[np.int64]:
-    """Return the numbers of pictures that are no near copies of an earlier one, ascending.
+    """Return the numbers of the pictures that do not nearly repeat an earlier one, ascending.
 
-    images: unit rows (N, D). A picture whose cosine with an earlier one that stays is at least
-    `limit` goes: of a burst, its first shot stays.
+    images: unit rows (N, D). A picture is left out where its cosine with an earlier one that
+    stays is at least `limit`: of a burst, the first shot stays.
     """
     step = 1024
     stays = np.zeros(len(images), dtype=bool)

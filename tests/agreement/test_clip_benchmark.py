@@ -175,7 +175,7 @@ def test_they_have_no_recall_at_more_than_there_are() -> None:
     assert set(by_ours(rows, rows, captions, (5,)).values()) == {1.0}
 
 
-def test_their_figures_of_equal_scores_hang_on_the_order_of_the_data() -> None:
+def test_their_figures_of_equal_scores_depend_on_the_order_of_the_data() -> None:
     """Pictures that all look alike: the caption's own is first or last, as it happens to stand."""
     images, captions = np.tile(unit_rows(1, 1), (4, 1)), [["a"], ["b"], ["c"], ["d"]]
     texts = np.tile(unit_rows(1, 2), (4, 1))
@@ -186,15 +186,15 @@ def test_their_figures_of_equal_scores_hang_on_the_order_of_the_data() -> None:
         "text_retrieval_recall@2": 0.5,
     }
     theirs = []
-    for place in range(4):
-        only = [["a"] if number == place else [] for number in range(4)]
+    for position in range(4):
+        only = [["a"] if number == position else [] for number in range(4)]
         found = by_their_retrieval(images, only, Encoder("a", texts[:1]), (1,))
         theirs.append(found["image_retrieval_recall@1"])
         assert by_ours(images, texts[:1], only, (1,))["image_retrieval_recall@1"] == 0.25
     assert sorted(theirs) == [0.0, 0.0, 0.0, 1.0]
 
 
-def test_their_average_precision_of_equal_scores_hangs_on_the_order_of_the_data() -> None:
+def test_their_average_precision_of_equal_scores_depends_on_the_order_of_the_data() -> None:
     scores, targets = np.ones((8, 1), np.float32), np.zeros((8, 1), bool)
     targets[:4] = True
     theirs = {

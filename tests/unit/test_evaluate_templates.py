@@ -39,13 +39,13 @@ def test_a_file_has_one_template_a_line(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("template", ["{} and {}", "a photo of {}{}"])
-def test_a_template_with_two_places_is_refused(template: str) -> None:
-    with pytest.raises(UsageError, match=r"2 places for the label; write \{\} once"):
+def test_a_template_that_contains_the_label_twice_is_refused(template: str) -> None:
+    with pytest.raises(UsageError, match=r"contains \{\} 2 times; a template contains it once"):
         templates_of(template)
 
 
-def test_a_line_without_a_place_is_named() -> None:
-    with pytest.raises(UsageError, match=r"p\.txt: line 2: 'a photo' has 0 places"):
+def test_a_line_without_the_label_is_named() -> None:
+    with pytest.raises(UsageError, match=r"p\.txt: line 2: 'a photo' contains \{\} 0 times"):
         parse_templates("{}\na photo\n", "p.txt")
 
 

@@ -16,7 +16,7 @@ def test_ties_count_with_their_mean_over_all_orders() -> None:
     better, tied = best_of_row(scores[None], np.float32([0.5]))
     for k in range(8):
         hits = [
-            any(right[place] for place in sorted(order, key=lambda place: -scores[place])[:k])
+            any(right[number] for number in sorted(order, key=lambda number: -scores[number])[:k])
             for order in itertools.permutations(range(5))
         ]
         assert chance_of_hit(better, tied, np.array([2]), k) == pytest.approx([np.mean(hits)])
