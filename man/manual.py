@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import manual_text
 from manual_promises import PROMISES
+from manual_sets import SETS
 
 from rclip_like import __version__
 from rclip_like.cli.commands import COMMANDS, WORDS
@@ -29,6 +30,7 @@ def manual() -> str:
         ("OPTIONS", _options()),
         ("QUERIES", _prose(manual_text.QUERIES)),
         ("OUTPUT", _prose(manual_text.OUTPUT)),
+        ("SETS", _prose(SETS)),
         ("FIGURES", _prose(manual_text.FIGURES)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),

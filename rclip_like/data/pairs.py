@@ -1,15 +1,18 @@
-"""Pictures with captions on disk: folders with texts of the same names, and tar shards."""
+"""Pictures with captions on disk, to train on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rclip_like.data.captions import CAPTION_ENDING
 from rclip_like.data.examples import Example
 from rclip_like.data.folder_sets import find_beside, pictures_in
 from rclip_like.data.reading import read_examples
+from rclip_like.data.sets import open_set
 from rclip_like.data.shard_sets import SHARD_ENDINGS, find_in_shard
+from rclip_like.data.table_sets import TABLE_ENDINGS
 from rclip_like.errors import TrainingError
 from rclip_like.images.decoding import Product
 from rclip_like.settings import ReadSettings
@@ -19,7 +22,7 @@ from rclip_like.values import Picture, Trouble
 def read_pictures(
     data: Path, product: Product, limits: ReadSettings
 ) -> Iterator[tuple[Example, Picture] | Trouble]:
-    """Yield the pairs of a folder or shard in the order of their names, each with its picture.
+    """Yield the pairs of a folder, shard or table in their order, each with its picture.
 
     A Trouble stands for a pair that cannot be used, for a reason that `find_pairs` found or because
     its picture cannot be read within the limits. Raises as `find_pairs`, and ReaderError.
@@ -28,27 +31,38 @@ def read_pictures(
 
 
 def find_pairs(data: Path) -> Iterator[Example | Trouble]:
-    """Yield the captioned pictures of a folder or shard in the order of their names.
+    """Yield the captioned pictures of a folder, shard or table.
 
-    A Trouble stands for a picture without a caption file, and for a caption file or a shard that
-    is empty, too large, not a regular file, in another encoding or cannot be read. Raises
-    TrainingError when `data` does not exist or holds neither pictures nor shards.
+    Those of folders and shards come in the order of their names, those of a table in its own; where
+    it names splits, only those to train on. A Trouble stands for a picture without a caption, and
+    for a caption file, a line or a shard that is empty, too large, not a regular file, in another
+    encoding or cannot be read. Raises TrainingError when `data` does not exist or holds neither
+    pictures nor shards, and DataError for a table that cannot be used.
     """
     if data.is_dir():
         shards = sorted(path for path in data.iterdir() if path.name.endswith(SHARD_ENDINGS))
-        pictures = pictures_in(str(data))
+        yield from _find_in_folder(data, shards)
     elif data.is_file() and data.name.endswith(SHARD_ENDINGS):
-        shards, pictures = [data], iter(())
+        yield from find_in_shard(data, (CAPTION_ENDING,))
+    elif data.is_file() and data.name.lower().endswith(TABLE_ENDINGS):
+        for example in open_set(data, split="train").examples():
+            if isinstance(example, Example) and not example.captions:
+                yield Trouble(os.fsencode(example.name), "has no caption")
+            else:
+                yield example
     else:
-        raise TrainingError(f"{data} is neither a folder nor a tar shard")
+        raise TrainingError(f"{data} is neither a folder nor a tar shard or a table")
+
+
+def _find_in_folder(folder: Path, shards: Sequence[Path]) -> Iterator[Example | Trouble]:
     is_empty = not shards
     for shard in shards:
         yield from find_in_shard(shard, (CAPTION_ENDING,))
-    for picture in pictures:
+    for picture in pictures_in(str(folder)):
         if isinstance(picture, Trouble):
             yield picture
         else:
             is_empty = False
             yield find_beside(picture, (CAPTION_ENDING,))
     if is_empty:
-        raise TrainingError(f"{data} holds neither pictures with captions nor tar shards")
+        raise TrainingError(f"{folder} holds neither pictures with captions nor tar shards")

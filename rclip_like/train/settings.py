@@ -60,17 +60,20 @@ class TrainSettings:
     """One run of `clipfind train`.
 
     data: a folder of pictures with same-named `.txt` files (one caption a line) or of tar shards,
-    or one shard. output: the model folder to write; it must not exist, be empty, or hold the
-    checkpoint of the same run, which then goes on. model: as `--model` everywhere, None for
-    `builtin`; weights: as `--weights`. held_out: the share of pictures, chosen by content, that
-    only measures.
+    one shard, or a table (CSV, TSV, JSON lines) with captions. output: the model folder to write;
+    it must not exist, be empty, or hold the checkpoint of the same run, which then goes on. model:
+    as `--model` everywhere, None for `builtin`; weights: as `--weights`. held_out: the share of
+    pictures, chosen by content, that only measures.
     tolerance: the share of unusable pairs beyond which the run stops. precision: fp32, which auto
     stands for, or bf16, in which the towers compute while weights and loss stay in fp32.
     """
 
     data: Annotated[
         Path,
-        Argument("DATA", help="A folder of pictures with same-named .txt files, or tar shards."),
+        Argument(
+            "DATA",
+            help="A folder of pictures with same-named .txt files, tar shards, or a table (.csv).",
+        ),
     ]
     output: Annotated[
         Path,

@@ -16,7 +16,7 @@ from rclip_like.data import shards
 from rclip_like.data.captions import parse_captions
 from rclip_like.data.examples import Example
 from rclip_like.data.pairs import find_pairs, read_pictures
-from rclip_like.errors import TrainingError
+from rclip_like.errors import DataError, TrainingError
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
@@ -138,8 +138,18 @@ def test_captions_in_another_encoding_are_named_and_not_guessed(
 def test_places_without_pairs_are_errors(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     for place in (tmp_path, tmp_path / "notes.txt", tmp_path / "nowhere"):
-        with pytest.raises(TrainingError, match=str(place)):
+        with pytest.raises((TrainingError, DataError), match=str(place)):
             list(find_pairs(place))
+
+
+def test_a_table_gives_the_captions_to_train_on(captioned: Callable[..., Path]) -> None:
+    table = captioned(4) / "t.csv"
+    lines = ["file,text,split", "002.png,two,train", "000.png,zero,test", "003.png,,train"]
+    table.write_text("\n".join([*lines, "002.png,2,train"]))
+    assert names_and_captions(table) == [("002.png", ("two", "2"))]
+    assert troubles(table) == [("t.csv:4", "has neither a label nor a caption")]
+    table.write_text("file,label,text\n001.png,one,\n002.png,two,number two")
+    assert troubles(table) == [("001.png", "has no caption")]
 
 
 Plant = Callable[[Path], None]

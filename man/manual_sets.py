@@ -1,0 +1,47 @@
+"""The manual's section on sets: how labelled and captioned pictures may lie on disk."""
+
+from __future__ import annotations
+
+SETS = """\
+What is trained on or measured with is a set: pictures with labels or with captions. Its layout is
+recognised by what is there, in the order below. Hidden files are left out, and in folders a picture
+is known by the ending of its name. *train* takes the first three of these, with captions.
+
+Tar shards :: A file ending in .tar, .tar.gz or .tgz, or a folder of them. Each picture KEY.jpg has
+beside it KEY.txt with a caption a line, KEY.json with a *label*, or KEY.cls with the number or name
+of its class, as webdataset writes them.
+
+Tables :: A file ending in .csv, .tsv, .jsonl, .ndjson or .txt, or a folder with a file *metadata*
+of such an ending. The first line names the columns, and comma, semicolon, tab or | separates them;
+a line of JSON is an object. The picture is in a column *file*, *path*, *image*, *filename* or
+*file_name*, relative to the table (or to a folder *images* beside it), the label in *label*,
+*class*, *category* or *labels*, the caption in *caption*, *captions*, *text*, *title* or
+*sentence*. The captions of several lines of one picture are joined. In JSON, captions may be a
+list.
+
+Captions beside pictures :: A folder in which most pictures have a text file of the same name: x.txt
+with a caption a line, or x.json with a *label*.
+
+Folders as labels :: A folder that holds a folder for each label, with the pictures of that label in
+it or deeper. Pictures that lie beside these folders are named and left out.
+
+Any of these may come in splits: as folders *train*, *val* (or *validation*) and *test*, or in a
+column *split* of a table. A split that is not there is an error that names those that are.
+
+A file classnames.txt beside the shards, the table or the folders gives the labels in order, one a
+line, also those without pictures. The labels found may be these names or their numbers from 0; if
+there are as many folders as lines, the lines name the folders in their order. Otherwise labels are
+in natural order: class2 before class10. A file zeroshot_classification_templates.txt holds the
+set's own templates, with {c} for the label. With nshards.txt in the folder of a split and
+dataset_type.txt in the folder above, this is the layout of CLIP_benchmark; sets with several labels
+a picture (*multilabel*) are not read.
+
+Text is UTF-8, or UTF-16 with its byte order mark; names of files may be any bytes. Shards and
+tables are expected to come from strangers. What a shard claims is not believed, pipes and devices
+are refused, and pictures are read by processes with limits on memory and time. A bad picture, text
+or line costs itself, and is named.
+
+A picture whose file or content is indexed with the model is not encoded again: the embedding in the
+index counts, in half precision. Equal contents are encoded once. If they have different labels,
+that is said.
+"""
