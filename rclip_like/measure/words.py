@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rclip_like.evaluate.ties import Targets
 from rclip_like.evaluate.words import NDCG_AT, PRECISION_AT, Found, find
 from rclip_like.evaluate.zero_shot import text_rows
 from rclip_like.measure.measured import Measured
@@ -41,7 +42,7 @@ def measure_words(
     Intervals and differences draw the labels anew.
     """
     words = text_rows(labels, _AS_TYPED, model.texts)
-    found = find(words @ images.T, truth == np.arange(len(labels))[:, None])
+    found = find(Targets(images).cosines(words), truth == np.arange(len(labels))[:, None])
     figures = {
         **{f"precision@{k}": found.precisions[k] for k in PRECISION_AT},
         f"ndcg@{NDCG_AT}": found.ndcg,
