@@ -256,6 +256,42 @@ Equal scores count with the mean over all orders they could have. *--seed* decid
 same seed on the same set and model gives the same report.
 """
 
+SIDECARS = """\
+*clipfind classify --sidecars* writes the labels that a picture is given as tags into an XMP file
+beside it. The picture is never changed. A picture without a label gets nothing. With *digikam* the
+file is x.jpg.xmp, as digiKam, darktable and Immich call it; with *adobe* it is x.xmp, as Lightroom,
+Bridge and Capture One do. Lightroom reads such files beside raw files only, and digiKam if its
+settings say so; both show new tags after the metadata are read again.
+
+Tags :: Each goes into dc:subject, which all programs read, and into each other list of tags that
+the file has and that some programs read first: digiKam:TagsList, lr:hierarchicalSubject,
+MicrosoftPhoto:LastKeywordXMP and mediapro:CatalogSets. A new file in digiKam's form has TagsList,
+too. A tag that a list has already, composed or decomposed, or as a part of a path such as
+animals|cat, is not added to it. No tag is ever removed. Categories of ACDSee in a file that has no
+other list stay as they are, and digiKam shows these in place of dc:subject.
+
+An existing file :: Tags are inserted and every other byte stays: edits, comments, encoding, line
+ends. Only the slash of an empty tag like <rdf:Bag/> goes, where tags come into it. The file is
+replaced whole, with its mode, and only if nobody has written to it meanwhile. One that has all tags
+is not touched, so a second run changes nothing. clipfind names a file and leaves it alone if it is
+a link, not a regular file, larger than 16 MiB or not XMP in well-formed XML, or if it has a DOCTYPE
+or holds dc:subject as an attribute.
+
+A new file :: It begins as a copy of the XMP in the picture, because digiKam reads a sidecar in
+place of it. What the picture says only in EXIF or IPTC is not copied, and digiKam may not show that
+as long as there is a sidecar. If the picture's own XMP has all the tags, no file is made.
+
+Two pictures of one name :: x.jpg and x.png would share x.xmp, so with *adobe* both are refused; a
+raw file and the JPEG or HEIC beside it do share one. A picture that is moved or copied takes along
+x.jpg.xmp, and x.xmp if no other picture has that name or if it is the raw file.
+
+Taking tags back :: Delete the files that were *written*, and remove the *added* tags from those
+that were *extended*; *--json* tells both, so keep its lines. With exiftool, for instance:
+
+    clipfind classify ~/Pictures --labels cat,dog --sidecars digikam --json > tagged.jsonl
+    exiftool -Subject-=cat -TagsList-=cat -HierarchicalSubject-=cat x.jpg.xmp
+"""
+
 UPKEEP = """\
 Deleted files leave the results at once and the index at the next *clipfind index* of their folder.
 The embeddings of their contents stay, so that moved files are not encoded again; so do the rows of
