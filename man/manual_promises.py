@@ -89,6 +89,10 @@ crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_picture
 hundred good ones. Among pictures to train on, each costs its pair and not the run.
 *test_training_data.py*. Names may be any bytes, and trees may lead anywhere. *test_trees.py*.
 
+Sets from strangers :: Tables, shards, names and templates of a set are data within limits. A set is
+refused in a sentence, or each fault in it costs itself. *test_hostile_sets.py*: over a thousand
+altered sets, endless files, and tables that name pipes and devices.
+
 Sidecars :: Tags are inserted into an existing sidecar and every other byte stays, or it is left
 alone and named. *test_fuzzed_sidecars.py*: thousands of damaged sidecars, and some made to take all
 time and memory.

@@ -48,17 +48,17 @@ def read_class_names(*folders: Path) -> tuple[str, ...]:
 def read_templates(*folders: Path) -> tuple[str, ...]:
     """Return the templates of the first of these folders that has a file of them, else ().
 
-    Each has {} where the file has {c} for the name. Raises DataError for a template without it, or
-    with other braces, which str.format would follow.
+    Each has {} where the file has {c} for the name. Raises DataError for a template that has it
+    never or twice, or other braces, which str.format would follow.
     """
     for folder in folders:
         path = folder / TEMPLATES
         if (lines := _lines_of(path)) is not None:
             for number, line in enumerate(lines, 1):
                 rest, count = _PLACEHOLDER.subn("", line)
-                if not count or "{" in rest or "}" in rest:
+                if count != 1 or "{" in rest or "}" in rest:
                     raise DataError(
-                        f"{path}: line {number:,} is not a template with {{c}} for the name"
+                        f"{path}: line {number:,} is not a template with one {{c}} for the name"
                     )
             return tuple(_PLACEHOLDER.sub("{}", line) for line in lines)
     return ()

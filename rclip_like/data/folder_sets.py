@@ -61,10 +61,14 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
         (name for name, count in counts.items() if count), class_names, by_order=True
     )
 
+    strays = [
+        Trouble(os.fsencode(path), "lies in no folder that is named by a label")
+        for path in sorted(folder.iterdir(), key=lambda path: path.name)
+        if path.name[:1] != "." and ending_of(path.name) in PICTURE_ENDINGS and path.is_file()
+    ]
+
     def examples() -> Iterator[Example | Trouble]:
-        for path in sorted(folder.iterdir(), key=lambda path: path.name):
-            if ending_of(path.name) in PICTURE_ENDINGS and path.is_file():
-                yield Trouble(os.fsencode(path), "lies in no folder that is named by a label")
+        yield from strays
         for path in folders:
             if path.name not in names:
                 reason = (

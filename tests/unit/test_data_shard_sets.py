@@ -187,7 +187,17 @@ def test_pipes_are_not_waited_for(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "template",
-    ["a photo", "a {c.__class__}", "{c:>999999999}", "{0}", "{c} {d}", "{{c}}", "{", "}{c}"],
+    [
+        "a photo",
+        "a {c.__class__}",
+        "{c:>999999999}",
+        "{0}",
+        "{c} {d}",
+        "{{c}}",
+        "{",
+        "}{c}",
+        "{c} {c}",
+    ],
 )
 def test_a_template_holds_the_name_and_nothing_that_format_would_follow(
     tmp_path: Path, template: str

@@ -157,6 +157,24 @@ def test_embedding_of_a_file_needs_its_facts(store: Store, fact: str) -> None:
     assert other is None
 
 
+def test_a_content_is_found_by_its_digest(store: Store) -> None:
+    model_id = fill(store, [b"/1", b"/2"])
+    embeddings = store.embeddings(model_id)
+    one, other = embeddings.of_files([facts_of(b"/1"), facts_of(b"/2")])
+    found = embeddings.of_digests([b"/2", b"unknown", b"/1"])
+    assert [picture and picture.digest for picture in found] == [b"/2", None, b"/1"]
+    for picture, expected in ((found[2], one), (found[0], other)):
+        assert picture is not None and expected is not None
+        np.testing.assert_array_equal(picture.embedding, expected.embedding)
+
+
+def test_paths_that_lead_nowhere_have_no_embedding(store: Store, tmp_path: Path) -> None:
+    model_id = fill(store, [b"/1"])
+    (tmp_path / "new.jpg").touch()
+    paths = [tmp_path / "new.jpg", tmp_path / "gone.jpg", "a\0b", b"\xff"]
+    assert store.embeddings(model_id).of_paths(paths) == [None] * 4
+
+
 def test_embedding_of_a_file_read_within_the_clocks_grain_is_not_trusted(store: Store) -> None:
     model_id = fill(store, [b"/1"])
     now_ns = time.time_ns()
