@@ -164,7 +164,8 @@ def test_a_content_is_found_by_its_digest(store: Store) -> None:
     found = embeddings.of_digests([b"/2", b"unknown", b"/1"])
     assert [picture and picture.digest for picture in found] == [b"/2", None, b"/1"]
     for picture, expected in ((found[2], one), (found[0], other)):
-        assert picture is not None and expected is not None
+        assert picture is not None
+        assert expected is not None
         np.testing.assert_array_equal(picture.embedding, expected.embedding)
 
 
