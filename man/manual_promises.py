@@ -95,7 +95,8 @@ altered sets, endless files, and tables that name pipes and devices.
 
 Sidecars :: Tags are inserted into an existing sidecar and every other byte stays, or it is left
 alone and named. *test_fuzzed_sidecars.py*: thousands of damaged sidecars, and some made to take all
-time and memory.
+time and memory. A kill or a full disk leaves each sidecar as it was or whole; a kill may leave a
+draft beside it, a hidden file .clipfind-NUMBER. *test_tagging.py*.
 
 No home folder :: If the index is named, a user without a home folder and a name needs nothing else,
 and nothing is written elsewhere. *test_no_home.py*.

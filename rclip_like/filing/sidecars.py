@@ -1,4 +1,4 @@
-"""XMP sidecars beside pictures: their tags and captions read, and tags added. Pictures stay.
+"""XMP sidecars beside pictures: tags and captions are read, tags are added; no picture is touched.
 
 Programs disagree on a sidecar's name: digiKam and darktable write x.jpg.xmp, and Adobe's x.xmp.
 An existing one may end in .XMP, as Photo Mechanic writes it.
@@ -7,6 +7,7 @@ An existing one may end in .XMP, as Photo Mechanic writes it.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,13 +24,13 @@ from rclip_like.walk.left_out import UNREAD_EXTENSIONS, UNREAD_RAW
 Form = Literal["digikam", "adobe"]
 """How a sidecar is named: x.jpg.xmp as digiKam does it, or x.xmp as Adobe does."""
 
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ENDINGS = (b".xmp", b".XMP")
 
 _RAW = RAW_EXTENSIONS | UNREAD_RAW
 
 # What cameras write beside a raw file in the same moment: Adobe's sidecar means both.
 _DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
-
 
 _LAST_TAG = b"</x:xmpmeta>"
 _SEARCHED = 1 << 20
@@ -116,10 +117,12 @@ def add_tags(
     try:
         if form == "adobe":
             _require_own(picture)
-        mode = os.stat(picture).st_mode & 0o666
+        mode = os.stat(picture).st_mode & 0o666 | stat.S_IRUSR | stat.S_IWUSR
         existing = _read(path) if os.path.lexists(path) else None
         if existing:
             tagging = with_tags(existing.content, normal)
+            if tagging.added and not existing.status.st_mode & _WRITABLE:
+                raise XmpError("it is read-only, and is left as it is")
         else:
             tagging = _first_tags(picture, normal, form)
         if not tagging.added:
@@ -149,8 +152,8 @@ def _first_tags(picture: bytes, tags: Sequence[str], form: Form) -> Tagging:
 def _embedded(picture: bytes) -> bytes | None:
     """Return the first XMP in a picture, between the first and last lines of a sidecar.
 
-    It is found as the standard says that unknown formats are searched, by its tags, in the first
-    MiB or the last one. A JPEG has it in front; at its end there may be that of another picture.
+    The first and the last MiB are searched for its tags: the XMP standard allows that for any
+    format. A JPEG has its own in front; another picture may follow at its end.
     """
     with open(picture, "rb", opener=open_at_once) as file:
         size = os.fstat(file.fileno()).st_size
@@ -236,13 +239,22 @@ def _write(path: bytes, content: bytes, existing: _Existing | None, mode: int) -
     # The draft's name is short: that of the sidecar may be as long as a name can be.
     with write_whole(Path(os.fsdecode(path)), mode, draft=f".clipfind-{os.getpid()}") as draft:
         draft.write_bytes(content)
-        if status and status.st_gid != draft.stat().st_gid:
-            with suppress(OSError):
-                os.chown(draft, -1, status.st_gid)
+        if status:
+            _dress(draft, path, status)
         if _identity(path) != (_facts(status) if status else None):
             raise _Changed("it changed while it was read, and is left as it is")
     if status and stat.S_IMODE(os.stat(path).st_mode) != stat.S_IMODE(status.st_mode):
         os.chmod(path, stat.S_IMODE(status.st_mode))
+
+
+def _dress(draft: Path, path: bytes, status: os.stat_result) -> None:
+    """Give a draft the owner, the group and the attributes of the sidecar, as far as we may."""
+    with suppress(OSError):
+        shutil.copystat(path, os.fsencode(draft), follow_symlinks=False)
+    os.utime(draft)
+    for owner, group in ((status.st_uid, -1), (-1, status.st_gid)):
+        with suppress(OSError, AttributeError):
+            os.chown(draft, owner, group)
 
 
 def _identity(path: bytes) -> tuple[int, ...] | None:

@@ -1,7 +1,7 @@
 """Tags inserted into XMP, with every other byte as it was.
 
-Only the slash of a tag like <rdf:Bag/> goes, where items come into it. The result is parsed again
-before anybody gets it.
+Only the slash of an empty tag like <rdf:Bag/> is removed, where items come into it. The result is
+parsed again and compared with what the XMP said before.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
-from unicodedata import category, normalize
+from unicodedata import normalize
 from xml.sax.saxutils import escape
 
 from rclip_like.errors import FilingError
 from rclip_like.filing.xmp import (
     BAG,
     LANG,
-    OTHERS,
-    PATH_SEPARATORS,
+    OTHER_PROPERTIES,
     SEQ,
     SUBJECT,
+    TAG_LISTS,
     TAGS_LIST,
     Element,
     Name,
@@ -43,6 +43,7 @@ FRESH = (
 )
 """XMP that says nothing yet, and the lines around any in a sidecar."""
 
+_UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _PAIR = re.compile("[\U00010000-\U0010ffff]")
 _SPACES = " \t\r\n"
 _MOST_SPACE = 1000
@@ -69,11 +70,11 @@ class _Edit(NamedTuple):
 def normal_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags in Unicode's form C, without space around them, each once, in order.
 
-    Raises FilingError for one that XML cannot hold: empty, or with control characters.
+    Raises FilingError for an empty one, and for characters that XML or a line cannot hold.
     """
     normal = tuple(dict.fromkeys(normalize("NFC", tag).strip() for tag in tags))
     for tag in normal:
-        if not tag or any(category(each) in ("Cc", "Cs", "Cn", "Zl", "Zp") for each in tag):
+        if not tag or _UNFIT.search(tag):
             raise FilingError(f"{tag!a} cannot be a tag")
     return normal
 
@@ -87,7 +88,7 @@ def with_tags(content: bytes, tags: Sequence[str], *, has_tags_list: bool = Fals
     """
     packet = parse(content)
     missing: dict[Name, list[str]] = {}
-    for name, separator in PATH_SEPARATORS.items():
+    for name, separator in TAG_LISTS.items():
         present = _components(packet.tags(name), separator)
         is_made = name == SUBJECT or (name == TAGS_LIST and has_tags_list)
         if present or is_made:
@@ -106,7 +107,7 @@ def _components(paths: Iterable[str], separator: str | None) -> set[str]:
 
 
 def _edits(packet: Packet, missing: dict[Name, list[str]]) -> Iterator[_Edit]:
-    """Give what puts the missing tags into each list; lists that are missing are made."""
+    """Yield the edits that put the missing tags into each list; a missing list is made."""
     made = {}
     for name, tags in missing.items():
         properties = packet.properties(name)
@@ -137,7 +138,7 @@ def _refuse(name: Name, how: str) -> None:
 
 
 def _into_list(packet: Packet, container: Element, tags: Sequence[str]) -> Iterator[_Edit]:
-    """Give what puts tags behind the last item of a list."""
+    """Yield the edits that put tags behind the last item of a list."""
     if container.children:
         last = container.children[-1]
         gap = _line_before(packet, last)
@@ -148,7 +149,7 @@ def _into_list(packet: Packet, container: Element, tags: Sequence[str]) -> Itera
 
 
 def _into_property(packet: Packet, found: Element, tags: Sequence[str]) -> Iterator[_Edit]:
-    """Give what makes a list of an empty property, or of one that holds a single tag as text."""
+    """Yield the edits that make an empty property, or one with a single tag as text, a list."""
     parent = next(one for one in packet.descriptions if found in one.children)
     if "".join(found.text).strip():
         bag, item = _colon(parent.prefix, "Bag"), _colon(parent.prefix, "li")
@@ -160,7 +161,7 @@ def _into_property(packet: Packet, found: Element, tags: Sequence[str]) -> Itera
 
 
 def _into_description(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
-    """Give what puts new lists into an rdf:Description: the first that has an end tag, if any."""
+    """Yield the edits that put new lists into the first rdf:Description with an end tag, if any."""
     if not packet.descriptions:
         yield from _into_rdf(packet, made)
         return
@@ -175,7 +176,7 @@ def _into_description(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_
 
 
 def _into_rdf(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
-    """Give what puts an rdf:Description with new lists into an rdf:RDF without any."""
+    """Yield the edits that put an rdf:Description with new lists into an rdf:RDF without one."""
     rdf = packet.rdf
     outer = _line_before(packet, rdf)
     gap = _deeper(packet, outer)
@@ -199,7 +200,7 @@ def _lists(packet: Packet, parent: Element, made: dict[Name, list[str]], gap: st
 
 
 def _filled(packet: Packet, element: Element, text: str) -> Iterator[_Edit]:
-    """Give what puts text into an element without children; its end tag begins a line."""
+    """Yield the edits that put text into an element without children; its end tag begins a line."""
     if not element.is_empty_tag:
         outer = "" if element.text else _line_before(packet, element)
         yield _Edit(element.inside, text + outer)
@@ -277,8 +278,8 @@ def _added(before: Packet, after: Packet, tags: Sequence[str]) -> tuple[str, ...
     Raises XmpError unless the XMP says what it said before, and has all the tags.
     """
     added: set[str] = set()
-    is_same = all(before.text(name) == after.text(name) for name in OTHERS)
-    for name in PATH_SEPARATORS:
+    is_same = all(before.text(name) == after.text(name) for name in OTHER_PROPERTIES)
+    for name in TAG_LISTS:
         old, new = Counter(before.tags(name)), Counter(after.tags(name))
         is_same = is_same and not old - new
         added.update(new - old)

@@ -34,9 +34,8 @@ _XMP = "http://ns.adobe.com/xap/1.0/"
 _METAS = (Name("adobe:ns:meta/", "xmpmeta"), Name("adobe:ns:meta/", "xapmeta"))
 _XML = "http://www.w3.org/XML/1998/namespace"
 
-# No text of XML holds a form feed, so that a namespace cannot be mistaken for two.
+# XML cannot hold a form feed, so no namespace contains this separator.
 _SEPARATOR = "\f"
-
 
 SUBJECT = Name(_DC, "subject")
 TAGS_LIST = Name("http://www.digikam.org/ns/1.0/", "TagsList")
@@ -48,7 +47,7 @@ TAGS_LIST = Name("http://www.digikam.org/ns/1.0/", "TagsList")
 # whatever else there is. So dc:subject gets each tag, and so does each other list that has items
 # already: a list that is not there, or is empty, hides nothing. The XML inside the text of
 # acdsee:categories is left alone.
-PATH_SEPARATORS = {
+TAG_LISTS = {
     SUBJECT: None,
     TAGS_LIST: "/",
     Name("http://ns.microsoft.com/photo/1.0/", "LastKeywordXMP"): "/",
@@ -57,7 +56,7 @@ PATH_SEPARATORS = {
     Name("http://ns.adobe.com/lightroom/1.0/", "HierarchicalSubject"): "|",
     Name("http://ns.iview-multimedia.com/mediapro/1.0/", "CatalogSets"): "|",
 }
-"""The lists that hold tags, and what separates the levels of a tag's path in them."""
+"""The lists of tags, each with what separates the levels of a path in it; None: no paths."""
 
 _TITLE = Name(_DC, "title")
 _CAPTION = Name(_DC, "description")
@@ -67,9 +66,9 @@ _DATES = (
     Name("http://ns.adobe.com/photoshop/1.0/", "DateCreated"),
     Name(_XMP, "CreateDate"),
 )
-OTHERS = (_TITLE, _CAPTION, _RATING, *_DATES)
-"""What is read beside tags."""
-_WANTED = frozenset((*PATH_SEPARATORS, *OTHERS))
+OTHER_PROPERTIES = (_TITLE, _CAPTION, _RATING, *_DATES)
+"""The properties that are read beside tags."""
+_WANTED = frozenset((*TAG_LISTS, *OTHER_PROPERTIES))
 
 _DESCRIPTION = Name(_RDF, "Description")
 _ROOT = Name(_RDF, "RDF")
@@ -83,7 +82,7 @@ _ENCODINGS = re.compile(r"utf-8|utf-16|us-ascii|iso-8859-\d{1,2}|windows-125\d",
 
 
 class XmpError(ValueError):
-    """Content is not XMP, or not XMP that can be read or extended; the reason as words."""
+    """Content is not XMP, or is XMP that cannot be read or extended; the reason in words."""
 
 
 @dataclass(slots=True, eq=False)
@@ -189,7 +188,7 @@ def read(content: bytes) -> Contents:
     packet = parse(content)
     keywords = [
         tag if separator is None else tag.rpartition(separator)[2]
-        for name, separator in PATH_SEPARATORS.items()
+        for name, separator in TAG_LISTS.items()
         for tag in packet.tags(name)
     ]
     dates = filter(None, map(packet.text, _DATES))
@@ -243,6 +242,8 @@ class _Reader:
             ) from error
         except (UnicodeError, LookupError) as error:
             raise XmpError("it is not text in the encoding that it declares") from error
+        finally:
+            del self.parser  # it holds this object, and through it the content
         if len(self.rdf) != 1:
             raise XmpError("it is not XMP: it has no rdf:RDF, or more than one")
         return Packet(self.content, self.units, self.codec, self.rdf[0])
@@ -269,7 +270,7 @@ class _Reader:
         if len(self.open) >= _MOST_DEPTH or self.num_elements > _MOST_ELEMENTS:
             raise XmpError("it has too many elements, or too many inside each other")
         name, prefix = _parts(raw_name)
-        if not self._counts(name):
+        if not self._is_wanted(name):
             self.open.append(None)
             return
         start = self.parser.CurrentByteIndex // self.width
@@ -285,8 +286,8 @@ class _Reader:
             self.open[-1].children.append(element)
         self.open.append(element)
 
-    def _counts(self, name: Name) -> bool:
-        """Tell whether the element that begins is one to keep, or in one to keep."""
+    def _is_wanted(self, name: Name) -> bool:
+        """Return whether a beginning element leads to a wanted property, is one or is in one."""
         depth = len(self.open)
         if depth == 0:
             return name == _ROOT or name in _METAS
@@ -303,7 +304,7 @@ class _Reader:
         return True
 
     def _prefixes(self) -> dict[str, str]:
-        wanted = {name.namespace for name in PATH_SEPARATORS} if len(self.open) <= 3 else ()
+        wanted = {name.namespace for name in TAG_LISTS} if len(self.open) <= 3 else ()
         latest = ((uri, self.latest.get(uri)) for uri in wanted)
         return {
             uri: prefix

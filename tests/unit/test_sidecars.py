@@ -347,8 +347,35 @@ def test_sidecar_keeps_its_mode_under_any_umask(picture: bytes) -> None:
     assert stat.S_IMODE(sidecar.stat().st_mode) == 0o664
 
 
+def test_sidecar_keeps_its_owner_and_attributes_and_gets_a_new_time(picture: bytes) -> None:
+    sidecar = _beside(picture, SIDECARS["Lightroom"])
+    os.utime(sidecar, (10**9, 10**9))
+    if os.geteuid() == 0:
+        os.chown(sidecar, 1234, 5678)
+    try:
+        os.setxattr(sidecar, "user.note", b"kept")
+    except OSError:
+        pytest.skip("this file system has no attributes")
+    before = sidecar.stat()
+    _tagged(picture, TAGS)
+    after = sidecar.stat()
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert os.getxattr(sidecar, "user.note") == b"kept"
+    assert after.st_mtime > before.st_mtime
+
+
+def test_read_only_sidecar_is_left_alone(picture: bytes) -> None:
+    sidecar = _beside(picture, SIDECARS["Lightroom"])
+    sidecar.chmod(0o444)
+    assert add_tags(picture, ["cat"], "digikam") == Trouble(
+        bytes(sidecar), "it is read-only, and is left as it is"
+    )
+    assert sidecar.read_bytes() == SIDECARS["Lightroom"]
+    assert _tagged(picture, ["fjord"]).did == "unchanged"
+
+
 def test_fresh_sidecar_may_be_read_by_those_who_may_read_the_picture(picture: bytes) -> None:
-    os.chmod(picture, 0o640)
+    os.chmod(picture, 0o440)
     sidecar = _tagged(picture, TAGS).sidecar
     assert stat.S_IMODE(os.stat(sidecar).st_mode) == 0o640
 
@@ -401,6 +428,10 @@ def test_longest_names_and_names_of_any_bytes_have_sidecars(tmp_path: Path) -> N
     picture = bytes(tmp_path) + b"/" + b"n" * 250 + b".jpg"
     Path(os.fsdecode(picture)).write_bytes(b"")
     assert isinstance(add_tags(picture, TAGS, "digikam"), Trouble)
+
+
+def test_tag_may_have_characters_that_python_does_not_know(picture: bytes) -> None:
+    assert _tagged(picture, ["\U0001faea"]).added == ("\U0001faea",)
 
 
 @pytest.mark.parametrize("tag", ["", " ", "a\nb", "a\0b", "\udcff", "\ufffe"])
