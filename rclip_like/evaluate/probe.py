@@ -18,7 +18,10 @@ from rclip_like.evaluate.packages import require_research
 
 MAX_ITERATIONS = 1000
 TOLERANCE = 1e-6
-"""Of the largest gradient. scikit-learn's own, 1e-4, stops weakly penalised fits far from done."""
+"""Of the largest gradient, in mean lengths of the features: unit rows and a tower's stop alike.
+
+scikit-learn's own, 1e-4, stops weakly penalised fits of unit rows far from done.
+"""
 
 NUM_STEPS = 96
 """Steps of equal ratio from the smallest C to the largest; the sweep tries MOST_TRIED of them."""
@@ -97,8 +100,10 @@ def fit_probe(features: Features, numbers: Numbers, c: float) -> Fit:
     require_research("a linear probe")
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE)
-    model.fit(features.astype(np.float64), numbers)
+    wide = features.astype(np.float64)
+    tolerance = TOLERANCE * float(np.linalg.norm(wide, axis=1).mean())
+    model = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=tolerance)
+    model.fit(wide, numbers)
     weights, intercept = model.coef_, model.intercept_
     assert np.array_equal(model.classes_, np.arange(len(model.classes_)))
     if len(weights) == 1:

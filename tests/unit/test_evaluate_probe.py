@@ -34,7 +34,8 @@ def _drawn(num_labels: int, each: int, width: int = 12) -> tuple[np.ndarray, np.
 def test_a_probe_equals_scikit_learn_called_by_hand(num_labels: int) -> None:
     features, numbers = _drawn(num_labels, 20)
     fit = fit_probe(features, numbers, 0.3)
-    by_hand = LogisticRegression(C=0.3, max_iter=1000, tol=1e-6)
+    tolerance = 1e-6 * np.linalg.norm(features, axis=1).mean()
+    by_hand = LogisticRegression(C=0.3, max_iter=1000, tol=tolerance)
     by_hand.fit(features.astype(np.float64), numbers)
     weights, intercept = by_hand.coef_, by_hand.intercept_
     if num_labels == 2:  # of two labels scikit-learn keeps the difference alone
