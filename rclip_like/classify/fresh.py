@@ -14,6 +14,7 @@ from rclip_like.values import Picture, Root, SelectedPage, SelectedPicture, Trou
 from rclip_like.walk import Scope, walk_pages
 
 if TYPE_CHECKING:
+    from rclip_like.evaluate.probe_file import FeatureKind
     from rclip_like.models.model import Model
     from rclip_like.settings import ReadSettings, WalkSettings
 
@@ -24,13 +25,13 @@ def fresh_pages(
     walk: WalkSettings,
     read: ReadSettings,
     on_trouble: Callable[[Trouble], None] = lambda trouble: None,
-    on_progress: Callable[[int], None] = lambda done: None,
+    features: FeatureKind = "index",
 ) -> Generator[SelectedPage]:
     """Yield the pictures under the roots, a model's batch at a time, in the order of the walk.
 
     That is root after root, each in order of path bytes. Of an animation the first frame counts.
-    `on_trouble` is called for each file and folder that cannot be used, `on_progress` with the
-    number of pictures done.
+    `on_trouble` is called for each file and folder that cannot be used. With the features `tower`,
+    rows (n, F) of what the image tower has before projection stand in place of the embeddings.
     """
     scope = Scope(roots, walk)
     square = Square.of(model.specification.preprocessing)
@@ -42,15 +43,13 @@ def fresh_pages(
             else:
                 yield ReadTask(each[0], (square,))
 
-    done = 0
+    encode = model.pictures if features == "index" else model.features
     with Readers(read) as readers:
         pictures = _read(readers.read_in_order(tasks()), on_trouble)
         while batch := list(itertools.islice(pictures, model.batch_size)):
-            embeddings = model.pictures(np.stack([picture.parts[0] for picture in batch]))
+            rows = encode(np.stack([picture.parts[0] for picture in batch]))
             selected = tuple(_selected(picture, scope) for picture in batch)
-            done += len(batch)
-            on_progress(done)
-            yield SelectedPage(selected, embeddings)
+            yield SelectedPage(selected, rows)
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""`clipfind classify`: the labels of a list to pictures of the index, without a training."""
+"""`clipfind classify`: the labels of a list or of a probe to pictures of the index."""
 
 import sys
 from contextlib import closing
@@ -39,6 +39,7 @@ from rclip_like.settings import (
     LibraryChoice,
     Option,
     ReadSettings,
+    path_of,
 )
 from rclip_like.settings.declared import declared_in
 
@@ -47,11 +48,16 @@ if TYPE_CHECKING:
 
     from rclip_like.classify.labelling import Labelling
     from rclip_like.classify.values import LabelledPicture
+    from rclip_like.evaluate.probe_file import Probe
 
 FOUND, NOTHING_FOUND = 0, 1
 _WITH_UNDO = {"--undo", "--dry-run", "--json", *(e.long_name for e in declared_in(Everywhere))}
 WITHOUT_EFFECT = (
     ("--labels", "--labels-file"),
+    *(
+        ("--probe", other)
+        for other in ("--labels", "--labels-file", "--compare-labels", "--templates", "--multi")
+    ),
     ("--files", "--json"),
     ("--files", "--format"),
     ("--json", "--format"),
@@ -89,6 +95,14 @@ class ClassifyOptions(NamedTuple):
             metavar="FILE",
             help="Read the labels from FILE, one a line; 'label: phrase, phrase' gives a label "
             "several wordings.",
+        ),
+    ] = None
+    probe: Annotated[
+        Path | None,
+        Option(
+            "--probe",
+            metavar="FILE",
+            help="Give the labels that the probe in FILE has learnt; 'clipfind probe' makes one.",
         ),
     ] = None
     settings: ClassifySettings = ClassifySettings()
@@ -143,9 +157,10 @@ def run(options: ClassifyOptions) -> int:
     if options.filing.undo is not None:
         return filing.take_back(options.filing, options.talk, is_json=options.json)
     layout, talk = _layout_of(options), options.talk
-    labels = _labels_of(options)
+    probe = _probe_of(options)
+    labels = {} if probe else _labels_of(options)
     added = _added_to(labels, options)
-    only = _only_of(options, labels)
+    only = _only_of(options, probe.labels if probe else labels)
     paths = searched_paths(options.paths, options.sources, talk)
     with open_library(options.library, options.encoder, options.read) as library:
         with (
@@ -153,7 +168,7 @@ def run(options: ClassifyOptions) -> int:
             progress_bar("reading the labels", "texts", quiet=talk.quiet) as show_texts,
         ):
             labelling = library.classify(
-                {**labels, **added},
+                probe or {**labels, **added},
                 paths,
                 options.settings,
                 update=index_settings(options.update, options.settings.walk),
@@ -215,6 +230,15 @@ def _chosen(labelling: "Labelling", only: frozenset[str | None]) -> "Iterator[La
             yield picture
 
 
+def _probe_of(options: ClassifyOptions) -> "Probe | None":
+    """Return the probe that was named, if one was; raises ModelError."""
+    if options.probe is None:
+        return None
+    from rclip_like.evaluate.probe_file import read_probe
+
+    return read_probe(path_of(str(options.probe)))
+
+
 def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
     """Return the wordings of each label that was asked for; raises UsageError."""
     from rclip_like.evaluate.labels import parse_labels, read_labels  # help does without
@@ -222,7 +246,8 @@ def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
     if options.labels_file is not None:
         return read_labels(options.labels_file)
     if not options.labels:
-        raise UsageError("classify needs --labels or --labels-file; for instance: --labels cat,dog")
+        needed = "--labels, --labels-file or --probe"
+        raise UsageError(f"classify needs {needed}; for instance: --labels cat,dog")
     return parse_labels(",".join(options.labels))
 
 

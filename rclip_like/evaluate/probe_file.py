@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from rclip_like.errors import ModelError, Remedy
 from rclip_like.evaluate.report import Interval
+from rclip_like.evaluate.zero_shot import softmax
 from rclip_like.files import write_whole
 from rclip_like.models.names import is_folder_name
 from rclip_like.models.regular import parse_json, shown
@@ -73,11 +74,14 @@ class Probe(NamedTuple):
         """The length of a picture's features."""
         return int(self.weights.shape[1])
 
+    def logits(self, features: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """Return (N, L) for features (N, D)."""
+        wide = features.astype(np.float64)
+        return np.asarray(wide @ self.weights.T.astype(np.float64) + self.intercept)
+
     def probabilities(self, features: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
         """Return the softmax of the logits, float64 (N, L); features are (N, D)."""
-        logits = features.astype(np.float64) @ self.weights.T.astype(np.float64) + self.intercept
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return softmax(self.logits(features))
 
     def require_model(self, specification: ModelSpecification) -> None:
         """Raise ModelError unless the probe was fitted on features of this very model."""

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from rclip_like.index import Progress
     from rclip_like.models.model import Model
-    from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
@@ -138,39 +137,6 @@ class Library(LibraryLabels, LibraryMeasures):
         notes += self._reason_for_nothing(found, roots, report, settings)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
-
-    def probe(
-        self,
-        folder: AnyPath,
-        output: AnyPath | None = None,
-        settings: ProbeSettings | None = None,
-        *,
-        on_progress: Callable[[ProbeProgress], None] | None = None,
-    ) -> Probed:
-        """Return a linear probe fitted on a labelled folder, and the report on it.
-
-        The folder has one for each label, or comes as the other sets that `open_set` reads.
-        Indexed pictures are not encoded again, and nothing is written to the index. output: the
-        probe's file to write, ending in .safetensors and not there yet. Raises UsageError,
-        DataError and MeasureError, before any work where the output or the settings are at fault.
-        """
-        from rclip_like.probe import ProbeSettings, check_output, probe, save
-
-        path = None if output is None else path_of(os.fsdecode(output))
-        if path is not None:
-            check_output(path)
-        settings = settings or ProbeSettings(threads=self.settings.encoder.threads)
-        probed = probe(
-            path_of(os.fsdecode(folder)),
-            self.model,
-            self._encoded(),
-            self.settings.read,
-            settings,
-            on_progress or (lambda progress: None),
-        )
-        if path is not None:
-            save(path, probed.probe)
-        return probed
 
     def select(
         self, paths: AnyPath | Sequence[AnyPath] = (), filters: Filters | None = None

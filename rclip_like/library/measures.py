@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclip_like.library.model import LibraryModel
+from rclip_like.settings import path_of
 from rclip_like.values import AnyPath
 
 if TYPE_CHECKING:
     from rclip_like.measure.run import Candidate, Evaluation, OnProgress
     from rclip_like.measure.settings import EvaluateSettings
+    from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
 
 
 class LibraryMeasures(LibraryModel):
-    """The part of a `Library` that measures models, and compares them."""
+    """The part of a `Library` that measures models, compares them, and fits probes."""
 
     def evaluate(
         self,
@@ -44,6 +46,39 @@ class LibraryMeasures(LibraryModel):
         names = [models] if isinstance(models, str) else list(models)
         candidates = self._candidates(names, is_fresh=settings.fresh)
         return evaluate(pictures, candidates, settings, self.settings.read, on_progress)
+
+    def probe(
+        self,
+        folder: AnyPath,
+        output: AnyPath | None = None,
+        settings: ProbeSettings | None = None,
+        *,
+        on_progress: Callable[[ProbeProgress], None] | None = None,
+    ) -> Probed:
+        """Return a linear probe fitted on a labelled folder, and the report on it.
+
+        The folder has one for each label, or comes as the other sets that `open_set` reads.
+        Indexed pictures are not encoded again, and nothing is written to the index. output: the
+        probe's file to write, ending in .safetensors and not there yet. Raises UsageError,
+        DataError and MeasureError, before any work where the output or the settings are at fault.
+        """
+        from rclip_like.probe import ProbeSettings, check_output, probe, save
+
+        path = None if output is None else path_of(os.fsdecode(output))
+        if path is not None:
+            check_output(path)
+        settings = settings or ProbeSettings(threads=self.settings.encoder.threads)
+        probed = probe(
+            path_of(os.fsdecode(folder)),
+            self.model,
+            self._encoded(),
+            self.settings.read,
+            settings,
+            on_progress or (lambda progress: None),
+        )
+        if path is not None:
+            save(path, probed.probe)
+        return probed
 
     def _candidates(self, names: Sequence[str], *, is_fresh: bool) -> list[Candidate]:
         """Return the models to measure, each once, with what is indexed of them unless fresh."""
