@@ -43,6 +43,7 @@ _TOKEN = re.compile(r"[0-9a-f]{16}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_LINE_BYTES = 1 << 20
 _MAX_FILES = 16
+_BEGINNING = b'{"clipfind_moves": '
 _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -217,8 +218,11 @@ class MoveLog:
     def _read(self) -> None:
         if not try_lock(self._file.fileno()):
             raise FilingError(f"{self.path}: another run is at work with this log")
+        header = self._file.readline(_MAX_LINE_BYTES)
+        if not header.endswith(b"\n") and _BEGINNING.startswith(header[: len(_BEGINNING)]):
+            return  # the run was killed before it did anything
         try:
-            self._read_header(_parsed(self._file.readline(_MAX_LINE_BYTES)))
+            self._read_header(_parsed(header))
         except (ValueError, TypeError, KeyError) as error:
             raise FilingError(f"{self.path}: is not a log of what clipfind moved") from error
         number, offset = 1, self._file.tell()

@@ -107,6 +107,8 @@ class _Run:
         except OSError as error:
             if error.errno in STOPPING:
                 raise self._stopped(error.strerror) from error
+            if isinstance(error, FileNotFoundError):
+                return Trouble(path, "is gone", lasting=False)
             return Trouble(path, error.strerror or str(error), lasting=False)
         self._num_filed += filed.did != "there already"
         return filed
@@ -287,12 +289,17 @@ class _Run:
         try:
             for plan, file, hidden in zip(plans, files, names, strict=True):
                 num_begun += 1
-                self._place(plan, file, hidden)
+                try:
+                    self._place(plan, file, hidden)
+                except Exception:  # it has left nothing behind
+                    num_begun -= 1
+                    raise
+                if self._how == "move" and not is_copied:
+                    _require_moved(plan, file, hidden)
             if self._how == "move" and is_copied:
                 for plan, hidden in reversed(list(zip(plans, names, strict=True))):
                     remove_only(plan.source, plan.identity, hidden.old)
         except BaseException as error:
-            num_begun -= isinstance(error, FileExistsError)
             reason = self._take_back(files[:num_begun], names)
             if reason is None:
                 with suppress(FilingError):
@@ -311,7 +318,10 @@ class _Run:
         return file._replace(head=plan.source.digest_of_head())
 
     def _place(self, plan: _Plan, file: LoggedFile, hidden: HiddenNames) -> None:
-        """Let the file appear at its target. Raises FileExistsError where the name is taken."""
+        """Let the file appear at its target, or leave everything as it is, unless it is killed.
+
+        Raises FileExistsError where the name is taken, Refused and OSError.
+        """
         source, target = plan.source, plan.target
         if self._how == "link":
             os.symlink(source.path, target.argument, dir_fd=target.descriptor)
@@ -322,9 +332,6 @@ class _Run:
             publish(draft, target, copied, hidden)
         else:
             rename_anew(source, target, hidden.old)
-            if not _is_moved(target, plan.identity, file):
-                rename_anew(target, source, hidden.old)
-                raise Refused("has changed meanwhile")
 
     def _take_back(self, files: Sequence[LoggedFile], names: Sequence[HiddenNames]) -> str | None:
         """Take back what was begun; return why that is left to `undo`, None where it was done."""
@@ -344,15 +351,17 @@ def _identity(source: Location) -> Identity:
     return identity
 
 
-def _is_moved(target: Location, identity: Identity, file: LoggedFile) -> bool:
-    """Tell whether the file that was renamed is the one that was meant.
-
-    Layered file systems give a file another inode when its name changes first.
-    """
-    moved = _identity(target)
-    if moved[2:] != identity[2:]:
-        return False
-    return moved[:2] == identity[:2] or target.digest_of_head() == file.head
+def _require_moved(plan: _Plan, file: LoggedFile, hidden: HiddenNames) -> None:
+    """Move a file back that was renamed but is not the one that was meant, and raise Refused."""
+    moved = _identity(plan.target)
+    is_file = moved[:2] == plan.identity[:2]
+    # Layered file systems give a file another inode when its name changes first.
+    if moved[2:] != plan.identity[2:] or (
+        not is_file and plan.target.digest_of_head() != file.head
+    ):
+        with suppress(FileExistsError):  # then it stays at the target, and undo names it
+            rename_anew(plan.target, plan.source, hidden.old)
+        raise Refused("has changed meanwhile")
 
 
 def _sidecar_name(sidecar: Location, source: Location, target: Location) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from rclip_like.filing.filed import Did, How
@@ -195,21 +195,22 @@ class _Filed(NamedTuple):
 def publish(draft: Location, location: Location, copied: Identity, names: HiddenNames) -> None:
     """Give a draft its name, and make sure that it lies there for everybody, on the disk.
 
-    Raises FileExistsError, without the draft, where the name is taken, and Refused where the
-    folder has been moved or unmounted meanwhile.
+    Raises FileExistsError where the name is taken, and Refused where the folder has been moved or
+    unmounted meanwhile; then the draft is gone.
     """
     try:
         rename_anew(draft, location, names.old)
-    except FileExistsError:
-        draft.unlink()
+    except Exception:
+        with suppress(OSError):
+            draft.unlink()
         raise
     location.folder.sync()
-    try:
-        status = os.lstat(location.path)
-    except OSError as error:
-        raise Refused(f"{_text(location)} is gone again") from error
-    if Identity.of(status) != copied:
-        raise Refused(f"another file has taken the name {_text(location)}")
+    with suppress(OSError):
+        if Identity.of(os.lstat(location.path)) == copied:
+            return
+    with suppress(OSError, Refused):
+        remove_only(location, copied, names.old)
+    raise Refused(f"cannot be found again at {_text(location)}")
 
 
 def _text(location: Location) -> str:

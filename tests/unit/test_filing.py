@@ -505,7 +505,8 @@ def test_a_log_that_is_being_written_is_not_undone(album: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a log"),
+        (b"\n", "not a log"),
+        (b'{"clipfind_index": 1', "not a log"),
         (b"[]\n", "not a log"),
         (b"[" * 100_000, "not a log"),
         (b'{"clipfind_moves": 2}\n', "another version"),
@@ -515,6 +516,11 @@ def test_a_log_that_is_being_written_is_not_undone(album: Path, tmp_path: Path) 
 def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(FilingError, match=message):
         list(undo(write(tmp_path / "log", content)))
+
+
+@pytest.mark.parametrize("written", [b"", b'{"clip', b'{"clipfind_moves": 1, "vers'])
+def test_a_log_of_a_run_that_was_killed_at_once_has_nothing(tmp_path: Path, written: bytes) -> None:
+    assert list(undo(write(tmp_path / "log", written))) == []
 
 
 @pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir])
