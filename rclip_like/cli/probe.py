@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli.options import Color, JsonObject, Offline, open_library
+from rclip_like.cli.options import Color, JsonObject, Offline, ReportFolder, open_library
 from rclip_like.cli.remedies import said
 from rclip_like.errors import UsageError
 from rclip_like.output.progress import progress_bar
@@ -58,14 +58,7 @@ class ProbeOptions(NamedTuple):
         ),
     ] = ",".join(map(str, SHOTS))
     json: JsonObject = False
-    report: Annotated[
-        Path | None,
-        Option(
-            "--report",
-            metavar="DIR",
-            help="Write the report into this folder: report.json, report.md and charts.",
-        ),
-    ] = None
+    report: ReportFolder = None
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     library: LibraryChoice = LibraryChoice()
     encoder: EncoderSettings = EncoderSettings()

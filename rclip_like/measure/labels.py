@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rclip_like.evaluate.confusion import Confusion, accuracy, confusion
+from rclip_like.evaluate.confusion import Confusion, accuracy, confusion, count_classes
 from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.zero_shot import build_classifier
 from rclip_like.measure.confidence import Confidence, measure_confidence
@@ -69,10 +69,10 @@ def _figures(
         figures["acc5"] = Measured(wilson(float(found.hits5.sum()), num), found.hits5)
 
     def mean_per_class_recall(some: Numbers) -> float:
-        return confusion(truth[some], predicted[some], num_labels).mean_per_class_recall()
+        return count_classes(truth[some], predicted[some], num_labels).mean_per_class_recall()
 
     def macro_f1(some: Numbers) -> float:
-        return confusion(truth[some], predicted[some], num_labels).macro_f1()
+        return count_classes(truth[some], predicted[some], num_labels).macro_f1()
 
     figures["mean_per_class_recall"] = Measured.over_labels(mean_per_class_recall, num, seed)
     figures["macro_f1"] = Measured.over_labels(macro_f1, num, seed)
