@@ -159,6 +159,8 @@ each figure, and *differences* *value*, *low* and *high* of each further model l
 *logit_scale*, *temperature* (null if none was fitted), *fingerprint* and *seed* say what was
 measured.
 
+evaluate --suite paper --json :: One object, as report.json below.
+
 --report DIR :: Writes report.json, report.md and the charts as PNG. report.json has *title*, *made*
 (what made it), *sections* and *when*. A section has *key*, *title*, *sentences*, *tables* and
 *charts*; a table has *columns* (*key*, *title* and *unit*) and *rows*, objects by column key. A
@@ -486,6 +488,10 @@ folder is one of *fpath*, named before *compinit*:
 Compare two models on photos with captions beside them, and write a report with charts:
 
     clipfind evaluate ~/captioned --model builtin --model ./our-model --report report
+
+Measure on labelled photos what the CLIP paper describes; some minutes for a thousand:
+
+    clipfind evaluate ~/labelled --suite paper --report paper-report
 
 Update everything that was ever indexed:
 

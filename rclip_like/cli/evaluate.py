@@ -2,10 +2,19 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from rclip_like import __version__
-from rclip_like.cli.options import Color, JsonLines, Offline, ReportFolder, open_library
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Color,
+    Given,
+    JsonLines,
+    Offline,
+    ReportFolder,
+    open_library,
+    refuse_without_effect,
+)
 from rclip_like.cli.remedies import said
 from rclip_like.errors import UsageError
 from rclip_like.measure.settings import EvaluateSettings
@@ -27,6 +36,12 @@ if TYPE_CHECKING:
     from rclip_like.measure.run import Evaluation
 
 _NUM_NAMED = 5
+WITHOUT_EFFECT = (
+    ("--suite", "--templates"),
+    ("--suite", "--fresh"),
+    ("--suite", "--language"),
+)
+"""Pairs of which the second does nothing beside the first."""
 
 
 class EvaluateOptions(NamedTuple):
@@ -50,6 +65,18 @@ class EvaluateOptions(NamedTuple):
         ),
     ] = ()
     settings: EvaluateSettings = EvaluateSettings()
+    suite: Annotated[
+        Literal["paper"] | None,
+        Option(
+            "--suite",
+            help="Measure on a labelled set what the CLIP paper describes: behaviour under noise "
+            "and blur, prompts, few examples, text in pictures, counting and more.",
+        ),
+    ] = None
+    baseline: Annotated[
+        bool,
+        Option("--baseline", help="With --suite: show an ImageNet classifier beside the model."),
+    ] = False
     json: JsonLines = False
     report: ReportFolder = None
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
@@ -59,10 +86,12 @@ class EvaluateOptions(NamedTuple):
     offline: Offline = False
     color: Color = "auto"
     talk: Talk = Talk()
+    given: Given = NOTHING_GIVEN
 
 
 def run(options: EvaluateOptions) -> int:
     """Evaluate, and print or write the report; return 0."""
+    refuse_without_effect(options.given, WITHOUT_EFFECT)
     if options.weights is not None and len(options.models) != 1:
         raise UsageError("--weights needs exactly one --model, the architecture they are for")
     if options.report is not None:
@@ -71,6 +100,16 @@ def run(options: EvaluateOptions) -> int:
         check_report_folder(options.report)
     first = options.models[0] if options.models else _configured_model()
     choice = LibraryChoice(first, options.weights, options.database)
+    if options.suite is not None:
+        from rclip_like.cli.suite import run_suite
+
+        if len(options.models) > 1:
+            raise UsageError("--suite takes one --model at a time")
+        with open_library(choice, options.encoder, options.read) as library:
+            run_suite(library, options)
+        return 0
+    if options.baseline:
+        raise UsageError("--baseline has no effect without --suite")
     with (
         open_library(choice, options.encoder, options.read) as library,
         progress_bar("encoding", "pictures", quiet=options.talk.quiet) as show,

@@ -25,8 +25,8 @@ Cell: TypeAlias = "str | int | float | Interval | None"
 
 
 Unit: TypeAlias = Literal["text", "count", "share", "points", "number"]
-"""How figures are shown. A share lies in [0, 1] and is shown in per cent; points are differences
-of shares, shown with their sign."""
+"""How figures are shown. A share is at most 1 and shown in per cent, negative only where it is of
+a change; points are differences of shares, shown with their sign."""
 
 
 class Column(NamedTuple):

@@ -12,9 +12,12 @@ from rclip_like.settings import path_of
 from rclip_like.values import AnyPath
 
 if TYPE_CHECKING:
+    from rclip_like.evaluate.report import Report
     from rclip_like.measure.run import Candidate, Evaluation, OnProgress
     from rclip_like.measure.settings import EvaluateSettings
     from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
+    from rclip_like.measure.suite.run import SuiteSettings
+    from rclip_like.measure.suite.subject import SuiteProgress
 
 
 class LibraryMeasures(LibraryModel):
@@ -42,7 +45,7 @@ class LibraryMeasures(LibraryModel):
         from rclip_like.measure.run import evaluate
 
         settings = settings or EvaluateSettings()
-        pictures = open_set(Path(os.fsdecode(data)), split=settings.split)
+        pictures = open_set(path_of(os.fsdecode(data)), split=settings.split)
         names = [models] if isinstance(models, str) else list(models)
         candidates = self._candidates(names, is_fresh=settings.fresh)
         return evaluate(pictures, candidates, settings, self.settings.read, on_progress)
@@ -79,6 +82,31 @@ class LibraryMeasures(LibraryModel):
         if path is not None:
             save(path, probed.probe)
         return probed
+
+    def paper_suite(
+        self,
+        data: AnyPath,
+        settings: SuiteSettings | None = None,
+        *,
+        split: str = "test",
+        on_progress: Callable[[SuiteProgress], None] | None = None,
+    ) -> Report:
+        """Return what the CLIP paper describes, measured on a labelled set with the model in use.
+
+        All pictures are encoded anew, several times, and the index is not used. Raises DataError
+        and MeasureError as `evaluate` does.
+        """
+        from rclip_like.data.sets import open_set
+        from rclip_like.measure.suite.run import SuiteSettings, paper_suite
+
+        pictures = open_set(path_of(os.fsdecode(data)), split=split)
+        return paper_suite(
+            pictures,
+            self.model,
+            self.settings.read,
+            settings or SuiteSettings(),
+            on_progress=on_progress,
+        )
 
     def _candidates(self, names: Sequence[str], *, is_fresh: bool) -> list[Candidate]:
         """Return the models to measure, each once, with what is indexed of them unless fresh."""

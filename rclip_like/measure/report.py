@@ -88,9 +88,9 @@ def _caption_sections(evaluation: Evaluation) -> Iterator[Section]:
             f"{figures.num_shared:,} captions belong to several pictures, any of which is right."
         )
     if figures.num_cut:
+        model = found[0][0]
         sentences.append(
-            f"{figures.num_cut:,} captions are longer than {found[0][0]} reads; their ends are "
-            "ignored."
+            f"Captions that are longer than {model} reads, and cut: {figures.num_cut:,}."
         )
     yield Section(
         "captions",

@@ -166,6 +166,25 @@ def test_weights_need_one_model(tiny: Path, captions: Path, tmp_path: Path) -> N
     assert "--weights needs exactly one --model" in finished.stderr.decode()
 
 
+def test_the_suite_is_one_report_and_leaves_nothing_behind(
+    tiny: Path, tmp_path: Path, own_folders: Path
+) -> None:
+    data = write_classes(tmp_path / "labelled", LABELS[:2], each=6)
+    finished = run("evaluate", data, "--suite", "paper", "--json", "-q")
+    assert finished.returncode == 0, finished.stderr.decode()
+    assert as_described(finished.stdout)["made"]["suite"] == "paper"
+    assert not list((own_folders / "cache_dir" / "suite").iterdir())
+
+
+@pytest.mark.parametrize("more", [("--suite", "paper", "--fresh"), ("--baseline",)])
+def test_options_without_effect_are_refused(
+    tiny: Path, captions: Path, more: tuple[str, ...]
+) -> None:
+    finished = run("evaluate", captions, *more)
+    assert finished.returncode == 2
+    assert f"{more[-1]} has no effect" in finished.stderr.decode()
+
+
 def test_a_closed_pipe_is_no_error(tiny: Path, captions: Path) -> None:
     reading, writing = os.pipe()
     process = start("evaluate", captions, stdout=writing, stderr=subprocess.PIPE)

@@ -89,13 +89,13 @@ def test_nothing_in_a_text_is_obeyed_by_a_terminal() -> None:
 
 
 def test_a_long_table_is_cut_in_text_alone() -> None:
-    report = _report(*((f"label {number}", 1, 0.5, 0.0, 1.0) for number in range(50)))
+    report = _report(*((f"label {number}", 1, 0.5, 0.0, 1.0) for number in range(60)))
     text = "\n".join(report_text(report))
-    assert "label 29" in text
-    assert "label 30" not in text
-    assert "20 more" in text
-    assert "label 49" in report_markdown(report)
-    assert "label 49" in report_object(report)
+    assert "label 49" in text
+    assert "label 50" not in text
+    assert "10 more" in text
+    assert "label 59" in report_markdown(report)
+    assert "label 59" in report_object(report)
 
 
 def test_json_has_each_row_as_an_object_by_column_key() -> None:

@@ -1,0 +1,71 @@
+"""`clipfind evaluate --suite paper`: what the CLIP paper describes, on the user's own pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rclip_like.measure.suite.run import SuiteSettings
+from rclip_like.output.progress import progress_bar
+from rclip_like.output.report import report_object, report_text, write_report
+from rclip_like.output.stream import write_lines
+from rclip_like.settings import cache_folder
+
+if TYPE_CHECKING:
+    from rclip_like.cli.evaluate import EvaluateOptions
+    from rclip_like.library import Library
+    from rclip_like.measure.suite.subject import SuiteProgress
+    from rclip_like.output.progress import Show
+    from rclip_like.output.stream import Talk
+
+_TELLING_SECONDS = 120
+"""A run that takes longer is announced."""
+
+
+def run_suite(library: Library, options: EvaluateOptions) -> None:
+    """Measure, and print or write the report; what a run that was ended has finished is kept."""
+    settings = options.settings
+    parts = _parts_folder(library, options)
+    suite = SuiteSettings(settings.seed, baseline=options.baseline, parts=parts)
+    if settings.limit is not None:
+        suite = suite._replace(limit=settings.limit)
+    with progress_bar("reading", "pictures", quiet=options.talk.quiet) as show:
+        report = library.paper_suite(
+            options.data, suite, split=settings.split, on_progress=_Telling(show, options.talk)
+        )
+    if options.report is not None:
+        write_report(report, options.report)
+        options.talk.note(f"the report is in {options.report}")
+    shutil.rmtree(parts, ignore_errors=True)
+    if options.json:
+        write_lines([report_object(report)])
+    elif options.report is None:
+        write_lines(report_text(report))
+
+
+def _parts_folder(library: Library, options: EvaluateOptions) -> Path:
+    """Return where a run of this data, model and seed keeps its finished parts until its end."""
+    described = (str(options.data.absolute()), library.specification.name, options.settings.seed)
+    digest = hashlib.sha256(repr(described).encode("utf-8", "surrogateescape")).hexdigest()
+    return cache_folder() / "suite" / digest[:16]
+
+
+class _Telling:
+    """Draws the progress and, once the pace is known, says how long a long run takes."""
+
+    def __init__(self, show: Show | None, talk: Talk) -> None:
+        self._show = show
+        self._talk = talk
+        self._has_told = False
+
+    def __call__(self, progress: SuiteProgress) -> None:
+        """Draw it."""
+        seconds = progress.seconds_left
+        if seconds is not None and not self._has_told:
+            self._has_told = True
+            if seconds > _TELLING_SECONDS:
+                self._talk.note(f"about {seconds / 60:.0f} minutes to go")
+        if self._show is not None:
+            self._show(progress.done, progress.total, progress.part)
