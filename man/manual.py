@@ -32,6 +32,7 @@ def manual() -> str:
         ("OUTPUT", _prose(manual_text.OUTPUT)),
         ("SETS", _prose(SETS)),
         ("FIGURES", _prose(manual_text.FIGURES)),
+        ("PROBES", _prose(manual_text.PROBES)),
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),

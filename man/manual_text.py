@@ -168,6 +168,11 @@ figure with an interval is an object of *value*, *low* and *high*; shares lie be
 Running it again replaces an earlier report in DIR; other files there are left alone, and if one of
 them has the name of a file of the report, nothing is written.
 
+probe --json :: One object, the report: *title*, *when* (the day), *made* (what it was made of),
+*sections* and *notes*. A section has *sentences*, *tables* and *charts*; a table has *columns* and
+*rows*, the rows with the *key* of each column. Shares lie between 0 and 1; an interval has *value*,
+*low* and *high*. The table *pictures* lists every picture with its side and its place in each draw.
+
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
 only with *--raw-pairs*), *models*, and *roots*, the walked folders. Each model has *name*,
@@ -256,6 +261,50 @@ although the intervals of the two overlap. Of twenty differences that are none, 
 
 Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
 same seed on the same set and model gives the same report.
+"""
+
+PROBES = """\
+*clipfind probe* learns labels from a labelled set (see SETS), as the CLIP paper does: a logistic
+regression on what the model makes of each picture, by scikit-learn's L-BFGS. It writes the
+probe into the file named by *--output* and prints a report; *--report* writes that into a folder,
+with charts. *clipfind classify --probe* gives the learnt labels to other pictures. It needs neither
+scikit-learn nor the labelled pictures.
+
+Features :: With *--features index* the probe learns from unit embeddings. Those of indexed pictures
+come from the index, where they are float16; the others are encoded. With *--features tower* it
+learns from what the image tower has before projection, as in the paper, not scaled. All pictures
+are then encoded, when the probe is used as well.
+
+Sides :: Of each label about 60 % of the pictures train, 20 % validate and 20 % test. Their contents
+and *--seed* decide which. A set with folders *train* and *test* (and *val*) is used as it is. Equal
+pictures count once, and those that stand under two labels not at all. The report counts test
+pictures that are nearly equal to one that was learnt (cosine above 0.97), such as shots of one
+burst, and says how well the others do: sort bursts onto one side for honest figures. A label with
+one picture is learnt and not tested.
+
+C :: The one hyperparameter, by which scikit-learn weighs the loss against the penalty, is chosen on
+the validation pictures from 96 logarithmic steps between 1e-6 and 1e6, from coarse to fine. Of equal accuracies
+the smaller log loss wins. The probe is then fitted on training and validation pictures together.
+C does not grow with the number n of pictures, so 1/(C n), the penalty beside the mean loss, is
+reported too.
+
+The curve :: For each number in *--shots*, *--repeats* draws of so many training pictures a label
+are fitted, on these alone, with the C of the best mean accuracy on the validation pictures. Labels
+that have fewer pictures give all they have and are counted. Draws of one repeat contain each other,
+and contents and *--seed* alone decide them, so that every model learns from the same pictures; the
+JSON lists them with their hashes. The interval of a mean is Student's, over the draws. The crossing
+with zero-shot labels is interpolated in log k. In the paper it lies at about four pictures a label;
+yours is that of your set, your model and the words of your labels.
+
+The file :: Safetensors: weights, intercepts, and as JSON the labels, the model's name and
+fingerprint, C, the accuracy and the date. It holds no pictures and no paths, and nothing in it is
+run. The umask decides who can read it. A probe works with the model that it was made with and is
+refused with any other. clipfind checks a probe of a stranger, but cannot tell whether its labels
+are right. A probe always gives one of its labels, also to pictures unlike all that it has seen;
+*classify --threshold* holds back the uncertain ones.
+
+The same pictures, model and *--seed* give the same figures and the same file, except for the date.
+Learning 65 labels from 2,400 indexed pictures with *builtin* takes about a minute on two cores.
 """
 
 SIDECARS = """\
@@ -492,6 +541,11 @@ Compare two models on photos with captions beside them, and write a report with 
 Measure on labelled photos what the CLIP paper describes; some minutes for a thousand:
 
     clipfind evaluate ~/labelled --suite paper --report paper-report
+
+Learn labels from photos sorted into folders, and give them to others:
+
+    clipfind probe ~/sorted --output sorted.safetensors
+    clipfind classify --probe sorted.safetensors ~/Pictures
 
 Update everything that was ever indexed:
 
