@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclip_like.library.model import LibraryModel
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
     from rclip_like.evaluate.report import Report
     from rclip_like.measure.run import Candidate, Evaluation, OnProgress
     from rclip_like.measure.settings import EvaluateSettings
-    from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
     from rclip_like.measure.suite.run import SuiteSettings
     from rclip_like.measure.suite.subject import SuiteProgress
+    from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
 
 
 class LibraryMeasures(LibraryModel):
