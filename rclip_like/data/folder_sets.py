@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from rclip_like.data.captions import CAPTION_ENDING, FACTS_ENDING, example_of, read_text
@@ -14,8 +13,6 @@ from rclip_like.data.shards import ending_of
 from rclip_like.values import PICTURE_EXTENSIONS, Trouble
 
 PICTURE_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
-_SAMPLE = 100
-"""So many pictures decide whether text files lie beside the pictures of a folder."""
 
 
 def pictures_in(folder: str) -> Iterator[str | Trouble]:
@@ -84,27 +81,24 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
     return PictureSet(folder.name, labels, (), examples, total)
 
 
-def has_text_files(folder: Path) -> bool:
-    """Return whether more than half of a folder's first pictures have text files beside them."""
-    first = islice(pictures_in(str(folder)), _SAMPLE)
-    pictures = [path for path in first if isinstance(path, str)]
-    described = [path for path in pictures if any(map(os.path.lexists, _beside(path).values()))]
-    return 2 * len(described) > len(pictures)
-
-
-def open_captioned_folder(folder: Path, class_names: tuple[str, ...]) -> PictureSet:
+def open_captioned_folder(folder: Path, class_names: tuple[str, ...]) -> PictureSet | None:
     """Return the set of a folder's pictures with the text files beside them.
 
-    These are KEY.txt with a caption a line, and KEY.json with a label. Raises DataError where
-    `class_names` do not fit.
+    These are KEY.txt with a caption a line, and KEY.json with a label. None unless more than half
+    of the pictures have either. Raises DataError where `class_names` do not fit.
     """
-    found, total = set[str](), 0
+    found, total, num_described = set[str](), 0, 0
     for path in pictures_in(str(folder)):
-        if isinstance(path, str):
-            total += 1
-            example = find_beside(path, endings=(FACTS_ENDING,))
-            if isinstance(example, Example) and example.label is not None:
-                found.add(example.label)
+        if isinstance(path, Trouble):
+            continue
+        total += 1
+        captions, facts = (os.path.lexists(each) for each in _beside(path).values())
+        num_described += captions or facts
+        example = find_beside(path, (FACTS_ENDING,)) if facts else None
+        if isinstance(example, Example) and example.label is not None:
+            found.add(example.label)
+    if 2 * num_described <= total:
+        return None
     labels, names = name_labels(found, class_names) if found else ((), {})
 
     def examples() -> Iterator[Example | Trouble]:

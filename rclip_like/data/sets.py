@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rclip_like.data.class_names import (
     natural_order,
@@ -14,20 +15,21 @@ from rclip_like.data.class_names import (
 )
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.folder_sets import (
-    has_text_files,
     open_captioned_folder,
     open_class_folders,
 )
 from rclip_like.data.shard_sets import SHARD_ENDINGS, counted_shards, open_shards
-from rclip_like.data.splits import SPLITS, chosen_split
-from rclip_like.data.table_sets import TABLE_ENDINGS, open_table
+from rclip_like.data.splits import SPLITS, chosen_split, own_name
+from rclip_like.data.table_sets import JSON_ENDINGS, TABLE_ENDINGS, open_table
 from rclip_like.errors import DataError
 from rclip_like.models.regular import shown
 
 __all__ = ["Example", "PictureSet", "open_set"]
 
 _ALONE = (*SHARD_ENDINGS, *TABLE_ENDINGS)
-_METADATA = tuple(f"metadata{ending}" for ending in TABLE_ENDINGS)
+_CLEAR_ENDINGS = (".csv", ".tsv", *JSON_ENDINGS)
+"""Endings of tables; what is called .txt may be anything."""
+_METADATA = "metadata"
 """A table of this name is that of the pictures in its folder."""
 
 
@@ -46,43 +48,63 @@ def open_set(path: Path, *, split: str = "test") -> PictureSet:
 
 def _open(path: Path, split: str) -> PictureSet:
     if not path.is_dir():
-        if not path.is_file() or not path.name.lower().endswith(_ALONE):
-            kinds = ", ".join(_ALONE)
-            raise DataError(f"{path} is neither a folder nor a tar shard or a table ({kinds})")
-        class_names = read_class_names(path.parent)
-        if path.name.lower().endswith(SHARD_ENDINGS):
-            return open_shards(path.name, [path], class_names)
-        return open_table(path, class_names, split)
+        return _open_file(path, split)
     splits = _splits_in(path)
     folder = splits[chosen_split(path, split, splits)] if splits else path
-    opened = _open_folder(folder, tuple(dict.fromkeys((folder, path))), split)
+    opened = _open_folder(folder, split)
     return opened._replace(
         name=path.name if folder == path else f"{path.name}/{folder.name}",
         splits=tuple(splits) or opened.splits,
     )
 
 
-def _open_folder(folder: Path, described_in: tuple[Path, ...], split: str) -> PictureSet:
-    """Return the set in a folder; described_in: where its names and templates may lie."""
-    kind = read_set_type(*described_in)
-    class_names = () if kind == "retrieval" else read_class_names(*described_in)
-    templates = read_templates(*described_in)
-    inside = sorted(folder.iterdir(), key=lambda path: natural_order(path.name))
+def _open_file(path: Path, split: str) -> PictureSet:
+    if not path.is_file() or not path.name.lower().endswith(_ALONE):
+        kinds = ", ".join(_ALONE)
+        raise DataError(f"{path} is neither a folder nor a tar shard or a table ({kinds})")
+    described = _described(path.parent)
+    if path.name.lower().endswith(SHARD_ENDINGS):
+        opened = open_shards(path.name, [path], described.class_names)
+    else:
+        opened = open_table(path, described.class_names, split)
+    return opened._replace(templates=described.templates)
+
+
+def _open_folder(folder: Path, split: str) -> PictureSet:
+    described = _described(folder)
+    inside = [path for path in folder.iterdir() if path.name[:1] != "."]
+    inside.sort(key=lambda path: natural_order(path.name))
     shards = [path for path in inside if path.name.endswith(SHARD_ENDINGS)]
-    tables = [path for path in inside if path.name.endswith(TABLE_ENDINGS)]
-    metadata = [path for path in tables if path.name in _METADATA]
+    tables = [path for path in inside if path.name.endswith(_CLEAR_ENDINGS)]
+    metadata = [path for path in tables if path.stem == _METADATA]
     if shards:
         shards, missing = counted_shards(folder, shards)
-        opened = open_shards(folder.name, shards, class_names, missing)
+        opened = open_shards(folder.name, shards, described.class_names, missing)
     elif metadata:
-        opened = open_table(metadata[0], class_names, split)
-    elif has_text_files(folder):
-        opened = open_captioned_folder(folder, class_names)
-    elif (found := open_class_folders(folder, class_names)) is not None:
-        opened = found
+        opened = open_table(metadata[0], described.class_names, split)
+    elif (captioned := open_captioned_folder(folder, described.class_names)) is not None:
+        opened = captioned
+    elif (labelled := open_class_folders(folder, described.class_names)) is not None:
+        opened = labelled
     else:
         raise _no_set(folder, tables)
-    return opened._replace(templates=templates)
+    return opened._replace(templates=described.templates)
+
+
+class _Described(NamedTuple):
+    """What text files in a set's folder say of it."""
+
+    class_names: tuple[str, ...]
+    templates: tuple[str, ...]
+
+
+def _described(folder: Path) -> _Described:
+    """Return what the files in a folder say, or in the one above the folder of a split."""
+    folders = [folder]
+    if own_name(folder.name) in SPLITS:
+        folders.append(folder.parent)
+    class_names = () if read_set_type(*folders) == "retrieval" else read_class_names(*folders)
+    return _Described(class_names, read_templates(*folders))
 
 
 def _no_set(folder: Path, tables: Sequence[Path]) -> DataError:

@@ -139,6 +139,14 @@ def test_texts_of_the_same_name_are_captions(captioned: Callable[..., Path]) -> 
     assert troubles_of(pictures) == [("001.png", "has no 001.txt beside it")]
 
 
+def test_a_few_texts_among_labelled_pictures_are_not_looked_at(tmp_path: Path) -> None:
+    data = write_classes(tmp_path, ["dog", "cat", "owl"])
+    write_files(data, {"cat/0.txt": "a note", "cat/1.txt": "", "cat/1.json": "{"})
+    pictures = open_set(data)
+    assert (pictures.labels, pictures.total) == (("cat", "dog", "owl"), 6)
+    assert not troubles_of(pictures)
+
+
 def test_a_json_file_beside_a_picture_gives_its_label(captioned: Callable[..., Path]) -> None:
     facts = {"000.json": '{"label": "red"}', "001.json": '{"label": 7}', "002.json": '{"a": 1}'}
     facts |= {"003.json": "[" * 100_000, "004.json": '{"label": ["a"]}'}

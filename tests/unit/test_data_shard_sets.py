@@ -54,6 +54,15 @@ def test_numbers_of_classes_stand_for_the_names_of_a_benchmark(tmp_path: Path) -
     assert all(example.content for example in pictures.examples())
 
 
+def test_the_folder_of_a_split_or_one_of_its_shards_may_be_named(tmp_path: Path) -> None:
+    root = write_benchmark(tmp_path)
+    for path, total in ((root / "test", 6), (root / "test" / "1.tar", 3)):
+        pictures = open_set(path, split="train")
+        assert (pictures.name, pictures.total, pictures.splits) == (path.name, total, ())
+        assert pictures.labels[2] == "great white shark"
+        assert pictures.templates == ("a photo of a {}.", "art of the {}.")
+
+
 def test_a_split_of_shards_is_chosen(tmp_path: Path) -> None:
     write_benchmark(write_benchmark(tmp_path, "train", 11), "test", 1)
     assert open_set(tmp_path).total == 3
