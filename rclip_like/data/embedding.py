@@ -71,7 +71,8 @@ def embed_set(
     stored: what the model has indexed; a picture whose file or content is there is not encoded, and
     its row is as exact as float16. None: all are encoded. features: "tower" encodes all, too, and
     gives what the image tower has before its projection. Equal contents are encoded once. Nothing
-    is written. Raises ModelError, ReaderError and StoreError.
+    is written. Raises DataError where there are pictures and none can be used, and ModelError,
+    ReaderError and StoreError.
     """
     gathered = _Gathered(pictures, stored if features == "index" else None, on_progress)
     square = Square.of(model.specification.preprocessing)
