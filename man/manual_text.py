@@ -283,10 +283,10 @@ burst, and says how well the others do: sort bursts onto one side for honest fig
 one picture is learnt and not tested.
 
 C :: The one hyperparameter, by which scikit-learn weighs the loss against the penalty, is chosen on
-the validation pictures from 96 logarithmic steps between 1e-6 and 1e6, from coarse to fine. Of equal accuracies
-the smaller log loss wins. The probe is then fitted on training and validation pictures together.
-C does not grow with the number n of pictures, so 1/(C n), the penalty beside the mean loss, is
-reported too.
+the validation pictures from 96 logarithmic steps between 1e-6 and 1e6, from coarse to fine. Of
+equal accuracies the smaller log loss wins. The probe is then fitted on training and validation
+pictures together. C does not grow with the number n of pictures, so 1/(C n), the penalty beside the
+mean loss, is reported too.
 
 The curve :: For each number in *--shots*, *--repeats* draws of so many training pictures a label
 are fitted, on these alone, with the C of the best mean accuracy on the validation pictures. Labels
