@@ -33,6 +33,7 @@ def manual() -> str:
         ("SETS", _prose(SETS)),
         ("FIGURES", _prose(manual_text.FIGURES)),
         ("PROBES", _prose(manual_text.PROBES)),
+        ("FILING", _prose(manual_text.FILING)),
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),

@@ -307,6 +307,54 @@ The same pictures, model and *--seed* give the same figures and the same file, e
 Learning 65 labels from 2,400 indexed pictures with *builtin* takes about a minute on two cores.
 """
 
+FILING = """\
+*clipfind classify --copy-to*, *--link-to* and *--move-to* put each picture that is given a label
+into DIR/LABEL. *--dry-run* shows what would be done. Only *--move-to* ever moves a picture.
+
+    clipfind classify ~/Pictures --labels cat,dog --move-to ~/Sorted --dry-run
+    clipfind classify ~/Pictures --labels cat,dog --move-to ~/Sorted
+    clipfind classify --undo ~/Sorted/clipfind-moves-20261129-193700.jsonl
+
+Names :: A name that is taken is never overwritten: a second x.jpg becomes x-2.jpg. If the same
+content or the same file is there already, nothing is done, and a picture to be moved stays where it
+is. The folder is named after the label, in composed letters. Slashes, control characters, a leading
+dot and what Windows forbids become _, spaces and dots at the end are dropped, names that Windows
+reserves get a _ in front, and names of more than 255 bytes are cut. Labels that would share a
+folder are refused, on any disk: names that differ only in case or in how accents are written are
+one name on some disks. A link or a file in the place of DIR/LABEL is not followed.
+
+Copies :: A copy keeps time, mode and extended attributes. It is written under a hidden name,
+synced, read again and compared by its BLAKE3 digest before it gets its name. Of a link the content
+is copied.
+
+Links :: They are symbolic and absolute. A hard link would change together with the picture, and
+could not lead to another disk.
+
+Moves :: On one disk the file gets its new name in one step. To another disk it is copied as above,
+and the original is removed only if the copy lies at its new path and the original has not changed.
+Extended attributes are lost on a disk that has none. A link is not moved. A program that keeps a
+picture open while it is moved to another disk may go on writing to the old one.
+
+Sidecars :: x.jpg.xmp goes along with a copied or moved x.jpg, and x.xmp if it belongs to no other
+picture; if x.jpg becomes x-2.jpg, they get that name too.
+
+The log :: Before anything is done to a file, a line of JSON is written to
+DIR/clipfind-moves-DATE-TIME.jsonl and synced; another line follows when it is done. stderr names
+the log. Only its owner can read it.
+
+Undo :: *--undo* LOG begins with the last picture. A moved picture goes back if it is still the file
+that was moved and no other file has taken its old name; its sidecars go back with it, even if tags
+were added since. A copy is removed only if it and the original are both, byte for byte, what was
+copied; a link, only if it leads where it led. Whatever else is found stays and is named. Folders
+that the run made are removed if they are empty. The log is kept, and *--undo* may be run again.
+
+Kills and full disks :: After a kill each picture is whole at its old or its new path, and *--undo*
+takes back what was done, half done or only planned; it also removes a hidden file (.clipfind-...)
+that a kill leaves. A full disk stops the run with a sentence, and so does a folder that is moved or
+unmounted meanwhile. If a picture cannot be filed, stderr names it, the others go on, and the exit
+status is 2.
+"""
+
 SIDECARS = """\
 *clipfind classify --sidecars* writes the labels that a picture is given as tags into an XMP file
 beside it. The picture is never changed. A picture without a label gets nothing. With *digikam* the

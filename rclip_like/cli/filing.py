@@ -89,6 +89,14 @@ def refuse_lone_dry_run(given: Given) -> None:
         raise UsageError(f"--dry-run has no effect without {', '.join(ACTIONS)} or --undo")
 
 
+def refuse_shared_folders(options: FilingOptions, labels: Iterable[str | None]) -> None:
+    """Raise FilingError for labels that would share a folder, before any picture is filed."""
+    if options.folder is not None:
+        from rclip_like.filing import folder_names
+
+        folder_names(label for label in labels if label is not None)
+
+
 def file_labelled(
     pictures: "Iterable[LabelledPicture]", options: FilingOptions, talk: Talk, *, is_json: bool
 ) -> int:

@@ -146,3 +146,15 @@ def test_a_log_that_is_not_there_is_an_error(tiny: Path) -> None:
     finished = run("classify", "--undo", "nowhere.jsonl")
     assert finished.returncode == 2
     assert b"nowhere.jsonl" in finished.stderr
+
+
+def test_labels_that_would_share_a_folder_are_refused_before_anything_is_moved(
+    album: Path, tmp_path: Path
+) -> None:
+    before = files_below(album)
+    words = ("--labels", "a/b,a:b", album, "-n", "--move-to", tmp_path / "out")
+    finished = run("classify", *words)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert b"would share the folder 'a_b'" in finished.stderr
+    assert files_below(album) == before
+    assert not (tmp_path / "out").exists()
