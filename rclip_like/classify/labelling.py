@@ -14,7 +14,14 @@ from rclip_like.classify.values import LabelledPicture, LabelScore
 if TYPE_CHECKING:
     from rclip_like.classify.settings import ClassifySettings
     from rclip_like.evaluate.zero_shot import Classifier
-    from rclip_like.values import Embeddings, IndexReport, SelectedPage, SelectedPicture, Trouble
+    from rclip_like.values import (
+        Embeddings,
+        IndexReport,
+        Root,
+        SelectedPage,
+        SelectedPicture,
+        Trouble,
+    )
 
 # Shape suffixes: n pictures, D embedding, L labels.
 
@@ -70,7 +77,8 @@ class Pictures(NamedTuple):
     """All pictures of a run, page by page, and what was met on the way to them.
 
     report: that of bringing the index up to date beforehand. explain_nothing is called where
-    the pages hold no picture. troubles: what a run without the index cannot read; it grows.
+    the pages hold no picture. troubles: what a run without the index cannot read; it grows. roots:
+    None for all that is indexed.
     """
 
     pages: Generator[SelectedPage]
@@ -78,6 +86,7 @@ class Pictures(NamedTuple):
     notes: tuple[str, ...] = ()
     explain_nothing: Callable[[], tuple[str, ...]] = tuple
     troubles: Sequence[Trouble] = ()
+    roots: Sequence[Root] | None = None
 
 
 class Labelling:
@@ -87,6 +96,7 @@ class Labelling:
     what else the user should know. counts: how often each label was given; None counts pictures
     without any. missing: pictures found but not indexed yet. index: the report of bringing the
     index up to date beforehand. troubles: what could not be read by a run without the index.
+    roots: those that were named, None for all that is indexed.
     """
 
     def __init__(
@@ -105,6 +115,7 @@ class Labelling:
         self.missing = pictures.report.remaining if pictures.report else 0
         self.notes = notes + pictures.notes
         self.troubles = pictures.troubles
+        self.roots = pictures.roots
         self._pictures = pictures
         self.scorer = scorer
         self._settings = settings

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -32,7 +33,7 @@ from rclip_like.errors import UsageError
 from rclip_like.output.matches import Form, Layout
 from rclip_like.output.progress import index_bar, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
-from rclip_like.output.stream import Talk, stdout, write_out
+from rclip_like.output.stream import Talk, stdout, write_lines, write_out
 from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.settings import (
     EncoderSettings,
@@ -70,6 +71,12 @@ WITHOUT_EFFECT = (
         ("--compare-labels", other)
         for other in ("--top", "--threshold", "--multi", "--only", "--format", *filing.ACTIONS)
     ),
+    *(
+        ("--truth", other)
+        for other in ("--top", "--threshold", "--multi", "--only", "--format", "--compare-labels")
+        + ("--files", "--null", *filing.ACTIONS)
+    ),
+    ("--report", "--json"),
     *filing.WITHOUT_EFFECT,
     *indexed.WITHOUT_EFFECT,
 )
@@ -115,6 +122,25 @@ class ClassifyOptions(NamedTuple):
             "with its label before and after.",
         ),
     ] = ()
+    truth: Annotated[
+        str | None,
+        Option(
+            "--truth",
+            metavar="folders|FILE",
+            help="Print how often the likeliest label is the true one: that of the folder that the "
+            "picture lies in, or of a CSV or TSV file with path and label. Without --labels, its "
+            "labels are the list.",
+        ),
+    ] = None
+    report: Annotated[
+        Path | None,
+        Option(
+            "--report",
+            metavar="DIR",
+            help="With --truth: write the report into a folder, with its charts, instead of "
+            "printing it.",
+        ),
+    ] = None
     only: Annotated[
         tuple[str, ...],
         Option(
@@ -156,6 +182,8 @@ def run(options: ClassifyOptions) -> int:
     _refuse_nonsense(options)
     if options.filing.undo is not None:
         return filing.take_back(options.filing, options.talk, is_json=options.json)
+    if options.truth is not None:
+        return _judge(options)
     layout, talk = _layout_of(options), options.talk
     probe = _probe_of(options)
     labels = {} if probe else _labels_of(options)
@@ -196,8 +224,45 @@ def _refuse_nonsense(options: ClassifyOptions) -> None:
         raise UsageError(f"{others[0]} has no effect together with --undo")
     refuse_without_effect(given, WITHOUT_EFFECT)
     filing.refuse_lone_dry_run(given)
+    if "--report" in given and "--truth" not in given:
+        raise UsageError("--report has no effect without --truth")
     if options.filing.move_to is not None and options.settings.most_labels != 1:
         raise UsageError("--move-to takes one label a picture; leave out --top")
+
+
+def _judge(options: ClassifyOptions) -> int:
+    """Print or write how often the likeliest label is the true one; return 0."""
+    from rclip_like.output.report import (
+        check_report_folder,
+        report_object,
+        report_text,
+        write_report,
+    )
+
+    assert options.truth is not None
+    if options.report is not None:
+        check_report_folder(options.report)
+    has_labels = bool(options.labels or options.labels_file)
+    paths = searched_paths(options.paths, options.sources, options.talk)
+    with open_library(options.library, options.encoder, options.read) as library:
+        with index_bar(quiet=options.talk.quiet) as on_progress:
+            judged = library.judge_labels(
+                options.truth,
+                _probe_of(options) or (_labels_of(options) if has_labels else None),
+                paths,
+                options.settings,
+                update=index_settings(options.update, options.settings.walk),
+                on_progress=on_progress,
+            )
+        _tell(judged.labelling, options)
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    report = judged.report._replace(when=now)
+    if options.report is not None:
+        write_report(report, options.report)
+        options.talk.note(f"the report is in {options.report}")
+    else:
+        write_lines([report_object(report)] if options.json else report_text(report))
+    return FOUND
 
 
 def _print_labels(

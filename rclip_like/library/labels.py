@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rclip_like.library.indexing import LibraryIndexing
 from rclip_like.library.reach import (
@@ -13,17 +14,32 @@ from rclip_like.library.reach import (
     unindexed_note,
     unwalked_note,
 )
-from rclip_like.settings import IndexSettings
+from rclip_like.settings import IndexSettings, path_of
 from rclip_like.values import AnyPath, IndexReport, Root, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.classify.labelling import Labelling, Pictures
     from rclip_like.classify.settings import ClassifySettings
+    from rclip_like.classify.truth import Judged, Truth
     from rclip_like.evaluate.probe_file import FeatureKind, Probe
+    from rclip_like.evaluate.report import Report
     from rclip_like.index import Progress
 
 Labels: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 """Names of labels, or names with the wordings of each."""
+
+FOLDERS = "folders"
+"""Says that pictures lie in folders named by their true labels."""
+_SEED = 0
+_MOST_TEMPLATES = 10
+"""More are counted, not named."""
+
+
+class JudgedLabels(NamedTuple):
+    """A report on labels that were held against the true ones, and what was met on the way."""
+
+    labelling: Labelling
+    report: Report
 
 
 class LibraryLabels(LibraryIndexing):
@@ -63,6 +79,86 @@ class LibraryLabels(LibraryIndexing):
         built = zero_shot(self.model, labels, settings, on_texts or (lambda done, total: None))
         return Labelling(selected, built.scorer, settings, self.specification.name, built.notes)
 
+    def judge_labels(
+        self,
+        truth: str | os.PathLike[str],
+        labels: Labels | Probe | None = None,
+        paths: AnyPath | Sequence[AnyPath] = (),
+        settings: ClassifySettings | None = None,
+        *,
+        update: IndexSettings | bool | None = True,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> JudgedLabels:
+        """Return a report on the likeliest labels of pictures, held against the true ones.
+
+        truth: "folders", where a picture's label is the name of the first folder below the path
+        that was named, or a table with a path and a label a line. A label's name is the same
+        without regard to case, and with _ for a space. labels: as in `classify`; None means those
+        of the truth. All pictures are held in memory. Raises MeasureError where no true label is
+        among the labels, or a package is missing, and DataError for a file that is no table.
+        """
+        from rclip_like.classify.settings import ClassifySettings
+        from rclip_like.classify.truth import judge, truth_of_table
+        from rclip_like.evaluate.packages import require_research
+
+        require_research("comparing labels with the true ones")
+        settings = settings or ClassifySettings(walk=self.settings.searching.walk)
+        update = self.settings.indexing if update is True else update or None
+        table = None if truth == FOLDERS else truth_of_table(path_of(os.fspath(truth)))
+        if labels is None:
+            labelling = self._classify_by_truth(table, paths, settings, update, on_progress)
+        else:
+            labelling = self.classify(
+                labels, paths, settings, update=update or False, on_progress=on_progress
+            )
+        judged = judge(labelling, table)
+        return JudgedLabels(labelling, self._report_on(judged, settings))
+
+    def _classify_by_truth(
+        self,
+        table: Truth | None,
+        paths: AnyPath | Sequence[AnyPath],
+        settings: ClassifySettings,
+        update: IndexSettings | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Labelling:
+        """Return all pictures with the labels that are the true one of any; None: by folders."""
+        from rclip_like.classify.labelling import Labelling
+        from rclip_like.classify.truth import labels_of, truth_of_folders
+        from rclip_like.classify.zero_shot import zero_shot
+
+        pictures = self._all_under(paths, settings, update, on_progress)
+        truth = table or truth_of_folders(pictures.roots)
+        pages = list(pictures.pages)
+        every = (truth(picture) for page in pages for picture in page.pictures)
+        labels = labels_of(name for name in every if name is not None)
+        scorer, notes = zero_shot(self.model, labels, settings)
+        pictures = pictures._replace(pages=(page for page in pages))
+        return Labelling(pictures, scorer, settings, self.specification.name, notes)
+
+    def _report_on(self, judged: Judged, settings: ClassifySettings) -> Report:
+        from rclip_like import __version__
+        from rclip_like.evaluate.templates import templates_of
+        from rclip_like.measure.labels import measure_scores
+        from rclip_like.measure.report import labels_report
+
+        labels, specification = judged.labelling.labels, self.specification
+        made: dict[str, object] = {"pictures": len(judged.truth), "labels": len(labels)}
+        if judged.logit_scale is not None:
+            templates = templates_of(settings.templates)
+            is_few = len(templates) <= _MOST_TEMPLATES
+            made["templates"] = list(templates) if is_few else len(templates)
+        made |= {
+            "model": specification.name,
+            "fingerprint": specification.fingerprint,
+            "seed": _SEED,
+            "version": __version__,
+        }
+        figures = measure_scores(judged.scores, judged.logits, judged.truth, labels, _SEED)
+        left_out = f"{judged.num_without:,} more pictures were left out: their true label is "
+        notes = [f"{left_out}unknown or not in the list."] if judged.num_without else []
+        return labels_report(specification.name, figures, judged.logit_scale, made, notes)
+
     def _classify_with_probe(
         self,
         probe: Probe,
@@ -95,7 +191,7 @@ class LibraryLabels(LibraryIndexing):
         troubles: list[Trouble] = []
         read, named = self.settings.read, named_roots(paths)
         pages = fresh_pages(self.model, named, settings.walk, read, troubles.append, features)
-        return Pictures(pages, troubles=troubles)
+        return Pictures(pages, troubles=troubles, roots=named)
 
     def _all_under(
         self,
@@ -126,4 +222,4 @@ class LibraryLabels(LibraryIndexing):
 
         store, specification = self._index.existing(), self.specification
         pages = selected_pages(store, specification, roots, settings.walk, settings.filters)
-        return Pictures(pages, report, absent, explain_nothing)
+        return Pictures(pages, report, absent, explain_nothing, roots=roots)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rclip_like.evaluate.report import Cell
     from rclip_like.measure.confidence import Confidence
     from rclip_like.measure.labels import LabelFigures
-    from rclip_like.measure.run import Evaluation
+    from rclip_like.measure.words import WordFigures
 
 Found = Sequence[tuple[str, "LabelFigures"]]
 """The models' names and figures."""
@@ -25,14 +25,15 @@ Found = Sequence[tuple[str, "LabelFigures"]]
 _MOST_CONFUSED = 10
 
 
-def label_sections(evaluation: Evaluation) -> Iterator[Section]:
-    """Yield the sections on labels; none where the set has none."""
-    found = [(model.name, model.labels) for model in evaluation.models if model.labels]
-    if found:
-        seed = evaluation.settings.seed
-        scales = {model.name: model.logit_scale for model in evaluation.models}
-        yield _accuracy_section(found, seed)
-        yield _confidence_section(found, scales)
+def label_sections(
+    found: Found, scales: Mapping[str, float | None], seed: int
+) -> Iterator[Section]:
+    """Yield the sections on labels; scales: the models' logit scales, None for a probe."""
+    if not found:
+        return
+    yield _accuracy_section(found, seed)
+    yield _confidence_section(found, scales)
+    if all(figures.words is not None for _, figures in found):
         yield _word_section(found, seed)
 
 
@@ -50,7 +51,7 @@ def _accuracy_section(found: Found, seed: int) -> Section:
         Column("macro_f1", "macro F1", "share"),
     ]
     by_model = {"": [(name, figures.figures) for name, figures in found]}
-    tables = [figures_table("accuracy", "Zero-shot accuracy", columns, by_model)]
+    tables = [figures_table("accuracy", "Accuracy", columns, by_model)]
     if len(found) > 1:
         tables.append(differences_table(columns, by_model, seed))
     for number, (name, each) in enumerate(found):
@@ -115,7 +116,7 @@ def _class_tables(name: str, figures: LabelFigures, ending: str) -> Iterator[Tab
 # ---- Calibration
 
 
-def _confidence_section(found: Found, scales: Mapping[str, float]) -> Section:
+def _confidence_section(found: Found, scales: Mapping[str, float | None]) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for name, figures in found:
         confidence, scale = figures.confidence, scales[name]
@@ -152,8 +153,10 @@ def _confidence_section(found: Found, scales: Mapping[str, float]) -> Section:
     )
 
 
-def _confidence_rows(name: str, found: Confidence, scale: float) -> Iterator[tuple[Cell, ...]]:
-    fitted_scale = scale / found.temperature if found.temperature else None
+def _confidence_rows(
+    name: str, found: Confidence, scale: float | None
+) -> Iterator[tuple[Cell, ...]]:
+    fitted_scale = scale / found.temperature if scale and found.temperature else None
     of_scales = ((scale, found.own), (scale, found.own_half), (fitted_scale, found.fitted))
     for logit_scale, each in of_scales:
         if each is not None:
@@ -196,14 +199,14 @@ def _reliability_line(name: str, found: Calibration) -> Line:
 
 
 def _word_section(found: Found, seed: int) -> Section:
-    num_words = int((found[0][1].words.num_pictures > 0).sum())
+    num_words = int((_words_of(found[0][1]).num_pictures > 0).sum())
     columns = [
         Column("precision@1", "precision@1", "share"),
         Column("precision@10", "precision@10", "share"),
         Column("ndcg@10", "nDCG@10"),
         Column("map", "mean AP"),
     ]
-    by_model = {"": [(name, each.words.figures) for name, each in found]}
+    by_model = {"": [(name, _words_of(each).figures) for name, each in found]}
     tables = [figures_table("words", "Means over the words", columns, by_model)]
     if len(found) > 1:
         tables.append(differences_table(columns, by_model, seed))
@@ -224,7 +227,7 @@ def _word_section(found: Found, seed: int) -> Section:
 
 
 def _each_word_table(name: str, figures: LabelFigures, ending: str) -> Table:
-    words = figures.words
+    words = _words_of(figures)
     numbers = np.flatnonzero(words.num_pictures)
     precisions, averages = words.found.precisions[PRECISION_AT[-1]], words.found.average_precisions
     order = sorted(numbers.tolist(), key=lambda number: (averages[number], -precisions[number]))
@@ -247,3 +250,8 @@ def _each_word_table(name: str, figures: LabelFigures, ending: str) -> Table:
             for number in order
         ),
     )
+
+
+def _words_of(figures: LabelFigures) -> WordFigures:
+    assert figures.words is not None
+    return figures.words

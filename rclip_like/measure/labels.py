@@ -26,7 +26,7 @@ class LabelFigures(NamedTuple):
     """What zero-shot labels came to.
 
     The figures are acc1, acc5 where there are more than five labels, mean_per_class_recall and
-    macro_f1. The intervals of acc1 and acc5 are Wilson's.
+    macro_f1. The intervals of acc1 and acc5 are Wilson's. words: None where no words were searched.
     """
 
     num_pictures: int
@@ -35,7 +35,7 @@ class LabelFigures(NamedTuple):
     figures: Mapping[str, Measured]
     confusion: Confusion
     confidence: Confidence
-    words: WordFigures
+    words: WordFigures | None = None
 
 
 def measure_labels(
@@ -47,15 +47,31 @@ def measure_labels(
     wordings = dict.fromkeys(embedded.labels, ())
     classifier = build_classifier(wordings, templates, model.texts)
     scores = classifier.scores(images)
+    logits = scores * np.float32(model.logit_scale)
+    figures = measure_scores(scores, logits, truth, embedded.labels, seed)
+    words = measure_words(images, truth, embedded.labels, model, seed)
+    return figures._replace(templates=tuple(templates), words=words)
+
+
+def measure_scores(
+    scores: npt.NDArray[np.float32],
+    logits: npt.NDArray[np.float32],
+    truth: Numbers,
+    labels: tuple[str, ...],
+    seed: int,
+) -> LabelFigures:
+    """Return how often the label with the highest score is the true one.
+
+    scores and logits (N, L); truth (N,) label numbers.
+    """
     predicted = scores.argmax(axis=1)
     return LabelFigures(
-        len(images),
-        embedded.labels,
-        tuple(templates),
+        len(truth),
+        labels,
+        (),
         _figures(scores, truth, predicted, seed),
-        confusion(truth, predicted, len(embedded.labels)),
-        measure_confidence(scores * np.float32(model.logit_scale), truth, seed),
-        measure_words(images, truth, embedded.labels, model, seed),
+        confusion(truth, predicted, len(labels)),
+        measure_confidence(logits, truth, seed),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.evaluate.intervals import NUM_RESAMPLES
@@ -13,15 +13,25 @@ from rclip_like.measure.tables import differences_table, figures_table
 
 if TYPE_CHECKING:
     from rclip_like.measure.captions import CaptionFigures
+    from rclip_like.measure.labels import LabelFigures
     from rclip_like.measure.run import Evaluation
 
+_INTERVALS = (
+    "Intervals hold 95 %. Wilson's are of single shares; the others, and all of differences, draw "
+    f"whole pictures anew {NUM_RESAMPLES:,} times."
+)
 _MOST_TEMPLATES = 10
 """More are counted, not named."""
 
 
 def evaluation_report(evaluation: Evaluation, version: str, when: str = "") -> Report:
     """Return the report of an evaluation; `version` is the program's."""
-    sections = [*_caption_sections(evaluation), *label_sections(evaluation)]
+    labelled = [(model.name, model.labels) for model in evaluation.models if model.labels]
+    scales = {model.name: model.logit_scale for model in evaluation.models}
+    sections = [
+        *_caption_sections(evaluation),
+        *label_sections(labelled, scales, evaluation.settings.seed),
+    ]
     names = ", ".join(model.name for model in evaluation.models)
     return Report(
         f"Evaluation of {names} on {evaluation.name}",
@@ -30,6 +40,26 @@ def evaluation_report(evaluation: Evaluation, version: str, when: str = "") -> R
         tuple(_notes(evaluation)),
         when,
     )
+
+
+def labels_report(
+    model: str,
+    figures: LabelFigures,
+    logit_scale: float | None,
+    made: Mapping[str, object],
+    notes: Sequence[str] = (),
+) -> Report:
+    """Return the report on labels that a run gave, held against the true ones.
+
+    made: what made it, the `seed` among it. logit_scale: None for a probe, which has none.
+    """
+    seed = made["seed"]
+    assert isinstance(seed, int)
+    first, *others = label_sections([(model, figures)], {model: logit_scale}, seed)
+    if logit_scale is None:
+        limits = "Of pictures that the probe has learnt from, this says how well it remembers them."
+        first = first._replace(title="Labels of a probe", limits=limits)
+    return Report(f"Labels by {model}", made, (first, *others), (_INTERVALS, *notes))
 
 
 def _made(evaluation: Evaluation, version: str) -> dict[str, object]:
@@ -56,10 +86,7 @@ def _made(evaluation: Evaluation, version: str) -> dict[str, object]:
 
 
 def _notes(evaluation: Evaluation) -> Iterator[str]:
-    yield (
-        "Intervals hold 95 %. Wilson's are of single shares; the others, and all of differences, "
-        f"draw whole pictures anew {NUM_RESAMPLES:,} times."
-    )
+    yield _INTERVALS
     if any(model.num_from_index for model in evaluation.models):
         yield (
             "Embeddings from the index are float16; fresh ones differ from them by about 0.0005 of "

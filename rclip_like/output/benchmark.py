@@ -42,7 +42,9 @@ def _tasks(model: ModelFigures) -> dict[str, dict[str, Measured]]:
             for key, measured in figures.items()
         }
     if model.labels is not None:
-        words = {f"word_{key}": each for key, each in model.labels.words.figures.items()}
+        words = {}
+        if model.labels.words is not None:
+            words = {f"word_{key}": each for key, each in model.labels.words.figures.items()}
         tasks[CLASSIFICATION] = {**model.labels.figures, **words}
     return tasks
 

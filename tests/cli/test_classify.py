@@ -15,6 +15,7 @@ from rclip_like.cli.classify import WITHOUT_EFFECT
 from rclip_like.cli.commands import COMMANDS
 from rclip_like.cli.options import refuse_without_effect
 from rclip_like.errors import UsageError
+from rclip_like.evaluate.packages import has_research
 
 LABELS = ("--labels", 'cat,dog,"red car"')
 NAMES = {"cat", "dog", "red car"}
@@ -114,7 +115,8 @@ def test_a_template_of_ones_own(indexed: Path) -> None:
 def test_odd_names_keep_their_bytes_in_a_pipe_and_are_escaped_on_a_terminal(indexed: Path) -> None:
     finished = run("classify", *LABELS, "odd", "-n", "-f0")
     assert set(finished.stdout.split(b"\0")[:-1]) == {b"odd/" + name for name in ODD_NAMES}
-    shown = run_on_terminal("classify", *LABELS, "odd", "-n", "--color", "never").text
+    words = ("classify", *LABELS, "odd", "-n", "--color", "never")
+    shown = run_on_terminal(*words, streams=("stdout",)).text
     assert "\x1b" not in shown
     assert "odd/\\x1b[31mescape.png" in shown
     rows = objects_of("odd", "-n")
@@ -122,13 +124,15 @@ def test_odd_names_keep_their_bytes_in_a_pipe_and_are_escaped_on_a_terminal(inde
 
 
 def test_a_terminal_gets_a_table_and_the_counts(indexed: Path) -> None:
-    shown = run_on_terminal("classify", *LABELS, "pictures", "-n", "--color", "never").text
-    header, *rows, counts = shown.splitlines()
+    words = ("classify", *LABELS, "pictures", "-n", "--color", "never")
+    header, *rows = run_on_terminal(*words, streams=("stdout",)).text.splitlines()
     assert header == "label          probability  path"
     assert len(rows) == 3
     numbers = Counter(row[:13].strip() for row in rows)
     parts = [f"{number} {label}" for label, number in numbers.items()]
-    assert set(counts.removeprefix("clipfind: pictures: ").split(", ")) == set(parts)
+    told = run_on_terminal(*words, streams=("stderr",)).text  # perhaps behind a bar
+    (counts,) = re.findall(r"clipfind: pictures: (.*)", told)
+    assert set(counts.split(", ")) == set(parts)
 
 
 def test_the_labels_of_a_file_may_have_several_wordings(indexed: Path, tmp_path: Path) -> None:
@@ -245,3 +249,23 @@ def test_compared_labels_tell_what_the_added_ones_take(indexed: Path) -> None:
     lines = run("classify", *LABELS, *words, "--compare-labels", "horse,tree").stdout.splitlines()
     assert len(lines) == len(rows) + 1  # a name has a new line in it
     assert run("classify", *LABELS, *words, "--compare-labels", "Cat").returncode == 2
+
+
+@pytest.mark.skipif(not has_research(), reason="needs scikit-learn, SciPy and matplotlib")
+def test_true_labels_make_a_report_as_text_json_and_folder(tiny: Path, tmp_path: Path) -> None:
+    for number, label in enumerate(("cat", "dog")):
+        write_pictures(tmp_path / "labelled" / label, seed=number)
+    words = ("classify", tmp_path / "labelled", "--truth", "folders")
+    text = run(*words).stdout.decode()
+    assert "6 pictures get the nearest of 2 labels" in text
+    report = json.loads(run(*words, "-n", "--json").stdout)
+    assert report["made"]["pictures"] == 6
+    assert [section["key"] for section in report["sections"]] == ["labels", "calibration"]
+    written = run(*words, "-n", "--report", tmp_path / "report")
+    assert written.stdout == b""
+    names = {path.name for path in (tmp_path / "report").iterdir()}
+    assert {"report.json", "report.md"} <= names
+    assert any(name.endswith(".png") for name in names)
+    again = run(*words, "-n", "--labels", "cat,horse", "--json")
+    assert json.loads(again.stdout)["made"]["pictures"] == 3
+    assert run(*words, "-n", "--labels", "horse,tree").returncode == 2
