@@ -15,7 +15,7 @@ from odd_sidecars import SIDECARS
 
 from rclip_like.filing.sidecars import Tagged, add_tags
 from rclip_like.filing.tagging import with_tags
-from rclip_like.filing.xmp import XmpError, read
+from rclip_like.filing.xmp import SUBJECT, XmpError, parse, read
 
 TAGS = ["red car", "Q&A <1>", "été 雪 \U0001f6b2"]
 NUM_MUTATIONS = 300
@@ -76,6 +76,75 @@ def test_damaged_sidecars_are_extended_or_refused(name: str) -> None:
         assert after._replace(keywords=()) == before._replace(keywords=())
         assert with_tags(tagging.content, TAGS).added == ()
     assert 0 < num_extended < NUM_MUTATIONS
+
+
+_LISTS = ("dc:subject", "digiKam:TagsList", "lr:hierarchicalSubject", "mediapro:CatalogSets")
+_NAMESPACES = {
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "digiKam": "http://www.digikam.org/ns/1.0/",
+    "lr": "http://ns.adobe.com/lightroom/1.0/",
+    "mediapro": "http://ns.iview-multimedia.com/mediapro/1.0/",
+    "crs": "http://ns.adobe.com/camera-raw-settings/1.0/",
+}
+
+
+def _drawn(chance: random.Random) -> bytes:
+    """Return well-formed XMP of a form that is drawn: lists here and there, spaced in any way."""
+    space = chance.choice(("", "\n", "\n ", "\r\n\t", " ", "\n<!-- > -->"))
+    late = chance.random() < 0.3
+    names = [name for name in _LISTS if chance.random() < 0.5]
+    chance.shuffle(names)
+    described = [_property(name, chance, space, late) for name in names]
+    described += ["<crs:Version>15</crs:Version>", "<crs:Look crs:Name='/>'/>"]
+    chance.shuffle(described)
+    inner = ""
+    while described:
+        some = [described.pop() for _ in range(min(len(described), chance.choice((0, 1, 2, 6))))]
+        text = space.join(some)
+        about = chance.choice(("rdf:about=''", 'rdf:about=""', "rdf:about='' crs:Tint='>'"))
+        end = f">{text}{space}</rdf:Description>" if some or chance.random() < 0.5 else "/>"
+        inner += f"{space}<rdf:Description {about}{end}"
+    spaces = "".join(
+        f" xmlns:{prefix}='{uri}'"
+        for prefix, uri in _NAMESPACES.items()
+        if not late or prefix == "crs"
+    )
+    rdf = f"<rdf:RDF {_RDF.decode()}{spaces}>{inner}{space}</rdf:RDF>"
+    return f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{rdf}{space}</x:xmpmeta>".encode()
+
+
+def _property(name: str, chance: random.Random, space: str, late: bool) -> str:
+    prefix = name.partition(":")[0]
+    tag = f"{name} xmlns:{prefix}='{_NAMESPACES[prefix]}'" if late else name
+    kind = chance.choice(("Bag", "Seq"))
+    items = [
+        f"<rdf:li>{each}</rdf:li>"
+        for each in ("a", "red car", "b|c", "b/c")
+        if chance.random() < 0.4
+    ]
+    text = f"{space}".join(items)
+    inner = chance.choice(
+        (
+            f"{space}<rdf:{kind}>{space}{text}{space}</rdf:{kind}>{space}",
+            f"<rdf:{kind}>{text}</rdf:{kind}>",
+            f"{space}<rdf:{kind}/>{space}",
+            "one&amp;two",
+            "",
+        )
+    )
+    return f"<{tag}>{inner}</{name}>" if inner or chance.random() < 0.5 else f"<{tag}/>"
+
+
+def test_well_formed_sidecars_of_any_form_are_extended() -> None:
+    for seed in range(3000):
+        content = _drawn(random.Random(seed))
+        before = read(content)
+        tagging = with_tags(content, TAGS)
+        assert _is_insertion(content, tagging.content)
+        after = read(tagging.content)
+        assert set(after.keywords) == {*before.keywords, *TAGS}
+        assert parse(tagging.content).tags(SUBJECT)[-3:] == TAGS or "red car" in before.keywords
+        assert with_tags(tagging.content, TAGS).added == ()
 
 
 def test_refused_sidecars_stay_as_they_are(tmp_path: Path) -> None:
