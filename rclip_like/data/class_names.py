@@ -56,7 +56,7 @@ def read_templates(*folders: Path) -> tuple[str, ...]:
         if (lines := _lines_of(path)) is not None:
             for number, line in enumerate(lines, 1):
                 rest, count = _PLACEHOLDER.subn("", line)
-                if count != 1 or "{" in rest or "}" in rest:
+                if count != 1 or "{" in rest or "}" in rest or not line.isprintable():
                     raise DataError(
                         f"{path}: line {number:,} is not a template with one {{c}} for the name"
                     )
@@ -95,7 +95,7 @@ def name_labels(
     if not class_names:
         return tuple(different), {label: label for label in different}
     labels = tuple(dict.fromkeys(class_names))
-    own = {label: label for label in different if label in labels}
+    own = {label: label for label in set(different).intersection(labels)}
     numbers = {label: _number_of(label, len(class_names)) for label in different}
     numbered = {label: class_names[at] for label, at in numbers.items() if at is not None}
     in_order = {}

@@ -57,7 +57,6 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
     labels, names = name_labels(
         (name for name, count in counts.items() if count), class_names, by_order=True
     )
-
     strays = [
         Trouble(os.fsencode(path), "lies in no folder that is named by a label")
         for path in sorted(folder.iterdir(), key=lambda path: path.name)

@@ -6,15 +6,15 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 
-from rclip_like.data.examples import Example, PictureSet
+from rclip_like.data.examples import Example
 from rclip_like.images.decoding import Product
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, Trouble
 
 
-def read_set(
-    pictures: PictureSet, product: Product | tuple[Product, ...], read: ReadSettings
+def read_examples(
+    examples: Iterable[Example | Trouble], products: tuple[Product, ...], read: ReadSettings
 ) -> Generator[tuple[Example, Picture] | Trouble, None, None]:
     """Yield the examples of a set in order, each with its picture and the products asked for.
 
@@ -22,14 +22,6 @@ def read_set(
     not read to the end closes the generator, which ends the processes that read. Raises
     ReaderError when no process can be started.
     """
-    products = (product,) if isinstance(product, Product) else product
-    return read_examples(pictures.examples(), products, read)
-
-
-def read_examples(
-    examples: Iterable[Example | Trouble], products: tuple[Product, ...], read: ReadSettings
-) -> Generator[tuple[Example, Picture] | Trouble, None, None]:
-    """Yield what `read_set` does, of these examples."""
     waiting: deque[Example | Trouble] = deque()
 
     def tasks() -> Iterator[ReadTask]:

@@ -76,9 +76,10 @@ def counted_shards(folder: Path, shards: list[Path]) -> tuple[list[Path], tuple[
     if not isinstance(content, bytes):
         return shards, () if content is None else (content,)
     text = content.strip().decode("ascii", "replace")
-    if not text.isdigit() or len(text) > _MOST_DIGITS:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         return shards, (Trouble(os.fsencode(folder / NUM_SHARDS), "holds no number of shards"),)
-    counted = [path for path in shards if path.stem.isdigit() and int(path.stem) < int(text)]
+    numbers = {path: path.name.partition(".")[0] for path in shards}
+    counted = [path for path, own in numbers.items() if own.isdecimal() and int(own) < int(text)]
     if len(counted) == int(text):
         return counted, ()
     reason = f"counts {int(text):,} shards, of which {len(counted):,} are there"

@@ -110,7 +110,7 @@ def test_shards_that_are_counted_and_missing_are_named(tmp_path: Path) -> None:
     assert troubles_of(open_set(root)) == [("nshards.txt", "counts 3 shards, of which 2 are there")]
     write_files(root, {"test/nshards.txt": "many"})
     assert troubles_of(open_set(root)) == [("nshards.txt", "holds no number of shards")]
-    write_files(root, {"test/nshards.txt": "1"})
+    write_files(root, {"test/nshards.txt": "1", "test/\N{SUPERSCRIPT TWO}.tar": ""})
     assert (open_set(root).total, troubles_of(open_set(root))) == (3, [])
 
 
