@@ -185,6 +185,6 @@ class _Run:
         if self._options.dry_run:
             self._talk.note("nothing was changed, as --dry-run asks")
         if self._num_failed:
-            self._talk.error(f"{counted(self._num_failed, 'picture')} left as they were")
+            self._talk.error(f"not all was done: {counted(self._num_failed, 'failure')}")
             return FAILED
         return DONE if self._num_done else NOTHING_DONE
