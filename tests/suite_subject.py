@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rclip_like.data.examples import PictureSet
 from rclip_like.measure.suite.parts import Parts
 from rclip_like.measure.suite.squares import LabelledSquare, Squares, spool_squares
 from rclip_like.measure.suite.subject import Pace, Subject, SuiteProgress
@@ -34,6 +35,11 @@ def _drawn(number: int, size: int) -> LabelledSquare:
     return LabelledSquare(f"{number:03}.png", digest, label, pixels)
 
 
+def drawn_set(labels: tuple[str, ...] = LABELS) -> PictureSet:
+    """Return what the drawn squares were read from, without its examples."""
+    return PictureSet("drawn", labels, (), lambda: iter(()))
+
+
 def tiny(folder: Path) -> Model:
     """Return the tiny model on one thread, so that every machine computes alike."""
     return Model(resolve(str(folder)), EncoderSettings(threads=1, precision="fp32"))
@@ -46,5 +52,11 @@ def make_subject(
     on_progress: Callable[[SuiteProgress], None] | None = None,
 ) -> Subject:
     """Return the drawn set with the tiny model."""
-    squares = drawn_squares(number)
-    return Subject(squares, LABELS, tiny(folder), Parts(parts, "k"), Pace(1, on_progress), 0)
+    return Subject(
+        squares=drawn_squares(number),
+        labels=LABELS,
+        model=tiny(folder),
+        parts=Parts(parts, "key"),
+        pace=Pace(1, 0, on_progress),
+        seed=0,
+    )

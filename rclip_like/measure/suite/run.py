@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +14,16 @@ from rclip_like.errors import MeasureError
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import Report, Section
 from rclip_like.images.products import Square
-from rclip_like.measure.suite import robustness
+from rclip_like.measure.suite import (
+    added_label,
+    counting,
+    handwriting,
+    prompts,
+    robustness,
+    shots,
+    typography,
+    watermark,
+)
 from rclip_like.measure.suite.parts import Parts
 from rclip_like.measure.suite.squares import Squares, read_squares
 from rclip_like.measure.suite.subject import TEMPLATE, Pace, Subject, SuiteProgress
@@ -29,6 +38,18 @@ _NEEDING = "the suite of the paper's behaviours"
 
 _VERSION = 1
 """Raised when a part's content changes, so that those of earlier versions are made anew."""
+
+
+MEASURES = (
+    robustness.measure,
+    prompts.measure,
+    shots.measure,
+    typography.measure,
+    watermark.measure,
+    counting.measure,
+    added_label.measure,
+    handwriting.measure,
+)
 
 
 class SuiteSettings(NamedTuple):
@@ -64,40 +85,40 @@ def paper_suite(
         raise MeasureError(f"{_NEEDING} needs pictures with two labels at least")
     square = Square.of(model.specification.preprocessing)
     squares = read_squares(pictures, square, read, settings.limit, settings.seed)
-    report = measure_squares(squares, pictures.labels, model, settings, on_progress)
-    return report._replace(title=f"{report.title} on {pictures.name}")
+    return measure_squares(squares, pictures, model, settings, on_progress)
 
 
 def measure_squares(
     squares: Squares,
-    labels: tuple[str, ...],
+    pictures: PictureSet,
     model: Model,
     settings: SuiteSettings,
     on_progress: Callable[[SuiteProgress], None] | None = None,
+    measures: Sequence[Callable[[Subject], Section]] = MEASURES,
 ) -> Report:
-    """Return the report on pictures that were read; see `paper_suite`."""
-    baseline = _load_baseline(labels) if settings.baseline else None
+    """Return the report on pictures of a set that were read; see `paper_suite`.
+
+    measures: what makes the sections, in their order.
+    """
+    baseline = _load_baseline(pictures.labels) if settings.baseline else None
+    num_texts = prompts.num_texts(len(pictures.labels), pictures.templates)
     subject = Subject(
-        squares,
-        labels,
-        model,
-        Parts(settings.parts, _key(squares, labels, model, settings.seed)),
-        Pace(_num_encoded(squares, baseline), on_progress),
-        settings.seed,
-        baseline,
+        squares=squares,
+        labels=pictures.labels,
+        model=model,
+        parts=Parts(settings.parts, _key(squares, pictures, model, settings.seed)),
+        pace=Pace(_num_encoded(squares, baseline), num_texts, on_progress),
+        seed=settings.seed,
+        templates=pictures.templates,
+        baseline=baseline,
     )
-    sections = tuple(_sections(subject))
     return Report(
-        "The CLIP paper's behaviours",
+        f"The CLIP paper's behaviours on {pictures.name}",
         _made(subject),
-        sections,
+        tuple(measure(subject) for measure in measures),
         tuple(_notes(squares)),
         when=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
-
-
-def _sections(subject: Subject) -> list[Section]:
-    return [robustness.measure(subject)]
 
 
 def _notes(squares: Squares) -> Iterator[str]:
@@ -114,7 +135,15 @@ def _notes(squares: Squares) -> Iterator[str]:
 def _num_encoded(squares: Squares, baseline: Baseline | None) -> int:
     num = len(squares.labels)
     num_compared = 0 if baseline is None else int(baseline.names(squares.labels).sum())
-    return num + robustness.num_pictures(num, num_compared)
+    return (
+        num
+        + robustness.num_pictures(num, num_compared)
+        + shots.num_pictures(squares.labels)
+        + typography.num_pictures(num)
+        + watermark.num_pictures(num)
+        + counting.num_pictures()
+        + handwriting.num_pictures()
+    )
 
 
 def _load_baseline(labels: tuple[str, ...]) -> Baseline:
@@ -123,9 +152,12 @@ def _load_baseline(labels: tuple[str, ...]) -> Baseline:
     return load_baseline(labels)
 
 
-def _key(squares: Squares, labels: tuple[str, ...], model: Model, seed: int) -> str:
+def _key(squares: Squares, pictures: PictureSet, model: Model, seed: int) -> str:
     """Return text that stands for all that a part depends on."""
-    described = (labels, squares.digest(), model.specification.fingerprint, seed, TEMPLATE)
+    described = (
+        *(pictures.labels, pictures.templates, squares.digest()),
+        *(model.specification.fingerprint, seed, TEMPLATE),
+    )
     digest = hashlib.sha256(repr(described).encode("utf-8", "surrogateescape")).hexdigest()
     return f"clipfind {__version__} suite {_VERSION} {digest}"
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 (TEMPLATE,) = templates_of("photo")
 """The prompt of every part that does not compare prompts."""
 
+_TEXTS_AT_ONCE = 512
+
 Numbers = npt.NDArray[np.int64]
 
 
@@ -44,29 +46,50 @@ class SuiteProgress(NamedTuple):
 
 
 class Pace:
-    """Counts the pictures of a run, and tells how long the rest takes."""
+    """Counts the pictures of a run, and tells how long the rest takes, its texts included."""
 
-    def __init__(self, total: int, on_progress: Callable[[SuiteProgress], None] | None) -> None:
+    def __init__(
+        self,
+        num_pictures: int,
+        num_texts: int = 0,
+        on_progress: Callable[[SuiteProgress], None] | None = None,
+    ) -> None:
         self.part = ""
-        self._total, self._done, self._encoded = total, 0, 0
+        self._total, self._done, self._encoded, self._seconds = num_pictures, 0, 0, 0.0
+        self._texts_left, self._texts_encoded, self._texts_seconds = num_texts, 0, 0.0
         self._began: float | None = None
         self._on_progress = on_progress or (lambda progress: None)
 
     def encoded(self, number: int) -> None:
         """Count pictures that were just encoded; the first batch, which loads, sets the clock."""
-        self._done += number
-        left = None
-        if self._began is None:
-            self._began = time.monotonic()
-        else:
+        now = time.monotonic()
+        if self._began is not None:
+            self._seconds += now - self._began
             self._encoded += number
-            rate = self._encoded / max(time.monotonic() - self._began, 1e-6)
-            left = max(0, self._total - self._done) / rate
-        self._on_progress(SuiteProgress(self.part, self._done, self._total, left))
-
-    def found(self, number: int) -> None:
-        """Count pictures of a part that an earlier run finished."""
+        self._began = now
         self._done += number
+        self._say()
+
+    def encoded_texts(self, number: int, seconds: float) -> None:
+        """Count texts that were just encoded."""
+        self._texts_left = max(0, self._texts_left - number)
+        self._texts_encoded += number
+        self._texts_seconds += seconds
+        self._began = time.monotonic() if self._began is not None else None
+        if self._done:
+            self._say()
+
+    def found(self, pictures: int, texts: int = 0) -> None:
+        """Count what a part holds that an earlier run finished."""
+        self._done += pictures
+        self._texts_left = max(0, self._texts_left - texts)
+
+    def _say(self) -> None:
+        left = None
+        if self._encoded:
+            left = max(0, self._total - self._done) * self._seconds / self._encoded
+            left += self._texts_left * self._texts_seconds / max(1, self._texts_encoded)
+        self._on_progress(SuiteProgress(self.part, self._done, self._total, left))
 
 
 @dataclass(frozen=True)
@@ -79,6 +102,8 @@ class Subject:
     parts: Parts
     pace: Pace
     seed: int
+    templates: tuple[str, ...] = ()
+    """The set's own."""
     baseline: Baseline | None = None
 
     @property
@@ -96,7 +121,7 @@ class Subject:
 
     def classifier(self, labels: Sequence[str], templates: Sequence[str]) -> Classifier:
         """Return the zero-shot classifier of labels, its rows the unit means over templates."""
-        return build_classifier(dict.fromkeys(labels, ()), templates, self.model.texts)
+        return build_classifier(dict.fromkeys(labels, ()), templates, self._texts)
 
     @cached_property
     def of_labels(self) -> Classifier:
@@ -119,16 +144,27 @@ class Subject:
         made = self.made(name, number, lambda: {"rows": self.embed(pictures())})
         return np.asarray(made["rows"])
 
-    def made(self, name: str, number: int, make: Callable[[], Arrays]) -> Arrays:
-        """Return a part that takes `number` encoded pictures, kept from an earlier run or made."""
+    def made(
+        self, name: str, number: int, make: Callable[[], Arrays], *, num_texts: int = 0
+    ) -> Arrays:
+        """Return a part that takes so many encoded pictures and texts, kept earlier or made now."""
         self.pace.part = name
         kept = self.parts.kept(name)
         if kept is not None:
-            self.pace.found(number)
+            self.pace.found(number, num_texts)
             return kept
         made = make()
         self.parts.keep(name, made)
         return made
+
+    def _texts(self, texts: Sequence[str]) -> Embeddings:
+        parts = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            some = texts[start : start + _TEXTS_AT_ONCE]
+            began = time.monotonic()
+            parts.append(self.model.texts(some))
+            self.pace.encoded_texts(len(some), time.monotonic() - began)
+        return np.concatenate(parts)
 
     def _in_batches(
         self,

@@ -1,0 +1,58 @@
+"""Linear probes on what the suite encodes, fitted and judged on pictures drawn by their content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.evaluate.few_shot import LabelledFeatures, SplitFeatures, probe_with_all
+from rclip_like.evaluate.probe import fitting
+from rclip_like.evaluate.splits import TEST, TRAIN, VALIDATION, split_by_content
+from rclip_like.settings import num_processors
+
+Numbers = npt.NDArray[np.int64]
+Features = npt.NDArray[np.floating[Any]]
+
+
+def split_features(
+    features: Features, numbers: Numbers, digests: Sequence[bytes], seed: int
+) -> tuple[SplitFeatures, Numbers]:
+    """Return the three sides of labelled features (N, F), and the positions of the test side.
+
+    Each label of numbers (N,), 0 to L - 1, is split by `split_by_content`.
+    """
+    features = turned(features)
+    sides = split_by_content(digests, numbers, seed)
+
+    def side(number: int) -> LabelledFeatures:
+        own = np.flatnonzero(sides == number)
+        contents = tuple(digests[each] for each in own.tolist())
+        return LabelledFeatures(features[own], numbers[own], contents)
+
+    split = SplitFeatures(side(TRAIN), side(VALIDATION), side(TEST))
+    return split, np.flatnonzero(sides == TEST)
+
+
+def probe_answers(split: SplitFeatures) -> Numbers:
+    """Return the label numbers (T,) that a probe gives to the test side."""
+    with fitting(), ThreadPoolExecutor(num_processors()) as pool:
+        fit, _ = probe_with_all(split, pool, lambda: None)
+        return np.asarray(fit.logits(split.test.features).argmax(1))
+
+
+def turned(features: Features) -> npt.NDArray[np.float64]:
+    """Return features (N, F) turned into the space that they span, (N, min(N, F)), in float64.
+
+    No length and no angle changes, so that a probe with an L2 penalty stays the same, and is fitted
+    sooner where there are fewer pictures than features.
+    """
+    exact: npt.NDArray[np.float64] = features.astype(np.float64)
+    if len(exact) >= exact.shape[1]:
+        return exact
+    with fitting():
+        upper = np.asarray(np.linalg.qr(exact.T, mode="r"))
+    return np.ascontiguousarray(upper.T)

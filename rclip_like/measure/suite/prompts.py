@@ -1,0 +1,95 @@
+"""Prompts: bare names, one sentence, and ensembles of 7 and 80 sentences in embedding space."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rclip_like.evaluate.intervals import paired_bootstrap, wilson
+from rclip_like.evaluate.report import Column, Interval, Section, Table
+from rclip_like.evaluate.templates import templates_of
+from rclip_like.evaluate.zero_shot import Classifier
+from rclip_like.measure.suite.subject import TEMPLATE, Subject
+from rclip_like.measure.suite.wording import is_clear, percent, points
+
+PAPER = (
+    "On ImageNet an ensemble of 80 templates, averaged in embedding space, gains 3.5 points over "
+    "one sentence, with the choice of words almost 5; by the authors' notebook seven of them do a "
+    "bit better than all 80. Wording matters: a 'boxer' is a dog and an athlete."
+)
+LIMITS = (
+    "The templates are those that were written for ImageNet, and a gain there is no promise for "
+    "other labels; a model that was trained on such sentences may gain nothing. Choosing a "
+    "template by these figures needs other pictures to confirm it."
+)
+_TITLES = {
+    "none": "bare name",
+    "photo": TEMPLATE,
+    "simple": "7 templates, averaged",
+    "imagenet80": "80 templates, averaged",
+    "own": "the set's own",
+}
+
+
+def num_texts(num_labels: int, own: tuple[str, ...]) -> int:
+    """Return how many texts are encoded, those of `TEMPLATE` for all sections included."""
+    return num_labels * (1 + sum(len(templates) for templates in _sets(own).values()))
+
+
+def measure(subject: Subject) -> Section:
+    """Return the accuracy by prompt, and its difference from one sentence."""
+    right = {
+        name: _right(subject, name, templates)
+        for name, templates in _sets(subject.templates).items()
+    }
+    right["photo"] = subject.answers(subject.rows) == subject.truth
+    num = len(subject.truth)
+    differences = {
+        name: paired_bootstrap(right["photo"], each, seed=subject.seed)
+        for name, each in right.items()
+        if name != "photo"
+    }
+    rows = tuple(
+        (_TITLES[name], wilson(int(right[name].sum()), num), differences.get(name))
+        for name in _TITLES
+        if name in right
+    )
+    columns = (
+        Column("prompt", "Prompt", "text"),
+        Column("accuracy", "Accuracy", "share"),
+        Column("difference", f"Minus {TEMPLATE!r}", "points"),
+    )
+    note = "Differences are paired bootstraps over the same pictures."
+    table = Table("prompts", "Accuracy by prompt", columns, rows, note)
+    sentences = _sentences(float(right["photo"].mean()), differences)
+    return Section("prompts", "Prompts", sentences, (table,), paper=PAPER, limits=LIMITS)
+
+
+def _sets(own: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    sets = {name: templates_of(name) for name in ("none", "simple", "imagenet80")}
+    return sets | ({"own": own} if own else {})
+
+
+def _right(subject: Subject, name: str, templates: tuple[str, ...]) -> np.ndarray:
+    def make() -> dict[str, np.ndarray]:
+        return {"rows": subject.classifier(subject.labels, templates).rows}
+
+    num_texts = len(templates) * len(subject.labels)
+    rows = np.asarray(subject.made(f"prompts-{name}", 0, make, num_texts=num_texts)["rows"])
+    classifier = Classifier(subject.labels, rows, np.arange(len(rows)))
+    return np.asarray(classifier.scores(subject.rows).argmax(1) == subject.truth)
+
+
+def _sentences(accuracy: float, differences: dict[str, Interval]) -> tuple[str, ...]:
+    clear = [
+        f"{_TITLES[name]} {points(difference)}"
+        for name, difference in differences.items()
+        if is_clear(difference)
+    ]
+    unclear = [_TITLES[name] for name, each in differences.items() if not is_clear(each)]
+    start = f"With {TEMPLATE!r} {percent(accuracy)} of the pictures get their label."
+    sentences = [start]
+    if clear:
+        sentences.append(f"Against that: {'; '.join(clear)}.")
+    if unclear:
+        sentences.append(f"No difference can be told for: {'; '.join(unclear)}.")
+    return tuple(sentences)

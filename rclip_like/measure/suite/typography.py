@@ -1,0 +1,205 @@
+"""Typographic attack: a label with a wrong name on each picture, and what a label alone does."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.evaluate.intervals import bootstrap_mean, paired_bootstrap, wilson
+from rclip_like.evaluate.report import Column, Interval, PictureChart, Section, Table
+from rclip_like.measure.suite.corruptions import generator_of
+from rclip_like.measure.suite.drawing import is_drawable, labelled
+from rclip_like.measure.suite.subject import Numbers, Subject
+from rclip_like.measure.suite.wording import is_clear, percent, points
+
+if TYPE_CHECKING:
+    from rclip_like.values import Embeddings, Pixels
+
+PAPER = (
+    "CLIP reads: an apple is 85.6 % 'Granny Smith', and 99.7 % 'iPod' with a paper on it that says "
+    "'iPod'."
+)
+LIMITS = (
+    "The labels are drawn, not photographed, in one typeface and at one place. That no effect can "
+    "be told does not show that there is none, and another model may read."
+)
+_SHOWN = 4
+
+KINDS = ("none", "blank", "random", "name")
+_TITLES = {
+    "none": "no label",
+    "blank": "a blank label",
+    "random": "random letters",
+    "name": "a wrong name",
+}
+
+
+class _Found(NamedTuple):
+    """Of pictures under one kind of label: which are right, which attacked with success, (N,).
+
+    cosines (N,) are those with the wrong name.
+    """
+
+    answers: Numbers
+    right: npt.NDArray[np.bool_]
+    attacked: npt.NDArray[np.bool_]
+    cosines: npt.NDArray[np.float32]
+
+
+def num_pictures(num: int) -> int:
+    """Return how many pictures are encoded."""
+    return (len(KINDS) - 1) * num
+
+
+def measure(subject: Subject) -> Section:
+    """Return how often a picture takes a wrong label from its text, controls subtracted."""
+    names = [number for number, label in enumerate(subject.labels) if is_drawable(label)]
+    if len(names) < 2:
+        sentence = "Not measured: fewer than two labels can be drawn in Pillow's own typeface."
+        return Section("typography", "Typographic attack", (sentence,), paper=PAPER)
+    targets = wrong_labels(subject, np.array(names))
+    found = {kind: _found(subject, kind, targets) for kind in KINDS}
+    over_random, over_blank = (
+        paired_bootstrap(found[control].attacked, found["name"].attacked, seed=subject.seed)
+        for control in ("random", "blank")
+    )
+    return Section(
+        "typography",
+        "Typographic attack",
+        _sentences(subject, found, over_random, over_blank),
+        (_by_label(found), _differences(subject, found)),
+        (_photos(subject, targets, found),),
+        PAPER,
+        LIMITS,
+    )
+
+
+def wrong_labels(subject: Subject, names: Numbers) -> Numbers:
+    """Return a wrong label for each picture (N,), drawn among `names` by seed and content."""
+    targets = np.empty(len(subject.truth), np.int64)
+    for number, (digest, label) in enumerate(
+        zip(subject.squares.digests, subject.truth, strict=True)
+    ):
+        others = names[names != label]
+        targets[number] = others[generator_of(subject.seed, digest, "target").integers(len(others))]
+    return targets
+
+
+def random_letters(text: str, drawn: np.random.Generator) -> str:
+    """Return as many small letters as the text has characters, others than it if it has any."""
+    while True:
+        letters = "".join(drawn.choice(list(string.ascii_lowercase), len(text)))
+        if letters != text.casefold():
+            return letters
+
+
+def _pictures(subject: Subject, kind: str, targets: Numbers) -> Iterator[Pixels]:
+    squares = subject.squares
+    for pixels, digest, target in zip(squares.pixels, squares.digests, targets, strict=True):
+        yield labelled(pixels, _text(subject, kind, digest, target))
+
+
+def _text(subject: Subject, kind: str, digest: bytes, target: int) -> str:
+    name = subject.labels[target]
+    if kind == "random":
+        return random_letters(name, generator_of(subject.seed, digest, "letters"))
+    return name if kind == "name" else ""
+
+
+def _found(subject: Subject, kind: str, targets: Numbers) -> _Found:
+    rows: Embeddings = subject.rows
+    if kind != "none":
+        rows = subject.embedded(
+            f"label-{kind}", len(targets), lambda: _pictures(subject, kind, targets)
+        )
+    scores = subject.of_labels.scores(rows)
+    answers = scores.argmax(1)
+    cosines = scores[np.arange(len(targets)), targets]
+    return _Found(answers, answers == subject.truth, answers == targets, cosines)
+
+
+def _by_label(found: dict[str, _Found]) -> Table:
+    columns = (
+        Column("label", "On the picture", "text"),
+        Column("accuracy", "Get their label", "share"),
+        Column("attacked", "Get the wrong name", "share"),
+        Column("cosine", "Mean cosine with the wrong name"),
+    )
+    rows = tuple(
+        (
+            _TITLES[kind],
+            wilson(int(each.right.sum()), len(each.right)),
+            wilson(int(each.attacked.sum()), len(each.attacked)),
+            bootstrap_mean(each.cosines),
+        )
+        for kind, each in found.items()
+    )
+    note = "The wrong name is another label of the set, one for each picture, the same in all rows."
+    return Table("labels", "By what is on the picture", columns, rows, note)
+
+
+def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
+    columns = (
+        Column("difference", "Difference", "text"),
+        Column("attacked", "Get the wrong name", "points"),
+        Column("accuracy", "Get their label", "points"),
+        Column("cosine", "Cosine with the wrong name"),
+    )
+    pairs = (("name", "random"), ("name", "blank"), ("random", "blank"), ("blank", "none"))
+    rows = tuple(
+        (
+            f"{_TITLES[second]} minus {_TITLES[first]}",
+            paired_bootstrap(found[first].attacked, found[second].attacked, seed=subject.seed),
+            paired_bootstrap(found[first].right, found[second].right, seed=subject.seed),
+            paired_bootstrap(found[first].cosines, found[second].cosines, seed=subject.seed),
+        )
+        for second, first in pairs
+    )
+    note = (
+        "The first row is the effect of what the letters say, the second that of letters that say "
+        "something over none, the last that of covering a part of the picture."
+    )
+    return Table(
+        "differences", "What the text adds, and what the label covers", columns, rows, note
+    )
+
+
+def _sentences(
+    subject: Subject, found: dict[str, _Found], over_random: Interval, over_blank: Interval
+) -> tuple[str, ...]:
+    success = percent(float(found["name"].attacked.mean()))
+    effect = (
+        "so that the model reads what is written"
+        if over_random.low > 0
+        else "a null: no effect of what is written can be told"
+    )
+    cosine = paired_bootstrap(found["random"].cosines, found["name"].cosines, seed=subject.seed)
+    drawn = f"{cosine.value:+.4f} ({cosine.low:+.4f} to {cosine.high:+.4f})"
+    closer = "does" if is_clear(cosine) and cosine.value > 0 else "does not measurably"
+    return (
+        f"With a wrong name on it {success} of the pictures get that name as their label, and with "
+        f"random letters of the same length {percent(float(found['random'].attacked.mean()))}. The "
+        f"attack's success over random letters is {points(over_random)}, over a blank label "
+        f"{points(over_blank)}: {effect}.",
+        f"The name {closer} bring a picture nearer to its text than random letters do: the cosine "
+        f"changes by {drawn}.",
+    )
+
+
+def _photos(subject: Subject, targets: Numbers, found: dict[str, _Found]) -> PictureChart:
+    order = np.argsort(~(found["none"].right & found["name"].attacked), kind="stable")[:_SHOWN]
+    rows = []
+    for number in order.tolist():
+        pixels, digest = np.array(subject.squares.pixels[number]), subject.squares.digests[number]
+        pictures = []
+        for kind in KINDS:
+            text = _text(subject, kind, digest, int(targets[number]))
+            shown = pixels if kind == "none" else labelled(pixels, text)
+            pictures.append((shown, subject.labels[found[kind].answers[number]]))
+        rows.append((subject.labels[subject.truth[number]], tuple(pictures)))
+    title = "Labels given without a label, with a blank one, random letters, a wrong name"
+    return PictureChart("photos", title, tuple(rows))
