@@ -31,6 +31,7 @@ def manual() -> str:
         ("QUERIES", _prose(manual_text.QUERIES)),
         ("OUTPUT", _prose(manual_text.OUTPUT)),
         ("SETS", _prose(SETS)),
+        ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),
         ("PROBES", _prose(manual_text.PROBES)),
         ("FILING", _prose(manual_text.FILING)),

@@ -213,6 +213,63 @@ escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are braces. A newline follows, o
 *--null*.
 """
 
+LABELS = """\
+*clipfind classify* gives each picture the likeliest label of a list (*--labels*, *--labels-file*)
+or of a probe (*--probe*), in order of path. It first brings the index of the PATHs up to date, as a
+search does, and encodes no indexed picture again. Pictures that are gone or have changed are left
+out and counted. An animation is labelled by its first frame.
+
+A label file :: One label a line. "label: phrase, phrase" gives a label several wordings, and then
+only these count; its score is that of the nearest one. Double quotes hold commas and colons
+together. Lines that begin with # are left out.
+
+Templates :: The model reads each label in a sentence (*--templates*). With several sentences, the
+label's embedding is the mean of the unit embeddings of all, scaled to unit length. *photo* is one
+sentence, *simple* the seven and *imagenet80* the eighty that CLIP's authors published. Whether more
+of them help depends on the model and the labels: try it with *--truth*.
+
+Probabilities :: A score is the cosine of the picture with the label's embedding. The probability is
+the softmax of the scores times the model's logit scale, over the labels given and nothing else.
+With another list the same picture has other probabilities, and nothing calibrates them: *--truth*
+measures how far they can be believed on your pictures. Models trained with a sigmoid (SigLIP) have
+a bias besides; it is the same for all labels, does not change a softmax, and is left out.
+
+--multi :: Each label stands alone against "something" in the same sentences: its probability is the
+softmax over these two. A picture is given every label that reaches the *--threshold*, 0.5 unless
+told, so it may have several, or none. Such a probability depends on how well "something" describes
+what else there is.
+
+Output :: On a terminal a table with label, probability and path, and then on stderr how often each
+label was given. In a pipe, each line has the label, a TAB, the probability, a TAB and the path;
+with several labels a picture has several lines. A picture whose best label stays below the
+*--threshold* is told as "none of these", with the probability of the best label. *-f* prints the
+paths of pictures that are given a label; *--only* leaves out pictures that are not given that one.
+
+--compare-labels :: Adds labels to the list and prints the pictures whose likeliest label is then
+one of them: label and probability before, label and probability after, path. stderr counts what
+each added label takes from which.
+
+--truth :: Compares with the true labels and prints a report: accuracy with Wilson's interval, the
+first five labels if there are more than five, the mean over the labels (which counts rare ones as
+much), a table by label, which labels are taken for which, and calibration. *folders*: the label is
+the first folder below the PATH in which the picture lies, or the folder of the PATH itself. A
+table: CSV or TSV with columns path and label, paths relative to the table. A label's name is the
+same in capitals or not, and with _ for a space. It needs scikit-learn, SciPy and matplotlib.
+
+--fresh :: Encodes the pictures now, in the *--precision* asked for, and neither reads nor writes
+the index. Rows in the index are float16. On 1,996 photos with 445 labels in the sentences of
+*simple*, the index changed no label of *builtin* and no probability by more than 0.0004.
+
+What it cannot do :: A closed list forces an answer. Words matter: the authors of CLIP report that
+with a list of groups of people and a few crime-related and non-human words, 32.3 % of people under
+20 were given one of those words; adding the label "child" brought it to 8.7 %. Which labels stand
+in a list is a decision, and *--compare-labels* shows its effect. CLIP can hardly count, mixes up
+fine kinds (aircraft, cars, birds, flowers), is misled by words in the picture, and repeats the
+prejudices of the web. Do not use labels to decide anything about people: not who they are, what
+they feel, think, do, or deserve, and not to watch them. For anything that matters, let a person
+look at the picture.
+"""
+
 FIGURES = """\
 *clipfind evaluate* measures how well models find and label the pictures of a set. Pictures that the
 model has indexed are not encoded again; stderr says how many. Their embeddings are float16, which
@@ -462,9 +519,9 @@ EXIT_STATUS = """\
 and new ones named, as *status -v* names all; only *--strict* lets them change the status), or
 another run was indexing and *--no-wait* was given.
 
-1 :: Nothing was found. With *index*: *--max-time* ended the run early. With *status*, *prune* and
-*forget*: nothing is indexed under any of the named PATHs. With *doctor*: there are warnings but no
-problem.
+1 :: Nothing was found. With *classify*: no picture was given a label, or one of *--only*. With
+*index*: *--max-time* ended the run early. With *status*, *prune* and *forget*: nothing is indexed
+under any of the named PATHs. With *doctor*: there are warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is missing. With *doctor*: a problem.
@@ -558,6 +615,11 @@ The ten best among the pictures in the current folder, and in two others:
 Copy the fifty best, whatever their names:
 
     clipfind flower ~/Pictures -f0 -t 50 | xargs -0 cp -t out/
+
+Copy the pictures of cats, by a list that leaves room for others:
+
+    clipfind classify ~/Pictures --labels cat,dog,person,landscape -f0 --only cat |
+        xargs -0 cp -t out/
 
 Pictures like one, with a boat and without people:
 
