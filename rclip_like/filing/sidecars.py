@@ -19,7 +19,7 @@ from rclip_like.files import open_at_once, write_whole
 from rclip_like.filing.tagging import FIRST_LINE, FRESH, LAST_LINE, Tagging, normal_tags, with_tags
 from rclip_like.filing.xmp import MOST_BYTES, XmpError, read
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, Trouble
-from rclip_like.walk.left_out import UNREAD_EXTENSIONS, UNREAD_RAW
+from rclip_like.walk.left_out import DEVELOPED, UNREAD_EXTENSIONS, UNREAD_RAW
 
 Form = Literal["digikam", "adobe"]
 """How a sidecar is named: x.jpg.xmp as digiKam does it, or x.xmp as Adobe does."""
@@ -28,9 +28,6 @@ _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ENDINGS = (b".xmp", b".XMP")
 
 _RAW = RAW_EXTENSIONS | UNREAD_RAW
-
-# What cameras write beside a raw file in the same moment: Adobe's sidecar means both.
-_DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
 
 _LAST_TAG = b"</x:xmpmeta>"
 _SEARCHED = 1 << 20
@@ -182,7 +179,7 @@ def _require_own(picture: bytes) -> None:
     """Raise XmpError where Adobe's sidecar would mean other pictures too, but for raw and JPEG."""
     others = _others(picture)
     endings = {os.path.splitext(path)[1].lower() for path in (picture, *others)}
-    is_pair = len(others) == 1 and endings & _RAW and endings & _DEVELOPED
+    is_pair = len(others) == 1 and endings & _RAW and endings & DEVELOPED
     if others and not is_pair:
         name = os.fsdecode(os.path.basename(others[0]))
         raise XmpError(f"it would belong to {name} as well; sidecars in digiKam's form do not")

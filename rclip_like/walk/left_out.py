@@ -36,7 +36,8 @@ OnLeftOut = Callable[[Why, bytes], None]
 
 # What cameras and phones write in the same moment. A TIFF or PNG of the same name was made later,
 # by hand, and may look quite different.
-_DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
+DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
+"""Lower-case endings of pictures that stand for the raw file of the same name beside them."""
 
 UNREAD_RAW = frozenset(
     b".3fr .arq .bay .crw .dcr .dcs .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nrw .pef .rwl"
@@ -73,7 +74,7 @@ def pictures_beside(
         stem = name[: -len(ending)].lower()
         if ending in raw:
             raws[name] = stem
-        elif ending in _DEVELOPED:
+        elif ending in DEVELOPED:
             pictures.setdefault(stem, []).append(name)
     return {name: pictures[stem] for name, stem in raws.items() if stem in pictures}
 
