@@ -228,3 +228,21 @@ def test_every_cut_of_a_probe_is_refused(written: Path) -> None:
 def test_a_label_is_a_line_of_text() -> None:
     assert is_usable_label("rotes Auto / 赤い車")
     assert not any(map(is_usable_label, ("", " ", "a\tb", "\udcff", "x" * 1001)))
+
+
+def test_a_changed_byte_is_refused_or_changes_what_is_said_alone(written: Path) -> None:
+    whole, random = written.read_bytes(), np.random.default_rng(0)
+    length = int.from_bytes(whole[:8], "little")
+    num_read = 0
+    for _ in range(600):
+        changed = bytearray(whole)
+        changed[random.integers(8 + length + 16)] = random.integers(256)
+        written.write_bytes(changed)
+        try:
+            found = read_probe(written)
+        except ModelError:
+            continue
+        num_read += 1
+        assert found.weights.shape == (3, 5)
+        assert np.isfinite(found.probabilities(np.ones((1, 5)))).all()
+    assert 0 < num_read < 600
