@@ -74,6 +74,14 @@ def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
     assert loaded.isdisjoint({"rich", "sqlite_utils", "ftfy", "huggingface_hub", "httpcore2"})
 
 
+def test_labels_of_indexed_pictures_load_nothing_that_encodes_pictures(
+    indexed: tuple[str, ...],
+) -> None:
+    loaded = _modules_loaded("classify", "--labels", "cat,dog", *indexed)
+    assert "numpy" in loaded
+    assert loaded.isdisjoint({"torch", "open_clip", "onnxruntime", "PIL", "sklearn", "scipy"})
+
+
 def test_a_text_query_asked_again_loads_no_tokenizer(indexed: tuple[str, ...]) -> None:
     assert _run("search", "something blue", *indexed).returncode == 0
     loaded = _modules_loaded("search", "something blue", *indexed)

@@ -245,14 +245,19 @@ def _judge(options: ClassifyOptions) -> int:
     has_labels = bool(options.labels or options.labels_file)
     paths = searched_paths(options.paths, options.sources, options.talk)
     with open_library(options.library, options.encoder, options.read) as library:
-        with index_bar(quiet=options.talk.quiet) as on_progress:
+        with progress_bar("indexing", "steps", quiet=options.talk.quiet) as show:
+
+            def on_stage(stage: str, done: int, total: int | None) -> None:
+                if show is not None:
+                    show(done, total, stage)
+
             judged = library.judge_labels(
                 options.truth,
                 _probe_of(options) or (_labels_of(options) if has_labels else None),
                 paths,
                 options.settings,
                 update=index_settings(options.update, options.settings.walk),
-                on_progress=on_progress,
+                on_progress=on_stage,
             )
         _tell(judged.labelling, options)
     now = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Labels for the pictures of a library, by words alone."""
+"""Labels for the pictures of a library, by words or by a probe, and how often they are right."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 """Names of labels, or names with the wordings of each."""
+
+OnStage: TypeAlias = "Callable[[str, int, int | None], None]"
+"""Called with the stage, how much of it is done, and of how much, None where that is unknown."""
+INDEXING, READING = "indexing", "reading the labels"
 
 FOLDERS = "folders"
 """Says that pictures lie in folders named by their true labels."""
@@ -87,15 +91,17 @@ class LibraryLabels(LibraryIndexing):
         settings: ClassifySettings | None = None,
         *,
         update: IndexSettings | bool | None = True,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: OnStage = lambda stage, done, total: None,
     ) -> JudgedLabels:
         """Return a report on the likeliest labels of pictures, held against the true ones.
 
         truth: "folders", where a picture's label is the name of the first folder below the path
         that was named, or a table with a path and a label a line. A label's name is the same
         without regard to case, and with _ for a space. labels: as in `classify`; None means those
-        of the truth. All pictures are held in memory. Raises MeasureError where no true label is
-        among the labels, or a package is missing, and DataError for a file that is no table.
+        of the truth. All pictures are held in memory. on_progress is called with the stage, how
+        much of it is done and, where that is known, of how much. Raises MeasureError where no true
+        label is among the labels, or a package is missing, and DataError for a file that is no
+        table.
         """
         from rclip_like.classify.settings import ClassifySettings
         from rclip_like.classify.truth import judge, truth_of_table
@@ -109,7 +115,12 @@ class LibraryLabels(LibraryIndexing):
             labelling = self._classify_by_truth(table, paths, settings, update, on_progress)
         else:
             labelling = self.classify(
-                labels, paths, settings, update=update or False, on_progress=on_progress
+                labels,
+                paths,
+                settings,
+                update=update or False,
+                on_progress=lambda at: on_progress(INDEXING, at.done, at.total),
+                on_texts=lambda done, total: on_progress(READING, done, total),
             )
         judged = judge(labelling, table)
         return JudgedLabels(labelling, self._report_on(judged, settings))
@@ -120,19 +131,23 @@ class LibraryLabels(LibraryIndexing):
         paths: AnyPath | Sequence[AnyPath],
         settings: ClassifySettings,
         update: IndexSettings | None,
-        on_progress: Callable[[Progress], None] | None,
+        on_progress: OnStage,
     ) -> Labelling:
         """Return all pictures with the labels that are the true one of any; None: by folders."""
         from rclip_like.classify.labelling import Labelling
         from rclip_like.classify.truth import labels_of, truth_of_folders
         from rclip_like.classify.zero_shot import zero_shot
 
-        pictures = self._all_under(paths, settings, update, on_progress)
+        pictures = self._all_under(
+            paths, settings, update, lambda at: on_progress(INDEXING, at.done, at.total)
+        )
         truth = table or truth_of_folders(pictures.roots)
         pages = list(pictures.pages)
         every = (truth(picture) for page in pages for picture in page.pictures)
         labels = labels_of(name for name in every if name is not None)
-        scorer, notes = zero_shot(self.model, labels, settings)
+        scorer, notes = zero_shot(
+            self.model, labels, settings, lambda done, total: on_progress(READING, done, total)
+        )
         pictures = pictures._replace(pages=(page for page in pages))
         return Labelling(pictures, scorer, settings, self.specification.name, notes)
 

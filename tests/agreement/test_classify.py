@@ -69,6 +69,13 @@ def compare(folder: Path, paths: list[Path]) -> None:
 def test_photographs_get_the_same_probabilities(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     compare(tmp_path / "photos", save_photos(tmp_path / "photos", ".png"))
+    likeliest = {
+        Path(path).stem: max(labels, key=labels.__getitem__)
+        for path, labels in classified(tmp_path / "photos").items()
+    }
+    assert likeliest["chelsea"] == "a cat"
+    assert likeliest["coffee"] == "cup of coffee"
+    assert likeliest["rocket"] == "rocket"
 
 
 @pytest.mark.skipif("CLIPFIND_STARTER" not in os.environ, reason="needs the starter photos")
