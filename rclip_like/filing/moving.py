@@ -26,8 +26,9 @@ def rename_anew(source: Location, target: Location, hidden: bytes) -> None:
     """Give a file another name that nothing has yet, on the same file system.
 
     The system's own call does it in one step where it has one. Elsewhere the file is linked under
-    the new name, then loses the old one; without hard links the new name is taken by an empty file
-    of our own, which the file replaces. `hidden` is a free name in the source's folder.
+    the new name, then loses the old one; without hard links the new name is taken by a file of our
+    own, which holds the text `hidden` and is replaced. `hidden` is a free name in the source's
+    folder.
     Raises FileExistsError, OSError with EXDEV for another file system, and Refused.
     """
     rename = _exclusive_rename()
@@ -85,12 +86,11 @@ def _exclusive_rename() -> _Rename | None:
 
 
 def _replace_own(source: Location, target: Location, hidden: bytes) -> None:
-    """Take the new name with an empty file, and replace that: for file systems without links."""
+    """Take the new name with a file of our own, and replace that: where there are no links."""
     descriptor = target.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    taken = Identity.of(os.fstat(descriptor))
-    os.close(descriptor)
     try:
-        if target.identity() != taken:
+        os.write(descriptor, hidden)
+        if target.identity() != Identity.of(os.fstat(descriptor)):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path)
         os.replace(
             source.argument,
@@ -100,8 +100,23 @@ def _replace_own(source: Location, target: Location, hidden: bytes) -> None:
         )
     except BaseException:
         with suppress(OSError, Refused):
-            remove_only(target, taken, hidden)
+            remove_only(target, Identity.of(os.fstat(descriptor)), hidden)
         raise
+    finally:
+        os.close(descriptor)
+
+
+def has_taken(location: Location, hidden: bytes, *, is_whole: bool) -> bool:
+    """Tell whether a name was taken with a file of our own that a kill has left.
+
+    With `is_whole` a file that the kill left empty is not taken for ours. Raises OSError, Refused.
+    """
+    status = location.status()
+    if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > len(hidden):
+        return False
+    with location.reading() as descriptor:
+        content = os.read(descriptor, len(hidden))
+    return content == hidden if is_whole else hidden.startswith(content)
 
 
 def remove_only(location: Location, identity: Identity, hidden: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rclip_like.filing.filed import Did, How
 from rclip_like.filing.locations import Identity, Location, Refused, is_same_content, opened
 from rclip_like.filing.log import LoggedFile
-from rclip_like.filing.moving import copy_to_draft, put_back, remove_only, rename_anew
+from rclip_like.filing.moving import copy_to_draft, has_taken, put_back, remove_only, rename_anew
 from rclip_like.filing.names import HiddenNames
 
 
@@ -45,6 +45,7 @@ def take_back(
         filed = _Filed(file, source, target, names, is_sidecar and how == "move")
         if not is_dry_run:
             filed.tidy()
+            filed.free_names(is_done=is_done)
         act = filed.remove_copy if how == "copy" else filed.move_back
         return act(is_done=is_done, is_dry_run=is_dry_run)
 
@@ -111,6 +112,13 @@ class _Filed(NamedTuple):
         elif self._identity_if_still(draft):  # somebody removed all but the draft
             rename_anew(draft, here, self.names.old)
 
+    def free_names(self, *, is_done: bool) -> None:
+        """Remove a file of our own by which a name was taken, if a kill left it."""
+        for location, is_whole in ((self.source, True), (self.target, is_done)):
+            is_ours = has_taken(location, self.names.old, is_whole=is_whole)
+            if is_ours and self.file.identity.size_bytes:
+                location.unlink()
+
     def remove_copy(self, *, is_done: bool, is_dry_run: bool) -> Did | None:
         """Remove the target if it is what was copied, and the source is still that, too."""
         if self.target.status() is None:
@@ -119,7 +127,7 @@ class _Filed(NamedTuple):
         if identity is None:
             if is_done:
                 raise Refused("stays, as it has changed since it was copied")
-            return self._nothing_left()
+            return None
         if self._identity_if_still(self.source) is None:
             raise Refused(f"stays, as {_text(self.source)} is gone or has changed")
         if not is_dry_run:
@@ -138,7 +146,7 @@ class _Filed(NamedTuple):
             identity = Identity.of(here) if stat.S_ISREG(here.st_mode) else None
         if identity is None:
             if there is not None and not is_done:
-                return self._nothing_left()
+                return None
             if there is not None and self._identity_if_still(self.source):
                 return None  # it is back already, and another file has the name now
             raise Refused("stays, as it is no longer the file that was moved")
@@ -156,11 +164,6 @@ class _Filed(NamedTuple):
         if os.path.samestat(here, there):
             return True
         return self.file.digest is not None and self._identity_if_still(self.source) is not None
-
-    def _nothing_left(self) -> None:
-        status = self.target.status()
-        if status is not None and status.st_size == 0 < self.file.identity.size_bytes:
-            raise Refused("is empty, as a name is that an interrupted run has taken; remove it")
 
     def _return(self, identity: Identity) -> None:
         """Move the target to its source, whose name is free; to another disk as a copy."""

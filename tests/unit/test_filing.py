@@ -548,6 +548,7 @@ def test_lines_that_make_no_sense_cost_themselves(album: Path, tmp_path: Path) -
         {"target": {"path": "{folder}/cat/../../victim.jpg"}},
         {"target": {"path": "{folder}/cat/deep/x.jpg"}},
         {"source": {"path": "relative/x.jpg"}},
+        {"source": {"path": "/tmp/a/../x.jpg"}},
         {"source": {"path": "/tmp/x.jpg\0"}},
         {"source": {"path": "/tmp/x.sh"}},
         {"source": {"path": "/tmp/x.jpg", "path_base64": "!"}},
