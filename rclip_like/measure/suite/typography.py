@@ -161,7 +161,8 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     )
     note = (
         "The first row is the effect of what the letters say, the second that of letters that say "
-        "something over none, the last that of covering a part of the picture."
+        "something over none, the last that of covering a part of the picture. Where no picture "
+        "takes the wrong name, drawing anew gives no width: the intervals above bound it."
     )
     return Table(
         "differences", "What the text adds, and what the label covers", columns, rows, note
