@@ -319,8 +319,8 @@ although the intervals of the two overlap. Of twenty differences that are none, 
 Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
 same seed on the same set and model gives the same report.
 
-*--suite paper* measures on a labelled set what the CLIP paper describes, and puts beside each figure
-what the paper found and what cannot be concluded:
+*--suite paper* measures on a labelled set what the CLIP paper describes, and puts beside each
+figure what the paper found and what cannot be concluded:
 
 Corruption :: Accuracy under noise, blur, motion, JPEG, pixelation, brightness, contrast, fog and
 masks, five strengths each, on what the model sees of each picture. *--baseline* puts beside it

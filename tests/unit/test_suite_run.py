@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+import suite_subject
 from PIL import Image
 from suite_subject import LABELS, drawn_set, drawn_squares, tiny
 
@@ -65,6 +71,35 @@ def test_a_run_that_was_ended_goes_on_to_the_same_bits(
     seen: list[SuiteProgress] = []
     assert measured(tiny_model, settings, seen.append) == plain
     assert seen[0].done > 30 * 12, "what the ended runs finished is not made again"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from suite_subject import drawn_set, drawn_squares, tiny
+from rclip_like.measure.suite import robustness, watermark
+from rclip_like.measure.suite.run import SuiteSettings, measure_squares
+model, parts = map(Path, sys.argv[1:])
+short = (robustness.measure, watermark.measure)
+measure_squares(
+    drawn_squares(), drawn_set(), tiny(model), SuiteSettings(parts=parts), None, short
+)
+"""
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_bits(
+    tiny_model: Path, plain: str, tmp_path: Path
+) -> None:
+    parts = tmp_path / "parts"
+    own = {**os.environ, "PYTHONPATH": str(Path(suite_subject.__file__).parent)}
+    for number in (3, 20):
+        with subprocess.Popen([sys.executable, "-c", KILLED, tiny_model, parts], env=own) as run:
+            while run.poll() is None and len([*parts.glob("*.npz")]) < number:
+                time.sleep(0.001)
+            run.kill()
+        assert run.returncode == -signal.SIGKILL
+        assert len([*parts.glob("*.npz")]) >= number
+    assert measured(tiny_model, SuiteSettings(parts=parts)) == plain
 
 
 def test_a_finished_run_encodes_nothing_again(tiny_model: Path, plain: str, tmp_path: Path) -> None:
