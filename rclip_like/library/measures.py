@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rclip_like.measure.settings import EvaluateSettings
     from rclip_like.measure.suite.run import SuiteSettings
     from rclip_like.measure.suite.subject import SuiteProgress
-    from rclip_like.probe import Probed, ProbeProgress, ProbeSettings
+    from rclip_like.probe.settings import Probed, ProbeProgress, ProbeSettings
 
 
 class LibraryMeasures(LibraryModel):
@@ -64,7 +64,8 @@ class LibraryMeasures(LibraryModel):
         probe's file to write, ending in .safetensors and not there yet. Raises UsageError,
         DataError and MeasureError, before any work where the output or the settings are at fault.
         """
-        from rclip_like.probe import ProbeSettings, check_output, probe, save
+        from rclip_like.probe.run import check_output, probe, save
+        from rclip_like.probe.settings import ProbeSettings
 
         path = None if output is None else path_of(os.fsdecode(output))
         if path is not None:

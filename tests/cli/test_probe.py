@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,14 @@ def test_what_cannot_be_done_is_said_with_status_2(
     assert captured.out == ""
     assert not Path("p.safetensors").exists()
     assert Path("there.safetensors").read_bytes() == b"a model"
+
+
+def test_help_loads_neither_numpy_nor_scikit_learn() -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "rclip_like", "probe", "--help"]
+    finished = subprocess.run(words, capture_output=True, check=True)
+    loaded = {line.rpartition(b"|")[2].strip() for line in finished.stderr.splitlines()}
+    assert b"rclip_like.probe.settings" in loaded
+    assert not {b"numpy", b"sklearn", b"scipy", b"matplotlib"} & loaded
 
 
 def test_shots_are_numbers_between_commas() -> None:

@@ -14,7 +14,7 @@ from rclip_like.errors import DataError, MeasureError, ModelError, UsageError
 from rclip_like.evaluate.probe_file import read_probe
 from rclip_like.evaluate.report import Table
 from rclip_like.library import Library
-from rclip_like.probe import Probed, ProbeSettings
+from rclip_like.probe.settings import Probed, ProbeSettings
 from rclip_like.settings import EncoderSettings, ReadSettings
 
 SETTINGS = ProbeSettings(shots=(1, 2, 4), repeats=3, threads=1)
