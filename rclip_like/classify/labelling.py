@@ -152,22 +152,17 @@ def labelled(
     settings: ClassifySettings,
     model: str,
 ) -> Iterator[LabelledPicture]:
-    """Yield each picture with its labels, as the settings say.
+    """Yield each picture with its labels: the likeliest ones that reach the threshold.
 
-    Equal scores stand in the order of the labels. Without `multi` the threshold is for the best
-    label, and with the best go the next ones; with `multi` each label has to reach it.
+    Equal scores stand in the order of the labels.
     """
     most, least = settings.most_labels, settings.least_probability
     for picture, of_labels, probabilities in zip(pictures, *scores, strict=True):
         best = int(of_labels.argmax())
-        numbers = [best]
-        if probabilities[best] < least:
-            numbers = []
-        elif most != 1:
+        numbers = [best] if probabilities[best] >= least else []
+        if numbers and most != 1:
             order = np.argsort(-of_labels, kind="stable")
-            if settings.multi:
-                order = order[probabilities[order] >= least]
-            numbers = order[: most or None].tolist()
+            numbers = order[probabilities[order] >= least][: most or None].tolist()
         every = {
             number: LabelScore(
                 labels[number], float(probabilities[number]), float(of_labels[number])

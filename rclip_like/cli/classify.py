@@ -66,7 +66,6 @@ WITHOUT_EFFECT = (
     ("--fresh", "--no-index"),
     ("--fresh", "--max-time"),
     ("--fresh", "--all"),
-    ("--fresh", "--db"),
     *(
         ("--compare-labels", other)
         for other in ("--top", "--threshold", "--multi", "--only", "--format", *filing.ACTIONS)
@@ -76,7 +75,6 @@ WITHOUT_EFFECT = (
         for other in ("--top", "--threshold", "--multi", "--only", "--format", "--compare-labels")
         + ("--files", "--null", *filing.ACTIONS)
     ),
-    ("--report", "--json"),
     *filing.WITHOUT_EFFECT,
     *indexed.WITHOUT_EFFECT,
 )
@@ -137,8 +135,7 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--report",
             metavar="DIR",
-            help="With --truth: write the report into a folder, with its charts, instead of "
-            "printing it.",
+            help="With --truth: write the report into a folder, with its charts.",
         ),
     ] = None
     only: Annotated[
@@ -265,8 +262,10 @@ def _judge(options: ClassifyOptions) -> int:
     if options.report is not None:
         write_report(report, options.report)
         options.talk.note(f"the report is in {options.report}")
-    else:
-        write_lines([report_object(report)] if options.json else report_text(report))
+    if options.json:
+        write_lines([report_object(report)])
+    elif options.report is None:
+        write_lines(report_text(report))
     return FOUND
 
 

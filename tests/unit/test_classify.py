@@ -66,6 +66,8 @@ def test_below_the_threshold_no_label_is_given_and_the_best_is_still_told() -> N
     unsure, sure = given([[0.4, 0.3, 0.3], [0.5, 0.3, 0.2]], settings)
     assert (unsure.label, unsure.labels, unsure.best.label) == (None, (), "cat")
     assert sure.label == "cat"
+    (several,) = given([[0.2, 0.45, 0.35]], ClassifySettings(threshold=0.3, top=3))
+    assert names(several) == ["dog", "bird"]
 
 
 def test_with_multi_each_label_has_to_reach_the_threshold() -> None:
