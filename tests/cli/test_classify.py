@@ -6,9 +6,11 @@ import json
 import os
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
+from described import as_described
 from processes import ODD_NAMES, run, run_on_terminal, start, write_pictures
 
 from rclip_like.cli.classify import WITHOUT_EFFECT
@@ -17,6 +19,7 @@ from rclip_like.cli.options import refuse_without_effect
 from rclip_like.errors import UsageError
 from rclip_like.evaluate.packages import has_research
 
+described_line = partial(as_described, schema="classify")
 LABELS = ("--labels", 'cat,dog,"red car"')
 NAMES = {"cat", "dog", "red car"}
 
@@ -31,7 +34,7 @@ def lines_of(*arguments: str | Path) -> list[list[str]]:
 def objects_of(*arguments: str | Path) -> list[dict[str, object]]:
     finished = run("classify", *LABELS, "--json", *arguments)
     assert finished.returncode == 0, finished.stderr.decode()
-    return [json.loads(line) for line in finished.stdout.splitlines()]
+    return [as_described(line, "classify") for line in finished.stdout.splitlines()]
 
 
 def test_a_pipe_gets_label_probability_and_path_in_order_of_path(indexed: Path) -> None:
@@ -70,7 +73,7 @@ def test_below_the_threshold_the_best_label_is_still_told(indexed: Path) -> None
     assert finished.returncode == 1
     assert {line.split(b"\t")[0] for line in finished.stdout.splitlines()} == {b"none of these"}
     finished = run("classify", *LABELS, "pictures", "-n", "--threshold", "1", "--json")
-    for row in map(json.loads, finished.stdout.splitlines()):
+    for row in map(described_line, finished.stdout.splitlines()):
         assert (row["label"], row["best"] in NAMES) == (None, True)
     assert run("classify", *LABELS, "pictures", "-nf", "--threshold", "1").stdout == b""
 
@@ -80,7 +83,7 @@ def test_with_multi_a_picture_may_have_several_labels_or_none(indexed: Path) -> 
     assert all(len(row["labels"]) == 3 for row in rows)  # type: ignore[arg-type]
     assert any(sum(each["probability"] for each in row["labels"]) > 1.01 for row in rows)  # type: ignore[attr-defined]
     finished = run("classify", "--labels", "cat", "pictures", "-n", "--multi", "--json")
-    for row in map(json.loads, finished.stdout.splitlines()):
+    for row in map(described_line, finished.stdout.splitlines()):
         assert bool(row["labels"]) == (row["probability"] >= 0.5)
 
 
@@ -138,7 +141,7 @@ def test_a_terminal_gets_a_table_and_the_counts(indexed: Path) -> None:
 def test_the_labels_of_a_file_may_have_several_wordings(indexed: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("# mine\ncat: cat, kitten\ndog\n\n")
     words = ("--labels-file", tmp_path / "labels.txt", "pictures", "-n", "--json")
-    rows = [json.loads(line) for line in run("classify", *words).stdout.splitlines()]
+    rows = [as_described(line, "classify") for line in run("classify", *words).stdout.splitlines()]
     assert {row["label"] for row in rows} <= {"cat", "dog"}
     assert len(rows) == 3
 
@@ -233,10 +236,10 @@ def test_options_without_effect_are_refused(first: str, second: str) -> None:
 def test_compared_labels_tell_what_the_added_ones_take(indexed: Path) -> None:
     words = ("pictures", "odd", "-n")
     finished = run("classify", *LABELS, *words, "--compare-labels", "horse,tree", "--json")
-    rows = [json.loads(line) for line in finished.stdout.splitlines()]
+    rows = [as_described(line, "classify") for line in finished.stdout.splitlines()]
     before = {row["path"]: row for row in objects_of(*words)}
     everything = run("classify", "--labels", 'cat,dog,"red car",horse,tree', *words, "--json")
-    after = {row["path"]: row for row in map(json.loads, everything.stdout.splitlines())}
+    after = {row["path"]: row for row in map(described_line, everything.stdout.splitlines())}
     taken = {path for path, row in after.items() if row["label"] in ("horse", "tree")}
     assert taken
     assert {row["path"] for row in rows} == taken
@@ -258,7 +261,7 @@ def test_true_labels_make_a_report_as_text_json_and_folder(tiny: Path, tmp_path:
     words = ("classify", tmp_path / "labelled", "--truth", "folders")
     text = run(*words).stdout.decode()
     assert "6 pictures get the nearest of 2 labels" in text
-    report = json.loads(run(*words, "-n", "--json").stdout)
+    report = as_described(run(*words, "-n", "--json").stdout)
     assert report["made"]["pictures"] == 6
     assert [section["key"] for section in report["sections"]] == ["labels", "calibration"]
     written = run(*words, "-n", "--report", tmp_path / "report")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
+from described import as_described
 from processes import ODD_NAMES, run, write_pictures
 
+described_line = partial(as_described, schema="classify")
 LABELS = ("--labels", "cat,dog,bird")
 
 
@@ -41,7 +44,7 @@ def test_moved_pictures_are_not_encoded_again_and_go_back(album: Path, tmp_path:
     before = files_below(album)
     moved = run("classify", *LABELS, album, "-n", "--move-to", tmp_path / "out", "--json")
     assert moved.returncode == 0, moved.stderr
-    rows = [json.loads(line) for line in moved.stdout.splitlines()]
+    rows = [as_described(line, "classify") for line in moved.stdout.splitlines()]
     assert {row["did"] for row in rows} == {"moved"}
     assert files_below(album) == {}
     after = files_below(tmp_path / "out")
@@ -96,12 +99,12 @@ def test_with_multi_a_picture_is_copied_into_each_of_its_labels(
 
 def test_labels_become_tags_and_a_second_run_changes_nothing(album: Path) -> None:
     words = ("classify", *LABELS, album / "one.png", "-n", "--sidecars", "digikam", "--json")
-    (row,) = map(json.loads, run(*words).stdout.splitlines())
+    (row,) = map(described_line, run(*words).stdout.splitlines())
     sidecar = Path(row["sidecar"])
     assert (row["did"], row["added"], sidecar.name) == ("written", row["labels"], "one.png.xmp")
     assert f"<rdf:li>{row['labels'][0]}</rdf:li>" in sidecar.read_text()
     before = sidecar.stat()
-    (row,) = map(json.loads, run(*words).stdout.splitlines())
+    (row,) = map(described_line, run(*words).stdout.splitlines())
     assert (row["did"], row["added"]) == ("unchanged", [])
     assert sidecar.stat() == before
 
