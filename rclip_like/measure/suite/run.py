@@ -112,6 +112,7 @@ def measure_squares(
         templates=pictures.templates,
         baseline=baseline,
     )
+    subject.warm_up()
     return Report(
         f"The CLIP paper's behaviours on {pictures.name}",
         _made(subject),

@@ -111,6 +111,10 @@ class Subject:
         """The label number of each picture, (N,)."""
         return self.squares.labels
 
+    def warm_up(self) -> None:
+        """Encode the texts of the labels, so that the first pictures tell the time of both."""
+        _ = self.of_labels
+
     def embed(self, pictures: Iterable[Pixels]) -> Embeddings:
         """Return unit rows float32 (N, D) of pictures, encoded in batches as they come."""
         return self._in_batches(pictures, self.model.pictures)
