@@ -1,4 +1,4 @@
-"""The text files of a set: captions beside pictures, names of classes, templates of prompts."""
+"""The text files beside a set's pictures: captions in .txt, a label in .json."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rclip_like.values import Trouble
 CAPTION_ENDING = ".txt"
 FACTS_ENDING = ".json"
 TEXT_BYTES = 1 << 20
-"""How large a text file may be: long descriptions have some thousand bytes."""
+"""The largest text file that is read; long descriptions have some thousand bytes."""
 MOST_LABEL = 1000
-"""How many characters a label may have."""
+"""The most characters of a label."""
 WRONG_ENCODING = "is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
 
 
 def parse_captions(text: bytes) -> tuple[str, ...]:
     """Return the captions of a text file: its lines that are not blank, stripped.
 
-    Raises UnicodeError for what is neither UTF-8 nor UTF-16 with its mark.
+    Raises UnicodeError for text that is neither UTF-8 nor UTF-16 with its byte order mark.
     """
     lines = decoded(text)
     if "\0" in lines:
@@ -35,7 +35,7 @@ def parse_captions(text: bytes) -> tuple[str, ...]:
 
 
 def read_text(path: Path) -> bytes | Trouble | None:
-    """Return the bytes of a text file, why they cannot be had, or None where there is no file."""
+    """Return the bytes of a text file, a Trouble if it cannot be read, or None if it is missing."""
     try:
         with open_regular(path, TEXT_BYTES) as file:
             return file.read(TEXT_BYTES)
@@ -48,9 +48,9 @@ def read_text(path: Path) -> bytes | Trouble | None:
 
 
 def label_in(facts: bytes) -> str | None:
-    """Return the label in a picture's JSON file, None where it has none.
+    """Return the value of `label` in a picture's JSON file; None if it is missing or empty.
 
-    Raises ValueError for what is not an object of JSON, and for a label that is not text.
+    Raises ValueError if the file holds no JSON object, or if the label is not text.
     """
     try:
         parsed: Any = json.loads(decoded(facts))
@@ -77,10 +77,10 @@ def example_of(
     label: str | None = None,
     content: bytes | None = None,
 ) -> Example | Trouble:
-    """Return a picture with what the text files beside it say, or what is wrong with one of them.
+    """Return a picture with the captions and the label from its text files.
 
-    texts: their bytes by ending; names: how a Trouble calls them. A caption file, where there is
-    one, must hold a caption.
+    texts: the bytes of these files by ending; names: their names by ending, for errors. Returns a
+    Trouble for a text file that cannot be used, and for one of captions that holds none.
     """
     captions: tuple[str, ...] = ()
     if (text := texts.get(CAPTION_ENDING)) is not None:

@@ -1,4 +1,4 @@
-"""The names of a set's labels in order, and the templates that come with a set."""
+"""The text files that describe a whole set: its class names in order, its templates, its type."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from rclip_like.values import Trouble
 CLASS_NAMES = "classnames.txt"
 TEMPLATES = "zeroshot_classification_templates.txt"
 SET_TYPE = "dataset_type.txt"
-"""In the manner of CLIP_benchmark, as are the names of the files above."""
+"""CLIP_benchmark gives the three files these names."""
 _MOST_DIGITS = 9
 _NUMBER = re.compile(r"(\d+)")
 _PLACEHOLDER = re.compile(r"\{c?\}")
 
 
 def natural_order(name: str) -> tuple[list[str | int], str]:
-    """Return a key by which names sort as people number them: class2 before class10."""
+    """Return a sort key that orders numbers in names by value: class2 before class10."""
     parts: list[str | int] = list(_NUMBER.split(name))
     parts[1::2] = [int(part) for part in parts[1::2]]
     return parts, name
 
 
 def read_class_names(*folders: Path) -> tuple[str, ...]:
-    """Return the lines of the first of these folders' classnames.txt, () where there is none.
+    """Return the lines of classnames.txt in the first folder that has one; () if none has.
 
     Raises DataError for a file that cannot be used.
     """
@@ -40,16 +40,16 @@ def read_class_names(*folders: Path) -> tuple[str, ...]:
         if (lines := _lines_of(path)) is not None:
             for number, line in enumerate(lines, 1):
                 if not line.isprintable() or not 0 < len(line) <= MOST_LABEL:
-                    raise DataError(f"{path}: line {number:,} is not the name of a class")
+                    raise DataError(f"{path}: line {number:,} is not a class name")
             return lines
     return ()
 
 
 def read_templates(*folders: Path) -> tuple[str, ...]:
-    """Return the templates of the first of these folders that has a file of them, else ().
+    """Return the templates from the first folder that has a file of them; () if none has.
 
-    Each has {} where the file has {c} for the name. Raises DataError for a template that has it
-    never or twice, or other braces, which str.format would follow.
+    {c} in the file, which stands for the class name, becomes {}. Raises DataError unless each line
+    contains it exactly once and no other braces.
     """
     for folder in folders:
         path = folder / TEMPLATES
@@ -58,21 +58,23 @@ def read_templates(*folders: Path) -> tuple[str, ...]:
                 rest, count = _PLACEHOLDER.subn("", line)
                 if count != 1 or "{" in rest or "}" in rest or not line.isprintable():
                     raise DataError(
-                        f"{path}: line {number:,} is not a template with one {{c}} for the name"
+                        f"{path}: line {number:,} is not a template with one {{c}} for the label"
                     )
             return tuple(_PLACEHOLDER.sub("{}", line) for line in lines)
     return ()
 
 
 def read_set_type(*folders: Path) -> str | None:
-    """Return what the first of these folders' dataset_type.txt says, None where there is none.
+    """Return the type in the first dataset_type.txt of these folders; None if there is no such one.
 
-    Raises DataError for a set with several labels a picture, which is not read.
+    Raises DataError for the type "multilabel", which is not supported.
     """
     for folder in folders:
         if lines := _lines_of(folder / SET_TYPE):
             if lines[0].lower() == "multilabel":
-                raise DataError(f"{folder} has several labels a picture; such sets are not read")
+                raise DataError(
+                    f"{folder} is a set with several labels per picture, which is not supported"
+                )
             return lines[0].lower()
     return None
 
@@ -84,39 +86,41 @@ def name_labels(
     by_order: bool = False,
     by_number: bool = False,
 ) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """Return the labels in order and, by each label that was found, its name among them.
+    """Return the set's labels in order, and a mapping from each label found to one of these.
 
-    Without class names, these are the labels found, in natural order. Class names are the labels
-    themselves, or are numbered from 0 by them, which is tried first with `by_number`, or, with
-    `by_order`, stand for them in their natural order. Equal names are one label. A label without a
-    name is left out of what is found. Raises DataError where that befalls more than half of them.
+    found: the labels as folders, tables or text files give them. Without class names they are
+    themselves the labels, in natural order. Otherwise the class names are, and a label found is
+    either a class name, or the number of one, from 0, or, with `by_order`, the folder at the same
+    position in natural order. `by_number` tries numbers before names. Equal class names are one
+    label. The mapping leaves out a label that has no class name. Raises DataError if more than
+    half of them have none.
     """
-    different = sorted(set(found), key=natural_order)
+    distinct = sorted(set(found), key=natural_order)
     if not class_names:
-        return tuple(different), {label: label for label in different}
+        return tuple(distinct), {label: label for label in distinct}
     labels = tuple(dict.fromkeys(class_names))
-    own = {label: label for label in set(different).intersection(labels)}
-    numbers = {label: _number_of(label, len(class_names)) for label in different}
+    own = {label: label for label in set(distinct).intersection(labels)}
+    numbers = {label: _number_of(label, len(class_names)) for label in distinct}
     numbered = {label: class_names[at] for label, at in numbers.items() if at is not None}
     in_order = {}
-    if by_order and len(different) == len(class_names):
-        in_order = dict(zip(different, class_names, strict=True))
+    if by_order and len(distinct) == len(class_names):
+        in_order = dict(zip(distinct, class_names, strict=True))
     for names in (numbered, own, in_order) if by_number else (own, numbered, in_order):
-        if 2 * len(names) >= len(different):
+        if 2 * len(names) >= len(distinct):
             return labels, names
-    other = next(label for label in different if label not in own and label not in numbered)
+    other = next(label for label in distinct if label not in own and label not in numbered)
     raise DataError(
-        f"{CLASS_NAMES} has {len(class_names):,} names, but neither the name nor the number "
-        f"{shown(other)}, which is one of {len(different):,} labels"
+        f"the set has {len(distinct):,} labels, but {shown(other)} is neither among the "
+        f"{len(class_names):,} names of {CLASS_NAMES} nor the number of one"
     )
 
 
 def named(example: Example | Trouble, names: Mapping[str, str]) -> Example | Trouble:
-    """Return an example with the name of its label; a Trouble where its label has none."""
+    """Return an example with its label replaced by its name; a Trouble if the label has none."""
     if isinstance(example, Trouble) or example.label is None:
         return example
     if example.label not in names:
-        reason = f"its label {shown(example.label)} is not among those of the set"
+        reason = f"its label {shown(example.label)} is not one of the set's labels"
         return Trouble(os.fsencode(example.name), reason)
     return example._replace(label=names[example.label])
 

@@ -1,4 +1,4 @@
-"""A labelled or captioned set as embeddings: what is indexed is taken from there.
+"""Embed a labelled or captioned set; embeddings that are in the index are not computed again.
 
 Shape suffixes: N pictures, D embedding, F features.
 """
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from rclip_like.values import Pixels
 
 OnProgress: TypeAlias = "Callable[[int, int | None], None]"
-"""Called with the number of examples done, and of all, None where that is unknown."""
+"""Called with the number of examples done and the number of all, which is None if unknown."""
 
 _AT_ONCE = 512
-"""So many files are looked up in the index at a time."""
+"""The number of files looked up in the index at a time."""
 _BLOCK = 4096
 
 
 class EmbeddedSet(NamedTuple):
-    """A set whose pictures are embedded, those that could be; in the order of the set.
+    """The embeddings of the pictures of a set that could be used, in the order of the set.
 
-    labels: as in PictureSet. names: the examples' own, and digests: BLAKE3 of their contents, (N,).
+    labels: as in PictureSet. names: of the examples, (N,); digests: BLAKE3 of their contents, (N,).
     rows: unit embeddings float32 (N, D), or features (N, F). label_numbers: int64 (N,) into
-    `labels`, -1 for none. captions: those of each picture, (N,). troubles: what could not be used,
-    in no order. num_encoded: how many pictures the model encoded; num_from_index: how many
-    embeddings were in the index. notes: what the user should know of the set.
+    `labels`, -1 for no label. captions: of each picture, (N,). troubles: the pictures and files
+    that could not be used, in no order. num_encoded: how many pictures the model encoded;
+    num_from_index: how many embeddings came from the index. notes: sentences for the user.
     """
 
     name: str
@@ -66,13 +66,13 @@ def embed_set(
     features: Literal["index", "tower"] = "index",
     on_progress: OnProgress | None = None,
 ) -> EmbeddedSet:
-    """Return the set with an embedding of each picture, of an animation that of its first frame.
+    """Return the set with one embedding per picture; an animation has that of its first frame.
 
-    stored: what the model has indexed; a picture whose file or content is there is not encoded, and
-    its row is as exact as float16. None: all are encoded. features: "tower" encodes all, too, and
-    gives what the image tower has before its projection. Equal contents are encoded once. Nothing
-    is written. Raises DataError where there are pictures and none can be used, and ModelError,
-    ReaderError and StoreError.
+    stored: the model's embeddings in the index. A picture whose file or content is there is not
+    encoded; its row has the precision of float16. With None, or with features="tower", all pictures
+    are encoded; "tower" gives the features of the image tower instead of embeddings. Equal contents
+    are encoded once. Nothing is written. Raises DataError if there are pictures and none can be
+    used, ModelError, ReaderError and StoreError.
     """
     gathered = _Gathered(pictures, stored if features == "index" else None, on_progress)
     square = Square.of(model.specification.preprocessing)
@@ -90,7 +90,7 @@ def embed_set(
 
 
 class _Gathered:
-    """What there is of a set so far. Each example has a slot, in order; some stay empty."""
+    """The part of a set embedded so far. Each example has a slot, in order; some stay empty."""
 
     def __init__(
         self, pictures: PictureSet, stored: ModelEmbeddings | None, on_progress: OnProgress | None
@@ -108,7 +108,7 @@ class _Gathered:
         self._num_done = self._num_encoded = self._num_from_index = 0
 
     def to_read(self) -> Iterator[Example]:
-        """Yield the examples whose files are not indexed; the slots of others are filled."""
+        """Yield the examples whose files are not indexed, and fill the slots of the others."""
         files: list[tuple[int, Example]] = []
         for example in self._set.examples():
             if isinstance(example, Trouble):
@@ -132,9 +132,9 @@ class _Gathered:
     def to_encode(
         self, results: Iterable[tuple[Example, Picture] | Trouble]
     ) -> Iterator[tuple[int, Picture]]:
-        """Yield the pictures whose contents have no row yet, with their slots, as they were read.
+        """Yield each picture that must be encoded, with its slot; fill the slots of the others.
 
-        results: of the examples of `to_read`, in their order.
+        results: the examples of `to_read`, read in their order.
         """
         for result in results:
             slot = self._slots_read.popleft()
@@ -158,7 +158,7 @@ class _Gathered:
         waiting: dict[bytes, tuple[list[int], Pixels]],
         encode: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
     ) -> None:
-        """Fill the slots of what is waiting, by digest, and empty it."""
+        """Encode the waiting pictures, fill their slots, and clear `waiting`."""
         rows_ND = encode(np.stack([pixels for _, pixels in waiting.values()]))
         self._num_encoded += len(rows_ND)
         for (digest, (slots, _)), row in zip(waiting.items(), rows_ND, strict=True):
@@ -169,14 +169,14 @@ class _Gathered:
     def finished(self, dimension: int) -> EmbeddedSet:
         """Return the set without the slots that stayed empty.
 
-        dimension: that of the rows, if there are none. Raises DataError if there are none though
-        there should be.
+        dimension: the width of the rows if there are none. Raises DataError if no picture of a set
+        with pictures could be used.
         """
         slots = [slot for slot, digest in enumerate(self._digests) if digest is not None]
         if not slots and self._troubles:
             path, reason = os.fsdecode(self._troubles[0].path), self._troubles[0].reason
             raise DataError(
-                f"{self._set.name}: no picture can be used; the first, {path}: {reason}"
+                f"{self._set.name}: no picture can be used; the first is {path}: {reason}"
             )
         numbers = {label: number for number, label in enumerate(self._set.labels)}
         digests = tuple(digest for digest in self._digests if digest is not None)
@@ -226,26 +226,26 @@ class _Gathered:
 
 
 class _Rows:
-    """Rows by slot, in blocks, so that they need not be copied while they grow."""
+    """Rows by slot, in blocks, so that growing copies nothing."""
 
     def __init__(self) -> None:
         self._blocks: list[npt.NDArray[np.float32]] = []
 
     def put(self, slot: int, row: npt.NDArray[np.float32]) -> None:
-        """Write one row; all are of one length."""
+        """Write one row; all rows have the same length."""
         block, at = divmod(slot, _BLOCK)
         while len(self._blocks) <= block:
             self._blocks.append(np.zeros((_BLOCK, len(row)), np.float32))
         self._blocks[block][at] = row
 
     def row(self, slot: int) -> npt.NDArray[np.float32]:
-        """Return one row that was written."""
+        """Return a row that was put."""
         block, at = divmod(slot, _BLOCK)
         row: npt.NDArray[np.float32] = self._blocks[block][at]
         return row
 
     def taken(self, slots: Sequence[int], width: int) -> npt.NDArray[np.float32]:
-        """Return the rows of these ascending slots, (N, width) if there are none, and drop all."""
+        """Return the rows of these ascending slots, and drop all rows; width is for no rows."""
         width = self._blocks[0].shape[1] if self._blocks else width
         rows_ND = np.empty((len(slots), width), np.float32)
         blocks, ascending = np.divmod(np.asarray(slots, np.int64), _BLOCK)
@@ -262,4 +262,4 @@ def _notes(digests: Sequence[bytes], labels: Sequence[str | None]) -> tuple[str,
     count = sum(len(labels_of[digest]) > 1 for digest in digests)
     if not count:
         return ()
-    return (f"{count:,} pictures have the content of another one with another label",)
+    return (f"{count:,} pictures are identical to a picture with another label",)

@@ -1,4 +1,4 @@
-"""What a set on disk consists of: pictures, each with its captions and its label."""
+"""The values that readers of sets give: a set, and its pictures with captions and labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rclip_like.values import Trouble
 class Example(NamedTuple):
     """One picture of a set.
 
-    name: the path of its file, or SHARD:MEMBER. content: what a shard holds of it, None for a file.
+    name: the path of its file, or SHARD:MEMBER. content: its bytes if it is in a shard, else None.
     """
 
     name: str
@@ -23,11 +23,11 @@ class Example(NamedTuple):
 class PictureSet(NamedTuple):
     """A labelled or captioned set.
 
-    labels: in order, those without pictures too; () where nothing is labelled. templates: the
-    set's own, with {} for the label; () if it has none. examples: walks the set anew at each call,
-    a picture at a time; a Trouble stands for what cannot be used. The label of each example is
-    among `labels`. total: how many pictures there are, None where that is unknown. splits: those
-    that the set comes in, such as train and test; () where it is not split.
+    labels: in order, including those without pictures; () if no picture is labelled. templates: the
+    set's own, with {} for the label; () if it has none. examples: each call walks the set again and
+    yields its pictures one by one, with labels from `labels`; a Trouble stands for a picture or a
+    file that cannot be used. total: the number of pictures, None if unknown. splits: the names of
+    its splits, such as train and test; () if it is not split.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Sets in folders: pictures in folders named by their label, or with text files beside them."""
+"""Sets in folders: a folder of pictures for each label, or pictures with text files beside them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ PICTURE_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS
 
 
 def pictures_in(folder: str) -> Iterator[str | Trouble]:
-    """Yield the paths of all pictures in a folder and those below, in the order of their names.
+    """Yield the paths of all pictures in a folder and below it, in the order of their names.
 
-    A picture is what is called so, also a folder. Hidden files and folders are left out, links to
-    folders are not followed. A folder that cannot be read is a Trouble.
+    The ending of a name decides what is a picture; a folder named like one is yielded too, and
+    fails when it is read. Hidden files and folders are left out, and links to folders are not
+    followed. A Trouble stands for a folder that cannot be read.
     """
     waiting = [(folder, True)]
     while waiting:
@@ -38,7 +39,7 @@ def pictures_in(folder: str) -> Iterator[str | Trouble]:
 
 
 def label_folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder whose names are labels, links to folders too."""
+    """Return the visible folders in a folder, sorted by name, including links to folders."""
     return sorted(
         (path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()),
         key=lambda path: path.name,
@@ -46,9 +47,10 @@ def label_folders(folder: Path) -> list[Path]:
 
 
 def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet | None:
-    """Return the set of a folder's pictures, labelled by the folders in it; None without any.
+    """Return the set of the pictures in a folder's folders, whose names are the labels.
 
-    A folder without pictures gives no label. Raises DataError where `class_names` do not fit.
+    None if these hold no pictures. A folder without pictures gives no label. Raises DataError if
+    `class_names` do not fit.
     """
     folders = label_folders(folder)
     counts = {path.name: _count(path) for path in folders}
@@ -58,7 +60,7 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
         (name for name, count in counts.items() if count), class_names, by_order=True
     )
     strays = [
-        Trouble(os.fsencode(path), "lies in no folder that is named by a label")
+        Trouble(os.fsencode(path), "is not in a folder named by a label")
         for path in sorted(folder.iterdir(), key=lambda path: path.name)
         if path.name[:1] != "." and ending_of(path.name) in PICTURE_ENDINGS and path.is_file()
     ]
@@ -83,8 +85,8 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
 def open_captioned_folder(folder: Path, class_names: tuple[str, ...]) -> PictureSet | None:
     """Return the set of a folder's pictures with the text files beside them.
 
-    These are KEY.txt with a caption a line, and KEY.json with a label. None unless more than half
-    of the pictures have either. Raises DataError where `class_names` do not fit.
+    These are KEY.txt with one caption per line, and KEY.json with a label. None unless more than
+    half of the pictures have either. Raises DataError if `class_names` do not fit.
     """
     found, total, num_described = set[str](), 0, 0
     for path in pictures_in(str(folder)):
@@ -111,9 +113,9 @@ def open_captioned_folder(folder: Path, class_names: tuple[str, ...]) -> Picture
 def find_beside(
     picture: str, endings: tuple[str, ...] = (CAPTION_ENDING, FACTS_ENDING)
 ) -> Example | Trouble:
-    """Return a picture with what the text files of its name with these endings say of it.
+    """Return a picture with the captions and the label from its text files with these endings.
 
-    A Trouble stands for a picture without any, and for a text file that cannot be used.
+    Returns a Trouble if it has no such file, and if one cannot be used.
     """
     paths = {ending: path for ending, path in _beside(picture).items() if ending in endings}
     texts = {}
@@ -135,7 +137,7 @@ def _beside(picture: str) -> dict[str, str]:
 
 
 def _visible(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, bool]]:
-    """Yield name and kind of the pictures and folders, hidden ones left out."""
+    """Yield the names of pictures and folders that are not hidden, and whether each is a folder."""
     for entry in entries:
         is_folder = entry.is_dir(follow_symlinks=False)
         if not entry.name.startswith(".") and (

@@ -1,4 +1,4 @@
-"""Pictures with captions on disk, to train on."""
+"""Captioned pictures on disk, to train on."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def read_pictures(
 def find_pairs(data: Path) -> Iterator[Example | Trouble]:
     """Yield the captioned pictures of a folder, shard or table.
 
-    Those of folders and shards come in the order of their names, those of a table in its own; where
-    it names splits, only those to train on. A Trouble stands for a picture without a caption, and
-    for a caption file, a line or a shard that is empty, too large, not a regular file, in another
-    encoding or cannot be read. Raises TrainingError when `data` does not exist or holds neither
-    pictures nor shards, and DataError for a table that cannot be used.
+    Folders and shards give them in the order of their names, a table in the order of its lines; if
+    it names splits, only the lines of "train" count. A Trouble stands for a picture without a
+    caption, and for a caption file, a line or a shard that is empty, too large, not a regular file,
+    in another encoding or cannot be read. Raises TrainingError if `data` does not exist or holds
+    neither pictures nor shards, and DataError for a table that cannot be used.
     """
     if data.is_dir():
         shards = sorted(path for path in data.iterdir() if path.name.endswith(SHARD_ENDINGS))
@@ -51,7 +51,7 @@ def find_pairs(data: Path) -> Iterator[Example | Trouble]:
             else:
                 yield example
     else:
-        raise TrainingError(f"{data} is neither a folder nor a tar shard or a table")
+        raise TrainingError(f"{data} is neither a folder, a tar shard nor a table")
 
 
 def _find_in_folder(folder: Path, shards: Sequence[Path]) -> Iterator[Example | Trouble]:

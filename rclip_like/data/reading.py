@@ -1,4 +1,4 @@
-"""The pictures of a set, read by other processes within limits and in the order of the set."""
+"""Read the pictures of a set in its order, in processes of their own and within limits."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def read_examples(
 ) -> Generator[tuple[Example, Picture] | Trouble, None, None]:
     """Yield the examples of a set in order, each with its picture and the products asked for.
 
-    A Trouble stands for an example that cannot be used or whose picture cannot be read. Who does
-    not read to the end closes the generator, which ends the processes that read. Raises
-    ReaderError when no process can be started.
+    A Trouble stands for an example that cannot be used or whose picture cannot be read. A caller
+    that stops early closes the generator, which ends the reading processes. Raises ReaderError if
+    no process can be started.
     """
     waiting: deque[Example | Trouble] = deque()
 
@@ -36,6 +36,6 @@ def read_examples(
                 yield example
             if isinstance(result, Picture):
                 yield example, result
-            else:  # what would help `index` to read it is no remedy here
+            else:  # the remedy names options of `index`, which the callers do not have
                 yield result._replace(remedy=None)
     yield from (trouble for trouble in waiting if isinstance(trouble, Trouble))

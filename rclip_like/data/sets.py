@@ -1,4 +1,4 @@
-"""Labelled and captioned sets on disk, recognised by what is there."""
+"""Open a labelled or captioned set on disk, whose layout is recognised by its files."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ __all__ = ["Example", "PictureSet", "open_set"]
 
 _ALONE = (*SHARD_ENDINGS, *TABLE_ENDINGS)
 _CLEAR_ENDINGS = (".csv", ".tsv", *JSON_ENDINGS)
-"""Endings of tables; what is called .txt may be anything."""
+"""Endings that only tables have; a .txt may be anything."""
 _METADATA = "metadata"
-"""A table of this name is that of the pictures in its folder."""
+"""A table of this name describes the pictures in its folder."""
 
 
 def open_set(path: Path, *, split: str = "test") -> PictureSet:
     """Return the labelled or captioned set in a folder or file.
 
-    A set that comes in splits, such as folders `train` and `test`, is that of the split; any other
-    is the same whatever `split` says. Raises DataError when `path` does not exist or cannot be
-    read, holds no set that is recognised, or has no such split.
+    Of a set with splits, such as folders `train` and `test`, only `split` is returned; for any
+    other set `split` does not matter. Raises DataError if `path` does not exist or cannot be read,
+    holds no set of a known layout, or has no such split.
     """
     try:
         return _open(Path(os.path.abspath(path)), split)
@@ -61,7 +61,7 @@ def _open(path: Path, split: str) -> PictureSet:
 def _open_file(path: Path, split: str) -> PictureSet:
     if not path.is_file() or not path.name.lower().endswith(_ALONE):
         kinds = ", ".join(_ALONE)
-        raise DataError(f"{path} is neither a folder nor a tar shard or a table ({kinds})")
+        raise DataError(f"{path} is neither a folder, a tar shard nor a table ({kinds})")
     described = _described(path.parent)
     if path.name.lower().endswith(SHARD_ENDINGS):
         opened = open_shards(path.name, [path], described.class_names)
@@ -92,14 +92,14 @@ def _open_folder(folder: Path, split: str) -> PictureSet:
 
 
 class _Described(NamedTuple):
-    """What text files in a set's folder say of it."""
+    """The class names and templates from text files in a set's folder, () where there are none."""
 
     class_names: tuple[str, ...]
     templates: tuple[str, ...]
 
 
 def _described(folder: Path) -> _Described:
-    """Return what the files in a folder say, or in the one above the folder of a split."""
+    """Return what text files describe in a folder or, for a split, in the folder above it."""
     folders = [folder]
     if own_name(folder.name) in SPLITS:
         folders.append(folder.parent)
@@ -109,20 +109,20 @@ def _described(folder: Path) -> _Described:
 
 def _no_set(folder: Path, tables: Sequence[Path]) -> DataError:
     reason = (
-        f"{folder} holds neither folders of pictures named by a label, nor pictures with captions "
+        f"{folder} holds neither a folder of pictures for each label, nor pictures with captions "
         "in .txt files beside them, nor tar shards, nor a table metadata.csv"
     )
     named = ", ".join(shown(path.name) for path in tables[:3])
     return DataError(
-        reason, *([f"if it is a table of pictures, name {named} itself"] * bool(named))
+        reason, *([f"if it is a table of pictures, name {named} instead"] * bool(named))
     )
 
 
 def _splits_in(folder: Path) -> dict[str, Path]:
-    """Return the folders of the splits, by their names; empty where the set does not come in any.
+    """Return the folders of the splits by split; empty if the set is not split.
 
-    A single folder of that name may be a label, as of photos of trains: it is a split where there
-    are no others and it holds folders or shards.
+    A single folder named like a split may be a label, such as `train` for photos of trains. It is a
+    split only if it is alone and holds folders or shards.
     """
     inside = {
         path.name: path for path in folder.iterdir() if path.name[:1] != "." and path.is_dir()

@@ -31,7 +31,7 @@ NUM_SHARDS = "nshards.txt"
 _MOST_DIGITS = 9
 _TEXTS = (CAPTION_ENDING, FACTS_ENDING, LABEL_ENDING)
 
-# Besides its own errors, tarfile raises these for headers made up to do harm.
+# Besides its own errors, tarfile raises these for malicious headers.
 _UNREADABLE = (
     *(OSError, EOFError, tarfile.TarError, zlib.error),
     *(ArithmeticError, LookupError, ValueError, RecursionError, MemoryError),
@@ -46,8 +46,9 @@ def open_shards(
 ) -> PictureSet:
     """Return the set of these shards, one after the other.
 
-    All are gone through once for their labels, and again for each `examples()`, which yields what
-    is `missing`, too. Raises DataError where `class_names` do not fit.
+    This reads all shards once for their labels, and each call of `examples()` reads them again.
+    missing: Troubles that `examples()` yields at the end. Raises DataError if `class_names` do not
+    fit.
     """
     found, total = set[str](), 0
     for shard in shards:
@@ -68,32 +69,34 @@ def open_shards(
 
 
 def counted_shards(folder: Path, shards: list[Path]) -> tuple[list[Path], tuple[Trouble, ...]]:
-    """Return those of a folder's shards that nshards.txt counts, and whether any is missing.
+    """Return the shards of a folder that nshards.txt counts, and a Trouble if any is missing.
 
-    It counts 0.tar, 1.tar and so on; without it all shards count.
+    It counts 0.tar, 1.tar and so on. Without that file all shards are returned.
     """
     content = read_text(folder / NUM_SHARDS)
     if not isinstance(content, bytes):
         return shards, () if content is None else (content,)
     text = content.strip().decode("ascii", "replace")
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
-        return shards, (Trouble(os.fsencode(folder / NUM_SHARDS), "holds no number of shards"),)
+        reason = "does not hold the number of shards"
+        return shards, (Trouble(os.fsencode(folder / NUM_SHARDS), reason),)
     numbers = {path: path.name.partition(".")[0] for path in shards}
     counted = [path for path, own in numbers.items() if own.isdecimal() and int(own) < int(text)]
     if len(counted) == int(text):
         return counted, ()
-    reason = f"counts {int(text):,} shards, of which {len(counted):,} are there"
+    reason = f"counts {int(text):,} shards, but {len(counted):,} are there"
     return counted, (Trouble(os.fsencode(folder / NUM_SHARDS), reason),)
 
 
 def find_in_shard(
     shard: Path, endings: Sequence[str], *, with_pictures: bool = True
 ) -> Iterator[Example | Trouble]:
-    """Yield a shard's examples with what the texts with these endings say, or what is wrong.
+    """Yield a shard's examples with captions and labels from their texts with these endings.
 
     Members with the same key are adjacent, as webdataset writes them. A Trouble stands for a
     picture without any text, for a text that cannot be used, and for a shard that cannot be read
-    to its end. Without pictures, their contents are empty, and how large they are is not looked at.
+    to its end. `with_pictures=False` leaves the contents of pictures empty and does not check
+    their size.
     """
     most = dict.fromkeys(PICTURE_ENDINGS, most_bytes(within_memory(ReadSettings())))
     most |= dict.fromkeys(endings, TEXT_BYTES)
@@ -110,8 +113,8 @@ def find_in_shard(
     except ModelError:
         broken = "is not a regular file"
     except _UNREADABLE as error:
-        broken = f"cannot be read to its end: {str(error) or 'memory does not suffice'}"
-    if broken is None or len(parts) > 1:  # what is whole before the break is an example
+        broken = f"cannot be read to its end: {str(error) or 'not enough memory'}"
+    if broken is None or len(parts) > 1:  # an example that is whole before the break counts
         yield from _finished(shard, key, parts, endings[0])
     if broken is not None:
         yield Trouble(os.fsencode(shard), broken)
@@ -142,6 +145,6 @@ def _finished(
     if LABEL_ENDING in texts:
         label = texts[LABEL_ENDING].strip().decode("utf-8", "surrogateescape")
         if not label.isprintable() or not 0 < len(label) <= MOST_LABEL:
-            yield Trouble(os.fsencode(names[LABEL_ENDING]), "holds no class, as text in UTF-8")
+            yield Trouble(os.fsencode(names[LABEL_ENDING]), "does not hold a class as UTF-8 text")
             return
     yield example_of(names[ending], texts, names, label, picture)

@@ -37,8 +37,8 @@ def read_members(
     """Yield the name of each file of a shard with its bytes, or with the reason it is unusable.
 
     most_bytes: by ending, how large a file may be; files with other endings are skipped.
-    named_only: endings of files that are yielded without their bytes. Raises ModelError when the
-    shard is not a regular file, and what tarfile, gzip and zlib raise when it cannot be read
+    named_only: endings of files that are yielded with empty bytes. Raises ModelError if the
+    shard is not a regular file, and the errors of tarfile, gzip and zlib where it cannot be read
     further.
     """
     with (

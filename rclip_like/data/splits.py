@@ -1,4 +1,4 @@
-"""The splits of a set, by their own names and by others that they are called."""
+"""The names of a set's splits, with their usual synonyms."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ SPLITS = {
     "val": ("val", "validation", "valid", "dev"),
     "test": ("test", "testing"),
 }
-"""The splits by their own names, and what else they are called."""
+"""For each split, the names under which it is found."""
 
 
 def own_name(split: str) -> str:
-    """Return the split's own name, which is any name that is not in SPLITS."""
+    """Return the split's name in SPLITS; a name that is not there stays as it is."""
     return next((own for own, names in SPLITS.items() if split in names), split)
 
 
 def chosen_split(path: Path, split: str, splits: Collection[str]) -> str:
-    """Return the own name of the split asked for. Raises DataError if the set has no such split."""
+    """Return the `own_name` of the split asked for. Raises DataError if it is not in `splits`."""
     own = own_name(split)
     if own not in splits:
-        raise DataError(f"{path} has no split {split!r}, but {' and '.join(splits)}")
+        raise DataError(f"{path} has no split {split!r}; its splits are {' and '.join(splits)}")
     return own

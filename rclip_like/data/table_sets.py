@@ -1,4 +1,4 @@
-"""Sets in tables: CSV, TSV and JSON lines, with a picture, its label or its captions a line."""
+"""Sets in tables: CSV, TSV and JSON lines; each line has a picture and its label or captions."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _COLUMNS = {
     "caption": ("caption", "captions", "text", "title", "sentence"),
     "split": ("split",),
 }
-"""What a column may be called, in large or small letters; the first that is there counts."""
+"""The names of each column, in any case; the first that is there counts."""
 _DELIMITERS = ",\t;|"
 _TABLE_BYTES = 1 << 30
 _MOST_LINE = 1 << 20
 _PICTURE_FOLDERS = ("", "images", "Images")
-"""Where pictures may lie from the folder of their table; Flickr8k's lie in Images."""
+"""The folders, relative to the table's, that are searched for pictures; Flickr8k has Images."""
 
 Record: TypeAlias = Mapping[str, Any]
 """A line of a table, by the lower-case names of its columns."""
 
 
 class _Line(NamedTuple):
-    """What a line says of a picture; `file` is as it stands there."""
+    """The fields of a line; `file` is as written, `split` is its `own_name`."""
 
     file: str
     label: str | None
@@ -48,11 +48,11 @@ class _Line(NamedTuple):
 
 
 def open_table(path: Path, class_names: tuple[str, ...], split: str) -> PictureSet:
-    """Return the set of the pictures that a table names, relative to its folder.
+    """Return the set of the pictures that a table names by paths relative to its folder.
 
-    The captions of several lines of one picture are joined. Where the lines name splits, only those
-    of `split` count. Raises DataError for a file that is no such table, for a split that is not
-    there, and where `class_names` do not fit.
+    A picture may have several lines: its captions are joined. If the lines name splits, only those
+    of `split` count. Raises DataError for a file that is not such a table, for a missing split, and
+    if `class_names` do not fit.
     """
     lines: list[_Line] = []
     troubles: list[Trouble] = []
@@ -77,7 +77,7 @@ def open_table(path: Path, class_names: tuple[str, ...], split: str) -> PictureS
 
 
 def _joined(lines: Iterable[_Line], folder: Path) -> tuple[list[Example], list[Trouble]]:
-    """Return the examples of the lines, one a picture, and what is wrong with others."""
+    """Return one example per picture, and a Trouble for each picture with two labels."""
     examples: dict[str, Example] = {}
     conflicts: dict[str, Trouble] = {}
     base = None
@@ -123,24 +123,23 @@ def _parsed_lines(path: Path) -> Iterator[_Line | Trouble]:
 
 
 class _TooLong(Exception):
-    """A line has more characters than any table has."""
+    """A line has more than `_MOST_LINE` characters."""
 
 
 def _text_of(file: BinaryIO) -> io.TextIOWrapper:
     begun = file.read(4)
     file.seek(0)
     is_utf16 = begun.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and begun != BOM_UTF32_LE
-    # Names of files on Linux may be any bytes.
+    # On Linux a file's name may be any bytes.
     encoding, errors = ("utf-16", "strict") if is_utf16 else ("utf-8-sig", "surrogateescape")
     return io.TextIOWrapper(file, encoding, errors, newline="")
 
 
 def _records(path: Path, stream: io.TextIOWrapper) -> Iterator[tuple[int, Record | str]]:
-    """Yield the records of a table with the numbers of their lines, or why a line is no record.
+    """Yield line numbers, each with the line's record or with the reason why it cannot be read.
 
-    Raises DataError for a table without
-    columns that are recognised, and UnicodeError, csv.Error and _TooLong where it cannot be read
-    further.
+    Raises DataError for a table without the columns needed, and UnicodeError, csv.Error and
+    _TooLong where it cannot be read further.
     """
     lines = _lines(stream)
     first = next(lines, "")
@@ -180,7 +179,7 @@ def _object_in(line: str) -> Record | str:
 
 
 def _header_of(line: str) -> tuple[str, list[str]]:
-    """Return the delimiter by which most columns are recognised, and the columns, lower-case."""
+    """Return the delimiter that gives the most known columns, and the columns in lower case."""
     headers = {
         delimiter: [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter))]
         for delimiter in _DELIMITERS
@@ -194,15 +193,15 @@ def _header_of(line: str) -> tuple[str, list[str]]:
 
 def _row_of(header: list[str], row: list[str], delimiter: str) -> Record | str:
     if len(row) > len(header) and header[-1] in _COLUMNS["caption"]:
-        # A sentence with a comma, written without quotation marks.
+        # A caption may contain commas without quotation marks.
         row = [*row[: len(header) - 1], f"{delimiter} ".join(row[len(header) - 1 :])]
     if len(row) != len(header):
-        return f"has {len(row)} fields, and the first line {len(header)}"
+        return f"has {len(row)} fields, but the first line has {len(header)}"
     return dict(zip(header, row, strict=True))
 
 
 def _require_columns(path: Path, record: Record) -> None:
-    """Raise DataError unless there is a picture's column and one for what is said of it."""
+    """Raise DataError unless there is a column for the picture and one for a label or captions."""
     found = {kind: name for kind in _COLUMNS if (name := _column(record, kind)) is not None}
     missing = [
         f"the {what} ({', '.join(name for kind in kinds for name in _COLUMNS[kind])})"
@@ -215,13 +214,13 @@ def _require_columns(path: Path, record: Record) -> None:
     if missing:
         columns = ", ".join(map(shown, record)) or "no columns"
         raise DataError(
-            f"{path}: a column is missing for {' and for '.join(missing)}; its first line has "
+            f"{path}: there is no column for {' nor for '.join(missing)}; the first line has "
             f"{columns}"
         )
 
 
 def _parsed(record: Record) -> _Line:
-    """Return what a record says. Raises ValueError with what is wrong with it."""
+    """Return the fields of a record. Raises ValueError, which says what is wrong with it."""
     file = _file_of(record)
     label, captions = _label_of(record), _captions_of(record)
     if label is None and not captions:
@@ -234,15 +233,15 @@ def _parsed(record: Record) -> _Line:
 def _file_of(record: Record) -> str:
     file = _value(record, "file")
     if not isinstance(file, str) or not file.strip():
-        raise ValueError("names no picture")
+        raise ValueError("does not name a picture")
     file = file.strip()
     if "://" in file:
-        raise ValueError("names a web address, and only files are read")
+        raise ValueError("names a web address, but only files are read")
     try:
         if b"\0" in os.fsencode(file):
-            raise ValueError("names no file: no path holds a NUL")
+            raise ValueError("names a path with a NUL, which no file can have")
     except UnicodeError:
-        raise ValueError("names no file: its name is not Unicode") from None
+        raise ValueError("names a path that is not Unicode") from None
     return file
 
 

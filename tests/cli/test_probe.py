@@ -90,7 +90,10 @@ def test_nothing_is_written_to_the_index(labelled: Path, tmp_path: Path) -> None
         (["set", "-o", "p.safetensors", "--shots", "0,4"], "0 stands alone, for no curve"),
         (["set", "-o", "p.safetensors", "--repeats", "1"], "--repeats must be at least 2"),
         (["set", "-o", "p.safetensors", "--templates", "x"], "neither a set of templates"),
-        (["missing", "-o", "p.safetensors"], "missing is neither a folder nor a tar shard"),
+        (
+            ["missing", "-o", "p.safetensors"],
+            "missing is neither a folder, a tar shard nor a table",
+        ),
         (["one", "-o", "p.safetensors"], "a probe needs training pictures of two labels"),
         (["set", "-o", "p.safetensors", "--report", "there.safetensors"], "is not a folder"),
     ],

@@ -116,7 +116,7 @@ def test_equal_contents_are_encoded_once_and_said_to_differ_in_their_labels(
     found = embed(write_files(tmp_path, files | {"a/other.png": draw_picture(1)}), model)
     assert (model.counted, found.num_encoded, len(found.rows)) == (2, 2, 7)
     assert (found.rows[[0, 1, 2, 4, 5, 6]] == found.rows[0]).all()
-    assert found.notes == ("6 pictures have the content of another one with another label",)
+    assert found.notes == ("6 pictures are identical to a picture with another label",)
 
 
 def test_a_damaged_row_is_encoded_anew(tmp_path: Path, index: SmallIndex) -> None:
@@ -157,7 +157,7 @@ def test_a_set_without_a_picture_that_can_be_read_is_an_error(
     tmp_path: Path, tiny_model: Path
 ) -> None:
     data = write_files(tmp_path, {"cat/a.png": b"no picture"})
-    with pytest.raises(DataError, match=r"no picture can be used; the first, .*a\.png: "):
+    with pytest.raises(DataError, match=r"no picture can be used; the first is .*a\.png: "):
         embed(data, RefusingModel(resolve(str(tiny_model))))
 
 

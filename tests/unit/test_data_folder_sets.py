@@ -55,7 +55,7 @@ def test_an_empty_folder_gives_no_label_and_is_named(tmp_path: Path) -> None:
     pictures = open_set(data)
     assert pictures.labels == ("dog",)
     assert troubles_of(pictures) == [
-        ("stray.png", "lies in no folder that is named by a label"),
+        ("stray.png", "is not in a folder named by a label"),
         ("cat", "holds no pictures, and gives no label"),
     ]
 
@@ -94,7 +94,7 @@ def test_a_split_is_chosen_by_its_name(tmp_path: Path, split: str) -> None:
 def test_a_split_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     for folder in ("train", "valid"):
         write_classes(tmp_path / folder, ["dog", "cat"])
-    with pytest.raises(DataError, match="has no split 'test', but train and val"):
+    with pytest.raises(DataError, match="has no split 'test'; its splits are train and val"):
         open_set(tmp_path)
     assert open_set(tmp_path, split="val").total == 4
 
@@ -118,7 +118,7 @@ def test_class_names_give_the_order_or_stand_for_the_folders(tmp_path: Path) -> 
 def test_class_names_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     data = write_classes(tmp_path, ["dog", "cat", "owl", "hare"])
     write_files(data, {"classnames.txt": "dog\nbird\nfish\n"})
-    with pytest.raises(DataError, match="neither the name nor the number 'cat'"):
+    with pytest.raises(DataError, match="'cat' is neither among the 3 names of"):
         open_set(data)
 
 
@@ -161,7 +161,7 @@ def test_a_json_file_beside_a_picture_gives_its_label(captioned: Callable[..., P
 
 def test_what_holds_no_set_says_what_would_be_one(tmp_path: Path) -> None:
     write_files(tmp_path, {"notes.md": "x", "cat/notes.md": "x"})
-    with pytest.raises(DataError, match="neither folders of pictures named by a label, nor"):
+    with pytest.raises(DataError, match="neither a folder of pictures for each label, nor"):
         open_set(tmp_path)
     for path in (tmp_path / "nowhere", tmp_path / "notes.md"):
         with pytest.raises(DataError, match=str(path)):

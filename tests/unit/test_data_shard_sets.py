@@ -68,7 +68,7 @@ def test_a_split_of_shards_is_chosen(tmp_path: Path) -> None:
     assert open_set(tmp_path).total == 3
     pictures = open_set(tmp_path, split="train")
     assert [name for name, _ in labelled(pictures)][-1] == "10.tar:s0000032.png"
-    with pytest.raises(DataError, match="no split 'val', but train and test"):
+    with pytest.raises(DataError, match="no split 'val'; its splits are train and test"):
         open_set(tmp_path, split="val")
 
 
@@ -100,16 +100,16 @@ def test_retrieval_sets_of_a_benchmark_have_a_caption_a_line(tmp_path: Path) -> 
 
 def test_sets_with_several_labels_a_picture_are_refused(tmp_path: Path) -> None:
     write_files(write_benchmark(tmp_path), {"dataset_type.txt": "multilabel\n"})
-    with pytest.raises(DataError, match="several labels a picture; such sets are not read"):
+    with pytest.raises(DataError, match="several labels per picture, which is not supported"):
         open_set(tmp_path)
 
 
 def test_shards_that_are_counted_and_missing_are_named(tmp_path: Path) -> None:
     root = write_benchmark(tmp_path, num_shards=3)
     (root / "test" / "1.tar").unlink()
-    assert troubles_of(open_set(root)) == [("nshards.txt", "counts 3 shards, of which 2 are there")]
+    assert troubles_of(open_set(root)) == [("nshards.txt", "counts 3 shards, but 2 are there")]
     write_files(root, {"test/nshards.txt": "many"})
-    assert troubles_of(open_set(root)) == [("nshards.txt", "holds no number of shards")]
+    assert troubles_of(open_set(root)) == [("nshards.txt", "does not hold the number of shards")]
     write_files(root, {"test/nshards.txt": "1", "test/\N{SUPERSCRIPT TWO}.tar": ""})
     assert (open_set(root).total, troubles_of(open_set(root))) == (3, [])
 
@@ -142,10 +142,10 @@ def test_classes_without_names_are_numbers_in_their_order(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("b.cls", b"\xff\xfe", "holds no class, as text in UTF-8"),
-        ("b.cls", b"", "holds no class, as text in UTF-8"),
-        ("b.cls", b"9" * 5000, "holds no class, as text in UTF-8"),
-        ("b.cls", b"9" * 500, f"its label '{'9' * 59}... is not among those of the set"),
+        ("b.cls", b"\xff\xfe", "does not hold a class as UTF-8 text"),
+        ("b.cls", b"", "does not hold a class as UTF-8 text"),
+        ("b.cls", b"9" * 5000, "does not hold a class as UTF-8 text"),
+        ("b.cls", b"9" * 500, f"its label '{'9' * 59}... is not one of the set's labels"),
         ("b.json", b'{"label": "\\ud800"}', "its label is not text"),
         ("b.json", b'{"label": "two\\nlines"}', "its label is not text"),
         ("b.json", b"[]", "holds no JSON object"),

@@ -70,7 +70,7 @@ def test_tables_may_be_written_on_windows(tmp_path: Path, encoding: str) -> None
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
 def test_tables_in_another_encoding_are_refused(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(DataError, match=r"is neither UTF-8 nor UTF-16|a column is"):
+    with pytest.raises(DataError, match=r"is neither UTF-8 nor UTF-16|there is no column"):
         open_set(write_table(tmp_path, "file,label\na.png,x\n".encode(encoding)))
 
 
@@ -95,12 +95,12 @@ def test_names_of_files_may_be_any_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("a.png", "has 1 fields, and the first line 2"),
-        ("a.png,x,y", "has 3 fields, and the first line 2"),
-        (",x", "names no picture"),
+        ("a.png", "has 1 fields, but the first line has 2"),
+        ("a.png,x,y", "has 3 fields, but the first line has 2"),
+        (",x", "does not name a picture"),
         ("a.png, ", "has neither a label nor a caption"),
-        ("https://example.org/a.png,x", "names a web address, and only files are read"),
-        ("a\0.png,x", "names no file: no path holds a NUL"),
+        ("https://example.org/a.png,x", "names a web address, but only files are read"),
+        ("a\0.png,x", "names a path with a NUL, which no file can have"),
         (f"a.png,{'x' * 1001}", "its label is not text in UTF-8"),
         ('a.png,"two\nlines"', "its label is not text in UTF-8"),
     ],
@@ -117,8 +117,8 @@ def test_a_bad_line_costs_itself(tmp_path: Path, line: str, reason: str) -> None
         ("{", "is not JSON that can be read"),
         ("[" * 100_000, "is not JSON that can be read"),
         ("7", "holds no JSON object"),
-        ('{"file": ["a.png"], "label": "x"}', "names no picture"),
-        ('{"file": "\\ud800.png", "label": "x"}', "names no file: its name is not Unicode"),
+        ('{"file": ["a.png"], "label": "x"}', "does not name a picture"),
+        ('{"file": "\\ud800.png", "label": "x"}', "names a path that is not Unicode"),
         ('{"file": "a.png", "label": true}', "its label is not text in UTF-8"),
         ('{"file": "a.png", "label": null}', "has neither a label nor a caption"),
         ('{"file": "a.png", "text": {"a": 1}}', "its caption is not text"),
@@ -158,7 +158,7 @@ def test_a_column_of_splits_chooses_the_lines(tmp_path: Path) -> None:
     pictures = open_set(table, split="train")
     assert (pictures.splits, pictures.labels) == (("train", "val"), ("dog",))
     assert labelled(open_set(table, split="val")) == [("b.png", "cat")]
-    with pytest.raises(DataError, match="has no split 'test', but train and val"):
+    with pytest.raises(DataError, match="has no split 'test'; its splits are train and val"):
         open_set(table)
 
 
@@ -176,14 +176,14 @@ def test_a_folder_may_hold_its_table(tmp_path: Path) -> None:
 
 def test_a_folder_with_another_table_says_to_name_it(tmp_path: Path) -> None:
     write_table(tmp_path, "file,label\na.png,dog\n", "truth.csv")
-    with pytest.raises(DataError, match=r"if it is a table of pictures, name 'truth\.csv' itself"):
+    with pytest.raises(DataError, match=r"if it is a table of pictures, name 'truth\.csv' instead"):
         open_set(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "missing"),
     [
-        ("a.png,dog\n", "for the picture .* and for the label or the caption .*'a.png', 'dog'"),
+        ("a.png,dog\n", "for the picture .* nor for the label or the caption .*'a.png', 'dog'"),
         ("file,kind\na.png,dog\n", "for the label or the caption .* has 'file', 'kind'"),
         ("label\ndog\n", r"for the picture \(file, path, image, .* has 'label'"),
         ("", "no columns"),
