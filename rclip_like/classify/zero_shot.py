@@ -46,7 +46,9 @@ def zero_shot(
     wordings = wordings_of(labels)
     if len(wordings) == 1 and not settings.multi:
         raise UsageError(
-            "with one label alone every picture gets it; name another one", Remedy.LABEL_EACH_ALONE
+            "with one label alone every picture gets it",
+            "name another one",
+            Remedy.LABEL_EACH_ALONE,
         )
     templates = templates_of(settings.templates)
     num_phrases = sum(len(phrases) for phrases in wordings.values()) + settings.multi

@@ -64,7 +64,7 @@ class _Bar:
 
     def show(self, done: int, total: int | None, title: str | None = None) -> None:
         if self._progress is None:
-            if time.monotonic() < self._appears_at:
+            if time.monotonic() < self._appears_at or done == total:
                 return
             self._progress = _start(self._title, self._unit)
         (task,) = self._progress.task_ids

@@ -65,7 +65,7 @@ def test_every_command_with_json_is_documented() -> None:
         for name, command in COMMANDS.items()
         if any("--json" in each.names for each in command.listed)
     }
-    assert documented().keys() == with_json
+    assert {each.partition(" --")[0] for each in documented()} == with_json
 
 
 def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: Path) -> None:
