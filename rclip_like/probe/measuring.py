@@ -25,7 +25,7 @@ from rclip_like.probe.settings import OnProgress, ProbeProgress, ProbeSettings
 from rclip_like.settings import num_processors
 
 NEAR_COSINE = 0.97
-"""Beyond it two pictures count as shots of one burst."""
+"""Two pictures whose embeddings have a larger one count as shots of one burst."""
 
 _TYPICAL_C = 10.0
 
@@ -98,7 +98,7 @@ def measure(
         test,
         fit.in_float32().logits(data.features[test]),
         classifier.scores(data.rows[test]),
-        has_near_copy(data.features[test], data.features[fitted], NEAR_COSINE),
+        has_near_copy(data.rows[test], data.rows[fitted], NEAR_COSINE),
     )
 
 

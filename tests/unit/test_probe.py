@@ -150,6 +150,14 @@ def test_without_test_pictures_there_is_a_probe_and_no_figure(
     )
 
 
+def test_near_copies_across_the_split_are_counted(library: Library, tmp_path: Path) -> None:
+    # Noise so faint that all pictures of a colour are nearly equal.
+    folder = write_labelled(tmp_path / "near", {"red": 10, "blue": 10}, noise=2)
+    probed = library.probe(folder, settings=SETTINGS._replace(shots=()))
+    (near,) = (each for each in probed.report.sections[0].sentences if "near cop" in each)
+    assert near.startswith("4 of 4 test pictures are near copies")
+
+
 def test_one_label_is_refused(library: Library, tmp_path: Path) -> None:
     folder = write_labelled(tmp_path / "small", {"red": 9})
     with pytest.raises(DataError, match="training pictures of two labels"):
