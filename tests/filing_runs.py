@@ -223,8 +223,8 @@ def kill_again_and_again(album: Path, folder: Path, how: str, num_kills: int) ->
     last.communicate()
     assert last.returncode == 0
     assert_nothing_lost(before, album, folder)
-    if how == "move":
-        assert not [path for path, _ in pictures_in(album)]
+    if how == "move":  # a kill may have left a picture on two disks, and the next run both
+        assert set(state_of(album).values()) <= set(state_of(folder).values())
     assert undo_all(folder) == []
     assert_restored(before, album, folder)
     return struck

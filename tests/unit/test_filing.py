@@ -297,6 +297,21 @@ def test_what_is_no_regular_file_stays(tmp_path: Path, how: How) -> None:
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
+@pytest.mark.parametrize("how", HOWS)
+def test_a_folder_inside_the_album_is_filed_into_once(album: Path, how: How) -> None:
+    before = state_of(album)
+    folder = album / "sorted"
+    file_all(folder, how, *sorted(album.rglob("x*.jpg")))
+    after = state_of(album)
+    again = file_all(folder, how, *sorted(folder.rglob("x*.jpg")))
+    assert [each.did for each in again if isinstance(each, Filed)] == ["there already"] * 2
+    assert state_of(album) == after
+    list(undo(log_of(folder)))
+    log_of(folder).unlink()
+    folder.rmdir()
+    assert state_of(album) == before
+
+
 def test_of_a_link_the_content_is_copied_and_the_link_is_not_moved(
     album: Path, tmp_path: Path
 ) -> None:
