@@ -1,6 +1,6 @@
-"""Whether a classifier is right as often as its probabilities say.
+"""Calibration: whether a classifier is right as often as its probabilities say.
 
-Everything is computed from logits, since a probability may be too small for its number.
+Everything is computed from logits, because a very small probability would underflow.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Shares = npt.NDArray[np.float64]
 
 NUM_BINS = 15
 FEWEST_PICTURES = 200
-"""With fewer, the calibration error of a perfect classifier is not told from that of a bad one."""
+"""With fewer, the ECE of a perfectly calibrated classifier is as large as that of a bad one."""
 
 _WIDEST = np.log(1e4)
 _VALUES_AT_ONCE = 1 << 22
 
 
 class Bin(NamedTuple):
-    """Pictures whose confidence lies in (low, high], and how often they are right.
+    """The pictures whose confidence is in (low, high]: how many, and how many of them are right.
 
-    confidence is their mean; it and accuracy are None where there are none.
+    confidence: their mean confidence; accuracy: the share that is right. Both are None if num is 0.
     """
 
     low: float
@@ -42,9 +42,9 @@ class Bin(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """ECE with bins of equal width and of equal number, mean NLL in nats, and mean Brier score.
+    """ECE with bins of equal width and of equal mass, mean NLL in nats, and mean Brier score.
 
-    The Brier score is the sum over labels of squared errors of probability, in [0, 2].
+    The Brier score is the sum over labels of the squared errors of the probabilities, in [0, 2].
     """
 
     num: int
@@ -56,10 +56,10 @@ class Calibration(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """Of each picture the first label's probability, whether it is right, and its losses.
+    """For each picture the highest probability, whether that label is true, and the losses.
 
-    All are (N,) float64. Where t labels share the highest logit, a right one among them counts as
-    1 / t right.
+    All are (N,) float64. If t labels share the highest logit and the true label is one of them,
+    `correct` is 1 / t.
     """
 
     confidence: Shares
@@ -71,17 +71,17 @@ class Predicted(NamedTuple):
 def calibration(
     logits: Logits, truth: Truth, *, temperature: float = 1.0, seed: int = 0
 ) -> tuple[Calibration | None, str]:
-    """Return how well probabilities are calibrated; or None, and why it cannot be said.
+    """Return how well probabilities are calibrated and ""; or None and the reason.
 
     logits (N, L) at the model's own scale, divided here by the temperature; truth (N,) label
-    numbers. Intervals draw pictures anew. Those of the two ECE are pivotal (Davison and Hinkley
-    1997, Bootstrap Methods, equation 5.6), as a draw errs about the sample as the sample does about
-    the truth: upwards. They can lie below the figure itself, which chance alone makes too large.
+    numbers. Intervals are bootstrap intervals over pictures. For both ECE they are pivotal (Davison
+    and Hinkley 1997, Bootstrap Methods, equation 5.6): ECE is biased upwards in a sample, and in a
+    resample once more. Such an interval can be below the figure itself.
     """
     if len(truth) < FEWEST_PICTURES:
         return None, (
             f"calibration needs at least {FEWEST_PICTURES} pictures with a label,"
-            f" and there are {len(truth)}"
+            f" but there are {len(truth)}"
         )
     predicted = predict(logits, truth, temperature)
     gap = predicted.correct - predicted.confidence
@@ -97,7 +97,7 @@ def calibration(
 
 
 def predict(logits: Logits, truth: Truth, temperature: float = 1.0) -> Predicted:
-    """Return what logits (N, L) divided by the temperature predict, beside the truth (N,)."""
+    """Return what logits (N, L), divided by the temperature, predict; truth (N,) label numbers."""
     parts = []
     step = max(1, _VALUES_AT_ONCE // logits.shape[1])
     for start in range(0, len(truth), step):
@@ -117,13 +117,13 @@ def predict(logits: Logits, truth: Truth, temperature: float = 1.0) -> Predicted
 def fit_temperature(logits: Logits, truth: Truth) -> float:
     """Return the temperature that minimises the mean NLL (Guo et al. 2017, section 4.2).
 
-    logits (N, L) and truth (N,) are of a validation part, which is not measured afterwards. The
-    temperature lies between 1/10,000 and 10,000; it reaches the lower end where no prediction is
-    wrong. Raises MeasureError without pictures, and where SciPy is missing.
+    logits (N, L) and truth (N,) are of validation pictures, which are not measured afterwards. The
+    temperature is between 1/10,000 and 10,000; it is at the lower end if no prediction is wrong.
+    Raises MeasureError without pictures, and if SciPy is missing.
     """
     if not len(truth):
-        raise MeasureError("a temperature needs pictures with a label, and there are none")
-    require_research("a temperature")
+        raise MeasureError("fitting a temperature needs labelled pictures, but there are none")
+    require_research("fitting a temperature")
     from scipy.optimize import minimize_scalar
 
     def mean_nll(log_temperature: float) -> float:
@@ -139,7 +139,7 @@ def bins_of_width(confidence: Shares, num_bins: int = NUM_BINS) -> npt.NDArray[n
 
 
 def bins_of_mass(confidence: Shares, num_bins: int = NUM_BINS) -> npt.NDArray[np.int64]:
-    """Return the number of each confidence's bin, (N,): bins of equal number, but for one."""
+    """Return the number of each confidence's bin, (N,): bins differ by one picture at most."""
     bins = np.empty(len(confidence), dtype=np.int64)
     bins[np.argsort(confidence, kind="stable")] = np.arange(len(bins)) * num_bins // len(bins)
     return bins
@@ -154,14 +154,17 @@ def calibration_error(bins: npt.NDArray[np.int64], gap: Shares) -> float:
 
 
 def _even_gap(predicted: Predicted) -> Shares:
-    """Return the gaps, equal confidences being right equally often, in whichever bin they are."""
+    """Return correct - confidence, with `correct` averaged over pictures of equal confidence.
+
+    Bins of equal mass may part such pictures; averaged, it does not matter where.
+    """
     _, group_of = np.unique(predicted.confidence, return_inverse=True)
     correct = np.bincount(group_of, predicted.correct) / np.bincount(group_of)
     return np.asarray(correct[group_of] - predicted.confidence)
 
 
 def _error_interval(bins: npt.NDArray[np.int64], gap: Shares, seed: int) -> Interval:
-    """Bins stay those of all pictures in each draw."""
+    """Return the ECE with its pivotal interval; the bins of the pictures stay in each draw."""
     errors = []
     for draws in resample(len(bins), seed):
         cells = bins[draws] + NUM_BINS * np.arange(len(draws))[:, None]

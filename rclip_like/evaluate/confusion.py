@@ -1,4 +1,4 @@
-"""What single labels got right: by class, and which are taken for which."""
+"""Accuracy, the figures of each class, and which classes are confused with which."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from rclip_like.evaluate.zero_shot import top_k_hits
 Counts = npt.NDArray[np.int64]
 
 NO_ANSWER = -1
-"""Predicted of a picture that got no label."""
+"""The predicted number of a picture without a label."""
 
 
 class ClassFigures(NamedTuple):
-    """One class: its number, its pictures, how often it was predicted, and shares in [0, 1].
+    """The figures of one class; recall, precision and f1 are in [0, 1].
 
-    recall is None where no picture is of the class, precision where it was never predicted, f1
-    where neither is so. f1 is 2 right / (num + num_predicted).
+    label: its number. num: its pictures. num_predicted: how often it was predicted. recall is None
+    if num is 0, precision if num_predicted is 0, and f1 = 2 right / (num + num_predicted) if both
+    are.
     """
 
     label: int
@@ -31,9 +32,9 @@ class ClassFigures(NamedTuple):
 
 
 class ClassCounts(NamedTuple):
-    """Of each class how many are right, how many there are, and how often it was predicted, (L,).
+    """For each class, (L,): right predictions, pictures, and predictions.
 
-    What the means over classes need of a confusion, without its L * L cells: for a bootstrap.
+    The means over classes need only these, so a bootstrap spares the L * L cells of a confusion.
     """
 
     right: Counts
@@ -52,9 +53,9 @@ class ClassCounts(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """counts (L, L): pictures by true label, down, and predicted one; unanswered (L,): by true one.
+    """A confusion matrix: counts (L, L) with a row per true label and a column per predicted one.
 
-    Both are int64.
+    unanswered (L,): by true label, the pictures without a predicted one. Both are int64.
     """
 
     counts: Counts
@@ -95,9 +96,9 @@ class Confusion(NamedTuple):
         return ClassCounts(np.diagonal(self.counts), num, self.counts.sum(0))
 
     def most_confused(self, most: int = 10) -> tuple[tuple[int, int, int], ...]:
-        """Return true label, predicted one and number of pictures, the most frequent first.
+        """Return true label, predicted label and number of pictures, the most frequent first.
 
-        Equal numbers keep the order of the labels; there may be fewer than `most`.
+        Equal numbers keep the order of the labels. Pairs without pictures are left out.
         """
         wrong = self.counts - np.diag(np.diagonal(self.counts))
         order = np.argsort(-wrong, axis=None, kind="stable")[:most]
@@ -106,10 +107,11 @@ class Confusion(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """hits1 and hits5 are for each picture its chance of being right among the best 1 and 5, (N,).
+    """Top-1 and top-5 accuracy, and their values for each picture.
 
-    Ties count with their expected value, as a mean and for each picture. acc5 and hits5 are None
-    where there are five labels or fewer.
+    hits1, hits5 (N,): the probability that the true label is among the best 1 and 5, with equal
+    scores in random order. acc1, acc5: their means. acc5 and hits5 are None with five labels or
+    fewer.
     """
 
     acc1: float
@@ -121,7 +123,7 @@ class Accuracy(NamedTuple):
 def confusion(
     truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_labels: int
 ) -> Confusion:
-    """Return what was predicted of which label; truth and predicted are label numbers, (N,).
+    """Return the confusion matrix; truth and predicted are label numbers, (N,).
 
     predicted may be `NO_ANSWER`.
     """
@@ -144,7 +146,7 @@ def count_classes(
 
 
 def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> Accuracy:
-    """Return top-1 accuracy, and top-5 where there are more than five labels.
+    """Return top-1 accuracy, and top-5 accuracy if there are more than five labels.
 
     scores (N, L) with N of at least 1; truth (N,) label numbers.
     """

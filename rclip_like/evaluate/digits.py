@@ -20,12 +20,12 @@ class Digits(NamedTuple):
 def load_digits() -> Digits:
     """Return the 1,797 digits of Alpaydin and Kaynak (1998), in scikit-learn's order.
 
-    Raises MeasureError where scikit-learn is missing.
+    Raises MeasureError if scikit-learn is missing.
     """
-    require_research("the digits")
+    require_research("reading the digits")
     from sklearn.datasets import load_digits as load
 
     found = load()
-    # Sixteen levels of ink, of which 16 is the most.
+    # Ink has the values 0 to 16.
     pixels = np.clip(found.images * 255 / 16, 0, 255).astype(np.uint8)
     return Digits(pixels, found.target.astype(np.int64))

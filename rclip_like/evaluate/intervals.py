@@ -1,4 +1,4 @@
-"""Intervals of 95 % around figures: of shares, of repeats, and by drawing pictures anew."""
+"""Confidence intervals of 95 %: Wilson's for shares, Student's t for repeats, and bootstraps."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _VALUES_AT_ONCE = 1 << 22
 
 
 def wilson(successes: float, num: int) -> Interval:
-    """Return a share with Wilson's score interval (1927), as scipy.stats.binomtest has it.
+    """Return a share with Wilson's score interval (1927), as scipy.stats.binomtest computes it.
 
-    successes may be fractional, where ties count with their expected value. Raises MeasureError
-    where there is nothing to count.
+    successes may be fractional, since ties count with their expected value. Raises MeasureError if
+    num is 0.
     """
     if num < 1:
-        raise MeasureError("a share of no pictures cannot be measured")
+        raise MeasureError("a share cannot be measured without pictures")
     share = successes / num
     centre = share + _Z**2 / (2 * num)
     half = _Z * np.sqrt(share * (1 - share) / num + (_Z / (2 * num)) ** 2)
@@ -43,12 +43,12 @@ def wilson(successes: float, num: int) -> Interval:
 def repeats(values: Values) -> Interval:
     """Return the mean of repeated measurements (n,) with Student's t-interval.
 
-    One repeat has no spread: its interval is NaN. Raises MeasureError without values, and where
-    SciPy is missing.
+    One repeat has no spread: its interval is NaN. Raises MeasureError without values, and if SciPy
+    is missing.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 1:
-        raise MeasureError("the mean of no repeats cannot be measured")
+        raise MeasureError("a mean cannot be measured without repeats")
     mean = float(values.mean())
     if len(values) == 1:
         return Interval(mean, float("nan"), float("nan"))
@@ -68,9 +68,9 @@ def bootstrap_mean(
 ) -> Interval:
     """Return the mean of values (n,) with its percentile bootstrap interval.
 
-    groups (n,): the picture that each value belongs to, where a picture has several, such as its
-    captions. Then whole pictures are drawn, and the mean of a draw is that of all its values. NaN
-    values belong to no mean. Raises MeasureError where no value is left.
+    groups (n,): the number of each value's picture, if a picture has several values, such as one
+    per caption. Then whole pictures are drawn, with all their values. NaN values are left out.
+    Raises MeasureError if none is left.
     """
     values, group_of = _numbered(values, groups)
     sums = np.bincount(group_of, values).astype(np.float64)
@@ -88,8 +88,8 @@ def bootstrap_median(
 ) -> Interval:
     """Return the median of values (n,) with its percentile bootstrap interval.
 
-    groups and NaN as in `bootstrap_mean`. Where half of the values are at most one and half at
-    least the next, the median is midway. Raises MeasureError where no value is left.
+    groups and NaN as in `bootstrap_mean`. The median of an even number of values is the mean of the
+    middle two. Raises MeasureError if no value is left.
     """
     values, group_of = _numbered(values, groups)
     order = np.argsort(values, kind="stable")
@@ -112,10 +112,10 @@ def paired_bootstrap(
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Interval:
-    """Return the mean of second minus first, (n,) each, with its percentile bootstrap interval.
+    """Return the mean of second - first, (n,) each, with its percentile bootstrap interval.
 
-    Both are of the same pictures, in the same order, and each draw takes the same pictures of both.
-    groups as in `bootstrap_mean`.
+    Both hold values of the same pictures in the same order, so each draw is paired. groups as in
+    `bootstrap_mean`.
     """
     difference = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
     return bootstrap_mean(difference, groups=groups, seed=seed, num_resamples=num_resamples)
@@ -128,13 +128,13 @@ def bootstrap_statistic(
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Interval:
-    """Return a figure of pictures with its percentile bootstrap interval.
+    """Return a statistic of pictures with its percentile bootstrap interval.
 
-    statistic takes picture numbers (num_pictures,), some of them repeatedly, and gives the figure
-    of these. Raises MeasureError without pictures.
+    statistic: takes picture numbers (num_pictures,), which may repeat, and returns its value.
+    Raises MeasureError without pictures.
     """
     if num_pictures < 1:
-        raise MeasureError("a figure of no pictures cannot be measured")
+        raise MeasureError("a figure cannot be measured without pictures")
     figures = [
         statistic(numbers)
         for draws in resample(num_pictures, seed, num_resamples)
@@ -144,7 +144,7 @@ def bootstrap_statistic(
 
 
 def resample(num_pictures: int, seed: int, num_resamples: int = NUM_RESAMPLES) -> Iterator[Numbers]:
-    """Yield picture numbers drawn with replacement, (some, num_pictures), num_resamples in all."""
+    """Yield picture numbers drawn with replacement, (n, num_pictures): num_resamples rows."""
     random = np.random.default_rng(seed)
     step = max(1, _VALUES_AT_ONCE // num_pictures)
     for start in range(0, num_resamples, step):
@@ -153,11 +153,11 @@ def resample(num_pictures: int, seed: int, num_resamples: int = NUM_RESAMPLES) -
 
 
 def _numbered(values: Values, groups: Numbers | None) -> tuple[npt.NDArray[np.float64], Numbers]:
-    """Return the values but for NaN, and the number of each value's picture, from 0."""
+    """Return the values that are not NaN, and the number of each value's picture, from 0."""
     values = np.asarray(values, dtype=np.float64)
     is_there = ~np.isnan(values)
     if not is_there.any():
-        raise MeasureError("the mean of nothing cannot be measured")
+        raise MeasureError("a mean cannot be measured without values")
     if groups is None:
         return values[is_there], np.arange(int(is_there.sum()))
     _, group_of = np.unique(np.asarray(groups)[is_there], return_inverse=True)

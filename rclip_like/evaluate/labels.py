@@ -1,4 +1,4 @@
-"""Labels as people write them: a list with commas, or a file with one a line."""
+"""Parse labels as users write them: a list with commas, or a file with one label per line."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from rclip_like.errors import UsageError
 from rclip_like.files import decoded
 
 Wordings = dict[str, tuple[str, ...]]
-"""By label, in order, the phrases that mean it; each is encoded for itself."""
+"""The phrases that describe each label, by label in order; each phrase is encoded on its own."""
 
 _LABEL_AND_PHRASES = re.compile(r'\s*("(?:[^"]|"")*"|[^:"][^:]*)(?::(.*))?$')
 
 
 def parse_labels(text: str) -> Wordings:
-    """Return the labels of a list with commas, each as its only wording.
+    """Return the labels of a list with commas; each label is its own wording.
 
-    Labels with commas stand in double quotes, as in CSV. Raises UsageError for an empty list, an
-    empty label and one that stands twice.
+    A label with a comma is written in double quotes, as in CSV. Raises UsageError for an empty
+    list, an empty label and a repeated one.
     """
     labels = _fields(text, "the labels")
     return _distinct(((label, (label,)) for label in labels), [""] * len(labels))
 
 
 def read_labels(path: Path) -> Wordings:
-    """Return the labels of a file with one a line, as `parse_label_lines` does.
+    """Return the labels of a file as `parse_label_lines` does.
 
-    The text is in UTF-8, or in UTF-16 with its mark. Raises UsageError.
+    The text is UTF-8, or UTF-16 with its byte order mark. Raises UsageError.
     """
     try:
         return parse_label_lines(decoded(path.read_bytes()), str(path))
@@ -42,9 +42,9 @@ def read_labels(path: Path) -> Wordings:
 def parse_label_lines(text: str, source: str) -> Wordings:
     """Return the labels of lines `label` and `label: phrase, phrase`.
 
-    With phrases, these alone are the label's wordings, so that a label can be a code or a folder's
-    name. Double quotes hold commas and colons together. Empty lines and those that begin with #
-    are left out. `source` names the text in errors. Raises UsageError.
+    A label with phrases is not itself one of its wordings, so it can be a code or a folder's name.
+    Commas and colons in double quotes do not separate. Empty lines and lines that begin with # are
+    left out. `source` names the text in errors. Raises UsageError.
     """
     found: list[tuple[str, tuple[str, ...]]] = []
     sources = []
@@ -53,12 +53,12 @@ def parse_label_lines(text: str, source: str) -> Wordings:
             sources.append(f"{source}: line {number}: ")
             found.append(_label_of_line(line, sources[-1]))
     if not found:
-        raise UsageError(f"{source}: has no labels; write one a line")
+        raise UsageError(f"{source}: has no labels; write one per line")
     return _distinct(found, sources)
 
 
 def normalised(text: str) -> str:
-    """Return the form in which texts are equal: without case, outer and repeated spaces."""
+    """Return a text in the form in which texts are compared: case folded, single spaces."""
     return " ".join(text.casefold().split())
 
 
@@ -78,7 +78,8 @@ def _label_of_line(line: str, source: str) -> tuple[str, tuple[str, ...]]:
     if len(labels) > 1:
         raise UsageError(
             f"{source}{line.strip()!r} has a comma",
-            "write one label a line, its phrases after a colon, or put the label in double quotes",
+            "write one label per line, its phrases after a colon; put double quotes around a label "
+            "that contains a comma",
         )
     if parts[2] is None:
         return labels[0], (labels[0],)
@@ -87,11 +88,11 @@ def _label_of_line(line: str, source: str) -> tuple[str, tuple[str, ...]]:
 
 def _fields(text: str, source: str) -> list[str]:
     if text.count('"') % 2:
-        raise UsageError(f"{source}: {text!r} has a double quote without its other one")
+        raise UsageError(f"{source}: {text!r} has an opening double quote but no closing one")
     rows = csv.reader([text], skipinitialspace=True)
     fields = [" ".join(field.split()) for row in rows for field in row]
     if not fields or not all(fields):
-        raise UsageError(f"{source}: {text!r} has an empty one")
+        raise UsageError(f"{source}: {text!r} has an empty entry")
     return fields
 
 
@@ -101,11 +102,11 @@ def _distinct(found: Iterable[tuple[str, tuple[str, ...]]], sources: list[str]) 
     label_of: dict[str, str] = {}
     for (label, phrases), source in zip(found, sources, strict=True):
         if normalised(label) in seen:
-            raise UsageError(f"{source}the label {label!r} is there twice")
+            raise UsageError(f"{source}the label {label!r} is repeated")
         seen.add(normalised(label))
         labels[label] = distinct(phrases)
         for phrase in labels[label]:
             other = label_of.setdefault(normalised(phrase), label)
             if other != label:
-                raise UsageError(f"{source}{phrase!r} is a wording of {other!r} already")
+                raise UsageError(f"{source}{phrase!r} is already a wording of {other!r}")
     return labels

@@ -1,4 +1,4 @@
-"""The packages that figures and charts need beside the core: the extra `research`."""
+"""The optional packages that figures and charts need: the extra `research`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ INSTALL_RESEARCH = "python -m pip install scikit-learn scipy matplotlib"
 
 
 def has_research() -> bool:
-    """Return whether scikit-learn, SciPy and matplotlib are installed; none is imported for it."""
+    """Return whether scikit-learn, SciPy and matplotlib are installed, without importing them."""
     return all(map(importlib.util.find_spec, ("sklearn", "scipy", "matplotlib")))
 
 
 def require_research(needing: str) -> None:
-    """Raise MeasureError where one of them is missing: what needs them, and how to get them."""
+    """Raise MeasureError if one of them is missing; `needing` is the subject of the sentence."""
     if not has_research():
         raise MeasureError(
             f"{needing} needs scikit-learn, SciPy and matplotlib, which are not all installed",

@@ -1,4 +1,4 @@
-"""A report as one plain value, from which its text, its JSON and its Markdown are all made."""
+"""A report as one plain value; `output` renders it as text, JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Interval(NamedTuple):
-    """A figure and the interval around it, 95 % unless the column says otherwise."""
+    """A figure with its confidence interval, 95 % unless the column says otherwise."""
 
     value: float
     low: float
@@ -21,16 +21,16 @@ class Interval(NamedTuple):
 
 
 Cell: TypeAlias = "str | int | float | Interval | None"
-"""None where there is nothing to say, such as a top-5 figure for three labels."""
+"""None: not defined, such as a top-5 accuracy with three labels."""
 
 
 Unit: TypeAlias = Literal["text", "count", "share", "points", "number"]
-"""How figures are shown. A share is at most 1 and shown in per cent, negative only where it is of
-a change; points are differences of shares, shown with their sign."""
+"""How figures are shown. A share is at most 1 and shown in per cent; a relative change may be
+negative. Points are differences of shares, shown with their sign."""
 
 
 class Column(NamedTuple):
-    """A table's column: `key` names it in JSON, `title` for people."""
+    """A table's column: `key` names it in JSON, `title` in texts."""
 
     key: str
     title: str
@@ -38,7 +38,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of cells, one for each column; `only_json` leaves long listings out of texts."""
+    """Rows with one cell per column; `only_json` leaves a long table out of texts."""
 
     key: str
     title: str
@@ -49,7 +49,7 @@ class Table(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of a chart: points (n,), and the band around them where there is one."""
+    """One line of a chart: points (n,), and a band around them unless `low` and `high` are ()."""
 
     name: str
     x: tuple[float, ...]
@@ -59,9 +59,9 @@ class Line(NamedTuple):
 
 
 class LineChart(NamedTuple):
-    """Lines over one axis; `levels` are horizontal ones, by name; `diagonal` draws x = y.
+    """Lines over one axis; `levels` are horizontal lines by name; `diagonal` draws x = y.
 
-    An axis of shares is in per cent and keeps within 0 and 100.
+    An axis of shares is in per cent, from 0 to 100.
     """
 
     key: str
@@ -77,7 +77,7 @@ class LineChart(NamedTuple):
 
 
 class MatrixChart(NamedTuple):
-    """A confusion: counts (L, L), the true label down, the given one across."""
+    """A confusion matrix: counts (L, L) with a row per true label, a column per predicted one."""
 
     key: str
     title: str
@@ -86,7 +86,7 @@ class MatrixChart(NamedTuple):
 
 
 class PictureChart(NamedTuple):
-    """Pictures in rows: each row has a title, and each picture a caption."""
+    """Rows of pictures: each row has a title, and each picture a caption."""
 
     key: str
     title: str
@@ -97,11 +97,11 @@ Chart: TypeAlias = LineChart | MatrixChart | PictureChart
 
 
 class Section(NamedTuple):
-    """One part of a report: what was found in sentences, and the tables and charts it rests on.
+    """One part of a report: findings in sentences, with their tables and charts.
 
     Keys are lower-case letters, digits, hyphens, dots and underscores; a chart's file is named
-    after the section's key and its own. `paper` says what the CLIP paper found of the same, with
-    its figures; `limits` what ours does not show.
+    after the section's key and its own. `paper`: the CLIP paper's finding on the same question,
+    with its figures. `limits`: what this measurement does not show.
     """
 
     key: str
@@ -116,9 +116,9 @@ class Section(NamedTuple):
 class Report(NamedTuple):
     """What a run of `classify`, `probe` or `evaluate` measured.
 
-    made: what made it, such as the models and their fingerprints, the number of pictures, the
-    seed, and the version; plain values that JSON takes. Dates and times stand under `when` alone,
-    so that two runs can be compared.
+    made: what the report was made with, such as models and their fingerprints, the number of
+    pictures, the seed and the version, as plain values for JSON. when: the only date or time, so
+    that the reports of two runs can be compared.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Recall of pictures by their captions, and of captions by their pictures."""
+"""Retrieval figures: pictures found by their captions, and captions by their pictures."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _VALUES_AT_ONCE = 1 << 22
 
 
 class Positives(NamedTuple):
-    """Which targets are right for each query.
+    """The right targets of each query.
 
-    Those of query q are targets[starts[q]:starts[q + 1]], ascending; starts is (Q + 1,), targets
-    (P,), both int64.
+    Query q has targets[starts[q]:starts[q + 1]], ascending; starts (Q + 1,) and targets (P,) are
+    int64.
     """
 
     starts: Counts
@@ -42,13 +42,13 @@ class Positives(NamedTuple):
 
 
 class Retrieved(NamedTuple):
-    """What each query retrieved, equal scores in random order; a figure is the mean over queries.
+    """The values of each query, (Q,), with equal scores in random order.
 
     hits: by k, the probability that one of the k best targets is right. recalls: by k, the expected
     share of the right targets that are among the k best. ranks: the expected rank of the first
-    right target, from 1, and reciprocal_ranks that of 1 / rank. precisions_at_r: the expected
-    average precision over the first R ranks, R being the number of right targets. All are (Q,),
-    and NaN for queries without right targets, which belong to no mean.
+    right target, from 1; reciprocal_ranks: the expected 1 / rank. precisions_at_r: the expected
+    average precision over the first R ranks, where R is the number of right targets. Queries
+    without right targets have NaN and count in no mean.
     """
 
     num_targets: int
@@ -60,12 +60,12 @@ class Retrieved(NamedTuple):
 
 
 class RetrievalFigures(NamedTuple):
-    """The means over queries, by k where there is one, with intervals from drawing pictures anew.
+    """The means over queries, with bootstrap intervals over pictures.
 
-    recall is the share of queries with a right target among the k best, true_recall the share of
-    right targets that are among them. num_without counts queries without right targets, which
-    belong to no mean; num_queries counts the others. capped holds those k that exceed the number
-    of targets and count as this.
+    recall: by k, the share of queries with a right target among the k best. true_recall: by k, the
+    share of the right targets that are among them. num_queries: the queries with right targets;
+    num_without: the others, which count in no mean. capped: the values of k that exceed the number
+    of targets, and count as that number.
     """
 
     num_queries: int
@@ -82,11 +82,11 @@ class RetrievalFigures(NamedTuple):
 def retrieval_figures(
     found: Retrieved, pictures: npt.NDArray[np.int64] | None = None, *, seed: int = 0
 ) -> RetrievalFigures:
-    """Return the means of what was retrieved.
+    """Return the means over queries.
 
-    pictures (Q,): the picture that each query belongs to, where a picture has several captions.
-    Whole pictures are then drawn, since captions of one picture are not independent.
-    Raises MeasureError where no query has a right target.
+    pictures (Q,): the number of each query's picture, if a picture has several captions. Then the
+    bootstrap draws whole pictures, since captions of one picture are not independent. Raises
+    MeasureError if no query has a right target.
     """
 
     def mean(values: Shares) -> Interval:
@@ -111,8 +111,8 @@ def positives_of_captions(
 ) -> tuple[Positives, Positives]:
     """Return the right pictures of each caption (T,), and the right captions of each picture (N,).
 
-    owners: the number of each caption's picture. Captions that are equal as `normalised` form one
-    set: each is right for the pictures of all of them.
+    owners: the number of each caption's picture. A caption that several pictures share, compared as
+    `normalised`, is right for all of them.
     """
     group_of: dict[str, int] = {}
     groups = [group_of.setdefault(normalised(caption), len(group_of)) for caption in captions]
@@ -150,7 +150,7 @@ def retrieve(
 def rank_positives(
     scores: npt.NDArray[np.float32], positives: Positives, ks: Sequence[int]
 ) -> Retrieved:
-    """Return what queries retrieve whose scores of all targets are given, (Q, N)."""
+    """Return what queries retrieve, given their scores with all targets, (Q, N)."""
     query_of, better, tied = _rank_each(scores, positives)
     num_queries, num_targets = scores.shape
     number = positives.counts()
@@ -192,9 +192,9 @@ def text_to_image_recall(
 ) -> dict[int, float]:
     """Return, by k, the share of texts with a right picture among their k nearest.
 
-    texts (T, D) and images (N, D) are unit rows; positives (T, N) says which picture is right for
-    which text: all that carry an equal caption. Ties count with their expected value over random
-    orders; k larger than N counts as N; a text without a right picture counts as 0.
+    texts (T, D) and images (N, D) are unit rows; positives (T, N) says which pictures are right for
+    which text. Ties count with their expected value over random orders; k larger than N counts as
+    N; a text without a right picture counts as 0.
     """
     rows, columns = np.nonzero(positives)
     starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(texts)))])
@@ -205,9 +205,9 @@ def text_to_image_recall(
 def equal_caption_positives(
     captions: Sequence[str], owners: Sequence[int], num_images: int
 ) -> npt.NDArray[np.bool_]:
-    """Return (T, N): which pictures are right for each caption, equal captions sharing theirs.
+    """Return (T, N): which pictures are right for each caption, as `positives_of_captions` does.
 
-    owners: the picture's number of each caption. Captions are compared as `normalised`.
+    owners: the number of each caption's picture.
     """
     right, _ = positives_of_captions(captions, owners, num_images)
     positives = np.zeros((len(captions), num_images), dtype=bool)
@@ -224,9 +224,9 @@ def _positives(targets_of: Iterable[Iterable[int]]) -> Positives:
 def _rank_each(
     scores: npt.NDArray[np.float32], positives: Positives
 ) -> tuple[Counts, Counts, Counts]:
-    """Return of each positive its query, how many targets are better, and how many equal it, (P,).
+    """Return for each positive, (P,): its query, the targets above it, and those equal to it.
 
-    They are ordered by query, then from the best.
+    Equal ones include itself. The order is by query, then from the best.
     """
     num_targets = scores.shape[1]
     query_of = np.repeat(np.arange(len(scores)), positives.counts())
@@ -243,8 +243,10 @@ def _rank_each(
 
 
 def _tie_groups(query_of: Counts, better: Counts) -> tuple[Counts, Counts, Counts]:
-    """Return of each group of positives of equal score, ordered by query, then from the best,
-    where it begins, how many positives it has, and how many of its query's are better, (G,)."""
+    """Return for each group of equal positives, (G,): its start, its size, and the positives above.
+
+    The groups are in the order of the positives; those above belong to the same query.
+    """
     is_first = np.ones(len(query_of), dtype=bool)
     is_first[1:] = (query_of[1:] != query_of[:-1]) | (better[1:] != better[:-1])
     firsts = np.flatnonzero(is_first)
@@ -256,12 +258,13 @@ def _tie_groups(query_of: Counts, better: Counts) -> tuple[Counts, Counts, Count
 def _precision_of_group(
     better: Counts, tied: Counts, rights: Counts, before: Counts, number: Counts
 ) -> Shares:
-    """Return what each group of tied targets adds to the sum of precisions at its right ones, (G,).
+    """Return the expected sum of the precisions at the right targets of each tied group, (G,).
 
-    Of mAP@R (Musgrave, Belongie and Lim 2020, A Metric Learning Reality Check, equation 6), the
-    expected value over random orders. At rank i of the group, i in better + 1 ... min(better +
-    tied, R), a right target stands with probability rights / tied. Then before + 1 + (i - better -
-    1) (rights - 1) / (tied - 1) right ones are expected down to it, and precision is that over i.
+    The sum over a query's groups, divided by R, is its average precision at R (Musgrave, Belongie
+    and Lim 2020, A Metric Learning Reality Check, equation 6), expected over random orders of each
+    group. A rank i of the group, from better + 1 to min(better + tied, R), holds a right target
+    with probability rights / tied. Then the expected number of right targets up to i is
+    before + 1 + (i - better - 1) (rights - 1) / (tied - 1), and the precision is this over i.
     """
     last = np.minimum(better + tied, number)
     ranks = np.maximum(last - better, 0)

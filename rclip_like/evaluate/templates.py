@@ -1,4 +1,4 @@
-"""Prompt templates: sets by name, a template as typed, or a file with one a line."""
+"""Prompt templates: a named set, a template as typed, or a file with one per line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rclip_like.errors import UsageError
 from rclip_like.files import decoded
 
 MARK = "{}"
-"""Stands in a template for the label. Other braces are what they are."""
+"""The placeholder for the label. Other braces have no meaning."""
 
 TEMPLATE_SETS = ("none", "photo", "simple", "imagenet80")
-"""The bare label; one sentence; the CLIP notebook's choice of seven; the eighty of the paper."""
+"""The bare label; one sentence; the seven that CLIP's notebook chose; the eighty of the paper."""
 
 DEFAULT_TEMPLATES = "photo"
 
@@ -21,10 +21,10 @@ _ONE_TEMPLATE = {"none": MARK, "photo": f"a photo of a {MARK}."}
 
 
 def templates_of(name: str) -> tuple[str, ...]:
-    """Return the templates of a set, or the one that is written out, or those of a file.
+    """Return the templates that a name stands for.
 
-    name: one of TEMPLATE_SETS, a text with {} for the label, or the path of a file that has one
-    template a line. Raises UsageError for any other name, and for a template that does not
+    name: one of TEMPLATE_SETS, a template with {} for the label, or the path of a file with one
+    template per line. Raises UsageError for any other name, and for a template that does not
     contain {} exactly once.
     """
     if name in _ONE_TEMPLATE:
@@ -38,7 +38,7 @@ def templates_of(name: str) -> tuple[str, ...]:
 
 
 def parse_templates(text: str, source: str) -> tuple[str, ...]:
-    """Return one template a line, without empty lines and those that begin with #.
+    """Return the templates of a text, one per line; empty lines and # comments are left out.
 
     source: names the text in errors. Raises UsageError.
     """
@@ -47,7 +47,7 @@ def parse_templates(text: str, source: str) -> tuple[str, ...]:
     )
     if not templates:
         raise UsageError(
-            f"{source}: has no templates; write one a line, such as 'a photo of a {{}}.'"
+            f"{source}: has no templates; write one per line, such as 'a photo of a {{}}.'"
         )
     return templates
 
@@ -82,6 +82,6 @@ def _checked(template: str, source: str) -> str:
     if (times := template.count(MARK)) != 1:
         raise UsageError(
             f"{source} contains {MARK} {times} times",
-            "a template contains it once, where the label goes",
+            "a template contains it once, in the place of the label",
         )
     return template

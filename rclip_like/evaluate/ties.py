@@ -1,7 +1,7 @@
-"""Equal scores in random order: what a figure is then expected to be.
+"""Expected figures when targets of equal score are ranked in random order.
 
-A query's targets are ranked by score. The best of its right targets has `better` targets before it
-and stands among `tied` targets of equal score, of which `right` are right, itself counted.
+A query's targets are ranked by score. `better` targets have a higher score than the best right
+target; `tied` targets have the same score, itself included; `right` of these are right.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Shares = npt.NDArray[np.float64]
 
 
 class Targets:
-    """Rows (N, D) whose cosines are equal where the rows are.
+    """Rows (N, D); equal rows give equal cosines.
 
     A matrix product of BLAS adds in another order at its edges: one in twenty equal rows then
-    differs in the last bit, and a tie would be broken by where a row stands.
+    differs in the last bit, which would break a tie by the position of a row.
     """
 
     def __init__(self, rows: npt.NDArray[np.float32]) -> None:
@@ -38,7 +38,7 @@ class Targets:
 def best_of_row(
     scores: npt.NDArray[np.floating], values: npt.NDArray[np.floating]
 ) -> tuple[Counts, Counts]:
-    """Return how many scores of each row are above its value, and how many equal it, (N,) each.
+    """Return how many scores of each row are above the row's value, and how many equal it, (N,).
 
     scores (N, M), values (N,).
     """
@@ -50,14 +50,14 @@ def best_of_row(
 def chance_of_hit(better: Counts, tied: Counts, right: Counts, k: int) -> Shares:
     """Return the probability that a right target is among the k best, (N,).
 
-    The first p = min(max(k - better, 0), tied) of the tied ones are among them, and all of these
-    are wrong with probability C(tied - right, p) / C(tied, p).
+    The k best include p = min(max(k - better, 0), tied) of the tied targets. All of these are wrong
+    with probability C(tied - right, p) / C(tied, p).
     """
-    places = np.clip(k - better, 0, tied)
-    chances = (places > 0).astype(np.float64)
-    open_rows = np.flatnonzero((places > 0) & (places < tied))
+    num_included = np.clip(k - better, 0, tied)
+    chances = (num_included > 0).astype(np.float64)
+    open_rows = np.flatnonzero((num_included > 0) & (num_included < tied))
     if len(open_rows):
-        cases = np.stack([tied, right, places], axis=1)[open_rows]
+        cases = np.stack([tied, right, num_included], axis=1)[open_rows]
         distinct, case_of_row = np.unique(cases, axis=0, return_inverse=True)
         values = [1.0 - comb(t - r, p) / comb(t, p) for t, r, p in distinct.tolist()]
         chances[open_rows] = np.array(values)[case_of_row.reshape(-1)]
@@ -72,8 +72,8 @@ def expected_rank(better: Counts, tied: Counts, right: Counts) -> Shares:
 def expected_reciprocal_rank(better: Counts, tied: Counts, right: Counts) -> Shares:
     """Return the expected value of 1 / rank of the first right target, (N,).
 
-    The first right one is j-th of the tied with probability C(tied - j, right - 1) / C(tied,
-    right), for j from 1 to tied - right + 1.
+    The first right target is the j-th of the tied ones with probability
+    C(tied - j, right - 1) / C(tied, right), for j from 1 to tied - right + 1.
     """
     reciprocals = 1.0 / (better + 1.0)
     open_rows = np.flatnonzero(tied > right)

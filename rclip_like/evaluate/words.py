@@ -1,4 +1,4 @@
-"""What words find among pictures, and labels of which a picture may have several."""
+"""Precision at k, nDCG and average precision: for words that search, and for multiple labels."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _VALUES_AT_ONCE = 1 << 21
 
 
 class Found(NamedTuple):
-    """What each query finds, equal scores in random order; a figure is the mean over queries.
+    """The figures of each query, (Q,), with equal scores in random order.
 
-    precisions: by k, the expected share of relevant pictures among the k best. All are (Q,), and
-    NaN for queries without relevant pictures, which belong to no mean.
+    precisions: by k, the expected share of relevant pictures among the k best. Queries without
+    relevant pictures have NaN and count in no mean.
     """
 
     precisions: Mapping[int, Shares]
@@ -37,11 +37,11 @@ class Found(NamedTuple):
 
 
 class MeanAveragePrecision(NamedTuple):
-    """mAP of labels of which a picture may have several.
+    """Mean average precision where a picture may have several labels.
 
-    macro is the mean over labels, micro the average precision over all cells of picture and label.
-    Both are of the labels that have pictures; num_without counts the others, which by_label (L,)
-    has as NaN.
+    macro: the mean over labels. micro: the average precision over all cells of picture and label.
+    Both leave out labels without pictures: num_without counts them, num_labels the others.
+    by_label (L,): the average precision of each label, NaN without pictures.
     """
 
     macro: float
@@ -52,10 +52,10 @@ class MeanAveragePrecision(NamedTuple):
 
 
 class _Sorted(NamedTuple):
-    """Rows sorted from the best, flat, and groups of equal score within a row, numbered on.
+    """Rows sorted from the best and flattened, with groups of equal score within each row.
 
-    group_of and rank_of, from 1, are of each picture; the others are of each group: its row, and
-    how many pictures and how much gain it has.
+    For each picture: group_of, numbered through all rows, and rank_of, from 1 in its row. For each
+    group: row_of_group, the number of its pictures, and the sum of their gains.
     """
 
     group_of: npt.NDArray[np.int64]
@@ -72,10 +72,10 @@ def find(
     precision_at: Sequence[int] = PRECISION_AT,
     ndcg_at: int = NDCG_AT,
 ) -> Found:
-    """Return what queries find whose scores of all pictures are given, (Q, N).
+    """Return the figures of queries, given their scores with all pictures, (Q, N).
 
-    gains (Q, N), bool or numbers of at least 0, say how relevant a picture is; relevant is what
-    has any. k larger than N counts as N.
+    gains (Q, N), bool or numbers of at least 0: how relevant each picture is; a picture is relevant
+    if its gain is above 0. k larger than N counts as N.
     """
     step = max(1, _VALUES_AT_ONCE // max(1, scores.shape[1]))
     parts = []
@@ -100,7 +100,7 @@ def find(
 def precision(scores: Scores, gains: Shares, k: int) -> Shares:
     """Return the expected share of relevant pictures among the k best, (Q,).
 
-    Of the pictures that equal the k-th, those that have room among the k are drawn at random.
+    Pictures tied at the k-th score fill the remaining ranks at random.
     """
     relevant = gains > 0
     k = min(k, scores.shape[1])
@@ -114,8 +114,8 @@ def precision(scores: Scores, gains: Shares, k: int) -> Shares:
 def ndcg(scores: Scores, gains: Shares, k: int) -> Shares:
     """Return the normalised discounted cumulative gain of the k best, (Q,).
 
-    The gain at rank i counts 1 / log2(i + 1); the best order has 1. Equal scores share the mean
-    discount of their ranks (McSherry and Najork 2008), as in sklearn.metrics.ndcg_score.
+    The gain at rank i is multiplied by 1 / log2(i + 1); the best order gives 1. Equal scores share
+    the mean discount of their ranks (McSherry and Najork 2008), as in sklearn.metrics.ndcg_score.
     """
     reached = _dcg(_sorted(scores, gains), len(scores), k)
     best = -np.sort(-gains, axis=1)[:, :k] @ _discounts(min(k, gains.shape[1]))
@@ -135,9 +135,9 @@ def reciprocal_rank(scores: Scores, gains: Shares) -> Shares:
 
 
 def average_precision(scores: Scores, gains: Shares) -> Shares:
-    """Return the sum over distinct scores of precision times the step of recall, (Q,).
+    """Return the sum over distinct scores of precision times the increase of recall, (Q,).
 
-    This is sklearn.metrics.average_precision_score; pictures of equal score count together.
+    This equals sklearn.metrics.average_precision_score; pictures of equal score count together.
     """
     ordered = _sorted(scores, np.asarray(gains > 0, dtype=np.float64))
     ends = np.cumsum(ordered.sizes) - ordered.row_of_group * scores.shape[1]
@@ -149,9 +149,9 @@ def average_precision(scores: Scores, gains: Shares) -> Shares:
 
 
 def mean_average_precision(scores: Scores, targets: npt.NDArray[np.bool_]) -> MeanAveragePrecision:
-    """Return mAP over labels; scores and targets are (N, L), targets say which labels are right.
+    """Return mAP over labels; scores (N, L), and targets (N, L) say which labels are right.
 
-    Raises MeasureError where no label has a picture.
+    Raises MeasureError if no label has a picture.
     """
     has_any = np.asarray(targets.any(0))
     if not has_any.any():
@@ -172,10 +172,10 @@ def mean_average_precision(scores: Scores, targets: npt.NDArray[np.bool_]) -> Me
 
 
 def distinct_pictures(images: Embeddings, *, limit: float) -> npt.NDArray[np.int64]:
-    """Return the numbers of the pictures that do not nearly repeat an earlier one, ascending.
+    """Return the numbers of the pictures that are not near copies of an earlier one, ascending.
 
-    images: unit rows (N, D). A picture is left out where its cosine with an earlier one that
-    stays is at least `limit`: of a burst, the first shot stays.
+    images: unit rows (N, D). A picture is left out if its cosine with an earlier one that stays is
+    at least `limit`: of a burst, the first shot stays.
     """
     step = 1024
     stays = np.zeros(len(images), dtype=bool)

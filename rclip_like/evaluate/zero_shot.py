@@ -1,4 +1,4 @@
-"""Zero-shot labels: which of the candidate texts lies nearest to a picture."""
+"""Zero-shot classification: the label whose text is nearest to a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EncodeTexts: TypeAlias = "Callable[[Sequence[str]], Embeddings]"
 
 SOMETHING = "something"
-"""What each label is held against where a picture may have several labels, or none."""
+"""The word that each label is compared with if a picture may have several labels, or none."""
 
 _TEXTS_AT_ONCE = 4096
 _VALUES_AT_ONCE = 1 << 22
@@ -27,10 +27,10 @@ _VALUES_AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Candidate labels as unit rows (R, D); a label may have several rows, one for each wording.
+    """Labels as unit rows (R, D); a label has one row for each of its wordings.
 
-    label_of_row (R,) holds label numbers. something: the row of `SOMETHING` in the same templates,
-    (D,), without which `probabilities` has no `multi`.
+    label_of_row (R,): label numbers. something (D,): the row of `SOMETHING` in the same templates;
+    `probabilities` needs it for `multi`.
     """
 
     labels: tuple[str, ...]
@@ -39,7 +39,7 @@ class Classifier:
     something: Embedding | None = None
 
     def scores(self, images: Embeddings) -> npt.NDArray[np.float32]:
-        """Return (N, L) cosines: for each picture and label that of the label's nearest row.
+        """Return (N, L) cosines: of each picture with the nearest row of each label.
 
         images: unit rows (N, D), float32 or float16.
         """
@@ -47,7 +47,7 @@ class Classifier:
         rows = Targets(self.rows)
         for part in self._parts(len(images)):
             cosines = rows.cosines(images[part].astype(np.float32, copy=False))
-            if self._has_a_row_a_label():
+            if self._has_one_row_per_label():
                 best[part] = cosines
                 continue
             for row, label in enumerate(self.label_of_row):
@@ -63,9 +63,9 @@ class Classifier:
     def probabilities(
         self, images: Embeddings, logit_scale: float, *, multi: bool = False
     ) -> npt.NDArray[np.float32]:
-        """Return (N, L) probabilities: the softmax of the logits over the labels, rows sum to 1.
+        """Return (N, L) probabilities: the softmax of the logits over the labels; rows sum to 1.
 
-        With `multi`, each label stands alone against `SOMETHING`: the softmax over these two, so
+        With `multi`, the probability of each label is the softmax over it and `SOMETHING` alone, so
         that a picture may have several labels, or none.
         """
         return self.scores_and_probabilities(images, logit_scale, multi=multi)[1]
@@ -79,7 +79,7 @@ class Classifier:
         for part in self._parts(len(images)):
             logits = np.float32(logit_scale) * scores[part]
             if multi:
-                assert self.something is not None, "build_classifier was not told of multi"
+                assert self.something is not None, "build_classifier was called without multi"
                 other = images[part].astype(np.float32, copy=False) @ self.something
                 logits -= np.float32(logit_scale) * other[:, None]
                 probabilities[part] = _logistic(logits)
@@ -87,7 +87,7 @@ class Classifier:
                 probabilities[part] = softmax(logits)
         return scores, probabilities
 
-    def _has_a_row_a_label(self) -> bool:
+    def _has_one_row_per_label(self) -> bool:
         return np.array_equal(self.label_of_row, np.arange(len(self.labels)))
 
     def _parts(self, num_images: int) -> Iterator[slice]:
@@ -103,13 +103,13 @@ def build_classifier(
     *,
     multi: bool = False,
 ) -> Classifier:
-    """Return the classifier of the labels, each with a row for each of its wordings.
+    """Return the classifier of labels, with a row for each wording of a label.
 
-    A label without wordings is its own. A wording equal to an earlier one of the same label, but
-    for case, adds no row. Each row is the unit mean of the unit embeddings of the wording in all
-    templates (CLIP's notebook Prompt_Engineering_for_ImageNet). The notebook has one row a label;
-    with several the label's score is that of its nearest row. `multi`: with the row of `SOMETHING`.
-    encode_texts gives unit rows (n, D), float32.
+    A label without wordings is its own wording. A wording that equals an earlier one of the same
+    label, compared as `normalised`, adds no row. Each row is the unit mean of the unit embeddings
+    of the wording in all templates (CLIP's notebook Prompt_Engineering_for_ImageNet, which has one
+    wording per label). multi: add the row of `SOMETHING`. encode_texts: returns unit rows (n, D),
+    float32.
     """
     labels = tuple(wordings)
     groups = [distinct(wordings[label] or (label,)) for label in labels]
@@ -127,7 +127,7 @@ def build_classifier(
 def text_rows(
     phrases: Sequence[str], templates: Sequence[str], encode_texts: EncodeTexts
 ) -> Embeddings:
-    """Return unit rows (P, D), float32: of each phrase the unit mean over all templates."""
+    """Return unit rows (P, D), float32: for each phrase the unit mean over all templates."""
     step = max(1, _TEXTS_AT_ONCE // len(templates))
     parts = []
     for start in range(0, len(phrases), step):
@@ -160,8 +160,9 @@ def top_k_hits(
 ) -> dict[int, npt.NDArray[np.float64]]:
     """Return, by k, for each picture the probability that its label is among the k best, (N,).
 
-    scores (N, L); truth (N,) label numbers. Equal scores stand in random order: of t labels tied
-    with the true one behind b better ones, it is among the k best in min(max(k - b, 0), t) / t.
+    scores (N, L); truth (N,) label numbers. Equal scores come in random order: if b labels are
+    above the true label and t have its score, itself included, the probability is
+    min(max(k - b, 0), t) / t.
     """
     better, tied = best_of_row(scores, scores[np.arange(len(truth)), truth])
     return {k: chance_of_hit(better, tied, np.ones_like(tied), k) for k in ks}

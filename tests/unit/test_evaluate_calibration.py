@@ -112,7 +112,7 @@ def test_a_classifier_that_is_never_wrong_has_the_least_temperature() -> None:
 def test_too_few_pictures_have_no_calibration() -> None:
     found, why = calibration(*drawn(199))
     assert found is None
-    assert why == "calibration needs at least 200 pictures with a label, and there are 199"
+    assert why == "calibration needs at least 200 pictures with a label, but there are 199"
 
 
 def test_labels_that_share_the_highest_logit_share_the_right_answer() -> None:

@@ -19,12 +19,12 @@ def test_a_list_has_commas_and_quotes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has an empty one"),
-        (" ", "has an empty one"),
-        ("cat,,dog", "has an empty one"),
-        ("cat,", "has an empty one"),
-        ("cat, CAT", "the label 'CAT' is there twice"),
-        ('cat,"dog', "has a double quote without its other one"),
+        ("", "has an empty entry"),
+        (" ", "has an empty entry"),
+        ("cat,,dog", "has an empty entry"),
+        ("cat,", "has an empty entry"),
+        ("cat, CAT", "the label 'CAT' is repeated"),
+        ('cat,"dog', "has an opening double quote but no closing one"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(text: str, message: str) -> None:
@@ -47,13 +47,13 @@ def test_lines_have_a_label_and_its_wordings() -> None:
     ("text", "message"),
     [
         ("# nothing\n", "l.txt: has no labels"),
-        ("cat\ndog\nCat\n", "l.txt: line 3: the label 'Cat' is there twice"),
+        ("cat\ndog\nCat\n", "l.txt: line 3: the label 'Cat' is repeated"),
         ("cat\ndog, bird\n", "l.txt: line 2: 'dog, bird' has a comma"),
-        ("cat:\n", "line 1: the phrases of 'cat': '' has an empty one"),
+        ("cat:\n", "line 1: the phrases of 'cat': '' has an empty entry"),
         ("cat: a,,b\n", "line 1: the phrases of 'cat'"),
         (": a\n", "line 1: ': a' is not a label"),
         ('"cat: a\n', "line 1: .* is not a label"),
-        ("cat: pet\ndog: dog, Pet\n", "line 2: 'Pet' is a wording of 'cat' already"),
+        ("cat: pet\ndog: dog, Pet\n", "line 2: 'Pet' is already a wording of 'cat'"),
     ],
 )
 def test_lines_that_make_no_sense_are_named(text: str, message: str) -> None:
