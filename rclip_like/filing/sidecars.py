@@ -1,7 +1,7 @@
-"""XMP sidecars beside pictures: tags and captions are read, tags are added; no picture is touched.
+"""Read XMP sidecars, and add tags to them; the pictures themselves are never changed.
 
-Programs disagree on a sidecar's name: digiKam and darktable write x.jpg.xmp, and Adobe's x.xmp.
-An existing one may end in .XMP, as Photo Mechanic writes it.
+Programs disagree on a sidecar's name: digiKam and darktable write x.jpg.xmp, Adobe's programs
+x.xmp. An existing sidecar may end in .XMP, as Photo Mechanic writes it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, Trouble
 from rclip_like.walk.left_out import DEVELOPED, UNREAD_EXTENSIONS, UNREAD_RAW
 
 Form = Literal["digikam", "adobe"]
-"""How a sidecar is named: x.jpg.xmp as digiKam does it, or x.xmp as Adobe does."""
+"""The form of a sidecar's name: digiKam's x.jpg.xmp, or Adobe's x.xmp."""
 
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ENDINGS = (b".xmp", b".XMP")
@@ -31,15 +31,15 @@ _RAW = RAW_EXTENSIONS | UNREAD_RAW
 
 _LAST_TAG = b"</x:xmpmeta>"
 _SEARCHED = 1 << 20
-"""How many bytes at each end of a picture are searched for XMP."""
+"""The number of bytes at each end of a picture that are searched for XMP."""
 
 
 class Sidecar(NamedTuple):
-    """What a sidecar says of its picture; None where it says nothing.
+    """The metadata in a sidecar; None stands for a missing value.
 
-    keywords: the tags, each once, of a path in a list of paths only the last part.
-    caption, title: in the default language. rating: -1 (rejected) to 5. taken_at: the date as it
-    is written, ISO 8601 in sidecars that follow the standard.
+    keywords: the tags without duplicates; of a path such as Animals/Cat only the last part.
+    caption, title: in the default language. rating: -1 (rejected) to 5. taken_at: the date as
+    written, which is ISO 8601 in sidecars that follow the standard.
     """
 
     path: bytes
@@ -51,7 +51,7 @@ class Sidecar(NamedTuple):
 
 
 class Tagged(NamedTuple):
-    """What adding tags to a picture's sidecar did: it was new, was extended, or had them all."""
+    """The result of adding tags to a sidecar: it was made, extended, or already had them all."""
 
     sidecar: bytes
     added: tuple[str, ...]
@@ -63,14 +63,14 @@ class _Changed(XmpError):
 
 
 class _Existing(NamedTuple):
-    """A sidecar that was read: its bytes, and what the system said of it."""
+    """The bytes and the status of a sidecar that was read."""
 
     content: bytes
     status: os.stat_result
 
 
 def read_tags(path: bytes) -> Sidecar:
-    """Return what the sidecar at `path` says. Raises FilingError, which names it."""
+    """Return the metadata in the sidecar at `path`. Raises FilingError, which names the path."""
     try:
         contents = read(_read(path).content)
     except (OSError, XmpError) as error:
@@ -86,9 +86,9 @@ def read_tags(path: bytes) -> Sidecar:
 
 
 def sidecars_of(picture: bytes) -> list[bytes]:
-    """Return the sidecars that belong to a picture alone and go where it goes; links too.
+    """Return the sidecars, including links, that belong to this picture and to no other.
 
-    Adobe's form, x.xmp, belongs to the only picture called x, or to its raw file.
+    In Adobe's form, x.xmp belongs to the only picture named x, or to the raw file named x.
     """
     found = [path for path in map(picture.__add__, _ENDINGS) if os.path.lexists(path)]
     stem, ending = os.path.splitext(picture)
@@ -102,12 +102,12 @@ def sidecars_of(picture: bytes) -> list[bytes]:
 def add_tags(
     picture: bytes, tags: Sequence[str], form: Form, *, is_dry_run: bool = False
 ) -> Tagged | Trouble:
-    """Add tags to a picture's sidecar, which is made if it is missing; none is ever removed.
+    """Add tags to a picture's sidecar, which is made if it is missing; no tag is ever removed.
 
-    Every other byte of an existing sidecar stays, and one that has all tags is not touched. It is
-    replaced whole, with its mode, and only while it is as it was read. What cannot be extended is
-    left alone and becomes a Trouble with the sidecar's path. Raises FilingError for a tag that XML
-    cannot hold.
+    Every other byte of an existing sidecar stays, and a sidecar with all the tags is not touched.
+    It is replaced whole and keeps its mode; if it changed since it was read, nothing is written.
+    Returns a Trouble with the sidecar's path if it cannot be extended. Raises FilingError for a tag
+    that XML cannot hold.
     """
     normal = normal_tags(tags)
     path = _path(picture, form)
@@ -119,7 +119,7 @@ def add_tags(
         if existing:
             tagging = with_tags(existing.content, normal)
             if tagging.added and not existing.status.st_mode & _WRITABLE:
-                raise XmpError("it is read-only, and is left as it is")
+                raise XmpError("it is read-only and was left unchanged")
         else:
             tagging = _first_tags(picture, normal, form)
         if not tagging.added:
@@ -133,11 +133,11 @@ def add_tags(
 
 
 def _first_tags(picture: bytes, tags: Sequence[str], form: Form) -> Tagging:
-    """Return a new sidecar's XMP with tags: a copy of the picture's own, if it has any.
+    """Return the XMP of a new sidecar with tags; it begins as a copy of the XMP in the picture.
 
-    digiKam, where it reads sidecars, takes one for all the XMP that there is (loadSidecarData in
-    its metaengine_p.cpp): beside a sidecar with new tags alone, the picture's own would vanish.
-    One that serves a raw file as well gets no copy of its JPEG's.
+    digiKam, if it reads sidecars, ignores the XMP in a picture with a sidecar (loadSidecarData in
+    its metaengine_p.cpp). Without the copy, that metadata would vanish there. A sidecar that a raw
+    file shares with its JPEG gets no copy.
     """
     own = None if form == "adobe" and _others(picture) else _embedded(picture)
     if own:
@@ -149,8 +149,8 @@ def _first_tags(picture: bytes, tags: Sequence[str], form: Form) -> Tagging:
 def _embedded(picture: bytes) -> bytes | None:
     """Return the first XMP in a picture, between the first and last lines of a sidecar.
 
-    The first and the last MiB are searched for its tags: the XMP standard allows that for any
-    format. A JPEG has its own in front; another picture may follow at its end.
+    The first and the last MiB are searched for its start and end tags, which the XMP standard
+    allows in any format. Of a JPEG only the first: another picture may follow at its end.
     """
     with open(picture, "rb", opener=open_at_once) as file:
         size = os.fstat(file.fileno()).st_size
@@ -169,26 +169,27 @@ def _packet(data: bytes) -> bytes | None:
 
 
 def _path(picture: bytes, form: Form) -> bytes:
-    """Return where a picture's sidecar is, or is to be."""
+    """Return the path of a picture's sidecar, existing or new."""
     stem = picture if form == "digikam" else os.path.splitext(picture)[0]
     paths = [stem + ending for ending in _ENDINGS]
     return next(filter(os.path.lexists, paths), paths[0])
 
 
 def _require_own(picture: bytes) -> None:
-    """Raise XmpError where Adobe's sidecar would mean other pictures too, but for raw and JPEG."""
+    """Raise XmpError if pictures would share Adobe's sidecar, unless they are a raw and a JPEG."""
     others = _others(picture)
     endings = {os.path.splitext(path)[1].lower() for path in (picture, *others)}
     is_pair = len(others) == 1 and endings & _RAW and endings & DEVELOPED
     if others and not is_pair:
         name = os.fsdecode(os.path.basename(others[0]))
-        raise XmpError(f"it would belong to {name} as well; sidecars in digiKam's form do not")
+        raise XmpError(f"it would also belong to {name}; use sidecars in digiKam's form")
 
 
 def _others(picture: bytes) -> list[bytes]:
-    """Return the other pictures in the folder whose sidecar might have the name that Adobe means.
+    """Return the other pictures in the folder that Adobe's sidecar of a picture might belong to.
 
-    They have the same name but for the ending. Beside x.jpg.png, x.jpg is one by digiKam's form.
+    Only their endings differ. For x.jpg.png they include x.jpg, whose sidecar in digiKam's form has
+    the same name.
     """
     stem, own = os.path.splitext(picture)
     usual = sorted(PICTURE_EXTENSIONS | UNREAD_EXTENSIONS)
@@ -199,7 +200,7 @@ def _others(picture: bytes) -> list[bytes]:
 
 
 def _distinct(paths: Sequence[bytes]) -> list[bytes]:
-    """Return paths without those that lead to an earlier file, as x.JPG may to x.jpg."""
+    """Return the paths without those of an earlier file: x.JPG and x.jpg may be the same file."""
     files: dict[tuple[int, int] | bytes, bytes] = {}
     for path in paths:
         try:
@@ -215,9 +216,9 @@ def _is_raw(path: bytes) -> bool:
 
 
 def _read(path: bytes) -> _Existing:
-    """Return a sidecar. Raises OSError, and XmpError for what is no regular file or too large."""
+    """Return a sidecar. Raises OSError, and XmpError for a link or a file that is not regular."""
     if stat.S_ISLNK(os.lstat(path).st_mode):
-        raise XmpError("it is a link, and links are left alone")
+        raise XmpError("it is a link, and links are not followed")
     with open(path, "rb", opener=_open_itself) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -231,21 +232,21 @@ def _open_itself(path: str | bytes, flags: int) -> int:
 
 
 def _write(path: bytes, content: bytes, existing: _Existing | None, mode: int) -> None:
-    """Put a sidecar in the place of the one that was read, unless that has changed since."""
+    """Write a sidecar. Raises _Changed if the file at `path` is not `existing` any more."""
     status = existing.status if existing else None
-    # The draft's name is short: that of the sidecar may be as long as a name can be.
+    # The draft's name is short because the sidecar's may already have the maximal length.
     with write_whole(Path(os.fsdecode(path)), mode, draft=f".clipfind-{os.getpid()}") as draft:
         draft.write_bytes(content)
         if status:
             _dress(draft, path, status)
         if _identity(path) != (_facts(status) if status else None):
-            raise _Changed("it changed while it was read, and is left as it is")
+            raise _Changed("it changed while it was read and was left unchanged")
     if status and stat.S_IMODE(os.stat(path).st_mode) != stat.S_IMODE(status.st_mode):
         os.chmod(path, stat.S_IMODE(status.st_mode))
 
 
 def _dress(draft: Path, path: bytes, status: os.stat_result) -> None:
-    """Give a draft the owner, the group and the attributes of the sidecar, as far as we may."""
+    """Give a draft the owner, group and attributes of the sidecar, as far as the system allows."""
     with suppress(OSError):
         shutil.copystat(path, os.fsencode(draft), follow_symlinks=False)
     os.utime(draft)

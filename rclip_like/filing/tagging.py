@@ -1,7 +1,7 @@
-"""Tags inserted into XMP, with every other byte as it was.
+"""Insert tags into XMP; every other byte stays as it was.
 
-Only the slash of an empty tag like <rdf:Bag/> is removed, where items come into it. The result is
-parsed again and compared with what the XMP said before.
+Only the slash of an empty tag like <rdf:Bag/> is removed if items go into it. The result is parsed
+again and compared with the original.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ FRESH = (
 </x:xmpmeta>"""
     + LAST_LINE
 )
-"""XMP that says nothing yet, and the lines around any in a sidecar."""
+"""XMP without properties, between the first and last line that every new sidecar has."""
 
 _UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _PAIR = re.compile("[\U00010000-\U0010ffff]")
 _SPACES = " \t\r\n"
 _MOST_SPACE = 1000
-"""How many characters of white space are looked at for a line's indentation."""
+"""The most characters of white space that are read for a line's indentation."""
 
 _PREFIXES = {SUBJECT: "dc", TAGS_LIST: "digiKam"}
 
 
 class Tagging(NamedTuple):
-    """XMP with tags, and those that it lacked."""
+    """XMP with tags, and the tags that were added to it."""
 
     content: bytes
     added: tuple[str, ...]
 
 
 class _Edit(NamedTuple):
-    """Text to insert at an offset in units, after so many units there are removed."""
+    """Text to insert at an offset in units, where `num_removed` units are removed first."""
 
     offset: int
     text: str
@@ -68,23 +68,23 @@ class _Edit(NamedTuple):
 
 
 def normal_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Return tags in Unicode's form C, without space around them, each once, in order.
+    """Return tags in Unicode's form C, stripped, in order and without duplicates.
 
-    Raises FilingError for an empty one, and for characters that XML or a line cannot hold.
+    Raises FilingError for an empty tag, and for characters that XML or a line cannot hold.
     """
     normal = tuple(dict.fromkeys(normalize("NFC", tag).strip() for tag in tags))
     for tag in normal:
         if not tag or _UNFIT.search(tag):
-            raise FilingError(f"{tag!a} cannot be a tag")
+            raise FilingError(f"{tag!a} cannot be a tag: it is empty or has control characters")
     return normal
 
 
 def with_tags(content: bytes, tags: Sequence[str], *, has_tags_list: bool = False) -> Tagging:
-    """Return XMP in which each list of tags that programs read has all the tags.
+    """Return XMP with all the tags in dc:subject and in each other list that has items.
 
-    tags: as `normal_tags` gives them. A tag that a list has already, exactly or as a part of a
-    path, is not added to it; the content is the same where none is added. `has_tags_list` makes
-    digiKam's own list where it is missing. Raises XmpError.
+    tags: as `normal_tags` returns them. A tag that a list already has, exactly or as a part of a
+    path, is not added to it; if none is added, the content is unchanged. has_tags_list: fill
+    digiKam's own list even if it is missing. Raises XmpError.
     """
     packet = parse(content)
     missing: dict[Name, list[str]] = {}
@@ -107,7 +107,7 @@ def _components(paths: Iterable[str], separator: str | None) -> set[str]:
 
 
 def _edits(packet: Packet, missing: dict[Name, list[str]]) -> Iterator[_Edit]:
-    """Yield the edits that put the missing tags into each list; a missing list is made."""
+    """Yield the edits that add the missing tags to each list, or a list that is missing."""
     made = {}
     for name, tags in missing.items():
         properties = packet.properties(name)
@@ -132,13 +132,13 @@ def _is_list(found: Element) -> bool:
 
 
 def _refuse(name: Name, how: str) -> None:
-    # All programs read dc:subject. They take the other lists only in their usual form.
+    # All programs read dc:subject in any form, and the other lists only in their usual form.
     if name == SUBJECT:
-        raise XmpError(f"it has dc:subject {how}, to which nothing can be added")
+        raise XmpError(f"it has dc:subject {how}, which cannot be extended")
 
 
 def _into_list(packet: Packet, container: Element, tags: Sequence[str]) -> Iterator[_Edit]:
-    """Yield the edits that put tags behind the last item of a list."""
+    """Yield the edits that add tags after the last item of a list."""
     if container.children:
         last = container.children[-1]
         gap = _line_before(packet, last)
@@ -149,7 +149,7 @@ def _into_list(packet: Packet, container: Element, tags: Sequence[str]) -> Itera
 
 
 def _into_property(packet: Packet, found: Element, tags: Sequence[str]) -> Iterator[_Edit]:
-    """Yield the edits that make an empty property, or one with a single tag as text, a list."""
+    """Yield the edits that turn a property that is empty, or one tag as text, into a list."""
     parent = next(one for one in packet.descriptions if found in one.children)
     if "".join(found.text).strip():
         bag, item = _colon(parent.prefix, "Bag"), _colon(parent.prefix, "li")
@@ -161,7 +161,7 @@ def _into_property(packet: Packet, found: Element, tags: Sequence[str]) -> Itera
 
 
 def _into_description(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
-    """Yield the edits that put new lists into the first rdf:Description with an end tag, if any."""
+    """Yield the edits that put new lists into an rdf:Description, preferably with an end tag."""
     if not packet.descriptions:
         yield from _into_rdf(packet, made)
         return
@@ -181,14 +181,14 @@ def _into_rdf(packet: Packet, made: dict[Name, list[str]]) -> Iterator[_Edit]:
     outer = _line_before(packet, rdf)
     gap = _deeper(packet, outer)
     tag = _colon(rdf.prefix, "Description")
-    # Only an attribute with a prefix is one of RDF's; without rdf:about, XMP takes it for empty.
+    # An attribute without a prefix is not one of RDF's; without rdf:about, XMP takes it as empty.
     about = f' {rdf.prefix}:about=""' if rdf.prefix else ""
     lists = _lists(packet, rdf, made, _deeper(packet, gap))
     yield from _filled(packet, rdf, f"{gap}<{tag}{about}>{lists}{gap}</{tag}>")
 
 
 def _lists(packet: Packet, parent: Element, made: dict[Name, list[str]], gap: str) -> str:
-    """Return new lists, each on lines of its own, with a declared namespace where it needs one."""
+    """Return new lists on lines of their own, which declare a namespace that has no prefix yet."""
     text = ""
     for name, tags in made.items():
         prefix = parent.prefixes.get(name.namespace)
@@ -200,7 +200,7 @@ def _lists(packet: Packet, parent: Element, made: dict[Name, list[str]], gap: st
 
 
 def _filled(packet: Packet, element: Element, text: str) -> Iterator[_Edit]:
-    """Yield the edits that put text into an element without children; its end tag begins a line."""
+    """Yield the edits that put text into an element without children, its end tag on a new line."""
     if not element.is_empty_tag:
         outer = "" if element.text else _line_before(packet, element)
         yield _Edit(element.inside, text + outer)
@@ -227,25 +227,25 @@ def _colon(prefix: str, local: str) -> str:
 
 
 def _line_before(packet: Packet, element: Element) -> str:
-    """Return the line end and the indentation before an element, "" where it begins no line."""
+    """Return the line end and indentation before an element, "" if it does not begin a line."""
     before = packet.units[max(0, element.start - _MOST_SPACE) : element.start]
     return _line(before[len(before.rstrip(_SPACES)) :])
 
 
 def _line_after(packet: Packet, element: Element) -> str:
-    """Return the line end and the indentation behind the tag of an element."""
+    """Return the line end and indentation after the start tag of an element."""
     after = packet.units[element.inside : element.inside + _MOST_SPACE]
     return _line(after[: len(after) - len(after.lstrip(_SPACES))])
 
 
 def _line(space: str) -> str:
-    """Return the last line end in white space, and what follows it; "" where there is none."""
+    """Return white space from its last line end on; "" if it has no line end."""
     end = max(space.rfind("\n"), space.rfind("\r"))
     return space[end - (space[max(0, end - 1) : end + 1] == "\r\n") :] if end >= 0 else ""
 
 
 def _deeper(packet: Packet, line: str) -> str:
-    """Return the beginning of a line one level deeper, "" where the file has no lines."""
+    """Return the line end and indentation one level deeper than `line`; "" if that is ""."""
     if not line:
         return ""
     outer = _line_before(packet, packet.rdf)
@@ -257,8 +257,8 @@ def _deeper(packet: Packet, line: str) -> str:
 def _applied(packet: Packet, edits: Iterable[_Edit]) -> bytes:
     """Return the packet's bytes with edits.
 
-    What some programs misread becomes numbers: pairs of UTF-16 (exiftool 12), and outside Unicode
-    what is not ASCII (exiv2 takes Latin 1 for UTF-8).
+    Character references replace characters that some programs misread: surrogate pairs in UTF-16
+    (exiftool 12), and any but ASCII in encodings other than UTF (exiv2 takes Latin 1 for UTF-8).
     """
     is_wide = packet.codec.startswith("utf-16")
     width = 2 if is_wide else 1
@@ -273,9 +273,9 @@ def _applied(packet: Packet, edits: Iterable[_Edit]) -> bytes:
 
 
 def _added(before: Packet, after: Packet, tags: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags that some list has now and lacked before.
+    """Return the tags that were added to any list.
 
-    Raises XmpError unless the XMP says what it said before, and has all the tags.
+    Raises XmpError if other properties or existing tags differ, or if a tag is missing.
     """
     added: set[str] = set()
     is_same = all(before.text(name) == after.text(name) for name in OTHER_PROPERTIES)
@@ -285,5 +285,5 @@ def _added(before: Packet, after: Packet, tags: Sequence[str]) -> tuple[str, ...
         added.update(new - old)
     has_all = _components(after.tags(SUBJECT), None).issuperset(tags)
     if not is_same or not has_all or not added.issubset(tags):
-        raise XmpError("nothing can be added without a change to what it says")
+        raise XmpError("tags cannot be added without changing its other contents")
     return tuple(tag for tag in tags if tag in added)

@@ -1,7 +1,7 @@
-"""XMP as bytes: what it says of a picture, and where in the bytes it says so.
+"""Parse XMP: a picture's tags, captions, rating and date, and the offset of each in the bytes.
 
 expat parses the XML and gives the offset of each element. Limits on size, depth and number of
-elements bound time and memory; entities are refused with the DOCTYPE that would declare them.
+elements bound time and memory. Entities cannot occur, because a DOCTYPE is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 MOST_BYTES = 16 << 20
-"""How large XMP may be: sidecars with many masks have some millions of bytes."""
+"""The largest XMP that is read; sidecars with many masks have some millions of bytes."""
 _MOST_DEPTH = 100
 _MOST_ELEMENTS = 1_000_000
 _MOST_KEPT = 100_000
@@ -43,10 +43,10 @@ TAGS_LIST = Name("http://www.digikam.org/ns/1.0/", "TagsList")
 # digiKam 7 and 8 show the tags of the first list that is not empty: digiKam:TagsList,
 # MicrosoftPhoto:LastKeywordXMP, lr:hierarchicalSubject, mediapro:CatalogSets, acdsee:categories,
 # dc:subject (defaultTagValues in digiKam's dmetadatasettingscontainer.cpp). darktable reads
-# lr:hierarchicalSubject, else dc:subject (exif.cc). Lightroom, exiftool and exiv2 show dc:subject
-# whatever else there is. So dc:subject gets each tag, and so does each other list that has items
-# already: a list that is not there, or is empty, hides nothing. The XML inside the text of
-# acdsee:categories is left alone.
+# lr:hierarchicalSubject, else dc:subject (exif.cc). Lightroom, exiftool and exiv2 always show
+# dc:subject. So every tag goes into dc:subject, and into each other list that has items: such a
+# list would hide dc:subject, a missing or empty one does not. acdsee:categories holds XML as text
+# and stays as it is.
 TAG_LISTS = {
     SUBJECT: None,
     TAGS_LIST: "/",
@@ -56,7 +56,7 @@ TAG_LISTS = {
     Name("http://ns.adobe.com/lightroom/1.0/", "HierarchicalSubject"): "|",
     Name("http://ns.iview-multimedia.com/mediapro/1.0/", "CatalogSets"): "|",
 }
-"""The lists of tags, each with what separates the levels of a path in it; None: no paths."""
+"""The lists of tags, each with the separator of the levels of its paths; None: it has no paths."""
 
 _TITLE = Name(_DC, "title")
 _CAPTION = Name(_DC, "description")
@@ -67,7 +67,7 @@ _DATES = (
     Name(_XMP, "CreateDate"),
 )
 OTHER_PROPERTIES = (_TITLE, _CAPTION, _RATING, *_DATES)
-"""The properties that are read beside tags."""
+"""The properties that are read in addition to tags."""
 _WANTED = frozenset((*TAG_LISTS, *OTHER_PROPERTIES))
 
 _DESCRIPTION = Name(_RDF, "Description")
@@ -82,16 +82,15 @@ _ENCODINGS = re.compile(r"utf-8|utf-16|us-ascii|iso-8859-\d{1,2}|windows-125\d",
 
 
 class XmpError(ValueError):
-    """Content is not XMP, or is XMP that cannot be read or extended; the reason in words."""
+    """Content is not XMP, or XMP that cannot be read or extended; the message says why."""
 
 
 @dataclass(slots=True, eq=False)
 class Element:
-    """An element of interest: `start` is where its tag begins, `inside` where that tag ends.
+    """An element whose start tag is at [start, inside) and whose end tag is at [close, end).
 
-    `close` is where its end tag begins, `end` where it ends; both equal `inside` for a tag like
-    <a/>. All count units of the encoding: bytes, or pairs of bytes in UTF-16. `prefixes` maps the
-    namespaces of tags to the prefix that stands for them here.
+    close and end equal inside for a tag like <a/>. Offsets count units of the encoding: bytes, or
+    pairs of bytes in UTF-16. `prefixes`: the prefix bound here to each namespace of `TAG_LISTS`.
     """
 
     name: Name
@@ -107,12 +106,12 @@ class Element:
 
     @property
     def is_empty_tag(self) -> bool:
-        """Whether it is written as one tag, like <a/>."""
+        """Whether the element is written as one tag, like <a/>."""
         return self.inside == self.end
 
     @property
     def value(self) -> str:
-        """Its text, or that of its rdf:value where it has qualifiers."""
+        """The text of the element, or of its rdf:value if it has qualifiers."""
         if _VALUE in self.attributes:
             return self.attributes[_VALUE]
         for child in self.children:
@@ -122,19 +121,19 @@ class Element:
 
     @property
     def container(self) -> Element | None:
-        """The rdf:Bag, rdf:Seq or rdf:Alt in it, None where it is not a list."""
+        """The element's rdf:Bag, rdf:Seq or rdf:Alt; None if it does not hold a list."""
         is_list = len(self.children) == 1 and self.children[0].name in (BAG, SEQ, _ALT)
         return self.children[0] if is_list else None
 
     @property
     def items(self) -> list[Element]:
-        """The items of the list in it."""
+        """The items of the element's list; [] if it does not hold one."""
         container = self.container
         return [child for child in container.children if child.name == _ITEM] if container else []
 
 
 class Packet(NamedTuple):
-    """XMP that was parsed: its bytes, the same as units, and the elements that count here."""
+    """Parsed XMP: its bytes, the same as units of the encoding, and the elements of interest."""
 
     content: bytes
     units: str
@@ -143,7 +142,7 @@ class Packet(NamedTuple):
 
     @property
     def descriptions(self) -> list[Element]:
-        """The rdf:Description elements, which hold the properties."""
+        """The rdf:Description elements; their children are the properties."""
         return self.rdf.children
 
     def properties(self, name: Name) -> list[Element]:
@@ -151,7 +150,7 @@ class Packet(NamedTuple):
         return [each for one in self.descriptions for each in one.children if each.name == name]
 
     def tags(self, name: Name) -> list[str]:
-        """Return the items of a list of tags, in order, from wherever it is written."""
+        """Return the items of a list of tags, in order, from attributes and elements alike."""
         found = [one.attributes[name] for one in self.descriptions if name in one.attributes]
         for each in self.properties(name):
             values = [item.value for item in each.items] if each.container else [each.value]
@@ -159,7 +158,7 @@ class Packet(NamedTuple):
         return [text for text in found if text.strip()]
 
     def text(self, name: Name) -> str | None:
-        """Return a simple value, or the default language's of several, None where it is missing."""
+        """Return a simple value, or that in the default language of several; None if missing."""
         for one in self.descriptions:
             if name in one.attributes:
                 return one.attributes[name].strip() or None
@@ -171,7 +170,7 @@ class Packet(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What XMP says of a picture; None where it says nothing."""
+    """The metadata of a picture; None stands for a missing value."""
 
     keywords: tuple[str, ...]
     title: str | None
@@ -181,9 +180,10 @@ class Contents(NamedTuple):
 
 
 def read(content: bytes) -> Contents:
-    """Return the tags, captions, rating and date in XMP. Raises XmpError.
+    """Return the metadata in XMP. Raises XmpError.
 
-    The tags are those of dc:subject, then the last parts of paths in other lists; each once.
+    The tags are those of dc:subject, then the last parts of the paths in other lists, without
+    duplicates.
     """
     packet = parse(content)
     keywords = [
@@ -209,7 +209,7 @@ def parse(content: bytes) -> Packet:
 
 
 class _Reader:
-    """One run of expat: `packet` returns what it found, or raises XmpError."""
+    """One run of expat: `packet` returns its result, or raises XmpError."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -250,7 +250,7 @@ class _Reader:
 
     def _declared(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding and not _ENCODINGS.fullmatch(encoding):
-            raise XmpError("it is in an encoding that is not read")
+            raise XmpError("its encoding is not supported")
         if encoding and self.width == 1:
             self.codec = encoding
 
@@ -268,7 +268,7 @@ class _Reader:
     def _start(self, raw_name: str, attributes: dict[str, str]) -> None:
         self.num_elements += 1
         if len(self.open) >= _MOST_DEPTH or self.num_elements > _MOST_ELEMENTS:
-            raise XmpError("it has too many elements, or too many inside each other")
+            raise XmpError("it has too many elements, or they are nested too deeply")
         name, prefix = _parts(raw_name)
         if not self._is_wanted(name):
             self.open.append(None)
@@ -287,7 +287,7 @@ class _Reader:
         self.open.append(element)
 
     def _is_wanted(self, name: Name) -> bool:
-        """Return whether a beginning element leads to a wanted property, is one or is in one."""
+        """Return whether the element that starts is or contains a wanted property, or is in one."""
         depth = len(self.open)
         if depth == 0:
             return name == _ROOT or name in _METAS
@@ -328,7 +328,7 @@ class _Reader:
 
 
 def _parts(raw_name: str) -> tuple[Name, str]:
-    """Return the name that expat gave, and its prefix, "" for none."""
+    """Return the name in expat's form, and its prefix, "" for none."""
     parts = raw_name.split(_SEPARATOR)
     if len(parts) == 1:
         return Name("", parts[0]), ""
@@ -342,7 +342,7 @@ def _utf_16(content: bytes) -> str | None:
 
 
 def _pairs(content: bytes, codec: str) -> str:
-    """Return each pair of bytes of UTF-16 as one character, be it half of one."""
+    """Return UTF-16 with one character per pair of bytes; surrogates stay apart."""
     pairs = array("H", content[: len(content) // 2 * 2])
     if (sys.byteorder == "little") != (codec == "utf-16-le"):
         pairs.byteswap()
