@@ -186,7 +186,7 @@ def run(options: ClassifyOptions) -> int:
     labels = {} if probe else _labels_of(options)
     added = _added_to(labels, options)
     only = _only_of(options, probe.labels if probe else labels)
-    filing.refuse_shared_folders(options.filing, only or (probe.labels if probe else labels))
+    filing.refuse_unfit_labels(options.filing, only or (probe.labels if probe else labels))
     paths = searched_paths(options.paths, options.sources, talk)
     with open_library(options.library, options.encoder, options.read) as library:
         with (

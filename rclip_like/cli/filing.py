@@ -10,7 +10,7 @@ from rclip_like.cli.options import Given
 from rclip_like.cli.remedies import said
 from rclip_like.errors import UsageError
 from rclip_like.output.reports import counted, trouble_sentence
-from rclip_like.output.stream import Talk, stdout, write_out
+from rclip_like.output.stream import OutputClosed, Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal
 from rclip_like.settings import Option
 
@@ -89,12 +89,17 @@ def refuse_lone_dry_run(given: Given) -> None:
         raise UsageError(f"--dry-run has no effect without {', '.join(ACTIONS)} or --undo")
 
 
-def refuse_shared_folders(options: FilingOptions, labels: Iterable[str | None]) -> None:
-    """Raise FilingError for labels that would share a folder, before any picture is filed."""
+def refuse_unfit_labels(options: FilingOptions, labels: Iterable[str | None]) -> None:
+    """Raise FilingError for labels that would share a folder, or cannot be tags, beforehand."""
+    given = [label for label in labels if label is not None]
     if options.folder is not None:
         from rclip_like.filing import folder_names
 
-        folder_names(label for label in labels if label is not None)
+        folder_names(given)
+    if options.sidecars is not None:
+        from rclip_like.filing.tagging import normal_tags
+
+        normal_tags(given)
 
 
 def file_labelled(
@@ -144,6 +149,7 @@ class _Run:
         self._talk = talk
         self._form = {"is_json": is_json, "is_terminal": is_terminal(stdout())}
         self._num_done = self._num_failed = 0
+        self._is_heard = True
 
     def tagged(self, pictures: "Iterable[LabelledPicture]") -> Iterator[tuple[bytes, str]]:
         """Yield path and label of each picture that is given one, tagged before if asked for."""
@@ -166,7 +172,7 @@ class _Run:
             self.say(tagged)
             return
         self._num_done += 1
-        write_out([render_tagged(path, labels, tagged, **self._form)])
+        self._print(render_tagged(path, labels, tagged, **self._form))
 
     def say(self, each: "Filed | Trouble") -> None:
         """Print what became of a picture, on stderr where it could not be filed."""
@@ -178,7 +184,15 @@ class _Run:
             self._talk.error(said(trouble_sentence(each)))
             return
         self._num_done += 1
-        write_out([render_filed(each, **self._form)])
+        self._print(render_filed(each, **self._form))
+
+    def _print(self, line: bytes) -> None:
+        """Print a line; where nobody reads on, as after `| head`, all is done nevertheless."""
+        if self._is_heard:
+            try:
+                write_out([line])
+            except OutputClosed:
+                self._is_heard = False
 
     def end(self) -> int:
         """Say what it came to and return the exit status."""

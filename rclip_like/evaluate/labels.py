@@ -89,7 +89,10 @@ def _label_of_line(line: str, source: str) -> tuple[str, tuple[str, ...]]:
 def _fields(text: str, source: str) -> list[str]:
     if text.count('"') % 2:
         raise UsageError(f"{source}: {text!r} has an opening double quote but no closing one")
-    rows = csv.reader([text], skipinitialspace=True)
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True))
+    except csv.Error as error:
+        raise UsageError(f"{source}: {text[:80]!r} cannot be read: {error}") from None
     fields = [" ".join(field.split()) for row in rows for field in row]
     if not fields or not all(fields):
         raise UsageError(f"{source}: {text!r} has an empty entry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -98,6 +99,11 @@ class Location(NamedTuple):
             return os.lstat(self.argument, dir_fd=self.descriptor)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            # A sidecar's name may be too long where the picture's is not.
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise
 
     def identity(self) -> Identity | None:
         """Return the identity of what lies there, None for nothing. Raises OSError."""

@@ -189,9 +189,14 @@ class MoveLog:
             descriptor = open_at_once(str(path), os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise FilingError(f"{path}: {error.strerror}") from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status, refused = os.fstat(descriptor), ""
+        if not stat.S_ISREG(status.st_mode):
+            refused = "this is not a regular file"
+        elif os.name == "posix" and status.st_uid != os.geteuid():
+            refused = "this log belongs to another user, and may name any file"
+        if refused:
             os.close(descriptor)
-            raise FilingError(f"{path}: this is not a regular file")
+            raise FilingError(f"{path}: {refused}")
         self._file = os.fdopen(descriptor, "rb")
         try:
             self._read()
@@ -263,6 +268,7 @@ class MoveLog:
         files = tuple(map(self._file_of, line["files"][:_MAX_FILES]))
         if not files or not isinstance(line["label"], str):
             raise ValueError
+        line["label"].encode()  # raises for half a character, which could not be printed
         folders = {(os.path.dirname(file.source), os.path.dirname(file.target)) for file in files}
         sidecars = [path for file in files[1:] for path in (file.source, file.target)]
         if len(folders) > 1 or not all(path.lower().endswith(b".xmp") for path in sidecars):
@@ -323,8 +329,10 @@ def _read_path(written: object) -> bytes:
     """Return an absolute path with nothing in it that leads back up. Raises ValueError."""
     if not isinstance(written, dict):
         raise ValueError("no object")
-    encoded = written.get("path_base64")
-    path = base64.b64decode(encoded, validate=True) if encoded else written["path"].encode()
+    text, encoded = written.get("path"), written.get("path_base64")
+    if not isinstance(text, str):
+        raise ValueError("no text")
+    path = base64.b64decode(encoded, validate=True) if encoded else text.encode()
     if b"\0" in path or not os.path.isabs(path) or os.path.normpath(path) != path:
         raise ValueError("no absolute path")
     return path

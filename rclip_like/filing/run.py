@@ -25,7 +25,7 @@ from rclip_like.filing.locations import (
 from rclip_like.filing.log import LoggedFile, LoggedPicture, LogWriter
 from rclip_like.filing.moving import copy_to_draft, remove_only, rename_anew
 from rclip_like.filing.names import HiddenNames, folded, folder_name, numbered
-from rclip_like.filing.sidecars import sidecars_of
+from rclip_like.filing.sidecars import may_lie_at, sidecars_of
 from rclip_like.filing.taking_back import publish, take_back
 from rclip_like.values import Trouble
 
@@ -242,13 +242,18 @@ class _Run:
         sidecars = [] if self._how == "link" else self._sidecars(source)
         for number in count(1):
             target = Location(folder, numbered(wanted, number))
+            targets = [target.beside(_sidecar_name(each, source, target)) for each in sidecars]
             if self._is_taken(target):
-                if self._is_there(source, target):
+                with_sidecars = zip([source, *sidecars], [target, *targets], strict=True)
+                if self._is_same_file(source, target) or all(
+                    self._is_there(*each) for each in with_sidecars
+                ):
                     return [_Plan(source, target, _identity(source))], True
                 continue
-            targets = [target.beside(_sidecar_name(each, source, target)) for each in sidecars]
             others = [*targets, target.beside(target.name + b".xmp")]
-            if not any(map(self._is_taken, others)):
+            # Else a sidecar in Adobe's form, x.xmp, would become that of two pictures.
+            is_alone = self._how == "link" or may_lie_at(target.path, has_own=bool(sidecars))
+            if is_alone and not any(map(self._is_taken, others)):
                 pairs = zip([source, *sidecars], [target, *targets], strict=True)
                 return [_Plan(*pair, _identity(pair[0])) for pair in pairs], False
         raise AssertionError("numbers end")
@@ -262,6 +267,10 @@ class _Run:
     def _is_taken(self, location: Location) -> bool:
         return location.path in self._planned or location.status() is not None
 
+    def _is_same_file(self, source: Location, target: Location) -> bool:
+        status = target.status()
+        return status is not None and os.path.samestat(status, os.lstat(source.path))
+
     def _is_there(self, source: Location, target: Location) -> bool:
         """Tell whether a taken name has the picture already: the file, its content or a link."""
         if target.path in self._planned:
@@ -271,7 +280,7 @@ class _Run:
         status = target.status()
         if status is None:
             return False
-        if os.path.samestat(status, os.lstat(source.path)):
+        if self._is_same_file(source, target):
             return True
         if self._how == "link":
             return stat.S_ISLNK(status.st_mode) and target.link() == source.path

@@ -99,6 +99,19 @@ def sidecars_of(picture: bytes) -> list[bytes]:
     return _distinct(found)
 
 
+def may_lie_at(path: bytes, *, has_own: bool) -> bool:
+    """Return whether a new picture at the path would share no sidecar with others beside it.
+
+    In Adobe's form x.xmp is that of every picture called x; a raw file and its JPEG share one on
+    purpose. has_own: whether sidecars come along.
+    """
+    stem, ending = os.path.splitext(path)
+    others = _others(path) if ending else []
+    if not others or not (has_own or any(os.path.lexists(stem + each) for each in _ENDINGS)):
+        return True
+    return _is_pair(path, others)
+
+
 def add_tags(
     picture: bytes, tags: Sequence[str], form: Form, *, is_dry_run: bool = False
 ) -> Tagged | Trouble:
@@ -178,11 +191,15 @@ def _path(picture: bytes, form: Form) -> bytes:
 def _require_own(picture: bytes) -> None:
     """Raise XmpError if pictures would share Adobe's sidecar, unless they are a raw and a JPEG."""
     others = _others(picture)
-    endings = {os.path.splitext(path)[1].lower() for path in (picture, *others)}
-    is_pair = len(others) == 1 and endings & _RAW and endings & DEVELOPED
-    if others and not is_pair:
+    if others and not _is_pair(picture, others):
         name = os.fsdecode(os.path.basename(others[0]))
         raise XmpError(f"it would also belong to {name}; use sidecars in digiKam's form")
+
+
+def _is_pair(picture: bytes, others: Sequence[bytes]) -> bool:
+    """Return whether these are a raw file and the picture that was made of it."""
+    endings = {os.path.splitext(path)[1].lower() for path in (picture, *others)}
+    return len(others) == 1 and bool(endings & _RAW and endings & DEVELOPED)
 
 
 def _others(picture: bytes) -> list[bytes]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 from described import as_described
-from processes import ODD_NAMES, run, write_pictures
+from processes import ODD_NAMES, run, start, write_pictures
 
 described_line = partial(as_described, schema="classify")
 LABELS = ("--labels", "cat,dog,bird")
@@ -161,3 +162,24 @@ def test_labels_that_would_share_a_folder_are_refused_before_anything_is_moved(
     assert b"would share the folder 'a_b'" in finished.stderr
     assert files_below(album) == before
     assert not (tmp_path / "out").exists()
+
+
+def test_what_nobody_reads_on_is_filed_nevertheless(album: Path, tmp_path: Path) -> None:
+    words = ("classify", *LABELS, album, "-n", "--move-to", tmp_path / "out")
+    started = start(*words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert started.stdout is not None
+    started.stdout.close()
+    assert started.wait(60) == 0
+    assert files_below(album) == {}
+    assert len(files_below(tmp_path / "out")) == 7
+
+
+def test_labels_that_cannot_be_tags_are_refused_before_anything_is_done(
+    album: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.txt").write_text("cat\n\x1b[31mred\n")
+    words = ("--labels-file", tmp_path / "labels.txt", "--sidecars", "digikam")
+    finished = run("classify", *words, album, "-n")
+    assert finished.returncode == 2
+    assert b"cannot be a tag" in finished.stderr
+    assert not list(album.rglob("*.xmp"))

@@ -25,6 +25,8 @@ def test_a_list_has_commas_and_quotes() -> None:
         ("cat,", "has an empty entry"),
         ("cat, CAT", "the label 'CAT' is repeated"),
         ('cat,"dog', "has an opening double quote but no closing one"),
+        ("cat\ndog,bird", "cannot be read"),
+        ("c" * 200_000, "cannot be read"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(text: str, message: str) -> None:

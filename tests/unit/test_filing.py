@@ -569,6 +569,7 @@ def test_lines_that_make_no_sense_cost_themselves(album: Path, tmp_path: Path) -
         {"source": {"path": "/tmp/x.jpg", "path_base64": "!"}},
         {"source": {}},
         {"source": "x"},
+        {"source": {"path": 5}},
         {"size": "1"},
         {"size": True},
         {"head": None},
@@ -591,6 +592,58 @@ def test_a_log_that_names_other_files_is_not_believed(
     assert isinstance(trouble, Trouble)
     assert "makes no sense" in trouble.reason
     assert state_of(album, folder) == before
+
+
+def test_a_label_that_could_not_be_printed_is_passed_over(album: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "filed"
+    file_all(folder, "move", album / "a" / "x.jpg")
+    log = log_of(folder)
+    log.write_text(log.read_text().replace('"label": "cat"', '"label": "\\ud800"'))
+    before = state_of(album, folder)
+    [trouble] = undo(log)
+    assert isinstance(trouble, Trouble)
+    assert state_of(album, folder) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_log_of_another_user_is_refused(album: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "filed"
+    file_all(folder, "move", album / "a" / "x.jpg")
+    os.chown(log_of(folder), 12345, 12345)
+    with pytest.raises(FilingError, match="belongs to another user"):
+        list(undo(log_of(folder)))
+
+
+def test_a_name_as_long_as_the_disk_takes_is_filed(tmp_path: Path) -> None:
+    source = write(tmp_path / "album" / f"{'a' * 251}.jpg", b"long")
+    [filed] = file_all(tmp_path / "filed", "copy", source)
+    assert isinstance(filed, Filed)
+    assert Path(os.fsdecode(filed.target)).read_bytes() == b"long"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_no_sidecar_becomes_that_of_two_pictures(tmp_path: Path, order: int) -> None:
+    plain = write(tmp_path / "a" / "IMG_1.jpg", b"plain")
+    rated = write(tmp_path / "b" / "IMG_1.png", b"rated")
+    write(tmp_path / "b" / "IMG_1.xmp", b"five stars")
+    filed = file_all(tmp_path / "filed", "move", *[plain, rated][::order])
+    assert all(isinstance(each, Filed) for each in filed)
+    names = sorted(path.name for path in (tmp_path / "filed" / "cat").iterdir())
+    assert names in (
+        ["IMG_1-2.png", "IMG_1-2.xmp", "IMG_1.jpg"],
+        ["IMG_1-2.jpg", "IMG_1.png", "IMG_1.xmp"],
+    )
+
+
+def test_a_copy_whose_sidecar_is_not_there_yet_is_not_there_already(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name / "x.jpg", b"same") for name in "ab")
+    write(tmp_path / "b" / "x.jpg.xmp", b"five stars")
+    file_all(tmp_path / "filed", "copy", first)
+    for did in ("copied", "there already"):
+        [filed] = file_all(tmp_path / "filed", "copy", second)
+        assert isinstance(filed, Filed)
+        assert filed.did == did
+    assert (tmp_path / "filed" / "cat" / "x-2.jpg.xmp").read_bytes() == b"five stars"
 
 
 # What is not taken back
