@@ -29,11 +29,12 @@ from rclip_like.cli.options import (
 )
 from rclip_like.cli.paths import Sources
 from rclip_like.cli.remedies import said
+from rclip_like.cli.reporting import check_folder, deliver
 from rclip_like.errors import UsageError
 from rclip_like.output.matches import Form, Layout
 from rclip_like.output.progress import index_bar, progress_bar
 from rclip_like.output.reports import counted, trouble_sentence
-from rclip_like.output.stream import Talk, stdout, write_lines, write_out
+from rclip_like.output.stream import Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.settings import (
     EncoderSettings,
@@ -229,16 +230,10 @@ def _refuse_nonsense(options: ClassifyOptions) -> None:
 
 def _judge(options: ClassifyOptions) -> int:
     """Print or write how often the likeliest label is the true one; return 0."""
-    from rclip_like.output.report import (
-        check_report_folder,
-        report_object,
-        report_text,
-        write_report,
-    )
+    from rclip_like.output.report import report_object
 
     assert options.truth is not None
-    if options.report is not None:
-        check_report_folder(options.report)
+    check_folder(options.report)
     has_labels = bool(options.labels or options.labels_file)
     paths = searched_paths(options.paths, options.sources, options.talk)
     with open_library(options.library, options.encoder, options.read) as library:
@@ -259,13 +254,8 @@ def _judge(options: ClassifyOptions) -> int:
         _tell(judged.labelling, options)
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     report = judged.report._replace(when=now)
-    if options.report is not None:
-        write_report(report, options.report)
-        options.talk.note(f"the report is in {options.report}")
-    if options.json:
-        write_lines([report_object(report)])
-    elif options.report is None:
-        write_lines(report_text(report))
+    json = [report_object(report)] if options.json else None
+    deliver(report, options.report, options.talk, json)
     return FOUND
 
 

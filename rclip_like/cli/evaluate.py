@@ -16,11 +16,12 @@ from rclip_like.cli.options import (
     refuse_without_effect,
 )
 from rclip_like.cli.remedies import said
+from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
 from rclip_like.errors import UsageError
 from rclip_like.measure.settings import EvaluateSettings
 from rclip_like.output.progress import progress_bar
-from rclip_like.output.reports import counted, trouble_sentence
-from rclip_like.output.stream import Talk, write_lines
+from rclip_like.output.reports import counted
+from rclip_like.output.stream import Talk
 from rclip_like.output.terminal import escaped
 from rclip_like.settings import (
     Argument,
@@ -94,10 +95,7 @@ def run(options: EvaluateOptions) -> int:
     refuse_without_effect(options.given, WITHOUT_EFFECT)
     if options.weights is not None and len(options.models) != 1:
         raise UsageError("--weights needs exactly one --model, the architecture they are for")
-    if options.report is not None:
-        from rclip_like.output.report import check_report_folder
-
-        check_report_folder(options.report)
+    check_folder(options.report)
     first = options.models[0] if options.models else _configured_model()
     choice = LibraryChoice(first, options.weights, options.database)
     if options.suite is not None:
@@ -137,30 +135,18 @@ def _configured_model() -> str | None:
 def _write(evaluation: "Evaluation", options: EvaluateOptions) -> None:
     from rclip_like.measure.report import evaluation_report
     from rclip_like.output.benchmark import benchmark_lines
-    from rclip_like.output.report import report_text, write_report
 
     report = evaluation_report(
         evaluation, __version__, datetime.now().astimezone().isoformat(timespec="seconds")
     )
-    if options.report is not None:
-        write_report(report, options.report)
-        options.talk.note(f"the report is in {options.report}")
-    if options.json:
-        write_lines(benchmark_lines(evaluation))
-    elif options.report is None:
-        write_lines(report_text(report))
+    json = benchmark_lines(evaluation) if options.json else None
+    deliver(report, options.report, options.talk, json)
 
 
 def _tell(evaluation: "Evaluation", talk: Talk) -> None:
     for note in evaluation.notes:
         talk.note(said(note))
-    if evaluation.troubles:
-        talk.note(f"{counted(len(evaluation.troubles), 'picture')} could not be used:")
-    named = evaluation.troubles if talk.verbose else evaluation.troubles[:_NUM_NAMED]
-    for trouble in named:
-        talk.note(f"  {said(trouble_sentence(trouble))}")
-    if len(named) < len(evaluation.troubles):
-        talk.note(f"  and {len(evaluation.troubles) - len(named):,} more; -v names all")
+    tell_of_unusable(evaluation.troubles, "picture", talk)
     if evaluation.num_drawn_from is not None:
         drawn = counted(evaluation.num_pictures, "picture")
         talk.note(

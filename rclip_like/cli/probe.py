@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.options import Color, JsonObject, Offline, ReportFolder, open_library
-from rclip_like.cli.remedies import said
+from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
 from rclip_like.errors import UsageError
 from rclip_like.output.progress import progress_bar
-from rclip_like.output.reports import counted, trouble_sentence
-from rclip_like.output.stream import Talk, write_lines
+from rclip_like.output.reports import counted
+from rclip_like.output.stream import Talk
 from rclip_like.probe.settings import SHOTS, ProbeSettings
 from rclip_like.settings import (
     Argument,
@@ -20,7 +20,7 @@ from rclip_like.settings import (
 
 if TYPE_CHECKING:
     from rclip_like.output.progress import Show
-    from rclip_like.probe.settings import Probed, ProbeProgress
+    from rclip_like.probe.settings import ProbeProgress
 
 _NUM_NAMED = 3
 """How many pictures that cannot be used are named without -v."""
@@ -69,16 +69,10 @@ class ProbeOptions(NamedTuple):
 
 def run(options: ProbeOptions) -> int:
     """Fit the probe, write it and print the report; return 0."""
-    from rclip_like.output.report import (
-        check_report_folder,
-        report_object,
-        report_text,
-        write_report,
-    )
+    from rclip_like.output.report import report_object
 
     settings = options.settings._replace(shots=_shots_of(options.shots))
-    if options.report is not None:
-        check_report_folder(options.report)
+    check_folder(options.report)
     with (
         open_library(options.library, options.encoder, options.read) as library,
         progress_bar("reading the pictures", "pictures", quiet=options.talk.quiet) as show,
@@ -89,10 +83,11 @@ def run(options: ProbeOptions) -> int:
             settings,
             on_progress=lambda progress: _show(progress, show, options.talk),
         )
-    if options.report is not None:
-        write_report(probed.report, options.report)
-    write_lines([report_object(probed.report)] if options.json else report_text(probed.report))
-    _tell(probed, options)
+    json = [report_object(probed.report)] if options.json else None
+    deliver(probed.report, options.report, options.talk, json)
+    tell_of_unusable(probed.troubles, "file", options.talk)
+    number = counted(len(probed.probe.labels), "label")
+    options.talk.note(f"{options.output} tells {number}; use it with classify --probe")
     return 0
 
 
@@ -114,17 +109,3 @@ def _show(progress: "ProbeProgress", show: "Show | None", talk: Talk) -> None:
     if show is not None:
         title = "fitting" if progress.stage == "fitting" else "reading the pictures"
         show(progress.done, progress.total, title)
-
-
-def _tell(probed: "Probed", options: ProbeOptions) -> None:
-    """Say on stderr where the probe is, and which pictures could not be used."""
-    talk, troubles = options.talk, probed.troubles
-    if troubles:
-        talk.note(f"{counted(len(troubles), 'file')} could not be used:")
-    named = troubles if talk.verbose else troubles[:_NUM_NAMED]
-    for trouble in named:
-        talk.note(f"  {said(trouble_sentence(trouble))}")
-    if len(named) < len(troubles):
-        talk.note(f"  and {len(troubles) - len(named):,} more; -v names all")
-    number = counted(len(probed.probe.labels), "label")
-    talk.note(f"{options.output} tells {number}; use it with classify --probe")

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rclip_like.cli.reporting import deliver
 from rclip_like.measure.suite.run import SuiteSettings
 from rclip_like.output.progress import progress_bar
-from rclip_like.output.report import report_object, report_text, write_report
-from rclip_like.output.stream import write_lines
+from rclip_like.output.report import report_object
 from rclip_like.settings import cache_folder
 
 if TYPE_CHECKING:
@@ -35,14 +35,9 @@ def run_suite(library: Library, options: EvaluateOptions) -> None:
         report = library.paper_suite(
             options.data, suite, split=settings.split, on_progress=_Telling(show, options.talk)
         )
-    if options.report is not None:
-        write_report(report, options.report)
-        options.talk.note(f"the report is in {options.report}")
+    json = [report_object(report)] if options.json else None
+    deliver(report, options.report, options.talk, json)
     shutil.rmtree(parts, ignore_errors=True)
-    if options.json:
-        write_lines([report_object(report)])
-    elif options.report is None:
-        write_lines(report_text(report))
 
 
 def _parts_folder(library: Library, options: EvaluateOptions) -> Path:

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 from rclip_like.cli.options import Color, open_library
 from rclip_like.cli.remedies import said
+from rclip_like.cli.reporting import tell_of_unusable
 from rclip_like.models.towers.torchvision_cure import require_torch
 from rclip_like.output.progress import progress_bar
-from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
 from rclip_like.settings import LibraryChoice
-from rclip_like.train.settings import NUM_NAMED, TrainReport, TrainSettings
+from rclip_like.train.settings import TrainReport, TrainSettings
 
 
 class TrainOptions(NamedTuple):
@@ -58,10 +59,4 @@ def run(options: TrainOptions) -> int:
 def _tell(report: TrainReport, talk: Talk) -> None:
     for note in report.notes:
         talk.note(said(note))
-    if report.skipped:
-        talk.note(f"{counted(len(report.skipped), 'pair')} could not be used:")
-    named = report.skipped if talk.verbose else report.skipped[:NUM_NAMED]
-    for trouble in named:
-        talk.note(f"  {trouble_sentence(trouble)}")
-    if len(named) < len(report.skipped):
-        talk.note(f"  and {len(report.skipped) - len(named):,} more; -v names all")
+    tell_of_unusable(report.skipped, "pair", talk)

@@ -40,6 +40,10 @@ _MOST_WRITTEN_COUNTS = 20
 _LABEL_LENGTH = 28
 
 
+CHART_MARK = "clipfind report chart"
+"""What each chart's PNG says of the program that made it; only such files are ever replaced."""
+
+
 def chart_png(chart: Chart) -> bytes:
     """Return a chart as the bytes of a PNG file, the same for the same chart.
 
@@ -57,7 +61,7 @@ def chart_png(chart: Chart) -> bytes:
             figure = _pictures_figure(chart)
         FigureCanvasAgg(figure)  # no window system, and no state that other drawing shares
         file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": CHART_MARK})
         return file.getvalue()
 
 

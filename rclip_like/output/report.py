@@ -1,4 +1,4 @@
-"""A report as text for a terminal, as one JSON object, and as a folder with Markdown and charts."""
+"""A report as text for a terminal, as one JSON object, and as Markdown."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rclip_like.errors import MeasureError
 from rclip_like.evaluate.report import Interval, LineChart, MatrixChart
-from rclip_like.files import make_folder, write_whole
 from rclip_like.output.matches import json_text
 from rclip_like.output.terminal import escaped
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rclip_like.evaluate.report import Cell, Chart, Column, Report, Section, Table, Unit
 
 FORMAT = "clipfind report 1"
 """What `format` of a report's JSON says, by which a later one knows its own files."""
-REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
-_FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # a report is for whoever may read the folder
 _WIDTH = 100
 _MOST_ROWS = 50
 _MOST_COLUMNS_TEXT = 48
@@ -59,68 +52,18 @@ def report_text(report: Report) -> Iterator[str]:
         yield from _wrapped(note)
 
 
-def report_object(report: Report) -> str:
+def report_object(report: Report, *, with_files: bool = False) -> str:
     """Return a report as one JSON object: each table with its rows as objects by column key.
 
     Shares are numbers in [0, 1]; an interval is an object of value, low and high; what is not
-    finite is null.
+    finite is null. with_files: the names of the charts' files are among it.
     """
-    return json_text(_object(report))
+    return json_text(_object(report, with_files=with_files))
 
 
 def report_markdown(report: Report) -> str:
     """Return a report as Markdown that shows the charts of its folder."""
     return "\n\n".join(_markdown_blocks(report)) + "\n"
-
-
-def write_report(report: Report, folder: Path) -> None:
-    """Write report.json, report.md and one PNG for each chart into a folder, each file whole.
-
-    All is rendered before anything is written. An earlier report there is replaced; other files
-    stay. Raises MeasureError where a file of the same name belongs to something else, or where
-    the folder cannot be written.
-    """
-    from rclip_like.output.charts import chart_png
-
-    charts = {chart_file(section, chart): chart for section, chart in _charts(report)}
-    contents = {
-        REPORT_JSON: f"{json_text(_object(report, with_files=True))}\n".encode(),
-        REPORT_MARKDOWN: report_markdown(report).encode(),
-        **{name: chart_png(chart) for name, chart in charts.items()},
-    }
-    earlier = earlier_charts(folder)
-    if earlier is None:
-        _refuse_others(folder, contents)
-    try:
-        make_folder(folder, _FOLDER_MODE)
-        # report.json first: if writing stops half-way, the next run knows the folder for its own.
-        for name, content in contents.items():
-            with write_whole(folder / name, _FILE_MODE) as draft:
-                draft.write_bytes(content)
-        for name in (earlier or frozenset()) - set(contents):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise MeasureError(f"the report cannot be written: {error}") from error
-
-
-def check_report_folder(folder: Path) -> None:
-    """Raise MeasureError where a report cannot go into a folder, before anything is measured."""
-    if folder.exists() and not folder.is_dir():
-        raise MeasureError(f"{folder} is not a folder, so no report can be written into it")
-    if earlier_charts(folder) is None:
-        _refuse_others(folder, (REPORT_JSON, REPORT_MARKDOWN))
-
-
-def earlier_charts(folder: Path) -> frozenset[str] | None:
-    """Return the names of the charts of the report in a folder, None where there is no report."""
-    import json
-
-    with suppress(OSError, ValueError):
-        written = json.loads((folder / REPORT_JSON).read_bytes())
-        if isinstance(written, dict) and written.get("format") == FORMAT:
-            names = map(str, written.get("files", ()))
-            return frozenset(name for name in names if CHART_FILE.fullmatch(name))
-    return None
 
 
 def chart_file(section: Section, chart: Chart) -> str:
@@ -130,16 +73,8 @@ def chart_file(section: Section, chart: Chart) -> str:
     return name
 
 
-def _refuse_others(folder: Path, names: Sequence[str] | Mapping[str, bytes]) -> None:
-    for name in names:
-        if (folder / name).is_symlink() or (folder / name).exists():
-            raise MeasureError(
-                f"{folder / name} is there already and belongs to no earlier report; "
-                "name another folder"
-            )
-
-
-def _charts(report: Report) -> Iterator[tuple[Section, Chart]]:
+def charts_of(report: Report) -> Iterator[tuple[Section, Chart]]:
+    """Yield each chart with its section."""
     for section in report.sections:
         for chart in section.charts:
             yield section, chart
@@ -153,7 +88,7 @@ def _shown_tables(section: Section) -> Iterator[Table]:
 
 
 def _object(report: Report, *, with_files: bool = False) -> dict[str, object]:
-    files = {"files": [chart_file(*each) for each in _charts(report)]} if with_files else {}
+    files = {"files": [chart_file(*each) for each in charts_of(report)]} if with_files else {}
     return {
         "format": FORMAT,
         "title": report.title,

@@ -23,12 +23,11 @@ from rclip_like.evaluate.report import (
     Table,
 )
 from rclip_like.output.report import (
-    check_report_folder,
     report_markdown,
     report_object,
     report_text,
-    write_report,
 )
+from rclip_like.output.report_folder import check_report_folder, write_report
 
 HOSTILE = "a\x1b[31m|cat\n<b>*$x_{1}$ \u202egod"
 COLUMNS = (
@@ -148,6 +147,20 @@ def test_an_earlier_report_cannot_name_files_elsewhere(tmp_path: Path) -> None:
     (folder / "report.json").write_text(json.dumps(forged))
     write_report(_report(), folder)
     assert other.read_text() == "mine"
+
+
+def test_a_picture_that_an_earlier_report_names_is_left_alone(tmp_path: Path) -> None:
+    write_report(_report(), tmp_path)
+    (tmp_path / "holiday.png").write_bytes(b"mine")
+    names = {"files": ["holiday.png", "retrieval-curve.png"]}
+    forged = json.loads((tmp_path / "report.json").read_text()) | names
+    (tmp_path / "report.json").write_text(json.dumps(forged))
+    write_report(_report(), tmp_path)
+    assert (tmp_path / "holiday.png").read_bytes() == b"mine"
+    (tmp_path / "retrieval-curve.png").write_bytes(b"mine, too")
+    with pytest.raises(MeasureError, match="belongs to no earlier report"):
+        write_report(_report(charts=True), tmp_path)
+    assert (tmp_path / "retrieval-curve.png").read_bytes() == b"mine, too"
 
 
 def test_a_folder_is_refused_before_anything_is_measured(tmp_path: Path) -> None:

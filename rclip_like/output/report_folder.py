@@ -1,0 +1,98 @@
+"""A report's folder: JSON, Markdown and a PNG for each chart, each written whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rclip_like.errors import MeasureError
+from rclip_like.files import make_folder, write_whole
+from rclip_like.output.report import (
+    CHART_FILE,
+    FORMAT,
+    chart_file,
+    charts_of,
+    report_markdown,
+    report_object,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rclip_like.evaluate.report import Report
+
+REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
+_FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # a report is for whoever may read the folder
+_HEAD_BYTES = 512
+"""In which a chart's PNG names the program that made it."""
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write report.json, report.md and one PNG for each chart into a folder, each file whole.
+
+    All is rendered before anything is written. An earlier report there is replaced; other files
+    stay. Raises MeasureError where a file of the same name belongs to something else, or where
+    the folder cannot be written.
+    """
+    from rclip_like.output.charts import chart_png
+
+    charts = {chart_file(section, chart): chart for section, chart in charts_of(report)}
+    contents = {
+        REPORT_JSON: f"{report_object(report, with_files=True)}\n".encode(),
+        REPORT_MARKDOWN: report_markdown(report).encode(),
+        **{name: chart_png(chart) for name, chart in charts.items()},
+    }
+    earlier = earlier_charts(folder)
+    _refuse_others(folder, contents if earlier is None else ())
+    _refuse_others(folder, [name for name in charts if not _is_chart(folder / name)])
+    try:
+        make_folder(folder, _FOLDER_MODE)
+        # report.json first: if writing stops half-way, the next run knows the folder for its own.
+        for name, content in contents.items():
+            with write_whole(folder / name, _FILE_MODE) as draft:
+                draft.write_bytes(content)
+        for name in (earlier or frozenset()) - set(contents):
+            if _is_chart(folder / name):  # whatever report.json may name
+                (folder / name).unlink()
+    except OSError as error:
+        raise MeasureError(f"the report cannot be written: {error}") from error
+
+
+def check_report_folder(folder: Path) -> None:
+    """Raise MeasureError where a report cannot go into a folder, before anything is measured."""
+    if folder.exists() and not folder.is_dir():
+        raise MeasureError(f"{folder} is not a folder, so no report can be written into it")
+    if earlier_charts(folder) is None:
+        _refuse_others(folder, (REPORT_JSON, REPORT_MARKDOWN))
+
+
+def earlier_charts(folder: Path) -> frozenset[str] | None:
+    """Return the names of the charts of the report in a folder, None where there is no report."""
+    with suppress(OSError, ValueError):
+        written = json.loads((folder / REPORT_JSON).read_bytes())
+        if isinstance(written, dict) and written.get("format") == FORMAT:
+            names = map(str, written.get("files", ()))
+            return frozenset(name for name in names if CHART_FILE.fullmatch(name))
+    return None
+
+
+def _is_chart(path: Path) -> bool:
+    """Return whether a file is a chart that an earlier report drew, and no link to one."""
+    from rclip_like.output.charts import CHART_MARK
+
+    with suppress(OSError):
+        if not path.is_symlink() and path.is_file():
+            with path.open("rb") as file:
+                return CHART_MARK.encode() in file.read(_HEAD_BYTES)
+    return False
+
+
+def _refuse_others(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (folder / name).is_symlink() or (folder / name).exists():
+            raise MeasureError(
+                f"{folder / name} is there already and belongs to no earlier report; "
+                "name another folder"
+            )
