@@ -16,7 +16,7 @@ from rclip_like.data.sets import Example, open_set
 from rclip_like.errors import DataError, MeasureError
 from rclip_like.evaluate.labels import Wordings, normalised
 from rclip_like.settings import WalkSettings
-from rclip_like.values import Root
+from rclip_like.values import Root, Trouble
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
@@ -57,19 +57,22 @@ def truth_of_folders(roots: Sequence[Root] | None) -> Truth:
     return folder_of
 
 
-def truth_of_table(path: Path) -> Truth:
-    """Return the truth of a table with a picture's path and its label a line.
+def truth_of_table(path: Path) -> tuple[Truth, tuple[Trouble, ...]]:
+    """Return the truth of a table with a picture's path and its label a line, of all splits.
 
-    Paths are relative to the table's folder. Raises DataError for a file that is no such table.
+    Paths are relative to the table's folder. The troubles are the lines that cannot be used. Raises
+    DataError for a file that is no such table.
     """
     if not path.is_file():
         raise DataError(f"{path} is not a table of labels", "name a CSV or TSV file, or folders")
+    examples = list(open_set(path, split=None).examples())
     labels = {
         _real(example.name): example.label
-        for example in open_set(path).examples()
+        for example in examples
         if isinstance(example, Example) and example.label is not None
     }
-    return lambda picture: labels.get(picture.absolute_bytes)
+    troubles = tuple(each for each in examples if isinstance(each, Trouble))
+    return lambda picture: labels.get(picture.absolute_bytes), troubles
 
 
 def labels_of(names: Iterable[str]) -> Wordings:

@@ -29,7 +29,7 @@ from rclip_like.cli.options import (
 )
 from rclip_like.cli.paths import Sources
 from rclip_like.cli.remedies import said
-from rclip_like.cli.reporting import check_folder, deliver
+from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
 from rclip_like.errors import UsageError
 from rclip_like.output.matches import Form, Layout
 from rclip_like.output.progress import index_bar, progress_bar
@@ -252,6 +252,7 @@ def _judge(options: ClassifyOptions) -> int:
                 on_progress=on_stage,
             )
         _tell(judged.labelling, options)
+    tell_of_unusable(judged.troubles, "line", options.talk)
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     report = judged.report._replace(when=now)
     json = [report_object(report)] if options.json else None

@@ -33,12 +33,12 @@ _METADATA = "metadata"
 """A table of this name describes the pictures in its folder."""
 
 
-def open_set(path: Path, *, split: str = "test") -> PictureSet:
+def open_set(path: Path, *, split: str | None = "test") -> PictureSet:
     """Return the labelled or captioned set in a folder or file.
 
     Of a set with splits, such as folders `train` and `test`, only `split` is returned; for any
-    other set `split` does not matter. Raises DataError if `path` does not exist or cannot be read,
-    holds no set of a known layout, or has no such split.
+    other set `split` does not matter. None stands for all lines of a table. Raises DataError if
+    `path` does not exist or cannot be read, holds no set of a known layout, or has no such split.
     """
     try:
         return _open(Path(os.path.abspath(path)), split)
@@ -46,11 +46,11 @@ def open_set(path: Path, *, split: str = "test") -> PictureSet:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 
-def _open(path: Path, split: str) -> PictureSet:
+def _open(path: Path, split: str | None) -> PictureSet:
     if not path.is_dir():
         return _open_file(path, split)
     splits = _splits_in(path)
-    folder = splits[chosen_split(path, split, splits)] if splits else path
+    folder = splits[chosen_split(path, split or "test", splits)] if splits else path
     opened = _open_folder(folder, split)
     return opened._replace(
         name=path.name if folder == path else f"{path.name}/{folder.name}",
@@ -58,7 +58,7 @@ def _open(path: Path, split: str) -> PictureSet:
     )
 
 
-def _open_file(path: Path, split: str) -> PictureSet:
+def _open_file(path: Path, split: str | None) -> PictureSet:
     if not path.is_file() or not path.name.lower().endswith(_ALONE):
         kinds = ", ".join(_ALONE)
         raise DataError(f"{path} is neither a folder, a tar shard nor a table ({kinds})")
@@ -70,7 +70,7 @@ def _open_file(path: Path, split: str) -> PictureSet:
     return opened._replace(templates=described.templates)
 
 
-def _open_folder(folder: Path, split: str) -> PictureSet:
+def _open_folder(folder: Path, split: str | None) -> PictureSet:
     described = _described(folder)
     inside = [path for path in folder.iterdir() if path.name[:1] != "."]
     inside.sort(key=lambda path: natural_order(path.name))

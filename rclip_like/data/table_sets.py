@@ -47,12 +47,12 @@ class _Line(NamedTuple):
     split: str | None
 
 
-def open_table(path: Path, class_names: tuple[str, ...], split: str) -> PictureSet:
+def open_table(path: Path, class_names: tuple[str, ...], split: str | None) -> PictureSet:
     """Return the set of the pictures that a table names by paths relative to its folder.
 
     A picture may have several lines: its captions are joined. If the lines name splits, only those
-    of `split` count. Raises DataError for a file that is not such a table, for a missing split, and
-    if `class_names` do not fit.
+    of `split` count, and all of them if that is None. Raises DataError for a file that is not such
+    a table, for a missing split, and if `class_names` do not fit.
     """
     lines: list[_Line] = []
     troubles: list[Trouble] = []
@@ -62,7 +62,7 @@ def open_table(path: Path, class_names: tuple[str, ...], split: str) -> PictureS
         else:
             troubles.append(line)
     splits = tuple(dict.fromkeys(line.split for line in lines if line.split))
-    if splits:
+    if splits and split is not None:
         chosen = chosen_split(path, split, splits)
         lines = [line for line in lines if line.split == chosen]
     examples, conflicts = _joined(lines, path.parent)

@@ -44,6 +44,8 @@ class JudgedLabels(NamedTuple):
 
     labelling: Labelling
     report: Report
+    troubles: tuple[Trouble, ...] = ()
+    """Lines of the table of true labels that cannot be used."""
 
 
 class LibraryLabels(LibraryIndexing):
@@ -110,7 +112,9 @@ class LibraryLabels(LibraryIndexing):
         require_research("comparing labels with the true ones")
         settings = settings or ClassifySettings(walk=self.settings.searching.walk)
         update = self.settings.indexing if update is True else update or None
-        table = None if truth == FOLDERS else truth_of_table(path_of(os.fspath(truth)))
+        table, troubles = None, tuple[Trouble, ...]()
+        if truth != FOLDERS:
+            table, troubles = truth_of_table(path_of(os.fspath(truth)))
         if labels is None:
             labelling = self._classify_by_truth(table, paths, settings, update, on_progress)
         else:
@@ -123,7 +127,7 @@ class LibraryLabels(LibraryIndexing):
                 on_texts=lambda done, total: on_progress(READING, done, total),
             )
         judged = judge(labelling, table)
-        return JudgedLabels(labelling, self._report_on(judged, settings))
+        return JudgedLabels(labelling, self._report_on(judged, settings), troubles)
 
     def _classify_by_truth(
         self,

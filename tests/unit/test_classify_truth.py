@@ -51,7 +51,8 @@ def test_a_table_names_pictures_from_its_own_folder(tmp_path: Path) -> None:
         make_picture(tmp_path / name, 1)
     table = tmp_path / "labels.csv"
     table.write_text(f"path,label\na.jpg,cat\n{tmp_path}/b.jpg,red car\n")
-    truth = truth_of_table(table)
+    truth, troubles = truth_of_table(table)
+    assert not troubles
     found = [truth(picture(str(tmp_path / name))) for name in ("a.jpg", "b.jpg", "c.jpg")]
     assert found == ["cat", "red car", None]
     with pytest.raises(DataError, match="not a table"):
@@ -78,6 +79,21 @@ def labelled(tmp_path: Path) -> Path:
         for each in range(4):
             make_picture(folder / label / f"{each}.png", 10 * number + each)
     return folder
+
+
+def test_a_table_s_lines_that_cannot_be_used_are_given_beside_those_of_every_split(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        make_picture(tmp_path / name, 1)
+    table = tmp_path / "labels.csv"
+    lines = ["path,label,split", "a.jpg,cat,train", "b.jpg,dog,test", "c.jpg,cat,test"]
+    table.write_text("\n".join([*lines, "c.jpg,dog,test"]) + "\n")
+    truth, troubles = truth_of_table(table)
+    found = [truth(picture(str(tmp_path / name))) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    assert found[:2] == ["cat", "dog"]
+    (trouble,) = troubles
+    assert trouble.path.endswith(b"c.jpg")
 
 
 @needs_research
