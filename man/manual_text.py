@@ -309,12 +309,19 @@ precision@K, nDCG@10, mean AP :: What a search for a label's name finds, the lab
 the share of right ones among the first K, the same with early ranks counting more, and the mean
 precision at each right one. A label with three pictures cannot exceed 30 % precision@10.
 
-Intervals :: They hold 95 %: Wilson's for top 1 and top 5, otherwise by drawing whole pictures (of
-words: the labels) anew 1,000 times. They say what other pictures of the same kind might have given,
-not what another kind of pictures would give.
+Intervals :: They hold 95 %. Shares, such as accuracy or a word's first match, have Wilson's score
+interval, so that 20 right ones of 20 still leave 84 to 100 %. Other means, and shares of captions
+of which a picture has several, are bootstrapped: whole pictures (of words: the labels) are drawn
+anew 1,000 times, and the 2.5 and 97.5 percentiles taken. Means over labels have that width around
+the figure. ECE has the pivotal bootstrap, which corrects what chance adds, so that the figure may
+stand near an end of its interval or outside. Values that are all equal, other than shares, have
+none. Intervals say what other pictures of the same kind might have given, not what another kind of
+pictures would give.
 
-Differences :: Each draw takes the same pictures for both models, so a difference can be certain
+Differences :: They are of the same pictures for both models, so a difference can be certain
 although the intervals of the two overlap. Of twenty differences that are none, one appears certain.
+Those of shares have Tango's score interval, which keeps its width where hardly any picture changes
+sides; others are bootstrapped in pairs.
 
 Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
 same seed on the same set and model gives the same report.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import MeasureError
-from rclip_like.evaluate.intervals import bootstrap_mean, resample
+from rclip_like.evaluate.intervals import mean_interval, resample
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.zero_shot import softmax
@@ -90,8 +90,8 @@ def calibration(
         len(truth),
         _error_interval(by_width, gap, seed),
         _error_interval(by_mass, _even_gap(predicted), seed),
-        bootstrap_mean(predicted.nll, seed=seed),
-        bootstrap_mean(predicted.brier, seed=seed),
+        mean_interval(predicted.nll, seed=seed),
+        mean_interval(predicted.brier, seed=seed),
         _bins(by_width, predicted),
     ), ""
 

@@ -1,4 +1,8 @@
-"""Confidence intervals of 95 %: Wilson's for shares, Student's t for repeats, and bootstraps."""
+"""Confidence intervals of 95 %: score intervals of shares, Student's t of repeats, bootstraps.
+
+An interval of NaN says that there is none: the values do not differ, so that nothing tells how much
+others would.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,16 @@ from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import Interval
 
 NUM_RESAMPLES = 1000
+INTERVALS = (
+    "Intervals hold 95 %: Wilson's score interval for shares, Tango's for the difference of two "
+    "shares of the same pictures, Student's for means of repeated draws. Other means, and shares "
+    "of captions of which a picture has several, have percentile bootstraps: whole pictures (for "
+    f"words: labels) are drawn anew {NUM_RESAMPLES:,} times, in pairs for differences. Means over "
+    "labels have the bootstrap's width around the figure. ECE, which chance makes too large, has "
+    "the pivotal bootstrap, whose ends need not lie evenly around the figure. Where all values or "
+    "all draws are equal, there is no interval."
+)
+"""What a report says of its intervals."""
 
 Values: TypeAlias = "npt.NDArray[np.floating] | npt.NDArray[np.bool_]"
 Numbers: TypeAlias = "npt.NDArray[np.int64]"
@@ -21,6 +35,8 @@ _Z = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
 _TAILS = (2.5, 97.5)
 _VALUES_AT_ONCE = 1 << 22
+_ROUNDING = 1e-12
+"""Means of equal values may differ by less."""
 
 
 def wilson(successes: float, num: int) -> Interval:
@@ -59,6 +75,72 @@ def repeats(values: Values) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def paired_shares(gained: int, lost: int, num: int) -> Interval:
+    """Return a difference of two shares of the same num pictures with Tango's score interval.
+
+    gained: pictures that are right in the second share alone, lost: in the first alone. Unlike a
+    bootstrap, it keeps its width where both are few or none (Tango 1998, Equivalence test and
+    confidence interval for the difference in proportions for the paired-sample design). Raises
+    MeasureError if num is 0.
+    """
+    if num < 1:
+        raise MeasureError("a difference of shares cannot be measured without pictures")
+
+    def score(difference: float) -> float:
+        linear = (2 * num - gained + lost) * difference - gained - lost
+        constant = -lost * difference * (1 - difference)
+        only_first = (np.sqrt(linear**2 - 8 * num * constant) - linear) / (4 * num)
+        spread = num * (2 * only_first + difference * (1 - difference))
+        excess = gained - lost - num * difference
+        return float(excess / np.sqrt(spread)) if spread > 0 else float(np.copysign(np.inf, excess))
+
+    value = (gained - lost) / num
+    low = -1.0 if value == -1 else _root(lambda each: score(each) - _Z, -1.0, value)
+    high = 1.0 if value == 1 else _root(lambda each: score(each) + _Z, value, 1.0)
+    return Interval(value, low, high)
+
+
+def mean_interval(values: Values, *, groups: Numbers | None = None, seed: int = 0) -> Interval:
+    """Return the mean of values (n,) with the interval that suits them.
+
+    Zeros and ones: Wilson's. Others, and zeros and ones of which pictures have several:
+    `bootstrap_mean`, but where all are equal Wilson's by the number of pictures, or none. groups
+    and NaN as in `bootstrap_mean`. Raises MeasureError if no value is left.
+    """
+    values, group_of = _numbered(values, groups)
+    num_pictures = int(group_of.max()) + 1
+    is_share = _is_share(values)
+    if is_share and num_pictures == len(values):
+        return wilson(float(values.sum()), len(values))
+    if is_share and np.ptp(values) == 0:
+        return wilson(float(values[0]) * num_pictures, num_pictures)
+    return bootstrap_mean(values, groups=group_of, seed=seed)
+
+
+def paired_difference(
+    first: Values, second: Values, *, groups: Numbers | None = None, seed: int = 0
+) -> Interval:
+    """Return the mean of second - first, (n,) each, with the interval that suits them.
+
+    Zeros and ones: `paired_shares`. Others, and zeros and ones of which pictures have several:
+    `paired_bootstrap`, but where all differences are equal `paired_shares` by the number of
+    pictures, or none. Both hold values of the same pictures; groups as in `bootstrap_mean`.
+    """
+    before, after = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    changes, group_of = _numbered(after - before, groups)
+    num_pictures = int(group_of.max()) + 1
+    is_share = _is_share(before) and _is_share(after)
+    if is_share and num_pictures == len(changes):
+        gained, lost = int((changes > 0).sum()), int((changes < 0).sum())
+        return paired_shares(gained, lost, num_pictures)
+    if is_share and np.ptp(changes) == 0:
+        change = int(changes[0])
+        return paired_shares(
+            num_pictures * max(change, 0), num_pictures * max(-change, 0), num_pictures
+        )
+    return bootstrap_mean(changes, groups=group_of, seed=seed)
+
+
 def bootstrap_mean(
     values: Values,
     *,
@@ -70,7 +152,8 @@ def bootstrap_mean(
 
     groups (n,): the number of each value's picture, if a picture has several values, such as one
     per caption. Then whole pictures are drawn, with all their values. NaN values are left out.
-    Raises MeasureError if none is left.
+    Where no draw differs from another, the interval is NaN. Raises MeasureError if no value is
+    left.
     """
     values, group_of = _numbered(values, groups)
     sums = np.bincount(group_of, values).astype(np.float64)
@@ -89,7 +172,8 @@ def bootstrap_median(
     """Return the median of values (n,) with its percentile bootstrap interval.
 
     groups and NaN as in `bootstrap_mean`. The median of an even number of values is the mean of the
-    middle two. Raises MeasureError if no value is left.
+    middle two. Where no draw differs from another, the interval is NaN. Raises MeasureError if no
+    value is left.
     """
     values, group_of = _numbered(values, groups)
     order = np.argsort(values, kind="stable")
@@ -131,7 +215,7 @@ def bootstrap_statistic(
     """Return a statistic of pictures with its percentile bootstrap interval.
 
     statistic: takes picture numbers (num_pictures,), which may repeat, and returns its value.
-    Raises MeasureError without pictures.
+    Where no draw differs from another, the interval is NaN. Raises MeasureError without pictures.
     """
     if num_pictures < 1:
         raise MeasureError("a figure cannot be measured without pictures")
@@ -174,6 +258,22 @@ def _resampled_means(
     return np.concatenate(means)
 
 
+def _is_share(values: npt.NDArray[np.float64]) -> bool:
+    """Return whether all values are 0 or 1, those that are NaN left out."""
+    return bool(np.isin(values, (0.0, 1.0)).sum() == (~np.isnan(values)).sum())
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a decreasing function is 0 between two numbers, by halving."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
+    """Return the percentile interval, none where all draws give the same."""
+    if np.ptp(resampled) < _ROUNDING:
+        return Interval(value, float("nan"), float("nan"))
     low, high = np.percentile(resampled, _TAILS)
     return Interval(value, float(low), float(high))

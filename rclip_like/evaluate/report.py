@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Interval(NamedTuple):
-    """A figure with its confidence interval, 95 % unless the column says otherwise."""
+    """A figure with its confidence interval, 95 % unless the column says otherwise.
+
+    low and high are NaN where nothing tells the interval, such as for values that are all equal.
+    """
 
     value: float
     low: float
@@ -101,7 +104,8 @@ class Section(NamedTuple):
 
     Keys are lower-case letters, digits, hyphens, dots and underscores; a chart's file is named
     after the section's key and its own. `paper`: the CLIP paper's finding on the same question,
-    with its figures. `limits`: what this measurement does not show.
+    with its figures, and nothing that it does not say. `limits`: what this measurement does not
+    show. `others`: what others report on the question, with the source.
     """
 
     key: str
@@ -111,6 +115,7 @@ class Section(NamedTuple):
     charts: tuple[Chart, ...] = ()
     paper: str = ""
     limits: str = ""
+    others: str = ""
 
 
 class Report(NamedTuple):

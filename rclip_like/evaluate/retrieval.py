@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.intervals import bootstrap_mean, bootstrap_median
+from rclip_like.evaluate.intervals import bootstrap_median, mean_interval
 from rclip_like.evaluate.labels import normalised
 from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.ties import (
@@ -60,12 +60,12 @@ class Retrieved(NamedTuple):
 
 
 class RetrievalFigures(NamedTuple):
-    """The means over queries, with bootstrap intervals over pictures.
+    """The means over queries, with intervals over pictures as `mean_interval` makes them.
 
     recall: by k, the share of queries with a right target among the k best. true_recall: by k, the
     share of the right targets that are among them. num_queries: the queries with right targets;
     num_without: the others, which count in no mean. capped: the values of k that exceed the number
-    of targets, and count as that number.
+    of targets, and count as that number. At such k, and at that number, there is no interval.
     """
 
     num_queries: int
@@ -90,15 +90,19 @@ def retrieval_figures(
     """
 
     def mean(values: Shares) -> Interval:
-        return bootstrap_mean(values, groups=pictures, seed=seed)
+        return mean_interval(values, groups=pictures, seed=seed)
+
+    def mean_at(k: int, values: Shares) -> Interval:
+        nothing = float("nan")  # all targets are among the k best, whatever the pictures
+        return mean(values) if k < found.num_targets else Interval(1.0, nothing, nothing)
 
     num_without = int(np.isnan(found.ranks).sum())
     return RetrievalFigures(
         len(found.ranks) - num_without,
         num_without,
         found.num_targets,
-        {k: mean(hits) for k, hits in found.hits.items()},
-        {k: mean(recalls) for k, recalls in found.recalls.items()},
+        {k: mean_at(k, hits) for k, hits in found.hits.items()},
+        {k: mean_at(k, recalls) for k, recalls in found.recalls.items()},
         bootstrap_median(found.ranks, groups=pictures, seed=seed),
         mean(found.reciprocal_ranks),
         mean(found.precisions_at_r),

@@ -217,7 +217,7 @@ def _word_section(found: Found, seed: int) -> Section:
         "Search by the labels' names",
         (
             f"{num_words:,} labels are searched for as typed, each among the "
-            f"{found[0][1].num_pictures:,} labelled pictures. Intervals draw the words anew.",
+            f"{found[0][1].num_pictures:,} labelled pictures.",
         ),
         tuple(tables),
         limits="A picture that shows the thing but carries another label counts as wrong, and a "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from rclip_like.evaluate.intervals import bootstrap_mean, bootstrap_statistic, paired_bootstrap
+from rclip_like.evaluate.intervals import bootstrap_statistic, mean_interval, paired_difference
 from rclip_like.evaluate.report import Interval
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Measured(NamedTuple):
     """A figure of pictures, and what is drawn anew for its interval and its differences.
 
-    values and groups: as `bootstrap_mean` takes them, where the figure is a mean. statistic: as
+    values and groups: as `mean_interval` takes them, where the figure is a mean. statistic: as
     `bootstrap_statistic` takes it, where the figure is another one that can be compared; num is
     then the number of pictures.
     """
@@ -29,7 +29,7 @@ class Measured(NamedTuple):
     @classmethod
     def mean(cls, values: Values, seed: int, groups: Numbers | None = None) -> Self:
         """Return the mean of values (n,)."""
-        return cls(bootstrap_mean(values, groups=groups, seed=seed), values, groups)
+        return cls(mean_interval(values, groups=groups, seed=seed), values, groups)
 
     @classmethod
     def over_labels(cls, statistic: Callable[[Numbers], float], num: int, seed: int) -> Self:
@@ -49,7 +49,7 @@ class Measured(NamedTuple):
         None for figures that are neither means nor have a statistic.
         """
         if self.values is not None and first.values is not None:
-            return paired_bootstrap(first.values, self.values, groups=self.groups, seed=seed)
+            return paired_difference(first.values, self.values, groups=self.groups, seed=seed)
         ours, theirs = self.statistic, first.statistic
         if ours is None or theirs is None:
             return None

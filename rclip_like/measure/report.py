@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.evaluate.intervals import NUM_RESAMPLES
+from rclip_like.evaluate.intervals import INTERVALS
 from rclip_like.evaluate.report import Column, Report, Section, Table
 from rclip_like.measure.captions import DIRECTIONS, KS, PICTURE_TO_TEXT
 from rclip_like.measure.label_report import label_sections
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from rclip_like.measure.labels import LabelFigures
     from rclip_like.measure.run import Evaluation
 
-_INTERVALS = (
-    "Intervals hold 95 %. Wilson's are of single shares; the others, and all of differences, draw "
-    f"whole pictures anew {NUM_RESAMPLES:,} times."
-)
 _MOST_TEMPLATES = 10
 """More are counted, not named."""
 
@@ -59,7 +55,7 @@ def labels_report(
     if logit_scale is None:
         limits = "Of pictures that the probe has learnt from, this says how well it remembers them."
         first = first._replace(title="Labels of a probe", limits=limits)
-    return Report(f"Labels by {model}", made, (first, *others), (_INTERVALS, *notes))
+    return Report(f"Labels by {model}", made, (first, *others), (INTERVALS, *notes))
 
 
 def _made(evaluation: Evaluation, version: str) -> dict[str, object]:
@@ -86,7 +82,7 @@ def _made(evaluation: Evaluation, version: str) -> dict[str, object]:
 
 
 def _notes(evaluation: Evaluation) -> Iterator[str]:
-    yield _INTERVALS
+    yield INTERVALS
     if any(model.num_from_index for model in evaluation.models):
         yield (
             "Embeddings from the index are float16; fresh ones differ from them by about 0.0005 of "

@@ -48,8 +48,8 @@ def differences_table(columns: Sequence[Column], rows: Rows, seed: int) -> Table
         f"More than {first_name}",
         (*_lead_columns(rows), MODEL, *shown),
         tuple(cells),
-        "Drawn in pairs: each draw takes the same pictures for both. An interval without 0 is a "
-        "difference that these pictures show.",
+        "Of the same pictures for both. An interval without 0 is a difference that these pictures "
+        "show.",
     )
 
 

@@ -42,10 +42,11 @@ def report_text(report: Report) -> Iterator[str]:
         for table in _shown_tables(section):
             yield ""
             yield from _text_table(table)
-        if section.paper or section.limits:
+        beside = [*_beside(section)]
+        if beside:
             yield ""
-        yield from _wrapped(section.paper, "The paper: ")
-        yield from _wrapped(section.limits, "Limits: ")
+        for lead, text in beside:
+            yield from _wrapped(text, f"{lead}: ")
     if report.notes:
         yield ""
     for note in report.notes:
@@ -80,6 +81,12 @@ def charts_of(report: Report) -> Iterator[tuple[Section, Chart]]:
             yield section, chart
 
 
+def _beside(section: Section) -> Iterator[tuple[str, str]]:
+    """Yield what stands beside a section's own figures, each text after its lead."""
+    every = ("The paper", section.paper), ("Others", section.others), ("Limits", section.limits)
+    return ((lead, text) for lead, text in every if text)
+
+
 def _shown_tables(section: Section) -> Iterator[Table]:
     return (table for table in section.tables if not table.only_json)
 
@@ -108,6 +115,7 @@ def _section_object(section: Section) -> dict[str, object]:
         "tables": [_table_object(table) for table in section.tables],
         "charts": [_chart_object(section, chart) for chart in section.charts],
         "paper": section.paper,
+        "others": section.others,
         "limits": section.limits,
     }
 
@@ -171,7 +179,7 @@ def shown(cell: Cell, unit: Unit) -> tuple[str, str]:
     if isinstance(cell, Interval):
         value = shown(cell.value, unit)[0]
         ends = [shown(end, unit)[0].removesuffix(" %") for end in (cell.low, cell.high)]
-        return value, "" if value == _NOTHING else f"({' to '.join(ends)})"
+        return value, "" if _NOTHING in (value, *ends) else f"({' to '.join(ends)})"
     if isinstance(cell, str):
         return cell, ""
     number: int | float | None = _number(cell)
@@ -303,10 +311,7 @@ def _markdown_blocks(report: Report) -> Iterator[str]:
                 yield _marked(table.note)
         for chart in section.charts:
             yield f"![{_marked(chart.title)}]({chart_file(section, chart)})"
-        if section.paper:
-            yield f"**The paper:** {_marked(section.paper)}"
-        if section.limits:
-            yield f"**Limits:** {_marked(section.limits)}"
+        yield from (f"**{lead}:** {_marked(text)}" for lead, text in _beside(section))
     yield from map(_marked, report.notes)
     if report.when:
         yield _marked(report.when)

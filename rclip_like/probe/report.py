@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rclip_like import __version__
 from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusion
-from rclip_like.evaluate.intervals import paired_bootstrap, wilson
+from rclip_like.evaluate.intervals import INTERVALS, paired_difference, wilson
 from rclip_like.evaluate.report import Cell, Column, Interval, MatrixChart, Report, Section, Table
 from rclip_like.evaluate.splits import SIDES, TRAIN, VALIDATION, hash_of_draw
 from rclip_like.probe.shots_report import choice_section, hashes_of_draws, shots_section
@@ -90,7 +90,7 @@ def _share(hits: npt.NDArray[np.float64]) -> Interval:
 
 
 def _probe_section(measured: Measured, figures: _Figures, seed: int) -> Section:
-    gain = paired_bootstrap(figures.zero_shot.hits1, figures.probe.hits1, seed=seed)
+    gain = paired_difference(figures.zero_shot.hits1, figures.probe.hits1, seed=seed)
     rows = (
         _row("probe", figures.probe, figures.probe_confusion),
         _row("zero-shot", figures.zero_shot, figures.zero_shot_confusion),
@@ -216,6 +216,8 @@ def _named(labels: Sequence[str]) -> str:
 
 
 def _notes(measured: Measured) -> Iterator[str]:
+    if len(measured.test):
+        yield INTERVALS
     yield from measured.data.notes
     if not measured.fit.has_converged:
         yield "The fit of the probe did not converge within 1,000 iterations."

@@ -13,7 +13,10 @@ from rclip_like.evaluate.intervals import (
     bootstrap_mean,
     bootstrap_median,
     bootstrap_statistic,
+    mean_interval,
     paired_bootstrap,
+    paired_difference,
+    paired_shares,
     repeats,
     wilson,
 )
@@ -77,8 +80,9 @@ def test_groups_of_different_size_count_by_their_values() -> None:
 
 def test_a_paired_difference_draws_the_same_pictures_of_both() -> None:
     first = np.random.default_rng(5).normal(size=200)
-    interval = paired_bootstrap(first, first + 0.25)
-    assert interval == pytest.approx((0.25, 0.25, 0.25))
+    interval = paired_bootstrap(first, first + 0.25 + 1e-6 * np.arange(200) / 200)
+    assert interval == pytest.approx((0.25, 0.25, 0.25), abs=1e-5)
+    assert math.isnan(paired_bootstrap(first, first + 0.25).low)
 
 
 def test_values_that_are_not_there_belong_to_no_mean() -> None:
@@ -100,9 +104,10 @@ def test_nothing_has_no_figure() -> None:
 @pytest.mark.parametrize("num", [1, 2, 30, 31])
 def test_a_bootstrapped_median_equals_a_loop_over_its_draws(num: int) -> None:
     values = np.random.default_rng(num).integers(0, 9, size=num).astype(float)
-    assert bootstrap_median(values, num_resamples=60) == pytest.approx(
-        bootstrap_statistic(lambda own: float(np.median(values[own])), num, num_resamples=60)
+    reference = bootstrap_statistic(
+        lambda own: float(np.median(values[own])), num, num_resamples=60
     )
+    assert bootstrap_median(values, num_resamples=60) == pytest.approx(reference, nan_ok=True)
 
 
 def test_the_median_of_captions_draws_whole_pictures() -> None:
@@ -111,3 +116,90 @@ def test_the_median_of_captions_draws_whole_pictures() -> None:
     assert bootstrap_median(values, groups=groups, num_resamples=60) == pytest.approx(
         bootstrap_statistic(lambda own: float(np.median(by_picture[own])), 20, num_resamples=60)
     )
+
+
+def test_a_mean_of_zeros_and_ones_has_the_interval_of_wilson() -> None:
+    """A bootstrap of twenty right ones draws nothing but right ones, as if that were certain."""
+    right = np.ones(20)
+    assert mean_interval(right) == wilson(20, 20)
+    assert mean_interval(right).low == pytest.approx(0.839, abs=1e-3)
+    assert mean_interval(np.array([True, False, np.nan], dtype=object).astype(float)) == wilson(
+        1, 2
+    )
+
+
+def test_equal_captions_of_few_pictures_count_as_so_many_pictures() -> None:
+    groups = np.repeat(np.arange(20), 5)
+    assert mean_interval(np.ones(100), groups=groups) == wilson(20, 20)
+    mixed = np.where(np.arange(100) % 3, 1.0, 0.0)
+    assert mean_interval(mixed, groups=groups) == bootstrap_mean(mixed, groups=groups)
+
+
+def test_a_mean_of_other_equal_values_has_no_interval() -> None:
+    value, low, high = mean_interval(np.full(9, 0.5))
+    assert value == 0.5
+    assert math.isnan(low)
+    assert math.isnan(high)
+    assert math.isnan(bootstrap_statistic(lambda numbers: 1.0, 9).low)
+
+
+def test_a_mean_of_other_values_is_drawn_anew() -> None:
+    values = np.random.default_rng(6).normal(size=30)
+    assert mean_interval(values, seed=3) == bootstrap_mean(values, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "num", "low", "high"),
+    [
+        (0, 0, 172, -0.02185, 0.02185),  # z^2 / (n + z^2)
+        (1, 7, 21, -0.517, -0.026),  # Fagerland, Lydersen and Laake 2014, their first example
+    ],
+)
+def test_a_paired_difference_of_shares_has_published_intervals(
+    gained: int, lost: int, num: int, low: float, high: float
+) -> None:
+    interval = paired_shares(gained, lost, num)
+    assert interval.value == (gained - lost) / num
+    assert interval[1:] == pytest.approx((low, high), abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "num"), [(3, 0, 40), (0, 3, 40), (5, 9, 60), (2, 2, 9), (7, 0, 7)]
+)
+def test_a_paired_difference_of_shares_inverts_the_score_test(
+    gained: int, lost: int, num: int
+) -> None:
+    """A grid of differences, each with its likeliest tables found by trying, stands for it."""
+    _, low, high = paired_shares(gained, lost, num)
+    inside = []
+    for difference in np.linspace(-0.999, 0.999, 1999):
+        losses = np.linspace(max(0, -difference), (1 - difference) / 2, 4001)[1:-1]
+        gains = losses + difference
+        losses, gains = losses[gains > 0], gains[gains > 0]
+        agree = 1 - gains - losses
+        logs = (
+            gained * np.log(gains) + lost * np.log(losses) + (num - gained - lost) * np.log(agree)
+        )
+        best = int(np.argmax(logs))
+        spread = num * (gains[best] + losses[best] - difference**2)
+        if abs(gained - lost - num * difference) <= 1.959964 * math.sqrt(spread):
+            inside.append(difference)
+    assert low == pytest.approx(max(-1, inside[0]), abs=3e-3)
+    assert high == pytest.approx(min(1, inside[-1]), abs=3e-3)
+
+
+def test_a_difference_of_zeros_and_ones_keeps_its_width() -> None:
+    first = np.arange(172) % 4 > 0
+    assert paired_difference(first, first) == paired_shares(0, 0, 172)
+    second = first.copy()
+    second[:3] = True
+    assert paired_difference(first, second) == paired_shares(1, 0, 172)
+    captions = np.repeat(first, 5)
+    groups = np.repeat(np.arange(172), 5)
+    assert paired_difference(captions, captions, groups=groups) == paired_shares(0, 0, 172)
+
+
+def test_other_differences_are_drawn_anew_or_have_no_interval() -> None:
+    values = np.random.default_rng(7).normal(size=(2, 30))
+    assert paired_difference(*values, seed=2) == paired_bootstrap(*values, seed=2)
+    assert math.isnan(paired_difference(values[0], values[0]).low)

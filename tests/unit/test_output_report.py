@@ -52,7 +52,14 @@ def _report(*rows: tuple[Cell, ...], charts: bool = False) -> Report:
         PictureChart("pictures", "Pictures", (("row", ((pixels, "a caption"),)),)),
     )
     section = Section(
-        "retrieval", "Retrieval", ("It finds.",), (table,), drawn if charts else (), "More.", "Few."
+        "retrieval",
+        "Retrieval",
+        ("It finds.",),
+        (table,),
+        drawn if charts else (),
+        "More.",
+        "Few.",
+        "Less.",
     )
     made = {"models": [{"name": "builtin"}], "pictures": 1996, "seed": np.int64(0)}
     return Report("Figures of photos", made, (section,), ("A note.",), "2026-01-01T00:00:00")
@@ -69,9 +76,18 @@ def test_text_says_what_made_the_report_what_the_paper_found_and_the_limits() ->
     lines = list(report_text(_report()))
     assert lines[0] == "Figures of photos"
     assert "pictures  1,996" in lines
-    assert "The paper: More." in lines
+    assert lines.index("The paper: More.") < lines.index("Others: Less.")
     assert "Limits: Few." in lines
     assert lines[-1] == "A note."
+
+
+def test_a_figure_without_an_interval_stands_alone() -> None:
+    nothing = float("nan")
+    report = _report(("cat", 3, Interval(1.0, nothing, nothing), None, 1.0))
+    (row,) = (line for line in report_text(report) if line.startswith("  cat"))
+    assert row.split() == ["cat", "3", "100.0", "%", "-", "1"]
+    table = as_described(report_object(report))["sections"][0]["tables"][0]
+    assert table["rows"][0]["recall"] == {"value": 1.0, "low": None, "high": None}
 
 
 def test_columns_stand_straight_beside_wide_characters() -> None:
@@ -111,6 +127,12 @@ def test_markdown_shows_labels_as_they_stand_in_a_table() -> None:
     row = next(line for line in text.splitlines() if "cat" in line)
     assert row.startswith(r"| a\\x1b\[31m\|cat\\n\<b\>\*\$x\_\{1\}\$ ")
     assert row.replace(r"\|", "").count("|") == len(COLUMNS) + 1
+
+
+def test_what_others_report_stands_apart_from_the_paper() -> None:
+    text = report_markdown(_report())
+    assert "**The paper:** More.\n\n**Others:** Less.\n\n**Limits:** Few." in text
+    assert as_described(report_object(_report()))["sections"][0]["others"] == "Less."
 
 
 def test_a_report_is_written_with_its_charts(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.intervals import bootstrap_mean, paired_bootstrap, wilson
+from rclip_like.evaluate.intervals import mean_interval, paired_difference, wilson
 from rclip_like.evaluate.report import Column, MatrixChart, PictureChart, Section, Table
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.drawing import shapes
@@ -56,7 +56,7 @@ def measure(subject: Subject) -> Section:
     right = {name: each == expected for name, each in answers.items()}
     zero, probe, area = (wilson(int(each.sum()), len(each)) for each in right.values())
     over_zero, over_area = (
-        paired_bootstrap(right[name], right["probe"], seed=subject.seed)
+        paired_difference(right[name], right["probe"], seed=subject.seed)
         for name in ("zero_shot", "area")
     )
     sentences = (
@@ -116,7 +116,7 @@ def _table(answers: dict[str, Numbers], expected: Numbers) -> Table:
         (
             titles[name],
             wilson(int((each == expected).sum()), len(expected)),
-            bootstrap_mean(np.abs(each - expected).astype(np.float64)),
+            mean_interval(np.abs(each - expected).astype(np.float64)),
         )
         for name, each in answers.items()
     )

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from rclip_like.evaluate.digits import Digits, load_digits
-from rclip_like.evaluate.intervals import paired_bootstrap, wilson
+from rclip_like.evaluate.intervals import paired_difference, wilson
 from rclip_like.evaluate.report import Column, PictureChart, Section, Table
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.probing import probe_answers, split_features
@@ -64,7 +64,7 @@ def measure(subject: Subject) -> Section:
         "probe on the pixels": probe_answers(by_pixels) == expected,
     }
     zero, probe, plain = (wilson(int(each.sum()), len(each)) for each in right.values())
-    over_pixels = paired_bootstrap(*(list(right.values())[::-1][:2]), seed=subject.seed)
+    over_pixels = paired_difference(*(list(right.values())[::-1][:2]), seed=subject.seed)
     columns = (Column("by", "Read by", "text"), Column("accuracy", "Right", "share"))
     rows = tuple(zip(right, (zero, probe, plain), strict=True))
     note = (

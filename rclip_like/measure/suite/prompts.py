@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rclip_like.evaluate.intervals import paired_bootstrap, wilson
+from rclip_like.evaluate.intervals import paired_difference, wilson
 from rclip_like.evaluate.report import Column, Interval, Section, Table
 from rclip_like.evaluate.templates import templates_of
 from rclip_like.evaluate.zero_shot import Classifier
@@ -44,7 +44,7 @@ def measure(subject: Subject) -> Section:
     right["photo"] = subject.answers(subject.rows) == subject.truth
     num = len(subject.truth)
     differences = {
-        name: paired_bootstrap(right["photo"], each, seed=subject.seed)
+        name: paired_difference(right["photo"], each, seed=subject.seed)
         for name, each in right.items()
         if name != "photo"
     }
@@ -58,8 +58,7 @@ def measure(subject: Subject) -> Section:
         Column("accuracy", "Accuracy", "share"),
         Column("difference", f"Minus {TEMPLATE!r}", "points"),
     )
-    note = "Differences are paired bootstraps over the same pictures."
-    table = Table("prompts", "Accuracy by prompt", columns, rows, note)
+    table = Table("prompts", "Accuracy by prompt", columns, rows)
     sentences = _sentences(float(right["photo"].mean()), differences)
     return Section("prompts", "Prompts", sentences, (table,), paper=PAPER, limits=LIMITS)
 

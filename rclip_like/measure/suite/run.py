@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like import __version__
 from rclip_like.errors import MeasureError
+from rclip_like.evaluate.intervals import INTERVALS
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import Report, Section
 from rclip_like.images.products import Square
@@ -123,6 +124,7 @@ def measure_squares(
 
 
 def _notes(squares: Squares) -> Iterator[str]:
+    yield INTERVALS
     if squares.troubles:
         first = squares.troubles[0]
         yield (

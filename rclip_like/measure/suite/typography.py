@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.intervals import bootstrap_mean, paired_bootstrap, wilson
+from rclip_like.evaluate.intervals import mean_interval, paired_difference, wilson
 from rclip_like.evaluate.report import Column, Interval, PictureChart, Section, Table
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.drawing import is_drawable, labelled
@@ -64,7 +64,7 @@ def measure(subject: Subject) -> Section:
     targets = wrong_labels(subject, np.array(names))
     found = {kind: _found(subject, kind, targets) for kind in KINDS}
     over_random, over_blank = (
-        paired_bootstrap(found[control].attacked, found["name"].attacked, seed=subject.seed)
+        paired_difference(found[control].attacked, found["name"].attacked, seed=subject.seed)
         for control in ("random", "blank")
     )
     return Section(
@@ -134,7 +134,7 @@ def _by_label(found: dict[str, _Found]) -> Table:
             _TITLES[kind],
             wilson(int(each.right.sum()), len(each.right)),
             wilson(int(each.attacked.sum()), len(each.attacked)),
-            bootstrap_mean(each.cosines),
+            mean_interval(each.cosines),
         )
         for kind, each in found.items()
     )
@@ -153,9 +153,9 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     rows = tuple(
         (
             f"{_TITLES[second]} minus {_TITLES[first]}",
-            paired_bootstrap(found[first].attacked, found[second].attacked, seed=subject.seed),
-            paired_bootstrap(found[first].right, found[second].right, seed=subject.seed),
-            paired_bootstrap(found[first].cosines, found[second].cosines, seed=subject.seed),
+            paired_difference(found[first].attacked, found[second].attacked, seed=subject.seed),
+            paired_difference(found[first].right, found[second].right, seed=subject.seed),
+            paired_difference(found[first].cosines, found[second].cosines, seed=subject.seed),
         )
         for second, first in pairs
     )
@@ -178,7 +178,7 @@ def _sentences(
         if over_random.low > 0
         else "a null: no effect of what is written can be told"
     )
-    cosine = paired_bootstrap(found["random"].cosines, found["name"].cosines, seed=subject.seed)
+    cosine = paired_difference(found["random"].cosines, found["name"].cosines, seed=subject.seed)
     drawn = f"{cosine.value:+.4f} ({cosine.low:+.4f} to {cosine.high:+.4f})"
     closer = "does" if is_clear(cosine) and cosine.value > 0 else "does not measurably"
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,14 +12,15 @@ if TYPE_CHECKING:
 def percent(share: float | Interval) -> str:
     """Return a share in per cent, with its interval if it has one: "12.3 % (10.0 to 14.9)"."""
     if isinstance(share, tuple):
-        return f"{percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
+        ends = f" ({100 * share.low:.1f} to {100 * share.high:.1f})"
+        return percent(share.value) + ("" if math.isnan(share.low) else ends)
     return f"{100 * share:.1f} %"
 
 
 def points(difference: Interval) -> str:
     """Return a difference of shares in points: "+1.2 points (-0.3 to +2.9)"."""
     value, low, high = (f"{100 * each:+.1f}" for each in difference)
-    return f"{value} points ({low} to {high})"
+    return f"{value} points" + ("" if math.isnan(difference.low) else f" ({low} to {high})")
 
 
 def is_clear(difference: Interval) -> bool:
