@@ -34,7 +34,7 @@ def fresh_pages(
     rows (n, F) of what the image tower has before projection stand in place of the embeddings.
     """
     scope = Scope(roots, walk)
-    square = Square.of(model.specification.preprocessing)
+    square = Square.of(model.specification.preprocessing, is_exact=True)
 
     def tasks() -> Iterator[ReadTask]:
         for each in itertools.chain.from_iterable(walk_pages(roots, walk)):

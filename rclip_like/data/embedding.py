@@ -75,7 +75,7 @@ def embed_set(
     used, ModelError, ReaderError and StoreError.
     """
     gathered = _Gathered(pictures, stored if features == "index" else None, on_progress)
-    square = Square.of(model.specification.preprocessing)
+    square = Square.of(model.specification.preprocessing, is_exact=stored is None)
     encode = model.pictures if features == "index" else model.features
     waiting: dict[bytes, tuple[list[int], Pixels]] = {}  # by digest, with the slots of its pictures
     with closing(read_examples(gathered.to_read(), (square,), read)) as found:

@@ -25,6 +25,8 @@ _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BI
 # in another order, by a level or two, but a picture of 16000x1 does not need gigabytes.
 _LARGEST_EXCESS = 64
 
+_MORE_THAN_ANY = 1 << 24
+
 MOST_FRAMES = 3
 """How many later frames are kept beside the first one."""
 
@@ -52,16 +54,19 @@ class Square(Product):
     interpolation: str
     resize_mode: str
     fill_color: int
+    is_exact: bool = False
+    """Whether all pixels are decoded, as open_clip does, which large JPEGs take longer for."""
 
     @classmethod
-    def of(cls, model: Preprocessing) -> Square:
+    def of(cls, model: Preprocessing, *, is_exact: bool = False) -> Square:
         """Return the square that a model wants."""
-        return cls(model.size, model.interpolation, model.resize_mode, model.fill_color)
+        fields = (model.size, model.interpolation, model.resize_mode, model.fill_color)
+        return cls(*fields, is_exact=is_exact)
 
     @property
     def short_side(self) -> int:
-        """The model's size."""
-        return self.size
+        """The model's size, or more than any picture has."""
+        return _MORE_THAN_ANY if self.is_exact else self.size
 
     def make(self, picture: Upright) -> list[Image.Image]:
         """Return one square of the model's size; what does not fill it is in its middle."""
