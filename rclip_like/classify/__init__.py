@@ -1,1 +1,1 @@
-"""Labels for pictures: rows of the index, or pictures encoded now, to the likeliest labels."""
+"""Classification: give indexed or freshly encoded pictures their likeliest labels."""

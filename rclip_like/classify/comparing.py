@@ -1,4 +1,4 @@
-"""Which pictures labels added to a list take, and from which labels."""
+"""Compare two lists of labels: which pictures get one of the added labels instead of another."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rclip_like.evaluate.zero_shot import softmax
 
 
 class Comparison:
-    """Pictures whose likeliest label is an added one, in order of path bytes, given once.
+    """The pictures whose likeliest label is an added one, in order of path bytes; iterable once.
 
-    labelling: of the labels before, and behind them the added ones, all told by their texts. taken:
-    how many pictures each added label takes from each one before, by (before, after); whole after
-    the last picture, as the numbers of `labelling` are.
+    labelling: zero-shot, with `num_before` labels and then the added ones. taken: by (before,
+    after), how many pictures an added label takes from another label; complete after the last
+    picture, like the counts of `labelling`.
     """
 
     def __init__(self, labelling: Labelling, num_before: int) -> None:

@@ -1,4 +1,4 @@
-"""Pictures read and encoded now, in the model's own precision, without an index."""
+"""Read and encode pictures without an index, in the model's own precision."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def fresh_pages(
     on_trouble: Callable[[Trouble], None] = lambda trouble: None,
     features: FeatureKind = "index",
 ) -> Generator[SelectedPage]:
-    """Yield the pictures under the roots, a model's batch at a time, in the order of the walk.
+    """Yield the pictures under the roots in batches of the model's size, in the order of the walk.
 
-    That is root after root, each in order of path bytes. Of an animation the first frame counts.
-    `on_trouble` is called for each file and folder that cannot be used. With the features `tower`,
-    rows (n, F) of what the image tower has before projection stand in place of the embeddings.
+    The roots follow one another, each in order of path bytes. An animation counts by its first
+    frame. on_trouble: called for each file and folder that cannot be used. features: "tower" gives
+    features (n, F) of the image tower instead of embeddings.
     """
     scope = Scope(roots, walk)
     square = Square.of(model.specification.preprocessing, is_exact=True)

@@ -1,4 +1,4 @@
-"""Pages of embeddings to pictures with their labels, one page after another."""
+"""Give pages of embeddings their labels, one page after another."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 # Shape suffixes: n pictures, D embedding, L labels.
 
 _VALUES_AT_ONCE = 1 << 20
-"""So many probabilities are held at a time, whatever the numbers of labels and pictures."""
+"""The most probabilities held in memory at a time."""
 
 
 class Scores(NamedTuple):
-    """Of each picture and label the score and the probability, float (n, L) each.
+    """The score and the probability of each picture and label, float (n, L).
 
-    In each row a larger probability has a larger score.
+    Both order the labels of a picture alike.
     """
 
     scores: npt.NDArray[np.floating]
@@ -40,7 +40,7 @@ class Scores(NamedTuple):
 
 
 class Scorer(Protocol):
-    """What tells labels from embeddings: the texts of zero-shot labels, or a probe."""
+    """Scores embeddings by labels: with the texts of zero-shot labels, or with a probe."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -51,11 +51,10 @@ class Scorer(Protocol):
 
 
 class ZeroShot(NamedTuple):
-    """Labels by their texts: the softmax of the cosines times the model's logit scale.
+    """Zero-shot labels: the softmax of the cosines times the model's logit scale.
 
-    A model trained with a sigmoid has a bias besides; it is the same for all labels, so that it
-    does not change a softmax, and is left out. With `multi` each label stands alone against
-    "something".
+    A model trained with a sigmoid also has a logit bias; it is the same for all labels, does not
+    change a softmax, and is left out. With `multi` the softmax is over a label and "something".
     """
 
     classifier: Classifier
@@ -74,11 +73,11 @@ class ZeroShot(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """All pictures of a run, page by page, and what was met on the way to them.
+    """The pictures of a run, page by page, and what the user should know of them.
 
-    report: that of bringing the index up to date beforehand. explain_nothing is called where
-    the pages hold no picture. troubles: what a run without the index cannot read; it grows. roots:
-    None for all that is indexed.
+    report: of the index's update before the run. explain_nothing: gives notes if the pages hold no
+    picture. troubles: files that a run without the index cannot read; it grows with the pages.
+    roots: None for everything indexed.
     """
 
     pages: Generator[SelectedPage]
@@ -90,13 +89,12 @@ class Pictures(NamedTuple):
 
 
 class Labelling:
-    """Pictures with their labels, given one after another in order of path bytes, once.
+    """Pictures with their labels, in order of path bytes; iterable once.
 
-    The numbers grow as the pictures are given and are whole after the last one; then `notes` says
-    what else the user should know. counts: how often each label was given; None counts pictures
-    without any. missing: pictures found but not indexed yet. index: the report of bringing the
-    index up to date beforehand. troubles: what could not be read by a run without the index.
-    roots: those that were named, None for all that is indexed.
+    The counts grow with the iteration and are complete after the last picture; so are the `notes`
+    for the user. counts: how often each label was given; None counts pictures without any. missing:
+    pictures found but not indexed yet. index: the report of the index's update before the run.
+    troubles: files that a run without the index could not read. roots: None for everything indexed.
     """
 
     def __init__(
@@ -121,7 +119,7 @@ class Labelling:
         self._settings = settings
 
     def close(self) -> None:
-        """Let go of the index, if not all pictures were asked for."""
+        """Release the index if the iteration stops early."""
         self._pictures.pages.close()
 
     def __iter__(self) -> Iterator[LabelledPicture]:
@@ -132,7 +130,7 @@ class Labelling:
                 yield picture
 
     def scored(self) -> Iterator[tuple[tuple[SelectedPicture, ...], Scores]]:
-        """Yield some pictures at a time with the scores of all labels, instead of their labels."""
+        """Yield the pictures in parts with the scores of all labels, instead of their labels."""
         step = max(1, _VALUES_AT_ONCE // max(1, len(self.labels)))
         for page in self._pictures.pages:
             self.stale += page.stale
@@ -154,7 +152,7 @@ def labelled(
 ) -> Iterator[LabelledPicture]:
     """Yield each picture with its labels: the likeliest ones that reach the threshold.
 
-    Equal scores stand in the order of the labels.
+    Equal scores keep the order of the labels.
     """
     most, least = settings.most_labels, settings.least_probability
     for picture, of_labels, probabilities in zip(pictures, *scores, strict=True):

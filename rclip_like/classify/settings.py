@@ -1,4 +1,4 @@
-"""What a run of `classify` labels, by which wording, and which labels it gives."""
+"""The settings of `classify`: which pictures, which templates, and which labels are given."""
 
 # No `from __future__ import annotations`, as in the settings.
 
@@ -7,17 +7,17 @@ from typing import Annotated, NamedTuple
 from rclip_like.settings import Filters, Option, WalkSettings
 
 LEAST_OF_MULTI = 0.5
-"""With several labels a picture, the probability from which a label is given unless told."""
+"""The default threshold of `multi`."""
 
 
 class ClassifySettings(NamedTuple):
-    """Which labels a picture is given; probabilities are over the given labels alone.
+    """Which labels a picture is given; probabilities are over the labels in the list alone.
 
-    templates: a set's name, a text with {} for the label, or the path of a file of templates.
-    top: how many labels a picture is given at most, 0 for all; None means one, with `multi` all.
-    threshold: a label less probable than this is not given. multi: each label stands alone against
-    "something", so that a picture may have several labels, or none. fresh: the pictures are
-    encoded now, and the index is neither read nor written.
+    templates: as `templates_of` takes them. top: the most labels of a picture, 0 for all; None
+    means one, with `multi` all. threshold: the least probability of a label that is given; None
+    means 0, with `multi` 0.5. multi: compare each label with "something" alone, so that a picture
+    may have several labels, or none. fresh: encode the pictures now; the index is neither read nor
+    written.
     """
 
     templates: Annotated[
@@ -27,7 +27,7 @@ class ClassifySettings(NamedTuple):
             metavar="NAME|TEXT|FILE",
             help="The sentences that each label is put into: photo ('a photo of a {}.'), none "
             "(the label alone), simple (seven), imagenet80 (eighty), a text with {}, or a file "
-            "with one a line.",
+            "with one per line.",
         ),
     ] = "photo"
     top: Annotated[
@@ -36,7 +36,7 @@ class ClassifySettings(NamedTuple):
             "--top -t",
             metavar="K",
             min=0,
-            help="Tell up to K labels a picture, the likeliest first; 0: all. Default: 1, with "
+            help="Give up to K labels per picture, the likeliest first; 0: all. Default: 1, with "
             "--multi all above the threshold.",
         ),
     ] = None
@@ -47,8 +47,8 @@ class ClassifySettings(NamedTuple):
             metavar="P",
             min=0,
             max=1,
-            help="Give no label below this probability; a picture without one is told as 'none of "
-            "these'. Default: none, with --multi 0.5.",
+            help="Give no label below this probability; a picture without a label shows 'none of "
+            "these'. Default: no threshold, with --multi 0.5.",
         ),
     ] = None
     multi: Annotated[
@@ -63,25 +63,25 @@ class ClassifySettings(NamedTuple):
         bool,
         Option(
             "--fresh",
-            help="Encode the pictures now, in the precision asked for, without the index.",
+            help="Encode the pictures now, without the index, in the precision of --precision.",
         ),
     ] = False
     everywhere: Annotated[
-        bool, Option("--all", help="Label all that is indexed, wherever it lies.")
+        bool, Option("--all", help="Label everything indexed, in any folder.")
     ] = False
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
     filters: Filters = Filters()
 
     @property
     def most_labels(self) -> int:
-        """How many labels a picture is given at most; 0 for all."""
+        """The most labels that a picture is given; 0 for all."""
         if self.top is None:
             return 0 if self.multi else 1
         return self.top
 
     @property
     def least_probability(self) -> float:
-        """The probability from which a label is given."""
+        """The least probability of a label that is given."""
         if self.threshold is None:
             return LEAST_OF_MULTI if self.multi else 0.0
         return self.threshold

@@ -1,4 +1,4 @@
-"""Labels held against the true ones: those of the folders that pictures lie in, or of a table."""
+"""Compare labels with the true ones, from the names of the pictures' folders or from a table."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from rclip_like.values import SelectedPicture
 
 Truth: TypeAlias = "Callable[[SelectedPicture], str | None]"
-"""Gives a picture's true label, None where nothing says it."""
+"""Returns a picture's true label, None if unknown."""
 
 
 class Judged(NamedTuple):
     """Scores and logits float32 (N, L) of the pictures whose true label is in the list.
 
-    truth: label numbers int64 (N,). num_without: how many other pictures there were. logit_scale:
-    None for a probe.
+    truth: label numbers int64 (N,). num_without: the number of other pictures. logit_scale: None
+    for a probe.
     """
 
     labelling: Labelling
@@ -42,7 +42,7 @@ class Judged(NamedTuple):
 
 
 def truth_of_folders(roots: Sequence[Root] | None) -> Truth:
-    """Return the truth by folders: below a root its first folder, else the one that holds it."""
+    """Return the truth by folders: the first one below a picture's root, else the one it is in."""
     scope = Scope(roots, WalkSettings())
 
     def folder_of(picture: SelectedPicture) -> str | None:
@@ -58,10 +58,10 @@ def truth_of_folders(roots: Sequence[Root] | None) -> Truth:
 
 
 def truth_of_table(path: Path) -> tuple[Truth, tuple[Trouble, ...]]:
-    """Return the truth of a table with a picture's path and its label a line, of all splits.
+    """Return the truth of a table whose lines have a picture's path and its label, of all splits.
 
     Paths are relative to the table's folder. The troubles are the lines that cannot be used. Raises
-    DataError for a file that is no such table.
+    DataError for a file that is not such a table.
     """
     if not path.is_file():
         raise DataError(f"{path} is not a table of labels", "name a CSV or TSV file, or folders")
@@ -76,18 +76,18 @@ def truth_of_table(path: Path) -> tuple[Truth, tuple[Trouble, ...]]:
 
 
 def labels_of(names: Iterable[str]) -> Wordings:
-    """Return labels called like folders, worded with spaces for _, in natural order."""
-    different: dict[str, str] = {}
+    """Return labels named like folders, in natural order; their wordings have spaces for _."""
+    distinct: dict[str, str] = {}
     for name in sorted(set(names), key=natural_order):
-        different.setdefault(_matched(name), name)
-    return {name: (" ".join(name.replace("_", " ").split()),) for name in different.values()}
+        distinct.setdefault(_matched(name), name)
+    return {name: (" ".join(name.replace("_", " ").split()),) for name in distinct.values()}
 
 
 def judge(labelling: Labelling, table: Truth | None) -> Judged:
-    """Return the scores of all pictures that have one of the labels as their true one.
+    """Return the scores of all pictures whose true label is among the labels.
 
-    table: None for the truth by folders. Labels are the same without regard to case, and with _ for
-    a space. Raises MeasureError where no picture has one.
+    table: None for the truth by folders. Labels are compared without regard to case, and with _ as
+    a space. Raises MeasureError if there is no such picture.
     """
     truth = table or truth_of_folders(labelling.roots)
     numbers = {_matched(label): number for number, label in enumerate(labelling.labels)}
@@ -115,11 +115,11 @@ def judge(labelling: Labelling, table: Truth | None) -> Judged:
 def _nothing_to_judge(others: Sequence[str], numbers: Mapping[str, int]) -> str:
     if not others:
         return "no picture has a true label"
-    return f"no true label is in the list: {others[0]!r} is not among the {len(numbers)} labels"
+    return f"no true label, such as {others[0]!r}, is among the {len(numbers)} labels"
 
 
 def _matched(name: str) -> str:
-    """Return the form in which a folder's name and a label are equal."""
+    """Return the form in which a folder's name and a label are compared."""
     return normalised(name.replace("_", " "))
 
 

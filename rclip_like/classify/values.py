@@ -6,13 +6,15 @@ import os
 from typing import NamedTuple
 
 NONE_OF_THESE = "none of these"
-"""What a picture without a label is told to be; no label may be called so."""
+"""The text shown for a picture without a label."""
+RESERVED_LABEL = f"no label can be named {NONE_OF_THESE!r}, which stands for a picture without one"
+"""The error for such a label."""
 
 
 class LabelScore(NamedTuple):
-    """A label of one picture: its probability among the given labels, and its score.
+    """A label of one picture: its probability among the labels of the list, and its score.
 
-    The score is the cosine of the picture with the label's text; of a probe it is the logit.
+    The score is the cosine of the picture with the label's text, or the logit of a probe.
     """
 
     label: str
@@ -21,9 +23,9 @@ class LabelScore(NamedTuple):
 
 
 class LabelledPicture(NamedTuple):
-    """A picture and its labels, the likeliest first; none where the best one is too improbable.
+    """A picture and its labels, the likeliest first; () if none reaches the threshold.
 
-    `best` is the likeliest label, given or not. The paths are as those of a Match.
+    best: the likeliest label, given or not. The paths are like those of a Match.
     """
 
     path_bytes: bytes
@@ -34,7 +36,7 @@ class LabelledPicture(NamedTuple):
 
     @property
     def label(self) -> str | None:
-        """The likeliest label, or None where none is given."""
+        """The likeliest label that is given, None without any."""
         return self.labels[0].label if self.labels else None
 
     @property
@@ -49,7 +51,7 @@ class LabelledPicture(NamedTuple):
 
 
 class RelabelledPicture(NamedTuple):
-    """A picture that a label added to a list takes from another label, and both of them."""
+    """A picture whose likeliest label changed when labels were added: before and after."""
 
     path_bytes: bytes
     absolute_bytes: bytes

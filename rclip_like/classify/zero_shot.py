@@ -1,4 +1,4 @@
-"""Labels and templates to what scores pictures, with progress over the texts to encode."""
+"""Build the zero-shot scorer of labels in templates, with progress over the texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rclip_like.classify.labelling import ZeroShot
-from rclip_like.classify.values import NONE_OF_THESE
+from rclip_like.classify.values import NONE_OF_THESE, RESERVED_LABEL
 from rclip_like.errors import Remedy, UsageError
 from rclip_like.evaluate.labels import Wordings
 from rclip_like.evaluate.templates import templates_of
@@ -26,7 +26,7 @@ _TEXTS_AT_ONCE = 256
 
 
 class Built(NamedTuple):
-    """What scores pictures, and what the user should know of the texts behind it."""
+    """The scorer, and notes for the user on its texts."""
 
     scorer: ZeroShot
     notes: tuple[str, ...]
@@ -38,15 +38,15 @@ def zero_shot(
     settings: ClassifySettings,
     on_texts: Callable[[int, int], None] = lambda done, total: None,
 ) -> Built:
-    """Return what scores pictures by the texts of labels, each in all templates.
+    """Return the scorer of labels, whose texts are their wordings in all templates.
 
-    labels: names, or names with the wordings of each. on_texts is called with the number of texts
-    that are encoded, and of all. Raises UsageError for labels that make no sense.
+    labels: names, or names with the wordings of each. on_texts: called with the number of texts
+    encoded and the number of all. Raises UsageError for labels that cannot be used.
     """
     wordings = wordings_of(labels)
     if len(wordings) == 1 and not settings.multi:
         raise UsageError(
-            "with one label alone every picture gets it",
+            "every picture would get the only label",
             "name another one",
             Remedy.LABEL_EACH_ALONE,
         )
@@ -74,20 +74,20 @@ def zero_shot(
 
 
 def wordings_of(labels: Sequence[str] | Mapping[str, Sequence[str]]) -> Wordings:
-    """Return the wordings of each label; of a name alone it is the only one. Raises UsageError."""
+    """Return the wordings of each label; without any, the name is one. Raises UsageError."""
     if isinstance(labels, str):
-        raise UsageError("the labels are one text; give a list of names")
+        raise UsageError("the labels are a single text; give a list of names")
     if isinstance(labels, Mapping):
         wordings = {label: tuple(phrases) or (label,) for label, phrases in labels.items()}
     else:
         wordings = {label: (label,) for label in labels}
     if not wordings:
-        raise UsageError("there are no labels to give; name some")
+        raise UsageError("there are no labels; name some")
     if len(wordings) < len(labels):
         twice = next(label for label in wordings if list(labels).count(label) > 1)
-        raise UsageError(f"the label {twice!r} is there twice")
+        raise UsageError(f"the label {twice!r} is repeated")
     if not all(map(str.strip, wordings)):
         raise UsageError("a label is empty")
     if NONE_OF_THESE in map(str.casefold, wordings):
-        raise UsageError(f"no label can be called {NONE_OF_THESE!r}: pictures without one are")
+        raise UsageError(RESERVED_LABEL)
     return wordings

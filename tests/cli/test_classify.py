@@ -160,7 +160,7 @@ def test_templates_change_the_probabilities(indexed: Path) -> None:
         ((), b"needs --labels"),
         (("--labels", "cat"), b"add --multi"),
         (("--labels", "cat,cat"), b"is repeated"),
-        (("--labels", "cat,none of these"), b"can be called"),
+        (("--labels", "cat,none of these"), b"can be named"),
         (("--labels-file", "nowhere.txt"), b"nowhere.txt"),
     ],
 )

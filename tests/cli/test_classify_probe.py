@@ -111,7 +111,7 @@ def test_a_forged_length_of_features_is_refused(
     write_probe(tmp_path / "forged.safetensors", forged)
     finished = run("classify", "--probe", tmp_path / "forged.safetensors", labelled)
     assert finished.returncode == 2
-    assert b"for 7 numbers a picture" in finished.stderr
+    assert b"takes 7 numbers per picture" in finished.stderr
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,10 @@ def test_a_page_is_asked_for_when_it_is_needed_and_no_sooner() -> None:
     ("labels", "reason"),
     [
         ([], "no labels"),
-        (["cat", "cat"], "twice"),
+        (["cat", "cat"], "repeated"),
         (["cat", " "], "empty"),
-        (["cat", "None of these"], "can be called"),
-        ("cat", "one text"),
+        (["cat", "None of these"], "can be named"),
+        ("cat", "single text"),
     ],
 )
 def test_labels_that_make_no_sense_are_refused(labels: Sequence[str], reason: str) -> None:
@@ -150,7 +150,7 @@ def test_labels_that_make_no_sense_are_refused(labels: Sequence[str], reason: st
 
 
 def test_one_label_alone_is_refused_unless_each_stands_alone(tiny: Model) -> None:
-    with pytest.raises(UsageError, match="every picture gets it"):
+    with pytest.raises(UsageError, match="every picture would get the only label"):
         zero_shot(tiny, ["cat"], ClassifySettings())
     assert zero_shot(tiny, ["cat"], ClassifySettings(multi=True)).scorer.labels == ("cat",)
 

@@ -130,7 +130,7 @@ def test_pictures_whose_label_is_not_in_the_list_are_left_out_and_counted(
     judged = library.judge_labels("folders", ["cat", "red car"], [labelled])
     assert judged.report.made["pictures"] == 8
     assert any(note.startswith("4 more pictures") for note in judged.report.notes)
-    with pytest.raises(MeasureError, match="'cat' is not among the 2 labels"):
+    with pytest.raises(MeasureError, match="such as 'cat', is among the 2 labels"):
         library.judge_labels("folders", ["horse", "tree"], [labelled])
 
 
