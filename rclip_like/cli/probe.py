@@ -1,4 +1,4 @@
-"""`clipfind probe`: a labelled folder to a probe's file, and a report on it."""
+"""`clipfind probe`: learn the labels of a labelled folder, write them to a file, and report."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from rclip_like.probe.settings import ProbeProgress
 
 _NUM_NAMED = 3
-"""How many pictures that cannot be used are named without -v."""
+"""The number of unusable pictures that are named without -v."""
 _TELLING_SECONDS = 5
-"""Fits that take longer are announced."""
+"""If all fits are expected to take longer, a note says so."""
 
 
 class ProbeOptions(NamedTuple):
@@ -35,8 +35,8 @@ class ProbeOptions(NamedTuple):
         Path,
         Argument(
             "LABELLED_FOLDER",
-            help="A folder with a folder of pictures for each label; train, val and test "
-            "folders in it are used as such.",
+            help="A folder with a folder of pictures for each label; folders train, val and test "
+            "in it are used as its splits.",
         ),
     ]
     output: Annotated[
@@ -44,7 +44,7 @@ class ProbeOptions(NamedTuple):
         Option(
             "--output -o",
             metavar="PROBE",
-            help="The probe's file to write, a new one that ends in .safetensors. Required.",
+            help="The file to write the probe to, a new one that ends in .safetensors. Required.",
         ),
     ]
     settings: ProbeSettings = ProbeSettings()
@@ -53,7 +53,7 @@ class ProbeOptions(NamedTuple):
         Option(
             "--shots",
             metavar="LIST",
-            help="The numbers of training pictures a label for the few-shot curve, between "
+            help="The numbers of training pictures per label for the few-shot curve, separated by "
             "commas; 0: no curve.",
         ),
     ] = ",".join(map(str, SHOTS))
@@ -87,25 +87,25 @@ def run(options: ProbeOptions) -> int:
     deliver(probed.report, options.report, options.talk, json)
     tell_of_unusable(probed.troubles, "file", options.talk)
     number = counted(len(probed.probe.labels), "label")
-    options.talk.note(f"{options.output} tells {number}; use it with classify --probe")
+    options.talk.note(f"{options.output} has {number}; use it with classify --probe")
     return 0
 
 
 def _shots_of(typed: str) -> tuple[int, ...]:
-    """Return the numbers of a list with commas, ascending, none for 0; raises UsageError."""
+    """Return the numbers in a list with commas, ascending; () for 0. Raises UsageError."""
     words = [word.strip() for word in typed.split(",")]
     if not all(word.isascii() and word.isdigit() for word in words):
-        raise UsageError(f"--shots {typed}: write whole numbers between commas, such as 1,2,4")
+        raise UsageError(f"--shots {typed}: write whole numbers with commas, such as 1,2,4")
     numbers = sorted({int(word) for word in words})
     if numbers != [0] and numbers[0] == 0:
-        raise UsageError(f"--shots {typed}: 0 stands alone, for no curve")
+        raise UsageError(f"--shots {typed}: 0 means no curve and must be the only number")
     return () if numbers == [0] else tuple(numbers)
 
 
 def _show(progress: "ProbeProgress", show: "Show | None", talk: Talk) -> None:
     if (seconds := progress.expected_seconds) is not None and seconds > _TELLING_SECONDS:
         span = f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
-        talk.note(f"{counted(progress.total or 0, 'fit')} to make, in about {span}")
+        talk.note(f"fitting {counted(progress.total or 0, 'probe')}, which takes about {span}")
     if show is not None:
         title = "fitting" if progress.stage == "fitting" else "reading the pictures"
         show(progress.done, progress.total, title)

@@ -262,4 +262,4 @@ def _notes(digests: Sequence[bytes], labels: Sequence[str | None]) -> tuple[str,
     count = sum(len(labels_of[digest]) > 1 for digest in digests)
     if not count:
         return ()
-    return (f"{count:,} pictures are identical to a picture with another label",)
+    return (f"pictures identical to a picture with another label: {count:,}",)

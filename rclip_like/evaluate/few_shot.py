@@ -1,4 +1,4 @@
-"""The curve of few-shot probes, and where it crosses the zero-shot level."""
+"""Few-shot probes: their accuracies by the number of shots, and the crossing with zero-shot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rclip_like.evaluate.splits import draw_shots
 
 
 class LabelledFeatures(NamedTuple):
-    """Pictures of one side: features (N, D), label numbers (N,), and digests of their contents."""
+    """Pictures of one split: features (N, D), label numbers (N,), and digests of their contents."""
 
     features: Features
     numbers: Numbers
@@ -34,7 +34,7 @@ class LabelledFeatures(NamedTuple):
 
 
 class SplitFeatures(NamedTuple):
-    """The three sides of a labelled set; any but `train` may be empty."""
+    """The three splits of a labelled set; `validation` and `test` may be empty."""
 
     train: LabelledFeatures
     validation: LabelledFeatures
@@ -42,11 +42,11 @@ class SplitFeatures(NamedTuple):
 
 
 class Shots(NamedTuple):
-    """All repeats of one k: test accuracies float64 (R,), drawn positions, and the C of all.
+    """The repeats of one k, with test accuracies float64 (R,).
 
-    drawn: of each repeat the positions among the training pictures, ascending. num_short: labels
-    that have fewer than k training pictures, all of which are then drawn. num_unfinished: fits
-    that did not converge.
+    drawn: for each repeat the positions among the training pictures, ascending. sweep: the choice
+    of C for all repeats. num_short: labels with fewer than k training pictures, which are then all
+    drawn. num_unfinished: fits that did not converge.
     """
 
     k: int
@@ -65,10 +65,10 @@ def probe_with_shots(
     pool: ThreadPoolExecutor,
     on_fit: Callable[[], None],
 ) -> Shots:
-    """Return the test accuracies of probes fitted on k training pictures a label, by repeat.
+    """Return the test accuracies of probes fitted on k training pictures per label, by repeat.
 
-    One C serves all repeats: that with the highest mean accuracy on the validation pictures.
-    `on_fit` is called after each fit.
+    All repeats have one C, with the highest mean accuracy on the validation pictures. `on_fit` is
+    called after each fit.
     """
     train, validation, test = split
     drawn = tuple(
@@ -108,8 +108,8 @@ def probe_with_all(
 ) -> tuple[Fit, Sweep]:
     """Return the probe fitted on training and validation pictures together, and how C was chosen.
 
-    C is chosen by fits on the training pictures alone, judged on the validation pictures, and kept
-    for the last fit. `on_fit` is called after each fit.
+    C is chosen first, by fits on the training pictures judged on the validation pictures. `on_fit`
+    is called after each fit.
     """
     train, validation, _ = split
 
@@ -128,9 +128,9 @@ def probe_with_all(
 
 
 def crossing(ks: Sequence[int], accuracies: Sequence[float], level: float) -> float | None:
-    """Return the k at which the curve reaches the level, None where it stays below it.
+    """Return the k at which the curve reaches the level, interpolated in log k.
 
-    Between two k it is interpolated in log k; 0.0 where the smallest k is at the level already.
+    None if the curve stays below the level, 0.0 if it reaches it at the smallest k.
     """
     below: tuple[float, float] | None = None
     for k, accuracy in zip(ks, accuracies, strict=True):

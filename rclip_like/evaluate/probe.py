@@ -1,4 +1,4 @@
-"""The linear probe: logistic regression on features, its one hyperparameter chosen by a sweep.
+"""Fit a linear probe: logistic regression on features, with one hyperparameter, C, swept.
 
 As in the CLIP paper (Radford et al. 2021, appendix A.3): scikit-learn's L-BFGS, multinomial, at
 most 1,000 iterations, and an L2 penalty that is swept from coarse to fine.
@@ -18,18 +18,18 @@ from rclip_like.evaluate.packages import require_research
 
 MAX_ITERATIONS = 1000
 TOLERANCE = 1e-6
-"""Of the largest gradient, in mean lengths of the features: unit rows and a tower's stop alike.
-
-scikit-learn's own, 1e-4, stops weakly penalised fits of unit rows far from done.
+"""Of the largest gradient, relative to the mean length of the features, so that embeddings and
+features stop alike. scikit-learn's default of 1e-4 stops weakly penalised fits of unit rows far
+from the minimum.
 """
 
 NUM_STEPS = 96
-"""Steps of equal ratio from the smallest C to the largest; the sweep tries MOST_TRIED of them."""
+"""Steps of equal ratio from the smallest C to the largest; the sweep tries at most MOST_TRIED."""
 MOST_TRIED = 15
 _COARSE = 16
 _LOWEST, _HIGHEST = -6.0, 6.0
 DEFAULT_C = 1.0
-"""Taken where no picture is left to choose one by."""
+"""The C without validation pictures."""
 
 Features = npt.NDArray[np.floating[Any]]
 Numbers = npt.NDArray[np.int64]
@@ -38,8 +38,8 @@ Numbers = npt.NDArray[np.int64]
 class Fit(NamedTuple):
     """A fitted probe: logits of features (N, D) are `features @ weights.T + intercept`.
 
-    weights (L, D) and intercept (L,) are float64. Of two labels the first has zeros: logistic
-    regression then fits the difference alone. `num_pictures` is what it was fitted on.
+    weights (L, D) and intercept (L,) are float64. With two labels the first has zeros, because
+    logistic regression fits only their difference. num_pictures: how many it was fitted on.
     """
 
     weights: npt.NDArray[np.float64]
@@ -50,26 +50,25 @@ class Fit(NamedTuple):
 
     @property
     def penalty(self) -> float:
-        """The weight of the L2 penalty beside the mean loss, which C is not: 1 / (C n)."""
+        """The weight of the L2 penalty relative to the mean loss: 1 / (C n)."""
         return 1.0 / (self.c * self.num_pictures)
 
     def in_float32(self) -> Fit:
-        """Return the fit with its numbers rounded to float32, as a file holds them."""
+        """Return the fit with its numbers rounded to float32, as in a probe's file."""
         return self._replace(
             weights=self.weights.astype(np.float32).astype(np.float64),
             intercept=self.intercept.astype(np.float32).astype(np.float64),
         )
 
     def logits(self, features: Features) -> npt.NDArray[np.float64]:
-        """Return (N, L)."""
+        """Return float64 (N, L) for features (N, D)."""
         return np.asarray(features.astype(np.float64) @ self.weights.T + self.intercept)
 
 
 class Tried(NamedTuple):
-    """One step of a sweep: a C, and what the validation pictures say of it.
+    """One step of a sweep: a C, with its accuracy and loss on the validation pictures.
 
-    accuracy is a share; loss is the mean negative log likelihood, which decides between equal
-    accuracies.
+    loss: the mean negative log likelihood, which decides between equal accuracies.
     """
 
     c: float
@@ -78,26 +77,25 @@ class Tried(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """The C chosen, and all that were tried, ascending; none were without validation pictures."""
+    """The C chosen, and those that were tried, ascending; () without validation pictures."""
 
     c: float
     tried: tuple[Tried, ...] = ()
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the C chosen is the smallest or the largest there is."""
+        """Whether the C chosen is the smallest or the largest of the range."""
         return self.c in (c_of_step(0), c_of_step(NUM_STEPS))
 
 
 def fit_probe(features: Features, numbers: Numbers, c: float) -> Fit:
     """Return scikit-learn's LogisticRegression, fitted in float64.
 
-    features (N, D) are taken as they are, neither scaled nor centred; numbers (N,) are label
-    numbers, each from 0 to L - 1 at least once, L >= 2. Within `fitting` the result is the same
-    bit for bit on any number of processors. Raises MeasureError where scikit-learn is
-    missing.
+    features (N, D) are neither scaled nor centred; numbers (N,) are label numbers, each from 0 to
+    L - 1 at least once, L >= 2. Within `fitting` the result is the same bit for bit on any number
+    of processors. Raises MeasureError if scikit-learn is missing.
     """
-    require_research("a linear probe")
+    require_research("fitting a probe")
     from sklearn.linear_model import LogisticRegression
 
     wide = features.astype(np.float64)
@@ -113,7 +111,7 @@ def fit_probe(features: Features, numbers: Numbers, c: float) -> Fit:
 
 
 def judge(fit: Fit, features: Features, numbers: Numbers) -> Tried:
-    """Return how a fit does on pictures that it was not fitted on."""
+    """Return the accuracy and loss of a fit on pictures that it was not fitted on."""
     logits = fit.logits(features)
     accuracy = float(np.mean(logits.argmax(axis=1) == numbers))
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -122,11 +120,11 @@ def judge(fit: Fit, features: Features, numbers: Numbers) -> Tried:
 
 
 def sweep(try_all: Callable[[Sequence[float]], Sequence[Tried]]) -> Sweep:
-    """Return the C of the highest accuracy, found from coarse to fine as in the paper.
+    """Return the C with the highest accuracy, found from coarse to fine as in the paper.
 
-    Seven values from 1e-6 to 1e6 first, then four times the neighbours of the best at half the
-    distance, down to the 96 logarithmic steps: 15 values at most. Of equal accuracies that of the
-    smaller loss wins, and the smaller C after that. `try_all` is given some C at a time.
+    Seven values from 1e-6 to 1e6 come first, then four times the neighbours of the best one at half
+    the distance, down to one of 96 logarithmic steps: 15 values at most. Equal accuracies are
+    decided by the smaller loss, then by the smaller C. `try_all` gets several C at a time.
     """
     tried: dict[int, Tried] = {}
     steps, distance = list(range(0, NUM_STEPS + 1, _COARSE)), _COARSE
@@ -146,13 +144,13 @@ def c_of_step(step: int) -> float:
 
 @contextmanager
 def fitting() -> Iterator[None]:
-    """Let the block fit probes in any threads: one of BLAS for each fit, and without warnings.
+    """Let the block fit probes in any threads: BLAS uses one thread per fit, warnings are silent.
 
-    Sums then have one order everywhere. Of warnings, filters hold for all threads and cannot be set
-    in each; whether a fit has converged stands in it, and that one picture a label is little to
-    learn from is known.
+    With one thread, sums have the same order everywhere. Warning filters are set here because they
+    hold for all threads. The warnings are needless: `Fit.has_converged` tells of convergence, and
+    one picture per label is expected.
     """
-    require_research("a linear probe")
+    require_research("fitting a probe")
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # scikit-learn requires it
 

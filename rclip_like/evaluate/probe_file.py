@@ -1,7 +1,7 @@
-"""A probe's file: safetensors with the weights, and what they are for as JSON in its notes.
+"""Read and write a probe's file: weights in safetensors, with a description as JSON in its notes.
 
-Nothing in it is ever run. Whoever made it may be a stranger: sizes are bounded, and numbers, labels
-and dimensions are checked before anything is computed with them.
+Nothing in it is ever executed. The file may come from a stranger: sizes are bounded, and numbers,
+labels and dimensions are checked before they are used.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from rclip_like.models.towers.tensors import Weights
 SUFFIX = ".safetensors"
 VERSION = 1
 MOST_BYTES = 1 << 30
-"""How large a probe may be: 100,000 labels of 2,560 numbers."""
+"""The largest probe's file that is read: 100,000 labels of 2,560 numbers."""
 
 _MOST_HEADER_BYTES = 64 << 20
 _MOST_LABELS = 100_000
 _NOTE = "clipfind_probe"
 _MODE = 0o666
-"""As the umask has it, as models are: a probe holds label names, and no pictures or their paths."""
+"""Before the umask: a probe holds label names, but neither pictures nor their paths."""
 
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,1000}")
-"""A label that can be shown and typed: a line of text."""
+"""A label is one line of text, so that it can be shown and typed."""
 
 _SHOWN_DIGITS = 12
 
@@ -45,12 +45,12 @@ FeatureKind = Literal["index", "tower"]
 
 
 class Probe(NamedTuple):
-    """A fitted probe and what it was made of.
+    """A fitted probe, with what it was made from.
 
-    weights float32 (L, D) and intercept (L,) make logits of features (N, D); labels are L names.
-    features: `index` for unit embeddings, `tower` for what the image tower projects to them.
-    accuracy: the share right of `num_tested` pictures that had no part in the fit or in choosing
-    C, with a 95 % interval; None without such pictures. penalty: 1 / (C n).
+    weights float32 (L, D) and intercept (L,) give logits of features (N, D); labels: L names.
+    features: `index` for unit embeddings, `tower` for features of the image tower. accuracy: the
+    share of `num_tested` test pictures that got the true label, with a 95 % interval; None without
+    test pictures. penalty: 1 / (C n).
     """
 
     weights: npt.NDArray[np.float32]
@@ -84,19 +84,18 @@ class Probe(NamedTuple):
         return softmax(self.logits(features))
 
     def require_model(self, specification: ModelSpecification) -> None:
-        """Raise ModelError unless the probe was fitted on features of this very model."""
+        """Raise ModelError unless the probe was fitted on features of this model."""
         if self.fingerprint != specification.fingerprint:
             theirs = f"{self.model} (fingerprint {self.fingerprint[:_SHOWN_DIGITS]})"
             ours = f"{specification.name} ({specification.fingerprint[:_SHOWN_DIGITS]})"
             raise ModelError(
-                f"the probe was fitted with the model {theirs}, and this is {ours}, whose "
-                "numbers mean something else",
+                f"the probe was fitted with the model {theirs}; it cannot be used with {ours}",
                 (Remedy.NAME_PROBES_MODEL, self.model),
             )
 
 
 def shared_name(specification: ModelSpecification) -> str:
-    """Return a model's name as a file for others may have it: of a folder its last part alone."""
+    """Return a model's name without the path of its folder, which a shared file should not tell."""
     name = specification.name
     return f"./{Path(name).name}" if is_folder_name(name) else name
 
@@ -111,7 +110,7 @@ def write_probe(path: Path, probe: Probe) -> None:
     from safetensors.numpy import save_file
 
     described = probe._asdict() | {"version": VERSION, "dimension": probe.dimension}
-    # safetensors writes the memory as it lies, and scikit-learn's lies by columns.
+    # safetensors writes memory in its own order, and scikit-learn's arrays are in column order.
     tensors = {name: np.ascontiguousarray(described.pop(name)) for name in ("weights", "intercept")}
     described["accuracy"] = probe.accuracy and list(probe.accuracy)
     note = json.dumps(described, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -122,8 +121,8 @@ def write_probe(path: Path, probe: Probe) -> None:
 def read_probe(path: Path) -> Probe:
     """Return the probe in a file.
 
-    Raises ModelError, with the path and what is wrong, for anything else than a whole probe of
-    finite numbers and usable labels, made by this version of clipfind or an older one.
+    Raises ModelError, which says what is wrong, unless the file holds a whole probe with finite
+    numbers and usable labels, in a version that this clipfind reads.
     """
     try:
         weights = Weights(path, MOST_BYTES, _MOST_HEADER_BYTES)
@@ -136,7 +135,7 @@ def read_probe(path: Path) -> Probe:
 
 
 class _UnfitProbe(Exception):
-    """What is wrong with a probe, to follow its path and a colon."""
+    """A probe's file cannot be used; the message completes an error that names the file."""
 
 
 class _Note:
@@ -148,7 +147,7 @@ class _Note:
         self._described = described
         version = self.count("version")
         if version != VERSION:
-            raise _UnfitProbe(f"it has version {version}, and this clipfind reads {VERSION}")
+            raise _UnfitProbe(f"it has version {version}, but this clipfind reads {VERSION}")
 
     def text(self, name: str, pattern: str = r"[^\x00-\x1f\x7f-\x9f]{1,1000}") -> str:
         value = self._described.get(name)
@@ -186,7 +185,7 @@ class _Note:
             if not isinstance(label, str) or not is_usable_label(label):
                 raise _UnfitProbe(f"{shown(label)} is not a label")
         if len(set(value)) < len(value):
-            raise _UnfitProbe("a label stands in it twice")
+            raise _UnfitProbe("a label is repeated")
         return tuple(value)
 
     def _odd(self, name: str) -> _UnfitProbe:
@@ -198,7 +197,7 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
 
 
 def _probe_of(note: _Note, tensors: Mapping[str, npt.NDArray[Any]]) -> Probe:
-    """Return a probe of checked fields; raises _UnfitProbe."""
+    """Return a probe with checked fields. Raises _UnfitProbe."""
     labels = note.labels()
     return Probe(
         weights=_checked(tensors, "weights", (len(labels), note.count("dimension"))),
@@ -220,7 +219,7 @@ def _probe_of(note: _Note, tensors: Mapping[str, npt.NDArray[Any]]) -> Probe:
 def _checked(
     tensors: Mapping[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
-    """Return a copy of a tensor of this shape: the file may change under a mapped one."""
+    """Return a checked copy of a tensor; a mapped one would change with the file."""
     tensor = tensors.get(name)
     if tensor is None or tensor.dtype != np.float32:
         raise _UnfitProbe(f"it has no {name} in float32")

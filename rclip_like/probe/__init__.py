@@ -1,1 +1,1 @@
-"""Linear probes: a labelled folder becomes a file that labels pictures, and a report on it."""
+"""Linear probes: learn labels from a labelled folder, and report how well."""

@@ -1,4 +1,4 @@
-"""A labelled set made ready for a probe: read, embedded, cleared of copies, and split."""
+"""Prepare a labelled set for a probe: read it, embed it, leave out copies, and split it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,19 @@ _SIDES_OF_FOLDERS = {
     ("test", "train"): {"train": TRAIN, "test": TEST},
     ("train", "val"): {"train": TRAIN, "val": TEST},
 }
-"""What the folders of a split set are for. Others are split by content, all pictures together."""
+"""The splits that a set's own folders stand for; any other set is split by content."""
 _NUM_NAMED = 5
 
 Embed: TypeAlias = Callable[[PictureSet, FeatureKind], EmbeddedSet]
 
 
 class LabelledSet(NamedTuple):
-    """The pictures a probe is fitted on and measured with, each content once.
+    """The pictures that a probe is fitted on and measured with, each content once.
 
-    labels: L names, each with training pictures; numbers (N,) are into them. features (N, F) are
-    what is fitted on, rows unit embeddings (N, D) for zero-shot labels: the same array where the
-    features are of the index. names, without the folder's path, digests and sides are (N,).
-    has_own_split: the set's folders said which side a picture is on. notes: sentences on what was
-    left out.
+    labels: L names, each with training pictures. numbers (N,): label numbers. features (N, F): what
+    the probe is fitted on. rows: unit embeddings (N, D) for zero-shot labels, the same array if the
+    features are of the index. names (N,): paths relative to the folder. digests, sides: (N,).
+    has_own_split: the split is that of the set's folders. notes: sentences on pictures left out.
     """
 
     name: str
@@ -62,11 +61,11 @@ class LabelledSet(NamedTuple):
     notes: tuple[str, ...]
 
     def on(self, *sides: int) -> Numbers:
-        """Return the positions of the pictures on some sides, ascending."""
+        """Return the positions of the pictures in these splits, ascending."""
         return np.flatnonzero(np.isin(self.sides, sides))
 
     def taken(self, positions: Numbers) -> LabelledSet:
-        """Return the set with these pictures alone."""
+        """Return the set with only the pictures at these positions."""
         return self._replace(
             names=tuple(self.names[position] for position in positions),
             digests=tuple(self.digests[position] for position in positions),
@@ -87,9 +86,9 @@ def read_labelled(
 ) -> LabelledSet:
     """Return the labelled set in a folder or shard, embedded, without copies, and split.
 
-    Sides come from the set's own folders `train`, `test` and `val`, else from the contents: about
-    60, 20 and 20 per cent of each label. Raises DataError where fewer than two labels can be
-    learnt, else as `open_set` and `embed_set` do.
+    The split is that of the set's folders `train`, `test` and `val`, or it is drawn by content:
+    about 60, 20 and 20 per cent of each label. Raises DataError if fewer than two labels can be
+    learnt, and as `open_set` and `embed_set` do.
     """
     opened = _open_any(folder)
     sets = [open_set(folder, split=name) for name in opened.splits] or [opened]
@@ -103,16 +102,16 @@ def read_labelled(
     found = _without_copies(_without_odd_labels(found))
     kept = _without_unlearnt_labels(_with_sides(found, settings.seed))
     if len(kept.labels) < 2:
-        number = f"only {kept.labels[0]!r} has any" if kept.labels else "none has any"
+        number = f"only {kept.labels[0]!r} has any" if kept.labels else "no label has any"
         raise DataError(
-            f"{folder}: a probe needs training pictures of two labels, and {number}",
+            f"{folder}: a probe needs training pictures of two labels, but {number}",
             "make a folder of pictures for each label",
         )
     return kept
 
 
 def _open_any(folder: Path) -> PictureSet:
-    """Return a set, or one of its splits, whichever there are."""
+    """Return the set, or any one of its splits."""
     with suppress(DataError):
         return open_set(folder, split="train")
     return open_set(folder)
@@ -121,7 +120,7 @@ def _open_any(folder: Path) -> PictureSet:
 def _embedded(
     pictures: PictureSet, features: FeatureKind, embed: Embed
 ) -> tuple[EmbeddedSet, Features]:
-    """Return a set with its embeddings, and the features that are asked for, row for row."""
+    """Return a set with its embeddings, and its features of the kind asked for, row for row."""
     embedded = embed(pictures, "index")
     if features == "index":
         return embedded, embedded.rows
@@ -134,7 +133,7 @@ def _embedded(
 def _joined(
     folder: Path, sets: Sequence[PictureSet], parts: Sequence[tuple[EmbeddedSet, Features]]
 ) -> LabelledSet:
-    """Return the labelled pictures of all splits as one set, their sides as the folders say."""
+    """Return the labelled pictures of all splits as one set, split as its folders are."""
     splits, prefix = sets[0].splits, f"{os.path.abspath(folder)}{os.sep}"
     sides_of = _SIDES_OF_FOLDERS.get(tuple(sorted(splits)), {})
     labels = tuple(dict.fromkeys(label for part, _ in parts for label in part.labels))
@@ -165,7 +164,7 @@ def _joined(
 def _without_copies(found: LabelledSet) -> LabelledSet:
     """Return the set with each content once, and without contents that have two labels.
 
-    Of copies on several sides the one that tests stays, so that nothing is tested that was learnt.
+    Of copies in several splits the one in the test split stays, so that no test picture is learnt.
     """
     positions_of: dict[bytes, list[int]] = {}
     for position in np.argsort(-found.sides, kind="stable").tolist():
@@ -174,15 +173,15 @@ def _without_copies(found: LabelledSet) -> LabelledSet:
     clear = [group for group in groups if len({found.numbers[each] for each in group}) == 1]
     notes = []
     if odd := sum(map(len, groups)) - sum(map(len, clear)):
-        notes.append(f"{odd:,} pictures have the content of one with another label: left out")
+        notes.append(f"left out as identical to a picture with another label: {odd:,}")
     if copies := sum(map(len, clear)) - len(clear):
-        notes.append(f"{copies:,} pictures are copies of others: left out")
+        notes.append(f"left out as copies of other pictures: {copies:,}")
     kept = found.taken(np.array(sorted(group[0] for group in clear), np.int64))
     return kept._replace(notes=(*kept.notes, *notes))
 
 
 def _with_sides(found: LabelledSet, seed: int) -> LabelledSet:
-    """Return the set with sides drawn by content where its folders do not say them."""
+    """Return the set with splits drawn by content where its folders do not give them."""
     if not found.has_own_split:
         return found._replace(sides=split_by_content(found.digests, found.numbers, seed))
     if len(found.on(VALIDATION)):
@@ -195,7 +194,7 @@ def _with_sides(found: LabelledSet, seed: int) -> LabelledSet:
 
 def _without_odd_labels(found: LabelledSet) -> LabelledSet:
     odd = [not is_usable_label(label) for label in found.labels]
-    return _without_labels(found, odd, "no line of text")
+    return _without_labels(found, odd, "a name that is not a line of text")
 
 
 def _without_unlearnt_labels(found: LabelledSet) -> LabelledSet:
@@ -204,7 +203,7 @@ def _without_unlearnt_labels(found: LabelledSet) -> LabelledSet:
 
 
 def _without_labels(found: LabelledSet, is_out: Sequence[bool], reason: str) -> LabelledSet:
-    """Return the set without some labels and their pictures; `reason` stands in a note."""
+    """Return the set without some labels and their pictures; `reason` goes into a note."""
     out = [label for label, is_so in zip(found.labels, is_out, strict=True) if is_so]
     if not out:
         return found

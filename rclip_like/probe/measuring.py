@@ -1,4 +1,4 @@
-"""What is fitted and measured: the few-shot curve, the probe of all pictures, and zero-shot."""
+"""Fit and measure the few-shot curve, the probe of all pictures, and zero-shot labels."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _TYPICAL_C = 10.0
 
 
 class Measured(NamedTuple):
-    """The figures of one run, of T test pictures and L labels.
+    """The results of one run, for T test pictures and L labels.
 
-    test: the positions of the test pictures in `data`. logits float64 (T, L) are of the fit in
-    float32, as its file holds it; zero_shot float32 (T, L) are cosines. is_near (T,): whether a
-    picture is a near copy of one that the probe was fitted on. curve: ascending k; empty without
-    test pictures. unreached: the k for which no label has enough training pictures.
+    test: the positions of the test pictures in `data`. logits: float64 (T, L), of the fit rounded
+    to float32 as in its file. zero_shot: cosines, float32 (T, L). is_near (T,): whether a picture
+    is a near copy of one that the probe was fitted on. curve: by ascending k; empty without test
+    pictures. unreached: the k for which no label has enough training pictures.
     """
 
     data: LabelledSet
@@ -63,10 +63,10 @@ def measure(
     settings: ProbeSettings,
     on_progress: OnProgress,
 ) -> Measured:
-    """Return what the set, and zero-shot labels with these templates, come to.
+    """Return the results of probes on the set, and of zero-shot labels in these templates.
 
-    With the same set and settings all figures are the same bit for bit, whatever the threads.
-    Raises MeasureError where scikit-learn is missing.
+    The same set and settings give the same bits for any number of threads. Raises MeasureError if
+    scikit-learn is missing.
     """
     split = SplitFeatures(*(_side(data, side) for side in (TRAIN, VALIDATION, TEST)))
     most = int(np.bincount(split.train.numbers).max())
@@ -110,7 +110,7 @@ def _side(data: LabelledSet, side: int) -> LabelledFeatures:
 
 def _expected_seconds(train: LabelledFeatures, shots: Sequence[int], repeats: int) -> float:
     """Return about how many seconds all fits take one after the other, from the time of one."""
-    fit_probe(train.features, train.numbers, 1e-6)  # which imports scikit-learn, too
+    fit_probe(train.features, train.numbers, 1e-6)  # imports scikit-learn, which is not timed
     start = time.perf_counter()
     fit_probe(train.features, train.numbers, _TYPICAL_C)
     seconds = time.perf_counter() - start

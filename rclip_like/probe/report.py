@@ -1,4 +1,4 @@
-"""The report on a probe: its figures, the few-shot curve, labels, and what was drawn."""
+"""The report on a probe: accuracy beside zero-shot labels, the few-shot curve, each label."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 _FEW_REPEATS = 10
 _MOST_TEMPLATES = 10
-"""More are counted, not named."""
+"""If there are more, the report gives only their number."""
 _NUM_NAMED = 8
 _MOST_LABELS_DRAWN = 500
-"""A confusion of more labels is not drawn: each would take less than a dot."""
+"""A confusion of more labels is not drawn: each would take less than a pixel."""
 
 _PAPER_PROBE = "linear probes on all training pictures were 10 to 25 points better on most sets."
 
 
 _FEATURES = {
-    "index": "unit embeddings, as the index holds them",
-    "tower": "the image tower's output before projection, not scaled",
+    "index": "unit embeddings, as in the index",
+    "tower": "features of the image tower, before projection and not scaled",
 }
 
 
 def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Report:
-    """Return the report on one run; without test pictures it has no figures but what was fitted."""
+    """Return the report on one run; without test pictures it says only what was fitted."""
     data, templates = measured.data, measured.templates
     sections = []
     if len(measured.test):
@@ -70,7 +70,7 @@ def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Re
 
 
 class _Figures:
-    """What several sections need: who is right on which test picture."""
+    """The figures that several sections need, of the probe and of zero-shot labels."""
 
     def __init__(self, measured: Measured) -> None:
         truth, number = measured.truth, len(measured.data.labels)
@@ -98,9 +98,9 @@ def _probe_section(measured: Measured, figures: _Figures, seed: int) -> Section:
     columns = (
         Column("method", "method", "text"),
         Column("acc1", "accuracy", "share"),
-        Column("acc5", "among the best 5", "share"),
-        Column("mean_per_class_recall", "mean recall of a label", "share"),
-        Column("macro_f1", "mean F1", "number"),
+        Column("acc5", "top 5", "share"),
+        Column("mean_per_class_recall", "mean per class", "share"),
+        Column("macro_f1", "macro F1", "number"),
     )
     return Section(
         "probe",
@@ -108,7 +108,7 @@ def _probe_section(measured: Measured, figures: _Figures, seed: int) -> Section:
         (_comparison(figures, gain, len(measured.test)), *_near_sentences(measured, figures)),
         (Table("accuracy", "On the test pictures, with intervals of 95 %", columns, rows),),
         paper=_PAPER_PROBE,
-        limits="The names of the labels are the zero-shot texts; other wordings give other "
+        limits="The zero-shot texts are the names of the labels; other wordings give other "
         "figures. The intervals are over test pictures of this set, not over sets.",
     )
 
@@ -135,17 +135,17 @@ def _comparison(figures: _Figures, gain: Interval, number: int) -> str:
         return f"{lead}the probe is worse than zero-shot ({points})."
     if gain.low > 0:
         return f"{lead}the probe is better ({points})."
-    return f"{lead}these pictures do not tell which is better ({points})."
+    return f"{lead}these pictures do not show which is better ({points})."
 
 
 def _near_sentences(measured: Measured, figures: _Figures) -> Iterator[str]:
     num_near, number = int(measured.is_near.sum()), len(measured.test)
     if not num_near:
-        yield "No test picture is a near copy (cosine above 0.97) of one that the probe learnt."
+        yield "No test picture is a near copy (cosine above 0.97) of a picture that was fitted on."
         return
     lead = (
         f"{num_near:,} of {number:,} test pictures are near copies (cosine above 0.97) of pictures "
-        "that the probe learnt, such as shots of one burst"
+        "that were fitted on, such as shots of one burst"
     )
     if num_near == number:
         yield f"{lead}: the figures say little about other pictures."
@@ -172,19 +172,19 @@ def _labels_section(measured: Measured, figures: _Figures) -> Section:
         Column("label", "label", "text"),
         Column("num_fitted", "fitted", "count"),
         Column("num_tested", "tested", "count"),
-        Column("recall", "found by the probe", "share"),
-        Column("precision", "right of those given", "share"),
-        Column("zero_shot_recall", "found by zero-shot", "share"),
+        Column("recall", "recall", "share"),
+        Column("precision", "precision", "share"),
+        Column("zero_shot_recall", "zero-shot recall", "share"),
     )
     confused = Table(
         "confused",
-        "Most often confused by the probe",
-        (Column("label", "label", "text"), Column("given", "given", "text"))
+        "Most frequent mistakes of the probe",
+        (Column("label", "true label", "text"), Column("given", "given label", "text"))
         + (Column("number", "pictures", "count"),),
         tuple((labels[t], labels[p], n) for t, p, n in figures.probe_confusion.most_confused()),
     )
     chart = MatrixChart(
-        "confusion", "What the probe takes for what", labels, figures.probe_confusion.counts
+        "confusion", "Confusion of the probe", labels, figures.probe_confusion.counts
     )
     return Section(
         "labels",
@@ -203,8 +203,8 @@ def _label_sentences(rows: Sequence[tuple[Cell, ...]]) -> Iterator[str]:
     ]
     if worse:
         yield (
-            f"Zero-shot finds more than the probe of {len(worse):,} of {len(rows):,} labels: "
-            f"{_named(worse)}."
+            f"Zero-shot has a higher recall than the probe for {len(worse):,} of {len(rows):,} "
+            f"labels: {_named(worse)}."
         )
     untested = [str(row[0]) for row in rows if not row[2]]
     if untested:
@@ -223,12 +223,12 @@ def _notes(measured: Measured) -> Iterator[str]:
         yield "The fit of the probe did not converge within 1,000 iterations."
     for shots in measured.curve:
         if shots.num_unfinished:
-            yield f"{shots.num_unfinished} of the fits of {shots.k} a label did not converge."
+            yield f"{shots.num_unfinished} of the fits with {shots.k} per label did not converge."
     num_repeats = len(measured.curve[0].accuracies) if measured.curve else _FEW_REPEATS
     if num_repeats < _FEW_REPEATS:
-        yield f"{num_repeats} draws give wide intervals; 10 or more are usual."
+        yield f"{num_repeats} draws give wide intervals; use 10 or more."
     if measured.unreached and len(measured.test):
         named = ", ".join(map(str, measured.unreached))
-        yield f"No label has enough training pictures for: {named} a label."
+        yield f"No label has enough training pictures for {named} per label."
     if not len(measured.test):
-        yield "No label has two pictures, so none was left to test the probe with."
+        yield "No label has two pictures, so no picture was left to test the probe with."

@@ -1,4 +1,4 @@
-"""Labelled folder -> features -> fit -> probe and report."""
+"""Fit a probe: labelled folder -> features -> fit -> probe and report."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def probe(
     settings: ProbeSettings,
     on_progress: OnProgress,
 ) -> Probed:
-    """Return the probe that a labelled folder gives, and the report on it.
+    """Return the probe fitted on a labelled folder, and the report on it.
 
-    stored: what the model has indexed, which is not encoded again. Nothing is written. Raises
-    UsageError for settings that make no sense, MeasureError where scikit-learn, SciPy or matplotlib
-    is missing, and DataError where there are no two labels to learn.
+    stored: the model's embeddings in the index, which are not computed again. Nothing is written.
+    Raises UsageError for settings out of range, MeasureError if scikit-learn, SciPy or matplotlib
+    is missing, and DataError if there are fewer than two labels to learn.
     """
-    require_research("a linear probe")
+    require_research("fitting a probe")
     settings.check()
     asked = None if settings.templates is None else templates_of(settings.templates)
     data = read_labelled(
@@ -59,14 +59,14 @@ def probe(
 
 
 def check_output(path: Path) -> None:
-    """Raise UsageError or MeasureError where a probe cannot be written to a path, before the work.
+    """Raise UsageError unless a path ends in .safetensors, MeasureError if it exists.
 
-    It has to end in .safetensors, by which other programs know what it is, and be new.
+    Called before the work, which may take minutes.
     """
     if path.suffix != SUFFIX:
         raise UsageError(f"{path}: a probe's name ends in {SUFFIX}", f"write {path.name}{SUFFIX}")
     if os.path.lexists(path):
-        raise MeasureError(f"{path} is there already", Remedy.NAME_ANOTHER_PROBE)
+        raise MeasureError(f"{path} exists and is not overwritten", Remedy.NAME_ANOTHER_PROBE)
 
 
 def save(path: Path, fitted: Probe) -> None:

@@ -1,4 +1,4 @@
-"""The settings of a probe, and what it comes to."""
+"""The settings of a run of `probe`, its progress and its result."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -18,10 +18,10 @@ _MOST_REPEATS = 1000
 class ProbeSettings(NamedTuple):
     """How a probe is fitted and measured.
 
-    features: `index` for the embeddings that the index holds, `tower` for what the image tower has
-    before projection. shots: the k of the few-shot curve, ascending; () leaves the curve out.
-    templates: of the zero-shot labels beside it, as `templates_of` reads them; None: the set's own,
-    else "a photo of a {}.". threads: how many fits run at a time; no figure depends on it.
+    features: `index` for embeddings, `tower` for features of the image tower before projection.
+    shots: the k of the few-shot curve, ascending; () leaves the curve out. templates: of the
+    zero-shot labels beside it, as `templates_of` takes them; None: the set's own, else `photo`.
+    threads: how many fits run at a time; no figure depends on it.
     """
 
     features: Annotated[
@@ -29,8 +29,8 @@ class ProbeSettings(NamedTuple):
         Option(
             "--features",
             metavar="KIND",
-            help="What the probe is fitted on: index (embeddings; those in the index are not "
-            "encoded again) or tower (before projection, as in the paper; encodes all).",
+            help="What the probe is fitted on: index (embeddings; indexed pictures are not encoded "
+            "again) or tower (features before projection, as in the paper; encodes all pictures).",
         ),
     ] = "index"
     shots: tuple[int, ...] = SHOTS
@@ -54,26 +54,26 @@ class ProbeSettings(NamedTuple):
             "--templates",
             metavar="NAME",
             help="Templates of the zero-shot labels beside the probe: none, photo, simple, "
-            "imagenet80, a text with {}, or a file with one a line. Default: the folder's own, "
+            "imagenet80, a text with {}, or a file with one per line. Default: the folder's own, "
             "else photo.",
         ),
     ] = None
     threads: Threads = None
 
     def check(self) -> None:
-        """Raise UsageError for settings with which no run makes sense."""
+        """Raise UsageError for settings that are out of range."""
         if any(k < 1 for k in self.shots) or list(self.shots) != sorted(set(self.shots)):
             raise UsageError("the numbers of shots must be whole, at least 1, and ascending")
         if not 2 <= self.repeats <= _MOST_REPEATS:
-            raise UsageError(f"{self.repeats} repeats make no sense: 2 to {_MOST_REPEATS:,} do")
+            raise UsageError(f"repeats must be 2 to {_MOST_REPEATS:,}, not {self.repeats}")
         if self.seed < 0:
-            raise UsageError(f"the seed {self.seed} makes no sense: it must be at least 0")
+            raise UsageError(f"the seed must be at least 0, not {self.seed}")
 
 
 class ProbeProgress(NamedTuple):
-    """How far a run is: `encoding` counts pictures, `fitting` fits; total is None if unknown.
+    """How far a run is: `encoding` counts pictures, `fitting` counts fits; total None: unknown.
 
-    expected_seconds: how long all fits will take, as far as the first one tells; before them alone.
+    expected_seconds: an estimate for all fits, given once before the first of them.
     """
 
     stage: Literal["encoding", "fitting"]
@@ -83,7 +83,7 @@ class ProbeProgress(NamedTuple):
 
 
 class Probed(NamedTuple):
-    """A fitted probe, the report on it, and what of the set could not be used."""
+    """A fitted probe, the report on it, and the pictures and files that could not be used."""
 
     probe: "Probe"
     report: "Report"

@@ -1,4 +1,4 @@
-"""The parts of a probe's report on few shots, on how C was chosen, and on what was drawn."""
+"""The sections of a probe's report on few shots, the choice of C, and the draws."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _PAPER_SHOTS = (
     "zero-shot CLIP matched the average of 4-shot logistic regression on its own features, over 20 "
-    "sets with at least 16 pictures a label, and nearly the best 16-shot probe of other models."
+    "sets with at least 16 pictures per label, and nearly the best 16-shot probe of other models."
 )
 
 
 def shots_section(measured: Measured, zero_shot: Interval, probe: Interval) -> Section:
     """Return the few-shot curve beside the zero-shot level and the probe of all pictures."""
     columns = (
-        Column("shots", "pictures a label", "text"),
+        Column("shots", "pictures per label", "text"),
         Column("num_pictures", "pictures", "count"),
         Column("acc1", "accuracy", "share"),
         Column("sd", "sd of draws", "share"),
@@ -37,20 +37,19 @@ def shots_section(measured: Measured, zero_shot: Interval, probe: Interval) -> S
     rows = (*map(_shots_row, measured.curve), _all_row(measured, probe))
     num_repeats = len(measured.curve[0].accuracies)
     note = (
-        f"Means of {num_repeats} draws with Student's interval, which tells how much the draw "
+        f"Means of {num_repeats} draws with Student's interval, which shows how much the draw "
         "matters; 'all' is one fit, with Wilson's interval over test pictures. C is chosen on "
         "the validation pictures, one for each number of shots."
     )
     return Section(
         "shots",
-        "Few pictures a label",
+        "Few pictures per label",
         (_crossing_sentence(measured.curve, zero_shot.value),),
-        (Table("curve", "Accuracy by training pictures a label", columns, rows, note),),
+        (Table("curve", "Accuracy by training pictures per label", columns, rows, note),),
         (_shots_chart(measured, zero_shot, probe),),
         paper=_PAPER_SHOTS,
-        limits="The crossing is that of this set and this model, not the paper's. All draws are "
-        "tested on the same pictures, and C is chosen on more pictures than a few-shot "
-        "user has.",
+        limits="The crossing holds for this set and this model. All draws are tested on the same "
+        "pictures, and C is chosen on more pictures than a few-shot user has.",
     )
 
 
@@ -79,14 +78,14 @@ def _crossing_sentence(curve: Sequence[Shots], level: float) -> str:
     if found is None:
         return f"{lead}; the mean of the draws stays below it: the crossing is beyond {ks[-1]}."
     if not found:
-        return f"{lead}; the mean of the draws is there with {ks[0]} a label already."
+        return f"{lead}; the mean of the draws reaches it already with {ks[0]} per label."
     each = zip(*(shots.accuracies for shots in curve), strict=True)
     singly = [crossing(ks, accuracies, level) for accuracies in each]
     reached = sorted(k for k in singly if k is not None)
     beyond = f", and {len(singly) - len(reached)} not at all" if len(reached) < len(singly) else ""
     between = f"; single draws do so between {reached[0]:.1f} and {reached[-1]:.1f}"
     return (
-        f"{lead}; the mean of the draws crosses that at {found:.1f} pictures a label (interpolated "
+        f"{lead}; the mean of the draws crosses it at {found:.1f} pictures per label (interpolated "
         f"in log k){between if reached else ''}{beyond}."
     )
 
@@ -99,7 +98,7 @@ def _shots_chart(measured: Measured, zero_shot: Interval, probe: Interval) -> Li
     return LineChart(
         "curve",
         "Few-shot probes and zero-shot labels",
-        "training pictures a label",
+        "training pictures per label",
         "accuracy",
         (
             Line(
@@ -123,9 +122,9 @@ def _shots_chart(measured: Measured, zero_shot: Interval, probe: Interval) -> Li
 
 
 def choice_section(measured: Measured, settings: ProbeSettings) -> Section:
-    """Return how C was chosen, and in JSON alone every picture with its side and its draws."""
+    """Return how C was chosen and, in JSON alone, the split and the draws of every picture."""
     columns = (
-        Column("shots", "pictures a label", "text"),
+        Column("shots", "pictures per label", "text"),
         Column("c", "C", "number"),
         Column("accuracy", "accuracy", "share"),
         Column("loss", "log loss", "number"),
@@ -138,7 +137,7 @@ def choice_section(measured: Measured, settings: ProbeSettings) -> Section:
     )
     return Section(
         "choice",
-        "How C was chosen, and what was drawn",
+        "The choice of C, and the draws",
         tuple(_choice_sentences(measured, sweeps)),
         (
             Table("sweep", "C tried, on the validation pictures", columns, tried, "", True),
@@ -153,7 +152,7 @@ def _choice_sentences(measured: Measured, sweeps: dict[str, Sweep]) -> Iterator[
     how = (
         f"chosen on {len(measured.data.on(VALIDATION)):,} validation pictures"
         if measured.sweep.tried
-        else "taken as it is, as no picture was left to choose it on"
+        else "the default, because no picture was left to choose it on"
     )
     yield (
         f"The probe is fitted on {fit.num_pictures:,} pictures with C = {fit.c:.3g}, {how}; "
@@ -161,17 +160,17 @@ def _choice_sentences(measured: Measured, sweeps: dict[str, Sweep]) -> Iterator[
     )
     at_end = [name for name, swept in sweeps.items() if swept.tried and swept.is_at_end]
     if at_end:
-        yield f"C lies at an end of what was tried for: {', '.join(at_end)}."
+        yield f"C is at an end of the range that was tried for: {', '.join(at_end)}."
     source = "the set's own folders" if measured.data.has_own_split else "the contents and the seed"
     yield (
-        f"What trains, validates and tests is decided by {source}; draws of one repeat are nested, "
-        "and depend on contents and seed alone, so that other models get the same. JSON lists "
-        "every picture with its place in each draw, and a hash of each."
+        f"The split is decided by {source}. The draws of one repeat are nested; they depend only "
+        "on contents and seed, so other models get the same draws. The JSON report lists the split "
+        "and the draws of every picture, and a hash of each draw."
     )
 
 
 def _pictures_table(measured: Measured, settings: ProbeSettings) -> Table:
-    """Return each picture's side, and its place in the draws: it is in one of k if place <= k."""
+    """Return each picture's split, and its rank in each repeat: the draw of k has ranks up to k."""
     data = measured.data
     train = data.on(TRAIN)
     digests = [data.digests[position] for position in train]
@@ -197,7 +196,7 @@ def _pictures_table(measured: Measured, settings: ProbeSettings) -> Table:
 
 def _draws_table(measured: Measured) -> Table:
     columns = (
-        Column("shots", "pictures a label", "count"),
+        Column("shots", "pictures per label", "count"),
         Column("draw", "draw", "count"),
         Column("acc1", "accuracy", "share"),
         Column("hash", "hash of the pictures", "text"),

@@ -37,7 +37,7 @@ def test_the_report_stands_on_stdout_and_the_probe_in_its_file(
     assert "Zero-shot reaches" in text
     assert "The paper: zero-shot CLIP matched the average of 4-shot" in text
     said = finished.stderr.decode().splitlines()
-    assert said == [f"clipfind: {output} tells 2 labels; use it with classify --probe"]
+    assert said == [f"clipfind: {output} has 2 labels; use it with classify --probe"]
     assert read_probe(output).labels == ("blue", "red")
 
 
@@ -85,9 +85,12 @@ def test_nothing_is_written_to_the_index(labelled: Path, tmp_path: Path) -> None
     ("words", "reason"),
     [
         (["set", "-o", "p.bin"], "a probe's name ends in .safetensors"),
-        (["set", "-o", "there.safetensors"], "is there already; name another --output"),
-        (["set", "-o", "p.safetensors", "--shots", "a"], "write whole numbers between commas"),
-        (["set", "-o", "p.safetensors", "--shots", "0,4"], "0 stands alone, for no curve"),
+        (
+            ["set", "-o", "there.safetensors"],
+            "exists and is not overwritten; name another --output",
+        ),
+        (["set", "-o", "p.safetensors", "--shots", "a"], "write whole numbers with commas"),
+        (["set", "-o", "p.safetensors", "--shots", "0,4"], "0 means no curve"),
         (["set", "-o", "p.safetensors", "--repeats", "1"], "--repeats must be at least 2"),
         (["set", "-o", "p.safetensors", "--templates", "x"], "neither a set of templates"),
         (

@@ -116,7 +116,7 @@ def test_equal_contents_are_encoded_once_and_said_to_differ_in_their_labels(
     found = embed(write_files(tmp_path, files | {"a/other.png": draw_picture(1)}), model)
     assert (model.counted, found.num_encoded, len(found.rows)) == (2, 2, 7)
     assert (found.rows[[0, 1, 2, 4, 5, 6]] == found.rows[0]).all()
-    assert found.notes == ("6 pictures are identical to a picture with another label",)
+    assert found.notes == ("pictures identical to a picture with another label: 6",)
 
 
 def test_a_damaged_row_is_encoded_anew(tmp_path: Path, index: SmallIndex) -> None:

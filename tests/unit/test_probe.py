@@ -125,7 +125,7 @@ def test_a_picture_is_in_the_draws_that_its_places_say(library: Library, folder:
 def test_shots_that_no_label_has_are_named_and_left_out(library: Library, folder: Path) -> None:
     probed = library.probe(folder, settings=SETTINGS._replace(shots=(1, 8, 9, 16)))
     assert [row["shots"] for row in _objects(probed, "curve")] == ["1", "8", "all"]
-    assert "No label has enough training pictures for: 9, 16 a label." in probed.report.notes
+    assert "No label has enough training pictures for 9, 16 per label." in probed.report.notes
 
 
 def test_two_labels_of_two_pictures_can_be_learnt_and_tested(
@@ -146,7 +146,7 @@ def test_without_test_pictures_there_is_a_probe_and_no_figure(
     assert probed.probe.accuracy is None
     assert [section.key for section in probed.report.sections] == ["choice"]
     assert probed.report.notes == (
-        "No label has two pictures, so none was left to test the probe with.",
+        "No label has two pictures, so no picture was left to test the probe with.",
     )
 
 
@@ -179,7 +179,9 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(
     with pytest.raises(UsageError, match=r"ends in \.safetensors; write p\.bin\.safetensors"):
         library.probe(folder, tmp_path / "p.bin", SETTINGS)
     (tmp_path / "p.safetensors").write_bytes(b"a model")
-    with pytest.raises(MeasureError, match="is there already; name another file for the probe"):
+    with pytest.raises(
+        MeasureError, match="exists and is not overwritten; name another file for the probe"
+    ):
         library.probe(tmp_path / "missing", tmp_path / "p.safetensors", SETTINGS)
     assert (tmp_path / "p.safetensors").read_bytes() == b"a model"
 

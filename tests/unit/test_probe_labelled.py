@@ -78,8 +78,8 @@ def test_copies_count_once_and_contents_of_two_labels_not_at_all(
     assert len(found.names) == len(set(found.digests)) == 11
     assert not {"red/001.png", "blue/other.png"} & set(found.names)
     assert found.notes == (
-        "2 pictures have the content of one with another label: left out",
-        "1 pictures are copies of others: left out",
+        "left out as identical to a picture with another label: 2",
+        "left out as copies of other pictures: 1",
     )
 
 
@@ -118,12 +118,12 @@ def test_a_label_that_is_no_line_of_text_is_left_out(
     write_labelled(folder, {"green": 3})
     found = _read(folder, model)
     assert found.labels == ("blue", "green")
-    assert "with no line of text" in found.notes[0]
+    assert "with a name that is not a line of text" in found.notes[0]
 
 
 def test_one_label_is_too_few_to_learn(tmp_path: Path, model: Model) -> None:
     folder = write_labelled(tmp_path / "a", {"red": 5})
-    with pytest.raises(DataError, match="of two labels, and only 'red' has any"):
+    with pytest.raises(DataError, match="of two labels, but only 'red' has any"):
         _read(folder, model)
 
 
