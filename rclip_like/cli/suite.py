@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rclip_like.output.stream import Talk
 
 _TELLING_SECONDS = 120
-"""A run that takes longer is announced."""
+"""If a run is expected to take longer, a note says so."""
 
 
 def run_suite(library: Library, options: EvaluateOptions) -> None:
-    """Measure, and print or write the report; what a run that was ended has finished is kept."""
+    """Measure, and print or write the report; an interrupted run keeps its finished parts."""
     settings = options.settings
     parts = _parts_folder(library, options)
     suite = SuiteSettings(settings.seed, baseline=options.baseline, parts=parts)
@@ -41,14 +41,14 @@ def run_suite(library: Library, options: EvaluateOptions) -> None:
 
 
 def _parts_folder(library: Library, options: EvaluateOptions) -> Path:
-    """Return where a run of this data, model and seed keeps its finished parts until its end."""
+    """Return the folder for the finished parts of a run with this data, model and seed."""
     described = (str(options.data.absolute()), library.specification.name, options.settings.seed)
     digest = hashlib.sha256(repr(described).encode("utf-8", "surrogateescape")).hexdigest()
     return cache_folder() / "suite" / digest[:16]
 
 
 class _Telling:
-    """Draws the progress and, once the pace is known, says how long a long run takes."""
+    """Shows the progress and, once the pace is known, notes how long a long run takes."""
 
     def __init__(self, show: Show | None, talk: Talk) -> None:
         self._show = show
@@ -56,7 +56,7 @@ class _Telling:
         self._has_told = False
 
     def __call__(self, progress: SuiteProgress) -> None:
-        """Draw it."""
+        """Show the progress."""
         seconds = progress.seconds_left
         if seconds is not None and not self._has_told:
             self._has_told = True

@@ -16,8 +16,8 @@ ARRAYS = {"rows": np.arange(6, dtype=np.float32).reshape(2, 3), "right": np.arra
 
 
 def test_a_part_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    Parts(tmp_path, "key").keep("clean", ARRAYS)
-    kept = Parts(tmp_path, "key").kept("clean")
+    Parts(tmp_path, "key").save("clean", ARRAYS)
+    kept = Parts(tmp_path, "key").load("clean")
     assert kept is not None
     assert kept.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -26,26 +26,26 @@ def test_a_part_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_part_of_another_key_is_missing(tmp_path: Path) -> None:
-    Parts(tmp_path, "key").keep("clean", ARRAYS)
-    assert Parts(tmp_path, "another").kept("clean") is None
-    assert Parts(tmp_path, "key").kept("other") is None
+    Parts(tmp_path, "key").save("clean", ARRAYS)
+    assert Parts(tmp_path, "another").load("clean") is None
+    assert Parts(tmp_path, "key").load("other") is None
 
 
 @pytest.mark.parametrize("size", [0, 10, 100, -1, -30])
 def test_a_part_that_was_cut_is_missing(tmp_path: Path, size: int) -> None:
-    Parts(tmp_path, "key").keep("clean", ARRAYS)
+    Parts(tmp_path, "key").save("clean", ARRAYS)
     path = tmp_path / "clean.npz"
     path.write_bytes(path.read_bytes()[:size])
-    assert Parts(tmp_path, "key").kept("clean") is None
+    assert Parts(tmp_path, "key").load("clean") is None
 
 
 def test_every_changed_byte_leaves_the_same_arrays_or_none(tmp_path: Path) -> None:
     parts, path = Parts(tmp_path, "key"), tmp_path / "clean.npz"
-    parts.keep("clean", ARRAYS)
+    parts.save("clean", ARRAYS)
     whole = path.read_bytes()
     for place in range(0, len(whole), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        kept = parts.kept("clean")
+        kept = parts.load("clean")
         if kept is not None and kept.keys() == ARRAYS.keys():
             for name, array in ARRAYS.items():
                 np.testing.assert_array_equal(kept[name], array)
@@ -61,17 +61,17 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
             b"\x93NUMPY\x01\x00\x46\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"
         )
         file.writestr("key.npy", header.ljust(79) + b"\n" + pickle.dumps([Harmful()]))
-    assert Parts(tmp_path, "key").kept("clean") is None
+    assert Parts(tmp_path, "key").load("clean") is None
     assert not (tmp_path / "harmed").exists()
 
 
 def test_without_a_folder_nothing_is_kept() -> None:
     parts = Parts(None, "key")
-    parts.keep("clean", ARRAYS)
-    assert parts.kept("clean") is None
+    parts.save("clean", ARRAYS)
+    assert parts.load("clean") is None
 
 
 def test_a_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MeasureError, match="cannot be written"):
-        Parts(tmp_path / "file" / "parts", "key").keep("clean", ARRAYS)
+        Parts(tmp_path / "file" / "parts", "key").save("clean", ARRAYS)

@@ -154,7 +154,7 @@ def test_the_suite_reads_a_labelled_folder(tiny_model: Path, tmp_path: Path) -> 
     assert report.made["num_pictures"] == 12
     assert report.made["num_labels"] == 3
     assert any("zz.png" in note for note in report.notes)
-    assert "1 pictures are copies" in report.notes[1]
+    assert "left out as copies of other pictures: 1" in report.notes[1]
     assert report.title.endswith("on set")
 
 

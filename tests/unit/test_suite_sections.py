@@ -102,7 +102,7 @@ def test_few_pictures_a_label_are_not_probed(tiny_model: Path) -> None:
 def test_shots_name_the_crossing_and_draw_the_level(tiny_model: Path) -> None:
     section = shots.measure(make_subject(tiny_model, 30))
     (chart,) = section.charts
-    assert set(chart.levels) == {"zero-shot", "probe of all pictures"}
+    assert set(chart.levels) == {"zero-shot", "probe on all pictures"}
     assert chart.lines[0].x == (1, 2, 4)
     assert section.tables[0].rows[0][0].startswith("words alone")
 

@@ -1,4 +1,4 @@
-"""A label added: which pictures it takes, from the right label or from a wrong one."""
+"""Add a label to the list: which pictures it takes, from the right label or from a wrong one."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from rclip_like.measure.suite.wording import percent
 
 PAPER = (
     "A closed list forces an answer, and the list decides it: with a list of races and a few vile "
-    "words 32.3 % of pictures of people up to 20 years fell under the vile ones; when the label "
-    "'child' was added, 8.7 %."
+    "words, 32.3 % of the pictures of people up to 20 years got one of the vile words; with the "
+    "label 'child' added, 8.7 %."
 )
 LIMITS = (
-    "No pictures of people are used, and nothing here says what a model does to people. It shows "
-    "only how much the answers hang on the list. Every label of the set is added to the others in "
-    "turn, so that the mean share of pictures it takes is one in the number of labels."
+    "This shows only how much the answers depend on the list; it does not measure what a model "
+    "does to people. Every label of the set is added to the others in turn, so the mean share of "
+    "pictures that a label takes is 1 / the number of labels."
 )
 OUTSIDERS = ("something else", "object", "scene")
-"""Labels that no set is expected to have, and that take what nothing else fits."""
+"""General labels, which no set is expected to have."""
 _SHOWN = 20
 _MOST_VALUES = 1 << 30
 
 
 class Moved(NamedTuple):
-    """What one label takes when it is added to the others: numbers of pictures."""
+    """Numbers of pictures that one label takes when it is added to the others.
+
+    num_own: pictures of the label. num_taken: pictures that get it; num_gained of these are its
+    own, and num_lost had their right label before.
+    """
 
     label: str
     num_own: int
@@ -39,7 +43,7 @@ class Moved(NamedTuple):
 
 
 def measure(subject: Subject) -> Section:
-    """Return which pictures each label takes from the others, and what labels beside them take."""
+    """Return which pictures each label takes from the others, and what `OUTSIDERS` take."""
     scores, truth = subject.of_labels.scores(subject.rows), subject.truth
     answers, without = answers_without_own(scores)
     moved = [
@@ -52,14 +56,14 @@ def measure(subject: Subject) -> Section:
     none = sum(not each.num_taken for each in moved)
     outside = _outsiders(subject, scores)
     sentences = (
-        f"Each of the {len(subject.labels):,} labels was added to the others. Of the pictures that "
-        f"changed their label {percent(wilson(gained, num))} got the right one, "
-        f"{percent(wilson(lost, num))} lost the right one, and the others went from one wrong "
-        "label to another.",
+        f"Each of the {len(subject.labels):,} labels was added to the others. Of the pictures "
+        f"whose label changed, {percent(wilson(gained, num))} got the right one, "
+        f"{percent(wilson(lost, num))} lost it, and the others went from one wrong label to "
+        "another.",
         f"'{most.label}' takes the most: {most.num_taken:,} of {num:,} pictures, "
-        f"{most.num_gained:,} of them its own; {none:,} labels take none.",
-        "A label that is added leaves the pictures that it does not take with the labels they had: "
-        f"this held for every picture and each of the {num_looked_at(scores):,} labels looked at.",
+        f"{most.num_gained:,} of them its own; {none:,} labels take no picture.",
+        "An added label does not change the labels of the pictures that it does not take: this "
+        f"held for every picture and each of the {num_checked(scores):,} labels that were checked.",
     )
     assert leaves_others_alone(scores)
     return Section(
@@ -73,9 +77,9 @@ def measure(subject: Subject) -> Section:
 
 
 def answers_without_own(scores: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
-    """Return the label of each picture, and that it has while its own is missing, (N,) each.
+    """Return the label given to each picture, and the one given when that label is missing, (N,).
 
-    scores: (N, L), L >= 2. Of equal scores the first label wins.
+    scores: (N, L), L >= 2. The first of equal scores wins.
     """
     answers = scores.argmax(1)
     left = scores.copy()
@@ -84,9 +88,9 @@ def answers_without_own(scores: npt.NDArray[np.float32]) -> tuple[Numbers, Numbe
 
 
 def leaves_others_alone(scores: npt.NDArray[np.float32]) -> bool:
-    """Return whether taking a label out of the list moves the pictures of that label alone."""
+    """Return whether removing a label changes the labels of only those pictures that had it."""
     answers = scores.argmax(1)
-    for label in range(num_looked_at(scores)):
+    for label in range(num_checked(scores)):
         rest = np.delete(scores, label, axis=1).argmax(1)
         rest += rest >= label
         if (rest != answers)[answers != label].any():
@@ -94,8 +98,8 @@ def leaves_others_alone(scores: npt.NDArray[np.float32]) -> bool:
     return True
 
 
-def num_looked_at(scores: npt.NDArray[np.float32]) -> int:
-    """Return how many labels, from the first on, `leaves_others_alone` takes out."""
+def num_checked(scores: npt.NDArray[np.float32]) -> int:
+    """Return how many labels `leaves_others_alone` removes; fewer if there are many scores."""
     return int(min(scores.shape[1], max(1, _MOST_VALUES // scores.size)))
 
 
@@ -117,16 +121,16 @@ def _greediest(moved: list[Moved]) -> Table:
         Column("taken", "Takes", "count"),
         Column("gained", "of its own", "count"),
         Column("lost", "from their right label", "count"),
-        Column("other", "from a wrong one", "count"),
+        Column("other", "from a wrong label", "count"),
     )
     order = sorted(moved, key=lambda each: (each.num_gained - each.num_taken, each.label))
     rows = tuple((*each, each.num_taken - each.num_gained - each.num_lost) for each in order)
-    note = "" if len(rows) <= _SHOWN else f"The {_SHOWN} labels that take the most of others'."
+    note = "" if len(rows) <= _SHOWN else f"The {_SHOWN} labels that take most from other labels."
     return Table("labels", "What each label takes", columns, rows[:_SHOWN], note)
 
 
 def _outsiders(subject: Subject, scores: npt.NDArray[np.float32]) -> Table:
-    """Return what labels take that are not of the set, and how many of these were wrong before."""
+    """Return which shares of pictures `OUTSIDERS` take, and how many of these were wrong before."""
     names = [name for name in OUTSIDERS if name not in subject.labels]
     added = subject.classifier(names, (TEMPLATE,)).scores(subject.rows)
     wrong = scores.argmax(1) != subject.truth
@@ -143,7 +147,7 @@ def _outsiders(subject: Subject, scores: npt.NDArray[np.float32]) -> Table:
         Column("wrong", "of these wrong before", "share"),
     )
     note = (
-        f"Of all pictures {percent(float(wrong.mean()))} are wrong before; a label that takes more "
-        "of these than of the right ones mends more than it spoils."
+        f"{percent(float(wrong.mean()))} of all pictures are wrong before. A label takes wrong "
+        "pictures more often than right ones if its share of wrong ones is higher than that."
     )
-    return Table("outsiders", "Labels that are not of the set", columns, tuple(rows), note)
+    return Table("outsiders", "Labels from outside the set", columns, tuple(rows), note)

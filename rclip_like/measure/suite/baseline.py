@@ -1,4 +1,4 @@
-"""An ImageNet classifier beside the model: on the pictures whose labels both can name."""
+"""The baseline: an ImageNet classifier, on the pictures whose labels are classes of ImageNet."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Baseline(NamedTuple):
-    """A classifier, and which of a set's labels are classes of ImageNet-1k.
+    """A classifier, and the labels of a set that are classes of ImageNet-1k.
 
-    labels (K,): their numbers in the set. classes (C,): numbers of classes, and label_of_class
-    (C,) the label that each stands for, as a number in the set.
+    labels (K,): their numbers in the set. classes (C,): the numbers of the classes;
+    label_of_class (C,): the number of each class's label in the set.
     """
 
     classifier: ImageNetClassifier
@@ -30,7 +30,7 @@ class Baseline(NamedTuple):
     label_of_class: Numbers
 
     def answers(self, pixels: npt.NDArray[np.uint8]) -> Numbers:
-        """Return the label number of the likeliest of those classes (N,), of uint8 (N, S, S, 3)."""
+        """Return label numbers (N,) of pictures uint8 (N, S, S, 3): of the likeliest class each."""
         logits_NC = self.classifier.logits(pixels)[:, self.classes]
         return np.asarray(self.label_of_class[logits_NC.argmax(1)])
 
@@ -42,14 +42,14 @@ class Baseline(NamedTuple):
 def load_baseline(labels: Sequence[str]) -> Baseline:
     """Return the classifier for the labels whose names, or synonyms in WordNet, are classes.
 
-    A label may stand for several classes ("crane"); a class stands for the first label that names
-    it. Raises ModelError where a package is missing, MeasureError where under two labels match.
+    A label may name several classes ("crane"); a class belongs to the first label that names it.
+    Raises ModelError if a package is missing, and MeasureError if fewer than two labels match.
     """
     classes = _classes_of_labels(labels)
     if len(set(classes.values())) < 2:
         raise MeasureError(
-            f"of the {len(labels)} labels fewer than two are classes of ImageNet-1k, so that its "
-            "classifier cannot be compared with"
+            f"the baseline needs two labels that are classes of ImageNet-1k, but fewer of the "
+            f"{len(labels)} labels are"
         )
     numbers = np.array(list(classes), np.int64)
     label_of_class = np.array(list(classes.values()), np.int64)
@@ -70,5 +70,5 @@ def _classes_of_labels(labels: Sequence[str]) -> dict[int, int]:
 
 
 def _plain(name: str) -> str:
-    """Return the form in which names are compared: small letters, words between single spaces."""
+    """Return the form in which names are compared: case folded, single spaces between words."""
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())

@@ -1,9 +1,9 @@
-"""Corruptions of a model's squares: nine kinds, five strengths each, the same in every run.
+"""Corrupt a model's squares: nine kinds with five strengths each, the same in every run.
 
-Each takes uint8 pixels (S, S, 3) before normalisation, a strength as a plain number, and a
-generator that it draws from, and gives uint8 pixels (S, S, 3). Lengths are shares of the side, so
-that a strength means the same for models of any picture size. A strength of 0 changes nothing.
-The kinds are those of Hendrycks and Dietterich (2019), and of the CLIP paper's masks.
+Each kind takes uint8 pixels (S, S, 3) before normalisation, a strength as a plain number, and a
+random generator, and returns uint8 pixels (S, S, 3). Lengths are shares of the side, so that a
+strength means the same for any picture size. A strength of 0 changes nothing. The kinds are from
+Hendrycks and Dietterich (2019), and from the CLIP paper, which has the masks.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Change = Callable[["Pixels", float, np.random.Generator], "Pixels"]
 
 GREY = 127
 _MASK_CELLS = 14
-"""Masks cover cells of a grid of so many a side, as large as a ViT's patches."""
+"""Masks cover cells of a grid with 14 cells per side, as large as a ViT's patches."""
 
 
 class Corruption(NamedTuple):
-    """One kind: its strengths, weakest first, and in words what the number says."""
+    """One kind, with its strengths, weakest first; measure: what the numbers are, in words."""
 
     key: str
     title: str
@@ -41,9 +41,9 @@ class Corruption(NamedTuple):
 def corrupted(
     pixels: Pixels, digest: bytes, corruption: Corruption, level: int, seed: int
 ) -> Pixels:
-    """Return the picture under the corruption at `level`, 1 to 5, or itself at 0.
+    """Return the picture with the corruption at `level` 1 to 5, or unchanged at 0.
 
-    What is drawn depends on the seed, the picture's digest, the corruption and the level alone.
+    Draws depend only on the seed, the picture's digest, the corruption and the level.
     """
     if level == 0:
         return pixels
@@ -52,7 +52,7 @@ def corrupted(
 
 
 def generator_of(seed: int, *parts: object) -> np.random.Generator:
-    """Return the generator that belongs to a seed and what it is used for."""
+    """Return a random generator that depends only on the seed and the parts of its purpose."""
     named = repr((seed, *parts)).encode()
     return np.random.default_rng(np.frombuffer(hashlib.sha256(named).digest(), np.uint32))
 
@@ -67,7 +67,7 @@ def _blur(pixels: Pixels, sd: float, drawn: np.random.Generator) -> Pixels:
 
 
 def _motion(pixels: Pixels, length: float, drawn: np.random.Generator) -> Pixels:
-    """Return the mean of copies along a line of a random direction; the edge goes on outside."""
+    """Return the mean of copies shifted along a line of random direction; edges are repeated."""
     angle = drawn.uniform(0, math.pi)
     size = len(pixels)
     way = round(length * size)
@@ -153,7 +153,7 @@ CORRUPTIONS = (
         *((0.005, 0.01, 0.015, 0.022, 0.03), _blur),
     ),
     Corruption(
-        *("motion", "Motion blur", "length of the way, as a share of the side"),
+        *("motion", "Motion blur", "length of the motion, as a share of the side"),
         *((0.03, 0.06, 0.09, 0.13, 0.18), _motion),
     ),
     Corruption(
@@ -165,15 +165,15 @@ CORRUPTIONS = (
         *((0.01, 0.015, 0.02, 0.03, 0.045), _pixelate),
     ),
     Corruption(
-        *("brightness", "Brightness", "what is added, as a share of the range of levels"),
+        *("brightness", "Brightness", "added level, as a share of the range of levels"),
         *((0.1, 0.2, 0.3, 0.45, 0.6), _brightness),
     ),
     Corruption(
-        *("contrast", "Contrast", "share of the contrast that is taken away"),
+        *("contrast", "Contrast", "share of the contrast that is removed"),
         *((0.4, 0.6, 0.75, 0.85, 0.92), _contrast),
     ),
     Corruption(
-        *("fog", "Fog", "mean opacity of white clouds before the picture"),
+        *("fog", "Fog", "mean opacity of white clouds over the picture"),
         *((0.25, 0.4, 0.55, 0.7, 0.8), _fog),
     ),
     Corruption(

@@ -1,4 +1,4 @@
-"""Counting: drawn shapes, one to ten, told apart by words, by a probe, and by their area alone."""
+"""Counting: one to ten drawn shapes, counted by words, by a probe, and by their area alone."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from rclip_like.values import Pixels
 
 PAPER = (
-    "Counting is among the abstract tasks at which zero-shot CLIP is weak: in its example 'a photo "
-    "of 4 objects' is ranked second."
+    "Counting is one of the abstract tasks at which zero-shot CLIP is weak: in the paper's example "
+    "'a photo of 4 objects' is ranked second."
 )
 LIMITS = (
     "The pictures are synthetic: flat shapes of one kind and colour on a plain ground, which may "
-    "be far from what the model has seen. What a probe reads from them need not be a count: more "
-    "shapes cover more, and the area alone is therefore shown beside it."
+    "be far from what the model has seen. A probe need not count: more shapes cover more of the "
+    "picture, so a probe on the area alone is shown beside it."
 )
 COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 EACH = 60
-"""Pictures drawn of each count."""
+"""The number of pictures drawn for each count."""
 
 
 def num_pictures() -> int:
@@ -60,11 +60,11 @@ def measure(subject: Subject) -> Section:
         for name in ("zero_shot", "area")
     )
     sentences = (
-        f"Of {len(expected)} drawn pictures words count {percent(zero)} right, where chance is "
-        f"{percent(1 / len(COUNTS))}; a probe on the features {percent(probe)}, which is "
-        f"{points(over_zero)} more.",
-        f"The share of the picture that is covered, by itself, tells {percent(area)}; over that "
-        f"the probe has {points(over_area)}.",
+        f"Words count {percent(zero)} of {len(expected)} drawn pictures right (chance is "
+        f"{percent(1 / len(COUNTS))}); a probe on the features counts {percent(probe)} right, "
+        f"which is {points(over_zero)} more.",
+        f"A probe on the covered area alone counts {percent(area)} right; the probe on the "
+        f"features is {points(over_area)} better.",
     )
     return Section(
         "counting",
@@ -121,8 +121,8 @@ def _table(answers: dict[str, Numbers], expected: Numbers) -> Table:
         for name, each in answers.items()
     )
     note = (
-        f"{EACH} pictures of each count were drawn: three fifths fit the probes, a fifth chooses "
-        "their hyperparameter, and a fifth measures all three."
+        f"{EACH} pictures of each count were drawn: three fifths are fitted on, a fifth validates, "
+        "and a fifth tests."
     )
     return Table("counts", "Counts of one to ten", columns, rows, note)
 
@@ -134,12 +134,12 @@ def _examples(subject: Subject, rows: npt.NDArray[np.float32], answers: Numbers)
         pictures = tuple(
             (
                 shapes(size, number + 1, generator_of(subject.seed, "shapes", number, copy)),
-                f"{number + 1}, said {answers[number * EACH + copy] + 1}",
+                f"{number + 1}, given {answers[number * EACH + copy] + 1}",
             )
             for number in range(len(COUNTS))
         )
         lines.append(("", pictures))
-    return PictureChart("shapes", "Drawn shapes, and what words count", tuple(lines))
+    return PictureChart("shapes", "Drawn shapes, and the counts by words", tuple(lines))
 
 
 def _confusion(name: str, answers: Numbers, expected: Numbers) -> MatrixChart:

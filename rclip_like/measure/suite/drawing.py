@@ -1,6 +1,6 @@
-"""What the suite draws: labels stuck on pictures, watermarks, and shapes to count.
+"""Draw labels and watermarks on pictures, and shapes to count.
 
-All is drawn in whole pixels with Pillow's own typeface, so that it is the same everywhere.
+All drawing uses Pillow's own typeface, so that it is the same everywhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Pixels
 
 _LABEL_WIDTH, _LABEL_HEIGHT = 0.8, 0.16
-"""The label's size, as shares of the picture's side; the text fills it."""
+"""The size of a label, as shares of the picture's side; the text fills it."""
 _WATERMARK_OPACITY = 0.35
 _SHAPE_SIZES = (0.05, 0.1)
 """Radii of shapes, as shares of the side; ten of the largest fit."""
@@ -32,9 +32,9 @@ def is_drawable(text: str) -> bool:
 
 
 def labelled(pixels: Pixels, text: str) -> Pixels:
-    """Return the picture with a white label on its middle that says `text`, or nothing.
+    """Return the picture with a white label at its centre that has `text`, or "" for none.
 
-    The label's size and place are the same for every text; the text is as large as fits.
+    The label has the same size and position for every text, and the text is as large as fits.
     """
     size = len(pixels)
     width, height = round(_LABEL_WIDTH * size), round(_LABEL_HEIGHT * size)
@@ -51,7 +51,7 @@ def labelled(pixels: Pixels, text: str) -> Pixels:
 
 
 def watermarked(pixels: Pixels, text: str, *, is_dark: bool = False) -> Pixels:
-    """Return the picture under `text`, half transparent, in rows from edge to edge."""
+    """Return the picture with rows of half-transparent `text` from edge to edge."""
     size = len(pixels)
     picture = Image.fromarray(pixels)
     mask = Image.new("L", picture.size, 0)
@@ -69,9 +69,10 @@ def watermarked(pixels: Pixels, text: str, *, is_dark: bool = False) -> Pixels:
 
 
 def shapes(size: int, number: int, drawn: np.random.Generator) -> Pixels:
-    """Return a picture (size, size, 3) of so many shapes of one kind and colour, none touching.
+    """Return a picture (size, size, 3) of `number` shapes that do not touch each other.
 
-    Kind, colours, places and the size of the shapes vary; all that do in one picture are alike.
+    The shapes of a picture have one kind, colour and size; these, their positions and the
+    background are drawn.
     """
     kind = SHAPES[drawn.integers(len(SHAPES))]
     background, colour = _colours(drawn)

@@ -1,4 +1,4 @@
-"""Handwritten digits: told apart by words, by a probe on features, and by their pixels alone."""
+"""Handwritten digits: read by words, by a probe on features, and by a probe on pixels."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rclip_like.values import Pixels
 
 PAPER = (
-    "What training hardly ever saw stays hard: zero-shot CLIP reads 88 % of MNIST's handwritten "
-    "digits, and logistic regression on their pixels does better."
+    "Pictures that training hardly ever saw stay hard: zero-shot CLIP reads 88 % of MNIST's "
+    "handwritten digits, and logistic regression on their pixels does better."
 )
 LIMITS = (
     "These are not MNIST but some of scikit-learn's 1,797 digits of 8 x 8 pixels, enlarged: less "
@@ -29,10 +29,10 @@ LIMITS = (
 )
 TEMPLATE = 'a photo of the number: "{}".'
 EACH = 60
-"""Of each digit so many are drawn: on all 1,797 the probes would take minutes."""
+"""The number of pictures drawn for each digit; on all 1,797 the probes would take minutes."""
 _SHOWN = 10
 _MARGIN = 2
-"""Black pixels around the eight of a digit, which fills them to the edge."""
+"""Black pixels around the 8 x 8 of a digit, which reaches their edges."""
 
 
 def num_pictures() -> int:
@@ -68,13 +68,13 @@ def measure(subject: Subject) -> Section:
     columns = (Column("by", "Read by", "text"), Column("accuracy", "Right", "share"))
     rows = tuple(zip(right, (zero, probe, plain), strict=True))
     note = (
-        f"Of {len(digits.numbers):,} digits three fifths fit the probes, a fifth chooses their "
-        f"hyperparameter, and {len(expected):,} measure all three. The prompt is {TEMPLATE!r}."
+        f"Of {len(digits.numbers):,} digits three fifths are fitted on, a fifth validates, and "
+        f"{len(expected):,} test. The prompt is {TEMPLATE!r}."
     )
     sentences = (
-        f"Words read {percent(zero)} of the digits, where chance is 10.0 %; a probe on the "
-        f"model's features reads {percent(probe)}, and logistic regression on the 64 pixels "
-        f"{percent(plain)}. Features minus pixels: {points(over_pixels)}.",
+        f"Words read {percent(zero)} of the digits right (chance is 10.0 %), a probe on the "
+        f"model's features {percent(probe)}, and a probe on the 64 pixels {percent(plain)}. "
+        f"Features minus pixels: {points(over_pixels)}.",
     )
     return Section(
         "digits",
@@ -110,8 +110,8 @@ def _examples(digits: Digits, size: int, answers: Numbers) -> PictureChart:
     pictures = tuple(
         (
             _enlarged(digits.pixels[number], size),
-            f"{digits.numbers[number]}, said {answers[number]}",
+            f"{digits.numbers[number]}, given {answers[number]}",
         )
         for number in range(_SHOWN)
     )
-    return PictureChart("digits", "Digits, and what words read", (("", pictures),))
+    return PictureChart("digits", "Digits, and the readings by words", (("", pictures),))

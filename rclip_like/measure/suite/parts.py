@@ -1,4 +1,4 @@
-"""Finished parts of a run, each an .npz file: what a later run of the same does not make again."""
+"""Keep the finished parts of a run as .npz files, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
     *(ValueError, LookupError, NotImplementedError, RuntimeError, MemoryError),
 )
-"""What NumPy and zipfile raise for files that are damaged or made up."""
+"""What NumPy and zipfile raise for damaged or forged files."""
 
 
 class Parts:
-    """The parts below a folder that belong to `key`, or none that last where `folder` is None.
+    """The parts in a folder that were made with `key`; nothing is kept if `folder` is None.
 
-    key: text that stands for all that a part depends on. Parts of another key count as missing and
-    are written over.
+    key: identifies everything that a part depends on. Parts with another key count as missing, and
+    are overwritten.
     """
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._folder = folder
         self._key = np.frombuffer(key.encode(), np.uint8)
 
-    def kept(self, name: str) -> Arrays | None:
-        """Return the arrays of a part that was written whole by a run of this key, else None."""
+    def load(self, name: str) -> Arrays | None:
+        """Return the arrays of a part that was saved with this key; None if there is no such."""
         if self._folder is None:
             return None
         try:
@@ -51,8 +51,8 @@ class Parts:
         key = arrays.pop(_KEY, None)
         return arrays if key is not None and np.array_equal(key, self._key) else None
 
-    def keep(self, name: str, arrays: Arrays) -> None:
-        """Write a part, whole or not at all; raises MeasureError when that fails."""
+    def save(self, name: str, arrays: Arrays) -> None:
+        """Write a part, whole or not at all. Raises MeasureError if that fails."""
         if self._folder is None:
             return
         path = self._path(name)

@@ -1,4 +1,4 @@
-"""Linear probes on what the suite encodes, fitted and judged on pictures drawn by their content."""
+"""Split features by content, and fit linear probes on them, for several sections."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Features = npt.NDArray[np.floating[Any]]
 def split_features(
     features: Features, numbers: Numbers, digests: Sequence[bytes], seed: int
 ) -> tuple[SplitFeatures, Numbers]:
-    """Return the three sides of labelled features (N, F), and the positions of the test side.
+    """Return the three splits of labelled features (N, F), and the positions of the test split.
 
-    Each label of numbers (N,), 0 to L - 1, is split by `split_by_content`.
+    numbers (N,): label numbers, 0 to L - 1. The split is that of `split_by_content`.
     """
     features = turned(features)
     sides = split_by_content(digests, numbers, seed)
@@ -38,17 +38,17 @@ def split_features(
 
 
 def probe_answers(split: SplitFeatures) -> Numbers:
-    """Return the label numbers (T,) that a probe gives to the test side."""
+    """Return the label numbers (T,) that a probe gives to the test split."""
     with fitting(), ThreadPoolExecutor(num_processors()) as pool:
         fit, _ = probe_with_all(split, pool, lambda: None)
         return np.asarray(fit.logits(split.test.features).argmax(1))
 
 
 def turned(features: Features) -> npt.NDArray[np.float64]:
-    """Return features (N, F) turned into the space that they span, (N, min(N, F)), in float64.
+    """Return features (N, F) rotated into the space that they span, (N, min(N, F)), in float64.
 
-    No length and no angle changes, so that a probe with an L2 penalty stays the same, and is fitted
-    sooner where there are fewer pictures than features.
+    Lengths and angles stay, and so does a probe with an L2 penalty; it is fitted faster if there
+    are fewer pictures than features.
     """
     exact: npt.NDArray[np.float64] = features.astype(np.float64)
     if len(exact) >= exact.shape[1]:

@@ -1,4 +1,4 @@
-"""Prompts: bare names, one sentence, and ensembles of 7 and 80 sentences in embedding space."""
+"""Prompts: bare names, one template, and ensembles of 7 and 80 templates in embedding space."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rclip_like.measure.suite.wording import is_clear, percent, points
 
 PAPER = (
     "On ImageNet an ensemble of 80 templates, averaged in embedding space, gains 3.5 points over "
-    "one sentence, with the choice of words almost 5; by the authors' notebook seven of them do a "
-    "bit better than all 80. Wording matters: a 'boxer' is a dog and an athlete."
+    "one template, and almost 5 together with prompt engineering; in the authors' notebook seven "
+    "of them do slightly better than all 80. Wording matters: a 'boxer' is a dog or an athlete."
 )
 LIMITS = (
-    "The templates are those that were written for ImageNet, and a gain there is no promise for "
-    "other labels; a model that was trained on such sentences may gain nothing. Choosing a "
-    "template by these figures needs other pictures to confirm it."
+    "The templates were written for ImageNet; other labels may gain less, and a model that was "
+    "trained on such sentences may gain nothing. If you choose a template by these figures, "
+    "confirm it on other pictures."
 )
 _TITLES = {
     "none": "bare name",
@@ -31,12 +31,12 @@ _TITLES = {
 
 
 def num_texts(num_labels: int, own: tuple[str, ...]) -> int:
-    """Return how many texts are encoded, those of `TEMPLATE` for all sections included."""
+    """Return how many texts are encoded, including those of `TEMPLATE` for all sections."""
     return num_labels * (1 + sum(len(templates) for templates in _sets(own).values()))
 
 
 def measure(subject: Subject) -> Section:
-    """Return the accuracy by prompt, and its difference from one sentence."""
+    """Return the accuracy of each prompt, and its difference from `TEMPLATE`."""
     right = {
         name: _right(subject, name, templates)
         for name, templates in _sets(subject.templates).items()
@@ -85,10 +85,10 @@ def _sentences(accuracy: float, differences: dict[str, Interval]) -> tuple[str, 
         if is_clear(difference)
     ]
     unclear = [_TITLES[name] for name, each in differences.items() if not is_clear(each)]
-    start = f"With {TEMPLATE!r} {percent(accuracy)} of the pictures get their label."
+    start = f"With {TEMPLATE!r} {percent(accuracy)} of the pictures get their true label."
     sentences = [start]
     if clear:
-        sentences.append(f"Against that: {'; '.join(clear)}.")
+        sentences.append(f"Differences from it: {'; '.join(clear)}.")
     if unclear:
-        sentences.append(f"No difference can be told for: {'; '.join(unclear)}.")
+        sentences.append(f"No clear difference for: {'; '.join(unclear)}.")
     return tuple(sentences)

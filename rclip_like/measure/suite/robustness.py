@@ -1,4 +1,4 @@
-"""Labels under corruption: the accuracy that is left, also beside an ImageNet classifier's."""
+"""Robustness: accuracy on corrupted pictures, optionally beside an ImageNet classifier."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ PAPER = (
 )
 LIMITS = (
     "These are relative drops under synthetic corruptions of the model's own square. Effective "
-    "robustness needs many models of equal clean accuracy, and natural shifts need other pictures: "
-    "neither is measured. A relative drop from a low accuracy says little."
+    "robustness, which needs many models of equal clean accuracy, and natural shifts, which need "
+    "other pictures, are not measured. A relative drop from a low accuracy says little."
 )
 _COMPARED_LIMITS = (
-    " The classifier learnt from labelled ImageNet pictures; whether these are among them is "
-    "unknown. Both choose among the shared labels alone."
+    " The classifier learnt from labelled ImageNet pictures, which may include these. Both choose "
+    "among the shared labels alone."
 )
 
 Right = npt.NDArray[np.bool_]
 
 
 class _Answers(NamedTuple):
-    """Label numbers given under one corruption: to all pictures (N,), and to those compared (M,).
+    """Label numbers given under one corruption.
 
-    `shared` are the model's among the labels that ImageNet has, `classifier` the baseline's.
+    all (N,): the model's, for all pictures. shared (M,): the model's, for the pictures compared and
+    among the shared labels. classifier (M,): the baseline's, for the same.
     """
 
     all: Numbers
@@ -55,24 +56,24 @@ class _Answers(NamedTuple):
 
 
 class _Curve(NamedTuple):
-    """Which pictures are right at levels 0 to 5, (6, N) of one corruption."""
+    """Which pictures are right under one corruption at levels 0 to 5, (6, N)."""
 
     corruption: Corruption
     right: Right
 
     @property
     def drop(self) -> Interval:
-        """The mean over the five levels of the share of the clean accuracy that is lost."""
+        """The share of the clean accuracy that is lost, as the mean over the five levels."""
         return _drop(self.right[0], self.right[1:].mean(0))
 
 
 def num_pictures(num: int, num_compared: int) -> int:
-    """Return how many pictures are encoded for `num` of them; the classifier's count too."""
+    """Return how many pictures are encoded for `num` pictures, including by the classifier."""
     return len(CORRUPTIONS) * len(LEVELS) * (num + num_compared) + num_compared
 
 
 def measure(subject: Subject) -> Section:
-    """Return accuracy by corruption and strength, and with a baseline both models' drops."""
+    """Return accuracy by corruption and strength, and with a baseline the drops of both models."""
     compared = _compared(subject)
     clean = _answers(subject, CORRUPTIONS[0], 0, compared)
     answers = {
@@ -118,14 +119,14 @@ def measure(subject: Subject) -> Section:
 
 
 def _compared(subject: Subject) -> Numbers:
-    """Return the positions of the pictures that the baseline can name, (M,)."""
+    """Return the positions of the pictures whose label the baseline has, (M,)."""
     if subject.baseline is None:
         return np.empty(0, np.int64)
     return np.flatnonzero(subject.baseline.names(subject.truth))
 
 
 def _answers(subject: Subject, corruption: Corruption, level: int, compared: Numbers) -> _Answers:
-    """Return the answers at one level, from a part that is finished or anew."""
+    """Return the answers at one level, from a finished part if there is one."""
     beside = "" if subject.baseline is None else "-beside"
     name = f"{corruption.key}-{level}{beside}" if level else f"clean-answers{beside}"
     number = (len(subject.truth) if level else 0) + len(compared)
@@ -193,7 +194,7 @@ def _by_strength(curves: list[_Curve]) -> Table:
         for level in LEVELS
     ]
     measures = "; ".join(f"{each.title}: {each.measure}" for each in CORRUPTIONS)
-    note = f"Strengths are: {measures}. Intervals of accuracies are Wilson's, of drops bootstrap."
+    note = f"Strengths are: {measures}. Accuracies have Wilson's interval, drops a bootstrap one."
     return Table("by_strength", "Accuracy by strength", columns, tuple(rows), note)
 
 
@@ -231,13 +232,13 @@ def _comparison(shared: list[_Curve], classified: list[_Curve]) -> Table:
         "Beside an ImageNet classifier: means over the five strengths",
         columns,
         tuple(rows),
-        "Differences are in points of relative drop, resampling the pictures of both together; "
-        "below zero the model loses less.",
+        "Differences are in points of relative drop, with paired bootstrap intervals; below zero "
+        "the model loses less.",
     )
 
 
 def _mean_of(curves: list[_Curve]) -> npt.NDArray[np.float64]:
-    """Return of each picture (N,) the share of all corruptions and levels at which it is right."""
+    """Return for each picture (N,) the share of corruptions and levels at which it is right."""
     means: npt.NDArray[np.float64] = np.mean([curve.right[1:].mean(0) for curve in curves], axis=0)
     return means
 
@@ -264,9 +265,9 @@ def _sentences(subject: Subject, curves: list[_Curve]) -> list[str]:
     drops = {curve.corruption.title.lower(): curve.drop.value for curve in curves}
     least, most = min(drops, key=drops.__getitem__), max(drops, key=drops.__getitem__)
     return [
-        f"Of {len(subject.truth):,} pictures {percent(_accuracy(curves[0].right[0]))} get their "
-        f"label, one of {len(subject.labels):,}. Over nine corruptions at five strengths "
-        f"{percent(_mean_drop(curves))} of that accuracy is lost: least by {least} "
+        f"{percent(_accuracy(curves[0].right[0]))} of {len(subject.truth):,} pictures get their "
+        f"true label, one of {len(subject.labels):,}. Over nine corruptions at five strengths "
+        f"{percent(_mean_drop(curves))} of this accuracy is lost: least by {least} "
         f"({percent(drops[least])}), most by {most} ({percent(drops[most])})."
     ]
 
@@ -278,15 +279,15 @@ def _compared_sentences(
     assert baseline is not None
     names = [subject.labels[number] for number in baseline.labels]
     difference = _difference(shared, classified)
-    verdict = "the interval holds zero, so that neither can be called more robust here"
+    verdict = "the interval contains zero, so neither is clearly more robust here"
     if is_clear(difference):
         verdict = f"here the model loses {'less' if difference.high < 0 else 'more'}"
     return [
         f"{len(names):,} of the {len(subject.labels):,} labels are classes of ImageNet-1k by name "
         f"or synonym: {listed(names)}. They have {shared[0].right.shape[1]:,} pictures.",
-        f"Of their clean accuracy, choosing among these labels, the model loses "
-        f"{percent(_mean_drop(shared))} and {baseline.classifier.name}, trained on ImageNet, "
-        f"{percent(_mean_drop(classified))}; the difference is {points(difference)}: {verdict}.",
+        f"Choosing among these labels, the model loses {percent(_mean_drop(shared))} of its clean "
+        f"accuracy, and {baseline.classifier.name}, trained on ImageNet, "
+        f"{percent(_mean_drop(classified))}. The difference is {points(difference)}: {verdict}.",
     ]
 
 
@@ -321,7 +322,7 @@ def _labels_of(subject: Subject) -> Numbers:
 
 
 def _photo(subject: Subject, answers: dict[str, list[_Answers]]) -> PictureChart:
-    """Return one photo under every corruption: the first one that is right as it is."""
+    """Return one photo under every corruption: the first that gets its true label uncorrupted."""
     right = np.flatnonzero(answers[CORRUPTIONS[0].key][0].all == subject.truth)
     chosen = int(right[0]) if len(right) else 0
     squares = subject.squares

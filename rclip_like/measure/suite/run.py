@@ -1,4 +1,4 @@
-"""The suite: the CLIP paper's behaviours on a labelled set and a model, as one report."""
+"""Measure the behaviours that the CLIP paper describes, on a labelled set, as one report."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from rclip_like.models.model import Model
     from rclip_like.settings import ReadSettings
 
-_NEEDING = "the suite of the paper's behaviours"
+_NEEDING = "the suite"
 
 _VERSION = 2
-"""Raised when a part's content changes, so that those of earlier versions are made anew."""
+"""Increase it when the content of a part changes, so that earlier parts are not used."""
 
 
 MEASURES = (
@@ -54,10 +54,11 @@ MEASURES = (
 
 
 class SuiteSettings(NamedTuple):
-    """How the suite measures: at most `limit` pictures, drawn by the seed; 0 takes all.
+    """How the suite measures.
 
-    baseline: an ImageNet classifier beside the model. parts: the folder of finished parts, from
-    which a run that was ended goes on; None keeps none.
+    limit: the most pictures, drawn by the seed; 0 takes all. baseline: measure an ImageNet
+    classifier too. parts: the folder for finished parts, from which an interrupted run continues;
+    None keeps nothing.
     """
 
     seed: int = 0
@@ -74,16 +75,16 @@ def paper_suite(
     *,
     on_progress: Callable[[SuiteProgress], None] | None = None,
 ) -> Report:
-    """Return the paper's behaviours on a labelled set: a section each, with what the paper found.
+    """Return a report on a labelled set, with a section and the paper's finding per behaviour.
 
-    Every picture is read and encoded anew. Two runs of the same give the same bits but for `when`.
-    Raises MeasureError where there are fewer than two labels, no picture can be read, or a package
-    of the extra `research` is missing; ModelError and ReaderError. Whatever ends a run, the parts
-    that it finished are kept.
+    Every picture is read and encoded again. Two runs give the same bits except for `when`. An
+    interrupted run keeps its finished parts. Raises MeasureError if there are fewer than two
+    labels, no picture can be read, or a package of the extra `research` is missing; ModelError and
+    ReaderError.
     """
     require_research(_NEEDING)
     if len(pictures.labels) < 2:
-        raise MeasureError(f"{_NEEDING} needs pictures with two labels at least")
+        raise MeasureError(f"{_NEEDING} needs pictures with at least two labels")
     square = Square.of(model.specification.preprocessing)
     squares = read_squares(pictures, square, read, settings.limit, settings.seed)
     return measure_squares(squares, pictures, model, settings, on_progress)
@@ -99,7 +100,7 @@ def measure_squares(
 ) -> Report:
     """Return the report on pictures of a set that were read; see `paper_suite`.
 
-    measures: what makes the sections, in their order.
+    measures: the functions that measure the sections, in order.
     """
     baseline = _load_baseline(pictures.labels) if settings.baseline else None
     num_texts = prompts.num_texts(len(pictures.labels), pictures.templates)
@@ -128,11 +129,11 @@ def _notes(squares: Squares) -> Iterator[str]:
     if squares.troubles:
         first = squares.troubles[0]
         yield (
-            f"{len(squares.troubles):,} pictures could not be read; the first, "
+            f"pictures that could not be read: {len(squares.troubles):,}; the first is "
             f"{os.fsdecode(first.path)}: {first.reason}"
         )
     if squares.num_copies:
-        yield f"{squares.num_copies:,} pictures are copies of others and count once"
+        yield f"left out as copies of other pictures: {squares.num_copies:,}"
 
 
 def _num_encoded(squares: Squares, baseline: Baseline | None) -> int:
@@ -156,7 +157,7 @@ def _load_baseline(labels: tuple[str, ...]) -> Baseline:
 
 
 def _key(squares: Squares, pictures: PictureSet, model: Model, seed: int) -> str:
-    """Return text that stands for all that a part depends on."""
+    """Return the key for `Parts`: text that identifies everything that a part depends on."""
     described = (
         *(pictures.labels, pictures.templates, squares.digest()),
         *(model.specification.fingerprint, seed, TEMPLATE),

@@ -1,4 +1,4 @@
-"""Zero-shot beside probes on a few pictures of each label, and where their curve crosses it."""
+"""Zero-shot labels beside few-shot probes, and the crossing of the two."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from rclip_like.measure.suite.wording import listed, percent
 from rclip_like.settings import num_processors
 
 PAPER = (
-    "Zero-shot CLIP equals about 4-shot probing of its own features and 16-shot probing of the "
-    "best others; on most sets a probe of all pictures adds 10 to 25 points."
+    "Zero-shot CLIP matches about 4-shot probes on its own features, and 16-shot probes on the "
+    "best features of other models; on most sets a probe on all pictures adds 10 to 25 points."
 )
 LIMITS = (
-    "Few labels with few pictures: the crossing is this set's and this model's, not the paper's "
-    "mean over 27 sets. Intervals of the probes are over repeated draws from the same pictures, "
-    "and leave out that the test pictures are few."
+    "Few labels with few pictures: the crossing holds for this set and this model; the paper's is "
+    "a mean over 20 sets. Intervals of few-shot probes are over repeated draws from the same "
+    "pictures, and do not account for the small number of test pictures."
 )
 KS = (1, 2, 4, 8, 16)
 NUM_REPEATS = 10
 MOST_LABELS = 30
 LEAST_PICTURES = 5
-"""A label with fewer has hardly any to teach, to choose and to measure with."""
+"""A label with fewer pictures cannot fill the three splits."""
 
 
 class _Curve(NamedTuple):
-    """Test accuracies by k, those of probes on all, and zero-shot labels of the same pictures."""
+    """Test accuracies: of few-shot probes by k, of a probe on all pictures, and of zero-shot."""
 
     shots: dict[int, Interval]
     num_short: dict[int, int]
@@ -47,7 +47,7 @@ def num_pictures(truth: Numbers) -> int:
 
 
 def measure(subject: Subject) -> Section:
-    """Return the curve of few-shot probes, and the zero-shot level of the same test pictures."""
+    """Return the curve of few-shot probes, and zero-shot accuracy on the same test pictures."""
     labels, pictures = _chosen(subject.truth)
     if len(labels) < 2:
         sentence = f"Not measured: fewer than two labels have {LEAST_PICTURES} pictures."
@@ -109,16 +109,16 @@ def _sentences(
 ) -> tuple[str, ...]:
     names = listed([subject.labels[label] for label in labels])
     if crossed is None:
-        level = f"no probe of up to {max(curve.shots)} pictures a label reaches zero-shot"
+        level = f"no probe on up to {max(curve.shots)} pictures per label reaches zero-shot"
     elif crossed == 0:
-        level = "a single picture a label is as good as zero-shot already"
+        level = "a probe on one picture per label already reaches zero-shot"
     else:
-        level = f"zero-shot equals a probe of about {crossed:.1f} pictures a label"
+        level = f"zero-shot equals a probe on about {crossed:.1f} pictures per label"
     return (
-        f"Of the {len(labels)} labels with the most pictures ({names}) {num_tested} pictures test: "
-        f"zero-shot, among these labels, gets {percent(curve.zero_shot)} right and a probe of all "
-        f"teaching pictures {percent(curve.full)}.",
-        f"By the means of {NUM_REPEATS} draws {level}.",
+        f"On {num_tested} test pictures of the {len(labels)} labels with the most pictures "
+        f"({names}), zero-shot gets {percent(curve.zero_shot)} right among these labels, and a "
+        f"probe on all training and validation pictures {percent(curve.full)}.",
+        f"By the means of {NUM_REPEATS} draws, {level}.",
     )
 
 
@@ -130,13 +130,13 @@ def _table(curve: _Curve) -> Table:
     )
     rows = (
         ("words alone (zero-shot)", curve.zero_shot, None),
-        *((f"{k} pictures a label", each, curve.num_short[k]) for k, each in curve.shots.items()),
-        ("all teaching and choosing pictures", curve.full, None),
+        *((f"{k} pictures per label", each, curve.num_short[k]) for k, each in curve.shots.items()),
+        ("all training and validation pictures", curve.full, None),
     )
     note = (
-        "Of few-shot probes the mean and Student's interval over ten seeded draws; of the others "
-        "Wilson's interval. Features are those before the projection. Numbers of pictures that "
-        "half of the labels do not have are left out."
+        "Few-shot probes have the mean and Student's interval over ten seeded draws, the others "
+        "Wilson's interval. The probes are fitted on features before projection. Numbers of "
+        "pictures that more than half of the labels lack are left out."
     )
     return Table("shots", "Accuracy on the test pictures", columns, rows, note)
 
@@ -149,6 +149,6 @@ def _chart(curve: _Curve) -> LineChart:
         tuple(each.low for each in curve.shots.values()),
         tuple(each.high for each in curve.shots.values()),
     )
-    levels = {"zero-shot": curve.zero_shot.value, "probe of all pictures": curve.full.value}
-    title = "Zero-shot and probes on a few pictures"
-    return LineChart("shots", title, "pictures a label", "accuracy", (line,), levels, is_log_x=True)
+    levels = {"zero-shot": curve.zero_shot.value, "probe on all pictures": curve.full.value}
+    title, across = "Zero-shot and few-shot probes", "pictures per label"
+    return LineChart("shots", title, across, "accuracy", (line,), levels, is_log_x=True)

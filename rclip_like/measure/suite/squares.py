@@ -1,4 +1,4 @@
-"""The pictures of a run as the model sees them, in a temporary file instead of in memory."""
+"""Read the pictures of a run as the model sees them, into a temporary file instead of memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LabelledSquare(NamedTuple):
-    """A picture of a set as it was read: `label` is its number among the set's labels."""
+    """A picture of a set that was read; label: its number among the set's labels."""
 
     name: str
     digest: bytes
@@ -46,7 +46,7 @@ class Squares(NamedTuple):
     """Pictures left out because an earlier one has the same content."""
 
     def digest(self) -> str:
-        """Return what stands for the contents, in their order, and their labels."""
+        """Return a hexadecimal digest of the contents, in their order, and their labels."""
         total = hashlib.sha256()
         for digest, label in zip(self.digests, self.labels.tolist(), strict=True):
             total.update(digest + label.to_bytes(8, "big", signed=True))
@@ -54,10 +54,10 @@ class Squares(NamedTuple):
 
 
 def spool_squares(pictures: Iterable[_Found], size: int) -> Squares:
-    """Return the pictures of (size, size) pixels, their pixels mapped from a file without a name.
+    """Return pictures of (size, size) pixels, mapped from a temporary file without a name.
 
-    Of equal contents the first counts. The file goes when the pixels are dropped. Raises
-    MeasureError when the temporary folder has no room, or no picture could be read.
+    The first of equal contents counts. The file vanishes with the pixels. Raises MeasureError if
+    the temporary folder has no room, or if no picture could be read.
     """
     kept: dict[bytes, LabelledSquare] = {}
     troubles: list[Trouble] = []
@@ -97,9 +97,9 @@ def spool_squares(pictures: Iterable[_Found], size: int) -> Squares:
 def read_squares(
     pictures: PictureSet, product: Square, read: ReadSettings, limit: int, seed: int
 ) -> Squares:
-    """Return the labelled pictures of a set, or `limit` of them, drawn by the seed; 0 takes all.
+    """Return the labelled pictures of a set, at most `limit` of them, drawn by the seed; 0: all.
 
-    Raises MeasureError as `spool_squares`, ReaderError when no process can be started.
+    Raises MeasureError as `spool_squares` does, and ReaderError if no process can be started.
     """
     numbers = {label: number for number, label in enumerate(pictures.labels)}
     drawn = None
@@ -127,7 +127,7 @@ def read_squares(
 
 
 def sample(names: Sequence[str], limit: int, seed: int) -> frozenset[str]:
-    """Return `limit` of the names, the same for the same seed whatever order they come in."""
+    """Return `limit` of the names, drawn by the seed regardless of their order."""
     if len(names) <= limit:
         return frozenset(names)
     return frozenset(sorted(names, key=lambda name: _drawn_key(name, seed))[:limit])

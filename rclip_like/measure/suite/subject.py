@@ -1,4 +1,4 @@
-"""What every part of the suite measures: the pictures, their labels, and the model under test."""
+"""The subject of the suite: the pictures, their labels, and the model, for every section."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Shape suffixes: N pictures, D embedding.
 
 (TEMPLATE,) = templates_of("photo")
-"""The prompt of every part that does not compare prompts."""
+"""The prompt of every section that does not compare prompts."""
 
 _TEXTS_AT_ONCE = 512
 
@@ -34,9 +34,9 @@ Numbers = npt.NDArray[np.int64]
 
 
 class SuiteProgress(NamedTuple):
-    """How far a suite is: `done` of `total` pictures encoded or found among finished parts.
+    """How far a suite is: `done` of `total` pictures are encoded or in finished parts.
 
-    seconds_left is by the pace of this run so far, and None before its first two batches.
+    seconds_left: an estimate from the pace of this run, None before its first two batches.
     """
 
     part: str
@@ -46,7 +46,7 @@ class SuiteProgress(NamedTuple):
 
 
 class Pace:
-    """Counts the pictures of a run, and tells how long the rest takes, its texts included."""
+    """Counts the pictures of a run, and estimates how long the rest takes, including texts."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Pace:
         self._on_progress = on_progress or (lambda progress: None)
 
     def encoded(self, number: int) -> None:
-        """Count pictures that were just encoded; the first batch, which loads, sets the clock."""
+        """Count pictures that were just encoded; the first batch, which loads, is not timed."""
         now = time.monotonic()
         if self._began is not None:
             self._seconds += now - self._began
@@ -80,7 +80,7 @@ class Pace:
             self._say()
 
     def found(self, pictures: int, texts: int = 0) -> None:
-        """Count what a part holds that an earlier run finished."""
+        """Count the pictures and texts of a part that an earlier run finished."""
         self._done += pictures
         self._texts_left = max(0, self._texts_left - texts)
 
@@ -94,7 +94,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Subject:
-    """A labelled set read for a model, and the model; `labels` are all labels of the set."""
+    """A labelled set that was read for a model, and the model; labels: all those of the set."""
 
     squares: Squares
     labels: tuple[str, ...]
@@ -112,11 +112,11 @@ class Subject:
         return self.squares.labels
 
     def warm_up(self) -> None:
-        """Encode the texts of the labels, so that the first pictures tell the time of both."""
+        """Encode the texts of the labels, so that the first estimate includes the time of texts."""
         _ = self.of_labels
 
     def embed(self, pictures: Iterable[Pixels]) -> Embeddings:
-        """Return unit rows float32 (N, D) of pictures, encoded in batches as they come."""
+        """Return unit rows float32 (N, D) of pictures, encoded in batches."""
         return self._in_batches(pictures, self.model.pictures)
 
     def features(self, pictures: Iterable[Pixels]) -> npt.NDArray[np.float32]:
@@ -124,41 +124,44 @@ class Subject:
         return self._in_batches(pictures, self.model.features)
 
     def classifier(self, labels: Sequence[str], templates: Sequence[str]) -> Classifier:
-        """Return the zero-shot classifier of labels, its rows the unit means over templates."""
+        """Return the zero-shot classifier of labels in templates."""
         return build_classifier(dict.fromkeys(labels, ()), templates, self._texts)
 
     @cached_property
     def of_labels(self) -> Classifier:
-        """The classifier of the set's own labels by `TEMPLATE`."""
+        """The classifier of the set's own labels in `TEMPLATE`."""
         return self.classifier(self.labels, (TEMPLATE,))
 
     @cached_property
     def rows(self) -> Embeddings:
-        """The embeddings of the pictures as they are, (N, D)."""
+        """The embeddings of the unchanged pictures, (N, D)."""
         return self.embedded("clean", len(self.truth), lambda: self.squares.pixels)
 
     def answers(self, rows: Embeddings) -> Numbers:
-        """Return the number of the label that each embedding is nearest to, (N,)."""
+        """Return the number of the label nearest to each embedding, (N,)."""
         return np.asarray(self.of_labels.scores(rows).argmax(1))
 
     def embedded(
         self, name: str, number: int, pictures: Callable[[], Iterable[Pixels]]
     ) -> Embeddings:
-        """Return the embeddings of `number` pictures: those that a finished part holds, or new."""
+        """Return the embeddings of `number` pictures, from a finished part if there is one."""
         made = self.made(name, number, lambda: {"rows": self.embed(pictures())})
         return np.asarray(made["rows"])
 
     def made(
         self, name: str, number: int, make: Callable[[], Arrays], *, num_texts: int = 0
     ) -> Arrays:
-        """Return a part that takes so many encoded pictures and texts, kept earlier or made now."""
+        """Return the arrays of a part, finished earlier or made now.
+
+        number, num_texts: how many pictures and texts `make` encodes.
+        """
         self.pace.part = name
-        kept = self.parts.kept(name)
-        if kept is not None:
+        finished = self.parts.load(name)
+        if finished is not None:
             self.pace.found(number, num_texts)
-            return kept
+            return finished
         made = make()
-        self.parts.keep(name, made)
+        self.parts.save(name, made)
         return made
 
     def _texts(self, texts: Sequence[str]) -> Embeddings:

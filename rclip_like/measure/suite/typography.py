@@ -1,4 +1,4 @@
-"""Typographic attack: a label with a wrong name on each picture, and what a label alone does."""
+"""Typographic attack: a drawn label with a wrong name on each picture, and two controls."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
 PAPER = (
-    "CLIP reads: an apple is 85.6 % 'Granny Smith', and 99.7 % 'iPod' with a paper on it that says "
-    "'iPod'."
+    "Not in the paper but in Goh et al. (2021): an apple gets 85.6 % for 'Granny Smith', and 99.7 "
+    "% for 'iPod' with a note on it that says 'iPod'."
 )
 LIMITS = (
-    "The labels are drawn, not photographed, in one typeface and at one place. That no effect can "
-    "be told does not show that there is none, and another model may read."
+    "The labels are drawn, not photographed, in one typeface and at one position. Without a clear "
+    "effect here there may still be a small one, and other models may read."
 )
 _SHOWN = 4
 
@@ -39,9 +39,10 @@ _TITLES = {
 
 
 class _Found(NamedTuple):
-    """Of pictures under one kind of label: which are right, which attacked with success, (N,).
+    """The results with one kind of drawn label, (N,).
 
-    cosines (N,) are those with the wrong name.
+    right: whether a picture gets its true label; attacked: whether it gets the wrong name.
+    cosines: with the wrong name.
     """
 
     answers: Numbers
@@ -56,7 +57,7 @@ def num_pictures(num: int) -> int:
 
 
 def measure(subject: Subject) -> Section:
-    """Return how often a picture takes a wrong label from its text, controls subtracted."""
+    """Return how often a wrong name on a picture becomes its label, beside the controls."""
     names = [number for number, label in enumerate(subject.labels) if is_drawable(label)]
     if len(names) < 2:
         sentence = "Not measured: fewer than two labels can be drawn in Pillow's own typeface."
@@ -79,7 +80,7 @@ def measure(subject: Subject) -> Section:
 
 
 def wrong_labels(subject: Subject, names: Numbers) -> Numbers:
-    """Return a wrong label for each picture (N,), drawn among `names` by seed and content."""
+    """Return a wrong label for each picture (N,), drawn from `names` by seed and content."""
     targets = np.empty(len(subject.truth), np.int64)
     for number, (digest, label) in enumerate(
         zip(subject.squares.digests, subject.truth, strict=True)
@@ -90,7 +91,7 @@ def wrong_labels(subject: Subject, names: Numbers) -> Numbers:
 
 
 def random_letters(text: str, drawn: np.random.Generator) -> str:
-    """Return as many small letters as the text has characters, others than it if it has any."""
+    """Return random lower-case letters of the text's length that do not spell the text."""
     while True:
         letters = "".join(drawn.choice(list(string.ascii_lowercase), len(text)))
         if letters != text.casefold():
@@ -160,9 +161,9 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
         for second, first in pairs
     )
     note = (
-        "The first row is the effect of what the letters say, the second that of letters that say "
-        "something over none, the last that of covering a part of the picture. Where no picture "
-        "takes the wrong name, drawing anew gives no width: the intervals above bound it."
+        "The first row is the effect of the name over random letters, the second its effect over a "
+        "blank label, the last the effect of covering a part of the picture. If no picture gets "
+        "the wrong name, the bootstrap has no width; the intervals above bound the effect."
     )
     return Table(
         "differences", "What the text adds, and what the label covers", columns, rows, note
@@ -173,21 +174,17 @@ def _sentences(
     subject: Subject, found: dict[str, _Found], over_random: Interval, over_blank: Interval
 ) -> tuple[str, ...]:
     success = percent(float(found["name"].attacked.mean()))
-    effect = (
-        "so that the model reads what is written"
-        if over_random.low > 0
-        else "a null: no effect of what is written can be told"
-    )
+    effect = "the model reads the text" if over_random.low > 0 else "no clear effect of the text"
     cosine = paired_difference(found["random"].cosines, found["name"].cosines, seed=subject.seed)
     drawn = f"{cosine.value:+.4f} ({cosine.low:+.4f} to {cosine.high:+.4f})"
     closer = "does" if is_clear(cosine) and cosine.value > 0 else "does not measurably"
     return (
-        f"With a wrong name on it {success} of the pictures get that name as their label, and with "
-        f"random letters of the same length {percent(float(found['random'].attacked.mean()))}. The "
-        f"attack's success over random letters is {points(over_random)}, over a blank label "
+        f"With a wrong name on them, {success} of the pictures get this name as their label; with "
+        f"random letters of the same length, {percent(float(found['random'].attacked.mean()))}. "
+        f"The name minus random letters is {points(over_random)}, minus a blank label "
         f"{points(over_blank)}: {effect}.",
-        f"The name {closer} bring a picture nearer to its text than random letters do: the cosine "
-        f"changes by {drawn}.",
+        f"The name {closer} raise the cosine with its text more than random letters do: the "
+        f"difference is {drawn}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Watermarks: whether a picture finds its original, and a copy with another watermark."""
+"""Watermarks: whether a watermarked picture finds its original, and a differently marked copy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 PAPER = "Pictures match across different watermarks."
 LIMITS = (
-    "The watermarks are drawn: rows of one word, a third opaque. Cut, turned or recoloured copies "
-    "are not measured, nor originals that are missing."
+    "The watermarks are drawn: rows of one word with a third of the opacity. Cropped, rotated or "
+    "recoloured copies are not measured, nor missing originals."
 )
 LIGHT, DARK = "SAMPLE", "PREVIEW"
 _ROWS_AT_ONCE = 1024
@@ -32,7 +32,7 @@ def num_pictures(num: int) -> int:
 
 
 def measure(subject: Subject) -> Section:
-    """Return recall@1 of watermarked pictures among originals and among other copies."""
+    """Return recall@1 of watermarked pictures, among originals and among other copies."""
     pixels, originals = subject.squares.pixels, subject.rows
     num = len(pixels)
     light = subject.embedded("watermark-light", num, lambda: map(light_mark, pixels))
@@ -48,15 +48,15 @@ def measure(subject: Subject) -> Section:
     query = f"with {LIGHT} on it"
     rows = (
         (query, "its original among all originals", among_originals),
-        (query, f"its copy with {DARK} among all of these", across),
-        (query, f"its original among these and all others with {LIGHT}", against),
+        (query, f"its copy with {DARK} among all copies with {DARK}", across),
+        (query, f"its original among all originals and the other pictures with {LIGHT}", against),
     )
     table = Table("recall", "The nearest picture", columns, rows, "Equal cosines share a hit.")
     sentences = (
-        f"With a watermark {percent(among_originals)} of the pictures find their original first "
+        f"With a watermark, {percent(among_originals)} of the pictures find their original first "
         f"among {num:,}, and {percent(across)} their copy with another watermark.",
-        f"{percent(against)} still do where every other picture has the same watermark, too: there "
-        "what a picture shows must outweigh the watermark.",
+        f"{percent(against)} find their original even among pictures with the same watermark, "
+        "where the content must outweigh the watermark.",
     )
     chart = PictureChart("copies", "Photos, and their two watermarked copies", _photos(subject))
     return Section("watermark", "Watermarks", sentences, (table,), (chart,), PAPER, LIMITS)
@@ -75,9 +75,10 @@ def dark_mark(pixels: Pixels) -> Pixels:
 def first_found(
     queries: Embeddings, gallery: Embeddings, others: Embeddings | None = None
 ) -> npt.NDArray[np.float64]:
-    """Return of each query (N,) the chance that its own row of the gallery (N, D) comes first.
+    """Return for each query (N,) the probability that its own row of the gallery (N, D) is first.
 
-    Equal scores come in random order. others (N, D) compete, too, but for the query's own.
+    Equal scores come in random order. others (N, D): further rows that compete, except for the
+    query's own.
     """
     chances = np.empty(len(queries))
     for start in range(0, len(queries), _ROWS_AT_ONCE):

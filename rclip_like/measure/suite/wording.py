@@ -1,4 +1,4 @@
-"""Figures in the sentences of a section, as the report's tables show them."""
+"""Format figures for the sentences of a section, as the report's tables do."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def points(difference: Interval) -> str:
 
 
 def is_clear(difference: Interval) -> bool:
-    """Return whether the interval of a difference lies on one side of zero."""
+    """Return whether the interval of a difference does not contain zero."""
     return difference.low > 0 or difference.high < 0
 
 
 def listed(names: list[str], most: int = 12) -> str:
-    """Return the first names between commas, and how many more there are."""
+    """Return the first names, separated by commas, and the number of the others."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

