@@ -42,7 +42,7 @@ WITHOUT_EFFECT = (
     ("--suite", "--fresh"),
     ("--suite", "--language"),
 )
-"""Pairs of which the second does nothing beside the first."""
+"""Pairs of options; the second has no effect beside the first."""
 
 
 class EvaluateOptions(NamedTuple):
@@ -52,8 +52,8 @@ class EvaluateOptions(NamedTuple):
         Path,
         Argument(
             "DATA",
-            help="A captioned or labelled set: photos with captions beside them, a folder a label, "
-            "or WebDataset shards.",
+            help="A captioned or labelled set: photos with captions beside them, a folder for each "
+            "label, a table, or WebDataset shards.",
         ),
     ]
     models: Annotated[
@@ -61,8 +61,8 @@ class EvaluateOptions(NamedTuple):
         Option(
             "--model",
             metavar="MODEL",
-            help="A model to evaluate. Repeatable: differences are to the first one. Default: the "
-            "one that a search would take.",
+            help="A model to evaluate. Repeatable: the others are compared with the first one. "
+            "Default: the one that a search would use.",
         ),
     ] = ()
     settings: EvaluateSettings = EvaluateSettings()
@@ -70,8 +70,8 @@ class EvaluateOptions(NamedTuple):
         Literal["paper"] | None,
         Option(
             "--suite",
-            help="Measure on a labelled set what the CLIP paper describes: behaviour under noise "
-            "and blur, prompts, few examples, text in pictures, counting and more.",
+            help="Measure on a labelled set what the CLIP paper describes: noise and blur, "
+            "prompts, few examples, text in pictures, counting and more.",
         ),
     ] = None
     baseline: Annotated[
@@ -94,7 +94,7 @@ def run(options: EvaluateOptions) -> int:
     """Evaluate, and print or write the report; return 0."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
     if options.weights is not None and len(options.models) != 1:
-        raise UsageError("--weights needs exactly one --model, the architecture they are for")
+        raise UsageError("--weights needs exactly one --model, the architecture of the weights")
     check_folder(options.report)
     first = options.models[0] if options.models else _configured_model()
     choice = LibraryChoice(first, options.weights, options.database)

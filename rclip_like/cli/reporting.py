@@ -1,4 +1,4 @@
-"""What commands that measure say at their end: the report, and what they could not use."""
+"""The end of a command that measures: write or print the report, and name unusable files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _NUM_NAMED = 3
 
 
 def check_folder(folder: Path | None) -> None:
-    """Raise MeasureError where a report cannot go into the folder, before anything is measured."""
+    """Raise MeasureError if a report cannot be written into the folder. Called before measuring."""
     if folder is not None:
         from rclip_like.output.report_folder import check_report_folder
 
@@ -24,9 +24,9 @@ def check_folder(folder: Path | None) -> None:
 
 
 def deliver(report: "Report", folder: Path | None, talk: Talk, json: Iterable[str] | None) -> None:
-    """Write the report into the folder, if one is named, and print the lines of JSON, if asked for.
+    """Write the report into a folder, print it as lines of JSON, or both; else print it as text.
 
-    Without either, print the report as text.
+    folder, json: None if not asked for.
     """
     if folder is not None:
         from rclip_like.output.report_folder import write_report
@@ -42,7 +42,7 @@ def deliver(report: "Report", folder: Path | None, talk: Talk, json: Iterable[st
 
 
 def tell_of_unusable(troubles: "Sequence[Trouble]", noun: str, talk: Talk) -> None:
-    """Say on stderr how many things could not be used, and name the first, with -v all of them."""
+    """Note how many files could not be used, and name the first ones; -v names all."""
     if not troubles:
         return
     talk.note(f"{counted(len(troubles), noun)} could not be used:")

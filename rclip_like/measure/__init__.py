@@ -1,1 +1,1 @@
-"""Models measured on captioned and labelled sets, several side by side, as one report."""
+"""Measure models side by side on captioned and labelled sets, and report the figures."""

@@ -1,4 +1,4 @@
-"""Pictures found by their captions, and captions by their pictures."""
+"""Measure retrieval: pictures by their captions, and captions by their pictures."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 KS = (1, 5, 10)
 TEXT_TO_PICTURE, PICTURE_TO_TEXT = "image_retrieval", "text_retrieval"
-"""The directions by what is retrieved, as CLIP_benchmark names them."""
+"""The directions, named after what is retrieved, as in CLIP_benchmark."""
 DIRECTIONS = {TEXT_TO_PICTURE: "pictures by captions", PICTURE_TO_TEXT: "captions by pictures"}
 
 
 class CaptionFigures(NamedTuple):
-    """What retrieval came to, by direction and then by figure.
+    """The figures of retrieval, by direction and name.
 
-    The figures are recall@K, true_recall@K, median_rank, mrr and map@r. num_shared: captions that
-    more than one picture has. num_cut: those longer than the model reads.
+    The names are recall@K, true_recall@K, median_rank, mrr and map@r. num_shared: captions of more
+    than one picture. num_cut: captions that are longer than the model reads.
     """
 
     num_pictures: int
@@ -39,10 +39,10 @@ class CaptionFigures(NamedTuple):
 
 
 def measure_captions(embedded: EmbeddedSet, model: Model, seed: int) -> CaptionFigures:
-    """Return how well captions and pictures find each other, among the pictures with captions.
+    """Return the retrieval figures of the pictures with captions and of these captions.
 
-    A caption that several pictures have is right for all of them. Equal scores count with their
-    expected value over random orders. Intervals and differences draw whole pictures anew.
+    A caption of several pictures is right for all of them. Equal scores count with their expected
+    value over random orders. Intervals and differences resample whole pictures.
     """
     has_captions = [bool(captions) for captions in embedded.captions]
     images = embedded.rows[has_captions]
@@ -66,7 +66,7 @@ def measure_captions(embedded: EmbeddedSet, model: Model, seed: int) -> CaptionF
 
 
 def _figures(found: Retrieved, pictures: Numbers, seed: int) -> dict[str, Measured]:
-    """Return the figures of a direction; pictures: that of each query, (Q,)."""
+    """Return the figures of a direction; pictures (Q,): the number of each query's picture."""
     figures = retrieval_figures(found, pictures, seed=seed)
 
     def mean(interval: Interval, values: Shares) -> Measured:

@@ -1,4 +1,4 @@
-"""Whether a model's probabilities of labels can be believed, as they are and after one fit."""
+"""Measure calibration, at the model's own logit scale and at a fitted one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Confidence(NamedTuple):
-    """Calibration at the model's logit scale: of all pictures, and of a half of them.
+    """Calibration at the model's logit scale, on all pictures and on one half of them.
 
-    fitted: of the same half, the scale divided by `temperature`, which the other half gave. Each
-    is None where there are too few pictures; `reason` then says so.
+    fitted: on the same half, at the scale divided by `temperature`, which was fitted on the other
+    half. All are None if there are too few pictures; `reason` then says so.
     """
 
     own: Calibration | None

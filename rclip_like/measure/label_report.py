@@ -1,4 +1,4 @@
-"""What zero-shot labels came to, as sections of a report: accuracy, calibration, words."""
+"""The sections of a report on zero-shot labels: accuracy, calibration, words."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _accuracy_section(found: Found, seed: int) -> Section:
     figures = found[0][1]
     num_true = int((figures.confusion.counts.sum(1) > 0).sum())
     sentences = [
-        f"{figures.num_pictures:,} pictures get the nearest of {len(figures.labels):,} labels, of "
-        f"which {num_true:,} are the true one of some picture."
+        f"{figures.num_pictures:,} pictures get the nearest of {len(figures.labels):,} labels; "
+        f"{num_true:,} of these labels have pictures."
     ]
     columns = [
         Column("acc1", "top 1", "share"),
@@ -68,8 +68,8 @@ def _accuracy_section(found: Found, seed: int) -> Section:
         tuple(sentences),
         tuple(tables),
         tuple(charts),
-        limits="The list is closed: the nearest label wins, even where none fits. Accuracy depends "
-        "on how many labels there are, how near they are to each other, and how they are worded.",
+        limits="The list is closed: the nearest label wins, even if none fits. Accuracy depends on "
+        "how many labels there are, how similar they are, and how they are worded.",
     )
 
 
@@ -86,7 +86,7 @@ def _class_tables(name: str, figures: LabelFigures, ending: str) -> Iterator[Tab
                 Column("true", "true label", "text"),
                 Column("given", "given label", "text"),
                 Column("pictures", "pictures", "count"),
-                Column("share", "of the label's", "share"),
+                Column("share", "share of the label", "share"),
             ),
             tuple(
                 (labels[true], labels[given], count, count / int(num[true]))
@@ -123,7 +123,7 @@ def _confidence_section(found: Found, scales: Mapping[str, float | None]) -> Sec
         rows += _confidence_rows(name, confidence, scale)
     table = Table(
         "calibration",
-        "Errors of confidence",
+        "Calibration errors",
         (
             MODEL,
             Column("logit_scale", "logit scale"),
@@ -134,7 +134,7 @@ def _confidence_section(found: Found, scales: Mapping[str, float | None]) -> Sec
             Column("brier", "Brier"),
         ),
         tuple(rows),
-        "The second and third row of a model are of the same half of the pictures, before and "
+        "The second and third row of a model measure the same half of the pictures, before and "
         "after the scale was fitted on the other half."
         if any(figures.confidence.fitted for _, figures in found)
         else "",
@@ -148,8 +148,8 @@ def _confidence_section(found: Found, scales: Mapping[str, float | None]) -> Sec
         ("Whether a label of 80 % is right in 80 % of the cases.", *sentences),
         (table,) if rows else (),
         charts,
-        limits="ECE of few pictures is too large by chance alone, and holds for this list of "
-        "labels: a longer or shorter list has other probabilities.",
+        limits="With few pictures, ECE is too large by chance. It holds for this list of labels: a "
+        "longer or shorter list has other probabilities.",
     )
 
 
@@ -220,9 +220,8 @@ def _word_section(found: Found, seed: int) -> Section:
             f"{found[0][1].num_pictures:,} labelled pictures.",
         ),
         tuple(tables),
-        limits="A picture that shows the thing but carries another label counts as wrong, and a "
-        "word with three pictures reaches a precision@10 of 30 % at the most; nDCG@10 does not "
-        "suffer from that.",
+        limits="A picture that shows the thing but has another label counts as wrong. A word with "
+        "three pictures reaches a precision@10 of 30 % at most; nDCG@10 allows for that.",
     )
 
 

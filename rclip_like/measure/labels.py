@@ -1,4 +1,4 @@
-"""Labels given without training, held against the true ones."""
+"""Measure zero-shot labels against the true ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class LabelFigures(NamedTuple):
-    """What zero-shot labels came to.
+    """The figures of zero-shot labels, by name.
 
-    The figures are acc1, acc5 where there are more than five labels, mean_per_class_recall and
-    macro_f1. The intervals of acc1 and acc5 are Wilson's. words: None where no words were searched.
+    The names are acc1, acc5 (if there are more than five labels), mean_per_class_recall and
+    macro_f1. acc1 and acc5 have Wilson's interval. words: None if no words were searched for.
     """
 
     num_pictures: int
@@ -41,7 +41,7 @@ class LabelFigures(NamedTuple):
 def measure_labels(
     embedded: EmbeddedSet, model: Model, templates: Sequence[str], seed: int
 ) -> LabelFigures:
-    """Return how often the label nearest to a picture is the true one, among those with a label."""
+    """Return the figures of zero-shot labels and of their words, on the labelled pictures."""
     has_label = embedded.label_numbers >= 0
     truth, images = embedded.label_numbers[has_label], embedded.rows[has_label]
     wordings = dict.fromkeys(embedded.labels, ())
@@ -60,7 +60,7 @@ def measure_scores(
     labels: tuple[str, ...],
     seed: int,
 ) -> LabelFigures:
-    """Return how often the label with the highest score is the true one.
+    """Return the figures of labels given by the highest score.
 
     scores and logits (N, L); truth (N,) label numbers.
     """

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Measured(NamedTuple):
-    """A figure of pictures, and what is drawn anew for its interval and its differences.
+    """A figure with its interval, and what its difference from another model is computed from.
 
-    values and groups: as `mean_interval` takes them, where the figure is a mean. statistic: as
-    `bootstrap_statistic` takes it, where the figure is another one that can be compared; num is
-    then the number of pictures.
+    values, groups: as for `mean_interval`, if the figure is a mean. statistic: as for
+    `bootstrap_statistic`, if it is another figure that can be compared; num is then the number of
+    pictures.
     """
 
     interval: Interval
@@ -28,15 +28,15 @@ class Measured(NamedTuple):
 
     @classmethod
     def mean(cls, values: Values, seed: int, groups: Numbers | None = None) -> Self:
-        """Return the mean of values (n,)."""
+        """Return the mean of values (n,), with `groups` as in `bootstrap_mean`."""
         return cls(mean_interval(values, groups=groups, seed=seed), values, groups)
 
     @classmethod
     def over_labels(cls, statistic: Callable[[Numbers], float], num: int, seed: int) -> Self:
-        """Return a share that is a mean over labels of what each label's pictures come to.
+        """Return a share that is a mean over labels, with an interval around it.
 
-        Of a label with few pictures, a draw has fewer different ones or none, which lowers such
-        means by itself: the interval is as wide as the draws', but around the share.
+        A resample lowers such a mean by itself, since it has fewer distinct pictures of a label, or
+        none. So the interval has the width of the bootstrap interval, but is centred on the share.
         """
         value, low, high = bootstrap_statistic(statistic, num, seed=seed)
         half = (high - low) / 2
@@ -44,9 +44,9 @@ class Measured(NamedTuple):
         return cls(interval, statistic=statistic, num=num)
 
     def minus(self, first: Measured, seed: int) -> Interval | None:
-        """Return this figure less that of another model on the same pictures, drawn in pairs.
+        """Return this figure minus another model's on the same pictures, with a paired bootstrap.
 
-        None for figures that are neither means nor have a statistic.
+        None for figures without values and statistic.
         """
         if self.values is not None and first.values is not None:
             return paired_difference(first.values, self.values, groups=self.groups, seed=seed)

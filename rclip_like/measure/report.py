@@ -1,4 +1,4 @@
-"""What models came to, as a report: a section a task, in its tables a row a model."""
+"""The report of an evaluation: a section for each task, a row for each model in its tables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rclip_like.measure.run import Evaluation
 
 _MOST_TEMPLATES = 10
-"""More are counted, not named."""
+"""If there are more, the report gives only their number."""
 
 
 def evaluation_report(evaluation: Evaluation, version: str, when: str = "") -> Report:
-    """Return the report of an evaluation; `version` is the program's."""
+    """Return the report of an evaluation; version: clipfind's; when: the time, for `Report`."""
     labelled = [(model.name, model.labels) for model in evaluation.models if model.labels]
     scales = {model.name: model.logit_scale for model in evaluation.models}
     sections = [
@@ -45,15 +45,15 @@ def labels_report(
     made: Mapping[str, object],
     notes: Sequence[str] = (),
 ) -> Report:
-    """Return the report on labels that a run gave, held against the true ones.
+    """Return the report on the labels of `classify`, compared with the true ones.
 
-    made: what made it, the `seed` among it. logit_scale: None for a probe, which has none.
+    made: as in `Report`, with a `seed`. logit_scale: None for a probe, which has none.
     """
     seed = made["seed"]
     assert isinstance(seed, int)
     first, *others = label_sections([(model, figures)], {model: logit_scale}, seed)
     if logit_scale is None:
-        limits = "Of pictures that the probe has learnt from, this says how well it remembers them."
+        limits = "For pictures that the probe was fitted on, this shows how well it remembers them."
         first = first._replace(title="Labels of a probe", limits=limits)
     return Report(f"Labels by {model}", made, (first, *others), (INTERVALS, *notes))
 
@@ -85,8 +85,8 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
     yield INTERVALS
     if any(model.num_from_index for model in evaluation.models):
         yield (
-            "Embeddings from the index are float16; fresh ones differ from them by about 0.0005 of "
-            "their length, which may exchange pictures of nearly equal scores."
+            "Embeddings from the index are float16; fresh ones differ from them by about 0.0005, "
+            "which may swap pictures with nearly equal scores."
         )
     if evaluation.troubles:
         yield f"Pictures and files that could not be used: {len(evaluation.troubles):,}."
@@ -102,26 +102,27 @@ def _caption_sections(evaluation: Evaluation) -> Iterator[Section]:
         return
     figures = found[0][1]
     sentences = [
-        f"{figures.num_captions:,} captions of {figures.num_pictures:,} pictures search each other."
+        f"{figures.num_captions:,} captions search {figures.num_pictures:,} pictures, and these "
+        "search the captions."
     ]
     if figures.num_pictures < KS[-1]:
-        sentences.append(f"Where k exceeds {figures.num_pictures:,}, all pictures count as found.")
+        sentences.append(f"With k above {figures.num_pictures:,}, all pictures count as found.")
     if figures.num_shared:
         sentences.append(
-            f"{figures.num_shared:,} captions belong to several pictures, any of which is right."
+            f"{figures.num_shared:,} captions belong to several pictures; each of these is right."
         )
     if figures.num_cut:
         model = found[0][0]
         sentences.append(
-            f"Captions that are longer than {model} reads, and cut: {figures.num_cut:,}."
+            f"{figures.num_cut:,} captions are longer than {model} reads, and were cut."
         )
     yield Section(
         "captions",
         "Search by captions",
         tuple(sentences),
         tuple(_caption_tables(found, evaluation.settings.seed)),
-        limits="A caption's other fitting pictures count as wrong, so recall depends on how many "
-        "pictures there are and how much they differ: compare models on the same set only.",
+        limits="Other pictures that fit a caption count as wrong, so recall depends on how many "
+        "pictures there are and how much they differ. Compare models only on the same set.",
     )
 
 
@@ -138,13 +139,13 @@ def _caption_tables(found: Sequence[tuple[str, CaptionFigures]], seed: int) -> I
         for direction, title in DIRECTIONS.items()
     }
     to_text = {DIRECTIONS[PICTURE_TO_TEXT]: by_direction[DIRECTIONS[PICTURE_TO_TEXT]]}
-    yield figures_table("recall", "A right one among the first k", recalls, by_direction)
+    yield figures_table("recall", "A right result among the first k", recalls, by_direction)
     yield figures_table(
         "true-recall",
         "The share of a picture's own captions among the first k",
         true_recalls,
         to_text,
     )
-    yield figures_table("ranks", "Rank of the first right one", ranks, by_direction)
+    yield figures_table("ranks", "Rank of the first right result", ranks, by_direction)
     if len(found) > 1:
         yield differences_table([*recalls, ranks[1]], by_direction, seed)

@@ -1,4 +1,4 @@
-"""Models measured on one set: what of it they have captions and labels for."""
+"""Measure models on one set: retrieval by its captions, zero-shot accuracy by its labels."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from rclip_like.store.embeddings import ModelEmbeddings
 
 OnProgress = Callable[[str, int, int | None], None]
-"""Called with the model's name, how many pictures are done, and of how many, if that is known."""
+"""Called with the model's name, the number of pictures done, and that of all, None if unknown."""
 
 
 class Candidate(NamedTuple):
-    """A model to measure, and what the index has of it; None: encode all."""
+    """A model to measure, and its embeddings in the index; None: encode all pictures."""
 
     model: Model
     stored: ModelEmbeddings | None
 
 
 class ModelFigures(NamedTuple):
-    """What one model came to; captions and labels are None where the set has none."""
+    """The figures of one model; captions and labels are None if the set has none."""
 
     name: str
     fingerprint: str
@@ -47,10 +47,10 @@ class ModelFigures(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What models came to on the same pictures of a set, in the order in which they were named.
+    """The figures of models on the same pictures of a set, in the order of the models.
 
-    num_drawn: of how many pictures the `limit` took num_pictures; None without one. troubles:
-    pictures and files that could not be used.
+    num_drawn_from: the size of the set that num_pictures were drawn from; None without `limit`.
+    troubles: pictures and files that could not be used. notes: sentences for the user.
     """
 
     name: str
@@ -69,12 +69,12 @@ def evaluate(
     read: ReadSettings,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Return what the models come to on a set: retrieval by its captions, zero-shot by its labels.
+    """Return the figures of the models on a set: retrieval by captions, zero-shot by labels.
 
-    Every model reads the pictures with its own preprocessing, and all are measured on the pictures
-    that each of them could use. Raises MeasureError where that leaves none, where the set has
-    neither captions nor labels, and where the packages of the extra `research` are missing;
-    DataError, UsageError and others as `embed_set` and `templates_of` do.
+    Every model reads the pictures with its own preprocessing, and only pictures that all models
+    could use are measured. Raises MeasureError if there are none, if the set has neither captions
+    nor labels, and if a package of the extra `research` is missing; DataError, UsageError and
+    others as `embed_set` and `templates_of` do.
     """
     require_research("evaluating")
     templates = _templates(pictures, settings)
@@ -97,7 +97,7 @@ def evaluate(
     if figures[0].captions is None and figures[0].labels is None:
         raise MeasureError(
             f"{pictures.name} has neither captions nor labels",
-            "write captions beside the pictures (x.jpg, x.txt), or put them into a folder a label",
+            "write captions beside the pictures (x.jpg, x.txt), or make a folder for each label",
         )
     notes = tuple(dict.fromkeys(note for each in every for note in each.notes))
     return Evaluation(
@@ -112,9 +112,9 @@ def evaluate(
 
 
 def sample(pictures: PictureSet, limit: int, seed: int) -> tuple[PictureSet, int]:
-    """Return the set of so many of the pictures, drawn by the seed, and of how many.
+    """Return the set with `limit` pictures drawn by the seed, and the number of all pictures.
 
-    They keep their order, and the set its labels. What cannot be used is not drawn.
+    The pictures keep their order, and the set its labels. Files that cannot be used are left out.
     """
     from rclip_like.data.sets import Example
 
@@ -135,7 +135,7 @@ def sample(pictures: PictureSet, limit: int, seed: int) -> tuple[PictureSet, int
 
 
 def common_pictures(every: Sequence[EmbeddedSet]) -> list[EmbeddedSet]:
-    """Return the embedded sets of the pictures that are in all of them."""
+    """Return the embedded sets with only the pictures that are in all of them."""
     common = set(every[0].names).intersection(*(each.names for each in every))
     return [_of_names(each, common) for each in every]
 

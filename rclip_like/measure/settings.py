@@ -1,4 +1,4 @@
-"""How models are measured, each option of the command line written once."""
+"""The settings of `evaluate`, which are its options on the command line."""
 
 # No `from __future__ import annotations`, as in rclip_like/settings.
 
@@ -8,10 +8,10 @@ from rclip_like.settings import Option
 
 
 class EvaluateSettings(NamedTuple):
-    """What of a set is measured, and how.
+    """Which pictures of a set are measured, and how.
 
-    templates: as `templates_of` takes them; None: the set's own, else `photo`. seed: of all that is
-    drawn. fresh: encode all pictures, in full precision, instead of taking what is indexed.
+    templates: as `templates_of` takes them; None: the set's own, else `photo`. seed: of every draw.
+    fresh: encode all pictures, in full precision, instead of taking embeddings from the index.
     """
 
     split: Annotated[
@@ -19,7 +19,7 @@ class EvaluateSettings(NamedTuple):
         Option(
             "--split",
             metavar="NAME",
-            help="Which split of DATA, where it has several: train, val, test or another folder.",
+            help="The split to measure, if DATA has several: train, val, test or another folder.",
         ),
     ] = "test"
     templates: Annotated[
@@ -33,16 +33,14 @@ class EvaluateSettings(NamedTuple):
     ] = None
     limit: Annotated[
         int | None,
-        Option("--limit", metavar="N", min=1, help="Draw N of the pictures, by the seed."),
+        Option("--limit", metavar="N", min=1, help="Measure only N pictures, drawn by the seed."),
     ] = None
-    seed: Annotated[
-        int, Option("--seed", metavar="N", min=0, help="The seed of all that is drawn.")
-    ] = 0
+    seed: Annotated[int, Option("--seed", metavar="N", min=0, help="The seed of all draws.")] = 0
     fresh: Annotated[
         bool,
         Option(
             "--fresh",
-            help="Encode all pictures, in full precision, even those that are indexed.",
+            help="Encode all pictures in full precision, including indexed ones.",
         ),
     ] = False
     language: Annotated[

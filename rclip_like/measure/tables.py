@@ -1,4 +1,4 @@
-"""Tables of figures: a row a model, under what they have in common."""
+"""Tables of figures with one row per model, and of the differences between models."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from rclip_like.measure.measured import Measured
 
 MODEL = Column("model", "model", "text")
-_DIRECTION = Column("direction", "found are", "text")
+_DIRECTION = Column("direction", "direction", "text")
 
 Rows = Mapping[str, Sequence[tuple[str, Mapping[str, "Measured"]]]]
-"""The figures of each model, by what leads the rows, such as a direction; "" for no lead."""
+"""The figures of each model, by a first cell of the rows such as a direction; "" for none."""
 
 
 def figures_table(key: str, title: str, columns: Sequence[Column], rows: Rows) -> Table:
-    """Return the table of what each model comes to."""
+    """Return the table with the figures of each model."""
     cells = [
         (*_lead(lead), name, *(_cell(figures, column.key) for column in columns))
         for lead, models in rows.items()
@@ -29,7 +29,7 @@ def figures_table(key: str, title: str, columns: Sequence[Column], rows: Rows) -
 
 
 def differences_table(columns: Sequence[Column], rows: Rows, seed: int) -> Table:
-    """Return the table of what each further model has more than the first one."""
+    """Return the table with the figures of each further model minus those of the first."""
     (first_name, _), *_ = next(iter(rows.values()))
 
     def difference(
@@ -45,11 +45,11 @@ def differences_table(columns: Sequence[Column], rows: Rows, seed: int) -> Table
     shown = [each._replace(unit="points") if each.unit == "share" else each for each in columns]
     return Table(
         "differences",
-        f"More than {first_name}",
+        f"Difference from {first_name}",
         (*_lead_columns(rows), MODEL, *shown),
         tuple(cells),
-        "Of the same pictures for both. An interval without 0 is a difference that these pictures "
-        "show.",
+        "Both models are measured on the same pictures. An interval that does not contain 0 shows a "
+        "difference.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a search for each label's name finds among the labelled pictures."""
+"""Measure searches for each label's name among the labelled pictures."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ _AS_TYPED = ("{}",)
 
 
 class WordFigures(NamedTuple):
-    """What the labels' names find: means over them by figure, and each by its number.
+    """The figures of searches for the labels' names: means by name, and `found` for each label.
 
-    The figures are precision@K, ndcg@10, mrr and map. num_pictures (L,): how many pictures carry
-    each label.
+    The names are precision@K, ndcg@10, mrr and map. num_pictures (L,): the pictures of each label.
     """
 
     figures: Mapping[str, Measured]
@@ -36,10 +35,10 @@ class WordFigures(NamedTuple):
 def measure_words(
     images: Embeddings, truth: Numbers, labels: Sequence[str], model: Model, seed: int
 ) -> WordFigures:
-    """Return what searches for the labels find; relevant is a picture whose label it is.
+    """Return the figures of searches for the labels; a picture is relevant to its own label.
 
-    images: unit rows (N, D); truth (N,) label numbers. Labels without pictures are no queries.
-    Intervals and differences draw the labels anew.
+    images: unit rows (N, D); truth (N,) label numbers. Labels without pictures are not searched
+    for. Intervals and differences resample the labels.
     """
     words = text_rows(labels, _AS_TYPED, model.texts)
     found = find(Targets(images).cosines(words), truth == np.arange(len(labels))[:, None])

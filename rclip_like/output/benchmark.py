@@ -1,4 +1,4 @@
-"""Figures as the objects that CLIP_benchmark writes, with ours and their intervals beside."""
+"""Render figures as CLIP_benchmark's JSON objects, with further keys for intervals and ours."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RETRIEVAL, CLASSIFICATION = "zeroshot_retrieval", "zeroshot_classification"
 
 
 def benchmark_lines(evaluation: Evaluation) -> Iterator[str]:
-    """Yield one JSON object for each model and task, with CLIP_benchmark's keys.
+    """Yield one JSON object per model and task, with CLIP_benchmark's keys.
 
-    dataset, model, pretrained, task, metrics (by name; null where a figure has no meaning) and
-    language are as there. intervals has low and high of each metric that has them, and differences
-    value, low and high of each further model's metrics less the first one's.
+    These are dataset, model, pretrained, task, metrics (by name; null if undefined) and language.
+    intervals: low and high of each metric. differences: value, low and high of each metric minus
+    that of the first model.
     """
     for model in evaluation.models:
         for task, figures in _tasks(model).items():
@@ -33,7 +33,7 @@ def benchmark_lines(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _tasks(model: ModelFigures) -> dict[str, dict[str, Measured]]:
-    """Return the figures that can be compared, by task and by their names here."""
+    """Return the figures by task and by their names in `metrics`."""
     tasks: dict[str, dict[str, Measured]] = {}
     if model.captions is not None:
         tasks[RETRIEVAL] = {
@@ -60,7 +60,7 @@ def _object(
     intervals = {key: each.interval for key, each in figures.items()}
     metrics: dict[str, float | None] = {}
     if task == CLASSIFICATION and model.labels is not None:
-        metrics = {"acc1": None, "acc5": None}  # both are there, as in CLIP_benchmark
+        metrics = {"acc1": None, "acc5": None}  # CLIP_benchmark always has both
         intervals |= _calibration_intervals(model.labels.confidence)
     metrics |= {key: _finite(each.value) for key, each in intervals.items()}
     described: dict[str, object] = {
@@ -84,7 +84,7 @@ def _object(
 
 
 def _calibration_intervals(confidence: Confidence) -> dict[str, Interval]:
-    """Return the figures of calibration by name, those after a fit ending in _fitted."""
+    """Return the figures of calibration by name; those at the fitted scale end in _fitted."""
     return {
         f"{key}{ending}": getattr(found, key)
         for ending, found in (("", confidence.own), ("_fitted", confidence.fitted))
@@ -113,7 +113,7 @@ def _made(evaluation: Evaluation, model: ModelFigures, task: str) -> dict[str, o
 
 
 def benchmark_names(name: str) -> tuple[str, str]:
-    """Return what CLIP_benchmark calls model and pretrained: ARCH/TAG, or a name alone and ""."""
+    """Return CLIP_benchmark's model and pretrained: the parts of ARCH/TAG, or the name and ""."""
     base, weights = split_weights(name)
     if weights is not None:
         return base, weights.name

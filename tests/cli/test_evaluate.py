@@ -37,7 +37,7 @@ def test_the_report_is_a_text(tiny: Path, captions: Path) -> None:
     text = finished.stdout.decode()
     assert "Search by captions" in text
     assert "recall@10" in text
-    assert "24 captions of 12 pictures" in text
+    assert "24 captions search 12 pictures" in text
     assert "12 pictures encoded, 0 from the index" in finished.stderr.decode()
 
 
@@ -102,7 +102,7 @@ def test_several_models_stand_side_by_side(
     difference = second["metrics"][key] - first["metrics"][key]
     assert second["differences"][key]["value"] == pytest.approx(difference)
     text = run("evaluate", captions, "--model", tiny_model, "--model", other).stdout.decode()
-    assert f"More than {tiny_model}" in text
+    assert f"Difference from {tiny_model}" in text
 
 
 def test_the_model_before_the_command_counts_too(
@@ -132,7 +132,7 @@ def test_a_folder_with_other_files_of_these_names_is_refused_at_once(
     (tmp_path / "report.md").write_text("mine")
     finished = run("evaluate", captions, "--report", tmp_path)
     assert finished.returncode == 2
-    assert "belongs to no earlier report" in finished.stderr.decode()
+    assert "is not from an earlier report" in finished.stderr.decode()
     assert "encoded" not in finished.stderr.decode()
 
 
