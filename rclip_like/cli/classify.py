@@ -1,4 +1,4 @@
-"""`clipfind classify`: the labels of a list or of a probe to pictures of the index."""
+"""`clipfind classify`: give pictures the labels of a list or of a probe."""
 
 import sys
 from contextlib import closing
@@ -79,7 +79,7 @@ WITHOUT_EFFECT = (
     *filing.WITHOUT_EFFECT,
     *indexed.WITHOUT_EFFECT,
 )
-"""Pairs of which the second does nothing beside the first, or the two contradict each other."""
+"""Pairs of options; the second has no effect beside the first, or contradicts it."""
 
 
 class ClassifyOptions(NamedTuple):
@@ -91,7 +91,7 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--labels",
             metavar="LIST",
-            help='The labels, between commas: cat,dog,"red car". Repeatable.',
+            help='The labels, separated by commas: cat,dog,"red car". Repeatable.',
         ),
     ] = ()
     labels_file: Annotated[
@@ -99,7 +99,7 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--labels-file",
             metavar="FILE",
-            help="Read the labels from FILE, one a line; 'label: phrase, phrase' gives a label "
+            help="Read the labels from FILE, one per line; 'label: phrase, phrase' gives a label "
             "several wordings.",
         ),
     ] = None
@@ -108,7 +108,7 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--probe",
             metavar="FILE",
-            help="Give the labels that the probe in FILE has learnt; 'clipfind probe' makes one.",
+            help="Give the labels of the probe in FILE; 'clipfind probe' makes one.",
         ),
     ] = None
     settings: ClassifySettings = ClassifySettings()
@@ -117,8 +117,8 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--compare-labels",
             metavar="LIST",
-            help="Add these labels to the others, and print only the pictures that they take, each "
-            "with its label before and after.",
+            help="Add these labels to the list, and print only the pictures whose label changes, "
+            "with the label before and after.",
         ),
     ] = ()
     truth: Annotated[
@@ -126,9 +126,9 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--truth",
             metavar="folders|FILE",
-            help="Print how often the likeliest label is the true one: that of the folder that the "
-            "picture lies in, or of a CSV or TSV file with path and label. Without --labels, its "
-            "labels are the list.",
+            help="Print how often the likeliest label is the true one: the name of the picture's "
+            "folder, or the label in a CSV or TSV file with path and label. Without --labels, the "
+            "true labels are the list.",
         ),
     ] = None
     report: Annotated[
@@ -136,7 +136,7 @@ class ClassifyOptions(NamedTuple):
         Option(
             "--report",
             metavar="DIR",
-            help="With --truth: write the report into a folder, with its charts.",
+            help="With --truth: write the report and its charts into DIR.",
         ),
     ] = None
     only: Annotated[
@@ -148,7 +148,7 @@ class ClassifyOptions(NamedTuple):
         ),
     ] = ()
     files: Annotated[
-        bool, Option("--files -f", help="Print paths only, of pictures that are given a label.")
+        bool, Option("--files -f", help="Print only the paths of pictures that are given a label.")
     ] = False
     null: Annotated[
         bool, Option("--null -0", help="End each result with a NUL, not with a new line.")
@@ -225,7 +225,7 @@ def _refuse_nonsense(options: ClassifyOptions) -> None:
     if "--report" in given and "--truth" not in given:
         raise UsageError("--report has no effect without --truth")
     if options.filing.move_to is not None and options.settings.most_labels != 1:
-        raise UsageError("--move-to takes one label a picture; leave out --top")
+        raise UsageError("--move-to needs one label per picture; leave out --top")
 
 
 def _judge(options: ClassifyOptions) -> int:
@@ -285,14 +285,14 @@ def _print_taken(labelling: "Labelling", num_before: int, layout: Layout, talk: 
 
 
 def _chosen(labelling: "Labelling", only: frozenset[str | None]) -> "Iterator[LabelledPicture]":
-    """Yield the pictures that are given one of these labels, of none all."""
+    """Yield the pictures that are given one of these labels; all pictures if `only` is empty."""
     for picture in labelling:
         if not only or not only.isdisjoint([each.label for each in picture.labels] or [None]):
             yield picture
 
 
 def _probe_of(options: ClassifyOptions) -> "Probe | None":
-    """Return the probe that was named, if one was; raises ModelError."""
+    """Return the probe named by --probe, if any. Raises ModelError."""
     if options.probe is None:
         return None
     from rclip_like.evaluate.probe_file import read_probe
@@ -301,8 +301,8 @@ def _probe_of(options: ClassifyOptions) -> "Probe | None":
 
 
 def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
-    """Return the wordings of each label that was asked for; raises UsageError."""
-    from rclip_like.evaluate.labels import parse_labels, read_labels  # help does without
+    """Return the wordings of each label of the list. Raises UsageError."""
+    from rclip_like.evaluate.labels import parse_labels, read_labels  # not needed for --help
 
     if options.labels_file is not None:
         return read_labels(options.labels_file)
@@ -315,20 +315,20 @@ def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
 def _added_to(
     labels: "Mapping[str, tuple[str, ...]]", options: ClassifyOptions
 ) -> "Mapping[str, tuple[str, ...]]":
-    """Return the labels to compare with, none where nothing is compared; raises UsageError."""
+    """Return the labels of --compare-labels, {} without it. Raises UsageError."""
     if not options.compare_labels:
         return {}
-    from rclip_like.evaluate.labels import normalised, parse_labels  # help does without
+    from rclip_like.evaluate.labels import normalised, parse_labels  # not needed for --help
 
     added = parse_labels(",".join(options.compare_labels))
     names = set(map(normalised, labels))
     if common := [label for label in added if normalised(label) in names]:
-        raise UsageError(f"--compare-labels: {common[0]!r} is among the other labels")
+        raise UsageError(f"--compare-labels: {common[0]!r} is already in the list")
     return added
 
 
 def _only_of(options: ClassifyOptions, labels: "Collection[str]") -> frozenset[str | None]:
-    """Return the labels whose pictures alone are printed, none where all are; None is no label."""
+    """Return the labels of --only, empty for all pictures; None stands for "none of these"."""
     from rclip_like.classify.values import NONE_OF_THESE
 
     names = {label.casefold(): label for label in labels}
@@ -344,7 +344,7 @@ def _only_of(options: ClassifyOptions, labels: "Collection[str]") -> frozenset[s
 
 
 def _layout_of(options: ClassifyOptions) -> Layout:
-    """Return how the pictures are to be written; raises UsageError for a bad template."""
+    """Return the layout of the printed pictures. Raises UsageError for a bad template."""
     form, template = Form.LINES, None
     if options.format is not None:
         from rclip_like.output.labels import OF_LABEL
@@ -360,7 +360,7 @@ def _layout_of(options: ClassifyOptions) -> Layout:
 
 
 def _tell(labelling: "Labelling", options: ClassifyOptions) -> None:
-    """Say on stderr what the user should know beside the labels."""
+    """Print notes on the run to stderr."""
     talk = options.talk
     for note in labelling.notes:
         talk.note(said(note))

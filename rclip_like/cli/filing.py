@@ -1,4 +1,4 @@
-"""What `classify` does with labelled pictures: files and tags them, and takes it back."""
+"""File and tag the pictures that `classify` labels, and take a run of filing back."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -27,11 +27,11 @@ WITHOUT_EFFECT = (
     *((one, other) for one in ACTIONS for other in ("--files", "--null", "--format")),
     ("--move-to", "--multi"),
 )
-"""Pairs of which the second does nothing beside the first, or the two contradict each other."""
+"""Pairs of options; the second has no effect beside the first, or contradicts it."""
 
 
 class FilingOptions(NamedTuple):
-    """What is done with the pictures that are given a label."""
+    """What `classify` does with the pictures that are given a label."""
 
     copy_to: Annotated[
         Path | None,
@@ -39,14 +39,14 @@ class FilingOptions(NamedTuple):
     ] = None
     link_to: Annotated[
         Path | None,
-        Option("--link-to", metavar="DIR", help="Put a symbolic link to it into DIR/LABEL."),
+        Option("--link-to", metavar="DIR", help="Link each picture into DIR/LABEL, symbolically."),
     ] = None
     move_to: Annotated[
         Path | None,
         Option(
             "--move-to",
             metavar="DIR",
-            help="Move each picture into DIR/LABEL, its sidecars too; nothing is overwritten.",
+            help="Move each picture and its sidecars into DIR/LABEL; nothing is overwritten.",
         ),
     ] = None
     sidecars: Annotated[
@@ -64,13 +64,15 @@ class FilingOptions(NamedTuple):
     undo: Annotated[
         Path | None,
         Option(
-            "--undo", metavar="LOG", help="Take back what the run did that wrote this log, alone."
+            "--undo",
+            metavar="LOG",
+            help="Take back the copies, links or moves of the run that wrote this log.",
         ),
     ] = None
 
     @property
     def folder(self) -> "tuple[Path, How] | None":
-        """The folder to file into, and how; None without."""
+        """The folder to file into, and how; None if pictures are not filed."""
         if self.copy_to is not None:
             return self.copy_to, "copy"
         if self.link_to is not None:
@@ -79,12 +81,12 @@ class FilingOptions(NamedTuple):
 
     @property
     def acts(self) -> bool:
-        """Whether anything is done with the pictures."""
+        """Whether pictures are filed or tagged."""
         return self.folder is not None or self.sidecars is not None
 
 
 def refuse_lone_dry_run(given: Given) -> None:
-    """Raise UsageError for a dry run of nothing."""
+    """Raise UsageError for --dry-run without an action."""
     if "--dry-run" in given and given.keys().isdisjoint((*ACTIONS, "--undo")):
         raise UsageError(f"--dry-run has no effect without {', '.join(ACTIONS)} or --undo")
 
@@ -105,9 +107,9 @@ def refuse_unfit_labels(options: FilingOptions, labels: Iterable[str | None]) ->
 def file_labelled(
     pictures: "Iterable[LabelledPicture]", options: FilingOptions, talk: Talk, *, is_json: bool
 ) -> int:
-    """Tag and file the pictures that are given a label; print a line for each thing done.
+    """Tag and file the pictures that are given a label; print a line for each step.
 
-    Returns 0, 1 where no picture is given a label, or 2 where one cannot be filed or tagged.
+    Returns 0, or 1 if no picture is given a label, or 2 if one cannot be filed or tagged.
     """
     run = _Run(options, talk, is_json=is_json)
     pairs = run.tagged(pictures)
@@ -131,7 +133,7 @@ def file_labelled(
 
 
 def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
-    """Take back what a log tells of; return 0, 1 for an empty one, or 2 where something stays."""
+    """Take back the run of a log; return 0, or 1 if nothing is left to do, or 2 if a file stays."""
     from rclip_like.filing import undo
 
     assert options.undo is not None
@@ -142,7 +144,7 @@ def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
 
 
 class _Run:
-    """What is printed of the pictures filed, and how many there were."""
+    """Prints what is done with each picture, and counts."""
 
     def __init__(self, options: FilingOptions, talk: Talk, *, is_json: bool) -> None:
         self._options = options
@@ -152,7 +154,7 @@ class _Run:
         self._is_heard = True
 
     def tagged(self, pictures: "Iterable[LabelledPicture]") -> Iterator[tuple[bytes, str]]:
-        """Yield path and label of each picture that is given one, tagged before if asked for."""
+        """Yield the path and each label of each picture, tagged first with --sidecars."""
         form = self._options.sidecars
         for picture in pictures:
             labels = [each.label for each in picture.labels]
@@ -175,7 +177,7 @@ class _Run:
         self._print(render_tagged(path, labels, tagged, **self._form))
 
     def say(self, each: "Filed | Trouble") -> None:
-        """Print what became of a picture, on stderr where it could not be filed."""
+        """Print what was done with a picture; failures go to stderr."""
         from rclip_like.output.filed import render_filed
         from rclip_like.values import Trouble
 
@@ -195,10 +197,10 @@ class _Run:
                 self._is_heard = False
 
     def end(self) -> int:
-        """Say what it came to and return the exit status."""
+        """Print the closing notes and return the exit status."""
         if self._options.dry_run:
-            self._talk.note("nothing was changed, as --dry-run asks")
+            self._talk.note("dry run: nothing was changed")
         if self._num_failed:
-            self._talk.error(f"not all was done: {counted(self._num_failed, 'failure')}")
+            self._talk.error(f"finished with {counted(self._num_failed, 'failure')}")
             return FAILED
         return DONE if self._num_done else NOTHING_DONE

@@ -41,7 +41,7 @@ WITHOUT_EFFECT = (
     ("--all", "--files-from"),
     ("--all", "--files0-from"),
 )
-"""Pairs of which the second does nothing beside the first."""
+"""Pairs of options; the second has no effect beside the first."""
 
 UP_TO_DATE, UNFINISHED, FAILED = 0, 1, 2
 

@@ -1,4 +1,4 @@
-"""What commands that answer from the index share: its update beforehand, and what is said of it."""
+"""Update the index before `search` and `classify` answer, and print notes on the update."""
 
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -38,11 +38,11 @@ WITHOUT_EFFECT = (
     ("--all", "--no-ignore"),
     ("--all", "--hidden"),
 )
-"""Pairs of which the second does nothing beside the first."""
+"""Pairs of options; the second has no effect beside the first."""
 
 
 class Update(NamedTuple):
-    """Whether the index is brought up to date before the answer, and for how long."""
+    """Whether the index is updated before the answer, and for how long."""
 
     no_index: Annotated[
         bool, Option("--no-index -n", help="Use the index as it is, without updating it.")
@@ -59,14 +59,14 @@ class Update(NamedTuple):
 
 
 def index_settings(update: Update, walk: WalkSettings) -> IndexSettings | None:
-    """Return how the index is brought up to date before the answer, None where it is not."""
+    """Return the settings of the update, None for --no-index."""
     if update.no_index:
         return None
     return IndexSettings(walk=walk, max_seconds=update.max_time or None, wait=False)
 
 
 def searched_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[bytes]:
-    """Return the paths typed and the listed ones that are still there; raises UsageError."""
+    """Return the paths typed, and the listed ones that still exist. Raises UsageError."""
     paths = named_paths(typed, sources, talk)
     if any(sources):
         paths[len(typed) :] = still_there(paths[len(typed) :], talk)
@@ -74,7 +74,7 @@ def searched_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list
 
 
 def tell_of_left_out(talk: Talk, *, stale: int, damaged: int) -> None:
-    """Say how many pictures were left out because their file or their row is not what it was."""
+    """Note how many pictures were left out because their file or their row has changed."""
     if stale:
         gone = counted(stale, "picture")
         talk.note(f"{gone} left out: gone, changed or out of reach since indexing")
@@ -86,7 +86,7 @@ def tell_of_left_out(talk: Talk, *, stale: int, damaged: int) -> None:
 
 
 def tell_of_indexing(report: "IndexReport", walk: WalkSettings, given: Given, talk: Talk) -> None:
-    """Say what the update met, and how to index the rest where it did not finish."""
+    """Note the update's troubles, and how to index the rest if it did not finish."""
     patterns = standing_patterns(walk, given)
     if not report.seen and not report.out_of_reach:
         patterns += walk.glob  # a note of the answer has named them

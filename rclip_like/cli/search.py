@@ -58,7 +58,7 @@ WITHOUT_EFFECT = (
     ("--image", "--no-cache"),
     *indexed.WITHOUT_EFFECT,
 )
-"""Pairs of which the second does nothing beside the first, or the two contradict each other."""
+"""Pairs of options; the second has no effect beside the first, or contradicts it."""
 
 
 class SearchOptions(NamedTuple):

@@ -1,4 +1,4 @@
-"""Labels for the pictures of a library, by words or by a probe, and how often they are right."""
+"""The part of `Library` that labels pictures, and compares the labels with the true ones."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ Labels: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 """Names of labels, or names with the wordings of each."""
 
 OnStage: TypeAlias = "Callable[[str, int, int | None], None]"
-"""Called with the stage, how much of it is done, and of how much, None where that is unknown."""
+"""Called with the stage, the number of steps done, and that of all, None if unknown."""
 INDEXING, READING = "indexing", "reading the labels"
 
 FOLDERS = "folders"
-"""Says that pictures lie in folders named by their true labels."""
+"""The value of `truth` for true labels from the names of folders."""
 _SEED = 0
 _MOST_TEMPLATES = 10
-"""More are counted, not named."""
+"""If there are more, the report gives only their number."""
 
 
 class JudgedLabels(NamedTuple):
-    """A report on labels that were held against the true ones, and what was met on the way."""
+    """A report on labels compared with the true ones, and the labelling that it is of."""
 
     labelling: Labelling
     report: Report
@@ -63,13 +63,13 @@ class LibraryLabels(LibraryIndexing):
     ) -> Labelling:
         """Return the pictures under `paths` (default: the current folder), each with its labels.
 
-        labels: names, or names with the wordings of each, or a probe, as `read_probe` or
-        `Library.probe` gives it. The index is brought up to date first,
-        as in `search`, and no indexed picture is encoded again. The pictures are given one after
-        another while one iterates over the result; each is looked at as in a search. An animation
-        is labelled by its first frame. A probability is that among the given labels alone.
-        on_texts is called with the number of texts that are encoded, and of all. Raises UsageError
-        for labels and settings that make no sense, RootError as `search` does.
+        labels: names, or names with the wordings of each, or a probe from `read_probe` or
+        `Library.probe`. The index is updated first, as in `search`, and no indexed picture is
+        encoded again. Iterate over the result for the pictures; files that are gone or changed are
+        left out, as in a search. An animation is labelled by its first frame. Probabilities are
+        over the given labels alone. on_texts: called with the number of texts encoded and the
+        number of all. Raises UsageError for labels and settings that cannot be used, and RootError
+        as `search` does.
         """
         from rclip_like.classify.labelling import Labelling
         from rclip_like.classify.settings import ClassifySettings
@@ -95,15 +95,13 @@ class LibraryLabels(LibraryIndexing):
         update: IndexSettings | bool | None = True,
         on_progress: OnStage = lambda stage, done, total: None,
     ) -> JudgedLabels:
-        """Return a report on the likeliest labels of pictures, held against the true ones.
+        """Return a report that compares the likeliest labels of pictures with the true ones.
 
-        truth: "folders", where a picture's label is the name of the first folder below the path
-        that was named, or a table with a path and a label a line. A label's name is the same
-        without regard to case, and with _ for a space. labels: as in `classify`; None means those
-        of the truth. All pictures are held in memory. on_progress is called with the stage, how
-        much of it is done and, where that is known, of how much. Raises MeasureError where no true
-        label is among the labels, or a package is missing, and DataError for a file that is no
-        table.
+        truth: "folders", for the name of the first folder below the path that was named, or the
+        path of a table with a path and a label per line. Labels are compared without regard to
+        case, and with _ as a space. labels: as in `classify`; None: the true labels. All pictures
+        are held in memory. Raises MeasureError if no true label is among the labels or a package is
+        missing, and DataError for a file that is not a table.
         """
         from rclip_like.classify.settings import ClassifySettings
         from rclip_like.classify.truth import judge, truth_of_table
@@ -137,7 +135,7 @@ class LibraryLabels(LibraryIndexing):
         update: IndexSettings | None,
         on_progress: OnStage,
     ) -> Labelling:
-        """Return all pictures with the labels that are the true one of any; None: by folders."""
+        """Return the pictures labelled with the list of all true labels; table None: folders."""
         from rclip_like.classify.labelling import Labelling
         from rclip_like.classify.truth import labels_of, truth_of_folders
         from rclip_like.classify.zero_shot import zero_shot
@@ -203,7 +201,7 @@ class LibraryLabels(LibraryIndexing):
         settings: ClassifySettings,
         features: FeatureKind = "index",
     ) -> Pictures:
-        """Return all pictures under the paths, encoded without the index."""
+        """Return the pictures under the paths, encoded without the index."""
         from rclip_like.classify.fresh import fresh_pages
         from rclip_like.classify.labelling import Pictures
 
@@ -219,7 +217,7 @@ class LibraryLabels(LibraryIndexing):
         update: IndexSettings | None,
         on_progress: Callable[[Progress], None] | None,
     ) -> Pictures:
-        """Return all pictures under the paths, those of the updated index or encoded now."""
+        """Return the pictures under the paths, from the updated index or, if fresh, encoded now."""
         from rclip_like.classify.labelling import Pictures
 
         if settings.fresh:

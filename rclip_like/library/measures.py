@@ -1,4 +1,4 @@
-"""What a library measures: how well models do on the captions and labels of a set."""
+"""The part of `Library` that measures models, and fits probes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class LibraryMeasures(LibraryModel):
     ) -> Evaluation:
         """Return how well models find and label the pictures of a captioned or labelled set.
 
-        models: by name, compared with the first one; default: the model in use. What a model has
-        indexed of the pictures is not encoded again, and nothing is written. Raises DataError for
-        what is no set, MeasureError where nothing can be measured, or a package is missing.
+        models: by name, compared with the first one; default: the model in use. Pictures that a
+        model has indexed are not encoded again, and nothing is written. Raises DataError if `data`
+        is not a set, and MeasureError if nothing can be measured or a package is missing.
         """
         from rclip_like.evaluate.packages import require_research
         from rclip_like.measure.settings import EvaluateSettings
@@ -59,10 +59,10 @@ class LibraryMeasures(LibraryModel):
     ) -> Probed:
         """Return a linear probe fitted on a labelled folder, and the report on it.
 
-        The folder has one for each label, or comes as the other sets that `open_set` reads.
-        Indexed pictures are not encoded again, and nothing is written to the index. output: the
-        probe's file to write, ending in .safetensors and not there yet. Raises UsageError,
-        DataError and MeasureError, before any work where the output or the settings are at fault.
+        folder: any labelled set that `open_set` reads, such as a folder for each label. Indexed
+        pictures are not encoded again, and nothing is written to the index. output: the new file to
+        write, which ends in .safetensors. Raises UsageError, DataError and MeasureError; errors of
+        the output and the settings come before any work.
         """
         from rclip_like.probe.run import check_output, probe, save
         from rclip_like.probe.settings import ProbeSettings
@@ -91,10 +91,10 @@ class LibraryMeasures(LibraryModel):
         split: str = "test",
         on_progress: Callable[[SuiteProgress], None] | None = None,
     ) -> Report:
-        """Return what the CLIP paper describes, measured on a labelled set with the model in use.
+        """Return a report on what the CLIP paper describes, measured on a labelled set.
 
-        All pictures are encoded anew, several times, and the index is not used. Raises DataError
-        and MeasureError as `evaluate` does.
+        All pictures are encoded several times, without the index, by the model in use. Raises
+        DataError and MeasureError as `evaluate` does.
         """
         from rclip_like.data.sets import open_set
         from rclip_like.measure.suite.run import SuiteSettings, paper_suite

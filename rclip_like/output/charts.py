@@ -1,4 +1,4 @@
-"""The charts of a report as PNG files: lines, confusions, and rows of pictures."""
+"""Draw the charts of a report as PNG files: lines, confusions, and rows of pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _DPI = 150
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, told apart by colour-blind people too."""
+"""Okabe and Ito's colours, which colour-blind people can distinguish."""
 _MARKERS = "osD^vPX"
 _DASHES = ("-", "--", "-.", ":")
 _STYLE: dict[Any, Any] = {
@@ -45,9 +45,9 @@ CHART_MARK = "clipfind report chart"
 
 
 def chart_png(chart: Chart) -> bytes:
-    """Return a chart as the bytes of a PNG file, the same for the same chart.
+    """Return a chart as the bytes of a PNG file; equal charts give equal bytes.
 
-    Raises MeasureError where matplotlib is missing.
+    Raises MeasureError if matplotlib is missing.
     """
     require_research("drawing a chart")
     with _matplotlib():
@@ -59,7 +59,7 @@ def chart_png(chart: Chart) -> bytes:
             figure = _matrix_figure(chart)
         else:
             figure = _pictures_figure(chart)
-        FigureCanvasAgg(figure)  # no window system, and no state that other drawing shares
+        FigureCanvasAgg(figure)  # needs no window system, and shares no state with other figures
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": CHART_MARK})
         return file.getvalue()
@@ -67,18 +67,18 @@ def chart_png(chart: Chart) -> bytes:
 
 @contextmanager
 def _matplotlib() -> Iterator[None]:
-    """Let the block draw with matplotlib's own style, its font list kept in our cache folder.
+    """Let the block draw with matplotlib's default style, and its font list in our cache folder.
 
     A matplotlibrc in the working folder could change the style, and even run LaTeX.
     """
     folder = cache_folder() / "matplotlib"
-    with suppress(OSError):  # without a cache folder matplotlib uses a passing one
+    with suppress(OSError):  # without a cache folder matplotlib uses a temporary one
         make_folder(folder)
     before = os.environ.get("MPLCONFIGDIR")
     os.environ["MPLCONFIGDIR"] = str(folder)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a script without glyphs in the font, and the like
+            warnings.simplefilter("ignore")  # for instance of glyphs that the font lacks
             import matplotlib
             import matplotlib.font_manager  # reads or writes the font list
 
@@ -134,7 +134,7 @@ def _draw_line(axes: Any, line: Line, number: int) -> None:
         linewidth=1.5,
         label=_legend(line.name),
         zorder=3,
-        clip_on=False,  # a mark at 0 or 100 % is whole
+        clip_on=False,  # draw a mark at 0 or 100 % whole
     )
     if line.low and line.high:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
@@ -154,7 +154,7 @@ def _scale_axes(axes: Any, chart: LineChart) -> None:
 
 
 def _limit_shares(axis: Any, limit: Any, unit: Unit, values: list[float], is_whole: bool) -> None:
-    """Show an axis of shares in per cent, from 0 to a little over the largest, 100 at the most."""
+    """Show an axis of shares in per cent, from 0 to a little over the largest, at most 100."""
     if unit not in ("share", "points"):
         return
     from matplotlib.ticker import PercentFormatter
@@ -184,7 +184,7 @@ def _add_legend(figure: Any, axes: Any) -> None:
 
 
 def _legend(name: str) -> str:
-    """Return a name as a legend shows it: matplotlib leaves out those that begin with _."""
+    """Return a name for a legend; matplotlib leaves out names that begin with _."""
     return f" {_short(name, 60)}" if name.startswith("_") else _short(name, 60)
 
 
@@ -192,7 +192,7 @@ def _legend(name: str) -> str:
 
 
 def _matrix_figure(chart: MatrixChart) -> Any:
-    """Draw the share of each row: the colour of a rare label counts as much as a frequent one's.
+    """Draw the shares of each row, so that rare labels have as strong colours as frequent ones.
 
     The scale is a square root, so that a few pictures beside the diagonal can be seen.
     """
@@ -221,12 +221,12 @@ def _matrix_figure(chart: MatrixChart) -> Any:
 
 
 def _name_labels(axes: Any, chart: MatrixChart, side: float | None) -> None:
-    """Write the labels beside the matrix; `side` is its inches, None for too many labels."""
+    """Write the labels beside the matrix; side: its length in inches, None for too many labels."""
     number = len(chart.labels)
     if side is None:
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_xlabel(f"given label, {number:,} in order; their names are in report.json")
+        axes.set_xlabel(f"given label; report.json has the names of the {number:,} labels in order")
         axes.set_ylabel("true label")
         return
     names = [_short(label, _LABEL_LENGTH) for label in chart.labels]

@@ -1,4 +1,4 @@
-"""What became of pictures that were filed, taken back or tagged, as bytes for stdout."""
+"""Render pictures that were filed, taken back or tagged, for stdout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def render_filed(filed: Filed, *, is_json: bool, is_terminal: bool) -> bytes:
-    """Return one line: what was done, the label, and the picture's path before and after."""
+    """Return one line: what was done, the label, the picture's path, and its target."""
     if is_json:
         return _json_line(
             {

@@ -1,6 +1,6 @@
-"""Labelled pictures as bytes for stdout: a table, columns, paths, JSON lines or a template's text.
+"""Render labelled pictures for stdout: as a table, columns, paths, JSON lines or by a template.
 
-They are written as they come, so that a million of them need no more memory than a hundred.
+They are rendered one after another, so a million pictures need no more memory than a hundred.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OF_LABEL: Values = MappingProxyType(
     {"label": "", "probability": 0.0, "score": 0.0, "rank": 1, "model": ""}
 )
-"""The fields of --format beside {path}, with values of their types."""
+"""The fields of --format besides {path}, each with a value of its type."""
 
 _BOLD, _CYAN, _DIM, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
 _AT_ONCE = 64
@@ -37,11 +37,10 @@ def render_labels(
     *,
     has_list: bool,
 ) -> Iterator[bytes]:
-    """Yield the bytes of some pictures at a time, after a header where the form has one.
+    """Yield the bytes of several pictures at a time, after the header of a table.
 
-    labels: all that there are; the table is as wide as they ask. has_list: whether several labels a
-    picture were asked for, so that JSON lists them. Paths alone are those of pictures that were
-    given a label; every other form tells the others, too.
+    labels: all labels of the run, which set the width of the table. has_list: JSON lists all labels
+    of a picture. With paths alone, pictures without a label are left out.
     """
     width = min(_WIDEST_LABEL, max(map(len, map(escaped, (*labels, NONE_OF_THESE)))))
     waiting = iter(pictures)
@@ -60,9 +59,9 @@ def render_labels(
 def as_object(picture: LabelledPicture, *, has_list: bool) -> dict[str, object]:
     """Return a labelled picture as the object that --json prints.
 
-    path (str; with path_base64 where its bytes are not UTF-8), label (str, or null where none is
-    given), probability, score and rank of the likeliest label, model; `best`, the likeliest label,
-    where none is given; with `has_list` also `labels`, all that are given.
+    path (str; with path_base64 if its bytes are not UTF-8), label (str, or null if none is given),
+    probability, score and rank of the likeliest label, and model. Without a label, `best` is the
+    likeliest one. With `has_list`, `labels` has all that are given.
     """
     row = {
         **path_fields(shown_path(picture.path_bytes)),
@@ -88,9 +87,9 @@ def as_object(picture: LabelledPicture, *, has_list: bool) -> dict[str, object]:
 
 
 def counts_sentence(counts: Mapping[str | None, int], *, is_multi: bool) -> str:
-    """Return one line that says how many pictures were given each label, the most frequent first.
+    """Return one line with the number of pictures of each label, the most frequent first.
 
-    Of many labels the first dozen are named.
+    It names a dozen labels at most.
     """
     given = {label: number for label, number in counts.items() if label is not None}
     ordered = sorted(given.items(), key=lambda each: (-each[1], each[0]))
@@ -150,5 +149,5 @@ def _table_row(
 
 
 def _encoded(text: str) -> bytes:
-    """Return a label's bytes; one that was a folder's name may hold any."""
+    """Return a label's bytes; a label from a folder's name may have any bytes."""
     return text.encode(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""What labels added to a list take, as bytes for stdout and as sentences for stderr."""
+"""Render comparisons of labels: pictures for stdout, sentences for stderr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def render_relabelled(pictures: Iterable[RelabelledPicture], layout: Layout) -> Iterator[bytes]:
-    """Yield the bytes of each picture: both labels with their probabilities, and the path."""
+    """Yield the bytes of each picture: both labels with their probabilities, and its path."""
     for number, picture in enumerate(pictures):
         if layout.is_table and not number:
             yield b"before  after  path\n"
@@ -24,7 +24,7 @@ def render_relabelled(pictures: Iterable[RelabelledPicture], layout: Layout) -> 
 def relabelled_object(picture: RelabelledPicture) -> dict[str, object]:
     """Return a picture as the object that --json prints.
 
-    path (str; with path_base64 where its bytes are not UTF-8), before and after (labels),
+    path (str; with path_base64 if its bytes are not UTF-8), before and after (labels),
     probability_before, probability_after, model.
     """
     return {
@@ -40,7 +40,7 @@ def relabelled_object(picture: RelabelledPicture) -> dict[str, object]:
 def taken_sentences(
     added: Sequence[str], taken: Mapping[tuple[str, str], int], num_pictures: int
 ) -> Iterator[str]:
-    """Yield one line for each added label: how many pictures it takes, and from which labels."""
+    """Yield one line per added label: how many pictures it takes, and from which labels."""
     for label in added:
         parts = {before: number for (before, after), number in taken.items() if after == label}
         ordered = sorted(parts.items(), key=lambda each: (-each[1], each[0]))

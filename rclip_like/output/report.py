@@ -1,4 +1,4 @@
-"""A report as text for a terminal, as one JSON object, and as Markdown."""
+"""Render a report as text for a terminal, as one JSON object, and as Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rclip_like.evaluate.report import Cell, Chart, Column, Report, Section, Table, Unit
 
 FORMAT = "clipfind report 1"
-"""What `format` of a report's JSON says, by which a later one knows its own files."""
+"""The `format` in a report's JSON, by which a later run recognises it."""
 _WIDTH = 100
 _MOST_ROWS = 50
 _MOST_COLUMNS_TEXT = 48
@@ -27,9 +27,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
 def report_text(report: Report) -> Iterator[str]:
-    """Yield a report as lines of text, without its charts; of long tables the first rows.
+    """Yield a report as lines of text, without its charts, and with the first rows of long tables.
 
-    Nothing in it changes what a terminal shows, whatever labels and captions hold.
+    Control characters in labels and captions are escaped.
     """
     yield escaped(report.title)
     yield from _aligned((key, _plain(value)) for key, value in report.made.items())
@@ -54,10 +54,10 @@ def report_text(report: Report) -> Iterator[str]:
 
 
 def report_object(report: Report, *, with_files: bool = False) -> str:
-    """Return a report as one JSON object: each table with its rows as objects by column key.
+    """Return a report as one JSON object; rows of tables are objects by column key.
 
-    Shares are numbers in [0, 1]; an interval is an object of value, low and high; what is not
-    finite is null. with_files: the names of the charts' files are among it.
+    Shares are numbers in [0, 1]; an interval is an object with value, low and high; numbers that
+    are not finite are null. with_files: include the names of the charts' files.
     """
     return json_text(_object(report, with_files=with_files))
 
@@ -152,7 +152,7 @@ def _chart_object(section: Section, chart: Chart) -> dict[str, object]:
 
 
 def _json_value(value: object) -> object:
-    """Return a value as JSON has it: intervals as objects, NumPy's numbers as plain ones."""
+    """Return a value for JSON: intervals as objects, NumPy's numbers as plain ones."""
     if isinstance(value, Interval):
         return {key: _json_value(number) for key, number in value._asdict().items()}
     if isinstance(value, Mapping):
@@ -164,7 +164,7 @@ def _json_value(value: object) -> object:
 
 
 def _number(value: Any) -> Any:
-    """Return one of NumPy's numbers as a plain one, and anything else as it is."""
+    """Return a NumPy number as a plain one, and any other value unchanged."""
     return value.item() if hasattr(value, "item") else value
 
 
@@ -172,9 +172,9 @@ def _number(value: Any) -> Any:
 
 
 def shown(cell: Cell, unit: Unit) -> tuple[str, str]:
-    """Return a cell as people read it, and its interval apart, "" where it has none.
+    """Return the text of a cell, and that of its interval, "" without one.
 
-    Shares are in per cent with one decimal, points with their sign, counts with thousands.
+    Shares are in per cent with one decimal; points have a sign, counts separators of thousands.
     """
     if isinstance(cell, Interval):
         value = shown(cell.value, unit)[0]
@@ -208,12 +208,12 @@ def _text_table(table: Table) -> Iterator[str]:
     for cells in zip(*columns, strict=True):
         yield f"  {'  '.join(cells)}".rstrip()
     if (more := len(table.rows) - _MOST_ROWS) > 0:
-        yield f"  ... {more:,} more; --report DIR writes them all"
+        yield f"  ... {more:,} more; --report DIR writes all of them"
     yield from _wrapped(table.note)
 
 
 def _text_column(column: Column, cells: Sequence[Cell]) -> Iterator[str]:
-    """Yield a column's title and cells padded to one width; numbers stand to the right."""
+    """Yield a column's title and cells, padded to one width, numbers on the right."""
     shorten = _shortened if column.unit == "text" else escaped
     parts = [(shorten(value), ends) for value, ends in (shown(cell, column.unit) for cell in cells)]
     value_width = max((_width(value) for value, _ in parts), default=0)
@@ -273,9 +273,9 @@ def _aligned(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
 
 
 def _plain(value: object) -> str:
-    """Return a value of `made` in words: pairs between commas, several of these a line each.
+    """Return a value of `made` as text: the pairs of a mapping with commas, several on lines.
 
-    Digests are shown by their beginning, as in what is indexed.
+    Of a digest only the first digits are shown.
     """
     value = _number(value)
     if isinstance(value, Mapping):
@@ -330,5 +330,5 @@ def _markdown_table(table: Table) -> Iterator[str]:
 
 
 def _marked(text: str) -> str:
-    """Return text that Markdown shows as it stands."""
+    """Return text escaped for Markdown."""
     return _MARKDOWN.sub(r"\\\1", escaped(text))

@@ -1,4 +1,4 @@
-"""A report's folder: JSON, Markdown and a PNG for each chart, each written whole."""
+"""Write a report into a folder: JSON, Markdown and a PNG per chart, each file whole."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from rclip_like.evaluate.report import Report
 
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
-_FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # a report is for whoever may read the folder
+_FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # before the umask, since reports are shared
 _HEAD_BYTES = 512
-"""In which a chart's PNG names the program that made it."""
+"""The first bytes of a chart's PNG, which name the program that made it."""
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Write report.json, report.md and one PNG for each chart into a folder, each file whole.
+    """Write report.json, report.md and a PNG per chart into a folder, each file whole.
 
-    All is rendered before anything is written. An earlier report there is replaced; other files
-    stay. Raises MeasureError where a file of the same name belongs to something else, or where
-    the folder cannot be written.
+    All files are rendered before the first is written. An earlier report there is replaced; other
+    files stay. Raises MeasureError if a file of the same name is not from a report, or if the
+    folder cannot be written.
     """
     from rclip_like.output.charts import chart_png
 
@@ -49,27 +49,27 @@ def write_report(report: Report, folder: Path) -> None:
     _refuse_others(folder, [name for name in charts if not _is_chart(folder / name)])
     try:
         make_folder(folder, _FOLDER_MODE)
-        # report.json first: if writing stops half-way, the next run knows the folder for its own.
+        # report.json first: if writing stops half-way, the next run recognises the folder.
         for name, content in contents.items():
             with write_whole(folder / name, _FILE_MODE) as draft:
                 draft.write_bytes(content)
         for name in (earlier or frozenset()) - set(contents):
-            if _is_chart(folder / name):  # whatever report.json may name
+            if _is_chart(folder / name):  # report.json may name any file
                 (folder / name).unlink()
     except OSError as error:
         raise MeasureError(f"the report cannot be written: {error}") from error
 
 
 def check_report_folder(folder: Path) -> None:
-    """Raise MeasureError where a report cannot go into a folder, before anything is measured."""
+    """Raise MeasureError if a report cannot be written into a folder. Called before measuring."""
     if folder.exists() and not folder.is_dir():
-        raise MeasureError(f"{folder} is not a folder, so no report can be written into it")
+        raise MeasureError(f"{folder} is not a folder; name a folder for the report")
     if earlier_charts(folder) is None:
         _refuse_others(folder, (REPORT_JSON, REPORT_MARKDOWN))
 
 
 def earlier_charts(folder: Path) -> frozenset[str] | None:
-    """Return the names of the charts of the report in a folder, None where there is no report."""
+    """Return the file names of the charts of a folder's report, None if it has no report."""
     with suppress(OSError, ValueError):
         written = json.loads((folder / REPORT_JSON).read_bytes())
         if isinstance(written, dict) and written.get("format") == FORMAT:
@@ -79,7 +79,7 @@ def earlier_charts(folder: Path) -> frozenset[str] | None:
 
 
 def _is_chart(path: Path) -> bool:
-    """Return whether a file is a chart that an earlier report drew, and no link to one."""
+    """Return whether a file is a chart of an earlier report, and not a link to one."""
     from rclip_like.output.charts import CHART_MARK
 
     with suppress(OSError):
@@ -93,6 +93,5 @@ def _refuse_others(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         if (folder / name).is_symlink() or (folder / name).exists():
             raise MeasureError(
-                f"{folder / name} is there already and belongs to no earlier report; "
-                "name another folder"
+                f"{folder / name} exists and is not from an earlier report; name another folder"
             )

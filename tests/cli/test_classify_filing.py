@@ -124,7 +124,7 @@ def test_what_cannot_be_filed_is_named_and_the_others_are(album: Path, tmp_path:
     finished = run("classify", *LABELS, album / "one.png", "-n", "--move-to", tmp_path / "out")
     assert finished.returncode == 2
     assert b"one.png" in finished.stderr
-    assert b"not all was done: 1 failure" in finished.stderr
+    assert b"finished with 1 failure" in finished.stderr
     assert (album / "one.png").exists()
 
 
@@ -143,7 +143,7 @@ def test_combinations_without_effect_are_refused(words: tuple[str, ...], tiny: P
     labels = () if "--undo" in words else LABELS
     finished = run("classify", *labels, *words)
     assert finished.returncode == 2
-    assert b"no effect" in finished.stderr or b"one label a picture" in finished.stderr
+    assert b"no effect" in finished.stderr or b"one label per picture" in finished.stderr
 
 
 def test_a_log_that_is_not_there_is_an_error(tiny: Path) -> None:

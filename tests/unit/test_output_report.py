@@ -155,7 +155,7 @@ def test_a_later_report_replaces_an_earlier_one_and_its_charts(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["report.md", "report.json", "retrieval-curve.png"])
 def test_a_file_of_someone_else_is_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}")
-    with pytest.raises(MeasureError, match="belongs to no earlier report"):
+    with pytest.raises(MeasureError, match="is not from an earlier report"):
         write_report(_report(charts=True), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "{}"
@@ -180,7 +180,7 @@ def test_a_picture_that_an_earlier_report_names_is_left_alone(tmp_path: Path) ->
     write_report(_report(), tmp_path)
     assert (tmp_path / "holiday.png").read_bytes() == b"mine"
     (tmp_path / "retrieval-curve.png").write_bytes(b"mine, too")
-    with pytest.raises(MeasureError, match="belongs to no earlier report"):
+    with pytest.raises(MeasureError, match="is not from an earlier report"):
         write_report(_report(charts=True), tmp_path)
     assert (tmp_path / "retrieval-curve.png").read_bytes() == b"mine, too"
 
@@ -190,6 +190,6 @@ def test_a_folder_is_refused_before_anything_is_measured(tmp_path: Path) -> None
     with pytest.raises(MeasureError, match="not a folder"):
         check_report_folder(tmp_path / "file")
     (tmp_path / "report.md").write_text("mine")
-    with pytest.raises(MeasureError, match="belongs to no earlier report"):
+    with pytest.raises(MeasureError, match="is not from an earlier report"):
         check_report_folder(tmp_path)
     check_report_folder(tmp_path / "new")
