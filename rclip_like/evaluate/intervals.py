@@ -1,7 +1,6 @@
 """Confidence intervals of 95 %: score intervals of shares, Student's t of repeats, bootstraps.
 
-An interval of NaN says that there is none: the values do not differ, so that nothing tells how much
-others would.
+The ends are NaN if all values are equal, because they then do not show how much others would vary.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from rclip_like.evaluate.report import Interval
 
 NUM_RESAMPLES = 1000
 INTERVALS = (
-    "Intervals hold 95 %: Wilson's score interval for shares, Tango's for the difference of two "
-    "shares of the same pictures, Student's for means of repeated draws. Other means, and shares "
-    "of captions of which a picture has several, have percentile bootstraps: whole pictures (for "
-    f"words: labels) are drawn anew {NUM_RESAMPLES:,} times, in pairs for differences. Means over "
-    "labels have the bootstrap's width around the figure. ECE, which chance makes too large, has "
-    "the pivotal bootstrap, whose ends need not lie evenly around the figure. Where all values or "
-    "all draws are equal, there is no interval."
+    "Intervals are of 95 %: Wilson's score interval for shares, Tango's for the difference of two "
+    "shares on the same pictures, Student's for means of repeated draws. Other means, and shares "
+    "over several captions per picture, have percentile bootstrap intervals: whole pictures (for "
+    f"words: labels) are resampled {NUM_RESAMPLES:,} times, in pairs for differences. Means over "
+    "labels have an interval of this width, centred on the figure. ECE, which chance makes too "
+    "large, has a pivotal bootstrap interval, which may not be centred on the figure. There is no "
+    "interval if all values or all resamples are equal."
 )
-"""What a report says of its intervals."""
+"""The note on intervals in every report."""
 
 Values: TypeAlias = "npt.NDArray[np.floating] | npt.NDArray[np.bool_]"
 Numbers: TypeAlias = "npt.NDArray[np.int64]"
@@ -76,10 +75,10 @@ def repeats(values: Values) -> Interval:
 
 
 def paired_shares(gained: int, lost: int, num: int) -> Interval:
-    """Return a difference of two shares of the same num pictures with Tango's score interval.
+    """Return the difference of two shares of the same num pictures, with Tango's score interval.
 
-    gained: pictures that are right in the second share alone, lost: in the first alone. Unlike a
-    bootstrap, it keeps its width where both are few or none (Tango 1998, Equivalence test and
+    gained: pictures that are right only in the second share; lost: only in the first. Unlike a
+    bootstrap interval, it keeps its width if both are small or 0 (Tango 1998, Equivalence test and
     confidence interval for the difference in proportions for the paired-sample design). Raises
     MeasureError if num is 0.
     """
@@ -103,9 +102,9 @@ def paired_shares(gained: int, lost: int, num: int) -> Interval:
 def mean_interval(values: Values, *, groups: Numbers | None = None, seed: int = 0) -> Interval:
     """Return the mean of values (n,) with the interval that suits them.
 
-    Zeros and ones: Wilson's. Others, and zeros and ones of which pictures have several:
-    `bootstrap_mean`, but where all are equal Wilson's by the number of pictures, or none. groups
-    and NaN as in `bootstrap_mean`. Raises MeasureError if no value is left.
+    This is `wilson` for zeros and ones with one value per picture, and for equal zeros or ones with
+    several per picture; otherwise `bootstrap_mean`. groups and NaN as in `bootstrap_mean`. Raises
+    MeasureError if no value is left.
     """
     values, group_of = _numbered(values, groups)
     num_pictures = int(group_of.max()) + 1
@@ -122,9 +121,9 @@ def paired_difference(
 ) -> Interval:
     """Return the mean of second - first, (n,) each, with the interval that suits them.
 
-    Zeros and ones: `paired_shares`. Others, and zeros and ones of which pictures have several:
-    `paired_bootstrap`, but where all differences are equal `paired_shares` by the number of
-    pictures, or none. Both hold values of the same pictures; groups as in `bootstrap_mean`.
+    This is `paired_shares` for zeros and ones with one value per picture, and for equal differences
+    of them with several per picture; otherwise `paired_bootstrap`. Both arguments hold values of
+    the same pictures; groups as in `bootstrap_mean`.
     """
     before, after = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     changes, group_of = _numbered(after - before, groups)
@@ -152,8 +151,7 @@ def bootstrap_mean(
 
     groups (n,): the number of each value's picture, if a picture has several values, such as one
     per caption. Then whole pictures are drawn, with all their values. NaN values are left out.
-    Where no draw differs from another, the interval is NaN. Raises MeasureError if no value is
-    left.
+    If all resamples are equal, the interval is NaN. Raises MeasureError if no value is left.
     """
     values, group_of = _numbered(values, groups)
     sums = np.bincount(group_of, values).astype(np.float64)
@@ -172,8 +170,8 @@ def bootstrap_median(
     """Return the median of values (n,) with its percentile bootstrap interval.
 
     groups and NaN as in `bootstrap_mean`. The median of an even number of values is the mean of the
-    middle two. Where no draw differs from another, the interval is NaN. Raises MeasureError if no
-    value is left.
+    middle two. If all resamples are equal, the interval is NaN. Raises MeasureError if no value is
+    left.
     """
     values, group_of = _numbered(values, groups)
     order = np.argsort(values, kind="stable")
@@ -215,7 +213,7 @@ def bootstrap_statistic(
     """Return a statistic of pictures with its percentile bootstrap interval.
 
     statistic: takes picture numbers (num_pictures,), which may repeat, and returns its value.
-    Where no draw differs from another, the interval is NaN. Raises MeasureError without pictures.
+    If all resamples are equal, the interval is NaN. Raises MeasureError without pictures.
     """
     if num_pictures < 1:
         raise MeasureError("a figure cannot be measured without pictures")
@@ -259,12 +257,12 @@ def _resampled_means(
 
 
 def _is_share(values: npt.NDArray[np.float64]) -> bool:
-    """Return whether all values are 0 or 1, those that are NaN left out."""
+    """Return whether all values that are not NaN are 0 or 1."""
     return bool(np.isin(values, (0.0, 1.0)).sum() == (~np.isnan(values)).sum())
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a decreasing function is 0 between two numbers, by halving."""
+    """Return the root of a decreasing function between two numbers, by bisection."""
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if function(middle) > 0 else (low, middle)
@@ -272,7 +270,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
-    """Return the percentile interval, none where all draws give the same."""
+    """Return the percentile interval, NaN if all resamples are equal."""
     if np.ptp(resampled) < _ROUNDING:
         return Interval(value, float("nan"), float("nan"))
     low, high = np.percentile(resampled, _TAILS)

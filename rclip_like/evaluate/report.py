@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Interval(NamedTuple):
     """A figure with its confidence interval, 95 % unless the column says otherwise.
 
-    low and high are NaN where nothing tells the interval, such as for values that are all equal.
+    low and high are NaN if there is no interval, for instance because all values are equal.
     """
 
     value: float
@@ -103,9 +103,9 @@ class Section(NamedTuple):
     """One part of a report: findings in sentences, with their tables and charts.
 
     Keys are lower-case letters, digits, hyphens, dots and underscores; a chart's file is named
-    after the section's key and its own. `paper`: the CLIP paper's finding on the same question,
-    with its figures, and nothing that it does not say. `limits`: what this measurement does not
-    show. `others`: what others report on the question, with the source.
+    after the section's key and its own. `paper`: the finding of the CLIP paper itself on the same
+    question, with its figures. `limits`: what this measurement does not show. `others`: findings
+    from other sources, which it names.
     """
 
     key: str

@@ -42,7 +42,7 @@ def measure_captions(embedded: EmbeddedSet, model: Model, seed: int) -> CaptionF
     """Return the retrieval figures of the pictures with captions and of these captions.
 
     A caption of several pictures is right for all of them. Equal scores count with their expected
-    value over random orders. Intervals and differences resample whole pictures.
+    value over random orders. Intervals and differences are over whole pictures.
     """
     has_captions = [bool(captions) for captions in embedded.captions]
     images = embedded.rows[has_captions]

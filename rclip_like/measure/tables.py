@@ -48,8 +48,8 @@ def differences_table(columns: Sequence[Column], rows: Rows, seed: int) -> Table
         f"Difference from {first_name}",
         (*_lead_columns(rows), MODEL, *shown),
         tuple(cells),
-        "Both models are measured on the same pictures. An interval that does not contain 0 shows a "
-        "difference.",
+        "Both models are measured on the same pictures. An interval that does not contain 0 shows "
+        "a difference.",
     )
 
 

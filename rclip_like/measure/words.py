@@ -38,7 +38,7 @@ def measure_words(
     """Return the figures of searches for the labels; a picture is relevant to its own label.
 
     images: unit rows (N, D); truth (N,) label numbers. Labels without pictures are not searched
-    for. Intervals and differences resample the labels.
+    for. Intervals and differences are over labels.
     """
     words = text_rows(labels, _AS_TYPED, model.texts)
     found = find(Targets(images).cosines(words), truth == np.arange(len(labels))[:, None])

@@ -19,8 +19,8 @@ from rclip_like.measure.suite.wording import is_clear, percent, points
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
-PAPER = (
-    "Not in the paper but in Goh et al. (2021): an apple gets 85.6 % for 'Granny Smith', and 99.7 "
+OTHERS = (
+    "Goh et al. (2021): an apple gets 85.6 % for 'Granny Smith', and 99.7 "
     "% for 'iPod' with a note on it that says 'iPod'."
 )
 LIMITS = (
@@ -61,7 +61,7 @@ def measure(subject: Subject) -> Section:
     names = [number for number, label in enumerate(subject.labels) if is_drawable(label)]
     if len(names) < 2:
         sentence = "Not measured: fewer than two labels can be drawn in Pillow's own typeface."
-        return Section("typography", "Typographic attack", (sentence,), paper=PAPER)
+        return Section("typography", "Typographic attack", (sentence,), others=OTHERS)
     targets = wrong_labels(subject, np.array(names))
     found = {kind: _found(subject, kind, targets) for kind in KINDS}
     over_random, over_blank = (
@@ -74,8 +74,8 @@ def measure(subject: Subject) -> Section:
         _sentences(subject, found, over_random, over_blank),
         (_by_label(found), _differences(subject, found)),
         (_photos(subject, targets, found),),
-        PAPER,
-        LIMITS,
+        limits=LIMITS,
+        others=OTHERS,
     )
 
 
@@ -162,8 +162,7 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     )
     note = (
         "The first row is the effect of the name over random letters, the second its effect over a "
-        "blank label, the last the effect of covering a part of the picture. If no picture gets "
-        "the wrong name, the bootstrap has no width; the intervals above bound the effect."
+        "blank label, the last the effect of covering a part of the picture."
     )
     return Table(
         "differences", "What the text adds, and what the label covers", columns, rows, note
