@@ -143,7 +143,7 @@ def crossing(ks: Sequence[int], accuracies: Sequence[float], level: float) -> fl
     return None
 
 
-def _mean_judgement(fits: Sequence[Fit], side: LabelledFeatures) -> Tried:
-    judged = [judge(fit, side.features, side.numbers) for fit in fits]
+def _mean_judgement(fits: Sequence[Fit], split: LabelledFeatures) -> Tried:
+    judged = [judge(fit, split.features, split.numbers) for fit in fits]
     accuracy = float(np.mean([each.accuracy for each in judged]))
     return Tried(fits[0].c, accuracy, float(np.mean([each.loss for each in judged])))

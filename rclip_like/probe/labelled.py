@@ -15,7 +15,7 @@ from rclip_like.data.sets import PictureSet, open_set
 from rclip_like.errors import DataError
 from rclip_like.evaluate.probe import Features, Numbers
 from rclip_like.evaluate.probe_file import FeatureKind, is_usable_label
-from rclip_like.evaluate.splits import TEST, TRAIN, VALIDATION, Sides, split_by_content
+from rclip_like.evaluate.splits import TEST, TRAIN, VALIDATION, Splits, split_by_content
 from rclip_like.probe.settings import ProbeSettings
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rclip_like.store.embeddings import ModelEmbeddings
     from rclip_like.values import Embeddings
 
-_SIDES_OF_FOLDERS = {
+_SPLITS_OF_FOLDERS = {
     ("test", "train", "val"): {"train": TRAIN, "val": VALIDATION, "test": TEST},
     ("test", "train"): {"train": TRAIN, "test": TEST},
     ("train", "val"): {"train": TRAIN, "val": TEST},
@@ -41,7 +41,7 @@ class LabelledSet(NamedTuple):
 
     labels: L names, each with training pictures. numbers (N,): label numbers. features (N, F): what
     the probe is fitted on. rows: unit embeddings (N, D) for zero-shot labels, the same array if the
-    features are of the index. names (N,): paths relative to the folder. digests, sides: (N,).
+    features are of the index. names (N,): paths relative to the folder. digests, splits: (N,).
     has_own_split: the split is that of the set's folders. notes: sentences on pictures left out.
     """
 
@@ -53,16 +53,16 @@ class LabelledSet(NamedTuple):
     numbers: Numbers
     features: Features
     rows: Embeddings
-    sides: Sides
+    splits: Splits
     has_own_split: bool
     num_encoded: int
     num_from_index: int
     troubles: tuple[Trouble, ...]
     notes: tuple[str, ...]
 
-    def on(self, *sides: int) -> Numbers:
+    def on(self, *splits: int) -> Numbers:
         """Return the positions of the pictures in these splits, ascending."""
-        return np.flatnonzero(np.isin(self.sides, sides))
+        return np.flatnonzero(np.isin(self.splits, splits))
 
     def taken(self, positions: Numbers) -> LabelledSet:
         """Return the set with only the pictures at these positions."""
@@ -72,7 +72,7 @@ class LabelledSet(NamedTuple):
             numbers=self.numbers[positions],
             features=self.features[positions],
             rows=self.rows[positions],
-            sides=self.sides[positions],
+            splits=self.splits[positions],
         )
 
 
@@ -100,7 +100,7 @@ def read_labelled(
 
     found = _joined(folder, sets, [_embedded(each, settings.features, embed) for each in sets])
     found = _without_copies(_without_odd_labels(found))
-    kept = _without_unlearnt_labels(_with_sides(found, settings.seed))
+    kept = _without_unlearnt_labels(_with_splits(found, settings.seed))
     if len(kept.labels) < 2:
         number = f"only {kept.labels[0]!r} has any" if kept.labels else "no label has any"
         raise DataError(
@@ -134,14 +134,14 @@ def _joined(
     folder: Path, sets: Sequence[PictureSet], parts: Sequence[tuple[EmbeddedSet, Features]]
 ) -> LabelledSet:
     """Return the labelled pictures of all splits as one set, split as its folders are."""
-    splits, prefix = sets[0].splits, f"{os.path.abspath(folder)}{os.sep}"
-    sides_of = _SIDES_OF_FOLDERS.get(tuple(sorted(splits)), {})
+    split_names, prefix = sets[0].splits, f"{os.path.abspath(folder)}{os.sep}"
+    split_of = _SPLITS_OF_FOLDERS.get(tuple(sorted(split_names)), {})
     labels = tuple(dict.fromkeys(label for part, _ in parts for label in part.labels))
-    numbers, sides = [], []
-    for (part, _), split in zip(parts, splits or ("",), strict=True):
+    numbers, splits = [], []
+    for (part, _), split_name in zip(parts, split_names or ("",), strict=True):
         number_of = np.array([*map(labels.index, part.labels), -1], np.int64)
         numbers.append(number_of[part.label_numbers])
-        sides.append(np.full(len(part.names), sides_of.get(split, TRAIN), np.int8))
+        splits.append(np.full(len(part.names), split_of.get(split_name, TRAIN), np.int8))
     joined = LabelledSet(
         name=os.path.basename(os.path.abspath(folder)),
         labels=labels,
@@ -151,8 +151,8 @@ def _joined(
         numbers=np.concatenate(numbers),
         features=np.concatenate([features for _, features in parts]),
         rows=np.concatenate([part.rows for part, _ in parts]),
-        sides=np.concatenate(sides),
-        has_own_split=bool(sides_of),
+        splits=np.concatenate(splits),
+        has_own_split=bool(split_of),
         num_encoded=sum(part.num_encoded for part, _ in parts),
         num_from_index=sum(part.num_from_index for part, _ in parts),
         troubles=tuple(trouble for part, _ in parts for trouble in part.troubles),
@@ -167,7 +167,7 @@ def _without_copies(found: LabelledSet) -> LabelledSet:
     Of copies in several splits the one in the test split stays, so that no test picture is learnt.
     """
     positions_of: dict[bytes, list[int]] = {}
-    for position in np.argsort(-found.sides, kind="stable").tolist():
+    for position in np.argsort(-found.splits, kind="stable").tolist():
         positions_of.setdefault(found.digests[position], []).append(position)
     groups = positions_of.values()
     clear = [group for group in groups if len({found.numbers[each] for each in group}) == 1]
@@ -180,16 +180,16 @@ def _without_copies(found: LabelledSet) -> LabelledSet:
     return kept._replace(notes=(*kept.notes, *notes))
 
 
-def _with_sides(found: LabelledSet, seed: int) -> LabelledSet:
+def _with_splits(found: LabelledSet, seed: int) -> LabelledSet:
     """Return the set with splits drawn by content where its folders do not give them."""
     if not found.has_own_split:
-        return found._replace(sides=split_by_content(found.digests, found.numbers, seed))
+        return found._replace(splits=split_by_content(found.digests, found.numbers, seed))
     if len(found.on(VALIDATION)):
         return found
-    train, sides = found.on(TRAIN), found.sides.copy()
+    train, splits = found.on(TRAIN), found.splits.copy()
     digests = [found.digests[position] for position in train]
-    sides[train] = split_by_content(digests, found.numbers[train], seed, with_test=False)
-    return found._replace(sides=sides)
+    splits[train] = split_by_content(digests, found.numbers[train], seed, with_test=False)
+    return found._replace(splits=splits)
 
 
 def _without_odd_labels(found: LabelledSet) -> LabelledSet:

@@ -68,7 +68,7 @@ def measure(
     The same set and settings give the same bits for any number of threads. Raises MeasureError if
     scikit-learn is missing.
     """
-    split = SplitFeatures(*(_side(data, side) for side in (TRAIN, VALIDATION, TEST)))
+    split = SplitFeatures(*(_split_of(data, split) for split in (TRAIN, VALIDATION, TEST)))
     most = int(np.bincount(split.train.numbers).max())
     shots = [k for k in settings.shots if k <= most] if len(split.test.numbers) else []
     threads = settings.threads or num_processors()
@@ -102,8 +102,8 @@ def measure(
     )
 
 
-def _side(data: LabelledSet, side: int) -> LabelledFeatures:
-    positions = data.on(side)
+def _split_of(data: LabelledSet, split: int) -> LabelledFeatures:
+    positions = data.on(split)
     digests = tuple(data.digests[position] for position in positions)
     return LabelledFeatures(data.features[positions], data.numbers[positions], digests)
 

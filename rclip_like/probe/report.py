@@ -13,7 +13,7 @@ from rclip_like import __version__
 from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusion
 from rclip_like.evaluate.intervals import INTERVALS, paired_difference, wilson
 from rclip_like.evaluate.report import Cell, Column, Interval, MatrixChart, Report, Section, Table
-from rclip_like.evaluate.splits import SIDES, TRAIN, VALIDATION, hash_of_draw
+from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, hash_of_draw
 from rclip_like.probe.shots_report import choice_section, hashes_of_draws, shots_section
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Re
         "fingerprint": probe.fingerprint,
         "features": _FEATURES[probe.features],
         "labels": len(data.labels),
-        "pictures": {side: len(data.on(number)) for number, side in enumerate(SIDES)},
+        "pictures": {name: len(data.on(number)) for number, name in enumerate(SPLIT_NAMES)},
         "from_the_index": data.num_from_index,
         "encoded": data.num_encoded,
         "templates": list(templates) if len(templates) <= _MOST_TEMPLATES else len(templates),

@@ -11,7 +11,7 @@ from rclip_like.evaluate.few_shot import Shots, crossing
 from rclip_like.evaluate.intervals import repeats
 from rclip_like.evaluate.probe import Sweep
 from rclip_like.evaluate.report import Cell, Column, Interval, Line, LineChart, Section, Table
-from rclip_like.evaluate.splits import SIDES, TRAIN, VALIDATION, draw_places, hash_of_draw
+from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, draw_ranks, hash_of_draw
 
 if TYPE_CHECKING:
     from rclip_like.probe.measuring import Measured
@@ -175,19 +175,19 @@ def _pictures_table(measured: Measured, settings: ProbeSettings) -> Table:
     train = data.on(TRAIN)
     digests = [data.digests[position] for position in train]
     num_draws = settings.repeats if measured.curve else 0
-    places = np.zeros((len(data.names), num_draws), np.int64)
+    ranks = np.zeros((len(data.names), num_draws), np.int64)
     for number in range(num_draws):
-        drawn = draw_places(digests, data.numbers[train], settings.seed, number)
-        places[train, number] = drawn + 1
-    columns = [Column(name, name, "text") for name in ("label", "name", "digest", "side")]
+        drawn = draw_ranks(digests, data.numbers[train], settings.seed, number)
+        ranks[train, number] = drawn + 1
+    columns = [Column(name, name, "text") for name in ("label", "name", "digest", "split")]
     columns += [Column(f"draw_{number}", f"draw {number}", "count") for number in range(num_draws)]
     rows = tuple(
         (
             data.labels[data.numbers[position]],
             data.names[position],
             data.digests[position].hex(),
-            SIDES[data.sides[position]],
-            *(int(place) or None for place in places[position]),
+            SPLIT_NAMES[data.splits[position]],
+            *(int(rank) or None for rank in ranks[position]),
         )
         for position in range(len(data.names))
     )

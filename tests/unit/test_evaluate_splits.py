@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from rclip_like.evaluate.splits import (
-    SIDES,
+    SPLIT_NAMES,
     TEST,
     TRAIN,
     VALIDATION,
-    draw_places,
+    draw_ranks,
     draw_shots,
     has_near_copy,
     hash_of_draw,
@@ -27,10 +27,10 @@ DIGESTS = _digests(100)
 
 
 def test_a_split_gives_each_label_three_fifths_and_twice_one_fifth() -> None:
-    sides = split_by_content(DIGESTS, NUMBERS, seed=0)
+    splits = split_by_content(DIGESTS, NUMBERS, seed=0)
     for number in range(4):
-        assert np.bincount(sides[number == NUMBERS]).tolist() == [15, 5, 5]
-    assert SIDES[TRAIN] == "train"
+        assert np.bincount(splits[number == NUMBERS]).tolist() == [15, 5, 5]
+    assert SPLIT_NAMES[TRAIN] == "train"
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_a_split_gives_each_label_three_fifths_and_twice_one_fifth() -> None:
     [(1, [1, 0, 0]), (2, [1, 0, 1]), (3, [1, 1, 1]), (4, [2, 1, 1]), (10, [6, 2, 2])],
 )
 def test_small_labels_train_first_then_test_then_validate(number: int, expected: list[int]) -> None:
-    sides = split_by_content(_digests(number), np.zeros(number, np.int64), seed=5)
-    assert np.bincount(sides, minlength=3).tolist() == expected
+    splits = split_by_content(_digests(number), np.zeros(number, np.int64), seed=5)
+    assert np.bincount(splits, minlength=3).tolist() == expected
 
 
 def test_a_split_depends_on_contents_and_seed_and_not_on_the_order() -> None:
-    sides = split_by_content(DIGESTS, NUMBERS, seed=0)
+    splits = split_by_content(DIGESTS, NUMBERS, seed=0)
     order = np.random.default_rng(1).permutation(100)
     turned = split_by_content([DIGESTS[index] for index in order], NUMBERS[order], seed=0)
-    assert np.array_equal(turned, sides[order])
-    assert not np.array_equal(split_by_content(DIGESTS, NUMBERS, seed=1), sides)
-    assert {TRAIN, VALIDATION, TEST} == set(sides.tolist())
+    assert np.array_equal(turned, splits[order])
+    assert not np.array_equal(split_by_content(DIGESTS, NUMBERS, seed=1), splits)
+    assert {TRAIN, VALIDATION, TEST} == set(splits.tolist())
 
 
 def test_draws_are_nested_within_a_repeat_and_differ_between_repeats_and_seeds() -> None:
@@ -81,15 +81,15 @@ def test_the_hash_of_a_draw_knows_no_order() -> None:
 
 
 def test_without_a_test_side_four_fifths_train() -> None:
-    sides = split_by_content(DIGESTS, NUMBERS, seed=0, with_test=False)
-    assert np.bincount(sides, minlength=3).tolist() == [80, 20, 0]
+    splits = split_by_content(DIGESTS, NUMBERS, seed=0, with_test=False)
+    assert np.bincount(splits, minlength=3).tolist() == [80, 20, 0]
 
 
 def test_places_are_those_in_which_each_label_is_drawn() -> None:
-    places = draw_places(DIGESTS, NUMBERS, 0, 3)
+    ranks = draw_ranks(DIGESTS, NUMBERS, 0, 3)
     for number in range(4):
-        assert sorted(places[number == NUMBERS].tolist()) == list(range(25))
-    assert np.flatnonzero(places < 4).tolist() == draw_shots(DIGESTS, NUMBERS, 0, 3, 4).tolist()
+        assert sorted(ranks[number == NUMBERS].tolist()) == list(range(25))
+    assert np.flatnonzero(ranks < 4).tolist() == draw_shots(DIGESTS, NUMBERS, 0, 3, 4).tolist()
 
 
 def test_near_copies_are_those_a_loop_finds() -> None:

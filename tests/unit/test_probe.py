@@ -51,7 +51,7 @@ def test_the_probe_equals_scikit_learn_called_by_hand(
     probed = library.probe(folder, tmp_path / "p.safetensors", SETTINGS)
     probe = read_probe(tmp_path / "p.safetensors")
     pictures = _objects(probed, "pictures")
-    rows = {side: [each for each in pictures if each["side"] == side] for side in _SIDES}
+    rows = {split: [each for each in pictures if each["split"] == split] for split in _SPLITS}
     fitted, tested = rows["train"] + rows["validation"], rows["test"]
     embeddings = library.embed_pictures([folder / each["name"] for each in fitted + tested])
     numbers = np.array([probe.labels.index(each["label"]) for each in fitted + tested])
@@ -65,7 +65,7 @@ def test_the_probe_equals_scikit_learn_called_by_hand(
     assert (probe.num_pictures, probe.num_tested) == (len(fitted), len(tested)) == (30, 6)
 
 
-_SIDES = ("train", "validation", "test")
+_SPLITS = ("train", "validation", "test")
 
 
 def test_two_runs_give_the_same_bits_but_for_the_day(
@@ -117,9 +117,9 @@ def test_a_picture_is_in_the_draws_that_its_places_say(library: Library, folder:
     assert [row["shots"] for row in curve] == ["1", "2", "4", "all"]
     assert [row["num_pictures"] for row in curve] == [3, 6, 12, 30]
     for draw in range(3):
-        places = [each[f"draw_{draw}"] for each in pictures if each["side"] == "train"]
-        assert sorted(places) == sorted([*range(1, 9)] * 3)
-    assert all(each["draw_0"] is None for each in pictures if each["side"] != "train")
+        ranks = [each[f"draw_{draw}"] for each in pictures if each["split"] == "train"]
+        assert sorted(ranks) == sorted([*range(1, 9)] * 3)
+    assert all(each["draw_0"] is None for each in pictures if each["split"] != "train")
 
 
 def test_shots_that_no_label_has_are_named_and_left_out(library: Library, folder: Path) -> None:

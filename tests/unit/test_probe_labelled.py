@@ -1,4 +1,4 @@
-"""Labelled folders made ready for a probe: sides, copies, and labels that cannot be learnt."""
+"""Labelled folders made ready for a probe: splits, copies, and labels that cannot be learnt."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ def test_a_folder_is_split_by_content_whatever_the_names(tmp_path: Path, model: 
     folder = write_labelled(tmp_path / "a", {"red": 10, "blue": 10})
     found = _read(folder, model)
     assert found.labels == ("blue", "red")
-    assert np.bincount(found.sides).tolist() == [12, 4, 4]
+    assert np.bincount(found.splits).tolist() == [12, 4, 4]
     assert found.names[0] == "blue/000.png"
     assert not found.has_own_split
     for number, path in enumerate(sorted((folder / "red").iterdir(), reverse=True)):
         path.rename(path.with_name(f"x{number}.png"))
     again = _read(folder, model)
-    sides = dict(zip(found.digests, found.sides, strict=True))
-    assert sides == dict(zip(again.digests, again.sides, strict=True))
+    splits = dict(zip(found.digests, found.splits, strict=True))
+    assert splits == dict(zip(again.digests, again.splits, strict=True))
 
 
-def test_the_folders_of_a_set_say_the_sides(tmp_path: Path, model: Model) -> None:
+def test_the_folders_of_a_set_decide_the_splits(tmp_path: Path, model: Model) -> None:
     for split, number in (("train", 6), ("val", 2), ("test", 3)):
         write_labelled(tmp_path / "a", {f"{split}/red": number, f"{split}/blue": number})
     found = _read(tmp_path / "a", model)
     assert found.has_own_split
-    for side, name in ((TRAIN, "train"), (VALIDATION, "val"), (TEST, "test")):
+    for split, name in ((TRAIN, "train"), (VALIDATION, "val"), (TEST, "test")):
         # Equal noise in two splits would be copies: the label's path seeds it.
-        assert {found.names[position].split("/")[0] for position in found.on(side)} == {name}
+        assert {found.names[position].split("/")[0] for position in found.on(split)} == {name}
     shutil.rmtree(tmp_path / "a" / "val")
     found = _read(tmp_path / "a", model)
-    assert [len(found.on(side)) for side in (TRAIN, VALIDATION, TEST)] == [10, 2, 6]
+    assert [len(found.on(split)) for split in (TRAIN, VALIDATION, TEST)] == [10, 2, 6]
     assert all(found.names[position].startswith("train/") for position in found.on(VALIDATION))
 
 
@@ -98,7 +98,7 @@ def test_a_label_of_one_picture_trains_and_one_without_training_pictures_is_left
     folder = write_labelled(tmp_path / "a", {"red": 5, "blue": 1})
     found = _read(folder, model)
     blue = [found.names.index("blue/000.png")]
-    assert found.sides[blue].tolist() == [TRAIN]
+    assert found.splits[blue].tolist() == [TRAIN]
     for label in ("red", "blue"):
         write_labelled(tmp_path / "b", {f"train/{label}": 4, f"test/{label}": 2})
     write_labelled(tmp_path / "b", {"test/green": 2})

@@ -26,15 +26,15 @@ def split_features(
     numbers (N,): label numbers, 0 to L - 1. The split is that of `split_by_content`.
     """
     features = turned(features)
-    sides = split_by_content(digests, numbers, seed)
+    splits = split_by_content(digests, numbers, seed)
 
-    def side(number: int) -> LabelledFeatures:
-        own = np.flatnonzero(sides == number)
+    def split_of(number: int) -> LabelledFeatures:
+        own = np.flatnonzero(splits == number)
         contents = tuple(digests[each] for each in own.tolist())
         return LabelledFeatures(features[own], numbers[own], contents)
 
-    split = SplitFeatures(side(TRAIN), side(VALIDATION), side(TEST))
-    return split, np.flatnonzero(sides == TEST)
+    split = SplitFeatures(split_of(TRAIN), split_of(VALIDATION), split_of(TEST))
+    return split, np.flatnonzero(splits == TEST)
 
 
 def probe_answers(split: SplitFeatures) -> Numbers:
