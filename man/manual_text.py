@@ -93,8 +93,8 @@ Dates may be written with colons, slashes, dashes or as ISO 8601, with or withou
 and a zone, and an hour 24 counts as 0. A blank date, a row of zeros or a day that does not exist is
 skipped in favour of the next of these dates.
 
-Names of future commands (*duplicates*, *serve* and others) are refused as queries, so that
-scripts keep their meaning. To search for such a word, write *clipfind search duplicates*.
+Names of future commands (*duplicates*, *serve* and others) are refused as queries, so that scripts
+keep their meaning. To search for such a word, write *clipfind search duplicates*.
 """
 
 QUERIES = """\
@@ -264,8 +264,8 @@ which is faster, and its rows are float16. On 1,996 small photos with 445 labels
 What it cannot do :: A closed list forces an answer. Words matter: the authors of CLIP report that
 with a list of groups of people and a few crime-related and non-human words, 32.3 % of people under
 20 were given one of those words; adding the label "child" brought it to 8.7 %. Choosing the labels
-of a list is a decision; *--compare-labels* shows its effect. CLIP can hardly count, mixes up
-fine kinds (aircraft, cars, birds, flowers), is misled by words in the picture, and repeats the
+of a list is a decision; *--compare-labels* shows its effect. CLIP can hardly count, mixes up fine
+kinds (aircraft, cars, birds, flowers), is misled by words in the picture, and repeats the
 prejudices of the web. Do not use labels to decide anything about people: not who they are, what
 they feel, think, do, or deserve, and not to watch them. For anything that matters, let a person
 look at the picture.
@@ -314,9 +314,10 @@ Intervals :: They are of 95 %. Shares, such as accuracy or a word's first match,
 interval: 20 right of 20 still give 84 to 100 %. Other means, and shares over several captions per
 picture, have a bootstrap interval: whole pictures (for words: labels) are resampled 1,000 times,
 and the interval lies between the 2.5 and 97.5 percentiles. Means over labels have an interval of
-this width, centred on the figure. ECE has a pivotal bootstrap interval, which corrects for chance,
-so the figure may be near an end of its interval or outside. Equal values other than shares have no
-interval. Intervals cover other pictures of the same kind, not other kinds of pictures.
+this width, centred on the figure. ECE has an interval of 1.96 standard deviations of the resamples
+on both sides, which does not correct for chance: the interval of a perfect classifier does not
+reach 0 either. Equal values other than shares have no interval. Intervals cover other pictures of
+the same kind, not other kinds of pictures.
 
 Differences :: Both models are measured on the same pictures, so a difference can be clear although
 the two intervals overlap. One of twenty differences looks clear by chance. Differences of shares
@@ -444,10 +445,10 @@ status is 2.
 
 SIDECARS = """\
 *clipfind classify --sidecars* writes the labels of a picture as tags into an XMP file beside it.
-The picture is never changed. A picture without a label gets no tags. With *digikam* the
-file is x.jpg.xmp, as digiKam, darktable and Immich call it; with *adobe* it is x.xmp, as Lightroom,
-Bridge and Capture One do. Lightroom reads such files beside raw files only, and digiKam if its
-settings say so; both show new tags after the metadata are read again.
+The picture is never changed. A picture without a label gets no tags. With *digikam* the file is
+x.jpg.xmp, as digiKam, darktable and Immich call it; with *adobe* it is x.xmp, as Lightroom, Bridge
+and Capture One do. Lightroom reads such files beside raw files only, and digiKam if its settings
+say so; both show new tags after the metadata are read again.
 
 Tags :: Each goes into dc:subject, which all programs read, and into each other list of tags that
 the file has and that some programs read first: digiKam:TagsList, lr:hierarchicalSubject,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import MeasureError
-from rclip_like.evaluate.intervals import mean_interval, resample
+from rclip_like.evaluate.intervals import Z, mean_interval, resample
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.zero_shot import softmax
@@ -74,9 +74,9 @@ def calibration(
     """Return how well probabilities are calibrated and ""; or None and the reason.
 
     logits (N, L) at the model's own scale, divided here by the temperature; truth (N,) label
-    numbers. Intervals are bootstrap intervals over pictures. For both ECE they are pivotal (Davison
-    and Hinkley 1997, Bootstrap Methods, equation 5.6): ECE is biased upwards in a sample, and in a
-    resample once more. Such an interval can be below the figure itself.
+    numbers. Intervals are bootstrap intervals over pictures. For both ECE they are the figure plus
+    and minus 1.96 standard deviations of the resamples: ECE is biased upwards in a sample, and in a
+    resample once more, so that percentiles could leave the figure out.
     """
     if len(truth) < FEWEST_PICTURES:
         return None, (
@@ -164,15 +164,15 @@ def _even_gap(predicted: Predicted) -> Shares:
 
 
 def _error_interval(bins: npt.NDArray[np.int64], gap: Shares, seed: int) -> Interval:
-    """Return the ECE with its pivotal interval; the bins of the pictures stay in each draw."""
+    """Return the ECE with an interval around it; each draw keeps the bins of the pictures."""
     errors = []
     for draws in resample(len(bins), seed):
         cells = bins[draws] + NUM_BINS * np.arange(len(draws))[:, None]
         sums = np.bincount(cells.ravel(), gap[draws].ravel(), NUM_BINS * len(draws))
         errors.append(np.abs(sums.reshape(-1, NUM_BINS)).sum(1) / len(bins))
     error = calibration_error(bins, gap)
-    low, high = 2 * error - np.percentile(np.concatenate(errors), (97.5, 2.5))
-    return Interval(error, max(0.0, float(low)), max(0.0, float(high)))
+    half = Z * float(np.concatenate(errors).std())
+    return Interval(error, max(0.0, error - half), min(1.0, error + half))
 
 
 def _bins(bins: npt.NDArray[np.int64], predicted: Predicted) -> tuple[Bin, ...]:

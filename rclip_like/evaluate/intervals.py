@@ -21,16 +21,17 @@ INTERVALS = (
     "shares on the same pictures, Student's for means of repeated draws. Other means, and shares "
     "over several captions per picture, have percentile bootstrap intervals: whole pictures (for "
     f"words: labels) are resampled {NUM_RESAMPLES:,} times, in pairs for differences. Means over "
-    "labels have an interval of this width, centred on the figure. ECE, which chance makes too "
-    "large, has a pivotal bootstrap interval, which may not be centred on the figure. There is no "
-    "interval if all values or all resamples are equal."
+    "labels have an interval of this width, centred on the figure; ECE has one of 1.96 standard "
+    "deviations of the resamples on both sides. With few pictures chance makes ECE too large; "
+    "its interval does not correct that. There is no interval if all values or all resamples are "
+    "equal."
 )
 """The note on intervals in every report."""
 
 Values: TypeAlias = "npt.NDArray[np.floating] | npt.NDArray[np.bool_]"
 Numbers: TypeAlias = "npt.NDArray[np.int64]"
 
-_Z = 1.959963984540054
+Z = 1.959963984540054
 """The 97.5 % quantile of the normal distribution."""
 _TAILS = (2.5, 97.5)
 _VALUES_AT_ONCE = 1 << 22
@@ -47,9 +48,9 @@ def wilson(successes: float, num: int) -> Interval:
     if num < 1:
         raise MeasureError("a share cannot be measured without pictures")
     share = successes / num
-    centre = share + _Z**2 / (2 * num)
-    half = _Z * np.sqrt(share * (1 - share) / num + (_Z / (2 * num)) ** 2)
-    shrink = 1 + _Z**2 / num
+    centre = share + Z**2 / (2 * num)
+    half = Z * np.sqrt(share * (1 - share) / num + (Z / (2 * num)) ** 2)
+    shrink = 1 + Z**2 / num
     low = 0.0 if successes == 0 else float((centre - half) / shrink)
     high = 1.0 if successes == num else float((centre + half) / shrink)
     return Interval(share, low, high)
@@ -94,8 +95,8 @@ def paired_shares(gained: int, lost: int, num: int) -> Interval:
         return float(excess / np.sqrt(spread)) if spread > 0 else float(np.copysign(np.inf, excess))
 
     value = (gained - lost) / num
-    low = -1.0 if value == -1 else _root(lambda each: score(each) - _Z, -1.0, value)
-    high = 1.0 if value == 1 else _root(lambda each: score(each) + _Z, value, 1.0)
+    low = -1.0 if value == -1 else _root(lambda each: score(each) - Z, -1.0, value)
+    high = 1.0 if value == 1 else _root(lambda each: score(each) + Z, value, 1.0)
     return Interval(value, low, high)
 
 

@@ -148,7 +148,8 @@ def _confidence_section(found: Found, scales: Mapping[str, float | None]) -> Sec
         ("Whether a label of 80 % is right in 80 % of the cases.", *sentences),
         (table,) if rows else (),
         charts,
-        limits="With few pictures, ECE is too large by chance. It holds for this list of labels: a "
+        limits="With few pictures, ECE is too large by chance: of a perfect classifier too, its "
+        "interval does not reach 0. ECE holds for this list of labels: a "
         "longer or shorter list has other probabilities.",
     )
 

@@ -80,13 +80,20 @@ def test_bins_hold_their_upper_edge_and_equal_numbers() -> None:
     )
 
 
-def test_the_interval_of_a_calibrated_classifier_comes_near_zero() -> None:
+def test_the_interval_of_a_calibrated_classifier_is_below_that_of_another() -> None:
     found, _ = calibration(*drawn(400, 3))
-    assert found is not None
-    assert found.ece.low < 0.02
     far, _ = calibration(*drawn(400, 3, scale=8))
+    assert found is not None
     assert far is not None
-    assert far.ece.low > 0.1
+    assert found.ece.high < far.ece.low
+
+
+def test_each_interval_of_ece_contains_the_figure() -> None:
+    for seed in range(20):
+        found, _ = calibration(*drawn(220, seed), seed=seed)
+        assert found is not None
+        for each in (found.ece, found.ece_equal_mass):
+            assert 0 <= each.low < each.value < each.high <= 1
 
 
 def test_a_temperature_undoes_a_wrong_scale() -> None:
