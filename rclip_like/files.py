@@ -26,6 +26,15 @@ def open_at_once(path: str | bytes, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def read_limited(path: Path, most_bytes: int = 1 << 20) -> bytes:
+    """Return what a file or a pipe holds. Raises OSError, also for more than `most_bytes`."""
+    with path.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"has more than {most_bytes:,} bytes", str(path))
+    return content
+
+
 def decoded(content: bytes, *, keep_bytes: bool = False) -> str:
     """Return text in UTF-8, with or without its mark, or in UTF-16 with its mark; no mark is left.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rclip_like.errors import UsageError
-from rclip_like.files import decoded
+from rclip_like.files import decoded, read_limited
 
 Wordings = dict[str, tuple[str, ...]]
 """The phrases that describe each label, by label in order; each phrase is encoded on its own."""
@@ -32,7 +32,7 @@ def read_labels(path: Path) -> Wordings:
     The text is UTF-8, or UTF-16 with its byte order mark. Raises UsageError.
     """
     try:
-        return parse_label_lines(decoded(path.read_bytes()), str(path))
+        return parse_label_lines(decoded(read_limited(path)), str(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeError as error:

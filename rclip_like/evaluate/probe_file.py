@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.errors import ModelError, Remedy
+from rclip_like.evaluate.labels import normalised
 from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.zero_shot import softmax
 from rclip_like.files import write_whole
@@ -184,8 +185,8 @@ class _Note:
         for label in value:
             if not isinstance(label, str) or not is_usable_label(label):
                 raise _UnfitProbe(f"{shown(label)} is not a label")
-        if len(set(value)) < len(value):
-            raise _UnfitProbe("a label is repeated")
+        if len(set(map(normalised, value))) < len(value):
+            raise _UnfitProbe("a label is repeated, perhaps in other capitals")
         return tuple(value)
 
     def _odd(self, name: str) -> _UnfitProbe:

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from rclip_like.errors import UsageError
-from rclip_like.files import decoded
+from rclip_like.files import decoded, read_limited
 
 MARK = "{}"
 """The placeholder for the label. Other braces have no meaning."""
@@ -59,7 +59,7 @@ def fill(template: str, label: str) -> str:
 
 def _templates_in(path: Path) -> tuple[str, ...]:
     try:
-        text = decoded(path.read_bytes())
+        text = decoded(read_limited(path))
     except FileNotFoundError:
         raise UsageError(
             f"{str(path)!r} is neither a set of templates, a template with {{}}, nor a file",

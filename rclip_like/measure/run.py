@@ -13,12 +13,12 @@ from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
 from rclip_like.measure.captions import CaptionFigures, measure_captions
 from rclip_like.measure.labels import LabelFigures, measure_labels
+from rclip_like.measure.settings import EvaluateSettings
 from rclip_like.values import Trouble
 
 if TYPE_CHECKING:
     from rclip_like.data.embedding import EmbeddedSet
     from rclip_like.data.sets import Example, PictureSet
-    from rclip_like.measure.settings import EvaluateSettings
     from rclip_like.models.model import Model
     from rclip_like.settings import ReadSettings
     from rclip_like.store.embeddings import ModelEmbeddings
@@ -78,7 +78,7 @@ def evaluate(
     """
     require_research("evaluating")
     templates = _templates(pictures, settings)
-    num_drawn_from = None
+    num_drawn_from, has_splits = None, bool(pictures.splits)
     if settings.limit is not None:
         pictures, num_drawn_from = sample(pictures, settings.limit, settings.seed)
     every = []
@@ -100,6 +100,8 @@ def evaluate(
             "write captions beside the pictures (x.jpg, x.txt), or make a folder for each label",
         )
     notes = tuple(dict.fromkeys(note for each in every for note in each.notes))
+    if not has_splits and settings.split != EvaluateSettings().split:
+        notes += (f"{pictures.name} has no splits; all of it was measured",)
     return Evaluation(
         pictures.name,
         settings,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import MeasureError
+from rclip_like.errors import MeasureError, ModelError
 from rclip_like.files import make_folder, write_whole
+from rclip_like.models.regular import read_json
 from rclip_like.output.report import (
     CHART_FILE,
     FORMAT,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
 _FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # before the umask, since reports are shared
+_MOST_BYTES = 256 << 20
 _HEAD_BYTES = 512
 """The first bytes of a chart's PNG, which name the program that made it."""
 
@@ -70,10 +71,11 @@ def check_report_folder(folder: Path) -> None:
 
 def earlier_charts(folder: Path) -> frozenset[str] | None:
     """Return the file names of the charts of a folder's report, None if it has no report."""
-    with suppress(OSError, ValueError):
-        written = json.loads((folder / REPORT_JSON).read_bytes())
+    with suppress(OSError, ModelError):
+        written = read_json(folder / REPORT_JSON, _MOST_BYTES)
         if isinstance(written, dict) and written.get("format") == FORMAT:
-            names = map(str, written.get("files", ()))
+            names = written.get("files")
+            names = map(str, names if isinstance(names, list) else ())
             return frozenset(name for name in names if CHART_FILE.fullmatch(name))
     return None
 

@@ -13,6 +13,7 @@ import numpy as np
 from rclip_like.data.embedding import EmbeddedSet, OnProgress, embed_set
 from rclip_like.data.sets import PictureSet, open_set
 from rclip_like.errors import DataError
+from rclip_like.evaluate.labels import normalised
 from rclip_like.evaluate.probe import Features, Numbers
 from rclip_like.evaluate.probe_file import FeatureKind, is_usable_label
 from rclip_like.evaluate.splits import TEST, TRAIN, VALIDATION, Splits, split_by_content
@@ -193,6 +194,13 @@ def _with_splits(found: LabelledSet, seed: int) -> LabelledSet:
 
 
 def _without_odd_labels(found: LabelledSet) -> LabelledSet:
+    first: dict[str, str] = {}
+    for label in found.labels:
+        other = first.setdefault(normalised(label), label)
+        if other != label:
+            raise DataError(
+                f"the labels {other!r} and {label!r} differ only in capitals; join them"
+            )
     odd = [not is_usable_label(label) for label in found.labels]
     return _without_labels(found, odd, "a name that is not a line of text")
 

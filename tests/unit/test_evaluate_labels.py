@@ -69,6 +69,11 @@ def test_a_file_may_be_in_utf_16(tmp_path: Path) -> None:
     assert read_labels(path) == {"Bär": ("Bär", "Teddy"), "Kuh": ("Kuh",)}
 
 
+def test_an_endless_file_is_refused() -> None:
+    with pytest.raises(UsageError, match="has more than 1,048,576 bytes"):
+        read_labels(Path("/dev/zero"))
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"labels.txt: cannot be read"):
         read_labels(tmp_path / "labels.txt")

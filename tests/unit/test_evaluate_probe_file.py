@@ -130,6 +130,7 @@ def test_of_a_model_folder_a_probe_keeps_the_last_part_of_its_path(tiny_model: P
         ({"version": 2}, "it has version 2, but this clipfind reads 1"),
         ({"version": ...}, "its version is null"),
         ({"labels": ["cat", "cat", "dog"]}, "a label is repeated"),
+        ({"labels": ["cat", "Cat", "dog"]}, "a label is repeated"),
         ({"labels": ["cat", "dog"]}, r"its weights have the shape \(3, 5\), not \(2, 5\)"),
         ({"labels": ["cat"]}, "it must have 2 to 100,000 labels"),
         ({"labels": ["x"] * 100_001}, "it must have 2 to 100,000 labels"),

@@ -190,6 +190,14 @@ def test_a_sample_is_drawn_by_the_seed_and_keeps_its_order(tmp_path: Path) -> No
     assert sample(data, 100, 0)[0].total == 24
 
 
+def test_a_split_of_a_set_without_splits_is_said_to_have_no_effect(
+    captioned_set: Path, model: Model
+) -> None:
+    evaluated = _evaluate(captioned_set, model, settings=SETTINGS._replace(split="nope"))
+    assert evaluated.notes == ("captioned has no splits; all of it was measured",)
+    assert not _evaluate(captioned_set, model).notes
+
+
 def test_nothing_to_measure_is_said(tmp_path: Path, model: Model) -> None:
     data = write_files(tmp_path / "broken", {"cat/1.png": b"no picture", "dog/1.png": b"neither"})
     with pytest.raises(DataError, match="no picture can be used"):

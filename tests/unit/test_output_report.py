@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from rclip_like.output.report import (
     report_object,
     report_text,
 )
-from rclip_like.output.report_folder import check_report_folder, write_report
+from rclip_like.output.report_folder import check_report_folder, earlier_charts, write_report
 
 HOSTILE = "a\x1b[31m|cat\n<b>*$x_{1}$ \u202egod"
 COLUMNS = (
@@ -183,6 +184,18 @@ def test_a_picture_that_an_earlier_report_names_is_left_alone(tmp_path: Path) ->
     with pytest.raises(MeasureError, match="is not from an earlier report"):
         write_report(_report(charts=True), tmp_path)
     assert (tmp_path / "retrieval-curve.png").read_bytes() == b"mine, too"
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"format": "clipfind report 1", "files": 5}'])
+def test_an_odd_report_is_no_earlier_report_or_has_no_charts(tmp_path: Path, content: str) -> None:
+    (tmp_path / "report.json").write_text(content)
+    assert not earlier_charts(tmp_path)
+
+
+def test_a_report_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "report.json")
+    with pytest.raises(MeasureError, match="is not from an earlier report"):
+        check_report_folder(tmp_path)
 
 
 def test_a_folder_is_refused_before_anything_is_measured(tmp_path: Path) -> None:

@@ -164,6 +164,12 @@ def test_one_label_is_refused(library: Library, tmp_path: Path) -> None:
         library.probe(folder, settings=SETTINGS)
 
 
+def test_labels_that_differ_in_capitals_alone_are_refused(library: Library, tmp_path: Path) -> None:
+    folder = write_labelled(tmp_path / "set", {"Cat": 3, "cat": 3})
+    with pytest.raises(DataError, match="'Cat' and 'cat' differ only in capitals"):
+        library.probe(folder, settings=SETTINGS)
+
+
 def test_features_of_the_tower_are_said_in_file_and_report(
     library: Library, folder: Path, tmp_path: Path
 ) -> None:
