@@ -1,4 +1,4 @@
-"""Pictures into folders by label: copied, linked or moved, with a log that takes it all back."""
+"""Copy, link or move pictures into folders by label, with a log to undo the run."""
 
 from rclip_like.filing.filed import Did, Filed, How
 from rclip_like.filing.names import folder_name, folder_names

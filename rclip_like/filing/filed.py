@@ -1,4 +1,4 @@
-"""What becomes of a picture that is filed or taken back, as plain values."""
+"""The plain values of filing: what was done with a picture."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Did = Literal["copied", "linked", "moved", "there already", "moved back", "remov
 
 
 class Filed(NamedTuple):
-    """A picture that was filed, or of a dry run would be; paths are absolute.
+    """A picture that was filed, or that a dry run would file; paths are absolute.
 
-    `there already`: the target held the same content, or was the same file, before; the source was
-    left where it is, also by a move. Of `undo`, source and target stand for what they were when the
-    picture was filed: `moved back` lies at the source again, and of `removed` only the target went.
+    `there already`: the target had the same content before, or is the same file; the source stays,
+    even with a move. From `undo`, source and target are those of the filing: `moved back` means
+    that the picture is at the source again, `removed` that the target was deleted.
     """
 
     source: bytes

@@ -1,4 +1,4 @@
-"""Folders held open, and names in them that lead nowhere else, whatever is put in their path."""
+"""Folders held open, and names in them, so that changes to a path cannot redirect a step."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _HAS_FOLDER_DESCRIPTORS = os.open in os.supports_dir_fd
 _FOLDER_ALONE = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FILE_ALONE = _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""Opening a pipe that was put in the file's place would wait for ever."""
+"""O_NONBLOCK, because opening a pipe that has replaced the file would block for ever."""
 
 
 class Refused(ClipfindError):
-    """A file stays as it is, and why, in words without the path."""
+    """A file stays as it is; the message gives the reason, without the path."""
 
 
 class Identity(NamedTuple):
-    """What tells a file from the one that was there before, as long as nobody writes to it."""
+    """Tells a file from another one that replaced it, and from itself after a change."""
 
     device: int
     inode: int
@@ -37,12 +37,12 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """Return the identity of what was looked at."""
+        """Return the identity of the file with this status."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class OpenFolder(NamedTuple):
-    """A folder by its path, and the descriptor that holds it open where the system has any."""
+    """A folder's path, and the descriptor that holds it open; None where the system has none."""
 
     path: bytes
     descriptor: int | None
@@ -52,7 +52,7 @@ class OpenFolder(NamedTuple):
         return os.stat(self.path if self.descriptor is None else self.descriptor).st_dev
 
     def still_at_path(self) -> bool:
-        """Tell whether the path leads to this folder: not moved, replaced or unmounted."""
+        """Return whether the path still leads to this folder: not moved, replaced or unmounted."""
         if self.descriptor is None:
             return os.path.isdir(self.path)
         try:
@@ -62,14 +62,14 @@ class OpenFolder(NamedTuple):
         return os.path.samestat(status, os.fstat(self.descriptor))
 
     def sync(self) -> None:
-        """Let the names in the folder outlast a power cut, where the file system can."""
+        """Sync the folder, so that its names survive a power cut, if the file system can."""
         if self.descriptor is not None:
             with suppress(OSError):
                 os.fsync(self.descriptor)
 
 
 class Location(NamedTuple):
-    """A name in an open folder, whatever lies under it."""
+    """A name in an open folder, whether there is a file or not."""
 
     folder: OpenFolder
     name: bytes
@@ -86,7 +86,7 @@ class Location(NamedTuple):
 
     @property
     def argument(self) -> bytes:
-        """What a system call takes for the path, beside `descriptor`."""
+        """The path argument of a system call with `descriptor` as its `dir_fd`."""
         return self.path if self.folder.descriptor is None else self.name
 
     def beside(self, name: bytes) -> Location:
@@ -94,28 +94,28 @@ class Location(NamedTuple):
         return Location(self.folder, name)
 
     def status(self) -> os.stat_result | None:
-        """Return what lies there, a link itself; None for nothing. Raises OSError."""
+        """Return the status of the file or of the link itself; None if missing. Raises OSError."""
         try:
             return os.lstat(self.argument, dir_fd=self.descriptor)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            # A sidecar's name may be too long where the picture's is not.
+            # The name of a sidecar may be too long although that of the picture is not.
             if error.errno == errno.ENAMETOOLONG:
                 return None
             raise
 
     def identity(self) -> Identity | None:
-        """Return the identity of what lies there, None for nothing. Raises OSError."""
+        """Return the identity of the file or the link, None if missing. Raises OSError."""
         status = self.status()
         return None if status is None else Identity.of(status)
 
     def open(self, flags: int, mode: int = 0o600) -> int:
-        """Open the file, never what a link leads to. Raises OSError."""
+        """Open the file without following a link. Raises OSError."""
         return os.open(self.argument, flags | _FILE_ALONE, mode, dir_fd=self.descriptor)
 
     def link(self) -> bytes:
-        """Return where the link that lies there leads. Raises OSError."""
+        """Return the target of the link. Raises OSError."""
         return os.readlink(self.argument, dir_fd=self.descriptor)
 
     def unlink(self) -> None:
@@ -124,7 +124,7 @@ class Location(NamedTuple):
 
     @contextmanager
     def reading(self) -> Iterator[int]:
-        """Give a descriptor to read the file. Raises Refused where it is no regular file."""
+        """Give a descriptor to read the file. Raises Refused if it is not a regular file."""
         try:
             descriptor = self.open(os.O_RDONLY)
         except OSError as error:
@@ -149,7 +149,7 @@ class Location(NamedTuple):
 
 @contextmanager
 def opened(path: bytes, *, inside: OpenFolder | None = None) -> Iterator[OpenFolder]:
-    """Give an open folder; `inside` another, `path` is its name there and must be no link.
+    """Give an open folder; with `inside`, path is a name in that folder and must not be a link.
 
     Raises OSError: NotADirectoryError or ELOOP for a link.
     """
@@ -199,7 +199,7 @@ def _read(descriptor: int, most_bytes: int) -> bytes:
 
 
 def is_same_content(one: Location, other: Location) -> bool:
-    """Tell whether two regular files hold the same bytes; False where one cannot be read."""
+    """Return whether two regular files have the same bytes; False if one cannot be read."""
     try:
         with one.reading() as first, other.reading() as second:
             if os.fstat(first).st_size != os.fstat(second).st_size:

@@ -1,4 +1,4 @@
-"""The log of a run: what is about to be done, and what was done, one JSON object a line.
+"""The log of a run: what is about to be done, and what was done, one JSON object per line.
 
 The first line is `{"clipfind_moves": 1, "version", "time", "how", "folder", "token"}`. The others
 follow in the order of events:
@@ -6,13 +6,13 @@ follow in the order of events:
     {"made": path}            a folder that is about to be made
     {"intent": number, "label", "files": [{"source", "target", "size", "mtime_ns", "device",
                               "inode", "digest" or "head"}]}
-                              a picture, then its sidecars; synced before one is touched
+                              a picture, then its sidecars; synced before any of them is touched
     {"done": number}          it was filed
-    {"failed": number}        it was not filed after all, and nothing is left of the attempt
+    {"failed": number}        it was not filed, and nothing is left of the attempt
 
-A path is `{"path": text}`, and where its bytes are not UTF-8 `{"path", "path_base64"}`. `digest` is
-the hexadecimal BLAKE3 of the content, and `head`, where a file is moved without being read, that
-of its first 64 KiB.
+A path is `{"path": text}`, or `{"path", "path_base64"}` if its bytes are not UTF-8. `digest` is the
+hexadecimal BLAKE3 of the content. A file that is moved without being read has `head` instead, the
+BLAKE3 of its first 64 KiB.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_B
 
 
 class LoggedFile(NamedTuple):
-    """A file that goes from `source` to `target`, and what it was when that was planned."""
+    """A file that goes from `source` to `target`, with its identity when this was planned."""
 
     source: bytes
     target: bytes
     identity: Identity
     digest: str | None = None
-    """Of the whole content, where it is copied."""
+    """Of the whole content, if the file is copied."""
     head: str | None = None
-    """Of the first 64 KiB, where the file is moved without being read."""
+    """Of the first 64 KiB, if the file is moved without being read."""
 
 
 class LoggedPicture(NamedTuple):
@@ -69,14 +69,14 @@ class LoggedPicture(NamedTuple):
 
 
 class LogWriter:
-    """The log of a run that goes on; it is locked until it is closed."""
+    """The log of a run in progress; it is locked until it is closed."""
 
     path: Path
 
     def __init__(self, path: Path | None, how: How, folder: bytes) -> None:
-        """Make the log, without a path in the folder, under a name that has the time in it.
+        """Make the log; without a path, in the folder and under a name with the time.
 
-        Raises FilingError where it is there already or cannot be made.
+        Raises FilingError if it exists or cannot be made.
         """
         self.token = secrets.token_hex(8)
         self._number = 0
@@ -102,12 +102,12 @@ class LogWriter:
         _sync_folder(self.path.parent)
 
     def make(self, folder: bytes) -> None:
-        """Write that a folder is about to be made."""
+        """Log that a folder is about to be made."""
         self._append(made=_written(folder))
         self.sync()
 
     def intend(self, picture: LoggedPicture) -> int:
-        """Write what is about to be done, to the disk, and return its number."""
+        """Log what is about to be done, sync the log, and return the number of the entry."""
         self._number += 1
         files = [
             {
@@ -127,29 +127,29 @@ class LogWriter:
         return self._number
 
     def done(self, number: int) -> None:
-        """Write that it was done; the next sync takes this along."""
+        """Log that it was done; the next sync includes this line."""
         self._append(done=number)
 
     def failed(self, number: int) -> None:
-        """Write that it was not done, and that nothing of it is left."""
+        """Log that it was not done, and that nothing of it is left."""
         self._append(failed=number)
 
     def sync(self) -> None:
-        """Let what was written outlast a power cut. Raises FilingError."""
+        """Sync the log to the disk, so that it survives a power cut. Raises FilingError."""
         try:
             os.fsync(self._descriptor)
         except OSError as error:
             raise self._error(error) from error
 
     def close(self) -> None:
-        """Close the log. Raises FilingError where its last lines could not be written."""
+        """Close the log. Raises FilingError if its last lines could not be written."""
         try:
             self.sync()
         finally:
             os.close(self._descriptor)
 
     def _append(self, **line: object) -> None:
-        """Append a line, or nothing: what follows a part of a line could not be read."""
+        """Append a whole line or nothing; lines after an incomplete one could not be read."""
         whole = json.dumps(line).encode() + b"\n"
         left = memoryview(whole)
         try:
@@ -166,10 +166,10 @@ class LogWriter:
 
 
 class MoveLog:
-    """The log of a run that is over, read and checked line by line; locked until it is closed.
+    """The log of a finished run, read and checked line by line; locked until it is closed.
 
-    A log may come from anywhere. What does not follow from the run that it tells of is not
-    believed: pictures lie in a folder of its own folder, and only sidecars go along with them.
+    A log may be forged. Entries that no run writes are refused: targets are in a folder of the
+    log's own folder, and only sidecars go along with a picture.
     """
 
     how: How
@@ -177,12 +177,12 @@ class MoveLog:
     token: str
 
     def __init__(self, path: Path) -> None:
-        """Read the log. Raises FilingError where it cannot be read, or is being written."""
+        """Read the log. Raises FilingError if it cannot be read, or is being written."""
         self.path = path
         self.made: list[bytes] = []
         """The folders that the run made, in that order."""
         self.troubles: list[Trouble] = []
-        """The lines that make no sense; a last one that was cut is none of them."""
+        """The lines that cannot be used, except for a last line that was cut."""
         self._offsets: dict[int, int] = {}
         self._done: set[int] = set()
         try:
@@ -205,7 +205,7 @@ class MoveLog:
             raise
 
     def close(self) -> None:
-        """Close the log, which lets others read it."""
+        """Close the log and release its lock."""
         self._file.close()
 
     def pictures(self) -> Iterator[LoggedPicture | Trouble]:
@@ -222,7 +222,7 @@ class MoveLog:
 
     def _read(self) -> None:
         if not try_lock(self._file.fileno()):
-            raise FilingError(f"{self.path}: another run is at work with this log")
+            raise FilingError(f"{self.path}: another run is using this log")
         header = self._file.readline(_MAX_LINE_BYTES)
         if not header.endswith(b"\n") and _BEGINNING.startswith(header[: len(_BEGINNING)]):
             return  # the run was killed before it did anything
@@ -264,7 +264,7 @@ class MoveLog:
             self.troubles.append(self._trouble(number, "line"))
 
     def _picture(self, line: Mapping[str, Any]) -> LoggedPicture:
-        """Return a picture as the line tells of it. Raises ValueError for what cannot be so."""
+        """Return the picture of a line. Raises ValueError for an entry that no run writes."""
         files = tuple(map(self._file_of, line["files"][:_MAX_FILES]))
         if not files or not isinstance(line["label"], str):
             raise ValueError
@@ -298,7 +298,7 @@ class MoveLog:
         return file
 
     def _trouble(self, number: int, what: str) -> Trouble:
-        reason = f"{what} {number} makes no sense and is passed over"
+        reason = f"{what} {number} is not valid and was skipped"
         return Trouble(os.fsencode(self.path), reason)
 
 

@@ -1,4 +1,4 @@
-"""Single steps on files, none of which overwrites or removes a file that it was not meant for."""
+"""Single steps on files that never overwrite or remove a file other than the one intended."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ _FICLONE = 0x40049409
 
 
 def rename_anew(source: Location, target: Location, hidden: bytes) -> None:
-    """Give a file another name that nothing has yet, on the same file system.
+    """Rename a file on the same file system, unless the new name exists.
 
-    The system's own call does it in one step where it has one. Elsewhere the file is linked under
-    the new name, then loses the old one; without hard links the new name is taken by a file of our
-    own, which holds the text `hidden` and is replaced. `hidden` is a free name in the source's
-    folder.
+    If the system has a call for this, it is one step. Otherwise the file is linked under the new
+    name, then loses the old one. Without hard links, a file of our own, which holds the text
+    `hidden`, takes the new name and is then replaced. hidden: a free name in the source's folder.
     Raises FileExistsError, OSError with EXDEV for another file system, and Refused.
     """
     rename = _exclusive_rename()
@@ -52,7 +51,7 @@ def rename_anew(source: Location, target: Location, hidden: bytes) -> None:
         return _replace_own(source, target, hidden)
     linked = target.identity()
     if linked is None or source.identity() != linked:
-        return None  # what lies there now has taken the name meanwhile
+        return None  # another file has taken the name meanwhile
     try:
         remove_only(source, linked, hidden)
     except OSError:
@@ -63,7 +62,7 @@ def rename_anew(source: Location, target: Location, hidden: bytes) -> None:
 
 @cache
 def _exclusive_rename() -> _Rename | None:
-    """Return the system's call that renames a file unless the new name is taken, if it has one."""
+    """Return the system's call that renames a file unless the new name exists, None without one."""
     if sys.platform == "win32":
         return lambda source, target: os.rename(source.path, target.path)  # never overwrites there
     import ctypes  # Python's own functions lack this call
@@ -86,7 +85,7 @@ def _exclusive_rename() -> _Rename | None:
 
 
 def _replace_own(source: Location, target: Location, hidden: bytes) -> None:
-    """Take the new name with a file of our own, and replace that: where there are no links."""
+    """Take the new name with a file of our own, and replace it; for disks without hard links."""
     descriptor = target.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         os.write(descriptor, hidden)
@@ -107,9 +106,9 @@ def _replace_own(source: Location, target: Location, hidden: bytes) -> None:
 
 
 def has_taken(location: Location, hidden: bytes, *, is_whole: bool) -> bool:
-    """Tell whether a name was taken with a file of our own that a kill has left.
+    """Return whether a name is taken by a file of our own, left by a kill.
 
-    With `is_whole` a file that the kill left empty is not taken for ours. Raises OSError, Refused.
+    With `is_whole`, an empty or incomplete file is not ours. Raises OSError and Refused.
     """
     status = location.status()
     if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > len(hidden):
@@ -120,10 +119,10 @@ def has_taken(location: Location, hidden: bytes, *, is_whole: bool) -> bool:
 
 
 def remove_only(location: Location, identity: Identity, hidden: bytes) -> None:
-    """Remove a file if it is this one, even where another takes its name in the same instant.
+    """Remove a file only if it has this identity, even if another takes its name meanwhile.
 
-    What has the name is first given the name `hidden`, then looked at: what is another file gets
-    its name back. Raises Refused for that, and OSError.
+    The file is first renamed to `hidden`, then checked; another file gets its name back. Raises
+    Refused in that case, and OSError.
     """
     aside = location.beside(hidden)
     if location.identity() != identity:
@@ -142,21 +141,21 @@ def remove_only(location: Location, identity: Identity, hidden: bytes) -> None:
 
 
 def put_back(aside: Location, location: Location) -> None:
-    """Give a file that lies under a hidden name its own one back. Raises Refused."""
+    """Rename a file from its hidden name back to its own. Raises Refused."""
     try:
         rename_anew(aside, location, aside.name + b"-")
     except OSError as error:
         name = os.fsdecode(aside.name)
-        raise Refused(f"has changed meanwhile, and lies beside as {name}") from error
+        raise Refused(f"has changed meanwhile, and is now in its folder as {name}") from error
 
 
 def copy_to_draft(source: Location, draft: Location, content: str, *, has_owner: bool) -> Identity:
     """Copy a file whose content has this digest, and return the draft's identity.
 
-    The draft is new, has the source's times, mode and extended attributes, its owner too with
-    `has_owner` where that is allowed, is synced, and has been read again. Raises Refused where the
-    source is not what it was or the copy is not what the source is, and OSError where the draft
-    cannot be written; nothing is left of it then.
+    The draft is new, and gets the source's times, mode, extended attributes and, with `has_owner`
+    if the system allows it, owner. It is synced and read again. Raises Refused if the source has
+    changed or the copy differs, and OSError if the draft cannot be written; the draft is then
+    removed.
     """
     with source.reading() as reading:
         before = os.fstat(reading)
@@ -183,7 +182,7 @@ def copy_to_draft(source: Location, draft: Location, content: str, *, has_owner:
 
 
 def _clone(reading: int, writing: int) -> bool:
-    """Let the draft share the source's blocks, where the file system can; tell whether it did."""
+    """Clone the source's blocks into the draft; return whether the file system could."""
     if sys.platform != "linux":
         return False
     import fcntl
@@ -196,7 +195,7 @@ def _clone(reading: int, writing: int) -> bool:
 
 
 def _copy(reading: int, writing: int) -> str:
-    """Copy the content, and return the digest of what was read."""
+    """Copy the content, and return the digest of the bytes that were read."""
     read = blake3()
     for chunk in chunks(reading):
         read.update(chunk)
@@ -212,17 +211,17 @@ def _copy_attributes(reading: int, writing: int, draft: Location, *, has_owner: 
     if sys.platform == "linux":
         _copy_extended(reading, writing)
     if has_owner and hasattr(os, "fchown"):
-        with suppress(OSError):  # only root may give a file away
+        with suppress(OSError):  # only root may change an owner
             os.fchown(writing, status.st_uid, status.st_gid)
     if hasattr(os, "fchmod"):
-        with suppress(PermissionError):  # as on a disk of FAT
+        with suppress(PermissionError):  # for instance on FAT
             os.fchmod(writing, stat.S_IMODE(status.st_mode) & 0o777)
     times = status.st_atime_ns, status.st_mtime_ns
     os.utime(writing if os.utime in os.supports_fd else draft.path, ns=times)
 
 
 def _copy_extended(reading: int, writing: int) -> None:
-    """Copy the attributes in which desktops keep tags and ratings, where both sides have any."""
+    """Copy the extended attributes of users, where desktops keep tags, if both disks have any."""
     try:
         for name in os.listxattr(reading):
             if name.startswith("user."):
@@ -235,7 +234,7 @@ def _copy_extended(reading: int, writing: int) -> None:
 
 
 def _forget_pages(descriptor: int) -> None:
-    """Let what is read next come from the disk, where the system can be asked for that."""
+    """Ask the system to drop its cached pages, so that the next read comes from the disk."""
     if hasattr(os, "posix_fadvise"):
         with suppress(OSError):
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

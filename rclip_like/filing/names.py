@@ -1,4 +1,4 @@
-"""Names: a folder's from a label, and a file's where the name it should have is taken."""
+"""Names: of a folder from its label, of a file whose name is taken, and hidden ones."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from blake3 import blake3
 from rclip_like.errors import FilingError
 
 MAX_NAME_BYTES = 255
-"""What Linux's file systems take; those that count UTF-16 units take at least as much."""
+"""The limit of Linux's file systems; those that count UTF-16 units allow at least as much."""
 _MARK_CHARACTERS = 8
 _UNSAFE = re.compile(r'[/\\<>:"|?*]')
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I
 )
-"""What Windows takes for a device, whatever follows the first dot."""
+"""Names of devices on Windows, also with an ending."""
 
 
 class HiddenNames(NamedTuple):
-    """The names of a file while it has no other one, in the folders of its source and target."""
+    """The temporary names of a file in the folders of its source and target."""
 
     new: bytes
-    """Of a draft of what is to lie in this folder."""
+    """For the draft of a file that is to get its name in this folder."""
     old: bytes
-    """Of what has lost its name in this folder and is about to be removed."""
+    """For a file that has lost its name in this folder and is about to be removed."""
 
     @classmethod
     def of(cls, token: str, number: int, index: int) -> HiddenNames:
@@ -38,13 +38,14 @@ class HiddenNames(NamedTuple):
 
 
 def folder_name(label: str) -> str:
-    """Return the name of the folder for a label, which any file system takes.
+    """Return the name of the folder for a label, which any file system accepts.
 
-    A label of letters, digits and single spaces stays as it is, in composed letters (NFC). Slashes
-    and what Windows forbids (`\\ < > : " | ? *`), control and formatting characters, characters
-    that are no text, and a leading dot become `_`; spaces and dots at the end are dropped. A name
-    that Windows reserves, such as `con`, gets a `_` in front. A name of more than 255 bytes is cut
-    and ends in eight hexadecimal digits of the label's digest. Nothing left is `_`.
+    A label of letters, digits and single spaces stays as it is, in composed letters (NFC). Slashes,
+    characters that Windows forbids (`\\ < > : " | ? *`), control and formatting characters, other
+    characters that are not text, and a leading dot become `_`; spaces and dots at the end are
+    dropped. A name that Windows reserves, such as `con`, gets a `_` in front. A name of more than
+    255 bytes is cut and ends in eight hexadecimal digits of the label's digest. An empty name
+    becomes `_`.
     """
     name = _UNSAFE.sub("_", unicodedata.normalize("NFC", label))
     name = "".join("_" if unicodedata.category(each)[0] == "C" else each for each in name)
@@ -61,10 +62,10 @@ def folder_name(label: str) -> str:
 
 
 def folder_names(labels: Iterable[str]) -> dict[str, str]:
-    """Return the folder's name of each label.
+    """Return the name of each label's folder.
 
-    Raises FilingError where two labels get one folder, on any file system: names that differ only
-    in upper and lower case, or in how letters with accents are written, are one name on some.
+    Raises FilingError if two labels would share a folder on any file system: some treat names as
+    equal that differ only in case, or in how letters with accents are encoded.
     """
     names: dict[str, str] = {}
     labels_by_name: dict[str, str] = {}
@@ -80,14 +81,14 @@ def folder_names(labels: Iterable[str]) -> dict[str, str]:
 
 
 def folded(name: str) -> str:
-    """Return what two names have in common that are one on a file system that folds letters."""
+    """Return the form in which names are equal on a file system that folds case and accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
 
 
 def numbered(name: bytes, number: int) -> bytes:
-    """Return the name with `-number` after its stem, the name itself for 1.
+    """Return the name with `-number` after its stem; unchanged for 1.
 
-    The stem is cut, between characters, where the whole would be longer than 255 bytes.
+    The stem is cut between characters if the whole would be longer than 255 bytes.
     """
     if number == 1:
         return name

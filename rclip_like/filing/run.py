@@ -1,4 +1,4 @@
-"""Filing: each picture copied, linked or moved into DIR/label, after a line in the log."""
+"""File pictures: copy, link or move each one into DIR/label, after a line in the log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rclip_like.filing.taking_back import publish, take_back
 from rclip_like.values import Trouble
 
 STOPPING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV))
-"""Errors of a disk after which no other picture would fare better."""
+"""Errors of a disk that other pictures would meet too."""
 _DID: dict[How, Did] = {"copy": "copied", "link": "linked", "move": "moved"}
 _FOLDER_MODE = 0o777
 """Before the umask: these are the user's folders, as `mkdir` makes them."""
@@ -45,25 +45,24 @@ def file_into(
     is_dry_run: bool = False,
     on_log: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Filed | Trouble]:
-    """Yield what became of each picture, a path and its label, once it lies in `folder`/label.
+    """File each picture, a path and its label, into `folder`/label, and yield what was done.
 
-    The folder and those of the labels (named by `folder_name`) are made. Pictures are taken as
-    they come, so that none is kept in memory. A name that is taken is never overwritten: where the
-    same content lies under it, the picture is `there already` and stays where it is; else it
-    becomes `name-2.jpg`, and so on. Sidecars (`x.jpg.xmp`; `x.xmp` where it is of this picture
-    alone) go along with a copied or moved picture. A link is a symbolic one to the absolute path:
-    a hard link would let a change of one change both, and cannot lead to another disk. A picture
-    that cannot be filed, changes meanwhile, or is itself a link to be moved, is a Trouble, and so
-    is one whose label would share a folder with another label.
+    The folder and those of the labels (named by `folder_name`) are made. Pictures are taken one by
+    one, so memory stays flat. No file is overwritten: if a target has the same content, the picture
+    is `there already` and stays at its source; otherwise it becomes `name-2.jpg`, and so on.
+    Sidecars (`x.jpg.xmp`, and `x.xmp` if it belongs to no other picture) go along with a copied or
+    moved picture. Links are symbolic, to the absolute path: changing a hard link would change both
+    files, and it cannot lead to another disk. A picture is a Trouble if it cannot be filed, changes
+    meanwhile, is a link to be moved, or if its label would share a folder with another label.
 
-    `log`, by default `clipfind-moves-DATE-TIME.jsonl` in the folder, is written before anything is
-    done, and `undo` reads it; `on_log` is called with its path when it is made, which it is not
-    where nothing is filed. A dry run makes and changes nothing. Raises FilingError when the folder
-    or the log cannot be written, when the disk is full, or when the folder is moved or unmounted
-    meanwhile: what was filed is in the log, and each picture lies at its source or at its target.
+    log: written before anything is done, for `undo`; by default `clipfind-moves-DATE-TIME.jsonl` in
+    the folder. on_log: called with its path when it is made, with the first picture that is filed.
+    A dry run changes nothing. Raises FilingError if the folder or the log cannot be written, if the
+    disk is full, or if the folder is moved or unmounted meanwhile. The log then has what was filed,
+    and each picture is at its source or at its target.
     """
     with ExitStack() as folders:
-        # A link that leads nowhere stays one, and is refused: its disk may not be mounted.
+        # A broken link is not resolved and is refused later: its disk may not be mounted.
         absolute = os.path.realpath(folder) if folder.exists() else os.path.abspath(folder)
         run = _Run(Path(absolute), how, log, folders)
         run.is_dry_run, run.on_log = is_dry_run, on_log
@@ -72,7 +71,7 @@ def file_into(
 
 
 class _Plan(NamedTuple):
-    """A file that gets a free name, and what it was when the name was chosen."""
+    """A file that is to get a free name, with its identity when the name was chosen."""
 
     source: Location
     target: Location
@@ -80,13 +79,13 @@ class _Plan(NamedTuple):
 
 
 class _Run:
-    """The pictures of one run, which go into the folders of their labels one after the other."""
+    """One run, which files pictures into the folders of their labels one after the other."""
 
     is_dry_run = False
     on_log: Callable[[Path], None]
 
     def __init__(self, folder: Path, how: How, log: Path | None, folders: ExitStack) -> None:
-        """Prepare a run; what it opens is closed with `folders`."""
+        """Prepare a run; `folders` closes what it opens."""
         self._path, self._how, self._folders = folder, how, folders
         self._log_path = log
         self._log: LogWriter | None = None
@@ -94,11 +93,11 @@ class _Run:
         self._made: list[Path] = []
         self._labels: dict[str, str] = {}
         self._planned: dict[bytes, bytes] = {}
-        """Of a dry run: what would lie under a path, by the path that it has now."""
+        """In a dry run, the source of each target so far."""
         self._num_filed = 0
 
     def file(self, path: bytes, label: str) -> Filed | Trouble:
-        """File a picture, or say why not. Raises FilingError where no other would fare better."""
+        """File a picture, or return why not. Raises FilingError for errors in `STOPPING`."""
         try:
             with ExitStack() as folders:
                 filed = self._file(path, label, folders)
@@ -139,7 +138,7 @@ class _Run:
             return Filed(path, target.path, label, _DID[self._how], sidecars)
 
     def _folder_of(self, label: str) -> str:
-        """Return the name of the label's folder. Raises Refused where another label has it."""
+        """Return the name of the label's folder. Raises Refused if another label has it."""
         name = folder_name(label)
         other = self._labels.setdefault(folded(name), label)
         if other != label:
@@ -147,7 +146,7 @@ class _Run:
         return name
 
     def _source(self, path: bytes, folders: ExitStack) -> Location:
-        """Return the location of a picture, of a copied link what it leads to. Raises Refused."""
+        """Return the location of a picture; a copied link is followed. Raises Refused."""
         try:
             if self._how == "copy":
                 path = os.path.realpath(path)
@@ -202,7 +201,7 @@ class _Run:
             raise Refused(f"{path}: this is a link or a file, not a folder") from error
 
     def _open_base(self) -> OpenFolder | None:
-        """Return the folder, made if it is missing; None for a dry run. Raises FilingError."""
+        """Return the folder, made if it is missing, or None in a dry run. Raises FilingError."""
         if self._base is None:
             try:
                 if not self.is_dry_run:
@@ -237,7 +236,7 @@ class _Run:
     ) -> tuple[list[_Plan], bool]:
         """Return the picture and its sidecars with free names, and False.
 
-        Where the picture or the same content lies there already, return that name, and True.
+        If the picture or the same content is already there, return its name, and True.
         """
         sidecars = [] if self._how == "link" else self._sidecars(source)
         for number in count(1):
@@ -259,7 +258,7 @@ class _Run:
         raise AssertionError("numbers end")
 
     def _sidecars(self, source: Location) -> list[Location]:
-        """Return the sidecars that go along; a link is none."""
+        """Return the sidecars that go along; links do not."""
         names = map(os.path.basename, sidecars_of(source.path))
         found = [(each, each.status()) for each in map(source.beside, names)]
         return [each for each, status in found if status and stat.S_ISREG(status.st_mode)]
@@ -272,7 +271,7 @@ class _Run:
         return status is not None and os.path.samestat(status, os.lstat(source.path))
 
     def _is_there(self, source: Location, target: Location) -> bool:
-        """Tell whether a taken name has the picture already: the file, its content or a link."""
+        """Return whether a target already is the picture, its content, or a link to it."""
         if target.path in self._planned:
             folder, name = os.path.split(self._planned[target.path])
             target = Location(OpenFolder(folder, None), name)
@@ -289,7 +288,7 @@ class _Run:
     # The steps
 
     def _carry_out(self, plans: Sequence[_Plan], label: str, *, is_copied: bool) -> None:
-        """Do what is planned, or nothing of it. Raises Refused, FilingError and OSError."""
+        """Carry out all plans or none. Raises Refused, FilingError and OSError."""
         files = tuple(self._logged(plan, is_copied=is_copied) for plan in plans)
         log = self._open_log()
         number = log.intend(LoggedPicture(label, files))
@@ -299,8 +298,8 @@ class _Run:
             for plan, file, hidden in zip(plans, files, names, strict=True):
                 num_begun += 1
                 try:
-                    self._place(plan, file, hidden)
-                except Exception:  # it has left nothing behind
+                    self._put(plan, file, hidden)
+                except Exception:  # `_put` has left nothing behind
                     num_begun -= 1
                     raise
                 if self._how == "move" and not is_copied:
@@ -326,10 +325,10 @@ class _Run:
             return file._replace(digest=plan.source.digest())
         return file._replace(head=plan.source.digest_of_head())
 
-    def _place(self, plan: _Plan, file: LoggedFile, hidden: HiddenNames) -> None:
-        """Let the file appear at its target, or leave everything as it is, unless it is killed.
+    def _put(self, plan: _Plan, file: LoggedFile, hidden: HiddenNames) -> None:
+        """Put the file at its target, or change nothing, unless the process is killed.
 
-        Raises FileExistsError where the name is taken, Refused and OSError.
+        Raises FileExistsError if the name is taken, Refused and OSError.
         """
         source, target = plan.source, plan.target
         if self._how == "link":
@@ -343,7 +342,7 @@ class _Run:
             rename_anew(source, target, hidden.old)
 
     def _take_back(self, files: Sequence[LoggedFile], names: Sequence[HiddenNames]) -> str | None:
-        """Take back what was begun; return why that is left to `undo`, None where it was done."""
+        """Take back what was begun; return None, or the reason why it is left to `undo`."""
         for file, hidden in reversed(list(zip(files, names, strict=False))):
             try:
                 take_back(file, self._how, hidden, is_done=False)
@@ -361,20 +360,20 @@ def _identity(source: Location) -> Identity:
 
 
 def _require_moved(plan: _Plan, file: LoggedFile, hidden: HiddenNames) -> None:
-    """Move a file back that was renamed but is not the one that was meant, and raise Refused."""
+    """Raise Refused if the file that was renamed is not the planned one; move it back first."""
     moved = _identity(plan.target)
     is_file = moved[:2] == plan.identity[:2]
     # Layered file systems give a file another inode when its name changes first.
     if moved[2:] != plan.identity[2:] or (
         not is_file and plan.target.digest_of_head() != file.head
     ):
-        with suppress(FileExistsError):  # then it stays at the target, and undo names it
+        with suppress(FileExistsError):  # else it stays at the target, and undo names it
             rename_anew(plan.target, plan.source, hidden.old)
         raise Refused("has changed meanwhile")
 
 
 def _sidecar_name(sidecar: Location, source: Location, target: Location) -> bytes:
-    """Return the name of a sidecar beside the target, which may have got a number."""
+    """Return the name of a sidecar beside the target, with the target's number if it has one."""
     if sidecar.name.startswith(source.name):
         return target.name + sidecar.name[len(source.name) :]
     stems = os.path.splitext(source.name)[0], os.path.splitext(target.name)[0]

@@ -1,4 +1,4 @@
-"""One filed file taken back, from whatever state a kill left it in; nothing is overwritten."""
+"""Take back one filed file, from any state that a kill left it in; nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def take_back(
     is_sidecar: bool = False,
     is_dry_run: bool = False,
 ) -> Did | None:
-    """Take a file back, and return what that was; None where nothing was left to do.
+    """Take a file back, and return what was done; None if nothing was left to do.
 
-    What is done follows from what lies at the source, at the target and under the hidden names, so
-    that a kill costs nothing and it can be done again. A moved sidecar goes back even where it has
-    changed. Raises Refused, with the reason in words, where a file stays, and OSError.
+    The files at the source, the target and the hidden names decide what is done, so it can be
+    repeated after a kill. A moved sidecar goes back even if it has changed. Raises Refused, with
+    the reason, if the file stays, and OSError.
     """
     with ExitStack() as folders:
         source = _location(file.source, folders)
@@ -41,7 +41,7 @@ def take_back(
             return _remove_link(file, target, names, is_done=is_done, is_dry_run=is_dry_run)
         if source is None:
             folder = os.fsdecode(os.path.dirname(file.source))
-            raise Refused(f"stays, as the folder {folder} is not there")
+            raise Refused(f"stays, because the folder {folder} is missing")
         filed = _Filed(file, source, target, names, is_sidecar and how == "move")
         if not is_dry_run:
             filed.tidy()
@@ -51,7 +51,7 @@ def take_back(
 
 
 def _location(path: bytes, folders: ExitStack, *, is_link_allowed: bool = True) -> Location | None:
-    """Return the location of a path, None where its folder is missing, or is a link but may not."""
+    """Return the location of a path; None if its folder is missing, or is a link against rule."""
     folder, name = os.path.split(path)
     try:
         if is_link_allowed:
@@ -76,7 +76,7 @@ def _remove_link(
         return None
     if not stat.S_ISLNK(status.st_mode) or target.link() != file.source:
         if is_done:
-            raise Refused("stays, as it is no longer the link that was made")
+            raise Refused("stays, because it is no longer the link that was made")
         return None
     if not is_dry_run:
         remove_only(target, Identity.of(status), names.old)
@@ -84,7 +84,7 @@ def _remove_link(
 
 
 class _Filed(NamedTuple):
-    """A copied or moved file, where it was and where it should lie now."""
+    """A copied or moved file with its source and its target."""
 
     file: LoggedFile
     source: Location
@@ -93,7 +93,7 @@ class _Filed(NamedTuple):
     may_have_changed: bool
 
     def tidy(self) -> None:
-        """Give what has a hidden name its own name back, or remove it where it is one too many."""
+        """Rename files with hidden names back, or remove them if they are surplus copies."""
         for here in (self.source, self.target):
             new, old = here.beside(self.names.new), here.beside(self.names.old)
             if old.status() is not None:
@@ -102,7 +102,7 @@ class _Filed(NamedTuple):
                 elif any(is_same_content(old, each) for each in (self.source, self.target)):
                     old.unlink()
                 else:
-                    raise Refused(f"another file of this name lies beside, as {_text(old)}")
+                    raise Refused(f"another file of this name is beside it, as {_text(old)}")
             if new.status() is not None:
                 self._tidy_draft(new, here)
 
@@ -113,29 +113,29 @@ class _Filed(NamedTuple):
             rename_anew(draft, here, self.names.old)
 
     def free_names(self, *, is_done: bool) -> None:
-        """Remove a file of our own by which a name was taken, if a kill left it."""
+        """Remove a file of our own that took a name, if a kill left it."""
         for location, is_whole in ((self.source, True), (self.target, is_done)):
             is_ours = has_taken(location, self.names.old, is_whole=is_whole)
             if is_ours and self.file.identity.size_bytes:
                 location.unlink()
 
     def remove_copy(self, *, is_done: bool, is_dry_run: bool) -> Did | None:
-        """Remove the target if it is what was copied, and the source is still that, too."""
+        """Remove the target if both it and the source still are what was copied."""
         if self.target.status() is None:
             return None
         identity = self._identity_if_still(self.target)
         if identity is None:
             if is_done:
-                raise Refused("stays, as it has changed since it was copied")
+                raise Refused("stays, because it has changed since it was copied")
             return None
         if self._identity_if_still(self.source) is None:
-            raise Refused(f"stays, as {_text(self.source)} is gone or has changed")
+            raise Refused(f"stays, because {_text(self.source)} is gone or has changed")
         if not is_dry_run:
             remove_only(self.target, identity, self.names.old)
         return "removed"
 
     def move_back(self, *, is_done: bool, is_dry_run: bool) -> Did | None:
-        """Move the target back if it is what was moved; remove it where both names have it."""
+        """Move the target back if it is what was moved; remove it if the source is there too."""
         here, there = self.target.status(), self.source.status()
         if here is None:
             if there is None:
@@ -148,10 +148,10 @@ class _Filed(NamedTuple):
             if there is not None and not is_done:
                 return None
             if there is not None and self._identity_if_still(self.source):
-                return None  # it is back already, and another file has the name now
-            raise Refused("stays, as it is no longer the file that was moved")
+                return None  # it is already back, and another file has the target's name now
+            raise Refused("stays, because it is no longer the file that was moved")
         if there is not None and not self._has_both(here, there):
-            raise Refused(f"stays, as another file lies at {_text(self.source)}")
+            raise Refused(f"stays, because another file is at {_text(self.source)}")
         if is_dry_run:
             return "moved back"
         if there is None:
@@ -178,10 +178,10 @@ class _Filed(NamedTuple):
                 publish(draft, self.source, copied, self.names)
                 remove_only(self.target, identity, self.names.old)
         except FileExistsError as error:
-            raise Refused(f"stays, as another file lies at {_text(self.source)}") from error
+            raise Refused(f"stays, because another file is at {_text(self.source)}") from error
 
     def _identity_if_still(self, location: Location) -> Identity | None:
-        """Return the identity of the logged file if it lies there, None for anything else."""
+        """Return the identity of the logged file if it is at a location, None for any other."""
         status, logged = location.status(), self.file.identity
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
@@ -196,10 +196,10 @@ class _Filed(NamedTuple):
 
 
 def publish(draft: Location, location: Location, copied: Identity, names: HiddenNames) -> None:
-    """Give a draft its name, and make sure that it lies there for everybody, on the disk.
+    """Give a draft its name, sync the folder, and check that the path leads to the file.
 
-    Raises FileExistsError where the name is taken, and Refused where the folder has been moved or
-    unmounted meanwhile; then the draft is gone.
+    Raises FileExistsError if the name is taken, and Refused if the folder was moved or unmounted
+    meanwhile; the draft is then removed.
     """
     try:
         rename_anew(draft, location, names.old)

@@ -1,4 +1,4 @@
-"""Taking back what a log tells of: what was moved goes back, what was copied or linked goes."""
+"""Undo the run of a log: moved files go back, copies and links are removed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from rclip_like.values import Trouble
 
 
 def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
-    """Yield what became of each picture of the log, last one first, and of its sidecars.
+    """Yield what was done with each picture of the log and its sidecars, the last one first.
 
-    A moved file goes back if it is still the one that was moved and its name at the source is
-    free; a copy is removed if it is, byte for byte, what was copied and what still lies at the
-    source; a link, if it leads where it led. A sidecar goes back with its picture even where tags
-    were added since. Anything else is a Trouble and stays. Folders that the run made are removed
-    if they are empty. The log stays; it can be undone again, also after a kill. What needs nothing
-    more is passed over. A dry run changes nothing. Raises FilingError when the log cannot be read
-    or is not clipfind's, while another run uses it, and when a disk is full.
+    A moved file goes back if it is still the one that was moved and its name at the source is free.
+    A copy is removed if it and the source still are, byte for byte, what was copied; a link, if it
+    still leads to the source. A sidecar goes back with its picture even if tags were added since.
+    Any other file stays and is a Trouble. Empty folders that the run made are removed. The log
+    stays and can be undone again, also after a kill; files that need nothing more are left out. A
+    dry run changes nothing. Raises FilingError if the log cannot be read or is not clipfind's, if
+    another run is using it, and if a disk is full.
     """
     with closing(MoveLog(log)) as moves:
         yield from moves.troubles
@@ -48,7 +48,7 @@ def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
 def _take_back(
     picture: LoggedPicture, moves: MoveLog, *, is_dry_run: bool
 ) -> Iterator[Filed | Trouble]:
-    """Take back a picture, and unless that stays, its sidecars. Raises OSError of a full disk."""
+    """Take back a picture and, unless it stays, its sidecars. Raises OSError for a full disk."""
     did: list[tuple[bytes, Did]] = []
     for index, file in enumerate(picture.files):
         try:
