@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +17,7 @@ TEMPLATE_SETS = ("none", "photo", "simple", "imagenet80")
 
 DEFAULT_TEMPLATES = "photo"
 
+_MOST_LISTED = 10
 _ONE_TEMPLATE = {"none": MARK, "photo": f"a photo of a {MARK}."}
 
 
@@ -55,6 +56,11 @@ def parse_templates(text: str, source: str) -> tuple[str, ...]:
 def fill(template: str, label: str) -> str:
     """Return the template with the label in place of {}; braces within the label stay."""
     return template.replace(MARK, label)
+
+
+def listed_or_counted(templates: Sequence[str]) -> list[str] | int:
+    """Return templates as a report names them: a list of up to ten, else only their number."""
+    return list(templates) if len(templates) <= _MOST_LISTED else len(templates)
 
 
 def _templates_in(path: Path) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ NDCG_AT = 10
 _VALUES_AT_ONCE = 1 << 21
 
 
-class Found(NamedTuple):
+class RankingFigures(NamedTuple):
     """The figures of each query, (Q,), with equal scores in random order.
 
     precisions: by k, the expected share of relevant pictures among the k best. Queries without
@@ -65,13 +65,13 @@ class _Sorted(NamedTuple):
     gains: Shares
 
 
-def find(
+def ranking_figures(
     scores: Scores,
     gains: npt.NDArray[np.generic],
     *,
     precision_at: Sequence[int] = PRECISION_AT,
     ndcg_at: int = NDCG_AT,
-) -> Found:
+) -> RankingFigures:
     """Return the figures of queries, given their scores with all pictures, (Q, N).
 
     gains (Q, N), bool or numbers of at least 0: how relevant each picture is; a picture is relevant
@@ -94,7 +94,7 @@ def find(
     precisions = {
         k: np.concatenate([part[number] for part in at_k]) for number, k in enumerate(precision_at)
     }
-    return Found(precisions, *(np.concatenate(part) for part in others))
+    return RankingFigures(precisions, *(np.concatenate(part) for part in others))
 
 
 def precision(scores: Scores, gains: Shares, k: int) -> Shares:

@@ -35,8 +35,6 @@ INDEXING, READING = "indexing", "reading the labels"
 FOLDERS = "folders"
 """The value of `truth` for true labels from the names of folders."""
 _SEED = 0
-_MOST_TEMPLATES = 10
-"""If there are more, the report gives only their number."""
 
 
 class JudgedLabels(NamedTuple):
@@ -155,16 +153,14 @@ class LibraryLabels(LibraryIndexing):
 
     def _report_on(self, judged: Judged, settings: ClassifySettings) -> Report:
         from rclip_like import __version__
-        from rclip_like.evaluate.templates import templates_of
+        from rclip_like.evaluate.templates import listed_or_counted, templates_of
         from rclip_like.measure.labels import measure_scores
         from rclip_like.measure.report import labels_report
 
         labels, specification = judged.labelling.labels, self.specification
         made: dict[str, object] = {"pictures": len(judged.truth), "labels": len(labels)}
         if judged.logit_scale is not None:
-            templates = templates_of(settings.templates)
-            is_few = len(templates) <= _MOST_TEMPLATES
-            made["templates"] = list(templates) if is_few else len(templates)
+            made["templates"] = listed_or_counted(templates_of(settings.templates))
         made |= {
             "model": specification.name,
             "fingerprint": specification.fingerprint,

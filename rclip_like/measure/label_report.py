@@ -229,7 +229,10 @@ def _word_section(found: Found, seed: int) -> Section:
 def _each_word_table(name: str, figures: LabelFigures, ending: str) -> Table:
     words = _words_of(figures)
     numbers = np.flatnonzero(words.num_pictures)
-    precisions, averages = words.found.precisions[PRECISION_AT[-1]], words.found.average_precisions
+    precisions, averages = (
+        words.by_word.precisions[PRECISION_AT[-1]],
+        words.by_word.average_precisions,
+    )
     order = sorted(numbers.tolist(), key=lambda number: (averages[number], -precisions[number]))
     return Table(
         f"each-word{ending}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.evaluate.intervals import INTERVALS
 from rclip_like.evaluate.report import Column, Report, Section, Table
+from rclip_like.evaluate.templates import listed_or_counted
 from rclip_like.measure.captions import DIRECTIONS, KS, PICTURE_TO_TEXT
 from rclip_like.measure.label_report import label_sections
 from rclip_like.measure.tables import differences_table, figures_table
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from rclip_like.measure.captions import CaptionFigures
     from rclip_like.measure.labels import LabelFigures
     from rclip_like.measure.run import Evaluation
-
-_MOST_TEMPLATES = 10
-"""If there are more, the report gives only their number."""
 
 
 def evaluation_report(evaluation: Evaluation, version: str, when: str = "") -> Report:
@@ -67,8 +65,7 @@ def _made(evaluation: Evaluation, version: str) -> dict[str, object]:
         made["captions"] = first.captions.num_captions
     if first.labels is not None:
         made["labels"] = len(first.labels.labels)
-        templates = first.labels.templates
-        made["templates"] = list(templates) if len(templates) <= _MOST_TEMPLATES else len(templates)
+        made["templates"] = listed_or_counted(first.labels.templates)
     models = [
         {
             "name": model.name,

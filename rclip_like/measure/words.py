@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rclip_like.evaluate.ties import Targets
-from rclip_like.evaluate.words import NDCG_AT, PRECISION_AT, Found, find
+from rclip_like.evaluate.words import NDCG_AT, PRECISION_AT, RankingFigures, ranking_figures
 from rclip_like.evaluate.zero_shot import text_rows
 from rclip_like.measure.measured import Measured
 
@@ -22,13 +22,13 @@ _AS_TYPED = ("{}",)
 
 
 class WordFigures(NamedTuple):
-    """The figures of searches for the labels' names: means by name, and `found` for each label.
+    """The figures of searches for the labels' names: means by name, and `by_word` for each label.
 
     The names are precision@K, ndcg@10, mrr and map. num_pictures (L,): the pictures of each label.
     """
 
     figures: Mapping[str, Measured]
-    found: Found
+    by_word: RankingFigures
     num_pictures: Numbers
 
 
@@ -41,15 +41,17 @@ def measure_words(
     for. Intervals and differences are over labels.
     """
     words = text_rows(labels, _AS_TYPED, model.texts)
-    found = find(Targets(images).cosines(words), truth == np.arange(len(labels))[:, None])
+    by_word = ranking_figures(
+        Targets(images).cosines(words), truth == np.arange(len(labels))[:, None]
+    )
     figures = {
-        **{f"precision@{k}": found.precisions[k] for k in PRECISION_AT},
-        f"ndcg@{NDCG_AT}": found.ndcg,
-        "mrr": found.reciprocal_ranks,
-        "map": found.average_precisions,
+        **{f"precision@{k}": by_word.precisions[k] for k in PRECISION_AT},
+        f"ndcg@{NDCG_AT}": by_word.ndcg,
+        "mrr": by_word.reciprocal_ranks,
+        "map": by_word.average_precisions,
     }
     return WordFigures(
         {key: Measured.mean(values, seed) for key, values in figures.items()},
-        found,
+        by_word,
         np.bincount(truth, minlength=len(labels)),
     )

@@ -14,6 +14,7 @@ from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusi
 from rclip_like.evaluate.intervals import INTERVALS, paired_difference, wilson
 from rclip_like.evaluate.report import Cell, Column, Interval, MatrixChart, Report, Section, Table
 from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, hash_of_draw
+from rclip_like.evaluate.templates import listed_or_counted
 from rclip_like.probe.shots_report import choice_section, hashes_of_draws, shots_section
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from rclip_like.probe.settings import ProbeSettings
 
 _FEW_REPEATS = 10
-_MOST_TEMPLATES = 10
-"""If there are more, the report gives only their number."""
 _NUM_NAMED = 8
 _MOST_LABELS_DRAWN = 500
 """A confusion of more labels is not drawn: each would take less than a pixel."""
@@ -57,7 +56,7 @@ def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Re
         "pictures": {name: len(data.on(number)) for number, name in enumerate(SPLIT_NAMES)},
         "from_the_index": data.num_from_index,
         "encoded": data.num_encoded,
-        "templates": list(templates) if len(templates) <= _MOST_TEMPLATES else len(templates),
+        "templates": listed_or_counted(templates),
         "seed": settings.seed,
         "repeats": settings.repeats,
         "draws": hash_of_draw(

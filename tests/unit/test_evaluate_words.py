@@ -12,9 +12,9 @@ from rclip_like.errors import MeasureError
 from rclip_like.evaluate.words import (
     average_precision,
     distinct_pictures,
-    find,
     mean_average_precision,
     precision,
+    ranking_figures,
     reciprocal_rank,
 )
 
@@ -29,7 +29,7 @@ def tied_scores(seed: int, rows: int = 20, columns: int = 30, values: int = 6) -
 def test_figures_equal_those_of_scikit_learn(seed: int, values: int) -> None:
     scores = tied_scores(seed, values=values)
     gains = np.random.default_rng(seed + 50).integers(0, 3, size=scores.shape)
-    found = find(scores, gains)
+    found = ranking_figures(scores, gains)
     for query, (row, gain) in enumerate(zip(scores, gains, strict=True)):
         assert found.average_precisions[query] == pytest.approx(
             average_precision_score(gain > 0, row)
@@ -64,7 +64,7 @@ def test_precision_counts_the_best_ten() -> None:
 def test_a_query_without_a_relevant_picture_belongs_to_no_mean() -> None:
     gains = np.zeros((2, 5))
     gains[1, 2] = 1
-    found = find(tied_scores(1, 2, 5), gains)
+    found = ranking_figures(tied_scores(1, 2, 5), gains)
     for values in (*found.precisions.values(), found.ndcg, found.reciprocal_ranks):
         assert np.isnan(values).tolist() == [True, False]
     assert np.isnan(found.average_precisions).tolist() == [True, False]
@@ -73,9 +73,9 @@ def test_a_query_without_a_relevant_picture_belongs_to_no_mean() -> None:
 def test_results_do_not_depend_on_where_the_chunks_end(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = tied_scores(1)
     gains = np.random.default_rng(2).random(scores.shape) < 0.3
-    whole = find(scores, gains)
+    whole = ranking_figures(scores, gains)
     monkeypatch.setattr("rclip_like.evaluate.words._VALUES_AT_ONCE", 90)
-    parts = find(scores, gains)
+    parts = ranking_figures(scores, gains)
     assert np.allclose(whole.ndcg, parts.ndcg, equal_nan=True)
     assert np.array_equal(whole.precisions[10], parts.precisions[10], equal_nan=True)
 
