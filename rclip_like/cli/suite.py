@@ -48,12 +48,16 @@ def _parts_folder(library: Library, options: EvaluateOptions) -> Path:
 
 
 class _Telling:
-    """Shows the progress and, once the pace is known, notes how long a long run takes."""
+    """Draws the progress, or names each section where there is no terminal to draw on.
+
+    Once the pace is known, it says how long a long run takes.
+    """
 
     def __init__(self, show: Show | None, talk: Talk) -> None:
         self._show = show
         self._talk = talk
         self._has_told = False
+        self._section = ""
 
     def __call__(self, progress: SuiteProgress) -> None:
         """Show the progress."""
@@ -61,6 +65,10 @@ class _Telling:
         if seconds is not None and not self._has_told:
             self._has_told = True
             if seconds > _TELLING_SECONDS:
-                self._talk.note(f"about {seconds / 60:.0f} minutes to go")
+                self._talk.note(f"at least {seconds / 60:.0f} minutes to go")
+        if self._show is None and progress.section != self._section:
+            self._section = progress.section
+            done = f"{progress.done:,} of {progress.total:,} pictures encoded"
+            self._talk.note(f"{progress.section}: {done}")
         if self._show is not None:
             self._show(progress.done, progress.total, progress.part)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.evaluate.intervals import repeats
 from rclip_like.evaluate.probe import (
     DEFAULT_C,
     Features,
@@ -22,7 +23,11 @@ from rclip_like.evaluate.probe import (
     judge,
     sweep,
 )
+from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.splits import draw_shots
+
+_MOST_DRAWN = 0.9
+"""Draws that take a larger share of the training pictures are nearly the same pictures."""
 
 
 class LabelledFeatures(NamedTuple):
@@ -44,9 +49,9 @@ class SplitFeatures(NamedTuple):
 class Shots(NamedTuple):
     """The repeats of one k, with test accuracies float64 (R,).
 
-    drawn: for each repeat the positions among the training pictures, ascending. sweep: the choice
-    of C for all repeats. num_short: labels with fewer than k training pictures, which are then all
-    drawn. num_unfinished: fits that did not converge.
+    drawn: of each repeat the positions among the training pictures, ascending. num_short: labels
+    that have fewer than k training pictures, all of which are then drawn. num_unfinished: fits
+    that did not converge. share_drawn: which share of the training pictures a draw takes.
     """
 
     k: int
@@ -55,6 +60,18 @@ class Shots(NamedTuple):
     sweep: Sweep
     num_short: int
     num_unfinished: int
+    share_drawn: float = 0.0
+
+    def mean(self) -> Interval:
+        """Return the mean accuracy with Student's interval within [0, 1].
+
+        It has none where each draw is most of the training pictures: such draws share so many that
+        their spread says nothing.
+        """
+        mean, low, high = repeats(self.accuracies)
+        if self.share_drawn >= _MOST_DRAWN:
+            low = high = float("nan")
+        return Interval(mean, max(low, 0.0), min(high, 1.0))
 
 
 def probe_with_shots(
@@ -100,7 +117,13 @@ def probe_with_shots(
         chosen,
         int((counts < k).sum()),
         sum(not fit.has_converged for fit in best),
+        len(drawn[0]) / len(train.numbers),
     )
+
+
+def is_on_curve(counts: Numbers, k: int) -> bool:
+    """Return whether at least half of the labels have k training pictures; counts (L,)."""
+    return bool(2 * (counts >= k).sum() >= len(counts))
 
 
 def probe_with_all(

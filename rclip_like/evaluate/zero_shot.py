@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rclip_like.evaluate.labels import distinct
 from rclip_like.evaluate.templates import fill
 from rclip_like.evaluate.ties import Targets, best_of_row, chance_of_hit
+from rclip_like.models.names import BUILTIN
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding, Embeddings
@@ -21,6 +22,11 @@ EncodeTexts: TypeAlias = "Callable[[Sequence[str]], Embeddings]"
 SOMETHING = "something"
 """The word that each label is compared with if a picture may have several labels, or none."""
 
+_LEARNT_FROM_IMAGENET = (
+    "The image tower of builtin is EfficientNet-Lite0, which learnt from ImageNet's labels and was "
+    "not trained further, and its texts were fitted to that classifier's classes as well: on "
+    "labels that ImageNet has, its figures are not zero-shot in the paper's sense."
+)
 _TEXTS_AT_ONCE = 4096
 _VALUES_AT_ONCE = 1 << 22
 
@@ -136,6 +142,11 @@ def text_rows(
         means = rows.reshape(len(some), len(templates), -1).mean(1)
         parts.append(means / np.linalg.norm(means, axis=1, keepdims=True))
     return np.concatenate(parts).astype(np.float32)
+
+
+def zero_shot_limits(model: str) -> str:
+    """Return what has to be said of zero-shot figures of a model by this name, "" for most."""
+    return _LEARNT_FROM_IMAGENET if model == BUILTIN else ""
 
 
 def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -16,19 +16,27 @@ from rclip_like.errors import MeasureError
 from rclip_like.measure.suite import robustness
 from rclip_like.measure.suite.baseline import load_baseline
 from rclip_like.measure.suite.run import SuiteSettings, measure_squares
+from rclip_like.models.model import Model
+from rclip_like.models.specification import resolve
+from rclip_like.settings import EncoderSettings
 
 LABELS = ("my garden", "Lesser_Panda", "tench", "crane")
 
 
 @pytest.fixture(scope="module")
 def baseline():
-    return load_baseline(LABELS)
+    return load_baseline(LABELS, resolve("builtin"))
 
 
 def test_labels_are_matched_by_name_and_synonym(baseline) -> None:
     assert baseline.labels.tolist() == [1, 2, 3]
     label_of = dict(zip(baseline.classes.tolist(), baseline.label_of_class.tolist(), strict=True))
     assert label_of == {387: 1, 0: 2, 134: 3, 517: 3}
+
+
+def test_a_tower_with_the_weights_of_the_classifier_is_told(baseline, tiny_model: Path) -> None:
+    assert baseline.is_own_trunk
+    assert not baseline.classifier.is_trunk_of(resolve(str(tiny_model)))
 
 
 def test_pictures_of_other_labels_are_not_compared(baseline) -> None:
@@ -42,7 +50,7 @@ def test_answers_are_numbers_of_the_labels(baseline) -> None:
 
 def test_labels_that_imagenet_lacks_cannot_be_compared() -> None:
     with pytest.raises(MeasureError, match="needs two labels"):
-        load_baseline(("my garden", "tench", "our house"))
+        load_baseline(("my garden", "tench", "our house"), resolve("builtin"))
 
 
 def test_the_report_shows_both_on_the_shared_labels(tiny_model: Path) -> None:
@@ -52,7 +60,7 @@ def test_the_report_shows_both_on_the_shared_labels(tiny_model: Path) -> None:
         drawn_set(labels),
         tiny(tiny_model),
         SuiteSettings(baseline=True),
-        measures=(robustness.measure,),
+        measures={robustness.TITLE: robustness.measure},
     )
     (section,) = report.sections
     assert report.made["baseline"] == "EfficientNet-Lite0"
@@ -61,3 +69,19 @@ def test_the_report_shows_both_on_the_shared_labels(tiny_model: Path) -> None:
         " ".join(section.sentences)
     )
     assert [line.name for line in section.charts[0].lines][1] == "EfficientNet-Lite0"
+
+
+def test_the_report_says_that_two_heads_share_one_trunk(tiny_model: Path) -> None:
+    def sentences(model: Model) -> str:
+        report = measure_squares(
+            drawn_squares(4, model.specification.preprocessing.size),
+            drawn_set(("tench", "goldfish", "my garden")),
+            model,
+            SuiteSettings(baseline=True),
+            measures={robustness.TITLE: robustness.measure},
+        )
+        return " ".join(report.sections[0].sentences)
+
+    own = Model(resolve("builtin"), EncoderSettings(threads=1))
+    assert "two heads on the same features" in sentences(own)
+    assert "two heads" not in sentences(tiny(tiny_model))

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import suite_subject
 from PIL import Image
@@ -17,6 +18,7 @@ from suite_subject import LABELS, drawn_set, drawn_squares, tiny
 pytest.importorskip("sklearn")
 pytest.importorskip("scipy")
 
+from rclip_like.cli.suite import _Telling
 from rclip_like.data.sets import open_set
 from rclip_like.errors import MeasureError
 from rclip_like.images.products import Square
@@ -25,10 +27,11 @@ from rclip_like.measure.suite.run import SuiteSettings, measure_squares, paper_s
 from rclip_like.measure.suite.squares import read_squares
 from rclip_like.measure.suite.subject import SuiteProgress
 from rclip_like.output.report import report_object
+from rclip_like.output.stream import Talk
 from rclip_like.settings import ReadSettings
 
 KEYS = ["corruptions", "prompts", "shots", "typography", "watermark", "counting", "added", "digits"]
-SHORT = (robustness.measure, watermark.measure)
+SHORT = {robustness.TITLE: robustness.measure, watermark.TITLE: watermark.measure}
 
 
 def measured(model: Path, settings: SuiteSettings = SuiteSettings(), on_progress=None) -> str:  # noqa: B008
@@ -54,8 +57,36 @@ def test_two_whole_runs_give_the_same_bits_but_for_the_time(tiny_model: Path) ->
     assert report_object(first._replace(when="")) == report_object(second._replace(when=""))
     assert seen[-1].done == seen[-1].total
     assert [section.key for section in first.sections] == KEYS
-    assert all(section.paper or section.others for section in first.sections)
-    assert all(section.sentences for section in first.sections)
+    assert all(section.paper and section.sentences for section in first.sections)
+    titles = {section.title for section in first.sections}
+    assert {each.section for each in seen} <= {"", *titles}
+    assert len({each.section for each in seen}) > 5
+
+
+def test_each_section_is_named_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    telling = _Telling(None, Talk())
+    for section, done in (("Prompts", 5), ("Prompts", 9), ("Watermarks", 12)):
+        telling(SuiteProgress(section, "part", done, 20, 600.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "clipfind: at least 10 minutes to go",
+        "clipfind: Prompts: 5 of 20 pictures encoded",
+        "clipfind: Watermarks: 12 of 20 pictures encoded",
+    ]
+
+
+def test_a_model_at_chance_is_said_to_be(tiny_model: Path) -> None:
+    squares = drawn_squares()
+    shuffled = squares._replace(labels=(squares.labels + np.arange(12) // 3) % 3)
+    report = measure_squares(
+        shuffled,
+        drawn_set(),
+        tiny(tiny_model),
+        measures={robustness.TITLE: robustness.measure},
+        settings=SuiteSettings(),
+    )
+    assert "not clearly above chance (33.3 %)" in report.sections[0].sentences[0]
 
 
 def test_another_seed_gives_other_figures(tiny_model: Path, plain: str) -> None:
@@ -81,7 +112,7 @@ from suite_subject import drawn_set, drawn_squares, tiny
 from rclip_like.measure.suite import robustness, watermark
 from rclip_like.measure.suite.run import SuiteSettings, measure_squares
 model, parts = map(Path, sys.argv[1:])
-short = (robustness.measure, watermark.measure)
+short = {each.TITLE: each.measure for each in (robustness, watermark)}
 measure_squares(
     drawn_squares(), drawn_set(), tiny(model), SuiteSettings(parts=parts), None, short
 )
@@ -151,11 +182,18 @@ def test_the_suite_reads_a_labelled_folder(tiny_model: Path, tmp_path: Path) -> 
     )
     square = Square.of(tiny(tiny_model).specification.preprocessing)
     squares = read_squares(pictures, square, ReadSettings(workers=1), 0, seed=0)
-    report = measure_squares(squares, pictures, tiny(tiny_model), SuiteSettings(), None, SHORT[1:])
+    report = measure_squares(
+        squares,
+        pictures,
+        tiny(tiny_model),
+        SuiteSettings(),
+        None,
+        {watermark.TITLE: watermark.measure},
+    )
     assert report.made["num_pictures"] == 12
     assert report.made["num_labels"] == 3
     assert any("zz.png" in note for note in report.notes)
-    assert "left out as copies of other pictures: 1" in report.notes
+    assert any("1 picture left out" in note for note in report.notes)
     assert report.title.endswith("on set")
 
 

@@ -15,7 +15,7 @@ from rclip_like.evaluate.digits import load_digits
 from rclip_like.evaluate.few_shot import LabelledFeatures, SplitFeatures
 from rclip_like.evaluate.report import Interval
 from rclip_like.measure.suite import prompts, shots, typography, watermark
-from rclip_like.measure.suite.added_label import answers_without_own, leaves_others_alone
+from rclip_like.measure.suite.added_label import add_label, hold_out
 from rclip_like.measure.suite.added_label import measure as measure_added
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.probing import probe_answers, split_features, turned
@@ -49,23 +49,54 @@ def test_every_picture_finds_itself() -> None:
     np.testing.assert_array_equal(watermark.first_found(rows, rows), np.ones(30))
 
 
-def test_a_missing_label_leaves_its_pictures_to_the_second_best() -> None:
-    scores = np.array([[3, 2, 1], [1, 5, 4], [2, 2, 0]], np.float32)
-    answers, without = answers_without_own(scores)
-    assert answers.tolist() == [0, 1, 0]
-    assert without.tolist() == [1, 2, 1]
-    assert leaves_others_alone(scores)
+def test_an_added_label_takes_what_a_plain_loop_counts() -> None:
+    scores, truth = DRAWN.normal(size=(200, 6)).astype(np.float32), np.arange(200) % 6
+    for label in range(6):
+        own = taken = taken_own = taken_right = 0
+        takes_from, stand_ins = [], []
+        for row, true in zip(scores, truth, strict=True):
+            before = max((each for each in range(6) if each != label), key=row.__getitem__)
+            is_taken = row[label] > row[before]
+            own += true == label
+            taken += is_taken
+            taken_own += is_taken and true == label
+            taken_right += is_taken and true == before
+            if true == label:
+                stand_ins.append(before)
+            elif is_taken:
+                takes_from.append(before)
+        found = add_label(scores, truth, label)
+        assert found[:5] == (label, own, taken, taken_own, taken_right)
+        assert found.takes_from.tolist() == takes_from
+        assert found.stand_ins.tolist() == stand_ins
 
 
-def test_pictures_gained_and_lost_add_up(tiny_model: Path) -> None:
-    subject = make_subject(tiny_model)
-    labels, outsiders = measure_added(subject).tables
-    assert sum(row[2] for row in labels.rows) == len(subject.truth)
-    for _, _, taken, gained, lost, other in labels.rows:
-        assert taken == gained + lost + other
-    right = int((subject.answers(subject.rows) == subject.truth).sum())
-    assert sum(row[3] for row in labels.rows) == right
-    assert len(outsiders.rows) == 3
+def test_labels_are_held_out_by_the_seed_and_have_some_pictures() -> None:
+    truth = np.repeat(np.arange(20), [4, *[5] * 19])
+    assert hold_out(truth, 0) == hold_out(truth, 0) != hold_out(truth, 1)
+    assert len(hold_out(truth, 0)) == 8
+    assert all(0 not in hold_out(truth, seed) for seed in range(30))
+
+
+def test_labels_added_are_reported_with_intervals(tiny_model: Path) -> None:
+    subject = make_subject(tiny_model, 18)
+    held_out, ways_out = measure_added(subject).tables
+    assert [row[0] for row in held_out.rows] == list(LABELS)
+    answers = subject.answers(subject.rows)
+    for number, row in enumerate(held_out.rows):
+        recall = (answers[subject.truth == number] == number).mean()
+        assert row[2].value == pytest.approx(recall)
+        assert row[2].low < row[2].high
+    wrong = float((answers != subject.truth).mean())
+    for _, taken, wrong_before, of_wrong, _ in ways_out.rows:
+        if taken.value:
+            found = wrong_before.value * taken.value / wrong
+            assert of_wrong.value == pytest.approx(found)
+
+
+def test_without_labels_to_hold_out_there_are_ways_out_alone(tiny_model: Path) -> None:
+    section = measure_added(make_subject(tiny_model, 6))
+    assert [table.key for table in section.tables] == ["ways_out"]
 
 
 def test_the_wrong_label_hangs_on_content_and_is_never_the_right_one(

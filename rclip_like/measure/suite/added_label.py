@@ -1,153 +1,189 @@
-"""Add a label to the list: which pictures it takes, from the right label or from a wrong one."""
+"""A label added to a list: what it takes, from which labels, and whether a way out helps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.evaluate.intervals import wilson
-from rclip_like.evaluate.report import Column, Interval, Section, Table
+from rclip_like.evaluate.report import Cell, Column, Interval, Section, Table
+from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.subject import TEMPLATE, Numbers, Subject
-from rclip_like.measure.suite.wording import percent
+from rclip_like.measure.suite.wording import counted, listed, percent
 
+TITLE = "A label added"
 PAPER = (
-    "A closed list forces an answer, and the list decides it: with a list of races and a few vile "
-    "words, 32.3 % of the pictures of people up to 20 years got one of the vile words; with the "
-    "label 'child' added, 8.7 %."
+    "A closed list forces an answer, and the list decides it (section 7.1): with a list of races "
+    "and a few vile words 32.3 % of pictures of people up to 20 years fell under the vile ones; "
+    "when the label 'child' was added, 8.7 %."
 )
 LIMITS = (
-    "This shows only how much the answers depend on the list; it does not measure what a model "
-    "does to people. Every label of the set is added to the others in turn, so the mean share of "
-    "pictures that a label takes is 1 / the number of labels."
+    "No pictures of people are used, and nothing here says what a model does to people. A handful "
+    "of labels with a handful of pictures each say what can happen, not how often it does."
 )
-OUTSIDERS = ("something else", "object", "scene")
-"""General labels, which no set is expected to have."""
-_SHOWN = 20
-_MOST_VALUES = 1 << 30
+WAYS_OUT = ("something else", "thing", "object", "scene")
+"""Labels that no set is expected to have, for what no other label fits."""
+MOST_HELD_OUT = 8
+LEAST_PICTURES = 5
+_NUM_NAMED = 3
 
 
-class Moved(NamedTuple):
-    """Numbers of pictures that one label takes when it is added to the others.
+class Added(NamedTuple):
+    """What one label takes when it is added to the others.
 
-    num_own: pictures of the label. num_taken: pictures that get it; num_gained of these are its
-    own, and num_lost had their right label before.
+    own: how many pictures it has; taken: how many it takes, of which taken_own are its own and
+    taken_right had their right label before. takes_from: the labels before, of those not its own;
+    stand_ins: those of its own pictures while it was missing. Both are label numbers.
     """
 
-    label: str
-    num_own: int
-    num_taken: int
-    num_gained: int
-    num_lost: int
+    label: int
+    own: int
+    taken: int
+    taken_own: int
+    taken_right: int
+    takes_from: Numbers
+    stand_ins: Numbers
 
 
 def measure(subject: Subject) -> Section:
-    """Return which pictures each label takes from the others, and what `OUTSIDERS` take."""
+    """Return what labels of the set take back that were held out, and what ways out take."""
     scores, truth = subject.of_labels.scores(subject.rows), subject.truth
-    answers, without = answers_without_own(scores)
-    moved = [
-        _moved(subject.labels[number], number, answers, without, truth)
-        for number in range(len(subject.labels))
-    ]
-    num = len(truth)
-    gained, lost = sum(each.num_gained for each in moved), sum(each.num_lost for each in moved)
-    most = max(moved, key=lambda each: each.num_taken)
-    none = sum(not each.num_taken for each in moved)
-    outside = _outsiders(subject, scores)
-    sentences = (
-        f"Each of the {len(subject.labels):,} labels was added to the others. Of the pictures "
-        f"whose label changed, {percent(wilson(gained, num))} got the right one, "
-        f"{percent(wilson(lost, num))} lost it, and the others went from one wrong label to "
-        "another.",
-        f"'{most.label}' takes the most: {most.num_taken:,} of {num:,} pictures, "
-        f"{most.num_gained:,} of them its own; {none:,} labels take no picture.",
-        "An added label does not change the labels of the pictures that it does not take: this "
-        f"held for every picture and each of the {num_checked(scores):,} labels that were checked.",
-    )
-    assert leaves_others_alone(scores)
+    held_out = hold_out(truth, subject.seed)
+    found = [add_label(scores, truth, label) for label in held_out]
+    ways_out, sentences = _ways_out(subject, scores)
+    tables = (_held_out_table(subject.labels, found),) if found else ()
     return Section(
         "added",
-        "A label added",
-        sentences,
-        (_greediest(moved), outside),
+        TITLE,
+        (*_held_out_sentences(subject, found), *sentences),
+        (*tables, ways_out),
         paper=PAPER,
         limits=LIMITS,
     )
 
 
-def answers_without_own(scores: npt.NDArray[np.float32]) -> tuple[Numbers, Numbers]:
-    """Return the label given to each picture, and the one given when that label is missing, (N,).
-
-    scores: (N, L), L >= 2. The first of equal scores wins.
-    """
-    answers = scores.argmax(1)
-    left = scores.copy()
-    left[np.arange(len(scores)), answers] = -np.inf
-    return answers, left.argmax(1)
+def hold_out(truth: Numbers, seed: int) -> list[int]:
+    """Return up to `MOST_HELD_OUT` labels with at least `LEAST_PICTURES` pictures, ascending."""
+    candidates = np.flatnonzero(np.bincount(truth) >= LEAST_PICTURES)
+    drawn = generator_of(seed, "held out").permutation(candidates)[:MOST_HELD_OUT]
+    return sorted(drawn.tolist())
 
 
-def leaves_others_alone(scores: npt.NDArray[np.float32]) -> bool:
-    """Return whether removing a label changes the labels of only those pictures that had it."""
-    answers = scores.argmax(1)
-    for label in range(num_checked(scores)):
-        rest = np.delete(scores, label, axis=1).argmax(1)
-        rest += rest >= label
-        if (rest != answers)[answers != label].any():
-            return False
-    return True
-
-
-def num_checked(scores: npt.NDArray[np.float32]) -> int:
-    """Return how many labels `leaves_others_alone` removes; fewer if there are many scores."""
-    return int(min(scores.shape[1], max(1, _MOST_VALUES // scores.size)))
-
-
-def _moved(label: str, number: int, answers: Numbers, without: Numbers, truth: Numbers) -> Moved:
-    is_taken, is_own = answers == number, truth == number
-    return Moved(
+def add_label(scores: npt.NDArray[np.float32], truth: Numbers, label: int) -> Added:
+    """Return what a label takes from a list without it; scores (N, L), L >= 2, truth (N,)."""
+    without = scores.copy()
+    without[:, label] = -np.inf
+    before, is_taken, is_own = without.argmax(1), scores.argmax(1) == label, truth == label
+    return Added(
         label,
         int(is_own.sum()),
         int(is_taken.sum()),
         int((is_taken & is_own).sum()),
-        int((is_taken & (without == truth)).sum()),
+        int((is_taken & (before == truth)).sum()),
+        before[is_taken & ~is_own],
+        before[is_own],
     )
 
 
-def _greediest(moved: list[Moved]) -> Table:
+def _held_out_sentences(subject: Subject, found: Sequence[Added]) -> tuple[str, ...]:
+    if not found:
+        return (f"No label has {LEAST_PICTURES} pictures, so that none was held out.",)
+    own, taken, taken_own, taken_right = (
+        sum(getattr(each, name) for each in found)
+        for name in ("own", "taken", "taken_own", "taken_right")
+    )
+    names = listed([subject.labels[each.label] for each in found])
+    start = (
+        f"{counted(len(found), 'label')} drawn by the seed ({names}) were held out one at a time. "
+        f"Without its label each picture gets another one: the list has no way to say 'none'. When "
+        f"the label is added it takes back {percent(wilson(taken_own, own))} of its pictures"
+    )
+    if not taken:
+        return (f"{start}, and takes no others.",)
+    return (
+        f"{start}; of the {counted(taken, 'picture')} that it takes "
+        f"{percent(wilson(taken_own, taken))} belong to it, and "
+        f"{percent(wilson(taken_right, taken))} had their right label before.",
+    )
+
+
+def _held_out_table(labels: Sequence[str], found: Sequence[Added]) -> Table:
     columns = (
-        Column("label", "Label added", "text"),
-        Column("own", "Its pictures", "count"),
-        Column("taken", "Takes", "count"),
-        Column("gained", "of its own", "count"),
-        Column("lost", "from their right label", "count"),
-        Column("other", "from a wrong label", "count"),
+        Column("label", "label added", "text"),
+        Column("pictures", "pictures", "count"),
+        Column("recall", "takes back", "share"),
+        Column("given", "takes", "count"),
+        Column("precision", "of these its own", "share"),
+        Column("right_before", "right before", "count"),
+        Column("takes_from", "takes others' pictures from", "text"),
+        Column("stand_ins", "its pictures without it", "text"),
     )
-    order = sorted(moved, key=lambda each: (each.num_gained - each.num_taken, each.label))
-    rows = tuple((*each, each.num_taken - each.num_gained - each.num_lost) for each in order)
-    note = "" if len(rows) <= _SHOWN else f"The {_SHOWN} labels that take most from other labels."
-    return Table("labels", "What each label takes", columns, rows[:_SHOWN], note)
+    rows = tuple(
+        (
+            labels[each.label],
+            each.own,
+            wilson(each.taken_own, each.own),
+            each.taken,
+            wilson(each.taken_own, each.taken) if each.taken else None,
+            each.taken_right,
+            _most(labels, each.takes_from),
+            _most(labels, each.stand_ins),
+        )
+        for each in found
+    )
+    note = "Numbers behind labels count pictures; of many labels the most frequent are named."
+    return Table("held_out", "Labels held out and added", columns, rows, note)
 
 
-def _outsiders(subject: Subject, scores: npt.NDArray[np.float32]) -> Table:
-    """Return which shares of pictures `OUTSIDERS` take, and how many of these were wrong before."""
-    names = [name for name in OUTSIDERS if name not in subject.labels]
+def _most(labels: Sequence[str], numbers: Numbers) -> str:
+    """Return the most frequent labels with their counts, "" for none."""
+    counts = np.bincount(numbers, minlength=len(labels))
+    order = np.argsort(-counts, kind="stable")
+    named = [f"{labels[number]} {counts[number]}" for number in order if counts[number]]
+    return ", ".join(named[:_NUM_NAMED]) + (", ..." if len(named) > _NUM_NAMED else "")
+
+
+def _ways_out(subject: Subject, scores: npt.NDArray[np.float32]) -> tuple[Table, tuple[str, ...]]:
+    """Return what labels take that are not of the set, of right and of wrong answers."""
+    names = [name for name in WAYS_OUT if name not in subject.labels]
     added = subject.classifier(names, (TEMPLATE,)).scores(subject.rows)
-    wrong = scores.argmax(1) != subject.truth
-    rows: list[tuple[str, Interval, Interval | None]] = []
+    is_wrong = scores.argmax(1) != subject.truth
+    rows: list[tuple[Cell, ...]] = []
+    helping = []
     for number, name in enumerate(names):
         is_taken = added[:, number] > scores.max(1)
-        was_wrong = (
-            wilson(int(wrong[is_taken].sum()), int(is_taken.sum())) if is_taken.any() else None
-        )
-        rows.append((name, wilson(int(is_taken.sum()), len(wrong)), was_wrong))
+        of_wrong, of_right = _share(is_taken, is_wrong), _share(is_taken, ~is_wrong)
+        rows.append((name, _share(is_taken), _share(is_wrong, is_taken), of_wrong, of_right))
+        if of_wrong is not None and of_right is not None and of_wrong.low > of_right.high:
+            helping.append(
+                f"'{name}' takes {percent(of_wrong)} of the wrong answers and {percent(of_right)} "
+                "of the right ones"
+            )
+    verdict = (
+        f"A way out helps here, if a little: {'; '.join(helping)}."
+        if helping
+        else "That a way out takes wrong answers rather than right ones cannot be told here."
+    )
     columns = (
-        Column("label", "Label added", "text"),
-        Column("taken", "Takes", "share"),
+        Column("label", "label added", "text"),
+        Column("taken", "takes", "share"),
         Column("wrong", "of these wrong before", "share"),
+        Column("of_wrong", "of the wrong answers", "share"),
+        Column("of_right", "of the right answers", "share"),
     )
-    note = (
-        f"{percent(float(wrong.mean()))} of all pictures are wrong before. A label takes wrong "
-        "pictures more often than right ones if its share of wrong ones is higher than that."
+    start = (
+        f"With the full list {percent(wilson(int(is_wrong.sum()), len(is_wrong)))} of the answers "
+        "are wrong. Then a label was added that stands for nothing in particular."
     )
-    return Table("outsiders", "Labels from outside the set", columns, tuple(rows), note)
+    table = Table("ways_out", "Labels that are not of the set", columns, tuple(rows))
+    return table, (f"{start} {verdict}",)
+
+
+def _share(
+    of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_] | None = None
+) -> Interval | None:
+    chosen = of if among is None else of[among]
+    return wilson(int(chosen.sum()), len(chosen)) if len(chosen) else None

@@ -13,6 +13,7 @@ from rclip_like.models.towers.torch_classifier import ImageNetClassifier, class_
 
 if TYPE_CHECKING:
     from rclip_like.measure.suite.subject import Numbers
+    from rclip_like.models.specification import ModelSpecification
 
 # Shape suffixes: N pictures, S the picture size, C classes that stand for one of the labels.
 
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 class Baseline(NamedTuple):
     """A classifier, and the labels of a set that are classes of ImageNet-1k.
 
-    labels (K,): their numbers in the set. classes (C,): the numbers of the classes;
-    label_of_class (C,): the number of each class's label in the set.
+    labels (K,): their numbers in the set. classes (C,): numbers of classes, and label_of_class
+    (C,) the label that each stands for, as a number in the set. is_own_trunk: the model's image
+    tower is this classifier's, with the same weights.
     """
 
     classifier: ImageNetClassifier
     labels: Numbers
     classes: Numbers
     label_of_class: Numbers
+    is_own_trunk: bool = False
 
     def answers(self, pixels: npt.NDArray[np.uint8]) -> Numbers:
         """Return label numbers (N,) of pictures uint8 (N, S, S, 3): of the likeliest class each."""
@@ -39,7 +42,7 @@ class Baseline(NamedTuple):
         return np.isin(truth, self.labels)
 
 
-def load_baseline(labels: Sequence[str]) -> Baseline:
+def load_baseline(labels: Sequence[str], model: ModelSpecification) -> Baseline:
     """Return the classifier for the labels whose names, or synonyms in WordNet, are classes.
 
     A label may name several classes ("crane"); a class belongs to the first label that names it.
@@ -53,7 +56,10 @@ def load_baseline(labels: Sequence[str]) -> Baseline:
         )
     numbers = np.array(list(classes), np.int64)
     label_of_class = np.array(list(classes.values()), np.int64)
-    return Baseline(ImageNetClassifier(), np.unique(label_of_class), numbers, label_of_class)
+    classifier = ImageNetClassifier()
+    is_own_trunk = classifier.is_trunk_of(model)
+    labels_shared = np.unique(label_of_class)
+    return Baseline(classifier, labels_shared, numbers, label_of_class, is_own_trunk)
 
 
 def _classes_of_labels(labels: Sequence[str]) -> dict[int, int]:

@@ -3,7 +3,7 @@
 Each kind takes uint8 pixels (S, S, 3) before normalisation, a strength as a plain number, and a
 random generator, and returns uint8 pixels (S, S, 3). Lengths are shares of the side, so that a
 strength means the same for any picture size. A strength of 0 changes nothing. The kinds are from
-Hendrycks and Dietterich (2019), and from the CLIP paper, which has the masks.
+Hendrycks and Dietterich (2019), but for the masks.
 """
 
 from __future__ import annotations

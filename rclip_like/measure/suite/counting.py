@@ -19,9 +19,10 @@ from rclip_like.measure.suite.wording import percent, points
 if TYPE_CHECKING:
     from rclip_like.values import Pixels
 
+TITLE = "Counting drawn shapes"
 PAPER = (
-    "Counting is one of the abstract tasks at which zero-shot CLIP is weak: in the paper's example "
-    "'a photo of 4 objects' is ranked second."
+    "Counting is among the abstract tasks at which zero-shot CLIP is weak (section 6); in its "
+    "example of counted shapes the right text, 'a photo of 4 objects', is ranked second."
 )
 LIMITS = (
     "The pictures are synthetic: flat shapes of one kind and colour on a plain ground, which may "
@@ -60,15 +61,15 @@ def measure(subject: Subject) -> Section:
         for name in ("zero_shot", "area")
     )
     sentences = (
-        f"Words count {percent(zero)} of {len(expected)} drawn pictures right (chance is "
-        f"{percent(1 / len(COUNTS))}); a probe on the features counts {percent(probe)} right, "
-        f"which is {points(over_zero)} more.",
-        f"A probe on the covered area alone counts {percent(area)} right; the probe on the "
-        f"features is {points(over_area)} better.",
+        f"Of {len(expected)} drawn pictures words count {percent(zero)} right, where chance is "
+        f"{percent(1 / len(COUNTS))}, and a probe on the features {percent(probe)}: a difference "
+        f"of {points(over_zero)}.",
+        f"A probe that knows only how much of the picture is covered counts {percent(area)} right; "
+        f"the probe on the features differs from it by {points(over_area)}.",
     )
     return Section(
         "counting",
-        "Counting drawn shapes",
+        TITLE,
         sentences,
         (_table(answers, expected),),
         (_examples(subject, made["rows"], classifier.scores(made["rows"]).argmax(1)),)
@@ -109,7 +110,7 @@ def _table(answers: dict[str, Numbers], expected: Numbers) -> Table:
     }
     columns = (
         Column("by", "Counted by", "text"),
-        Column("accuracy", "Right", "share"),
+        Column("accuracy", "accuracy", "share"),
         Column("error", "Mean error, shapes"),
     )
     rows = tuple(

@@ -19,13 +19,15 @@ from rclip_like.measure.suite.wording import percent, points
 if TYPE_CHECKING:
     from rclip_like.values import Pixels
 
+TITLE = "Handwritten digits"
 PAPER = (
     "Pictures that training hardly ever saw stay hard: zero-shot CLIP reads 88 % of MNIST's "
     "handwritten digits, and logistic regression on their pixels does better."
 )
 LIMITS = (
     "These are not MNIST but some of scikit-learn's 1,797 digits of 8 x 8 pixels, enlarged: less "
-    "sharp than anything a model is trained on. The figures are not comparable with the paper's."
+    "sharp than anything a model is trained on, and the same hands wrote those that fit and those "
+    "that measure. The figures are not comparable with the paper's."
 )
 TEMPLATE = 'a photo of the number: "{}".'
 EACH = 60
@@ -65,7 +67,7 @@ def measure(subject: Subject) -> Section:
     }
     zero, probe, plain = (wilson(int(each.sum()), len(each)) for each in right.values())
     over_pixels = paired_difference(*(list(right.values())[::-1][:2]), seed=subject.seed)
-    columns = (Column("by", "Read by", "text"), Column("accuracy", "Right", "share"))
+    columns = (Column("by", "Read by", "text"), Column("accuracy", "accuracy", "share"))
     rows = tuple(zip(right, (zero, probe, plain), strict=True))
     note = (
         f"Of {len(digits.numbers):,} digits three fifths are fitted on, a fifth validates, and "
@@ -78,7 +80,7 @@ def measure(subject: Subject) -> Section:
     )
     return Section(
         "digits",
-        "Handwritten digits",
+        TITLE,
         sentences,
         (Table("digits", "Ten digits", columns, rows, note),),
         (_examples(digits, size, zero_shot),),

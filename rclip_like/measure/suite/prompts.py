@@ -11,10 +11,15 @@ from rclip_like.evaluate.zero_shot import Classifier
 from rclip_like.measure.suite.subject import TEMPLATE, Subject
 from rclip_like.measure.suite.wording import is_clear, percent, points
 
+TITLE = "Prompts"
 PAPER = (
     "On ImageNet an ensemble of 80 templates, averaged in embedding space, gains 3.5 points over "
-    "one template, and almost 5 together with prompt engineering; in the authors' notebook seven "
-    "of them do slightly better than all 80. Wording matters: a 'boxer' is a dog or an athlete."
+    "one sentence, with the choice of words almost 5. Wording matters: a 'boxer' is a dog and an "
+    "athlete."
+)
+OTHERS = (
+    "The notebook on prompts that came with CLIP's code says that seven of the templates do a bit "
+    "better than all 80."
 )
 LIMITS = (
     "The templates were written for ImageNet; other labels may gain less, and a model that was "
@@ -60,7 +65,8 @@ def measure(subject: Subject) -> Section:
     )
     table = Table("prompts", "Accuracy by prompt", columns, rows)
     sentences = _sentences(float(right["photo"].mean()), differences)
-    return Section("prompts", "Prompts", sentences, (table,), paper=PAPER, limits=LIMITS)
+    limits = f"{LIMITS} {subject.limits}".strip()
+    return Section("prompts", TITLE, sentences, (table,), (), PAPER, limits, OTHERS)
 
 
 def _sets(own: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

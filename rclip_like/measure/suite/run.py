@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +28,7 @@ from rclip_like.measure.suite import (
 from rclip_like.measure.suite.parts import Parts
 from rclip_like.measure.suite.squares import Squares, read_squares
 from rclip_like.measure.suite.subject import TEMPLATE, Pace, Subject, SuiteProgress
+from rclip_like.measure.suite.wording import counted
 
 if TYPE_CHECKING:
     from rclip_like.data.examples import PictureSet
@@ -41,16 +42,12 @@ _VERSION = 2
 """Increase it when the content of a part changes, so that earlier parts are not used."""
 
 
-MEASURES = (
-    robustness.measure,
-    prompts.measure,
-    shots.measure,
-    typography.measure,
-    watermark.measure,
-    counting.measure,
-    added_label.measure,
-    handwriting.measure,
+_PARTS = (
+    *(robustness, prompts, shots, typography),
+    *(watermark, counting, added_label, handwriting),
 )
+MEASURES: Mapping[str, Callable[[Subject], Section]] = {part.TITLE: part.measure for part in _PARTS}
+"""What makes the sections, by their titles and in their order."""
 
 
 class SuiteSettings(NamedTuple):
@@ -96,13 +93,13 @@ def measure_squares(
     model: Model,
     settings: SuiteSettings,
     on_progress: Callable[[SuiteProgress], None] | None = None,
-    measures: Sequence[Callable[[Subject], Section]] = MEASURES,
+    measures: Mapping[str, Callable[[Subject], Section]] = MEASURES,
 ) -> Report:
     """Return the report on pictures of a set that were read; see `paper_suite`.
 
-    measures: the functions that measure the sections, in order.
+    measures: what makes the sections, as `MEASURES`.
     """
-    baseline = _load_baseline(pictures.labels) if settings.baseline else None
+    baseline = _load_baseline(pictures.labels, model) if settings.baseline else None
     num_texts = prompts.num_texts(len(pictures.labels), pictures.templates)
     subject = Subject(
         squares=squares,
@@ -115,25 +112,33 @@ def measure_squares(
         baseline=baseline,
     )
     subject.warm_up()
+    sections = []
+    for title, measure in measures.items():
+        subject.pace.section = title
+        sections.append(measure(subject))
     return Report(
         f"The CLIP paper's behaviours on {pictures.name}",
         _made(subject),
-        tuple(measure(subject) for measure in measures),
+        tuple(sections),
         tuple(_notes(squares)),
         when=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
 
 
 def _notes(squares: Squares) -> Iterator[str]:
-    yield INTERVALS
     if squares.troubles:
         first = squares.troubles[0]
         yield (
-            f"pictures that could not be read: {len(squares.troubles):,}; the first is "
+            f"{counted(len(squares.troubles), 'picture')} could not be read; the first, "
             f"{os.fsdecode(first.path)}: {first.reason}"
         )
     if squares.num_copies:
-        yield f"left out as copies of other pictures: {squares.num_copies:,}"
+        yield f"{counted(squares.num_copies, 'picture')} left out: copies of others"
+    yield INTERVALS
+    yield (
+        "This report has dozens of intervals: of twenty differences that are none, about one "
+        "appears clear by chance."
+    )
 
 
 def _num_encoded(squares: Squares, baseline: Baseline | None) -> int:
@@ -150,10 +155,10 @@ def _num_encoded(squares: Squares, baseline: Baseline | None) -> int:
     )
 
 
-def _load_baseline(labels: tuple[str, ...]) -> Baseline:
+def _load_baseline(labels: tuple[str, ...], model: Model) -> Baseline:
     from rclip_like.measure.suite.baseline import load_baseline
 
-    return load_baseline(labels)
+    return load_baseline(labels, model.specification)
 
 
 def _key(squares: Squares, pictures: PictureSet, model: Model, seed: int) -> str:

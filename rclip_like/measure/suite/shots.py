@@ -7,18 +7,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rclip_like.evaluate.few_shot import SplitFeatures, crossing, probe_with_all, probe_with_shots
-from rclip_like.evaluate.intervals import repeats, wilson
+from rclip_like.evaluate.few_shot import (
+    SplitFeatures,
+    crossing,
+    is_on_curve,
+    probe_with_all,
+    probe_with_shots,
+)
+from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.probe import fitting
 from rclip_like.evaluate.report import Column, Interval, Line, LineChart, Section, Table
 from rclip_like.measure.suite.probing import split_features
 from rclip_like.measure.suite.subject import Numbers, Subject
-from rclip_like.measure.suite.wording import listed, percent
+from rclip_like.measure.suite.wording import counted, listed, percent
 from rclip_like.settings import num_processors
 
+TITLE = "Zero-shot and few-shot"
 PAPER = (
-    "Zero-shot CLIP matches about 4-shot probes on its own features, and 16-shot probes on the "
-    "best features of other models; on most sets a probe on all pictures adds 10 to 25 points."
+    "On average over 20 sets, zero-shot CLIP matches 4-shot probes on its own features, and nearly "
+    "16-shot probes on the best features of other models. For single sets, a probe needs between "
+    "less than 1 and 184 pictures per label to match zero-shot, with a median of 5.4 and a mean of "
+    "20.8. On most sets a probe on all pictures adds 10 to 25 points."
 )
 LIMITS = (
     "Few labels with few pictures: the crossing holds for this set and this model; the paper's is "
@@ -51,7 +60,7 @@ def measure(subject: Subject) -> Section:
     labels, pictures = _chosen(subject.truth)
     if len(labels) < 2:
         sentence = f"Not measured: fewer than two labels have {LEAST_PICTURES} pictures."
-        return Section("shots", "Zero-shot and few-shot", (sentence,), paper=PAPER)
+        return Section("shots", TITLE, (sentence,), paper=PAPER)
     features = subject.made(
         "features",
         len(pictures),
@@ -68,12 +77,12 @@ def measure(subject: Subject) -> Section:
     )
     return Section(
         "shots",
-        "Zero-shot and few-shot",
+        TITLE,
         _sentences(subject, curve, labels, crossed, len(test)),
         (_table(curve),),
         (_chart(curve),),
         PAPER,
-        LIMITS,
+        f"{LIMITS} {subject.limits}".strip(),
     )
 
 
@@ -87,12 +96,12 @@ def _chosen(truth: Numbers) -> tuple[Numbers, Numbers]:
 
 def _curve(subject: Subject, split: SplitFeatures, labels: Numbers, tested: Numbers) -> _Curve:
     counts = np.bincount(split.train.numbers)
-    ks = [k for k in KS if k == 1 or 2 * (counts >= k).sum() >= len(labels)]
+    ks = [k for k in KS if k == 1 or is_on_curve(counts, k)]
     shots, num_short = {}, {}
     with fitting(), ThreadPoolExecutor(num_processors()) as pool:
         for k in ks:
             found = probe_with_shots(split, k, subject.seed, NUM_REPEATS, pool, lambda: None)
-            shots[k], num_short[k] = repeats(found.accuracies), found.num_short
+            shots[k], num_short[k] = found.mean(), found.num_short
         fit, _ = probe_with_all(split, pool, lambda: None)
         full = fit.logits(split.test.features).argmax(1) == split.test.numbers
     scores = subject.of_labels.scores(subject.rows[tested])[:, labels]
@@ -109,7 +118,9 @@ def _sentences(
 ) -> tuple[str, ...]:
     names = listed([subject.labels[label] for label in labels])
     if crossed is None:
-        level = f"no probe on up to {max(curve.shots)} pictures per label reaches zero-shot"
+        level = (
+            f"no probe on up to {counted(max(curve.shots), 'picture')} per label reaches zero-shot"
+        )
     elif crossed == 0:
         level = "a probe on one picture per label already reaches zero-shot"
     else:
@@ -118,7 +129,9 @@ def _sentences(
         f"On {num_tested} test pictures of the {len(labels)} labels with the most pictures "
         f"({names}), zero-shot gets {percent(curve.zero_shot)} right among these labels, and a "
         f"probe on all training and validation pictures {percent(curve.full)}.",
-        f"By the means of {NUM_REPEATS} draws, {level}.",
+        f"By the means of {NUM_REPEATS} draws, {level}. The zero-shot accuracy lies anywhere "
+        f"between {100 * curve.zero_shot.low:.0f} and {100 * curve.zero_shot.high:.0f} %, so "
+        "the crossing is uncertain, too.",
     )
 
 
@@ -130,13 +143,17 @@ def _table(curve: _Curve) -> Table:
     )
     rows = (
         ("words alone (zero-shot)", curve.zero_shot, None),
-        *((f"{k} pictures per label", each, curve.num_short[k]) for k, each in curve.shots.items()),
+        *(
+            (f"{counted(k, 'picture')} per label", each, curve.num_short[k])
+            for k, each in curve.shots.items()
+        ),
         ("all training and validation pictures", curve.full, None),
     )
     note = (
         "Few-shot probes have the mean and Student's interval over ten seeded draws, the others "
-        "Wilson's interval. The probes are fitted on features before projection. Numbers of "
-        "pictures that more than half of the labels lack are left out."
+        "Wilson's interval. There is no interval if a draw takes nearly all training pictures, as "
+        "the draws then hardly differ. The probes are fitted on features before projection. "
+        "Numbers of pictures that more than half of the labels lack are left out."
     )
     return Table("shots", "Accuracy on the test pictures", columns, rows, note)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rclip_like.data.arrays import in_batches
 from rclip_like.evaluate.templates import templates_of
-from rclip_like.evaluate.zero_shot import Classifier, build_classifier
+from rclip_like.evaluate.zero_shot import Classifier, build_classifier, zero_shot_limits
 from rclip_like.measure.suite.parts import Arrays
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ Numbers = npt.NDArray[np.int64]
 class SuiteProgress(NamedTuple):
     """How far a suite is: `done` of `total` pictures are encoded or in finished parts.
 
-    seconds_left: an estimate from the pace of this run, None before its first two batches.
+    section: the title of the one that is measured. seconds_left is by the pace of this run so far,
+    without fits and drawing, and None before its first two batches.
     """
 
+    section: str
     part: str
     done: int
     total: int
@@ -54,7 +56,7 @@ class Pace:
         num_texts: int = 0,
         on_progress: Callable[[SuiteProgress], None] | None = None,
     ) -> None:
-        self.part = ""
+        self.section, self.part = "", ""
         self._total, self._done, self._encoded, self._seconds = num_pictures, 0, 0, 0.0
         self._texts_left, self._texts_encoded, self._texts_seconds = num_texts, 0, 0.0
         self._began: float | None = None
@@ -89,7 +91,7 @@ class Pace:
         if self._encoded:
             left = max(0, self._total - self._done) * self._seconds / self._encoded
             left += self._texts_left * self._texts_seconds / max(1, self._texts_encoded)
-        self._on_progress(SuiteProgress(self.part, self._done, self._total, left))
+        self._on_progress(SuiteProgress(self.section, self.part, self._done, self._total, left))
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class Subject:
     def truth(self) -> Numbers:
         """The label number of each picture, (N,)."""
         return self.squares.labels
+
+    @property
+    def limits(self) -> str:
+        """What the model's training means for zero-shot figures, "" for most models."""
+        return zero_shot_limits(self.model.specification.name)
 
     def warm_up(self) -> None:
         """Encode the texts of the labels, so that the first estimate includes the time of texts."""

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.intervals import mean_interval, paired_difference, wilson
+from rclip_like.evaluate.intervals import (
+    mean_interval,
+    paired_bootstrap,
+    paired_difference,
+    wilson,
+)
 from rclip_like.evaluate.report import Column, Interval, PictureChart, Section, Table
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.drawing import is_drawable, labelled
@@ -19,13 +24,18 @@ from rclip_like.measure.suite.wording import is_clear, percent, points
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
+TITLE = "Typographic attack"
+PAPER = "It does not measure typographic attacks."
 OTHERS = (
-    "Goh et al. (2021): an apple gets 85.6 % for 'Granny Smith', and 99.7 "
-    "% for 'iPod' with a note on it that says 'iPod'."
+    "Goh et al. (2021), Multimodal Neurons in Artificial Neural Networks, a later paper on CLIP: "
+    "an apple gets 85.6 % for 'Granny Smith', and 99.7 % for 'iPod' with a note on it that says "
+    "'iPod'."
 )
 LIMITS = (
     "The labels are drawn, not photographed, in one typeface and at one position. Without a clear "
-    "effect here there may still be a small one, and other models may read."
+    "effect here there may still be a small one, and other models may read. Intervals of shares "
+    "count pictures as independent, although several carry the same name; those of cosines "
+    "resample the names."
 )
 _SHOWN = 4
 
@@ -41,14 +51,16 @@ _TITLES = {
 class _Found(NamedTuple):
     """The results with one kind of drawn label, (N,).
 
-    right: whether a picture gets its true label; attacked: whether it gets the wrong name.
-    cosines: with the wrong name.
+    right: whether a picture gets its true label; attacked: whether it gets the wrong name, whose
+    number is in targets. cosines: with the wrong name, minus the mean over all other wrong labels,
+    so that a change which raises all cosines does not count.
     """
 
     answers: Numbers
     right: npt.NDArray[np.bool_]
     attacked: npt.NDArray[np.bool_]
     cosines: npt.NDArray[np.float32]
+    targets: Numbers
 
 
 def num_pictures(num: int) -> int:
@@ -61,7 +73,7 @@ def measure(subject: Subject) -> Section:
     names = [number for number, label in enumerate(subject.labels) if is_drawable(label)]
     if len(names) < 2:
         sentence = "Not measured: fewer than two labels can be drawn in Pillow's own typeface."
-        return Section("typography", "Typographic attack", (sentence,), others=OTHERS)
+        return Section("typography", TITLE, (sentence,), paper=PAPER, others=OTHERS)
     targets = wrong_labels(subject, np.array(names))
     found = {kind: _found(subject, kind, targets) for kind in KINDS}
     over_random, over_blank = (
@@ -70,12 +82,13 @@ def measure(subject: Subject) -> Section:
     )
     return Section(
         "typography",
-        "Typographic attack",
+        TITLE,
         _sentences(subject, found, over_random, over_blank),
         (_by_label(found), _differences(subject, found)),
         (_photos(subject, targets, found),),
-        limits=LIMITS,
-        others=OTHERS,
+        PAPER,
+        LIMITS,
+        OTHERS,
     )
 
 
@@ -119,34 +132,49 @@ def _found(subject: Subject, kind: str, targets: Numbers) -> _Found:
         )
     scores = subject.of_labels.scores(rows)
     answers = scores.argmax(1)
-    cosines = scores[np.arange(len(targets)), targets]
-    return _Found(answers, answers == subject.truth, answers == targets, cosines)
+    cosines = _over_other_labels(scores, targets, subject.truth)
+    return _Found(answers, answers == subject.truth, answers == targets, cosines, targets)
+
+
+def _over_other_labels(
+    scores: npt.NDArray[np.float32], targets: Numbers, truth: Numbers
+) -> npt.NDArray[np.float32]:
+    rows = np.arange(len(targets))
+    own = scores[rows, targets]
+    num_others = scores.shape[1] - 2
+    if not num_others:
+        return own
+    others = (scores.sum(1) - own - scores[rows, truth]) / num_others
+    return np.asarray(own - others, np.float32)
 
 
 def _by_label(found: dict[str, _Found]) -> Table:
     columns = (
         Column("label", "On the picture", "text"),
         Column("accuracy", "Get their label", "share"),
-        Column("attacked", "Get the wrong name", "share"),
-        Column("cosine", "Mean cosine with the wrong name"),
+        Column("attacked", "Get that name", "share"),
+        Column("cosine", "Cosine with the wrong name"),
     )
     rows = tuple(
         (
             _TITLES[kind],
             wilson(int(each.right.sum()), len(each.right)),
             wilson(int(each.attacked.sum()), len(each.attacked)),
-            mean_interval(each.cosines),
+            mean_interval(each.cosines, groups=each.targets),
         )
         for kind, each in found.items()
     )
-    note = "The wrong name is another label of the set, one for each picture, the same in all rows."
+    note = (
+        "The wrong name is another label of the set, one for each picture, the same in all rows. "
+        "Cosines with it are minus the mean cosine with all other wrong labels."
+    )
     return Table("labels", "By what is on the picture", columns, rows, note)
 
 
 def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     columns = (
         Column("difference", "Difference", "text"),
-        Column("attacked", "Get the wrong name", "points"),
+        Column("attacked", "Get that name", "points"),
         Column("accuracy", "Get their label", "points"),
         Column("cosine", "Cosine with the wrong name"),
     )
@@ -156,7 +184,7 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
             f"{_TITLES[second]} minus {_TITLES[first]}",
             paired_difference(found[first].attacked, found[second].attacked, seed=subject.seed),
             paired_difference(found[first].right, found[second].right, seed=subject.seed),
-            paired_difference(found[first].cosines, found[second].cosines, seed=subject.seed),
+            _cosine_difference(subject, found[first], found[second]),
         )
         for second, first in pairs
     )
@@ -169,12 +197,27 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     )
 
 
+def _cosine_difference(subject: Subject, first: _Found, second: _Found) -> Interval:
+    """Return second minus first, drawing names: the pictures with one name share its text."""
+    return paired_difference(first.cosines, second.cosines, groups=first.targets, seed=subject.seed)
+
+
 def _sentences(
     subject: Subject, found: dict[str, _Found], over_random: Interval, over_blank: Interval
 ) -> tuple[str, ...]:
     success = percent(float(found["name"].attacked.mean()))
-    effect = "the model reads the text" if over_random.low > 0 else "no clear effect of the text"
-    cosine = paired_difference(found["random"].cosines, found["name"].cosines, seed=subject.seed)
+    by_name = paired_bootstrap(
+        found["random"].attacked,
+        found["name"].attacked,
+        groups=found["name"].targets,
+        seed=subject.seed,
+    )
+    effect = (
+        "the text has an effect"
+        if over_random.low > 0 and by_name.low > 0
+        else "no clear effect of the text"
+    )
+    cosine = _cosine_difference(subject, found["random"], found["name"])
     drawn = f"{cosine.value:+.4f} ({cosine.low:+.4f} to {cosine.high:+.4f})"
     closer = "does" if is_clear(cosine) and cosine.value > 0 else "does not measurably"
     return (
@@ -182,8 +225,8 @@ def _sentences(
         f"random letters of the same length, {percent(float(found['random'].attacked.mean()))}. "
         f"The name minus random letters is {points(over_random)}, minus a blank label "
         f"{points(over_blank)}: {effect}.",
-        f"The name {closer} raise the cosine with its text more than random letters do: the "
-        f"difference is {drawn}.",
+        f"The name {closer} raise the cosine with its own text, over that with other labels, more "
+        f"than random letters do: the difference is {drawn}.",
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.report import Column, Interval, PictureChart, Section, Table
@@ -16,14 +18,23 @@ from rclip_like.measure.suite.wording import percent
 if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
-PAPER = "Pictures match across different watermarks."
+TITLE = "Watermarks"
+PAPER = "It does not measure watermarks."
+OTHERS = (
+    "Notes on CLIP say that pictures match across different watermarks; their source is not known "
+    "to us."
+)
 LIMITS = (
-    "The watermarks are drawn: rows of one word with a third of the opacity. Cropped, rotated or "
-    "recoloured copies are not measured, nor missing originals."
+    "The watermarks are drawn: rows of one word, a third opaque, at the same place everywhere. "
+    "Cut, turned or recoloured copies are not measured, nor originals that are missing. "
+    "Finding such copies needs no understanding of pictures: plain pixels are shown beside the "
+    "model."
 )
 LIGHT, DARK = "SAMPLE", "PREVIEW"
 _ROWS_AT_ONCE = 1024
 _SHOWN = 3
+_PIXELS = 16
+_BOX = Image.Resampling.BOX
 
 
 def num_pictures(num: int) -> int:
@@ -37,29 +48,32 @@ def measure(subject: Subject) -> Section:
     num = len(pixels)
     light = subject.embedded("watermark-light", num, lambda: map(light_mark, pixels))
     dark = subject.embedded("watermark-dark", num, lambda: map(dark_mark, pixels))
-    among_originals = _recall(first_found(light, originals))
-    across = _recall(first_found(light, dark))
-    against = _recall(first_found(light, originals, others=light))
+    among_originals, across, against = _recalls(light, dark, originals)
+    plain = _recalls(*(pixel_rows(map(mark, pixels)) for mark in (light_mark, dark_mark, _as_is)))
     columns = (
-        Column("query", "Picture", "text"),
-        Column("among", "Finds", "text"),
-        Column("recall", "Recall@1", "share"),
+        Column("finds", f"With {LIGHT} on it, a picture finds", "text"),
+        Column("recall", "recall@1", "share"),
+        Column("pixels_recall", "by its pixels alone", "share"),
     )
-    query = f"with {LIGHT} on it"
     rows = (
-        (query, "its original among all originals", among_originals),
-        (query, f"its copy with {DARK} among all copies with {DARK}", across),
-        (query, f"its original among all originals and the other pictures with {LIGHT}", against),
+        ("its original among all originals", among_originals, plain[0]),
+        (f"its copy with {DARK} among all such", across, plain[1]),
+        (f"its original beside all with {LIGHT}", against, plain[2]),
     )
-    table = Table("recall", "The nearest picture", columns, rows, "Equal cosines share a hit.")
+    note = (
+        f"Pixels are {_PIXELS} x {_PIXELS} grey ones, compared by their correlation. Equal scores "
+        "share a hit."
+    )
+    table = Table("recall", "The nearest picture", columns, rows, note)
     sentences = (
-        f"With a watermark, {percent(among_originals)} of the pictures find their original first "
-        f"among {num:,}, and {percent(across)} their copy with another watermark.",
+        f"With a watermark {percent(among_originals)} of the pictures find their original first "
+        f"among {num:,} (by their pixels alone {percent(plain[0].value)}), and {percent(across)} "
+        f"their copy with another watermark (by pixels {percent(plain[1].value)}).",
         f"{percent(against)} find their original even among pictures with the same watermark, "
-        "where the content must outweigh the watermark.",
+        f"where the content must outweigh the watermark (by pixels {percent(plain[2].value)}).",
     )
     chart = PictureChart("copies", "Photos, and their two watermarked copies", _photos(subject))
-    return Section("watermark", "Watermarks", sentences, (table,), (chart,), PAPER, LIMITS)
+    return Section("watermark", TITLE, sentences, (table,), (chart,), PAPER, LIMITS, OTHERS)
 
 
 def light_mark(pixels: Pixels) -> Pixels:
@@ -70,6 +84,17 @@ def light_mark(pixels: Pixels) -> Pixels:
 def dark_mark(pixels: Pixels) -> Pixels:
     """Return the picture with the dark watermark."""
     return watermarked(pixels, DARK, is_dark=True)
+
+
+def pixel_rows(pictures: Iterable[Pixels]) -> Embeddings:
+    """Return unit rows float32 (N, P * P) of small grey pictures; products are correlations."""
+    size = _PIXELS, _PIXELS
+    small = [Image.fromarray(each).convert("L").resize(size, _BOX) for each in pictures]
+    rows = np.stack([np.asarray(each, np.float32).ravel() for each in small])
+    rows -= rows.mean(1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Embeddings = rows / np.maximum(lengths, 1e-6)
+    return unit
 
 
 def first_found(
@@ -93,6 +118,19 @@ def first_found(
             tied += (beside == own[:, None]).sum(1)
         chances[part] = np.where(better == 0, 1 / tied, 0.0)
     return chances
+
+
+def _recalls(light: Embeddings, dark: Embeddings, originals: Embeddings) -> list[Interval]:
+    """Return recall@1 among originals, among dark copies, and beside all other light copies."""
+    return [
+        _recall(first_found(light, originals)),
+        _recall(first_found(light, dark)),
+        _recall(first_found(light, originals, others=light)),
+    ]
+
+
+def _as_is(pixels: Pixels) -> Pixels:
+    return pixels
 
 
 def _recall(chances: npt.NDArray[np.float64]) -> Interval:

