@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.classify.settings import ClassifySettings
-from rclip_like.cli import filing, indexed
+from rclip_like.cli import filing, updating
 from rclip_like.cli.filing import FilingOptions
-from rclip_like.cli.indexed import (
-    Update,
-    index_settings,
-    searched_paths,
-    tell_of_indexing,
-    tell_of_left_out,
-)
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -30,6 +23,13 @@ from rclip_like.cli.options import (
 from rclip_like.cli.paths import Sources
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
+from rclip_like.cli.updating import (
+    Update,
+    index_settings,
+    searched_paths,
+    tell_of_indexing,
+    tell_of_left_out,
+)
 from rclip_like.errors import UsageError
 from rclip_like.output.matches import Form, Layout
 from rclip_like.output.progress import index_bar, progress_bar
@@ -77,7 +77,7 @@ WITHOUT_EFFECT = (
         + ("--files", "--null", *filing.ACTIONS)
     ),
     *filing.WITHOUT_EFFECT,
-    *indexed.WITHOUT_EFFECT,
+    *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
 

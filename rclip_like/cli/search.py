@@ -3,15 +3,8 @@
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli import indexed
+from rclip_like.cli import updating
 from rclip_like.cli.dispatch import near_miss
-from rclip_like.cli.indexed import (
-    Update,
-    index_settings,
-    searched_paths,
-    tell_of_indexing,
-    tell_of_left_out,
-)
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -25,6 +18,13 @@ from rclip_like.cli.options import (
 from rclip_like.cli.paths import Sources
 from rclip_like.cli.proposals import command_meant, refuse_folder_first, with_quotes_proposed
 from rclip_like.cli.remedies import said
+from rclip_like.cli.updating import (
+    Update,
+    index_settings,
+    searched_paths,
+    tell_of_indexing,
+    tell_of_left_out,
+)
 from rclip_like.errors import RootError
 from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.progress import index_bar
@@ -56,7 +56,7 @@ WITHOUT_EFFECT = (
     ("--text", "--allow-private"),
     ("--image", "--template"),
     ("--image", "--no-cache"),
-    *indexed.WITHOUT_EFFECT,
+    *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
 

@@ -95,7 +95,7 @@ class LibraryModel(LibraryUpkeep):
         return embed_pictures(self.model, pictures, self.settings.read)
 
     def _encoded(self, specification: ModelSpecification | None = None) -> ModelEmbeddings | None:
-        """Return what a model, by default that in use, has encoded; None where it never indexed."""
+        """Return the embeddings of a model, by default the one in use; None if it never indexed."""
         store = self._index.existing()
         fingerprint = (specification or self.specification).fingerprint
         model_id = store.model_id(fingerprint) if store else None

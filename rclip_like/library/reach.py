@@ -83,7 +83,7 @@ def unindexed_note(
     *,
     has_candidates: bool = False,
 ) -> tuple[str, ...]:
-    """Say why nothing was found; nothing where a threshold left out all candidates."""
+    """Return notes on why nothing was found; () if a threshold left out all candidates."""
     unmatched = f"no pictures here match {' or '.join(map(repr, globs))}" if globs else ""
     if report is not None:
         is_empty = report.finished and not report.seen and not report.out_of_reach

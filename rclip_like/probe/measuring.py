@@ -30,7 +30,7 @@ NEAR_COSINE = 0.97
 _TYPICAL_C = 10.0
 
 
-class Measured(NamedTuple):
+class ProbeFigures(NamedTuple):
     """The results of one run, for T test pictures and L labels.
 
     test: the positions of the test pictures in `data`. logits: float64 (T, L), of the fit rounded
@@ -62,7 +62,7 @@ def measure(
     encode_texts: EncodeTexts,
     settings: ProbeSettings,
     on_progress: OnProgress,
-) -> Measured:
+) -> ProbeFigures:
     """Return the results of probes on the set, and of zero-shot labels in these templates.
 
     The same set and settings give the same bits for any number of threads. Raises MeasureError if
@@ -88,7 +88,7 @@ def measure(
         fit, chosen = probe_with_all(split, pool, on_fit)
     test, fitted = data.on(TEST), data.on(TRAIN, VALIDATION)
     classifier = build_classifier(dict.fromkeys(data.labels, ()), templates, encode_texts)
-    return Measured(
+    return ProbeFigures(
         data,
         tuple(templates),
         fit,

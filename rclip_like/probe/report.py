@@ -19,7 +19,7 @@ from rclip_like.probe.shots_report import choice_section, hashes_of_draws, shots
 
 if TYPE_CHECKING:
     from rclip_like.evaluate.probe_file import Probe
-    from rclip_like.probe.measuring import Measured
+    from rclip_like.probe.measuring import ProbeFigures
     from rclip_like.probe.settings import ProbeSettings
 
 _FEW_REPEATS = 10
@@ -36,12 +36,12 @@ _FEATURES = {
 }
 
 
-def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Report:
+def make_report(measured: ProbeFigures, probe: Probe, settings: ProbeSettings) -> Report:
     """Return the report on one run; without test pictures it says only what was fitted."""
     data, templates = measured.data, measured.templates
     sections = []
     if len(measured.test):
-        figures = _Figures(measured)
+        figures = _Accuracies(measured)
         sections += [_probe_section(measured, figures, settings.seed)]
         if measured.curve:
             sections.append(shots_section(measured, figures.zero_shot_share, figures.probe_share))
@@ -68,10 +68,10 @@ def make_report(measured: Measured, probe: Probe, settings: ProbeSettings) -> Re
     return Report(title, made, tuple(sections), tuple(_notes(measured)), date.today().isoformat())
 
 
-class _Figures:
+class _Accuracies:
     """The figures that several sections need, of the probe and of zero-shot labels."""
 
-    def __init__(self, measured: Measured) -> None:
+    def __init__(self, measured: ProbeFigures) -> None:
         truth, number = measured.truth, len(measured.data.labels)
         self.probe = accuracy(measured.logits, truth)
         self.zero_shot = accuracy(measured.zero_shot, truth)
@@ -88,7 +88,7 @@ def _share(hits: npt.NDArray[np.float64]) -> Interval:
 # ---- The probe of all pictures, beside zero-shot labels
 
 
-def _probe_section(measured: Measured, figures: _Figures, seed: int) -> Section:
+def _probe_section(measured: ProbeFigures, figures: _Accuracies, seed: int) -> Section:
     gain = paired_difference(figures.zero_shot.hits1, figures.probe.hits1, seed=seed)
     rows = (
         _row("probe", figures.probe, figures.probe_confusion),
@@ -123,7 +123,7 @@ def _row(method: str, reached: Accuracy, counts: Confusion) -> tuple[Cell, ...]:
     )
 
 
-def _comparison(figures: _Figures, gain: Interval, number: int) -> str:
+def _comparison(figures: _Accuracies, gain: Interval, number: int) -> str:
     probe, zero_shot = (100 * each.acc1 for each in (figures.probe, figures.zero_shot))
     points = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f} points"
     lead = (
@@ -137,7 +137,7 @@ def _comparison(figures: _Figures, gain: Interval, number: int) -> str:
     return f"{lead}these pictures do not show which is better ({points})."
 
 
-def _near_sentences(measured: Measured, figures: _Figures) -> Iterator[str]:
+def _near_sentences(measured: ProbeFigures, figures: _Accuracies) -> Iterator[str]:
     num_near, number = int(measured.is_near.sum()), len(measured.test)
     if not num_near:
         yield "No test picture is a near copy (cosine above 0.97) of a picture that was fitted on."
@@ -159,7 +159,7 @@ def _near_sentences(measured: Measured, figures: _Figures) -> Iterator[str]:
 # ---- Labels
 
 
-def _labels_section(measured: Measured, figures: _Figures) -> Section:
+def _labels_section(measured: ProbeFigures, figures: _Accuracies) -> Section:
     labels = measured.data.labels
     probe, zero_shot = figures.probe_confusion.classes(), figures.zero_shot_confusion.classes()
     fitted = np.bincount(measured.data.numbers[measured.data.on(TRAIN, VALIDATION)])
@@ -214,7 +214,7 @@ def _named(labels: Sequence[str]) -> str:
     return ", ".join(labels[:_NUM_NAMED]) + (", ..." if len(labels) > _NUM_NAMED else "")
 
 
-def _notes(measured: Measured) -> Iterator[str]:
+def _notes(measured: ProbeFigures) -> Iterator[str]:
     if len(measured.test):
         yield INTERVALS
     yield from measured.data.notes

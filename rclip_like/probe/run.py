@@ -16,7 +16,7 @@ from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.probe_file import SUFFIX, Probe, shared_name, write_probe
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
 from rclip_like.probe.labelled import read_labelled
-from rclip_like.probe.measuring import Measured, measure
+from rclip_like.probe.measuring import ProbeFigures, measure
 from rclip_like.probe.report import make_report
 from rclip_like.probe.settings import OnProgress, Probed, ProbeProgress, ProbeSettings
 from rclip_like.settings import ReadSettings
@@ -79,7 +79,7 @@ def save(path: Path, fitted: Probe) -> None:
 
 
 def _probe_of(
-    measured: Measured, specification: ModelSpecification, settings: ProbeSettings
+    measured: ProbeFigures, specification: ModelSpecification, settings: ProbeSettings
 ) -> Probe:
     fit, number = measured.fit, len(measured.test)
     right = int((measured.logits.argmax(axis=1) == measured.truth).sum())

@@ -14,7 +14,7 @@ from rclip_like.evaluate.report import Cell, Column, Interval, Line, LineChart, 
 from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, draw_ranks, hash_of_draw
 
 if TYPE_CHECKING:
-    from rclip_like.probe.measuring import Measured
+    from rclip_like.probe.measuring import ProbeFigures
     from rclip_like.probe.settings import ProbeSettings
 
 _PAPER_SHOTS = (
@@ -23,7 +23,7 @@ _PAPER_SHOTS = (
 )
 
 
-def shots_section(measured: Measured, zero_shot: Interval, probe: Interval) -> Section:
+def shots_section(measured: ProbeFigures, zero_shot: Interval, probe: Interval) -> Section:
     """Return the few-shot curve beside the zero-shot level and the probe of all pictures."""
     columns = (
         Column("shots", "pictures per label", "text"),
@@ -66,7 +66,7 @@ def _mean_share(shots: Shots) -> Interval:
     return Interval(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
 
 
-def _all_row(measured: Measured, probe: Interval) -> tuple[Cell, ...]:
+def _all_row(measured: ProbeFigures, probe: Interval) -> tuple[Cell, ...]:
     fit = measured.fit
     return ("all", fit.num_pictures, probe, None, fit.c, fit.penalty, 0)
 
@@ -90,7 +90,7 @@ def _crossing_sentence(curve: Sequence[Shots], level: float) -> str:
     )
 
 
-def _shots_chart(measured: Measured, zero_shot: Interval, probe: Interval) -> LineChart:
+def _shots_chart(measured: ProbeFigures, zero_shot: Interval, probe: Interval) -> LineChart:
     ks = tuple(float(shots.k) for shots in measured.curve)
     means = [_mean_share(shots) for shots in measured.curve]
     mean_all = float(round(measured.fit.num_pictures / len(measured.data.labels)))
@@ -121,7 +121,7 @@ def _shots_chart(measured: Measured, zero_shot: Interval, probe: Interval) -> Li
     )
 
 
-def choice_section(measured: Measured, settings: ProbeSettings) -> Section:
+def choice_section(measured: ProbeFigures, settings: ProbeSettings) -> Section:
     """Return how C was chosen and, in JSON alone, the split and the draws of every picture."""
     columns = (
         Column("shots", "pictures per label", "text"),
@@ -147,7 +147,7 @@ def choice_section(measured: Measured, settings: ProbeSettings) -> Section:
     )
 
 
-def _choice_sentences(measured: Measured, sweeps: dict[str, Sweep]) -> Iterator[str]:
+def _choice_sentences(measured: ProbeFigures, sweeps: dict[str, Sweep]) -> Iterator[str]:
     fit = measured.fit
     how = (
         f"chosen on {len(measured.data.on(VALIDATION)):,} validation pictures"
@@ -169,7 +169,7 @@ def _choice_sentences(measured: Measured, sweeps: dict[str, Sweep]) -> Iterator[
     )
 
 
-def _pictures_table(measured: Measured, settings: ProbeSettings) -> Table:
+def _pictures_table(measured: ProbeFigures, settings: ProbeSettings) -> Table:
     """Return each picture's split, and its rank in each repeat: the draw of k has ranks up to k."""
     data = measured.data
     train = data.on(TRAIN)
@@ -194,7 +194,7 @@ def _pictures_table(measured: Measured, settings: ProbeSettings) -> Table:
     return Table("pictures", "Every picture", tuple(columns), rows, "", True)
 
 
-def _draws_table(measured: Measured) -> Table:
+def _draws_table(measured: ProbeFigures) -> Table:
     columns = (
         Column("shots", "pictures per label", "count"),
         Column("draw", "draw", "count"),
@@ -211,7 +211,7 @@ def _draws_table(measured: Measured) -> Table:
     return Table("draws", "Every draw", columns, rows, "", True)
 
 
-def hashes_of_draws(measured: Measured, shots: Shots) -> list[bytes]:
+def hashes_of_draws(measured: ProbeFigures, shots: Shots) -> list[bytes]:
     """Return the hash of the contents of each draw of one k."""
     train = measured.data.on(TRAIN)
     return [

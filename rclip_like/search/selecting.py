@@ -1,4 +1,4 @@
-"""All indexed pictures whose files are still what was encoded, by path, without a query."""
+"""Select indexed pictures without a query: by path, if their files are unchanged."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def selected_pages(
 ) -> Generator[SelectedPage]:
     """Yield the pictures under `roots` (None: all) that the model has encoded, by path bytes.
 
-    Some thousands at a time, with the embedding of the whole picture, which for an animation is
-    that of its first frame. As in a search, each file was looked at and is what was encoded, and
-    each embedding is as it was written; the other pictures are counted. All are of one state of the
-    index. If `store` is None, there are no pictures.
+    A page has some thousands, with the embedding of the whole picture or, for an animation, of its
+    first frame. As in a search, pictures whose file has changed since it was encoded, or whose
+    embedding is damaged, are left out and counted. All pages are of one state of the index. If
+    `store` is None, there are no pages.
     """
     if store is None:
         return

@@ -51,7 +51,7 @@ class SoundParts(NamedTuple):
 
 
 class IndexedPicture(NamedTuple):
-    """What the index has of one picture: BLAKE3 of its content, and its unit embedding (D,)."""
+    """An indexed picture: the BLAKE3 digest of its content, and its unit embedding (D,)."""
 
     digest: bytes
     embedding: Embedding
@@ -122,7 +122,7 @@ class ModelEmbeddings:
         )
 
     def of_paths(self, paths: Sequence[AnyPath]) -> list[IndexedPicture | None]:
-        """Return what `of_files` does of the files at these paths as they are now."""
+        """Return what `of_files` returns for the files at these paths, as they are now."""
         found: list[FileFacts] = []
         numbers: list[int] = []
         for number, path in enumerate(paths):
@@ -138,7 +138,7 @@ class ModelEmbeddings:
         return pictures
 
     def of_digests(self, digests: Sequence[bytes]) -> list[IndexedPicture | None]:
-        """Return what is indexed of each content, in order; None where there is no sound row."""
+        """Return the indexed picture of each content, in order; None without an undamaged row."""
         return self._sound_pictures(
             "contents", f"digest = ? AND {IS_CURRENT}", [(digest,) for digest in digests]
         )
@@ -146,7 +146,7 @@ class ModelEmbeddings:
     def _sound_pictures(
         self, table: str, where: str, asked: Sequence[tuple[object, ...]]
     ) -> list[IndexedPicture | None]:
-        """Return for each tuple of values the row that they ask for, None without a sound one."""
+        """Return the picture that each tuple of values selects, None without an undamaged row."""
         question = (
             "SELECT (SELECT digest FROM contents WHERE content_id = embeddings.content_id),"
             f" embedding, row_digest FROM {table} CROSS JOIN embeddings"

@@ -13,9 +13,9 @@ from processes import run, run_on_terminal, write_pictures
 from settled import settled
 
 from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.indexed import index_settings
 from rclip_like.cli.options import refuse_without_effect
 from rclip_like.cli.search import WITHOUT_EFFECT, search_settings
+from rclip_like.cli.updating import index_settings
 from rclip_like.errors import UsageError
 from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.output.matches import Layout

@@ -85,7 +85,7 @@ def test_without_a_test_side_four_fifths_train() -> None:
     assert np.bincount(splits, minlength=3).tolist() == [80, 20, 0]
 
 
-def test_places_are_those_in_which_each_label_is_drawn() -> None:
+def test_ranks_are_those_at_which_each_label_is_drawn() -> None:
     ranks = draw_ranks(DIGESTS, NUMBERS, 0, 3)
     for number in range(4):
         assert sorted(ranks[number == NUMBERS].tolist()) == list(range(25))

@@ -111,7 +111,7 @@ def test_another_model_gets_the_same_split_and_draws(
         first.probe.require_model(other.specification)
 
 
-def test_a_picture_is_in_the_draws_that_its_places_say(library: Library, folder: Path) -> None:
+def test_a_picture_is_in_the_draws_that_its_ranks_say(library: Library, folder: Path) -> None:
     probed = library.probe(folder, settings=SETTINGS)
     pictures, (curve, *_) = _objects(probed, "pictures"), [_objects(probed, "curve")]
     assert [row["shots"] for row in curve] == ["1", "2", "4", "all"]

@@ -83,7 +83,7 @@ def test_copies_count_once_and_contents_of_two_labels_not_at_all(
     )
 
 
-def test_of_copies_on_two_sides_the_one_that_tests_stays(tmp_path: Path, model: Model) -> None:
+def test_of_copies_in_two_splits_the_one_that_tests_stays(tmp_path: Path, model: Model) -> None:
     folder = write_labelled(tmp_path / "a", {"train/red": 5, "train/blue": 5, "test/red": 2})
     write_labelled(folder, {"test/blue": 2})
     shutil.copy(folder / "train/red/000.png", folder / "test/red/copy.png")

@@ -120,7 +120,7 @@ def _read(path: Path, most_bytes: int, most_header_bytes: int) -> tuple[mmap.mma
 
 
 def _parsed(header: bytes, num_bytes: int) -> tuple[dict[str, Stored], dict[str, str]]:
-    """Return how each tensor lies in the bytes behind the header, and the writer's notes."""
+    """Return the position of each tensor in the bytes after the header, and the writer's notes."""
     tensors = json.loads(header.decode())
     if not isinstance(tensors, dict):
         raise ValueError("its header is not a JSON object")
