@@ -149,7 +149,7 @@ class _Filed(NamedTuple):
                 return None
             if there is not None and self._identity_if_still(self.source):
                 return None  # it is already back, and another file has the target's name now
-            raise Refused("stays, because it is no longer the file that was moved")
+            raise Refused("stays, because it has changed since it was moved, or is another file")
         if there is not None and not self._has_both(here, there):
             raise Refused(f"stays, because another file is at {_text(self.source)}")
         if is_dry_run:
@@ -181,17 +181,21 @@ class _Filed(NamedTuple):
             raise Refused(f"stays, because another file is at {_text(self.source)}") from error
 
     def _identity_if_still(self, location: Location) -> Identity | None:
-        """Return the identity of the logged file if it is at a location, None for any other."""
+        """Return the identity of the logged file if it is at a location, else None.
+
+        Of a copy, size and content decide. Of a file that was only renamed, size, the first 64 KiB
+        and either inode or mtime: ext4 gives the inode of a deleted file to the next new file.
+        """
         status, logged = location.status(), self.file.identity
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
         identity = Identity.of(status)
-        if self.file.head is not None and identity[:2] == logged[:2]:
-            return identity
         if identity.size_bytes != logged.size_bytes:
             return None
         if self.file.digest is not None:
             return identity if location.digest() == self.file.digest else None
+        if identity[:2] != logged[:2] and identity.mtime_ns != logged.mtime_ns:
+            return None
         return identity if location.digest_of_head() == self.file.head else None
 
 

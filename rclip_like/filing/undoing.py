@@ -20,13 +20,13 @@ from rclip_like.values import Trouble
 def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
     """Yield what was done with each picture of the log and its sidecars, the last one first.
 
-    A moved file goes back if it is still the one that was moved and its name at the source is free.
-    A copy is removed if it and the source still are, byte for byte, what was copied; a link, if it
-    still leads to the source. A sidecar goes back with its picture even if tags were added since.
-    Any other file stays and is a Trouble. Empty folders that the run made are removed. The log
-    stays and can be undone again, also after a kill; files that need nothing more are left out. A
-    dry run changes nothing. Raises FilingError if the log cannot be read or is not clipfind's, if
-    another run is using it, and if a disk is full.
+    A moved file goes back if it is still the one that was moved, unchanged, and its name at the
+    source is free. A copy is removed if it and the source still are, byte for byte, what was
+    copied; a link, if it still leads to the source. A sidecar goes back with its picture even if
+    tags were added since. Any other file stays and is a Trouble. Empty folders that the run made
+    are removed. The log stays and can be undone again, also after a kill; files that need nothing
+    more are left out. A dry run changes nothing. Raises FilingError if the log cannot be read or is
+    not clipfind's, if another run is using it, and if a disk is full.
     """
     with closing(MoveLog(log)) as moves:
         yield from moves.troubles

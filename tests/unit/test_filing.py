@@ -668,9 +668,34 @@ def test_a_picture_that_took_the_moved_one_s_name_stays(album: Path, folder: Pat
     os.replace(other, target)
     [trouble] = undo(log_of(folder))
     assert isinstance(trouble, Trouble)
-    assert "no longer the file" in trouble.reason
+    assert "is another file" in trouble.reason
     assert not (album / "a" / "x.jpg").exists()
     assert target.read_bytes() == b"b" * status.st_size
+
+
+@pytest.mark.parametrize("content", [b"another picture", b"b" * 100_000])
+def test_an_inode_alone_does_not_make_a_picture_the_moved_one(
+    album: Path, tmp_path: Path, content: bytes
+) -> None:
+    file_all(tmp_path / "filed", "move", album / "a" / "x.jpg")
+    target = tmp_path / "filed" / "cat" / "x.jpg"
+    inode = target.stat().st_ino
+    target.write_bytes(content)  # ext4 also gives a deleted picture's inode to the next one
+    assert target.stat().st_ino == inode
+    [trouble] = undo(log_of(tmp_path / "filed"))
+    assert isinstance(trouble, Trouble)
+    assert trouble.path == os.fsencode(target)
+    assert "has changed" in trouble.reason
+    assert target.read_bytes() == content
+    assert not (album / "a" / "x.jpg").exists()
+
+
+def test_a_moved_picture_whose_time_was_set_goes_back(album: Path, folder: Path) -> None:
+    file_all(folder, "move", album / "a" / "x.jpg")
+    os.utime(folder / "cat" / "x.jpg")
+    [back] = undo(log_of(folder))
+    assert isinstance(back, Filed)
+    assert (album / "a" / "x.jpg").exists()
 
 
 @pytest.mark.parametrize("changed", ["copy", "source", "source gone", "source replaced by a link"])
