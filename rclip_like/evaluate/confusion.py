@@ -1,31 +1,47 @@
-"""Accuracy, the figures of each class, and which classes are confused with which."""
+"""Accuracy, the figures of each class, and which classes are confused with which.
+
+If t labels share the highest score of a picture, the picture counts for each of them as 1 / t.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.evaluate.zero_shot import top_k_hits
 
-Counts = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+"""int64 if all are whole, else float64."""
 
-NO_ANSWER = -1
-"""The predicted number of a picture without a label."""
+_DECIMALS = 9
+"""Sums of parts such as 1 / 3 are rounded to these."""
+
+
+class Answers(NamedTuple):
+    """The labels with the highest score, (A,) with A of at least the number of pictures.
+
+    pictures, labels: numbers; parts: 1 / t if t labels share the highest score of the picture.
+    """
+
+    pictures: Numbers
+    labels: Numbers
+    parts: npt.NDArray[np.float64]
 
 
 class ClassFigures(NamedTuple):
     """The figures of one class; recall, precision and f1 are in [0, 1].
 
-    label: its number. num: its pictures. num_predicted: how often it was predicted. recall is None
-    if num is 0, precision if num_predicted is 0, and f1 = 2 right / (num + num_predicted) if both
-    are.
+    label: its number. num: its pictures. num_predicted: how often it was predicted, an int if it is
+    whole. recall is None if num is 0, precision if num_predicted is 0, and
+    f1 = 2 right / (num + num_predicted) if both are.
     """
 
     label: int
     num: int
-    num_predicted: int
+    num_predicted: float
     recall: float | None
     precision: float | None
     f1: float | None
@@ -53,29 +69,26 @@ class ClassCounts(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """A confusion matrix: counts (L, L) with a row per true label and a column per predicted one.
-
-    unanswered (L,): by true label, the pictures without a predicted one. Both are int64.
-    """
+    """A confusion matrix: counts (L, L) with a row per true label, a column per predicted one."""
 
     counts: Counts
-    unanswered: Counts
-
-    def num(self) -> int:
-        """Return the number of pictures."""
-        return int(self.counts.sum() + self.unanswered.sum())
 
     def accuracy(self) -> float:
-        """Return the share of right predictions; a picture without an answer counts as wrong."""
-        return float(np.trace(self.counts) / self.num())
+        """Return the share of right predictions."""
+        return float(np.trace(self.counts) / self.counts.sum())
+
+    @property
+    def has_ties(self) -> bool:
+        """Whether a picture counts in parts."""
+        return self.counts.dtype != np.int64
 
     def classes(self) -> tuple[ClassFigures, ...]:
         """Return the figures of each class, in the order of the labels."""
         return tuple(
             ClassFigures(
                 label,
-                int(n),
-                int(p),
+                round(n),
+                p.item(),
                 float(r / n) if n else None,
                 float(r / p) if p else None,
                 float(2 * r / (n + p)) if n + p else None,
@@ -92,10 +105,10 @@ class Confusion(NamedTuple):
         return self._class_counts().macro_f1()
 
     def _class_counts(self) -> ClassCounts:
-        num = self.counts.sum(1) + self.unanswered
-        return ClassCounts(np.diagonal(self.counts), num, self.counts.sum(0))
+        right, num = self.counts.diagonal(), self.counts.sum(1)
+        return ClassCounts(*map(_rounded, (right, num, self.counts.sum(0))))
 
-    def most_confused(self, most: int = 10) -> tuple[tuple[int, int, int], ...]:
+    def most_confused(self, most: int = 10) -> tuple[tuple[int, int, float], ...]:
         """Return true label, predicted label and number of pictures, the most frequent first.
 
         Equal numbers keep the order of the labels. Pairs without pictures are left out.
@@ -103,7 +116,7 @@ class Confusion(NamedTuple):
         wrong = self.counts - np.diag(np.diagonal(self.counts))
         order = np.argsort(-wrong, axis=None, kind="stable")[:most]
         pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
-        return tuple((int(t), int(p), int(wrong[t, p])) for t, p in pairs if wrong[t, p])
+        return tuple((int(t), int(p), wrong[t, p].item()) for t, p in pairs if wrong[t, p])
 
 
 class Accuracy(NamedTuple):
@@ -120,28 +133,34 @@ class Accuracy(NamedTuple):
     hits5: npt.NDArray[np.float64] | None
 
 
-def confusion(
-    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_labels: int
-) -> Confusion:
-    """Return the confusion matrix; truth and predicted are label numbers, (N,).
+def nearest(scores: npt.NDArray[np.floating]) -> Answers:
+    """Return the labels with the highest score of each picture; scores are (N, L)."""
+    is_highest = scores == scores.max(axis=1, keepdims=True)
+    pictures, labels = np.nonzero(is_highest)
+    return Answers(pictures, labels, 1.0 / is_highest.sum(axis=1)[pictures])
 
-    predicted may be `NO_ANSWER`.
-    """
-    has_answer = predicted != NO_ANSWER
-    cells = truth[has_answer] * num_labels + predicted[has_answer]
-    counts = np.bincount(cells, minlength=num_labels**2).reshape(num_labels, num_labels)
-    unanswered = np.bincount(truth[~has_answer], minlength=num_labels)
-    return Confusion(counts.astype(np.int64), unanswered.astype(np.int64))
+
+def confusion(truth: Numbers, answers: Answers, num_labels: int) -> Confusion:
+    """Return the confusion matrix; truth are label numbers, (N,)."""
+    cells = truth[answers.pictures] * num_labels + answers.labels
+    counts = np.bincount(cells, answers.parts, num_labels**2)
+    return Confusion(_rounded(counts).reshape(num_labels, num_labels))
 
 
 def count_classes(
-    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_labels: int
+    truth: Numbers, answers: Answers, num_labels: int, some: Numbers | None = None
 ) -> ClassCounts:
-    """Return the counts of each class; truth and predicted as in `confusion`."""
+    """Return the counts of each class; truth and answers as in `confusion`.
+
+    some: picture numbers, which may repeat, as in a resample; None for every picture once.
+    """
+    times = np.ones(len(truth)) if some is None else np.bincount(some, minlength=len(truth))
+    parts = answers.parts * times[answers.pictures]
+    is_right = truth[answers.pictures] == answers.labels
     return ClassCounts(
-        np.bincount(truth[truth == predicted], minlength=num_labels),
-        np.bincount(truth, minlength=num_labels),
-        np.bincount(predicted[predicted != NO_ANSWER], minlength=num_labels),
+        np.bincount(answers.labels[is_right], parts[is_right], num_labels),
+        np.bincount(truth, times, num_labels),
+        np.bincount(answers.labels, parts, num_labels),
     )
 
 
@@ -155,3 +174,10 @@ def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> 
     hits5 = hits.get(5)
     acc5 = None if hits5 is None else float(hits5.mean())
     return Accuracy(float(hits[1].mean()), acc5, hits[1], hits5)
+
+
+def _rounded(counts: npt.NDArray[Any]) -> Counts:
+    """Return counts without errors of rounding, as int64 if they are whole."""
+    exact = np.asarray(np.round(counts, _DECIMALS), dtype=np.float64)
+    whole = exact.astype(np.int64)
+    return whole if np.array_equal(whole, exact) else exact

@@ -80,12 +80,15 @@ class LineChart(NamedTuple):
 
 
 class MatrixChart(NamedTuple):
-    """A confusion matrix: counts (L, L) with a row per true label, a column per predicted one."""
+    """A confusion matrix: counts (L, L) with a row per true label, a column per predicted one.
+
+    They are float64 if pictures count in parts.
+    """
 
     key: str
     title: str
     labels: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 class PictureChart(NamedTuple):

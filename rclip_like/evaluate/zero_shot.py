@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.evaluate.labels import distinct
+from rclip_like.evaluate.labels import distinct, normalised
 from rclip_like.evaluate.templates import fill
 from rclip_like.evaluate.ties import Targets, best_of_row, chance_of_hit
 from rclip_like.models.names import BUILTIN
@@ -27,6 +27,8 @@ _LEARNT_FROM_IMAGENET = (
     "not trained further, and its texts were fitted to that classifier's classes as well: on "
     "labels that ImageNet has, its figures are not zero-shot in the paper's sense."
 )
+_ROUNDING = 1e-6
+"""The place in a batch changes an embedding by less."""
 _TEXTS_AT_ONCE = 4096
 _VALUES_AT_ONCE = 1 << 22
 
@@ -133,7 +135,11 @@ def build_classifier(
 def text_rows(
     phrases: Sequence[str], templates: Sequence[str], encode_texts: EncodeTexts
 ) -> Embeddings:
-    """Return unit rows (P, D), float32: for each phrase the unit mean over all templates."""
+    """Return unit rows (P, D), float32: for each phrase the unit mean over all templates.
+
+    Phrases that differ only in capitals and spaces have the same row, bit for bit, if the model
+    ignores these; otherwise the last bits would decide between two equal labels.
+    """
     step = max(1, _TEXTS_AT_ONCE // len(templates))
     parts = []
     for start in range(0, len(phrases), step):
@@ -141,7 +147,17 @@ def text_rows(
         rows = encode_texts([fill(template, phrase) for phrase in some for template in templates])
         means = rows.reshape(len(some), len(templates), -1).mean(1)
         parts.append(means / np.linalg.norm(means, axis=1, keepdims=True))
-    return np.concatenate(parts).astype(np.float32)
+    return _with_equal_rows(phrases, np.concatenate(parts).astype(np.float32))
+
+
+def _with_equal_rows(phrases: Sequence[str], rows: Embeddings) -> Embeddings:
+    """Return the rows (P, D), with one row for phrases that the model cannot tell apart."""
+    first_of: dict[str, int] = {}
+    for number, phrase in enumerate(phrases):
+        first = first_of.setdefault(normalised(phrase), number)
+        if np.abs(rows[number] - rows[first]).max() < _ROUNDING:
+            rows[number] = rows[first]
+    return rows
 
 
 def zero_shot_limits(model: str) -> str:

@@ -23,6 +23,7 @@ Found = Sequence[tuple[str, "LabelFigures"]]
 """The models' names and figures."""
 
 _MOST_CONFUSED = 10
+_PARTS = "A picture counts in equal parts for labels that share its highest score."
 
 
 def label_sections(
@@ -89,9 +90,10 @@ def _class_tables(name: str, figures: LabelFigures, ending: str) -> Iterator[Tab
                 Column("share", "share of the label", "share"),
             ),
             tuple(
-                (labels[true], labels[given], count, count / int(num[true]))
+                (labels[true], labels[given], count, count / round(num[true].item()))
                 for true, given, count in pairs
             ),
+            _PARTS if figures.confusion.has_ties else "",
         )
     classes = [each for each in figures.confusion.classes() if each.num or each.num_predicted]
     classes.sort(key=lambda each: (each.recall is None, each.recall, -each.num))

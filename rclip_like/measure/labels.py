@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rclip_like.evaluate.confusion import Confusion, accuracy, confusion, count_classes
+from rclip_like.evaluate.confusion import Confusion, accuracy, confusion, count_classes, nearest
 from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.zero_shot import build_classifier
 from rclip_like.measure.confidence import Confidence, measure_confidence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rclip_like.data.embedding import EmbeddedSet
+    from rclip_like.evaluate.confusion import Answers
     from rclip_like.evaluate.intervals import Numbers
     from rclip_like.models.model import Model
 
@@ -60,23 +61,23 @@ def measure_scores(
     labels: tuple[str, ...],
     seed: int,
 ) -> LabelFigures:
-    """Return the figures of labels given by the highest score.
+    """Return the figures of labels given by the highest score; labels of equal score share it.
 
     scores and logits (N, L); truth (N,) label numbers.
     """
-    predicted = scores.argmax(axis=1)
+    answers = nearest(scores)
     return LabelFigures(
         len(truth),
         labels,
         (),
-        _figures(scores, truth, predicted, seed),
-        confusion(truth, predicted, len(labels)),
+        _figures(scores, truth, answers, seed),
+        confusion(truth, answers, len(labels)),
         measure_confidence(logits, truth, seed),
     )
 
 
 def _figures(
-    scores: npt.NDArray[np.float32], truth: Numbers, predicted: Numbers, seed: int
+    scores: npt.NDArray[np.float32], truth: Numbers, answers: Answers, seed: int
 ) -> dict[str, Measured]:
     num, num_labels = scores.shape
     found = accuracy(scores, truth)
@@ -85,10 +86,10 @@ def _figures(
         figures["acc5"] = Measured(wilson(float(found.hits5.sum()), num), found.hits5)
 
     def mean_per_class_recall(some: Numbers) -> float:
-        return count_classes(truth[some], predicted[some], num_labels).mean_per_class_recall()
+        return count_classes(truth, answers, num_labels, some).mean_per_class_recall()
 
     def macro_f1(some: Numbers) -> float:
-        return count_classes(truth[some], predicted[some], num_labels).macro_f1()
+        return count_classes(truth, answers, num_labels, some).macro_f1()
 
     figures["mean_per_class_recall"] = Measured.over_labels(mean_per_class_recall, num, seed)
     figures["macro_f1"] = Measured.over_labels(macro_f1, num, seed)

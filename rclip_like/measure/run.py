@@ -9,6 +9,7 @@ import numpy as np
 
 from rclip_like.data.embedding import embed_set
 from rclip_like.errors import MeasureError
+from rclip_like.evaluate.labels import normalised
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
 from rclip_like.measure.captions import CaptionFigures, measure_captions
@@ -99,9 +100,10 @@ def evaluate(
             f"{pictures.name} has neither captions nor labels",
             "write captions beside the pictures (x.jpg, x.txt), or make a folder for each label",
         )
-    notes = tuple(dict.fromkeys(note for each in every for note in each.notes))
+    notes = dict.fromkeys(note for each in every for note in each.notes)
+    notes |= dict.fromkeys(_alike(embedded[0].labels))
     if not has_splits and settings.split != EvaluateSettings().split:
-        notes += (f"{pictures.name} has no splits; all of it was measured",)
+        notes[f"{pictures.name} has no splits; all of it was measured"] = None
     return Evaluation(
         pictures.name,
         settings,
@@ -109,7 +111,7 @@ def evaluate(
         num_drawn_from,
         tuple(figures),
         troubles,
-        notes,
+        tuple(notes),
     )
 
 
@@ -153,6 +155,19 @@ def _of_names(embedded: EmbeddedSet, names: set[str]) -> EmbeddedSet:
         label_numbers=embedded.label_numbers[numbers],
         captions=tuple(embedded.captions[number] for number in numbers),
     )
+
+
+def _alike(labels: Sequence[str]) -> Iterator[str]:
+    """Yield a note for labels that differ only in capitals and spaces."""
+    first_of: dict[str, str] = {}
+    for label in labels:
+        first = first_of.setdefault(normalised(label), label)
+        if first is not label:
+            yield (
+                f"The labels {first!r} and {label!r} differ only in capitals or spaces. A model "
+                "that ignores these gives both equal scores, and a picture then counts in equal "
+                "parts for both."
+            )
 
 
 def _templates(pictures: PictureSet, settings: EvaluateSettings) -> tuple[str, ...]:

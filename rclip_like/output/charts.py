@@ -15,6 +15,7 @@ import numpy as np
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import LineChart, MatrixChart
 from rclip_like.files import make_folder
+from rclip_like.output.report import shown as shown_cell
 from rclip_like.output.terminal import escaped
 from rclip_like.settings.folders import cache_folder
 
@@ -242,7 +243,13 @@ def _write_counts(axes: Any, chart: MatrixChart, shares: Any) -> None:
         if count:
             colour = "white" if shares[down, across] > 0.4 else "black"
             axes.text(
-                across, down, f"{count:,}", color=colour, ha="center", va="center", fontsize=7
+                across,
+                down,
+                shown_cell(count.item(), "count")[0],
+                color=colour,
+                ha="center",
+                va="center",
+                fontsize=7,
             )
 
 

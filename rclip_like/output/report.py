@@ -174,7 +174,8 @@ def _number(value: Any) -> Any:
 def shown(cell: Cell, unit: Unit) -> tuple[str, str]:
     """Return the text of a cell, and that of its interval, "" without one.
 
-    Shares are in per cent with one decimal; points have a sign, counts separators of thousands.
+    Shares are in per cent with one decimal; points have a sign, counts separators of thousands,
+    and one decimal if they are not whole.
     """
     if isinstance(cell, Interval):
         value = shown(cell.value, unit)[0]
@@ -193,9 +194,10 @@ def _figure(number: int | float, unit: Unit) -> str:
         return f"{100 * number:.1f} %"
     if unit == "points":
         return f"{100 * number:+.1f}"
-    is_whole = isinstance(number, int) or unit == "count" or abs(number) >= 1000
-    if is_whole:
+    if isinstance(number, int) or abs(number) >= 1000:
         return f"{number:,.0f}"
+    if unit == "count":
+        return f"{number:.0f}" if number == round(number) else f"{number:.1f}"
     return f"{number:#.3g}" if abs(number) < 1 else f"{number:.3g}"
 
 

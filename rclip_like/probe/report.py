@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like import __version__
-from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusion
+from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusion, nearest
 from rclip_like.evaluate.intervals import INTERVALS, paired_difference, wilson
 from rclip_like.evaluate.report import Cell, Column, Interval, MatrixChart, Report, Section, Table
 from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, hash_of_draw
@@ -75,8 +75,8 @@ class _Accuracies:
         truth, number = measured.truth, len(measured.data.labels)
         self.probe = accuracy(measured.logits, truth)
         self.zero_shot = accuracy(measured.zero_shot, truth)
-        self.probe_confusion = confusion(truth, measured.logits.argmax(axis=1), number)
-        self.zero_shot_confusion = confusion(truth, measured.zero_shot.argmax(axis=1), number)
+        self.probe_confusion = confusion(truth, nearest(measured.logits), number)
+        self.zero_shot_confusion = confusion(truth, nearest(measured.zero_shot), number)
         self.zero_shot_share = _share(self.zero_shot.hits1)
         self.probe_share = _share(self.probe.hits1)
 

@@ -118,3 +118,18 @@ def test_accuracy_equals_a_loop() -> None:
 def test_equal_scores_give_the_share_of_chance() -> None:
     scores = np.zeros((3, 4), np.float32)
     assert top_k_accuracy(scores, np.array([0, 1, 3]), (1, 2)) == {1: 0.25, 2: 0.5}
+
+
+def test_texts_that_the_model_cannot_tell_apart_tie_exactly() -> None:
+    random = np.random.default_rng(0)
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        rows = np.random.default_rng(7).normal(size=(1, 16)).repeat(len(texts), axis=0)
+        rows += random.normal(size=rows.shape) * 1e-8
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    classifier = build_classifier(dict.fromkeys(["Orange", "orange", "pizza"], ()), ["{}"], encode)
+    images = random.normal(size=(50, 16)).astype(np.float32)
+    scores = classifier.scores(images)
+    assert np.array_equal(scores[:, 0], scores[:, 1])
+    assert not np.array_equal(scores[:, 0], scores[:, 2])

@@ -100,6 +100,20 @@ def test_labels_are_those_of_the_nearest_text(tmp_path: Path, model: Model) -> N
     assert found.confusion.counts.sum() == len(embedded.names) == 24
 
 
+def test_labels_that_read_alike_share_their_pictures_and_are_named(
+    tmp_path: Path, model: Model
+) -> None:
+    data = write_classes(tmp_path / "labelled", ("Orange", "orange"), each=4)
+    found = _evaluate(data, model)
+    labels = found.models[0].labels
+    assert labels is not None
+    assert labels.figures["acc1"].interval.value == 0.5
+    assert labels.figures["mean_per_class_recall"].interval.value == 0.5
+    assert labels.figures["macro_f1"].interval.value == 0.5
+    assert labels.confusion.counts.tolist() == [[2, 2], [2, 2]]
+    assert any("'Orange' and 'orange'" in note for note in found.notes)
+
+
 def test_templates_of_the_set_are_used_unless_others_are_named(
     tmp_path: Path, model: Model
 ) -> None:
