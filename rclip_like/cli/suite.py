@@ -48,9 +48,9 @@ def _parts_folder(library: Library, options: EvaluateOptions) -> Path:
 
 
 class _Telling:
-    """Draws the progress, or names each section where there is no terminal to draw on.
+    """Shows the progress, or names each section if stderr is not a terminal.
 
-    Once the pace is known, it says how long a long run takes.
+    Once the pace is known, it notes how long a long run takes.
     """
 
     def __init__(self, show: Show | None, talk: Talk) -> None:

@@ -27,7 +27,7 @@ from rclip_like.evaluate.report import Interval
 from rclip_like.evaluate.splits import draw_shots
 
 _MOST_DRAWN = 0.9
-"""Draws that take a larger share of the training pictures are nearly the same pictures."""
+"""Draws with a larger share of the training pictures hardly differ."""
 
 
 class LabelledFeatures(NamedTuple):
@@ -49,9 +49,10 @@ class SplitFeatures(NamedTuple):
 class Shots(NamedTuple):
     """The repeats of one k, with test accuracies float64 (R,).
 
-    drawn: of each repeat the positions among the training pictures, ascending. num_short: labels
-    that have fewer than k training pictures, all of which are then drawn. num_unfinished: fits
-    that did not converge. share_drawn: which share of the training pictures a draw takes.
+    drawn: for each repeat the positions among the training pictures, ascending. sweep: the choice
+    of C for all repeats. num_short: labels with fewer than k training pictures, which are then all
+    drawn. num_unfinished: fits that did not converge. share_drawn: the share of the training
+    pictures in a draw.
     """
 
     k: int
@@ -63,10 +64,9 @@ class Shots(NamedTuple):
     share_drawn: float = 0.0
 
     def mean(self) -> Interval:
-        """Return the mean accuracy with Student's interval within [0, 1].
+        """Return the mean accuracy with Student's interval, within [0, 1].
 
-        It has none where each draw is most of the training pictures: such draws share so many that
-        their spread says nothing.
+        The interval is NaN if the draws hardly differ: their spread then says nothing.
         """
         mean, low, high = repeats(self.accuracies)
         if self.share_drawn >= _MOST_DRAWN:

@@ -23,9 +23,9 @@ SOMETHING = "something"
 """The word that each label is compared with if a picture may have several labels, or none."""
 
 _LEARNT_FROM_IMAGENET = (
-    "The image tower of builtin is EfficientNet-Lite0, which learnt from ImageNet's labels and was "
-    "not trained further, and its texts were fitted to that classifier's classes as well: on "
-    "labels that ImageNet has, its figures are not zero-shot in the paper's sense."
+    "The image tower of builtin is EfficientNet-Lite0, which learnt from ImageNet's labels, and "
+    "its text tower was also fitted to these classes: on labels of ImageNet its figures are not "
+    "zero-shot in the paper's sense."
 )
 _ROUNDING = 1e-6
 """The place in a batch changes an embedding by less."""
@@ -161,7 +161,7 @@ def _with_equal_rows(phrases: Sequence[str], rows: Embeddings) -> Embeddings:
 
 
 def zero_shot_limits(model: str) -> str:
-    """Return what has to be said of zero-shot figures of a model by this name, "" for most."""
+    """Return a limit of the zero-shot figures of a model by this name, "" for most models."""
     return _LEARNT_FROM_IMAGENET if model == BUILTIN else ""
 
 

@@ -193,7 +193,7 @@ def test_the_suite_reads_a_labelled_folder(tiny_model: Path, tmp_path: Path) -> 
     assert report.made["num_pictures"] == 12
     assert report.made["num_labels"] == 3
     assert any("zz.png" in note for note in report.notes)
-    assert any("1 picture left out" in note for note in report.notes)
+    assert "left out as copies of other pictures: 1" in report.notes
     assert report.title.endswith("on set")
 
 

@@ -1,4 +1,4 @@
-"""A label added to a list: what it takes, from which labels, and whether a way out helps."""
+"""Add a label to the list: which pictures it takes, from which labels, and whether it helps."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from rclip_like.measure.suite.wording import counted, listed, percent
 TITLE = "A label added"
 PAPER = (
     "A closed list forces an answer, and the list decides it (section 7.1): with a list of races "
-    "and a few vile words 32.3 % of pictures of people up to 20 years fell under the vile ones; "
-    "when the label 'child' was added, 8.7 %."
+    "and a few vile words, 32.3 % of the pictures of people up to 20 years got one of the vile "
+    "words; with the label 'child' added, 8.7 %."
 )
 LIMITS = (
-    "No pictures of people are used, and nothing here says what a model does to people. A handful "
-    "of labels with a handful of pictures each say what can happen, not how often it does."
+    "This does not measure what a model does to people. A few labels with a few pictures each show "
+    "what can happen, not how often it does."
 )
 WAYS_OUT = ("something else", "thing", "object", "scene")
-"""Labels that no set is expected to have, for what no other label fits."""
+"""General labels, which no set is expected to have, for pictures that no other label fits."""
 MOST_HELD_OUT = 8
 LEAST_PICTURES = 5
 _NUM_NAMED = 3
 
 
 class Added(NamedTuple):
-    """What one label takes when it is added to the others.
+    """The pictures that one label takes when it is added to the others.
 
-    own: how many pictures it has; taken: how many it takes, of which taken_own are its own and
-    taken_right had their right label before. takes_from: the labels before, of those not its own;
-    stand_ins: those of its own pictures while it was missing. Both are label numbers.
+    own: how many pictures the label has. taken: how many it takes; taken_own of these are its own,
+    and taken_right had their right label before. takes_from: the labels before of the taken
+    pictures that are not its own. stand_ins: the labels of its own pictures while it was missing.
+    Both hold label numbers.
     """
 
     label: int
@@ -49,7 +50,7 @@ class Added(NamedTuple):
 
 
 def measure(subject: Subject) -> Section:
-    """Return what labels of the set take back that were held out, and what ways out take."""
+    """Return which pictures held-out labels take when added, and which `WAYS_OUT` take."""
     scores, truth = subject.of_labels.scores(subject.rows), subject.truth
     held_out = hold_out(truth, subject.seed)
     found = [add_label(scores, truth, label) for label in held_out]
@@ -73,7 +74,7 @@ def hold_out(truth: Numbers, seed: int) -> list[int]:
 
 
 def add_label(scores: npt.NDArray[np.float32], truth: Numbers, label: int) -> Added:
-    """Return what a label takes from a list without it; scores (N, L), L >= 2, truth (N,)."""
+    """Return what a label takes from the others; scores (N, L), L >= 2; truth (N,)."""
     without = scores.copy()
     without[:, label] = -np.inf
     before, is_taken, is_own = without.argmax(1), scores.argmax(1) == label, truth == label
@@ -90,22 +91,22 @@ def add_label(scores: npt.NDArray[np.float32], truth: Numbers, label: int) -> Ad
 
 def _held_out_sentences(subject: Subject, found: Sequence[Added]) -> tuple[str, ...]:
     if not found:
-        return (f"No label has {LEAST_PICTURES} pictures, so that none was held out.",)
+        return (f"No label has {LEAST_PICTURES} pictures, so no label was held out.",)
     own, taken, taken_own, taken_right = (
         sum(getattr(each, name) for each in found)
         for name in ("own", "taken", "taken_own", "taken_right")
     )
     names = listed([subject.labels[each.label] for each in found])
     start = (
-        f"{counted(len(found), 'label')} drawn by the seed ({names}) were held out one at a time. "
-        f"Without its label each picture gets another one: the list has no way to say 'none'. When "
-        f"the label is added it takes back {percent(wilson(taken_own, own))} of its pictures"
+        f"{counted(len(found), 'label')} drawn by the seed ({names}) were left out one at a time. "
+        "Without its label a picture gets another one, because the list cannot say 'none'. Added "
+        f"again, the labels take back {percent(wilson(taken_own, own))} of their pictures"
     )
     if not taken:
-        return (f"{start}, and takes no others.",)
+        return (f"{start}, and take no others.",)
     return (
-        f"{start}; of the {counted(taken, 'picture')} that it takes "
-        f"{percent(wilson(taken_own, taken))} belong to it, and "
+        f"{start}; of the {counted(taken, 'picture')} that they take, "
+        f"{percent(wilson(taken_own, taken))} are their own, and "
         f"{percent(wilson(taken_right, taken))} had their right label before.",
     )
 
@@ -116,10 +117,10 @@ def _held_out_table(labels: Sequence[str], found: Sequence[Added]) -> Table:
         Column("pictures", "pictures", "count"),
         Column("recall", "takes back", "share"),
         Column("given", "takes", "count"),
-        Column("precision", "of these its own", "share"),
+        Column("precision", "own share of these", "share"),
         Column("right_before", "right before", "count"),
-        Column("takes_from", "takes others' pictures from", "text"),
-        Column("stand_ins", "its pictures without it", "text"),
+        Column("takes_from", "takes other pictures from", "text"),
+        Column("stand_ins", "labels of its pictures without it", "text"),
     )
     rows = tuple(
         (
@@ -134,8 +135,8 @@ def _held_out_table(labels: Sequence[str], found: Sequence[Added]) -> Table:
         )
         for each in found
     )
-    note = "Numbers behind labels count pictures; of many labels the most frequent are named."
-    return Table("held_out", "Labels held out and added", columns, rows, note)
+    note = f"Numbers after labels count pictures; up to {_NUM_NAMED} labels are named."
+    return Table("held_out", "Labels left out and added again", columns, rows, note)
 
 
 def _most(labels: Sequence[str], numbers: Numbers) -> str:
@@ -147,7 +148,7 @@ def _most(labels: Sequence[str], numbers: Numbers) -> str:
 
 
 def _ways_out(subject: Subject, scores: npt.NDArray[np.float32]) -> tuple[Table, tuple[str, ...]]:
-    """Return what labels take that are not of the set, of right and of wrong answers."""
+    """Return a table of the right and wrong answers that `WAYS_OUT` take, and a sentence on it."""
     names = [name for name in WAYS_OUT if name not in subject.labels]
     added = subject.classifier(names, (TEMPLATE,)).scores(subject.rows)
     is_wrong = scores.argmax(1) != subject.truth
@@ -163,22 +164,22 @@ def _ways_out(subject: Subject, scores: npt.NDArray[np.float32]) -> tuple[Table,
                 "of the right ones"
             )
     verdict = (
-        f"A way out helps here, if a little: {'; '.join(helping)}."
+        f"A general label helps here: {'; '.join(helping)}."
         if helping
-        else "That a way out takes wrong answers rather than right ones cannot be told here."
+        else "No general label clearly takes wrong answers more often than right ones."
     )
     columns = (
         Column("label", "label added", "text"),
         Column("taken", "takes", "share"),
-        Column("wrong", "of these wrong before", "share"),
+        Column("wrong", "wrong before", "share"),
         Column("of_wrong", "of the wrong answers", "share"),
         Column("of_right", "of the right answers", "share"),
     )
     start = (
-        f"With the full list {percent(wilson(int(is_wrong.sum()), len(is_wrong)))} of the answers "
-        "are wrong. Then a label was added that stands for nothing in particular."
+        f"With the full list, {percent(wilson(int(is_wrong.sum()), len(is_wrong)))} of the answers "
+        "are wrong. Then one general label was added."
     )
-    table = Table("ways_out", "Labels that are not of the set", columns, tuple(rows))
+    table = Table("ways_out", "General labels, added one at a time", columns, tuple(rows))
     return table, (f"{start} {verdict}",)
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TITLE = "Counting drawn shapes"
 PAPER = (
-    "Counting is among the abstract tasks at which zero-shot CLIP is weak (section 6); in its "
-    "example of counted shapes the right text, 'a photo of 4 objects', is ranked second."
+    "Counting is one of the abstract tasks at which zero-shot CLIP is weak (section 6); in the "
+    "paper's example of counted shapes the right text, 'a photo of 4 objects', is ranked second."
 )
 LIMITS = (
     "The pictures are synthetic: flat shapes of one kind and colour on a plain ground, which may "
@@ -61,11 +61,11 @@ def measure(subject: Subject) -> Section:
         for name in ("zero_shot", "area")
     )
     sentences = (
-        f"Of {len(expected)} drawn pictures words count {percent(zero)} right, where chance is "
-        f"{percent(1 / len(COUNTS))}, and a probe on the features {percent(probe)}: a difference "
+        f"Words count {percent(zero)} of {len(expected)} drawn pictures right (chance is "
+        f"{percent(1 / len(COUNTS))}), and a probe on the features {percent(probe)}, a difference "
         f"of {points(over_zero)}.",
-        f"A probe that knows only how much of the picture is covered counts {percent(area)} right; "
-        f"the probe on the features differs from it by {points(over_area)}.",
+        f"A probe on the covered area alone counts {percent(area)} right; the probe on the "
+        f"features differs from it by {points(over_area)}.",
     )
     return Section(
         "counting",

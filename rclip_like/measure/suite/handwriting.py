@@ -26,8 +26,8 @@ PAPER = (
 )
 LIMITS = (
     "These are not MNIST but some of scikit-learn's 1,797 digits of 8 x 8 pixels, enlarged: less "
-    "sharp than anything a model is trained on, and the same hands wrote those that fit and those "
-    "that measure. The figures are not comparable with the paper's."
+    "sharp than anything a model is trained on, and the same people wrote the training and the "
+    "test digits. The figures are not comparable with the paper's."
 )
 TEMPLATE = 'a photo of the number: "{}".'
 EACH = 60

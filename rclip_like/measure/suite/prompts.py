@@ -14,12 +14,12 @@ from rclip_like.measure.suite.wording import is_clear, percent, points
 TITLE = "Prompts"
 PAPER = (
     "On ImageNet an ensemble of 80 templates, averaged in embedding space, gains 3.5 points over "
-    "one sentence, with the choice of words almost 5. Wording matters: a 'boxer' is a dog and an "
-    "athlete."
+    "one template, and almost 5 together with prompt engineering. Wording matters: a 'boxer' is a "
+    "dog or an athlete."
 )
 OTHERS = (
-    "The notebook on prompts that came with CLIP's code says that seven of the templates do a bit "
-    "better than all 80."
+    "The notebook on prompts in CLIP's code says that seven of the templates do slightly better "
+    "than all 80."
 )
 LIMITS = (
     "The templates were written for ImageNet; other labels may gain less, and a model that was "

@@ -26,16 +26,17 @@ from rclip_like.measure.suite.wording import counted, is_clear, listed, percent,
 
 TITLE = "Labels under corruption"
 PAPER = (
-    "It looks at natural shifts (section 3.3), other photos and drawings of the same things, and "
-    "not at synthetic ones such as these: at equal accuracy on ImageNet (76.2 %) zero-shot CLIP is "
-    "more robust than a ResNet-101 (ImageNetV2 70.1 against 64.3 %, ImageNet-R 88.9 against 37.7, "
-    "ObjectNet 72.3 against 32.6, Sketch 60.2 against 25.2, ImageNet-A 77.1 against 2.7)."
+    "The paper measures natural shifts (section 3.3), other photos and drawings of the same "
+    "things, instead of synthetic ones such as these: at equal accuracy on ImageNet (76.2 %), "
+    "zero-shot CLIP is more robust than a ResNet-101 (ImageNetV2 70.1 against 64.3 %, ImageNet-R "
+    "88.9 against 37.7, ObjectNet 72.3 against 32.6, Sketch 60.2 against 25.2, ImageNet-A 77.1 "
+    "against 2.7)."
 )
 OTHERS = (
     "Later talks and notes on CLIP show it ahead of a ResNet-101 under random masks, Gaussian "
-    "noise and blur; their source is not known to us. Corruptions at five strengths each were "
-    "introduced by Hendrycks and Dietterich (2019), Benchmarking Neural Network Robustness to "
-    "Common Corruptions and Perturbations."
+    "noise and blur; we do not know their source. Hendrycks and Dietterich (2019), Benchmarking "
+    "Neural Network Robustness to Common Corruptions and Perturbations, introduced corruptions at "
+    "five strengths each."
 )
 LIMITS = (
     "These are relative drops under synthetic corruptions of the model's own square. Effective "
@@ -43,8 +44,8 @@ LIMITS = (
     "other pictures, are not measured. A relative drop from a low accuracy says little."
 )
 _COMPARED_LIMITS = (
-    " The classifier learnt from labelled ImageNet pictures; whether the pictures measured here "
-    "are among them is unknown. Both choose among the shared labels alone."
+    " The classifier learnt from labelled ImageNet pictures, which may include these. Both choose "
+    "among the shared labels alone."
 )
 
 Right = npt.NDArray[np.bool_]
@@ -272,21 +273,22 @@ def _difference(own: list[_Curve], other: list[_Curve]) -> Interval:
 def _sentences(subject: Subject, curves: list[_Curve]) -> list[str]:
     clean = _accuracy(curves[0].right[0])
     lead = (
-        f"Of {counted(len(subject.truth), 'picture')} {percent(clean)} get their label, one of "
-        f"{len(subject.labels):,}."
+        f"{percent(clean)} of {counted(len(subject.truth), 'picture')} get their true label, one "
+        f"of {len(subject.labels):,}."
     )
     if clean.low <= 1 / len(subject.labels):
         return [
-            f"{lead} That is not clearly above chance ({percent(1 / len(subject.labels))}): "
-            "nothing can be lost, and the sections on these labels say nothing about the model."
+            f"{lead} This is not clearly above chance ({percent(1 / len(subject.labels))}), so "
+            "there is nothing to lose, and the sections on these labels say nothing about the "
+            "model."
         ]
     drops = {curve.corruption.title: curve.drop.value for curve in curves}
     least, most = min(drops, key=drops.__getitem__), max(drops, key=drops.__getitem__)
     return [
         f"{lead} Over {len(curves)} corruptions at {len(LEVELS)} strengths "
-        f"{percent(_mean_drop(curves))} of that accuracy is lost, the least under {least} "
-        f"({percent(drops[least])}), the most under {most} ({percent(drops[most])}). The strengths "
-        "were set by hand: which corruption costs most depends on them."
+        f"{percent(_mean_drop(curves))} of this accuracy is lost, the least under {least} "
+        f"({percent(drops[least])}), the most under {most} ({percent(drops[most])}). The order "
+        "depends on the strengths, which were set by hand."
     ]
 
 
@@ -302,16 +304,16 @@ def _compared_sentences(
         verdict = f"here the model loses {'less' if difference.high < 0 else 'more'}"
     trunk = (
         f"The image tower of {subject.model.specification.name} is {baseline.classifier.name} "
-        "itself, with the same weights, learnt on ImageNet's labels and not trained further: this "
-        "compares two heads on the same features, and says nothing about learning from texts."
+        "itself, with the weights learnt from ImageNet's labels: this compares two heads on the "
+        "same features, and says nothing about learning from texts."
     )
     return [
         *([trunk] if baseline.is_own_trunk else []),
         f"{len(names):,} of the {len(subject.labels):,} labels are classes of ImageNet-1k by name "
         f"or synonym: {listed(names)}. They have {counted(shared[0].right.shape[1], 'picture')}.",
-        f"Of their clean accuracy, choosing among these labels, the model loses "
-        f"{percent(_mean_drop(shared))} and {baseline.classifier.name}, trained on ImageNet, "
-        f"{percent(_mean_drop(classified))}; the difference is {points(difference)}: {verdict}.",
+        f"Choosing among these labels, the model loses {percent(_mean_drop(shared))} of its clean "
+        f"accuracy, and {baseline.classifier.name}, trained on ImageNet, "
+        f"{percent(_mean_drop(classified))}. The difference is {points(difference)}: {verdict}.",
     ]
 
 

@@ -47,7 +47,7 @@ _PARTS = (
     *(watermark, counting, added_label, handwriting),
 )
 MEASURES: Mapping[str, Callable[[Subject], Section]] = {part.TITLE: part.measure for part in _PARTS}
-"""What makes the sections, by their titles and in their order."""
+"""The functions that measure the sections, by their titles and in order."""
 
 
 class SuiteSettings(NamedTuple):
@@ -97,7 +97,7 @@ def measure_squares(
 ) -> Report:
     """Return the report on pictures of a set that were read; see `paper_suite`.
 
-    measures: what makes the sections, as `MEASURES`.
+    measures: the functions that measure the sections, by their titles, as `MEASURES`.
     """
     baseline = _load_baseline(pictures.labels, model) if settings.baseline else None
     num_texts = prompts.num_texts(len(pictures.labels), pictures.templates)
@@ -129,15 +129,15 @@ def _notes(squares: Squares) -> Iterator[str]:
     if squares.troubles:
         first = squares.troubles[0]
         yield (
-            f"{counted(len(squares.troubles), 'picture')} could not be read; the first, "
+            f"{counted(len(squares.troubles), 'picture')} could not be read; the first is "
             f"{os.fsdecode(first.path)}: {first.reason}"
         )
     if squares.num_copies:
-        yield f"{counted(squares.num_copies, 'picture')} left out: copies of others"
+        yield f"left out as copies of other pictures: {squares.num_copies:,}"
     yield INTERVALS
     yield (
-        "This report has dozens of intervals: of twenty differences that are none, about one "
-        "appears clear by chance."
+        "This report has dozens of intervals: without any real difference, about one of twenty "
+        "looks clear by chance."
     )
 
 

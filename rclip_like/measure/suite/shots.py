@@ -129,9 +129,9 @@ def _sentences(
         f"On {num_tested} test pictures of the {len(labels)} labels with the most pictures "
         f"({names}), zero-shot gets {percent(curve.zero_shot)} right among these labels, and a "
         f"probe on all training and validation pictures {percent(curve.full)}.",
-        f"By the means of {NUM_REPEATS} draws, {level}. The zero-shot accuracy lies anywhere "
-        f"between {100 * curve.zero_shot.low:.0f} and {100 * curve.zero_shot.high:.0f} %, so "
-        "the crossing is uncertain, too.",
+        f"By the means of {NUM_REPEATS} draws, {level}. The interval of the zero-shot accuracy is "
+        f"{100 * curve.zero_shot.low:.0f} to {100 * curve.zero_shot.high:.0f} %, so the crossing "
+        "is uncertain too.",
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
 TITLE = "Typographic attack"
-PAPER = "It does not measure typographic attacks."
+PAPER = "The paper does not measure typographic attacks."
 OTHERS = (
     "Goh et al. (2021), Multimodal Neurons in Artificial Neural Networks, a later paper on CLIP: "
     "an apple gets 85.6 % for 'Granny Smith', and 99.7 % for 'iPod' with a note on it that says "
@@ -152,7 +152,7 @@ def _by_label(found: dict[str, _Found]) -> Table:
     columns = (
         Column("label", "On the picture", "text"),
         Column("accuracy", "Get their label", "share"),
-        Column("attacked", "Get that name", "share"),
+        Column("attacked", "Get the wrong name", "share"),
         Column("cosine", "Cosine with the wrong name"),
     )
     rows = tuple(
@@ -166,7 +166,7 @@ def _by_label(found: dict[str, _Found]) -> Table:
     )
     note = (
         "The wrong name is another label of the set, one for each picture, the same in all rows. "
-        "Cosines with it are minus the mean cosine with all other wrong labels."
+        "The mean cosine with all other wrong labels is subtracted from the cosines with it."
     )
     return Table("labels", "By what is on the picture", columns, rows, note)
 
@@ -174,7 +174,7 @@ def _by_label(found: dict[str, _Found]) -> Table:
 def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     columns = (
         Column("difference", "Difference", "text"),
-        Column("attacked", "Get that name", "points"),
+        Column("attacked", "Get the wrong name", "points"),
         Column("accuracy", "Get their label", "points"),
         Column("cosine", "Cosine with the wrong name"),
     )
@@ -198,7 +198,7 @@ def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
 
 
 def _cosine_difference(subject: Subject, first: _Found, second: _Found) -> Interval:
-    """Return second minus first, drawing names: the pictures with one name share its text."""
+    """Return second minus first, resampling names, since the pictures with one name share it."""
     return paired_difference(first.cosines, second.cosines, groups=first.targets, seed=subject.seed)
 
 
@@ -225,7 +225,7 @@ def _sentences(
         f"random letters of the same length, {percent(float(found['random'].attacked.mean()))}. "
         f"The name minus random letters is {points(over_random)}, minus a blank label "
         f"{points(over_blank)}: {effect}.",
-        f"The name {closer} raise the cosine with its own text, over that with other labels, more "
+        f"The name {closer} raise the cosine with its own text, relative to other labels, more "
         f"than random letters do: the difference is {drawn}.",
     )
 

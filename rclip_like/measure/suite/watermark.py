@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
 TITLE = "Watermarks"
-PAPER = "It does not measure watermarks."
+PAPER = "The paper does not measure watermarks."
 OTHERS = (
-    "Notes on CLIP say that pictures match across different watermarks; their source is not known "
-    "to us."
+    "Notes on CLIP say that pictures match across different watermarks; we do not know their "
+    "source."
 )
 LIMITS = (
-    "The watermarks are drawn: rows of one word, a third opaque, at the same place everywhere. "
-    "Cut, turned or recoloured copies are not measured, nor originals that are missing. "
-    "Finding such copies needs no understanding of pictures: plain pixels are shown beside the "
-    "model."
+    "The watermarks are drawn: rows of one word with a third of the opacity, at the same position "
+    "on every picture. Cropped, rotated or recoloured copies are not measured, nor missing "
+    "originals. Plain pixels find such copies too, so they are shown beside the model."
 )
 LIGHT, DARK = "SAMPLE", "PREVIEW"
 _ROWS_AT_ONCE = 1024
@@ -57,16 +56,16 @@ def measure(subject: Subject) -> Section:
     )
     rows = (
         ("its original among all originals", among_originals, plain[0]),
-        (f"its copy with {DARK} among all such", across, plain[1]),
-        (f"its original beside all with {LIGHT}", against, plain[2]),
+        (f"its copy with {DARK} among all such copies", across, plain[1]),
+        (f"its original among originals and others with {LIGHT}", against, plain[2]),
     )
     note = (
-        f"Pixels are {_PIXELS} x {_PIXELS} grey ones, compared by their correlation. Equal scores "
-        "share a hit."
+        f"Pixels are those of {_PIXELS} x {_PIXELS} grey pictures, compared by their correlation. "
+        "Equal scores share a hit."
     )
     table = Table("recall", "The nearest picture", columns, rows, note)
     sentences = (
-        f"With a watermark {percent(among_originals)} of the pictures find their original first "
+        f"With a watermark, {percent(among_originals)} of the pictures find their original first "
         f"among {num:,} (by their pixels alone {percent(plain[0].value)}), and {percent(across)} "
         f"their copy with another watermark (by pixels {percent(plain[1].value)}).",
         f"{percent(against)} find their original even among pictures with the same watermark, "
@@ -87,7 +86,10 @@ def dark_mark(pixels: Pixels) -> Pixels:
 
 
 def pixel_rows(pictures: Iterable[Pixels]) -> Embeddings:
-    """Return unit rows float32 (N, P * P) of small grey pictures; products are correlations."""
+    """Return unit rows float32 (N, P * P) of small grey pictures; their products are correlations.
+
+    P is `_PIXELS`.
+    """
     size = _PIXELS, _PIXELS
     small = [Image.fromarray(each).convert("L").resize(size, _BOX) for each in pictures]
     rows = np.stack([np.asarray(each, np.float32).ravel() for each in small])
