@@ -124,8 +124,9 @@ def _parsed(header: bytes, num_bytes: int) -> tuple[dict[str, Stored], dict[str,
     tensors = json.loads(header.decode())
     if not isinstance(tensors, dict):
         raise ValueError("its header is not a JSON object")
-    notes = tensors.pop("__metadata__", None) or {}
-    if not all(isinstance(note, str) for note in notes.values()):
+    notes = tensors.pop("__metadata__", None)
+    notes = {} if notes is None else notes
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise ValueError("its __metadata__ are not texts")
     stored = {name: _stored(name, described) for name, described in tensors.items()}
     end = 0
