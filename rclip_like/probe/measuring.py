@@ -18,14 +18,11 @@ from rclip_like.evaluate.few_shot import (
     probe_with_shots,
 )
 from rclip_like.evaluate.probe import MOST_TRIED, Fit, Sweep, fit_probe, fitting
-from rclip_like.evaluate.splits import TEST, TRAIN, VALIDATION, has_near_copy
+from rclip_like.evaluate.splits import TEST, TRAIN, VALIDATION, Nearness, nearness
 from rclip_like.evaluate.zero_shot import EncodeTexts, build_classifier
 from rclip_like.probe.labelled import LabelledSet
 from rclip_like.probe.settings import OnProgress, ProbeProgress, ProbeSettings
 from rclip_like.settings import num_processors
-
-NEAR_COSINE = 0.97
-"""Two pictures whose embeddings have a larger one count as shots of one burst."""
 
 _TYPICAL_C = 10.0
 
@@ -34,9 +31,9 @@ class ProbeFigures(NamedTuple):
     """The results of one run, for T test pictures and L labels.
 
     test: the positions of the test pictures in `data`. logits: float64 (T, L), of the fit rounded
-    to float32 as in its file. zero_shot: cosines, float32 (T, L). is_near (T,): whether a picture
-    is a near copy of one that the probe was fitted on. curve: by ascending k; empty without test
-    pictures. unreached: the k for which no label has enough training pictures.
+    to float32 as in its file. zero_shot: cosines, float32 (T, L). near: how near the test pictures
+    come to those that the probe was fitted on. curve: by ascending k; empty without test pictures.
+    unreached: the k for which no label has enough training pictures.
     """
 
     data: LabelledSet
@@ -48,7 +45,7 @@ class ProbeFigures(NamedTuple):
     test: npt.NDArray[np.int64]
     logits: npt.NDArray[np.float64]
     zero_shot: npt.NDArray[np.float32]
-    is_near: npt.NDArray[np.bool_]
+    near: Nearness
 
     @property
     def truth(self) -> npt.NDArray[np.int64]:
@@ -98,7 +95,7 @@ def measure(
         test,
         fit.in_float32().logits(data.features[test]),
         classifier.scores(data.rows[test]),
-        has_near_copy(data.rows[test], data.rows[fitted], NEAR_COSINE),
+        nearness(data.rows[test], data.numbers[test], data.rows[fitted], data.numbers[fitted]),
     )
 
 

@@ -138,22 +138,27 @@ def _comparison(figures: _Accuracies, gain: Interval, number: int) -> str:
 
 
 def _near_sentences(measured: ProbeFigures, figures: _Accuracies) -> Iterator[str]:
-    num_near, number = int(measured.is_near.sum()), len(measured.test)
-    if not num_near:
-        yield "No test picture is a near copy (cosine above 0.97) of a picture that was fitted on."
-        return
-    lead = (
-        f"{num_near:,} of {number:,} test pictures are near copies (cosine above 0.97) of pictures "
-        "that were fitted on, such as shots of one burst"
+    """Yield how many test pictures are near copies; nothing shows that the others are none."""
+    near, number = measured.near, len(measured.test)
+    num_near = int(near.is_near.sum())
+    yield (
+        f"{num_near:,} of {number:,} test pictures {'has' if num_near == 1 else 'have'} a cosine "
+        f"above {near.cosine:.2f} with a picture of the same label that was fitted on: more than "
+        "99 % of the test pictures have with any picture of another label. These are copies, shots "
+        "of one burst, or very similar pictures; copies that look different to the model are not "
+        "among them."
     )
     if num_near == number:
-        yield f"{lead}: the figures say little about other pictures."
-        return
-    others = ~measured.is_near
-    probe, zero_shot = (
-        100 * float(each.hits1[others].mean()) for each in (figures.probe, figures.zero_shot)
-    )
-    yield f"{lead}; on the others the probe is right on {probe:.1f} %, zero-shot {zero_shot:.1f} %."
+        yield "The figures say little about pictures unlike those that were fitted on."
+    elif num_near:
+        rest = ~near.is_near
+        probe, zero_shot = (
+            100 * float(each.hits1[rest].mean()) for each in (figures.probe, figures.zero_shot)
+        )
+        yield (
+            f"Without them the probe is right on {probe:.1f} %, zero-shot on {zero_shot:.1f} % of "
+            f"{number - num_near:,} pictures."
+        )
 
 
 # ---- Labels

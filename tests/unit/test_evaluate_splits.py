@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from rclip_like.evaluate.splits import (
+    LEAST_NEAR,
     SPLIT_NAMES,
     TEST,
     TRAIN,
     VALIDATION,
     draw_ranks,
     draw_shots,
-    has_near_copy,
     hash_of_draw,
+    nearness,
     split_by_content,
 )
 
@@ -92,13 +93,30 @@ def test_ranks_are_those_at_which_each_label_is_drawn() -> None:
     assert np.flatnonzero(ranks < 4).tolist() == draw_shots(DIGESTS, NUMBERS, 0, 3, 4).tolist()
 
 
-def test_near_copies_are_those_a_loop_finds() -> None:
+def test_nearness_is_that_of_a_loop() -> None:
     random = np.random.default_rng(0)
     rows, others = random.normal(size=(2, 1500, 8)).astype(np.float32)
-    rows[7] = others[3] * 2.5 + 0.01
+    numbers, other_numbers = random.integers(0, 3, (2, 1500))
     unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (rows, others)]
-    expected = [(unit[1] @ row).max() > 0.97 for row in unit[0]]
-    found = has_near_copy(rows, others, 0.97)
-    assert found.tolist() == expected
-    assert found[7]
-    assert not has_near_copy(rows, others[:0], 0.97).any()
+    found = nearness(rows, numbers, others, other_numbers)
+    for row, number, same, different in zip(
+        unit[0], numbers, found.same, found.different, strict=True
+    ):
+        cosines = unit[1] @ row
+        assert same == pytest.approx(cosines[other_numbers == number].max(), abs=1e-5)
+        assert different == pytest.approx(cosines[other_numbers != number].max(), abs=1e-5)
+    assert 0.009 <= (found.different > found.cosine).mean() <= 0.01 or found.cosine == LEAST_NEAR
+    nothing = nearness(rows[:0], numbers[:0], others, other_numbers)
+    assert (nothing.cosine, len(nothing.is_near)) == (LEAST_NEAR, 0)
+
+
+def test_the_threshold_of_near_copies_follows_the_model() -> None:
+    random = np.random.default_rng(1)
+    others = random.normal(size=(200, 16)).astype(np.float32)
+    numbers = np.repeat([0, 1], 100)
+    copies = others + 0.05 * random.normal(size=others.shape).astype(np.float32)
+    strangers = random.normal(size=others.shape).astype(np.float32)
+    for shift in (0, 20):  # with a shift all cosines are above 0.99, as of some models
+        found = nearness(copies + shift, numbers, others + shift, numbers)
+        assert found.is_near.mean() > 0.9
+        assert nearness(strangers + shift, numbers, others + shift, numbers).is_near.mean() < 0.05

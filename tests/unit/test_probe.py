@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage
 from labelled_folder import write_labelled
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from rclip_like.errors import DataError, MeasureError, ModelError, UsageError
@@ -154,8 +156,42 @@ def test_near_copies_across_the_split_are_counted(library: Library, tmp_path: Pa
     # Noise so faint that all pictures of a colour are nearly equal.
     folder = write_labelled(tmp_path / "near", {"red": 10, "blue": 10}, noise=2)
     probed = library.probe(folder, settings=SETTINGS._replace(shots=()))
-    (near,) = (each for each in probed.report.sections[0].sentences if "near cop" in each)
-    assert near.startswith("4 of 4 test pictures are near copies")
+    assert _num_near(probed) == 4
+
+
+PHOTOS = {
+    "things": ("astronaut", "coffee", "rocket", "coins", "clock_motion", "page", "motorcycle_left"),
+    "nature": ("chelsea", "moon", "hubble_deep_field", "grass", "gravel", "retina", "ihc"),
+}
+
+
+def _num_near(probed: Probed) -> int:
+    (near,) = (each for each in probed.report.sections[0].sentences if "test pictures ha" in each)
+    return int(near.split()[0])
+
+
+@pytest.mark.parametrize("has_copies", [False, True])
+def test_resized_and_cropped_copies_are_told_from_other_photos(
+    tmp_path: Path, has_copies: bool
+) -> None:
+    photos = Path(skimage.__file__).parent / "data"
+    for label, names in PHOTOS.items():
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for name in names:
+            path = next(photos.glob(f"{name}.*"))
+            with Image.open(path) as opened:
+                photo = opened.convert("RGB")
+            out, (width, height) = tmp_path / "set" / label / name, photo.size
+            photo.save(f"{out}.png")
+            if has_copies:
+                photo.resize((width * 9 // 10, height * 9 // 10)).save(f"{out}-s.jpg", quality=80)
+                photo.crop((3, 3, width - 3, height - 3)).save(f"{out}-c.jpg", quality=95)
+    library = Library(tmp_path / "db.sqlite3", encoder=EncoderSettings("cpu", "fp32", threads=1))
+    probed = library.probe(tmp_path / "set", settings=SETTINGS._replace(shots=()))
+    if has_copies:
+        assert _num_near(probed) >= 7  # of 8
+    else:
+        assert _num_near(probed) == 0
 
 
 def test_one_label_is_refused(library: Library, tmp_path: Path) -> None:
