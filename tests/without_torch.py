@@ -1,4 +1,4 @@
-"""An installation without torch, open_clip and what builds on them, seen by processes alone."""
+"""An installation without torch, open_clip and the extra `research`, seen by processes alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pathlib import Path
 from processes import Finished, Word
 
 _TORCH = ("torch", "functorch", "open_clip", "timm", "transformers", "efficientnet_lite0")
+_RESEARCH = ("sklearn", "scipy", "matplotlib", "skimage")
 
 
 def packages_without_torch(folder: Path) -> Path:
-    """Fill a folder with links to what is installed here, but for torch and what builds on it."""
+    """Fill a folder with links to what is installed here, but for torch and `research`."""
     folder.mkdir()
     for package in Path(sysconfig.get_path("purelib")).iterdir():
-        if not package.name.startswith(_TORCH):
+        if not package.name.startswith((*_TORCH, *_RESEARCH)):
             (folder / package.name).symlink_to(package)
     return folder
 

@@ -85,3 +85,32 @@ def test_doctor_calls_missing_torch_a_note(packages: Path, album: Path) -> None:
     assert {finding["state"] for finding in findings} == {"ok"}
     assert done.returncode == 0
     assert any("torch and open_clip are not installed" in finding["text"] for finding in findings)
+
+
+def test_labels_need_neither_torch_nor_scikit_learn(packages: Path, album: Path) -> None:
+    words = ("classify", album, "--labels", "a red wall,a blue wall", "--format", "{label}\\n")
+    finished = run_without_torch(packages, *words)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == b"a blue wall a red wall".split()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate",),
+        ("evaluate", "--suite", "paper"),
+        ("probe", "--output", "p.safetensors"),
+        ("classify", "--truth", "folders"),
+    ],
+)
+def test_what_measures_says_what_to_install(
+    packages: Path, tmp_path: Path, words: tuple[Word, ...]
+) -> None:
+    for label in ("red", "blue"):
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            Image.new("RGB", (80, 60 + number), label).save(tmp_path / label / f"{number}.png")
+    finished = run_without_torch(packages, *words, tmp_path)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    (line,) = finished.stderr.splitlines()
+    assert line.endswith(b"install them with: python -m pip install scikit-learn scipy matplotlib")
