@@ -92,7 +92,7 @@ def refuse_lone_dry_run(given: Given) -> None:
 
 
 def refuse_unfit_labels(options: FilingOptions, labels: Iterable[str | None]) -> None:
-    """Raise FilingError for labels that would share a folder, or cannot be tags, beforehand."""
+    """Raise FilingError for labels that would share a folder, or cannot be tags. Called first."""
     given = [label for label in labels if label is not None]
     if options.folder is not None:
         from rclip_like.filing import folder_names
@@ -189,7 +189,7 @@ class _Run:
         self._print(render_filed(each, **self._form))
 
     def _print(self, line: bytes) -> None:
-        """Print a line; where nobody reads on, as after `| head`, all is done nevertheless."""
+        """Print a line; if the reader has gone, as after `| head`, the work continues."""
         if self._is_heard:
             try:
                 write_out([line])

@@ -1,6 +1,6 @@
 """Accuracy, the figures of each class, and which classes are confused with which.
 
-If t labels share the highest score of a picture, the picture counts for each of them as 1 / t.
+If t labels share the highest score of a picture, it counts as 1 / t for each of them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from rclip_like.evaluate.zero_shot import top_k_hits
 
 Numbers = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
-"""int64 if all are whole, else float64."""
+"""int64 if all counts are whole, else float64."""
 
 _DECIMALS = 9
-"""Sums of parts such as 1 / 3 are rounded to these."""
+"""Sums of parts such as 1 / 3 are rounded to so many decimals."""
 
 
 class Answers(NamedTuple):
-    """The labels with the highest score, (A,) with A of at least the number of pictures.
+    """The labels with the highest score of each picture, (A,): one or more per picture.
 
-    pictures, labels: numbers; parts: 1 / t if t labels share the highest score of the picture.
+    pictures, labels: their numbers. parts: 1 / t if t labels share the highest score.
     """
 
     pictures: Numbers
@@ -79,7 +79,7 @@ class Confusion(NamedTuple):
 
     @property
     def has_ties(self) -> bool:
-        """Whether a picture counts in parts."""
+        """Whether any picture counts in parts."""
         return self.counts.dtype != np.int64
 
     def classes(self) -> tuple[ClassFigures, ...]:
@@ -141,7 +141,7 @@ def nearest(scores: npt.NDArray[np.floating]) -> Answers:
 
 
 def confusion(truth: Numbers, answers: Answers, num_labels: int) -> Confusion:
-    """Return the confusion matrix; truth are label numbers, (N,)."""
+    """Return the confusion matrix; truth (N,): label numbers."""
     cells = truth[answers.pictures] * num_labels + answers.labels
     counts = np.bincount(cells, answers.parts, num_labels**2)
     return Confusion(_rounded(counts).reshape(num_labels, num_labels))
@@ -177,7 +177,7 @@ def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> 
 
 
 def _rounded(counts: npt.NDArray[Any]) -> Counts:
-    """Return counts without errors of rounding, as int64 if they are whole."""
+    """Return counts without rounding errors, as int64 if they are whole."""
     exact = np.asarray(np.round(counts, _DECIMALS), dtype=np.float64)
     whole = exact.astype(np.int64)
     return whole if np.array_equal(whole, exact) else exact

@@ -28,7 +28,7 @@ _LEARNT_FROM_IMAGENET = (
     "zero-shot in the paper's sense."
 )
 _ROUNDING = 1e-6
-"""The place in a batch changes an embedding by less."""
+"""The position in a batch changes an embedding by less than this."""
 _TEXTS_AT_ONCE = 4096
 _VALUES_AT_ONCE = 1 << 22
 
@@ -137,8 +137,8 @@ def text_rows(
 ) -> Embeddings:
     """Return unit rows (P, D), float32: for each phrase the unit mean over all templates.
 
-    Phrases that differ only in capitals and spaces have the same row, bit for bit, if the model
-    ignores these; otherwise the last bits would decide between two equal labels.
+    Phrases that differ only in case and spaces get the same row, bit for bit, if the model ignores
+    these. Otherwise the last bits would decide between two equal labels.
     """
     step = max(1, _TEXTS_AT_ONCE // len(templates))
     parts = []
@@ -151,7 +151,7 @@ def text_rows(
 
 
 def _with_equal_rows(phrases: Sequence[str], rows: Embeddings) -> Embeddings:
-    """Return the rows (P, D), with one row for phrases that the model cannot tell apart."""
+    """Return the rows (P, D); phrases that the model does not distinguish get equal rows."""
     first_of: dict[str, int] = {}
     for number, phrase in enumerate(phrases):
         first = first_of.setdefault(normalised(phrase), number)

@@ -109,9 +109,9 @@ def _table(answers: dict[str, Numbers], expected: Numbers) -> Table:
         "area": "probe on the area covered",
     }
     columns = (
-        Column("by", "Counted by", "text"),
+        Column("by", "counted by", "text"),
         Column("accuracy", "accuracy", "share"),
-        Column("error", "Mean error, shapes"),
+        Column("error", "mean error, shapes"),
     )
     rows = tuple(
         (

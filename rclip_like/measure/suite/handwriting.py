@@ -67,7 +67,7 @@ def measure(subject: Subject) -> Section:
     }
     zero, probe, plain = (wilson(int(each.sum()), len(each)) for each in right.values())
     over_pixels = paired_difference(*(list(right.values())[::-1][:2]), seed=subject.seed)
-    columns = (Column("by", "Read by", "text"), Column("accuracy", "accuracy", "share"))
+    columns = (Column("by", "read by", "text"), Column("accuracy", "accuracy", "share"))
     rows = tuple(zip(right, (zero, probe, plain), strict=True))
     note = (
         f"Of {len(digits.numbers):,} digits three fifths are fitted on, a fifth validates, and "

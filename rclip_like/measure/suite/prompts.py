@@ -59,9 +59,9 @@ def measure(subject: Subject) -> Section:
         if name in right
     )
     columns = (
-        Column("prompt", "Prompt", "text"),
-        Column("accuracy", "Accuracy", "share"),
-        Column("difference", f"Minus {TEMPLATE!r}", "points"),
+        Column("prompt", "prompt", "text"),
+        Column("accuracy", "accuracy", "share"),
+        Column("difference", f"minus {TEMPLATE!r}", "points"),
     )
     table = Table("prompts", "Accuracy by prompt", columns, rows)
     sentences = _sentences(float(right["photo"].mean()), differences)

@@ -185,11 +185,11 @@ def _accuracy(right: Right) -> Interval:
 
 def _by_strength(curves: list[_Curve]) -> Table:
     columns = (
-        Column("corruption", "Corruption", "text"),
-        Column("level", "Level", "count"),
-        Column("strength", "Strength"),
-        Column("accuracy", "Accuracy", "share"),
-        Column("drop", "Relative drop", "share"),
+        Column("corruption", "corruption", "text"),
+        Column("level", "level", "count"),
+        Column("strength", "strength"),
+        Column("accuracy", "accuracy", "share"),
+        Column("drop", "relative drop", "share"),
     )
     rows = [
         (
@@ -209,9 +209,9 @@ def _by_strength(curves: list[_Curve]) -> Table:
 
 def _by_corruption(curves: list[_Curve]) -> Table:
     columns = (
-        Column("corruption", "Corruption", "text"),
-        Column("accuracy", "Mean accuracy", "share"),
-        Column("drop", "Mean relative drop", "share"),
+        Column("corruption", "corruption", "text"),
+        Column("accuracy", "mean accuracy", "share"),
+        Column("drop", "mean relative drop", "share"),
     )
     rows = [(curve.corruption.title, float(curve.right[1:].mean()), curve.drop) for curve in curves]
     rows.append(("mean of all", float(_mean_of(curves).mean()), _mean_drop(curves)))
@@ -220,12 +220,12 @@ def _by_corruption(curves: list[_Curve]) -> Table:
 
 def _comparison(shared: list[_Curve], classified: list[_Curve]) -> Table:
     columns = (
-        Column("corruption", "Corruption", "text"),
-        Column("model", "Model: accuracy", "share"),
+        Column("corruption", "corruption", "text"),
+        Column("model", "model: accuracy", "share"),
         Column("classifier", "ImageNet classifier: accuracy", "share"),
-        Column("model_drop", "Model: drop", "share"),
+        Column("model_drop", "model: drop", "share"),
         Column("classifier_drop", "ImageNet classifier: drop", "share"),
-        Column("difference", "Drop, model minus classifier", "points"),
+        Column("difference", "drop, model minus classifier", "points"),
     )
     first = ("none", _accuracy(shared[0].right[0]), _accuracy(classified[0].right[0]))
     rows: list[tuple[Cell, ...]] = [(*first, None, None, None)]

@@ -137,9 +137,9 @@ def _sentences(
 
 def _table(curve: _Curve) -> Table:
     columns = (
-        Column("by", "Labels from", "text"),
-        Column("accuracy", "Accuracy", "share"),
-        Column("short", "Labels with fewer", "count"),
+        Column("by", "labels from", "text"),
+        Column("accuracy", "accuracy", "share"),
+        Column("short", "labels with fewer", "count"),
     )
     rows = (
         ("words alone (zero-shot)", curve.zero_shot, None),

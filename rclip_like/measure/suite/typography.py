@@ -150,10 +150,10 @@ def _over_other_labels(
 
 def _by_label(found: dict[str, _Found]) -> Table:
     columns = (
-        Column("label", "On the picture", "text"),
-        Column("accuracy", "Get their label", "share"),
-        Column("attacked", "Get the wrong name", "share"),
-        Column("cosine", "Cosine with the wrong name"),
+        Column("label", "on the picture", "text"),
+        Column("accuracy", "get their label", "share"),
+        Column("attacked", "get the wrong name", "share"),
+        Column("cosine", "cosine with the wrong name"),
     )
     rows = tuple(
         (
@@ -173,10 +173,10 @@ def _by_label(found: dict[str, _Found]) -> Table:
 
 def _differences(subject: Subject, found: dict[str, _Found]) -> Table:
     columns = (
-        Column("difference", "Difference", "text"),
-        Column("attacked", "Get the wrong name", "points"),
-        Column("accuracy", "Get their label", "points"),
-        Column("cosine", "Cosine with the wrong name"),
+        Column("difference", "difference", "text"),
+        Column("attacked", "get the wrong name", "points"),
+        Column("accuracy", "get their label", "points"),
+        Column("cosine", "cosine with the wrong name"),
     )
     pairs = (("name", "random"), ("name", "blank"), ("random", "blank"), ("blank", "none"))
     rows = tuple(

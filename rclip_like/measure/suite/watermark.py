@@ -50,7 +50,7 @@ def measure(subject: Subject) -> Section:
     among_originals, across, against = _recalls(light, dark, originals)
     plain = _recalls(*(pixel_rows(map(mark, pixels)) for mark in (light_mark, dark_mark, _as_is)))
     columns = (
-        Column("finds", f"With {LIGHT} on it, a picture finds", "text"),
+        Column("finds", f"with {LIGHT} on it, a picture finds", "text"),
         Column("recall", "recall@1", "share"),
         Column("pixels_recall", "by its pixels alone", "share"),
     )
