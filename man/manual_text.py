@@ -451,8 +451,8 @@ empty. The log is kept, and *--undo* may be run again.
 Kills and full disks :: After a kill each picture is whole at its old or its new path, and *--undo*
 takes back what was done, half done or only planned; it also removes a hidden file (.clipfind-...)
 that a kill leaves. A full disk stops the run with a sentence, and so does a folder that is moved or
-unmounted meanwhile. If a picture cannot be filed, stderr names it, the others go on, and the exit
-status is 2.
+unmounted meanwhile. If a picture cannot be filed, or has changed since it was labelled, stderr
+names it, the others go on, and the exit status is 2.
 """
 
 SIDECARS = """\

@@ -119,6 +119,21 @@ Seen = tuple[bytes, int, int, int, int, int]
 unchanged files do not need it."""
 
 
+class FileVersion(NamedTuple):
+    """The content of a file that was encoded, and what `stat` said of the file, None if unknown."""
+
+    digest: bytes
+    size_bytes: int
+    mtime_ns: int | None = None
+    inode: int | None = None
+    changed_ns: int | None = None
+
+    def is_certain(self, status: os.stat_result) -> bool:
+        """Return whether `stat` alone shows this version; if not, the digest decides."""
+        facts = FileFacts.of(b"", status)
+        return self[1:] == (facts.size_bytes, facts.mtime_ns, facts.inode, facts.changed_ns)
+
+
 UNMATCHED_PATTERN = "the pattern {!r} matched nothing"
 """The reason in a Trouble without a path: a pattern in the settings matched nothing."""
 
@@ -243,6 +258,7 @@ class SelectedPicture(NamedTuple):
     path_bytes: bytes
     absolute_bytes: bytes
     facts: PictureFacts
+    version: FileVersion | None = None
 
     @property
     def path(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rclip_like.images.products import Square
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.values import Picture, Root, SelectedPage, SelectedPicture, Trouble
+from rclip_like.values import FileVersion, Picture, Root, SelectedPage, SelectedPicture, Trouble
 from rclip_like.walk import Scope, walk_pages
 
 if TYPE_CHECKING:
@@ -64,4 +64,5 @@ def _read(
 
 def _selected(picture: Picture, scope: Scope) -> SelectedPicture:
     assert picture.facts is not None
-    return SelectedPicture(scope.as_typed(picture.path), picture.path, picture.facts)
+    version = FileVersion(picture.digest, picture.size_bytes)
+    return SelectedPicture(scope.as_typed(picture.path), picture.path, picture.facts, version)

@@ -173,4 +173,5 @@ def labelled(
             tuple(every[number] for number in numbers),
             every[best],
             model,
+            picture.version,
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rclip_like.values import FileVersion
 
 NONE_OF_THESE = "none of these"
 """The text shown for a picture without a label."""
@@ -25,7 +28,8 @@ class LabelScore(NamedTuple):
 class LabelledPicture(NamedTuple):
     """A picture and its labels, the likeliest first; () if none reaches the threshold.
 
-    best: the likeliest label, given or not. The paths are like those of a Match.
+    best: the likeliest label, given or not. version: the file that was labelled. The paths are like
+    those of a Match.
     """
 
     path_bytes: bytes
@@ -33,6 +37,7 @@ class LabelledPicture(NamedTuple):
     labels: tuple[LabelScore, ...]
     best: LabelScore
     model: str
+    version: FileVersion | None = None
 
     @property
     def label(self) -> str | None:

@@ -16,7 +16,7 @@ from rclip_like.settings import Option
 
 if TYPE_CHECKING:
     from rclip_like.classify.values import LabelledPicture
-    from rclip_like.filing import Filed, How
+    from rclip_like.filing import Filed, How, ToFile
     from rclip_like.values import Trouble
 
 DONE, NOTHING_DONE, FAILED = 0, 1, 2
@@ -153,23 +153,28 @@ class _Run:
         self._num_done = self._num_failed = 0
         self._is_heard = True
 
-    def tagged(self, pictures: "Iterable[LabelledPicture]") -> Iterator[tuple[bytes, str]]:
-        """Yield the path and each label of each picture, tagged first with --sidecars."""
+    def tagged(self, pictures: "Iterable[LabelledPicture]") -> "Iterator[ToFile]":
+        """Yield each picture once for each of its labels, tagged first with --sidecars."""
+        from rclip_like.filing import ToFile
+
         form = self._options.sidecars
         for picture in pictures:
             labels = [each.label for each in picture.labels]
-            path = picture.absolute_bytes
             if labels and form is not None:
-                self._tag(path, labels, form)
+                self._tag(picture, labels, form)
             for label in labels:
-                yield path, label
+                yield ToFile(picture.absolute_bytes, label, picture.version)
 
-    def _tag(self, path: bytes, labels: list[str], form: 'Literal["digikam", "adobe"]') -> None:
+    def _tag(
+        self, picture: "LabelledPicture", labels: list[str], form: 'Literal["digikam", "adobe"]'
+    ) -> None:
         from rclip_like.filing.sidecars import add_tags
         from rclip_like.output.filed import render_tagged
         from rclip_like.values import Trouble
 
-        tagged = add_tags(path, labels, form, is_dry_run=self._options.dry_run)
+        path, version = picture.absolute_bytes, picture.version
+        is_dry_run = self._options.dry_run
+        tagged = add_tags(path, labels, form, version=version, is_dry_run=is_dry_run)
         if isinstance(tagged, Trouble):
             self.say(tagged)
             return

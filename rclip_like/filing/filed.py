@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from rclip_like.values import FileVersion
+
 How = Literal["copy", "link", "move"]
 
 Did = Literal["copied", "linked", "moved", "there already", "moved back", "removed"]
+
+
+class ToFile(NamedTuple):
+    """A picture to file under a label; version: the file that was labelled, None for any file."""
+
+    path: bytes
+    label: str
+    version: FileVersion | None = None
 
 
 class Filed(NamedTuple):

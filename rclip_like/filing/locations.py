@@ -13,6 +13,8 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from rclip_like.errors import ClipfindError
+from rclip_like.values import FileVersion
+from rclip_like.walk.identity import content_digest
 
 HEAD_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 20
@@ -25,6 +27,21 @@ _FILE_ALONE = _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 
 
 class Refused(ClipfindError):
     """A file stays as it is; the message gives the reason, without the path."""
+
+
+def require_version(path: bytes, version: FileVersion | None) -> None:
+    """Raise Refused if the file that was labelled was replaced or changed; links are followed.
+
+    Another inode or ctime alone only says that it was copied back or renamed; then, as in a search,
+    its content decides. Raises OSError.
+    """
+    if version is not None:
+        status = os.stat(path)
+        if not version.is_certain(status) and (
+            status.st_size != version.size_bytes
+            or content_digest(path, version.size_bytes) != version.digest
+        ):
+            raise Refused("has changed since it was labelled")
 
 
 class Identity(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rclip_like.errors import FilingError, Remedy
 from rclip_like.files import make_folder
-from rclip_like.filing.filed import Did, Filed, How
+from rclip_like.filing.filed import Did, Filed, How, ToFile
 from rclip_like.filing.locations import (
     Identity,
     Location,
@@ -21,6 +21,7 @@ from rclip_like.filing.locations import (
     Refused,
     is_same_content,
     opened,
+    require_version,
 )
 from rclip_like.filing.log import LoggedFile, LoggedPicture, LogWriter
 from rclip_like.filing.moving import copy_to_draft, remove_only, rename_anew
@@ -37,7 +38,7 @@ _FOLDER_MODE = 0o777
 
 
 def file_into(
-    pictures: Iterable[tuple[bytes, str]],
+    pictures: Iterable[ToFile | tuple[bytes, str]],
     folder: Path,
     how: How,
     *,
@@ -46,6 +47,8 @@ def file_into(
     on_log: Callable[[Path], None] = lambda path: None,
 ) -> Iterator[Filed | Trouble]:
     """File each picture, a path and its label, into `folder`/label, and yield what was done.
+
+    With a `version`, a picture that is no longer the file that was labelled is a Trouble.
 
     The folder and those of the labels (named by `folder_name`) are made. Pictures are taken one by
     one, so memory stays flat. No file is overwritten: if a target has the same content, the picture
@@ -66,8 +69,9 @@ def file_into(
         absolute = os.path.realpath(folder) if folder.exists() else os.path.abspath(folder)
         run = _Run(Path(absolute), how, log, folders)
         run.is_dry_run, run.on_log = is_dry_run, on_log
-        for path, label in pictures:
-            yield run.file(os.path.abspath(path), label)
+        for each in pictures:
+            picture = ToFile(*each)
+            yield run.file(picture._replace(path=os.path.abspath(picture.path)))
 
 
 class _Plan(NamedTuple):
@@ -96,11 +100,12 @@ class _Run:
         """In a dry run, the source of each target so far."""
         self._num_filed = 0
 
-    def file(self, path: bytes, label: str) -> Filed | Trouble:
+    def file(self, picture: ToFile) -> Filed | Trouble:
         """File a picture, or return why not. Raises FilingError for errors in `STOPPING`."""
+        path = picture.path
         try:
             with ExitStack() as folders:
-                filed = self._file(path, label, folders)
+                filed = self._file(picture, folders)
         except Refused as error:
             return Trouble(path, error.reason, lasting=False)
         except OSError as error:
@@ -112,9 +117,11 @@ class _Run:
         self._num_filed += filed.did != "there already"
         return filed
 
-    def _file(self, path: bytes, label: str, folders: ExitStack) -> Filed:
+    def _file(self, picture: ToFile, folders: ExitStack) -> Filed:
+        path, label, version = picture
         name = self._folder_of(label)
         source = self._source(path, folders)
+        require_version(source.path, version)
         folder = self._target_folder(os.fsencode(name), folders)
         is_copied = self._how == "copy" or not self._is_same_disk(source, folder)
         while True:
@@ -126,7 +133,7 @@ class _Run:
                 if self.is_dry_run:
                     self._planned.update((each.target.path, each.source.path) for each in plans)
                 else:
-                    self._carry_out(plans, label, is_copied=is_copied)
+                    self._carry_out(plans, picture, is_copied=is_copied)
             except FileExistsError:  # another process has just taken the name
                 continue
             except OSError as error:
@@ -287,11 +294,12 @@ class _Run:
 
     # The steps
 
-    def _carry_out(self, plans: Sequence[_Plan], label: str, *, is_copied: bool) -> None:
+    def _carry_out(self, plans: Sequence[_Plan], picture: ToFile, *, is_copied: bool) -> None:
         """Carry out all plans or none. Raises Refused, FilingError and OSError."""
         files = tuple(self._logged(plan, is_copied=is_copied) for plan in plans)
+        require_version(plans[0].source.path, picture.version)  # what `files` holds digests of
         log = self._open_log()
-        number = log.intend(LoggedPicture(label, files))
+        number = log.intend(LoggedPicture(picture.label, files))
         names = [HiddenNames.of(log.token, number, index) for index in range(len(files))]
         num_begun = 0
         try:

@@ -16,9 +16,10 @@ from typing import Literal, NamedTuple
 
 from rclip_like.errors import FilingError
 from rclip_like.files import open_at_once, write_whole
+from rclip_like.filing.locations import Refused, require_version
 from rclip_like.filing.tagging import FIRST_LINE, FRESH, LAST_LINE, Tagging, normal_tags, with_tags
 from rclip_like.filing.xmp import MOST_BYTES, XmpError, read
-from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, Trouble
+from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileVersion, Trouble
 from rclip_like.walk.left_out import DEVELOPED, UNREAD_EXTENSIONS, UNREAD_RAW
 
 Form = Literal["digikam", "adobe"]
@@ -113,14 +114,20 @@ def may_lie_at(path: bytes, *, has_own: bool) -> bool:
 
 
 def add_tags(
-    picture: bytes, tags: Sequence[str], form: Form, *, is_dry_run: bool = False
+    picture: bytes,
+    tags: Sequence[str],
+    form: Form,
+    *,
+    version: FileVersion | None = None,
+    is_dry_run: bool = False,
 ) -> Tagged | Trouble:
     """Add tags to a picture's sidecar, which is made if it is missing; no tag is ever removed.
 
     Every other byte of an existing sidecar stays, and a sidecar with all the tags is not touched.
     It is replaced whole and keeps its mode; if it changed since it was read, nothing is written.
-    Returns a Trouble with the sidecar's path if it cannot be extended. Raises FilingError for a tag
-    that XML cannot hold.
+    Returns a Trouble with the sidecar's path if it cannot be extended, and with the picture's if
+    that is no longer the `version` that was labelled. Raises FilingError for a tag that XML cannot
+    hold.
     """
     normal = normal_tags(tags)
     path = _path(picture, form)
@@ -135,10 +142,13 @@ def add_tags(
                 raise XmpError("it is read-only and was left unchanged")
         else:
             tagging = _first_tags(picture, normal, form)
+        require_version(picture, version)
         if not tagging.added:
             return Tagged(path, (), "unchanged")
         if not is_dry_run:
             _write(path, tagging.content, existing, mode)
+    except Refused as error:
+        return Trouble(picture, error.reason, lasting=False)
     except (OSError, XmpError) as error:
         is_lasting = isinstance(error, XmpError) and not isinstance(error, _Changed)
         return Trouble(path, _reason(error), is_lasting)

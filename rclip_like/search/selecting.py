@@ -50,7 +50,8 @@ def selected_pages(
                 if look == "fresh" and page.is_sound[number]:
                     kept.append(number)
                     shown = scope.as_typed(stored.path)
-                    pictures.append(SelectedPicture(shown, stored.path, stored.facts))
+                    picture = SelectedPicture(shown, stored.path, stored.facts, stored.version)
+                    pictures.append(picture)
             rows = page.embeddings[kept].astype(np.float32)
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
             yield SelectedPage(tuple(pictures), rows, stale, damaged)

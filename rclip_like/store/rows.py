@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import blake3
 
-from rclip_like.values import FileFacts, PictureFacts, Root
+from rclip_like.values import FileFacts, FileVersion, PictureFacts, Root
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
@@ -79,6 +79,11 @@ class StoredFile(NamedTuple):
     content_id: int
     digest: bytes
     facts: PictureFacts
+
+    @property
+    def version(self) -> FileVersion:
+        """The content that was encoded, and what `stat` said of the file then."""
+        return FileVersion(self.digest, self.size_bytes, self.mtime_ns, self.inode, self.changed_ns)
 
 
 class Reading(NamedTuple):

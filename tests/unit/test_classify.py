@@ -15,11 +15,13 @@ from rclip_like.classify.values import LabelledPicture
 from rclip_like.classify.zero_shot import wordings_of, zero_shot
 from rclip_like.errors import RootError, UsageError
 from rclip_like.evaluate.zero_shot import Classifier
+from rclip_like.filing import Filed, ToFile, file_into
+from rclip_like.filing.sidecars import add_tags
 from rclip_like.library import Library
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings
-from rclip_like.values import PictureFacts, SelectedPage, SelectedPicture
+from rclip_like.values import PictureFacts, SelectedPage, SelectedPicture, Trouble
 
 LABELS = ("cat", "dog", "bird")
 
@@ -233,3 +235,18 @@ def test_an_empty_folder_and_one_that_is_not_there(library: Library, tmp_path: P
     assert labelling.notes == ("no pictures were found here",)
     with pytest.raises(RootError, match="no such folder"):
         library.classify(["cat", "dog"], [tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_picture_that_is_replaced_after_it_was_labelled_is_neither_filed_nor_tagged(
+    library: Library, album: Path, tmp_path: Path, fresh: bool
+) -> None:
+    first, second, _ = library.classify(["cat", "dog"], [album], ClassifySettings(fresh=fresh))
+    make_picture(album / "b.png", 7)
+    to_file = [ToFile(each.absolute_bytes, "cat", each.version) for each in (first, second)]
+    filed, trouble = file_into(to_file, tmp_path / "filed", "move")
+    assert isinstance(filed, Filed)
+    assert trouble == Trouble(bytes(album / "b.png"), "has changed since it was labelled", False)
+    tagged = add_tags(second.absolute_bytes, ["cat"], "digikam", version=second.version)
+    assert tagged == trouble
+    assert not list(album.glob("*.xmp"))

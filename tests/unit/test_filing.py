@@ -11,12 +11,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from rclip_like.errors import FilingError
-from rclip_like.filing import Filed, How, file_into, folder_name, folder_names, moving, undo
+from rclip_like.filing import (
+    Filed,
+    How,
+    ToFile,
+    file_into,
+    folder_name,
+    folder_names,
+    moving,
+    undo,
+)
 from rclip_like.filing.locations import Identity, Location, Refused, opened
 from rclip_like.filing.names import numbered
-from rclip_like.values import Trouble
+from rclip_like.values import FileVersion, Trouble
 
 SHM = Path("/dev/shm")
 HOWS: tuple[How, ...] = ("copy", "link", "move")
@@ -472,6 +482,62 @@ def test_a_picture_whose_second_part_cannot_be_filed_stays_whole(
     monkeypatch.undo()
     assert list(undo(log_of(folder))) == []
     assert state_of(album) == before
+
+
+# Pictures that were replaced since they were labelled
+
+
+def version_of(path: Path) -> FileVersion:
+    status = path.stat()
+    digest = blake3(path.read_bytes()).digest()
+    return FileVersion(
+        digest, status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+    )
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_a_picture_that_was_replaced_since_it_was_labelled_stays(
+    album: Path, folder: Path, how: How, is_dry_run: bool
+) -> None:
+    source = album / "a" / "x.jpg"
+    picture = ToFile(os.fsencode(source), "cat", version_of(source))
+    write(source, b"b" * 100_000)  # the same size and mtime
+    before = state_of(album)
+    [trouble] = file_into([picture], folder, how, is_dry_run=is_dry_run)
+    assert isinstance(trouble, Trouble)
+    assert trouble.reason == "has changed since it was labelled"
+    assert state_of(album) == before
+
+
+def test_a_picture_that_is_replaced_while_it_is_filed_stays(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = album / "a" / "x.jpg"
+    picture = ToFile(os.fsencode(source), "cat", version_of(source))
+    head = Location.digest_of_head
+
+    def replace(location: Location) -> str:
+        write(source, b"b" * 100_001)
+        return head(location)
+
+    monkeypatch.setattr(Location, "digest_of_head", replace)
+    [trouble] = file_into([picture], tmp_path / "filed", "move")
+    assert isinstance(trouble, Trouble)
+    assert source.read_bytes() == b"b" * 100_001
+
+
+@pytest.mark.parametrize("version", ["all", "content alone"])
+def test_a_picture_that_is_copied_back_since_it_was_labelled_is_filed(
+    album: Path, folder: Path, version: str
+) -> None:
+    source = album / "a" / "x.jpg"
+    seen = version_of(source) if version == "all" else FileVersion(*version_of(source)[:2])
+    content = source.read_bytes()
+    source.unlink()
+    write(source, content)
+    [filed] = file_into([ToFile(os.fsencode(source), "cat", seen)], folder, "move")
+    assert isinstance(filed, Filed)
 
 
 # The log
