@@ -289,12 +289,12 @@ captions per picture, true recall@1 is 20 % at most.
 median rank, MRR, mAP@R :: The median rank of the first right result, the mean of 1 / rank, and the
 mean average precision down to rank R, where R is the number of right results.
 
-top 1, top 5 :: The share of pictures whose label is the nearest, or among the five nearest. It
-falls with the number of labels and depends on how they are worded (*--templates*).
+top-1 accuracy, top-5 accuracy :: The share of pictures whose label is the nearest, or among the
+five nearest. It falls with the number of labels and depends on how they are worded (*--templates*).
 
-mean per class, macro F1 :: The same with equal weight for each label, however many pictures it has;
+mean recall, macro F1 :: The same with equal weight for each label, however many pictures it has;
 F1 also counts pictures that are wrongly given the label. With few pictures per label they vary
-much.
+much. So do recall and precision of a single label, beside which Wilson's intervals stand.
 
 ECE :: The difference of confidence and accuracy, on average over 15 bins of confidence of equal
 width, or with equal numbers of pictures (equal mass). With few pictures it is too large by chance,

@@ -5,16 +5,41 @@ If t labels share the highest score of a picture, it counts as 1 / t for each of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.evaluate.intervals import wilson
+from rclip_like.evaluate.report import Cell, Column
 from rclip_like.evaluate.zero_shot import top_k_hits
 
 Numbers = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 """int64 if all counts are whole, else float64."""
+
+ACCURACY_COLUMNS = (
+    Column("acc1", "top-1 accuracy", "share"),
+    Column("acc5", "top-5 accuracy", "share"),
+    Column("mean_per_class_recall", "mean recall", "share"),
+    Column("macro_f1", "macro F1", "share"),
+)
+CLASS_COLUMNS = (
+    Column("label", "label", "text"),
+    Column("pictures", "pictures", "count"),
+    Column("given", "given", "count"),
+    Column("recall", "recall", "share"),
+    Column("precision", "precision", "share"),
+    Column("f1", "F1", "share"),
+)
+CONFUSED_COLUMNS = (
+    Column("true", "true label", "text"),
+    Column("given", "given label", "text"),
+    Column("pictures", "pictures", "count"),
+    Column("share", "share of the label", "share"),
+)
+"""The same columns wherever labels are compared with true ones."""
 
 _DECIMALS = 9
 """Sums of parts such as 1 / 3 are rounded to so many decimals."""
@@ -45,6 +70,15 @@ class ClassFigures(NamedTuple):
     recall: float | None
     precision: float | None
     f1: float | None
+
+    def cells(self, name: str) -> tuple[Cell, ...]:
+        """Return the class's row under `CLASS_COLUMNS`, with Wilson's intervals."""
+        right = round((self.recall or 0.0) * self.num, _DECIMALS)
+        recall = wilson(right, self.num) if self.num else None
+        precision: Cell = self.precision
+        if self.num_predicted >= 1:
+            precision = wilson(right, self.num_predicted)
+        return name, self.num, self.num_predicted, recall, precision, self.f1
 
 
 class ClassCounts(NamedTuple):
@@ -107,6 +141,14 @@ class Confusion(NamedTuple):
     def _class_counts(self) -> ClassCounts:
         right, num = self.counts.diagonal(), self.counts.sum(1)
         return ClassCounts(*map(_rounded, (right, num, self.counts.sum(0))))
+
+    def confused_rows(self, labels: Sequence[str], most: int = 10) -> tuple[tuple[Cell, ...], ...]:
+        """Return the most frequent mistakes as rows under `CONFUSED_COLUMNS`."""
+        num = self.counts.sum(1)
+        return tuple(
+            (labels[true], labels[given], count, wilson(count, round(num[true].item())))
+            for true, given, count in self.most_confused(most)
+        )
 
     def most_confused(self, most: int = 10) -> tuple[tuple[int, int, float], ...]:
         """Return true label, predicted label and number of pictures, the most frequent first.

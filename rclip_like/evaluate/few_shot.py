@@ -63,13 +63,18 @@ class Shots(NamedTuple):
     num_unfinished: int
     share_drawn: float = 0.0
 
+    @property
+    def is_nearly_all(self) -> bool:
+        """Whether a draw takes nearly all training pictures, so that the draws hardly differ."""
+        return self.share_drawn >= _MOST_DRAWN
+
     def mean(self) -> Interval:
         """Return the mean accuracy with Student's interval, within [0, 1].
 
         The interval is NaN if the draws hardly differ: their spread then says nothing.
         """
         mean, low, high = repeats(self.accuracies)
-        if self.share_drawn >= _MOST_DRAWN:
+        if self.is_nearly_all:
             low = high = float("nan")
         return Interval(mean, max(low, 0.0), min(high, 1.0))
 

@@ -39,11 +39,11 @@ _ROUNDING = 1e-12
 """Means of equal values may differ by less."""
 
 
-def wilson(successes: float, num: int) -> Interval:
+def wilson(successes: float, num: float) -> Interval:
     """Return a share with Wilson's score interval (1927), as scipy.stats.binomtest computes it.
 
-    successes may be fractional, since ties count with their expected value. Raises MeasureError if
-    num is 0.
+    Both may be fractional, since ties count with their expected value. Raises MeasureError if num
+    is below 1.
     """
     if num < 1:
         raise MeasureError("a share cannot be measured without pictures")
@@ -59,14 +59,14 @@ def wilson(successes: float, num: int) -> Interval:
 def repeats(values: Values) -> Interval:
     """Return the mean of repeated measurements (n,) with Student's t-interval.
 
-    One repeat has no spread: its interval is NaN. Raises MeasureError without values, and if SciPy
-    is missing.
+    One repeat and equal repeats have no spread: their interval is NaN. Raises MeasureError without
+    values, and if SciPy is missing.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 1:
         raise MeasureError("a mean cannot be measured without repeats")
     mean = float(values.mean())
-    if len(values) == 1:
+    if np.ptp(values) == 0:
         return Interval(mean, float("nan"), float("nan"))
     require_research("an interval over repeats")
     from scipy.stats import t

@@ -23,6 +23,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 picture", "1,204 pictures"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 Cell: TypeAlias = "str | int | float | Interval | None"
 """None: not defined, such as a top-5 accuracy with three labels."""
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rclip_like.evaluate.calibration import NUM_BINS
+from rclip_like.evaluate.confusion import ACCURACY_COLUMNS, CLASS_COLUMNS, CONFUSED_COLUMNS
+from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.report import Column, Line, LineChart, MatrixChart, Section, Table
 from rclip_like.evaluate.words import PRECISION_AT
+from rclip_like.evaluate.zero_shot import zero_shot_limits
 from rclip_like.measure.tables import MODEL, differences_table, figures_table
 
 if TYPE_CHECKING:
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 Found = Sequence[tuple[str, "LabelFigures"]]
 """The models' names and figures."""
 
-_MOST_CONFUSED = 10
+_LIMITS = (
+    "The list is closed: the nearest label wins, even if none fits. Accuracy depends on how many "
+    "labels there are, how similar they are, and how they are worded."
+)
 _PARTS = "A picture counts in equal parts for labels that share its highest score."
 
 
@@ -45,16 +51,10 @@ def _accuracy_section(found: Found, seed: int) -> Section:
         f"{figures.num_pictures:,} pictures get the nearest of {len(figures.labels):,} labels; "
         f"{num_true:,} of these labels have pictures."
     ]
-    columns = [
-        Column("acc1", "top 1", "share"),
-        Column("acc5", "top 5", "share"),
-        Column("mean_per_class_recall", "mean per class", "share"),
-        Column("macro_f1", "macro F1", "share"),
-    ]
     by_model = {"": [(name, figures.figures) for name, figures in found]}
-    tables = [figures_table("accuracy", "Accuracy", columns, by_model)]
+    tables = [figures_table("accuracy", "Accuracy", ACCURACY_COLUMNS, by_model)]
     if len(found) > 1:
-        tables.append(differences_table(columns, by_model, seed))
+        tables.append(differences_table(ACCURACY_COLUMNS, by_model, seed))
     for number, (name, each) in enumerate(found):
         tables += _class_tables(name, each, f"-{number + 1}" if len(found) > 1 else "")
     charts = [
@@ -69,49 +69,25 @@ def _accuracy_section(found: Found, seed: int) -> Section:
         tuple(sentences),
         tuple(tables),
         tuple(charts),
-        limits="The list is closed: the nearest label wins, even if none fits. Accuracy depends on "
-        "how many labels there are, how similar they are, and how they are worded.",
+        limits=" ".join(filter(None, (_LIMITS, *(zero_shot_limits(name) for name, _ in found)))),
     )
 
 
 def _class_tables(name: str, figures: LabelFigures, ending: str) -> Iterator[Table]:
     of = f", {name}" if ending else ""
     labels = figures.labels
-    pairs = figures.confusion.most_confused(_MOST_CONFUSED)
-    if pairs:
-        num = figures.confusion.counts.sum(1)
-        yield Table(
-            f"confused{ending}",
-            f"Most frequent mistakes{of}",
-            (
-                Column("true", "true label", "text"),
-                Column("given", "given label", "text"),
-                Column("pictures", "pictures", "count"),
-                Column("share", "share of the label", "share"),
-            ),
-            tuple(
-                (labels[true], labels[given], count, count / round(num[true].item()))
-                for true, given, count in pairs
-            ),
-            _PARTS if figures.confusion.has_ties else "",
-        )
+    rows = figures.confusion.confused_rows(labels)
+    if rows:
+        note = _PARTS if figures.confusion.has_ties else ""
+        title = f"Most frequent mistakes{of}"
+        yield Table(f"confused{ending}", title, CONFUSED_COLUMNS, rows, note)
     classes = [each for each in figures.confusion.classes() if each.num or each.num_predicted]
     classes.sort(key=lambda each: (each.recall is None, each.recall, -each.num))
     yield Table(
         f"classes{ending}",
         f"Labels, the hardest first{of}",
-        (
-            Column("label", "label", "text"),
-            Column("pictures", "pictures", "count"),
-            Column("given", "given", "count"),
-            Column("recall", "recall", "share"),
-            Column("precision", "precision", "share"),
-            Column("f1", "F1", "share"),
-        ),
-        tuple(
-            (labels[each.label], each.num, each.num_predicted, each.recall, each.precision, each.f1)
-            for each in classes
-        ),
+        CLASS_COLUMNS,
+        tuple(each.cells(labels[each.label]) for each in classes),
     )
 
 
@@ -170,10 +146,11 @@ def _reliability_charts(found: Found) -> tuple[LineChart, ...]:
     lines = []
     for name, figures in found:
         confidence = figures.confidence
-        if confidence.own is not None:
-            lines.append(_reliability_line(name, confidence.own))
-        if confidence.fitted is not None:
+        if confidence.fitted is not None and confidence.own_half is not None:
+            lines.append(_reliability_line(name, confidence.own_half))
             lines.append(_reliability_line(f"{name}, scale fitted", confidence.fitted))
+        elif confidence.own is not None:
+            lines.append(_reliability_line(name, confidence.own))
     if not lines:
         return ()
     return (
@@ -190,11 +167,15 @@ def _reliability_charts(found: Found) -> tuple[LineChart, ...]:
 
 
 def _reliability_line(name: str, found: Calibration) -> Line:
+    """Return the accuracies of the bins with Wilson's intervals; the name tells of how many."""
     bins = [each for each in found.bins if each.num]
+    accuracies = [wilson((each.accuracy or 0.0) * each.num, each.num) for each in bins]
     return Line(
-        name,
+        f"{name} ({found.num:,} pictures)",
         tuple(each.confidence or 0.0 for each in bins),
-        tuple(each.accuracy or 0.0 for each in bins),
+        tuple(each.value for each in accuracies),
+        tuple(each.low for each in accuracies),
+        tuple(each.high for each in accuracies),
     )
 
 

@@ -51,8 +51,15 @@ def labels_report(
     assert isinstance(seed, int)
     first, *others = label_sections([(model, figures)], {model: logit_scale}, seed)
     if logit_scale is None:
-        limits = "For pictures that the probe was fitted on, this shows how well it remembers them."
-        first = first._replace(title="Labels of a probe", limits=limits)
+        counted = f"{figures.num_pictures:,} pictures get one of {len(figures.labels):,} labels."
+        learnt = (
+            "If the probe was fitted on some of these pictures, the figures show how well it "
+            "remembers them, not how well it labels others."
+        )
+        limits = "The list is closed: one of the labels wins, even if none fits."
+        first = first._replace(
+            title="Labels of a probe", sentences=(counted, learnt), limits=limits
+        )
     return Report(f"Labels by {model}", made, (first, *others), (INTERVALS, *notes))
 
 

@@ -10,11 +10,30 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like import __version__
-from rclip_like.evaluate.confusion import Accuracy, Confusion, accuracy, confusion, nearest
+from rclip_like.evaluate.confusion import (
+    ACCURACY_COLUMNS,
+    CLASS_COLUMNS,
+    CONFUSED_COLUMNS,
+    Accuracy,
+    Confusion,
+    accuracy,
+    confusion,
+    nearest,
+)
 from rclip_like.evaluate.intervals import INTERVALS, paired_difference, wilson
-from rclip_like.evaluate.report import Cell, Column, Interval, MatrixChart, Report, Section, Table
+from rclip_like.evaluate.report import (
+    Cell,
+    Column,
+    Interval,
+    MatrixChart,
+    Report,
+    Section,
+    Table,
+    counted,
+)
 from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, hash_of_draw
 from rclip_like.evaluate.templates import listed_or_counted
+from rclip_like.evaluate.zero_shot import zero_shot_limits
 from rclip_like.probe.shots_report import choice_section, hashes_of_draws, shots_section
 
 if TYPE_CHECKING:
@@ -24,10 +43,17 @@ if TYPE_CHECKING:
 
 _FEW_REPEATS = 10
 _NUM_NAMED = 8
+_RECALL = 3
+"""Its place in `CLASS_COLUMNS`."""
 _MOST_LABELS_DRAWN = 500
 """A confusion of more labels is not drawn: each would take less than a pixel."""
 
-_PAPER_PROBE = "linear probes on all training pictures were 10 to 25 points better on most sets."
+_LIMITS = (
+    "The zero-shot texts are the names of the labels; other wordings give other figures. The "
+    "intervals are over test pictures of this set, not over sets, nor over other splits of it: "
+    "with few test pictures, another --seed can turn the result."
+)
+_PAPER_PROBE = "Linear probes on all training pictures were 10 to 25 points better on most sets."
 
 
 _FEATURES = {
@@ -42,7 +68,7 @@ def make_report(measured: ProbeFigures, probe: Probe, settings: ProbeSettings) -
     sections = []
     if len(measured.test):
         figures = _Accuracies(measured)
-        sections += [_probe_section(measured, figures, settings.seed)]
+        sections += [_probe_section(measured, figures, probe.model, settings.seed)]
         if measured.curve:
             sections.append(shots_section(measured, figures.zero_shot_share, figures.probe_share))
         sections.append(_labels_section(measured, figures))
@@ -88,7 +114,7 @@ def _share(hits: npt.NDArray[np.float64]) -> Interval:
 # ---- The probe of all pictures, beside zero-shot labels
 
 
-def _probe_section(measured: ProbeFigures, figures: _Accuracies, seed: int) -> Section:
+def _probe_section(measured: ProbeFigures, figures: _Accuracies, model: str, seed: int) -> Section:
     gain = paired_difference(figures.zero_shot.hits1, figures.probe.hits1, seed=seed)
     rows = (
         _row("probe", figures.probe, figures.probe_confusion),
@@ -96,10 +122,7 @@ def _probe_section(measured: ProbeFigures, figures: _Accuracies, seed: int) -> S
     )
     columns = (
         Column("method", "method", "text"),
-        Column("acc1", "accuracy", "share"),
-        Column("acc5", "top 5", "share"),
-        Column("mean_per_class_recall", "mean per class", "share"),
-        Column("macro_f1", "macro F1", "number"),
+        *ACCURACY_COLUMNS,
     )
     return Section(
         "probe",
@@ -107,8 +130,7 @@ def _probe_section(measured: ProbeFigures, figures: _Accuracies, seed: int) -> S
         (_comparison(figures, gain, len(measured.test)), *_near_sentences(measured, figures)),
         (Table("accuracy", "On the test pictures, with intervals of 95 %", columns, rows),),
         paper=_PAPER_PROBE,
-        limits="The zero-shot texts are the names of the labels; other wordings give other "
-        "figures. The intervals are over test pictures of this set, not over sets.",
+        limits=f"{_LIMITS} {zero_shot_limits(model)}".strip(),
     )
 
 
@@ -169,23 +191,19 @@ def _labels_section(measured: ProbeFigures, figures: _Accuracies) -> Section:
     probe, zero_shot = figures.probe_confusion.classes(), figures.zero_shot_confusion.classes()
     fitted = np.bincount(measured.data.numbers[measured.data.on(TRAIN, VALIDATION)])
     rows = tuple(
-        (label, int(fitted[mine.label]), mine.num, mine.recall, mine.precision, other.recall)
+        (*mine.cells(label), other.cells(label)[_RECALL], int(fitted[mine.label]))
         for label, mine, other in zip(labels, probe, zero_shot, strict=True)
     )
     columns = (
-        Column("label", "label", "text"),
-        Column("num_fitted", "fitted", "count"),
-        Column("num_tested", "tested", "count"),
-        Column("recall", "recall", "share"),
-        Column("precision", "precision", "share"),
+        *CLASS_COLUMNS,
         Column("zero_shot_recall", "zero-shot recall", "share"),
+        Column("num_fitted", "fitted on", "count"),
     )
     confused = Table(
         "confused",
         "Most frequent mistakes of the probe",
-        (Column("label", "true label", "text"), Column("given", "given label", "text"))
-        + (Column("number", "pictures", "count"),),
-        tuple((labels[t], labels[p], n) for t, p, n in figures.probe_confusion.most_confused()),
+        CONFUSED_COLUMNS,
+        figures.probe_confusion.confused_rows(labels),
     )
     chart = MatrixChart(
         "confusion", "Confusion of the probe", labels, figures.probe_confusion.counts
@@ -193,26 +211,38 @@ def _labels_section(measured: ProbeFigures, figures: _Accuracies) -> Section:
     return Section(
         "labels",
         "Label by label",
-        tuple(_label_sentences(rows)),
+        tuple(_label_sentences(measured, figures)),
         (Table("labels", "On the test pictures", columns, rows), confused),
         (chart,) if len(labels) <= _MOST_LABELS_DRAWN else (),
     )
 
 
-def _label_sentences(rows: Sequence[tuple[Cell, ...]]) -> Iterator[str]:
-    worse = [
-        str(label)
-        for label, _, number, recall, _, other in rows
-        if number and float(str(recall)) < float(str(other))
-    ]
-    if worse:
+def _label_sentences(measured: ProbeFigures, figures: _Accuracies) -> Iterator[str]:
+    """Yield what is clear of single labels, which is nothing where they have few pictures."""
+    labels, truth = measured.data.labels, measured.truth
+    nums = np.bincount(truth, minlength=len(labels))
+    worse, better = [], []
+    for number in np.flatnonzero(nums).tolist():
+        own = truth == number
+        gain = paired_difference(figures.zero_shot.hits1[own], figures.probe.hits1[own])
+        if gain.low > 0:
+            better.append(labels[number])
+        elif gain.high < 0:
+            worse.append(labels[number])
+    for named, higher in ((worse, "zero-shot"), (better, "the probe")):
+        if named:
+            yield f"For {counted(len(named), 'label')}, {higher} has a clearly higher recall: " + (
+                f"{_named(named)}."
+            )
+    if not worse and not better:
         yield (
-            f"Zero-shot has a higher recall than the probe for {len(worse):,} of {len(rows):,} "
-            f"labels: {_named(worse)}."
+            "For no single label is the difference between the probe and zero-shot clear: they "
+            f"have {counted(int(np.median(nums)), 'test picture')} in the median."
         )
-    untested = [str(row[0]) for row in rows if not row[2]]
+    untested = [label for label, num in zip(labels, nums, strict=True) if not num]
     if untested:
-        yield f"{len(untested):,} labels have no test pictures: {_named(untested)}."
+        verb = "has" if len(untested) == 1 else "have"
+        yield f"{counted(len(untested), 'label')} {verb} no test pictures: {_named(untested)}."
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def test_the_report_stands_on_stdout_and_the_probe_in_its_file(
     assert text.startswith("Linear probe of set with ")
     assert "train 8, validation 4, test 4" in text
     assert "Zero-shot reaches" in text
-    assert "The paper: zero-shot CLIP matched the average of 4-shot" in text
+    assert "The paper: Zero-shot CLIP matched the average of 4-shot" in text
     said = finished.stderr.decode().splitlines()
     assert said == [f"clipfind: {output} has 2 labels; use it with classify --probe"]
     assert read_probe(output).labels == ("blue", "red")

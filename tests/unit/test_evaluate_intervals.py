@@ -38,6 +38,10 @@ def test_the_interval_of_repeats_is_that_of_student() -> None:
     assert repeats(values) == pytest.approx((values.mean(), reference.low, reference.high))
 
 
+def test_equal_repeats_have_no_interval() -> None:
+    assert math.isnan(repeats(np.full(10, 0.7)).low)
+
+
 def test_one_repeat_has_no_interval() -> None:
     value, low, high = repeats(np.array([0.5]))
     assert value == 0.5

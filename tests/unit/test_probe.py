@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from rclip_like.errors import DataError, MeasureError, ModelError, UsageError
+from rclip_like.evaluate.confusion import CLASS_COLUMNS
 from rclip_like.evaluate.probe_file import read_probe
 from rclip_like.evaluate.report import Table
 from rclip_like.library import Library
@@ -242,3 +243,39 @@ def test_settings_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=r"make|must be"):
         library.probe(folder, settings=settings)
+
+
+def test_a_k_that_most_labels_do_not_have_is_not_on_the_curve(
+    library: Library, tmp_path: Path
+) -> None:
+    settings = SETTINGS._replace(shots=(1, 4, 8))
+    few = write_labelled(tmp_path / "few", {"red": 7, "green": 7, "blue": 20}, noise=110)
+    probed = library.probe(few, tmp_path / "few.safetensors", settings)
+    rows = {each["shots"]: each for each in _objects(probed, "curve")}
+    assert rows["8"]["num_short"] == 2
+    (section,) = (each for each in probed.report.sections if each.key == "shots")
+    assert section.charts[0].lines[0].x == (1, 4)
+    assert "beyond 8" not in " ".join(section.sentences)
+
+
+def test_a_k_that_takes_all_training_pictures_has_no_spread(
+    library: Library, tmp_path: Path
+) -> None:
+    folder = write_labelled(tmp_path / "set", {"red": 6, "green": 6, "blue": 6}, noise=110)
+    probed = library.probe(folder, tmp_path / "p.safetensors", SETTINGS)
+    last = _objects(probed, "curve")[-2]
+    assert last["shots"] == "4"
+    assert last["sd"] is None
+    assert np.isnan(last["acc1"].low)
+
+
+def test_the_report_has_the_columns_of_evaluate_and_intervals_of_labels(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    probed = library.probe(folder, tmp_path / "p.safetensors", SETTINGS)
+    keys = [column.key for column in _tables(probed)["labels"].columns]
+    assert keys[:6] == [column.key for column in CLASS_COLUMNS]
+    for row in _objects(probed, "labels"):
+        assert row["recall"].low < row["recall"].high
+    (section,) = (each for each in probed.report.sections if each.key == "labels")
+    assert "For no single label" in section.sentences[0]

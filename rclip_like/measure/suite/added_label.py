@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.evaluate.intervals import wilson
-from rclip_like.evaluate.report import Cell, Column, Interval, Section, Table
+from rclip_like.evaluate.report import Cell, Column, Interval, Section, Table, counted
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.subject import TEMPLATE, Numbers, Subject
-from rclip_like.measure.suite.wording import counted, listed, percent
+from rclip_like.measure.suite.wording import listed, percent
 
 TITLE = "A label added"
 PAPER = (

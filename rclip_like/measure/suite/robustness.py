@@ -19,10 +19,11 @@ from rclip_like.evaluate.report import (
     PictureChart,
     Section,
     Table,
+    counted,
 )
 from rclip_like.measure.suite.corruptions import CORRUPTIONS, LEVELS, Corruption, corrupted
 from rclip_like.measure.suite.subject import Numbers, Subject
-from rclip_like.measure.suite.wording import counted, is_clear, listed, percent, points
+from rclip_like.measure.suite.wording import is_clear, listed, percent, points
 
 TITLE = "Labels under corruption"
 PAPER = (

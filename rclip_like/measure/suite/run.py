@@ -13,7 +13,7 @@ from rclip_like import __version__
 from rclip_like.errors import MeasureError
 from rclip_like.evaluate.intervals import INTERVALS
 from rclip_like.evaluate.packages import require_research
-from rclip_like.evaluate.report import Report, Section
+from rclip_like.evaluate.report import Report, Section, counted
 from rclip_like.images.products import Square
 from rclip_like.measure.suite import (
     added_label,
@@ -28,7 +28,6 @@ from rclip_like.measure.suite import (
 from rclip_like.measure.suite.parts import Parts
 from rclip_like.measure.suite.squares import Squares, read_squares
 from rclip_like.measure.suite.subject import TEMPLATE, Pace, Subject, SuiteProgress
-from rclip_like.measure.suite.wording import counted
 
 if TYPE_CHECKING:
     from rclip_like.data.examples import PictureSet

@@ -16,10 +16,10 @@ from rclip_like.evaluate.few_shot import (
 )
 from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.probe import fitting
-from rclip_like.evaluate.report import Column, Interval, Line, LineChart, Section, Table
+from rclip_like.evaluate.report import Column, Interval, Line, LineChart, Section, Table, counted
 from rclip_like.measure.suite.probing import split_features
 from rclip_like.measure.suite.subject import Numbers, Subject
-from rclip_like.measure.suite.wording import counted, listed, percent
+from rclip_like.measure.suite.wording import listed, percent
 from rclip_like.settings import num_processors
 
 TITLE = "Zero-shot and few-shot"

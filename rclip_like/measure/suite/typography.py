@@ -214,7 +214,7 @@ def _sentences(
     )
     effect = (
         "the text has an effect"
-        if over_random.low > 0 and by_name.low > 0
+        if over_random.low > 0 and over_blank.low > 0 and by_name.low > 0
         else "no clear effect of the text"
     )
     cosine = _cosine_difference(subject, found["random"], found["name"])

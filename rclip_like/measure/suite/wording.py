@@ -23,11 +23,6 @@ def points(difference: Interval) -> str:
     return f"{value} points" + ("" if math.isnan(difference.low) else f" ({low} to {high})")
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 picture", "1,204 pictures"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def is_clear(difference: Interval) -> bool:
     """Return whether the interval of a difference does not contain zero."""
     return difference.low > 0 or difference.high < 0
