@@ -435,7 +435,8 @@ Extended attributes are lost on a disk that has none. A link is not moved. A pro
 picture open while it is moved to another disk may go on writing to the old one.
 
 Sidecars :: x.jpg.xmp goes along with a copied or moved x.jpg, and x.xmp if it belongs to no other
-picture; if x.jpg becomes x-2.jpg, they get that name too.
+picture; if x.jpg becomes x-2.jpg, they get that name too. A sidecar that is a link stays and is
+named.
 
 The log :: Before anything is done to a file, a line of JSON is written to
 DIR/clipfind-moves-DATE-TIME.jsonl and synced; another line follows when it is done. stderr names

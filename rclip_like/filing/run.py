@@ -71,7 +71,10 @@ def file_into(
         run.is_dry_run, run.on_log = is_dry_run, on_log
         for each in pictures:
             picture = ToFile(*each)
-            yield run.file(picture._replace(path=os.path.abspath(picture.path)))
+            filed = run.file(picture._replace(path=os.path.abspath(picture.path)))
+            yield filed
+            if isinstance(filed, Filed) and filed.did != "there already":
+                yield from run.links_left
 
 
 class _Plan(NamedTuple):
@@ -99,6 +102,7 @@ class _Run:
         self._planned: dict[bytes, bytes] = {}
         """In a dry run, the source of each target so far."""
         self._num_filed = 0
+        self.links_left: list[Trouble] = []
 
     def file(self, picture: ToFile) -> Filed | Trouble:
         """File a picture, or return why not. Raises FilingError for errors in `STOPPING`."""
@@ -265,9 +269,14 @@ class _Run:
         raise AssertionError("numbers end")
 
     def _sidecars(self, source: Location) -> list[Location]:
-        """Return the sidecars that go along; links do not."""
+        """Return the sidecars that go along; links do not, and are in `links_left`."""
         names = map(os.path.basename, sidecars_of(source.path))
         found = [(each, each.status()) for each in map(source.beside, names)]
+        self.links_left = [
+            Trouble(each.path, "is a link, so it was not filed with its picture", lasting=False)
+            for each, status in found
+            if status and stat.S_ISLNK(status.st_mode)
+        ]
         return [each for each, status in found if status and stat.S_ISREG(status.st_mode)]
 
     def _is_taken(self, location: Location) -> bool:

@@ -93,10 +93,13 @@ def sidecars_of(picture: bytes) -> list[bytes]:
     """
     found = [path for path in map(picture.__add__, _ENDINGS) if os.path.lexists(path)]
     stem, ending = os.path.splitext(picture)
-    others = _others(picture) if ending else []
-    is_raw = ending.lower() in _RAW
-    if ending and not (others and not is_raw) and not any(map(_is_raw, others)):
-        found += [path for path in map(stem.__add__, _ENDINGS) if os.path.lexists(path)]
+    # Looking for the others costs 250 calls, and few pictures have a sidecar in Adobe's form.
+    adobe = [path for path in map(stem.__add__, _ENDINGS) if os.path.lexists(path)]
+    if ending and adobe:
+        others = _others(picture)
+        is_raw = ending.lower() in _RAW
+        if (not others or is_raw) and not any(map(_is_raw, others)):
+            found += adobe
     return _distinct(found)
 
 
@@ -107,10 +110,10 @@ def may_lie_at(path: bytes, *, has_own: bool) -> bool:
     purpose. has_own: whether sidecars come along.
     """
     stem, ending = os.path.splitext(path)
-    others = _others(path) if ending else []
-    if not others or not (has_own or any(os.path.lexists(stem + each) for each in _ENDINGS)):
+    if not ending or not (has_own or any(os.path.lexists(stem + each) for each in _ENDINGS)):
         return True
-    return _is_pair(path, others)
+    others = _others(path)
+    return not others or _is_pair(path, others)
 
 
 def add_tags(

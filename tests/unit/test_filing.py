@@ -368,6 +368,33 @@ def test_sidecars_go_along_under_the_picture_s_name(album: Path, folder: Path, h
     assert state_of(album) == before
 
 
+@pytest.mark.parametrize("how", ["copy", "move"])
+def test_few_calls_look_for_sidecars_that_are_not_there(
+    album: Path, tmp_path: Path, how: How, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths: list[object] = []
+    lstat = os.lstat
+
+    def count(path: bytes, **options: int) -> os.stat_result:
+        paths.append(path)
+        return lstat(path, **options)
+
+    monkeypatch.setattr(os, "lstat", count)
+    file_all(tmp_path / "filed", how, album / "a" / "x.jpg", is_dry_run=True)
+    assert 0 < len(paths) < 30
+
+
+@pytest.mark.parametrize("how", ["copy", "move"])
+def test_a_sidecar_that_is_a_link_stays_and_is_named(album: Path, tmp_path: Path, how: How) -> None:
+    sidecar = album / "a" / "x.jpg.xmp"
+    sidecar.symlink_to(write(tmp_path / "elsewhere.xmp", b"tags"))
+    filed, trouble = file_all(tmp_path / "filed", how, album / "a" / "x.jpg")
+    assert isinstance(filed, Filed)
+    assert isinstance(trouble, Trouble)
+    assert (trouble.path, sidecar.is_symlink()) == (os.fsencode(sidecar), True)
+    assert "is a link" in trouble.reason
+
+
 def test_a_sidecar_of_several_pictures_stays(album: Path, tmp_path: Path) -> None:
     write(album / "a" / "x.png", b"another")
     shared = write(album / "a" / "x.xmp", b"of both")
