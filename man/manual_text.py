@@ -133,12 +133,12 @@ Columns :: In a pipe: the score with four decimals, a TAB, the path, a newline. 
 columns PART=SCORE. *--color always* colours the score; paths (*-f*), results ended by a NUL, JSON
 and templates are never coloured.
 
-search --json :: One object a line with *path* (text), *score* (number), *rank* (number, from 1) and
-*model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has replacement
-characters; this holds for every *path* below. With *--explain*, *terms* is a list of objects with
-*term* (with a minus if it is subtracted) and *score*.
+search --json :: One object per line with *path* (text), *score* (number), *rank* (number, from 1)
+and *model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has
+replacement characters; this holds for every *path* below. With *--explain*, *terms* is a list of
+objects with *term* (with a minus if it is subtracted) and *score*.
 
-classify --json :: One object a line with *path*, *label* (text, or null if the picture was given
+classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
 *best* is the likeliest label. With *--multi*, or *--top* other than 1, *labels* is a list of all
 labels given, the likeliest first, each with *label*, *probability*, *score* and *rank*. With
@@ -149,7 +149,7 @@ moved back or removed) and *sidecars*, a list of the files that went along. Of o
 *path*, *labels*, *did* (written, extended or unchanged), *sidecar* and *added*, the tags that it
 did not have (with *sidecar_base64*).
 
-evaluate --json :: One object a line, one for each model and task, with the keys of CLIP_benchmark:
+evaluate --json :: One object per line, for each model and task, with the keys of CLIP_benchmark:
 *dataset*, *model*, *pretrained* (the tag, else empty), *task* (zeroshot_retrieval or
 zeroshot_classification), *metrics* and *language*. *metrics* holds figures by name, shares between
 0 and 1; *acc5* is null for five labels or fewer. In image_retrieval_recall@5 pictures are found by
@@ -196,10 +196,10 @@ doctor --json :: One object: *repaired*, a list of sentences, and *findings*, a 
 (what was looked at), *text*, *state* (ok, warning or problem) and *remedy* (empty if none is
 needed).
 
-formats --json :: One object a line with *format*, *endings* (a list), *readable*, *package*,
+formats --json :: One object per line with *format*, *endings* (a list), *readable*, *package*,
 *version* and *needs* (what is missing, or null).
 
-models list --json :: One object a line with *name*, *state* (built in, downloaded or can be
+models list --json :: One object per line with *name*, *state* (built in, downloaded or can be
 downloaded), *size_bytes* (null if only the hub knows), *licence*, *good_for* and *in_use* (whether
 the index uses it).
 

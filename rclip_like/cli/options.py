@@ -50,13 +50,13 @@ Color = Annotated[
     EVERYWHERE,
 ]
 JsonObject = Annotated[bool, Option("--json", help="Print one JSON object.")]
-JsonLines = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
+JsonLines = Annotated[bool, Option("--json", help="Print one JSON object per line.")]
 ReportFolder = Annotated[
     Path | None,
     Option(
         "--report",
         metavar="DIR",
-        help="Write the report into DIR as report.json, report.md and a PNG a chart.",
+        help="Write the report into DIR as report.json, report.md and one PNG per chart.",
     ),
 ]
 

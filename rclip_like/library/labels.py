@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from rclip_like.errors import MeasureError
 from rclip_like.library.indexing import LibraryIndexing
 from rclip_like.library.reach import (
     named_roots,
@@ -145,6 +146,8 @@ class LibraryLabels(LibraryIndexing):
         pages = list(pictures.pages)
         every = (truth(picture) for page in pages for picture in page.pictures)
         labels = labels_of(name for name in every if name is not None)
+        if not labels:
+            raise MeasureError("no picture has a true label")
         scorer, notes = zero_shot(
             self.model, labels, settings, lambda done, total: on_progress(READING, done, total)
         )

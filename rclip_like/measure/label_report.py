@@ -123,7 +123,7 @@ def _confidence_section(found: Found, scales: Mapping[str, float | None]) -> Sec
     return Section(
         "calibration",
         "Calibration",
-        ("Whether a label of 80 % is right in 80 % of the cases.", *sentences),
+        ("Is a label with a probability of 80 % right in 80 % of the cases?", *sentences),
         (table,) if rows else (),
         charts,
         limits="With few pictures, ECE is too large by chance: of a perfect classifier too, its "

@@ -124,6 +124,12 @@ def test_without_labels_the_folders_are_the_labels(library: Library, labelled: P
 
 
 @needs_research
+def test_pictures_that_are_not_indexed_have_no_true_label(library: Library, labelled: Path) -> None:
+    with pytest.raises(MeasureError, match="no picture has a true label"):
+        library.judge_labels("folders", None, [labelled], update=False)
+
+
+@needs_research
 def test_pictures_whose_label_is_not_in_the_list_are_left_out_and_counted(
     library: Library, labelled: Path
 ) -> None:
