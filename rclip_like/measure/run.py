@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rclip_like.data.embedding import embed_set
-from rclip_like.errors import MeasureError
+from rclip_like.errors import MeasureError, UsageError
 from rclip_like.evaluate.labels import normalised
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
@@ -78,6 +78,11 @@ def evaluate(
     others as `embed_set` and `templates_of` do.
     """
     require_research("evaluating")
+    if settings.templates is not None and not pictures.labels:
+        raise UsageError(
+            f"templates are for labels, and {pictures.name} has none: captions are encoded as they "
+            "are"
+        )
     templates = _templates(pictures, settings)
     num_drawn_from, has_splits = None, bool(pictures.splits)
     if settings.limit is not None:

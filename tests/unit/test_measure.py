@@ -14,7 +14,7 @@ from tiny_model import make_tiny_model
 
 from rclip_like.data.embedding import EmbeddedSet, embed_set
 from rclip_like.data.sets import open_set
-from rclip_like.errors import DataError
+from rclip_like.errors import DataError, UsageError
 from rclip_like.measure.captions import PICTURE_TO_TEXT, TEXT_TO_PICTURE
 from rclip_like.measure.confidence import measure_confidence
 from rclip_like.measure.report import evaluation_report
@@ -240,3 +240,8 @@ def test_a_report_has_no_time_but_its_own(captioned_set: Path, model: Model) -> 
     )
     assert first != second
     assert first._replace(when="") == second._replace(when="")
+
+
+def test_templates_for_a_set_without_labels_are_refused(captioned_set: Path, model: Model) -> None:
+    with pytest.raises(UsageError, match="templates are for labels"):
+        _evaluate(captioned_set, model, settings=EvaluateSettings(templates="simple"))

@@ -133,7 +133,10 @@ def test_few_pictures_a_label_are_not_probed(tiny_model: Path) -> None:
 def test_shots_name_the_crossing_and_draw_the_level(tiny_model: Path) -> None:
     section = shots.measure(make_subject(tiny_model, 30))
     (chart,) = section.charts
-    assert set(chart.levels) == {"zero-shot", "probe on all pictures"}
+    assert set(chart.levels) == {"probe on all pictures"}
+    zero_shot = chart.lines[1]
+    assert zero_shot.name.startswith("zero-shot")
+    assert zero_shot.low[0] < zero_shot.y[0] < zero_shot.high[0]
     assert chart.lines[0].x == (1, 2, 4)
     assert section.tables[0].rows[0][0].startswith("words alone")
 

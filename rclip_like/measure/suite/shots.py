@@ -166,6 +166,9 @@ def _chart(curve: _Curve) -> LineChart:
         tuple(each.low for each in curve.shots.values()),
         tuple(each.high for each in curve.shots.values()),
     )
-    levels = {"zero-shot": curve.zero_shot.value, "probe on all pictures": curve.full.value}
+    value, low, high = curve.zero_shot
+    ends = (line.x[0], max(line.x[-1], 2.0))
+    zero_shot = Line("zero-shot, 95 % interval", ends, (value, value), (low, low), (high, high))
+    levels = {"probe on all pictures": curve.full.value}
     title, across = "Zero-shot and few-shot probes", "pictures per label"
-    return LineChart("shots", title, across, "accuracy", (line,), levels, is_log_x=True)
+    return LineChart("shots", title, across, "accuracy", (line, zero_shot), levels, is_log_x=True)

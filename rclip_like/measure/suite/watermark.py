@@ -141,7 +141,8 @@ def _recall(chances: npt.NDArray[np.float64]) -> Interval:
 
 def _photos(subject: Subject) -> tuple[tuple[str, tuple[tuple[Pixels, str], ...]], ...]:
     rows = []
-    for number in range(min(_SHOWN, len(subject.truth))):
+    _, firsts = np.unique(subject.truth, return_index=True)  # a picture of each label
+    for number in firsts[np.linspace(0, len(firsts) - 1, min(_SHOWN, len(firsts))).astype(int)]:
         pixels = np.array(subject.squares.pixels[number])
         pictures = (pixels, "original"), (light_mark(pixels), LIGHT), (dark_mark(pixels), DARK)
         rows.append((subject.labels[subject.truth[number]], pictures))
