@@ -447,7 +447,8 @@ that was moved (by its size, its first 64 KiB, and its inode or time) and no oth
 its old name; its sidecars go back with it, even if tags were added since. A copy is removed only if
 it and the original are both, byte for byte, what was copied; a link, only if it still leads to the
 same file. Anything else stays and is named. Folders that the run made are removed if they are
-empty. The log is kept, and *--undo* may be run again.
+empty. The log is kept, and *--undo* may be run again. A log counts only in the folder that it names
+and if it belongs to you; undo only logs of your own runs.
 
 Kills and full disks :: After a kill each picture is whole at its old or its new path, and *--undo*
 takes back what was done, half done or only planned; it also removes a hidden file (.clipfind-...)

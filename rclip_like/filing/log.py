@@ -36,6 +36,7 @@ from rclip_like.errors import FilingError, Remedy
 from rclip_like.files import FILE_MODE, open_at_once
 from rclip_like.filing.filed import How
 from rclip_like.filing.locations import Identity
+from rclip_like.filing.names import is_picture_name
 from rclip_like.values import Trouble
 
 _FORMAT = 1
@@ -168,17 +169,22 @@ class LogWriter:
 class MoveLog:
     """The log of a finished run, read and checked line by line; locked until it is closed.
 
-    A log may be forged. Entries that no run writes are refused: targets are in a folder of the
-    log's own folder, and only sidecars go along with a picture.
+    A log may be forged. It must lie in the folder that it names, unless the caller names the same
+    folder. Entries that no run writes are refused: targets are pictures in a folder of that folder,
+    only sidecars go along with them, and no run makes folders elsewhere.
     """
 
     how: How
     folder: bytes
     token: str
 
-    def __init__(self, path: Path) -> None:
-        """Read the log. Raises FilingError if it cannot be read, or is being written."""
+    def __init__(self, path: Path, folder: Path | None = None) -> None:
+        """Read the log of this folder, by default of the one that it lies in.
+
+        Raises FilingError if it cannot be read, is being written, or names another folder.
+        """
         self.path = path
+        self._own_folder = folder or Path(os.path.realpath(path)).parent
         self.made: list[bytes] = []
         """The folders that the run made, in that order."""
         self.troubles: list[Trouble] = []
@@ -246,12 +252,21 @@ class MoveLog:
             raise ValueError
         self.how, self.token = header["how"], header["token"]
         self.folder = _read_path(header["folder"])
+        try:
+            is_own = os.path.samefile(self._own_folder, self.folder)
+        except OSError:
+            is_own = False
+        if not is_own:
+            named = os.fsdecode(self.folder)
+            raise FilingError(
+                f"{self.path}: this log does not lie in the folder that it names, {named}"
+            )
 
     def _read_line(self, line: bytes, number: int, offset: int) -> None:
         try:
             match _parsed(line):
                 case {"made": folder}:
-                    self.made.append(_read_path(folder))
+                    self.made.append(self._made(folder))
                 case {"intent": int(intent)}:
                     self._offsets[intent] = offset
                 case {"done": int(intent)}:
@@ -263,6 +278,14 @@ class MoveLog:
         except (ValueError, TypeError, KeyError):
             self.troubles.append(self._trouble(number, "line"))
 
+    def _made(self, written: object) -> bytes:
+        """Return a folder that a run makes: a label's, its own or one above. Raises ValueError."""
+        folder = _read_path(written)
+        is_above = self.folder.startswith(os.path.join(folder, b""))
+        if folder != self.folder and os.path.dirname(folder) != self.folder and not is_above:
+            raise ValueError
+        return folder
+
     def _picture(self, line: Mapping[str, Any]) -> LoggedPicture:
         """Return the picture of a line. Raises ValueError for an entry that no run writes."""
         files = tuple(map(self._file_of, line["files"][:_MAX_FILES]))
@@ -271,6 +294,8 @@ class MoveLog:
         line["label"].encode()  # raises for half a character, which could not be printed
         folders = {(os.path.dirname(file.source), os.path.dirname(file.target)) for file in files}
         sidecars = [path for file in files[1:] for path in (file.source, file.target)]
+        if not is_picture_name(files[0].target):
+            raise ValueError
         if len(folders) > 1 or not all(path.lower().endswith(b".xmp") for path in sidecars):
             raise ValueError
         return LoggedPicture(line["label"], files)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from rclip_like.errors import FilingError
+from rclip_like.values import PICTURE_EXTENSIONS
 
 MAX_NAME_BYTES = 255
 """The limit of Linux's file systems; those that count UTF-16 units allow at least as much."""
@@ -83,6 +84,11 @@ def folder_names(labels: Iterable[str]) -> dict[str, str]:
 def folded(name: str) -> str:
     """Return the form in which names are equal on a file system that folds case and accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
+
+
+def is_picture_name(path: bytes) -> bool:
+    """Return whether a file has the ending of a picture; undo moves and removes no other files."""
+    return os.path.splitext(path)[1].lower() in PICTURE_EXTENSIONS
 
 
 def numbered(name: bytes, number: int) -> bytes:

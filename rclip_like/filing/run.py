@@ -25,7 +25,7 @@ from rclip_like.filing.locations import (
 )
 from rclip_like.filing.log import LoggedFile, LoggedPicture, LogWriter
 from rclip_like.filing.moving import copy_to_draft, remove_only, rename_anew
-from rclip_like.filing.names import HiddenNames, folded, folder_name, numbered
+from rclip_like.filing.names import HiddenNames, folded, folder_name, is_picture_name, numbered
 from rclip_like.filing.sidecars import may_lie_at, sidecars_of
 from rclip_like.filing.taking_back import publish, take_back
 from rclip_like.values import Trouble
@@ -123,6 +123,8 @@ class _Run:
 
     def _file(self, picture: ToFile, folders: ExitStack) -> Filed:
         path, label, version = picture
+        if not is_picture_name(path):  # undo would not take it back
+            raise Refused("does not have the name of a picture")
         name = self._folder_of(label)
         source = self._source(path, folders)
         require_version(source.path, version)

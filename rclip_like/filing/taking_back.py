@@ -43,6 +43,7 @@ def take_back(
             folder = os.fsdecode(os.path.dirname(file.source))
             raise Refused(f"stays, because the folder {folder} is missing")
         filed = _Filed(file, source, target, names, is_sidecar and how == "move")
+        filed.require_two_names()
         if not is_dry_run:
             filed.tidy()
             filed.free_names(is_done=is_done)
@@ -91,6 +92,19 @@ class _Filed(NamedTuple):
     target: Location
     names: HiddenNames
     may_have_changed: bool
+
+    def require_two_names(self) -> None:
+        """Raise Refused if source and target are the same name of one file, by two paths.
+
+        It happens if the source's folder is now a link to the label's folder. Removing one of the
+        names would then remove the only one.
+        """
+        here, there = self.target.status(), self.source.status()
+        if here is None or there is None or not os.path.samestat(here, there):
+            return
+        folders = (os.stat(os.path.dirname(each.path)) for each in (self.target, self.source))
+        if here.st_nlink < 2 or os.path.samestat(*folders):
+            raise Refused(f"stays, because {_text(self.source)} is the same file")
 
     def tidy(self) -> None:
         """Rename files with hidden names back, or remove them if they are surplus copies."""

@@ -17,7 +17,9 @@ from rclip_like.filing.taking_back import take_back
 from rclip_like.values import Trouble
 
 
-def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
+def undo(
+    log: Path, *, folder: Path | None = None, is_dry_run: bool = False
+) -> Iterator[Filed | Trouble]:
     """Yield what was done with each picture of the log and its sidecars, the last one first.
 
     A moved file goes back if it is still the one that was moved, unchanged, and its name at the
@@ -25,10 +27,13 @@ def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
     copied; a link, if it still leads to the source. A sidecar goes back with its picture even if
     tags were added since. Any other file stays and is a Trouble. Empty folders that the run made
     are removed. The log stays and can be undone again, also after a kill; files that need nothing
-    more are left out. A dry run changes nothing. Raises FilingError if the log cannot be read or is
-    not clipfind's, if another run is using it, and if a disk is full.
+    more are left out. A dry run changes nothing.
+
+    folder: the folder that was filed into, if the log is elsewhere. Raises FilingError if the log
+    cannot be read, is not clipfind's or names another folder, if another run is using it, and if a
+    disk is full.
     """
-    with closing(MoveLog(log)) as moves:
+    with closing(MoveLog(log, folder)) as moves:
         yield from moves.troubles
         for picture in moves.pictures():
             if isinstance(picture, Trouble):
@@ -40,9 +45,9 @@ def undo(log: Path, *, is_dry_run: bool = False) -> Iterator[Filed | Trouble]:
                 path = os.fsdecode(picture.files[0].target)
                 again = (Remedy.UNDO_FILING, log)
                 raise FilingError(f"{path}: {error.strerror}; stopped there", again) from error
-        for folder in reversed(() if is_dry_run else moves.made):
+        for made in reversed(() if is_dry_run else moves.made):
             with suppress(OSError):  # it is not empty, or gone
-                os.rmdir(folder)
+                os.rmdir(made)
 
 
 def _take_back(

@@ -659,6 +659,8 @@ def test_lines_that_make_no_sense_cost_themselves(album: Path, tmp_path: Path) -
         {"source": {"path": "/tmp/a/../x.jpg"}},
         {"source": {"path": "/tmp/x.jpg\0"}},
         {"source": {"path": "/tmp/x.sh"}},
+        {"source": {"path": "/tmp/.bashrc"}, "target": {"path": "{folder}/cat/.bashrc"}},
+        {"source": {"path": "/tmp/x.txt"}, "target": {"path": "{folder}/cat/x.txt"}},
         {"source": {"path": "/tmp/x.jpg", "path_base64": "!"}},
         {"source": {}},
         {"source": "x"},
@@ -685,6 +687,58 @@ def test_a_log_that_names_other_files_is_not_believed(
     assert isinstance(trouble, Trouble)
     assert "is not valid" in trouble.reason
     assert state_of(album, folder) == before
+
+
+@pytest.mark.parametrize("way", ["copied", "linked"])
+def test_a_log_that_lies_elsewhere_than_its_pictures_is_refused(
+    album: Path, tmp_path: Path, way: str
+) -> None:
+    folder, elsewhere = tmp_path / "filed", tmp_path / "elsewhere"
+    file_all(folder, "move", album / "a" / "x.jpg")
+    elsewhere.mkdir()
+    log = log_of(folder).rename(elsewhere / "clipfind-moves-1.jsonl")
+    if way == "linked":
+        (folder / "log").symlink_to(log)
+        log = folder / "log"
+    before = state_of(album, folder)
+    with pytest.raises(FilingError, match="does not lie in the folder that it names"):
+        list(undo(log))
+    with pytest.raises(FilingError, match="does not lie in the folder that it names"):
+        list(undo(log, folder=elsewhere))
+    assert state_of(album, folder) == before
+
+
+def test_a_log_removes_no_folders_but_its_own(album: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "filed"
+    file_all(folder, "move", album / "a" / "x.jpg")
+    (tmp_path / "empty").mkdir()
+    with log_of(folder).open("a") as log:
+        log.write(json.dumps({"made": {"path": str(tmp_path / "empty")}}) + "\n")
+    assert [type(each) for each in undo(log_of(folder))] == [Trouble, Filed]
+    assert (tmp_path / "empty").is_dir()
+
+
+@pytest.mark.parametrize("how", ["copy", "move"])
+def test_a_picture_that_is_its_own_source_is_not_removed(
+    album: Path, folder: Path, how: How
+) -> None:
+    source = album / "a" / "x.jpg"
+    file_all(folder, how, source)
+    source.unlink(missing_ok=True)
+    source.parent.rmdir()
+    source.parent.symlink_to(folder / "cat")
+    [trouble] = undo(log_of(folder))
+    assert isinstance(trouble, Trouble)
+    assert "the same file" in trouble.reason
+    assert (folder / "cat" / "x.jpg").exists()
+
+
+def test_what_is_not_called_like_a_picture_is_not_filed(tmp_path: Path) -> None:
+    source = write(tmp_path / "thesis.txt", b"text")
+    [trouble] = file_all(tmp_path / "filed", "move", source)
+    assert isinstance(trouble, Trouble)
+    assert "name" in trouble.reason
+    assert source.exists()
 
 
 def test_a_label_that_could_not_be_printed_is_passed_over(album: Path, tmp_path: Path) -> None:
@@ -861,7 +915,9 @@ def test_a_log_elsewhere_lets_every_folder_that_was_made_go(
 ) -> None:
     folder = tmp_path / "new" / "filed" if deep else tmp_path / "new"
     file_all(folder, "move", album / "a" / "x.jpg", log=tmp_path / "log")
-    list(undo(tmp_path / "log"))
+    with pytest.raises(FilingError, match="this log does not lie in the folder that it names"):
+        list(undo(tmp_path / "log"))
+    list(undo(tmp_path / "log", folder=folder))
     assert not (tmp_path / "new").exists()
 
 
