@@ -276,7 +276,9 @@ FIGURES = """\
 model has indexed are not encoded again; stderr says how many. Their embeddings are float16, which
 may swap pictures with nearly equal scores; *--fresh* encodes all pictures in float32. Every model
 sees the pictures through its own preprocessing, and only pictures that every model could use are
-counted. Figures from different sets, or from parts of different size, cannot be compared.
+counted. Figures from different sets, or from parts of different size, cannot be compared. Captions
+search as they are; the paper puts "a photo of" before them. *--templates* is for labels, and
+refused for a set without them.
 
 recall@K :: The share of captions whose picture is among the K nearest, or of pictures with at least
 one of their own captions among the K nearest. It rises with K and falls with the number of

@@ -48,7 +48,7 @@ def _accuracy_section(found: Found, seed: int) -> Section:
     figures = found[0][1]
     num_true = int((figures.confusion.counts.sum(1) > 0).sum())
     sentences = [
-        f"{figures.num_pictures:,} pictures get the nearest of {len(figures.labels):,} labels; "
+        f"{figures.num_pictures:,} pictures get the likeliest of {len(figures.labels):,} labels; "
         f"{num_true:,} of these labels have pictures."
     ]
     by_model = {"": [(name, figures.figures) for name, figures in found]}

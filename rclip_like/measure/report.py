@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from rclip_like.measure.labels import LabelFigures
     from rclip_like.measure.run import Evaluation
 
+_MAY_BE_FITTED_ON = (
+    "This probe may have been fitted on some of these pictures; its file does not say which. If "
+    "so, these figures are too high: they show how well it remembers the pictures."
+)
+
 
 def evaluation_report(evaluation: Evaluation, version: str, when: str = "") -> Report:
     """Return the report of an evaluation; version: clipfind's; when: the time, for `Report`."""
@@ -52,13 +57,9 @@ def labels_report(
     first, *others = label_sections([(model, figures)], {model: logit_scale}, seed)
     if logit_scale is None:
         counted = f"{figures.num_pictures:,} pictures get one of {len(figures.labels):,} labels."
-        learnt = (
-            "If the probe was fitted on some of these pictures, the figures show how well it "
-            "remembers them, not how well it labels others."
-        )
         limits = "The list is closed: one of the labels wins, even if none fits."
         first = first._replace(
-            title="Labels of a probe", sentences=(counted, learnt), limits=limits
+            title="Labels of a probe", sentences=(_MAY_BE_FITTED_ON, counted), limits=limits
         )
     return Report(f"Labels by {model}", made, (first, *others), (INTERVALS, *notes))
 

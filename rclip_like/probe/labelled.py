@@ -43,7 +43,9 @@ class LabelledSet(NamedTuple):
     labels: L names, each with training pictures. numbers (N,): label numbers. features (N, F): what
     the probe is fitted on. rows: unit embeddings (N, D) for zero-shot labels, the same array if the
     features are of the index. names (N,): paths relative to the folder. digests, splits: (N,).
-    has_own_split: the split is that of the set's folders. notes: sentences on pictures left out.
+    has_own_split: the split is that of the set's folders. num_encoded,
+    num_from_index: pictures whose features were encoded, and rows taken from the index; with
+    features of the tower these can be the same pictures. notes: sentences on pictures left out.
     """
 
     name: str
@@ -128,7 +130,7 @@ def _embedded(
     tower = embed(pictures, "tower")
     if embedded.names != tower.names or embedded.digests != tower.digests:
         raise DataError(f"{pictures.name}: pictures changed while they were read; try again")
-    return embedded, tower.rows
+    return embedded._replace(num_encoded=tower.num_encoded), tower.rows
 
 
 def _joined(

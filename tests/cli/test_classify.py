@@ -260,7 +260,7 @@ def test_true_labels_make_a_report_as_text_json_and_folder(tiny: Path, tmp_path:
         write_pictures(tmp_path / "labelled" / label, seed=number)
     words = ("classify", tmp_path / "labelled", "--truth", "folders")
     text = run(*words).stdout.decode()
-    assert "6 pictures get the nearest of 2 labels" in text
+    assert "6 pictures get the likeliest of 2 labels" in text
     report = as_described(run(*words, "-n", "--json").stdout)
     assert report["made"]["pictures"] == 6
     assert [section["key"] for section in report["sections"]] == ["labels", "calibration"]

@@ -137,3 +137,11 @@ def test_what_is_not_a_probe_is_refused_with_status_2(
     weights = str(tiny_model / "open_clip_model.safetensors")
     assert main(["classify", "--probe", weights, str(labelled)]) == 2
     assert "is not a probe; make one with `clipfind probe`" in capsys.readouterr().err
+
+
+def test_figures_of_a_probe_begin_with_the_pictures_it_may_have_been_fitted_on(
+    labelled: Path, probe: Path
+) -> None:
+    text = run("classify", "--probe", probe, labelled, "--truth", "folders").stdout.decode()
+    first = text.split("-----\n", 1)[1]
+    assert first.startswith("This probe may have been fitted on some of these pictures")

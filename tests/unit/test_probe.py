@@ -214,6 +214,9 @@ def test_features_of_the_tower_are_said_in_file_and_report(
     probe = read_probe(tmp_path / "p.safetensors")
     assert probe.features == "tower"
     assert "not scaled" in str(probed.report.made["features"])
+    library.index(folder)
+    made = library.probe(folder, settings=SETTINGS._replace(features="tower")).report.made
+    assert (made["from_the_index"], made["encoded"]) == (36, 36)
 
 
 def test_an_output_that_cannot_be_is_refused_before_any_work(
