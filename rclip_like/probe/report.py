@@ -51,7 +51,7 @@ _MOST_LABELS_DRAWN = 500
 _LIMITS = (
     "The zero-shot texts are the names of the labels; other wordings give other figures. The "
     "intervals are over test pictures of this set, not over sets, nor over other splits of it: "
-    "with few test pictures, another --seed can turn the result."
+    "with few test pictures, another seed can turn the result."
 )
 _PAPER_PROBE = "Linear probes on all training pictures were 10 to 25 points better on most sets."
 
@@ -153,9 +153,9 @@ def _comparison(figures: _Accuracies, gain: Interval, number: int) -> str:
         f"zero-shot on {zero_shot:.1f} %: "
     )
     if gain.high < 0:
-        return f"{lead}the probe is worse than zero-shot ({points})."
+        return f"{lead}on this split the probe is worse than zero-shot ({points})."
     if gain.low > 0:
-        return f"{lead}the probe is better ({points})."
+        return f"{lead}on this split the probe is better ({points})."
     return f"{lead}these pictures do not show which is better ({points})."
 
 
