@@ -446,8 +446,9 @@ the log. Only its owner can read it.
 
 Undo :: *--undo* LOG begins with the last picture. A moved picture goes back if it is still the file
 that was moved (by its size, its first 64 KiB, and its inode or time) and no other file has taken
-its old name; its sidecars go back with it, even if tags were added since. A copy is removed only if
-it and the original are both, byte for byte, what was copied; a link, only if it still leads to the
+its old name; the folder it came from is made again if it was deleted, unless its disk may not be
+mounted; its sidecars go back with it, even if tags were added since. A copy is removed only if it
+and the original are both, byte for byte, what was copied; a link, only if it still leads to the
 same file. Anything else stays and is named. Folders that the run made are removed if they are
 empty. The log is kept, and *--undo* may be run again. A log counts only in the folder that it names
 and if it belongs to you; undo only logs of your own runs.

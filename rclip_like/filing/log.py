@@ -9,6 +9,7 @@ follow in the order of events:
                               a picture, then its sidecars; synced before any of them is touched
     {"done": number}          it was filed
     {"failed": number}        it was not filed, and nothing is left of the attempt
+    {"restored": path}        a deleted folder that undo is about to make again
 
 A path is `{"path": text}`, or `{"path", "path_base64"}` if its bytes are not UTF-8. `digest` is the
 hexadecimal BLAKE3 of the content. A file that is moved without being read has `head` instead, the
@@ -96,7 +97,7 @@ class LogWriter:
             version=__version__,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             how=how,
-            folder=_written(folder),
+            folder=written(folder),
             token=self.token,
         )
         self.sync()
@@ -104,7 +105,7 @@ class LogWriter:
 
     def make(self, folder: bytes) -> None:
         """Log that a folder is about to be made."""
-        self._append(made=_written(folder))
+        self._append(made=written(folder))
         self.sync()
 
     def intend(self, picture: LoggedPicture) -> int:
@@ -112,8 +113,8 @@ class LogWriter:
         self._number += 1
         files = [
             {
-                "source": _written(file.source),
-                "target": _written(file.target),
+                "source": written(file.source),
+                "target": written(file.target),
                 "size": file.identity.size_bytes,
                 "mtime_ns": file.identity.mtime_ns,
                 "device": file.identity.device,
@@ -273,6 +274,8 @@ class MoveLog:
                     self._done.add(intent)
                 case {"failed": int(intent)}:
                     self._offsets.pop(intent, None)
+                case {"restored": _}:
+                    pass
                 case _:
                     raise ValueError
         except (ValueError, TypeError, KeyError):
@@ -342,7 +345,8 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _written(path: bytes) -> dict[str, str]:
+def written(path: bytes) -> dict[str, str]:
+    """Return a path as the log has it."""
     try:
         return {"path": path.decode()}
     except UnicodeDecodeError:

@@ -6,13 +6,22 @@ import errno
 import os
 import stat
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from rclip_like.filing.filed import Did, How
-from rclip_like.filing.locations import Identity, Location, Refused, is_same_content, opened
+from rclip_like.filing.locations import (
+    Identity,
+    Location,
+    OpenFolder,
+    Refused,
+    is_same_content,
+    opened,
+)
 from rclip_like.filing.log import LoggedFile
+from rclip_like.filing.missing_folders import make_again, missing_folders
 from rclip_like.filing.moving import copy_to_draft, has_taken, put_back, remove_only, rename_anew
-from rclip_like.filing.names import HiddenNames
+from rclip_like.filing.names import HiddenNames, is_picture_name
 
 
 def take_back(
@@ -21,14 +30,16 @@ def take_back(
     names: HiddenNames,
     *,
     is_done: bool,
-    is_sidecar: bool = False,
     is_dry_run: bool = False,
+    log: Path | None = None,
 ) -> Did | None:
     """Take a file back, and return what was done; None if nothing was left to do.
 
     The files at the source, the target and the hidden names decide what is done, so it can be
     repeated after a kill. A moved sidecar goes back even if it has changed. Raises Refused, with
     the reason, if the file stays, and OSError.
+
+    log: of the run; with it, the folder of a moved file is made again if it was deleted.
     """
     with ExitStack() as folders:
         source = _location(file.source, folders)
@@ -39,10 +50,23 @@ def take_back(
             return None
         if how == "link":
             return _remove_link(file, target, names, is_done=is_done, is_dry_run=is_dry_run)
-        if source is None:
+        if source is None and (how == "copy" or log is None):
             folder = os.fsdecode(os.path.dirname(file.source))
             raise Refused(f"stays, because the folder {folder} is missing")
-        filed = _Filed(file, source, target, names, is_sidecar and how == "move")
+        is_sidecar = not is_picture_name(file.target)
+        may_have_changed = is_sidecar and how == "move"
+        if source is None:
+            assert log is not None
+            parent, name = os.path.split(file.source)
+            absent = Location(OpenFolder(parent, None), name)
+            filed = _Filed(file, absent, target, names, may_have_changed)
+            filed.move_back(is_done=is_done, is_dry_run=True)  # raises if the file stays
+            missing = missing_folders(parent, filed.device_of_source())
+            if is_dry_run:
+                return "moved back"
+            make_again(missing, log)
+            source = Location(folders.enter_context(opened(parent)), name)
+        filed = _Filed(file, source, target, names, may_have_changed)
         filed.require_two_names()
         if not is_dry_run:
             filed.tidy()
@@ -92,6 +116,12 @@ class _Filed(NamedTuple):
     target: Location
     names: HiddenNames
     may_have_changed: bool
+
+    def device_of_source(self) -> int:
+        """Return the device that the source's folder was on; of a renamed file, the target's."""
+        # A device's number may be another one after a restart, but a renamed file stays on it.
+        is_renamed = self.file.digest is None
+        return self.target.folder.device() if is_renamed else self.file.identity.device
 
     def require_two_names(self) -> None:
         """Raise Refused if source and target are the same name of one file, by two paths.

@@ -23,11 +23,11 @@ def undo(
     """Yield what was done with each picture of the log and its sidecars, the last one first.
 
     A moved file goes back if it is still the one that was moved, unchanged, and its name at the
-    source is free. A copy is removed if it and the source still are, byte for byte, what was
-    copied; a link, if it still leads to the source. A sidecar goes back with its picture even if
-    tags were added since. Any other file stays and is a Trouble. Empty folders that the run made
-    are removed. The log stays and can be undone again, also after a kill; files that need nothing
-    more are left out. A dry run changes nothing.
+    source is free; its folder is made again if it was deleted. A copy is removed if it and the
+    source still are, byte for byte, what was copied; a link, if it still leads to the source. A
+    sidecar goes back with its picture even if tags were added since. Any other file stays and is a
+    Trouble. Empty folders that the run made are removed. The log stays and can be undone again,
+    also after a kill; files that need nothing more are left out. A dry run changes nothing.
 
     folder: the folder that was filed into, if the log is elsewhere. Raises FilingError if the log
     cannot be read, is not clipfind's or names another folder, if another run is using it, and if a
@@ -62,8 +62,8 @@ def _take_back(
                 moves.how,
                 HiddenNames.of(moves.token, picture.number, index),
                 is_done=picture.is_done,
-                is_sidecar=index > 0,
                 is_dry_run=is_dry_run,
+                log=moves.path,
             )
         except (Refused, OSError) as error:
             if isinstance(error, OSError) and error.errno in STOPPING:

@@ -24,7 +24,7 @@ from rclip_like.filing import (
     moving,
     undo,
 )
-from rclip_like.filing.locations import Identity, Location, Refused, opened
+from rclip_like.filing.locations import Identity, Location, OpenFolder, Refused, opened
 from rclip_like.filing.names import numbered
 from rclip_like.values import FileVersion, Trouble
 
@@ -880,14 +880,57 @@ def test_what_is_gone_is_named(album: Path, folder: Path) -> None:
     assert "is gone" in trouble.reason
 
 
-def test_a_folder_of_the_source_that_is_missing_is_not_made(album: Path, folder: Path) -> None:
-    file_all(folder, "move", album / "a" / "x.jpg")
+@pytest.mark.parametrize("cut", [b"", b'{"intent": 8, "la'])
+def test_folders_that_were_deleted_since_a_move_are_made_again_and_logged(
+    album: Path, folder: Path, cut: bytes
+) -> None:
+    source = write(album / "a" / "deep" / "y.jpg", b"y")
+    write(album / "a" / "deep" / "y.jpg.xmp", b"tags")
+    before = state_of(album)
+    file_all(folder, "move", album / "a" / "x.jpg", source)
+    (album / "a" / "deep").rmdir()
+    (album / "a").rmdir()
+    log = log_of(folder)
+    log.write_bytes(log.read_bytes() + cut)
+    assert [type(each) for each in undo(log, is_dry_run=True)] == [Filed, Filed]
+    assert not (album / "a").exists()
+    assert [type(each) for each in undo(log)] == [Filed, Filed]
+    assert state_of(album) == before
+    restored = [json.loads(line) for line in log.read_bytes().splitlines() if b"restored" in line]
+    made = [{"path": str(album / name)} for name in ("a", "a/deep")]
+    assert [line["restored"] for line in restored] == made
+    assert len(list(undo(log))) == (1 if cut else 0)
+
+
+@pytest.mark.parametrize("blocked", ["broken link", "file", "changed picture", "another disk"])
+def test_a_folder_is_not_made_again_where_that_is_not_safe(
+    album: Path, tmp_path: Path, blocked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_all(tmp_path / "filed", "move", album / "a" / "x.jpg")
+    (album / "a").rmdir()
+    if blocked == "broken link":
+        (album / "a").symlink_to(tmp_path / "unmounted")
+    elif blocked == "file":
+        write(album / "a", b"file")
+    elif blocked == "changed picture":
+        write(tmp_path / "filed" / "cat" / "x.jpg", b"changed")
+    else:
+        monkeypatch.setattr(OpenFolder, "device", lambda folder: -1)
+    before = state_of(album, tmp_path / "filed")
+    [trouble] = undo(log_of(tmp_path / "filed"))
+    assert isinstance(trouble, Trouble)
+    assert "stays" in trouble.reason
+    assert state_of(album, tmp_path / "filed") == before
+    assert not (tmp_path / "unmounted").exists()
+
+
+def test_of_a_copy_no_folder_is_made_again(album: Path, folder: Path) -> None:
+    file_all(folder, "copy", album / "a" / "x.jpg")
+    (album / "a" / "x.jpg").unlink()
     (album / "a").rmdir()
     [trouble] = undo(log_of(folder))
     assert isinstance(trouble, Trouble)
-    assert "is missing" in trouble.reason
     assert not (album / "a").exists()
-    assert (folder / "cat" / "x.jpg").exists()
 
 
 def test_a_link_in_the_place_of_the_label_s_folder_is_not_followed(
