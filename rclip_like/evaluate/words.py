@@ -12,7 +12,7 @@ from rclip_like.errors import MeasureError
 from rclip_like.evaluate.ties import best_of_row, expected_reciprocal_rank
 
 if TYPE_CHECKING:
-    from rclip_like.values import Embeddings
+    pass
 
 Scores = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.float64]
@@ -169,27 +169,6 @@ def mean_average_precision(scores: Scores, targets: npt.NDArray[np.bool_]) -> Me
         len(has_any),
         int((~has_any).sum()),
     )
-
-
-def distinct_pictures(images: Embeddings, *, limit: float) -> npt.NDArray[np.int64]:
-    """Return the numbers of the pictures that are not near copies of an earlier one, ascending.
-
-    images: unit rows (N, D). A picture is left out if its cosine with an earlier one that stays is
-    at least `limit`: of a burst, the first shot stays.
-    """
-    step = 1024
-    stays = np.zeros(len(images), dtype=bool)
-    for start in range(0, len(images), step):
-        some = images[start : start + step]
-        is_new = np.ones(len(some), dtype=bool)
-        earlier = images[:start][stays[:start]]
-        for first in range(0, len(earlier), step):
-            is_new &= (some @ earlier[first : first + step].T < limit).all(1)
-        is_close = some @ some.T >= limit
-        for number in range(len(some)):
-            is_new[number] &= not (is_close[number, :number] & is_new[:number]).any()
-        stays[start : start + step] = is_new
-    return np.flatnonzero(stays)
 
 
 def _sorted(scores: Scores, gains: Shares) -> _Sorted:

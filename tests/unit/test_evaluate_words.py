@@ -11,7 +11,6 @@ from sklearn.metrics import average_precision_score, ndcg_score
 from rclip_like.errors import MeasureError
 from rclip_like.evaluate.words import (
     average_precision,
-    distinct_pictures,
     mean_average_precision,
     precision,
     ranking_figures,
@@ -100,13 +99,3 @@ def test_labels_without_pictures_are_counted_and_belong_to_no_mean() -> None:
 def test_average_precision_of_constant_scores_is_the_share_of_positives() -> None:
     gains = np.array([[1.0, 0, 0, 0], [0, 0, 0, 1.0]])
     assert average_precision(np.ones((2, 4), np.float32), gains).tolist() == [0.25, 0.25]
-
-
-def test_of_a_burst_the_first_shot_stays() -> None:
-    random = np.random.default_rng(1)
-    rows = random.normal(size=(30, 8)).repeat(100, 0) + random.normal(size=(3000, 8)) * 0.01
-    images = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    assert distinct_pictures(images, limit=0.97).tolist() == list(range(0, 3000, 100))
-    shuffled = random.permutation(3000)
-    first = [int(np.flatnonzero(shuffled // 100 == scene)[0]) for scene in range(30)]
-    assert distinct_pictures(images[shuffled], limit=0.97).tolist() == sorted(first)
