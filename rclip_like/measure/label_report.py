@@ -29,6 +29,8 @@ _LIMITS = (
     "The list is closed: the nearest label wins, even if none fits. Accuracy depends on how many "
     "labels there are, how similar they are, and how they are worded."
 )
+_LEAST_IN_BIN = 10
+"""The accuracy of a bin with fewer pictures is mostly chance, and not drawn."""
 _PARTS = "A picture counts in equal parts for labels that share its highest score."
 
 
@@ -156,7 +158,8 @@ def _reliability_charts(found: Found) -> tuple[LineChart, ...]:
     return (
         LineChart(
             "reliability",
-            f"Reliability in {NUM_BINS} bins of confidence",
+            f"Reliability in {NUM_BINS} bins of confidence, without bins of fewer than "
+            f"{_LEAST_IN_BIN} pictures",
             "mean confidence of the bin",
             "share of right labels",
             tuple(lines),
@@ -168,7 +171,7 @@ def _reliability_charts(found: Found) -> tuple[LineChart, ...]:
 
 def _reliability_line(name: str, found: Calibration) -> Line:
     """Return the accuracies of the bins with Wilson's intervals; the name tells of how many."""
-    bins = [each for each in found.bins if each.num]
+    bins = [each for each in found.bins if each.num >= _LEAST_IN_BIN]
     accuracies = [wilson((each.accuracy or 0.0) * each.num, each.num) for each in bins]
     return Line(
         f"{name} ({found.num:,} pictures)",

@@ -15,8 +15,11 @@ from tiny_model import make_tiny_model
 from rclip_like.data.embedding import EmbeddedSet, embed_set
 from rclip_like.data.sets import open_set
 from rclip_like.errors import DataError, UsageError
+from rclip_like.evaluate.report import LineChart
 from rclip_like.measure.captions import PICTURE_TO_TEXT, TEXT_TO_PICTURE
 from rclip_like.measure.confidence import measure_confidence
+from rclip_like.measure.label_report import label_sections
+from rclip_like.measure.labels import measure_scores
 from rclip_like.measure.report import evaluation_report
 from rclip_like.measure.run import Candidate, Evaluation, common_pictures, evaluate, sample
 from rclip_like.measure.settings import EvaluateSettings
@@ -245,3 +248,22 @@ def test_a_report_has_no_time_but_its_own(captioned_set: Path, model: Model) -> 
 def test_templates_for_a_set_without_labels_are_refused(captioned_set: Path, model: Model) -> None:
     with pytest.raises(UsageError, match="templates are for labels"):
         _evaluate(captioned_set, model, settings=EvaluateSettings(templates="simple"))
+
+
+def test_the_reliability_chart_leaves_out_bins_with_few_pictures() -> None:
+    random = np.random.default_rng(0)
+    logits, truth = random.normal(size=(300, 4)).astype(np.float32), random.integers(0, 4, 300)
+    figures = measure_scores(logits, logits, truth, ("a", "b", "c", "d"), 0)
+    half = figures.confidence.own_half
+    if half is None:  # half of the pictures are too few
+        half = figures.confidence.own
+    assert half is not None
+    (chart,) = (
+        each
+        for section in label_sections([("m", figures)], {"m": 1.0}, 0)
+        for each in section.charts
+        if each.key == "reliability"
+    )
+    assert isinstance(chart, LineChart)
+    assert any(0 < each.num < 10 for each in half.bins)
+    assert len(chart.lines[0].x) == sum(each.num >= 10 for each in half.bins)
