@@ -326,9 +326,9 @@ the two intervals overlap. One of twenty differences looks clear by chance. Diff
 have Tango's score interval, which keeps its width even if hardly any picture changes; others have a
 paired bootstrap interval.
 
-Where scores are equal, accuracy, recall@K, ranks and precision@K count with the mean over all
-orders; recall, precision and F1 of labels, and confusions, count the first label of the list.
-*--seed* decides all draws: the same seed on the same set and model gives the same report.
+Where scores are equal, all of these count with the mean over all orders. *--seed* decides all
+draws: the same seed on the same set and model gives the same report. Measure a trained model on
+pictures that it has not learnt from: on its own, it looks better than it is.
 
 *--suite paper* measures on a labelled set, with one model, what the CLIP paper describes. Beside
 the figures are the paper's findings, the findings of others where the paper has none, and limits:

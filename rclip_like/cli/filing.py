@@ -140,7 +140,10 @@ def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
     run = _Run(options, talk, is_json=is_json)
     for each in undo(options.undo, is_dry_run=options.dry_run):
         run.say(each)
-    return run.end()
+    status = run.end()
+    if status == NOTHING_DONE:
+        talk.note(f"{options.undo}: nothing is left to take back")
+    return status
 
 
 class _Run:

@@ -161,7 +161,8 @@ class LibraryLabels(LibraryIndexing):
         from rclip_like.measure.report import labels_report
 
         labels, specification = judged.labelling.labels, self.specification
-        made: dict[str, object] = {"pictures": len(judged.truth), "labels": len(labels)}
+        made: dict[str, object] = {"pictures": len(judged.truth), "left_out": judged.num_without}
+        made["labels"] = len(labels)
         if judged.logit_scale is not None:
             made["templates"] = listed_or_counted(templates_of(settings.templates))
         made |= {

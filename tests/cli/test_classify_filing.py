@@ -59,6 +59,9 @@ def test_moved_pictures_are_not_encoded_again_and_go_back(album: Path, tmp_path:
     assert files_below(tmp_path / "out") == after
     assert run(*undo).returncode == 0
     assert (files_below(album), files_below(tmp_path / "out")) == (before, {})
+    again = run(*undo)
+    assert again.returncode == 1
+    assert b"nothing is left to take back" in again.stderr
 
 
 def test_a_dry_run_prints_the_same_and_changes_nothing(album: Path, tmp_path: Path) -> None:
