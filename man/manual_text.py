@@ -353,10 +353,10 @@ what labels take that were left out of the list and are added again, and whether
 "object" takes wrong answers rather than right ones.
 
 The suite draws 1,000 pictures unless *--limit* says otherwise; equal files count once. It encodes
-each some fifty times: with *builtin* on two busy cores, 1,000 pictures take about a quarter of an
-hour, twice as long with *--baseline*; large models take hours on a CPU. After the first pictures a
-note says how long it takes at least. Without a terminal, a note names each section. The next call
-continues an interrupted run.
+each some fifty times: with *builtin*, 1,000 pictures took five and a half minutes on two cores, and
+they take longer where other programs work, and with *--baseline*; large models take hours on a CPU.
+After the first pictures a note says how long it takes at least. Without a terminal, a note names
+each section. The next call continues an interrupted run.
 """
 
 PROBES = """\
@@ -696,7 +696,7 @@ Compare two models on photos with captions beside them, and write a report with 
 
     clipfind evaluate ~/captioned --model builtin --model ./our-model --report report
 
-Measure on labelled photos what the CLIP paper describes; a quarter of an hour for a thousand:
+Measure on labelled photos what the CLIP paper describes; some minutes for a thousand:
 
     clipfind evaluate ~/labelled --suite paper --report paper-report
 
