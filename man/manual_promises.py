@@ -7,7 +7,8 @@ clipfind promises the following. Each promise names the files in tests/robustnes
 check it with real processes, disks and databases. A test that lacks the permissions it needs is
 skipped and says so.
 
-Pictures :: They are read and never changed or deleted. Only *classify --move-to* moves them.
+Pictures :: They are read and never changed or deleted. Only *classify --move-to* moves
+them, and *classify --undo* moves them back or removes the copies that were made.
 
 Nothing sent :: Nothing leaves the machine but a request for a model or for a picture on the web
 that you name. The usage reports that ONNX Runtime and Hugging Face's libraries send to their makers

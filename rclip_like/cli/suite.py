@@ -41,8 +41,13 @@ def run_suite(library: Library, options: EvaluateOptions) -> None:
 
 
 def _parts_folder(library: Library, options: EvaluateOptions) -> Path:
-    """Return the folder for the finished parts of a run with this data, model and seed."""
-    described = (str(options.data.absolute()), library.specification.name, options.settings.seed)
+    """Return the folder for the finished parts of a run with this data, model and seed.
+
+    The device and the precision count, too: embeddings of one run are not mixed.
+    """
+    data, encoder = str(options.data.absolute()), options.encoder
+    model = library.specification.name
+    described = (data, model, options.settings.seed, encoder.device, encoder.precision)
     digest = hashlib.sha256(repr(described).encode("utf-8", "surrogateescape")).hexdigest()
     return cache_folder() / "suite" / digest[:16]
 

@@ -16,6 +16,11 @@ from processes import run, start
 from small_index import settle
 from tiny_model import make_tiny_model
 
+from rclip_like.cli.evaluate import EvaluateOptions
+from rclip_like.cli.options import open_library
+from rclip_like.cli.suite import _parts_folder
+from rclip_like.settings import EncoderSettings, LibraryChoice
+
 LABELS = ("red car", "dog", "house", "tree", "cup", "boat")
 
 
@@ -164,6 +169,19 @@ def test_weights_need_one_model(tiny: Path, captions: Path, tmp_path: Path) -> N
     finished = run("evaluate", captions, "--weights", tmp_path / "weights.pt")
     assert finished.returncode == 2
     assert "--weights needs exactly one --model" in finished.stderr.decode()
+
+
+def test_parts_of_a_suite_in_another_precision_are_not_taken_up(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folders = set()
+    for precision in ("fp32", "bf16"):
+        encoder = EncoderSettings(precision=precision)
+        options = EvaluateOptions(tmp_path, encoder=encoder)
+        with open_library(LibraryChoice(str(tiny_model))) as library:
+            folders.add(_parts_folder(library, options))
+            assert _parts_folder(library, options) in folders
+    assert len(folders) == 2
 
 
 def test_the_suite_is_one_report_and_leaves_nothing_behind(
