@@ -1,6 +1,6 @@
 """Batches in a seeded order: which rows, which captions, and which pairs do not count as wrong.
 
-Shape suffixes: N pairs of a batch, L positions.
+Shape suffixes: N pairs of a batch.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's pairs: images (N, ...) as the image side takes them, tokens, and equal pairs."""
+    """One step's pairs: images and texts (N, ...) as the towers take them, and equal pairs."""
 
     images: torch.Tensor
-    tokens_NL: torch.Tensor
+    texts: torch.Tensor
     same_NN: torch.Tensor
 
 
@@ -43,7 +43,19 @@ class Images(Protocol):
     """Pictures by row, as pixels or as features."""
 
     def rows(self, rows: Rows) -> torch.Tensor:
-        """Return what the image side encodes, (N, ...)."""
+        """Return what the image tower encodes, (N, ...)."""
+        ...
+
+
+class Texts(Protocol):
+    """Captions by row, as tokens or as features."""
+
+    def rows(self, rows: Rows, drawn: Sequence[int]) -> torch.Tensor:
+        """Return what the text tower encodes of the caption drawn for each row, (N, ...)."""
+        ...
+
+    def all_of(self, row: int) -> torch.Tensor:
+        """Return what the text tower encodes of all captions of a row, (M, ...)."""
         ...
 
 
@@ -51,14 +63,14 @@ class Images(Protocol):
 class CaptionBatches:
     """Pictures with one or more captions each, one of which is drawn per epoch.
 
-    members: the rows of the pictures that are trained on. By row: tokens (M, L) of its M captions,
-    captions their numbers, pictures a number that equal pictures share. A picture and a caption
-    do not count as a wrong pair when the caption belongs to this picture or an equal one.
+    members: the rows of the pictures that are trained on. captions: the numbers of each row's
+    captions; pictures: a number that equal pictures share. A picture and a caption do not count as
+    a wrong pair when the caption belongs to this picture or an equal one.
     """
 
     members: Rows
     images: Images
-    tokens: Sequence[npt.NDArray[np.int64]]
+    texts: Texts
     captions: Sequence[tuple[int, ...]]
     pictures: npt.NDArray[np.int64]
     seed: int
@@ -71,12 +83,12 @@ class CaptionBatches:
     def batch(self, rows: Rows, epoch: int) -> Batch:
         """Return the members with these numbers and the captions that the epoch draws for them."""
         rows = self.members[rows]
-        drawn = [draw(len(self.tokens[row]), self.seed, epoch, int(row)) for row in rows]
-        tokens_NL = np.stack([self.tokens[row][m] for row, m in zip(rows, drawn, strict=True)])
+        drawn = [draw(len(self.captions[row]), self.seed, epoch, int(row)) for row in rows]
         chosen = np.array([self.captions[row][m] for row, m in zip(rows, drawn, strict=True)])
         same_NN = np.stack([np.isin(chosen, self.captions[row]) for row in rows])
         same_NN |= self.pictures[rows][:, None] == self.pictures[rows]
-        return Batch(self.images.rows(rows), torch.from_numpy(tokens_NL), torch.from_numpy(same_NN))
+        texts = self.texts.rows(rows, drawn)
+        return Batch(self.images.rows(rows), texts, torch.from_numpy(same_NN))
 
 
 def draw(number: int, seed: int, epoch: int, row: int) -> int:

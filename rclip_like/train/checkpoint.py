@@ -18,7 +18,6 @@ from rclip_like.files import make_folder, write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
-from rclip_like.train.learner import Learner
 
 CHECKPOINT = "checkpoint.pt"
 PIXELS = "pixels.bin"
@@ -94,7 +93,7 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     path = output / CHECKPOINT
     if not os.path.lexists(path):
         return None
-    with _damage_named(path), _open_checkpoint(path) as stream:
+    with damage_named(path), _open_checkpoint(path) as stream:
         state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
         differing = [name for name in run if state["run"].get(name) != run[name]]
     if differing:
@@ -103,20 +102,6 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
             Remedy.BEGIN_ANEW,
         )
     return state
-
-
-def resume(output: Path, state: dict[str, Any], learner: Learner) -> tuple[int, dict[int, float]]:
-    """Restore the learner from a loaded checkpoint; return its step and the recalls before.
-
-    Raises TrainingError when something within it is missing or damaged.
-    """
-    with _damage_named(output / CHECKPOINT):
-        learner.restore(state["learner"])
-        before = {int(k): float(recall) for k, recall in state["recall_before"].items()}
-        step = int(state["step"])
-        if step < 0:
-            raise ValueError(f"step {step}")
-    return step, before
 
 
 def remove_own_files(output: Path) -> None:
@@ -142,7 +127,8 @@ def _planted(path: Path) -> TrainingError:
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def damage_named(path: Path) -> Iterator[None]:
+    """Raise TrainingError, which names the file, for what damaged files raise in the block."""
     try:
         yield
     except _UNREADABLE as error:

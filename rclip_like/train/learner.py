@@ -16,15 +16,16 @@ from rclip_like.errors import Remedy, TrainingError
 from rclip_like.train.batches import Batch
 from rclip_like.train.loss import clamp_log_scale, contrastive_loss
 from rclip_like.train.settings import LoopSettings
-from rclip_like.train.text_tower import encode_texts
+from rclip_like.train.text_tower import encode_texts as run_text_tower
 
-EncodeImages = Callable[[torch.Tensor], torch.Tensor]
+Encode = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Learner:
-    """The model, how it encodes a batch's images, and AdamW over what is not frozen.
+    """The model, how it encodes a batch, and AdamW over what is not frozen.
 
-    encode_images: from a batch's images to unit rows, with gradient where they are trained.
+    encode_images, encode_texts: from a batch's images and texts to unit rows, with gradient where
+    they are trained; by default texts are tokens for the model's own text tower.
     precision: fp32, or bf16 for the towers alone.
     num_done: how many steps the run has taken; None during an optimiser's step, when the
     parameters are partly updated.
@@ -33,19 +34,22 @@ class Learner:
     def __init__(
         self,
         model: Any,
-        encode_images: EncodeImages,
+        encode_images: Encode,
         settings: LoopSettings,
         *,
+        encode_texts: Encode | None = None,
         precision: str = "fp32",
     ) -> None:
         self.model = model
         self.precision = precision
         self.encode_images = encode_images
+        self.encode_texts = encode_texts or (lambda tokens_NL: run_text_tower(model, tokens_NL))
         self.settings = settings
         self.num_done: int | None = 0
         self._random = torch.get_rng_state()
         freeze_statistics(model)
         self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
+        self._start = trained_state(model) if settings.penalty else {}
 
     def loss(self, batch: Batch, step: int) -> torch.Tensor:
         """Return the contrastive loss of a batch; subclasses may add to it by step."""
@@ -53,7 +57,7 @@ class Learner:
         in_bf16 = self.precision == "bf16"
         with torch.autocast(device.type, torch.bfloat16) if in_bf16 else nullcontext():
             images = self.encode_images(batch.images)
-            texts = encode_texts(self.model, batch.tokens_NL.to(device))
+            texts = self.encode_texts(batch.texts.to(device))
         return contrastive_loss(
             images.float(), texts.float(), self.model.logit_scale, batch.same_NN.to(device)
         )
@@ -80,10 +84,18 @@ class Learner:
             )
         self.num_done = None
         self.optimiser.step()
+        self._pull_to_start(lr)
         clamp_log_scale(self.model.logit_scale)
         self._random = torch.get_rng_state()
         self.num_done = step + 1
         return value
+
+    @torch.no_grad()
+    def _pull_to_start(self, lr: float) -> None:
+        """Move weights towards where they began, as decoupled weight decay moves them to zero."""
+        for name, value in self.model.named_parameters():
+            if name in self._start and is_decayed(name, value):
+                value.lerp_(self._start[name], lr * self.settings.penalty)
 
     def state(self) -> dict[str, Any]:
         """Return what resuming needs: trained parameters, optimiser and random state.
@@ -121,6 +133,13 @@ def lock_image_tower(model: Any) -> None:
     trunk.requires_grad_(False)
 
 
+def lock_text_tower(model: Any) -> None:
+    """Freeze the text tower but for its projection and the logit scale, if it is a standard one."""
+    for name, value in model.named_parameters():
+        if not name.startswith(("visual.", "logit_")) and name != "text_projection":
+            value.requires_grad_(False)
+
+
 def freeze_statistics(model: torch.nn.Module) -> None:
     """Put the model into training mode, its batch norms into evaluation mode.
 
@@ -132,13 +151,26 @@ def freeze_statistics(model: torch.nn.Module) -> None:
             module.eval()
 
 
+def trained_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return copies of the parameters that are trained, by name."""
+    return {
+        name: value.detach().clone()
+        for name, value in model.named_parameters()
+        if value.requires_grad
+    }
+
+
+def is_decayed(name: str, value: torch.Tensor) -> bool:
+    """Return whether weight decay applies: not to gains, biases and the logit scale."""
+    return value.ndim >= 2 and not name.startswith("logit_")
+
+
 def build_optimiser(model: torch.nn.Module, *, lr: float, weight_decay: float) -> torch.optim.AdamW:
     """Return AdamW over what is trained, with betas 0.9 and 0.98 and epsilon 1e-6 as in CLIP."""
     groups: dict[bool, list[torch.Tensor]] = {True: [], False: []}
     for name, value in model.named_parameters():
         if value.requires_grad:
-            # Not gains, biases and the logit scale.
-            groups[value.ndim >= 2 and not name.startswith("logit_")].append(value)
+            groups[is_decayed(name, value)].append(value)
     return torch.optim.AdamW(
         [
             {"params": groups[True], "weight_decay": weight_decay},

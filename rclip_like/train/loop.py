@@ -25,16 +25,25 @@ class LoopReport:
 
 
 def count_steps(num_pairs: int, settings: LoopSettings) -> int:
-    """Return the number of steps of all epochs. Raises TrainingError for fewer than two pairs."""
+    """Return the number of steps of all epochs, but at least `least_steps`.
+
+    Raises TrainingError for fewer than two pairs.
+    """
     if num_pairs < 2:
         raise TrainingError(f"training needs at least two pairs, and there are {num_pairs}")
-    return settings.epochs * math.ceil(num_pairs / settings.batch_size)
+    steps = settings.epochs * math.ceil(num_pairs / settings.batch_size)
+    return max(steps, settings.least_steps)
 
 
 def run_loop(
-    learner: Learner, batches: Batches, *, start: int = 0, after_step: AfterStep
+    learner: Learner,
+    batches: Batches,
+    *,
+    start: int = 0,
+    until: int | None = None,
+    after_step: AfterStep,
 ) -> LoopReport:
-    """Take the steps from `start` (counted from 0) to the end of the last epoch.
+    """Take the steps from `start` (counted from 0) to the end of the last epoch, or to `until`.
 
     What a step does is a function of the learner's state, the settings and the step's number, so
     a run resumed at `start` goes on exactly. Raises TrainingError as Learner.learn does.
@@ -43,8 +52,9 @@ def run_loop(
     num_pairs, num_steps = batches.num_pairs, count_steps(batches.num_pairs, settings)
     losses: list[float] = []
     rows: list[Rows] = []
-    for step in range(start, num_steps):
-        epoch, number = divmod(step, num_steps // settings.epochs)
+    per_epoch = math.ceil(num_pairs / settings.batch_size)
+    for step in range(start, num_steps if until is None else until):
+        epoch, number = divmod(step, per_epoch)
         if not rows or not number:
             rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
         lr = learning_rate(step, num_steps=num_steps, base=settings.lr, warm_up=settings.warm_up)

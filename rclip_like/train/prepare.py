@@ -1,6 +1,6 @@
-"""Pairs made ready: captions numbered, pictures as pixels on disk or features in memory.
+"""Pairs made ready: captions and pictures as tokens and pixels, or as features in memory.
 
-Shape suffixes: N pictures, S pixels a side, C channels, F features, D embedding.
+Shape suffixes: N pictures, T captions, L positions, S pixels a side, C channels, F features.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import blake3
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional as F
 
-from rclip_like.data.arrays import in_batches
 from rclip_like.data.pairs import read_pictures
 from rclip_like.evaluate.labels import normalised
 from rclip_like.images.products import Square
@@ -27,7 +25,6 @@ from rclip_like.train.settings import OnProgress, TrainProgress
 from rclip_like.values import Preprocessing, Trouble
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
-BATCH_SIZE = 32
 
 
 @dataclass(slots=True)
@@ -110,38 +107,39 @@ class FeatureImages:
 
 
 @dataclass(frozen=True)
-class ImageSide:
-    """How a model's image tower is run in training: whole, or its unlocked head on features."""
+class TokenTexts:
+    """The captions of all pictures as tokens, (M, L) for the M captions of a picture."""
 
-    model: Any
-    preprocessing: Preprocessing
-    device: torch.device
-    locked: bool
+    tokens: Sequence[npt.NDArray[np.int64]]
 
-    def load(self, pictures: Iterable[Pixels], spool: Path) -> PixelImages | FeatureImages:
-        """Return the pictures as this side wants them; pixels are kept in the file `spool`."""
-        if not self.locked:
-            pixels = spool_pixels(pictures, spool, self.preprocessing.size)
-            return PixelImages(pixels, self.preprocessing, self.device)
-        self.model.visual.eval()
-        locked = self.model.visual.trunk if self._has_trunk() else self.model.visual
-        with torch.no_grad():
-            features = [
-                locked(normalise(pixels_NSSC, self.preprocessing, self.device))
-                for pixels_NSSC in in_batches(pictures, BATCH_SIZE)
-            ]
-        return FeatureImages(torch.cat(features) if features else torch.zeros(0, 1))
+    def rows(self, rows: Rows, drawn: Sequence[int]) -> torch.Tensor:
+        """Return the tokens (N, L) of the caption drawn for each row."""
+        chosen = [self.tokens[row][number] for row, number in zip(rows, drawn, strict=True)]
+        return torch.from_numpy(np.stack(chosen))
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Return unit embeddings (N, D) of a batch's images."""
-        if not self.locked:
-            embeddings: torch.Tensor = self.model.encode_image(images, normalize=True)
-            return embeddings
-        head = getattr(self.model.visual, "head", torch.nn.Identity())
-        return F.normalize(head(images) if self._has_trunk() else images, dim=-1)
+    def all_of(self, row: int) -> torch.Tensor:
+        """Return the tokens (M, L) of all captions of a row."""
+        return torch.from_numpy(self.tokens[row])
 
-    def _has_trunk(self) -> bool:
-        return hasattr(self.model.visual, "trunk")
+
+@dataclass(frozen=True)
+class FeatureTexts:
+    """The captions of all pictures as features (T, F) of the locked part of the text tower.
+
+    Those of row r are features_TF[starts[r]:starts[r + 1]].
+    """
+
+    features_TF: torch.Tensor
+    starts: Rows
+
+    def rows(self, rows: Rows, drawn: Sequence[int]) -> torch.Tensor:
+        """Return the features (N, F) of the caption drawn for each row."""
+        chosen = self.starts[rows] + np.asarray(drawn, np.int64)
+        return self.features_TF[torch.from_numpy(chosen).to(self.features_TF.device)]
+
+    def all_of(self, row: int) -> torch.Tensor:
+        """Return the features (M, F) of all captions of a row."""
+        return self.features_TF[self.starts[row] : self.starts[row + 1]]
 
 
 def normalise(

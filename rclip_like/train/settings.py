@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from rclip_like.errors import Remedy, UsageError
 from rclip_like.settings import (
@@ -22,32 +22,73 @@ from rclip_like.values import Trouble
 class LoopSettings:
     """How long and how fast one loop learns.
 
-    `warm_up` is a share of all steps; `weight_decay` spares gains, biases and the logit scale;
-    an epoch visits every pair once.
+    An epoch visits every pair once; there are at least `least_steps` steps, whatever the epochs.
+    `warm_up` is a share of all steps. `weight_decay` pulls weights towards zero and `penalty`
+    towards where they began, both decoupled from the gradient; both spare gains, biases and the
+    logit scale. piece_size: how many pairs of a batch are in memory at a time, None for all of
+    them; the result does not depend on it.
     """
 
-    epochs: Annotated[int, Option("--epochs", metavar="N", min=1, help="Passes over the data.")] = (
-        10
-    )
-    batch_size: Annotated[int, Option("--batch-size", metavar="N", min=2, help="Pairs a step.")] = (
-        256
-    )
-    lr: Annotated[float, Option("--lr", metavar="X", min=0, help="The highest learning rate.")] = (
-        1e-4
-    )
+    epochs: int = 10
+    batch_size: int = 256
+    lr: float = 1e-4
+    seed: int = 0
+    warm_up: float = 0.05
+    weight_decay: float = 0.1
+    penalty: float = 0.0
+    max_gradient: float = 1.0
+    least_steps: int = 0
+    piece_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """What a user asks of the loops; None leaves it to the plan."""
+
+    epochs: Annotated[
+        int | None,
+        Option(
+            "--epochs",
+            metavar="N",
+            min=1,
+            help="Passes over the data at most. Default: by the plan, at least 100 steps.",
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        Option("--batch-size", metavar="N", min=2, help="Pairs a step. Default: by the plan."),
+    ] = None
+    piece_size: Annotated[
+        int | None,
+        Option(
+            "--piece-size",
+            metavar="N",
+            min=1,
+            help="Pairs of a step that are in memory at a time; the result does not depend on it. "
+            "Default: what memory allows.",
+        ),
+    ] = None
+    lr: Annotated[
+        float | None,
+        Option(
+            "--lr",
+            metavar="X",
+            min=0,
+            help="The highest learning rate. Default: by the plan.",
+        ),
+    ] = None
     seed: Annotated[
         int, Option("--seed", metavar="N", min=0, help="The seed of all that is drawn by chance.")
     ] = 0
-    warm_up: float = 0.05
-    weight_decay: float = 0.1
-    max_gradient: float = 1.0
+    weight_decay: float | None = None
 
     def check(self) -> None:
         """Raise UsageError for numbers with which no run makes sense."""
         wrong = {
-            "epochs": self.epochs < 1,
-            "batch_size": self.batch_size < 2,
-            "lr": not 0 < self.lr < 1,
+            "epochs": self.epochs is not None and self.epochs < 1,
+            "batch_size": self.batch_size is not None and self.batch_size < 2,
+            "piece_size": self.piece_size is not None and self.piece_size < 1,
+            "lr": self.lr is not None and not 0 < self.lr < 1,
             "seed": self.seed < 0,
         }
         for name, is_wrong in wrong.items():
@@ -62,10 +103,14 @@ class TrainSettings:
     data: a folder of pictures with same-named `.txt` files (one caption a line) or of tar shards,
     one shard, or a table (CSV, TSV, JSON lines) with captions. output: the model folder to write;
     it must not exist, be empty, or hold the checkpoint of the same run, which then goes on. model:
-    as `--model` everywhere, None for `builtin`; weights: as `--weights`. held_out: the share of
-    pictures, chosen by content, that only measures.
-    tolerance: the share of unusable pairs beyond which the run stops. precision: fp32, which auto
-    stands for, or bf16, in which the towers compute while weights and loss stay in fp32.
+    as `--model` everywhere, None for `builtin`; weights: as `--weights`. preset: which parameters
+    are trained; `auto` decides by the number of pairs, the model and the machine. folds: how many
+    parts take turns in being held out; 0 for one part, `held_out`, the share of pictures, chosen by
+    content, that only measures; None for folds where there are few pairs. alpha: how far from the
+    starting model (0) to the trained one (1) the saved model lies; None chooses by what is gained
+    and what is forgotten. retain: a set on which nothing may be forgotten. tolerance: the share of
+    unusable pairs beyond which the run stops. precision: fp32, which auto stands for, or bf16, in
+    which the towers compute while weights and loss stay in fp32.
     """
 
     data: Annotated[
@@ -85,12 +130,73 @@ class TrainSettings:
     ]
     model: ModelName = None
     weights: Weights = None
+    preset: Annotated[
+        Literal["auto", "head", "last", "all", "lora"],
+        Option(
+            "--preset",
+            help="What is trained: the projections (head), the last layers too (last), all, or "
+            "low-rank additions to the attention layers (lora). auto decides by the data.",
+        ),
+    ] = "auto"
     lock_image_tower: Annotated[
         bool, Option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
     ] = False
-    loop: LoopSettings = LoopSettings()
+    unlock_image_tower: Annotated[
+        bool,
+        Option(
+            "--unlock-image-tower",
+            help="Train the image tower even if what it forgets cannot be measured.",
+        ),
+    ] = False
+    loop: LoopOptions = LoopOptions()
+    folds: Annotated[
+        int | None,
+        Option(
+            "--folds",
+            metavar="N",
+            min=0,
+            help="Hold out every Nth part of the pairs in turn to measure the gain; 0: hold out "
+            "one part only. Default: 5 for fewer than 1,000 pairs, else 0.",
+        ),
+    ] = None
     held_out: float = 0.1
-    tolerance: float = 0.1
+    retain: Annotated[
+        Path | None,
+        Option(
+            "--retain",
+            metavar="DATA",
+            help="A labelled or captioned set on which the trained model may not become worse.",
+        ),
+    ] = None
+    alpha: Annotated[
+        float | None,
+        Option(
+            "--alpha",
+            metavar="X",
+            min=0,
+            max=1,
+            help="Save the model that lies at this share of the way from the starting model to the "
+            "trained one. Default: what gains most and forgets at most one point.",
+        ),
+    ] = None
+    positives: Annotated[
+        Literal["left-out", "positive"],
+        Option(
+            "--positives",
+            help="What counts for pairs with equal captions, labels or pictures: left-out, as "
+            "neither right nor wrong, or positive, as right.",
+        ),
+    ] = "left-out"
+    tolerance: Annotated[
+        float,
+        Option(
+            "--tolerance",
+            metavar="X",
+            min=0,
+            max=1,
+            help="The share of pairs that may be unusable before the run stops.",
+        ),
+    ] = 0.1
     checkpoint_seconds: float = 60.0
     device: Device = "auto"
     precision: Precision = "auto"
@@ -113,14 +219,17 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
-    """How far a run is. `stage` is `reading` (`step` counts pictures; their number is unknown, so
-    `num_steps` is 0), `learning` (optimiser steps) or `measuring`; `loss` is of the last batch.
+    """How far a run is.
+
+    `stage` is `reading` (`step` counts pictures; `num_steps` is 0 where their number is unknown),
+    `learning` (optimiser steps of the phase `title`) or `measuring`; `loss` is of the last batch.
     """
 
     stage: str
     step: int
     num_steps: int
     loss: float | None = None
+    title: str = ""
 
 
 OnProgress = Callable[[TrainProgress], None]
@@ -132,6 +241,7 @@ NUM_NAMED = 3
 class TrainReport:
     """The result of a run. Recalls are by k: the share of held-out captions whose own picture is
     among the k nearest held-out pictures, before and after; empty where nothing is held out.
+    alpha: as in TrainSettings, of the model that was saved; 0 means that the start was kept.
     """
 
     output: Path
@@ -147,3 +257,4 @@ class TrainReport:
     skipped: tuple[Trouble, ...]
     notes: tuple[str, ...]
     seconds: float
+    alpha: float = 1.0

@@ -23,8 +23,8 @@ from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Batch
 from rclip_like.train.learner import Learner
-from rclip_like.train.prepare import ImageSide
 from rclip_like.train.settings import LoopSettings
+from rclip_like.train.towers import Towers
 
 LR = 1e-4
 SEED = 0
@@ -72,8 +72,16 @@ def _batch(num_pairs: int, side: int) -> Batch:
 def _our_step(folder: str, batch: Batch) -> Callable[[], float]:
     specification = resolve(folder)
     network: Any = load_model(specification).requires_grad_(True)
-    side = ImageSide(network, specification.preprocessing, torch.device("cpu"), locked=False)
-    learner = Learner(network, side.encode, LoopSettings(lr=LR))
+    towers = Towers(
+        network,
+        specification.preprocessing,
+        torch.device("cpu"),
+        locks_image_tower=False,
+        locks_text_tower=False,
+    )
+    learner = Learner(
+        network, towers.encode_images, LoopSettings(lr=LR), encode_texts=towers.encode_texts
+    )
     return lambda: learner.learn(batch, 0, LR)
 
 

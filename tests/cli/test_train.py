@@ -9,7 +9,7 @@ from processes import run, write_pictures
 from settled import settled
 
 from rclip_like.cli import main
-from rclip_like.train.settings import LoopSettings, TrainSettings
+from rclip_like.train.settings import LoopOptions, TrainSettings
 
 NAMES = tuple(f"{number}.png".encode() for number in range(12))
 
@@ -45,7 +45,7 @@ def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "our\tmodel"
     trained = run("train", captions, "--output", output, "--epochs", "2", "--batch-size", "4")
     assert trained.returncode == 0, trained.stderr.decode()
-    assert trained.stdout.decode().startswith(f"{tmp_path}/our\\tmodel: 11 pairs, 6 steps, loss ")
+    assert trained.stdout.decode().startswith(f"{tmp_path}/our\\tmodel: 12 pairs, ")
     assert trained.stderr == b""
     found = run("--model", output, "picture number 3", captions, "-f", "-t", "0")
     assert len(found.stdout.splitlines()) == len(NAMES), found.stderr.decode()
@@ -90,6 +90,6 @@ def test_what_is_not_typed_is_as_the_settings_have_it(monkeypatch: pytest.Monkey
     monkeypatch.delenv("CLIPFIND_PRECISION")
     typed = ("captions", "--output", "~/model", "--epochs", "3", "--device", "cpu")
     values = settled("train", *typed).settings
-    loop = LoopSettings(epochs=3)
+    loop = LoopOptions(epochs=3)
     output = Path.home() / "model"
     assert values == TrainSettings(Path("captions"), output, loop=loop, device="cpu")

@@ -13,7 +13,7 @@ from damaged_pictures import MAKERS
 from drawn_pairs import draw_picture, write_shard
 
 from rclip_like.train.run import train
-from rclip_like.train.settings import LoopSettings, TrainReport, TrainSettings
+from rclip_like.train.settings import LoopOptions, TrainReport, TrainSettings
 
 DEADLY = """\
 #!{python}
@@ -31,8 +31,10 @@ worker.serve()
 
 
 def run(data: Path, model: Path, output: Path) -> TrainReport:
-    loop = LoopSettings(epochs=1, batch_size=8)
-    return train(TrainSettings(data, output, str(model), loop=loop, tolerance=0.5))
+    loop = LoopOptions(epochs=1, batch_size=8)
+    return train(
+        TrainSettings(data, output, str(model), loop=loop, folds=0, alpha=1.0, tolerance=0.5)
+    )
 
 
 def skipped(report: TrainReport) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from rclip_like.train.batches import CaptionBatches, draw, epoch_batches
-from rclip_like.train.prepare import caption_numbers
+from rclip_like.train.prepare import TokenTexts, caption_numbers
 
 CAPTIONS = [("A dog",), ("a dog ", "brown dog"), ("a cat",), ("a cat", "tabby"), ("a bird",)]
 
@@ -18,7 +18,9 @@ def make_batches() -> CaptionBatches:
     images = SimpleNamespace(rows=lambda rows: torch.from_numpy(rows))
     pictures = np.array([0, 1, 2, 3, 2])
     members = np.arange(5)
-    return CaptionBatches(members, images, tokens, caption_numbers(CAPTIONS), pictures, seed=5)
+    return CaptionBatches(
+        members, images, TokenTexts(tokens), caption_numbers(CAPTIONS), pictures, seed=5
+    )
 
 
 def test_every_row_comes_once_an_epoch_in_batches_as_equal_as_can_be() -> None:
@@ -46,7 +48,7 @@ def test_equal_captions_and_equal_pictures_are_no_wrong_pairs() -> None:
     batches = make_batches()
     for epoch in range(4):
         batch = batches.batch(np.arange(5), epoch)
-        drawn = [CAPTIONS[row][m].strip().lower() for row, m in batch.tokens_NL.tolist()]
+        drawn = [CAPTIONS[row][m].strip().lower() for row, m in batch.texts.tolist()]
         for i in range(5):
             own = {caption.strip().lower() for caption in CAPTIONS[i]}
             for j in range(5):

@@ -7,14 +7,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from rclip_like.errors import TrainingError
-from rclip_like.train.checkpoint import load_checkpoint, prepared_output, resume, save_checkpoint
+from rclip_like.train.checkpoint import load_checkpoint, prepared_output, save_checkpoint
 from rclip_like.train.folder import save_model_folder
 from rclip_like.train.prepare import spool_pixels
 from rclip_like.values import Preprocessing
@@ -189,32 +188,3 @@ def test_a_checkpoint_that_is_no_pickle_is_named(output: Path, content: bytes) -
     (output / "checkpoint.pt").write_bytes(content)
     with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read; delete it"):
         load_checkpoint(output, RUN)
-
-
-class Taking:
-    """Takes up what Learner takes up, and nothing else."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        torch.set_rng_state(state["random"])
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"learner": 5},
-        {"learner": {}},
-        {"learner": {"random": 5}},
-        {"learner": {"random": torch.zeros(3, dtype=torch.uint8)}},
-        {"step": None},
-        {"step": -1},
-        {"recall_before": 5},
-        {"recall_before": {1: "high"}},
-    ],
-)
-def test_a_fitting_checkpoint_with_damage_within_is_named(
-    output: Path, wrong: dict[str, object]
-) -> None:
-    whole = {"learner": {"random": torch.get_rng_state()}, "step": 3, "recall_before": {1: 0.5}}
-    assert resume(output, whole, Taking()) == (3, {1: 0.5})
-    with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read; delete it"):
-        resume(output, whole | wrong, Taking())

@@ -23,7 +23,7 @@ from rclip_like.models.towers.torch_tower import load_torch_tower
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.train.run import train
-from rclip_like.train.settings import LoopSettings, TrainProgress, TrainReport, TrainSettings
+from rclip_like.train.settings import LoopOptions, TrainProgress, TrainReport, TrainSettings
 
 MakeData = Callable[..., Path]
 WEIGHTS = "open_clip_model.safetensors"
@@ -35,8 +35,11 @@ def settings(captioned: MakeData, tiny_model: Path, tmp_path: Path) -> TrainSett
         data=captioned(24),
         output=tmp_path / "out",
         model=str(tiny_model),
-        loop=LoopSettings(epochs=3, batch_size=8, lr=1e-3),
+        preset="all",
+        loop=LoopOptions(epochs=3, batch_size=8, lr=1e-3),
+        folds=0,
         held_out=0.2,
+        alpha=1.0,
     )
 
 
@@ -366,14 +369,14 @@ def test_numbers_that_make_no_sense_are_errors(settings: TrainSettings) -> None:
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_step(settings: TrainSettings) -> None:
     with pytest.raises(TrainingError, match=r"the loss of step [23] is nan"):
-        train(replace(settings, loop=LoopSettings(lr=0.9, weight_decay=1e38, batch_size=8)))
+        train(replace(settings, loop=LoopOptions(lr=0.9, weight_decay=1e38, batch_size=8)))
 
 
 def test_sixteen_pairs_are_learnt_by_heart(
     captioned: MakeData, tiny_model: Path, tmp_path: Path
 ) -> None:
-    loop = LoopSettings(epochs=150, batch_size=16, lr=1e-3, weight_decay=0.0)
-    settings = TrainSettings(captioned(16), tmp_path / "out", str(tiny_model), loop=loop)
+    loop = LoopOptions(epochs=150, batch_size=16, lr=1e-3, weight_decay=0.0)
+    settings = TrainSettings(captioned(16), tmp_path / "out", str(tiny_model), loop=loop, folds=0)
     for text in settings.data.glob("*.txt"):
         text.write_text(text.read_text().splitlines()[0])
     report: TrainReport = train(replace(settings, held_out=0.0))

@@ -60,7 +60,7 @@ class JointLearner(Learner):
 
     def loss(self, batch: Batch, step: int) -> torch.Tensor:
         """Return the contrastive loss of a batch."""
-        images, texts = self.encode_images(batch.images), self.model.texts(batch.tokens_NL)
+        images, texts = self.encode_images(batch.images), self.model.texts(batch.texts)
         return contrastive_loss(images, texts, self.model.logit_scale, batch.same_NN)
 
 
