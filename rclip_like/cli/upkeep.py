@@ -1,7 +1,7 @@
 """`clipfind status`, `prune`, `forget` and `doctor`: what is indexed, and keeping it sound."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
@@ -32,9 +32,12 @@ from rclip_like.settings import (
     config_file,
 )
 from rclip_like.settings.configuration import read_configuration
+from rclip_like.settings.folders import ENVIRONMENT_PREFIX, VARIABLES
 
 DONE, NOTHING_THERE = 0, 1
 WELL, WARNED, ILL = 0, 1, 2
+_LIKENESS = 0.9
+"""Of the names of variables, prefix included: one letter more, less or other."""
 _WAITING = "another run writes to the index; waiting for it to finish"
 
 
@@ -159,7 +162,7 @@ def doctor(options: DoctorOptions) -> int:
         settings = Finding("settings", said(error), "problem", left_out)
     report = replace(
         report,
-        findings=(*report.findings, settings),
+        findings=(*report.findings, settings, *_mistyped_variables(os.environ)),
         repaired=tuple(map(said, report.repaired)),
     )
     lines = doctor_lines(report, advised, mended=options.repair)
@@ -167,6 +170,21 @@ def doctor(options: DoctorOptions) -> int:
     if report.has("problem"):
         return ILL
     return WARNED if report.has("warning") else WELL
+
+
+def _mistyped_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a warning for each variable that sets nothing, but looks like one that would."""
+    from difflib import get_close_matches
+
+    declared = accepted_by_any(COMMANDS["doctor"])
+    settable = {each.variable for each in declared if each.variable}
+    settable |= {f"{ENVIRONMENT_PREFIX}{name}" for name in VARIABLES}
+    own = sorted(name for name in environment if name.startswith(ENVIRONMENT_PREFIX))
+    for name in own:
+        close = get_close_matches(name, settable, n=1, cutoff=_LIKENESS)
+        if name not in settable and close:
+            meant = f"unset it, or set {close[0]}"
+            yield Finding("settings", f"{name} sets nothing", "warning", (meant,))
 
 
 def _show(report: UpkeepReport, options: PruneOptions | ForgetOptions) -> int:

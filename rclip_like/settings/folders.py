@@ -9,6 +9,8 @@ from rclip_like.errors import ConfigError, Remedy
 
 APPLICATION = "clipfind"
 ENVIRONMENT_PREFIX = "CLIPFIND_"
+VARIABLES = ("CONFIG", "CONFIG_DIR", "DATA_DIR", "CACHE_DIR")
+"""After the prefix: the environment variables that no option stands for."""
 _NOWHERE = Path(os.devnull) / APPLICATION
 """A folder that is on no system."""
 

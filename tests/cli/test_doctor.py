@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from processes import run
 
 
@@ -53,3 +54,16 @@ def test_a_bad_configuration_file_is_a_finding(tiny: Path, own_folders: Path) ->
     assert finished.returncode == 2
     assert b"unknown key 'topp'" in finished.stdout
     assert run("status").stdout == b""
+
+
+def test_a_mistyped_variable_of_the_environment_is_a_warning(
+    indexed: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPFIND_TOPP", "3")
+    monkeypatch.setenv("CLIPFIND_DATA_DIRR", "elsewhere")
+    monkeypatch.setenv("CLIPFIND_OF_ANOTHER_PROGRAM", "1")
+    finished = run("doctor")
+    assert finished.returncode == 1
+    assert b"CLIPFIND_TOPP sets nothing; unset it, or set CLIPFIND_TOP\n" in finished.stdout
+    assert b"set CLIPFIND_DATA_DIR\n" in finished.stdout
+    assert b"OF_ANOTHER" not in finished.stdout
