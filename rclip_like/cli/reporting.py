@@ -29,10 +29,11 @@ def deliver(report: "Report", folder: Path | None, talk: Talk, json: Iterable[st
     folder, json: None if not asked for.
     """
     if folder is not None:
-        from rclip_like.output.report_folder import write_report
+        from rclip_like.output.report_folder import earlier_charts, write_report
 
+        replaces = earlier_charts(folder) is not None
         write_report(report, folder)
-        talk.note(f"the report is in {folder}")
+        talk.note(f"the report is in {folder}" + " instead of an earlier one" * replaces)
     if json is not None:
         write_lines(json)
     elif folder is None:

@@ -125,6 +125,8 @@ def test_a_report_is_written_and_replaced(tiny: Path, captions: Path, tmp_path: 
         finished = run("evaluate", source, "--report", folder)
         assert finished.returncode == 0, finished.stderr.decode()
         assert finished.stdout == b""
+        says_so = f"the report is in {folder} instead of an earlier one" in finished.stderr.decode()
+        assert says_so == (source == captions)
         described = as_described((folder / "report.json").read_bytes())
         files = {path.name for path in folder.iterdir()}
         assert files == {"report.json", "report.md", *described["files"]}
