@@ -1,14 +1,16 @@
-"""Captioned pictures on disk, to train on."""
+"""Captioned or labelled pictures on disk, to train on."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rclip_like.data.captions import CAPTION_ENDING
 from rclip_like.data.examples import Example
 from rclip_like.data.folder_sets import find_beside, pictures_in
+from rclip_like.data.options import PairOptions
 from rclip_like.data.reading import read_examples
 from rclip_like.data.sets import open_set
 from rclip_like.data.shard_sets import SHARD_ENDINGS, find_in_shard
@@ -17,6 +19,38 @@ from rclip_like.errors import TrainingError
 from rclip_like.images.decoding import Product
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, Trouble
+
+
+class PairSource(NamedTuple):
+    """What DATA is, and how its pairs are walked.
+
+    format: one phrase, such as "a table". labels: in order, () for captioned pictures; templates:
+    the set's own, with {} for the label, () if it has none. pairs: each call walks the pairs again,
+    in the same order, with the contents of shards; a Trouble stands for a picture or a file that
+    cannot be used. headers: the same, but contents of shards may be only their first bytes.
+    """
+
+    format: str
+    labels: tuple[str, ...]
+    templates: tuple[str, ...]
+    pairs: Callable[[], Iterator[Example | Trouble]]
+    headers: Callable[[], Iterator[Example | Trouble]]
+
+
+def open_pairs(data: Path, options: PairOptions) -> PairSource:
+    """Return the captioned or labelled pictures of a folder, of tar shards or of a table.
+
+    Raises TrainingError and DataError for what is not recognised.
+    """
+    if data.is_dir():
+        phrase = "a folder of pictures with .txt files beside them"
+    else:
+        phrase = "a tar shard" if data.name.endswith(SHARD_ENDINGS) else "a table"
+
+    def pairs() -> Iterator[Example | Trouble]:
+        return find_pairs(data)
+
+    return PairSource(phrase, (), (), pairs, pairs)
 
 
 def read_pictures(

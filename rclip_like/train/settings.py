@@ -1,10 +1,11 @@
 """The settings of a training run, and what it reports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
+from rclip_like.data.options import PairOptions
 from rclip_like.errors import Remedy, UsageError
 from rclip_like.settings import (
     Argument,
@@ -102,7 +103,8 @@ class TrainSettings:
 
     data: a folder of pictures with same-named `.txt` files (one caption a line) or of tar shards,
     one shard, or a table (CSV, TSV, JSON lines) with captions. output: the model folder to write;
-    it must not exist, be empty, or hold the checkpoint of the same run, which then goes on. model:
+    it must not exist, be empty, or hold the checkpoint of the same run, which then goes on.
+    templates: as `templates_of` takes them; None: the set's own, else `photo`. model:
     as `--model` everywhere, None for `builtin`; weights: as `--weights`. preset: which parameters
     are trained; `auto` decides by the number of pairs, the model and the machine. folds: how many
     parts take turns in being held out; 0 for one part, `held_out`, the share of pictures, chosen by
@@ -128,6 +130,16 @@ class TrainSettings:
             help="The model folder to write; an interrupted run goes on there. Required.",
         ),
     ]
+    pairs: PairOptions = field(default_factory=PairOptions)
+    templates: Annotated[
+        str | None,
+        Option(
+            "--templates",
+            metavar="NAME|TEXT|FILE",
+            help="The sentences that each label of a labelled set is put into, as for classify. "
+            "Default: those that come with DATA, else photo.",
+        ),
+    ] = None
     model: ModelName = None
     weights: Weights = None
     preset: Annotated[
