@@ -21,7 +21,9 @@ from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
 
 CHECKPOINT = "checkpoint.pt"
 PIXELS = "pixels.bin"
-OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS})
+RETENTION_PIXELS = "retention.bin"
+"""The pictures on which forgetting is measured, where the image tower is trained."""
+OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS, RETENTION_PIXELS})
 """What a run leaves in its output folder before it is finished."""
 MODEL_FILES = frozenset(
     name + part for name in (WEIGHTS, CONFIGURATION, *TOKENIZER_FILES) for part in ("", PART)
@@ -62,7 +64,8 @@ def prepared_output(output: Path) -> Iterator[None]:
     except BaseException:
         if not os.path.lexists(output / CHECKPOINT):
             with suppress(OSError):  # something else came to lie in the folder
-                (output / PIXELS).unlink(missing_ok=True)
+                for name in (PIXELS, RETENTION_PIXELS):
+                    (output / name).unlink(missing_ok=True)
                 for folder in reversed(made):
                     folder.rmdir()
         raise

@@ -1,0 +1,86 @@
+"""The pictures on which forgetting is measured, read for a run of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from rclip_like.data.examples import Example, PictureSet
+from rclip_like.data.reading import read_examples
+from rclip_like.data.sets import open_set
+from rclip_like.errors import DataError
+from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
+from rclip_like.images.products import Square
+from rclip_like.settings import ReadSettings
+from rclip_like.train.prepare import Pixels
+from rclip_like.train.retention_figures import LabelsAndCaptions
+from rclip_like.train.settings import OnProgress, TrainProgress
+from rclip_like.values import Preprocessing, Trouble
+
+
+@dataclass
+class SetReader:
+    """A labelled or captioned set while its pictures are read, and what is known of them then.
+
+    Pictures without label and caption are left out. examples: those read; skipped: what could not
+    be used.
+    """
+
+    pictures: PictureSet
+    preprocessing: Preprocessing
+    report: OnProgress
+    examples: list[Example] = field(default_factory=list)
+    skipped: list[Trouble] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: Path, preprocessing: Preprocessing, report: OnProgress) -> SetReader:
+        """Return the reader of a set on disk; of one with splits, its part `test`.
+
+        Raises DataError if there is none.
+        """
+        return cls(open_set(path), preprocessing, report)
+
+    def pixels(self) -> Iterator[Pixels]:
+        """Yield the pixels (S, S, C) of each usable picture; to be run once.
+
+        Raises DataError if there is no usable picture, and ReaderError.
+        """
+        square = Square.of(self.preprocessing)
+        for read in read_examples(self._described(), (square,), ReadSettings()):
+            if isinstance(read, Trouble):
+                self.skipped.append(read)
+                continue
+            example, picture = read
+            self.examples.append(example._replace(content=None))
+            total = self.pictures.total or 0
+            self.report(TrainProgress("reading", len(self.examples), total, title="retention"))
+            yield picture.products[square.name][0]
+        if not self.examples:
+            raise self._nothing_usable()
+
+    def judge(self) -> LabelsAndCaptions:
+        """Return what judges the pictures that were read."""
+        numbers = {label: number for number, label in enumerate(self.pictures.labels)}
+        labels = [-1 if each.label is None else numbers[each.label] for each in self.examples]
+        return LabelsAndCaptions(
+            self.pictures.labels,
+            self.pictures.templates or templates_of(DEFAULT_TEMPLATES),
+            np.array(labels, np.int64),
+            [each.captions for each in self.examples],
+        )
+
+    def _described(self) -> Iterator[Example | Trouble]:
+        """Yield the examples that have a label or a caption, and the troubles."""
+        for example in self.pictures.examples():
+            if isinstance(example, Trouble) or example.label is not None or example.captions:
+                yield example
+
+    def _nothing_usable(self) -> DataError:
+        name = self.pictures.name
+        if not self.skipped:
+            return DataError(f"{name} has neither captions nor labels")
+        first = self.skipped[0]
+        return DataError(f"{name}: no picture can be used; the first is {first.sentence}")

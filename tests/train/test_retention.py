@@ -1,0 +1,148 @@
+"""What training forgets, on each kind of pictures that it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from drawn_pairs import COLOURS, draw_picture
+
+from rclip_like.data.embedding import embed_set
+from rclip_like.data.sets import open_set
+from rclip_like.errors import DataError
+from rclip_like.measure.captions import measure_captions
+from rclip_like.measure.labels import measure_labels
+from rclip_like.models.model import Model
+from rclip_like.models.specification import resolve
+from rclip_like.models.towers.torch_model import load_model
+from rclip_like.models.towers.torchvision_cure import import_open_clip
+from rclip_like.settings import EncoderSettings, ReadSettings
+from rclip_like.train.retention import Retention, open_retention
+from rclip_like.train.retention_figures import forgotten
+from rclip_like.train.settings import TrainSettings
+from rclip_like.train.towers import Towers
+
+MakeData = Callable[..., Path]
+
+
+class Opened(NamedTuple):
+    towers: Towers
+    retention: Retention | None
+
+
+@pytest.fixture
+def open_with(tmp_path: Path, tiny_model: Path) -> Callable[..., Opened]:
+    """Return what opens the retention of a run with these settings, with the run's towers."""
+
+    def open_(*, is_locked: bool = True, **options: Any) -> Opened:
+        (tmp_path / "out").mkdir(exist_ok=True)
+        settings = TrainSettings(tmp_path, tmp_path / "out", model=str(tiny_model), **options)
+        specification = resolve(settings.model)
+        towers = Towers(
+            load_model(specification),
+            specification.preprocessing,
+            torch.device("cpu"),
+            locks_image_tower=is_locked,
+            locks_text_tower=is_locked,
+        )
+        tokenize = import_open_clip().SimpleTokenizer(context_length=specification.context_length)
+        retention = open_retention(
+            settings, specification, towers, tokenize, None, lambda progress: None
+        )
+        return Opened(towers, retention)
+
+    return open_
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Return a folder with a folder of drawn pictures for each colour."""
+    for number in range(24):
+        folder = tmp_path / "labelled" / list(COLOURS)[number % 4]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02}.png").write_bytes(draw_picture(number))
+    return tmp_path / "labelled"
+
+
+@torch.no_grad()
+def spoil(towers: Towers) -> None:
+    torch.manual_seed(0)
+    projection = towers.model.text_projection
+    projection.copy_(torch.randn_like(projection))
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_labels_are_found_as_evaluate_finds_them(
+    open_with: Callable[..., Opened], labelled: Path, tiny_model: Path, is_locked: bool
+) -> None:
+    opened = open_with(retain=labelled, is_locked=is_locked)
+    assert opened.retention is not None
+    (figure,) = opened.retention.measure(opened.towers).figures
+    model = Model(resolve(str(tiny_model)), EncoderSettings(precision="fp32"))
+    embedded = embed_set(open_set(labelled), model, None, ReadSettings())
+    expected = measure_labels(embedded, model, ("a photo of a {}.",), 0).figures["acc1"]
+    assert figure.share == pytest.approx(expected.interval.value)
+    assert opened.retention.title == "24 pictures of labelled"
+
+
+def test_captions_are_found_as_evaluate_finds_them(
+    open_with: Callable[..., Opened], captioned: MakeData, tiny_model: Path
+) -> None:
+    data = captioned(24)
+    opened = open_with(retain=data)
+    assert opened.retention is not None
+    figures = opened.retention.measure(opened.towers).figures
+    model = Model(resolve(str(tiny_model)), EncoderSettings(precision="fp32"))
+    expected = measure_captions(embed_set(open_set(data), model, None, ReadSettings()), model, 0)
+    for figure, k in zip(figures, (1, 5, 10), strict=True):
+        recall = expected.figures["image_retrieval"][f"recall@{k}"]
+        assert figure.share == pytest.approx(recall.interval.value)
+        assert figure.decides is (k == 10)
+
+
+def test_a_model_as_it_was_forgot_nothing(
+    open_with: Callable[..., Opened], captioned: MakeData
+) -> None:
+    towers, retention = open_with(retain=captioned(24))
+    assert retention is not None
+    before = retention.measure(towers)
+    assert forgotten(before, retention.measure(towers)).value == 0
+
+
+def test_a_spoilt_model_forgot_by_the_bootstrap_over_pictures(
+    open_with: Callable[..., Opened], labelled: Path
+) -> None:
+    towers, retention = open_with(retain=labelled)
+    assert retention is not None
+    before = retention.measure(towers)
+    spoil(towers)
+    after = retention.measure(towers)
+    lost = forgotten(before, after)
+    assert lost.value == pytest.approx(100 * (before.figures[0].share - after.figures[0].share))
+    assert lost.low <= lost.value <= lost.high
+
+
+def test_pictures_that_cannot_be_used_are_named(
+    open_with: Callable[..., Opened], labelled: Path
+) -> None:
+    (labelled / "red" / "broken.png").write_bytes(b"no picture")
+    retention = open_with(retain=labelled).retention
+    assert retention is not None
+    assert [Path(each.path.decode()).name for each in retention.skipped] == ["broken.png"]
+    assert retention.num_pictures == 24
+
+
+def test_a_set_without_a_usable_picture_is_refused(
+    open_with: Callable[..., Opened], tmp_path: Path
+) -> None:
+    (tmp_path / "broken" / "red").mkdir(parents=True)
+    (tmp_path / "broken" / "red" / "one.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="broken: no picture can be used"):
+        open_with(retain=tmp_path / "broken")
+
+
+def test_nothing_is_measured_on_without_any_pictures(open_with: Callable[..., Opened]) -> None:
+    assert open_with().retention is None
