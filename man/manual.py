@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import manual_text
 from manual_promises import PROMISES
 from manual_sets import SETS
+from manual_train import TRAINING
 
 from rclip_like import __version__
 from rclip_like.cli.commands import COMMANDS, WORDS
@@ -34,6 +35,7 @@ def manual() -> str:
         ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),
         ("PROBES", _prose(manual_text.PROBES)),
+        ("TRAINING", _prose(TRAINING)),
         ("FILING", _prose(manual_text.FILING)),
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),

@@ -55,6 +55,7 @@ class Remedy(StrEnum):
     LABEL_EACH_ALONE = "set ClassifySettings.multi"
     UNDO_FILING = "take back what was filed with filing.undo({})"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
+    LOOK_AT_FILES = "see whether these files are what they should be"
 
 
 Advice = str | Remedy | tuple[Remedy, object]

@@ -50,6 +50,7 @@ WORDS = {
     Remedy.LABEL_EACH_ALONE: "add --multi",
     Remedy.UNDO_FILING: "take back what was filed with: clipfind classify --undo {}",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
+    Remedy.LOOK_AT_FILES: "look whether these pictures and captions are what they should be",
 }
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)
 

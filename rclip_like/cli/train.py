@@ -12,7 +12,8 @@ from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
 from rclip_like.settings import LibraryChoice
-from rclip_like.train.settings import TrainReport, TrainSettings
+from rclip_like.train.settings import TrainSettings
+from rclip_like.train.values import TrainReport
 
 
 class TrainOptions(NamedTuple):

@@ -5,18 +5,18 @@ Shape suffixes: N pairs, C channels, S pixels a side, L positions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 
-from rclip_like.errors import Remedy, TrainingError
 from rclip_like.train.batches import Batch
-from rclip_like.train.loss import clamp_log_scale, contrastive_loss
+from rclip_like.train.guard import mean_cosine, stop_unless_finite
+from rclip_like.train.loss import clamp_log_scale, contrastive_loss, loss_of_chance
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import encode_texts as run_text_tower
+from rclip_like.train.values import StepFigures
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -29,7 +29,11 @@ class Learner:
     precision: fp32, or bf16 for the towers alone.
     num_done: how many steps the run has taken; None during an optimiser's step, when the
     parameters are partly updated.
+    figures: of the last step. guard: sees them before the optimiser's step and raises TrainingError
+    where that must not be taken.
     """
+
+    figures: StepFigures | None = None
 
     def __init__(
         self,
@@ -46,6 +50,8 @@ class Learner:
         self.encode_texts = encode_texts or (lambda tokens_NL: run_text_tower(model, tokens_NL))
         self.settings = settings
         self.num_done: int | None = 0
+        self.guard: Callable[[StepFigures], None] = stop_unless_finite
+        self._likeness: tuple[torch.Tensor, torch.Tensor] | None = None
         self._random = torch.get_rng_state()
         freeze_statistics(model)
         self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -58,6 +64,7 @@ class Learner:
         with torch.autocast(device.type, torch.bfloat16) if in_bf16 else nullcontext():
             images = self.encode_images(batch.images)
             texts = self.encode_texts(batch.texts.to(device))
+        self._likeness = mean_cosine(images), mean_cosine(texts)
         return contrastive_loss(
             images.float(), texts.float(), self.model.logit_scale, batch.same_NN.to(device)
         )
@@ -65,30 +72,35 @@ class Learner:
     def learn(self, batch: Batch, step: int, lr: float) -> float:
         """Take one step of the optimiser at the learning rate; return the loss before it.
 
-        Raises TrainingError, with all parameters unchanged, when the loss or its gradients are
-        not finite.
+        Raises TrainingError, with all parameters unchanged, where `guard` does: when the loss or
+        its gradients are not finite, for instance.
         """
         loss = self.loss(batch, step)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(f"the loss of step {step + 1} is {value}", Remedy.LEARN_SLOWER)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad()
         trained = [value for value in self.model.parameters() if value.requires_grad]
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(trained, self.settings.max_gradient)
-        if not torch.isfinite(norm):
-            raise TrainingError(
-                f"the gradients of step {step + 1} are not finite", Remedy.LEARN_SLOWER
-            )
+        self.figures = StepFigures(
+            step + 1,
+            num_pairs=len(batch.same_NN),
+            loss=float(loss.detach()),
+            floor=0.0,
+            chance=loss_of_chance(batch.same_NN),
+            logit_scale=float(self.model.logit_scale.detach().exp()),
+            gradient_norm=float(norm),
+            lr=lr,
+            likeness=self._likeness and (float(self._likeness[0]), float(self._likeness[1])),
+        )
+        self.guard(self.figures)
         self.num_done = None
         self.optimiser.step()
         self._pull_to_start(lr)
         clamp_log_scale(self.model.logit_scale)
         self._random = torch.get_rng_state()
         self.num_done = step + 1
-        return value
+        return self.figures.loss
 
     @torch.no_grad()
     def _pull_to_start(self, lr: float) -> None:

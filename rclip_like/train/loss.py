@@ -34,6 +34,16 @@ def contrastive_loss(
     return (F.cross_entropy(logits_NN, pairs_N) + F.cross_entropy(logits_NN.T, pairs_N)) / 2
 
 
+def loss_of_chance(same_NN: torch.Tensor) -> float:
+    """Return the loss of a model to which all pictures and texts are alike; ln N if no pairs are.
+
+    same_NN: as in `contrastive_loss`.
+    """
+    own_N = same_NN.diagonal().long()
+    counted = (len(same_NN) - (same_NN.sum(dim) - own_N) for dim in (0, 1))
+    return sum(float(each.log().mean()) for each in counted) / 2
+
+
 def clamp_log_scale(log_scale: torch.Tensor) -> None:
     """Keep the logit scale within [1, 100], in place, as CLIP does after each step."""
     with torch.no_grad():

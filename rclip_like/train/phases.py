@@ -20,9 +20,9 @@ from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.memory import out_of_memory
 from rclip_like.train.outcome import Outcome
 from rclip_like.train.plan import Plan
-from rclip_like.train.settings import OnProgress, TrainProgress
 from rclip_like.train.stopping import Stopping
 from rclip_like.train.towers import Towers
+from rclip_like.train.values import OnProgress, TrainProgress
 
 LOOKS = 20
 """How many times a phase is measured on its held-out pairs, spread evenly over its steps."""

@@ -21,7 +21,7 @@ from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
 from rclip_like.train.batches import Rows
 from rclip_like.train.checkpoint import make_working_file
-from rclip_like.train.settings import OnProgress, TrainProgress
+from rclip_like.train.values import OnProgress, TrainProgress
 from rclip_like.values import Preprocessing, Trouble
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]

@@ -14,8 +14,9 @@ from rclip_like.train.checkpoint import RETENTION_PIXELS
 from rclip_like.train.learner import freeze_statistics
 from rclip_like.train.retention_figures import Judge, Retained
 from rclip_like.train.retention_sets import SetReader
-from rclip_like.train.settings import OnProgress, TrainSettings
+from rclip_like.train.settings import TrainSettings
 from rclip_like.train.towers import BATCH_SIZE, Towers
+from rclip_like.train.values import OnProgress
 from rclip_like.values import Trouble
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
 from rclip_like.train.prepare import Pixels
 from rclip_like.train.retention_figures import LabelsAndCaptions
-from rclip_like.train.settings import OnProgress, TrainProgress
+from rclip_like.train.values import OnProgress, TrainProgress
 from rclip_like.values import Preprocessing, Trouble
 
 

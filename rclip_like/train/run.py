@@ -37,13 +37,9 @@ from rclip_like.train.outcome import Outcome, outcomes_in, storable
 from rclip_like.train.phases import Phase, PhaseRun, phases_of, steps_for_all
 from rclip_like.train.plan import Plan, make_plan
 from rclip_like.train.prepare import Captioned, caption_numbers, read_pixels
-from rclip_like.train.settings import (
-    NUM_NAMED,
-    OnProgress,
-    TrainReport,
-    TrainSettings,
-)
+from rclip_like.train.settings import TrainSettings
 from rclip_like.train.towers import Towers
+from rclip_like.train.values import NUM_NAMED, OnProgress, TrainReport
 
 
 @dataclass(frozen=True)

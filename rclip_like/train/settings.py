@@ -1,6 +1,5 @@
-"""The settings of a training run, and what it reports."""
+"""The settings of a training run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +15,6 @@ from rclip_like.settings import (
     Threads,
     Weights,
 )
-from rclip_like.values import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,46 +225,3 @@ class TrainSettings:
                 f"train computes in fp32 and bf16, not in {self.precision}",
                 Remedy.USE_FULL_PRECISION,
             )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainProgress:
-    """How far a run is.
-
-    `stage` is `reading` (`step` counts pictures; `num_steps` is 0 where their number is unknown),
-    `learning` (optimiser steps of the phase `title`) or `measuring`; `loss` is of the last batch.
-    """
-
-    stage: str
-    step: int
-    num_steps: int
-    loss: float | None = None
-    title: str = ""
-
-
-OnProgress = Callable[[TrainProgress], None]
-NUM_NAMED = 3
-"""How many unusable pairs a message names with their reasons."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """The result of a run. Recalls are by k: the share of held-out captions whose own picture is
-    among the k nearest held-out pictures, before and after; empty where nothing is held out.
-    alpha: as in TrainSettings, of the model that was saved; 0 means that the start was kept.
-    """
-
-    output: Path
-    num_pairs: int
-    num_held_out: int
-    batch_size: int
-    num_steps: int
-    resumed_at: int
-    first_loss: float | None
-    last_loss: float | None
-    recall_before: dict[int, float]
-    recall_after: dict[int, float]
-    skipped: tuple[Trouble, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    alpha: float = 1.0

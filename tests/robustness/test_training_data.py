@@ -13,7 +13,8 @@ from damaged_pictures import MAKERS
 from drawn_pairs import draw_picture, write_shard
 
 from rclip_like.train.run import train
-from rclip_like.train.settings import LoopOptions, TrainReport, TrainSettings
+from rclip_like.train.settings import LoopOptions, TrainSettings
+from rclip_like.train.values import TrainReport
 
 DEADLY = """\
 #!{python}

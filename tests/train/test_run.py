@@ -23,7 +23,8 @@ from rclip_like.models.towers.torch_tower import load_torch_tower
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
 from rclip_like.train.run import train
-from rclip_like.train.settings import LoopOptions, TrainProgress, TrainReport, TrainSettings
+from rclip_like.train.settings import LoopOptions, TrainSettings
+from rclip_like.train.values import TrainProgress, TrainReport
 
 MakeData = Callable[..., Path]
 WEIGHTS = "open_clip_model.safetensors"

@@ -1,0 +1,99 @@
+"""What a training run tells: how far it is, what a step came to, and what came of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rclip_like.evaluate.report import Interval
+    from rclip_like.train.gain import Gain
+    from rclip_like.train.plan import Plan
+    from rclip_like.values import Trouble
+
+NUM_NAMED = 3
+"""How many unusable pairs a message names with their reasons."""
+
+
+class StepFigures(NamedTuple):
+    """What one step came to, before the optimiser moved anything.
+
+    step: counted from 1. floor, chance: the loss of this batch if all its pairs were told apart,
+    and if none were; the latter is ln N where no pairs are equal. likeness: the mean cosine between
+    two pictures of the batch, and between two of its texts; None where it is not computed.
+    """
+
+    step: int
+    num_pairs: int
+    loss: float
+    floor: float
+    chance: float
+    logit_scale: float
+    gradient_norm: float
+    lr: float
+    likeness: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainProgress:
+    """How far a run is.
+
+    `stage` is `reading` (`step` counts pictures; `num_steps` is 0 where their number is unknown),
+    `learning` (optimiser steps of the phase `title`) or `measuring`; `loss` is of the last batch.
+    While it learns: `figures` of the last step; pairs_per_second since the phase began;
+    waiting_share, of that time, for data; seconds_left over all phases, None at first.
+    """
+
+    stage: str
+    step: int
+    num_steps: int
+    loss: float | None = None
+    title: str = ""
+    figures: StepFigures | None = None
+    pairs_per_second: float | None = None
+    waiting_share: float | None = None
+    seconds_left: float | None = None
+
+
+OnProgress = Callable[[TrainProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """The result of a run.
+
+    Recalls are by k: the share of held-out captions whose own picture is among the k nearest
+    held-out pictures, before and after; empty where nothing is held out. alpha: as in
+    TrainSettings, of the model that was saved; 0 means that the start was kept. model: the name of
+    the model that training began with. format: what DATA was recognised as. num_cut: how many
+    captions are longer than the model reads. gain: what was gained, by alpha. forgotten: by alpha,
+    how much worse than the start a model is on `retained_on`, in points; {} where nothing was
+    measured, and then `retained_on` says why.
+    """
+
+    output: Path
+    num_pairs: int
+    num_held_out: int
+    batch_size: int
+    num_steps: int
+    resumed_at: int
+    first_loss: float | None
+    last_loss: float | None
+    recall_before: dict[int, float]
+    recall_after: dict[int, float]
+    skipped: tuple[Trouble, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    alpha: float = 1.0
+    model: str = ""
+    fingerprint: str = ""
+    format: str = ""
+    num_captions: int = 0
+    num_cut: int = 0
+    plan: Plan | None = None
+    gain: Mapping[float, Gain] = field(default_factory=dict)
+    forgotten: Mapping[float, Interval] = field(default_factory=dict)
+    retained_on: str = ""
