@@ -1,12 +1,12 @@
 """Batches in a seeded order: which rows, which captions, and which pairs do not count as wrong.
 
-Shape suffixes: N pairs of a batch.
+Shape suffixes: N pairs of a batch, n of them in a part.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,16 +14,28 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rclip_like.train.equality import Equal, EqualNumbers, caption_table
+
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's pairs: images and texts (N, ...) as the towers take them, and equal pairs."""
+    """One step's N pairs, whose pictures are read part by part.
 
-    images: torch.Tensor
+    rows (N,): which pairs of the data these are. images: from a part of the batch to its pictures
+    (n, ...) as the image tower takes them, equal each time. texts (N, ...), as the text tower takes
+    them. equal: which other pairs are not wrong; None: all are.
+    """
+
+    rows: Rows
+    images: Callable[[slice], torch.Tensor]
     texts: torch.Tensor
-    same_NN: torch.Tensor
+    equal: Equal | None = None
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.rows)
 
 
 class Batches(Protocol):
@@ -42,8 +54,8 @@ class Batches(Protocol):
 class Images(Protocol):
     """Pictures by row, as pixels or as features."""
 
-    def rows(self, rows: Rows) -> torch.Tensor:
-        """Return what the image tower encodes, (N, ...)."""
+    def rows(self, rows: Rows, epoch: int | None = None) -> torch.Tensor:
+        """Return what the image tower encodes, (N, ...): as an epoch sees it, or unaltered."""
         ...
 
 
@@ -64,8 +76,9 @@ class CaptionBatches:
     """Pictures with one or more captions each, one of which is drawn per epoch.
 
     members: the rows of the pictures that are trained on. captions: the numbers of each row's
-    captions; pictures: a number that equal pictures share. A picture and a caption do not count as
-    a wrong pair when the caption belongs to this picture or an equal one.
+    captions; pictures, labels: a number that equal pictures and those of one label share. A picture
+    and a caption do not count as a wrong pair when the caption belongs to this picture, to an
+    equal one or to one of its label.
     """
 
     members: Rows
@@ -74,6 +87,7 @@ class CaptionBatches:
     captions: Sequence[tuple[int, ...]]
     pictures: npt.NDArray[np.int64]
     seed: int
+    labels: npt.NDArray[np.int64] | None = None
 
     @property
     def num_pairs(self) -> int:
@@ -84,11 +98,19 @@ class CaptionBatches:
         """Return the members with these numbers and the captions that the epoch draws for them."""
         rows = self.members[rows]
         drawn = [draw(len(self.captions[row]), self.seed, epoch, int(row)) for row in rows]
-        chosen = np.array([self.captions[row][m] for row, m in zip(rows, drawn, strict=True)])
-        same_NN = np.stack([np.isin(chosen, self.captions[row]) for row in rows])
-        same_NN |= self.pictures[rows][:, None] == self.pictures[rows]
-        texts = self.texts.rows(rows, drawn)
-        return Batch(self.images.rows(rows), texts, torch.from_numpy(same_NN))
+        captions = [self.captions[row] for row in rows]
+        labels_N = None if self.labels is None else self.labels[rows]
+        return Batch(
+            rows,
+            lambda part: self.images.rows(rows[part], epoch),
+            self.texts.rows(rows, drawn),
+            EqualNumbers(
+                caption_table(captions),
+                np.array([own[number] for own, number in zip(captions, drawn, strict=True)]),
+                self.pictures[rows],
+                labels_N,
+            ),
+        )
 
 
 def draw(number: int, seed: int, epoch: int, row: int) -> int:

@@ -6,14 +6,15 @@ Shape suffixes: N pairs, C channels, S pixels a side, L positions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
-from rclip_like.train.batches import Batch
+from rclip_like.train.batches import Batch, Rows
 from rclip_like.train.guard import mean_cosine, stop_unless_finite
-from rclip_like.train.loss import clamp_log_scale, contrastive_loss, loss_of_chance
+from rclip_like.train.loss import clamp_log_scale, contrastive_loss, loss_bounds
+from rclip_like.train.pieces import RandomState, encode_in_pieces, pieces
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import encode_texts as run_text_tower
 from rclip_like.train.values import StepFigures
@@ -29,11 +30,12 @@ class Learner:
     precision: fp32, or bf16 for the towers alone.
     num_done: how many steps the run has taken; None during an optimiser's step, when the
     parameters are partly updated.
-    figures: of the last step. guard: sees them before the optimiser's step and raises TrainingError
-    where that must not be taken.
+    rows: the pairs of the last batch, as rows of the data.
+    guard: sees what a step came to before the optimiser takes it, and raises TrainingError where
+    that must not be.
     """
 
-    figures: StepFigures | None = None
+    rows: Rows | None = None
 
     def __init__(
         self,
@@ -52,55 +54,107 @@ class Learner:
         self.num_done: int | None = 0
         self.guard: Callable[[StepFigures], None] = stop_unless_finite
         self._likeness: tuple[torch.Tensor, torch.Tensor] | None = None
-        self._random = torch.get_rng_state()
+        self._random = RandomState.of(self.device)
         freeze_statistics(model)
         self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
         self._start = trained_state(model) if settings.penalty else {}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        device: torch.device = self.model.logit_scale.device
+        return device
+
     def loss(self, batch: Batch, step: int) -> torch.Tensor:
-        """Return the contrastive loss of a batch; subclasses may add to it by step."""
-        device = self.model.logit_scale.device
-        in_bf16 = self.precision == "bf16"
-        with torch.autocast(device.type, torch.bfloat16) if in_bf16 else nullcontext():
-            images = self.encode_images(batch.images)
-            texts = self.encode_texts(batch.texts.to(device))
-        self._likeness = mean_cosine(images), mean_cosine(texts)
-        return contrastive_loss(
-            images.float(), texts.float(), self.model.logit_scale, batch.same_NN.to(device)
-        )
+        """Return the loss of a batch with its graph, all of it in memory at a time."""
+        everything = slice(0, len(batch))
+        images_ND, texts_ND = self._images(batch, everything), self._texts(batch, everything)
+        return self._loss(images_ND, texts_ND, batch, step)
 
-    def learn(self, batch: Batch, step: int, lr: float) -> float:
-        """Take one step of the optimiser at the learning rate; return the loss before it.
+    def extra_loss(self, step: int) -> torch.Tensor | None:
+        """Return what a subclass adds to the contrastive loss of a step; called once a step."""
+        return None
 
-        Raises TrainingError, with all parameters unchanged, where `guard` does: when the loss or
-        its gradients are not finite, for instance.
+    def learn(self, batch: Batch, step: int, lr: float) -> StepFigures:
+        """Take one step of the optimiser at the learning rate; return what it came to.
+
+        Pieces of the settings' piece_size are in memory at a time. Raises TrainingError, with all
+        parameters unchanged, where `guard` does: when the loss or its gradients are not finite,
+        for instance.
         """
-        loss = self.loss(batch, step)
+        self.rows = batch.rows
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad()
+        loss = self._backward(batch, step)
         trained = [value for value in self.model.parameters() if value.requires_grad]
-        loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(trained, self.settings.max_gradient)
-        self.figures = StepFigures(
+        bounds = loss_bounds(len(batch), batch.equal, positives=self.settings.positives)
+        figures = StepFigures(
             step + 1,
-            num_pairs=len(batch.same_NN),
-            loss=float(loss.detach()),
-            floor=0.0,
-            chance=loss_of_chance(batch.same_NN),
+            num_pairs=len(batch),
+            loss=float(loss),
+            floor=bounds.floor,
+            chance=bounds.chance,
             logit_scale=float(self.model.logit_scale.detach().exp()),
             gradient_norm=float(norm),
             lr=lr,
             likeness=self._likeness and (float(self._likeness[0]), float(self._likeness[1])),
         )
-        self.guard(self.figures)
+        self.guard(figures)
         self.num_done = None
         self.optimiser.step()
         self._pull_to_start(lr)
         clamp_log_scale(self.model.logit_scale)
-        self._random = torch.get_rng_state()
+        self._random = RandomState.of(self.device)
         self.num_done = step + 1
-        return self.figures.loss
+        return figures
+
+    def _backward(self, batch: Batch, step: int) -> torch.Tensor:
+        """Add the gradients of the batch's loss to those of the parameters; return the loss."""
+        parts = pieces(len(batch), self.settings.piece_size)
+        if len(parts) == 1:
+            loss = self.loss(batch, step)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+        images = encode_in_pieces(lambda part: self._images(batch, part), parts, self.device)
+        texts = encode_in_pieces(lambda part: self._texts(batch, part), parts, self.device)
+        loss = self._loss(images.embeddings_ND, texts.embeddings_ND, batch, step)
+        loss.backward()  # type: ignore[no-untyped-call]
+        after = RandomState.of(self.device)
+        images.backward(self.device)
+        texts.backward(self.device)
+        after.restore(self.device)
+        return loss.detach()
+
+    def _loss(
+        self, images_ND: torch.Tensor, texts_ND: torch.Tensor, batch: Batch, step: int
+    ) -> torch.Tensor:
+        self._likeness = mean_cosine(images_ND), mean_cosine(texts_ND)
+        loss = contrastive_loss(
+            images_ND,
+            texts_ND,
+            self.model.logit_scale,
+            batch.equal,
+            positives=self.settings.positives,
+        )
+        extra = self.extra_loss(step)
+        return loss if extra is None else loss + extra
+
+    def _images(self, batch: Batch, part: slice) -> torch.Tensor:
+        with self._towers_precision():
+            return _at_least_fp32(self.encode_images(batch.images(part)))
+
+    def _texts(self, batch: Batch, part: slice) -> torch.Tensor:
+        with self._towers_precision():
+            return _at_least_fp32(self.encode_texts(batch.texts[part].to(self.device)))
+
+    def _towers_precision(self) -> AbstractContextManager[object]:
+        # Opened anew for each piece: it keeps cast weights, and those of a pass without a graph
+        # would give the next pass no gradients.
+        if self.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
 
     @torch.no_grad()
     def _pull_to_start(self, lr: float) -> None:
@@ -121,7 +175,7 @@ class Learner:
                 if value.requires_grad
             },
             "optimiser": self.optimiser.state_dict(),
-            "random": self._random,
+            "random": self._random._asdict(),
         }
 
     @torch.no_grad()
@@ -131,8 +185,13 @@ class Learner:
         for name, value in state["parameters"].items():
             parameters[name].copy_(value)
         self.optimiser.load_state_dict(state["optimiser"])
-        self._random = state["random"]
-        torch.set_rng_state(self._random)
+        self._random = RandomState(**state["random"])
+        self._random.restore(self.device)
+
+
+def _at_least_fp32(embeddings_ND: torch.Tensor) -> torch.Tensor:
+    """Return what the loss is computed with: half precision would round its sums."""
+    return embeddings_ND.to(torch.promote_types(embeddings_ND.dtype, torch.float32))
 
 
 def lock_image_tower(model: Any) -> None:

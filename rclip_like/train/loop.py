@@ -10,9 +10,10 @@ from rclip_like.errors import TrainingError
 from rclip_like.train.batches import Batches, Rows, epoch_batches
 from rclip_like.train.learner import Learner
 from rclip_like.train.settings import LoopSettings
+from rclip_like.train.values import StepFigures
 
-AfterStep = Callable[[int, float], None]
-"""Called after each step with the number of steps done and the step's loss."""
+AfterStep = Callable[[StepFigures], None]
+"""Called after each step with what it came to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ def run_loop(
         if not rows or not number:
             rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
         lr = learning_rate(step, num_steps=num_steps, base=settings.lr, warm_up=settings.warm_up)
-        losses.append(learner.learn(batches.batch(rows[number], epoch), step, lr))
-        after_step(step + 1, losses[-1])
+        figures = learner.learn(batches.batch(rows[number], epoch), step, lr)
+        losses.append(figures.loss)
+        after_step(figures)
     first, last = (losses[0], losses[-1]) if losses else (None, None)
     return LoopReport(num_steps, first, last)
 

@@ -22,7 +22,7 @@ from rclip_like.train.outcome import Outcome
 from rclip_like.train.plan import Plan
 from rclip_like.train.stopping import Stopping
 from rclip_like.train.towers import Towers
-from rclip_like.train.values import OnProgress, TrainProgress
+from rclip_like.train.values import OnProgress, StepFigures, TrainProgress
 
 LOOKS = 20
 """How many times a phase is measured on its held-out pairs, spread evenly over its steps."""
@@ -119,8 +119,9 @@ class PhaseRun:
             )
             saved_at, is_saving = time.monotonic(), False
 
-        def after_step(step: int, loss: float) -> None:
-            self.report(TrainProgress("learning", step, until, loss, self.phase.title))
+        def after_step(figures: StepFigures) -> None:
+            step = figures.step
+            self.report(TrainProgress("learning", step, until, figures.loss, self.phase.title))
             if step % every == 0 or step == until:
                 self._look(step)
             if stopping.signal:

@@ -45,6 +45,7 @@ def make_plan(settings: TrainSettings, num_pairs: int) -> Plan:
         seed=asked.seed,
         weight_decay=0.1 if asked.weight_decay is None else asked.weight_decay,
         piece_size=asked.piece_size,
+        positives=settings.positives,
     )
     return Plan(
         preset,

@@ -90,7 +90,7 @@ class PixelImages:
     preprocessing: Preprocessing
     device: torch.device
 
-    def rows(self, rows: Rows) -> torch.Tensor:
+    def rows(self, rows: Rows, epoch: int | None = None) -> torch.Tensor:
         """Return normalised images (N, C, S, S)."""
         return normalise(self.pixels_NSSC[rows], self.preprocessing, self.device)
 
@@ -101,8 +101,8 @@ class FeatureImages:
 
     features_NF: torch.Tensor
 
-    def rows(self, rows: Rows) -> torch.Tensor:
-        """Return the features (N, F) of the rows."""
+    def rows(self, rows: Rows, epoch: int | None = None) -> torch.Tensor:
+        """Return the features (N, F) of the rows; every epoch sees the same."""
         return self.features_NF[torch.from_numpy(rows).to(self.features_NF.device)]
 
 

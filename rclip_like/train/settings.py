@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from rclip_like.data.options import PairOptions
 from rclip_like.errors import Remedy, UsageError
@@ -15,6 +15,10 @@ from rclip_like.settings import (
     Threads,
     Weights,
 )
+
+Positives: TypeAlias = Literal["left-out", "positive"]
+"""What counts for pairs with equal captions, labels or pictures: neither right nor wrong, or
+right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class LoopSettings:
     max_gradient: float = 1.0
     least_steps: int = 0
     piece_size: int | None = None
+    positives: Positives = "left-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,7 @@ class TrainSettings:
         ),
     ] = None
     positives: Annotated[
-        Literal["left-out", "positive"],
+        Positives,
         Option(
             "--positives",
             help="What counts for pairs with equal captions, labels or pictures: left-out, as "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 
 from bench.measure import figures_of
@@ -22,6 +23,7 @@ from rclip_like.models.specification import resolve
 from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Batch
+from rclip_like.train.equality import EqualNumbers
 from rclip_like.train.learner import Learner
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.towers import Towers
@@ -66,7 +68,9 @@ def _batch(num_pairs: int, side: int) -> Batch:
     tokens_NL[:, :_LENGTH] = torch.randint(1, 40_000, (num_pairs, _LENGTH), generator=generator)
     tokens_NL[:, _LENGTH - 1] = _END_OF_TEXT
     images = torch.randn(num_pairs, 3, side, side, generator=generator)
-    return Batch(images, tokens_NL, torch.eye(num_pairs, dtype=torch.bool))
+    numbers = np.arange(num_pairs)
+    equal = EqualNumbers(numbers[:, None], numbers, numbers)
+    return Batch(numbers, images.__getitem__, tokens_NL, equal)
 
 
 def _our_step(folder: str, batch: Batch) -> Callable[[], float]:
@@ -82,7 +86,7 @@ def _our_step(folder: str, batch: Batch) -> Callable[[], float]:
     learner = Learner(
         network, towers.encode_images, LoopSettings(lr=LR), encode_texts=towers.encode_texts
     )
-    return lambda: learner.learn(batch, 0, LR)
+    return lambda: learner.learn(batch, 0, LR).loss
 
 
 def _reference_step(folder: str, batch: Batch) -> Callable[[], float]:
@@ -92,9 +96,11 @@ def _reference_step(folder: str, batch: Batch) -> Callable[[], float]:
     network: Any = load_model(resolve(folder)).requires_grad_(True).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=LR, betas=(0.9, 0.98), eps=1e-6)
 
+    images = batch.images(slice(0, len(batch)))
+
     def step() -> float:
         optimiser.zero_grad()
-        loss = ClipLoss()(*network(batch.images, batch.tokens_NL))
+        loss = ClipLoss()(*network(images, batch.texts))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,7 +31,8 @@ class _Model(torch.nn.Module):
 def _learner(device: str) -> tuple[Learner, Batch]:
     model: Any = _Model(device)
     images = torch.linspace(-1, 1, 6).view(2, 3).to(device)
-    batch = Batch(images, torch.arange(10).view(2, 5), torch.eye(2, dtype=torch.bool))
+    rows = np.array([30, 40])
+    batch = Batch(rows, images.__getitem__, torch.arange(10).view(2, 5))
     encode = lambda images: torch.nn.functional.normalize(model.image(images), dim=-1)  # noqa: E731
     return Learner(model, encode, LoopSettings()), batch
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
 from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.train.loss import MAX_LOG_SCALE, clamp_log_scale, contrastive_loss
+from rclip_like.train.equality import NO_CAPTION, EqualCells, EqualNumbers
+from rclip_like.train.loss import CELLS, MAX_LOG_SCALE, clamp_log_scale, contrastive_loss
+from rclip_like.train.settings import Positives
 
 
 def make_towers(dtype: torch.dtype) -> list[torch.Tensor]:
@@ -50,21 +54,25 @@ def test_pairs_that_are_equal_are_left_out_of_the_wrong_ones() -> None:
     rows[2, 5] = -1e30
     pairs = torch.arange(24)
     expected = (F.cross_entropy(rows, pairs) + F.cross_entropy(rows.T, pairs)) / 2
-    assert torch.allclose(contrastive_loss(*unit, log_scale, same), expected, atol=1e-12)
-    assert contrastive_loss(*unit, log_scale, same) != contrastive_loss(*unit, log_scale)
+    assert torch.allclose(
+        contrastive_loss(*unit, log_scale, EqualCells(same)), expected, atol=1e-12
+    )
+    assert contrastive_loss(*unit, log_scale, EqualCells(same)) != contrastive_loss(
+        *unit, log_scale
+    )
 
 
 def test_a_mask_of_the_true_pairs_alone_changes_nothing() -> None:
     images, texts, log_scale = make_towers(torch.float64)
     diagonal = torch.eye(24, dtype=torch.bool)
-    masked = contrastive_loss(images, texts, log_scale, diagonal)
+    masked = contrastive_loss(images, texts, log_scale, EqualCells(diagonal))
     assert torch.equal(masked, contrastive_loss(images, texts, log_scale))
 
 
 def test_gradient_flows_past_left_out_pairs() -> None:
     images, texts, log_scale = make_towers(torch.float64)
     everything = torch.ones(24, 24, dtype=torch.bool)
-    loss = contrastive_loss(images, texts, log_scale, everything)
+    loss = contrastive_loss(images, texts, log_scale, EqualCells(everything))
     gradients = torch.autograd.grad(loss, (images, texts, log_scale))
     assert loss == 0
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
@@ -75,3 +83,28 @@ def test_logit_scale_stays_between_one_and_a_hundred() -> None:
         log_scale = torch.tensor(start, requires_grad=True)
         clamp_log_scale(log_scale)
         assert log_scale.item() == torch.tensor(end).item()
+
+
+def equal_pairs(num: int) -> EqualNumbers:
+    """Pairs of which some share captions, pictures or labels, by chance."""
+    random = np.random.default_rng(2)
+    captions_NM = random.integers(0, num, (num, 3))
+    captions_NM[::4, 2] = NO_CAPTION
+    numbers_2N = random.integers(0, 2 * num, (2, num))
+    return EqualNumbers(captions_NM, captions_NM[:, 0], *numbers_2N)
+
+
+@pytest.mark.parametrize("positives", ["left-out", "positive"])
+@pytest.mark.parametrize("cells", [1, 24, 100, 575])
+@pytest.mark.parametrize("has_equal", [False, True])
+def test_a_loss_in_blocks_equals_the_plain_one(
+    positives: Positives, cells: int, has_equal: bool
+) -> None:
+    equal = equal_pairs(24) if has_equal else None
+    results = []
+    for each in (CELLS, cells):
+        values = make_towers(torch.float64)
+        loss = 3 * contrastive_loss(*values, equal, positives=positives, cells=each)
+        results.append([loss, *torch.autograd.grad(loss, values)])
+    for plain, blocked in zip(*results, strict=True):
+        assert torch.linalg.norm(plain - blocked) <= 1e-12 * torch.linalg.norm(plain)

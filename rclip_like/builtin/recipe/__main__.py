@@ -21,6 +21,7 @@ from rclip_like.train.folder import save_model_folder
 from rclip_like.train.learner import lock_image_tower
 from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.settings import LoopSettings
+from rclip_like.train.values import StepFigures
 
 from . import corpus, features, stages
 from .contrast import (
@@ -181,12 +182,13 @@ class _BestKeeper:
         self.best = state["best"]
         return int(state["step"])
 
-    def after_step(self, step: int, loss: float) -> None:
+    def after_step(self, figures: StepFigures) -> None:
         """Measure and keep a checkpoint every so many steps and at the end."""
+        step = figures.step
         if step % MEASURE_EVERY and step != self.num_steps:
             return
         score, told = self.development.score(self.learner.model)
-        self.say(step, loss, told)
+        self.say(step, figures.loss, told)
         state = self.learner.state()
         if score >= self.best["score"]:
             kept = {name: value.clone() for name, value in state["parameters"].items()}

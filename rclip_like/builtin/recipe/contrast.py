@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from rclip_like.train.batches import Batch, Rows
+from rclip_like.train.equality import EqualCells
 from rclip_like.train.learner import Learner
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import text_features
@@ -84,7 +85,12 @@ class SubjectBatches:
         features_NF = np.stack([self.pictures.draw(int(v), generator) for v in self.visits[rows]])
         same_NN = not_negative(subjects, [name for _, name in texts])
         inputs = self.texts([text for text, _ in texts])
-        return Batch(torch.from_numpy(features_NF), inputs, torch.from_numpy(same_NN))
+        return Batch(
+            self.visits[rows],
+            torch.from_numpy(features_NF).__getitem__,
+            inputs,
+            EqualCells(torch.from_numpy(same_NN)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +119,14 @@ class RemindedLearner(Learner):
             batches(reminder.lesson.lengths().tolist(), reminder.batch_size, seed=settings.seed + 1)
         )
 
-    def loss(self, batch: Batch, step: int) -> torch.Tensor:
-        """Return the contrastive loss plus the weighted distance to the teacher."""
+    def extra_loss(self, step: int) -> torch.Tensor:
+        """Return the weighted distance to the teacher."""
         reached, rows = next(item for item in self._order if item[0] >= step)
         assert reached == step, "steps go up by one"
         tokens_NL, targets_NT = lesson_batch(self.reminder.lesson, rows)
         guesses = text_features(self.model, tokens_NL) @ self.reminder.to_teacher_DT
         distance = following_loss(F.normalize(guesses, dim=1), targets_NT, None, 0.0)
-        return super().loss(batch, step) + self.reminder.weight * distance
+        return self.reminder.weight * distance
 
 
 def image_encoder(

@@ -8,10 +8,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from rclip_like.train.batches import Batch
 from rclip_like.train.learner import Learner
 from rclip_like.train.loop import run_loop
-from rclip_like.train.loss import contrastive_loss
 from rclip_like.train.settings import LoopSettings
 
 from .contrast import SubjectBatches
@@ -55,21 +53,12 @@ class JointSpace(torch.nn.Module):
         }
 
 
-class JointLearner(Learner):
-    """Learns the two maps from batches whose texts are the teacher's rows."""
-
-    def loss(self, batch: Batch, step: int) -> torch.Tensor:
-        """Return the contrastive loss of a batch."""
-        images, texts = self.encode_images(batch.images), self.model.texts(batch.texts)
-        return contrastive_loss(images, texts, self.model.logit_scale, batch.same_NN)
-
-
 def fit(
     axes_TE: torch.Tensor, mean_F: torch.Tensor, batches: SubjectBatches, settings: LoopSettings
 ) -> dict[str, torch.Tensor]:
     """Return the maps of the joint space (see JointSpace.state), learnt from the batches."""
     torch.manual_seed(settings.seed)
     space = JointSpace(axes_TE, mean_F)
-    learner = JointLearner(space, space.images, settings)
-    run_loop(learner, batches, after_step=lambda step, loss: None)
+    learner = Learner(space, space.images, settings, encode_texts=space.texts)
+    run_loop(learner, batches, after_step=lambda figures: None)
     return space.state()
