@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from rclip_like.cli.remedies import said
 from rclip_like.errors import TrainingError
 from rclip_like.train.guard import FEW_STEPS, Guard, mean_cosine, stop_unless_finite
-from rclip_like.train.loss import contrastive_loss, loss_of_chance
 from rclip_like.train.values import StepFigures
 
 CHANCE = math.log(8)
@@ -77,12 +76,3 @@ def test_the_mean_cosine_is_that_of_all_pairs_of_rows() -> None:
     others = cosines_NN[~torch.eye(7, dtype=torch.bool)]
     assert float(mean_cosine(rows_ND)) == pytest.approx(float(others.mean()), abs=1e-6)
     assert mean_cosine(rows_ND[:1]).isnan()
-
-
-def test_the_loss_of_chance_is_that_of_embeddings_which_are_all_alike() -> None:
-    rows_ND = torch.ones(6, 4) / 2
-    same_NN = torch.eye(6, dtype=torch.bool)
-    same_NN[0, 3] = same_NN[3, 0] = same_NN[2, 5] = True
-    loss = contrastive_loss(rows_ND, rows_ND, torch.tensor(1.0), same_NN)
-    assert loss_of_chance(same_NN) == pytest.approx(float(loss), abs=1e-6)
-    assert loss_of_chance(torch.eye(6, dtype=torch.bool)) == pytest.approx(math.log(6), abs=1e-6)

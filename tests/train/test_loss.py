@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,13 @@ from torch.nn import functional as F
 
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.equality import NO_CAPTION, EqualCells, EqualNumbers
-from rclip_like.train.loss import CELLS, MAX_LOG_SCALE, clamp_log_scale, contrastive_loss
+from rclip_like.train.loss import (
+    CELLS,
+    MAX_LOG_SCALE,
+    clamp_log_scale,
+    contrastive_loss,
+    loss_bounds,
+)
 from rclip_like.train.settings import Positives
 
 
@@ -108,3 +116,24 @@ def test_a_loss_in_blocks_equals_the_plain_one(
         results.append([loss, *torch.autograd.grad(loss, values)])
     for plain, blocked in zip(*results, strict=True):
         assert torch.linalg.norm(plain - blocked) <= 1e-12 * torch.linalg.norm(plain)
+
+
+@pytest.mark.parametrize("positives", ["left-out", "positive"])
+def test_chance_is_the_loss_of_embeddings_that_are_all_alike(positives: Positives) -> None:
+    alike_ND, log_scale, equal = torch.ones(24, 4).double() / 2, torch.tensor(1.0), equal_pairs(24)
+    loss = contrastive_loss(alike_ND, alike_ND, log_scale, equal, positives=positives)
+    for cells in (CELLS, 50):
+        bounds = loss_bounds(24, equal, positives=positives, cells=cells)
+        assert bounds.chance == pytest.approx(float(loss), abs=1e-6)
+    assert loss_bounds(24, None, positives=positives) == (pytest.approx(math.log(24)), 0.0)
+
+
+def test_the_floor_is_what_is_left_when_all_that_is_right_is_found() -> None:
+    numbers = np.arange(24) // 3
+    equal = EqualNumbers(numbers[:, None], numbers, numbers)
+    one_hot = F.one_hot(torch.from_numpy(numbers)).double()
+    for positives, floor in (("left-out", 0.0), ("positive", math.log(3))):
+        log_scale = torch.tensor(MAX_LOG_SCALE)
+        loss = contrastive_loss(one_hot, one_hot, log_scale, equal, positives=positives)
+        assert loss_bounds(24, equal, positives=positives).floor == pytest.approx(floor, abs=1e-6)
+        assert float(loss) == pytest.approx(floor, abs=1e-12)
