@@ -54,6 +54,8 @@ class Remedy(StrEnum):
     LOCK_IMAGE_TOWER = "set lock_image_tower, which takes less memory"
     LABEL_EACH_ALONE = "set ClassifySettings.multi"
     UNDO_FILING = "take back what was filed with filing.undo({})"
+    MEASURE_FORGETTING = "name a set of them as retain"
+    UNLOCK_IMAGE_TOWER = "set unlock_image_tower to train it nevertheless"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
     LOOK_AT_FILES = "see whether these files are what they should be"
 

@@ -49,6 +49,8 @@ WORDS = {
     Remedy.LOCK_IMAGE_TOWER: "try --lock-image-tower, which takes less memory",
     Remedy.LABEL_EACH_ALONE: "add --multi",
     Remedy.UNDO_FILING: "take back what was filed with: clipfind classify --undo {}",
+    Remedy.MEASURE_FORGETTING: "name a set of them with --retain",
+    Remedy.UNLOCK_IMAGE_TOWER: "train it nevertheless with --unlock-image-tower",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
     Remedy.LOOK_AT_FILES: "look whether these pictures and captions are what they should be",
 }

@@ -15,6 +15,7 @@ from rclip_like.train.batches import Batch, Rows
 from rclip_like.train.guard import mean_cosine, stop_unless_finite
 from rclip_like.train.loss import clamp_log_scale, contrastive_loss, loss_bounds
 from rclip_like.train.pieces import RandomState, encode_in_pieces, pieces
+from rclip_like.train.presets import fast_names
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.text_tower import encode_texts as run_text_tower
 from rclip_like.train.values import StepFigures
@@ -56,7 +57,12 @@ class Learner:
         self._likeness: tuple[torch.Tensor, torch.Tensor] | None = None
         self._random = RandomState.of(self.device)
         freeze_statistics(model)
-        self.optimiser = build_optimiser(model, lr=settings.lr, weight_decay=settings.weight_decay)
+        self.optimiser = build_optimiser(
+            model,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            towers_lr_share=settings.towers_lr_share,
+        )
         self._start = trained_state(model) if settings.penalty else {}
 
     @property
@@ -84,7 +90,7 @@ class Learner:
         """
         self.rows = batch.rows
         for group in self.optimiser.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["lr_share"]
         self.optimiser.zero_grad()
         loss = self._backward(batch, step)
         trained = [value for value in self.model.parameters() if value.requires_grad]
@@ -159,9 +165,11 @@ class Learner:
     @torch.no_grad()
     def _pull_to_start(self, lr: float) -> None:
         """Move weights towards where they began, as decoupled weight decay moves them to zero."""
+        whole = fast_names(self.model)
         for name, value in self.model.named_parameters():
             if name in self._start and is_decayed(name, value):
-                value.lerp_(self._start[name], lr * self.settings.penalty)
+                share = 1.0 if name in whole else self.settings.towers_lr_share
+                value.lerp_(self._start[name], lr * share * self.settings.penalty)
 
     def state(self) -> dict[str, Any]:
         """Return what resuming needs: trained parameters, optimiser and random state.
@@ -194,23 +202,6 @@ def _at_least_fp32(embeddings_ND: torch.Tensor) -> torch.Tensor:
     return embeddings_ND.to(torch.promote_types(embeddings_ND.dtype, torch.float32))
 
 
-def lock_image_tower(model: Any) -> None:
-    """Freeze the image tower but for a projection that stands apart from it.
-
-    A timm tower keeps its linear head trainable, as in LiT (Zhai et al. 2022); a tower whose
-    projection is its own parameter is frozen whole. Statistics of batch norms are frozen always.
-    """
-    trunk = getattr(model.visual, "trunk", model.visual)
-    trunk.requires_grad_(False)
-
-
-def lock_text_tower(model: Any) -> None:
-    """Freeze the text tower but for its projection and the logit scale, if it is a standard one."""
-    for name, value in model.named_parameters():
-        if not name.startswith(("visual.", "logit_")) and name != "text_projection":
-            value.requires_grad_(False)
-
-
 def freeze_statistics(model: torch.nn.Module) -> None:
     """Put the model into training mode, its batch norms into evaluation mode.
 
@@ -232,20 +223,36 @@ def trained_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def is_decayed(name: str, value: torch.Tensor) -> bool:
-    """Return whether weight decay applies: not to gains, biases and the logit scale."""
-    return value.ndim >= 2 and not name.startswith("logit_")
+    """Return whether weight decay applies: not to gains, biases and the logit scale.
+
+    The names are told apart as open_clip's trainer does, so that the groups are the same.
+    """
+    return value.ndim >= 2 and not any(part in name for part in ("bn", "ln", "bias", "logit_scale"))
 
 
-def build_optimiser(model: torch.nn.Module, *, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW over what is trained, with betas 0.9 and 0.98 and epsilon 1e-6 as in CLIP."""
-    groups: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+def build_optimiser(
+    model: torch.nn.Module, *, lr: float, weight_decay: float, towers_lr_share: float = 1.0
+) -> torch.optim.AdamW:
+    """Return AdamW over what is trained, with betas 0.9 and 0.98 and epsilon 1e-6 as in CLIP.
+
+    Each group holds in `lr_share` which share of the learning rate it takes: projections, logit
+    scale and low-rank additions the whole, layers within the towers `towers_lr_share`.
+    """
+    whole = fast_names(model) if towers_lr_share != 1 else frozenset()
+    groups: dict[tuple[float, bool], list[torch.Tensor]] = {(1.0, True): [], (1.0, False): []}
     for name, value in model.named_parameters():
         if value.requires_grad:
-            groups[is_decayed(name, value)].append(value)
+            share = 1.0 if towers_lr_share == 1 or name in whole else towers_lr_share
+            groups.setdefault((share, is_decayed(name, value)), []).append(value)
     return torch.optim.AdamW(
         [
-            {"params": groups[True], "weight_decay": weight_decay},
-            {"params": groups[False], "weight_decay": 0.0},
+            {
+                "params": values,
+                "weight_decay": weight_decay if decays else 0.0,
+                "lr": lr * share,
+                "lr_share": share,
+            }
+            for (share, decays), values in groups.items()
         ],
         lr=lr,
         betas=(0.9, 0.98),

@@ -28,16 +28,20 @@ from rclip_like.train.checkpoint import (
     remove_own_files,
     save_checkpoint,
 )
+from rclip_like.train.estimate import count_work, machine_of
 from rclip_like.train.folder import copy_tokenizer, save_model_folder
 from rclip_like.train.gain import Gain, choose_alpha, gains
 from rclip_like.train.interpolation import set_between
-from rclip_like.train.learner import Learner, lock_image_tower, lock_text_tower, trained_state
+from rclip_like.train.learner import Learner, trained_state
+from rclip_like.train.lora import merge_low_rank
 from rclip_like.train.memory import refuse_too_large
 from rclip_like.train.outcome import Outcome, outcomes_in, storable
 from rclip_like.train.phases import Phase, PhaseRun, phases_of, steps_for_all
 from rclip_like.train.plan import Plan, make_plan
 from rclip_like.train.prepare import Captioned, caption_numbers, read_pixels
+from rclip_like.train.presets import choose_trained
 from rclip_like.train.settings import TrainSettings
+from rclip_like.train.survey import survey
 from rclip_like.train.towers import Towers
 from rclip_like.train.values import NUM_NAMED, OnProgress, TrainReport
 
@@ -94,6 +98,7 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
         gain = gains([outcome.by_alpha for outcome in outcomes if outcome.by_alpha])
         alpha = choose_alpha(gain) if settings.alpha is None else settings.alpha
         set_between(model, start, trained, alpha)
+        merge_low_rank(model)
         copy_tokenizer(specification, settings.output)
         save_model_folder(settings.output, model, specification.config, specification.preprocessing)
         remove_own_files(settings.output)
@@ -102,14 +107,12 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
 
 def _load(settings: TrainSettings, specification: ModelSpecification, report: OnProgress) -> Run:
     tokenize = _tokenizer(specification)
+    surveyed = survey(settings, tokenize)
+    towers, plan = _load_towers(settings, specification, len(surveyed.names))
     data = Captioned()
     pictures = read_pixels(settings.data, specification.preprocessing, data, report)
-    # The plan comes before the pictures once their number is known from the captions alone.
-    plan = make_plan(settings, 0)
-    towers = _load_towers(settings, specification, plan)
     images = towers.load_images(pictures, settings.output / PIXELS)
     _check_usable(data, settings)
-    plan = make_plan(settings, len(data.names))
     if len(data.names) < 2:
         raise TrainingError(f"training needs at least two pairs, and there are {len(data.names)}")
     _, numbers = np.unique(np.array(data.digests), return_inverse=True)
@@ -125,21 +128,31 @@ def _load(settings: TrainSettings, specification: ModelSpecification, report: On
     return Run(settings, specification, plan, towers, data, batches, tuple(phases), report)
 
 
-def _load_towers(settings: TrainSettings, specification: ModelSpecification, plan: Plan) -> Towers:
+def _load_towers(
+    settings: TrainSettings, specification: ModelSpecification, num_pairs: int
+) -> tuple[Towers, Plan]:
     device = choose_device(settings.device)
-    model: Any = load_model(specification).to(device).requires_grad_(True)
+    model: Any = load_model(specification).to(device)
     if getattr(model, "logit_bias", None) is not None:
         raise TrainingError(
             f"{specification.name} was trained with a sigmoid loss, which train does not have yet"
         )
+    preprocessing = specification.preprocessing
+    plan = make_plan(
+        settings,
+        num_pairs,
+        model,
+        count_work(model, preprocessing.size, specification.context_length),
+        machine_of(device),
+        measures_pictures=False,
+    )
+    choose_trained(model, plan.preset, locks_image_tower=plan.locks_image_tower)
     if plan.locks_image_tower:
-        lock_image_tower(model)
         # Pictures come with their colours last; see the encoder for what this saves.
         model.visual.to(memory_format=torch.channels_last)
-    if plan.locks_text_tower:
-        lock_text_tower(model)
-    return Towers(
-        model, specification.preprocessing, device, plan.locks_image_tower, plan.locks_text_tower
+    return (
+        Towers(model, preprocessing, device, plan.locks_image_tower, plan.locks_text_tower),
+        plan,
     )
 
 
@@ -216,6 +229,7 @@ def _report(
     seconds: float,
 ) -> TrainReport:
     num_pairs = len(run.phases[-1].members)
+    asked = run.settings.loop.batch_size
     shrunk = f"batch size reduced to {num_pairs}, because there are only {num_pairs} pairs"
     return TrainReport(
         output=run.settings.output,
@@ -229,7 +243,7 @@ def _report(
         recall_before=dict(gain[0.0].recalls) if gain else {},
         recall_after=dict(gain[alpha].recalls) if alpha in gain else {},
         skipped=tuple(run.data.skipped),
-        notes=(shrunk,) if run.plan.loop.batch_size > num_pairs else (),
+        notes=(*((shrunk,) if (asked or 0) > num_pairs else ()), *run.plan.notes),
         seconds=seconds,
         alpha=alpha,
     )

@@ -28,13 +28,15 @@ class LoopSettings:
     An epoch visits every pair once; there are at least `least_steps` steps, whatever the epochs.
     `warm_up` is a share of all steps. `weight_decay` pulls weights towards zero and `penalty`
     towards where they began, both decoupled from the gradient; both spare gains, biases and the
-    logit scale. piece_size: how many pairs of a batch are in memory at a time, None for all of
-    them; the result does not depend on it.
+    logit scale. `lr` is the highest rate, that of projections and low-rank additions; the layers
+    within the towers learn at `towers_lr_share` of it. piece_size: how many pairs of a batch are in
+    memory at a time, None for all of them; the result does not depend on it.
     """
 
     epochs: int = 10
     batch_size: int = 256
     lr: float = 1e-4
+    towers_lr_share: float = 1.0
     seed: int = 0
     warm_up: float = 0.05
     weight_decay: float = 0.1

@@ -37,6 +37,7 @@ def settings(captioned: MakeData, tiny_model: Path, tmp_path: Path) -> TrainSett
         output=tmp_path / "out",
         model=str(tiny_model),
         preset="all",
+        unlock_image_tower=True,
         loop=LoopOptions(epochs=3, batch_size=8, lr=1e-3),
         folds=0,
         held_out=0.2,
@@ -92,7 +93,7 @@ def test_the_folder_loads_in_open_clip_with_the_same_embeddings(settings: TrainS
 
 @pytest.mark.parametrize("lock", [False, True])
 def test_an_interrupted_run_goes_on_to_the_same_bits(settings: TrainSettings, lock: bool) -> None:
-    settings = replace(settings, lock_image_tower=lock)
+    settings = replace(settings, lock_image_tower=lock, unlock_image_tower=not lock)
     whole = replace(settings, output=settings.output.with_name("whole"))
     train(whole)
     interrupt(settings, 4)
@@ -192,7 +193,13 @@ def test_equal_pictures_are_as_right_as_each_other(settings: TrainSettings) -> N
 def test_weights_of_ones_own_are_trained_on(settings: TrainSettings, tmp_path: Path) -> None:
     train(settings)
     begun = settings.output / WEIGHTS
-    onward = replace(settings, weights=begun, output=tmp_path / "onward", lock_image_tower=True)
+    onward = replace(
+        settings,
+        weights=begun,
+        output=tmp_path / "onward",
+        lock_image_tower=True,
+        unlock_image_tower=False,
+    )
     train(onward)
     before, after = load_file(begun), load_file(onward.output / WEIGHTS)
     assert torch.equal(after["visual.conv1.weight"], before["visual.conv1.weight"])
@@ -233,15 +240,16 @@ def test_a_folder_with_other_things_is_left_alone(settings: TrainSettings) -> No
 
 
 def test_a_locked_image_tower_keeps_its_bits(settings: TrainSettings) -> None:
-    train(replace(settings, lock_image_tower=True))
+    train(replace(settings, lock_image_tower=True, unlock_image_tower=False))
     before = load_file(resolve(settings.model).weights)
     after = load_file(settings.output / WEIGHTS)
     for name, value in after.items():
-        assert torch.equal(value, before[name]) == name.startswith("visual."), name
+        is_locked = name.startswith("visual.") and name != "visual.proj"
+        assert torch.equal(value, before[name]) == is_locked, name
 
 
 def test_locked_and_unlocked_towers_measure_the_same_before(settings: TrainSettings) -> None:
-    locked = train(replace(settings, lock_image_tower=True))
+    locked = train(replace(settings, lock_image_tower=True, unlock_image_tower=False))
     unlocked = train(replace(settings, output=settings.output.with_name("unlocked")))
     assert locked.recall_before == unlocked.recall_before
 
@@ -296,7 +304,7 @@ def test_a_batch_that_memory_does_not_hold_is_refused_before_the_first_step(
     assert "batch_size of 4, or set lock_image_tower" in str(told.value)
     assert not [step for step in steps if step.stage == "learning"]
     with pytest.raises(TrainingError, match=r"batch_size of 4$"):
-        train(replace(settings, lock_image_tower=True))
+        train(replace(settings, lock_image_tower=True, unlock_image_tower=False))
 
 
 @pytest.mark.parametrize(
@@ -327,7 +335,9 @@ def test_looking_for_the_memory_changes_nothing(
 def test_a_run_in_bf16_learns_and_writes_the_same_kind_of_model(
     lock: bool, settings: TrainSettings
 ) -> None:
-    report = train(replace(settings, precision="bf16", lock_image_tower=lock))
+    report = train(
+        replace(settings, precision="bf16", lock_image_tower=lock, unlock_image_tower=not lock)
+    )
     assert report.last_loss is not None
     assert report.first_loss is not None
     assert report.last_loss < report.first_loss

@@ -18,8 +18,8 @@ import torch
 from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.folder import save_model_folder
-from rclip_like.train.learner import lock_image_tower
 from rclip_like.train.loop import count_steps, run_loop
+from rclip_like.train.presets import choose_trained
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.values import StepFigures
 
@@ -144,7 +144,7 @@ def contrast(
     sources: stages.Sources, model: Any, to_teacher: torch.Tensor, settings: LoopSettings
 ) -> None:
     """Train projections and text tower on pictures; leave the model at its best measured state."""
-    lock_image_tower(model)
+    choose_trained(model, "all", locks_image_tower=True)
     pictures = stages.build_pictures(sources)
     visits = stages.list_visits(sources, CLASS_VISITS)
     batches = SubjectBatches(

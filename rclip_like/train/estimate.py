@@ -1,0 +1,77 @@
+"""How long a run takes and how much memory, before its first step."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+from rclip_like.train.loop import count_steps
+from rclip_like.train.presets import LAST_SHARE, Choice
+from rclip_like.train.settings import LoopSettings
+from rclip_like.train.text_tower import is_standard
+
+OPERATIONS_A_SECOND = {"cpu": 2e10, "mps": 1e12, "cuda": 1e13}
+"""A rough rate by device, on CPUs for each thread; the plan must not change from run to run, so
+that an interrupted run can go on, and therefore depends on nothing measured."""
+LOOKS = 25
+"""How often held-out pairs are encoded: 20 times during a phase, then for each alpha."""
+
+
+class Machine(NamedTuple):
+    """The machine as far as a plan depends on it: kind of device, and threads on a CPU."""
+
+    device: str
+    num_threads: int = 1
+
+
+class Work(NamedTuple):
+    """The floating-point operations of a model's towers for one picture, and for one caption.
+
+    has_standard_text: whether the text tower is CLIP's own, whose features can be computed once.
+    """
+
+    image: float
+    text: float
+    has_standard_text: bool
+
+
+def machine_of(device: torch.device) -> Machine:
+    """Return what a plan needs to know of the machine."""
+    return Machine(device.type, torch.get_num_threads())
+
+
+@torch.no_grad()
+def count_work(model: Any, image_size: int, context: int) -> Work:
+    """Return what a model's towers compute, counted on one picture and one caption."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    device, found = model.logit_scale.device, []
+    tokens_NL = torch.ones(1, context, dtype=torch.long, device=device)
+    for run in (
+        lambda: model.encode_image(torch.zeros(1, 3, image_size, image_size, device=device)),
+        lambda: model.encode_text(tokens_NL),
+    ):
+        with FlopCounterMode(display=False) as counter:
+            run()  # type: ignore[no-untyped-call]
+        found.append(float(counter.get_total_flops()))
+    return Work(found[0], found[1], is_standard(model))
+
+
+def loop_seconds(
+    work: Work,
+    choice: Choice,
+    loop: LoopSettings,
+    num_pairs: int,
+    folds: int,
+    machine: Machine,
+) -> float:
+    """Return roughly how long the phases of a run take."""
+    visits = count_steps(num_pairs, loop) * loop.batch_size * (folds + 1)
+    looks = LOOKS * (num_pairs if folds else num_pairs / 10)
+    step = {"head": 0.0, "last": 2 + 2 / LAST_SHARE, "all": 4.0, "lora": 4.0}[choice.preset]
+    image = num_pairs if choice.locks_image_tower else visits * step + looks
+    text = num_pairs if step == 0 and work.has_standard_text else visits * step + looks
+    rate = OPERATIONS_A_SECOND.get(machine.device, OPERATIONS_A_SECOND["cpu"])
+    threads = machine.num_threads if machine.device == "cpu" else 1
+    return (image * work.image + text * work.text) / (rate * threads)

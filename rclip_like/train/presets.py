@@ -1,0 +1,157 @@
+"""Which parameters each preset trains, how fast, and for how long.
+
+An image tower is open_clip's ViT or ResNet, or a trunk of timm; a text tower is CLIP's own, a
+custom one under `text`, or one of transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import torch
+
+from rclip_like.train.lora import add_low_rank, low_rank_names
+
+Preset: TypeAlias = Literal["head", "last", "all", "lora"]
+
+
+class Choice(NamedTuple):
+    """A preset, and whether the image tower is locked up to its projection."""
+
+    preset: Preset
+    locks_image_tower: bool
+
+
+class Recipe(NamedTuple):
+    """How a preset learns.
+
+    lr: the highest learning rate of projections, logit scale and low-rank additions;
+    towers_lr: that of the layers within the towers. epochs: passes at most; the state that is best
+    on held-out pairs is taken. penalty: the pull towards the start, as in LoopSettings.
+    """
+
+    lr: float
+    towers_lr: float
+    epochs: int
+    batch_size: int
+    weight_decay: float
+    penalty: float
+
+
+RECIPES: dict[Preset, Recipe] = {
+    "head": Recipe(2e-4, 0.0, epochs=20, batch_size=256, weight_decay=0.0, penalty=0.1),
+    "last": Recipe(1e-4, 1e-5, epochs=10, batch_size=256, weight_decay=0.1, penalty=0.0),
+    "all": Recipe(1e-5, 1e-5, epochs=10, batch_size=256, weight_decay=0.1, penalty=0.0),
+    "lora": Recipe(2e-4, 0.0, epochs=10, batch_size=256, weight_decay=0.0, penalty=0.0),
+}
+"""Published: whole towers 1e-5 (FLYP, Goyal et al. 2023; WiSE-FT, Wortsman et al. 2022, 3e-5) down
+to 1e-6; low-rank additions 2e-4 (CLIP-LoRA, Zanella and Ben Ayed 2024)."""
+LOW_RANK = 4
+LAST_SHARE = 4
+"""The preset `last` trains the last layers of a tower: one in LAST_SHARE, at least one."""
+
+
+def choose_trained(model: Any, preset: Preset, *, locks_image_tower: bool) -> None:
+    """Let gradients reach what the preset trains, and nothing else.
+
+    head: the projections of both towers and the logit scale. last: the last layers, too; all:
+    everything. With a locked image tower only its projection is trained, as in LiT (Zhai et al.
+    2022). lora: low-rank additions alone, which are put into the attention layers here, without
+    changing what the model computes. A projection that is part of a pooling layer counts as a
+    layer, and what does not contribute to embeddings (the text decoder of CoCa) stays frozen.
+    """
+    model.requires_grad_(False)
+    if preset == "lora":
+        if not locks_image_tower:
+            add_low_rank(model.visual, LOW_RANK)
+        add_low_rank(text_tower(model), LOW_RANK, apart_from="visual.")
+    trained = trained_names(model, preset, locks_image_tower=locks_image_tower)
+    for name, value in model.named_parameters():
+        value.requires_grad_(name in trained)
+
+
+def trained_names(model: Any, preset: Preset, *, locks_image_tower: bool) -> frozenset[str]:
+    """Return the names of the parameters that a preset trains."""
+    if preset == "lora":
+        return low_rank_names(model)
+    names = set(fast_names(model))
+    image, text = _layers(model, "visual."), _layers(model, text_prefix(model))
+    if preset == "last":
+        image = list(_last(model.visual, "visual."))
+        text = list(_last(text_tower(model), text_prefix(model)))
+    if preset != "head":
+        names |= set(text) | set(() if locks_image_tower else image)
+    return frozenset(names & {name for name, _ in model.named_parameters()})
+
+
+def projection_names(model: Any) -> frozenset[str]:
+    """Return the names of the parameters that project a tower's features into the joint space."""
+    return frozenset(name for name, _ in model.named_parameters() if _is_projection(name, model))
+
+
+def fast_names(model: Any) -> frozenset[str]:
+    """Return the names of what learns at a preset's highest rate: all but the towers' layers."""
+    return projection_names(model) | low_rank_names(model) | {"logit_scale", "logit_bias"}
+
+
+def text_tower(model: Any) -> Any:
+    """Return the module that holds the text tower; with CLIP's own, the model itself."""
+    return getattr(model, "text", model)
+
+
+def text_prefix(model: Any) -> str:
+    """Return how the names of the text tower's parameters begin."""
+    return "text." if hasattr(model, "text") else ""
+
+
+def _is_projection(name: str, model: Any) -> bool:
+    tower, _, rest = name.partition(".")
+    if tower == "visual":
+        if hasattr(model.visual, "trunk"):
+            return rest.startswith("head.") and not rest.startswith("head.pool.")
+        return rest == "proj"
+    return name.removeprefix("text.").split(".")[0] in ("text_projection", "proj")
+
+
+def _layers(model: Any, prefix: str) -> list[str]:
+    others = ("visual.", "text_decoder.", "logit_") if prefix != "visual." else ()
+    return [
+        name
+        for name, _ in model.named_parameters()
+        if name.startswith(prefix) and not name.startswith(others)
+    ]
+
+
+def _last(tower: Any, prefix: str) -> Iterator[str]:
+    """Yield the names of a tower's last layers, and of the norm or pooling after them."""
+    if hasattr(tower, "trunk"):
+        from timm.models import group_parameters
+
+        groups = group_parameters(tower.trunk, tower.trunk.group_matcher())
+        for group in sorted(groups)[-max(1, len(groups) // LAST_SHARE) :]:
+            yield from (f"{prefix}trunk.{name}" for name in groups[group])
+        return
+    blocks = _blocks(tower)
+    first = len(blocks) - max(1, len(blocks) // LAST_SHARE)
+    is_after = False
+    for name, _ in tower.named_parameters():
+        if prefix != "visual." and name.startswith("visual."):
+            continue
+        is_after = is_after or any(name.startswith(f"{block}.") for block in blocks[first:])
+        is_earlier = any(name.startswith(f"{block}.") for block in blocks[:first])
+        if is_after and not is_earlier and "embedding" not in name:
+            yield prefix + name
+
+
+def _blocks(tower: Any) -> list[str]:
+    """Return the names of the modules that a tower runs one after the other."""
+    if hasattr(tower, "layer4"):  # open_clip's ResNet
+        return ["layer1", "layer2", "layer3", "layer4"]
+    lists = {
+        name: len(module)
+        for name, module in tower.named_modules()
+        if isinstance(module, torch.nn.ModuleList) and not name.startswith("visual.")
+    }
+    longest = max(lists, key=lists.__getitem__)
+    return [f"{longest}.{number}" for number in range(lists[longest])]
