@@ -154,6 +154,20 @@ class Library(LibraryLabels, LibraryMeasures):
         walk = self.settings.searching.walk
         return select(store, self.specification, roots, walk, filters)
 
+    def draw(self, number: int, seed: int = 0, *, outside: AnyPath | None = None) -> list[str]:
+        """Return the paths of so many indexed pictures, drawn by the seed; all if there are fewer.
+
+        Pictures in the folder `outside`, and those that are gone or have changed since they were
+        indexed, are left out. Nothing is written. Raises StoreError.
+        """
+        from rclip_like.search.drawing import draw_paths
+
+        store = self._index.existing()
+        if store is None:
+            return []
+        folder = None if outside is None else os.fsencode(os.path.realpath(outside))
+        return [os.fsdecode(path) for path in draw_paths(store, number, seed, folder)]
+
     def embeddings(
         self, paths: AnyPath | Sequence[AnyPath]
     ) -> tuple[Embeddings, npt.NDArray[np.bool_]]:

@@ -177,6 +177,11 @@ class Reader:
             found |= {row[0]: stored_file(row) for row in rows}
         return [found[int(rowid)] for rowid in rowids if int(rowid) in found]
 
+    def rowids(self) -> list[int]:
+        """Return the row numbers of all indexed files, ascending by path bytes."""
+        rows = self.connection.execute("SELECT file_id FROM files ORDER BY path")
+        return [rowid for (rowid,) in rows]
+
     def count_files(self, roots: Sequence[Root] | None = None) -> int:
         """Return how many files are indexed under the roots (None: everywhere)."""
         return sum(map(self.count_in_range, ranges_of(roots)))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_pairs import draw_picture
 from PIL import Image
 from tiny_model import make_tiny_model
 
@@ -364,6 +365,29 @@ def test_without_an_index_nothing_is_selected(library: Library, photos: Path) ->
     found = library.select()
     assert (found.pictures, len(found.embeddings)) == ((), 0)
     assert not library.embeddings([photos / "red.png"])[1].any()
+    assert not library.database.exists()
+
+
+def test_pictures_are_drawn_by_a_seed(library: Library, photos: Path) -> None:
+    for number in range(9):
+        (photos / f"{number}.png").write_bytes(draw_picture(number))
+    (photos / "same.png").write_bytes(draw_picture(0))
+    library.index([photos])
+    drawn = library.draw(5, 1)
+    assert len(drawn) == 5
+    assert drawn == library.draw(5, 1) != library.draw(5, 2)
+    every = {Path(path).name for path in library.draw(100)}
+    assert len(every) == 11
+    assert len(every & {"0.png", "same.png"}) == 1
+    (photos / "1.png").write_bytes(b"changed")
+    (photos / "2.png").unlink()
+    assert {Path(path).name for path in library.draw(100)} == every - {"1.png", "2.png"}
+    assert library.draw(100, outside=photos) == []
+    assert len(library.draw(100, outside=photos.with_name("phot"))) == 9
+
+
+def test_nothing_is_drawn_without_an_index(library: Library) -> None:
+    assert library.draw(5) == []
     assert not library.database.exists()
 
 
