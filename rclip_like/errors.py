@@ -57,6 +57,8 @@ class Remedy(StrEnum):
     MEASURE_FORGETTING = "name a set of them as retain"
     UNLOCK_IMAGE_TOWER = "set unlock_image_tower to train it nevertheless"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
+    SEARCH_WITH = "use it with Library(model={})"
+    TRAIN_FURTHER = "train it further with {} as the model and another output folder"
     LOOK_AT_FILES = "see whether these files are what they should be"
 
 

@@ -18,13 +18,15 @@ from rclip_like.files import make_folder, write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
+from rclip_like.train.log import DRAFT, LOG, is_log
 
 CHECKPOINT = "checkpoint.pt"
 PIXELS = "pixels.bin"
 RETENTION_PIXELS = "retention.bin"
 """The pictures on which forgetting is measured, where the image tower is trained."""
 OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS, RETENTION_PIXELS})
-"""What a run leaves in its output folder before it is finished."""
+"""What a run leaves in its output folder before it is finished, beside its log."""
+_LOGS = frozenset({LOG, DRAFT})
 MODEL_FILES = frozenset(
     name + part for name in (WEIGHTS, CONFIGURATION, *TOKENIZER_FILES) for part in ("", PART)
 )
@@ -42,14 +44,37 @@ _UNREADABLE = (
 def prepared_output(output: Path) -> Iterator[None]:
     """Make the output folder for the block, or accept one that an unfinished run left.
 
-    A block that fails without a checkpoint leaves neither pixels nor a folder made here. Raises
-    TrainingError when it holds anything else, so that nothing is ever overwritten. A link, a
+    A block that fails without a checkpoint leaves neither pixels nor log nor a folder made here.
+    Raises TrainingError when it holds anything else, so that nothing is ever overwritten. A link, a
     pipe or a file with further names was not left by a run, whatever it is called.
     """
+    _refuse_others(output)
+    made = make_folder(output, 0o777)  # a model is for whoever may read the folder
+    try:
+        yield
+    except BaseException:
+        if not os.path.lexists(output / CHECKPOINT):
+            with suppress(OSError):  # something else came to lie in the folder
+                for name in OWN_FILES | _LOGS:
+                    (output / name).unlink(missing_ok=True)
+                for folder in reversed(made):
+                    folder.rmdir()
+        raise
+
+
+def _refuse_others(output: Path) -> None:
+    """Raise TrainingError for a folder that holds what no unfinished run left there."""
     if os.path.lexists(output) and not output.is_dir():
         raise TrainingError(f"{output} exists and is not a folder", Remedy.NAME_ANOTHER_OUTPUT)
     found = {path.name for path in output.iterdir()} if output.exists() else set()
-    strangers = found - (OWN_FILES | MODEL_FILES if CHECKPOINT in found else OWN_FILES)
+    if CONFIGURATION in found and CHECKPOINT not in found:
+        raise TrainingError(
+            f"{output} holds a finished model",
+            (Remedy.SEARCH_WITH, output),
+            (Remedy.TRAIN_FURTHER, output),
+            Remedy.NAME_ANOTHER_OUTPUT,
+        )
+    strangers = found - OWN_FILES - _LOGS - (MODEL_FILES if CHECKPOINT in found else frozenset())
     if strangers:
         raise TrainingError(
             f"{output} is not empty (it holds {min(strangers)})", Remedy.NAME_ANOTHER_OUTPUT
@@ -58,17 +83,8 @@ def prepared_output(output: Path) -> Iterator[None]:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             raise _planted(path)
-    made = make_folder(output, 0o777)  # a model is for whoever may read the folder
-    try:
-        yield
-    except BaseException:
-        if not os.path.lexists(output / CHECKPOINT):
-            with suppress(OSError):  # something else came to lie in the folder
-                for name in (PIXELS, RETENTION_PIXELS):
-                    (output / name).unlink(missing_ok=True)
-                for folder in reversed(made):
-                    folder.rmdir()
-        raise
+    if LOG in found and not is_log(output / LOG):
+        raise TrainingError(f"{output} is not empty (it holds {LOG})", Remedy.NAME_ANOTHER_OUTPUT)
 
 
 def make_working_file(path: Path) -> BinaryIO:

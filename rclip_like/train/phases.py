@@ -13,6 +13,7 @@ import torch
 
 from rclip_like.models.towers.torch_tower import is_out_of_memory
 from rclip_like.train.batches import CaptionBatches, Rows
+from rclip_like.train.guard import Guard
 from rclip_like.train.held_out import HeldOut, measure_held_out
 from rclip_like.train.interpolation import ALPHAS, State, set_between
 from rclip_like.train.learner import Learner, trained_state
@@ -22,7 +23,8 @@ from rclip_like.train.outcome import Outcome
 from rclip_like.train.plan import Plan
 from rclip_like.train.stopping import Stopping
 from rclip_like.train.towers import Towers
-from rclip_like.train.values import OnProgress, StepFigures, TrainProgress
+from rclip_like.train.values import StepFigures
+from rclip_like.train.watch import TimedBatches, Watch
 
 LOOKS = 20
 """How many times a phase is measured on its held-out pairs, spread evenly over its steps."""
@@ -42,11 +44,15 @@ class Phase(NamedTuple):
 
 @dataclass
 class Best:
-    """The best state so far by the loss on held-out pairs; without any, the last state."""
+    """The best state so far by the loss on held-out pairs; without any, the last state.
+
+    looked_at: the last step after which the state was compared.
+    """
 
     step: int = 0
     loss: float = float("inf")
     parameters: dict[str, torch.Tensor] = field(default_factory=dict)
+    looked_at: int = 0
 
 
 def phases_of(
@@ -82,17 +88,20 @@ def steps_for_all(outcomes: Sequence[Outcome]) -> int | None:
 class PhaseRun:
     """A phase under way: its learner, where it began, and its best state so far.
 
-    save: writes a checkpoint of what it is given, beside what the run keeps.
+    number: of the phase, from 1. names: of the pictures by row of the data. save: writes a
+    checkpoint of what it is given, beside what the run keeps.
     """
 
+    number: int
     phase: Phase
     plan: Plan
     towers: Towers
     batches: CaptionBatches
+    names: Sequence[str]
     captions: list[tuple[str, ...]]
     start: State
     save: Callable[[dict[str, Any]], None]
-    report: OnProgress
+    watch: Watch
     checkpoint_seconds: float
     best: Best = field(default_factory=Best)
 
@@ -106,34 +115,36 @@ class PhaseRun:
         learner.num_done = begin
         num_steps = count_steps(self.batches.num_pairs, learner.settings)
         until = num_steps if self.phase.num_steps is None else self.phase.num_steps
-        every = max(1, until // LOOKS)
         saved_at, is_saving = time.monotonic(), False
+        saved_step = begin
+        batches = TimedBatches(self.batches)
+        learner.guard = Guard(lambda: self._names_of(learner.rows), lambda: saved_step)
+        self.watch.begin(self.number, self.phase.title, until, begin, batches)
 
         def save() -> None:
-            nonlocal saved_at, is_saving
+            nonlocal saved_at, saved_step, is_saving
             if learner.num_done in (None, begin):  # a step is half taken, or none has been taken
                 return
             is_saving = True
+            self.watch.log.sync()
             self.save(
                 {"step": learner.num_done, "learner": learner.state(), "best": vars(self.best)}
             )
-            saved_at, is_saving = time.monotonic(), False
+            saved_at, saved_step, is_saving = time.monotonic(), learner.num_done, False
 
         def after_step(figures: StepFigures) -> None:
-            step = figures.step
-            self.report(TrainProgress("learning", step, until, figures.loss, self.phase.title))
-            if step % every == 0 or step == until:
-                self._look(step)
+            self.watch.stepped(figures)
+            self._look_if_due(figures.step, until)
             if stopping.signal:
                 raise KeyboardInterrupt
             if time.monotonic() - saved_at >= self.checkpoint_seconds:
                 save()
 
+        # A signal may have stopped the run between a step and the look at what it came to.
+        self._look_if_due(begin, until)
         with Stopping(lambda: learner.num_done is not None and not is_saving) as stopping:
             try:
-                loop = run_loop(
-                    learner, self.batches, start=begin, until=until, after_step=after_step
-                )
+                loop = run_loop(learner, batches, start=begin, until=until, after_step=after_step)
             except KeyboardInterrupt:
                 save()
                 raise
@@ -148,17 +159,34 @@ class PhaseRun:
     def _restore(self, learner: Learner, state: Mapping[str, Any]) -> int:
         learner.restore(state["learner"])
         best = state["best"]
-        self.best = Best(int(best["step"]), float(best["loss"]), dict(best["parameters"]))
+        self.best = Best(
+            int(best["step"]),
+            float(best["loss"]),
+            dict(best["parameters"]),
+            int(best["looked_at"]),
+        )
         return int(state["step"])
+
+    def _look_if_due(self, step: int, until: int) -> None:
+        is_due = step % max(1, until // LOOKS) == 0 or step == until
+        if is_due and self.best.looked_at < step:
+            self._look(step)
 
     def _look(self, step: int) -> None:
         """Measure the held-out pairs, and remember the state if it is the best so far."""
-        loss = float("-inf") if not len(self.phase.held_out) else self._measured().loss
+        loss = float("-inf")
+        if len(self.phase.held_out):
+            loss = self._measured().loss
+            self.watch.looked(step, loss)
         if loss <= self.best.loss:
             self.best = Best(step, loss, trained_state(self.towers.model))
+        self.best.looked_at = step
+
+    def _names_of(self, rows: Rows | None) -> list[str]:
+        return [] if rows is None else [self.names[row] for row in rows]
 
     def _measured(self) -> HeldOut:
-        self.report(TrainProgress("measuring", 0, 0, title=self.phase.title))
+        self.watch.measuring()
         return measure_held_out(self.towers, self.batches, self.captions, self.phase.held_out)
 
     def _by_alpha(self) -> dict[float, HeldOut]:

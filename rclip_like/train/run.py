@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,6 +33,8 @@ from rclip_like.train.folder import copy_tokenizer, save_model_folder
 from rclip_like.train.gain import Gain, choose_alpha, gains
 from rclip_like.train.interpolation import set_between
 from rclip_like.train.learner import Learner, trained_state
+from rclip_like.train.log import Log
+from rclip_like.train.loop import count_steps
 from rclip_like.train.lora import merge_low_rank
 from rclip_like.train.memory import refuse_too_large
 from rclip_like.train.outcome import Outcome, outcomes_in, storable
@@ -44,6 +46,7 @@ from rclip_like.train.settings import TrainSettings
 from rclip_like.train.survey import survey
 from rclip_like.train.towers import Towers
 from rclip_like.train.values import NUM_NAMED, OnProgress, TrainReport
+from rclip_like.train.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -172,36 +175,55 @@ def _learn_phases(
 
     Each phase begins from `start`. What an earlier process finished is taken from its checkpoint.
     """
-    output, identity = run.settings.output, run.identity()
-    state = load_checkpoint(output, identity)
+    output = run.settings.output
+    state = load_checkpoint(output, run.identity())
     outcomes = outcomes_in(output, state) if state else []
     resumed_at = int(state["step"]) if state else 0
     trained: dict[str, torch.Tensor] = {}
-    for number in range(len(outcomes), len(run.phases)):
-        phase, is_last = run.phases[number], number == len(run.phases) - 1
-        if is_last:
-            phase = phase._replace(num_steps=steps_for_all(outcomes))
-        set_between(run.towers.model, start, start, 0.0)
-        finished = [storable(outcome) for outcome in outcomes]
-
-        def save(now: dict[str, Any], finished: list[Any] = finished) -> None:
-            save_checkpoint(output, {"run": identity, "outcomes": finished} | now)
-
-        learner = _learner(run, phase)
-        going_on = PhaseRun(
-            phase,
-            run.plan,
-            run.towers,
-            replace(run.batches, members=phase.members),
-            run.data.captions,
-            start,
-            save,
-            run.report,
-            run.settings.checkpoint_seconds,
-        )
-        outcomes.append(going_on.learn(learner, state))
-        trained, state = going_on.best.parameters, None
+    with Log(output, len(outcomes) + 1, resumed_at) as log:
+        watch = Watch(run.report, log, _num_steps(run))
+        for number in range(len(outcomes), len(run.phases)):
+            set_between(run.towers.model, start, start, 0.0)
+            learning = _phase_run(run, number, outcomes, start, watch)
+            outcomes.append(learning.learn(_learner(run, learning.phase), state))
+            trained, state = learning.best.parameters, None
     return outcomes, resumed_at, trained
+
+
+def _phase_run(
+    run: Run,
+    number: int,
+    outcomes: Sequence[Outcome],
+    start: Mapping[str, torch.Tensor],
+    watch: Watch,
+) -> PhaseRun:
+    """Return the phase with this number, from 0, ready to begin after those that are finished."""
+    phase, identity = run.phases[number], run.identity()
+    if number == len(run.phases) - 1:
+        phase = phase._replace(num_steps=steps_for_all(outcomes))
+    finished = [storable(outcome) for outcome in outcomes]
+
+    def save(now: dict[str, Any]) -> None:
+        save_checkpoint(run.settings.output, {"run": identity, "outcomes": finished} | now)
+
+    return PhaseRun(
+        number + 1,
+        phase,
+        run.plan,
+        run.towers,
+        replace(run.batches, members=phase.members),
+        run.data.names,
+        run.data.captions,
+        start,
+        save,
+        watch,
+        run.settings.checkpoint_seconds,
+    )
+
+
+def _num_steps(run: Run) -> list[int]:
+    """Return how many steps each phase has if none ends early."""
+    return [count_steps(len(phase.members), run.plan.loop) for phase in run.phases]
 
 
 def _learner(run: Run, phase: Phase) -> Learner:

@@ -66,7 +66,7 @@ def interrupt(settings: TrainSettings, steps: int) -> None:
 def test_a_run_writes_a_model_folder_and_tells_what_it_did(settings: TrainSettings) -> None:
     report = train(settings)
     written = {path.name: path for path in settings.output.iterdir()}
-    assert set(written) == {WEIGHTS, "open_clip_config.json"}
+    assert set(written) == {WEIGHTS, "open_clip_config.json", "log.jsonl"}
     assert len({path.stat().st_mode for path in written.values()}) == 1
     assert report.num_pairs + report.num_held_out == 24
     assert report.num_held_out > 0
