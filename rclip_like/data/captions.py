@@ -1,4 +1,4 @@
-"""The text files beside a set's pictures: captions in .txt, a label in .json."""
+"""The text files beside a set's pictures: captions in .txt or .caption, facts in .json."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from rclip_like.data.examples import Example
 from rclip_like.errors import ModelError
 from rclip_like.files import decoded
 from rclip_like.models.regular import open_regular
-from rclip_like.values import Trouble
+from rclip_like.values import PICTURE_EXTENSIONS, Trouble
 
-CAPTION_ENDING = ".txt"
+PICTURE_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
+CAPTION_ENDINGS = (".txt", ".caption")
+"""A picture's captions are in the first of these that holds any, else in its JSON file."""
 FACTS_ENDING = ".json"
+SIDECAR_ENDINGS = (*CAPTION_ENDINGS, FACTS_ENDING)
+NO_CAPTION = "has no caption beside it (x.txt, x.jpg.txt, x.caption or x.json for x.jpg)"
 TEXT_BYTES = 1 << 20
 """The largest text file that is read; long descriptions have some thousand bytes."""
 MOST_LABEL = 1000
@@ -23,15 +27,56 @@ MOST_LABEL = 1000
 WRONG_ENCODING = "is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
 
 
+def ending_of(name: str) -> str:
+    """Return a name's extension, lower-case with its dot."""
+    return os.path.splitext(name)[1].lower()
+
+
+def sidecar_keys(name: str) -> tuple[str, str]:
+    """Return the keys by which a picture finds its text files: its whole name, and its stem.
+
+    The case of the ending does not count.
+    """
+    stem, ending = os.path.splitext(name)
+    return stem + ending.lower(), stem
+
+
+def described_by(name: str) -> str:
+    """Return the key, as in `sidecar_keys`, of the pictures that a text file describes."""
+    stem = os.path.splitext(name)[0]
+    return sidecar_keys(stem)[0] if ending_of(stem) in PICTURE_ENDINGS else stem
+
+
 def parse_captions(text: bytes) -> tuple[str, ...]:
-    """Return the captions of a text file: its lines that are not blank, stripped.
+    """Return the captions of a text file: its lines that are not blank, with single spaces.
 
     Raises UnicodeError for text that is neither UTF-8 nor UTF-16 with its byte order mark.
     """
     lines = decoded(text)
     if "\0" in lines:
         raise UnicodeError("UTF-16 without its mark")
-    return tuple(line.strip() for line in lines.splitlines() if line.strip())
+    return tuple(" ".join(line.split()) for line in lines.splitlines() if line.strip())
+
+
+def captions_in(value: object) -> tuple[str, ...]:
+    """Return the captions of a value of JSON or of a table: a text, or a list of texts.
+
+    Blank ones and null are left out; spaces and line ends become single spaces. Raises ValueError
+    for anything else.
+    """
+    found = []
+    for caption in value if isinstance(value, list) else [value]:
+        if caption is None:
+            continue
+        if not isinstance(caption, str):
+            raise ValueError("its caption is not text")
+        try:
+            caption.encode()
+        except UnicodeError:
+            raise ValueError("its caption is not UTF-8") from None
+        if caption.strip():
+            found.append(" ".join(caption.split()))
+    return tuple(found)
 
 
 def read_text(path: Path) -> bytes | Trouble | None:
@@ -47,20 +92,25 @@ def read_text(path: Path) -> bytes | Trouble | None:
         return Trouble(os.fsencode(path), error.strerror or str(error))
 
 
-def label_in(facts: bytes) -> str | None:
-    """Return the value of `label` in a picture's JSON file; None if it is missing or empty.
+def facts_in(text: bytes) -> tuple[str | None, tuple[str, ...]]:
+    """Return the label and the captions in a picture's JSON file, None and () where it has none.
 
-    Raises ValueError if the file holds no JSON object, or if the label is not text.
+    These are the values of `label`, of `caption` and of `captions`. Raises ValueError if the file
+    holds no JSON object, or if a value is not text.
     """
     try:
-        parsed: Any = json.loads(decoded(facts))
+        parsed: Any = json.loads(decoded(text))
     except (UnicodeError, RecursionError):
         raise ValueError("is not JSON that can be read") from None
     except ValueError as error:
         raise ValueError(f"is not JSON that can be read: {error}") from None
     if not isinstance(parsed, dict):
         raise ValueError("holds no JSON object")
-    label = parsed.get("label")
+    captions = captions_in(parsed.get("caption")) + captions_in(parsed.get("captions"))
+    return _label_in(parsed.get("label")), captions
+
+
+def _label_in(label: object) -> str | None:
     if label is None or label == "":
         return None
     if isinstance(label, int) and not isinstance(label, bool):
@@ -75,24 +125,25 @@ def example_of(
     texts: Mapping[str, bytes],
     names: Mapping[str, str],
     label: str | None = None,
-    content: bytes | None = None,
 ) -> Example | Trouble:
     """Return a picture with the captions and the label from its text files.
 
     texts: the bytes of these files by ending; names: their names by ending, for errors. Returns a
-    Trouble for a text file that cannot be used, and for one of captions that holds none.
+    Trouble for a text file that cannot be used, and for captions that are blank.
     """
     captions: tuple[str, ...] = ()
-    if (text := texts.get(CAPTION_ENDING)) is not None:
+    for ending in CAPTION_ENDINGS:
+        if ending in texts and not captions:
+            try:
+                captions = parse_captions(texts[ending])
+            except UnicodeError:
+                return Trouble(os.fsencode(names[ending]), WRONG_ENCODING)
+    if FACTS_ENDING in texts:
         try:
-            captions = parse_captions(text)
-        except UnicodeError:
-            return Trouble(os.fsencode(names[CAPTION_ENDING]), WRONG_ENCODING)
-        if not captions:
-            return Trouble(os.fsencode(picture), "its caption is empty")
-    if label is None and (facts := texts.get(FACTS_ENDING)) is not None:
-        try:
-            label = label_in(facts)
+            own_label, own_captions = facts_in(texts[FACTS_ENDING])
         except ValueError as error:
             return Trouble(os.fsencode(names[FACTS_ENDING]), str(error))
-    return Example(picture, captions, label, content)
+        label, captions = label or own_label, captions or own_captions
+    if not captions and not texts.keys().isdisjoint(CAPTION_ENDINGS):
+        return Trouble(os.fsencode(picture), "its caption is empty")
+    return Example(picture, captions, label)

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from rclip_like.values import Trouble
 
+HEADER_BYTES = 1 << 16
+"""In so many bytes most pictures state their size."""
+
 
 class Example(NamedTuple):
     """One picture of a set.
@@ -27,7 +30,10 @@ class PictureSet(NamedTuple):
     set's own, with {} for the label; () if it has none. examples: each call walks the set again and
     yields its pictures one by one, with labels from `labels`; a Trouble stands for a picture or a
     file that cannot be used. total: the number of pictures, None if unknown. splits: the names of
-    its splits, such as train and test; () if it is not split.
+    its splits, such as train and test; () if it is not split. format: what the set is, in a phrase.
+    is_table: whether columns can be named; has_captions: whether any picture has captions. headers:
+    as `examples`, but of the contents of shards only the first HEADER_BYTES; None if `examples`
+    gives no contents.
     """
 
     name: str
@@ -36,3 +42,7 @@ class PictureSet(NamedTuple):
     examples: Callable[[], Iterator[Example | Trouble]]
     total: int | None = None
     splits: tuple[str, ...] = ()
+    format: str = "a set"
+    is_table: bool = False
+    has_captions: bool = False
+    headers: Callable[[], Iterator[Example | Trouble]] | None = None

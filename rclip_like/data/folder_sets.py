@@ -3,39 +3,107 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from rclip_like.data.captions import CAPTION_ENDING, FACTS_ENDING, example_of, read_text
+from rclip_like.data.captions import (
+    CAPTION_ENDINGS,
+    FACTS_ENDING,
+    NO_CAPTION,
+    PICTURE_ENDINGS,
+    SIDECAR_ENDINGS,
+    described_by,
+    ending_of,
+    example_of,
+    read_text,
+    sidecar_keys,
+)
 from rclip_like.data.class_names import name_labels, named
 from rclip_like.data.examples import Example, PictureSet
-from rclip_like.data.shards import ending_of
-from rclip_like.values import PICTURE_EXTENSIONS, Trouble
-
-PICTURE_ENDINGS = frozenset(os.fsdecode(ending) for ending in PICTURE_EXTENSIONS)
+from rclip_like.values import Trouble
 
 
-def pictures_in(folder: str) -> Iterator[str | Trouble]:
-    """Yield the paths of all pictures in a folder and below it, in the order of their names.
+class Described(NamedTuple):
+    """The path of a picture, and the paths of the text files beside it by ending."""
+
+    path: str
+    texts: Mapping[str, str]
+
+
+class Sidecars(NamedTuple):
+    """How many pictures a folder holds, and what text files there are.
+
+    num_described: the pictures that have any; endings: theirs; labels: from JSON files.
+    num_texts: the text files that may describe a picture by their ending, whether or not they do.
+    """
+
+    num_pictures: int
+    num_described: int
+    num_texts: int
+    endings: tuple[str, ...]
+    labels: frozenset[str]
+    has_captions: bool
+
+
+def walk_pictures(folder: str) -> Iterator[Described | Trouble]:
+    """Yield all pictures in a folder and below it, in the order of their names.
 
     The ending of a name decides what is a picture; a folder named like one is yielded too, and
     fails when it is read. Hidden files and folders are left out, and links to folders are not
     followed. A Trouble stands for a folder that cannot be read.
     """
-    waiting = [(folder, True)]
+    for name in _walk(folder):
+        if not isinstance(name, int):
+            yield name
+
+
+def _walk(folder: str) -> Iterator[Described | Trouble | int]:
+    """Yield as `walk_pictures` does, and for each folder the number of its text files."""
+    waiting: list[tuple[str, bool, Mapping[str, str]]] = [(folder, True, {})]
     while waiting:
-        path, is_folder = waiting.pop()
+        path, is_folder, texts = waiting.pop()
         if path != folder and ending_of(path) in PICTURE_ENDINGS:
-            yield path
+            yield Described(path, texts)
         if not is_folder:
             continue
         try:
             with os.scandir(path) as entries:
-                inside = sorted(_visible(entries), reverse=True)
+                visible = [
+                    (entry.name, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    if entry.name[0] != "."
+                ]
         except OSError as error:
             yield Trouble(os.fsencode(path), error.strerror or str(error), lasting=False)
-        else:
-            waiting += [(os.path.join(path, name), is_inner) for name, is_inner in inside]
+            continue
+        visible.sort(reverse=True)
+        sidecars, num_texts = _sidecars_among(path, (name for name, _ in visible))
+        yield num_texts
+        for name, is_inner in visible:
+            is_picture = ending_of(name) in PICTURE_ENDINGS
+            if is_inner or is_picture:
+                own = _texts_of(name, sidecars) if is_picture else {}
+                waiting.append((os.path.join(path, name), is_inner, own))
+
+
+def _sidecars_among(
+    folder: str, names: Iterable[str]
+) -> tuple[Mapping[str, Mapping[str, str]], int]:
+    """Return the paths of text files by what they describe and by ending, and their number."""
+    found: dict[str, dict[str, str]] = {}
+    count = 0
+    for name in names:
+        if (ending := ending_of(name)) in SIDECAR_ENDINGS:
+            count += 1
+            found.setdefault(described_by(name), {}).setdefault(ending, os.path.join(folder, name))
+    return found, count
+
+
+def _texts_of(picture: str, sidecars: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    whole, stem = sidecar_keys(picture)
+    # x.jpg.txt is about x.jpg alone, and x.txt maybe about x.png as well.
+    return {**sidecars.get(stem, {}), **sidecars.get(whole, {})}
 
 
 def label_folders(folder: Path) -> list[Path]:
@@ -75,76 +143,92 @@ def open_class_folders(folder: Path, class_names: tuple[str, ...]) -> PictureSet
                 yield Trouble(os.fsencode(path), f"{reason}, and gives no label")
                 continue
             label = names[path.name]
-            for picture in pictures_in(str(path)):
-                yield picture if isinstance(picture, Trouble) else Example(picture, label=label)
+            for picture in walk_pictures(str(path)):
+                if isinstance(picture, Trouble):
+                    yield picture
+                else:
+                    yield Example(picture.path, label=label)
 
     total = sum(count for name, count in counts.items() if name in names)
-    return PictureSet(folder.name, labels, (), examples, total)
+    return PictureSet(
+        folder.name,
+        labels,
+        (),
+        examples,
+        total,
+        format="a folder of pictures for each label",
+    )
 
 
-def open_captioned_folder(folder: Path, class_names: tuple[str, ...]) -> PictureSet | None:
+def look_at_texts(folder: Path) -> Sidecars:
+    """Return what text files there are beside the pictures in a folder and below it.
+
+    JSON files are read, as only they tell whether they hold a label or captions.
+    """
+    num_pictures = num_described = num_texts = 0
+    endings, labels, has_captions = set[str](), set[str](), False
+    for found in _walk(str(folder)):
+        if isinstance(found, int):
+            num_texts += found
+        elif isinstance(found, Described):
+            num_pictures += 1
+            num_described += bool(found.texts)
+            endings.update(found.texts)
+            facts = {each: path for each, path in found.texts.items() if each == FACTS_ENDING}
+            example = _read_texts(Described(found.path, facts)) if facts else None
+            if isinstance(example, Example):
+                has_captions |= bool(example.captions)
+                labels.update([example.label] if example.label else [])
+    has_captions |= not endings.isdisjoint(CAPTION_ENDINGS)
+    in_order = tuple(ending for ending in SIDECAR_ENDINGS if ending in endings)
+    return Sidecars(
+        num_pictures, num_described, num_texts, in_order, frozenset(labels), has_captions
+    )
+
+
+def open_described_folder(
+    folder: Path, class_names: tuple[str, ...], sidecars: Sidecars
+) -> PictureSet:
     """Return the set of a folder's pictures with the text files beside them.
 
-    These are KEY.txt with one caption per line, and KEY.json with a label. None unless more than
-    half of the pictures have either. Raises DataError if `class_names` do not fit.
+    These are x.txt, x.jpg.txt, x.caption or x.json for x.jpg, as `example_of` reads them. sidecars:
+    what `look_at_texts` found. Raises DataError if `class_names` do not fit.
     """
-    found, total, num_described = set[str](), 0, 0
-    for path in pictures_in(str(folder)):
-        if isinstance(path, Trouble):
-            continue
-        total += 1
-        captions, facts = (os.path.lexists(each) for each in _beside(path).values())
-        num_described += captions or facts
-        example = find_beside(path, (FACTS_ENDING,)) if facts else None
-        if isinstance(example, Example) and example.label is not None:
-            found.add(example.label)
-    if 2 * num_described <= total:
-        return None
-    labels, names = name_labels(found, class_names) if found else ((), {})
+    labels, names = name_labels(sidecars.labels, class_names) if sidecars.labels else ((), {})
 
     def examples() -> Iterator[Example | Trouble]:
-        for path in pictures_in(str(folder)):
-            example = path if isinstance(path, Trouble) else find_beside(path)
-            yield named(example, names)
+        for found in walk_pictures(str(folder)):
+            yield named(found if isinstance(found, Trouble) else _read_texts(found), names)
 
-    return PictureSet(folder.name, labels, (), examples, total)
+    return PictureSet(
+        folder.name,
+        labels,
+        (),
+        examples,
+        sidecars.num_pictures,
+        format=f"a folder of pictures with {_joined(sidecars.endings)} files beside them",
+        has_captions=sidecars.has_captions,
+    )
 
 
-def find_beside(
-    picture: str, endings: tuple[str, ...] = (CAPTION_ENDING, FACTS_ENDING)
-) -> Example | Trouble:
-    """Return a picture with the captions and the label from its text files with these endings.
-
-    Returns a Trouble if it has no such file, and if one cannot be used.
-    """
-    paths = {ending: path for ending, path in _beside(picture).items() if ending in endings}
+def _read_texts(described: Described) -> Example | Trouble:
+    """Return a picture with what its text files say; a Trouble if it has none."""
     texts = {}
-    for ending, path in paths.items():
+    for ending, path in described.texts.items():
         text = read_text(Path(path))
         if isinstance(text, Trouble):
             return text
         if text is not None:
             texts[ending] = text
     if not texts:
-        name = os.path.basename(paths[endings[0]])
-        return Trouble(os.fsencode(picture), f"has no {name} beside it")
-    return example_of(picture, texts, paths)
+        return Trouble(os.fsencode(described.path), NO_CAPTION)
+    return example_of(described.path, texts, described.texts)
 
 
-def _beside(picture: str) -> dict[str, str]:
-    stem = os.path.splitext(picture)[0]
-    return {ending: stem + ending for ending in (CAPTION_ENDING, FACTS_ENDING)}
-
-
-def _visible(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, bool]]:
-    """Yield the names of pictures and folders that are not hidden, and whether each is a folder."""
-    for entry in entries:
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if not entry.name.startswith(".") and (
-            is_folder or ending_of(entry.name) in PICTURE_ENDINGS
-        ):
-            yield entry.name, is_folder
+def _joined(endings: Sequence[str]) -> str:
+    *others, last = endings
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _count(folder: Path) -> int:
-    return sum(isinstance(path, str) for path in pictures_in(str(folder)))
+    return sum(isinstance(found, Described) for found in walk_pictures(str(folder)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rclip_like.data.braces import expand_braces, has_braces
 from rclip_like.data.class_names import (
     natural_order,
     read_class_names,
@@ -15,13 +17,16 @@ from rclip_like.data.class_names import (
 )
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.folder_sets import (
-    open_captioned_folder,
+    Sidecars,
+    look_at_texts,
     open_class_folders,
+    open_described_folder,
 )
+from rclip_like.data.options import PairOptions
 from rclip_like.data.shard_sets import SHARD_ENDINGS, counted_shards, open_shards
 from rclip_like.data.splits import SPLITS, chosen_split, own_name
-from rclip_like.data.table_sets import JSON_ENDINGS, TABLE_ENDINGS, open_table
-from rclip_like.errors import DataError
+from rclip_like.data.table_sets import JSON_ENDINGS, TABLE_ENDINGS, is_table, open_table
+from rclip_like.errors import DataError, UsageError
 from rclip_like.models.regular import shown
 
 __all__ = ["Example", "PictureSet", "open_set"]
@@ -29,66 +34,117 @@ __all__ = ["Example", "PictureSet", "open_set"]
 _ALONE = (*SHARD_ENDINGS, *TABLE_ENDINGS)
 _CLEAR_ENDINGS = (".csv", ".tsv", *JSON_ENDINGS)
 """Endings that only tables have; a .txt may be anything."""
-_METADATA = "metadata"
-"""A table of this name describes the pictures in its folder."""
+_TABLE_NAMES = ("metadata", "captions")
+"""A table of one of these names describes the pictures in its folder or below."""
+_NOT_FILES = {
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
 
 
-def open_set(path: Path, *, split: str | None = "test") -> PictureSet:
-    """Return the labelled or captioned set in a folder or file.
+def open_set(
+    path: Path, *, split: str | None = "test", options: PairOptions | None = None
+) -> PictureSet:
+    """Return the labelled or captioned set in a folder or file, or in shards named with braces.
 
     Of a set with splits, such as folders `train` and `test`, only `split` is returned; for any
-    other set `split` does not matter. None stands for all lines of a table. Raises DataError if
-    `path` does not exist or cannot be read, holds no set of a known layout, or has no such split.
+    other set `split` does not matter. None stands for all lines of a table. options: None for the
+    defaults, if the user has none of them. Raises DataError if `path` does not exist or cannot be
+    read, holds no set of a known layout, or has no such split or column; UsageError for options
+    without effect.
     """
     try:
-        return _open(Path(os.path.abspath(path)), split)
+        opened = _open(Path(os.path.abspath(path)), split, options)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+    if options is not None and options != PairOptions() and not opened.is_table:
+        raise UsageError(f"{path} is {opened.format}, which has no columns to name")
+    return opened
 
 
-def _open(path: Path, split: str | None) -> PictureSet:
+def _open(path: Path, split: str | None, options: PairOptions | None) -> PictureSet:
     if not path.is_dir():
-        return _open_file(path, split)
+        return _open_file(path, split, options)
     splits = _splits_in(path)
     folder = splits[chosen_split(path, split or "test", splits)] if splits else path
-    opened = _open_folder(folder, split)
+    opened = _open_folder(folder, split, options)
     return opened._replace(
         name=path.name if folder == path else f"{path.name}/{folder.name}",
         splits=tuple(splits) or opened.splits,
     )
 
 
-def _open_file(path: Path, split: str | None) -> PictureSet:
-    if not path.is_file() or not path.name.lower().endswith(_ALONE):
-        kinds = ", ".join(_ALONE)
-        raise DataError(f"{path} is neither a folder, a tar shard nor a table ({kinds})")
+def _open_file(path: Path, split: str | None, options: PairOptions | None) -> PictureSet:
     described = _described(path.parent)
+    if has_braces(str(path)) and not os.path.lexists(path):
+        opened = open_shards(path.name, _shards_named(path), described.class_names)
+        return opened._replace(templates=described.templates)
+    kinds = ", ".join(_ALONE)
+    mode = path.stat().st_mode
+    for is_kind, kind in _NOT_FILES.items():
+        if is_kind(mode):
+            raise DataError(f"{path} is {kind}, which is not read; name a folder or a file")
+    if not path.name.lower().endswith(_ALONE):
+        raise DataError(f"{path} is neither a folder, a tar shard nor a table ({kinds})")
     if path.name.lower().endswith(SHARD_ENDINGS):
         opened = open_shards(path.name, [path], described.class_names)
     else:
-        opened = open_table(path, described.class_names, split)
+        opened = open_table(path, described.class_names, split, options)
     return opened._replace(templates=described.templates)
 
 
-def _open_folder(folder: Path, split: str | None) -> PictureSet:
+def _shards_named(pattern: Path) -> list[Path]:
+    """Return the shards that a pattern stands for. Raises DataError if any is missing."""
+    paths = [Path(name) for name in expand_braces(str(pattern))]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise DataError(
+            f"{pattern} stands for {len(paths):,} shards, of which {len(missing):,} are missing; "
+            f"the first is {missing[0].name}"
+        )
+    for path in paths:
+        if not path.name.lower().endswith(SHARD_ENDINGS):
+            raise DataError(f"{path} is not a tar shard ({', '.join(SHARD_ENDINGS)})")
+    return paths
+
+
+def _open_folder(folder: Path, split: str | None, options: PairOptions | None) -> PictureSet:
     described = _described(folder)
     inside = [path for path in folder.iterdir() if path.name[:1] != "."]
     inside.sort(key=lambda path: natural_order(path.name))
-    shards = [path for path in inside if path.name.endswith(SHARD_ENDINGS)]
-    tables = [path for path in inside if path.name.endswith(_CLEAR_ENDINGS)]
-    metadata = [path for path in tables if path.stem == _METADATA]
+    shards = [path for path in inside if path.name.lower().endswith(SHARD_ENDINGS)]
+    tables = [path for path in inside if path.name.lower().endswith(_CLEAR_ENDINGS)]
+    own = [path for path in inside if _describes_its_folder(path)]
     if shards:
         shards, missing = counted_shards(folder, shards)
         opened = open_shards(folder.name, shards, described.class_names, missing)
-    elif metadata:
-        opened = open_table(metadata[0], described.class_names, split)
-    elif (captioned := open_captioned_folder(folder, described.class_names)) is not None:
-        opened = captioned
-    elif (labelled := open_class_folders(folder, described.class_names)) is not None:
-        opened = labelled
+    elif own:
+        opened = open_table(own[0], described.class_names, split, options)
     else:
-        raise _no_set(folder, tables)
+        opened = _open_pictures(folder, described.class_names, tables)
     return opened._replace(templates=described.templates)
+
+
+def _describes_its_folder(path: Path) -> bool:
+    if path.stem.lower() not in _TABLE_NAMES or not path.name.lower().endswith(TABLE_ENDINGS):
+        return False
+    # A text may be anything, and is a table if its first line names columns.
+    return path.name.lower().endswith(_CLEAR_ENDINGS) or is_table(path)
+
+
+def _open_pictures(
+    folder: Path, class_names: tuple[str, ...], tables: Sequence[Path]
+) -> PictureSet:
+    sidecars = look_at_texts(folder)
+    if 2 * sidecars.num_described > sidecars.num_pictures:
+        return open_described_folder(folder, class_names, sidecars)
+    if (labelled := open_class_folders(folder, class_names)) is not None:
+        return labelled
+    if sidecars.num_described:
+        return open_described_folder(folder, class_names, sidecars)
+    raise _no_set(folder, sidecars, tables)
 
 
 class _Described(NamedTuple):
@@ -107,10 +163,20 @@ def _described(folder: Path) -> _Described:
     return _Described(class_names, read_templates(*folders))
 
 
-def _no_set(folder: Path, tables: Sequence[Path]) -> DataError:
+def _no_set(folder: Path, sidecars: Sidecars, tables: Sequence[Path]) -> DataError:
+    there = [
+        f"{count:,} {what}{'s' * (count != 1)}"
+        for count, what in (
+            (sidecars.num_pictures, "picture"),
+            (sidecars.num_texts, "text file"),
+            (len(tables), "table"),
+        )
+        if count
+    ]
     reason = (
-        f"{folder} holds neither a folder of pictures for each label, nor pictures with captions "
-        "in .txt files beside them, nor tar shards, nor a table metadata.csv"
+        f"{folder} holds {' and '.join(there) or 'no pictures'}, but neither a folder of pictures "
+        "for each label, nor captions beside the pictures (x.txt, x.jpg.txt, x.caption or x.json "
+        "for x.jpg), nor tar shards, nor a table metadata.csv or captions.csv"
     )
     named = ", ".join(shown(path.name) for path in tables[:3])
     return DataError(
@@ -136,4 +202,6 @@ def _splits_in(folder: Path) -> dict[str, Path]:
 
 
 def _holds_folders_or_shards(folder: Path) -> bool:
-    return any(path.is_dir() or path.name.endswith(SHARD_ENDINGS) for path in folder.iterdir())
+    return any(
+        path.is_dir() or path.name.lower().endswith(SHARD_ENDINGS) for path in folder.iterdir()
+    )

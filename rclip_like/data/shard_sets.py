@@ -1,25 +1,33 @@
-"""Sets in tar shards: KEY.jpg with KEY.txt, KEY.json or KEY.cls, as webdataset writes them."""
+"""Sets in tar shards: x.jpg with its captions, facts or class beside it, as webdataset writes."""
 
 from __future__ import annotations
 
 import os
-import tarfile
-import zlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rclip_like.data.captions import (
-    CAPTION_ENDING,
-    FACTS_ENDING,
     MOST_LABEL,
-    TEXT_BYTES,
+    NO_CAPTION,
+    PICTURE_ENDINGS,
+    SIDECAR_ENDINGS,
+    described_by,
+    ending_of,
     example_of,
     read_text,
+    sidecar_keys,
 )
 from rclip_like.data.class_names import name_labels, named
-from rclip_like.data.examples import Example, PictureSet
-from rclip_like.data.folder_sets import PICTURE_ENDINGS
-from rclip_like.data.shards import read_members
+from rclip_like.data.examples import HEADER_BYTES, Example, PictureSet
+from rclip_like.data.shards import (
+    UNREADABLE,
+    ShardIndex,
+    Stored,
+    index_shard,
+    read_stored,
+)
 from rclip_like.errors import ModelError
 from rclip_like.images.limits import most_bytes, within_memory
 from rclip_like.settings import ReadSettings
@@ -29,13 +37,17 @@ SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
 LABEL_ENDING = ".cls"
 NUM_SHARDS = "nshards.txt"
 _MOST_DIGITS = 9
-_TEXTS = (CAPTION_ENDING, FACTS_ENDING, LABEL_ENDING)
+_TEXTS = (*SIDECAR_ENDINGS, LABEL_ENDING)
+_NOT_REGULAR = "is not a regular file"
 
-# Besides its own errors, tarfile raises these for malicious headers.
-_UNREADABLE = (
-    *(OSError, EOFError, tarfile.TarError, zlib.error),
-    *(ArithmeticError, LookupError, ValueError, RecursionError, MemoryError),
-)
+
+class _Shard(NamedTuple):
+    """A shard whose texts have been read; each example with the place of its picture."""
+
+    path: Path
+    contents: ShardIndex | None
+    examples: list[tuple[Example | Trouble, Stored | None]]
+    fault: str
 
 
 def open_shards(
@@ -46,26 +58,37 @@ def open_shards(
 ) -> PictureSet:
     """Return the set of these shards, one after the other.
 
-    This reads all shards once for their labels, and each call of `examples()` reads them again.
-    missing: Troubles that `examples()` yields at the end. Raises DataError if `class_names` do not
-    fit.
+    This reads all their texts. `examples()` then reads the pictures of a .tar from their places, in
+    the order of their names, and a packed shard from its beginning, in its own order. missing:
+    Troubles that `examples()` yields at the end. Raises DataError if `class_names` do not fit.
     """
-    found, total = set[str](), 0
-    for shard in shards:
-        for example in find_in_shard(shard, _TEXTS, with_pictures=False):
-            if isinstance(example, Example):
-                total += 1
-                if example.label is not None:
-                    found.add(example.label)
-    labels, names = name_labels(found, class_names, by_number=True) if found else ((), {})
+    opened = [_open_shard(path) for path in shards]
+    found = [each for shard in opened for each, _ in shard.examples if isinstance(each, Example)]
+    labels_found = {example.label for example in found if example.label is not None}
+    labels, names = (
+        name_labels(labels_found, class_names, by_number=True) if labels_found else ((), {})
+    )
 
-    def examples() -> Iterator[Example | Trouble]:
-        for shard in shards:
-            for example in find_in_shard(shard, _TEXTS):
-                yield named(example, names)
-        yield from missing
+    def walk(most_each: int) -> Callable[[], Iterator[Example | Trouble]]:
+        def examples() -> Iterator[Example | Trouble]:
+            for shard in opened:
+                for example in _with_contents(shard, most_each):
+                    yield named(example, names)
+            yield from missing
 
-    return PictureSet(name, labels, (), examples, total)
+        return examples
+
+    number = "a tar shard" if len(shards) == 1 else f"{len(shards):,} tar shards"
+    return PictureSet(
+        name,
+        labels,
+        (),
+        walk(sys.maxsize),
+        len(found),
+        format=f"{number} of pictures and their texts",
+        has_captions=any(example.captions for example in found),
+        headers=walk(HEADER_BYTES),
+    )
 
 
 def counted_shards(folder: Path, shards: list[Path]) -> tuple[list[Path], tuple[Trouble, ...]]:
@@ -88,63 +111,78 @@ def counted_shards(folder: Path, shards: list[Path]) -> tuple[list[Path], tuple[
     return counted, (Trouble(os.fsencode(folder / NUM_SHARDS), reason),)
 
 
-def find_in_shard(
-    shard: Path, endings: Sequence[str], *, with_pictures: bool = True
-) -> Iterator[Example | Trouble]:
-    """Yield a shard's examples with captions and labels from their texts with these endings.
-
-    Members with the same key are adjacent, as webdataset writes them. A Trouble stands for a
-    picture without any text, for a text that cannot be used, and for a shard that cannot be read
-    to its end. `with_pictures=False` leaves the contents of pictures empty and does not check
-    their size.
-    """
-    most = dict.fromkeys(PICTURE_ENDINGS, most_bytes(within_memory(ReadSettings())))
-    most |= dict.fromkeys(endings, TEXT_BYTES)
-    skipped = PICTURE_ENDINGS if not with_pictures else frozenset[str]()
-    key, parts = "", dict[str, bytes | str]()
-    broken = None
+def _open_shard(path: Path) -> _Shard:
+    most = most_bytes(within_memory(ReadSettings()))
     try:
-        for name, content in read_members(shard, most, skipped):
-            own, ending = os.path.splitext(name)
-            if own != key:
-                yield from _finished(shard, key, parts, endings[0])
-                key, parts = own, {}
-            parts[ending.lower()] = content
+        index = index_shard(path, PICTURE_ENDINGS, most, _TEXTS)
     except ModelError:
-        broken = "is not a regular file"
-    except _UNREADABLE as error:
-        broken = f"cannot be read to its end: {str(error) or 'not enough memory'}"
-    if broken is None or len(parts) > 1:  # an example that is whole before the break counts
-        yield from _finished(shard, key, parts, endings[0])
-    if broken is not None:
-        yield Trouble(os.fsencode(shard), broken)
+        return _Shard(path, None, [], _NOT_REGULAR)
+    except OSError as error:
+        return _Shard(path, None, [], f"cannot be read: {error.strerror}")
+    sidecars: dict[str, dict[str, str]] = {}
+    for name in sorted(index.texts, reverse=True):
+        sidecars.setdefault(described_by(name), {}).setdefault(ending_of(name), name)
+    examples: list[tuple[Example | Trouble, Stored | None]] = []
+    for name, stored in index.pictures.items():
+        whole, stem = sidecar_keys(name)
+        texts = {**sidecars.get(stem, {}), **sidecars.get(whole, {})}
+        if isinstance(stored, str):
+            examples.append((Trouble(os.fsencode(f"{path}:{name}"), stored), None))
+        else:
+            examples.append((_example_in(path, name, texts, index), stored))
+    if index.is_packed:
+        examples.sort(key=lambda each: each[1] or Stored(0, 0))
+    else:
+        examples.sort(key=lambda each: _name_of(each[0]).split("/"))
+    return _Shard(path, index, examples, index.fault)
 
 
-def _finished(
-    shard: Path, key: str, parts: dict[str, bytes | str], wanted: str
-) -> Iterator[Example | Trouble]:
-    ending = next((ending for ending in parts if ending in PICTURE_ENDINGS), None)
-    if ending is None:
-        return
-    names = {each: f"{shard}:{key}{each}" for each in (ending, *_TEXTS)}
-    picture = parts.pop(ending)
-    if isinstance(picture, str):
-        yield Trouble(os.fsencode(names[ending]), picture)
-        return
-    texts, label = {}, None
-    for each, text in parts.items():
-        if each not in names:
-            continue
-        if isinstance(text, str):
-            yield Trouble(os.fsencode(names[each]), text)
-            return
-        texts[each] = text
+def _example_in(
+    shard: Path, picture: str, texts: dict[str, str], index: ShardIndex
+) -> Example | Trouble:
+    """Return a picture without its content; texts: the names of its texts by ending."""
+    names = {ending: f"{shard}:{name}" for ending, name in texts.items()}
     if not texts:
-        yield Trouble(os.fsencode(names[ending]), f"has no {wanted} beside it")
-        return
-    if LABEL_ENDING in texts:
-        label = texts[LABEL_ENDING].strip().decode("utf-8", "surrogateescape")
+        return Trouble(os.fsencode(f"{shard}:{picture}"), NO_CAPTION)
+    contents = {}
+    for ending, name in texts.items():
+        content = index.texts[name]
+        if isinstance(content, str):
+            return Trouble(os.fsencode(names[ending]), content)
+        contents[ending] = content
+    label = None
+    if LABEL_ENDING in contents:
+        label = contents[LABEL_ENDING].strip().decode("utf-8", "surrogateescape")
         if not label.isprintable() or not 0 < len(label) <= MOST_LABEL:
-            yield Trouble(os.fsencode(names[LABEL_ENDING]), "does not hold a class as UTF-8 text")
-            return
-    yield example_of(names[ending], texts, names, label, picture)
+            reason = "does not hold a class as UTF-8 text"
+            return Trouble(os.fsencode(names[LABEL_ENDING]), reason)
+    return example_of(f"{shard}:{picture}", contents, names, label)
+
+
+def _with_contents(shard: _Shard, most_each: int) -> Iterator[Example | Trouble]:
+    """Yield a shard's examples with the contents of their pictures, then what is wrong with it."""
+    fault = shard.fault
+    to_read = [
+        stored
+        for each, stored in shard.examples
+        if isinstance(each, Example) and stored is not None
+    ]
+    contents = iter[bytes](())
+    if shard.contents is not None:
+        contents = read_stored(shard.path, shard.contents, to_read, most_each)
+    try:
+        for example, _ in shard.examples:
+            if isinstance(example, Example):
+                yield example._replace(content=next(contents))
+            else:
+                yield example
+    except ModelError:
+        fault = _NOT_REGULAR
+    except UNREADABLE as error:
+        fault = f"cannot be read to its end: {str(error) or 'not enough memory'}"
+    if fault:
+        yield Trouble(os.fsencode(shard.path), fault)
+
+
+def _name_of(example: Example | Trouble) -> str:
+    return example.name if isinstance(example, Example) else os.fsdecode(example.path)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
-from rclip_like.data.captions import MOST_LABEL, WRONG_ENCODING
+from rclip_like.data.captions import MOST_LABEL, WRONG_ENCODING, captions_in
 from rclip_like.data.class_names import name_labels, named
 from rclip_like.data.examples import Example, PictureSet
+from rclip_like.data.options import PairOptions
 from rclip_like.data.splits import chosen_split, own_name
-from rclip_like.errors import DataError, ModelError
+from rclip_like.errors import DataError, ModelError, Remedy
 from rclip_like.models.regular import open_regular, shown
 from rclip_like.values import Trouble
 
@@ -34,8 +36,13 @@ _MOST_LINE = 1 << 20
 _PICTURE_FOLDERS = ("", "images", "Images")
 """The folders, relative to the table's, that are searched for pictures; Flickr8k has Images."""
 
+_NOT_A_CAPTION = "nan"
+"""In any case; what pandas writes for a cell without a value."""
+
 Record: TypeAlias = Mapping[str, Any]
 """A line of a table, by the lower-case names of its columns."""
+Columns: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The names that a column of each kind may have, as in _COLUMNS."""
 
 
 class _Line(NamedTuple):
@@ -47,20 +54,26 @@ class _Line(NamedTuple):
     split: str | None
 
 
-def open_table(path: Path, class_names: tuple[str, ...], split: str | None) -> PictureSet:
+def open_table(
+    path: Path,
+    class_names: tuple[str, ...],
+    split: str | None,
+    options: PairOptions | None = None,
+) -> PictureSet:
     """Return the set of the pictures that a table names by paths relative to its folder.
 
     A picture may have several lines: its captions are joined. If the lines name splits, only those
     of `split` count, and all of them if that is None. Raises DataError for a file that is not such
-    a table, for a missing split, and if `class_names` do not fit.
+    a table, for a missing split or column, and if `class_names` do not fit. options: None if the
+    user cannot name columns.
     """
-    lines: list[_Line] = []
-    troubles: list[Trouble] = []
-    for line in _parsed_lines(path):
-        if isinstance(line, _Line):
-            lines.append(line)
-        else:
-            troubles.append(line)
+    columns = _columns(options or PairOptions())
+    try:
+        parsed = list(_parsed_lines(path, columns))
+    except _NoColumn as error:
+        raise DataError(str(error), *([] if options is None else [Remedy.NAME_COLUMNS])) from None
+    lines = [line for line in parsed if isinstance(line, _Line)]
+    troubles = [line for line in parsed if isinstance(line, Trouble)]
     splits = tuple(dict.fromkeys(line.split for line in lines if line.split))
     if splits and split is not None:
         chosen = chosen_split(path, split, splits)
@@ -73,7 +86,34 @@ def open_table(path: Path, class_names: tuple[str, ...], split: str | None) -> P
     found = [example.label for example in examples if example.label is not None]
     labels, names = name_labels(found, class_names) if found else ((), {})
     every = [*(named(example, names) for example in examples), *troubles]
-    return PictureSet(path.name, labels, (), lambda: iter(every), len(every), splits)
+    return PictureSet(
+        path.name,
+        labels,
+        (),
+        lambda: iter(every),
+        len(every),
+        splits,
+        format="a table of pictures",
+        is_table=True,
+        has_captions=any(example.captions for example in examples),
+    )
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether the first line of a text file names the columns of a table."""
+    try:
+        with open_regular(path, _TABLE_BYTES) as file, _text_of(file) as stream:
+            _, header = _header_of(stream.readline(_MOST_LINE), _COLUMNS)
+    except (OSError, UnicodeError, ModelError, csv.Error):
+        return False
+    found = {kind for kind in _COLUMNS if _column(dict.fromkeys(header), _COLUMNS[kind])}
+    return "file" in found and not found.isdisjoint(("label", "caption"))
+
+
+def _columns(options: PairOptions) -> Columns:
+    chosen = {"file": options.image_column, "caption": options.caption_column}
+    asked = {kind: (name.strip().lower(),) for kind, name in chosen.items() if name is not None}
+    return {**_COLUMNS, **asked}
 
 
 def _joined(lines: Iterable[_Line], folder: Path) -> tuple[list[Example], list[Trouble]]:
@@ -102,17 +142,17 @@ def _joined(lines: Iterable[_Line], folder: Path) -> tuple[list[Example], list[T
     return kept, list(conflicts.values())
 
 
-def _parsed_lines(path: Path) -> Iterator[_Line | Trouble]:
+def _parsed_lines(path: Path, columns: Columns) -> Iterator[_Line | Trouble]:
     number = 1
     try:
         with open_regular(path, _TABLE_BYTES) as file, _text_of(file) as stream:
-            for number, record in _records(path, stream):
+            for number, record in _records(path, stream, columns):
                 here = os.fsencode(f"{path}:{number}")
                 if isinstance(record, str):
                     yield Trouble(here, record)
                     continue
                 try:
-                    yield _parsed(record)
+                    yield _parsed(record, columns)
                 except ValueError as error:
                     yield Trouble(here, str(error))
     except ModelError:
@@ -120,6 +160,10 @@ def _parsed_lines(path: Path) -> Iterator[_Line | Trouble]:
     except (UnicodeError, csv.Error, _TooLong) as error:
         reason = WRONG_ENCODING if isinstance(error, UnicodeError) else str(error)
         yield Trouble(os.fsencode(path), f"cannot be read beyond line {number:,}: {reason}")
+
+
+class _NoColumn(Exception):
+    """The table lacks a column that is needed."""
 
 
 class _TooLong(Exception):
@@ -135,11 +179,13 @@ def _text_of(file: BinaryIO) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding, errors, newline="")
 
 
-def _records(path: Path, stream: io.TextIOWrapper) -> Iterator[tuple[int, Record | str]]:
+def _records(
+    path: Path, stream: io.TextIOWrapper, columns: Columns
+) -> Iterator[tuple[int, Record | str]]:
     """Yield line numbers, each with the line's record or with the reason why it cannot be read.
 
-    Raises DataError for a table without the columns needed, and UnicodeError, csv.Error and
-    _TooLong where it cannot be read further.
+    Raises _NoColumn for a table without the columns needed, DataError for another encoding, and
+    UnicodeError, csv.Error and _TooLong where it cannot be read further.
     """
     lines = _lines(stream)
     first = next(lines, "")
@@ -147,18 +193,18 @@ def _records(path: Path, stream: io.TextIOWrapper) -> Iterator[tuple[int, Record
         raise DataError(f"{path} {WRONG_ENCODING}")
     if path.name.lower().endswith(JSON_ENDINGS):
         record = _object_in(first)
-        _require_columns(path, {} if isinstance(record, str) else record)
+        _require_columns(path, {} if isinstance(record, str) else record, columns)
         yield 1, record
         for number, line in enumerate(lines, 2):
             if line.strip():
                 yield number, _object_in(line)
         return
-    delimiter, header = _header_of(first)
-    _require_columns(path, dict.fromkeys(header, ""))
+    delimiter, header = _header_of(first, columns)
+    _require_columns(path, dict.fromkeys(header, ""), columns)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t")
     for row in reader:
         if row:
-            yield reader.line_num + 1, _row_of(header, row, delimiter)
+            yield reader.line_num + 1, _row_of(header, row, delimiter, columns)
 
 
 def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
@@ -178,7 +224,7 @@ def _object_in(line: str) -> Record | str:
     return {key.strip().lower(): value for key, value in parsed.items()}
 
 
-def _header_of(line: str) -> tuple[str, list[str]]:
+def _header_of(line: str, columns: Columns) -> tuple[str, list[str]]:
     """Return the delimiter that gives the most known columns, and the columns in lower case."""
     headers = {
         delimiter: [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter))]
@@ -187,12 +233,12 @@ def _header_of(line: str) -> tuple[str, list[str]]:
     }
     if not headers:
         return ",", []
-    every = {name for names in _COLUMNS.values() for name in names}
+    every = {name for names in columns.values() for name in names}
     return max(headers.items(), key=lambda item: len(every.intersection(item[1])))
 
 
-def _row_of(header: list[str], row: list[str], delimiter: str) -> Record | str:
-    if len(row) > len(header) and header[-1] in _COLUMNS["caption"]:
+def _row_of(header: list[str], row: list[str], delimiter: str, columns: Columns) -> Record | str:
+    if len(row) > len(header) and header[-1] in columns["caption"]:
         # A caption may contain commas without quotation marks.
         row = [*row[: len(header) - 1], f"{delimiter} ".join(row[len(header) - 1 :])]
     if len(row) != len(header):
@@ -200,38 +246,41 @@ def _row_of(header: list[str], row: list[str], delimiter: str) -> Record | str:
     return dict(zip(header, row, strict=True))
 
 
-def _require_columns(path: Path, record: Record) -> None:
-    """Raise DataError unless there is a column for the picture and one for a label or captions."""
-    found = {kind: name for kind in _COLUMNS if (name := _column(record, kind)) is not None}
+def _require_columns(path: Path, record: Record, columns: Columns) -> None:
+    """Raise _NoColumn unless there is a column for the picture and one for a label or captions.
+
+    A column that the user asks for must be there, too.
+    """
+    found = {kind for kind, names in columns.items() if _column(record, names) is not None}
+    kinds_needed = [("picture", ("file",)), ("label or the caption", ("label", "caption"))]
+    if columns["caption"] != _COLUMNS["caption"]:
+        kinds_needed[1] = ("caption", ("caption",))
     missing = [
-        f"the {what} ({', '.join(name for kind in kinds for name in _COLUMNS[kind])})"
-        for what, kinds in (
-            ("picture", ("file",)),
-            ("label or the caption", ("label", "caption")),
-        )
-        if not found.keys() & set(kinds)
+        f"the {what} ({', '.join(name for kind in kinds for name in columns[kind])})"
+        for what, kinds in kinds_needed
+        if found.isdisjoint(kinds)
     ]
     if missing:
-        columns = ", ".join(map(shown, record)) or "no columns"
-        raise DataError(
+        there = ", ".join(map(shown, record)) or "no columns"
+        raise _NoColumn(
             f"{path}: there is no column for {' nor for '.join(missing)}; the first line has "
-            f"{columns}"
+            f"{there}"
         )
 
 
-def _parsed(record: Record) -> _Line:
+def _parsed(record: Record, columns: Columns) -> _Line:
     """Return the fields of a record. Raises ValueError, which says what is wrong with it."""
-    file = _file_of(record)
-    label, captions = _label_of(record), _captions_of(record)
+    file = _file_of(_value(record, columns["file"]))
+    label = _label_of(_value(record, columns["label"]))
+    captions = _captions_of(_value(record, columns["caption"]))
     if label is None and not captions:
         raise ValueError("has neither a label nor a caption")
-    split = _value(record, "split")
+    split = _value(record, columns["split"])
     own = own_name(split.strip().lower()) if isinstance(split, str) else None
     return _Line(file, label, captions, own)
 
 
-def _file_of(record: Record) -> str:
-    file = _value(record, "file")
+def _file_of(file: object) -> str:
     if not isinstance(file, str) or not file.strip():
         raise ValueError("does not name a picture")
     file = file.strip()
@@ -245,8 +294,7 @@ def _file_of(record: Record) -> str:
     return file
 
 
-def _label_of(record: Record) -> str | None:
-    label = _value(record, "label")
+def _label_of(label: object) -> str | None:
     if isinstance(label, int) and not isinstance(label, bool):
         label = str(label)
     if label is None or (isinstance(label, str) and not label.strip()):
@@ -256,28 +304,15 @@ def _label_of(record: Record) -> str | None:
     return label.strip()
 
 
-def _captions_of(record: Record) -> tuple[str, ...]:
-    value = _value(record, "caption")
-    captions = value if isinstance(value, list) else [value]
-    found = []
-    for caption in captions:
-        if caption is None:
-            continue
-        if not isinstance(caption, str):
-            raise ValueError("its caption is not text")
-        try:
-            caption.encode()
-        except UnicodeError:
-            raise ValueError("its caption is not UTF-8") from None
-        if caption.strip():
-            found.append(" ".join(caption.split()))
-    return tuple(found)
+def _captions_of(value: object) -> tuple[str, ...]:
+    captions = captions_in(None if isinstance(value, float) and math.isnan(value) else value)
+    return tuple(caption for caption in captions if caption.casefold() != _NOT_A_CAPTION)
 
 
-def _value(record: Record, kind: str) -> Any:
-    column = _column(record, kind)
+def _value(record: Record, names: Sequence[str]) -> Any:
+    column = _column(record, names)
     return None if column is None else record[column]
 
 
-def _column(record: Record, kind: str) -> str | None:
-    return next((name for name in _COLUMNS[kind] if name in record), None)
+def _column(record: Record, names: Sequence[str]) -> str | None:
+    return next((name for name in names if name in record), None)

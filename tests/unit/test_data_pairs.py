@@ -15,7 +15,8 @@ from drawn_pairs import draw_picture, write_shard
 from rclip_like.data import shards
 from rclip_like.data.captions import parse_captions
 from rclip_like.data.examples import Example
-from rclip_like.data.pairs import find_pairs, read_pictures
+from rclip_like.data.options import PairOptions
+from rclip_like.data.pairs import open_pairs, read_pictures
 from rclip_like.errors import DataError, TrainingError
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
@@ -24,13 +25,17 @@ from rclip_like.values import Trouble
 SQUARE = Square(32, "bicubic", "shortest", 0)
 
 
+def pairs_of(data: Path) -> list[Example | Trouble]:
+    return list(open_pairs(data, PairOptions()).pairs())
+
+
 def names_and_captions(data: Path) -> list[tuple[str, tuple[str, ...]]]:
-    pairs = [pair for pair in find_pairs(data) if isinstance(pair, Example)]
+    pairs = [pair for pair in pairs_of(data) if isinstance(pair, Example)]
     return [(os.path.basename(pair.name), pair.captions) for pair in pairs]
 
 
 def troubles(data: Path) -> list[tuple[str, str]]:
-    return named([pair for pair in find_pairs(data) if isinstance(pair, Trouble)])
+    return named([pair for pair in pairs_of(data) if isinstance(pair, Trouble)])
 
 
 def named(found: list[Trouble]) -> list[tuple[str, str]]:
@@ -39,7 +44,7 @@ def named(found: list[Trouble]) -> list[tuple[str, str]]:
 
 def read(data: Path) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the names of the pairs whose pictures were read, and what is wrong with the others."""
-    found = list(read_pictures(data, SQUARE, ReadSettings(workers=2)))
+    found = list(read_pictures(open_pairs(data, PairOptions()), SQUARE, ReadSettings(workers=2)))
     good = [os.path.basename(pair[0].name) for pair in found if not isinstance(pair, Trouble)]
     return good, named([pair for pair in found if isinstance(pair, Trouble)])
 
@@ -139,7 +144,7 @@ def test_places_without_pairs_are_errors(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     for place in (tmp_path, tmp_path / "notes.txt", tmp_path / "nowhere"):
         with pytest.raises((TrainingError, DataError), match=str(place)):
-            list(find_pairs(place))
+            pairs_of(place)
 
 
 def test_a_table_gives_the_captions_to_train_on(captioned: Callable[..., Path]) -> None:
