@@ -56,6 +56,7 @@ class Remedy(StrEnum):
     UNDO_FILING = "take back what was filed with filing.undo({})"
     MEASURE_FORGETTING = "name a set of them as retain"
     UNLOCK_IMAGE_TOWER = "set unlock_image_tower to train it nevertheless"
+    ALLOW_UNUSABLE = "mend or remove these, or set a larger tolerance"
     NAME_COLUMNS = "name the columns with PairOptions"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
     SEARCH_WITH = "use it with Library(model={})"

@@ -51,6 +51,7 @@ WORDS = {
     Remedy.UNDO_FILING: "take back what was filed with: clipfind classify --undo {}",
     Remedy.MEASURE_FORGETTING: "name a set of them with --retain",
     Remedy.UNLOCK_IMAGE_TOWER: "train it nevertheless with --unlock-image-tower",
+    Remedy.ALLOW_UNUSABLE: "mend or remove these, or go on without them with --tolerance 1",
     Remedy.NAME_COLUMNS: "name the columns with --image-column and --caption-column",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
     Remedy.SEARCH_WITH: 'search with it: clipfind --model {} "WORDS"',

@@ -19,7 +19,6 @@ CAPTION_ENDINGS = (".txt", ".caption")
 """A picture's captions are in the first of these that holds any, else in its JSON file."""
 FACTS_ENDING = ".json"
 SIDECAR_ENDINGS = (*CAPTION_ENDINGS, FACTS_ENDING)
-NO_CAPTION = "has no caption beside it (x.txt, x.jpg.txt, x.caption or x.json for x.jpg)"
 TEXT_BYTES = 1 << 20
 """The largest text file that is read; long descriptions have some thousand bytes."""
 MOST_LABEL = 1000
@@ -45,6 +44,12 @@ def described_by(name: str) -> str:
     """Return the key, as in `sidecar_keys`, of the pictures that a text file describes."""
     stem = os.path.splitext(name)[0]
     return sidecar_keys(stem)[0] if ending_of(stem) in PICTURE_ENDINGS else stem
+
+
+def no_text_beside(picture: str) -> str:
+    """Return the reason why a picture without any text file cannot be used."""
+    stem = os.path.splitext(os.path.basename(picture))[0]
+    return f"has no text beside it, such as {stem}{CAPTION_ENDINGS[0]}"
 
 
 def parse_captions(text: bytes) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from rclip_like.data.captions import (
     CAPTION_ENDINGS,
     FACTS_ENDING,
-    NO_CAPTION,
     PICTURE_ENDINGS,
     SIDECAR_ENDINGS,
     described_by,
     ending_of,
     example_of,
+    no_text_beside,
     read_text,
     sidecar_keys,
 )
@@ -44,6 +44,11 @@ class Sidecars(NamedTuple):
     endings: tuple[str, ...]
     labels: frozenset[str]
     has_captions: bool
+
+    @property
+    def are_usual(self) -> bool:
+        """Tell whether more than half of the pictures have a text beside them."""
+        return 2 * self.num_described > self.num_pictures
 
 
 def walk_pictures(folder: str) -> Iterator[Described | Trouble]:
@@ -221,7 +226,7 @@ def _read_texts(described: Described) -> Example | Trouble:
         if text is not None:
             texts[ending] = text
     if not texts:
-        return Trouble(os.fsencode(described.path), NO_CAPTION)
+        return Trouble(os.fsencode(described.path), no_text_beside(described.path))
     return example_of(described.path, texts, described.texts)
 
 

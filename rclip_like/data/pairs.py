@@ -9,12 +9,9 @@ from typing import NamedTuple, TypeAlias
 
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.options import PairOptions
-from rclip_like.data.reading import read_examples
 from rclip_like.data.sets import open_set
 from rclip_like.errors import DataError
-from rclip_like.images.decoding import Product
-from rclip_like.settings import ReadSettings
-from rclip_like.values import Picture, Trouble
+from rclip_like.values import Trouble
 
 Walk: TypeAlias = Callable[[], Iterator[Example | Trouble]]
 
@@ -46,10 +43,7 @@ def open_pairs(data: Path, options: PairOptions) -> PairSource:
     """
     opened = open_set(data, split="train", options=options)
     if not opened.has_captions and not opened.labels:
-        raise DataError(
-            f"{data} is {opened.format}, but it has neither captions nor labels; write what each "
-            "picture shows into a text file beside it, x.txt for x.jpg"
-        )
+        raise _without_words(data, opened)
     return PairSource(
         opened.format,
         () if opened.has_captions else opened.labels,
@@ -59,15 +53,14 @@ def open_pairs(data: Path, options: PairOptions) -> PairSource:
     )
 
 
-def read_pictures(
-    source: PairSource, product: Product, limits: ReadSettings
-) -> Iterator[tuple[Example, Picture] | Trouble]:
-    """Yield the pairs in their order, each with its picture.
-
-    A Trouble stands for a pair that cannot be used, or whose picture cannot be read within the
-    limits. Raises ReaderError.
-    """
-    return read_examples(source.pairs(), (product,), limits)
+def _without_words(data: Path, opened: PictureSet) -> DataError:
+    reason = f"{data} is {opened.format}, but it has neither captions nor labels"
+    for example in (opened.headers or opened.examples)():
+        if isinstance(example, Trouble):
+            return DataError(f"{reason}; {os.fsdecode(example.path)}: {example.reason}")
+    return DataError(
+        reason, "write what each picture shows into a text file beside it, x.txt for x.jpg"
+    )
 
 
 def _walk_of(opened: PictureSet, walk: Walk) -> Walk:

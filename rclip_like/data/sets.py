@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from rclip_like.data.splits import SPLITS, chosen_split, own_name
 from rclip_like.data.table_sets import JSON_ENDINGS, TABLE_ENDINGS, is_table, open_table
 from rclip_like.errors import DataError, UsageError
 from rclip_like.models.regular import shown
+from rclip_like.values import Trouble
 
 __all__ = ["Example", "PictureSet", "open_set"]
 
@@ -36,6 +37,7 @@ _CLEAR_ENDINGS = (".csv", ".tsv", *JSON_ENDINGS)
 """Endings that only tables have; a .txt may be anything."""
 _TABLE_NAMES = ("metadata", "captions")
 """A table of one of these names describes the pictures in its folder or below."""
+_BESIDE = "is not read, as pictures with texts lie beside it"
 _NOT_FILES = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
@@ -117,14 +119,25 @@ def _open_folder(folder: Path, split: str | None, options: PairOptions | None) -
     shards = [path for path in inside if path.name.lower().endswith(SHARD_ENDINGS)]
     tables = [path for path in inside if path.name.lower().endswith(_CLEAR_ENDINGS)]
     own = [path for path in inside if _describes_its_folder(path)]
-    if shards:
+    sidecars = look_at_texts(folder)
+    # A shard beside pictures with captions may be a copy of them.
+    if shards and not sidecars.are_usual:
         shards, missing = counted_shards(folder, shards)
         opened = open_shards(folder.name, shards, described.class_names, missing)
     elif own:
         opened = open_table(own[0], described.class_names, split, options)
     else:
-        opened = _open_pictures(folder, described.class_names, tables)
+        opened = _open_pictures(folder, described.class_names, sidecars, tables)
+        opened = _with_troubles(opened, [Trouble(os.fsencode(path), _BESIDE) for path in shards])
     return opened._replace(templates=described.templates)
+
+
+def _with_troubles(opened: PictureSet, troubles: Sequence[Trouble]) -> PictureSet:
+    def examples() -> Iterator[Example | Trouble]:
+        yield from opened.examples()
+        yield from troubles
+
+    return opened._replace(examples=examples)
 
 
 def _describes_its_folder(path: Path) -> bool:
@@ -135,10 +148,9 @@ def _describes_its_folder(path: Path) -> bool:
 
 
 def _open_pictures(
-    folder: Path, class_names: tuple[str, ...], tables: Sequence[Path]
+    folder: Path, class_names: tuple[str, ...], sidecars: Sidecars, tables: Sequence[Path]
 ) -> PictureSet:
-    sidecars = look_at_texts(folder)
-    if 2 * sidecars.num_described > sidecars.num_pictures:
+    if sidecars.are_usual:
         return open_described_folder(folder, class_names, sidecars)
     if (labelled := open_class_folders(folder, class_names)) is not None:
         return labelled

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rclip_like.data.captions import (
+    CAPTION_ENDINGS,
     MOST_LABEL,
-    NO_CAPTION,
     PICTURE_ENDINGS,
     SIDECAR_ENDINGS,
     described_by,
     ending_of,
     example_of,
+    no_text_beside,
     read_text,
     sidecar_keys,
 )
@@ -48,6 +49,7 @@ class _Shard(NamedTuple):
     contents: ShardIndex | None
     examples: list[tuple[Example | Trouble, Stored | None]]
     fault: str
+    has_captions: bool = False
 
 
 def open_shards(
@@ -86,7 +88,7 @@ def open_shards(
         walk(sys.maxsize),
         len(found),
         format=f"{number} of pictures and their texts",
-        has_captions=any(example.captions for example in found),
+        has_captions=any(shard.has_captions for shard in opened),
         headers=walk(HEADER_BYTES),
     )
 
@@ -134,7 +136,10 @@ def _open_shard(path: Path) -> _Shard:
         examples.sort(key=lambda each: each[1] or Stored(0, 0))
     else:
         examples.sort(key=lambda each: _name_of(each[0]).split("/"))
-    return _Shard(path, index, examples, index.fault)
+    has_captions = any(ending_of(name) in CAPTION_ENDINGS for name in index.texts) or any(
+        isinstance(each, Example) and each.captions for each, _ in examples
+    )
+    return _Shard(path, index, examples, index.fault, has_captions)
 
 
 def _example_in(
@@ -143,7 +148,7 @@ def _example_in(
     """Return a picture without its content; texts: the names of its texts by ending."""
     names = {ending: f"{shard}:{name}" for ending, name in texts.items()}
     if not texts:
-        return Trouble(os.fsencode(f"{shard}:{picture}"), NO_CAPTION)
+        return Trouble(os.fsencode(f"{shard}:{picture}"), no_text_beside(picture))
     contents = {}
     for ending, name in texts.items():
         content = index.texts[name]
@@ -167,7 +172,7 @@ def _with_contents(shard: _Shard, most_each: int) -> Iterator[Example | Trouble]
         for each, stored in shard.examples
         if isinstance(each, Example) and stored is not None
     ]
-    contents = iter[bytes](())
+    contents: Iterator[bytes] = iter(())
     if shard.contents is not None:
         contents = read_stored(shard.path, shard.contents, to_read, most_each)
     try:

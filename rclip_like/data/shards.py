@@ -102,8 +102,11 @@ def read_stored(
         stream = _Bounded(file)
         before, content = None, b""
         for stored in files:
-            if stored != before:  # links to one file follow each other
-                content = stream.read_at(stored.offset, min(stored.size, most_each))
+            size = min(stored.size, most_each)
+            if stored == before:  # links to one file follow each other
+                stream.spend(size)
+            else:
+                content = stream.read_at(stored.offset, size)
             before = stored
             yield content
 
@@ -221,7 +224,7 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _AT_ONCE:
             raise tarfile.ReadError(f"a header claims {size:,} bytes")
-        self._spend(size)
+        self.spend(size)
         content: bytes = self.stream.read(size)
         return content
 
@@ -240,7 +243,7 @@ class _Bounded:
     def seek(self, offset: int) -> int:
         here = self.stream.tell()
         # Backwards, gzip begins again.
-        self._spend(offset - here if offset >= here else offset)
+        self.spend(offset - here if offset >= here else offset)
         return int(self.stream.seek(offset))
 
     def seekable(self) -> bool:
@@ -249,7 +252,8 @@ class _Bounded:
     def tell(self) -> int:
         return int(self.stream.tell())
 
-    def _spend(self, size: int) -> None:
+    def spend(self, size: int) -> None:
+        """Count bytes that somebody has to work on. Raises ReadError for more than are allowed."""
         self.left -= size
         if self.left < 0:
             raise tarfile.ReadError(

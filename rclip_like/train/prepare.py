@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rclip_like.data.pairs import read_pictures
-from rclip_like.evaluate.labels import normalised
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
 from rclip_like.train.batches import Rows
 from rclip_like.train.checkpoint import make_working_file
+from rclip_like.train.survey import Survey, read_rows
 from rclip_like.train.values import OnProgress, TrainProgress
 from rclip_like.values import Preprocessing, Trouble
 
@@ -29,11 +28,12 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 @dataclass(slots=True)
 class Captioned:
-    """The pictures of a training run in order: digests, names and captions, row by row."""
+    """The pictures of a training run in order, row by row; tokens (M, L) of their captions."""
 
     names: list[str] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     captions: list[tuple[str, ...]] = field(default_factory=list)
+    tokens: list[npt.NDArray[np.int64]] = field(default_factory=list)
     skipped: list[Trouble] = field(default_factory=list)
 
     def fingerprint(self) -> str:
@@ -45,19 +45,21 @@ class Captioned:
 
 
 def read_pixels(
-    data: Path, preprocessing: Preprocessing, into: Captioned, report: OnProgress
+    found: Survey, preprocessing: Preprocessing, into: Captioned, report: OnProgress
 ) -> Iterator[Pixels]:
     """Yield the pixels (S, S, C) of each usable pair, noting the pair, or why not, in `into`."""
     square = Square.of(preprocessing)
-    for read in read_pictures(data, square, ReadSettings()):
+    into.skipped += found.skipped
+    for read in read_rows(found, (square,), ReadSettings()):
         if isinstance(read, Trouble):
             into.skipped.append(read)
             continue
-        pair, picture = read
-        into.names.append(pair.name)
+        row, picture = read
+        into.names.append(found.names[row])
         into.digests.append(picture.digest)
-        into.captions.append(pair.captions)
-        report(TrainProgress("reading", len(into.names), 0))
+        into.captions.append(found.captions[row])
+        into.tokens.append(found.tokens[row])
+        report(TrainProgress("reading", len(into.names), len(found.names)))
         yield from picture.products[square.name]
 
 
@@ -73,12 +75,16 @@ def spool_pixels(pictures: Iterable[Pixels], path: Path, size: int) -> Pixels:
     return np.memmap(path, np.uint8, "r", shape=(number, size, size, 3))
 
 
-def caption_numbers(captions: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:
-    """Return for each row the numbers of its captions, equal captions having equal numbers."""
-    numbers: dict[str, int] = {}
+def caption_numbers(tokens: Sequence[npt.NDArray[np.int64]]) -> list[tuple[int, ...]]:
+    """Return for each row, tokens (M, L), the numbers of its captions.
+
+    Captions with equal tokens have equal numbers: those that differ in case or spaces alone, or
+    beyond the context.
+    """
+    numbers: dict[bytes, int] = {}
     return [
-        tuple(numbers.setdefault(normalised(caption), len(numbers)) for caption in row)
-        for row in captions
+        tuple(numbers.setdefault(tokens_L.tobytes(), len(numbers)) for tokens_L in tokens_ML)
+        for tokens_ML in tokens
     ]
 
 

@@ -5,7 +5,6 @@ Shape suffixes: N pictures, L positions, D embedding.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -43,9 +42,9 @@ from rclip_like.train.plan import Plan, make_plan
 from rclip_like.train.prepare import Captioned, caption_numbers, read_pixels
 from rclip_like.train.presets import choose_trained
 from rclip_like.train.settings import TrainSettings
-from rclip_like.train.survey import survey
+from rclip_like.train.survey import require_usable, survey
 from rclip_like.train.towers import Towers
-from rclip_like.train.values import NUM_NAMED, OnProgress, TrainReport
+from rclip_like.train.values import OnProgress, TrainReport
 from rclip_like.train.watch import Watch
 
 
@@ -109,21 +108,18 @@ def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> 
 
 
 def _load(settings: TrainSettings, specification: ModelSpecification, report: OnProgress) -> Run:
-    tokenize = _tokenizer(specification)
-    surveyed = survey(settings, tokenize)
-    towers, plan = _load_towers(settings, specification, len(surveyed.names))
+    found = survey(settings, _tokenizer(specification))
+    towers, plan = _load_towers(settings, specification, len(found.names))
     data = Captioned()
-    pictures = read_pixels(settings.data, specification.preprocessing, data, report)
+    pictures = read_pixels(found, specification.preprocessing, data, report)
     images = towers.load_images(pictures, settings.output / PIXELS)
-    _check_usable(data, settings)
-    if len(data.names) < 2:
-        raise TrainingError(f"training needs at least two pairs, and there are {len(data.names)}")
+    require_usable(len(data.names), data.skipped, settings.tolerance)
     _, numbers = np.unique(np.array(data.digests), return_inverse=True)
     batches = CaptionBatches(
         np.arange(len(data.names)),
         images,
-        towers.load_texts([tokenize(list(captions)).numpy() for captions in data.captions]),
-        captions=caption_numbers(data.captions),
+        towers.load_texts(data.tokens),
+        captions=caption_numbers(data.tokens),
         pictures=numbers,
         seed=settings.loop.seed,
     )
@@ -269,18 +265,3 @@ def _report(
         seconds=seconds,
         alpha=alpha,
     )
-
-
-def _check_usable(data: Captioned, settings: TrainSettings) -> None:
-    """Raise TrainingError when more than the tolerated share of the pairs cannot be used."""
-    total = len(data.names) + len(data.skipped)
-    if len(data.skipped) <= settings.tolerance * total:
-        return
-    named = [f"{os.fsdecode(each.path)}: {each.reason}" for each in data.skipped[:NUM_NAMED]]
-    if len(data.skipped) > NUM_NAMED:
-        named.append(f"and {len(data.skipped) - NUM_NAMED} more")
-    share = "one in ten" if settings.tolerance == 0.1 else f"{settings.tolerance:.0%}"
-    stopped = (
-        f"stopped: {len(data.skipped)} of {total} pairs cannot be used, and at most {share} may be"
-    )
-    raise TrainingError("; ".join((stopped, *named)))

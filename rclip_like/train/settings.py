@@ -135,6 +135,8 @@ class TrainSettings:
             help="The model folder to write; an interrupted run goes on there. Required.",
         ),
     ]
+    model: ModelName = None
+    weights: Weights = None
     pairs: PairOptions = field(default_factory=PairOptions)
     templates: Annotated[
         str | None,
@@ -145,8 +147,6 @@ class TrainSettings:
             "Default: those that come with DATA, else photo.",
         ),
     ] = None
-    model: ModelName = None
-    weights: Weights = None
     preset: Annotated[
         Literal["auto", "head", "last", "all", "lora"],
         Option(

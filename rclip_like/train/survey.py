@@ -6,7 +6,7 @@ Shape suffixes: M captions of a picture, L positions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,10 +14,14 @@ import numpy.typing as npt
 
 from rclip_like.data.examples import Example
 from rclip_like.data.pairs import PairSource, open_pairs
-from rclip_like.errors import TrainingError
+from rclip_like.data.reading import read_examples
+from rclip_like.errors import Remedy, TrainingError
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, fill, templates_of
+from rclip_like.images.decoding import Product
+from rclip_like.settings import ReadSettings
 from rclip_like.train.settings import TrainSettings
-from rclip_like.values import Trouble
+from rclip_like.train.values import NUM_NAMED
+from rclip_like.values import Picture, Trouble
 
 Tokenize: TypeAlias = Callable[..., Any]
 """open_clip's tokenizer: texts (M,) and, if asked, another context length, to tokens (M, L)."""
@@ -62,8 +66,7 @@ def survey(settings: TrainSettings, tokenize: Tokenize) -> Survey:
             skipped.append(example)
         else:
             examples.append(_with_captions(example, templates))
-    if len(examples) < 2:
-        raise TrainingError(f"training needs at least two pairs, and there are {len(examples)}")
+    require_usable(len(examples), skipped, settings.tolerance)
     captions = tuple(example.captions for example in examples)
     tokens, num_cut = _tokenized(captions, tokenize)
     return Survey(
@@ -78,6 +81,46 @@ def survey(settings: TrainSettings, tokenize: Tokenize) -> Survey:
         tuple(skipped),
         num_cut,
     )
+
+
+def require_usable(num_pairs: int, skipped: Sequence[Trouble], tolerance: float) -> None:
+    """Raise TrainingError if too many pairs cannot be used, or too few are left to learn from.
+
+    tolerance: the share of all pairs that may be unusable.
+    """
+    named = [f"{os.fsdecode(each.path)}: {each.reason}" for each in skipped[:NUM_NAMED]]
+    if len(skipped) > NUM_NAMED:
+        named.append(f"and {len(skipped) - NUM_NAMED:,} more")
+    total = num_pairs + len(skipped)
+    if len(skipped) > tolerance * total:
+        share = "one in ten" if tolerance == 0.1 else f"{tolerance:.0%}"
+        stopped = (
+            f"stopped: {len(skipped):,} of {total:,} pairs cannot be used, and at most {share} may "
+            "be"
+        )
+        raise TrainingError("; ".join((stopped, *named)), Remedy.ALLOW_UNUSABLE)
+    if num_pairs < 2:
+        few = f"training needs at least two pairs, and there {'is' if num_pairs else 'are'} "
+        raise TrainingError("; ".join((f"{few}{num_pairs or 'none'}", *named)))
+
+
+def read_rows(
+    found: Survey, products: tuple[Product, ...], limits: ReadSettings
+) -> Iterator[tuple[int, Picture] | Trouble]:
+    """Yield the row of each pair that the survey found, ascending, with its picture.
+
+    A Trouble stands for a picture that cannot be read, and for what went wrong since the survey.
+    Raises ReaderError.
+    """
+    rows = {name: row for row, name in enumerate(found.names)}
+    skipped = {trouble.path for trouble in found.skipped}
+    wanted = (
+        each
+        for each in found.source.pairs()
+        if (each.name in rows if isinstance(each, Example) else each.path not in skipped)
+    )
+    for read in read_examples(wanted, products, limits):
+        yield read if isinstance(read, Trouble) else (rows[read[0].name], read[1])
 
 
 def _with_captions(example: Example, templates: Sequence[str]) -> Example:

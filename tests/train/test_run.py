@@ -259,8 +259,8 @@ def test_bad_pairs_are_skipped_counted_and_named(settings: TrainSettings) -> Non
     (settings.data / "004.txt").write_text("\n")
     report = train(settings)
     assert [Path(trouble.path.decode()).name for trouble in report.skipped] == [
-        "003.png",
         "004.png",
+        "003.png",
     ]
     assert report.num_pairs + report.num_held_out == 22
 

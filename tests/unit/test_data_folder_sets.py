@@ -136,7 +136,7 @@ def test_texts_of_the_same_name_are_captions(captioned: Callable[..., Path]) -> 
     pictures = open_set(folder)
     assert (pictures.labels, pictures.total) == ((), 3)
     assert captioned_names(pictures)[1] == ("002.png", ("blue on the left, number 2", "no 2 drawn"))
-    assert troubles_of(pictures) == [("001.png", "has no 001.txt beside it")]
+    assert troubles_of(pictures) == [("001.png", "has no text beside it, such as 001.txt")]
 
 
 def test_a_few_texts_among_labelled_pictures_are_not_looked_at(tmp_path: Path) -> None:

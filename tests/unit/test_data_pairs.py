@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,8 @@ from rclip_like.data import shards
 from rclip_like.data.captions import parse_captions
 from rclip_like.data.examples import Example
 from rclip_like.data.options import PairOptions
-from rclip_like.data.pairs import open_pairs, read_pictures
+from rclip_like.data.pairs import open_pairs
+from rclip_like.data.reading import read_examples
 from rclip_like.errors import DataError, TrainingError
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
@@ -44,7 +46,7 @@ def named(found: list[Trouble]) -> list[tuple[str, str]]:
 
 def read(data: Path) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the names of the pairs whose pictures were read, and what is wrong with the others."""
-    found = list(read_pictures(open_pairs(data, PairOptions()), SQUARE, ReadSettings(workers=2)))
+    found = list(read_examples(pairs_of(data), (SQUARE,), ReadSettings(workers=2)))
     good = [os.path.basename(pair[0].name) for pair in found if not isinstance(pair, Trouble)]
     return good, named([pair for pair in found if isinstance(pair, Trouble)])
 
@@ -62,7 +64,7 @@ def test_what_has_no_caption_is_named(captioned: Callable[..., Path]) -> None:
     (folder / "000.txt").unlink()
     (folder / "001.txt").write_text(" \n\n")
     assert troubles(folder) == [
-        ("000.png", "has no 000.txt beside it"),
+        ("000.png", "has no text beside it, such as 000.txt"),
         ("001.png", "its caption is empty"),
     ]
     assert [name for name, _ in names_and_captions(folder)] == ["002.png"]
@@ -75,7 +77,7 @@ def test_shards_give_the_same_as_folders(tmp_path: Path, name: str) -> None:
     shard = write_shard(tmp_path / name, members)
     expected = [(f"{name}:k0.png", ("one", "two")), (f"{name}:k1.png", ("three",))]
     assert names_and_captions(shard) == names_and_captions(tmp_path) == expected
-    assert troubles(shard) == [(f"{name}:k2.png", "has no .txt beside it")]
+    assert troubles(shard) == [(f"{name}:k2.png", "has no text beside it, such as k2.txt")]
 
 
 def test_a_shard_cut_off_keeps_its_beginning(tmp_path: Path) -> None:
@@ -99,7 +101,10 @@ def test_a_damaged_shard_is_a_trouble_wherever_the_damage_lies(tmp_path: Path) -
     reasons = set()
     for place in range(100, len(whole), 5):
         shard.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-        reasons |= {reason for _, reason in troubles(shard)}
+        try:
+            reasons |= {reason for _, reason in troubles(shard)}
+        except DataError as error:  # nothing is left
+            reasons.add(str(error))
     assert any("cannot be read to its end: Error" in reason for reason in reasons), reasons
 
 
@@ -187,7 +192,7 @@ def test_what_is_no_regular_file_costs_one_pair(
     plant(folder / name)
     good, [(bad, reason)] = read(folder)
     assert bad == name
-    assert "not a regular file" in reason or reason == "Is a directory"
+    assert re.search("not a regular file|Is a directory|is not read", reason)
     left = ["000.png", "001.png", "002.png"] if name == "a.tar" else ["000.png", "002.png"]
     assert good == left
 
@@ -302,20 +307,20 @@ def test_a_shard_that_unpacks_to_far_more_than_it_holds_is_left_off(
     assert [name for name, _ in names_and_captions(tar)] == ["a.tar.gz:k0.png"]
 
 
-def test_going_back_for_links_counts_as_unpacking(
+def test_each_link_counts_as_unpacking_its_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "_ALWAYS", 0)
     monkeypatch.setattr(shards, "_RATIO", 3)
-    shard = write_shard(tmp_path / "whole.tar", {"a.png": draw_picture(0), "a.txt": b"x"})
+    shard = write_shard(tmp_path / "whole.tar", {"a.png": draw_picture(0, 80), "a.txt": b"x"})
     with tarfile.open(shard, "a") as members:
         for number in range(9):
             link = tarfile.TarInfo(f"{number}.png")
             link.type, link.linkname = tarfile.LNKTYPE, "a.png"
             members.addfile(link)
             text = tarfile.TarInfo(f"{number}.txt")
-            text.size = 9000
-            members.addfile(text, io.BytesIO(os.urandom(4500).hex().encode()))
+            text.size = 2000
+            members.addfile(text, io.BytesIO(os.urandom(1000).hex().encode()))
     packed = tmp_path / "a.tar.gz"
     packed.write_bytes(gzip.compress(shard.read_bytes()))
     assert "bytes would have to be unpacked" in troubles(packed)[-1][1]

@@ -129,7 +129,7 @@ def test_labels_and_captions_may_stand_beside_each_other(tmp_path: Path) -> None
             ('chair / "sofa" 猫', ()),
             (None, ()),
         ]
-        assert troubles_of(pictures) == [("a.tar.gz:e.png", "has no .txt beside it")]
+        assert troubles_of(pictures) == [("a.tar.gz:e.png", "has no text beside it, such as e.txt")]
 
 
 def test_classes_without_names_are_numbers_in_their_order(tmp_path: Path) -> None:
