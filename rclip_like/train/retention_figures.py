@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 
 RECALL_AT = (1, 5, 10)
 DECIDING_RECALL = 10
+STILL_AMONG = 10
 
 
 class Figure(NamedTuple):
-    """A share over queries: values (Q,) from 0 to 1, and the number of each query's picture.
+    """A share over queries: values (Q,) from 0 to 1.
 
-    key names it in JSON, title in texts. decides: whether it counts for what is forgotten.
+    key names it in JSON, title in texts. groups (Q,): a number that queries share if they are of
+    one picture. decides: whether it counts for what is forgotten.
     """
 
     key: str
     title: str
     values: npt.NDArray[np.float64]
-    pictures: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
     decides: bool = True
 
     @property
@@ -134,6 +136,61 @@ class LabelsAndCaptions:
         return [caption for caption, _ in own], np.array([n for _, n in own], np.int64)
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """Judges whether pictures keep their neighbours, and words their best pictures.
+
+    words: what texts are encoded. nearest (N,), best (T,): the picture that the starting model has
+    nearest to each picture, itself aside, and to each word.
+    """
+
+    words: tuple[str, ...]
+    nearest: npt.NDArray[np.int64]
+    best: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, words: tuple[str, ...], images_ND: Embeddings, texts_TD: Embeddings) -> Neighbours:
+        """Return the judge that knows the starting model's neighbours from its embeddings."""
+        nearest = _without_itself(images_ND @ images_ND.T).argmax(axis=1)
+        return cls(words, nearest, (texts_TD @ images_ND.T).argmax(axis=1))
+
+    def __call__(self, images_ND: Embeddings, texts_TD: Embeddings) -> tuple[Figure, ...]:
+        """Return the shares of pictures and of words whose picture is still among the nearest."""
+        stays = _is_near(_without_itself(images_ND @ images_ND.T), self.nearest)
+        stays_best = _is_near(texts_TD @ images_ND.T, self.best)
+        return (
+            Figure(
+                "neighbours",
+                f"pictures whose nearest picture is still among the {STILL_AMONG} nearest",
+                stays,
+                np.arange(len(stays)),
+            ),
+            Figure(
+                "words",
+                f"words whose best picture is still among the {STILL_AMONG} best",
+                stays_best,
+                np.arange(len(stays_best)),
+            ),
+        )
+
+
+def _without_itself(cosines_NN: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    np.fill_diagonal(cosines_NN, -np.inf)
+    return cosines_NN
+
+
+def _is_near(
+    cosines: npt.NDArray[np.float32], picture: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return (Q,): 1 for queries to which fewer than STILL_AMONG pictures are nearer than theirs.
+
+    cosines (Q, N); picture (Q,): the picture of each query.
+    """
+    own = cosines[np.arange(len(picture)), picture]
+    num_nearer = (cosines > own[:, None]).sum(axis=1)
+    return np.asarray(num_nearer < STILL_AMONG, np.float64)
+
+
 def _lost(before: Figure, after: Figure) -> Interval:
-    lost = paired_bootstrap(after.values, before.values, groups=before.pictures)
+    lost = paired_bootstrap(after.values, before.values, groups=before.groups)
     return Interval(*(100 * each for each in lost))

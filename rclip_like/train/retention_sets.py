@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,3 +84,27 @@ class SetReader:
             return DataError(f"{name} has neither captions nor labels")
         first = self.skipped[0]
         return DataError(f"{name}: no picture can be used; the first is {first.sentence}")
+
+
+@dataclass
+class PictureReader:
+    """Single pictures while they are read. num_read: those read; skipped: those not to be used."""
+
+    paths: Sequence[str]
+    preprocessing: Preprocessing
+    report: OnProgress
+    num_read: int = 0
+    skipped: list[Trouble] = field(default_factory=list)
+
+    def pixels(self) -> Iterator[Pixels]:
+        """Yield the pixels (S, S, C) of each usable picture; to be run once. Raises ReaderError."""
+        square = Square.of(self.preprocessing)
+        examples = (Example(path) for path in self.paths)
+        for read in read_examples(examples, (square,), ReadSettings()):
+            if isinstance(read, Trouble):
+                self.skipped.append(read)
+                continue
+            self.num_read += 1
+            total = len(self.paths)
+            self.report(TrainProgress("reading", self.num_read, total, title="retention"))
+            yield read[1].products[square.name][0]

@@ -12,7 +12,7 @@ from drawn_pairs import COLOURS, draw_picture
 
 from rclip_like.data.embedding import embed_set
 from rclip_like.data.sets import open_set
-from rclip_like.errors import DataError
+from rclip_like.errors import DataError, StoreError
 from rclip_like.measure.captions import measure_captions
 from rclip_like.measure.labels import measure_labels
 from rclip_like.models.model import Model
@@ -20,8 +20,9 @@ from rclip_like.models.specification import resolve
 from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings, ReadSettings
-from rclip_like.train.retention import Retention, open_retention
-from rclip_like.train.retention_figures import forgotten
+from rclip_like.train import retention
+from rclip_like.train.retention import OwnPictures, Retention, open_retention
+from rclip_like.train.retention_figures import forgotten, losses
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.towers import Towers
 
@@ -37,7 +38,9 @@ class Opened(NamedTuple):
 def open_with(tmp_path: Path, tiny_model: Path) -> Callable[..., Opened]:
     """Return what opens the retention of a run with these settings, with the run's towers."""
 
-    def open_(*, is_locked: bool = True, **options: Any) -> Opened:
+    def open_(
+        *, is_locked: bool = True, own_pictures: OwnPictures | None = None, **options: Any
+    ) -> Opened:
         (tmp_path / "out").mkdir(exist_ok=True)
         settings = TrainSettings(tmp_path, tmp_path / "out", model=str(tiny_model), **options)
         specification = resolve(settings.model)
@@ -49,10 +52,10 @@ def open_with(tmp_path: Path, tiny_model: Path) -> Callable[..., Opened]:
             locks_text_tower=is_locked,
         )
         tokenize = import_open_clip().SimpleTokenizer(context_length=specification.context_length)
-        retention = open_retention(
-            settings, specification, towers, tokenize, None, lambda progress: None
+        found = open_retention(
+            settings, specification, towers, tokenize, own_pictures, lambda progress: None
         )
-        return Opened(towers, retention)
+        return Opened(towers, found)
 
     return open_
 
@@ -106,20 +109,20 @@ def test_captions_are_found_as_evaluate_finds_them(
 def test_a_model_as_it_was_forgot_nothing(
     open_with: Callable[..., Opened], captioned: MakeData
 ) -> None:
-    towers, retention = open_with(retain=captioned(24))
-    assert retention is not None
-    before = retention.measure(towers)
-    assert forgotten(before, retention.measure(towers)).value == 0
+    towers, opened = open_with(retain=captioned(24))
+    assert opened is not None
+    before = opened.measure(towers)
+    assert forgotten(before, opened.measure(towers)).value == 0
 
 
 def test_a_spoilt_model_forgot_by_the_bootstrap_over_pictures(
     open_with: Callable[..., Opened], labelled: Path
 ) -> None:
-    towers, retention = open_with(retain=labelled)
-    assert retention is not None
-    before = retention.measure(towers)
+    towers, opened = open_with(retain=labelled)
+    assert opened is not None
+    before = opened.measure(towers)
     spoil(towers)
-    after = retention.measure(towers)
+    after = opened.measure(towers)
     lost = forgotten(before, after)
     assert lost.value == pytest.approx(100 * (before.figures[0].share - after.figures[0].share))
     assert lost.low <= lost.value <= lost.high
@@ -129,10 +132,10 @@ def test_pictures_that_cannot_be_used_are_named(
     open_with: Callable[..., Opened], labelled: Path
 ) -> None:
     (labelled / "red" / "broken.png").write_bytes(b"no picture")
-    retention = open_with(retain=labelled).retention
-    assert retention is not None
-    assert [Path(each.path.decode()).name for each in retention.skipped] == ["broken.png"]
-    assert retention.num_pictures == 24
+    opened = open_with(retain=labelled).retention
+    assert opened is not None
+    assert [Path(each.path.decode()).name for each in opened.skipped] == ["broken.png"]
+    assert opened.material.num_pictures == 24
 
 
 def test_a_set_without_a_usable_picture_is_refused(
@@ -146,3 +149,66 @@ def test_a_set_without_a_usable_picture_is_refused(
 
 def test_nothing_is_measured_on_without_any_pictures(open_with: Callable[..., Opened]) -> None:
     assert open_with().retention is None
+
+
+@pytest.fixture
+def own_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnPictures:
+    """Return twenty drawn pictures as an index would give them; that many are enough here."""
+    monkeypatch.setattr(retention, "LEAST_OWN", 20)
+    paths = [tmp_path / f"own{number}.png" for number in range(20)]
+    for number, path in enumerate(paths):
+        path.write_bytes(draw_picture(number))
+    return lambda number, seed, outside: [str(path) for path in paths[:number]]
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_own_pictures_keep_their_neighbours_under_the_model_as_it_was(
+    open_with: Callable[..., Opened], own_pictures: OwnPictures, is_locked: bool
+) -> None:
+    towers, opened = open_with(own_pictures=own_pictures, is_locked=is_locked)
+    assert opened is not None
+    assert opened.kind == "index"
+    assert opened.title == "20 pictures of your index"
+    figures = opened.measure(towers).figures
+    assert [figure.key for figure in figures] == ["neighbours", "words"]
+    assert [figure.share for figure in figures] == [1.0, 1.0]
+
+
+def test_words_whose_best_pictures_change_are_forgotten(
+    open_with: Callable[..., Opened], own_pictures: OwnPictures
+) -> None:
+    towers, opened = open_with(own_pictures=own_pictures)
+    assert opened is not None
+    before = opened.measure(towers)
+    spoil(towers)
+    after = opened.measure(towers)
+    assert losses(before, after)["neighbours"].value == 0
+    assert forgotten(before, after) == losses(before, after)["words"]
+    assert forgotten(before, after).low > 0
+
+
+def test_too_few_own_pictures_measure_nothing(
+    open_with: Callable[..., Opened], own_pictures: OwnPictures, tmp_path: Path
+) -> None:
+    def fewer(number: int, seed: int, outside: Path) -> list[str]:
+        return list(own_pictures(19, seed, outside))
+
+    assert open_with(own_pictures=fewer).retention is None
+    for path in own_pictures(2, 0, tmp_path):
+        Path(path).write_bytes(b"no picture")
+    assert open_with(own_pictures=own_pictures).retention is None
+
+
+def test_a_named_set_goes_before_own_pictures(
+    open_with: Callable[..., Opened], own_pictures: OwnPictures, labelled: Path
+) -> None:
+    opened = open_with(own_pictures=own_pictures, retain=labelled).retention
+    assert opened is not None
+    assert opened.kind == "set"
+
+
+def test_a_damaged_index_measures_nothing(open_with: Callable[..., Opened]) -> None:
+    def fail(number: int, seed: int, outside: Path) -> list[str]:
+        raise StoreError("the index is damaged")
+
+    assert open_with(own_pictures=fail).retention is None

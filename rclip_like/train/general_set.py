@@ -1,0 +1,55 @@
+"""The general pictures inside the package, as features of the built-in model's image tower.
+
+Shape suffixes: N pictures, F features.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.models.names import BUILTIN_FOLDER
+from rclip_like.train.retention_figures import LabelsAndCaptions
+
+if TYPE_CHECKING:
+    from rclip_like.models.specification import ModelSpecification
+
+GENERAL_SET = BUILTIN_FOLDER / "retention.safetensors"
+
+
+class GeneralSet(NamedTuple):
+    """Features (N, F), float32, of general pictures, and what judges their embeddings."""
+
+    features_NF: npt.NDArray[np.float32]
+    judge: LabelsAndCaptions
+
+
+def has_general_set(specification: ModelSpecification) -> bool:
+    """Return whether the package has the features that this model's image tower gives."""
+    if not GENERAL_SET.is_file():
+        return False
+    return bool(_described()["model"] == specification.fingerprint)
+
+
+def load_general_set() -> GeneralSet:
+    """Return the set; features are rounded to 1/255 of the largest one of their picture."""
+    from safetensors.numpy import load_file
+
+    described, stored = _described(), load_file(GENERAL_SET)
+    features_NF = stored["features"].astype(np.float32) * stored["scales"][:, None]
+    labels = stored["labels"].astype(np.int64)
+    judge = LabelsAndCaptions(
+        tuple(described["labels"]), tuple(described["templates"]), labels, [()] * len(labels)
+    )
+    return GeneralSet(features_NF, judge)
+
+
+def _described() -> dict[str, Any]:
+    from safetensors import safe_open
+
+    with safe_open(GENERAL_SET, "numpy") as file:
+        described: dict[str, Any] = json.loads(file.metadata()["set"])
+    return described
