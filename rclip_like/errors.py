@@ -46,6 +46,7 @@ class Remedy(StrEnum):
     FETCH_MODEL = "fetch the model {}"
     USE_MULTILINGUAL = "{} is a model for many languages"
     USE_ONE_THREAD = "set EncoderSettings.threads to 1"
+    USE_THREADS = "set threads to {}"
     USE_FULL_PRECISION = "set the precision to fp32"
     USE_ANY_DEVICE = "set the device to auto"
     NAME_ANOTHER_OUTPUT = "name another output folder"

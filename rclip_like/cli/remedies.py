@@ -41,6 +41,7 @@ WORDS = {
     Remedy.FETCH_MODEL: "fetch the model with: clipfind models download {}",
     Remedy.USE_MULTILINGUAL: "'clipfind models use {}' gets a model for many languages",
     Remedy.USE_ONE_THREAD: "try --threads 1",
+    Remedy.USE_THREADS: "try --threads {}",
     Remedy.USE_FULL_PRECISION: "try --precision fp32",
     Remedy.USE_ANY_DEVICE: "leave out --device",
     Remedy.NAME_ANOTHER_OUTPUT: "name another --output",

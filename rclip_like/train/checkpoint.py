@@ -6,6 +6,7 @@ import os
 import pickle
 import stat
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from rclip_like.train.log import DRAFT, LOG, is_log
 
 CHECKPOINT = "checkpoint.pt"
 PIXELS = "pixels.bin"
+THREADS = "number_of_threads"
+"""What a checkpoint calls torch's number of threads."""
 RETENTION_PIXELS = "retention.bin"
 """The pictures on which forgetting is measured, where the image tower is trained."""
 OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS, RETENTION_PIXELS})
@@ -96,8 +99,38 @@ def make_working_file(path: Path) -> BinaryIO:
     return open(make_own(path), "wb")
 
 
+class Checkpoint:
+    """The checkpoint of a run in its output folder: read once, then written now and then.
+
+    finished: the outcomes of the phases that are done, as `storable` gives them; current: the
+    state within the phase after them, None at its start.
+    """
+
+    def __init__(self, output: Path, run: dict[str, Any], seconds: float) -> None:
+        """Read the checkpoint if there is one; run and errors as in `load_checkpoint`."""
+        self.path = output / CHECKPOINT
+        self.is_saving = False
+        self.finished: list[dict[str, Any]] = []
+        self.current: dict[str, Any] | None = None
+        self._run, self._seconds, self._saved_at = run, seconds, time.monotonic()
+        if state := load_checkpoint(output, run):
+            with damage_named(self.path):
+                self.finished, self.current = list(state["finished"]), state["current"]
+
+    def is_due(self) -> bool:
+        """Return whether the last one was saved long enough ago."""
+        return time.monotonic() - self._saved_at >= self._seconds
+
+    def save(self, finished: list[dict[str, Any]], current: dict[str, Any] | None) -> None:
+        """Write the checkpoint whole or not at all, for its owner alone."""
+        self.finished, self.current, self.is_saving = finished, current, True
+        state = {"run": self._run, "finished": finished, "current": current}
+        save_checkpoint(self.path.parent, state)
+        self._saved_at, self.is_saving = time.monotonic(), False
+
+
 def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
-    """Write the checkpoint whole or not at all, for its owner alone."""
+    """Write a state whole or not at all, for its owner alone."""
     whole = write_whole(output / CHECKPOINT, draft=CHECKPOINT + PART)
     with whole as draft, draft.open("wb") as stream:
         torch.save(state, stream)
@@ -106,8 +139,9 @@ def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     """Return the state that an unfinished run of the same kind left, None without a checkpoint.
 
-    run: what must be equal for the checkpoint to fit: settings, and model and data by digest.
-    Raises TrainingError when something differs or the file cannot be read.
+    run: what must be equal for the checkpoint to fit: settings, and model and data by digest. With
+    another number of threads a run would go on to other bits. Raises TrainingError when something
+    differs or the file cannot be read.
     """
     path = output / CHECKPOINT
     if not os.path.lexists(path):
@@ -116,8 +150,11 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
         differing = [name for name in run if state["run"].get(name) != run[name]]
     if differing:
+        name = differing[0]
+        before = state["run"].get(name)
         raise TrainingError(
-            f"{path} was written by a run with another {differing[0].replace('_', ' ')}",
+            f"{path} was written by a run with another {name.replace('_', ' ')}",
+            *([(Remedy.USE_THREADS, before)] if name == THREADS else []),
             Remedy.BEGIN_ANEW,
         )
     return state

@@ -1,199 +1,142 @@
-"""One phase of a run: a loop over some pairs, watched on others, that ends at its best state."""
+"""The phases of a run: which pairs each one learns from, and which only measure.
+
+Shape suffixes: N pictures, D embedding, K nearest pictures.
+"""
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
-from rclip_like.models.towers.torch_tower import is_out_of_memory
-from rclip_like.train.batches import CaptionBatches, Rows
-from rclip_like.train.guard import Guard
-from rclip_like.train.held_out import HeldOut, measure_held_out
-from rclip_like.train.interpolation import ALPHAS, State, set_between
-from rclip_like.train.learner import Learner, trained_state
-from rclip_like.train.loop import count_steps, run_loop
-from rclip_like.train.memory import out_of_memory
-from rclip_like.train.outcome import Outcome
-from rclip_like.train.plan import Plan
-from rclip_like.train.stopping import Stopping
-from rclip_like.train.towers import Towers
-from rclip_like.train.values import StepFigures
-from rclip_like.train.watch import TimedBatches, Watch
+from rclip_like.evaluate.splits import LEAST_NEAR
+from rclip_like.train.batches import Rows
 
-LOOKS = 20
-"""How many times a phase is measured on its held-out pairs, spread evenly over its steps."""
+MOST_HELD_OUT = 2000
+"""More held-out pictures would make the intervals narrower than anyone needs, and cost time."""
+
+_THRESHOLDS = (LEAST_NEAR, 0.9, 0.95, 0.98, 0.99)
+"""The cosines beyond which pictures count as near copies, the first that parts the set."""
+_LARGEST_GROUP = 0.1
+"""Where all pictures are alike, as the coins of a museum, a low cosine would join them all."""
+_NUM_NEAREST = 16
+_AT_ONCE = 1024
 
 
 class Phase(NamedTuple):
     """The pairs that a loop learns from and those that only measure, as rows of the data.
 
-    num_steps: after how many steps it stops; None: at its best measured state, all steps taken.
+    is_fold: whether it only measures what training gains, and its model is not kept. num_steps:
+    after how many steps it ends at the latest; None: as the plan has it.
     """
 
     title: str
     members: Rows
     held_out: Rows
+    is_fold: bool = False
     num_steps: int | None = None
 
 
-@dataclass
-class Best:
-    """The best state so far by the loss on held-out pairs; without any, the last state.
-
-    looked_at: the last step after which the state was compared.
-    """
-
-    step: int = 0
-    loss: float = float("inf")
-    parameters: dict[str, torch.Tensor] = field(default_factory=dict)
-    looked_at: int = 0
-
-
 def phases_of(
-    pictures: Rows, is_held_out: np.ndarray[Any, np.dtype[np.bool_]], plan: Plan
+    groups: Rows, labels: Rows | None, *, num_folds: int, share: float, seed: int
 ) -> list[Phase]:
     """Return the phases of a run, in order; the last one trains the model that is saved.
 
-    pictures (N,): a number that equal pictures share; is_held_out (N,): those of the one share.
-    Folds keep equal pictures together.
+    groups (N,): as `groups_of_copies`, which fall on one side together. labels (N,): the number of
+    each picture's label, to spread over the folds. Every pair is held out once in `num_folds`
+    folds, and the last phase trains on all; with 0 folds, `share` of the pairs is held out of the
+    only phase. Too few groups for folds have nothing held out.
     """
-    everything = np.arange(len(pictures))
-    if not plan.folds:
-        return [Phase("training", np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out))]
-    _, group = np.unique(pictures, return_inverse=True)
-    fold_of = np.random.default_rng(plan.loop.seed).permutation(group.max() + 1)[group] % plan.folds
+    everything = np.arange(len(groups))
+    if not num_folds:
+        is_held_out = _held_out(groups, share)
+        return [Phase("training", everything[~is_held_out], everything[is_held_out])]
+    fold_of = _folds(groups, labels, num_folds, seed)
     folds = [
-        Phase(
-            f"fold {number + 1} of {plan.folds}",
-            np.flatnonzero(fold_of != number),
-            np.flatnonzero(fold_of == number),
-        )
-        for number in range(plan.folds)
+        Phase(f"fold {number + 1} of {num_folds}", everything[~is_in], everything[is_in], True)
+        for number, is_in in enumerate(fold_of == number for number in range(num_folds))
     ]
-    return [*folds, Phase("training", everything, everything[:0])]
+    last = Phase("training", everything, everything[:0])
+    if min(min(len(fold.members) - 1, len(fold.held_out)) for fold in folds) < 1:
+        return [last]
+    return [*folds, last]
 
 
-def steps_for_all(outcomes: Sequence[Outcome]) -> int | None:
-    """Return how many steps a phase on all pairs takes after folds: their median best step."""
-    return int(statistics.median(outcome.best_step for outcome in outcomes)) if outcomes else None
+def groups_of_copies(embeddings_ND: npt.NDArray[np.float32], digests: Sequence[bytes]) -> Rows:
+    """Return (N,) the number of the group of each picture; near copies are of one group.
 
-
-@dataclass
-class PhaseRun:
-    """A phase under way: its learner, where it began, and its best state so far.
-
-    number: of the phase, from 1. names: of the pictures by row of the data. save: writes a
-    checkpoint of what it is given, beside what the run keeps.
+    embeddings_ND: unit rows. Pictures are near copies when they are equal, or when their cosine
+    exceeds a threshold: the lowest of `_THRESHOLDS` at which no chain of near copies holds more
+    than a tenth of all pictures. Groups are numbered by the smallest of their digests.
     """
+    equal, cosines, pairs = _equal_and_nearest(embeddings_ND, digests)
+    for threshold in _THRESHOLDS:
+        groups = _connected(len(digests), np.concatenate([equal, pairs[cosines > threshold]]))
+        if np.bincount(groups).max() <= max(2.0, _LARGEST_GROUP * len(digests)):
+            break
+    else:
+        groups = _connected(len(digests), equal)
+    order = sorted(range(len(digests)), key=digests.__getitem__)
+    _, first, inverse = np.unique(groups[order], return_index=True, return_inverse=True)
+    ranks = np.argsort(np.argsort(first))
+    numbered = np.empty(len(digests), np.int64)
+    numbered[order] = ranks[inverse]
+    return numbered
 
-    number: int
-    phase: Phase
-    plan: Plan
-    towers: Towers
-    batches: CaptionBatches
-    names: Sequence[str]
-    captions: list[tuple[str, ...]]
-    start: State
-    save: Callable[[dict[str, Any]], None]
-    watch: Watch
-    checkpoint_seconds: float
-    best: Best = field(default_factory=Best)
 
-    def learn(self, learner: Learner, state: Mapping[str, Any] | None) -> Outcome:
-        """Take the steps from a checkpoint's state, or from the first one, and return the outcome.
+def _held_out(groups: Rows, share: float) -> npt.NDArray[np.bool_]:
+    """Return (N,): the first groups, until they hold the share of the pictures."""
+    wanted = min(share * len(groups), MOST_HELD_OUT)
+    before = np.cumsum(np.bincount(groups)) - np.bincount(groups)
+    return np.asarray(before[groups] < wanted)
 
-        The model is left at the best state, with alpha 1. Raises as Learner.learn; Interrupted
-        after a signal, with a checkpoint of all whole steps.
-        """
-        begin = self._restore(learner, state) if state else 0
-        learner.num_done = begin
-        num_steps = count_steps(self.batches.num_pairs, learner.settings)
-        until = num_steps if self.phase.num_steps is None else self.phase.num_steps
-        saved_at, is_saving = time.monotonic(), False
-        saved_step = begin
-        batches = TimedBatches(self.batches)
-        learner.guard = Guard(lambda: self._names_of(learner.rows), lambda: saved_step)
-        self.watch.begin(self.number, self.phase.title, until, begin, batches)
 
-        def save() -> None:
-            nonlocal saved_at, saved_step, is_saving
-            if learner.num_done in (None, begin):  # a step is half taken, or none has been taken
-                return
-            is_saving = True
-            self.watch.log.sync()
-            self.save(
-                {"step": learner.num_done, "learner": learner.state(), "best": vars(self.best)}
-            )
-            saved_at, saved_step, is_saving = time.monotonic(), learner.num_done, False
+def _folds(groups: Rows, labels: Rows | None, num_folds: int, seed: int) -> Rows:
+    """Return (N,) the fold of each picture; sizes are as equal as groups and labels allow."""
+    labels = np.zeros(len(groups), np.int64) if labels is None else labels
+    counts = np.zeros((labels.max() + 1, num_folds), np.int64)
+    fold_of = np.empty(len(groups), np.int64)
+    for group in np.random.default_rng(seed).permutation(groups.max() + 1):
+        rows = np.flatnonzero(groups == group)
+        own = counts[labels[rows[0]]]
+        fold = np.lexsort((counts.sum(axis=0), own))[0]
+        fold_of[rows] = fold
+        np.add.at(counts, (labels[rows], fold), 1)
+    return fold_of
 
-        def after_step(figures: StepFigures) -> None:
-            self.watch.stepped(figures)
-            self._look_if_due(figures.step, until)
-            if stopping.signal:
-                raise KeyboardInterrupt
-            if time.monotonic() - saved_at >= self.checkpoint_seconds:
-                save()
 
-        # A signal may have stopped the run between a step and the look at what it came to.
-        self._look_if_due(begin, until)
-        with Stopping(lambda: learner.num_done is not None and not is_saving) as stopping:
-            try:
-                loop = run_loop(learner, batches, start=begin, until=until, after_step=after_step)
-            except KeyboardInterrupt:
-                save()
-                raise
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                size, is_locked = learner.settings.batch_size, self.towers.locks_image_tower
-                raise out_of_memory(size, is_locked=is_locked) from error
-            save()
-        return Outcome(self.best.step, loop.first_loss, loop.last_loss, self._by_alpha())
+def _equal_and_nearest(
+    embeddings_ND: npt.NDArray[np.float32], digests: Sequence[bytes]
+) -> tuple[Rows, npt.NDArray[np.float32], Rows]:
+    """Return pairs (P, 2) of equal pictures; cosines (Q,) and pairs (Q, 2) of the nearest ones."""
+    first: dict[bytes, int] = {}
+    equal = [(first.setdefault(digest, row), row) for row, digest in enumerate(digests)]
+    num_nearest = min(_NUM_NEAREST, len(digests) - 1)
+    cosines, pairs = [np.empty(0, np.float32)], [np.empty((0, 2), np.int64)]
+    for start in range(0, len(digests) if num_nearest else 0, _AT_ONCE):
+        scores = embeddings_ND[start : start + _AT_ONCE] @ embeddings_ND.T
+        rows = np.arange(len(scores))
+        scores[rows, start + rows] = -1.0
+        nearest_NK = np.argpartition(-scores, num_nearest - 1, axis=1)[:, :num_nearest]
+        cosines.append(np.take_along_axis(scores, nearest_NK, axis=1).ravel())
+        own = np.repeat(start + rows, num_nearest)
+        pairs.append(np.stack([own, nearest_NK.ravel()], axis=1))
+    return np.array(equal, np.int64), np.concatenate(cosines), np.concatenate(pairs)
 
-    def _restore(self, learner: Learner, state: Mapping[str, Any]) -> int:
-        learner.restore(state["learner"])
-        best = state["best"]
-        self.best = Best(
-            int(best["step"]),
-            float(best["loss"]),
-            dict(best["parameters"]),
-            int(best["looked_at"]),
-        )
-        return int(state["step"])
 
-    def _look_if_due(self, step: int, until: int) -> None:
-        is_due = step % max(1, until // LOOKS) == 0 or step == until
-        if is_due and self.best.looked_at < step:
-            self._look(step)
+def _connected(number: int, pairs: Rows) -> Rows:
+    """Return (N,) the number of each node's component, given pairs (P, 2) of connected nodes."""
+    parent = list(range(number))
 
-    def _look(self, step: int) -> None:
-        """Measure the held-out pairs, and remember the state if it is the best so far."""
-        loss = float("-inf")
-        if len(self.phase.held_out):
-            loss = self._measured().loss
-            self.watch.looked(step, loss)
-        if loss <= self.best.loss:
-            self.best = Best(step, loss, trained_state(self.towers.model))
-        self.best.looked_at = step
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
 
-    def _names_of(self, rows: Rows | None) -> list[str]:
-        return [] if rows is None else [self.names[row] for row in rows]
-
-    def _measured(self) -> HeldOut:
-        self.watch.measuring()
-        return measure_held_out(self.towers, self.batches, self.captions, self.phase.held_out)
-
-    def _by_alpha(self) -> dict[float, HeldOut]:
-        model, trained = self.towers.model, self.best.parameters
-        found = {}
-        for alpha in ALPHAS if len(self.phase.held_out) else ():
-            set_between(model, self.start, trained, alpha)
-            found[alpha] = self._measured()
-        set_between(model, self.start, trained, 1.0)
-        return found
+    for one, other in pairs.tolist():
+        parent[root(other)] = root(one)
+    _, component = np.unique([root(node) for node in range(number)], return_inverse=True)
+    return np.asarray(component, np.int64)

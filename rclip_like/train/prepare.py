@@ -27,39 +27,37 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 
 @dataclass(slots=True)
-class Captioned:
-    """The pictures of a training run in order, row by row; tokens (M, L) of their captions."""
+class Prepared:
+    """The pictures of a survey that could be read, in order: their rows in it, and their digests.
 
-    names: list[str] = field(default_factory=list)
+    skipped: the others.
+    """
+
+    rows: list[int] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
-    captions: list[tuple[str, ...]] = field(default_factory=list)
-    tokens: list[npt.NDArray[np.int64]] = field(default_factory=list)
     skipped: list[Trouble] = field(default_factory=list)
 
-    def fingerprint(self) -> str:
-        """Return a digest over all pictures and captions in their order."""
+    def fingerprint(self, surveyed: Survey) -> str:
+        """Return a digest over all pictures and the tokens of their captions, in their order."""
         everything = blake3.blake3()
-        for digest, captions in zip(self.digests, self.captions, strict=True):
-            everything.update(digest + "\n".join(captions).encode() + b"\0")
+        for row, digest in zip(self.rows, self.digests, strict=True):
+            everything.update(digest + surveyed.tokens[row].tobytes())
         return everything.hexdigest()
 
 
 def read_pixels(
-    found: Survey, preprocessing: Preprocessing, into: Captioned, report: OnProgress
+    surveyed: Survey, preprocessing: Preprocessing, into: Prepared, report: OnProgress
 ) -> Iterator[Pixels]:
-    """Yield the pixels (S, S, C) of each usable pair, noting the pair, or why not, in `into`."""
+    """Yield the pixels (S, S, C) of each picture that can be read, noting which in `into`."""
     square = Square.of(preprocessing)
-    into.skipped += found.skipped
-    for read in read_rows(found, (square,), ReadSettings()):
+    for read in read_rows(surveyed, (square,), ReadSettings()):
         if isinstance(read, Trouble):
             into.skipped.append(read)
             continue
         row, picture = read
-        into.names.append(found.names[row])
+        into.rows.append(row)
         into.digests.append(picture.digest)
-        into.captions.append(found.captions[row])
-        into.tokens.append(found.tokens[row])
-        report(TrainProgress("reading", len(into.names), len(found.names)))
+        report(TrainProgress("reading", len(into.rows), len(surveyed.names)))
         yield from picture.products[square.name]
 
 
@@ -76,15 +74,11 @@ def spool_pixels(pictures: Iterable[Pixels], path: Path, size: int) -> Pixels:
 
 
 def caption_numbers(tokens: Sequence[npt.NDArray[np.int64]]) -> list[tuple[int, ...]]:
-    """Return for each row, tokens (M, L), the numbers of its captions.
-
-    Captions with equal tokens have equal numbers: those that differ in case or spaces alone, or
-    beyond the context.
-    """
+    """Return for each row the numbers of its captions; those with equal tokens have equal ones."""
     numbers: dict[bytes, int] = {}
     return [
-        tuple(numbers.setdefault(tokens_L.tobytes(), len(numbers)) for tokens_L in tokens_ML)
-        for tokens_ML in tokens
+        tuple(numbers.setdefault(tokens_L.tobytes(), len(numbers)) for tokens_L in row)
+        for row in tokens
     ]
 
 

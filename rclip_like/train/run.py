@@ -7,261 +7,223 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from rclip_like.data.arrays import held_out
-from rclip_like.errors import TrainingError
-from rclip_like.models.specification import ModelSpecification, resolve
-from rclip_like.models.towers.torch_model import load_model
-from rclip_like.models.towers.torch_tower import choose_device
-from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.train.batches import CaptionBatches
+from rclip_like.evaluate.report import Interval
+from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import (
     PIXELS,
-    load_checkpoint,
+    THREADS,
+    Checkpoint,
     prepared_output,
     remove_own_files,
-    save_checkpoint,
 )
-from rclip_like.train.estimate import count_work, machine_of
 from rclip_like.train.folder import copy_tokenizer, save_model_folder
 from rclip_like.train.gain import Gain, choose_alpha, gains
-from rclip_like.train.interpolation import set_between
-from rclip_like.train.learner import Learner, trained_state
-from rclip_like.train.log import Log
-from rclip_like.train.loop import count_steps
+from rclip_like.train.held_out import embed_pictures
+from rclip_like.train.interpolation import ALPHAS, set_between
+from rclip_like.train.learner import trained_state
+from rclip_like.train.learning import Setup, learn_phases
 from rclip_like.train.lora import merge_low_rank
 from rclip_like.train.memory import refuse_too_large
-from rclip_like.train.outcome import Outcome, outcomes_in, storable
-from rclip_like.train.phases import Phase, PhaseRun, phases_of, steps_for_all
-from rclip_like.train.plan import Plan, make_plan
-from rclip_like.train.prepare import Captioned, caption_numbers, read_pixels
-from rclip_like.train.presets import choose_trained
+from rclip_like.train.outcome import Outcome, held_out_by_alpha
+from rclip_like.train.phases import Phase, groups_of_copies, phases_of
+from rclip_like.train.prepare import Prepared, caption_numbers, read_pixels
+from rclip_like.train.retention import OwnPictures, Retention, open_retention
+from rclip_like.train.retention_figures import forgotten
 from rclip_like.train.settings import TrainSettings
-from rclip_like.train.survey import require_usable, survey
-from rclip_like.train.towers import Towers
+from rclip_like.train.start import Start, load_start
+from rclip_like.train.survey import require_usable
 from rclip_like.train.values import OnProgress, TrainReport
-from rclip_like.train.watch import Watch
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one run works with, once its model and its data are loaded."""
-
-    settings: TrainSettings
-    specification: ModelSpecification
-    plan: Plan
-    towers: Towers
-    data: Captioned
-    batches: CaptionBatches
-    phases: tuple[Phase, ...]
-    report: OnProgress
-
-    def identity(self) -> dict[str, Any]:
-        """Return what a checkpoint must share with this run to be resumed by it."""
-        return {
-            "model": self.specification.fingerprint,
-            "data": self.data.fingerprint(),
-            "held_out_share": self.settings.held_out,
-            "preset": self.plan.preset,
-            "image_tower_lock": self.plan.locks_image_tower,
-            "folds": self.plan.folds,
-            "precision": self.settings.computed_in,
-        } | asdict(self.plan.loop)
-
-
-def train(settings: TrainSettings, *, on_progress: OnProgress | None = None) -> TrainReport:
+def train(
+    settings: TrainSettings,
+    *,
+    own_pictures: OwnPictures | None = None,
+    on_progress: OnProgress | None = None,
+) -> TrainReport:
     """Train a model on captioned pictures, write the model folder and return what came of it.
 
     Softmax cross-entropy over the cosines of a batch, both ways; pairs with equal captions or
     equal pictures do not count as wrong. Where the output folder holds the checkpoint of this very
     run, training goes on exactly where that ended. Worker processes read pictures within
     ReadSettings' limits. A run that a signal or KeyboardInterrupt stops keeps a checkpoint of all
-    its whole steps; one that fails before its first checkpoint leaves no output folder. Seeds
+    its whole steps; one that fails before its first checkpoint leaves no output folder.
+    own_pictures: pictures of the user's index, on which forgetting can be measured. Seeds
     torch, and sets its number of threads where one is asked for. Raises TrainingError for unusable
     data or output, UsageError for numbers that make no sense, ModelError, ReaderError; Interrupted
     on SIGINT, SIGTERM or SIGHUP during the steps if called in the main thread.
     """
-    began = time.monotonic()
+    began, report = time.monotonic(), on_progress or (lambda _: None)
     settings.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    specification = resolve(settings.model, weights=settings.weights)
     with prepared_output(settings.output):
-        torch.manual_seed(settings.loop.seed % 2**63)
-        run = _load(settings, specification, on_progress or (lambda progress: None))
-        model = run.towers.model
-        start = trained_state(model)
-        outcomes, resumed_at, trained = _learn_phases(run, start)
-        gain = gains([outcome.by_alpha for outcome in outcomes if outcome.by_alpha])
-        alpha = choose_alpha(gain) if settings.alpha is None else settings.alpha
-        set_between(model, start, trained, alpha)
-        merge_low_rank(model)
-        copy_tokenizer(specification, settings.output)
-        save_model_folder(settings.output, model, specification.config, specification.preprocessing)
-        remove_own_files(settings.output)
-    return _report(run, outcomes, resumed_at, gain, alpha, time.monotonic() - began)
+        start = load_start(settings, own_pictures)
+        run = _prepare(start, own_pictures, report)
+        outcomes, resumed_at = learn_phases(run.setup, run.phases, run.checkpoint, report)
+        result = _measure(run, outcomes)
+        _save(run, result)
+    return _report(run, result, resumed_at, time.monotonic() - began)
 
 
-def _load(settings: TrainSettings, specification: ModelSpecification, report: OnProgress) -> Run:
-    found = survey(settings, _tokenizer(specification))
-    towers, plan = _load_towers(settings, specification, len(found.names))
-    data = Captioned()
-    pictures = read_pixels(found, specification.preprocessing, data, report)
-    images = towers.load_images(pictures, settings.output / PIXELS)
-    require_usable(len(data.names), data.skipped, settings.tolerance)
-    _, numbers = np.unique(np.array(data.digests), return_inverse=True)
-    batches = CaptionBatches(
-        np.arange(len(data.names)),
-        images,
-        towers.load_texts(data.tokens),
-        captions=caption_numbers(data.tokens),
-        pictures=numbers,
-        seed=settings.loop.seed,
-    )
-    phases = phases_of(numbers, held_out(data.digests, settings.held_out), plan)
-    return Run(settings, specification, plan, towers, data, batches, tuple(phases), report)
+@dataclass(frozen=True)
+class Run:
+    """One run, ready for its first step. retention: on what forgetting is measured, if it is."""
+
+    start: Start
+    prepared: Prepared
+    setup: Setup
+    phases: tuple[Phase, ...]
+    retention: Retention | None
+    checkpoint: Checkpoint
 
 
-def _load_towers(
-    settings: TrainSettings, specification: ModelSpecification, num_pairs: int
-) -> tuple[Towers, Plan]:
-    device = choose_device(settings.device)
-    model: Any = load_model(specification).to(device)
-    if getattr(model, "logit_bias", None) is not None:
-        raise TrainingError(
-            f"{specification.name} was trained with a sigmoid loss, which train does not have yet"
-        )
-    preprocessing = specification.preprocessing
-    plan = make_plan(
-        settings,
-        num_pairs,
-        model,
-        count_work(model, preprocessing.size, specification.context_length),
-        machine_of(device),
-        measures_pictures=False,
-    )
-    choose_trained(model, plan.preset, locks_image_tower=plan.locks_image_tower)
-    if plan.locks_image_tower:
-        # Pictures come with their colours last; see the encoder for what this saves.
-        model.visual.to(memory_format=torch.channels_last)
-    return (
-        Towers(model, preprocessing, device, plan.locks_image_tower, plan.locks_text_tower),
-        plan,
-    )
-
-
-def _tokenizer(specification: ModelSpecification) -> Any:
-    text = specification.config["text_cfg"]
-    if text.get("hf_tokenizer_name"):
-        raise TrainingError(f"the tokenizer of {specification.name} cannot be trained with yet")
-    open_clip = import_open_clip()
-    options = text.get("tokenizer_kwargs") or {}
-    return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77), **options)
-
-
-def _learn_phases(
-    run: Run, start: Mapping[str, torch.Tensor]
-) -> tuple[list[Outcome], int, dict[str, torch.Tensor]]:
-    """Return the outcomes of all phases, where a resumed run went on, and the trained parameters.
-
-    Each phase begins from `start`. What an earlier process finished is taken from its checkpoint.
+@dataclass(frozen=True)
+class Result:
+    """What came of a run. gain, lost: by alpha, on held-out pairs and on general pictures, in
+    points; {} where that is not measured. alpha: of the model that is saved.
     """
-    output = run.settings.output
-    state = load_checkpoint(output, run.identity())
-    outcomes = outcomes_in(output, state) if state else []
-    resumed_at = int(state["step"]) if state else 0
-    trained: dict[str, torch.Tensor] = {}
-    with Log(output, len(outcomes) + 1, resumed_at) as log:
-        watch = Watch(run.report, log, _num_steps(run))
-        for number in range(len(outcomes), len(run.phases)):
-            set_between(run.towers.model, start, start, 0.0)
-            learning = _phase_run(run, number, outcomes, start, watch)
-            outcomes.append(learning.learn(_learner(run, learning.phase), state))
-            trained, state = learning.best.parameters, None
-    return outcomes, resumed_at, trained
+
+    trained: Outcome
+    gain: Mapping[float, Gain]
+    lost: Mapping[float, Interval]
+    alpha: float
 
 
-def _phase_run(
-    run: Run,
-    number: int,
-    outcomes: Sequence[Outcome],
-    start: Mapping[str, torch.Tensor],
-    watch: Watch,
-) -> PhaseRun:
-    """Return the phase with this number, from 0, ready to begin after those that are finished."""
-    phase, identity = run.phases[number], run.identity()
-    if number == len(run.phases) - 1:
-        phase = phase._replace(num_steps=steps_for_all(outcomes))
-    finished = [storable(outcome) for outcome in outcomes]
+def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress) -> Run:
+    """Decode the pictures and return the run, with its checkpoint if it has one."""
+    settings, surveyed, towers, plan = start.settings, start.surveyed, start.towers, start.plan
+    prepared = Prepared()
+    pictures = read_pixels(surveyed, towers.preprocessing, prepared, report)
+    images = towers.load_images(pictures, settings.output / PIXELS)
+    skipped = [*surveyed.skipped, *prepared.skipped]
+    require_usable(len(prepared.rows), skipped, settings.tolerance)
+    tokens = [surveyed.tokens[row] for row in prepared.rows]
+    labels = [surveyed.labels[row] for row in prepared.rows if surveyed.labels]
+    batches = CaptionBatches(
+        np.arange(len(tokens)),
+        images,
+        towers.load_texts(tokens),
+        captions=caption_numbers(tokens),
+        pictures=_numbers(prepared.digests),
+        seed=plan.loop.seed,
+        labels=_numbers(labels) if labels else None,
+    )
+    retention = open_retention(
+        settings, start.specification, towers, start.tokenize, own_pictures, report
+    )
+    setup = Setup(
+        towers,
+        trained_state(towers.model),
+        batches,
+        [surveyed.names[row] for row in prepared.rows],
+        plan.loop,
+        settings.computed_in,
+        tuple(sorted({*ALPHAS, settings.alpha or 0.0})),
+    )
+    phases = _phases(start, batches, prepared.digests)
+    refuse_too_large(setup.learner(phases[-1]), batches, is_locked=towers.locks_image_tower)
+    identity = _identity(start, prepared.fingerprint(surveyed))
+    checkpoint = Checkpoint(settings.output, identity, settings.checkpoint_seconds)
+    return Run(start, prepared, setup, tuple(phases), retention, checkpoint)
 
-    def save(now: dict[str, Any]) -> None:
-        save_checkpoint(run.settings.output, {"run": identity, "outcomes": finished} | now)
 
-    return PhaseRun(
-        number + 1,
-        phase,
-        run.plan,
-        run.towers,
-        replace(run.batches, members=phase.members),
-        run.data.names,
-        run.data.captions,
-        start,
-        save,
-        watch,
-        run.settings.checkpoint_seconds,
+def _phases(start: Start, batches: CaptionBatches, digests: Sequence[bytes]) -> list[Phase]:
+    start.towers.model.eval()
+    embeddings_ND = embed_pictures(start.towers, batches, batches.members).float().cpu().numpy()
+    return phases_of(
+        groups_of_copies(embeddings_ND, digests),
+        batches.labels,
+        num_folds=start.plan.folds,
+        share=start.settings.held_out,
+        seed=start.plan.loop.seed,
     )
 
 
-def _num_steps(run: Run) -> list[int]:
-    """Return how many steps each phase has if none ends early."""
-    return [count_steps(len(phase.members), run.plan.loop) for phase in run.phases]
+def _identity(start: Start, data: str) -> dict[str, Any]:
+    """Return what a checkpoint must share with this run to be resumed by it."""
+    return {
+        "model": start.specification.fingerprint,
+        "data": data,
+        "held_out_share": start.settings.held_out,
+        "preset": start.plan.preset,
+        "image_tower_lock": start.plan.locks_image_tower,
+        "folds": start.plan.folds,
+        "precision": start.settings.computed_in,
+        THREADS: torch.get_num_threads(),
+    } | asdict(start.plan.loop)
 
 
-def _learner(run: Run, phase: Phase) -> Learner:
-    settings = run.plan.loop
-    settings = replace(settings, batch_size=min(settings.batch_size, len(phase.members)))
-    towers = run.towers
-    learner = Learner(
-        towers.model,
-        towers.encode_images,
-        settings,
-        encode_texts=towers.encode_texts,
-        precision=run.settings.computed_in,
-    )
-    batches = replace(run.batches, members=phase.members)
-    refuse_too_large(learner, batches, is_locked=towers.locks_image_tower)
-    return learner
+def _numbers(values: Sequence[Any]) -> Rows:
+    """Return (N,) a number for each value that equal ones share."""
+    return np.unique(np.array(values), return_inverse=True)[1]
 
 
-def _report(
-    run: Run,
-    outcomes: list[Outcome],
-    resumed_at: int,
-    gain: Mapping[float, Gain],
-    alpha: float,
-    seconds: float,
-) -> TrainReport:
-    num_pairs = len(run.phases[-1].members)
-    asked = run.settings.loop.batch_size
+def _measure(run: Run, outcomes: Sequence[Outcome]) -> Result:
+    """Return what was gained and forgotten by alpha, and which alpha that speaks for."""
+    settings, surveyed = run.start.settings, run.start.surveyed
+    gain = gains(held_out_by_alpha(outcomes), is_labelled=bool(surveyed.labels))
+    lost = {}
+    if run.retention:
+        retained = {}
+        for alpha in run.setup.alphas:
+            set_between(run.start.towers.model, run.setup.start, outcomes[-1].parameters, alpha)
+            retained[alpha] = run.retention.measure(run.start.towers)
+        lost = {alpha: forgotten(retained[0.0], after) for alpha, after in retained.items()}
+    alpha = choose_alpha(gain, lost) if settings.alpha is None else settings.alpha
+    return Result(outcomes[-1], gain, lost, alpha)
+
+
+def _save(run: Run, result: Result) -> None:
+    """Write the model folder, and delete what only an unfinished run needs."""
+    start, output = run.start, run.start.settings.output
+    model, specification = start.towers.model, start.specification
+    set_between(model, run.setup.start, result.trained.parameters, result.alpha)
+    merge_low_rank(model)
+    copy_tokenizer(specification, output)
+    save_model_folder(output, model, specification.config, specification.preprocessing)
+    remove_own_files(output)
+
+
+def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainReport:
+    start, num_pairs = run.start, len(run.phases[-1].members)
     shrunk = f"batch size reduced to {num_pairs}, because there are only {num_pairs} pairs"
+    is_shrunk = (start.settings.loop.batch_size or 0) > num_pairs
     return TrainReport(
-        output=run.settings.output,
+        output=start.settings.output,
         num_pairs=num_pairs,
         num_held_out=sum(len(phase.held_out) for phase in run.phases),
-        batch_size=min(run.plan.loop.batch_size, num_pairs),
-        num_steps=outcomes[-1].best_step,
+        batch_size=min(start.plan.loop.batch_size, num_pairs),
+        num_steps=result.trained.num_steps,
         resumed_at=resumed_at,
-        first_loss=outcomes[-1].first_loss,
-        last_loss=outcomes[-1].last_loss,
-        recall_before=dict(gain[0.0].recalls) if gain else {},
-        recall_after=dict(gain[alpha].recalls) if alpha in gain else {},
-        skipped=tuple(run.data.skipped),
-        notes=(*((shrunk,) if (asked or 0) > num_pairs else ()), *run.plan.notes),
+        first_loss=result.trained.first_loss,
+        last_loss=result.trained.last_loss,
+        recall_before=_recalls(result, 0.0),
+        recall_after=_recalls(result, result.alpha),
+        skipped=(*start.surveyed.skipped, *run.prepared.skipped),
+        notes=(*((shrunk,) if is_shrunk else ()), *start.plan.notes),
         seconds=seconds,
-        alpha=alpha,
+        alpha=result.alpha,
+        model=start.specification.name,
+        fingerprint=start.specification.fingerprint,
+        format=start.surveyed.format,
+        num_captions=sum(len(captions) for captions in run.setup.batches.captions),
+        num_cut=start.surveyed.num_cut,
+        plan=start.plan,
+        gain=result.gain,
+        forgotten=result.lost,
+        retained_on=run.retention.title if run.retention else "",
     )
+
+
+def _recalls(result: Result, alpha: float) -> dict[int, float]:
+    if alpha not in result.gain:
+        return {}
+    found = result.gain[alpha].of_texts.after
+    return {k: each.value for k, each in found.recall.items()}

@@ -146,7 +146,8 @@ def test_a_run_killed_while_it_saves_goes_on(
             train(settings)
     report = train(settings)
     assert report.resumed_at == report.num_steps
-    assert {path.name for path in settings.output.iterdir()} == {WEIGHTS, "open_clip_config.json"}
+    written = {path.name for path in settings.output.iterdir()}
+    assert written == {WEIGHTS, "open_clip_config.json", "log.jsonl"}
 
 
 def with_dropped_patches(settings: TrainSettings, tiny_model: Path) -> TrainSettings:

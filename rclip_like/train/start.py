@@ -1,0 +1,75 @@
+"""What a run starts from: what there is to learn from, the plan for it, and the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from rclip_like.errors import TrainingError
+from rclip_like.models.specification import ModelSpecification, resolve
+from rclip_like.models.towers.torch_model import load_model
+from rclip_like.models.towers.torch_tower import choose_device
+from rclip_like.models.towers.torchvision_cure import import_open_clip
+from rclip_like.train.estimate import count_work, machine_of
+from rclip_like.train.plan import Plan, make_plan
+from rclip_like.train.presets import choose_trained
+from rclip_like.train.retention import OwnPictures, measures_pictures
+from rclip_like.train.settings import TrainSettings
+from rclip_like.train.survey import Survey, Tokenize, survey
+from rclip_like.train.towers import Towers
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is there before the first picture is decoded."""
+
+    settings: TrainSettings
+    specification: ModelSpecification
+    tokenize: Tokenize
+    surveyed: Survey
+    plan: Plan
+    towers: Towers
+
+
+def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Start:
+    """Survey the data, plan the run, and load the model that it starts from.
+
+    The seed of the settings decides what the plan adds to the model by chance. Raises ModelError,
+    TrainingError for a model that cannot be trained, and as `survey` and `make_plan`.
+    """
+    specification = resolve(settings.model, weights=settings.weights)
+    tokenize = _tokenizer(specification)
+    surveyed = survey(settings, tokenize)
+    torch.manual_seed(settings.loop.seed % 2**63)
+    device, preprocessing = choose_device(settings.device), specification.preprocessing
+    model: Any = load_model(specification).to(device)
+    if getattr(model, "logit_bias", None) is not None:
+        raise TrainingError(
+            f"{specification.name} was trained with a sigmoid loss, which train does not have yet"
+        )
+    plan = make_plan(
+        settings,
+        len(surveyed.names),
+        model,
+        count_work(model, preprocessing.size, specification.context_length),
+        machine_of(device),
+        measures_pictures=measures_pictures(settings, own_pictures),
+    )
+    choose_trained(model, plan.preset, locks_image_tower=plan.locks_image_tower)
+    if plan.locks_image_tower:
+        # Pictures come with their colours last; see the encoder for what this saves.
+        model.visual.to(memory_format=torch.channels_last)
+    locks = plan.locks_image_tower, plan.locks_text_tower
+    towers = Towers(model, preprocessing, device, *locks)
+    return Start(settings, specification, tokenize, surveyed, plan, towers)
+
+
+def _tokenizer(specification: ModelSpecification) -> Any:
+    text = specification.config["text_cfg"]
+    if text.get("hf_tokenizer_name"):
+        raise TrainingError(f"the tokenizer of {specification.name} cannot be trained with yet")
+    open_clip = import_open_clip()
+    options = text.get("tokenizer_kwargs") or {}
+    return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77), **options)
