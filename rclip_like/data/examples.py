@@ -7,20 +7,19 @@ from typing import NamedTuple
 
 from rclip_like.values import Trouble
 
-HEADER_BYTES = 1 << 16
-"""In so many bytes most pictures state their size."""
-
 
 class Example(NamedTuple):
     """One picture of a set.
 
     name: the path of its file, or SHARD:MEMBER. content: its bytes if it is in a shard, else None.
+    shard: the path of that shard, else "".
     """
 
     name: str
     captions: tuple[str, ...] = ()
     label: str | None = None
     content: bytes | None = None
+    shard: str = ""
 
 
 class PictureSet(NamedTuple):

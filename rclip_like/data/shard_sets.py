@@ -21,7 +21,7 @@ from rclip_like.data.captions import (
     sidecar_keys,
 )
 from rclip_like.data.class_names import name_labels, named
-from rclip_like.data.examples import HEADER_BYTES, Example, PictureSet
+from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.shards import (
     UNREADABLE,
     ShardIndex,
@@ -30,6 +30,7 @@ from rclip_like.data.shards import (
     read_stored,
 )
 from rclip_like.errors import ModelError
+from rclip_like.images.headers import HEADER_BYTES
 from rclip_like.images.limits import most_bytes, within_memory
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
@@ -178,7 +179,7 @@ def _with_contents(shard: _Shard, most_each: int) -> Iterator[Example | Trouble]
     try:
         for example, _ in shard.examples:
             if isinstance(example, Example):
-                yield example._replace(content=next(contents))
+                yield example._replace(content=next(contents), shard=str(shard.path))
             else:
                 yield example
     except ModelError:

@@ -1,6 +1,6 @@
 """What there is to learn from: pairs, captions and headers, before any pixel is decoded.
 
-Shape suffixes: M captions of a picture, L positions.
+Shape suffixes: T captions, M captions of a picture, L positions.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import blake3
 import numpy as np
 import numpy.typing as npt
 
 from rclip_like.data.examples import Example
 from rclip_like.data.pairs import PairSource, open_pairs
 from rclip_like.data.reading import read_examples
-from rclip_like.errors import Remedy, TrainingError
+from rclip_like.errors import Remedy, TrainingError, UsageError
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, fill, templates_of
-from rclip_like.images.decoding import Product
+from rclip_like.images.decoding import Product, Unreadable
+from rclip_like.images.headers import check_start, read_start
+from rclip_like.images.limits import within_memory
+from rclip_like.images.worker import read_bytes
 from rclip_like.settings import ReadSettings
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.values import NUM_NAMED
@@ -26,7 +30,9 @@ from rclip_like.values import Picture, Trouble
 Tokenize: TypeAlias = Callable[..., Any]
 """open_clip's tokenizer: texts (M,) and, if asked, another context length, to tokens (M, L)."""
 FileFacts: TypeAlias = tuple[int, int]
-"""A file's size in bytes and its mtime in nanoseconds, for shards those of the shard."""
+"""A file's size in bytes and its mtime in nanoseconds; for a picture in a shard, the shard's."""
+_AT_ONCE = 1000
+_MOST_SHOWN = 60
 
 
 class Survey(NamedTuple):
@@ -50,34 +56,47 @@ class Survey(NamedTuple):
     skipped: tuple[Trouble, ...]
     num_cut: int
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should hear about the captions, in sentences."""
+        if not self.num_cut:
+            return ()
+        total = sum(map(len, self.captions))
+        return (
+            f"{self.num_cut:,} of {total:,} captions are longer than the {self.tokens[0].shape[1]} "
+            "tokens that the model reads; what is beyond them has no effect",
+        )
+
 
 def survey(settings: TrainSettings, tokenize: Tokenize) -> Survey:
-    """Return what the captions and headers of the data tell.
+    """Return what the captions and headers of the data tell; no pixel is decoded.
 
-    Raises TrainingError for data from which nothing can be learnt, and as `open_pairs`.
+    Raises TrainingError if more than the tolerated share of the pairs cannot be used, for fewer
+    than two pairs, and for captions or pictures that are all equal; UsageError for templates where
+    there are no labels; and as `open_pairs`.
     """
     source = open_pairs(settings.data, settings.pairs)
-    templates = templates_of(settings.templates or DEFAULT_TEMPLATES)
-    if settings.templates is None and source.templates:
-        templates = source.templates
-    examples, skipped = [], []
-    for example in source.headers():
-        if isinstance(example, Trouble):
-            skipped.append(example)
-        else:
-            examples.append(_with_captions(example, templates))
-    require_usable(len(examples), skipped, settings.tolerance)
-    captions = tuple(example.captions for example in examples)
+    templates = _templates_for(source, settings)
+    usable, skipped, may_be_equal = _look_at(source)
+    require_usable(len(usable), skipped, settings.tolerance)
+    captions = tuple(
+        each.captions or tuple(fill(template, each.label) for template in templates)
+        for each in usable
+    )
     tokens, num_cut = _tokenized(captions, tokenize)
+    labels = tuple(each.label for each in usable) if source.labels else ()
+    _require_different_captions(captions, tokens, labels)
+    if may_be_equal:
+        _require_different_pictures(source)
     return Survey(
         source.format,
         source,
-        tuple(example.name for example in examples),
+        tuple(each.name for each in usable),
         captions,
-        tuple(example.label or "" for example in examples) if source.labels else (),
+        labels,
         tokens,
-        tuple((0, 0) for _ in examples),
-        tuple(_file_facts(example) for example in examples),
+        tuple(each.size for each in usable),
+        tuple(each.file_facts for each in usable),
         tuple(skipped),
         num_cut,
     )
@@ -100,8 +119,11 @@ def require_usable(num_pairs: int, skipped: Sequence[Trouble], tolerance: float)
         )
         raise TrainingError("; ".join((stopped, *named)), Remedy.ALLOW_UNUSABLE)
     if num_pairs < 2:
-        few = f"training needs at least two pairs, and there {'is' if num_pairs else 'are'} "
-        raise TrainingError("; ".join((f"{few}{num_pairs or 'none'}", *named)))
+        there = "there is only one" if num_pairs else "there are none"
+        raise TrainingError(
+            "; ".join((f"training needs at least two pairs, and {there}", *named)),
+            "add pictures with captions; a few dozen can already help",
+        )
 
 
 def read_rows(
@@ -123,32 +145,128 @@ def read_rows(
         yield read if isinstance(read, Trouble) else (rows[read[0].name], read[1])
 
 
-def _with_captions(example: Example, templates: Sequence[str]) -> Example:
-    if example.captions or example.label is None:
-        return example
-    return example._replace(captions=tuple(fill(each, example.label) for each in templates))
+def _templates_for(source: PairSource, settings: TrainSettings) -> tuple[str, ...]:
+    if settings.templates is None:
+        return source.templates or templates_of(DEFAULT_TEMPLATES)
+    if not source.labels:
+        raise UsageError(
+            f"{settings.data} has captions of its own, so that templates have no effect"
+        )
+    return templates_of(settings.templates)
 
 
-def _file_facts(example: Example) -> FileFacts:
-    path = example.name if example.content is None else example.name.rpartition(":")[0]
+class _Usable(NamedTuple):
+    """A pair whose header was read."""
+
+    name: str
+    captions: tuple[str, ...]
+    label: str
+    size: tuple[int, int]
+    file_facts: FileFacts
+
+
+def _look_at(source: PairSource) -> tuple[list[_Usable], list[Trouble], bool]:
+    """Return the usable pairs, the others, and whether all pictures begin alike."""
+    usable: list[_Usable] = []
+    skipped: list[Trouble] = []
+    limits = within_memory(ReadSettings())
+    shards: dict[str, FileFacts] = {}
+    first, may_be_equal = None, True
+    for example in source.headers():
+        if isinstance(example, Trouble):
+            skipped.append(example)
+            continue
+        try:
+            if example.content is None:
+                start, status = read_start(example.name, limits)
+                facts = status.st_size, status.st_mtime_ns
+            else:
+                start = example.content
+                facts = shards.get(example.shard) or _facts_of(example.shard)
+                shards[example.shard] = facts
+            size = check_start(start, example.name, limits)
+        except Unreadable as error:
+            skipped.append(Trouble(os.fsencode(example.name), error.reason, code=error.code))
+            continue
+        first = start if first is None else first
+        may_be_equal = may_be_equal and start == first
+        usable.append(_Usable(example.name, example.captions, example.label or "", size, facts))
+    return usable, skipped, may_be_equal
+
+
+def _facts_of(path: str) -> FileFacts:
     try:
-        facts = os.stat(path)
-    except OSError:
+        status = os.stat(path)
+    except OSError:  # gone; reading it will say so
         return 0, 0
-    return facts.st_size, facts.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def _tokenized(
     captions: Sequence[Sequence[str]], tokenize: Tokenize
 ) -> tuple[tuple[npt.NDArray[np.int64], ...], int]:
     """Return the tokens of each picture's captions, and how many captions the context cuts."""
-    rows, num_cut = [], 0
-    for row in captions:
-        tokens_ML = tokenize(list(row)).numpy()
-        rows.append(tokens_ML)
-        # Padding is 0, so that only a caption that fills the context can have been cut.
-        full = [caption for caption, last in zip(row, tokens_ML[:, -1], strict=True) if last]
-        if full:
-            longer = tokenize(full, tokens_ML.shape[1] + 1).numpy()
-            num_cut += int(np.count_nonzero(longer[:, -1]))
-    return tuple(rows), num_cut
+    flat = [caption for row in captions for caption in row]
+    tokens_TL = np.concatenate(
+        [
+            tokenize(flat[start : start + _AT_ONCE]).numpy()
+            for start in range(0, len(flat), _AT_ONCE)
+        ]
+    )
+    # Padding is 0, so that only a caption that fills the context can have been cut.
+    full = [caption for caption, last in zip(flat, tokens_TL[:, -1], strict=True) if last]
+    num_cut = 0
+    if full:
+        longer = tokenize(full, tokens_TL.shape[1] + 1).numpy()
+        num_cut = int(np.count_nonzero(longer[:, -1]))
+    ends = np.cumsum([len(row) for row in captions])
+    return tuple(np.split(tokens_TL, ends[:-1])), num_cut
+
+
+def _require_different_captions(
+    captions: Sequence[Sequence[str]],
+    tokens: Sequence[npt.NDArray[np.int64]],
+    labels: Sequence[str],
+) -> None:
+    """Raise TrainingError if all pictures have the same captions, to the model."""
+    different = {frozenset(tokens_L.tobytes() for tokens_L in tokens_ML) for tokens_ML in tokens}
+    if len(different) > 1:
+        return
+    what = f"the label {labels[0]!r}" if labels else f"the caption {_shortened(captions[0][0])!r}"
+    raise TrainingError(
+        f"all {len(captions):,} pictures have {what}, so that there is nothing to tell apart",
+        "sort the pictures into folders of at least two labels"
+        if labels
+        else "write captions that say how the pictures differ",
+    )
+
+
+def _require_different_pictures(source: PairSource) -> None:
+    """Raise TrainingError if all pictures have the same content."""
+    first, count = None, 0
+    for example in source.pairs():
+        if isinstance(example, Trouble):
+            continue
+        count += 1
+        digest = _digest(example)
+        if first is not None and digest != first:
+            return
+        first = digest
+    raise TrainingError(
+        f"all {count:,} pictures are the same picture, so that there is nothing to tell apart",
+        "did a script copy one file under many names?",
+    )
+
+
+def _digest(example: Example) -> bytes:
+    content = example.content
+    if content is None:
+        try:
+            content = read_bytes(os.fsencode(example.name), within_memory(ReadSettings()))
+        except Unreadable:  # reading it again will say so
+            content = b""
+    return blake3.blake3(content).digest()
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
