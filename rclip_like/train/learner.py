@@ -63,7 +63,7 @@ class Learner:
             weight_decay=settings.weight_decay,
             towers_lr_share=settings.towers_lr_share,
         )
-        self._start = trained_state(model) if settings.penalty else {}
+        self._pulled = self._with_starts() if settings.penalty else []
 
     @property
     def device(self) -> torch.device:
@@ -165,11 +165,17 @@ class Learner:
     @torch.no_grad()
     def _pull_to_start(self, lr: float) -> None:
         """Move weights towards where they began, as decoupled weight decay moves them to zero."""
+        for value, start, share in self._pulled:
+            value.lerp_(start, lr * share * self.settings.penalty)
+
+    def _with_starts(self) -> list[tuple[torch.Tensor, torch.Tensor, float]]:
+        """Return each weight that decays, where it begins, and its share of the learning rate."""
         whole = fast_names(self.model)
-        for name, value in self.model.named_parameters():
-            if name in self._start and is_decayed(name, value):
-                share = 1.0 if name in whole else self.settings.towers_lr_share
-                value.lerp_(self._start[name], lr * share * self.settings.penalty)
+        return [
+            (value, value.detach().clone(), 1.0 if name in whole else self.settings.towers_lr_share)
+            for name, value in self.model.named_parameters()
+            if value.requires_grad and is_decayed(name, value)
+        ]
 
     def state(self) -> dict[str, Any]:
         """Return what resuming needs: trained parameters, optimiser and random state.
