@@ -17,10 +17,14 @@ def make_batches() -> CaptionBatches:
     tokens = [np.array([[row, m] for m in range(len(own))]) for row, own in enumerate(CAPTIONS)]
     images = SimpleNamespace(rows=lambda rows, epoch: torch.from_numpy(rows))
     pictures = np.array([0, 1, 2, 3, 2])
-    members = np.arange(5)
-    return CaptionBatches(
-        members, images, TokenTexts(tokens), caption_numbers(CAPTIONS), pictures, seed=5
+    words: dict[str, int] = {}
+    numbers = caption_numbers(
+        [
+            np.array([[words.setdefault(each.strip().lower(), len(words))] for each in own])
+            for own in CAPTIONS
+        ]
     )
+    return CaptionBatches(np.arange(5), images, TokenTexts(tokens), numbers, pictures, seed=5)
 
 
 def test_every_row_comes_once_an_epoch_in_batches_as_equal_as_can_be() -> None:
