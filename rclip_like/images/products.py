@@ -114,6 +114,30 @@ class Square(Product):
 
 
 @dataclass(frozen=True)
+class FinerSquare(Square):
+    """What the model sees of the picture, in more pixels, from which training cuts crops.
+
+    size: its own side. needed: the model's size, so that a JPEG is decoded as for the model's own
+    square, which then stays as it is to the bit.
+    """
+
+    name: ClassVar[str] = "finer square"
+
+    needed: int = 0
+
+    @classmethod
+    def of_size(cls, size: int, model: Preprocessing) -> FinerSquare:
+        """Return the square of a model in `size` pixels a side, at most twice as many as it has."""
+        fields = (size, model.interpolation, model.resize_mode, model.fill_color)
+        return cls(*fields, needed=model.size)
+
+    @property
+    def short_side(self) -> int:
+        """The model's size: a reduced decoding has at least REDUCTION_MARGIN times as much."""
+        return self.needed
+
+
+@dataclass(frozen=True)
 class Frames(Product):
     """A few evenly spaced frames of an animation after its first, each as another product.
 

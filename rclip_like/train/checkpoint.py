@@ -22,12 +22,17 @@ from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
 from rclip_like.train.log import DRAFT, LOG, is_log
 
 CHECKPOINT = "checkpoint.pt"
-PIXELS = "pixels.bin"
 THREADS = "number_of_threads"
 """What a checkpoint calls torch's number of threads."""
+PREPARED = "prepared.json"
+PIXELS, FINER_PIXELS = "pixels.bin", "finer-pixels.bin"
+IMAGE_FEATURES, TEXT_FEATURES = "image-features.bin", "text-features.bin"
+PREPARED_FILES = frozenset(
+    {PREPARED, PREPARED + PART, PIXELS, FINER_PIXELS, IMAGE_FEATURES, TEXT_FEATURES}
+)
 RETENTION_PIXELS = "retention.bin"
 """The pictures on which forgetting is measured, where the image tower is trained."""
-OWN_FILES = frozenset({CHECKPOINT, CHECKPOINT + PART, PIXELS, RETENTION_PIXELS})
+OWN_FILES = PREPARED_FILES | {CHECKPOINT, CHECKPOINT + PART, RETENTION_PIXELS}
 """What a run leaves in its output folder before it is finished, beside its log."""
 _LOGS = frozenset({LOG, DRAFT})
 MODEL_FILES = frozenset(
@@ -47,9 +52,9 @@ _UNREADABLE = (
 def prepared_output(output: Path) -> Iterator[None]:
     """Make the output folder for the block, or accept one that an unfinished run left.
 
-    A block that fails without a checkpoint leaves neither pixels nor log nor a folder made here.
-    Raises TrainingError when it holds anything else, so that nothing is ever overwritten. A link, a
-    pipe or a file with further names was not left by a run, whatever it is called.
+    A block that fails without a checkpoint leaves neither pictures nor log nor a folder made
+    here. Raises TrainingError when it holds anything else, so that nothing is ever overwritten. A
+    link, a pipe or a file with further names was not left by a run, whatever it is called.
     """
     _refuse_others(output)
     made = make_folder(output, 0o777)  # a model is for whoever may read the folder
@@ -129,6 +134,14 @@ class Checkpoint:
         self._saved_at, self.is_saving = time.monotonic(), False
 
 
+def open_working_file(path: Path) -> BinaryIO:
+    """Open a file that a run left. Raises OSError, and TrainingError for one that was planted."""
+    try:
+        return open(open_own(path, path, os.O_RDONLY), "rb")
+    except Planted as error:
+        raise _planted(path) from error
+
+
 def save_checkpoint(output: Path, state: dict[str, Any]) -> None:
     """Write a state whole or not at all, for its owner alone."""
     whole = write_whole(output / CHECKPOINT, draft=CHECKPOINT + PART)
@@ -146,7 +159,7 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     path = output / CHECKPOINT
     if not os.path.lexists(path):
         return None
-    with damage_named(path), _open_checkpoint(path) as stream:
+    with damage_named(path), open_working_file(path) as stream:
         state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
         differing = [name for name in run if state["run"].get(name) != run[name]]
     if differing:
@@ -164,13 +177,6 @@ def remove_own_files(output: Path) -> None:
     """Delete what only an unfinished run needs."""
     for name in OWN_FILES:
         (output / name).unlink(missing_ok=True)
-
-
-def _open_checkpoint(path: Path) -> BinaryIO:
-    try:
-        return open(open_own(path, path, os.O_RDONLY), "rb")
-    except Planted as error:
-        raise _planted(path) from error
 
 
 def _planted(path: Path) -> TrainingError:

@@ -18,7 +18,7 @@ from rclip_like.evaluate.report import counted
 from rclip_like.train.checkpoint import RETENTION_PIXELS
 from rclip_like.train.general_set import has_general_set, load_general_set
 from rclip_like.train.learner import freeze_statistics
-from rclip_like.train.prepare import FeatureImages, Pixels
+from rclip_like.train.prepare import FeatureImages, Pixels, load_images, load_texts
 from rclip_like.train.retention_figures import Judge, Neighbours, Retained
 from rclip_like.train.retention_sets import PictureReader, SetReader
 from rclip_like.train.settings import TrainSettings
@@ -160,7 +160,7 @@ class _Opening(NamedTuple):
     def of_package(self) -> Retention:
         """Return the retention on the features inside the package."""
         features_NF, judge = load_general_set()
-        images = FeatureImages(torch.from_numpy(features_NF).to(self.towers.device))
+        images = FeatureImages(features_NF)
         title = f"{counted(len(features_NF), 'general picture')}, known to clipfind"
         material = self._material(images, len(features_NF), judge.texts())
         return Retention("package", title, material, judge)
@@ -178,12 +178,12 @@ class _Opening(NamedTuple):
         return Retention("index", title, material, judge, tuple(reader.skipped))
 
     def _load_images(self, pixels: Iterator[Pixels]) -> Any:
-        return self.towers.load_images(pixels, self.settings.output / RETENTION_PIXELS)
+        return load_images(pixels, self.towers, self.settings.output / RETENTION_PIXELS)
 
     def _material(self, images: Any, number: int, texts: Sequence[str]) -> Material:
         starts = range(0, len(texts), _TEXTS_AT_ONCE)
         parts = [list(texts[start : start + _TEXTS_AT_ONCE]) for start in starts]
-        loaded = self.towers.load_texts([self.tokenize(part).numpy() for part in parts])
+        loaded = load_texts([self.tokenize(part).numpy() for part in parts], self.towers)
         return Material(images, number, loaded, len(parts))
 
 

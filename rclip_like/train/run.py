@@ -16,7 +16,6 @@ import torch
 from rclip_like.evaluate.report import Interval
 from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import (
-    PIXELS,
     THREADS,
     Checkpoint,
     prepared_output,
@@ -32,7 +31,7 @@ from rclip_like.train.lora import merge_low_rank
 from rclip_like.train.memory import refuse_too_large
 from rclip_like.train.outcome import Outcome, held_out_by_alpha
 from rclip_like.train.phases import Phase, groups_of_copies, phases_of
-from rclip_like.train.prepare import Prepared, caption_numbers, read_pixels
+from rclip_like.train.prepare import Prepared, prepare
 from rclip_like.train.retention import OwnPictures, Retention, open_retention
 from rclip_like.train.retention_figures import forgotten
 from rclip_like.train.settings import TrainSettings
@@ -99,18 +98,15 @@ class Result:
 def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress) -> Run:
     """Decode the pictures and return the run, with its checkpoint if it has one."""
     settings, surveyed, towers, plan = start.settings, start.surveyed, start.towers, start.plan
-    prepared = Prepared()
-    pictures = read_pixels(surveyed, towers.preprocessing, prepared, report)
-    images = towers.load_images(pictures, settings.output / PIXELS)
+    prepared = prepare(surveyed, towers, plan, settings.output, report)
     skipped = [*surveyed.skipped, *prepared.skipped]
     require_usable(len(prepared.rows), skipped, settings.tolerance)
-    tokens = [surveyed.tokens[row] for row in prepared.rows]
     labels = [surveyed.labels[row] for row in prepared.rows if surveyed.labels]
     batches = CaptionBatches(
-        np.arange(len(tokens)),
-        images,
-        towers.load_texts(tokens),
-        captions=caption_numbers(tokens),
+        np.arange(len(prepared.rows)),
+        prepared.images,
+        prepared.texts,
+        captions=prepared.captions,
         pictures=_numbers(prepared.digests),
         seed=plan.loop.seed,
         labels=_numbers(labels) if labels else None,

@@ -62,7 +62,7 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
         # Pictures come with their colours last; see the encoder for what this saves.
         model.visual.to(memory_format=torch.channels_last)
     locks = plan.locks_image_tower, plan.locks_text_tower
-    towers = Towers(model, preprocessing, device, *locks)
+    towers = Towers(model, preprocessing, device, *locks, specification.fingerprint)
     return Start(settings, specification, tokenize, surveyed, plan, towers)
 
 

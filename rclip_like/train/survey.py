@@ -6,7 +6,7 @@ Shape suffixes: T captions, M captions of a picture, L positions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import blake3
@@ -128,7 +128,7 @@ def require_usable(num_pairs: int, skipped: Sequence[Trouble], tolerance: float)
 
 def read_rows(
     found: Survey, products: tuple[Product, ...], limits: ReadSettings
-) -> Iterator[tuple[int, Picture] | Trouble]:
+) -> Generator[tuple[int, Picture] | Trouble, None, None]:
     """Yield the row of each pair that the survey found, ascending, with its picture.
 
     A Trouble stands for a picture that cannot be read, and for what went wrong since the survey.

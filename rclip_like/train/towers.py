@@ -6,9 +6,8 @@ D embedding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,9 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from rclip_like.data.arrays import in_batches
-from rclip_like.models.towers.torch_tower import unprojected
-from rclip_like.train.prepare import (
-    FeatureImages,
-    FeatureTexts,
-    PixelImages,
-    Pixels,
-    TokenTexts,
-    normalise,
-    spool_pixels,
-)
-from rclip_like.train.text_tower import encode_texts, text_features
+from rclip_like.models.towers.torch_tower import run_in_batches
+from rclip_like.train.split import Split, split_image_tower, split_text_tower
+from rclip_like.train.text_tower import encode_texts
 from rclip_like.values import Preprocessing
 
 BATCH_SIZE = 32
@@ -38,7 +28,8 @@ class Towers:
     """A model's towers on one device, and which of them are locked up to their projections.
 
     A locked tower computes its features once; then only its projection runs, and it alone can be
-    trained. Statistics of batch norms are frozen always.
+    trained; a tower that cannot be split there is locked whole. Statistics of batch norms are
+    frozen always. fingerprint: that of the model when it was loaded.
     """
 
     model: Any
@@ -46,54 +37,63 @@ class Towers:
     device: torch.device
     locks_image_tower: bool
     locks_text_tower: bool
+    fingerprint: str = ""
 
-    def load_images(self, pictures: Iterable[Pixels], spool: Path) -> PixelImages | FeatureImages:
-        """Return the pictures as `encode_images` takes them; `spool` keeps pixels."""
-        if not self.locks_image_tower:
-            pixels = spool_pixels(pictures, spool, self.preprocessing.size)
-            return PixelImages(pixels, self.preprocessing, self.device)
-        self.model.visual.eval()
-        with torch.no_grad():
-            features = [
-                unprojected(
-                    self.model.visual, normalise(pixels_NSSC, self.preprocessing, self.device)
-                )
-                for pixels_NSSC in in_batches(pictures, BATCH_SIZE)
-            ]
-        return FeatureImages(torch.cat(features) if features else torch.zeros(0, 1))
+    @cached_property
+    def image_split(self) -> Split:
+        """The image tower before and after its projection."""
+        return split_image_tower(self.model, self.preprocessing.size)
 
-    def load_texts(self, tokens: Sequence[npt.NDArray[np.int64]]) -> TokenTexts | FeatureTexts:
-        """Return the captions of all rows, tokens (M, L) each, as `encode_texts` takes them."""
-        if not self.locks_text_tower:
-            return TokenTexts(tokens)
-        everything = torch.from_numpy(np.concatenate(tokens))
-        with torch.no_grad():
-            features = [
-                text_features(self.model, part.to(self.device))
-                for part in torch.split(everything, BATCH_SIZE)
-            ]
-        starts = np.cumsum([0, *map(len, tokens)])
-        return FeatureTexts(torch.cat(features), starts)
+    @cached_property
+    def text_split(self) -> Split:
+        """The text tower before and after its projection."""
+        return split_text_tower(self.model)
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Return unit embeddings (N, D) of images (N, C, S, S), or of features (N, F)."""
-        if not self.locks_image_tower:
-            embeddings: torch.Tensor = self.model.encode_image(images, normalize=True)
-            return embeddings
-        return F.normalize(project_image(self.model.visual, images), dim=-1)
+        """Return unit embeddings (N, D), with gradient, of what `Images` give.
+
+        That is uint8 pixels (N, S, S, C), or features (N, F) where the image tower is locked;
+        normalised float pixels (N, C, S, S) are taken, too.
+        """
+        if images.ndim == 2:
+            return F.normalize(self.image_split.project(images.to(self.device)), dim=-1)
+        if images.dtype == torch.uint8:
+            images = self.normalise(images)
+        embeddings: torch.Tensor = self.model.encode_image(images, normalize=True)
+        return embeddings
 
     def encode_texts(self, texts: torch.Tensor) -> torch.Tensor:
-        """Return unit embeddings (N, D) of tokens (N, L), or of features (N, F)."""
+        """Return unit embeddings (N, D), with gradient, of tokens (N, L), or of features (N, F)."""
+        texts = texts.to(self.device)
         if texts.is_floating_point():
-            return F.normalize(texts @ self.model.text_projection, dim=-1)
-        return encode_texts(self.model, texts.to(self.device))
+            return F.normalize(self.text_split.project(texts), dim=-1)
+        return encode_texts(self.model, texts)
 
+    def normalise(self, pixels_NSSC: torch.Tensor) -> torch.Tensor:
+        """Return images (N, C, S, S) on the device as the image tower wants them."""
+        images = pixels_NSSC.to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        mean, std = self.preprocessing.mean, self.preprocessing.std
+        images.sub_(torch.tensor(mean, device=self.device).view(3, 1, 1))
+        return images.div_(torch.tensor(std, device=self.device).view(3, 1, 1))
 
-def project_image(visual: Any, features_NF: torch.Tensor) -> torch.Tensor:
-    """Return what an image tower makes of the features that `unprojected` gives, (N, D)."""
-    if hasattr(visual, "trunk"):
-        # `unprojected` has pooled already.
-        head = [child for name, child in visual.head.named_children() if name != "pool"]
-        return torch.nn.Sequential(*head)(features_NF) if head else features_NF
-    projection = getattr(visual, "proj", None)
-    return features_NF @ projection if projection is not None else features_NF
+    def image_features(self, pixels_NSSC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the features (N, F) of pictures, as the model searches. Raises ModelError."""
+        self.model.eval()
+        features, _ = run_in_batches(
+            lambda part: self.image_split.features(self.normalise(part)).float().cpu(),
+            torch.from_numpy(pixels_NSSC),
+            BATCH_SIZE,
+        )
+        computed: npt.NDArray[np.float32] = features.numpy()
+        return computed
+
+    def text_features(self, tokens_NL: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the features (N, F) of texts, as the model searches. Raises ModelError."""
+        self.model.eval()
+        features, _ = run_in_batches(
+            lambda part: self.text_split.features(part.to(self.device)).float().cpu(),
+            torch.from_numpy(tokens_NL),
+            BATCH_SIZE,
+        )
+        computed: npt.NDArray[np.float32] = features.numpy()
+        return computed

@@ -15,7 +15,7 @@ import torch
 from rclip_like.errors import TrainingError
 from rclip_like.train.checkpoint import load_checkpoint, prepared_output, save_checkpoint
 from rclip_like.train.folder import save_model_folder
-from rclip_like.train.prepare import spool_pixels
+from rclip_like.train.spool import RowFile
 from rclip_like.values import Preprocessing
 
 RUN = {"model": "m", "data": "d"}
@@ -124,7 +124,8 @@ def test_what_is_planted_during_a_run_is_never_written_through(
     for name in ("pixels.bin", "checkpoint.pt.part", "open_clip_model.safetensors.part"):
         plant(output / name, victim)
     plant(output / "open_clip_config.json.part", victim)
-    spool_pixels(iter([np.zeros((2, 2, 3), np.uint8)]), output / "pixels.bin", 2)
+    with RowFile(output / "pixels.bin") as file:
+        file.append(np.zeros((1, 2, 2, 3), np.uint8))
     save_checkpoint(output, {"run": RUN})
     save_model_folder(output, torch.nn.Linear(1, 1), {}, PREPROCESSING)
     assert victim.read_bytes() == b"precious"
@@ -147,7 +148,8 @@ def test_working_files_are_their_owners_alone_and_the_model_follows_the_umask(
     output: Path,
 ) -> None:
     with umask(0):
-        spool_pixels(iter([np.zeros((2, 2, 3), np.uint8)]), output / "pixels.bin", 2)
+        with RowFile(output / "pixels.bin") as file:
+            file.append(np.zeros((1, 2, 2, 3), np.uint8))
         save_checkpoint(output, {"run": RUN})
         save_model_folder(output, torch.nn.Linear(1, 1), {}, PREPROCESSING)
     found = {path.name: rights(path) for path in output.iterdir()}

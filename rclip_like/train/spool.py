@@ -1,0 +1,154 @@
+"""Working files of equal rows, mapped into memory, and the manifest that says what they hold.
+
+They lie in the output folder for their owner alone, so that a resumed run neither decodes nor
+encodes again. The manifest comes last: with it, they are whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rclip_like.errors import TrainingError
+from rclip_like.files import write_whole
+from rclip_like.train.augment import finer_size
+from rclip_like.train.checkpoint import (
+    PREPARED,
+    damage_named,
+    make_working_file,
+    open_working_file,
+)
+from rclip_like.train.folder import PART
+
+_VERSION = 1
+Shape: TypeAlias = tuple[str, tuple[int, ...]]
+"""An array's dtype and shape."""
+
+
+class Row(NamedTuple):
+    """One picture of a survey, and what became of it.
+
+    captions: a digest of its captions' tokens. digest: that of its content, "" where it could not
+    be read for the `reason`.
+    """
+
+    name: str
+    size_bytes: int
+    mtime_ns: int
+    captions: str
+    digest: str = ""
+    reason: str = ""
+
+
+class Manifest(NamedTuple):
+    """What was prepared: from which pictures and how, and the arrays by the names of their files.
+
+    recipe: what the arrays depend on beside the pictures and captions. arrays: dtype and shape.
+    """
+
+    recipe: dict[str, Any]
+    rows: tuple[Row, ...]
+    arrays: dict[str, Shape]
+
+    def save(self, output: Path) -> None:
+        """Write the manifest whole."""
+        kept = {"version": _VERSION, **self._asdict()}
+        with write_whole(output / PREPARED, draft=PREPARED + PART) as draft:
+            draft.write_text(json.dumps(kept), encoding="utf-8")
+
+    @classmethod
+    def load(cls, output: Path) -> Manifest | None:
+        """Return what a run left, None where nothing whole is there.
+
+        Raises TrainingError for a damaged manifest and for one that was planted.
+        """
+        path = output / PREPARED
+        if not os.path.lexists(path):
+            return None
+        with open_working_file(path) as stream, damage_named(path):
+            kept = json.load(stream)
+            arrays = {
+                name: (str(np.dtype(dtype)), tuple(map(int, shape)))
+                for name, (dtype, shape) in kept["arrays"].items()
+            }
+            found = cls(kept["recipe"], tuple(Row(*row) for row in kept["rows"]), arrays)
+        is_whole = all(
+            _size_of(output / name) == math.prod(shape) * np.dtype(dtype).itemsize
+            for name, (dtype, shape) in arrays.items()
+        )
+        return found if is_whole and kept["version"] == _VERSION else None
+
+    def open_array(self, output: Path, name: str) -> npt.NDArray[Any]:
+        """Return an array mapped into memory. Raises TrainingError for a planted file."""
+        return map_rows(output / name, self.arrays[name])
+
+
+class RowFile:
+    """Rows of one shape and type, written one after the other into a new working file.
+
+    Used with `with`; what was written is on the disk when the block ends. shape: dtype and shape of
+    the whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream = make_working_file(path)
+        self.shape: Shape = ("float32", (0, 1))
+
+    def __enter__(self) -> RowFile:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        with self._stream as stream:
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """Write more rows (n, ...)."""
+        self._stream.write(np.ascontiguousarray(rows).data)
+        self.shape = (str(rows.dtype), (self.shape[1][0] + len(rows), *rows.shape[1:]))
+
+
+def map_rows(path: Path, shape: Shape) -> npt.NDArray[Any]:
+    """Return what a RowFile wrote, mapped into memory. Raises TrainingError for a planted file."""
+    dtype, dimensions = shape
+    if not math.prod(dimensions):
+        return np.zeros(dimensions, dtype)
+    with open_working_file(path) as stream:
+        return np.memmap(stream, dtype, "r", shape=dimensions)
+
+
+def pixels_bytes(num_pictures: int, size: int, *, augments: bool) -> int:
+    """Return how much the pixels of pictures take on the disk while a run goes on."""
+    sides = (size, finer_size(size)) if augments else (size,)
+    return num_pictures * sum(3 * side * side for side in sides)
+
+
+def require_room(folder: Path, num_bytes: int) -> None:
+    """Raise TrainingError if the disk of a folder has less room than will be written."""
+    free = shutil.disk_usage(folder).free
+    if free < num_bytes:
+        raise TrainingError(
+            f"the pixels take {num_bytes / 1e9:.1f} GB in {folder} while training, and its disk "
+            f"has {free / 1e9:.1f} GB left"
+        )
+
+
+def remove_files(folder: Path, names: Sequence[str]) -> None:
+    """Delete the files of these names, where they are there."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
