@@ -33,13 +33,16 @@ def run(options: TrainOptions) -> int:
     with open_library(options.library) as library:
         # The model that a search would take: the one asked for, else the index's default.
         settings = replace(options.settings, model=library.chosen_model())
-    with progress_bar("reading", "steps", quiet=options.talk.quiet) as show:
-        report = train(
-            settings,
-            on_progress=None
-            if show is None
-            else lambda at: show(at.step, at.num_steps or None, at.stage),
-        )
+        with progress_bar("reading", "steps", quiet=options.talk.quiet) as show:
+            report = train(
+                settings,
+                own_pictures=lambda number, seed, folder: library.draw(
+                    number, seed, outside=folder
+                ),
+                on_progress=None
+                if show is None
+                else lambda at: show(at.step, at.num_steps or None, at.stage),
+            )
     _tell(report, options.talk)
     loss = ""
     if report.first_loss is not None and report.last_loss is not None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from drawn_pairs import draw_picture
 from processes import run, write_pictures
 from settled import settled
 
 from rclip_like.cli import main
+from rclip_like.train.retention import OwnPictures
 from rclip_like.train.settings import LoopOptions, TrainSettings
+from rclip_like.train.values import TrainReport
 
 NAMES = tuple(f"{number}.png".encode() for number in range(12))
 
@@ -93,3 +97,24 @@ def test_what_is_not_typed_is_as_the_settings_have_it(monkeypatch: pytest.Monkey
     loop = LoopOptions(epochs=3)
     output = Path.home() / "model"
     assert values == TrainSettings(Path("captions"), output, loop=loop, device="cpu")
+
+
+def test_training_is_given_the_indexed_pictures_outside_its_data(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rclip_like.train import run as running
+
+    captions = _write_captions(tmp_path / "captions")
+    for number in range(6):
+        (tmp_path / f"own{number}.png").write_bytes(draw_picture(number))
+    assert run("index", tmp_path).returncode == 0
+    drawn: list[str] = []
+
+    def train(settings: TrainSettings, *, own_pictures: OwnPictures, **options: Any) -> TrainReport:
+        drawn.extend(own_pictures(100, 0, captions))
+        return trained(settings, own_pictures=own_pictures, **options)
+
+    trained = running.train
+    monkeypatch.setattr(running, "train", train)
+    assert main(["train", str(captions), "--output", str(tmp_path / "m"), "--epochs", "1"]) == 0
+    assert sorted(Path(path).name for path in drawn) == [f"own{number}.png" for number in range(6)]
