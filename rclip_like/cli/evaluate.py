@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _NUM_NAMED = 5
 WITHOUT_EFFECT = (
+    ("--suite", "--image-column"),
+    ("--suite", "--caption-column"),
     ("--suite", "--templates"),
     ("--suite", "--fresh"),
     ("--suite", "--language"),

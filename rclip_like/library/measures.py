@@ -44,7 +44,9 @@ class LibraryMeasures(LibraryModel):
         from rclip_like.measure.run import evaluate
 
         settings = settings or EvaluateSettings()
-        pictures = open_set(path_of(os.fsdecode(data)), split=settings.split)
+        pictures = open_set(
+            path_of(os.fsdecode(data)), split=settings.split, options=settings.columns
+        )
         names = [models] if isinstance(models, str) else list(models)
         candidates = self._candidates(names, is_fresh=settings.fresh)
         return evaluate(pictures, candidates, settings, self.settings.read, on_progress)

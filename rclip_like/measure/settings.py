@@ -4,6 +4,7 @@
 
 from typing import Annotated, NamedTuple
 
+from rclip_like.data.options import PairOptions
 from rclip_like.settings import Option
 
 
@@ -22,6 +23,7 @@ class EvaluateSettings(NamedTuple):
             help="The split to measure, if DATA has several: train, val, test or another folder.",
         ),
     ] = "test"
+    columns: PairOptions = PairOptions()
     templates: Annotated[
         str | None,
         Option(
