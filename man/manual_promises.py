@@ -88,7 +88,9 @@ Hostile files :: Pictures are decoded in separate processes with limits on time 
 crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*, and
 *test_fuzzed_run.py*: a thousand damaged files in every format, none of which costs one of two
 hundred good ones. Among pictures to train on, each costs its pair and not the run.
-*test_training_data.py*. Names may be any bytes, and trees may lead anywhere. *test_trees.py*.
+*test_training_data.py*. Sets from which nothing can be learnt are refused before any picture is
+decoded. *test_broken_training_sets.py*. Names may be any bytes, and trees may lead anywhere.
+*test_trees.py*.
 
 Sets from strangers :: Tables, shards, names and templates of a set are data within limits. A set is
 refused in a sentence, or each fault in it costs itself. *test_hostile_sets.py*: over a thousand

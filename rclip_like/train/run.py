@@ -203,7 +203,11 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
         recall_before=_recalls(result, 0.0),
         recall_after=_recalls(result, result.alpha),
         skipped=(*start.surveyed.skipped, *run.prepared.skipped),
-        notes=(*((shrunk,) if is_shrunk else ()), *start.plan.notes),
+        notes=(
+            *((shrunk,) if is_shrunk else ()),
+            *start.surveyed.notes,
+            *start.plan.notes,
+        ),
         seconds=seconds,
         alpha=result.alpha,
         model=start.specification.name,
