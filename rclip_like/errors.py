@@ -51,7 +51,7 @@ class Remedy(StrEnum):
     USE_ANY_DEVICE = "set the device to auto"
     NAME_ANOTHER_OUTPUT = "name another output folder"
     BEGIN_ANEW = "name another output folder, or delete it to begin anew"
-    USE_SMALLER_BATCH = "try a batch_size of {}"
+    USE_SMALLER_PIECES = "try a piece_size of {}"
     LOCK_IMAGE_TOWER = "set lock_image_tower, which takes less memory"
     LABEL_EACH_ALONE = "set ClassifySettings.multi"
     UNDO_FILING = "take back what was filed with filing.undo({})"

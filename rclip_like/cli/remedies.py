@@ -46,7 +46,7 @@ WORDS = {
     Remedy.USE_ANY_DEVICE: "leave out --device",
     Remedy.NAME_ANOTHER_OUTPUT: "name another --output",
     Remedy.BEGIN_ANEW: "name another --output, or delete it to begin anew",
-    Remedy.USE_SMALLER_BATCH: "try --batch-size {}",
+    Remedy.USE_SMALLER_PIECES: "try --piece-size {}",
     Remedy.LOCK_IMAGE_TOWER: "try --lock-image-tower, which takes less memory",
     Remedy.LABEL_EACH_ALONE: "add --multi",
     Remedy.UNDO_FILING: "take back what was filed with: clipfind classify --undo {}",

@@ -108,11 +108,18 @@ class Checkpoint:
     """The checkpoint of a run in its output folder: read once, then written now and then.
 
     finished: the outcomes of the phases that are done, as `storable` gives them; current: the
-    state within the phase after them, None at its start.
+    state within the phase after them, None at its start. piece_size: in what pieces the run takes
+    its batches; others would be as good, but not give the same bits.
     """
 
-    def __init__(self, output: Path, run: dict[str, Any], seconds: float) -> None:
-        """Read the checkpoint if there is one; run and errors as in `load_checkpoint`."""
+    def __init__(
+        self, output: Path, run: dict[str, Any], seconds: float, piece_size: int | None
+    ) -> None:
+        """Read the checkpoint if there is one; run and errors as in `load_checkpoint`.
+
+        piece_size: that of a run without a checkpoint.
+        """
+        self.piece_size = piece_size
         self.path = output / CHECKPOINT
         self.is_saving = False
         self.finished: list[dict[str, Any]] = []
@@ -121,6 +128,7 @@ class Checkpoint:
         if state := load_checkpoint(output, run):
             with damage_named(self.path):
                 self.finished, self.current = list(state["finished"]), state["current"]
+                self.piece_size = state["piece_size"]
 
     def is_due(self) -> bool:
         """Return whether the last one was saved long enough ago."""
@@ -129,8 +137,8 @@ class Checkpoint:
     def save(self, finished: list[dict[str, Any]], current: dict[str, Any] | None) -> None:
         """Write the checkpoint whole or not at all, for its owner alone."""
         self.finished, self.current, self.is_saving = finished, current, True
-        state = {"run": self._run, "finished": finished, "current": current}
-        save_checkpoint(self.path.parent, state)
+        state: dict[str, Any] = {"run": self._run, "piece_size": self.piece_size}
+        save_checkpoint(self.path.parent, state | {"finished": finished, "current": current})
         self._saved_at, self.is_saving = time.monotonic(), False
 
 

@@ -240,5 +240,6 @@ class _Learning:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            is_locked = self.setup.towers.locks_image_tower
-            raise out_of_memory(self.learner.settings.batch_size, is_locked=is_locked) from error
+            settings, is_locked = self.learner.settings, self.setup.towers.locks_image_tower
+            size = min(settings.piece_size or settings.batch_size, settings.batch_size)
+            raise out_of_memory(size, is_locked=is_locked) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rclip_like.errors import Note, Remedy, TrainingError, UsageError
-from rclip_like.train.estimate import Machine, Work, loop_seconds
 from rclip_like.train.lora import has_attention
 from rclip_like.train.presets import RECIPES, Choice, Preset
 from rclip_like.train.settings import LoopSettings, TrainSettings
+from rclip_like.train.work import Machine, Work, loop_seconds
 
 FEWEST_HELD_OUT_AS_SHARE = 1000
 """With fewer pairs every one is held out once, in folds; with more, a share of them is enough."""
@@ -45,6 +46,10 @@ class Plan(NamedTuple):
     augments: bool = False
     notes: tuple[str, ...] = ()
 
+    def with_piece_size(self, piece_size: int | None) -> Plan:
+        """Return the plan with so many pairs of a batch in memory at a time."""
+        return self._replace(loop=replace(self.loop, piece_size=piece_size))
+
 
 def make_plan(
     settings: TrainSettings,
@@ -67,6 +72,8 @@ def make_plan(
     _check(settings)
     folds = _folds(settings, num_pairs)
     choices = list(_choices(settings, num_pairs, measures_pictures))
+    if settings.preset != "auto":
+        choices = choices[:1]
     for choice in choices:
         loop = _loop(settings, choice.preset, num_pairs, folds)
         seconds = loop_seconds(work, choice, loop, num_pairs, folds, machine)
@@ -75,7 +82,7 @@ def make_plan(
     return Plan(
         choice.preset,
         choice.locks_image_tower,
-        locks_text_tower=choice.preset == "head" and work.has_standard_text,
+        locks_text_tower=choice.preset == "head" and work.splits_text,
         loop=loop,
         folds=folds,
         augments=not choice.locks_image_tower,

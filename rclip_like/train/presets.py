@@ -58,8 +58,8 @@ def choose_trained(model: Any, preset: Preset, *, locks_image_tower: bool) -> No
     head: the projections of both towers and the logit scale. last: the last layers, too; all:
     everything. With a locked image tower only its projection is trained, as in LiT (Zhai et al.
     2022). lora: low-rank additions alone, which are put into the attention layers here, without
-    changing what the model computes. A projection that is part of a pooling layer counts as a
-    layer, and what does not contribute to embeddings (the text decoder of CoCa) stays frozen.
+    changing what the model computes. What does not contribute to embeddings (the text decoder of
+    CoCa) stays frozen.
     """
     model.requires_grad_(False)
     if preset == "lora":
@@ -87,7 +87,17 @@ def trained_names(model: Any, preset: Preset, *, locks_image_tower: bool) -> fro
 
 def projection_names(model: Any) -> frozenset[str]:
     """Return the names of the parameters that project a tower's features into the joint space."""
-    return frozenset(name for name, _ in model.named_parameters() if _is_projection(name, model))
+    image: tuple[str, ...] = ("visual.proj", "visual.attnpool.c_proj.")
+    text = ("text_projection", "proj")
+    if hasattr(model, "visual") and hasattr(model.visual, "trunk"):
+        image = tuple(_projections_of_timm(model.visual))
+    names = (name for name, _ in model.named_parameters())
+    return frozenset(
+        name
+        for name in names
+        if name.startswith(image)
+        or name.removeprefix("text.").startswith(("text_projection", "proj"))
+    )
 
 
 def fast_names(model: Any) -> frozenset[str]:
@@ -105,13 +115,14 @@ def text_prefix(model: Any) -> str:
     return "text." if hasattr(model, "text") else ""
 
 
-def _is_projection(name: str, model: Any) -> bool:
-    tower, _, rest = name.partition(".")
-    if tower == "visual":
-        if hasattr(model.visual, "trunk"):
-            return rest.startswith("head.") and not rest.startswith("head.pool.")
-        return rest == "proj"
-    return name.removeprefix("text.").split(".")[0] in ("text_projection", "proj")
+def _projections_of_timm(visual: Any) -> Iterator[str]:
+    """Yield how the names of the projection begin: of open_clip's head, else of the classifier."""
+    heads = [name for name, _ in visual.head.named_children() if name != "pool"]
+    yield from (f"visual.head.{name}." for name in heads)
+    if not heads:
+        classifier = visual.trunk.get_classifier()
+        named = (name for name, each in visual.trunk.named_modules() if each is classifier)
+        yield from (f"visual.trunk.{name}." for name in named)
 
 
 def _layers(model: Any, prefix: str) -> list[str]:

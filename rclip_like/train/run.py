@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,6 @@ from rclip_like.train.interpolation import ALPHAS, set_between
 from rclip_like.train.learner import trained_state
 from rclip_like.train.learning import Setup, learn_phases
 from rclip_like.train.lora import merge_low_rank
-from rclip_like.train.memory import refuse_too_large
 from rclip_like.train.outcome import Outcome, held_out_by_alpha
 from rclip_like.train.phases import Phase, groups_of_copies, phases_of
 from rclip_like.train.prepare import Prepared, prepare
@@ -114,19 +113,22 @@ def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress)
     retention = open_retention(
         settings, start.specification, towers, start.tokenize, own_pictures, report
     )
+    checkpoint = Checkpoint(
+        settings.output,
+        _identity(start, prepared.fingerprint(surveyed)),
+        settings.checkpoint_seconds,
+        plan.loop.piece_size,
+    )
     setup = Setup(
         towers,
         trained_state(towers.model),
         batches,
         [surveyed.names[row] for row in prepared.rows],
-        plan.loop,
+        replace(plan.loop, piece_size=checkpoint.piece_size),
         settings.computed_in,
         tuple(sorted({*ALPHAS, settings.alpha or 0.0})),
     )
     phases = _phases(start, batches, prepared.digests)
-    refuse_too_large(setup.learner(phases[-1]), batches, is_locked=towers.locks_image_tower)
-    identity = _identity(start, prepared.fingerprint(surveyed))
-    checkpoint = Checkpoint(settings.output, identity, settings.checkpoint_seconds)
     return Run(start, prepared, setup, tuple(phases), retention, checkpoint)
 
 
@@ -153,7 +155,7 @@ def _identity(start: Start, data: str) -> dict[str, Any]:
         "folds": start.plan.folds,
         "precision": start.settings.computed_in,
         THREADS: torch.get_num_threads(),
-    } | asdict(start.plan.loop)
+    } | asdict(replace(start.plan.loop, piece_size=None))
 
 
 def _numbers(values: Sequence[Any]) -> Rows:

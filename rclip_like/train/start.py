@@ -12,18 +12,20 @@ from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torch_tower import choose_device
 from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.train.estimate import count_work, machine_of
+from rclip_like.train.examples import example_batches, example_learner, usual_tokens
+from rclip_like.train.memory import StepMemory, choose_piece_size, measure_step
 from rclip_like.train.plan import Plan, make_plan
 from rclip_like.train.presets import choose_trained
 from rclip_like.train.retention import OwnPictures, measures_pictures
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.survey import Survey, Tokenize, survey
 from rclip_like.train.towers import Towers
+from rclip_like.train.work import count_work, machine_of
 
 
 @dataclass(frozen=True)
 class Start:
-    """What is there before the first picture is decoded."""
+    """What is there before the first picture is decoded. memory: what a step takes."""
 
     settings: TrainSettings
     specification: ModelSpecification
@@ -31,13 +33,15 @@ class Start:
     surveyed: Survey
     plan: Plan
     towers: Towers
+    memory: StepMemory
 
 
 def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Start:
     """Survey the data, plan the run, and load the model that it starts from.
 
     The seed of the settings decides what the plan adds to the model by chance. Raises ModelError,
-    TrainingError for a model that cannot be trained, and as `survey` and `make_plan`.
+    TrainingError for a model that cannot be trained and for a step that memory does not hold, and
+    as `survey` and `make_plan`.
     """
     specification = resolve(settings.model, weights=settings.weights)
     tokenize = _tokenizer(specification)
@@ -53,7 +57,7 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
         settings,
         len(surveyed.names),
         model,
-        count_work(model, preprocessing.size, specification.context_length),
+        count_work(model, preprocessing.size, usual_tokens(surveyed)),
         machine_of(device),
         measures_pictures=measures_pictures(settings, own_pictures),
     )
@@ -63,7 +67,11 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
         model.visual.to(memory_format=torch.channels_last)
     locks = plan.locks_image_tower, plan.locks_text_tower
     towers = Towers(model, preprocessing, device, *locks, specification.fingerprint)
-    return Start(settings, specification, tokenize, surveyed, plan, towers)
+    learner = example_learner(towers, plan, settings)
+    memory = measure_step(learner, example_batches(towers, surveyed))
+    piece_size = choose_piece_size(memory, plan.loop, is_locked=plan.locks_image_tower)
+    plan = plan.with_piece_size(piece_size)
+    return Start(settings, specification, tokenize, surveyed, plan, towers, memory)
 
 
 def _tokenizer(specification: ModelSpecification) -> Any:

@@ -11,8 +11,9 @@ import torch
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Batch
 from rclip_like.train.learner import Learner, build_optimiser
-from rclip_like.train.presets import RECIPES, Preset, choose_trained
+from rclip_like.train.presets import RECIPES, Preset, choose_trained, projection_names
 from rclip_like.train.settings import LoopSettings
+from rclip_like.train.split import split_image_tower, split_text_tower
 
 VIT = {"image_size": 32, "layers": 4, "width": 32, "head_width": 16, "patch_size": 16}
 RESNET = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8}
@@ -27,7 +28,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 PROJECTIONS = {
     "vit": {"visual.proj", "text_projection"},
-    "resnet": {"text_projection"},
+    "resnet": {"visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias", "text_projection"},
     "timm": {"visual.head.proj.weight", "visual.head.proj.bias", "text_projection"},
     "custom text": {"visual.proj", "text.text_projection"},
 }
@@ -58,6 +59,13 @@ def test_the_parameters_that_decay_are_open_clips(kind: str) -> None:
     for name, value in model.named_parameters():
         spared = value.ndim < 2 or any(part in name for part in ("bn", "ln", "bias", "logit_scale"))
         assert (id(value) in decayed) != spared, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_projections_are_what_runs_after_cached_features(kind: str) -> None:
+    model = build(kind)
+    splits = split_image_tower(model, 32), split_text_tower(model)
+    assert projection_names(model) == {name for split in splits for name in split.projection}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -22,6 +22,7 @@ from rclip_like.models.specification import resolve
 from rclip_like.models.towers.torch_tower import load_torch_tower
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings
+from rclip_like.train.memory import StepMemory
 from rclip_like.train.run import train
 from rclip_like.train.settings import LoopOptions, TrainSettings
 from rclip_like.train.values import TrainProgress, TrainReport
@@ -293,18 +294,18 @@ def test_fewer_than_two_pairs_are_an_error(captioned: MakeData, settings: TrainS
         train(one)
 
 
-def test_a_batch_that_memory_does_not_hold_is_refused_before_the_first_step(
+def test_a_pair_that_memory_does_not_hold_is_refused_before_the_first_step(
     settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rclip_like.train.memory.memory_bytes", lambda: 1 << 20)
     steps: list[TrainProgress] = []
     with pytest.raises(
-        TrainingError, match=r"a step of 8 pairs takes about .* GB of memory"
+        TrainingError, match=r"a step takes about .* GB of memory with 1 pair at a time"
     ) as told:
         train(settings, on_progress=steps.append)
-    assert "batch_size of 4, or set lock_image_tower" in str(told.value)
+    assert str(told.value).endswith("; set lock_image_tower, which takes less memory")
     assert not [step for step in steps if step.stage == "learning"]
-    with pytest.raises(TrainingError, match=r"batch_size of 4$"):
+    with pytest.raises(TrainingError, match=r"there are 0\.0 GB$"):
         train(replace(settings, lock_image_tower=True, unlock_image_tower=False))
 
 
@@ -318,8 +319,27 @@ def test_memory_that_runs_out_in_a_step_ends_in_the_same_remedy(
         raise error
 
     monkeypatch.setattr("rclip_like.train.learner.Learner.learn", fail)
-    with pytest.raises(TrainingError, match="batch_size of 4, or set lock_image_tower"):
+    with pytest.raises(TrainingError, match="piece_size of 4, or set lock_image_tower"):
         train(settings)
+
+
+def set_memory(monkeypatch: pytest.MonkeyPatch, pair_bytes: float) -> None:
+    memory = StepMemory(pair_bytes, state_bytes=0, own_bytes=0, free_bytes=1 << 34)
+    monkeypatch.setattr("rclip_like.train.start.measure_step", lambda *_: memory)
+
+
+def test_an_interrupted_run_keeps_its_pieces(
+    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_memory(monkeypatch, 2.0**29)
+    whole = replace(settings, output=tmp_path / "whole")
+    train(whole)
+    interrupt(settings, 2)
+    set_memory(monkeypatch, 2.0**27)
+    train(settings)
+    other = replace(settings, output=tmp_path / "other")
+    train(other)
+    assert digest(settings.output) == digest(whole.output) != digest(other.output)
 
 
 def test_looking_for_the_memory_changes_nothing(
@@ -327,7 +347,7 @@ def test_looking_for_the_memory_changes_nothing(
 ) -> None:
     looked = replace(settings, output=tmp_path / "looked")
     train(looked)
-    monkeypatch.setattr("rclip_like.train.run.refuse_too_large", lambda *_, **__: None)
+    set_memory(monkeypatch, 1.0)
     train(settings)
     assert digest(settings.output) == digest(looked.output)
 
@@ -391,7 +411,8 @@ def test_sixteen_pairs_are_learnt_by_heart(
     settings = TrainSettings(captioned(16), tmp_path / "out", str(tiny_model), loop=loop, folds=0)
     for text in settings.data.glob("*.txt"):
         text.write_text(text.read_text().splitlines()[0])
-    report: TrainReport = train(replace(settings, held_out=0.0))
+    settings = replace(settings, preset="all", lock_image_tower=True, held_out=0.0)
+    report: TrainReport = train(settings)
     assert report.recall_after == {}
     assert report.last_loss is not None
     assert report.last_loss < 0.05
