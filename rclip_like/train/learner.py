@@ -166,7 +166,7 @@ class Learner:
     def _pull_to_start(self, lr: float) -> None:
         """Move weights towards where they began, as decoupled weight decay moves them to zero."""
         for value, start, share in self._pulled:
-            value.lerp_(start, lr * share * self.settings.penalty)
+            value.lerp_(start, min(1.0, lr * share * self.settings.penalty))
 
     def _with_starts(self) -> list[tuple[torch.Tensor, torch.Tensor, float]]:
         """Return each weight that decays, where it begins, and its share of the learning rate."""
@@ -241,8 +241,9 @@ def build_optimiser(
 ) -> torch.optim.AdamW:
     """Return AdamW over what is trained, with betas 0.9 and 0.98 and epsilon 1e-6 as in CLIP.
 
-    Each group holds in `lr_share` which share of the learning rate it takes: projections, logit
-    scale and low-rank additions the whole, layers within the towers `towers_lr_share`.
+    Each group holds in `lr_share` which share of the learning rate it takes: text projection, logit
+    scale and low-rank additions the whole, layers within the towers and the image projection
+    `towers_lr_share`.
     """
     whole = fast_names(model) if towers_lr_share != 1 else frozenset()
     groups: dict[tuple[float, bool], list[torch.Tensor]] = {(1.0, True): [], (1.0, False): []}

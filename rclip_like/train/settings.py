@@ -28,9 +28,10 @@ class LoopSettings:
     An epoch visits every pair once; there are at least `least_steps` steps, whatever the epochs.
     `warm_up` is a share of all steps. `weight_decay` pulls weights towards zero and `penalty`
     towards where they began, both decoupled from the gradient; both spare gains, biases and the
-    logit scale. `lr` is the highest rate, that of projections and low-rank additions; the layers
-    within the towers learn at `towers_lr_share` of it. piece_size: how many pairs of a batch are in
-    memory at a time, None for all of them; the result does not depend on it.
+    logit scale. `lr` is the highest rate, that of the text projection and low-rank additions; the
+    layers within the towers and the image projection learn at `towers_lr_share` of it. piece_size:
+    how many pairs of a batch are in memory at a time, None for all of them; the result does not
+    depend on it.
     """
 
     epochs: int = 10

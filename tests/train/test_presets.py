@@ -130,12 +130,28 @@ def test_only_what_a_preset_trains_changes_a_bit(kind: str, preset: Preset, lock
     assert len(changed) > len(chosen) // 2
 
 
-def test_layers_take_their_share_of_the_learning_rate() -> None:
+def test_layers_and_the_image_projection_take_their_share_of_the_learning_rate() -> None:
     model = build("vit")
     choose_trained(model, "last", locks_image_tower=False)
     groups = build_optimiser(model, lr=1e-3, weight_decay=0.2, towers_lr_share=0.1).param_groups
     shares = {id(value): group["lr_share"] for group in groups for value in group["params"]}
     for name, value in model.named_parameters():
         if name in trained(model):
-            is_fast = name in PROJECTIONS["vit"] | {"logit_scale"}
+            is_fast = name in {"text_projection", "logit_scale"}
             assert shares[id(value)] == (1.0 if is_fast else 0.1), name
+
+
+def test_a_pull_as_strong_as_the_learning_rate_allows_ends_at_the_start() -> None:
+    model = build("vit")
+    choose_trained(model, "head", locks_image_tower=True)
+    start = model.text_projection.detach().clone()
+    settings = LoopSettings(penalty=300.0, towers_lr_share=0.2)
+    learner = Learner(model, lambda images: model.encode_image(images, normalize=True), settings)
+    tokens = torch.tensor([[5, 9, 63, 0], [7, 8, 9, 63]])
+    batch = Batch(
+        np.arange(2),
+        torch.randn(2, 3, 32, 32).__getitem__,
+        torch.nn.functional.pad(tokens, (0, 12)),
+    )
+    learner.learn(batch, 0, 0.1)
+    assert torch.equal(model.text_projection, start)
