@@ -98,8 +98,7 @@ def projection_names(model: Any) -> frozenset[str]:
     return frozenset(
         name
         for name in names
-        if name.startswith(image)
-        or name.removeprefix("text.").startswith(("text_projection", "proj"))
+        if name.startswith(image) or name.removeprefix("text.").startswith(text)
     )
 
 
