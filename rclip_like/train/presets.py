@@ -109,7 +109,7 @@ def fast_names(model: Any) -> frozenset[str]:
     step at each of its weights moves embeddings further.
     """
     projections = {name for name in projection_names(model) if not name.startswith("visual.")}
-    return projections | low_rank_names(model) | {"logit_scale", "logit_bias"}
+    return frozenset(projections | low_rank_names(model) | {"logit_scale", "logit_bias"})
 
 
 def text_tower(model: Any) -> Any:
