@@ -108,13 +108,8 @@ def fast_names(model: Any) -> frozenset[str]:
     That is all but the towers' layers and the image projection: it has more inputs, and the same
     step at each of its weights moves embeddings further.
     """
-<<<<<<< Updated upstream
     projections = {name for name in projection_names(model) if not name.startswith("visual.")}
     return frozenset(projections | low_rank_names(model) | {"logit_scale", "logit_bias"})
-=======
-    projections = (name for name in projection_names(model) if not name.startswith("visual."))
-    return frozenset(projections) | low_rank_names(model) | {"logit_scale", "logit_bias"}
->>>>>>> Stashed changes
 
 
 def text_tower(model: Any) -> Any:
