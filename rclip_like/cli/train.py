@@ -1,16 +1,20 @@
-"""`clipfind train`: captioned pictures and a model to a model folder."""
+"""`clipfind train`: captioned or labelled pictures and a model to a model folder."""
 
+import os
+import shlex
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
-from rclip_like.cli.options import Color, open_library
+from rclip_like import __version__
+from rclip_like.cli.options import Color, JsonObject, open_library
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import tell_of_unusable
 from rclip_like.models.towers.torchvision_cure import require_torch
-from rclip_like.output.progress import progress_bar
 from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
+from rclip_like.output.trained import folder_texts, train_progress, trained_lines, trained_object
 from rclip_like.settings import LibraryChoice
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.values import TrainReport
@@ -20,6 +24,7 @@ class TrainOptions(NamedTuple):
     """What `train` takes; `--model` names the model to start from."""
 
     settings: TrainSettings
+    json: JsonObject = False
     library: LibraryChoice = LibraryChoice()
     color: Color = "auto"
     talk: Talk = Talk()
@@ -33,34 +38,45 @@ def run(options: TrainOptions) -> int:
     with open_library(options.library) as library:
         # The model that a search would take: the one asked for, else the index's default.
         settings = replace(options.settings, model=library.chosen_model())
-        with progress_bar("reading", "steps", quiet=options.talk.quiet) as show:
+        with train_progress(options.talk) as show:
             report = train(
                 settings,
-                own_pictures=lambda number, seed, folder: library.draw(
-                    number, seed, outside=folder
-                ),
-                on_progress=None
-                if show is None
-                else lambda at: show(at.step, at.num_steps or None, at.stage),
+                own_pictures=lambda number, seed, data: library.draw(number, seed, outside=data),
+                on_progress=show,
+                describe=_describe,
             )
     _tell(report, options.talk)
-    loss = ""
-    if report.first_loss is not None and report.last_loss is not None:
-        loss = f", loss {report.first_loss:.3f} to {report.last_loss:.3f}"
-    lines = [
-        f"{escaped(str(report.output))}: {counted(report.num_pairs, 'pair')}, "
-        f"{counted(report.num_steps, 'step')}{loss}, {report.seconds:.0f} s"
-    ]
-    lines += [
-        f"recall@{k} on {counted(report.num_held_out, 'held-out picture')}: "
-        f"{100 * before:.1f} % to {100 * report.recall_after[k]:.1f} %"
-        for k, before in report.recall_before.items()
-    ]
-    write_lines(lines)
+    if options.json:
+        write_lines([trained_object(report)])
+    else:
+        write_lines([*trained_lines(report), *_how_to_use(report)])
     return 0
+
+
+def _describe(report: TrainReport) -> dict[str, str]:
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return folder_texts(report, __version__, now)
 
 
 def _tell(report: TrainReport, talk: Talk) -> None:
     for note in report.notes:
         talk.note(said(note))
+    if report.num_cut:
+        talk.note(
+            f"{counted(report.num_cut, 'caption')} of {report.num_captions:,} are longer than the "
+            "model reads; it learnt their beginnings"
+        )
     tell_of_unusable(report.skipped, "pair", talk)
+
+
+def _how_to_use(report: TrainReport) -> list[str]:
+    """Return how to go on with the model folder."""
+    folder = str(report.output)
+    named = folder if report.output.is_absolute() else os.path.join(".", folder)
+    quoted = escaped(shlex.quote(named))
+    lines = [
+        f'Search with it:   clipfind --model {quoted} "WORDS" [PATH]...',
+        f"Make it default:  clipfind models use {quoted}",
+        f"All figures:      {escaped(os.path.join(folder, 'report.md'))}",
+    ]
+    return lines if report.alpha else lines[2:]

@@ -20,9 +20,14 @@ _PATIENCE_SECONDS = 0.3
 
 
 class Show(Protocol):
-    """Draws how much is done and, once that is known, of how much; a new title begins anew."""
+    """Draws how much is done and, once that is known, of how much; a new title begins anew.
 
-    def __call__(self, done: int, total: int | None, title: str | None = None) -> None:
+    details: what stands beside it, instead of the speed and the time that are left.
+    """
+
+    def __call__(
+        self, done: int, total: int | None, title: str | None = None, details: str = ""
+    ) -> None:
         """Draw it."""
 
 
@@ -62,7 +67,9 @@ class _Bar:
         self._appears_at = time.monotonic() + _PATIENCE_SECONDS
         self._progress: Progress | None = None
 
-    def show(self, done: int, total: int | None, title: str | None = None) -> None:
+    def show(
+        self, done: int, total: int | None, title: str | None = None, details: str = ""
+    ) -> None:
         if self._progress is None:
             if time.monotonic() < self._appears_at or done == total:
                 return
@@ -71,7 +78,7 @@ class _Bar:
         if title is not None and title != self._title:
             self._title = title
             self._progress.reset(task, description=title)
-        self._progress.update(task, completed=done, total=total)
+        self._progress.update(task, completed=done, total=total, details=details)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -96,18 +103,26 @@ def _start(title: str, unit: str) -> Progress:
         """How many a second."""
 
         def render(self, task: Task) -> Text:
+            if task.fields["details"]:
+                return Text(task.fields["details"])
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.1f} {unit}/s" if speed else "")
+
+    class LeftColumn(TimeRemainingColumn):
+        """How long it will take, where the details do not say that."""
+
+        def render(self, task: Task) -> Text:
+            return Text("") if task.fields["details"] else super().render(task)
 
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn() if unit == BYTES else MofNCompleteColumn(),
         TransferSpeedColumn() if unit == BYTES else RateColumn(),
-        TimeRemainingColumn(),
+        LeftColumn(),
         console=Console(stderr=True),
         transient=True,
     )
-    progress.add_task(title, total=None)
+    progress.add_task(title, total=None, details="")
     progress.start()
     return progress

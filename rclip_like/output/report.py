@@ -38,19 +38,19 @@ def report_text(report: Report) -> Iterator[str]:
         yield escaped(section.title)
         yield "-" * _width(escaped(section.title))
         for sentence in section.sentences:
-            yield from _wrapped(sentence)
+            yield from wrapped(sentence)
         for table in _shown_tables(section):
             yield ""
-            yield from _text_table(table)
+            yield from text_table(table)
         beside = [*_beside(section)]
         if beside:
             yield ""
         for lead, text in beside:
-            yield from _wrapped(text, f"{lead}: ")
+            yield from wrapped(text, f"{lead}: ")
     if report.notes:
         yield ""
     for note in report.notes:
-        yield from _wrapped(note)
+        yield from wrapped(note)
 
 
 def report_object(report: Report, *, with_files: bool = False) -> str:
@@ -100,7 +100,7 @@ def _object(report: Report, *, with_files: bool = False) -> dict[str, object]:
         "format": FORMAT,
         "title": report.title,
         "when": report.when,
-        "made": _json_value(report.made),
+        "made": json_value(report.made),
         "sections": [_section_object(section) for section in report.sections],
         "notes": list(report.notes),
         **files,
@@ -126,7 +126,7 @@ def _table_object(table: Table) -> dict[str, object]:
         "key": table.key,
         "title": table.title,
         "columns": [column._asdict() for column in table.columns],
-        "rows": [dict(zip(keys, map(_json_value, row), strict=True)) for row in table.rows],
+        "rows": [dict(zip(keys, map(json_value, row), strict=True)) for row in table.rows],
         "note": table.note,
     }
 
@@ -138,8 +138,8 @@ def _chart_object(section: Section, chart: Chart) -> dict[str, object]:
         "file": chart_file(section, chart),
     }
     if isinstance(chart, LineChart):
-        lines = [_json_value(line._asdict()) for line in chart.lines]
-        levels = _json_value(chart.levels)
+        lines = [json_value(line._asdict()) for line in chart.lines]
+        levels = json_value(chart.levels)
         return {**described, "kind": "lines", "lines": lines, "levels": levels}
     if isinstance(chart, MatrixChart):
         labels, counts = list(chart.labels), chart.counts.tolist()
@@ -151,14 +151,14 @@ def _chart_object(section: Section, chart: Chart) -> dict[str, object]:
     return {**described, "kind": "pictures", "rows": rows}
 
 
-def _json_value(value: object) -> object:
+def json_value(value: object) -> object:
     """Return a value for JSON: intervals as objects, NumPy's numbers as plain ones."""
     if isinstance(value, Interval):
-        return {key: _json_value(number) for key, number in value._asdict().items()}
+        return {key: json_value(number) for key, number in value._asdict().items()}
     if isinstance(value, Mapping):
-        return {str(key): _json_value(inner) for key, inner in value.items()}
+        return {str(key): json_value(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
-        return [_json_value(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     value = _number(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -201,8 +201,9 @@ def _figure(number: int | float, unit: Unit) -> str:
     return f"{number:#.3g}" if abs(number) < 1 else f"{number:.3g}"
 
 
-def _text_table(table: Table) -> Iterator[str]:
-    yield from _wrapped(table.title)
+def text_table(table: Table) -> Iterator[str]:
+    """Yield a table's title, if it has one, and its rows and note as lines of text."""
+    yield from wrapped(table.title)
     columns = [
         list(_text_column(column, [row[number] for row in table.rows[:_MOST_ROWS]]))
         for number, column in enumerate(table.columns)
@@ -211,7 +212,7 @@ def _text_table(table: Table) -> Iterator[str]:
         yield f"  {'  '.join(cells)}".rstrip()
     if (more := len(table.rows) - _MOST_ROWS) > 0:
         yield f"  ... {more:,} more; --report DIR writes all of them"
-    yield from _wrapped(table.note)
+    yield from wrapped(table.note)
 
 
 def _text_column(column: Column, cells: Sequence[Cell]) -> Iterator[str]:
@@ -256,7 +257,8 @@ def _width(text: str) -> int:
     return cell_len(text)
 
 
-def _wrapped(text: str, lead: str = "") -> Iterator[str]:
+def wrapped(text: str, lead: str = "") -> Iterator[str]:
+    """Yield a text as lines of at most 100 columns, without control characters."""
     if text:
         yield from textwrap.wrap(lead + escaped(text), _WIDTH, break_on_hyphens=False)
 

@@ -20,6 +20,7 @@ from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.store.side_files import Planted, make_own, open_own
 from rclip_like.train.folder import CONFIGURATION, PART, WEIGHTS
 from rclip_like.train.log import DRAFT, LOG, is_log
+from rclip_like.train.values import TEXTS
 
 CHECKPOINT = "checkpoint.pt"
 THREADS = "number_of_threads"
@@ -36,7 +37,9 @@ OWN_FILES = PREPARED_FILES | {CHECKPOINT, CHECKPOINT + PART, RETENTION_PIXELS}
 """What a run leaves in its output folder before it is finished, beside its log."""
 _LOGS = frozenset({LOG, DRAFT})
 MODEL_FILES = frozenset(
-    name + part for name in (WEIGHTS, CONFIGURATION, *TOKENIZER_FILES) for part in ("", PART)
+    name + part
+    for name in (WEIGHTS, CONFIGURATION, *TOKENIZER_FILES, *TEXTS)
+    for part in ("", PART)
 )
 """What a run that was killed while it saved may have left beside its checkpoint."""
 

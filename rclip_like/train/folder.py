@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from rclip_like.files import write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.models.specification import ModelSpecification
+from rclip_like.train.values import TEXTS
 from rclip_like.values import Preprocessing
 
 WEIGHTS = "open_clip_model.safetensors"
@@ -45,6 +46,14 @@ def save_model_folder(
         save_file(tensors, draft)
     with write_whole(folder / CONFIGURATION, _MODE, draft=CONFIGURATION + PART) as draft:
         draft.write_text(describe(config, preprocessing), encoding="utf-8", newline="\n")
+
+
+def save_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write what the folder says of its model, each file whole."""
+    for name, text in texts.items():
+        assert name in TEXTS, name
+        with write_whole(folder / name, _MODE, draft=name + PART) as draft:
+            draft.write_text(text, encoding="utf-8", newline="\n")
 
 
 def copy_tokenizer(specification: ModelSpecification, folder: Path) -> None:

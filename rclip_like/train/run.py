@@ -5,15 +5,20 @@ Shape suffixes: N pictures, L positions, D embedding.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from rclip_like.evaluate.report import Interval
+from rclip_like.models.hub.registry import licence_of
+from rclip_like.models.names import is_folder_name
 from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import (
     THREADS,
@@ -21,7 +26,7 @@ from rclip_like.train.checkpoint import (
     prepared_output,
     remove_own_files,
 )
-from rclip_like.train.folder import copy_tokenizer, save_model_folder
+from rclip_like.train.folder import copy_tokenizer, save_model_folder, save_texts
 from rclip_like.train.gain import Gain, choose_alpha, gains
 from rclip_like.train.held_out import embed_pictures
 from rclip_like.train.interpolation import ALPHAS, set_between
@@ -36,7 +41,7 @@ from rclip_like.train.retention_figures import forgotten
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.start import Start, load_start
 from rclip_like.train.survey import require_usable
-from rclip_like.train.values import OnProgress, TrainReport
+from rclip_like.train.values import Describe, OnProgress, TrainReport
 
 
 def train(
@@ -44,6 +49,7 @@ def train(
     *,
     own_pictures: OwnPictures | None = None,
     on_progress: OnProgress | None = None,
+    describe: Describe | None = None,
 ) -> TrainReport:
     """Train a model on captioned pictures, write the model folder and return what came of it.
 
@@ -52,10 +58,11 @@ def train(
     run, training goes on exactly where that ended. Worker processes read pictures within
     ReadSettings' limits. A run that a signal or KeyboardInterrupt stops keeps a checkpoint of all
     its whole steps; one that fails before its first checkpoint leaves no output folder.
-    own_pictures: pictures of the user's index, on which forgetting can be measured. Seeds
-    torch, and sets its number of threads where one is asked for. Raises TrainingError for unusable
-    data or output, UsageError for numbers that make no sense, ModelError, ReaderError; Interrupted
-    on SIGINT, SIGTERM or SIGHUP during the steps if called in the main thread.
+    own_pictures: pictures of the user's index, on which forgetting can be measured. describe: makes
+    texts for the model folder of what came of the run. Seeds torch, and sets its number of threads
+    where one is asked for. Raises TrainingError for unusable data or output, UsageError for numbers
+    that make no sense, ModelError, ReaderError; Interrupted on SIGINT, SIGTERM or SIGHUP during the
+    steps if called in the main thread.
     """
     began, report = time.monotonic(), on_progress or (lambda _: None)
     settings.check()
@@ -66,8 +73,9 @@ def train(
         run = _prepare(start, own_pictures, report)
         outcomes, resumed_at = learn_phases(run.setup, run.phases, run.checkpoint, report)
         result = _measure(run, outcomes)
-        _save(run, result)
-    return _report(run, result, resumed_at, time.monotonic() - began)
+        told = _report(run, result, resumed_at, time.monotonic() - began)
+        _save(run, result, describe(told) if describe else {})
+    return told
 
 
 @dataclass(frozen=True)
@@ -178,19 +186,21 @@ def _measure(run: Run, outcomes: Sequence[Outcome]) -> Result:
     return Result(outcomes[-1], gain, lost, alpha)
 
 
-def _save(run: Run, result: Result) -> None:
-    """Write the model folder, and delete what only an unfinished run needs."""
+def _save(run: Run, result: Result, texts: Mapping[str, str]) -> None:
+    """Write the model folder with texts, and delete what only an unfinished run needs."""
     start, output = run.start, run.start.settings.output
     model, specification = start.towers.model, start.specification
     set_between(model, run.setup.start, result.trained.parameters, result.alpha)
     merge_low_rank(model)
     copy_tokenizer(specification, output)
     save_model_folder(output, model, specification.config, specification.preprocessing)
+    save_texts(output, texts)
     remove_own_files(output)
 
 
 def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainReport:
     start, num_pairs = run.start, len(run.phases[-1].members)
+    name = start.specification.name
     shrunk = f"batch size reduced to {num_pairs}, because there are only {num_pairs} pairs"
     is_shrunk = (start.settings.loop.batch_size or 0) > num_pairs
     return TrainReport(
@@ -212,15 +222,25 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
         ),
         seconds=seconds,
         alpha=result.alpha,
-        model=start.specification.name,
+        is_alpha_asked=start.settings.alpha is not None,
+        model=Path(name).name if is_folder_name(name) else name,
         fingerprint=start.specification.fingerprint,
+        licence=licence_of(name),
+        data=Path(os.path.abspath(start.settings.data)).name,
         format=start.surveyed.format,
+        num_labels=len(set(start.surveyed.labels)),
         num_captions=sum(len(captions) for captions in run.setup.batches.captions),
         num_cut=start.surveyed.num_cut,
         plan=start.plan,
         gain=result.gain,
         forgotten=result.lost,
         retained_on=run.retention.title if run.retention else "",
+        made_with={
+            "precision": start.settings.computed_in,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "open_clip": version("open_clip_torch"),
+        },
     )
 
 

@@ -59,6 +59,8 @@ class TrainProgress:
 
 
 OnProgress = Callable[[TrainProgress], None]
+TEXTS = ("report.md", "report.json", "MODEL_CARD.md")
+"""Beside the log, what a finished run's folder says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,12 @@ class TrainReport:
 
     Recalls are by k: the share of held-out captions whose own picture is among the k nearest
     held-out pictures, before and after; empty where nothing is held out. alpha: as in
-    TrainSettings, of the model that was saved; 0 means that the start was kept. model: the name of
-    the model that training began with. format: what DATA was recognised as. num_cut: how many
-    captions are longer than the model reads. gain: what was gained, by alpha. forgotten: by alpha,
-    how much worse than the start a model is on `retained_on`, in points; {} where nothing was
-    measured, and then `retained_on` says why.
+    TrainSettings, of the model that was saved; 0 means that the start was kept; is_alpha_asked: it
+    was not chosen. model, fingerprint, licence: of the model that training began with; "" for a
+    licence that is not known. data: the name of the folder or file. format: what it was recognised
+    as. num_labels: 0 for captioned pictures. num_cut: how many captions are longer than the model
+    reads. gain: what was gained, by alpha. forgotten: by alpha, how many points a model lost on
+    `retained_on`; {} where nothing was measured. made_with: precision, threads and versions.
     """
 
     output: Path
@@ -88,12 +91,21 @@ class TrainReport:
     notes: tuple[str, ...]
     seconds: float
     alpha: float = 1.0
+    is_alpha_asked: bool = False
     model: str = ""
     fingerprint: str = ""
+    licence: str = ""
+    data: str = ""
     format: str = ""
+    num_labels: int = 0
     num_captions: int = 0
     num_cut: int = 0
     plan: Plan | None = None
     gain: Mapping[float, Gain] = field(default_factory=dict)
     forgotten: Mapping[float, Interval] = field(default_factory=dict)
     retained_on: str = ""
+    made_with: Mapping[str, object] = field(default_factory=dict)
+
+
+Describe = Callable[[TrainReport], Mapping[str, str]]
+"""Returns texts for the model folder, of those in TEXTS, by the names of their files."""

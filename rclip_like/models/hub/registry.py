@@ -178,6 +178,13 @@ def downloaded() -> list[KnownModel]:
     return models
 
 
+def licence_of(name: str) -> str:
+    """Return the licence of a model that is known here, "" for any other."""
+    if name == BUILTIN:
+        return "MIT, with terms of its sources (see its own card)"
+    return str(_advice(name).get("licence", ""))
+
+
 def _advice(name: str) -> dict[str, Any]:
     """Return what `LISTED` says of a model: size, licence and what it is good for."""
     model = next((asdict(model) for model in LISTED if model.name == name), {})

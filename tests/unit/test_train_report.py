@@ -1,0 +1,104 @@
+"""What a training run says at its end, in sentences, tables, Markdown and JSON."""
+
+from __future__ import annotations
+
+import pytest
+from described import as_described
+from train_reports import compared, gain, train_report
+
+from rclip_like.output.trained import folder_texts, trained_lines, trained_object
+from rclip_like.train.gain import Gain
+from rclip_like.train.report import outcome_sentences
+
+
+def test_what_was_gained_and_forgotten_is_said_with_intervals() -> None:
+    assert outcome_sentences(train_report()) == [
+        "our-model finds your pictures better than builtin.",
+        "It lies at alpha 0.5: the mean reciprocal rank gains +10.0 points (+8.0 to +12.0).",
+        "70.0 % of 400 held-out captions find their own picture among the first 10 results, 50.0 % "
+        "with builtin: +20.0 points (+18.0 to +22.0).",
+        "On 500 pictures of your index it lost 0.4 points (-0.1 to +0.9).",
+    ]
+
+
+def test_that_the_start_was_kept_is_said_first() -> None:
+    nothing = {0.0: gain(0.5), 0.5: gain(0.51), 1.0: gain(0.4)}
+    told = outcome_sentences(train_report(0.0, nothing))
+    assert told == [
+        "The start was kept: our-model holds builtin as it was.",
+        "The best of the trained models changes the mean reciprocal rank by +0.5 points (-1.5 to "
+        "+2.5), which may be chance.",
+    ]
+
+
+def test_a_gain_that_costs_too_much_elsewhere_is_said() -> None:
+    told = outcome_sentences(train_report(0.0))
+    assert told[1] == (
+        "The mean reciprocal rank would gain +10.0 points (+8.0 to +12.0), at the cost of more "
+        "than a point elsewhere."
+    )
+
+
+def test_with_few_held_out_pictures_counts_are_said_and_no_percentage() -> None:
+    few = {0.0: gain(0.5, 60), 1.0: gain(0.7, 60)}
+    report = train_report(1.0, few, forgotten={}, retained_on="")
+    told = outcome_sentences(report)
+    assert told[2] == (
+        "42 of 60 held-out captions find their own picture among the first 10 results, 30 of 60 "
+        "with builtin: +12 (+11 to +13)."
+    )
+    assert told[3] == "What it forgot of other pictures was not measured."
+    assert "%" not in "\n".join(trained_lines(report))
+
+
+def test_with_a_handful_of_held_out_pictures_no_share_is_said() -> None:
+    told = outcome_sentences(train_report(1.0, {0.0: gain(0.5, 3), 1.0: gain(0.9, 3)}))
+    assert told[2] == "With 3 held-out pictures no share of right results says anything."
+
+
+def test_an_alpha_that_was_asked_for_promises_nothing() -> None:
+    told = outcome_sentences(
+        train_report(1.0, {0.0: gain(0.5), 1.0: gain(0.51)}, is_alpha_asked=True)
+    )
+    assert told[0] == "It is not certain that our-model finds your pictures better than builtin."
+    assert told[1] == "It lies at alpha 1, as was asked for."
+
+
+def test_labels_are_told_as_labels() -> None:
+    found = compared(0.5, 0.7, 200, 0.02)
+    labelled = Gain(200, found, found, found.gained_recall[1])
+    told = outcome_sentences(train_report(1.0, {0.0: labelled, 1.0: labelled}, num_labels=5))
+    assert told[1].startswith("It lies at alpha 1: the accuracy of held-out pictures gains +")
+    assert "of 200 held-out pictures get their own label" in told[2]
+
+
+def test_what_is_printed_has_a_table_with_before_and_after() -> None:
+    lines = list(trained_lines(train_report()))
+    assert "captions, recall@10  50.0 %" in "\n".join(lines)
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_the_object_is_as_its_schema_says() -> None:
+    told = as_described(trained_object(train_report()), "train")
+    assert told["is_start"] is False
+    assert told["gain"][1]["of_texts"]["recall"]["10"]["value"] == pytest.approx(0.7)
+    as_described(trained_object(train_report(0.0, {}, plan=None, forgotten={})), "train")
+
+
+def test_the_folders_texts_name_no_folder_of_the_user() -> None:
+    texts = folder_texts(train_report(), "0.1.0", "2026-11-29T12:00:00+00:00")
+    assert set(texts) == {"report.md", "report.json", "MODEL_CARD.md"}
+    assert all("/home/ann" not in text for text in texts.values())
+    as_described(texts["report.json"])
+    for heading in ("# Training of our-model", "## What was gained", "### Gain at alpha 1"):
+        assert heading in texts["report.md"]
+    card = texts["MODEL_CARD.md"]
+    assert "whose licence" not in card
+    for part in (
+        "trained from: builtin",
+        "preset: head",
+        "seed: 0",
+        "is MIT",
+        "1 pair: it is empty",
+    ):
+        assert part in card
