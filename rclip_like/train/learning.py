@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from rclip_like.models.towers.torch_tower import is_out_of_memory
-from rclip_like.train.batches import CaptionBatches
+from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import Checkpoint, damage_named
 from rclip_like.train.guard import Guard
 from rclip_like.train.held_out import HeldOut, measure_held_out
@@ -20,6 +20,7 @@ from rclip_like.train.loop import AfterStep, count_steps, run_loop
 from rclip_like.train.memory import out_of_memory
 from rclip_like.train.outcome import Look, Outcome, common_step, restored, storable
 from rclip_like.train.phases import Phase
+from rclip_like.train.prefetch import PrefetchedBatches
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.stopping import Stopping
 from rclip_like.train.towers import Towers
@@ -114,7 +115,8 @@ class _Learning:
     ) -> None:
         self.setup, self.phase, self.checkpoint, self.watch = setup, phase, checkpoint, watch
         self.number, self.saved_step = number, 0
-        self.batches = TimedBatches(replace(setup.batches, members=phase.members))
+        self.prefetched = PrefetchedBatches(replace(setup.batches, members=phase.members))
+        self.batches = TimedBatches(self.prefetched)
         self.learner = setup.learner(phase)
         self.outcome = Outcome()
         if checkpoint.current is not None:
@@ -129,7 +131,7 @@ class _Learning:
         learner, outcome, looks = self.learner, self.outcome, self._steps_of_looks()
         begun_at = outcome.num_steps
         self.watch.begin(self.number, self.phase.title, looks[-1], begun_at, self.batches)
-        with self._stopping() as stopping, self._memory_named():
+        with self.prefetched, self._stopping() as stopping, self._memory_named():
             if len(self.phase.held_out) and 0 not in outcome.looks:
                 found = self._measured()
                 outcome.looks[0] = Look(found.loss, {0.0: found})
@@ -141,6 +143,7 @@ class _Learning:
                         start=outcome.num_steps,
                         until=until,
                         after_step=self._after_step(stopping),
+                        before_step=self._expect,
                     )
                     self._look(until)
                 if outcome.has_flattened():
@@ -156,6 +159,10 @@ class _Learning:
             return [num_steps]
         every = max(1, planned // LOOKS)
         return [*range(every, num_steps, every), num_steps]
+
+    def _expect(self, rows: Rows, epoch: int) -> None:
+        if not self.setup.towers.locks_image_tower:  # features are there at once
+            self.prefetched.expect(rows, epoch)
 
     def _after_step(self, stopping: Stopping) -> AfterStep:
         def after_step(figures: StepFigures) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rclip_like.errors import TrainingError
@@ -14,6 +14,8 @@ from rclip_like.train.values import StepFigures
 
 AfterStep = Callable[[StepFigures], None]
 """Called after each step with what it came to."""
+BeforeStep = Callable[[Rows, int], None]
+"""Called before each step with the rows and the epoch of the step that follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def run_loop(
     start: int = 0,
     until: int | None = None,
     after_step: AfterStep,
+    before_step: BeforeStep = lambda rows, epoch: None,
 ) -> LoopReport:
     """Take the steps from `start` (counted from 0) to the end of the last epoch, or to `until`.
 
@@ -52,18 +55,31 @@ def run_loop(
     settings = learner.settings
     num_pairs, num_steps = batches.num_pairs, count_steps(batches.num_pairs, settings)
     losses: list[float] = []
-    rows: list[Rows] = []
-    per_epoch = math.ceil(num_pairs / settings.batch_size)
-    for step in range(start, num_steps if until is None else until):
-        epoch, number = divmod(step, per_epoch)
-        if not rows or not number:
-            rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
+    end = num_steps if until is None else until
+    following = _rows_of_steps(num_pairs, settings, start)
+    rows, epoch = next(following)
+    for step in range(start, end):
+        batch = batches.batch(rows, epoch)
+        if step + 1 < num_steps:
+            rows, epoch = next(following)
+            before_step(rows, epoch)
         lr = learning_rate(step, num_steps=num_steps, base=settings.lr, warm_up=settings.warm_up)
-        figures = learner.learn(batches.batch(rows[number], epoch), step, lr)
+        figures = learner.learn(batch, step, lr)
         losses.append(figures.loss)
         after_step(figures)
     first, last = (losses[0], losses[-1]) if losses else (None, None)
     return LoopReport(num_steps, first, last)
+
+
+def _rows_of_steps(
+    num_pairs: int, settings: LoopSettings, start: int
+) -> Iterator[tuple[Rows, int]]:
+    """Yield the rows and the epoch of each step from `start` on, without an end."""
+    epoch, number = divmod(start, math.ceil(num_pairs / settings.batch_size))
+    while True:
+        rows = epoch_batches(num_pairs, settings.batch_size, seed=settings.seed, epoch=epoch)
+        yield from ((each, epoch) for each in rows[number:])
+        epoch, number = epoch + 1, 0
 
 
 def learning_rate(step: int, *, num_steps: int, base: float, warm_up: float) -> float:
