@@ -114,11 +114,7 @@ def _shards_named(pattern: Path) -> list[Path]:
 
 def _open_folder(folder: Path, split: str | None, options: PairOptions | None) -> PictureSet:
     described = _described(folder)
-    inside = [path for path in folder.iterdir() if path.name[:1] != "."]
-    inside.sort(key=lambda path: natural_order(path.name))
-    shards = [path for path in inside if path.name.lower().endswith(SHARD_ENDINGS)]
-    tables = [path for path in inside if path.name.lower().endswith(_CLEAR_ENDINGS)]
-    own = [path for path in inside if _describes_its_folder(path)]
+    shards, tables, own = _shards_and_tables_in(folder)
     sidecars = look_at_texts(folder)
     # A shard beside pictures with captions may be a copy of them.
     if shards and not sidecars.are_usual:
@@ -140,11 +136,20 @@ def _with_troubles(opened: PictureSet, troubles: Sequence[Trouble]) -> PictureSe
     return opened._replace(examples=examples)
 
 
-def _describes_its_folder(path: Path) -> bool:
-    if path.stem.lower() not in _TABLE_NAMES or not path.name.lower().endswith(TABLE_ENDINGS):
-        return False
+def _shards_and_tables_in(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Return the shards, the tables, and the tables of the folder's own pictures, in order."""
+    inside = [path for path in folder.iterdir() if path.name[:1] != "."]
+    shards, tables = (
+        sorted(
+            (path for path in inside if path.name.lower().endswith(endings)),
+            key=lambda path: natural_order(path.name),
+        )
+        for endings in (SHARD_ENDINGS, _CLEAR_ENDINGS)
+    )
+    own = [path for path in tables if path.stem.lower() in _TABLE_NAMES]
     # A text may be anything, and is a table if its first line names columns.
-    return path.name.lower().endswith(_CLEAR_ENDINGS) or is_table(path)
+    texts = [folder / f"{name}.txt" for name in _TABLE_NAMES]
+    return shards, tables, own or [path for path in texts if is_table(path)]
 
 
 def _open_pictures(
