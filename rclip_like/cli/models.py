@@ -97,6 +97,7 @@ def list_models(options: ListOptions) -> int:
     models = registry.list_models(everything=options.all)
     with open_library(options.library) as library:
         in_use = library.chosen_model()
+        models += library.model_folders()
     if in_use not in [model.name for model in models]:
         options.talk.note(f"this index uses {in_use}, which is not listed here")
     rows = [

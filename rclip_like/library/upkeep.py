@@ -13,6 +13,7 @@ from rclip_like.settings import LibraryChoice, PruneSettings, default_database
 from rclip_like.values import AnyPath
 
 if TYPE_CHECKING:
+    from rclip_like.models.hub.registry import KnownModel
     from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
     from rclip_like.upkeep.pruning import Listeners as UpkeepListeners
 
@@ -103,6 +104,14 @@ class LibraryUpkeep:
     def chosen_model(self) -> str:
         """Return the name of the model asked for, else of the index's default, else `builtin`."""
         return self._name or self._default_model() or BUILTIN
+
+    def model_folders(self) -> list[KnownModel]:
+        """Return the model folders that have encoded pictures of this index, with their state."""
+        from rclip_like.models.hub.registry import used_folders
+
+        store = self._index.existing()
+        names = [] if store is None else [(name, digest) for _, name, digest in store.models()]
+        return used_folders(names)
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether this index is asked about `hint` for the first time, and remember it."""

@@ -58,12 +58,19 @@ class LoopOptions:
             "--epochs",
             metavar="N",
             min=1,
-            help="Passes over the data at most. Default: by the plan, at least 100 steps.",
+            help="How often each picture is learnt from at most. Default: decided by the number "
+            "of pairs, at least 100 steps.",
         ),
     ] = None
     batch_size: Annotated[
         int | None,
-        Option("--batch-size", metavar="N", min=2, help="Pairs a step. Default: by the plan."),
+        Option(
+            "--batch-size",
+            metavar="N",
+            min=2,
+            help="Pairs that are told apart in a step; more learn better. Default: decided by the "
+            "number of pairs, up to 256.",
+        ),
     ] = None
     piece_size: Annotated[
         int | None,
@@ -81,11 +88,18 @@ class LoopOptions:
             "--lr",
             metavar="X",
             min=0,
-            help="The highest learning rate. Default: by the plan.",
+            help="How fast to learn, as the highest learning rate. Default: the preset's, between "
+            "1e-5 and 2e-4; try a smaller one if the loss rises.",
         ),
     ] = None
     seed: Annotated[
-        int, Option("--seed", metavar="N", min=0, help="The seed of all that is drawn by chance.")
+        int,
+        Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="The number that decides all that is drawn by chance.",
+        ),
     ] = 0
     weight_decay: float | None = None
 
@@ -125,7 +139,8 @@ class TrainSettings:
         Path,
         Argument(
             "DATA",
-            help="A folder of pictures with same-named .txt files, tar shards, or a table (.csv).",
+            help="Pictures with captions or labels: a folder with x.txt beside x.jpg, a folder "
+            "for each label, a table (.csv, .tsv, .jsonl), or tar shards; see SETS in the manual.",
         ),
     ]
     output: Annotated[
@@ -157,13 +172,19 @@ class TrainSettings:
         ),
     ] = "auto"
     lock_image_tower: Annotated[
-        bool, Option("--lock-image-tower", help="Leave the image tower as it is; much faster.")
+        bool,
+        Option(
+            "--lock-image-tower",
+            help="Leave the part that looks at pictures as it is, but for its last projection: "
+            "much faster, and less memory.",
+        ),
     ] = False
     unlock_image_tower: Annotated[
         bool,
         Option(
             "--unlock-image-tower",
-            help="Train the image tower even if what it forgets cannot be measured.",
+            help="Train the part that looks at pictures, too, even if nothing is there to measure "
+            "what it forgets.",
         ),
     ] = False
     loop: LoopOptions = LoopOptions()
@@ -173,8 +194,9 @@ class TrainSettings:
             "--folds",
             metavar="N",
             min=0,
-            help="Hold out every Nth part of the pairs in turn to measure the gain; 0: hold out "
-            "one part only. Default: 5 for fewer than 1,000 pairs, else 0.",
+            help="Train N times more, each time without another Nth of the pairs, to measure the "
+            "gain on all of them; 0: one tenth is held out instead. Default: 5 for 10 to 999 "
+            "pairs, else 0.",
         ),
     ] = None
     held_out: float = 0.1
@@ -183,7 +205,8 @@ class TrainSettings:
         Option(
             "--retain",
             metavar="DATA",
-            help="A labelled or captioned set on which the trained model may not become worse.",
+            help="Pictures with labels or captions that the model knows today: of these it may "
+            "forget one point at most.",
         ),
     ] = None
     alpha: Annotated[
@@ -193,16 +216,16 @@ class TrainSettings:
             metavar="X",
             min=0,
             max=1,
-            help="Save the model that lies at this share of the way from the starting model to the "
-            "trained one. Default: what gains most and forgets at most one point.",
+            help="How much of what was learnt is saved, from 0 (the start) to 1 (all). Default: "
+            "what gains most and forgets at most one point.",
         ),
     ] = None
     positives: Annotated[
         Positives,
         Option(
             "--positives",
-            help="What counts for pairs with equal captions, labels or pictures: left-out, as "
-            "neither right nor wrong, or positive, as right.",
+            help="How pictures count for each other's captions if captions, labels or pictures "
+            "are equal: as neither right nor wrong (left-out), or as right (positive).",
         ),
     ] = "left-out"
     tolerance: Annotated[
@@ -212,7 +235,8 @@ class TrainSettings:
             metavar="X",
             min=0,
             max=1,
-            help="The share of pairs that may be unusable before the run stops.",
+            help="The share of unusable pairs, such as damaged pictures, beyond which the run "
+            "stops; 0.1 is one in ten.",
         ),
     ] = 0.1
     checkpoint_seconds: float = 60.0

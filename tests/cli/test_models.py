@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import write_pictures
 
 from rclip_like.cli import main
 from rclip_like.library import Library
@@ -36,6 +37,29 @@ def test_the_list_marks_the_model_in_use(tiny_model: Path, capsys: Captured) -> 
     assert [row["name"] for row in rows if row["in_use"]] == ["builtin"]
     assert main(["models", "list", "--model", str(tiny_model)]) == 0
     assert f"this index uses {tiny_model}, which is not listed here" in capsys.readouterr().err
+
+
+def test_the_list_shows_model_folders_that_were_used_and_what_became_of_them(
+    tiny_model: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    model, pictures = tmp_path / "our-model", tmp_path / "pictures"
+    shutil.copytree(tiny_model, model)
+    write_pictures(pictures, (b"a.png", b"b.png"))
+    database = str(tmp_path / "index.db")
+    assert main(["index", str(pictures), "--model", str(model), "--db", database]) == 0
+
+    def state() -> dict[str, str]:
+        capsys.readouterr()
+        assert main(["models", "list", "--json", "--db", database]) == 0
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return {row["name"]: row["state"] for row in rows if row["name"].startswith("/")}
+
+    assert state() == {str(model): "folder"}
+    configuration = model / "open_clip_config.json"
+    configuration.write_text(configuration.read_text().replace("bicubic", "bilinear"))
+    assert state() == {str(model): "folder, changed"}
+    shutil.rmtree(model)
+    assert state() == {str(model): "gone"}
 
 
 @pytest.fixture

@@ -40,14 +40,16 @@ def test_a_caption_that_is_not_utf8_is_named_and_left_out(tiny: Path, tmp_path: 
     stopped = f"stopped: 5 of {len(NAMES)} pairs cannot be used, and at most one in ten may be; "
     assert told.startswith(f"clipfind: {stopped}{reason}; ")
     assert told.count("save it as UTF-8") == 3
-    assert told.endswith("; and 2 more\n")
+    advice = "mend or remove these, or go on without them with --tolerance 1"
+    assert told.endswith(f"; and 2 more; {advice}\n")
     assert not (tmp_path / "other").exists()
 
 
 def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
     captions = _write_captions(tmp_path / "captions")
     output = tmp_path / "our\tmodel"
-    trained = run("train", captions, "--output", output, "--epochs", "2", "--batch-size", "4")
+    few_steps = ("--epochs", "2", "--batch-size", "4", "--alpha", "1")
+    trained = run("train", captions, "--output", output, *few_steps)
     assert trained.returncode == 0, trained.stderr.decode()
     assert "our\\tmodel" in trained.stdout.decode()
     assert f"clipfind --model '{tmp_path}/our\\tmodel' \"WORDS\"" in trained.stdout.decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,8 +39,8 @@ from rclip_like.settings import data_folder
 class KnownModel:
     """One model as `models list` shows it.
 
-    `state` is `built in`, `downloaded` or `can be downloaded`; `size_bytes` is its size on the
-    disk, None if only the hub knows it.
+    `state` is `built in`, `downloaded`, `can be downloaded`, or for a model folder `folder`,
+    `folder, changed` or `gone`; `size_bytes` is its size on the disk, None if that is not known.
     """
 
     name: str
@@ -176,6 +176,28 @@ def downloaded() -> list[KnownModel]:
             model = replace(model, state="downloaded", size_bytes=_size_bytes(folder))
         models.append(model)
     return models
+
+
+def used_folders(indexed: Iterable[tuple[str, str]]) -> list[KnownModel]:
+    """Return the model folders among the names and fingerprints of models that have encoded.
+
+    A folder has changed if none of its fingerprints is that of the model that lies there now.
+    """
+    fingerprints: dict[str, set[str]] = {}
+    for name, fingerprint in indexed:
+        if is_folder_name(name):
+            fingerprints.setdefault(name, set()).add(fingerprint)
+    return [_used_folder(name, known) for name, known in sorted(fingerprints.items())]
+
+
+def _used_folder(name: str, fingerprints: set[str]) -> KnownModel:
+    try:
+        specification = resolve(name)
+    except ModelError:
+        is_there = Path(name).expanduser().is_dir()
+        return KnownModel(name, "folder, changed" if is_there else "gone")
+    state = "folder" if specification.fingerprint in fingerprints else "folder, changed"
+    return KnownModel(name, state, _size_bytes(specification.folder))
 
 
 def licence_of(name: str) -> str:
