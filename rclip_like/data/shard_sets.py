@@ -140,6 +140,8 @@ def _open_shard(path: Path) -> _Shard:
     has_captions = any(ending_of(name) in CAPTION_ENDINGS for name in index.texts) or any(
         isinstance(each, Example) and each.captions for each, _ in examples
     )
+    # The captions and places are in the examples now.
+    index = index._replace(pictures={}, texts={})
     return _Shard(path, index, examples, index.fault, has_captions)
 
 

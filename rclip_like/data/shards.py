@@ -27,6 +27,8 @@ UNREADABLE = (
 _MOST_MEMBERS = 1_000_000
 _MOST_TEXT_BYTES = 1 << 30
 """Of one shard; its texts are in memory together, and those of usual shards have some megabytes."""
+_MOST_NAME_BYTES = 256 << 20
+"""Of one shard; a header may hold a name of a megabyte."""
 _MOST_LINKS = 16
 _AT_ONCE = 1 << 20
 """The most bytes in one read. No header that tarfile reads whole is larger, and longer files are
@@ -129,7 +131,7 @@ class _Indexer:
         self._files: dict[str, Stored] = {}
         self._links: dict[str, str] = {}
         self._last: tuple[str, Stored] | None = None
-        self._num_text_bytes = 0
+        self._num_text_bytes = self._num_name_bytes = 0
 
     def walk(self) -> None:
         """Put every member in its place. Raises the errors in UNREADABLE."""
@@ -144,6 +146,9 @@ class _Indexer:
                 count += 1
                 if count > _MOST_MEMBERS:
                     raise tarfile.ReadError(f"it holds more than {_MOST_MEMBERS:,} files")
+                self._num_name_bytes += len(member.name) + len(member.linkname)
+                if self._num_name_bytes > _MOST_NAME_BYTES:
+                    raise tarfile.ReadError("its names have more than 256 MiB")
                 self._put(member)
             self._resolve_links()
 

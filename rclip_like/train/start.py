@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from rclip_like.errors import TrainingError
 from rclip_like.models.specification import ModelSpecification, resolve
+from rclip_like.models.towers.tokenizer import tokenize
 from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torch_tower import choose_device
 from rclip_like.models.towers.torchvision_cure import import_open_clip
@@ -44,8 +46,8 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
     as `survey` and `make_plan`.
     """
     specification = resolve(settings.model, weights=settings.weights)
-    tokenize = _tokenizer(specification)
-    surveyed = survey(settings, tokenize)
+    tokens_of = _tokenizer(specification)
+    surveyed = survey(settings, tokens_of)
     torch.manual_seed(settings.loop.seed % 2**63)
     device, preprocessing = choose_device(settings.device), specification.preprocessing
     model: Any = load_model(specification).to(device)
@@ -71,13 +73,21 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
     memory = measure_step(learner, example_batches(towers, surveyed))
     piece_size = choose_piece_size(memory, plan.loop, is_locked=plan.locks_image_tower)
     plan = plan.with_piece_size(piece_size)
-    return Start(settings, specification, tokenize, surveyed, plan, towers, memory)
+    return Start(settings, specification, tokens_of, surveyed, plan, towers, memory)
 
 
-def _tokenizer(specification: ModelSpecification) -> Any:
+def _tokenizer(specification: ModelSpecification) -> Tokenize:
     text = specification.config["text_cfg"]
     if text.get("hf_tokenizer_name"):
         raise TrainingError(f"the tokenizer of {specification.name} cannot be trained with yet")
-    open_clip = import_open_clip()
-    options = text.get("tokenizer_kwargs") or {}
-    return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77), **options)
+    length = text.get("context_length", 77)
+    if options := text.get("tokenizer_kwargs"):
+        tokenizer: Tokenize = import_open_clip().SimpleTokenizer(context_length=length, **options)
+        return tokenizer
+
+    def to_tokens(texts: Sequence[str], context_length: int = length) -> torch.Tensor:
+        # open_clip's own tokenizer takes hours for a long word.
+        rows = [tokenize(each, context_length) for each in texts]
+        return torch.tensor([row + [0] * (context_length - len(row)) for row in rows])
+
+    return to_tokens

@@ -325,3 +325,27 @@ def test_each_link_counts_as_unpacking_its_picture(
     packed.write_bytes(gzip.compress(shard.read_bytes()))
     assert "bytes would have to be unpacked" in troubles(packed)[-1][1]
     assert not troubles(shard)
+
+
+@pytest.mark.parametrize("limit", ["_MOST_MEMBERS", "_MOST_TEXT_BYTES", "_MOST_NAME_BYTES"])
+def test_a_shard_beyond_a_limit_keeps_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(shards, limit, 10)
+    members = {}
+    for number in range(9):
+        members |= {f"{number}.png": draw_picture(number), f"{number}.txt": b"four"}
+    shard = write_shard(tmp_path / "a.tar", members)
+    assert 0 < len(names_and_captions(shard)) < 9
+    name, reason = troubles(shard)[-1]
+    assert name == "a.tar"
+    assert reason.startswith("cannot be read to its end: it")
+
+
+def test_a_shard_that_changes_after_it_was_opened_is_named(tmp_path: Path) -> None:
+    members = {"a.png": draw_picture(0), "a.txt": b"x", "b.png": draw_picture(1), "b.txt": b"y"}
+    source = open_pairs(write_shard(tmp_path / "a.tar", members), PairOptions())
+    write_shard(tmp_path / "a.tar", members | {"c.png": draw_picture(2), "c.txt": b"z"})
+    [trouble] = source.pairs()
+    assert isinstance(trouble, Trouble)
+    assert trouble.reason == "cannot be read to its end: it changed while it was in use"
