@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -66,8 +67,8 @@ class Texts(Protocol):
         """Return what the text tower encodes of the caption drawn for each row, (N, ...)."""
         ...
 
-    def all_of(self, row: int) -> torch.Tensor:
-        """Return what the text tower encodes of all captions of a row, (M, ...)."""
+    def all_of(self, rows: Rows | int) -> torch.Tensor:
+        """Return what the text tower encodes of all captions of these rows, or of one, (T, ...)."""
         ...
 
 
@@ -119,8 +120,12 @@ def draw(number: int, seed: int, epoch: int, row: int) -> int:
     Each caption is taken once, in an order shuffled by the seed, before one comes again.
     """
     turn, number_in_turn = divmod(epoch, number)
-    order = np.random.default_rng((seed, 1, row, turn)).permutation(number)
-    return int(order[number_in_turn])
+    return _order(number, seed, row, turn)[number_in_turn]
+
+
+@lru_cache(1 << 16)  # a turn has as many epochs as there are captions, and folds draw the same
+def _order(number: int, seed: int, row: int, turn: int) -> tuple[int, ...]:
+    return tuple(np.random.default_rng((seed, 1, row, turn)).permutation(number).tolist())
 
 
 def epoch_batches(num_pairs: int, batch_size: int, *, seed: int, epoch: int) -> list[Rows]:

@@ -51,7 +51,8 @@ def measure_held_out(towers: Towers, batches: CaptionBatches, rows: Rows) -> Hel
     towers.model.eval()
     images_ND = embed_pictures(towers, batches, rows)
     if labels is None:
-        texts_TD = torch.cat([towers.encode_texts(batches.texts.all_of(int(row))) for row in rows])
+        parts = np.array_split(rows, math.ceil(len(rows) / BATCH_SIZE))
+        texts_TD = torch.cat([towers.encode_texts(batches.texts.all_of(part)) for part in parts])
         counts = [len(batches.captions[row]) for row in rows]
         owners = np.repeat(np.arange(len(rows)), counts)
         right_TN = _right_of_captions(batches, rows, owners)

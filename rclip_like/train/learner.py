@@ -63,6 +63,7 @@ class Learner:
             weight_decay=settings.weight_decay,
             towers_lr_share=settings.towers_lr_share,
         )
+        self._trained = [value for value in model.parameters() if value.requires_grad]
         self._pulled = self._with_starts() if settings.penalty else []
 
     @property
@@ -93,8 +94,7 @@ class Learner:
             group["lr"] = lr * group["lr_share"]
         self.optimiser.zero_grad()
         loss = self._backward(batch, step)
-        trained = [value for value in self.model.parameters() if value.requires_grad]
-        norm = torch.nn.utils.clip_grad_norm_(trained, self.settings.max_gradient)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained, self.settings.max_gradient)
         bounds = loss_bounds(len(batch), batch.equal, positives=self.settings.positives)
         figures = StepFigures(
             step + 1,

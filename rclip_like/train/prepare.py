@@ -172,9 +172,9 @@ class TokenTexts:
         chosen = [self.tokens[row][number] for row, number in zip(rows, drawn, strict=True)]
         return torch.from_numpy(np.stack(chosen))
 
-    def all_of(self, row: int) -> torch.Tensor:
-        """Return the tokens (M, L) of all captions of a row."""
-        return torch.from_numpy(self.tokens[row])
+    def all_of(self, rows: Rows | int) -> torch.Tensor:
+        """Return the tokens (T, L) of all captions of these rows, or of one."""
+        return torch.from_numpy(np.concatenate([self.tokens[row] for row in np.atleast_1d(rows)]))
 
 
 @dataclass(frozen=True)
@@ -192,9 +192,10 @@ class FeatureTexts:
         chosen = [self.numbers[row][number] for row, number in zip(rows, drawn, strict=True)]
         return torch.from_numpy(np.asarray(self.features_TF[chosen]))
 
-    def all_of(self, row: int) -> torch.Tensor:
-        """Return the features (M, F) of all captions of a row."""
-        return torch.from_numpy(np.asarray(self.features_TF[list(self.numbers[row])]))
+    def all_of(self, rows: Rows | int) -> torch.Tensor:
+        """Return the features (T, F) of all captions of these rows, or of one."""
+        every = [number for row in np.atleast_1d(rows) for number in self.numbers[row]]
+        return torch.from_numpy(np.asarray(self.features_TF[every]))
 
 
 def _recipe(towers: Towers, plan: Plan) -> dict[str, Any]:

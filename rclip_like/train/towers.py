@@ -6,6 +6,7 @@ D embedding.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from rclip_like.models.towers.torch_model import fold_batch_norms
 from rclip_like.models.towers.torch_tower import run_in_batches
 from rclip_like.train.split import Split, split_image_tower, split_text_tower
 from rclip_like.train.text_tower import encode_texts
@@ -76,11 +78,22 @@ class Towers:
         images.sub_(torch.tensor(mean, device=self.device).view(3, 1, 1))
         return images.div_(torch.tensor(std, device=self.device).view(3, 1, 1))
 
+    @cached_property
+    def _search_split(self) -> Split:
+        """The image tower as a search runs it: its batch norms folded, half as fast again."""
+        if self.device.type != "cpu":
+            return self.image_split
+        folded = copy(self.model)
+        tower = fold_batch_norms(self.model.visual, self.preprocessing.size)
+        folded._modules = {**self.model._modules, "visual": tower}
+        split = split_image_tower(folded, self.preprocessing.size)
+        return split if split.projection == self.image_split.projection else self.image_split
+
     def image_features(self, pixels_NSSC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the features (N, F) of pictures, as the model searches. Raises ModelError."""
         self.model.eval()
         features, _ = run_in_batches(
-            lambda part: self.image_split.features(self.normalise(part)).float().cpu(),
+            lambda part: self._search_split.features(self.normalise(part)).float().cpu(),
             torch.from_numpy(pixels_NSSC),
             BATCH_SIZE,
         )
