@@ -77,6 +77,8 @@ def learn_phases(
     a random state of its own. Raises as Learner.learn; Interrupted after a signal.
     """
     outcomes, step = _resumed(checkpoint)
+    if not checkpoint.path.exists():
+        checkpoint.save([], None)  # so that what is prepared stays, whatever stops the run now
     resumed_at = sum(outcome.num_steps for outcome in outcomes) + step
     num_steps = [count_steps(setup.batches.num_pairs, setup.loop)] * len(phases)
     with Log(checkpoint.path.parent, len(outcomes) + 1, step) as log:
