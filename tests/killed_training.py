@@ -21,7 +21,7 @@ def run_and_be_killed(settings: TrainSettings, moment: Moment) -> int:
     """Train in another process until a moment, and return how the process ended."""
     # Each process is a copy of one that has torch loaded and nothing else done.
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload([__name__])
+    processes.set_forkserver_preload(["rclip_like.train.run"])
     process = processes.Process(target=_train, args=(settings, moment))
     process.start()
     process.join()

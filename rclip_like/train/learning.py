@@ -96,6 +96,8 @@ def _resumed(checkpoint: Checkpoint) -> tuple[list[Outcome], int]:
     """Return the outcomes of the phases that are done, and how many steps the next one has."""
     with damage_named(checkpoint.path):
         outcomes = [restored(each) for each in checkpoint.finished]
+        if not all(0 < outcome.best_step in outcome.looks for outcome in outcomes):
+            raise ValueError("a phase that is not done")
         current = checkpoint.current and restored(checkpoint.current["outcome"])
         return outcomes, current.num_steps if current else 0
 

@@ -48,7 +48,7 @@ def settings(captioned: Callable[..., Path], tiny_model: Path, tmp_path: Path) -
         model=str(folder),
         preset="all",
         unlock_image_tower=True,
-        loop=LoopOptions(epochs=2, batch_size=6, lr=1e-3),
+        loop=LoopOptions(epochs=1, batch_size=6, lr=1e-3),
         folds=3,
         alpha=0.75,
         checkpoint_seconds=0,
