@@ -12,19 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.models.names import BUILTIN_FOLDER
-from rclip_like.train.retention_figures import LabelsAndCaptions
+from rclip_like.train.retention_figures import General
 
 if TYPE_CHECKING:
     from rclip_like.models.specification import ModelSpecification
 
 GENERAL_SET = BUILTIN_FOLDER / "retention.safetensors"
+LARGEST = 255
+"""What the largest feature of a picture is stored as."""
 
 
 class GeneralSet(NamedTuple):
     """Features (N, F), float32, of general pictures, and what judges their embeddings."""
 
     features_NF: npt.NDArray[np.float32]
-    judge: LabelsAndCaptions
+    judge: General
 
 
 def has_general_set(specification: ModelSpecification) -> bool:
@@ -34,17 +36,24 @@ def has_general_set(specification: ModelSpecification) -> bool:
     return bool(_described()["model"] == specification.fingerprint)
 
 
-def load_general_set() -> GeneralSet:
-    """Return the set; features are rounded to 1/255 of the largest one of their picture."""
+def load_general_set(queries: tuple[str, ...]) -> GeneralSet:
+    """Return the set, to be judged by its labels and by these queries, too.
+
+    Features are rounded to 1/255 of the largest one of their picture.
+    """
     from safetensors.numpy import load_file
 
     described, stored = _described(), load_file(GENERAL_SET)
-    features_NF = stored["features"].astype(np.float32) * stored["scales"][:, None]
     labels = stored["labels"].astype(np.int64)
-    judge = LabelsAndCaptions(
-        tuple(described["labels"]), tuple(described["templates"]), labels, [()] * len(labels)
+    judge = General(
+        tuple(described["labels"]),
+        int(labels.max()) + 1,
+        tuple(described["templates"]),
+        labels,
+        queries,
+        np.empty(0, np.int64),
     )
-    return GeneralSet(features_NF, judge)
+    return GeneralSet(stored["features"].astype(np.float32) * stored["scales"][:, None], judge)
 
 
 def _described() -> dict[str, Any]:

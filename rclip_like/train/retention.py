@@ -159,10 +159,11 @@ class _Opening(NamedTuple):
 
     def of_package(self) -> Retention:
         """Return the retention on the features inside the package."""
-        features_NF, judge = load_general_set()
-        images = FeatureImages(features_NF)
-        title = f"{counted(len(features_NF), 'general picture')}, known to clipfind"
-        material = self._material(images, len(features_NF), judge.texts())
+        features_NF, judge = load_general_set(everyday_queries())
+        number = len(features_NF)
+        material = self._material(FeatureImages(features_NF), number, judge.texts())
+        judge = judge.begun(*material.embed(self.towers))
+        title = f"{counted(number, 'general photo')} that come with clipfind as features"
         return Retention("package", title, material, judge)
 
     def of_index(self, paths: Sequence[str]) -> Retention | None:
@@ -171,9 +172,9 @@ class _Opening(NamedTuple):
         images = self._load_images(reader.pixels())
         if reader.num_read < LEAST_OWN:
             return None
-        words = everyday_words()
-        material = self._material(images, reader.num_read, words)
-        judge = Neighbours.of(words, *material.embed(self.towers))
+        queries = everyday_queries()
+        material = self._material(images, reader.num_read, queries)
+        judge = Neighbours.of(queries, *material.embed(self.towers))
         title = f"{counted(reader.num_read, 'picture')} of your index"
         return Retention("index", title, material, judge, tuple(reader.skipped))
 
@@ -187,9 +188,9 @@ class _Opening(NamedTuple):
         return Material(images, number, loaded, len(parts))
 
 
-def everyday_words() -> tuple[str, ...]:
-    """Return words and phrases that people search their photos for."""
-    stored = resources.files("rclip_like.train") / "everyday_words.txt"
+def everyday_queries() -> tuple[str, ...]:
+    """Return words, phrases and sentences of everyday things, as people search for them."""
+    stored = resources.files("rclip_like.train") / "everyday_queries.txt"
     return tuple(stored.read_text(encoding="utf-8").splitlines())
 
 

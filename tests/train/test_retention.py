@@ -42,7 +42,8 @@ def open_with(tmp_path: Path, tiny_model: Path) -> Callable[..., Opened]:
         *, is_locked: bool = True, own_pictures: OwnPictures | None = None, **options: Any
     ) -> Opened:
         (tmp_path / "out").mkdir(exist_ok=True)
-        settings = TrainSettings(tmp_path, tmp_path / "out", model=str(tiny_model), **options)
+        options.setdefault("model", str(tiny_model))
+        settings = TrainSettings(tmp_path, tmp_path / "out", **options)
         specification = resolve(settings.model)
         towers = Towers(
             load_model(specification),
@@ -170,11 +171,11 @@ def test_own_pictures_keep_their_neighbours_under_the_model_as_it_was(
     assert opened.kind == "index"
     assert opened.title == "20 pictures of your index"
     figures = opened.measure(towers).figures
-    assert [figure.key for figure in figures] == ["neighbours", "words"]
+    assert [figure.key for figure in figures] == ["neighbours", "queries"]
     assert [figure.share for figure in figures] == [1.0, 1.0]
 
 
-def test_words_whose_best_pictures_change_are_forgotten(
+def test_queries_whose_best_pictures_change_are_forgotten(
     open_with: Callable[..., Opened], own_pictures: OwnPictures
 ) -> None:
     towers, opened = open_with(own_pictures=own_pictures)
@@ -183,7 +184,7 @@ def test_words_whose_best_pictures_change_are_forgotten(
     spoil(towers)
     after = opened.measure(towers)
     assert losses(before, after)["neighbours"].value == 0
-    assert forgotten(before, after) == losses(before, after)["words"]
+    assert forgotten(before, after) == losses(before, after)["queries"]
     assert forgotten(before, after).low > 0
 
 
@@ -212,3 +213,25 @@ def test_a_damaged_index_measures_nothing(open_with: Callable[..., Opened]) -> N
         raise StoreError("the index is damaged")
 
     assert open_with(own_pictures=fail).retention is None
+
+
+def test_the_built_in_model_is_measured_on_the_features_in_the_package(
+    open_with: Callable[..., Opened],
+) -> None:
+    towers, opened = open_with(model=None)
+    assert opened is not None
+    assert opened.kind == "package"
+    before = opened.measure(towers)
+    assert [figure.share for figure in before.figures] == pytest.approx([0.94, 0.89, 1.0], abs=0.01)
+    spoil(towers)
+    after = opened.measure(towers)
+    assert all(lost.value > 1 for lost in losses(before, after).values())
+    assert forgotten(before, after).value == max(
+        lost.value for lost in losses(before, after).values()
+    )
+
+
+def test_an_unlocked_image_tower_cannot_be_measured_on_features(
+    open_with: Callable[..., Opened],
+) -> None:
+    assert open_with(model=None, is_locked=False).retention is None
