@@ -125,7 +125,9 @@ _TABLE = (
         "models.remove",
     ),
     Command(
-        "train", "Train a model on pictures with captions and write a model folder.", "train.run"
+        "train",
+        "Train a model on pictures with captions or labels, and say what it gained.",
+        "train.run",
     ),
     Command(
         "evaluate",

@@ -7,17 +7,26 @@ from datetime import datetime
 from typing import NamedTuple
 
 from rclip_like import __version__
-from rclip_like.cli.options import Color, JsonObject, open_library
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Color,
+    Given,
+    JsonObject,
+    open_library,
+    refuse_without_effect,
+)
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import tell_of_unusable
 from rclip_like.models.towers.torchvision_cure import require_torch
-from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
 from rclip_like.output.trained import folder_texts, train_progress, trained_lines, trained_object
 from rclip_like.settings import LibraryChoice
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.values import TrainReport
+
+WITHOUT_EFFECT = (("--lock-image-tower", "--unlock-image-tower"),)
+"""Pairs of options; the second has no effect beside the first."""
 
 
 class TrainOptions(NamedTuple):
@@ -28,10 +37,12 @@ class TrainOptions(NamedTuple):
     library: LibraryChoice = LibraryChoice()
     color: Color = "auto"
     talk: Talk = Talk()
+    given: Given = NOTHING_GIVEN
 
 
 def run(options: TrainOptions) -> int:
     """Train, and print what it came to; return 0."""
+    refuse_without_effect(options.given, WITHOUT_EFFECT)
     require_torch("training")
     from rclip_like.train.run import train  # loads torch, which help and completion do without
 
@@ -61,10 +72,10 @@ def _describe(report: TrainReport) -> dict[str, str]:
 def _tell(report: TrainReport, talk: Talk) -> None:
     for note in report.notes:
         talk.note(said(note))
-    if report.num_cut:
+    if report.alpha and not report.forgotten:
         talk.note(
-            f"{counted(report.num_cut, 'caption')} of {report.num_captions:,} are longer than the "
-            "model reads; it learnt their beginnings"
+            "what the model forgets was not measured; name pictures that it should still know with "
+            "--retain"
         )
     tell_of_unusable(report.skipped, "pair", talk)
 

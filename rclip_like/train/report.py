@@ -5,6 +5,7 @@ Shares stand for recall only where `Gain` finds that they say something; elsewhe
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -177,11 +178,9 @@ def _forgot(report: TrainReport) -> str:
     if lost is None:
         return "What it forgot of other pictures was not measured."
     what = "lost" if lost.value >= 0 else "gained"
-    ends = sorted((lost.low, lost.high), key=abs)
-    if lost.value < 0:
-        ends = [-end for end in ends]
-    span = f"{min(ends):+.1f} to {max(ends):+.1f}"
-    return f"On {report.retained_on} it {what} {abs(lost.value):.1f} points ({span})."
+    ends = (lost.low, lost.high) if lost.value >= 0 else (-lost.high, -lost.low)
+    span = _span(*ends, digits=1)
+    return f"On {report.retained_on} it {what} {abs(lost.value):.1f} points{span}."
 
 
 def _decided_by(report: TrainReport) -> str:
@@ -214,17 +213,24 @@ def _cells(compared: Compared, k: int, gain: Gain) -> tuple[Cell, Cell, Cell]:
     gained, number = compared.gained_recall[k], compared.after.num_queries
     if gain.has_percentages:
         return before, after, gained
-    ends = f"{number * gained.low:+.0f} to {number * gained.high:+.0f}"
+    span = _span(number * gained.low, number * gained.high, digits=0)
     return (
         f"{number * before.value:.0f} of {number:,}",
         f"{number * after.value:.0f} of {number:,}",
-        f"{number * gained.value:+.0f} ({ends})",
+        f"{number * gained.value:+.0f}{span}",
     )
 
 
 def _points(gained: Interval) -> str:
     value, low, high = (_POINT * each for each in gained)
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+    return f"{value:+.1f} points{_span(low, high, digits=1)}"
+
+
+def _span(low: float, high: float, *, digits: int) -> str:
+    """Return an interval behind its figure; "" where there is none, as all values are equal."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f" ({low:+.{digits}f} to {high:+.{digits}f})"
 
 
 def _forgotten_section(report: TrainReport) -> Section:

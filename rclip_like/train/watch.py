@@ -43,7 +43,8 @@ class TimedBatches:
 class Watch:
     """Tells `report` and the log of a run of all its steps.
 
-    num_steps: of each phase, as far as known; a phase that begins says how many it has.
+    num_steps: of each phase, as far as known; a phase that begins says how many it has, and the
+    later ones have no more.
     """
 
     report: OnProgress
@@ -60,7 +61,8 @@ class Watch:
 
     def begin(self, phase: int, title: str, steps: int, step: int, batches: TimedBatches) -> None:
         """Begin, or go on with, a phase (from 1) after so many of its steps."""
-        self.num_steps[phase - 1] = steps
+        later = [min(each, steps) for each in self.num_steps[phase:]]
+        self.num_steps[phase - 1 :] = [steps, *later]
         self._phase, self._title, self._batches = phase, title, batches
         self._first_step, self._num_pairs, self._began = step, 0, time.monotonic()
         self._last = self._began, batches.waited_seconds

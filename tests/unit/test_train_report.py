@@ -64,6 +64,14 @@ def test_an_alpha_that_was_asked_for_promises_nothing() -> None:
     assert told[1] == "It lies at alpha 1, as was asked for."
 
 
+def test_a_figure_without_an_interval_is_told_without_one() -> None:
+    equal = gain(0.5, 60, width=float("nan"))
+    told = "\n".join(outcome_sentences(train_report(1.0, {0.0: equal, 1.0: equal})))
+    assert "nan" not in told
+    assert "30 of 60" in told
+    assert "nan" not in "\n".join(trained_lines(train_report(1.0, {0.0: equal, 1.0: equal})))
+
+
 def test_labels_are_told_as_labels() -> None:
     found = compared(0.5, 0.7, 200, 0.02)
     labelled = Gain(200, found, found, found.gained_recall[1])
