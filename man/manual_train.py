@@ -28,6 +28,14 @@ those of the whole batch (gradient caching, Gao et al. 2021). *--piece-size* cha
 time and not the result. Statistics of batch norms stay as the model came with them. Pairs with
 equal captions, labels or pictures do not count as wrong for each other.
 
+Pictures :: Each picture is decoded once, by processes like those of *index*. Where the image tower
+is locked, the numbers that it gives are kept, and nothing else is needed (5 kB a picture for
+*builtin*). Where it is trained, pixels are kept in the output folder until the run is finished
+(350 kB a picture for a model of 224 pixels, 17 GB for 50,000), and each pass sees another part of a
+picture, at least three quarters of it, and half of the time its mirror image, unless a caption of
+the picture speaks of left and right. Colours stay as they are, because captions name them. Of
+several captions each pass takes another one. Held-out pictures are measured as a search sees them.
+
 Gain :: With 10 to 999 pairs training runs five more times, each time without another fifth of the
 pairs, and finds the pairs that were held out; the last run learns from all of them, for the number
 of steps that suited the others. With more pairs one tenth is held out. Equal and nearly equal
@@ -66,7 +74,8 @@ names files of the batch and the step of the last checkpoint.
 Stopping and going on :: Ctrl-C and SIGTERM keep all whole steps, *kill -9* those up to the last
 checkpoint, at most a minute ago. The same command goes on from there without decoding a picture
 again, and comes to the same bits on the same machine; another number of threads is refused,
-because sums would differ in their last bits.
+because sums would differ in their last bits. A picture or a caption that changed in the meantime
+is named, and the run stops.
 
 Files :: *open_clip_model.safetensors* and *open_clip_config.json* are the model, and open_clip
 loads them, too. *MODEL_CARD.md* says from what and how it was made, with its figures and limits;
