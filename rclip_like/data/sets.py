@@ -158,7 +158,11 @@ def _open_pictures(
     if sidecars.are_usual:
         return open_described_folder(folder, class_names, sidecars)
     if (labelled := open_class_folders(folder, class_names)) is not None:
-        return labelled
+        if not sidecars.num_described:
+            return labelled
+        count = f"{sidecars.num_described:,} of {sidecars.num_pictures:,}"
+        unread = f"{labelled.format} (the texts beside {count} pictures are not read)"
+        return labelled._replace(format=unread)
     if sidecars.num_described:
         return open_described_folder(folder, class_names, sidecars)
     raise _no_set(folder, sidecars, tables)

@@ -121,9 +121,9 @@ class LoopOptions:
 class TrainSettings:
     """One run of `clipfind train`.
 
-    data: a folder of pictures with same-named `.txt` files (one caption a line) or of tar shards,
-    one shard, or a table (CSV, TSV, JSON lines) with captions. output: the model folder to write;
-    it must not exist, be empty, or hold the checkpoint of the same run, which then goes on.
+    data: captioned or labelled pictures as `open_pairs` recognises them. output: the model folder
+    to write; it must not exist, be empty, or hold the checkpoint of the same run, which then goes
+    on. pairs: the columns of a table.
     templates: as `templates_of` takes them; None: the set's own, else `photo`. model:
     as `--model` everywhere, None for `builtin`; weights: as `--weights`. preset: which parameters
     are trained; `auto` decides by the number of pairs, the model and the machine. folds: how many

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from drawn_pairs import draw_picture
+from drawn_pairs import draw_picture, write_shard
 from labelled_sets import (
     captioned_names,
     examples_of,
@@ -144,6 +144,7 @@ def test_a_few_texts_among_labelled_pictures_are_not_looked_at(tmp_path: Path) -
     write_files(data, {"cat/0.txt": "a note", "cat/1.txt": "", "cat/1.json": "{"})
     pictures = open_set(data)
     assert (pictures.labels, pictures.total) == (("cat", "dog", "owl"), 6)
+    assert pictures.format.endswith("(the texts beside 2 of 6 pictures are not read)")
     assert not troubles_of(pictures)
 
 
@@ -166,3 +167,64 @@ def test_what_holds_no_set_says_what_would_be_one(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path / "notes.md"):
         with pytest.raises(DataError, match=str(path)):
             open_set(path)
+
+
+def test_a_few_captions_and_no_labels_are_captions(captioned: Callable[..., Path]) -> None:
+    folder = captioned(6)
+    for number in range(1, 6):
+        (folder / f"00{number}.txt").unlink()
+    pictures = open_set(folder)
+    assert len(captioned_names(pictures)) == 1
+    assert len(troubles_of(pictures)) == 5
+
+
+def test_the_text_that_names_a_picture_most_closely_counts(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {"a.jpg": PICTURE, "a.png": PICTURE, "b.PNG": PICTURE}
+    files |= {"a.txt": "either", "a.jpg.txt": "the JPEG", "a.json": '{"caption": "JSON"}'}
+    files |= {"b.png.TXT": " ", "b.caption": "of a .caption", "b.json": '{"label": "x"}'}
+    pictures = open_set(write_files(tmp_path, files))
+    assert captioned_names(pictures) == [
+        ("a.jpg", ("the JPEG",)),
+        ("a.png", ("either",)),
+        ("b.PNG", ("of a .caption",)),
+    ]
+    assert labelled(pictures)[2][1] == "x"
+
+
+@pytest.mark.parametrize(
+    ("facts", "captions"),
+    [
+        ('{"caption": " a  red\\n dog "}', ("a red dog",)),
+        ('{"captions": ["one", "", null, "two"]}', ("one", "two")),
+        ('{"caption": "one", "captions": ["two"]}', ("one", "two")),
+        ('{"caption": null}', ()),
+    ],
+)
+def test_captions_in_json_are_a_text_or_a_list(
+    tmp_path: Path, facts: str, captions: tuple[str, ...]
+) -> None:
+    pictures = open_set(write_files(tmp_path, {"a.jpg": PICTURE, "a.json": facts}))
+    assert captioned_names(pictures) == [("a.jpg", captions)]
+    assert pictures.has_captions == bool(captions)
+
+
+@pytest.mark.parametrize("caption", ["7", '["a", 7]', '{"a": 1}', '"\\ud800"'])
+def test_a_caption_in_json_that_is_no_text_is_named(tmp_path: Path, caption: str) -> None:
+    pictures = open_set(
+        write_files(tmp_path, {"a.jpg": PICTURE, "a.json": f'{{"caption": {caption}}}'})
+    )
+    [(name, reason)] = troubles_of(pictures)
+    assert name == "a.json"
+    assert reason in ("its caption is not text", "its caption is not UTF-8")
+
+
+def test_a_shard_beside_captioned_pictures_is_named_and_left_out(
+    captioned: Callable[..., Path],
+) -> None:
+    folder = captioned(3)
+    write_shard(folder / "copy.tar", {"a.png": PICTURE, "a.txt": b"x"})
+    pictures = open_set(folder)
+    assert len(examples_of(pictures)) == 3
+    assert troubles_of(pictures) == [
+        ("copy.tar", "is not read, as pictures with texts lie beside it")
+    ]

@@ -9,6 +9,7 @@ import pytest
 from drawn_pairs import draw_picture
 from labelled_sets import captioned_names, examples_of, labelled, troubles_of, write_files
 
+from rclip_like.data.options import PairOptions
 from rclip_like.data.sets import open_set
 from rclip_like.errors import DataError
 
@@ -205,3 +206,36 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "pipe.csv"):
         with pytest.raises(DataError):
             open_set(path)
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", "", "  ", "NAN"])
+def test_cells_without_a_caption_are_not_captions(tmp_path: Path, cell: str) -> None:
+    pictures = open_set(write_table(tmp_path, f"file,caption\na.png,{cell}\nb.png,a naan\n"))
+    assert captioned_names(pictures) == [("b.png", ("a naan",))]
+    assert troubles_of(pictures) == [("table.csv:2", "has neither a label nor a caption")]
+
+
+@pytest.mark.parametrize("value", ["NaN", "null", '"nan"', '["nan", " "]'])
+def test_values_without_a_caption_are_not_captions(tmp_path: Path, value: str) -> None:
+    lines = f'{{"file": "b.png", "text": "b"}}\n{{"file": "a.png", "text": {value}}}\n'
+    pictures = open_set(write_table(tmp_path, lines, "t.jsonl"))
+    assert captioned_names(pictures) == [("b.png", ("b",))]
+
+
+def test_the_columns_that_are_named_count(tmp_path: Path) -> None:
+    table = write_table(tmp_path, "file;text;Bild;Titel\na.png;no;b.png;two words\n")
+    assert captioned_names(open_set(table)) == [("a.png", ("no",))]
+    pictures = open_set(table, options=PairOptions("bild", "TITEL"))
+    assert captioned_names(pictures) == [("b.png", ("two words",))]
+    with pytest.raises(DataError, match=r"no column for the picture \(foto\); .*PairOptions"):
+        open_set(table, options=PairOptions("Foto"))
+
+
+def test_a_folder_with_a_table_of_captions_is_that_table(tmp_path: Path) -> None:
+    write_files(
+        tmp_path, {"Images/a.jpg": draw_picture(0), "captions.txt": "image,caption\na.jpg,A, b.\n"}
+    )
+    pictures = open_set(tmp_path)
+    assert captioned_names(pictures) == [("a.jpg", ("A, b.",))]
+    write_files(tmp_path, {"captions.txt": "notes on captions"})
+    assert not open_set(tmp_path).is_table
