@@ -38,13 +38,16 @@ several captions each pass takes another one. Held-out pictures are measured as 
 
 Gain :: With 10 to 999 pairs training runs five more times, each time without another fifth of the
 pairs, and finds the pairs that were held out; the last run learns from all of them, for the number
-of steps that suited the others. With more pairs one tenth is held out. Equal and nearly equal
-pictures are held out together. Recall@k is the share of held-out captions whose own picture is
-among the first k results, ranked among the other pictures that were held out with it, and the same
-from pictures to captions; of labelled sets, top-1 is the share of pictures that get their own
-label. All have 95 % intervals over pictures, and differences are over the same pictures before and
-after. With fewer than 100 held-out pictures counts are given instead of percentages, and a k
-beyond a quarter of what is ranked is left out, since it is reached by chance.
+of steps at which the mean of the five held-out losses is lowest. What each part finds is measured
+at the step that the other parts choose, so that no pair chooses its own step. With more pairs one
+tenth is held out, at most 2,000, and chooses the step itself. In either case the held-out pairs
+choose alpha, so that new pairs may gain a little less. Equal pictures and near copies, as far as
+the starting model can tell them, are held out together. Recall@k is the share of held-out captions
+whose own picture is among the first k results, ranked among the other pictures that were held out
+with it, and the same from pictures to captions; of labelled sets, top-1 is the share of pictures
+that get their own label. All have 95 % intervals over pictures, and differences are over the same
+pictures before and after. With fewer than 100 held-out pictures counts are given instead of
+percentages, and a k beyond a quarter of what is ranked is left out, since it is reached by chance.
 
 What is forgotten :: A model that learns your pictures may become worse at all others, so the
 starting model and the trained one are compared on pictures that were not trained on, in points of a

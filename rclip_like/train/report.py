@@ -184,7 +184,14 @@ def _forgot(report: TrainReport) -> str:
 
 
 def _decided_by(report: TrainReport) -> str:
-    return f"The {_deciding(report)} decides between the alphas."
+    """Return what decides between the alphas, and what the held-out pairs have chosen."""
+    steps = "chose after how many steps training ends, and "
+    if report.plan is not None and report.plan.folds:
+        steps = "(whose number of steps was chosen on the other parts) "
+    return (
+        f"The {_deciding(report)} decides between the alphas. The held-out pairs {steps}chose "
+        "alpha, so that new pairs may gain a little less."
+    )
 
 
 def _deciding(report: TrainReport) -> str:
