@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from rclip_like.output.terminal import is_terminal
 
 if TYPE_CHECKING:
     from rclip_like.output.stream import Talk
+    from rclip_like.train.retention_figures import Change
     from rclip_like.train.values import StepFigures, TrainProgress, TrainReport
 
 MODEL_CARD = "MODEL_CARD.md"
@@ -91,6 +92,13 @@ def trained_lines(report: TrainReport) -> Iterator[str]:
         yield ""
 
 
+def _changed_figures(changed: Sequence[Change]) -> list[dict[str, object]]:
+    return [
+        {"figure": each.key, "before": each.before, "after": each.after, "points": each.lost}
+        for each in changed
+    ]
+
+
 def trained_object(report: TrainReport) -> str:
     """Return what came of a run as one JSON object; shares are in [0, 1], `forgotten` in points."""
     plan = report.plan
@@ -122,7 +130,12 @@ def trained_object(report: TrainReport) -> str:
         "gain": [_gain(alpha, each) for alpha, each in sorted(report.gain.items())],
         "retained_on": report.retained_on or None,
         "forgotten": [
-            {"alpha": alpha, "points": lost} for alpha, lost in sorted(report.forgotten.items())
+            {
+                "alpha": alpha,
+                "points": lost,
+                "figures": _changed_figures(report.changed.get(alpha, ())),
+            }
+            for alpha, lost in sorted(report.forgotten.items())
         ],
         "notes": [str(note) for note in report.notes],
         "made_with": report.made_with,

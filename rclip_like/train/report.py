@@ -21,9 +21,11 @@ from rclip_like.evaluate.report import (
     Unit,
     counted,
 )
+from rclip_like.train.retention_figures import worst
 
 if TYPE_CHECKING:
     from rclip_like.train.gain import Compared, Gain
+    from rclip_like.train.retention_figures import Change
     from rclip_like.train.values import TrainReport
 
 _TRAINED = {
@@ -180,7 +182,9 @@ def _forgot(report: TrainReport) -> str:
     what = "lost" if lost.value >= 0 else "gained"
     ends = (lost.low, lost.high) if lost.value >= 0 else (-lost.high, -lost.low)
     span = _span(*ends, digits=1)
-    return f"On {report.retained_on} it {what} {abs(lost.value):.1f} points{span}."
+    changed = report.changed.get(report.alpha)
+    figure = f" of {worst(changed).title}" if changed else ""
+    return f"On {report.retained_on} it {what} {abs(lost.value):.1f} points{span}{figure}."
 
 
 def _decided_by(report: TrainReport) -> str:
@@ -242,18 +246,35 @@ def _span(low: float, high: float, *, digits: int) -> str:
 
 def _forgotten_section(report: TrainReport) -> Section:
     rows = tuple(
-        (f"{alpha:g}", Interval(*(-each / _POINT for each in (lost.value, lost.high, lost.low))))
-        for alpha, lost in sorted(report.forgotten.items())
-        if alpha
+        (f"{alpha:g}", _change(lost)) for alpha, lost in sorted(report.forgotten.items()) if alpha
     )
     columns = (Column("alpha", "alpha", "text"), Column("change", "change", "points"))
-    table = Table("forgotten", f"On {report.retained_on}", columns, rows)
+    tables = [Table("forgotten", f"On {report.retained_on}", columns, rows)]
+    alpha = report.alpha or _best_alpha(report)
+    if alpha in report.changed:
+        tables.append(_figures_table(report.changed[alpha], alpha, report))
     return Section(
         "forgotten",
         "What was forgotten",
         ("Of several figures the one that lost most counts.",),
-        (table,),
+        tuple(tables),
     )
+
+
+def _figures_table(changed: Sequence[Change], alpha: float, report: TrainReport) -> Table:
+    columns = (
+        Column("figure", "figure", "text"),
+        Column("before", report.model, "share"),
+        Column("after", f"alpha {alpha:g}", "share"),
+        Column("change", "change", "points"),
+    )
+    rows = tuple((each.title, each.before, each.after, _change(each.lost)) for each in changed)
+    return Table("figures", f"The figures at alpha {alpha:g}", columns, rows)
+
+
+def _change(lost: Interval) -> Interval:
+    """Return points that were lost as a change of a share."""
+    return Interval(*(-each / _POINT for each in (lost.value, lost.high, lost.low)))
 
 
 def _made(report: TrainReport, version: str) -> dict[str, object]:

@@ -69,22 +69,35 @@ class Judge(Protocol):
         ...
 
 
-def forgotten(before: Retained, after: Retained) -> Interval:
-    """Return how many points a model lost by the deciding figure that lost most; < 0: gained.
+class Change(NamedTuple):
+    """A figure before and after, as shares, and how many points were lost; < 0 for a gain."""
 
-    A percentile bootstrap over pictures, the same ones in both.
-    """
-    deciding = {figure.key for figure in before.figures if figure.decides}
-    lost = [each for key, each in losses(before, after).items() if key in deciding]
-    return max(lost, key=lambda each: each.value)
+    key: str
+    title: str
+    before: float
+    after: float
+    lost: Interval
+    decides: bool
 
 
-def losses(before: Retained, after: Retained) -> dict[str, Interval]:
-    """Return, by key, how many points each figure lost, as `forgotten` does."""
-    return {
-        first.key: _lost(first, second)
+def changes(before: Retained, after: Retained) -> tuple[Change, ...]:
+    """Return what became of each figure; the interval is a paired bootstrap over pictures."""
+    return tuple(
+        Change(
+            first.key,
+            first.title,
+            first.share,
+            second.share,
+            _lost(first, second),
+            first.decides,
+        )
         for first, second in zip(before.figures, after.figures, strict=True)
-    }
+    )
+
+
+def worst(changed: Sequence[Change]) -> Change:
+    """Return the deciding figure that lost most: it says what was forgotten."""
+    return max((each for each in changed if each.decides), key=lambda each: each.lost.value)
 
 
 @dataclass(frozen=True)
@@ -122,7 +135,7 @@ class LabelsAndCaptions:
         right, _ = positives_of_captions(captions, owner.tolist(), len(pictures))
         found = retrieve(encode(captions), images_ND[pictures], right, RECALL_AT)
         return [
-            Figure(f"captions@{k}", f"captions, recall@{k}", hits, owners, k == DECIDING_RECALL)
+            Figure(f"captions@{k}", f"recall@{k} of captions", hits, owners, k == DECIDING_RECALL)
             for k, hits in found.hits.items()
         ]
 
@@ -225,7 +238,7 @@ def _labels_found(
     pictures = np.flatnonzero(labels >= 0)
     classifier = build_classifier(dict.fromkeys(names, ()), templates, encode)
     hits = top_k_hits(classifier.scores(images_ND[pictures]), labels[pictures], (1,))[1]
-    return Figure(f"labels-{len(names)}", f"{len(names):,} labels, top-1", hits, pictures)
+    return Figure(f"labels-{len(names)}", f"top-1 among {len(names):,} labels", hits, pictures)
 
 
 def _queries_kept(cosines_QN: npt.NDArray[np.float32], best: Numbers, k: int) -> Figure:

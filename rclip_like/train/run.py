@@ -37,7 +37,7 @@ from rclip_like.train.outcome import Outcome, held_out_by_alpha
 from rclip_like.train.phases import Phase, groups_of_copies, phases_of
 from rclip_like.train.prepare import Prepared, prepare
 from rclip_like.train.retention import OwnPictures, Retention, open_retention
-from rclip_like.train.retention_figures import forgotten
+from rclip_like.train.retention_figures import Change, changes, worst
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.start import Start, load_start
 from rclip_like.train.survey import require_usable
@@ -93,11 +93,13 @@ class Run:
 @dataclass(frozen=True)
 class Result:
     """What came of a run. gain, lost: by alpha, on held-out pairs and on general pictures, in
-    points; {} where that is not measured. alpha: of the model that is saved.
+    points; {} where that is not measured. changed: by alpha, the figures behind `lost`. alpha: of
+    the model that is saved.
     """
 
     trained: Outcome
     gain: Mapping[float, Gain]
+    changed: Mapping[float, tuple[Change, ...]]
     lost: Mapping[float, Interval]
     alpha: float
 
@@ -175,15 +177,16 @@ def _measure(run: Run, outcomes: Sequence[Outcome]) -> Result:
     """Return what was gained and forgotten by alpha, and which alpha that speaks for."""
     settings, surveyed = run.start.settings, run.start.surveyed
     gain = gains(held_out_by_alpha(outcomes), is_labelled=bool(surveyed.labels))
-    lost = {}
+    changed: dict[float, tuple[Change, ...]] = {}
     if run.retention:
         retained = {}
         for alpha in run.setup.alphas:
             set_between(run.start.towers.model, run.setup.start, outcomes[-1].parameters, alpha)
             retained[alpha] = run.retention.measure(run.start.towers)
-        lost = {alpha: forgotten(retained[0.0], after) for alpha, after in retained.items()}
+        changed = {alpha: changes(retained[0.0], after) for alpha, after in retained.items()}
+    lost = {alpha: worst(each).lost for alpha, each in changed.items()}
     alpha = choose_alpha(gain, lost) if settings.alpha is None else settings.alpha
-    return Result(outcomes[-1], gain, lost, alpha)
+    return Result(outcomes[-1], gain, changed, lost, alpha)
 
 
 def _save(run: Run, result: Result, texts: Mapping[str, str]) -> None:
@@ -234,6 +237,7 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
         plan=start.plan,
         gain=result.gain,
         forgotten=result.lost,
+        changed=result.changed,
         retained_on=run.retention.title if run.retention else "",
         made_with={
             "precision": start.settings.computed_in,

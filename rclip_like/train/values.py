@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rclip_like.evaluate.report import Interval
     from rclip_like.train.gain import Gain
     from rclip_like.train.plan import Plan
+    from rclip_like.train.retention_figures import Change
     from rclip_like.values import Trouble
 
 NUM_NAMED = 3
@@ -74,7 +75,8 @@ class TrainReport:
     licence that is not known. data: the name of the folder or file. format: what it was recognised
     as. num_labels: 0 for captioned pictures. num_cut: how many captions are longer than the model
     reads. gain: what was gained, by alpha. forgotten: by alpha, how many points a model lost on
-    `retained_on`; {} where nothing was measured. made_with: precision, threads and versions.
+    `retained_on`; {} where nothing was measured. changed: by alpha, the figures behind that.
+    made_with: precision, threads and versions.
     """
 
     output: Path
@@ -103,6 +105,7 @@ class TrainReport:
     plan: Plan | None = None
     gain: Mapping[float, Gain] = field(default_factory=dict)
     forgotten: Mapping[float, Interval] = field(default_factory=dict)
+    changed: Mapping[float, tuple[Change, ...]] = field(default_factory=dict)
     retained_on: str = ""
     made_with: Mapping[str, object] = field(default_factory=dict)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from described import as_described
-from train_reports import compared, gain, train_report
+from train_reports import compared, gain, interval, train_report
 
 from rclip_like.output.trained import folder_texts, trained_lines, trained_object
 from rclip_like.train.gain import Gain
 from rclip_like.train.report import outcome_sentences
+from rclip_like.train.retention_figures import Change
 
 
 def test_what_was_gained_and_forgotten_is_said_with_intervals() -> None:
@@ -84,6 +85,22 @@ def test_what_is_printed_has_a_table_with_before_and_after() -> None:
     lines = list(trained_lines(train_report()))
     assert "captions, recall@10  50.0 %" in "\n".join(lines)
     assert all(len(line) <= 100 for line in lines)
+
+
+def test_the_figure_that_lost_most_is_named_and_all_are_shown() -> None:
+    lost = interval(0.4, 0.5)
+    changed = (
+        Change("labels-150", "top-1 among 150 labels", 0.94, 0.936, lost, decides=True),
+        Change("queries", "queries that keep their picture", 1.0, 1.0, interval(0.0), decides=True),
+    )
+    report = train_report(changed={0.5: changed})
+    assert outcome_sentences(report)[-1].endswith(
+        "points (-0.1 to +0.9) of top-1 among 150 labels."
+    )
+    text = folder_texts(report, "0.1.0", "2026-11-29T12:00:00+00:00")["report.md"]
+    assert "| top-1 among 150 labels | 94.0 % | 93.6 % | -0.4 (-0.9 to +0.1) |" in text
+    told = as_described(trained_object(report), "train")
+    assert [each["figure"] for each in told["forgotten"][1]["figures"]] == ["labels-150", "queries"]
 
 
 def test_the_object_is_as_its_schema_says() -> None:
