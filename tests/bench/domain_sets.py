@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from recipe.photos import read_shard
 
-from rclip_like.builtin.recipe.photos import read_shard
 from rclip_like.evaluate.labels import normalised
 
 STAMPS = Path("/usr/share/tuxpaint/stamps")

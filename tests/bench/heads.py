@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from recipe.figures import caption_recall, label_accuracy
+from recipe.photos import Photo, read_squares, read_validation_photos
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from bench.domain_sets import Item, NotHere
-from rclip_like.builtin.recipe.figures import caption_recall, label_accuracy
-from rclip_like.builtin.recipe.photos import Photo, read_squares, read_validation_photos
 from rclip_like.data.arrays import in_batches
 from rclip_like.errors import ClipfindError
 from rclip_like.models.model import Model
