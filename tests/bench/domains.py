@@ -1,6 +1,7 @@
 """Print what `clipfind train` gains and forgets on pictures that `builtin` never saw.
 
-PYTHONPATH=tests:rclip_like/builtin python -m bench.domains [--domain NAME] [--preset NAME] [--part N] [--starter FOLDER]
+PYTHONPATH=tests:rclip_like/builtin python -m bench.domains [--domain NAME] [--preset NAME]
+    [--part N] [--starter FOLDER]
 
 The domains are drawings of Debian's tuxpaint-stamps-default with their captions, and ten label
 folders of the starter set's tier web, which `builtin` was not trained on. Both were drawn by a seed
