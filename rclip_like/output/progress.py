@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BYTES = "bytes"
 _PATIENCE_SECONDS = 0.3
+_BAR_WIDTH = 20
+"""In columns; what stands beside it then fits into a line of 100."""
 
 
 class Show(Protocol):
@@ -116,7 +118,7 @@ def _start(title: str, unit: str) -> Progress:
 
     progress = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(_BAR_WIDTH),
         DownloadColumn() if unit == BYTES else MofNCompleteColumn(),
         TransferSpeedColumn() if unit == BYTES else RateColumn(),
         LeftColumn(),

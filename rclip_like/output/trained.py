@@ -15,6 +15,7 @@ from rclip_like.output.report_folder import REPORT_JSON, REPORT_MARKDOWN
 from rclip_like.output.terminal import is_terminal
 
 if TYPE_CHECKING:
+    from rclip_like.output.progress import Show
     from rclip_like.output.stream import Talk
     from rclip_like.train.retention_figures import Change
     from rclip_like.train.values import StepFigures, TrainProgress, TrainReport
@@ -34,11 +35,17 @@ def train_progress(talk: Talk) -> Iterator[Callable[[TrainProgress], None] | Non
     if talk.quiet:
         yield None
     elif is_terminal(sys.stderr):
-        with progress_bar("reading", "steps", quiet=False) as show:
+        with progress_bar("reading", "pictures", quiet=False) as show:
             assert show is not None
-            yield lambda at: show(at.step, at.num_steps or None, at.title or at.stage, details(at))
+            yield lambda at: _draw(at, show)
     else:
         yield _Lines(talk).show
+
+
+def _draw(at: TrainProgress, show: Show) -> None:
+    """Draw how far a run is; what is measured in between leaves the bar as it is."""
+    if at.stage != "measuring":
+        show(at.step, at.num_steps or None, at.title or "reading", details(at))
 
 
 class _Lines:
