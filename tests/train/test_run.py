@@ -399,8 +399,9 @@ def test_numbers_that_make_no_sense_are_errors(settings: TrainSettings) -> None:
     assert not settings.output.exists()
 
 
-def test_a_loss_that_is_not_finite_stops_and_names_the_step(settings: TrainSettings) -> None:
-    with pytest.raises(TrainingError, match=r"the loss of step [23] is nan"):
+def test_a_loss_that_is_not_finite_stops_and_names_step_and_files(settings: TrainSettings) -> None:
+    stopped = r"the loss of step [23] is nan; the batch holds .+ and [1-5] more; there is no check"
+    with pytest.raises(TrainingError, match=stopped):
         train(replace(settings, loop=LoopOptions(lr=0.9, weight_decay=1e38, batch_size=8)))
 
 
