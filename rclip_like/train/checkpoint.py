@@ -28,8 +28,10 @@ THREADS = "number_of_threads"
 PREPARED = "prepared.json"
 PIXELS, FINER_PIXELS = "pixels.bin", "finer-pixels.bin"
 IMAGE_FEATURES, TEXT_FEATURES = "image-features.bin", "text-features.bin"
+COPIES = "copies.bin"
 PREPARED_FILES = frozenset(
     {PREPARED, PREPARED + PART, PIXELS, FINER_PIXELS, IMAGE_FEATURES, TEXT_FEATURES}
+    | {COPIES, COPIES + PART}
 )
 RETENTION_PIXELS = "retention.bin"
 """The pictures on which forgetting is measured, where the image tower is trained."""

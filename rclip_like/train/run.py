@@ -21,6 +21,7 @@ from rclip_like.models.hub.registry import licence_of
 from rclip_like.models.names import is_folder_name
 from rclip_like.train.batches import CaptionBatches, Rows
 from rclip_like.train.checkpoint import (
+    COPIES,
     THREADS,
     Checkpoint,
     prepared_output,
@@ -39,6 +40,7 @@ from rclip_like.train.prepare import Prepared, prepare
 from rclip_like.train.retention import OwnPictures, Retention, open_retention
 from rclip_like.train.retention_figures import Change, changes, worst
 from rclip_like.train.settings import TrainSettings
+from rclip_like.train.spool import kept_numbers
 from rclip_like.train.start import Start, load_start
 from rclip_like.train.survey import require_usable
 from rclip_like.train.values import Describe, OnProgress, TrainReport
@@ -143,10 +145,13 @@ def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress)
 
 
 def _phases(start: Start, batches: CaptionBatches, digests: Sequence[bytes]) -> list[Phase]:
-    start.towers.model.eval()
-    embeddings_ND = embed_pictures(start.towers, batches, batches.members).float().cpu().numpy()
+    def groups() -> Rows:
+        start.towers.model.eval()
+        embeddings_ND = embed_pictures(start.towers, batches, batches.members)
+        return groups_of_copies(embeddings_ND.float().cpu().numpy(), digests)
+
     return phases_of(
-        groups_of_copies(embeddings_ND, digests),
+        kept_numbers(start.settings.output / COPIES, len(digests), groups),
         batches.labels,
         num_folds=start.plan.folds,
         share=start.settings.held_out,

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from rclip_like.errors import TrainingError
 from rclip_like.files import write_whole
 from rclip_like.train.augment import finer_size
+from rclip_like.train.batches import Rows
 from rclip_like.train.checkpoint import (
     PREPARED,
     damage_named,
@@ -123,6 +124,21 @@ def map_rows(path: Path, shape: Shape) -> npt.NDArray[Any]:
         return np.zeros(dimensions, dtype)
     with open_working_file(path) as stream:
         return np.memmap(stream, dtype, "r", shape=dimensions)
+
+
+def kept_numbers(path: Path, count: int, compute: Callable[[], Rows]) -> Rows:
+    """Return so many whole numbers that an earlier run kept, or compute and keep them.
+
+    What they were computed from is what the manifest describes. Raises TrainingError for a planted
+    file.
+    """
+    if _size_of(path) == count * np.dtype(np.int64).itemsize:
+        with open_working_file(path) as stream:
+            return np.frombuffer(stream.read(), np.int64)
+    numbers = compute()
+    with write_whole(path, draft=path.name + PART) as draft:
+        draft.write_bytes(numbers.astype(np.int64).tobytes())
+    return numbers
 
 
 def pixels_bytes(num_pictures: int, size: int, *, augments: bool) -> int:
