@@ -44,8 +44,10 @@ def open_pairs(data: Path, options: PairOptions) -> PairSource:
     opened = open_set(data, split="train", options=options)
     if not opened.has_captions and not opened.labels:
         raise _without_words(data, opened)
+    others = [split for split in opened.splits if split != "train"]
+    unread = f" (split: only train is read, not {', '.join(others)})" if others else ""
     return PairSource(
-        opened.format,
+        opened.format + unread,
         () if opened.has_captions else opened.labels,
         opened.templates,
         _walk_of(opened, opened.examples),

@@ -65,6 +65,7 @@ def test_labels_are_put_into_sentences(tmp_path: Path) -> None:
     write_classes(tmp_path / "data" / "test", ["cat", "hot dog"], each=3)
     found = surveyed(data.parent)
     assert found.labels == ("cat", "cat", "hot dog", "hot dog")
+    assert found.format.endswith("for each label (split: only train is read, not test)")
     assert found.captions[3] == ("a photo of a hot dog.",)
     found = surveyed(data.parent, templates="{}, seen from afar")
     assert found.captions[0] == ("cat, seen from afar",)
