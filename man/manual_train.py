@@ -52,12 +52,13 @@ percentages, and a k beyond a quarter of what is ranked is left out, since it is
 What is forgotten :: A model that learns your pictures may become worse at all others, so the
 starting model and the trained one are compared on pictures that were not trained on, in points of a
 hundred, with a 95 % interval. These are, in this order: the set that *--retain* names, by its
-labels (top-1) or captions (recall@10); for *builtin* with a locked image tower, 1,855 general
-photos that come with clipfind as numbers, by their labels and by 495 everyday queries; 500 pictures
-of your index, drawn by *--seed* outside the folder that is trained on and read again. Of these each
-must have its nearest picture still among its three nearest ones, and each of the queries its best
-picture among its three best. The figure that lost most counts. With fewer than 100 indexed pictures
-nothing is measured; then the report says so, and the image tower stays locked.
+labels (top-1) or captions (recall@10); for *builtin*, and for models made from it, with an image
+tower that is and was locked, 1,855 general photos that come with clipfind as numbers, by their
+labels and by 495 everyday queries; 500 pictures of your index, drawn by *--seed* outside the folder
+that is trained on and read again. Of these each must have its nearest picture still among its three
+nearest ones, and each of the queries its best picture among its three best. The figure that lost
+most counts. With fewer than 100 indexed pictures nothing is measured; then the report says so, and
+the image tower stays locked.
 
 Alpha :: Between the starting model (alpha 0) and the trained one (alpha 1) lie models that gain
 less and forget less (Wortsman et al. 2022). Those at 0, 0.25, 0.5, 0.75 and 1 are measured. The

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import blake3
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rclip_like.models.specification import ModelSpecification
 
 GENERAL_SET = BUILTIN_FOLDER / "retention.safetensors"
+_ARCHITECTURE, _TRUNK = "tf_efficientnet_lite0", "visual.trunk."
 LARGEST = 255
 """What the largest feature of a picture is stored as."""
 
@@ -30,10 +32,36 @@ class GeneralSet(NamedTuple):
 
 
 def has_general_set(specification: ModelSpecification) -> bool:
-    """Return whether the package has the features that this model's image tower gives."""
+    """Return whether the package has the features that this model's image tower gives.
+
+    It has those of the built-in model, and so those of models made from it whose image tower was
+    locked up to its projection.
+    """
     if not GENERAL_SET.is_file():
         return False
-    return bool(_described()["model"] == specification.fingerprint)
+    return bool(_described()["image_tower"] == image_tower_digest(specification))
+
+
+def image_tower_digest(specification: ModelSpecification) -> str | None:
+    """Return a digest of the preprocessing and of the image tower's weights up to its projection.
+
+    It does not depend on whether these are stored as float16 or float32. None for another kind of
+    tower or file than those of the built-in model.
+    """
+    from safetensors import safe_open
+
+    is_alike = specification.config["vision_cfg"].get("timm_model_name") == _ARCHITECTURE
+    if not is_alike or specification.weights.suffix != ".safetensors":
+        return None
+    everything = blake3.blake3(repr(specification.preprocessing).encode())
+    with safe_open(specification.weights, "numpy") as file:
+        for name in sorted(name for name in file.keys() if name.startswith(_TRUNK)):  # noqa: SIM118
+            if (dtype := file.get_slice(name).get_dtype()) in ("F16", "F32"):
+                values = file.get_tensor(name).astype("<f4")
+                everything.update(name.encode() + values.tobytes())
+            elif not dtype.startswith("I"):
+                return None
+    return everything.hexdigest()
 
 
 def load_general_set(queries: tuple[str, ...]) -> GeneralSet:

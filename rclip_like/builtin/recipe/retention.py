@@ -23,7 +23,7 @@ from safetensors.numpy import save
 from rclip_like.files import write_whole
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.models.towers.torch_model import load_model
-from rclip_like.train.general_set import GENERAL_SET, LARGEST
+from rclip_like.train.general_set import GENERAL_SET, LARGEST, image_tower_digest
 from rclip_like.train.prepare import load_images
 from rclip_like.train.towers import Towers
 
@@ -45,7 +45,9 @@ def main() -> int:
     others = [line.partition("\t")[0] for line in labels]
     specification = resolve(None)
     features_NF = compute_features(photos, specification)
-    content = packed(features_NF, photos, others, specification.fingerprint)
+    digest = image_tower_digest(specification)
+    assert digest is not None
+    content = packed(features_NF, photos, others, digest)
     with write_whole(options.output / GENERAL_SET.name, 0o666) as draft:
         draft.write_bytes(content)
     return 0
@@ -76,17 +78,17 @@ def packed(
     features_NF: npt.NDArray[np.float32],
     photos: Sequence[Photo],
     others: Iterable[str],
-    fingerprint: str,
+    image_tower: str,
 ) -> bytes:
     """Return the set as a safetensors file.
 
     Features are at least 0 and are kept as shares of the largest one of their photo. others: labels
-    without photos, which make the choice harder.
+    without photos, which make the choice harder. image_tower: its digest.
     """
     own = sorted({photo.label or "" for photo in photos})
     labels = list(dict.fromkeys((*own, *others)))
     scales_N = features_NF.max(axis=1) / LARGEST
-    described = {"model": fingerprint, "templates": [TEMPLATE], "labels": labels}
+    described = {"image_tower": image_tower, "templates": [TEMPLATE], "labels": labels}
     return save(
         {
             "features": np.round(features_NF / scales_N[:, None]).astype(np.uint8),
