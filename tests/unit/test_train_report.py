@@ -118,6 +118,7 @@ def test_the_folders_texts_name_no_folder_of_the_user() -> None:
     for heading in ("# Training of our-model", "## What was gained", "### Gain at alpha 1"):
         assert heading in texts["report.md"]
     card = texts["MODEL_CARD.md"]
+    assert "Each pair was held out once, in 5 runs that did not learn from it" in card
     assert "whose licence" not in card
     for part in (
         "trained from: builtin",
