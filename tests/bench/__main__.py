@@ -11,6 +11,7 @@ from bench.data import NoSpace
 from bench.indexing import measure_growth, measure_indexing, measure_pipeline, measure_unchanged
 from bench.labels import measure_labels
 from bench.peer import FOLDER, is_here
+from bench.pieces import measure_pieces
 from bench.queries import measure_help, measure_queries, measure_rows
 from bench.report import Result, as_json, as_markdown
 from bench.scale import QUICK, Scale
@@ -29,6 +30,7 @@ PARTS: dict[str, Measure] = {
     "growth": measure_growth,
     "classify": measure_labels,
     "train": measure_training,
+    "pieces": measure_pieces,
 }
 
 

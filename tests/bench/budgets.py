@@ -82,5 +82,20 @@ BUDGETS: dict[str, Budget] = {
     ),
     "classify-memory": Budget("the same: private memory", "MB", "1,000 pictures", limit=1.25),
     "train": Budget("training step, same model", "pairs/s", "open_clip", limit=1.0, least=True),
+    "pieces-vit": Budget(
+        "a step of 512 pairs in pieces of 32, small ViT: memory",
+        "MB",
+        "a step of 32",
+        limit=1.3,
+    ),
+    "pieces-builtin": Budget(
+        "a step of 256 pairs in pieces of 32, all of `builtin`: memory",
+        "MB",
+        "a step of 32",
+        limit=1.3,
+    ),
+    "pieces-largest": Budget(
+        "a step of 32,768 pairs, tiny model: memory", "MB", limit=2_000, absolute=True
+    ),
 }
 """By the name that `--only` takes."""

@@ -17,6 +17,7 @@ class Scale:
     labelled: tuple[int, int] = (1_000, 10_000)
     batch_size: int = 32
     num_steps: int = 4
+    pieces: tuple[int, int, int, int] = (32, 512, 256, 32_768)
 
 
 QUICK = Scale(
@@ -28,5 +29,6 @@ QUICK = Scale(
     labelled=(1_000, 2_000),
     batch_size=4,
     num_steps=1,
+    pieces=(2, 8, 4, 4_096),
 )
 """To see that everything runs; its figures say nothing."""

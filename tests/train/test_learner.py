@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from rclip_like.errors import TrainingError
 from rclip_like.train.batches import Batch
 from rclip_like.train.learner import Learner
+from rclip_like.train.loss import MAX_LOG_SCALE
 from rclip_like.train.settings import LoopSettings
 
 
@@ -50,3 +52,29 @@ def test_gradients_that_are_not_finite_stop_before_the_step() -> None:
     with pytest.raises(TrainingError, match="gradients of step 8 are not finite"):
         learner.learn(batch, 7, 1e-3)
     assert torch.equal(weight, before)
+
+
+@pytest.mark.parametrize(("start", "expected"), [(MAX_LOG_SCALE, MAX_LOG_SCALE), (0.0, 0.0)])
+def test_the_logit_scale_stays_within_its_bounds_after_a_step(
+    start: float, expected: float
+) -> None:
+    learner, batch = _learner("cpu")
+    scale = learner.model.logit_scale
+    torch.nn.init.constant_(scale, start)
+    outwards = -1.0 if start else 1.0
+    scale.register_hook(lambda gradient: torch.full_like(gradient, outwards))
+    learner.learn(batch, 0, 0.1)
+    assert scale.item() == torch.tensor(expected).item()
+
+
+def test_a_step_tells_what_it_came_to() -> None:
+    learner, batch = _learner("cpu")
+    expected = learner.loss(batch, 0).item()
+    figures = learner.learn(batch, 4, 1e-3)
+    assert (figures.step, figures.num_pairs, figures.lr) == (5, 2, 1e-3)
+    assert figures.loss == pytest.approx(expected)
+    assert (figures.floor, figures.chance) == (0.0, pytest.approx(math.log(2)))
+    assert figures.logit_scale == 1.0
+    assert figures.gradient_norm > 0
+    assert learner.rows is not None
+    assert learner.rows.tolist() == [30, 40]

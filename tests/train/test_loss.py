@@ -137,3 +137,31 @@ def test_the_floor_is_what_is_left_when_all_that_is_right_is_found() -> None:
         loss = contrastive_loss(one_hot, one_hot, log_scale, equal, positives=positives)
         assert loss_bounds(24, equal, positives=positives).floor == pytest.approx(floor, abs=1e-6)
         assert float(loss) == pytest.approx(floor, abs=1e-12)
+
+
+@pytest.mark.parametrize("positives", ["left-out", "positive"])
+def test_with_unlike_pairs_the_loss_is_that_of_clip(positives: Positives) -> None:
+    import_open_clip()
+    from open_clip.loss import ClipLoss
+
+    images, texts, log_scale = make_towers(torch.float64)
+    numbers = np.arange(24)
+    equal = EqualNumbers(numbers[:, None], numbers, numbers, numbers)
+    loss = contrastive_loss(images, texts, log_scale, equal, positives=positives)
+    theirs = ClipLoss()(images, texts, log_scale.exp())
+    assert (loss - theirs).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_positives_share_the_target_of_each_row_and_column() -> None:
+    images, texts, log_scale = make_towers(torch.float64)
+    same = torch.zeros(24, 24, dtype=torch.bool)
+    same[2, 5] = same[7, 5] = same[2, 9] = True
+    loss = contrastive_loss(images, texts, log_scale, EqualCells(same), positives="positive")
+    logits = (log_scale.exp() * images @ texts.T).detach().numpy()
+    expected = 0.0
+    for values, right in ((logits, same.numpy()), (logits.T, same.numpy().T)):
+        for row in range(24):
+            targets = [row, *np.flatnonzero(right[row])]
+            log_sum = np.log(np.exp(values[row] - values[row].max()).sum()) + values[row].max()
+            expected += np.mean([log_sum - values[row, each] for each in targets]) / 48
+    assert loss.item() == pytest.approx(expected, abs=1e-12)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,22 @@ def test_gradients_do_not_depend_on_the_piece_size(piece_size: int) -> None:
     in_pieces = gradients(make_learner(model, piece_size), batch)
     assert distance(in_pieces, whole) <= 1e-10
     assert float(in_pieces["logit_scale"] / whole["logit_scale"]) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("piece_size", [None, UNEVEN])
+def test_gradients_are_those_of_open_clips_model_and_loss(
+    piece_size: int | None, dtype: torch.dtype, tolerance: float
+) -> None:
+    from open_clip.loss import ClipLoss
+
+    batch, model = replace(make_batch(dtype), equal=None), make_model(dtype)
+    found = gradients(make_learner(model, piece_size), batch)
+    model.zero_grad()
+    images_ND, texts_ND, scale = model(batch.images(slice(0, NUM)), batch.texts)
+    ClipLoss()(images_ND, texts_ND, scale).backward()
+    theirs = {name: value.grad.double() for name, value in model.named_parameters()}
+    assert distance(found, theirs) <= tolerance
 
 
 def test_gradients_in_fp32_differ_by_rounding_alone() -> None:
