@@ -51,6 +51,7 @@ from rclip_like.values import Picture, Trouble
 Pixels = npt.NDArray[np.uint8]
 Numbers = Sequence[tuple[int, ...]]
 
+_TEXTS_AT_ONCE = 1024
 _GONE = "is not there any more"
 
 
@@ -224,11 +225,8 @@ def _make(
     size, augments = towers.preprocessing.size, bool(recipe["augmentation"])
     arrays = {}
     if towers.locks_text_tower:
-        with RowFile(output / TEXT_FEATURES) as file:
-            texts_TL = _unique_captions(survey.tokens, numbers)
-            for start in range(0, len(texts_TL), BATCH_SIZE):
-                file.append(towers.text_features(texts_TL[start : start + BATCH_SIZE]))
-        arrays[TEXT_FEATURES] = file.shape
+        texts_TL = _unique_captions(survey.tokens, numbers)
+        arrays[TEXT_FEATURES] = _write_texts(texts_TL, towers, output / TEXT_FEATURES, report)
     products: tuple[Product, ...] = (Square.of(towers.preprocessing),)
     if augments:
         products += (FinerSquare.of_size(finer_size(size), towers.preprocessing),)
@@ -294,6 +292,18 @@ def _write_pixels(
     return {name: file.shape for name, file in files.items()}
 
 
+def _write_texts(
+    texts_TL: npt.NDArray[np.int64], towers: Towers, path: Path, report: OnProgress
+) -> Shape:
+    """Write the features of captions, and return what the file holds."""
+    with RowFile(path) as file:
+        for start in range(0, len(texts_TL), _TEXTS_AT_ONCE):
+            file.append(towers.text_features(texts_TL[start : start + _TEXTS_AT_ONCE]))
+            done = min(start + _TEXTS_AT_ONCE, len(texts_TL))
+            report(TrainProgress("reading", done, len(texts_TL), title="encoding captions"))
+    return file.shape
+
+
 def _unique_captions(
     tokens: Sequence[npt.NDArray[np.int64]], numbers: Numbers
 ) -> npt.NDArray[np.int64]:
@@ -343,6 +353,4 @@ def load_texts(
     if not towers.locks_text_tower:
         return TokenTexts(tokens)
     numbers = caption_numbers(tokens)
-    texts_TL = _unique_captions(tokens, numbers)
-    parts = np.array_split(texts_TL, range(BATCH_SIZE, len(texts_TL), BATCH_SIZE))
-    return FeatureTexts(np.concatenate([towers.text_features(part) for part in parts]), numbers)
+    return FeatureTexts(towers.text_features(_unique_captions(tokens, numbers)), numbers)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from rclip_like.models.towers.torch_model import fold_batch_norms
 from rclip_like.models.towers.torch_tower import run_in_batches
 from rclip_like.train.split import Split, split_image_tower, split_text_tower
-from rclip_like.train.text_tower import encode_texts
+from rclip_like.train.text_tower import GROUP, encode_texts
 from rclip_like.values import Preprocessing
 
 BATCH_SIZE = 32
@@ -103,10 +103,12 @@ class Towers:
     def text_features(self, tokens_NL: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the features (N, F) of texts, as the model searches. Raises ModelError."""
         self.model.eval()
+        # Those of like length are encoded together: the tower runs as far as the longest needs.
+        shortest_first = np.argsort(np.count_nonzero(tokens_NL, axis=1), kind="stable")
         features, _ = run_in_batches(
             lambda part: self.text_split.features(part.to(self.device)).float().cpu(),
-            torch.from_numpy(tokens_NL),
-            BATCH_SIZE,
+            torch.from_numpy(tokens_NL[shortest_first]),
+            GROUP,
         )
-        computed: npt.NDArray[np.float32] = features.numpy()
-        return computed
+        computed_NF: npt.NDArray[np.float32] = features.numpy()[np.argsort(shortest_first)]
+        return computed_NF
