@@ -286,7 +286,7 @@ def _figures_table(changed: Sequence[Change], alpha: float, report: TrainReport)
 
 def _change(lost: Interval) -> Interval:
     """Return points that were lost as a change of a share."""
-    return Interval(*(-each / _POINT for each in (lost.value, lost.high, lost.low)))
+    return Interval(*((0.0 - each) / _POINT for each in (lost.value, lost.high, lost.low)))
 
 
 def _made(report: TrainReport, version: str) -> dict[str, object]:

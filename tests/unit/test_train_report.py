@@ -99,6 +99,7 @@ def test_the_figure_that_lost_most_is_named_and_all_are_shown() -> None:
     )
     text = folder_texts(report, "0.1.0", "2026-11-29T12:00:00+00:00")["report.md"]
     assert "| top-1 among 150 labels | 94.0 % | 93.6 % | -0.4 (-0.9 to +0.1) |" in text
+    assert "| queries that keep their picture | 100.0 % | 100.0 % | +0.0 " in text
     told = as_described(trained_object(report), "train")
     assert [each["figure"] for each in told["forgotten"][1]["figures"]] == ["labels-150", "queries"]
 
