@@ -25,7 +25,7 @@ _FEW, _MORE = 1, 2
 _BEYOND_KEPT = 1.1
 """A step's peak memory for each pair, relative to what is kept for the backward pass: 86 to 90 MB
 over 81, measured with `builtin`, unlocked, on a CPU, in batches of 8 to 32."""
-_STATES, _COPIES = 3, 2
+_STATES, _COPIES = 3, 3
 """Gradients and AdamW's two means, each as large as what is trained, and so are the copies of the
 state that a run began with and of the best one so far."""
 _WHOLE_BATCH_BYTES = 1 << 30
