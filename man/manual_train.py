@@ -16,6 +16,12 @@ takes at most an hour here. There are at least 100 steps. The part of a model th
 pictures stays locked unless there is something on which what it forgets can be measured
 (*--retain*, or 500 indexed pictures), or *--unlock-image-tower* is typed.
 
+A look beforehand :: *--dry-run* says how the data was recognised, with examples and with what is
+left out and why, what would be trained in how many steps, and about how much memory, disk and time
+that takes on this machine. It reads captions and the first bytes of pictures, times a few pairs of
+noise, and writes nothing; *--output* is not needed. The time is that of a run that learns to its
+last step; most end earlier.
+
 Presets :: *head* trains the two projections at the end of the towers, on features that are
 computed once, and pulls them towards the start, at a learning rate of 2e-4. *last* also trains the
 last quarter of the layers, at 1e-5. *all* trains everything at 1e-5 (as in FLYP, Goyal et al.

@@ -4,7 +4,7 @@ import os
 import shlex
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like import __version__
 from rclip_like.cli.options import (
@@ -17,13 +17,18 @@ from rclip_like.cli.options import (
 )
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import tell_of_unusable
+from rclip_like.errors import UsageError
 from rclip_like.models.towers.torchvision_cure import require_torch
+from rclip_like.output.plan import dry_run_lines, dry_run_object
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped
 from rclip_like.output.trained import folder_texts, train_progress, trained_lines, trained_object
-from rclip_like.settings import LibraryChoice
+from rclip_like.settings import LibraryChoice, Option
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.values import TrainReport
+
+if TYPE_CHECKING:
+    from rclip_like.library import Library
 
 WITHOUT_EFFECT = (("--lock-image-tower", "--unlock-image-tower"),)
 """Pairs of options; the second has no effect beside the first."""
@@ -33,6 +38,14 @@ class TrainOptions(NamedTuple):
     """What `train` takes; `--model` names the model to start from."""
 
     settings: TrainSettings
+    dry_run: Annotated[
+        bool,
+        Option(
+            "--dry-run",
+            help="Only say what was recognised, what would be trained, and the time and memory "
+            "that it takes; write nothing.",
+        ),
+    ] = False
     json: JsonObject = False
     library: LibraryChoice = LibraryChoice()
     color: Color = "auto"
@@ -43,12 +56,19 @@ class TrainOptions(NamedTuple):
 def run(options: TrainOptions) -> int:
     """Train, and print what it came to; return 0."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
+    if "--output" not in options.given and not options.dry_run:
+        raise UsageError(
+            "train needs --output, see clipfind train --help; to search for the word: "
+            "clipfind search train"
+        )
     require_torch("training")
     from rclip_like.train.run import train  # loads torch, which help and completion do without
 
     with open_library(options.library) as library:
         # The model that a search would take: the one asked for, else the index's default.
         settings = replace(options.settings, model=library.chosen_model())
+        if options.dry_run:
+            return _plan(options, settings, library)
         with train_progress(options.talk) as show:
             report = train(
                 settings,
@@ -61,6 +81,19 @@ def run(options: TrainOptions) -> int:
         write_lines([trained_object(report)])
     else:
         write_lines([*trained_lines(report), *_how_to_use(report)])
+    return 0
+
+
+def _plan(options: TrainOptions, settings: TrainSettings, library: "Library") -> int:
+    """Print what a run would do; return 0."""
+    from rclip_like.train.dry_run import dry_run
+
+    found = dry_run(settings, lambda number, seed, data: library.draw(number, seed, outside=data))
+    notes = [said(note) for note in found.plan.notes]
+    if options.json:
+        write_lines([dry_run_object(found, notes)])
+    else:
+        write_lines(dry_run_lines(found, notes))
     return 0
 
 

@@ -82,7 +82,7 @@ def details(at: TrainProgress) -> str:
     if at.waiting_share is not None:
         parts.append(f"{at.waiting_share:.0%} waiting for data".replace("%", " %"))
     if at.seconds_left is not None:
-        parts.append(f"{_span(at.seconds_left)} left")
+        parts.append(f"{span(at.seconds_left)} left")
     return ", ".join(parts)
 
 
@@ -190,7 +190,7 @@ def _figures(figures: StepFigures) -> str:
     )
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """Return a time as people say it: `40 s`, `12 min`, `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -148,9 +148,10 @@ class TrainSettings:
         Option(
             "--output -o",
             metavar="DIR",
-            help="The model folder to write; an interrupted run goes on there. Required.",
+            help="The model folder to write; an interrupted run goes on there. Required except "
+            "with --dry-run.",
         ),
-    ]
+    ] = Path()
     model: ModelName = None
     weights: Weights = None
     pairs: PairOptions = field(default_factory=PairOptions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,23 @@ def test_training_is_given_the_indexed_pictures_outside_its_data(
     monkeypatch.setattr(running, "train", train)
     assert main(["train", str(captions), "--output", str(tmp_path / "m"), "--epochs", "1"]) == 0
     assert sorted(Path(path).name for path in drawn) == [f"own{number}.png" for number in range(6)]
+
+
+def test_a_dry_run_says_what_would_be_done(tiny: Path, tmp_path: Path) -> None:
+    captions = _write_captions(tmp_path / "captions")
+    told = run("train", captions, "--dry-run")
+    assert told.returncode == 0, told.stderr.decode()
+    lines = told.stdout.decode().splitlines()
+    assert f"{len(NAMES)} pairs" in lines[0]
+    for name in ("Model", "Trained", "Steps", "Gain", "Forgetting", "Needs", "Time"):
+        assert [line for line in lines if line.startswith(f"{name}:")], name
+    assert max(map(len, lines)) <= 100 or str(tmp_path) in max(lines, key=len)
+    found = json.loads(run("train", captions, "--dry-run", "--json").stdout)
+    assert (found["num_pairs"], found["preset"], found["retention"]) == (len(NAMES), "head", None)
+    assert found["seconds"] > 0
+    assert found["peak_bytes"] > 1e8
+
+
+def test_only_a_dry_run_needs_no_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "captions"]) == 2
+    assert "train needs --output, see clipfind train --help" in capsys.readouterr().err

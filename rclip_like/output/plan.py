@@ -1,0 +1,109 @@
+"""What a training run would do, as text and as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rclip_like.output.matches import json_text
+from rclip_like.output.report import wrapped
+from rclip_like.output.reports import counted, sized, trouble_sentence
+from rclip_like.output.terminal import escaped
+from rclip_like.output.trained import span
+
+if TYPE_CHECKING:
+    from rclip_like.train.dry_run import DryRun
+
+_NUM_NAMED = 3
+_TRAINED = {
+    "head": "the projections of both towers and the logit scale",
+    "last": "the last layers of {}, the projections and the logit scale",
+    "all": "all layers of {}, the projections and the logit scale",
+    "lora": "low-rank additions to the attention layers of {}",
+}
+_RETENTION = {
+    "set": "on the set that you named",
+    "package": "on general pictures that travel with clipfind",
+    "index": "on pictures of your index",
+    None: "not at all: there is nothing to measure it on",
+}
+
+
+def dry_run_lines(found: DryRun, notes: Sequence[str]) -> Iterator[str]:
+    """Yield what there is to learn from and what a run would do; notes: the plan's, in words."""
+    lead = f"{escaped(found.format)}: {counted(found.num_pairs, 'pair')}"
+    yield f"{lead}, {counted(found.num_captions, 'caption')}"
+    for name, caption in found.examples:
+        yield f"  {escaped(name)}: {escaped(caption)}"
+    if found.num_labels:
+        yield f"Labels:     {found.num_labels:,}"
+    if found.num_cut:
+        yield f"Cut:        {counted(found.num_cut, 'caption')}, longer than the model reads"
+    if found.skipped:
+        yield f"Skipped:    {counted(len(found.skipped), 'pair')}"
+        yield from (f"  {trouble_sentence(each)}" for each in found.skipped[:_NUM_NAMED])
+        if len(found.skipped) > _NUM_NAMED:
+            yield f"  and {len(found.skipped) - _NUM_NAMED:,} more"
+    plan, loop = found.plan, found.plan.loop
+    towers = "the text tower" if plan.locks_image_tower else "both towers"
+    yield f"Model:      {escaped(found.model)}"
+    share = f"{found.num_trained:,} of {found.num_parameters:,} parameters"
+    yield from _field("Trained", f"{_TRAINED[plan.preset].format(towers)} ({share})")
+    pieces = f", in pieces of {loop.piece_size}" if loop.piece_size else ""
+    steps = f"{counted(found.num_steps, 'step')} at most, of {counted(loop.batch_size, 'pair')}"
+    yield from _field("Steps", f"{steps}{pieces}, at a learning rate of {loop.lr:g}")
+    yield from _field("Gain", _gain(found))
+    yield from _field("Forgetting", f"measured {_RETENTION[found.retention]}")
+    need = found.estimate
+    disk = f", {sized(need.disk_bytes)} of disk while it runs" if need.disk_bytes else ""
+    memory = f"{sized(need.peak_bytes)} of {sized(need.free_bytes)} of memory{disk}"
+    yield from _field("Needs", f"about {memory}")
+    yield from _field("Time", f"about {span(need.seconds)} at most; less if it learns no more")
+    for note in notes:
+        yield from _field("Note", note)
+
+
+def _gain(found: DryRun) -> str:
+    if found.plan.folds:
+        return (
+            f"measured on all pairs, held out in turn in {found.plan.folds} folds; the model that "
+            "is saved learns from all"
+        )
+    return "measured on a share of the pairs that is held out"
+
+
+def dry_run_object(found: DryRun, notes: Sequence[str]) -> str:
+    """Return what there is to learn from and what a run would do as one JSON object."""
+    plan, loop, need = found.plan, found.plan.loop, found.estimate
+    described: dict[str, Any] = {
+        "model": found.model,
+        "format": found.format,
+        "num_pairs": found.num_pairs,
+        "num_captions": found.num_captions,
+        "num_labels": found.num_labels,
+        "num_cut": found.num_cut,
+        "examples": [{"name": name, "caption": caption} for name, caption in found.examples],
+        "skipped": [trouble_sentence(each) for each in found.skipped],
+        "preset": plan.preset,
+        "locks_image_tower": plan.locks_image_tower,
+        "num_trained": found.num_trained,
+        "num_parameters": found.num_parameters,
+        "num_steps": found.num_steps,
+        "num_phases": found.num_phases,
+        "folds": plan.folds,
+        "batch_size": loop.batch_size,
+        "piece_size": loop.piece_size,
+        "lr": loop.lr,
+        "augments": plan.augments,
+        "retention": found.retention,
+        "peak_bytes": need.peak_bytes,
+        "free_bytes": need.free_bytes,
+        "disk_bytes": need.disk_bytes,
+        "seconds": round(need.seconds, 1),
+        "notes": [*notes],
+    }
+    return json_text(described)
+
+
+def _field(name: str, text: str) -> Iterator[str]:
+    yield from wrapped(text, f"{name}:".ljust(12))
