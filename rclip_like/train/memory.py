@@ -27,11 +27,11 @@ _BEYOND_KEPT = 1.1
 over 81, measured with `builtin`, unlocked, on a CPU, in batches of 8 to 32."""
 _STATES, _COPIES = 3, 3
 """Gradients and AdamW's two means, each as large as what is trained, and so are the copies of the
-state that a run began with and of the best one so far."""
+state that a run began with, of the best one so far, and of the one that is being compared."""
 _WHOLE_BATCH_BYTES = 1 << 30
 """A batch that takes less is not cut into pieces, which cost a second run of the towers."""
 _PIECE = 32
-"""Pieces need not be larger on a CPU: `builtin` takes as long for each pair from 8 pairs on."""
+"""How many pairs the pieces have at most: enough to occupy the cores of a CPU."""
 
 
 class StepMemory(NamedTuple):

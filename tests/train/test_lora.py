@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn.utils import parametrize
 
 from rclip_like.models.towers.torchvision_cure import import_open_clip
@@ -13,8 +17,11 @@ from rclip_like.train.interpolation import set_between
 from rclip_like.train.learner import trained_state
 from rclip_like.train.lora import add_low_rank, has_attention, low_rank_names, merge_low_rank
 from rclip_like.train.presets import choose_trained
+from rclip_like.train.run import train
+from rclip_like.train.settings import LoopOptions, TrainSettings
 from rclip_like.train.text_tower import encode_texts
 
+WEIGHTS = "open_clip_model.safetensors"
 VIT = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16}
 TIMM_VIT = {"timm_model_name": "vit_tiny_patch16_224", "timm_model_pretrained": False}
 TIMM_VIT |= {"timm_pool": "token", "timm_proj": "linear", "image_size": 224}
@@ -96,3 +103,18 @@ def test_a_state_between_scales_the_addition() -> None:
 def test_a_tower_without_attention_takes_no_additions() -> None:
     assert not has_attention(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Linear(8, 8)))
     assert has_attention(torch.nn.MultiheadAttention(8, 2))
+
+
+def test_a_run_with_additions_leaves_an_ordinary_model_folder(
+    captioned: Callable[..., Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    loop = LoopOptions(epochs=3, batch_size=8, lr=1e-2)
+    settings = TrainSettings(captioned(12), tmp_path / "out", str(tiny_model), preset="lora")
+    settings = replace(settings, loop=loop, unlock_image_tower=True, folds=0, alpha=0.5)
+    report = train(settings)
+    before, after = (load_file(each / WEIGHTS) for each in (tiny_model, settings.output))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in before if name.endswith("in_proj_weight")}
+    assert report.plan is not None
+    assert report.plan.preset == "lora"
