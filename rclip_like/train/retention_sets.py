@@ -56,7 +56,11 @@ class SetReader:
             example, picture = read
             self.examples.append(example._replace(content=None))
             total = self.pictures.total or 0
-            self.report(TrainProgress("reading", len(self.examples), total, title="retention"))
+            self.report(
+                TrainProgress(
+                    "reading", len(self.examples), total, title="reading general pictures"
+                )
+            )
             yield picture.products[square.name][0]
         if not self.examples:
             raise self._nothing_usable()
@@ -106,5 +110,7 @@ class PictureReader:
                 continue
             self.num_read += 1
             total = len(self.paths)
-            self.report(TrainProgress("reading", self.num_read, total, title="retention"))
+            self.report(
+                TrainProgress("reading", self.num_read, total, title="reading general pictures")
+            )
             yield read[1].products[square.name][0]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import subprocess
+import sys
+
 import pytest
+from processes import read_terminal
 
 from rclip_like.output import trained
 from rclip_like.output.stream import Talk
@@ -60,3 +67,33 @@ def test_no_line_comes_before_its_time_and_few_come_after(
 def test_quiet_runs_show_nothing() -> None:
     with train_progress(Talk(quiet=True)) as show:
         assert show is None
+
+
+_DRAWN = """
+import time
+from rclip_like.output.stream import Talk
+from rclip_like.output.trained import train_progress
+from rclip_like.train.values import StepFigures, TrainProgress
+
+with train_progress(Talk()) as show:
+    time.sleep(0.4)
+    for step in range(1, 60):
+        figures = StepFigures(step, 64, 3.214, 0.0, 4.159, 24.13, 0.834, 1e-4)
+        show(TrainProgress("learning", step, 100, 3.2, "fold 2 of 5", figures, 210.4, 0.03, 250.0))
+        show(TrainProgress("measuring", 0, 0, title="fold 2 of 5"))
+        time.sleep(0.02)
+"""
+
+
+def test_a_terminal_shows_a_bar_with_the_same_figures() -> None:
+    terminal, side = pty.openpty()
+    environment = os.environ | {"COLUMNS": "160", "TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-c", _DRAWN], stderr=side, env=environment) as process:
+        os.close(side)
+        shown = read_terminal(terminal)
+    assert process.returncode == 0, shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert "fold 2 of 5" in plain
+    assert "/100" in plain
+    assert "loss 3.21 (guessing 4.16), scale 24.1" in plain
+    assert "3 % waiting for data, 4 min left" in plain
