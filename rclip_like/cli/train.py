@@ -123,4 +123,10 @@ def _how_to_use(report: TrainReport) -> list[str]:
         f"Make it default:  clipfind models use {quoted}",
         f"All figures:      {escaped(os.path.join(folder, 'report.md'))}",
     ]
-    return lines if report.alpha else lines[2:]
+    if report.alpha:
+        return lines
+    return [
+        "Search as before. More pictures with captions, or a larger model (clipfind models list), "
+        "may help.",
+        lines[-1],
+    ]

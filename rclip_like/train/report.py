@@ -153,6 +153,8 @@ def _reason(report: TrainReport) -> str:
         return f"It lies at alpha {report.alpha:g}: the {what} gains {changed}."
     if gain.deciding.low > 0:
         return f"The {what} would gain {changed}, at the cost of more than a point elsewhere."
+    if gain.deciding.value <= 0:
+        return f"No trained model was better: the best one changes the {what} by {changed}."
     return f"The best of the trained models changes the {what} by {changed}, which may be chance."
 
 

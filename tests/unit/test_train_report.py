@@ -32,6 +32,14 @@ def test_that_the_start_was_kept_is_said_first() -> None:
     ]
 
 
+def test_a_loss_on_held_out_pairs_is_not_called_the_best() -> None:
+    worse = {0.0: gain(0.5), 1.0: gain(0.4)}
+    assert outcome_sentences(train_report(0.0, worse))[1] == (
+        "No trained model was better: the best one changes the mean reciprocal rank by -5.0 points "
+        "(-7.0 to -3.0)."
+    )
+
+
 def test_a_gain_that_costs_too_much_elsewhere_is_said() -> None:
     told = outcome_sentences(train_report(0.0))
     assert told[1] == (
