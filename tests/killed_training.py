@@ -9,19 +9,25 @@ from typing import Any
 
 import torch
 
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train import run
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.values import OnProgress, TrainProgress
+
+import_open_clip()  # takes seconds, so that the copied process has it loaded
 
 Moment = tuple[str, str, int]
 """A stage, the title of a phase, and a step, or the number of a checkpoint while `saving`."""
 
 
 def run_and_be_killed(settings: TrainSettings, moment: Moment) -> int:
-    """Train in another process until a moment, and return how the process ended."""
-    # Each process is a copy of one that has torch loaded and nothing else done.
+    """Train in another process until a moment, and return how the process ended.
+
+    Each process is a copy of one that has loaded this module and done nothing else; that one finds
+    the module on PYTHONPATH.
+    """
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["rclip_like.train.run"])
+    processes.set_forkserver_preload([__name__])
     process = processes.Process(target=_train, args=(settings, moment))
     process.start()
     process.join()

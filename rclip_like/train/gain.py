@@ -61,13 +61,14 @@ class Gain(NamedTuple):
 def gains(parts: Sequence[Mapping[float, HeldOut]], *, is_labelled: bool) -> dict[float, Gain]:
     """Return the gain by alpha over the held-out pairs of all parts; {} without any.
 
-    Each part ranks its own pictures; what its queries find counts together with the others'.
+    Each part ranks its own pictures; what its queries find counts together with the others'. An
+    alpha that is not in all parts, because it was asked for later or no more, is left out.
     """
     if not parts:
         return {}
     return {
         alpha: _gain([part[0.0] for part in parts], [part[alpha] for part in parts], is_labelled)
-        for alpha in parts[0]
+        for alpha in sorted(set.intersection(*map(set, parts)))
     }
 
 

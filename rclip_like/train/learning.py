@@ -16,7 +16,7 @@ from rclip_like.train.held_out import HeldOut, measure_held_out
 from rclip_like.train.interpolation import State, set_between
 from rclip_like.train.learner import Learner, trained_state
 from rclip_like.train.log import Log
-from rclip_like.train.loop import AfterStep, count_steps, run_loop
+from rclip_like.train.loop import AfterStep, run_loop
 from rclip_like.train.memory import out_of_memory
 from rclip_like.train.outcome import Look, Outcome, common_step, restored, storable
 from rclip_like.train.phases import Phase
@@ -37,7 +37,8 @@ class Setup:
 
     start: the parameters of the starting model that are trained. names: of the pictures, by row of
     the data. alphas: the models from the start (0) to the trained one (1) that are compared,
-    ascending.
+    ascending. num_steps: of every phase if it does not end early, whatever it leaves out, so that
+    the learning rate of a step is the same in all.
     """
 
     towers: Towers
@@ -47,15 +48,12 @@ class Setup:
     loop: LoopSettings
     precision: str
     alphas: tuple[float, ...]
+    num_steps: int
 
     def loop_of(self, phase: Phase) -> LoopSettings:
-        """Return a phase's settings: as many steps as all pairs need, whatever it leaves out.
-
-        So the learning rate of a step is the same in all phases.
-        """
-        num_steps = count_steps(self.batches.num_pairs, self.loop)
+        """Return the settings of a phase."""
         batch_size = min(self.loop.batch_size, len(phase.members))
-        return replace(self.loop, batch_size=batch_size, epochs=0, least_steps=num_steps)
+        return replace(self.loop, batch_size=batch_size, epochs=0, least_steps=self.num_steps)
 
     def learner(self, phase: Phase) -> Learner:
         """Return the learner of a phase; the model's present parameters are where it begins."""
@@ -80,9 +78,8 @@ def learn_phases(
     if not checkpoint.path.exists():
         checkpoint.save([], None)  # so that what is prepared stays, whatever stops the run now
     resumed_at = sum(outcome.num_steps for outcome in outcomes) + step
-    num_steps = [count_steps(setup.batches.num_pairs, setup.loop)] * len(phases)
     with Log(checkpoint.path.parent, len(outcomes) + 1, step) as log:
-        watch = Watch(report, log, num_steps)
+        watch = Watch(report, log, [setup.num_steps] * len(phases))
         for number in range(len(outcomes), len(phases)):
             set_between(setup.towers.model, setup.start, setup.start, 0.0)
             torch.manual_seed((setup.loop.seed + number) % 2**63)
@@ -157,11 +154,10 @@ class _Learning:
         return outcome
 
     def _steps_of_looks(self) -> list[int]:
-        planned = count_steps(self.batches.num_pairs, self.learner.settings)
-        num_steps = self.phase.num_steps or planned
+        num_steps = self.phase.num_steps or self.setup.num_steps
         if not len(self.phase.held_out):
             return [num_steps]
-        every = max(1, planned // LOOKS)
+        every = max(1, self.setup.num_steps // LOOKS)
         return [*range(every, num_steps, every), num_steps]
 
     def _expect(self, rows: Rows, epoch: int) -> None:

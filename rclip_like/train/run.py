@@ -33,6 +33,7 @@ from rclip_like.train.held_out import embed_pictures
 from rclip_like.train.interpolation import ALPHAS, set_between
 from rclip_like.train.learner import trained_state
 from rclip_like.train.learning import Setup, learn_phases
+from rclip_like.train.loop import count_steps
 from rclip_like.train.lora import merge_low_rank
 from rclip_like.train.outcome import Outcome, held_out_by_alpha
 from rclip_like.train.phases import Phase, groups_of_copies, phases_of
@@ -131,6 +132,7 @@ def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress)
         settings.checkpoint_seconds,
         plan.loop.piece_size,
     )
+    phases = _phases(start, batches, prepared.digests)
     setup = Setup(
         towers,
         trained_state(towers.model),
@@ -139,8 +141,8 @@ def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress)
         replace(plan.loop, piece_size=checkpoint.piece_size),
         settings.computed_in,
         tuple(sorted({*ALPHAS, settings.alpha or 0.0})),
+        count_steps(len(phases[-1].members), plan.loop),
     )
-    phases = _phases(start, batches, prepared.digests)
     return Run(start, prepared, setup, tuple(phases), retention, checkpoint)
 
 

@@ -87,6 +87,12 @@ def test_shares_of_few_pictures_are_not_percentages_and_large_k_say_nothing() ->
     assert gains([], is_labelled=False) == {}
 
 
+def test_an_alpha_that_some_parts_lack_is_left_out() -> None:
+    first, second = parts({0.0: 1.0, 0.6: 0.5, 1.0: 0.5})
+    del second[0.6]
+    assert [*gains([first, second], is_labelled=False)] == [0.0, 1.0]
+
+
 def some_gain(low: float, value: float) -> Gain:
     template = gains(parts({0.0: 1.0}, size=12), is_labelled=False)[0.0]
     return template._replace(deciding=Interval(value, low, 2 * value - low))

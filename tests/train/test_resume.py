@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,10 @@ def digest(output: Path) -> str:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-def test_a_run_killed_at_every_stage_ends_in_the_same_bits(settings: TrainSettings) -> None:
+def test_a_run_killed_at_every_stage_ends_in_the_same_bits(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     whole = replace(settings, output=settings.output.with_name("whole"))
     expected = train(whole)
     for moment in MOMENTS:
