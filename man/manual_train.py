@@ -31,8 +31,10 @@ end; a tower without attention has none. *--lr* replaces the highest rate.
 
 Memory and batches :: A batch is worked on in pieces that fit into memory, and the gradients are
 those of the whole batch (gradient caching, Gao et al. 2021). *--piece-size* changes memory and
-time and not the result. Statistics of batch norms stay as the model came with them. Pairs with
-equal captions, labels or pictures do not count as wrong for each other.
+time and not the result. Statistics of batch norms stay as the model came with them, because
+those of a piece would not be those of its batch. Pairs with equal captions, labels or pictures do
+not count as wrong for each other; with *--positives positive* they count as right, and share the
+target (UniCL, Yang et al. 2022).
 
 Pictures :: Each picture is decoded once, by processes like those of *index*. Where the image tower
 is locked, the numbers that it gives are kept, and nothing else is needed (5 kB a picture for
