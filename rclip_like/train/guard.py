@@ -24,8 +24,9 @@ SHRUNK = 0.1
 """To what part of its first distance from 1 that cosine must have come: a model may begin so."""
 NEAR_CHANCE = 0.02
 """How near to the loss of chance a collapsed model's loss is, relative to it."""
-FAR_ABOVE = 3.0
-"""A mean loss this many times that of chance, and twice that of the first steps, runs away."""
+FAR_ABOVE, RISEN = 3.0, 1.0
+"""A mean loss so many times that of chance, twice that of the first steps, and by so much above
+theirs runs away. Where most pairs of a batch are equal, losses are small and vary."""
 FEW_STEPS = 20
 """Over how many steps a loss is averaged; nothing but finite numbers is asked of the first ones."""
 
@@ -47,11 +48,11 @@ class Guard:
     batch_names: Callable[[], Sequence[str]]
     saved_step: Callable[[], int]
     _first: list[StepFigures] = field(default_factory=list)
-    _latest: deque[float] = field(default_factory=lambda: deque(maxlen=FEW_STEPS))
+    _latest: deque[StepFigures] = field(default_factory=lambda: deque(maxlen=FEW_STEPS))
 
     def __call__(self, figures: StepFigures) -> None:
         """Raise TrainingError, with the batch's files and advice, for a step not to be taken."""
-        self._latest.append(figures.loss)
+        self._latest.append(figures)
         fault = _not_finite(figures)
         if len(self._first) < FEW_STEPS:
             self._first.append(figures)
@@ -65,13 +66,14 @@ class Guard:
             )
 
     def _running_away(self, figures: StepFigures) -> str:
-        mean = fmean(self._latest)
+        mean = fmean(each.loss for each in self._latest)
+        chance = fmean(each.chance for each in self._latest)
         first = fmean(each.loss for each in self._first)
-        if mean <= max(FAR_ABOVE * figures.chance, 2 * first):
+        if mean <= max(FAR_ABOVE * chance, 2 * first, first + RISEN):
             return ""
         return (
             f"the loss of the last {len(self._latest)} steps up to step {figures.step} is "
-            f"{mean:.3g} on average, and mere guessing has {figures.chance:.3g}"
+            f"{mean:.3g} on average, and mere guessing has {chance:.3g}"
         )
 
     def _collapsed(self, figures: StepFigures) -> str:

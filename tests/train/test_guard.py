@@ -70,6 +70,12 @@ def test_a_loss_that_stays_far_above_chance_stops_the_run() -> None:
     assert next(steps) > 30
 
 
+def test_small_losses_that_vary_where_most_pairs_are_equal_stop_nothing() -> None:
+    guard = Guard(list, lambda: 0)
+    for step in range(1, 5 * FEW_STEPS):
+        guard(_figures(step, 0.05 if step <= FEW_STEPS else 0.4)._replace(chance=0.1))
+
+
 def test_the_mean_cosine_is_that_of_all_pairs_of_rows() -> None:
     rows_ND = F.normalize(torch.randn(7, 5, generator=torch.Generator().manual_seed(0)))
     cosines_NN = rows_ND @ rows_ND.T
