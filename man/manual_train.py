@@ -102,9 +102,9 @@ alone.
 What training cannot do :: It cannot learn what captions do not say, nor what a small model has no
 room for; a larger model (*models use*) often helps more than training. Twenty pictures teach words
 for what they show and little else. Figures on held-out pairs hold for pictures like yours: whether
-the model still finds everything else is told by what is forgotten, as far as that is measured. The
-number of steps and alpha are chosen by the same held-out pairs, so their figures are a little too
-good; they also are where several pictures show one scene. For a figure without that, keep some
-pictures back and measure both models on them with *evaluate*. Models with a sigmoid loss (SigLIP)
-and with tokenizers of their own are not trained yet.
+the model still finds everything else is told by what is forgotten, as far as that is measured.
+Alpha is chosen by the same held-out pairs, so their figures are a little too good; they also are
+where several pictures show one scene. For a figure without that, keep some pictures back and
+measure both models on them with *evaluate*. Models with a sigmoid loss (SigLIP) and with
+tokenizers of their own are not trained yet.
 """

@@ -36,8 +36,8 @@ _TRAINED = {
 }
 _LIMITS = (
     "Held-out pictures come from the same source as those that were learnt from. The figures say "
-    "nothing of other pictures, and they flatter where several pictures show the same scene. The "
-    "number of steps and alpha were chosen by the same pairs, which flatters a little, too."
+    "nothing of other pictures, and they flatter where several pictures show the same scene. Alpha "
+    "was chosen by the same pairs, which flatters a little, too."
 )
 _POINT = 100
 _MOST_NAMED = 8
