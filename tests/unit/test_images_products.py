@@ -16,7 +16,7 @@ from thumbnail_product import Thumbnail
 from rclip_like.errors import PictureError
 from rclip_like.images import products
 from rclip_like.images.decoding import Upright, decode
-from rclip_like.images.products import MOST_FRAMES, Square, model_products
+from rclip_like.images.products import MOST_FRAMES, FinerSquare, Square, model_products
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FIRST_PARTS, Picture, Preprocessing
@@ -221,3 +221,24 @@ def test_numbers_of_parts_stay_as_they_are_kept_in_indexes(tmp_path: Path) -> No
     picture = read(save(tmp_path / "a.gif", greys(SHADES[:3])))
     assert list(picture.parts) == [0, 1, 2]
     assert dict(FIRST_PARTS) == {"square": 0, "frames": 1, "tiles": 1000}
+
+
+@pytest.mark.parametrize("mode", ["shortest", "squash", "longest"])
+def test_a_finer_square_shows_the_same_and_leaves_the_models_own_square_alone(
+    tmp_path: Path, mode: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise).resize((1200, 900), Image.Resampling.BICUBIC).save(path, quality=90)
+    model = Preprocessing(64, (0.5,) * 3, (0.5,) * 3, resize_mode=mode, fill_color=128)
+    square, finer = Square.of(model), FinerSquare.of_size(74, model)
+    alone, both = (
+        decode(path.read_bytes(), b".jpg", products, ReadSettings()).products
+        for products in ((square,), (square, finer))
+    )
+    (expected,), (own,), (larger,) = alone["square"], both["square"], both["finer square"]
+    assert own.tobytes() == expected.tobytes()
+    assert larger.size == (74, 74)
+    smaller = np.asarray(larger.resize((64, 64), Image.Resampling.BICUBIC)).astype(int)
+    assert np.abs(smaller - np.asarray(own)).mean() < 8  # sizes are rounded to whole pixels
+    assert np.abs(smaller - np.asarray(own)[:, ::-1]).mean() > 30
