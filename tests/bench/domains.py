@@ -161,8 +161,8 @@ def _line(
     gained = Interval(*(100 * each for each in paired_difference(before, after)))
     general = np.array([part.general for part in parts])
     changes = [
-        f"{first:.1f} -> {values.mean():.1f} ({values.mean() - first:+.1f}; "
-        f"worst {values.min() - first:+.1f})"
+        f"{first:.1f} -> {values.mean():.1f} ({_signed(values.mean() - first)}; "
+        f"worst {_signed(values.min() - first)})"
         for first, values in zip(start, general.T, strict=True)
     ]
     cells = (
@@ -175,6 +175,10 @@ def _line(
         *changes,
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def _signed(points: float) -> str:
+    return f"{round(points, 1) + 0.0:+.1f}"  # no change is +0.0
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
