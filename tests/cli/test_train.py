@@ -30,7 +30,17 @@ def _write_captions(folder: Path) -> Path:
 def test_a_caption_that_is_not_utf8_is_named_and_left_out(tiny: Path, tmp_path: Path) -> None:
     captions = _write_captions(tmp_path / "captions")
     (captions / "3.txt").write_bytes("café".encode("cp1252"))
-    arguments = ("train", captions, "--epochs", "1", "--batch-size", "4", "--output")
+    arguments = (
+        "train",
+        captions,
+        "--epochs",
+        "1",
+        "--folds",
+        "0",
+        "--batch-size",
+        "4",
+        "--output",
+    )
     told = run(*arguments, tmp_path / "model").stderr.decode()
     reason = f"{captions}/3.txt: is neither UTF-8 nor UTF-16 with its mark; save it as UTF-8"
     # Where the machine is busy, lines on progress come before.
@@ -51,7 +61,7 @@ def test_a_caption_that_is_not_utf8_is_named_and_left_out(tiny: Path, tmp_path: 
 def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
     captions = _write_captions(tmp_path / "captions")
     output = tmp_path / "our\tmodel"
-    few_steps = ("--epochs", "2", "--batch-size", "4", "--alpha", "1")
+    few_steps = ("--epochs", "2", "--folds", "0", "--batch-size", "4", "--alpha", "1")
     trained = run("train", captions, "--output", output, *few_steps)
     assert trained.returncode == 0, trained.stderr.decode()
     assert "our\\tmodel" in trained.stdout.decode()
@@ -73,7 +83,8 @@ def test_training_begins_with_the_model_that_the_index_uses(
     assert run("models", "use", tiny_model, *index).returncode == 0
     for number, options in enumerate((index, ("--model", tiny_model))):
         output = tmp_path / str(number)
-        trained = run("train", captions, "--output", output, "--epochs", "1", *options)
+        few_steps = ("--epochs", "1", "--folds", "0")
+        trained = run("train", captions, "--output", output, *few_steps, *options)
         assert trained.returncode == 0, trained.stderr.decode()
     first, second = (tmp_path / name / "open_clip_model.safetensors" for name in "01")
     assert first.read_bytes() == second.read_bytes()
