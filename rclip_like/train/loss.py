@@ -54,10 +54,10 @@ def contrastive_loss(
 
     images_ND, texts_ND: unit rows, row i of both is a pair. log_scale: log of the factor on the
     cosines, scalar. equal: where picture i and text j are not a wrong pair. Such cells are left
-    out of the sums, or count as right: then the target of a row is shared by all that is right for
-    it (UniCL, Yang et al. 2022, equations 2 to 4). Without `equal` this is the loss of CLIP
-    (Radford et al. 2021, figure 3). More than `cells` cosines are computed in blocks, with equal
-    loss and gradients, twice.
+    out of the sums, or count as right: then the target of a row is shared evenly by all that is
+    right for it (half the bidirectional loss of UniCL, Yang et al. 2022). Without `equal` this is
+    the loss of CLIP (Radford et al. 2021, figure 3). More than `cells` cosines are computed in
+    blocks, with equal loss and gradients, twice.
     """
     if len(images_ND) ** 2 > cells:
         loss: torch.Tensor = _InBlocks.apply(  # type: ignore[no-untyped-call]
@@ -84,7 +84,11 @@ def contrastive_loss(
 def loss_bounds(
     num_pairs: int, equal: Equal | None, *, positives: Positives = "left-out", cells: int = CELLS
 ) -> Bounds:
-    """Return what the loss of a batch of this many pairs is compared with."""
+    """Return what the loss of a batch of this many pairs is compared with.
+
+    A cross-entropy is never less than the entropy of its target, the logarithm of how many share
+    it; all alike, it is the logarithm of how many are summed over.
+    """
     if equal is None:
         return Bounds(math.log(num_pairs), 0.0)
     rows_N, columns_N = torch.empty(num_pairs), torch.zeros(num_pairs)
