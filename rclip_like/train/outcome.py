@@ -65,13 +65,14 @@ class Outcome:
         return {**self.looks[0].by_alpha, **self.looks[step].by_alpha} if step else {}
 
 
-def common_step(folds: Sequence[Outcome]) -> int:
+def common_step(folds: Sequence[Outcome], *, reached_by: Sequence[Outcome] = ()) -> int:
     """Return after how many steps the mean of the folds' held-out losses is lowest.
 
     One fold's curve is noisy, and its lowest point says little; all have the same steps until the
-    first one ends.
+    first one ends. reached_by: others that must have been looked at after that step, too.
     """
-    steps = set.intersection(*({step for step in fold.looks if step} for fold in folds))
+    looks = [fold.looks for fold in (*folds, *reached_by)]
+    steps = set.intersection(*({step for step in each if step} for each in looks))
     return min(sorted(steps), key=lambda step: sum(fold.looks[step].loss for fold in folds))
 
 
@@ -79,13 +80,17 @@ def held_out_by_alpha(outcomes: Sequence[Outcome]) -> list[dict[float, HeldOut]]
     """Return for each part of the held-out pairs what each alpha finds; [] without any.
 
     A fold is measured at the step that is best for the other folds, so that its own pairs have not
-    chosen it. One held-out share has chosen its step itself.
+    chosen it; if it ended before that, at the best of the steps that it reached. One held-out share
+    has chosen its step itself.
     """
     *folds, last = outcomes
     if not folds:
         return [last.by_alpha(last.best_step)] if 0 in last.looks else []
     others = [[other for other in folds if other is not fold] or [fold] for fold in folds]
-    return [fold.by_alpha(common_step(rest)) for fold, rest in zip(folds, others, strict=True)]
+    return [
+        fold.by_alpha(common_step(rest, reached_by=[fold]))
+        for fold, rest in zip(folds, others, strict=True)
+    ]
 
 
 def storable(outcome: Outcome) -> dict[str, Any]:

@@ -55,6 +55,15 @@ def test_a_fold_is_measured_at_the_step_that_the_others_choose() -> None:
     assert [part[0.0].loss for part in found] == [0.0, 0.0, 0.0]
 
 
+def test_a_fold_that_ends_before_the_step_of_the_others_is_measured_where_it_was_looked_at() -> (
+    None
+):
+    falling = {10: 5.0, 20: 4.0, 30: 1.0}
+    last = Outcome(num_steps=20, looks={20: Look(0.0, {})}, best_step=20)
+    found = held_out_by_alpha([fold(falling), fold(falling), fold({10: 1.0, 20: 2.0}), last])
+    assert found[2][1.0].loss == 20.0
+
+
 def test_one_share_is_measured_at_its_best_step_and_nothing_where_nothing_is_held_out() -> None:
     assert held_out_by_alpha([FOLDS[1]])[0][1.0].loss == 20.0
     assert held_out_by_alpha([Outcome(num_steps=5, looks={5: Look(0.0, {})}, best_step=5)]) == []
