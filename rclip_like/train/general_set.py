@@ -6,19 +6,19 @@ Shape suffixes: N pictures, F features.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import blake3
 import numpy as np
 import numpy.typing as npt
 
-from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.train.retention_figures import General
 
 if TYPE_CHECKING:
     from rclip_like.models.specification import ModelSpecification
 
-GENERAL_SET = BUILTIN_FOLDER / "retention.safetensors"
+GENERAL_SET = Path(__file__).with_name("general_photos.safetensors")
 _ARCHITECTURE, _TRUNK = "tf_efficientnet_lite0", "visual.trunk."
 LARGEST = 255
 """What the largest feature of a picture is stored as."""

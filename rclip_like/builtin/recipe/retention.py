@@ -104,7 +104,9 @@ def _parse() -> argparse.Namespace:
         prog="rclip_like.builtin.recipe.retention", description=__doc__
     )
     parser.add_argument("--data", type=Path, required=True, help="the starter folder")
-    parser.add_argument("--output", type=Path, required=True, help="the folder of the model")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the folder to write the file into"
+    )
     return parser.parse_args()
 
 
