@@ -16,8 +16,7 @@ from rclip_like.settings import num_processors
 from rclip_like.train.batches import Batch
 from rclip_like.train.examples import example_batches, example_learner, usual_tokens
 from rclip_like.train.interpolation import ALPHAS
-from rclip_like.train.learning import LOOKS
-from rclip_like.train.loop import count_steps
+from rclip_like.train.loop import count_steps, num_looks
 from rclip_like.train.phases import MOST_HELD_OUT
 from rclip_like.train.spool import pixels_bytes
 from rclip_like.train.start import Start
@@ -73,7 +72,7 @@ def estimate(start: Start) -> Estimate:
     held_out = min(start.settings.held_out * num_pairs, MOST_HELD_OUT)
     looked_at = num_pairs * (len(ALPHAS) - 1) if plan.folds else held_out
     share = num_captions / num_pairs
-    seconds += LOOKS * looked_at * (each.image + share * each.text)
+    seconds += num_looks(plan.locks_image_tower) * looked_at * (each.image + share * each.text)
     piece_size = loop.piece_size or loop.batch_size
     memory, size = start.memory, start.towers.preprocessing.size
     return Estimate(

@@ -27,9 +27,6 @@ from rclip_like.train.towers import Towers
 from rclip_like.train.values import OnProgress, StepFigures
 from rclip_like.train.watch import TimedBatches, Watch
 
-LOOKS = 20
-"""How many times a phase is measured on its held-out pairs, spread evenly over its steps."""
-
 
 @dataclass(frozen=True)
 class Setup:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from rclip_like.train.loop import count_steps
+from rclip_like.train.interpolation import ALPHAS
+from rclip_like.train.loop import count_steps, num_looks
 from rclip_like.train.presets import LAST_SHARE, Choice
 from rclip_like.train.settings import LoopSettings
 from rclip_like.train.split import split_text_tower
@@ -16,9 +17,6 @@ OPERATIONS_A_SECOND = {"cpu": 2.5e10, "mps": 1e12, "cuda": 1e13}
 """A rough rate by device, on CPUs for each thread: there `builtin`'s image tower was measured at
 2.5e10, that of ViT-B-32 at 6.3e10. A plan must not change from run to run, so that an interrupted
 run can go on, and therefore nothing is measured."""
-LOOKS_OF_FOLDS, LOOKS_OF_SHARE = 80, 25
-"""How often held-out pairs are encoded: 20 times during a fold, each time for four alphas; or 20
-times during the only phase, then for each alpha."""
 
 
 class Machine(NamedTuple):
@@ -70,7 +68,9 @@ def loop_seconds(
 ) -> float:
     """Return roughly how long the phases of a run take."""
     visits = count_steps(num_pairs, loop) * loop.batch_size * (folds + 1)
-    looks = LOOKS_OF_FOLDS * num_pairs if folds else LOOKS_OF_SHARE * num_pairs / 10
+    # Folds are measured at each look for each alpha but the start, a tenth once, and then so.
+    number, alphas = num_looks(choice.locks_image_tower), len(ALPHAS) - 1
+    looks = num_pairs * (number * alphas if folds else (number + alphas) / 10)
     step = {"head": 0.0, "last": 2 + 2 / LAST_SHARE, "all": 4.0, "lora": 4.0}[choice.preset]
     image = num_pairs if choice.locks_image_tower else visits * step + looks
     text = num_pairs if step == 0 and work.splits_text else visits * step + looks
