@@ -154,7 +154,7 @@ class _Learning:
         num_steps = self.phase.num_steps or self.setup.num_steps
         if not len(self.phase.held_out):
             return [num_steps]
-        every = max(1, self.setup.num_steps // LOOKS)
+        every = max(1, self.setup.num_steps // num_looks(self.setup.towers.locks_image_tower))
         return [*range(every, num_steps, every), num_steps]
 
     def _expect(self, rows: Rows, epoch: int) -> None:
