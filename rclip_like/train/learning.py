@@ -16,7 +16,7 @@ from rclip_like.train.held_out import HeldOut, measure_held_out
 from rclip_like.train.interpolation import State, set_between
 from rclip_like.train.learner import Learner, trained_state
 from rclip_like.train.log import Log
-from rclip_like.train.loop import AfterStep, run_loop
+from rclip_like.train.loop import AfterStep, num_looks, run_loop
 from rclip_like.train.memory import out_of_memory
 from rclip_like.train.outcome import Look, Outcome, common_step, restored, storable
 from rclip_like.train.phases import Phase
