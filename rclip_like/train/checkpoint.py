@@ -6,6 +6,7 @@ import os
 import pickle
 import stat
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,16 +64,44 @@ def prepared_output(output: Path) -> Iterator[None]:
     """
     _refuse_others(output)
     made = make_folder(output, 0o777)  # a model is for whoever may read the folder
-    try:
+    with _held_alone(output):
+        try:
+            yield
+        except BaseException:
+            if not os.path.lexists(output / CHECKPOINT):
+                with suppress(OSError):  # something else came to lie in the folder
+                    for name in OWN_FILES | _LOGS:
+                        (output / name).unlink(missing_ok=True)
+                    for folder in reversed(made):
+                        folder.rmdir()
+            raise
+
+
+@contextmanager
+def _held_alone(output: Path) -> Iterator[None]:
+    """Hold the folder for the block. Raises TrainingError while another run holds it.
+
+    The lock is on the folder itself, so that it leaves no file, and ends with its process. Systems
+    and disks without such locks do without.
+    """
+    if sys.platform == "win32":
         yield
-    except BaseException:
-        if not os.path.lexists(output / CHECKPOINT):
-            with suppress(OSError):  # something else came to lie in the folder
-                for name in OWN_FILES | _LOGS:
-                    (output / name).unlink(missing_ok=True)
-                for folder in reversed(made):
-                    folder.rmdir()
-        raise
+        return
+    import fcntl
+
+    descriptor = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainingError(
+                f"another run is writing into {output}", Remedy.NAME_ANOTHER_OUTPUT
+            ) from None
+        except OSError:  # no locks here
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_others(output: Path) -> None:

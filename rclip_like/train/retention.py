@@ -195,11 +195,15 @@ def everyday_queries() -> tuple[str, ...]:
 
 
 def _own(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sequence[str]:
-    """Return the paths of the indexed pictures to measure on; none of an index that is damaged."""
+    """Return the paths of the indexed pictures to measure on; none of an index that is damaged.
+
+    Those in the folder that is trained on, or in that of a table or shard, are left out.
+    """
     if own_pictures is None:
         return []
+    data = settings.data
     try:
-        return own_pictures(NUM_OWN, settings.loop.seed, settings.data)
+        return own_pictures(NUM_OWN, settings.loop.seed, data if data.is_dir() else data.parent)
     except StoreError:
         return []
 

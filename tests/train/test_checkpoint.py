@@ -190,3 +190,16 @@ def test_a_checkpoint_that_is_no_pickle_is_named(output: Path, content: bytes) -
     (output / "checkpoint.pt").write_bytes(content)
     with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be read; delete it"):
         load_checkpoint(output, RUN)
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_leaves_the_first_ones_files(
+    tmp_path: Path,
+) -> None:
+    output = tmp_path / "out"
+    with prepared_output(output):
+        (output / "pixels.bin").touch()
+        with pytest.raises(TrainingError, match="another run"), prepared_output(output):
+            pass
+        assert [path.name for path in output.iterdir()] == ["pixels.bin"]
+    with prepared_output(output):
+        pass

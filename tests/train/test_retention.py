@@ -22,7 +22,12 @@ from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.settings import EncoderSettings, ReadSettings
 from rclip_like.train import retention
-from rclip_like.train.retention import OwnPictures, Retention, open_retention
+from rclip_like.train.retention import (
+    OwnPictures,
+    Retention,
+    measures_pictures,
+    open_retention,
+)
 from rclip_like.train.retention_figures import Retained, changes, worst
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.towers import Towers
@@ -212,6 +217,19 @@ def test_a_named_set_goes_before_own_pictures(
     opened = open_with(own_pictures=own_pictures, retain=labelled).retention
     assert opened is not None
     assert opened.kind == "set"
+
+
+def test_pictures_beside_the_table_that_is_trained_on_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "captions.csv").touch()
+    asked = []
+
+    def note(number: int, seed: int, outside: Path) -> list[str]:
+        asked.append(outside)
+        return []
+
+    for data in (tmp_path, tmp_path / "captions.csv"):
+        assert not measures_pictures(TrainSettings(data), note)
+    assert asked == [tmp_path, tmp_path]
 
 
 def test_a_damaged_index_measures_nothing(open_with: Callable[..., Opened]) -> None:
