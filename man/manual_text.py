@@ -638,8 +638,8 @@ fetch again what it finds there; with *--offline* it uses nothing else, for mode
 tokenizer. A file that differs from what the hub states is thrown away and fetched again, with a
 line on stderr. *models remove* leaves whole files there, and names the folder and its size.
 
-~/.cache/clipfind :: What can be made again. A user without a home folder keeps none of it and must
-name the index with *--db*.
+~/.cache/clipfind :: What can be made again, such as thumbnails. A user without a home folder keeps
+none of it and must name the index with *--db*.
 
 clipfind makes its own folders, everything in them, and an index named by *--db* for their owner
 alone, whatever the umask; Hugging Face's cache follows the umask. clipfind closes the two default

@@ -93,12 +93,15 @@ def close_tree(folder: Path) -> None:
 
 
 @contextmanager
-def write_whole(path: Path, mode: int = FILE_MODE, *, draft: str | None = None) -> Iterator[Path]:
+def write_whole(
+    path: Path, mode: int = FILE_MODE, *, draft: str | None = None, is_synced: bool = True
+) -> Iterator[Path]:
     """Give an empty draft that takes the path, synced, when the block ends; else nothing changes.
 
     Folders above that are missing are made. The draft lies in the same folder, under the name
     `draft` or a hidden one of this process; what has its name is removed, never written through.
-    The mode is what the umask may leave. Raises OSError.
+    The mode is what the umask may leave. is_synced: False for what has a checksum and can be made
+    again. Raises OSError.
     """
     make_folder(path.parent)
     written = path.with_name(draft or f".{path.name}.{os.getpid()}")
@@ -109,8 +112,9 @@ def write_whole(path: Path, mode: int = FILE_MODE, *, draft: str | None = None) 
         yield written
         if stat.S_IMODE(written.stat().st_mode) != mode:
             written.chmod(mode)  # safetensors, for one, makes it anew, for its owner alone
-        with written.open("rb+") as file:
-            os.fsync(file.fileno())
+        if is_synced:
+            with written.open("rb+") as file:
+                os.fsync(file.fileno())
         os.replace(written, path)
     except BaseException:
         with suppress(OSError):

@@ -231,6 +231,8 @@ class Match(NamedTuple):
     Both are strings as os.fsdecode makes them of `path_bytes` and `absolute_bytes`.
     `score` is a cosine in [-1, 1]; `rank` counts from 1 in order of score. `terms` holds the
     score of each term alone where an explanation was asked for, a subtracted one behind a minus.
+    `taken_at` is the date the picture gives, else that of its file. `facts` and `version` are those
+    of its content.
     """
 
     path_bytes: bytes
@@ -240,6 +242,8 @@ class Match(NamedTuple):
     model: str
     taken_at: str | None = None
     terms: tuple[tuple[str, float], ...] = ()
+    facts: PictureFacts | None = None
+    version: FileVersion | None = None
 
     @property
     def path(self) -> str:

@@ -18,6 +18,7 @@ from rclip_like.cli.options import (
 from rclip_like.cli.paths import Sources
 from rclip_like.cli.proposals import command_meant, refuse_folder_first, with_quotes_proposed
 from rclip_like.cli.remedies import said
+from rclip_like.cli.sheet import ALONE, SheetOptions, check_sheet, heading_of, write_sheet
 from rclip_like.cli.updating import (
     Update,
     index_settings,
@@ -56,6 +57,7 @@ WITHOUT_EFFECT = (
     ("--text", "--allow-private"),
     ("--image", "--template"),
     ("--image", "--no-cache"),
+    *(("--html", each) for each in ALONE),
     *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
@@ -100,6 +102,7 @@ class SearchOptions(NamedTuple):
             help="Print each result as TEMPLATE says: {path} {score} {rank} {model}, \\t \\n \\0.",
         ),
     ] = None
+    sheet: SheetOptions = SheetOptions()
     update: Update = Update()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     sources: Annotated[Sources, "Paths"] = Sources()
@@ -114,6 +117,7 @@ class SearchOptions(NamedTuple):
 def run(options: SearchOptions) -> int:
     """Search and print the matches; return 0 if there are any, else 1."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
+    check_sheet(options.sheet)
     layout = _layout_of(options)
     settings = search_settings(options, layout)
     talk = options.talk
@@ -139,7 +143,11 @@ def run(options: SearchOptions) -> int:
                 )
         except RootError as error:
             raise with_quotes_proposed(error, options.query, options.paths) from error
-        write_out(render(report.matches, layout))
+        if options.sheet.html is None:
+            write_out(render(report.matches, layout))
+        else:
+            heading = heading_of(query, options.paths, options.given, report.matches)
+            write_sheet(report.matches, heading, options.sheet, options.read, talk)
         _tell(report, options, command)
         if not talk.quiet and is_terminal(sys.stderr):
             from rclip_like.cli.larger_models import introduce_larger_models
@@ -164,9 +172,10 @@ def _layout_of(options: SearchOptions) -> Layout:
 
 
 def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
-    """Return what is ranked and kept; unless typed, copies are shown once in a table."""
+    """Return what is ranked and kept; copies are shown once to people, unless typed otherwise."""
     if options.settings.collapse is None:
-        return options.settings._replace(collapse=layout.is_table)
+        is_for_people = layout.is_table or options.sheet.html is not None
+        return options.settings._replace(collapse=is_for_people)
     return options.settings
 
 

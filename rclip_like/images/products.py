@@ -1,4 +1,4 @@
-"""The products: the model's square, and those of an animation's later frames.
+"""The products: the model's square, those of an animation's later frames, and the thumbnail.
 
 A product is one class: it has a name, says how many pixels it needs, and is made of the upright
 picture. Who wants it puts it into a ReadTask.
@@ -181,6 +181,30 @@ class Frames(Product):
         for image in kept:
             different.setdefault(image.tobytes(), image)
         return list(different.values())[1:]
+
+
+@dataclass(frozen=True)
+class Thumbnail(Product):
+    """The whole picture, at most `size` pixels each way; a smaller one keeps its size."""
+
+    name: ClassVar[str] = "thumbnail"
+
+    size: int
+
+    @property
+    def short_side(self) -> int:
+        """Enough on the short side is enough on the long one."""
+        return self.size
+
+    def make(self, picture: Upright) -> list[Image.Image]:
+        """Return one image."""
+        pixels = picture.pixels()
+        width, height = picture.size
+        ratio = min(1.0, self.size / max(width, height))
+        size = max(1, round(width * ratio)), max(1, round(height * ratio))
+        if pixels.size != size:
+            pixels = pixels.resize(size, Image.Resampling.LANCZOS)
+        return [picture.to_srgb(pixels)]
 
 
 def model_products(model: Preprocessing) -> tuple[Product, ...]:

@@ -76,8 +76,10 @@ def search(
     for rank, ((stored, value), each) in enumerate(zip(best.files, explained, strict=True), 1):
         changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
         taken_at = stored.facts.taken_at or changed
-        shown, name = scope.as_typed(stored.path), specification.name
-        matches.append(Match(shown, stored.path, value, rank, name, taken_at, each))
+        shown, name, about = scope.as_typed(stored.path), specification.name, stored.facts
+        matches.append(
+            Match(shown, stored.path, value, rank, name, taken_at, each, about, stored.version)
+        )
     if settings.sort == "path":
         matches.sort(key=lambda match: match.absolute_bytes)
     elif settings.sort == "date":

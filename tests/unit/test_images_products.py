@@ -11,12 +11,17 @@ import pillow_heif
 import pytest
 from PIL import GifImagePlugin, Image
 from read_in_process import read_picture
-from thumbnail_product import Thumbnail
 
 from rclip_like.errors import PictureError
 from rclip_like.images import products
 from rclip_like.images.decoding import Upright, decode
-from rclip_like.images.products import MOST_FRAMES, FinerSquare, Square, model_products
+from rclip_like.images.products import (
+    MOST_FRAMES,
+    FinerSquare,
+    Square,
+    Thumbnail,
+    model_products,
+)
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FIRST_PARTS, Picture, Preprocessing

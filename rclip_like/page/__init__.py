@@ -1,0 +1,1 @@
+"""What was found, to look at: thumbnails, and the contact sheet that shows them."""

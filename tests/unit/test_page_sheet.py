@@ -1,0 +1,132 @@
+"""The contact sheet: whole, harmless whatever the names are, and with nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from PIL import Image
+
+from rclip_like.page.sheet import MARK, Heading, contact_sheet
+from rclip_like.page.thumbnails import ThumbnailCache
+from rclip_like.settings import ReadSettings
+from rclip_like.values import FileVersion, Match, PictureFacts
+
+VOID = {"meta", "img"}
+
+
+class Page(HTMLParser):
+    """What a browser sees: elements with their attributes, and the texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data.strip())
+
+    def all_of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for each, attributes in self.elements if each == tag]
+
+
+def match_of(path: Path, rank: int, camera: str | None = None) -> Match:
+    facts = PictureFacts(80, 40, "2019-07-01T12:30:59", camera)
+    return Match(
+        os.fsencode(path), os.fsencode(path), 0.5 / rank, rank, "m", facts.taken_at, (), facts,
+        FileVersion(bytes([rank]) * 32, 1),
+    )  # fmt: skip
+
+
+def page_of(matches: list[Match], cache: Path, title: str = "cat") -> tuple[str, Page]:
+    heading = Heading(title, (("searched", "photos"),))
+    limits = ReadSettings(workers=1)
+    text = "".join(contact_sheet(heading, matches, ThumbnailCache(0, cache), limits))
+    return text, Page(text)
+
+
+def save(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (80, 40), (9, 90, 200)).save(path, "PNG")
+    return path
+
+
+def test_each_match_is_a_card_with_picture_facts_and_link(tmp_path: Path) -> None:
+    matches = [match_of(save(tmp_path / f"{each}.png"), each, "Kodak") for each in (1, 2)]
+    text, page = page_of(matches, tmp_path / "cache")
+    assert text.index(MARK) < 512
+    assert page.open == []
+    images, links = page.all_of("img"), page.all_of("a")
+    assert [each["width"] for each in images] == ["80", "80"]
+    content = base64.b64decode(str(images[0]["src"]).removeprefix("data:image/webp;base64,"))
+    assert content[8:12] == b"WEBP"
+    assert [unquote_to_bytes(str(each["href"])) for each in links] == [
+        b"file://" + match.absolute_bytes for match in matches
+    ]
+    for fact in (
+        "0.5000",
+        "2019-07-01 12:30",
+        "80 \N{MULTIPLICATION SIGN} 40",
+        "Kodak",
+        "1.png",
+        str(tmp_path),
+    ):
+        assert fact in page.texts
+
+
+def test_names_with_tags_quotes_and_bad_bytes_do_no_harm(tmp_path: Path) -> None:
+    names = [
+        b"<script>alert(1)</script>.png",
+        b"\"><img src=x onerror=alert(1)>'.png",
+        b"\xff\xfe bad.png",
+        "\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe".encode(),
+        b"new\nline\x1b[31m.png",
+        b"{{ 7 * 7 }} {% raw %}.png",
+    ]
+    paths = [save(tmp_path / os.fsdecode(name)) for name in names]
+    matches = [match_of(path, number) for number, path in enumerate(paths, 1)]
+    text, page = page_of(matches, tmp_path / "cache", title="<b>{{ 7 * 7 }}</b> & \"'")
+    assert page.open == []
+    assert not page.all_of("script")
+    assert all(not key.startswith("on") for _, values in page.elements for key in values)
+    assert len(page.all_of("img")) == len(names)
+    assert all(
+        str(each["src"]).startswith("data:image/webp;base64,") for each in page.all_of("img")
+    )
+    assert "<b>{{ 7 * 7 }}</b> & \"'" in page.texts
+    assert "{{ 7 * 7 }} {% raw %}.png" in page.texts
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ufffe\ud800-\udfff]", text)
+    links = [unquote_to_bytes(str(each["href"])) for each in page.all_of("a")]
+    assert [link.rpartition(b"/")[2] for link in links] == [
+        name.rpartition(b"/")[2] for name in names
+    ]
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(tmp_path: Path) -> None:
+    text, page = page_of([match_of(save(tmp_path / "a.png"), 1)], tmp_path / "cache")
+    policy = [each for each in page.all_of("meta") if each.get("http-equiv")]
+    assert [each["content"] for each in policy] == [
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    ]
+    assert not re.search(r"https?://|url\(|@import|<link|<script|javascript:", text)
+
+
+def test_a_picture_without_thumbnail_shows_why(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    _, page = page_of([match_of(tmp_path / "a.png", 1)], tmp_path / "cache")
+    assert not page.all_of("img")
+    assert "no preview: not a picture in a known format" in page.texts
