@@ -201,10 +201,41 @@ def _records(
         return
     delimiter, header = _header_of(first, columns)
     _require_columns(path, dict.fromkeys(header, ""), columns)
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t")
-    for row in reader:
+    for number, row in _rows(lines, delimiter):
         if row:
-            yield reader.line_num + 1, _row_of(header, row, delimiter, columns)
+            yield number, row if isinstance(row, str) else _row_of(header, row, delimiter, columns)
+
+
+def _rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the rows below the first line, each with its last line's number; a str is a reason.
+
+    A quotation mark that opens a field and is not closed in it would take in the rows that follow,
+    up to the next mark. So only a row of one line may have text behind a closing mark.
+    """
+    read: list[str] = []
+
+    def noted() -> Iterator[str]:
+        for line in lines:
+            read.append(line)
+            yield line
+
+    style: dict[str, Any] = {"delimiter": delimiter, "skipinitialspace": delimiter != "\t"}
+    reader = csv.reader(noted(), strict=True, **style)
+    while True:
+        read.clear()
+        row: list[str] | str
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "larger than" in str(error):
+                raise
+            if len(read) == 1:
+                row = next(csv.reader(read, **style))
+            else:
+                row = f"is the last of {len(read)} lines after a quotation mark that is not closed"
+        yield reader.line_num + 1, row
 
 
 def _lines(stream: io.TextIOWrapper) -> Iterator[str]:

@@ -133,6 +133,26 @@ def test_a_bad_line_of_json_costs_itself(tmp_path: Path, line: str, reason: str)
     assert [told for _, told in troubles_of(pictures)] == [reason]
 
 
+@pytest.mark.parametrize("last", ['c.png,"a ""big"" dog"', "c.png,one"])
+def test_a_quotation_mark_that_is_not_closed_takes_no_line_in_silence(
+    tmp_path: Path, last: str
+) -> None:
+    content = f'image,text\na.png,one\nx.png,"Big Bird\nb.png,two\n{last}\n'
+    pictures = open_set(write_table(tmp_path, content))
+    assert captioned_names(pictures) == [("a.png", ("one",))]
+    reason = "is the last of 3 lines after a quotation mark that is not closed"
+    assert troubles_of(pictures) == [("table.csv:5", reason)]
+
+
+def test_quoted_captions_may_have_line_ends_and_words_behind_the_quotation(tmp_path: Path) -> None:
+    content = 'image,text\na.png,"two\nlines"\nb.png,"Hello" he said\nc.png,5" wide\n'
+    assert captioned_names(open_set(write_table(tmp_path, content))) == [
+        ("a.png", ("two lines",)),
+        ("b.png", ("Hello he said",)),
+        ("c.png", ('5" wide',)),
+    ]
+
+
 def test_a_table_is_read_as_far_as_that_goes(tmp_path: Path) -> None:
     content = 'file,label\na.png,dog\nb.png,"' + "x\n" * 100_000
     pictures = open_set(write_table(tmp_path, content))
