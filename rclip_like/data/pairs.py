@@ -37,9 +37,9 @@ def open_pairs(data: Path, options: PairOptions) -> PairSource:
 
     The same pictures under the same names have the same order in every layout: that of their names,
     folder by folder. (Shards come one after the other, and a packed one in its own order.) Of a set
-    with splits only `train` is taken. A set with any captions is one of captions, and pictures
-    without are Troubles. Raises DataError if nothing is recognised or if there are neither captions
-    nor labels, and as `open_set`.
+    with splits only `train` is taken. If any picture has captions, the set counts as captioned, and
+    a Trouble stands for each picture without. Raises DataError if nothing is recognised or if there
+    are neither captions nor labels, and as `open_set`.
     """
     opened = open_set(data, split="train", options=options)
     if not opened.has_captions and not opened.labels:
@@ -80,5 +80,5 @@ def _walk_of(opened: PictureSet, walk: Walk) -> Walk:
 
 
 def _order(example: Example | Trouble) -> list[str]:
-    """Return a key that orders paths as folders are walked, what cannot be used first."""
+    """Return a key that orders paths as folders are walked, Troubles first."""
     return example.name.split(os.sep) if isinstance(example, Example) else []

@@ -44,7 +44,7 @@ _NOT_REGULAR = "is not a regular file"
 
 
 class _Shard(NamedTuple):
-    """A shard whose texts have been read; each example with the place of its picture."""
+    """A shard whose texts have been read; each example with where its picture is stored."""
 
     path: Path
     contents: ShardIndex | None
@@ -61,8 +61,8 @@ def open_shards(
 ) -> PictureSet:
     """Return the set of these shards, one after the other.
 
-    This reads all their texts. `examples()` then reads the pictures of a .tar from their places, in
-    the order of their names, and a packed shard from its beginning, in its own order. missing:
+    All their texts are read here. `examples()` reads the pictures of a .tar where they are stored,
+    in the order of their names, and a packed shard from its beginning, in its own order. missing:
     Troubles that `examples()` yields at the end. Raises DataError if `class_names` do not fit.
     """
     opened = [_open_shard(path) for path in shards]
@@ -140,7 +140,7 @@ def _open_shard(path: Path) -> _Shard:
     has_captions = any(ending_of(name) in CAPTION_ENDINGS for name in index.texts) or any(
         isinstance(each, Example) and each.captions for each, _ in examples
     )
-    # The captions and places are in the examples now.
+    # The examples hold all captions and offsets now.
     index = index._replace(pictures={}, texts={})
     return _Shard(path, index, examples, index.fault, has_captions)
 

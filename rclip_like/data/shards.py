@@ -95,7 +95,7 @@ def read_stored(
     """Yield the bytes of files in a shard, of each the first `most_each`.
 
     files: in the order of their offsets if the shard is packed. Raises ModelError and the errors in
-    UNREADABLE where the shard cannot be read any more, also if it changed since it was indexed.
+    UNREADABLE if the shard cannot be read any more or has changed since it was indexed.
     """
     with open_regular(shard, sys.maxsize) as file:
         facts = os.fstat(file.fileno())
@@ -134,7 +134,7 @@ class _Indexer:
         self._num_text_bytes = self._num_name_bytes = 0
 
     def walk(self) -> None:
-        """Put every member in its place. Raises the errors in UNREADABLE."""
+        """Note every member by its name. Raises the errors in UNREADABLE."""
         with tarfile.open(fileobj=cast(BinaryIO, self.stream), mode="r:") as members:
             count = 0
             while (member := members.next()) is not None:
@@ -181,7 +181,7 @@ class _Indexer:
                 self._put_file(name, stored, is_sparse=member.issparse())
             return
         if is_text or ending_of(name) in self._endings:
-            # Its place in the order.
+            # So it has its position in the order.
             (self.texts if is_text else self.pictures)[name] = "is a link to nothing in the shard"
 
     def _put_file(self, name: str, stored: Stored, *, is_sparse: bool = False) -> None:
@@ -234,7 +234,7 @@ class _Bounded:
         return content
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return the bytes at a place. Raises ReadError if fewer are there."""
+        """Return `size` bytes from an offset. Raises ReadError if fewer are there."""
         self.seek(offset)
         pieces = []
         while size:
@@ -258,7 +258,7 @@ class _Bounded:
         return int(self.stream.tell())
 
     def spend(self, size: int) -> None:
-        """Count bytes that somebody has to work on. Raises ReadError for more than are allowed."""
+        """Count bytes that take work to unpack. Raises ReadError for more than are allowed."""
         self.left -= size
         if self.left < 0:
             raise tarfile.ReadError(

@@ -171,9 +171,9 @@ class _TooLong(Exception):
 
 
 def _text_of(file: BinaryIO) -> io.TextIOWrapper:
-    begun = file.read(4)
+    first_bytes = file.read(4)
     file.seek(0)
-    is_utf16 = begun.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and begun != BOM_UTF32_LE
+    is_utf16 = first_bytes.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and first_bytes != BOM_UTF32_LE
     # On Linux a file's name may be any bytes.
     encoding, errors = ("utf-16", "strict") if is_utf16 else ("utf-8-sig", "surrogateescape")
     return io.TextIOWrapper(file, encoding, errors, newline="")
@@ -256,7 +256,7 @@ def _object_in(line: str) -> Record | str:
 
 
 def _header_of(line: str, columns: Columns) -> tuple[str, list[str]]:
-    """Return the delimiter that gives the most known columns, and the columns in lower case."""
+    """Return the delimiter that gives the most of these columns, and all columns in lower case."""
     headers = {
         delimiter: [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter))]
         for delimiter in _DELIMITERS

@@ -21,13 +21,13 @@ from rclip_like.images.png import SIGNATURE as PNG
 from rclip_like.settings import ReadSettings
 
 HEADER_BYTES = 1 << 16
-"""In so many bytes most pictures state their size; a JPEG's EXIF data may have as many."""
+"""Most pictures state their size in their first 64 KiB; a JPEG's EXIF data may fill as much."""
 UNKNOWN_SIZE = (0, 0)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LONE_MARKERS = frozenset((0x01, *range(0xD0, 0xD8)))
 _SCAN = 0xDA
 _PREFIX = 16
-"""So many bytes Pillow shows a format for it to say whether it reads them."""
+"""Pillow shows a format this many bytes and asks whether it reads them."""
 
 
 def read_start(path: str, limits: ReadSettings) -> tuple[bytes, os.stat_result]:
@@ -92,20 +92,20 @@ def stated_size(start: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(start: bytes) -> tuple[int, int] | None:
-    place = 2
-    while place + 2 <= len(start):
-        if start[place] != 0xFF:
+    offset = 2
+    while offset + 2 <= len(start):
+        if start[offset] != 0xFF:
             return None
-        marker = start[place + 1]
-        if marker == 0xFF or marker in _LONE_MARKERS:  # 0xFF fills up
-            place += 1 if marker == 0xFF else 2
+        marker = start[offset + 1]
+        if marker == 0xFF or marker in _LONE_MARKERS:  # 0xFF is padding
+            offset += 1 if marker == 0xFF else 2
             continue
         if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", start, place + 5)
+            height, width = struct.unpack_from(">HH", start, offset + 5)
             return (width, height) if width and height else None
         if marker == _SCAN:
             return None
-        place += 2 + max(2, struct.unpack_from(">H", start, place + 2)[0])
+        offset += 2 + max(2, struct.unpack_from(">H", start, offset + 2)[0])
     return None
 
 

@@ -17,7 +17,8 @@ import torch
 from torch.nn import functional as F
 
 _MARGIN = 1.15
-"""How many times the model's size crops are cut from: the smallest shows three quarters."""
+"""Crops are cut from a square this many times the model's size; the smallest shows three quarters
+of it."""
 
 _SIDES = re.compile(
     r"\b(?:(?:left|right)(?:most|wards?|hand)?|links|rechts|gauche|droite|izquierd[ao]s?"
@@ -41,14 +42,14 @@ def finer_size(size: int) -> int:
 
 
 def can_be_mirrored(captions: Iterable[str]) -> bool:
-    """Return whether no caption of a picture speaks of left and right."""
+    """Return whether no caption of a picture mentions left or right."""
     return not any(_SIDES.search(caption) for caption in captions)
 
 
 def draw_crop(size: int, finer: int, *, seed: int, epoch: int, row: int, may_mirror: bool) -> Crop:
     """Return the crop of a row in an epoch, a function of the arguments alone.
 
-    Its side is anything between the model's size and all of the finer square, its place anywhere.
+    Its side lies between the model's size and the whole finer square; its position is free.
     """
     random = np.random.default_rng((seed, 2, epoch, row))
     side = int(random.integers(size, finer, endpoint=True))

@@ -8,7 +8,7 @@ import stat
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,8 +70,7 @@ def prepared_output(output: Path) -> Iterator[None]:
         except BaseException:
             if not os.path.lexists(output / CHECKPOINT):
                 with suppress(OSError):  # something else came to lie in the folder
-                    for name in OWN_FILES | _LOGS:
-                        (output / name).unlink(missing_ok=True)
+                    remove_files(output, OWN_FILES | _LOGS)
                     for folder in reversed(made):
                         folder.rmdir()
             raise
@@ -215,9 +214,9 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     return state
 
 
-def remove_own_files(output: Path) -> None:
-    """Delete what only an unfinished run needs."""
-    for name in OWN_FILES:
+def remove_files(output: Path, names: Iterable[str] = OWN_FILES) -> None:
+    """Delete these files if they exist; by default, all that only an unfinished run needs."""
+    for name in names:
         (output / name).unlink(missing_ok=True)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import blake3
 import numpy as np
@@ -30,6 +30,7 @@ from rclip_like.train.checkpoint import (
     PIXELS,
     PREPARED_FILES,
     TEXT_FEATURES,
+    remove_files,
 )
 from rclip_like.train.plan import Plan
 from rclip_like.train.reuse import reusable, rows_of
@@ -40,7 +41,6 @@ from rclip_like.train.spool import (
     Shape,
     map_rows,
     pixels_bytes,
-    remove_files,
     require_room,
 )
 from rclip_like.train.survey import Survey, read_rows
@@ -49,7 +49,8 @@ from rclip_like.train.values import OnProgress, TrainProgress
 from rclip_like.values import Picture, Trouble
 
 Pixels = npt.NDArray[np.uint8]
-Numbers = Sequence[tuple[int, ...]]
+CaptionNumbers: TypeAlias = Sequence[tuple[int, ...]]
+"""The numbers of each row's captions, equal for equal tokens."""
 
 _TEXTS_AT_ONCE = 1024
 _GONE = "is not there any more"
@@ -66,7 +67,7 @@ class Prepared(NamedTuple):
     digests: tuple[bytes, ...]
     images: PixelImages | FeatureImages
     texts: TokenTexts | FeatureTexts
-    captions: Numbers
+    captions: CaptionNumbers
     skipped: tuple[Trouble, ...]
 
     def fingerprint(self, surveyed: Survey) -> str:
@@ -186,7 +187,7 @@ class FeatureTexts:
     """
 
     features_TF: npt.NDArray[np.float32]
-    numbers: Numbers
+    numbers: CaptionNumbers
 
     def rows(self, rows: Rows, drawn: Sequence[int]) -> torch.Tensor:
         """Return the features (N, F) of the caption drawn for each row."""
@@ -217,10 +218,10 @@ def _make(
     plan: Plan,
     output: Path,
     report: OnProgress,
-    numbers: Numbers,
+    numbers: CaptionNumbers,
 ) -> Manifest:
     """Write the arrays of all pictures and captions, and return what they hold."""
-    remove_files(output, sorted(PREPARED_FILES))
+    remove_files(output, PREPARED_FILES)
     recipe = _recipe(towers, plan)
     size, augments = towers.preprocessing.size, bool(recipe["augmentation"])
     arrays = {}
@@ -305,7 +306,7 @@ def _write_texts(
 
 
 def _unique_captions(
-    tokens: Sequence[npt.NDArray[np.int64]], numbers: Numbers
+    tokens: Sequence[npt.NDArray[np.int64]], numbers: CaptionNumbers
 ) -> npt.NDArray[np.int64]:
     """Return the tokens (T, L) of all captions by their numbers, equal ones once."""
     first: dict[int, npt.NDArray[np.int64]] = {}

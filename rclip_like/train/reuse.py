@@ -1,4 +1,4 @@
-"""Whether what an earlier run prepared still is what a run's pictures and captions give."""
+"""Whether what an earlier run prepared still fits the pictures and captions."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import blake3
-
 from rclip_like.data.examples import Example
 from rclip_like.errors import Remedy, TrainingError
 from rclip_like.train.checkpoint import CHECKPOINT, PREPARED
 from rclip_like.train.spool import Manifest, Row
-from rclip_like.train.survey import Survey
-
-_CHUNK = 1 << 20
+from rclip_like.train.survey import Survey, content_digest
 
 
 def reusable(output: Path, recipe: dict[str, Any], survey: Survey) -> Manifest | None:
-    """Return what an earlier run prepared in the output folder, None where nothing fits.
+    """Return what an earlier run prepared in the output folder, None if nothing fits.
 
-    A picture whose file has another size or mtime is read again: its content decides. Once there is
-    a checkpoint, what does not fit is an error: raises TrainingError, which names the picture.
+    A picture whose file has another size or mtime is read again: its content decides. Raises
+    TrainingError, which names the picture, if a picture does not fit and there is a checkpoint.
     """
     has_checkpoint = os.path.lexists(output / CHECKPOINT)
     try:
@@ -59,12 +55,12 @@ def _compare(manifest: Manifest, output: Path, recipe: dict[str, Any], survey: S
     before, now = manifest.rows, rows_of(survey)
     for old, new in zip(before, now, strict=False):
         if old.name != new.name:
-            raise _differs(min(old.name, new.name), "came or went", output)
+            raise _differs(min(old.name, new.name), "was added or removed", output)
         if old.captions != new.captions:
             raise _differs(new.name, "has other captions", output)
     if len(before) != len(now):
         longer = max(before, now, key=len)
-        raise _differs(longer[min(len(before), len(now))].name, "came or went", output)
+        raise _differs(longer[min(len(before), len(now))].name, "was added or removed", output)
     suspects = {
         old.name: old.digest
         for old, new in zip(before, now, strict=True)
@@ -82,21 +78,8 @@ def _digests(survey: Survey, names: Collection[str]) -> dict[str, str]:
         return found
     for example in survey.source.pairs():
         if isinstance(example, Example) and example.name in names:
-            found[example.name] = _digest(example)
+            found[example.name] = content_digest(example).hex()
     return found
-
-
-def _digest(example: Example) -> str:
-    hasher = blake3.blake3()
-    if example.content is not None:
-        return hasher.update(example.content).hexdigest()
-    try:
-        with open(example.name, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                hasher.update(chunk)
-    except OSError:
-        return ""
-    return hasher.hexdigest()
 
 
 def _differs(name: str, how: str, output: Path) -> TrainingError:

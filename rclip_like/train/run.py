@@ -25,7 +25,7 @@ from rclip_like.train.checkpoint import (
     THREADS,
     Checkpoint,
     prepared_output,
-    remove_own_files,
+    remove_files,
 )
 from rclip_like.train.folder import copy_tokenizer, save_model_folder, save_texts
 from rclip_like.train.gain import Gain, choose_alpha, gains
@@ -41,7 +41,7 @@ from rclip_like.train.prepare import Prepared, prepare
 from rclip_like.train.retention import OwnPictures, Retention, open_retention
 from rclip_like.train.retention_figures import Change, changes, worst
 from rclip_like.train.settings import TrainSettings
-from rclip_like.train.spool import kept_numbers
+from rclip_like.train.spool import stored_numbers
 from rclip_like.train.start import Start, load_start
 from rclip_like.train.survey import require_usable
 from rclip_like.train.values import Describe, OnProgress, TrainReport
@@ -76,9 +76,9 @@ def train(
         run = _prepare(start, own_pictures, report)
         outcomes, resumed_at = learn_phases(run.setup, run.phases, run.checkpoint, report)
         result = _measure(run, outcomes)
-        told = _report(run, result, resumed_at, time.monotonic() - began)
-        _save(run, result, describe(told) if describe else {})
-    return told
+        summary = _report(run, result, resumed_at, time.monotonic() - began)
+        _save(run, result, describe(summary) if describe else {})
+    return summary
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _phases(start: Start, batches: CaptionBatches, digests: Sequence[bytes]) -> 
         return groups_of_copies(embeddings_ND.float().cpu().numpy(), digests)
 
     return phases_of(
-        kept_numbers(start.settings.output / COPIES, len(digests), groups),
+        stored_numbers(start.settings.output / COPIES, len(digests), groups),
         batches.labels,
         num_folds=start.plan.folds,
         share=start.settings.held_out,
@@ -205,7 +205,7 @@ def _save(run: Run, result: Result, texts: Mapping[str, str]) -> None:
     copy_tokenizer(specification, output)
     save_model_folder(output, model, specification.config, specification.preprocessing)
     save_texts(output, texts)
-    remove_own_files(output)
+    remove_files(output)
 
 
 def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainReport:

@@ -37,8 +37,8 @@ def split_image_tower(model: Any, size: int) -> Split:
     """Return the image tower before and after its projection.
 
     The projection is that of open_clip's own transformers, the last layer of a ResNet's attention
-    pool, or timm's head or classifier. A tower of which both parts give another result for a
-    picture of noise, `size` pixels a side, is not split.
+    pool, or timm's head or classifier. A tower is not split if both parts together give another
+    result for a picture of noise, `size` pixels a side.
     """
     noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     noise = noise.to(model.logit_scale.device)
@@ -70,7 +70,7 @@ def _checked(model: Any, encode: Any, parts: Split | None, example: torch.Tensor
     model.eval()
     try:
         expected, found = whole(example), parts.project(parts.features(example))
-    except RuntimeError:  # shapes that do not fit: a tower that does more than what is known
+    except RuntimeError:  # shapes that do not fit: the tower does more than these parts
         return all_in_one
     finally:
         for module, training in modes.items():

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -61,13 +61,13 @@ class Manifest(NamedTuple):
 
     def save(self, output: Path) -> None:
         """Write the manifest whole."""
-        kept = {"version": _VERSION, **self._asdict()}
+        stored = {"version": _VERSION, **self._asdict()}
         with write_whole(output / PREPARED, draft=PREPARED + PART) as draft:
-            draft.write_text(json.dumps(kept), encoding="utf-8")
+            draft.write_text(json.dumps(stored), encoding="utf-8")
 
     @classmethod
     def load(cls, output: Path) -> Manifest | None:
-        """Return what a run left, None where nothing whole is there.
+        """Return the manifest that a run left, None if there is none or a file is not whole.
 
         Raises TrainingError for a damaged manifest and for one that was planted.
         """
@@ -75,17 +75,17 @@ class Manifest(NamedTuple):
         if not os.path.lexists(path):
             return None
         with open_working_file(path) as stream, damage_named(path):
-            kept = json.load(stream)
+            stored = json.load(stream)
             arrays = {
                 name: (str(np.dtype(dtype)), tuple(map(int, shape)))
-                for name, (dtype, shape) in kept["arrays"].items()
+                for name, (dtype, shape) in stored["arrays"].items()
             }
-            found = cls(kept["recipe"], tuple(Row(*row) for row in kept["rows"]), arrays)
+            found = cls(stored["recipe"], tuple(Row(*row) for row in stored["rows"]), arrays)
         is_whole = all(
             _size_of(output / name) == math.prod(shape) * np.dtype(dtype).itemsize
             for name, (dtype, shape) in arrays.items()
         )
-        return found if is_whole and kept["version"] == _VERSION else None
+        return found if is_whole and stored["version"] == _VERSION else None
 
     def open_array(self, output: Path, name: str) -> npt.NDArray[Any]:
         """Return an array mapped into memory. Raises TrainingError for a planted file."""
@@ -126,10 +126,11 @@ def map_rows(path: Path, shape: Shape) -> npt.NDArray[Any]:
         return np.memmap(stream, dtype, "r", shape=dimensions)
 
 
-def kept_numbers(path: Path, count: int, compute: Callable[[], Rows]) -> Rows:
-    """Return so many whole numbers that an earlier run kept, or compute and keep them.
+def stored_numbers(path: Path, count: int, compute: Callable[[], Rows]) -> Rows:
+    """Return `count` integers (count,), int64, that an earlier run stored, else compute and store
+    them.
 
-    What they were computed from is what the manifest describes. Raises TrainingError for a planted
+    The manifest describes what they were computed from. Raises TrainingError for a planted
     file.
     """
     if _size_of(path) == count * np.dtype(np.int64).itemsize:
@@ -142,25 +143,19 @@ def kept_numbers(path: Path, count: int, compute: Callable[[], Rows]) -> Rows:
 
 
 def pixels_bytes(num_pictures: int, size: int, *, augments: bool) -> int:
-    """Return how much the pixels of pictures take on the disk while a run goes on."""
+    """Return how many bytes of disk the pixels of pictures take during a run."""
     sides = (size, finer_size(size)) if augments else (size,)
     return num_pictures * sum(3 * side * side for side in sides)
 
 
 def require_room(folder: Path, num_bytes: int) -> None:
-    """Raise TrainingError if the disk of a folder has less room than will be written."""
+    """Raise TrainingError if the disk of a folder has less than `num_bytes` free."""
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
         raise TrainingError(
             f"the pixels take {num_bytes / 1e9:.1f} GB in {folder} while training, and its disk "
             f"has {free / 1e9:.1f} GB left"
         )
-
-
-def remove_files(folder: Path, names: Sequence[str]) -> None:
-    """Delete the files of these names, where they are there."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
 
 
 def _size_of(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""What there is to learn from: pairs, captions and headers, before any pixel is decoded.
+"""What a run can learn from, found out from captions and headers before any pixel is decoded.
 
 Shape suffixes: T captions, M captions of a picture, L positions.
 """
@@ -58,18 +58,18 @@ class Survey(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should hear about the captions, in sentences."""
+        """Sentences about the captions for the user."""
         if not self.num_cut:
             return ()
         total = sum(map(len, self.captions))
         return (
             f"{self.num_cut:,} of {total:,} captions are longer than the {self.tokens[0].shape[1]} "
-            "tokens that the model reads; what is beyond them has no effect",
+            "tokens (pieces of words) that the model reads; the rest of them has no effect",
         )
 
 
 def survey(settings: TrainSettings, tokenize: Tokenize) -> Survey:
-    """Return what the captions and headers of the data tell; no pixel is decoded.
+    """Return the usable pairs, found by reading captions and headers; no pixel is decoded.
 
     Raises TrainingError if more than the tolerated share of the pairs cannot be used, for fewer
     than two pairs, and for captions or pictures that are all equal; UsageError for templates where
@@ -228,7 +228,7 @@ def _require_different_captions(
     tokens: Sequence[npt.NDArray[np.int64]],
     labels: Sequence[str],
 ) -> None:
-    """Raise TrainingError if all pictures have the same captions, to the model."""
+    """Raise TrainingError if the model reads the same captions for all pictures."""
     different = {frozenset(tokens_L.tobytes() for tokens_L in tokens_ML) for tokens_ML in tokens}
     if len(different) > 1:
         return
@@ -248,7 +248,7 @@ def _require_different_pictures(source: PairSource) -> None:
         if isinstance(example, Trouble):
             continue
         count += 1
-        digest = _digest(example)
+        digest = content_digest(example)
         if first is not None and digest != first:
             return
         first = digest
@@ -258,13 +258,14 @@ def _require_different_pictures(source: PairSource) -> None:
     )
 
 
-def _digest(example: Example) -> bytes:
+def content_digest(example: Example) -> bytes:
+    """Return the BLAKE3 digest of a picture's content; b"" if it cannot be read."""
     content = example.content
     if content is None:
         try:
             content = read_bytes(os.fsencode(example.name), within_memory(ReadSettings()))
         except Unreadable:  # reading it again will say so
-            content = b""
+            return b""
     return blake3.blake3(content).digest()
 
 

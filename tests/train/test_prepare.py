@@ -23,7 +23,7 @@ from rclip_like.models.towers.torch_model import load_model
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.prepare import FeatureImages, PixelImages, Prepared, prepare
 from rclip_like.train.settings import TrainSettings
-from rclip_like.train.spool import kept_numbers
+from rclip_like.train.spool import stored_numbers
 from rclip_like.train.survey import Survey, survey
 from rclip_like.train.towers import Towers
 
@@ -280,15 +280,15 @@ def test_what_is_prepared_is_its_owners_alone(making: Making) -> None:
 
 def test_numbers_are_computed_once(tmp_path: Path) -> None:
     path = tmp_path / "copies.bin"
-    assert kept_numbers(path, 3, lambda: np.array([2, 0, 1])).tolist() == [2, 0, 1]
+    assert stored_numbers(path, 3, lambda: np.array([2, 0, 1])).tolist() == [2, 0, 1]
     assert path.stat().st_mode & 0o777 == 0o600
-    assert kept_numbers(path, 3, lambda: np.array([9, 9, 9])).tolist() == [2, 0, 1]
-    assert kept_numbers(path, 2, lambda: np.array([5, 6])).tolist() == [5, 6]
+    assert stored_numbers(path, 3, lambda: np.array([9, 9, 9])).tolist() == [2, 0, 1]
+    assert stored_numbers(path, 2, lambda: np.array([5, 6])).tolist() == [5, 6]
 
 
 def test_numbers_of_other_pictures_are_forgotten(making: Making) -> None:
     making.prepare()
-    kept_numbers(making.output / "copies.bin", 6, lambda: np.arange(6))
+    stored_numbers(making.output / "copies.bin", 6, lambda: np.arange(6))
     making.prepare()
     assert (making.output / "copies.bin").exists()
     change_picture(making.data)

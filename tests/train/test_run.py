@@ -133,7 +133,7 @@ def test_a_run_stopped_within_a_step_goes_on_from_before_it(
     assert digest(settings.output) == digest(whole.output)
 
 
-@pytest.mark.parametrize("killed_in", ["save_model_folder", "remove_own_files"])
+@pytest.mark.parametrize("killed_in", ["save_model_folder", "remove_files"])
 def test_a_run_killed_while_it_saves_goes_on(
     settings: TrainSettings, monkeypatch: pytest.MonkeyPatch, killed_in: str
 ) -> None:
