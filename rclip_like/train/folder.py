@@ -48,6 +48,21 @@ def save_model_folder(
         draft.write_text(describe(config, preprocessing), encoding="utf-8", newline="\n")
 
 
+def copy_model_folder(specification: ModelSpecification, folder: Path) -> bool:
+    """Copy a model's weights and configuration as they are, so that its fingerprint stays.
+
+    The configuration comes last, as in `save_model_folder`. Returns False, with nothing copied, for
+    a model that does not lie in files of these names.
+    """
+    own = specification.folder
+    if (specification.weights, specification.described_in) != (own / WEIGHTS, own / CONFIGURATION):
+        return False
+    for name in (WEIGHTS, CONFIGURATION):
+        with write_whole(folder / name, _MODE, draft=name + PART) as draft:
+            shutil.copyfile(own / name, draft)
+    return True
+
+
 def save_texts(folder: Path, texts: Mapping[str, str]) -> None:
     """Write what the folder says of its model, each file whole."""
     for name, text in texts.items():

@@ -27,7 +27,12 @@ from rclip_like.train.checkpoint import (
     prepared_output,
     remove_files,
 )
-from rclip_like.train.folder import copy_tokenizer, save_model_folder, save_texts
+from rclip_like.train.folder import (
+    copy_model_folder,
+    copy_tokenizer,
+    save_model_folder,
+    save_texts,
+)
 from rclip_like.train.gain import Gain, choose_alpha, gains
 from rclip_like.train.held_out import embed_pictures
 from rclip_like.train.interpolation import ALPHAS, set_between
@@ -200,10 +205,12 @@ def _save(run: Run, result: Result, texts: Mapping[str, str]) -> None:
     """Write the model folder with texts, and delete what only an unfinished run needs."""
     start, output = run.start, run.start.settings.output
     model, specification = start.towers.model, start.specification
-    set_between(model, run.setup.start, result.trained.parameters, result.alpha)
-    merge_low_rank(model)
     copy_tokenizer(specification, output)
-    save_model_folder(output, model, specification.config, specification.preprocessing)
+    # The starting model keeps its fingerprint, so that an index that has its rows needs no others.
+    if result.alpha or not copy_model_folder(specification, output):
+        set_between(model, run.setup.start, result.trained.parameters, result.alpha)
+        merge_low_rank(model)
+        save_model_folder(output, model, specification.config, specification.preprocessing)
     save_texts(output, texts)
     remove_files(output)
 

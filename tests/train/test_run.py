@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_pairs import draw_picture, write_shard
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from rclip_like.data.arrays import held_out
 from rclip_like.errors import TrainingError, UsageError
@@ -90,6 +90,31 @@ def test_the_folder_loads_in_open_clip_with_the_same_embeddings(settings: TrainS
     assert (tower.texts(texts) * theirs).sum(1).min() > 0.99999
     assert np.abs(tower.texts(texts) - theirs).max() < 1e-5
     assert transform.transforms[0].size == specification.preprocessing.size
+
+
+def test_a_start_that_is_kept_is_the_starting_model_file_by_file(
+    settings: TrainSettings, tiny_model: Path, tmp_path: Path
+) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(tiny_model, half)
+    tensors = load_file(half / WEIGHTS)
+    save_file({name: value.half() for name, value in tensors.items()}, half / WEIGHTS)
+    train(replace(settings, model=str(half), alpha=0.0))
+    for name in (WEIGHTS, "open_clip_config.json"):
+        assert (settings.output / name).read_bytes() == (half / name).read_bytes()
+    assert resolve(str(settings.output)).fingerprint == resolve(str(half)).fingerprint
+    import_open_clip().create_model_and_transforms(f"local-dir:{settings.output}")
+
+
+def test_a_start_from_a_weight_file_that_is_kept_is_a_model_folder(
+    settings: TrainSettings, tiny_model: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "tiny.safetensors"
+    shutil.copy(tiny_model / WEIGHTS, weights)
+    train(replace(settings, weights=weights, alpha=0.0))
+    before, after = load_file(weights), load_file(settings.output / WEIGHTS)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert resolve(str(settings.output)).dimension == resolve(str(tiny_model)).dimension
 
 
 @pytest.mark.parametrize("lock", [False, True])

@@ -55,7 +55,7 @@ def test_a_signal_within_a_step_keeps_all_whole_steps(
     assert stopped.stderr == b"clipfind: interrupted; what was finished is kept\n"
     assert stopped.returncode == status
     checkpoint = torch.load(tmp_path / "stopped" / "checkpoint.pt", weights_only=True)
-    assert checkpoint["step"] == 4
+    assert checkpoint["current"]["outcome"]["num_steps"] == 4
     weights = []
     for output in ("stopped", "whole"):
         assert run(*arguments(output)).returncode == 0
