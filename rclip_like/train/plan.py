@@ -85,7 +85,7 @@ def make_plan(
         locks_text_tower=choice.preset == "head" and work.splits_text,
         loop=loop,
         folds=folds,
-        augments=not choice.locks_image_tower,
+        augments=settings.augments and not choice.locks_image_tower,
         notes=tuple(_reasons(settings, choices, choice, model, measures_pictures)),
     )
 

@@ -128,11 +128,12 @@ class TrainSettings:
     as `--model` everywhere, None for `builtin`; weights: as `--weights`. preset: which parameters
     are trained; `auto` decides by the number of pairs, the model and the machine. folds: how many
     parts take turns in being held out; 0 for one part, `held_out`, the share of pictures, chosen by
-    content, that only measures; None for folds where there are few pairs. alpha: how far from the
-    starting model (0) to the trained one (1) the saved model lies; None chooses by what is gained
-    and what is forgotten. retain: a set on which nothing may be forgotten. tolerance: the share of
-    unusable pairs beyond which the run stops. precision: fp32, which auto stands for, or bf16, in
-    which the towers compute while weights and loss stay in fp32.
+    content, that only measures; None for folds where there are few pairs. augments: whether
+    pictures that are not turned into features once are cropped and mirrored. alpha: how far from
+    the starting model (0) to the trained one (1) the saved model lies; None chooses by what is
+    gained and what is forgotten. retain: a set on which nothing may be forgotten. tolerance: the
+    share of unusable pairs beyond which the run stops. precision: fp32, which auto stands for, or
+    bf16, in which the towers compute while weights and loss stay in fp32.
     """
 
     data: Annotated[
@@ -201,6 +202,7 @@ class TrainSettings:
         ),
     ] = None
     held_out: float = 0.1
+    augments: bool = True
     retain: Annotated[
         Path | None,
         Option(

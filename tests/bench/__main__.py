@@ -12,6 +12,7 @@ from bench.indexing import measure_growth, measure_indexing, measure_pipeline, m
 from bench.labels import measure_labels
 from bench.peer import FOLDER, is_here
 from bench.pieces import measure_pieces
+from bench.program import measure_program
 from bench.queries import measure_help, measure_queries, measure_rows
 from bench.report import Result, as_json, as_markdown
 from bench.scale import QUICK, Scale
@@ -30,6 +31,7 @@ PARTS: dict[str, Measure] = {
     "growth": measure_growth,
     "classify": measure_labels,
     "train": measure_training,
+    "program": measure_program,
     "pieces": measure_pieces,
 }
 

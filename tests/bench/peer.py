@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,15 @@ _WEIGHTS = FOLDER / "peer-data"
 _EXPORTER = FOLDER / "exporter"
 # The exporter of torch needs onnx; a folder for it alone leaves our environment as it is.
 _EXPORTER_PACKAGES = ("onnx==1.23.2", "protobuf", "ml_dtypes")
+_TRAINER = FOLDER / "trainer"
+# What open_clip's training program needs beyond open_clip, likewise.
+_TRAINER_PACKAGES = (
+    "braceexpand==0.1.7",
+    "pandas==3.1.1",
+    "python-dateutil==4.0.0",
+    "six==1.17.0",
+    "webdataset==1.0.2",
+)
 _ONNX_FOLDER = f"{ARCHITECTURE}-datacomp_s34b_b86k"
 _VOCABULARY = "tokenizer/bpe_simple_vocab_16e6.txt.gz"
 # The peer looks whether they are there, not what they say.
@@ -99,6 +108,18 @@ def model() -> Path:
     return MODEL
 
 
+def trainer() -> Path:
+    """Return a folder of modules with which open_clip's training program runs; makes it once.
+
+    Raises PeerMissing.
+    """
+    try:
+        _once(_TRAINER, lambda folder: _install_into(folder, _TRAINER_PACKAGES))
+    except subprocess.CalledProcessError as error:
+        raise _missing(error) from error
+    return _TRAINER
+
+
 @cache
 def _build() -> None:
     """Make the environment and the weights, each whole or not at all."""
@@ -108,8 +129,12 @@ def _build() -> None:
         _once(_ENVIRONMENT, _install)
         _once(_WEIGHTS, _export)
     except subprocess.CalledProcessError as error:
-        last = (error.stderr or b"").decode(errors="replace").strip().splitlines()[-1:]
-        raise PeerMissing(f"{error.cmd[0]} failed: {' '.join(last)}") from error
+        raise _missing(error) from error
+
+
+def _missing(error: subprocess.CalledProcessError) -> PeerMissing:
+    last = (error.stderr or b"").decode(errors="replace").strip().splitlines()[-1:]
+    return PeerMissing(f"{error.cmd[0]} failed: {' '.join(last)}")
 
 
 def _once(folder: Path, make: Callable[[Path], None]) -> None:
@@ -134,8 +159,7 @@ def _install(folder: Path) -> None:
 def _export(folder: Path) -> None:
     print(f"exporting {ARCHITECTURE} for rclip", file=sys.stderr)
     source = model()
-    install = ("-m", "pip", "install", "-q", "--no-deps", "--upgrade", "--target", _EXPORTER)
-    _check_run(sys.executable, *install, *_EXPORTER_PACKAGES)
+    _install_into(_EXPORTER, _EXPORTER_PACKAGES)
     (folder / _ONNX_FOLDER).mkdir(parents=True)
     paths = os.pathsep.join((str(_EXPORTER), str(Path(__file__).parents[1])))
     _check_run(
@@ -145,6 +169,11 @@ def _export(folder: Path) -> None:
     _copy_vocabulary(folder / _VOCABULARY)
     for name in _LEGAL_FILES:
         (folder / name).write_text("Only its existence is checked.\n")
+
+
+def _install_into(folder: Path, packages: Sequence[str]) -> None:
+    install = ("-m", "pip", "install", "-q", "--no-deps", "--upgrade", "--target", folder)
+    _check_run(sys.executable, *install, *packages)
 
 
 def _copy_vocabulary(place: Path) -> None:

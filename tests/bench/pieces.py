@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch.utils.checkpoint import checkpoint
 
 from bench.measure import figures_of
@@ -99,11 +100,25 @@ def _run_again(encode: Callable[[torch.Tensor], torch.Tensor], images: torch.Ten
 def _model(name: str) -> Any:
     if name not in _SIZES:
         return load_model(resolve(name)).requires_grad_(True)
-    embedding, side, patch, width, layers, text_width, text_layers = _SIZES[name]
     torch.manual_seed(SEED)
+    return import_open_clip().CLIP(**_configuration(name))
+
+
+def _configuration(name: str) -> dict[str, Any]:
+    embedding, side, patch, width, layers, text_width, text_layers = _SIZES[name]
     image = {"image_size": side, "patch_size": patch, "width": width, "layers": layers}
     text = {"context_length": 77, "width": text_width, "heads": 2, "layers": text_layers}
-    return import_open_clip().CLIP(embedding, image | {"head_width": 16}, text)
+    return {"embed_dim": embedding, "vision_cfg": image | {"head_width": 16}, "text_cfg": text}
+
+
+def save_model(name: str, folder: Path, **preprocessing: Any) -> Path:
+    """Write a model of random weights as a folder that clipfind and open_clip load; return it."""
+    tensors = {key: value.contiguous() for key, value in _model(name).state_dict().items()}
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "open_clip_model.safetensors")
+    described = {"model_cfg": _configuration(name), "preprocess_cfg": preprocessing}
+    (folder / "open_clip_config.json").write_text(json.dumps(described))
+    return folder
 
 
 def _batch(num_pairs: int, side: int | tuple[int, int]) -> Batch:

@@ -18,6 +18,7 @@ class Scale:
     batch_size: int = 32
     num_steps: int = 4
     pieces: tuple[int, int, int, int] = (32, 512, 256, 32_768)
+    trained: tuple[int, int, int] = (256, 64, 5)
 
 
 QUICK = Scale(
@@ -30,5 +31,6 @@ QUICK = Scale(
     batch_size=4,
     num_steps=1,
     pieces=(2, 8, 4, 4_096),
+    trained=(8, 4, 1),
 )
 """To see that everything runs; its figures say nothing."""

@@ -41,6 +41,11 @@ def test_more_is_trained_on_more_pairs(num_pairs: int, preset: str, folds: int) 
     assert made.notes == ()
 
 
+def test_pictures_are_not_augmented_where_that_is_asked_for() -> None:
+    assert plan(1000).augments
+    assert not plan(1000, augments=False).augments
+
+
 def test_what_takes_hours_is_left_out_and_that_is_said() -> None:
     made = plan(50_000, LARGE)
     assert made.locks_image_tower

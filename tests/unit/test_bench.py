@@ -96,6 +96,22 @@ def test_every_part_has_a_budget_of_its_name() -> None:
         assert [name for name in BUDGETS if name.startswith(part)], part
 
 
+def test_the_pairs_of_the_training_programs_are_told_apart_by_their_captions(
+    tmp_path: Path,
+) -> None:
+    from bench.program import write_table
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number:05}.jpg").touch()
+    header, *rows = write_table(folder).read_text().splitlines()
+    images, captions = zip(*(row.split(",") for row in rows), strict=True)
+    assert (header, images[0]) == ("image,caption", "photos/00000.jpg")
+    assert len(set(captions)) == len(set(images)) == 20
+    assert {len(caption.split()) for caption in captions} == {10}
+
+
 def test_medians_are_of_the_runs_after_the_warm_up(tmp_path: Path) -> None:
     log = tmp_path / "log"
 
