@@ -72,7 +72,8 @@ and models made from it, as long as the image tower was always locked, because t
 the numbers that this tower computes); or up to 500 pictures of your index from outside DATA, drawn
 by *--seed* and read again. An indexed picture counts as lost if the picture that was nearest to it
 is no longer among its three nearest ones, and an everyday query if its best picture is no longer
-among its three best (its four best of the general photos). The figure that lost most counts.
+among its four best of the general photos, or its three best of your pictures. The figure that lost
+most counts.
 Without any of these sets, or with fewer than 100 indexed pictures, nothing is measured; then the
 report says so, and the image tower stays locked.
 

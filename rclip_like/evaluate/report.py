@@ -28,6 +28,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def signed(number: float, digits: int) -> str:
+    """Return a difference with its sign; one that rounds to zero has a plus: `+0.0`."""
+    return f"{number:+z.{digits}f}"
+
+
 Cell: TypeAlias = "str | int | float | Interval | None"
 """None: not defined, such as a top-5 accuracy with three labels."""
 

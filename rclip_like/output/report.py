@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rclip_like.evaluate.report import Interval, LineChart, MatrixChart
+from rclip_like.evaluate.report import Interval, LineChart, MatrixChart, signed
 from rclip_like.output.matches import json_text
 from rclip_like.output.terminal import escaped
 
@@ -193,7 +193,7 @@ def _figure(number: int | float, unit: Unit) -> str:
     if unit == "share":
         return f"{100 * number:.1f} %"
     if unit == "points":
-        return f"{100 * number:+.1f}"
+        return signed(100 * number, 1)
     if isinstance(number, int) or abs(number) >= 1000:
         return f"{number:,.0f}"
     if unit == "count":

@@ -128,6 +128,11 @@ def _order(number: int, seed: int, row: int, turn: int) -> tuple[int, ...]:
     return tuple(np.random.default_rng((seed, 1, row, turn)).permutation(number).tolist())
 
 
+def largest_batch(num_pairs: int, batch_size: int) -> int:
+    """Return how many pairs the largest batch of an epoch has, as `epoch_batches` makes them."""
+    return math.ceil(num_pairs / math.ceil(num_pairs / batch_size))
+
+
 def epoch_batches(num_pairs: int, batch_size: int, *, seed: int, epoch: int) -> list[Rows]:
     """Return the rows of each batch of an epoch, a function of the seed and the epoch alone.
 

@@ -6,7 +6,6 @@ Shares stand for recall only where `Gain` finds that they say something; elsewhe
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +19,9 @@ from rclip_like.evaluate.report import (
     Table,
     Unit,
     counted,
+    signed,
 )
+from rclip_like.train.provenance import left_out, made_with
 from rclip_like.train.retention_figures import worst
 
 if TYPE_CHECKING:
@@ -28,20 +29,14 @@ if TYPE_CHECKING:
     from rclip_like.train.retention_figures import Change
     from rclip_like.train.values import TrainReport
 
-_TRAINED = {
-    "head": "the projections of both towers",
-    "last": "the projections and the last layers",
-    "all": "all layers",
-    "lora": "low-rank additions to the attention layers, merged into the weights",
-}
 _LIMITS = (
     "Held-out pictures come from the same source as those that were learnt from. The figures say "
     "nothing of other pictures, and they flatter where several pictures show the same scene. Alpha "
     "was chosen by the same pairs, which flatters a little, too."
 )
+_RANK = "mean reciprocal rank"
+_RANK_IN_WORDS = "how near the top the right picture stands: 1 first, 0.5 second"
 _POINT = 100
-_MOST_NAMED = 8
-"""Of how many reasons for leaving pairs out a report tells."""
 
 
 class _Direction(NamedTuple):
@@ -70,6 +65,8 @@ def gain_table(report: TrainReport, alpha: float) -> Table | None:
         for way in _directions(gain, report)
         for k in way.compared.telling()
     ]
+    if not report.num_labels:
+        rows.insert(0, (_RANK, *_rank_cells(gain.of_texts, gain)))
     if not rows:
         return None
     unit: Unit = "share" if gain.has_percentages else "text"
@@ -79,7 +76,8 @@ def gain_table(report: TrainReport, alpha: float) -> Table | None:
         Column("after", f"alpha {alpha:g}", unit),
         Column("gained", "gained", "points" if gain.has_percentages else "text"),
     )
-    return Table(f"gain-{alpha:g}", f"Gain at alpha {alpha:g}", columns, tuple(rows))
+    title, note = f"Gain at alpha {alpha:g}", _ranked_among(gain, report)
+    return Table(f"gain-{alpha:g}", title, columns, tuple(rows), note)
 
 
 def training_report(report: TrainReport, version: str, when: str = "") -> Report:
@@ -91,16 +89,14 @@ def training_report(report: TrainReport, version: str, when: str = "") -> Report
         Section("outcome", "What was saved", tuple(outcome_sentences(report)), limits=_LIMITS)
     ]
     if report.gain:
-        tables = (gain_table(report, alpha) for alpha in sorted(report.gain) if alpha)
-        found = tuple(table for table in tables if table)
         sentences = (_held_out(report), _decided_by(report))
-        sections.append(Section("gain", "What was gained", sentences, found))
+        sections.append(Section("gain", "What was gained", sentences, tuple(_gains(report))))
     if report.forgotten:
         sections.append(_forgotten_section(report))
-    sections += _left_out(report)
+    sections += left_out(report, with_names=True)
     notes = (INTERVALS, *map(str, report.notes))
-    title = f"Training of {report.output.name}"
-    return Report(title, _made(report, version), tuple(sections), notes, when)
+    title = f"Training of {_title(report)}"
+    return Report(title, made_with(report, version), tuple(sections), notes, when)
 
 
 def model_card(report: TrainReport, version: str) -> Report:
@@ -115,7 +111,7 @@ def model_card(report: TrainReport, version: str) -> Report:
             (table,) if table else (),
             limits=_LIMITS,
         ),
-        *_left_out(report),
+        *left_out(report),
         Section(
             "licence",
             "Licence",
@@ -126,7 +122,14 @@ def model_card(report: TrainReport, version: str) -> Report:
         ),
     )
     notes = ("Intervals are of 95 %; report.md says how they are made.",)
-    return Report(report.output.name, _made(report, version), sections, notes)
+    return Report(_title(report), made_with(report, version), sections, notes)
+
+
+def _title(report: TrainReport) -> str:
+    """Return the name of the model folder, and from what its model was made."""
+    if report.alpha:
+        return f"{report.output.name} from {report.model}"
+    return f"{report.output.name}, which holds {report.model} as it was"
 
 
 def _saved(report: TrainReport) -> str:
@@ -149,6 +152,8 @@ def _reason(report: TrainReport) -> str:
     if gain is None:
         return "All that was learnt costs more than a point elsewhere." * (not report.alpha)
     what, changed = _deciding(report), _points(gain.deciding)
+    if not report.num_labels:
+        what += f" ({_RANK_IN_WORDS})"
     if report.alpha:
         return f"It lies at alpha {report.alpha:g}: the {what} gains {changed}."
     if gain.deciding.low > 0:
@@ -166,7 +171,8 @@ def _gained(gain: Gain, report: TrainReport) -> str:
         return f"With {few} no share of right results says anything."
     k, number = telling[-1], way.compared.after.num_queries
     before, after, gained = _cells(way.compared, k, gain)
-    among = "" if way.metric == "top-" else f" among the first {k} results"
+    among = f" among the first {k} of {way.compared.after.num_targets:,}"
+    among = "" if way.metric == "top-" else among
     if isinstance(before, Interval) and isinstance(after, Interval):
         shares = [f"{_POINT * each.value:.1f} %" for each in (before, after)]
         gained = _points(way.compared.gained_recall[k])
@@ -193,12 +199,49 @@ def _forgot(report: TrainReport) -> str:
 
 def _held_out(report: TrainReport) -> str:
     if report.plan is not None and report.plan.folds:
+        last = "saved model learnt from all pairs"
+        if not report.alpha:
+            last = "model that learnt from all pairs was not saved"
         return (
             f"Each pair was held out once, in {report.plan.folds} runs that did not learn from it; "
-            "the saved model learnt from all pairs."
+            f"the {last}."
         )
     held_out = counted(report.num_held_out, "picture")
-    return f"The saved model did not learn from the {held_out} that were held out."
+    model = "saved model" if report.alpha else "trained model, which was not saved,"
+    return f"The {model} did not learn from the {held_out} that were held out."
+
+
+def _ranked_among(gain: Gain, report: TrainReport) -> str:
+    """Return among how many pictures, or labels, each query of the table looks."""
+    if report.num_labels:
+        return f"Each picture gets one of {counted(gain.of_pictures.after.num_targets, 'label')}."
+    number = gain.of_texts.after.num_targets
+    held_out = f"the {number:,} pictures that are held out"
+    if report.plan is not None and report.plan.folds:
+        held_out = f"the pictures of its own fold, at least {number:,}"
+    rank = f" {_RANK.capitalize()}: {_RANK_IN_WORDS}." if report.is_alpha_asked else ""
+    return f"A caption looks for its picture among {held_out}.{rank}"
+
+
+def _gains(report: TrainReport) -> Iterator[Table]:
+    """Yield what each alpha gains in short, and in full the saved one and the best one.
+
+    The full tables of the others are in JSON only.
+    """
+    trained = [alpha for alpha in sorted(report.gain) if alpha]
+    if not trained:
+        return
+    shown = {report.alpha, _best_alpha(report)}
+    columns = (
+        Column("alpha", "alpha", "text"),
+        Column("gained", f"gained in the {_deciding(report)}", "points"),
+    )
+    rows = tuple((f"{alpha:g}", report.gain[alpha].deciding) for alpha in trained)
+    yield Table("by-alpha", "What decides, at each alpha", columns, rows)
+    for alpha in trained:
+        table = gain_table(report, alpha)
+        if table is not None:
+            yield table._replace(only_json=alpha not in shown)
 
 
 def _decided_by(report: TrainReport) -> str:
@@ -213,7 +256,7 @@ def _decided_by(report: TrainReport) -> str:
 
 
 def _deciding(report: TrainReport) -> str:
-    return "accuracy of held-out pictures" if report.num_labels else "mean reciprocal rank"
+    return "accuracy of held-out pictures" if report.num_labels else _RANK
 
 
 def _directions(gain: Gain, report: TrainReport) -> Sequence[_Direction]:
@@ -242,20 +285,30 @@ def _cells(compared: Compared, k: int, gain: Gain) -> tuple[Cell, Cell, Cell]:
     return (
         f"{number * before.value:.0f} of {number:,}",
         f"{number * after.value:.0f} of {number:,}",
-        f"{number * gained.value:+.0f}{span}",
+        f"{signed(number * gained.value, 0)}{span}",
     )
+
+
+def _rank_cells(compared: Compared, gain: Gain) -> tuple[Cell, Cell, Cell]:
+    """Return the mean reciprocal rank before and after and the difference."""
+    ranks = compared.before.mean_reciprocal_rank, compared.after.mean_reciprocal_rank
+    if gain.has_percentages:
+        return *ranks, compared.gained
+    before, after = (f"{each.value:.2f}" for each in ranks)
+    gained = compared.gained
+    return before, after, f"{signed(gained.value, 2)}{_span(gained.low, gained.high, digits=2)}"
 
 
 def _points(gained: Interval) -> str:
     value, low, high = (_POINT * each for each in gained)
-    return f"{value:+.1f} points{_span(low, high, digits=1)}"
+    return f"{signed(value, 1)} points{_span(low, high, digits=1)}"
 
 
 def _span(low: float, high: float, *, digits: int) -> str:
     """Return an interval behind its figure; "" where there is none, as all values are equal."""
     if math.isnan(low) or math.isnan(high):
         return ""
-    return f" ({low:+.{digits}f} to {high:+.{digits}f})"
+    return f" ({signed(low, digits)} to {signed(high, digits)})"
 
 
 def _forgotten_section(report: TrainReport) -> Section:
@@ -289,46 +342,3 @@ def _figures_table(changed: Sequence[Change], alpha: float, report: TrainReport)
 def _change(lost: Interval) -> Interval:
     """Return points that were lost as a change of a share."""
     return Interval(*((0.0 - each) / _POINT for each in (lost.value, lost.high, lost.low)))
-
-
-def _made(report: TrainReport, version: str) -> dict[str, object]:
-    """Return what a report and a card begin with: data, recipe, versions."""
-    plan = report.plan
-    made: dict[str, object] = {
-        "trained_from": report.model,
-        "fingerprint": report.fingerprint,
-        "data": report.data,
-        "format": report.format,
-        "pairs": report.num_pairs,
-        "held_out": report.num_held_out,
-        "captions": report.num_captions,
-        "captions_cut": report.num_cut,
-        "left_out": len(report.skipped),
-        "alpha": report.alpha,
-        "steps": report.num_steps,
-        "batch": report.batch_size,
-    }
-    if report.num_labels:
-        made["labels"] = report.num_labels
-    if plan is not None:
-        locked = " (image tower locked)" * plan.locks_image_tower
-        made |= {
-            "preset": plan.preset,
-            "trained": _TRAINED[plan.preset] + locked,
-            "folds": plan.folds,
-            "highest_learning_rate": plan.loop.lr,
-            "weight_decay": plan.loop.weight_decay,
-            "seed": plan.loop.seed,
-        }
-    return made | {**report.made_with, "seconds": round(report.seconds), "clipfind": version}
-
-
-def _left_out(report: TrainReport) -> Iterator[Section]:
-    """Yield how many pairs were left out for each reason, without their names."""
-    reasons = Counter(trouble.reason for trouble in report.skipped)
-    if reasons:
-        sentences = [
-            f"{counted(number, 'pair')}: {reason}"
-            for reason, number in reasons.most_common(_MOST_NAMED)
-        ]
-        yield Section("left-out", "Pairs left out", tuple(sentences))

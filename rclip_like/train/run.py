@@ -19,7 +19,7 @@ import torch
 from rclip_like.evaluate.report import Interval
 from rclip_like.models.hub.registry import licence_of
 from rclip_like.models.names import is_folder_name
-from rclip_like.train.batches import CaptionBatches, Rows
+from rclip_like.train.batches import CaptionBatches, Rows, largest_batch
 from rclip_like.train.checkpoint import (
     COPIES,
     THREADS,
@@ -218,13 +218,19 @@ def _save(run: Run, result: Result, texts: Mapping[str, str]) -> None:
 def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainReport:
     start, num_pairs = run.start, len(run.phases[-1].members)
     name = start.specification.name
+    fold_batches = [
+        largest_batch(len(phase.members), start.plan.loop.batch_size)
+        for phase in run.phases
+        if phase.is_fold
+    ]
     shrunk = f"batch size reduced to {num_pairs}, because there are only {num_pairs} pairs"
     is_shrunk = (start.settings.loop.batch_size or 0) > num_pairs
     return TrainReport(
         output=start.settings.output,
         num_pairs=num_pairs,
         num_held_out=sum(len(phase.held_out) for phase in run.phases),
-        batch_size=min(start.plan.loop.batch_size, num_pairs),
+        batch_size=largest_batch(num_pairs, start.plan.loop.batch_size),
+        fold_batch_size=max(fold_batches, default=0),
         num_steps=result.trained.num_steps,
         resumed_at=resumed_at,
         first_loss=result.trained.first_loss,
@@ -244,6 +250,7 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
         fingerprint=start.specification.fingerprint,
         licence=licence_of(name),
         data=Path(os.path.abspath(start.settings.data)).name,
+        folder=_folder(start.settings.data),
         format=start.surveyed.format,
         num_labels=len(set(start.surveyed.labels)),
         num_captions=sum(len(captions) for captions in run.setup.batches.captions),
@@ -260,6 +267,12 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
             "open_clip": version("open_clip_torch"),
         },
     )
+
+
+def _folder(data: Path) -> bytes:
+    """Return the absolute path of a folder, or of the folder that holds a file."""
+    path = os.path.abspath(data)
+    return os.fsencode(path if os.path.isdir(path) else os.path.dirname(path))
 
 
 def _recalls(result: Result, alpha: float) -> dict[int, float]:

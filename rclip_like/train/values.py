@@ -72,8 +72,10 @@ class TrainReport:
     held-out pictures, before and after; empty where nothing is held out. alpha: as in
     TrainSettings, of the model that was saved; 0 means that the start was kept; is_alpha_asked: it
     was not chosen. model, fingerprint, licence: of the model that training began with; "" for a
-    licence that is not known. data: the name of the folder or file. format: what it was recognised
-    as. num_labels: 0 for captioned pictures. num_cut: how many captions are longer than the model
+    licence that is not known. data: the name of the folder or file. folder: where the names of
+    pictures begin, for telling them without it. format: what it was recognised as. batch_size,
+    fold_batch_size: the largest batch of the last run, and of the folds, 0 without folds.
+    num_labels: 0 for captioned pictures. num_cut: how many captions are longer than the model
     reads. gain: what was gained, by alpha. forgotten: by alpha, how many points a model lost on
     `retained_on`; {} where nothing was measured. changed: by alpha, the figures behind that.
     made_with: precision, threads and versions.
@@ -98,10 +100,12 @@ class TrainReport:
     fingerprint: str = ""
     licence: str = ""
     data: str = ""
+    folder: bytes = b""
     format: str = ""
     num_labels: int = 0
     num_captions: int = 0
     num_cut: int = 0
+    fold_batch_size: int = 0
     plan: Plan | None = None
     gain: Mapping[float, Gain] = field(default_factory=dict)
     forgotten: Mapping[float, Interval] = field(default_factory=dict)

@@ -10,13 +10,16 @@ from rclip_like.output.trained import folder_texts, trained_lines, trained_objec
 from rclip_like.train.gain import Gain
 from rclip_like.train.report import outcome_sentences
 from rclip_like.train.retention_figures import Change
+from rclip_like.values import Trouble
+
+RANK = "mean reciprocal rank (how near the top the right picture stands: 1 first, 0.5 second)"
 
 
 def test_what_was_gained_and_forgotten_is_said_with_intervals() -> None:
     assert outcome_sentences(train_report()) == [
         "our-model finds your pictures better than builtin.",
-        "It lies at alpha 0.5: the mean reciprocal rank gains +10.0 points (+8.0 to +12.0).",
-        "70.0 % of 400 held-out captions find their own picture among the first 10 results, 50.0 % "
+        f"It lies at alpha 0.5: the {RANK} gains +10.0 points (+8.0 to +12.0).",
+        "70.0 % of 400 held-out captions find their own picture among the first 10 of 400, 50.0 % "
         "with builtin: +20.0 points (+18.0 to +22.0).",
         "On 500 pictures of your index it lost 0.4 points (-0.1 to +0.9).",
     ]
@@ -27,24 +30,24 @@ def test_that_the_start_was_kept_is_said_first() -> None:
     told = outcome_sentences(train_report(0.0, nothing))
     assert told == [
         "The start was kept: our-model holds builtin as it was.",
-        "The best of the trained models changes the mean reciprocal rank by +0.5 points (-1.5 to "
-        "+2.5), which may be chance.",
+        f"The best of the trained models changes the {RANK} by +0.5 points (-1.5 to +2.5), which "
+        "may be chance.",
     ]
 
 
 def test_a_loss_on_held_out_pairs_is_not_called_the_best() -> None:
     worse = {0.0: gain(0.5), 1.0: gain(0.4)}
     assert outcome_sentences(train_report(0.0, worse))[1] == (
-        "No trained model was better: the best one changes the mean reciprocal rank by -5.0 points "
-        "(-7.0 to -3.0)."
+        f"No trained model was better: the best one changes the {RANK} by -5.0 points (-7.0 to "
+        "-3.0)."
     )
 
 
 def test_a_gain_that_costs_too_much_elsewhere_is_said() -> None:
     told = outcome_sentences(train_report(0.0))
     assert told[1] == (
-        "The mean reciprocal rank would gain +10.0 points (+8.0 to +12.0), at the cost of more "
-        "than a point elsewhere."
+        f"The {RANK} would gain +10.0 points (+8.0 to +12.0), at the cost of more than a point "
+        "elsewhere."
     )
 
 
@@ -53,7 +56,7 @@ def test_with_few_held_out_pictures_counts_are_said_and_no_percentage() -> None:
     report = train_report(1.0, few, forgotten={}, retained_on="")
     told = outcome_sentences(report)
     assert told[2] == (
-        "42 of 60 held-out captions find their own picture among the first 10 results, 30 of 60 "
+        "42 of 60 held-out captions find their own picture among the first 10 of 60, 30 of 60 "
         "with builtin: +12 (+11 to +13)."
     )
     assert told[3] == "What it forgot of other pictures was not measured."
@@ -91,7 +94,7 @@ def test_labels_are_told_as_labels() -> None:
 
 def test_what_is_printed_has_a_table_with_before_and_after() -> None:
     lines = list(trained_lines(train_report()))
-    assert "captions, recall@10  50.0 %" in "\n".join(lines)
+    assert "captions, recall@10   50.0 %" in "\n".join(lines)
     assert all(len(line) <= 100 for line in lines)
 
 
@@ -124,7 +127,7 @@ def test_the_folders_texts_name_no_folder_of_the_user() -> None:
     assert set(texts) == {"report.md", "report.json", "MODEL_CARD.md"}
     assert all("/home/ann" not in text for text in texts.values())
     as_described(texts["report.json"])
-    for heading in ("# Training of our-model", "## What was gained", "### Gain at alpha 1"):
+    for heading in ("# Training of our-model", "## What was gained", "### Gain at alpha 0.5"):
         assert heading in texts["report.md"]
     card = texts["MODEL_CARD.md"]
     assert "Each pair was held out once, in 5 runs that did not learn from it" in card
@@ -137,3 +140,61 @@ def test_the_folders_texts_name_no_folder_of_the_user() -> None:
         "1 pair: it is empty",
     ):
         assert part in card
+
+
+def test_a_kept_start_is_never_called_a_trained_model() -> None:
+    nothing = {0.0: gain(0.5), 1.0: gain(0.4)}
+    texts = folder_texts(train_report(0.0, nothing), "0.1.0", "")
+    assert texts["report.md"].startswith("# Training of our-model, which holds builtin as it was\n")
+    assert texts["MODEL_CARD.md"].startswith("# our-model, which holds builtin as it was\n")
+    for name in ("report.md", "MODEL_CARD.md"):
+        assert "the saved model learnt" not in texts[name]
+        assert "the model that learnt from all pairs was not saved" in texts[name]
+        assert "- fingerprint of start: abababababab" in texts[name]
+    shared = train_report(0.0, nothing, plan=None)
+    card = folder_texts(shared, "0.1.0", "")["MODEL_CARD.md"]
+    assert "The trained model, which was not saved, did not learn from the 400 pictures" in card
+
+
+def test_the_figure_that_decides_has_a_row_and_recall_its_number_of_pictures() -> None:
+    told = " ".join(" ".join(trained_lines(train_report())).split())
+    assert "mean reciprocal rank 25.0 % (20.0 to 30.0) 35.0 %" in told
+    assert "among the pictures of its own fold, at least 400." in told
+    few = train_report(1.0, {0.0: gain(0.5, 60), 1.0: gain(0.7, 60)})
+    told = " ".join(" ".join(trained_lines(few)).split())
+    assert "mean reciprocal rank 0.25 0.35 +0.10 (+0.08 to +0.12)" in told
+
+
+def test_the_saved_and_the_best_alpha_are_shown_in_full_and_all_in_json() -> None:
+    texts = folder_texts(train_report(), "0.1.0", "")
+    assert "### Gain at alpha 0.5" in texts["report.md"]
+    assert "### Gain at alpha 1" not in texts["report.md"]
+    assert '"gain-1"' in texts["report.json"]
+    assert "| 1 | +5.0 (+3.0 to +7.0) |" in texts["report.md"]
+
+
+def test_a_change_that_rounds_to_zero_has_no_minus() -> None:
+    told = folder_texts(train_report(1.0, {0.0: gain(0.5), 1.0: gain(0.49999)}), "0.1.0", "")[
+        "report.md"
+    ]
+    assert "-0.0 " not in told
+    assert "-0.0)" not in told
+
+
+def test_the_batch_is_the_one_that_was_used() -> None:
+    report = train_report(batch_size=150, fold_batch_size=240)
+    assert "- batch: 150, in the folds 240" in folder_texts(report, "0.1.0", "")["report.md"]
+
+
+def test_the_report_names_what_was_left_out_and_the_card_counts_it() -> None:
+    skipped = (
+        Trouble(b"/home/ann/pictures/goats/x.jpg", "it is empty"),
+        Trouble(b"/home/bob/elsewhere.jpg", "it is empty"),
+    )
+    report = train_report(skipped=skipped, folder=b"/home/ann/pictures")
+    texts = folder_texts(report, "0.1.0", "")
+    assert "| goats/x.jpg | it is empty |" in texts["report.md"]
+    assert "| elsewhere.jpg | it is empty |" in texts["report.md"]
+    assert "x.jpg" not in texts["MODEL_CARD.md"]
+    assert "2 pairs: it is empty" in texts["MODEL_CARD.md"]
+    assert not any("/home" in text for text in texts.values())
