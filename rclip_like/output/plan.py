@@ -69,7 +69,9 @@ def _gain(found: DryRun) -> str:
             f"measured on all pairs, held out in turn in {found.plan.folds} folds; the model that "
             "is saved learns from all"
         )
-    return "measured on a share of the pairs that is held out"
+    if found.measures_gain:
+        return "measured on a share of the pairs that is held out"
+    return "measured not at all: there are too few pairs to hold some out"
 
 
 def dry_run_object(found: DryRun, notes: Sequence[str]) -> str:
@@ -91,6 +93,7 @@ def dry_run_object(found: DryRun, notes: Sequence[str]) -> str:
         "num_steps": found.num_steps,
         "num_phases": found.num_phases,
         "folds": plan.folds,
+        "measures_gain": found.measures_gain,
         "batch_size": loop.batch_size,
         "piece_size": loop.piece_size,
         "lr": loop.lr,

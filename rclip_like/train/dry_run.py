@@ -20,6 +20,7 @@ NUM_EXAMPLES = 3
 class DryRun(NamedTuple):
     """What there is to learn from, and what a run would do with it.
 
+    measures_gain: whether there are pairs enough to hold some out, unless most are copies.
     examples: names of pictures, each with a caption. batch_size, num_steps: of each phase, at most.
     num_phases: the folds and the last one. num_trained: how many of the model's num_parameters
     numbers are trained. retention: on what forgetting is measured, None for nothing.
@@ -35,6 +36,7 @@ class DryRun(NamedTuple):
     skipped: tuple[Trouble, ...]
     plan: Plan
     num_phases: int
+    measures_gain: bool
     num_steps: int
     num_trained: int
     num_parameters: int
@@ -69,6 +71,7 @@ def dry_run(settings: TrainSettings, own_pictures: OwnPictures | None = None) ->
         surveyed.skipped,
         plan,
         plan.folds + 1,
+        plan.folds > 0 or settings.held_out * len(surveyed.names) > 1,
         count_steps(len(surveyed.names), plan.loop),
         sum(value.numel() for value in parameters if value.requires_grad),
         sum(value.numel() for value in parameters),

@@ -17,6 +17,8 @@ from rclip_like.train.batches import Rows
 MOST_HELD_OUT = 2000
 """More held-out pictures would make the intervals narrower than anyone needs, and cost time."""
 
+_FEWEST = 2
+"""The fewest pictures that can be told apart."""
 _THRESHOLDS = (LEAST_NEAR, 0.9, 0.95, 0.98, 0.99)
 """The cosines beyond which pictures count as near copies, the first that parts the set."""
 _LARGEST_GROUP = 0.1
@@ -47,11 +49,14 @@ def phases_of(
     groups (N,): as `groups_of_copies`, which fall on one side together. labels (N,): the number of
     each picture's label, to spread over the folds. Every pair is held out once in `num_folds`
     folds, and the last phase trains on all; with 0 folds, `share` of the pairs is held out of the
-    only phase. Too few groups for folds have nothing held out.
+    only phase. Too few groups for folds have nothing held out, and neither has a set of which a
+    share is a single picture, which any model finds, or leaves one to learn from.
     """
     everything = np.arange(len(groups))
     if not num_folds:
         is_held_out = _held_out(groups, share)
+        if min(np.count_nonzero(is_held_out), np.count_nonzero(~is_held_out)) < _FEWEST:
+            is_held_out[:] = False
         return [Phase("training", everything[~is_held_out], everything[is_held_out])]
     fold_of = _folds(groups, labels, num_folds, seed)
     folds = [

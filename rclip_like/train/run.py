@@ -255,7 +255,7 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
         num_labels=len(set(start.surveyed.labels)),
         num_captions=sum(len(captions) for captions in run.setup.batches.captions),
         num_cut=start.surveyed.num_cut,
-        plan=start.plan,
+        plan=start.plan._replace(folds=sum(phase.is_fold for phase in run.phases)),
         gain=result.gain,
         forgotten=result.lost,
         changed=result.changed,

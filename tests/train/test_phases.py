@@ -75,3 +75,14 @@ def test_each_label_is_spread_over_the_folds() -> None:
 def test_too_few_pictures_for_folds_have_nothing_held_out() -> None:
     phases = phases_of(np.zeros(12, np.int64), None, num_folds=5, share=0.1, seed=0)
     assert [len(phase.held_out) for phase in phases] == [0]
+
+
+@pytest.mark.parametrize("number", [2, 3, 9])
+def test_a_single_picture_is_not_held_out(number: int) -> None:
+    [phase] = phases_of(np.arange(number), None, num_folds=0, share=0.1, seed=0)
+    assert (len(phase.members), len(phase.held_out)) == (number, 0)
+
+
+def test_a_share_that_leaves_one_picture_is_not_held_out() -> None:
+    [phase] = phases_of(np.array([0, 0, 1]), None, num_folds=0, share=0.1, seed=0)
+    assert (len(phase.members), len(phase.held_out)) == (3, 0)
