@@ -26,6 +26,26 @@ from rclip_like.train.values import TEXTS
 CHECKPOINT = "checkpoint.pt"
 THREADS = "number_of_threads"
 """What a checkpoint calls torch's number of threads."""
+_ASKED_BY = {
+    THREADS: Remedy.USE_THREADS,
+    "preset": Remedy.USE_PRESET,
+    "folds": Remedy.USE_FOLDS,
+    "precision": Remedy.USE_PRECISION,
+    "epochs": Remedy.USE_EPOCHS,
+    "batch_size": Remedy.USE_BATCH_SIZE,
+    "lr": Remedy.USE_LR,
+    "seed": Remedy.USE_SEED,
+    "positives": Remedy.USE_POSITIVES,
+}
+"""What sets a part of a run's identity as it was."""
+_READABLE = {
+    "data": "set of pictures and captions",
+    "epochs": "number of epochs",
+    "folds": "number of folds",
+    "lr": "learning rate",
+    "positives": "way with equal pairs",
+}
+"""What parts of a run's identity are called where their names do not say it."""
 PREPARED = "prepared.json"
 PIXELS, FINER_PIXELS = "pixels.bin", "finer-pixels.bin"
 IMAGE_FEATURES, TEXT_FEATURES = "image-features.bin", "text-features.bin"
@@ -202,16 +222,34 @@ def load_checkpoint(output: Path, run: dict[str, Any]) -> dict[str, Any] | None:
         return None
     with damage_named(path), open_working_file(path) as stream:
         state: dict[str, Any] = torch.load(stream, map_location="cpu", weights_only=True)
-        differing = [name for name in run if state["run"].get(name) != run[name]]
-    if differing:
-        name = differing[0]
-        before = state["run"].get(name)
-        raise TrainingError(
-            f"{path} was written by a run with another {name.replace('_', ' ')}",
-            *([(Remedy.USE_THREADS, before)] if name == THREADS else []),
-            Remedy.BEGIN_ANEW,
-        )
+        _require_same(path, state, run)
     return state
+
+
+def require_same_run(output: Path, run: dict[str, Any]) -> None:
+    """Raise TrainingError if there is a checkpoint that differs in these parts of its identity.
+
+    Unlike load_checkpoint, this does not read the tensors.
+    """
+    path = output / CHECKPOINT
+    if not os.path.lexists(path):
+        return
+    open_working_file(path).close()
+    with damage_named(path):
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        _require_same(path, state, run)
+
+
+def _require_same(path: Path, state: dict[str, Any], run: dict[str, Any]) -> None:
+    for name, value in run.items():
+        before = state["run"].get(name)
+        if before != value:
+            raise TrainingError(
+                f"{path} was written by a run with another "
+                f"{_READABLE.get(name, name.replace('_', ' '))}",
+                *([(_ASKED_BY[name], before)] if name in _ASKED_BY else []),
+                (Remedy.BEGIN_ANEW, path.parent),
+            )
 
 
 def remove_files(output: Path, names: Iterable[str] = OWN_FILES) -> None:

@@ -50,7 +50,7 @@ def _compare(manifest: Manifest, output: Path, recipe: dict[str, Any], survey: S
     if other:
         raise TrainingError(
             f"{output / PREPARED} was written by a run with another {other[0].replace('_', ' ')}",
-            Remedy.BEGIN_ANEW,
+            (Remedy.BEGIN_ANEW, output),
         )
     before, now = manifest.rows, rows_of(survey)
     for old, new in zip(before, now, strict=False):
@@ -83,4 +83,6 @@ def _digests(survey: Survey, names: Collection[str]) -> dict[str, str]:
 
 
 def _differs(name: str, how: str, output: Path) -> TrainingError:
-    return TrainingError(f"{name} {how} since the run in {output} began", Remedy.BEGIN_ANEW)
+    return TrainingError(
+        f"{name} {how} since the run in {output} began", (Remedy.BEGIN_ANEW, output)
+    )

@@ -26,6 +26,7 @@ from rclip_like.train.checkpoint import (
     Checkpoint,
     prepared_output,
     remove_files,
+    require_same_run,
 )
 from rclip_like.train.folder import (
     copy_model_folder,
@@ -77,7 +78,9 @@ def train(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     with prepared_output(settings.output):
+        require_same_run(settings.output, _asked(settings))  # before a model takes seconds to load
         start = load_start(settings, own_pictures)
+        require_same_run(settings.output, _identity(start))
         run = _prepare(start, own_pictures, report)
         outcomes, resumed_at = learn_phases(run.setup, run.phases, run.checkpoint, report)
         result = _measure(run, outcomes)
@@ -133,7 +136,7 @@ def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress)
     )
     checkpoint = Checkpoint(
         settings.output,
-        _identity(start, prepared.fingerprint(surveyed)),
+        _identity(start) | {"data": prepared.fingerprint(surveyed)},
         settings.checkpoint_seconds,
         plan.loop.piece_size,
     )
@@ -166,11 +169,25 @@ def _phases(start: Start, batches: CaptionBatches, digests: Sequence[bytes]) -> 
     )
 
 
-def _identity(start: Start, data: str) -> dict[str, Any]:
-    """Return what a checkpoint must share with this run to be resumed by it."""
+def _asked(settings: TrainSettings) -> dict[str, Any]:
+    """Return the part of a run's identity that the settings alone decide."""
+    asked = {
+        "preset": None if settings.preset == "auto" else settings.preset,
+        "epochs": settings.loop.epochs,
+        "lr": settings.loop.lr,
+        "seed": settings.loop.seed,
+        "positives": settings.positives,
+        "held_out_share": settings.held_out,
+        "precision": settings.computed_in,
+        THREADS: torch.get_num_threads(),
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _identity(start: Start) -> dict[str, Any]:
+    """Return what a checkpoint must share with this run to be resumed by it, but for its data."""
     return {
         "model": start.specification.fingerprint,
-        "data": data,
         "held_out_share": start.settings.held_out,
         "preset": start.plan.preset,
         "image_tower_lock": start.plan.locks_image_tower,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import torch
 from drawn_pairs import draw_picture, write_shard
 from safetensors.torch import load_file, save_file
 
+from rclip_like.cli.remedies import said
 from rclip_like.data.arrays import held_out
 from rclip_like.errors import TrainingError, UsageError
 from rclip_like.models.specification import resolve
@@ -245,6 +247,36 @@ def test_a_checkpoint_of_another_run_is_refused(settings: TrainSettings) -> None
         train(replace(settings, loop=replace(settings.loop, seed=1)))
     with pytest.raises(TrainingError, match="another held out share"):
         train(replace(settings, held_out=0.5))
+
+
+def test_an_option_that_differs_from_the_run_before_is_named_before_a_model_is_loaded(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(settings, 2)
+    loop = settings.loop
+    others = {
+        r"another preset; go on with --preset all": replace(settings, preset="last"),
+        r"another number of epochs; go on with --epochs 3": replace(
+            settings, loop=replace(loop, epochs=4)
+        ),
+        r"learning rate; go on with --lr 0\.001": replace(settings, loop=replace(loop, lr=0.1)),
+        r"another seed; go on with --seed 0": replace(settings, loop=replace(loop, seed=1)),
+        r"another precision; go on with --precision fp32": replace(settings, precision="bf16"),
+        r"another way with equal pairs; go on with --positives left": replace(
+            settings, positives="positive"
+        ),
+    }
+    with monkeypatch.context() as patch:
+        patch.delattr("rclip_like.train.start.load_model")
+        for words, other in others.items():
+            with pytest.raises(TrainingError) as refused:
+                train(other)
+            assert re.search(words, said(refused.value))
+            assert f"or delete the folder {settings.output} to" in said(refused.value)
+    with pytest.raises(TrainingError, match=r"another batch size; set batch_size to 8"):
+        train(replace(settings, loop=replace(loop, batch_size=9)))
+    with pytest.raises(TrainingError, match=r"another number of folds; set folds to 0"):
+        train(replace(settings, folds=2))
 
 
 def test_a_damaged_checkpoint_is_named(settings: TrainSettings) -> None:
