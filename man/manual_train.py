@@ -96,9 +96,12 @@ last checkpoint.
 
 Stopping and continuing :: After Ctrl-C and SIGTERM no finished step is lost, after *kill -9* at
 most those of the last minute, since the last checkpoint. The same command continues from there
-without reading a picture again, and makes the same model to the bit on the same machine. Another
-number of threads is refused, because sums would differ in their last bits. A picture or a caption
-that changed in the meantime is named, and the run stops.
+without reading a picture of DATA again, and makes the same model to the bit on the same machine.
+The pictures on which forgetting is measured (of *--retain* or of the index) are read again. A run
+that is stopped while it still reads the pictures of DATA keeps nothing and begins anew. Another
+number of threads is refused, because sums would differ in their last bits; so is any other option
+that changes the result. A picture or a caption that changed in the meantime is named, and the run
+stops.
 
 Files :: *open_clip_model.safetensors* and *open_clip_config.json* are the model, and open_clip
 loads them, too. *MODEL_CARD.md* says from what and how it was made, with its figures and limits;
@@ -107,8 +110,12 @@ without its path. *log.jsonl* has a JSON object for each step: *phase* (from 1),
 *steps*, *pairs*, *loss*, *floor* and *chance* (the loss if the model told all pairs of the batch
 apart, and if it guessed), *logit_scale*, *gradient_norm*, *lr*, *seconds* and *waiting_seconds*;
 and one for each time that the held-out pairs are measured, with *phase*, *title*, *step* and
-*held_out_loss*. While a run is not finished, the folder also holds *checkpoint.pt* and prepared
-pictures, readable by you alone.
+*held_out_loss*. While a run is not finished, the folder also holds files that are readable by you
+alone and deleted at the end: *checkpoint.pt*; *prepared.json*, which lists the pictures and what
+was made of them; the numbers that locked towers compute, in *image-features.bin* and
+*text-features.bin*; or the pixels, in *pixels.bin* and *finer-pixels.bin*; *copies.bin*, which says
+what pictures are near copies of each other; and *retention.bin*, the pixels on which forgetting is
+measured. A file that was not finished ends in *.part*.
 
 What training cannot do :: It cannot learn what captions do not say, nor what a small model has no
 room for; a larger model (*models use*) often helps more than training. Twenty pictures teach words

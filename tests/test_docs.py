@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from light_packages import light_packages
 from manual import manual
+from manual_train import TRAINING
 from readme_examples import README_FILE, Example, Workplace, examples
 
 import rclip_like
 from rclip_like.cli.commands import COMMANDS, overview
 from rclip_like.cli.parsing import Parser
+from rclip_like.models.names import TOKENIZER_FILES
 
 CHECKOUT = Path(__file__).parents[1]
 README = README_FILE.read_text()
@@ -115,6 +117,15 @@ def test_the_changelog_has_unreleased_on_top_and_knows_the_version() -> None:
     headings = re.findall(r"^## (.*)$", (CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert rclip_like.__version__ in (CHECKOUT / "CHANGELOG.md").read_text()
+
+
+def test_the_manual_names_each_file_of_a_run() -> None:
+    from rclip_like.train.checkpoint import MODEL_FILES, OWN_FILES
+
+    named = set(re.findall(r"\*([\w.-]+)\*", TRAINING))
+    whole = {name for name in OWN_FILES | MODEL_FILES if not name.endswith(".part")}
+    assert whole - set(TOKENIZER_FILES) <= named
+    assert ".part" in named
 
 
 @pytest.fixture(scope="module")
