@@ -155,7 +155,11 @@ def _prepare(start: Start, own_pictures: OwnPictures | None, report: OnProgress)
 
 
 def _phases(start: Start, batches: CaptionBatches, digests: Sequence[bytes]) -> list[Phase]:
+    share = start.settings.held_out
+
     def groups() -> Rows:
+        if not start.plan.folds and not share:  # nothing is held out, so that copies do no harm
+            return np.arange(len(digests))
         start.towers.model.eval()
         embeddings_ND = embed_pictures(start.towers, batches, batches.members)
         return groups_of_copies(embeddings_ND.float().cpu().numpy(), digests)
@@ -164,7 +168,7 @@ def _phases(start: Start, batches: CaptionBatches, digests: Sequence[bytes]) -> 
         stored_numbers(start.settings.output / COPIES, len(digests), groups),
         batches.labels,
         num_folds=start.plan.folds,
-        share=start.settings.held_out,
+        share=share,
         seed=start.plan.loop.seed,
     )
 

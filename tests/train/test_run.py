@@ -66,6 +66,13 @@ def interrupt(settings: TrainSettings, steps: int) -> None:
     assert (settings.output / "checkpoint.pt").exists()
 
 
+def test_pictures_are_not_compared_where_none_is_held_out(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.train.run.embed_pictures", None)
+    assert train(replace(settings, held_out=0.0)).num_pairs == 24
+
+
 def test_a_run_writes_a_model_folder_and_tells_what_it_did(settings: TrainSettings) -> None:
     report = train(settings)
     written = {path.name: path for path in settings.output.iterdir()}
