@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from rclip_like.errors import TrainingError
 from rclip_like.files import write_whole
 from rclip_like.models.names import TOKENIZER_FILES
 from rclip_like.models.specification import ModelSpecification
@@ -35,7 +37,8 @@ def save_model_folder(
 ) -> None:
     """Write configuration and weights into the folder, floating tensors as `dtype`.
 
-    The configuration comes last: a folder that has one is complete.
+    The configuration comes last: a folder that has one is complete. Raises TrainingError where the
+    weights cannot be written, and OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -43,7 +46,10 @@ def save_model_folder(
         for name, value in model.state_dict().items()
     }
     with write_whole(folder / WEIGHTS, _MODE, draft=WEIGHTS + PART) as draft:
-        save_file(tensors, draft)
+        try:
+            save_file(tensors, draft)
+        except SafetensorError as error:  # a full disk is one, too
+            raise TrainingError(f"{folder / WEIGHTS} cannot be written: {error}") from error
     with write_whole(folder / CONFIGURATION, _MODE, draft=CONFIGURATION + PART) as draft:
         draft.write_text(describe(config, preprocessing), encoding="utf-8", newline="\n")
 
@@ -58,8 +64,7 @@ def copy_model_folder(specification: ModelSpecification, folder: Path) -> bool:
     if (specification.weights, specification.described_in) != (own / WEIGHTS, own / CONFIGURATION):
         return False
     for name in (WEIGHTS, CONFIGURATION):
-        with write_whole(folder / name, _MODE, draft=name + PART) as draft:
-            shutil.copyfile(own / name, draft)
+        _copy(own / name, folder / name)
     return True
 
 
@@ -75,8 +80,16 @@ def copy_tokenizer(specification: ModelSpecification, folder: Path) -> None:
     """Copy the tokenizer's files that come with a model, if any do."""
     for name in TOKENIZER_FILES:
         if (specification.folder / name).is_file():
-            with write_whole(folder / name, _MODE, draft=name + PART) as draft:
-                shutil.copyfile(specification.folder / name, draft)
+            _copy(specification.folder / name, folder / name)
+
+
+def _copy(source: Path, path: Path) -> None:
+    """Copy a file whole. Raises TrainingError, which names the copy as shutil's errors do not."""
+    with write_whole(path, _MODE, draft=path.name + PART) as draft:
+        try:
+            shutil.copyfile(source, draft)
+        except OSError as error:
+            raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def describe(config: Mapping[str, Any], preprocessing: Preprocessing) -> str:
