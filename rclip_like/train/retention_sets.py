@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import numpy as np
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.reading import read_examples
 from rclip_like.data.sets import open_set
-from rclip_like.errors import DataError
+from rclip_like.errors import DataError, TrainingError
+from rclip_like.evaluate.report import counted
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
@@ -19,6 +21,37 @@ from rclip_like.train.prepare import Pixels
 from rclip_like.train.retention_figures import LabelsAndCaptions
 from rclip_like.train.values import OnProgress, TrainProgress
 from rclip_like.values import Preprocessing, Trouble
+
+LEAST_OF_SET = 100
+"""With fewer pictures one of them is more than a point."""
+
+
+def check_general_set(path: Path, trained_names: Iterable[str]) -> str | None:
+    """Return what the user should know of a set that measures forgetting; reads no picture.
+
+    trained_names: of the pictures that are learnt from. Raises DataError if there is no set, and
+    TrainingError if it holds any of them.
+    """
+    if not path.exists():
+        raise DataError(f"{path}, on which to measure what is forgotten, does not exist")
+    names = {
+        os.path.realpath(example.name)
+        for example in open_set(path).examples()
+        if isinstance(example, Example)
+    }
+    if shared := len(names & {os.path.realpath(name) for name in trained_names}):
+        are = "is" if shared == 1 else "are"
+        raise TrainingError(
+            f"{counted(shared, 'picture')} of {path} {are} learnt from, too, so that nothing would "
+            "show what is forgotten",
+            "name a set of other pictures",
+        )
+    if len(names) >= LEAST_OF_SET:
+        return None
+    return (
+        f"{path} has {counted(len(names), 'picture')}: with fewer than {LEAST_OF_SET} what is "
+        "forgotten is measured roughly"
+    )
 
 
 @dataclass

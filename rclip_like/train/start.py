@@ -19,6 +19,7 @@ from rclip_like.train.memory import StepMemory, choose_piece_size, measure_step
 from rclip_like.train.plan import Plan, make_plan
 from rclip_like.train.presets import choose_trained
 from rclip_like.train.retention import OwnPictures, measures_pictures
+from rclip_like.train.retention_sets import check_general_set
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.survey import Survey, Tokenize, survey
 from rclip_like.train.towers import Towers
@@ -43,11 +44,12 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
 
     The seed of the settings decides what the plan adds to the model by chance. Raises ModelError,
     TrainingError for a model that cannot be trained and for a step that memory does not hold, and
-    as `survey` and `make_plan`.
+    as `survey`, `check_general_set` and `make_plan`.
     """
     specification = resolve(settings.model, weights=settings.weights)
     tokens_of = _tokenizer(specification)
     surveyed = survey(settings, tokens_of)
+    note = check_general_set(settings.retain, surveyed.names) if settings.retain else None
     torch.manual_seed(settings.loop.seed % 2**63)
     device, preprocessing = choose_device(settings.device), specification.preprocessing
     model: Any = load_model(specification).to(device)
@@ -73,6 +75,8 @@ def load_start(settings: TrainSettings, own_pictures: OwnPictures | None) -> Sta
     memory = measure_step(learner, example_batches(towers, surveyed))
     piece_size = choose_piece_size(memory, plan.loop, is_locked=plan.locks_image_tower)
     plan = plan.with_piece_size(piece_size)
+    if note is not None:
+        plan = plan._replace(notes=(*plan.notes, note))
     return Start(settings, specification, tokens_of, surveyed, plan, towers, memory)
 
 

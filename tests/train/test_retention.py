@@ -12,7 +12,7 @@ from drawn_pairs import COLOURS, draw_picture
 
 from rclip_like.data.embedding import embed_set
 from rclip_like.data.sets import open_set
-from rclip_like.errors import DataError, StoreError
+from rclip_like.errors import DataError, StoreError, TrainingError
 from rclip_like.evaluate.report import Interval
 from rclip_like.measure.captions import measure_captions
 from rclip_like.measure.labels import measure_labels
@@ -29,6 +29,7 @@ from rclip_like.train.retention import (
     open_retention,
 )
 from rclip_like.train.retention_figures import Retained, changes, worst
+from rclip_like.train.retention_sets import check_general_set
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.towers import Towers
 
@@ -156,6 +157,22 @@ def test_a_set_without_a_usable_picture_is_refused(
     (tmp_path / "broken" / "red" / "one.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match="broken: no picture can be used"):
         open_with(retain=tmp_path / "broken")
+
+
+def test_a_set_that_cannot_measure_is_refused_before_the_model_is_loaded(
+    captioned: MakeData, tmp_path: Path
+) -> None:
+    data = captioned(6)
+    trained = [str(path) for path in sorted(data.glob("*.png"))]
+    with pytest.raises(DataError, match="what is forgotten, does not exist"):
+        check_general_set(tmp_path / "missing", trained)
+    with pytest.raises(TrainingError, match=f"6 pictures of {data} are learnt from, too"):
+        check_general_set(data, trained)
+    with pytest.raises(TrainingError, match="1 picture of .* is learnt from, too"):
+        check_general_set(data, trained[:1])
+    note = check_general_set(captioned(7, "others"), trained)
+    assert note is not None
+    assert "has 7 pictures: with fewer than 100" in note
 
 
 def test_nothing_is_measured_on_without_any_pictures(open_with: Callable[..., Opened]) -> None:
