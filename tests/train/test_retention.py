@@ -168,7 +168,7 @@ def test_a_set_that_cannot_measure_is_refused_before_the_model_is_loaded(
         check_general_set(tmp_path / "missing", trained)
     with pytest.raises(TrainingError, match=f"6 pictures of {data} are learnt from, too"):
         check_general_set(data, trained)
-    with pytest.raises(TrainingError, match="1 picture of .* is learnt from, too"):
+    with pytest.raises(TrainingError, match=r"1 picture of .* is learnt from, too"):
         check_general_set(data, trained[:1])
     note = check_general_set(captioned(7, "others"), trained)
     assert note is not None
