@@ -77,6 +77,11 @@ Advice = str | Remedy | tuple[Remedy, object]
 """Advice: words that hold everywhere, or a remedy, alone or with the thing that it is about."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 picture", "1,204 pictures"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def sentence(
     reason: str, advice: Iterable[Advice], words: Callable[[Remedy], str] = lambda each: each.value
 ) -> str:

@@ -17,10 +17,9 @@ from rclip_like.cli.options import (
 )
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
-from rclip_like.errors import UsageError
+from rclip_like.errors import UsageError, counted
 from rclip_like.measure.settings import EvaluateSettings
 from rclip_like.output.progress import progress_bar
-from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk
 from rclip_like.output.terminal import escaped
 from rclip_like.settings import (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from rclip_like.cli import PROGRAM
 from rclip_like.cli.options import Given
 from rclip_like.cli.remedies import said
-from rclip_like.errors import UsageError
-from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.errors import UsageError, counted
+from rclip_like.output.reports import trouble_sentence
 from rclip_like.output.stream import OutputClosed, Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal
 from rclip_like.settings import Option

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rclip_like.errors import counted
 from rclip_like.library import Library
 from rclip_like.models.names import BUILTIN
-from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk
 from rclip_like.query import Kind, Query, is_path_like
 from rclip_like.settings import num_processors

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.options import Given
-from rclip_like.errors import UsageError
+from rclip_like.errors import UsageError, counted
 from rclip_like.files import decoded
-from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk
 from rclip_like.settings import Option, WalkSettings
 

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.options import Color, JsonObject, Offline, ReportFolder, open_library
 from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
-from rclip_like.errors import UsageError
+from rclip_like.errors import UsageError, counted
 from rclip_like.output.progress import progress_bar
-from rclip_like.output.reports import counted
 from rclip_like.output.stream import Talk
 from rclip_like.probe.settings import SHOTS, ProbeSettings
 from rclip_like.settings import (

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclip_like.cli.remedies import said
-from rclip_like.output.reports import counted, trouble_sentence
+from rclip_like.errors import counted
+from rclip_like.output.reports import trouble_sentence
 from rclip_like.output.stream import Talk, write_lines
 
 if TYPE_CHECKING:

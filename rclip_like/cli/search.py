@@ -26,10 +26,10 @@ from rclip_like.cli.updating import (
     tell_of_indexing,
     tell_of_left_out,
 )
-from rclip_like.errors import RootError
+from rclip_like.errors import RootError, counted
 from rclip_like.output.matches import Form, Layout, render
 from rclip_like.output.progress import index_bar
-from rclip_like.output.reports import counted, unreadable_sentence
+from rclip_like.output.reports import unreadable_sentence
 from rclip_like.output.stream import Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.settings import (

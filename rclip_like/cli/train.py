@@ -54,7 +54,7 @@ class TrainOptions(NamedTuple):
 
 
 def run(options: TrainOptions) -> int:
-    """Train, and print what it came to; return 0."""
+    """Train, and print the outcome; return 0."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
     if "--output" not in options.given and not options.dry_run:
         raise UsageError(

@@ -12,8 +12,8 @@ from rclip_like.cli.paths import (
 )
 from rclip_like.cli.proposals import index_command
 from rclip_like.cli.remedies import said
+from rclip_like.errors import counted
 from rclip_like.output.reports import (
-    counted,
     index_sentence,
     left_out_sentences,
     trouble_sentence,

@@ -23,11 +23,6 @@ class Interval(NamedTuple):
     high: float
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 picture", "1,204 pictures"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def signed(number: float, digits: int) -> str:
     """Return a difference with its sign; one that rounds to zero has a plus: `+0.0`."""
     return f"{number:+z.{digits}f}"

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rclip_like.errors import counted
 from rclip_like.output.matches import json_text
 from rclip_like.output.report import wrapped
-from rclip_like.output.reports import counted, sized, trouble_sentence
+from rclip_like.output.reports import sized, trouble_sentence
 from rclip_like.output.terminal import escaped
 from rclip_like.output.trained import span
+from rclip_like.train.values import NUM_NAMED
 
 if TYPE_CHECKING:
     from rclip_like.train.dry_run import DryRun
 
-_NUM_NAMED = 3
 _TRAINED = {
     "head": "the projections of both towers and the logit scale",
     "last": "the last layers of {}, the projections and the logit scale",
@@ -23,9 +24,9 @@ _TRAINED = {
 }
 _RETENTION = {
     "set": "on the set that you named",
-    "package": "on general pictures that travel with clipfind",
+    "package": "on general photos that come with clipfind",
     "index": "on pictures of your index",
-    None: "not at all: there is nothing to measure it on",
+    None: "not at all: there are no pictures to measure it on",
 }
 
 
@@ -41,9 +42,9 @@ def dry_run_lines(found: DryRun, notes: Sequence[str]) -> Iterator[str]:
         yield f"Cut:        {counted(found.num_cut, 'caption')}, longer than the model reads"
     if found.skipped:
         yield f"Skipped:    {counted(len(found.skipped), 'pair')}"
-        yield from (f"  {trouble_sentence(each)}" for each in found.skipped[:_NUM_NAMED])
-        if len(found.skipped) > _NUM_NAMED:
-            yield f"  and {len(found.skipped) - _NUM_NAMED:,} more"
+        yield from (f"  {trouble_sentence(each)}" for each in found.skipped[:NUM_NAMED])
+        if len(found.skipped) > NUM_NAMED:
+            yield f"  and {len(found.skipped) - NUM_NAMED:,} more"
     plan, loop = found.plan, found.plan.loop
     towers = "the text tower" if plan.locks_image_tower else "both towers"
     yield f"Model:      {escaped(found.model)}"
@@ -58,7 +59,7 @@ def dry_run_lines(found: DryRun, notes: Sequence[str]) -> Iterator[str]:
     disk = f", {sized(need.disk_bytes)} of disk while it runs" if need.disk_bytes else ""
     memory = f"{sized(need.peak_bytes)} of {sized(need.free_bytes)} of memory{disk}"
     yield from _field("Needs", f"about {memory}")
-    yield from _field("Time", f"about {span(need.seconds)} at most; less if it learns no more")
+    yield from _field("Time", f"about {span(need.seconds)} at most; less if it ends early")
     for note in notes:
         yield from _field("Note", note)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rclip_like.errors import counted
 from rclip_like.output.matches import Form, Layout, json_text, path_fields, shown_path
-from rclip_like.output.reports import counted
 from rclip_like.output.terminal import escaped, escaped_path
 
 if TYPE_CHECKING:

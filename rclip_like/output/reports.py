@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rclip_like.errors import counted
 from rclip_like.output.terminal import escaped, escaped_path
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ _MOST_ENDINGS = 8
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _LEAST_ESTIMATE = 64_000
 """Smaller estimates mean nothing: an index file shrinks by whole pages of some kB in each table."""
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 picture`, `1,204 pictures`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def sized(size_bytes: float) -> str:

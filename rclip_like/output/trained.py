@@ -73,7 +73,7 @@ def progress_line(at: TrainProgress) -> str:
 
 
 def details(at: TrainProgress) -> str:
-    """Return what is known of the last step and of the speed, between commas."""
+    """Return the figures of the last step, the speed and the time left, with commas between."""
     if at.figures is None:
         return ""
     parts = [_figures(at.figures)]

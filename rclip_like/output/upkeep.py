@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from rclip_like.errors import Advice
+from rclip_like.errors import Advice, counted
 from rclip_like.output.matches import json_text, path_fields
-from rclip_like.output.reports import about_freed, counted, joined, sized
+from rclip_like.output.reports import about_freed, joined, sized
 from rclip_like.output.terminal import escaped, escaped_path
 from rclip_like.reports import DoctorReport, UpkeepReport
 

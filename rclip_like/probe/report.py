@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like import __version__
+from rclip_like.errors import counted
 from rclip_like.evaluate.confusion import (
     ACCURACY_COLUMNS,
     CLASS_COLUMNS,
@@ -29,7 +30,6 @@ from rclip_like.evaluate.report import (
     Report,
     Section,
     Table,
-    counted,
 )
 from rclip_like.evaluate.splits import SPLIT_NAMES, TRAIN, VALIDATION, hash_of_draw
 from rclip_like.evaluate.templates import listed_or_counted

@@ -77,11 +77,11 @@ class Guard:
         )
 
     def _collapsed(self, figures: StepFigures) -> str:
-        begun = self._first[0].likeness
+        initial = self._first[0].likeness
         is_near = abs(figures.loss - figures.chance) <= NEAR_CHANCE * figures.chance
-        if not is_near or begun is None or figures.likeness is None:
+        if not is_near or initial is None or figures.likeness is None:
             return ""
-        for what, first, now in zip(("pictures", "texts"), begun, figures.likeness, strict=True):
+        for what, first, now in zip(("pictures", "texts"), initial, figures.likeness, strict=True):
             if now > ALIKE and 1 - now < SHRUNK * (1 - first):
                 return (
                     f"by step {figures.step} all {what} have become alike to the model (mean "

@@ -157,8 +157,8 @@ def _reasons(
 ) -> Iterator[str]:
     if choice != choices[0]:
         yield (
-            f"more could be trained on so many pairs ({_described(choices[0])}), but would take "
-            f"longer than {REASONABLE_SECONDS // 3600} h on this machine"
+            f"so many pairs could train more of the model ({_described(choices[0])}), but that "
+            f"would take longer than {REASONABLE_SECONDS // 3600} h on this machine"
         )
     asked = settings.lock_image_tower or settings.unlock_image_tower
     if choice.preset != "head" and choice.locks_image_tower and not (asked or measures_pictures):
@@ -169,7 +169,7 @@ def _reasons(
             Remedy.UNLOCK_IMAGE_TOWER,
         )
     if choice.preset == "lora" and not choice.locks_image_tower and not has_attention(model.visual):
-        yield "the image tower has no attention layers, so that lora leaves it as it is"
+        yield "the image tower has no attention layers, so lora leaves it as it is"
 
 
 def _described(choice: Choice) -> str:

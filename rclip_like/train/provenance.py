@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rclip_like.evaluate.report import Column, Section, Table, counted
+from rclip_like.errors import counted
+from rclip_like.evaluate.report import Column, Section, Table
 
 if TYPE_CHECKING:
     from rclip_like.train.values import TrainReport

@@ -1,6 +1,6 @@
 """What a training run says at its end: sentences, a report with every alpha, and the model's card.
 
-Shares stand for recall only where `Gain` finds that they say something; elsewhere counts do.
+Recall is a share if there are enough held-out pictures for it (see `Gain`), else a count.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rclip_like.errors import counted
 from rclip_like.evaluate.intervals import INTERVALS
 from rclip_like.evaluate.report import (
     Cell,
@@ -18,7 +19,6 @@ from rclip_like.evaluate.report import (
     Section,
     Table,
     Unit,
-    counted,
     signed,
 )
 from rclip_like.train.provenance import left_out, made_with
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from rclip_like.train.values import TrainReport
 
 _LIMITS = (
-    "Held-out pictures come from the same source as those that were learnt from. The figures say "
-    "nothing of other pictures, and they flatter where several pictures show the same scene. Alpha "
-    "was chosen by the same pairs, which flatters a little, too."
+    "Held-out pictures come from the same source as those that the model learnt from. The figures "
+    "say nothing about other pictures, and they are too good if several pictures show the same "
+    "scene. If alpha was not asked for, the same pairs chose it, so the figures are a little too "
+    "good."
 )
+_ENDS = ", where 0 is {} and 1 the fully trained model."
+"""What the ends of alpha are."""
 _RANK = "mean reciprocal rank"
 _RANK_IN_WORDS = "how near the top the right picture stands: 1 first, 0.5 second"
 _POINT = 100
@@ -135,7 +138,7 @@ def _title(report: TrainReport) -> str:
 def _saved(report: TrainReport) -> str:
     name = report.output.name
     if report.alpha == 0:
-        return f"The start was kept: {name} holds {report.model} as it was."
+        return f"The starting model was saved: {name} holds {report.model} unchanged."
     gain = report.gain.get(report.alpha)
     if gain is None:
         return f"{name} was trained. What it gained was not measured: no pairs were held out."
@@ -145,19 +148,20 @@ def _saved(report: TrainReport) -> str:
 
 
 def _reason(report: TrainReport) -> str:
-    """Return why the saved model lies where it does between the start and the trained one."""
+    """Return how the alpha of the saved model was chosen."""
     if report.is_alpha_asked:
-        return f"It lies at alpha {report.alpha:g}, as was asked for."
+        return f"Its alpha is {report.alpha:g}, as asked for{_ENDS.format(report.model)}"
     gain = report.gain.get(report.alpha or _best_alpha(report))
     if gain is None:
-        return "All that was learnt costs more than a point elsewhere." * (not report.alpha)
+        return "Each trained model forgets more than a point." * (not report.alpha)
     what, changed = _deciding(report), _points(gain.deciding)
     if not report.num_labels:
         what += f" ({_RANK_IN_WORDS})"
     if report.alpha:
-        return f"It lies at alpha {report.alpha:g}: the {what} gains {changed}."
+        ends = _ENDS.format(report.model)
+        return f"Its alpha is {report.alpha:g}{ends} The {what} gains {changed}."
     if gain.deciding.low > 0:
-        return f"The {what} would gain {changed}, at the cost of more than a point elsewhere."
+        return f"The {what} would gain {changed}, but the model would forget more than a point."
     if gain.deciding.value <= 0:
         return f"No trained model was better: the best one changes the {what} by {changed}."
     return f"The best of the trained models changes the {what} by {changed}, which may be chance."
@@ -168,7 +172,7 @@ def _gained(gain: Gain, report: TrainReport) -> str:
     telling = way.compared.telling()
     if not telling:
         few = counted(gain.num_pictures, "held-out picture")
-        return f"With {few} no share of right results says anything."
+        return f"{few} are too few for a share of right results."
     k, number = telling[-1], way.compared.after.num_queries
     before, after, gained = _cells(way.compared, k, gain)
     among = f" among the first {k} of {way.compared.after.num_targets:,}"

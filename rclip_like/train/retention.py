@@ -1,4 +1,4 @@
-"""What training forgets, measured on pictures that the model is not trained on.
+"""How much training forgets, measured on pictures that the model is not trained on.
 
 Shape suffixes: N pictures, T texts, D embedding.
 """
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
-from rclip_like.errors import StoreError
-from rclip_like.evaluate.report import counted
+from rclip_like.errors import StoreError, counted
 from rclip_like.train.checkpoint import RETENTION_PIXELS
 from rclip_like.train.general_set import has_general_set, load_general_set
 from rclip_like.train.learner import freeze_statistics
@@ -22,6 +21,7 @@ from rclip_like.train.prepare import FeatureImages, Pixels, load_images, load_te
 from rclip_like.train.retention_figures import Judge, Neighbours, Retained
 from rclip_like.train.retention_sets import PictureReader, SetReader
 from rclip_like.train.settings import TrainSettings
+from rclip_like.train.survey import Tokenize
 from rclip_like.train.towers import BATCH_SIZE, Towers
 from rclip_like.train.values import OnProgress
 from rclip_like.values import Trouble
@@ -41,9 +41,6 @@ OwnPictures: TypeAlias = "Callable[[int, int, Path], Sequence[str]]"
 They are drawn by the seed, so many or all if there are fewer, outside the folder, and their files
 are as they were when indexed.
 """
-
-Tokenize: TypeAlias = Callable[[list[str]], Any]
-"""Returns the tokens of texts as a tensor (n, L)."""
 
 NUM_OWN = 500
 LEAST_OWN = 100
@@ -162,8 +159,8 @@ class _Opening(NamedTuple):
         features_NF, judge = load_general_set(everyday_queries())
         number = len(features_NF)
         material = self._material(FeatureImages(features_NF), number, judge.texts())
-        judge = judge.begun(*material.embed(self.towers))
-        title = f"{counted(number, 'general photo')} that come with clipfind as features"
+        judge = judge.with_best(*material.embed(self.towers))
+        title = f"{counted(number, 'general photo')} that come with clipfind"
         return Retention("package", title, material, judge)
 
     def of_index(self, paths: Sequence[str]) -> Retention | None:

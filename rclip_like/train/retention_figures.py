@@ -152,7 +152,7 @@ class LabelsAndCaptions:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Judges whether pictures keep their nearest picture, and queries their best one.
+    """Judges whether the nearest picture stays near each picture, and the best one near each query.
 
     queries: the texts that are encoded. nearest (N,), best (T,): the picture that the starting
     model has nearest to each picture, itself aside, and to each query.
@@ -166,12 +166,12 @@ class Neighbours:
     def of(
         cls, queries: tuple[str, ...], images_ND: Embeddings, texts_TD: Embeddings
     ) -> Neighbours:
-        """Return the judge that knows the starting model's neighbours from its embeddings."""
+        """Return the judge with the starting model's neighbours, found in its embeddings."""
         nearest = _without_itself(images_ND @ images_ND.T).argmax(axis=1)
         return cls(queries, nearest, (texts_TD @ images_ND.T).argmax(axis=1))
 
     def __call__(self, images_ND: Embeddings, texts_TD: Embeddings) -> tuple[Figure, ...]:
-        """Return the shares of pictures and of queries that keep their picture."""
+        """Return the shares of pictures and of queries whose picture is still among the nearest."""
         cosines_NN = _without_itself(images_ND @ images_ND.T)
         stays = _is_among(cosines_NN, self.nearest, AMONG_OWN)
         title = f"pictures whose nearest one is still among the {AMONG_OWN} nearest"
@@ -187,7 +187,7 @@ class General:
 
     names: labels, those of the pictures first; num_own: how many these are. labels (N,): numbers of
     `names`. best (Q,): the picture that the starting model has nearest to each query; () before
-    that is known.
+    `with_best`.
     """
 
     names: tuple[str, ...]
@@ -201,8 +201,8 @@ class General:
         """Return the texts whose embeddings are needed, each once."""
         return tuple(dict.fromkeys((*_filled(self.names, self.templates), *self.queries)))
 
-    def begun(self, images_ND: Embeddings, texts_TD: Embeddings) -> General:
-        """Return the judge that knows the best pictures from the starting model's embeddings."""
+    def with_best(self, images_ND: Embeddings, texts_TD: Embeddings) -> General:
+        """Return the judge with each query's best picture, by the starting model's embeddings."""
         queries_QD = _looked_up(self.texts(), texts_TD)(self.queries)
         return replace(self, best=(queries_QD @ images_ND.T).argmax(axis=1))
 

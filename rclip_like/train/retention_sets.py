@@ -12,8 +12,7 @@ import numpy as np
 from rclip_like.data.examples import Example, PictureSet
 from rclip_like.data.reading import read_examples
 from rclip_like.data.sets import open_set
-from rclip_like.errors import DataError, TrainingError
-from rclip_like.evaluate.report import counted
+from rclip_like.errors import DataError, TrainingError, counted
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, templates_of
 from rclip_like.images.products import Square
 from rclip_like.settings import ReadSettings
@@ -56,7 +55,7 @@ def check_general_set(path: Path, trained_names: Iterable[str]) -> str | None:
 
 @dataclass
 class SetReader:
-    """A labelled or captioned set while its pictures are read, and what is known of them then.
+    """A labelled or captioned set while its pictures are read, and what reading found.
 
     Pictures without label and caption are left out. examples: those read; skipped: what could not
     be used.

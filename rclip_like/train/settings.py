@@ -208,8 +208,8 @@ class TrainSettings:
         Option(
             "--retain",
             metavar="DATA",
-            help="Pictures with labels or captions that the model knows today: of these it may "
-            "forget one point at most.",
+            help="Pictures with labels or captions that the model finds today, and of which it may "
+            "forget one point (one in a hundred) at most.",
         ),
     ] = None
     alpha: Annotated[

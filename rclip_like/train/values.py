@@ -70,8 +70,8 @@ class TrainReport:
 
     Recalls are by k: the share of held-out captions whose own picture is among the k nearest
     held-out pictures, before and after; empty where nothing is held out. alpha: as in
-    TrainSettings, of the model that was saved; 0 means that the start was kept; is_alpha_asked: it
-    was not chosen. model, fingerprint, licence: of the model that training began with; "" for a
+    TrainSettings, of the model that was saved; 0 means the starting model; is_alpha_asked: the
+    user chose it. model, fingerprint, licence: of the model that training began with; "" for a
     licence that is not known. data: the name of the folder or file. folder: where the names of
     pictures begin, for telling them without it. format: what it was recognised as. batch_size,
     fold_batch_size: the largest batch of the last run, and of the folds, 0 without folds.

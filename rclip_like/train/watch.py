@@ -1,4 +1,4 @@
-"""How a run goes, told while it runs: speed, waiting and time left."""
+"""The progress of a run: speed, waiting and time left, reported and logged at each step."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class TimedBatches:
 class Watch:
     """Tells `report` and the log of a run of all its steps.
 
-    num_steps: of each phase, as far as known; a phase that begins says how many it has, and the
-    later ones have no more.
+    num_steps: of each phase, an upper bound until it begins; later phases have no more steps than
+    the present one.
     """
 
     report: OnProgress

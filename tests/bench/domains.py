@@ -128,7 +128,7 @@ def hits(heads: Heads, items: Sequence[Item], features: torch.Tensor) -> npt.NDA
 
 
 def _train(items: Sequence[Item], work: Path, preset: str) -> Trained:
-    """Run `clipfind train` as a user would; where the start was kept, once more for its end."""
+    """Run `clipfind train` as a user would; if it saved the starting model, once more."""
     shutil.rmtree(work, ignore_errors=True)
     write_set(items, work / "pictures")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -49,7 +49,7 @@ def test_pictures_are_not_augmented_where_that_is_asked_for() -> None:
 def test_what_takes_hours_is_left_out_and_that_is_said() -> None:
     made = plan(50_000, LARGE)
     assert made.locks_image_tower
-    assert "(both towers), but would take longer than 1 h on this machine" in made.notes[0]
+    assert "(both towers), but that would take longer than 1 h on this machine" in made.notes[0]
     assert plan(50_000, LARGE, preset="all").notes == ()
 
 
@@ -101,9 +101,7 @@ def test_a_text_tower_that_cannot_be_split_runs_whole() -> None:
 
 def test_lora_says_where_there_is_no_attention() -> None:
     made = plan(5000, preset="lora")
-    assert made.notes == (
-        "the image tower has no attention layers, so that lora leaves it as it is",
-    )
+    assert made.notes == ("the image tower has no attention layers, so lora leaves it as it is",)
 
 
 def test_what_contradicts_itself_is_refused() -> None:

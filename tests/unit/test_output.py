@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from rclip_like.errors import UsageError
+from rclip_like.errors import UsageError, counted
 from rclip_like.output.matches import Form, Layout, render
-from rclip_like.output.reports import counted, index_sentence, sized, status_object, table
+from rclip_like.output.reports import index_sentence, sized, status_object, table
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import Screen, escaped_path, screen_of, supports_links
 from rclip_like.reports import StatusReport

@@ -18,18 +18,19 @@ RANK = "mean reciprocal rank (how near the top the right picture stands: 1 first
 def test_what_was_gained_and_forgotten_is_said_with_intervals() -> None:
     assert outcome_sentences(train_report()) == [
         "our-model finds your pictures better than builtin.",
-        f"It lies at alpha 0.5: the {RANK} gains +10.0 points (+8.0 to +12.0).",
+        "Its alpha is 0.5, where 0 is builtin and 1 the fully trained model. "
+        f"The {RANK} gains +10.0 points (+8.0 to +12.0).",
         "70.0 % of 400 held-out captions find their own picture among the first 10 of 400, 50.0 % "
         "with builtin: +20.0 points (+18.0 to +22.0).",
         "On 500 pictures of your index it lost 0.4 points (-0.1 to +0.9).",
     ]
 
 
-def test_that_the_start_was_kept_is_said_first() -> None:
+def test_that_the_starting_model_was_saved_is_said_first() -> None:
     nothing = {0.0: gain(0.5), 0.5: gain(0.51), 1.0: gain(0.4)}
     told = outcome_sentences(train_report(0.0, nothing))
     assert told == [
-        "The start was kept: our-model holds builtin as it was.",
+        "The starting model was saved: our-model holds builtin unchanged.",
         f"The best of the trained models changes the {RANK} by +0.5 points (-1.5 to +2.5), which "
         "may be chance.",
     ]
@@ -46,8 +47,8 @@ def test_a_loss_on_held_out_pairs_is_not_called_the_best() -> None:
 def test_a_gain_that_costs_too_much_elsewhere_is_said() -> None:
     told = outcome_sentences(train_report(0.0))
     assert told[1] == (
-        f"The {RANK} would gain +10.0 points (+8.0 to +12.0), at the cost of more than a point "
-        "elsewhere."
+        f"The {RANK} would gain +10.0 points (+8.0 to +12.0), but the model would forget more than "
+        "a point."
     )
 
 
@@ -65,7 +66,7 @@ def test_with_few_held_out_pictures_counts_are_said_and_no_percentage() -> None:
 
 def test_with_a_handful_of_held_out_pictures_no_share_is_said() -> None:
     told = outcome_sentences(train_report(1.0, {0.0: gain(0.5, 3), 1.0: gain(0.9, 3)}))
-    assert told[2] == "With 3 held-out pictures no share of right results says anything."
+    assert told[2] == "3 held-out pictures are too few for a share of right results."
 
 
 def test_an_alpha_that_was_asked_for_promises_nothing() -> None:
@@ -73,7 +74,9 @@ def test_an_alpha_that_was_asked_for_promises_nothing() -> None:
         train_report(1.0, {0.0: gain(0.5), 1.0: gain(0.51)}, is_alpha_asked=True)
     )
     assert told[0] == "It is not certain that our-model finds your pictures better than builtin."
-    assert told[1] == "It lies at alpha 1, as was asked for."
+    assert told[1] == (
+        "Its alpha is 1, as asked for, where 0 is builtin and 1 the fully trained model."
+    )
 
 
 def test_a_figure_without_an_interval_is_told_without_one() -> None:
@@ -88,7 +91,8 @@ def test_labels_are_told_as_labels() -> None:
     found = compared(0.5, 0.7, 200, 0.02)
     labelled = Gain(200, found, found, found.gained_recall[1])
     told = outcome_sentences(train_report(1.0, {0.0: labelled, 1.0: labelled}, num_labels=5))
-    assert told[1].startswith("It lies at alpha 1: the accuracy of held-out pictures gains +")
+    assert told[1].startswith("Its alpha is 1, where 0 is builtin")
+    assert "The accuracy of held-out pictures gains +" in told[1]
     assert "of 200 held-out pictures get their own label" in told[2]
 
 

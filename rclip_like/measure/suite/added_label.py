@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rclip_like.errors import counted
 from rclip_like.evaluate.intervals import wilson
-from rclip_like.evaluate.report import Cell, Column, Interval, Section, Table, counted
+from rclip_like.evaluate.report import Cell, Column, Interval, Section, Table
 from rclip_like.measure.suite.corruptions import generator_of
 from rclip_like.measure.suite.subject import TEMPLATE, Numbers, Subject
 from rclip_like.measure.suite.wording import listed, percent

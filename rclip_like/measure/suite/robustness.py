@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rclip_like.data.arrays import in_batches
+from rclip_like.errors import counted
 from rclip_like.evaluate.intervals import bootstrap_statistic, wilson
 from rclip_like.evaluate.report import (
     Cell,
@@ -19,7 +20,6 @@ from rclip_like.evaluate.report import (
     PictureChart,
     Section,
     Table,
-    counted,
 )
 from rclip_like.measure.suite.corruptions import CORRUPTIONS, LEVELS, Corruption, corrupted
 from rclip_like.measure.suite.subject import Numbers, Subject

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like import __version__
-from rclip_like.errors import MeasureError
+from rclip_like.errors import MeasureError, counted
 from rclip_like.evaluate.intervals import INTERVALS
 from rclip_like.evaluate.packages import require_research
-from rclip_like.evaluate.report import Report, Section, counted
+from rclip_like.evaluate.report import Report, Section
 from rclip_like.images.products import Square
 from rclip_like.measure.suite import (
     added_label,

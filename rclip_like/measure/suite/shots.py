@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rclip_like.errors import counted
 from rclip_like.evaluate.few_shot import (
     SplitFeatures,
     crossing,
@@ -16,7 +17,7 @@ from rclip_like.evaluate.few_shot import (
 )
 from rclip_like.evaluate.intervals import wilson
 from rclip_like.evaluate.probe import fitting
-from rclip_like.evaluate.report import Column, Interval, Line, LineChart, Section, Table, counted
+from rclip_like.evaluate.report import Column, Interval, Line, LineChart, Section, Table
 from rclip_like.measure.suite.probing import split_features
 from rclip_like.measure.suite.subject import Numbers, Subject
 from rclip_like.measure.suite.wording import listed, percent
