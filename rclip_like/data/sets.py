@@ -99,7 +99,7 @@ def _open_file(path: Path, split: str | None, options: PairOptions | None) -> Pi
 
 def _shards_named(pattern: Path) -> list[Path]:
     """Return the shards that a pattern stands for. Raises DataError if any is missing."""
-    paths = [Path(name) for name in expand_braces(str(pattern))]
+    paths = list(dict.fromkeys(map(Path, expand_braces(str(pattern)))))  # each once
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise DataError(

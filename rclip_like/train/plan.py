@@ -118,7 +118,11 @@ def _choices(settings: TrainSettings, num_pairs: int, measures_pictures: bool) -
 
 def _folds(settings: TrainSettings, num_pairs: int) -> int:
     if settings.folds is not None:
-        return settings.folds if settings.folds * 2 <= num_pairs else 0
+        if settings.folds * 2 > num_pairs:
+            raise UsageError(
+                f"{settings.folds} folds need {2 * settings.folds} pairs, and there are {num_pairs}"
+            )
+        return settings.folds
     is_few = FEWEST_IN_FOLDS <= num_pairs < FEWEST_HELD_OUT_AS_SHARE
     return NUM_FOLDS if is_few else 0
 

@@ -38,7 +38,7 @@ from rclip_like.train.spool import (
     Manifest,
     Row,
     RowFile,
-    Shape,
+    Stored,
     map_rows,
     pixels_bytes,
     require_room,
@@ -240,7 +240,7 @@ def _make(
             squares = (picture.products[Square.name][0] for picture in read)
             for part_NSSC in in_batches(squares, BATCH_SIZE):
                 file.append(towers.image_features(part_NSSC))
-        arrays[IMAGE_FEATURES] = file.shape
+        arrays[IMAGE_FEATURES] = file.stored
     else:
         names = dict(zip((PIXELS, FINER_PIXELS), products, strict=False))
         arrays |= _write_pixels(read, output, {name: each.name for name, each in names.items()})
@@ -283,26 +283,26 @@ def _read(
 
 def _write_pixels(
     read: Iterator[Picture], output: Path, products: Mapping[str, str]
-) -> dict[str, Shape]:
+) -> dict[str, Stored]:
     """Write a product of each picture into each of these files, and return what they hold."""
     with ExitStack() as stack:
         files = {name: stack.enter_context(RowFile(output / name)) for name in products}
         for picture in read:
             for name, product in products.items():
                 files[name].append(picture.products[product][0][None])
-    return {name: file.shape for name, file in files.items()}
+    return {name: file.stored for name, file in files.items()}
 
 
 def _write_texts(
     texts_TL: npt.NDArray[np.int64], towers: Towers, path: Path, report: OnProgress
-) -> Shape:
+) -> Stored:
     """Write the features of captions, and return what the file holds."""
     with RowFile(path) as file:
         for start in range(0, len(texts_TL), _TEXTS_AT_ONCE):
             file.append(towers.text_features(texts_TL[start : start + _TEXTS_AT_ONCE]))
             done = min(start + _TEXTS_AT_ONCE, len(texts_TL))
             report(TrainProgress("reading", done, len(texts_TL), title="encoding captions"))
-    return file.shape
+    return file.stored
 
 
 def _unique_captions(
@@ -343,7 +343,7 @@ def load_images(
             number += 1
     pixels_NSSC = np.zeros((0, size, size, 3), np.uint8)
     if number:
-        pixels_NSSC = map_rows(path, file.shape)
+        pixels_NSSC = map_rows(path, file.stored)
     return PixelImages(pixels_NSSC, None, np.zeros(number, bool), 0)
 
 

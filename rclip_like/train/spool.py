@@ -12,10 +12,11 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from blake3 import blake3
 
 from rclip_like.errors import TrainingError
 from rclip_like.files import write_whole
@@ -29,9 +30,21 @@ from rclip_like.train.checkpoint import (
 )
 from rclip_like.train.folder import PART
 
-_VERSION = 1
-Shape: TypeAlias = tuple[str, tuple[int, ...]]
-"""An array's dtype and shape."""
+_VERSION = 2
+_BYTES_AT_ONCE = 1 << 24
+
+
+class Stored(NamedTuple):
+    """What a file of rows holds: their dtype, the shape of the whole, and BLAKE3 of the bytes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class Row(NamedTuple):
@@ -52,12 +65,12 @@ class Row(NamedTuple):
 class Manifest(NamedTuple):
     """What was prepared: from which pictures and how, and the arrays by the names of their files.
 
-    recipe: what the arrays depend on beside the pictures and captions. arrays: dtype and shape.
+    recipe: what the arrays depend on beside the pictures and captions.
     """
 
     recipe: dict[str, Any]
     rows: tuple[Row, ...]
-    arrays: dict[str, Shape]
+    arrays: dict[str, Stored]
 
     def save(self, output: Path) -> None:
         """Write the manifest whole."""
@@ -67,7 +80,7 @@ class Manifest(NamedTuple):
 
     @classmethod
     def load(cls, output: Path) -> Manifest | None:
-        """Return the manifest that a run left, None if there is none or a file is not whole.
+        """Return the manifest that a run left, None if there is none or a file is damaged.
 
         Raises TrainingError for a damaged manifest and for one that was planted.
         """
@@ -76,16 +89,15 @@ class Manifest(NamedTuple):
             return None
         with open_working_file(path) as stream, damage_named(path):
             stored = json.load(stream)
+            if stored["version"] != _VERSION:
+                return None
             arrays = {
-                name: (str(np.dtype(dtype)), tuple(map(int, shape)))
-                for name, (dtype, shape) in stored["arrays"].items()
+                name: Stored(str(np.dtype(dtype)), tuple(map(int, shape)), str(digest))
+                for name, (dtype, shape, digest) in stored["arrays"].items()
             }
             found = cls(stored["recipe"], tuple(Row(*row) for row in stored["rows"]), arrays)
-        is_whole = all(
-            _size_of(output / name) == math.prod(shape) * np.dtype(dtype).itemsize
-            for name, (dtype, shape) in arrays.items()
-        )
-        return found if is_whole and stored["version"] == _VERSION else None
+        is_whole = all(_is_whole(output / name, each) for name, each in arrays.items())
+        return found if is_whole else None
 
     def open_array(self, output: Path, name: str) -> npt.NDArray[Any]:
         """Return an array mapped into memory. Raises TrainingError for a planted file."""
@@ -95,13 +107,13 @@ class Manifest(NamedTuple):
 class RowFile:
     """Rows of one shape and type, written one after the other into a new working file.
 
-    Used with `with`; what was written is on the disk when the block ends. shape: dtype and shape of
-    the whole.
+    Used with `with`; what was written is on the disk when the block ends.
     """
 
     def __init__(self, path: Path) -> None:
         self._stream = make_working_file(path)
-        self.shape: Shape = ("float32", (0, 1))
+        self._digest = blake3()
+        self._dtype, self._shape = "float32", (0, 1)
 
     def __enter__(self) -> RowFile:
         return self
@@ -113,17 +125,23 @@ class RowFile:
 
     def append(self, rows: npt.NDArray[Any]) -> None:
         """Write more rows (n, ...)."""
-        self._stream.write(np.ascontiguousarray(rows).data)
-        self.shape = (str(rows.dtype), (self.shape[1][0] + len(rows), *rows.shape[1:]))
+        content = np.ascontiguousarray(rows).tobytes()
+        self._stream.write(content)
+        self._digest.update(content)
+        self._dtype, self._shape = str(rows.dtype), (self._shape[0] + len(rows), *rows.shape[1:])
+
+    @property
+    def stored(self) -> Stored:
+        """What was written so far."""
+        return Stored(self._dtype, self._shape, self._digest.hexdigest())
 
 
-def map_rows(path: Path, shape: Shape) -> npt.NDArray[Any]:
+def map_rows(path: Path, stored: Stored) -> npt.NDArray[Any]:
     """Return what a RowFile wrote, mapped into memory. Raises TrainingError for a planted file."""
-    dtype, dimensions = shape
-    if not math.prod(dimensions):
-        return np.zeros(dimensions, dtype)
+    if not stored.size_bytes:
+        return np.zeros(stored.shape, stored.dtype)
     with open_working_file(path) as stream:
-        return np.memmap(stream, dtype, "r", shape=dimensions)
+        return np.memmap(stream, stored.dtype, "r", shape=stored.shape)
 
 
 def stored_numbers(path: Path, count: int, compute: Callable[[], Rows]) -> Rows:
@@ -156,6 +174,17 @@ def require_room(folder: Path, num_bytes: int) -> None:
             f"the pixels take {num_bytes / 1e9:.1f} GB in {folder} while training, and its disk "
             f"has {free / 1e9:.1f} GB left"
         )
+
+
+def _is_whole(path: Path, stored: Stored) -> bool:
+    """Return whether a file holds what was written: a damaged one would spoil a run in silence."""
+    if _size_of(path) != stored.size_bytes:
+        return False
+    digest = blake3()
+    with open_working_file(path) as stream:
+        while part := stream.read(_BYTES_AT_ONCE):
+            digest.update(part)
+    return digest.hexdigest() == stored.digest
 
 
 def _size_of(path: Path) -> int:

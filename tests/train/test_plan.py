@@ -92,7 +92,8 @@ def test_what_was_asked_for_holds() -> None:
 def test_too_few_pairs_for_folds_have_none() -> None:
     assert plan(9).folds == 0
     assert plan(10).folds == 5
-    assert plan(9, folds=5).folds == 0
+    with pytest.raises(UsageError, match="5 folds need 10 pairs, and there are 9"):
+        plan(9, folds=5)
 
 
 def test_a_text_tower_that_cannot_be_split_runs_whole() -> None:

@@ -223,10 +223,12 @@ def test_pictures_prepared_in_another_way_are_refused_once_there_is_a_checkpoint
 
 
 @pytest.mark.parametrize("damage", ["pixels.bin", "prepared.json"])
-def test_files_that_are_not_whole_are_made_anew(making: Making, damage: str) -> None:
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_files_that_are_not_whole_are_made_anew(making: Making, damage: str, is_cut: bool) -> None:
     making.prepare()
     path = making.output / damage
-    path.write_bytes(path.read_bytes()[:-100])
+    content = path.read_bytes()
+    path.write_bytes(content[:-100] if is_cut else content[:-100] + b"\x07" * 100)
     rows = making.prepare().images.rows(np.arange(6))
     assert np.array_equal(rows.numpy(), as_searched(making.towers()))
 
