@@ -253,10 +253,16 @@ class FilingError(ClipfindError):
 class Interrupted(ClipfindError):
     """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept.
 
-    remaining: how many pictures an indexing run has left to do, None if that is unknown.
+    remaining: how many pictures an indexing run has left to do, None if that is unknown. kept: what
+    is done, in words.
     """
 
-    def __init__(self, signal_number: int, remaining: int | None = None) -> None:
+    def __init__(
+        self,
+        signal_number: int,
+        remaining: int | None = None,
+        kept: str = "what was finished is kept",
+    ) -> None:
         left = f"; {remaining:,} not indexed yet" if remaining else ""
-        super().__init__(f"interrupted; what was finished is kept{left}")
+        super().__init__(f"interrupted; {kept}{left}")
         self.exit_status = 128 + signal_number

@@ -2,11 +2,15 @@
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like import __version__
+from rclip_like.cli import INTERRUPTED
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -17,7 +21,7 @@ from rclip_like.cli.options import (
 )
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import tell_of_unusable
-from rclip_like.errors import UsageError
+from rclip_like.errors import Interrupted, UsageError
 from rclip_like.models.towers.torchvision_cure import require_torch
 from rclip_like.output.plan import dry_run_lines, dry_run_object
 from rclip_like.output.stream import Talk, write_lines
@@ -69,7 +73,7 @@ def run(options: TrainOptions) -> int:
         settings = replace(options.settings, model=library.chosen_model())
         if options.dry_run:
             return _plan(options, settings, library)
-        with train_progress(options.talk) as show:
+        with train_progress(options.talk) as show, _what_is_kept(settings.output):
             report = train(
                 settings,
                 own_pictures=lambda number, seed, data: library.draw(number, seed, outside=data),
@@ -84,6 +88,23 @@ def run(options: TrainOptions) -> int:
     return 0
 
 
+@contextmanager
+def _what_is_kept(output: Path) -> Iterator[None]:
+    """Make Interrupted say whether the same command goes on from where the block was stopped."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as stop:
+        from rclip_like.train.checkpoint import CHECKPOINT
+        from rclip_like.train.folder import CONFIGURATION
+
+        kept = "nothing was kept, because training had not begun"
+        if (output / CHECKPOINT).exists():
+            kept = "the same command goes on from there"
+        elif (output / CONFIGURATION).exists():
+            raise
+        raise Interrupted(getattr(stop, "exit_status", INTERRUPTED) - 128, kept=kept) from None
+
+
 def _plan(options: TrainOptions, settings: TrainSettings, library: "Library") -> int:
     """Print what a run would do; return 0."""
     from rclip_like.train.dry_run import dry_run
@@ -93,7 +114,7 @@ def _plan(options: TrainOptions, settings: TrainSettings, library: "Library") ->
     if options.json:
         write_lines([dry_run_object(found, notes)])
     else:
-        write_lines(dry_run_lines(found, notes))
+        write_lines(dry_run_lines(found, notes, verbose=options.talk.verbose))
     return 0
 
 
@@ -110,6 +131,9 @@ def _tell(report: TrainReport, talk: Talk) -> None:
             "what the model forgets was not measured; name pictures that it should still know with "
             "--retain"
         )
+    if talk.verbose:
+        for name, caption in report.cut:
+            talk.note(f"  cut: {escaped(name)}: {escaped(caption)}")
     tell_of_unusable(report.skipped, "pair", talk)
 
 
@@ -126,7 +150,7 @@ def _how_to_use(report: TrainReport) -> list[str]:
     if report.alpha:
         return lines
     return [
-        "Search as before. More pictures with captions, or a larger model (clipfind models list), "
-        "may help.",
+        "More or other pictures and captions or --preset last may help; --alpha 1 saves what was "
+        "learnt.",
         lines[-1],
     ]

@@ -257,10 +257,16 @@ def _width(text: str) -> int:
     return cell_len(text)
 
 
-def wrapped(text: str, lead: str = "") -> Iterator[str]:
-    """Yield a text as lines of at most 100 columns, without control characters."""
+def wrapped(text: str, lead: str = "", *, is_indented: bool = False) -> Iterator[str]:
+    """Yield a text as lines of at most 100 columns, without control characters.
+
+    is_indented: its further lines begin below its first word, not below the lead.
+    """
     if text:
-        yield from textwrap.wrap(lead + escaped(text), _WIDTH, break_on_hyphens=False)
+        space = " " * (len(lead) * is_indented)
+        yield from textwrap.wrap(
+            lead + escaped(text), _WIDTH, subsequent_indent=space, break_on_hyphens=False
+        )
 
 
 def _aligned(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:

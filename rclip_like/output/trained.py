@@ -120,7 +120,7 @@ def trained_object(report: TrainReport) -> str:
         "num_pairs": report.num_pairs,
         "num_captions": report.num_captions,
         "num_labels": report.num_labels,
-        "num_cut": report.num_cut,
+        "num_cut": len(report.cut),
         "num_held_out": report.num_held_out,
         "num_skipped": len(report.skipped),
         "preset": None if plan is None else plan.preset,

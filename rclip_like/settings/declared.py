@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -94,7 +95,7 @@ class Declared(NamedTuple):
     @property
     def description(self) -> str:
         """Its help text, with the default where one is worth telling."""
-        has_default = self.takes_value and self.default not in (REQUIRED, None, ())
+        has_default = self.takes_value and self.default not in (REQUIRED, None, (), Path())
         shown = f"{self.default:g}" if isinstance(self.default, float) else self.default
         return f"{self.option.help} [default: {shown}]" if has_default else self.option.help
 

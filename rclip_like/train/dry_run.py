@@ -21,7 +21,8 @@ class DryRun(NamedTuple):
     """What there is to learn from, and what a run would do with it.
 
     measures_gain: whether there are pairs enough to hold some out, unless most are copies.
-    examples: names of pictures, each with a caption. batch_size, num_steps: of each phase, at most.
+    examples, cut: names of pictures, each with a caption; cut: all those that the model does not
+    read to their end. batch_size, num_steps: of each phase, at most.
     num_phases: the folds and the last one. num_trained: how many of the model's num_parameters
     numbers are trained. retention: on what forgetting is measured, None for nothing.
     """
@@ -31,7 +32,7 @@ class DryRun(NamedTuple):
     num_pairs: int
     num_captions: int
     num_labels: int
-    num_cut: int
+    cut: tuple[tuple[str, str], ...]
     examples: tuple[tuple[str, str], ...]
     skipped: tuple[Trouble, ...]
     plan: Plan
@@ -66,7 +67,7 @@ def dry_run(settings: TrainSettings, own_pictures: OwnPictures | None = None) ->
         len(surveyed.names),
         sum(len(row) for row in surveyed.captions),
         len(set(surveyed.labels)),
-        surveyed.num_cut,
+        surveyed.cut,
         tuple((name, row[0]) for (name, row), _ in zip(shown, range(NUM_EXAMPLES), strict=False)),
         surveyed.skipped,
         plan,

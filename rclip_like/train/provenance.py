@@ -34,7 +34,7 @@ def made_with(report: TrainReport, version: str) -> dict[str, object]:
         "pairs": report.num_pairs,
         "held_out": report.num_held_out,
         "captions": report.num_captions,
-        "captions_cut": report.num_cut,
+        "captions_cut": len(report.cut),
         "left_out": len(report.skipped),
         "alpha": report.alpha,
         "steps": report.num_steps,

@@ -99,7 +99,9 @@ def training_report(report: TrainReport, version: str, when: str = "") -> Report
     sections += left_out(report, with_names=True)
     notes = (INTERVALS, *map(str, report.notes))
     title = f"Training of {_title(report)}"
-    return Report(title, made_with(report, version), tuple(sections), notes, when)
+    made = made_with(report, version)
+    del made["captions_cut"]  # a note says it, with what the model reads
+    return Report(title, made, tuple(sections), notes, when)
 
 
 def model_card(report: TrainReport, version: str) -> Report:

@@ -275,7 +275,7 @@ def _report(run: Run, result: Result, resumed_at: int, seconds: float) -> TrainR
         format=start.surveyed.format,
         num_labels=len(set(start.surveyed.labels)),
         num_captions=sum(len(captions) for captions in run.setup.batches.captions),
-        num_cut=start.surveyed.num_cut,
+        cut=start.surveyed.cut,
         plan=start.plan._replace(folds=sum(phase.is_fold for phase in run.phases)),
         gain=result.gain,
         forgotten=result.lost,

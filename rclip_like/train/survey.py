@@ -16,7 +16,7 @@ import numpy.typing as npt
 from rclip_like.data.examples import Example
 from rclip_like.data.pairs import PairSource, open_pairs
 from rclip_like.data.reading import read_examples
-from rclip_like.errors import Remedy, TrainingError, UsageError
+from rclip_like.errors import Remedy, TrainingError, UsageError, counted
 from rclip_like.evaluate.templates import DEFAULT_TEMPLATES, fill, templates_of
 from rclip_like.images.decoding import Product, Unreadable
 from rclip_like.images.headers import check_start, read_start
@@ -41,8 +41,8 @@ class Survey(NamedTuple):
     format, source: as in PairSource. By picture, in the order of the source: names; captions, for
     labelled sets the templates filled; labels, () for captioned pictures; tokens (M, L) int64;
     sizes: width and height in pixels before turning upright, (0, 0) where only decoding tells;
-    file_facts. skipped: what cannot be used. num_cut: the captions that are longer than the model's
-    context.
+    file_facts. skipped: what cannot be used. cut: the captions that are longer than the model's
+    context, each after the name of its picture.
     """
 
     format: str
@@ -54,16 +54,22 @@ class Survey(NamedTuple):
     sizes: tuple[tuple[int, int], ...]
     file_facts: tuple[FileFacts, ...]
     skipped: tuple[Trouble, ...]
-    num_cut: int
+    cut: tuple[tuple[str, str], ...]
+
+    @property
+    def num_cut(self) -> int:
+        """The number of captions that are longer than the model's context."""
+        return len(self.cut)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about the captions for the user."""
         if not self.num_cut:
             return ()
-        total = sum(map(len, self.captions))
+        total = counted(sum(map(len, self.captions)), "caption")
+        verb = "is" if self.num_cut == 1 else "are"
         return (
-            f"{self.num_cut:,} of {total:,} captions are longer than the {self.tokens[0].shape[1]} "
+            f"{self.num_cut:,} of {total} {verb} longer than the {self.tokens[0].shape[1]} "
             "tokens (pieces of words) that the model reads; the rest of them has no effect",
         )
 
@@ -83,7 +89,8 @@ def survey(settings: TrainSettings, tokenize: Tokenize) -> Survey:
         each.captions or tuple(fill(template, each.label) for template in templates)
         for each in usable
     )
-    tokens, num_cut = _tokenized(captions, tokenize)
+    tokens, is_cut = _tokenized(captions, tokenize)
+    named = ((each.name, text) for each, row in zip(usable, captions, strict=True) for text in row)
     labels = tuple(each.label for each in usable) if source.labels else ()
     _require_different_captions(captions, tokens, labels)
     if may_be_equal:
@@ -98,7 +105,7 @@ def survey(settings: TrainSettings, tokenize: Tokenize) -> Survey:
         tuple(each.size for each in usable),
         tuple(each.file_facts for each in usable),
         tuple(skipped),
-        num_cut,
+        tuple(pair for pair, cut in zip(named, is_cut, strict=True) if cut),
     )
 
 
@@ -204,8 +211,8 @@ def _facts_of(path: str) -> FileFacts:
 
 def _tokenized(
     captions: Sequence[Sequence[str]], tokenize: Tokenize
-) -> tuple[tuple[npt.NDArray[np.int64], ...], int]:
-    """Return the tokens of each picture's captions, and how many captions the context cuts."""
+) -> tuple[tuple[npt.NDArray[np.int64], ...], npt.NDArray[np.bool_]]:
+    """Return the tokens of each picture's captions, and whether the context cuts each caption."""
     flat = [caption for row in captions for caption in row]
     tokens_TL = np.concatenate(
         [
@@ -214,13 +221,13 @@ def _tokenized(
         ]
     )
     # Padding is 0, so that only a caption that fills the context can have been cut.
-    full = [caption for caption, last in zip(flat, tokens_TL[:, -1], strict=True) if last]
-    num_cut = 0
+    is_cut_T = tokens_TL[:, -1] != 0
+    full = [caption for caption, last in zip(flat, is_cut_T, strict=True) if last]
     if full:
         longer = tokenize(full, tokens_TL.shape[1] + 1).numpy()
-        num_cut = int(np.count_nonzero(longer[:, -1]))
+        is_cut_T[is_cut_T] = longer[:, -1] != 0
     ends = np.cumsum([len(row) for row in captions])
-    return tuple(np.split(tokens_TL, ends[:-1])), num_cut
+    return tuple(np.split(tokens_TL, ends[:-1])), is_cut_T
 
 
 def _require_different_captions(

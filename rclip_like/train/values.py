@@ -75,10 +75,10 @@ class TrainReport:
     licence that is not known. data: the name of the folder or file. folder: where the names of
     pictures begin, for telling them without it. format: what it was recognised as. batch_size,
     fold_batch_size: the largest batch of the last run, and of the folds, 0 without folds.
-    num_labels: 0 for captioned pictures. num_cut: how many captions are longer than the model
-    reads. gain: what was gained, by alpha. forgotten: by alpha, how many points a model lost on
-    `retained_on`; {} where nothing was measured. changed: by alpha, the figures behind that.
-    made_with: precision, threads and versions.
+    num_labels: 0 for captioned pictures. cut: the captions that are longer than the model reads,
+    each after its picture's name. gain: what was gained, by alpha. forgotten: by alpha, how many
+    points a model lost on `retained_on`; {} where nothing was measured. changed: by alpha, the
+    figures behind that. made_with: precision, threads and versions.
     """
 
     output: Path
@@ -104,7 +104,7 @@ class TrainReport:
     format: str = ""
     num_labels: int = 0
     num_captions: int = 0
-    num_cut: int = 0
+    cut: tuple[tuple[str, str], ...] = ()
     fold_batch_size: int = 0
     plan: Plan | None = None
     gain: Mapping[float, Gain] = field(default_factory=dict)

@@ -180,3 +180,38 @@ def test_a_dry_run_says_what_would_be_done(tiny: Path, tmp_path: Path) -> None:
 def test_only_a_dry_run_needs_no_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "captions"]) == 2
     assert "train needs --output, see clipfind train --help" in capsys.readouterr().err
+
+
+def test_the_help_shows_no_default_for_the_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    assert "[default: .]" not in capsys.readouterr().out
+
+
+def test_a_verbose_dry_run_names_all_that_cannot_be_used(tiny: Path, tmp_path: Path) -> None:
+    captions = _write_captions(tmp_path / "captions")
+    for number in range(4):
+        (captions / f"{number}.txt").write_text("")
+    (captions / "5.txt").write_text("word " * 90)
+    short, long = (
+        run("train", captions, "--dry-run", "--tolerance", "1", *more).stdout.decode()
+        for more in ((), ("-v",))
+    )
+    assert "and 1 more; -v names all" in short
+    assert long.count("its caption is empty") == 4
+    assert long.count(f"{captions}/5.png: word word") == short.count("/5.png: word") + 1
+    assert max(len(line) for line in short.splitlines() if str(tmp_path) not in line) <= 100
+
+
+def test_a_run_stopped_before_it_learns_says_that_nothing_is_kept(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rclip_like.train import run as running
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    captions = _write_captions(tmp_path / "captions")
+    monkeypatch.setattr(running, "prepare", interrupted)
+    assert main(["train", str(captions), "--output", str(tmp_path / "m")]) == 130
+    told = "clipfind: interrupted; nothing was kept, because training had not begun\n"
+    assert capsys.readouterr().err.endswith(told)

@@ -52,7 +52,7 @@ def test_a_signal_within_a_step_keeps_all_whole_steps(
     stopped = subprocess.run(
         [sys.executable, "-c", program, *arguments("stopped")], capture_output=True, timeout=120
     )
-    assert stopped.stderr == b"clipfind: interrupted; what was finished is kept\n"
+    assert stopped.stderr == b"clipfind: interrupted; the same command goes on from there\n"
     assert stopped.returncode == status
     checkpoint = torch.load(tmp_path / "stopped" / "checkpoint.pt", weights_only=True)
     assert checkpoint["current"]["outcome"]["num_steps"] == 4
