@@ -49,6 +49,7 @@ from rclip_like.train.retention_figures import Change, changes, worst
 from rclip_like.train.settings import TrainSettings
 from rclip_like.train.spool import stored_numbers
 from rclip_like.train.start import Start, load_start
+from rclip_like.train.stopping import stopped_at_once
 from rclip_like.train.survey import require_usable
 from rclip_like.train.values import Describe, OnProgress, TrainReport
 
@@ -70,14 +71,14 @@ def train(
     own_pictures: pictures of the user's index, on which forgetting can be measured. describe: makes
     texts for the model folder of what came of the run. Seeds torch, and sets its number of threads
     where one is asked for. Raises TrainingError for unusable data or output, UsageError for numbers
-    that make no sense, ModelError, ReaderError; Interrupted on SIGINT, SIGTERM or SIGHUP during the
-    steps if called in the main thread.
+    that make no sense, ModelError, ReaderError; Interrupted on SIGINT, SIGTERM or SIGHUP if
+    called in the main thread.
     """
     began, report = time.monotonic(), on_progress or (lambda _: None)
     settings.check()
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with prepared_output(settings.output):
+    with stopped_at_once(settings.output), prepared_output(settings.output):
         require_same_run(settings.output, _asked(settings))  # before a model takes seconds to load
         start = load_start(settings, own_pictures)
         require_same_run(settings.output, _identity(start))

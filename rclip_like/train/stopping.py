@@ -1,11 +1,13 @@
-"""Signals during training: noted, so that a run stops between two steps."""
+"""Signals during training: a run stops between two steps, or at once where it takes none."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -19,18 +21,38 @@ REPEATED_SECONDS = 1.0
 sends SIGTERM and SIGHUP."""
 
 
+@contextmanager
+def stopped_at_once(output: Path) -> Iterator[None]:
+    """Raise Interrupted, which says whether the folder holds anything, when a signal stops a block.
+
+    Signals are those of `Stopping`, with which parts of the block may note them instead. What the
+    block does because of the first signal, the signals that come with it do not stop.
+    """
+    stopping = Stopping(lambda: True, is_at_once=True)
+    try:
+        with stopping:
+            yield
+    except BaseException as error:
+        # Libraries make other errors of a KeyboardInterrupt.
+        if stopping.signal is None:
+            raise
+        if output.is_dir() and any(output.iterdir()):
+            raise Interrupted(stopping.signal) from error
+        raise Interrupted(stopping.signal, kept="nothing was kept") from error
+
+
 class Stopping:
     """Notes SIGINT, SIGTERM and SIGHUP while the block runs, if it runs in the main thread.
 
     `signal` is the first one, None until it comes. One that comes later than REPEATED_SECONDS after
-    it raises KeyboardInterrupt where `is_breakable` returns true. A signal that was ignored before
-    (nohup, a job in the background) stays ignored. After a signal, a block that ends by itself or
-    in KeyboardInterrupt raises Interrupted.
+    it raises KeyboardInterrupt where `is_breakable` returns true; with is_at_once, the first one
+    does so, too. A signal that was ignored before (nohup, a job in the background) stays ignored.
+    After a signal, a block that ends by itself or in KeyboardInterrupt raises Interrupted.
     """
 
-    def __init__(self, is_breakable: Callable[[], bool]) -> None:
+    def __init__(self, is_breakable: Callable[[], bool], *, is_at_once: bool = False) -> None:
         self.signal: signal.Signals | None = None
-        self._is_breakable = is_breakable
+        self._is_breakable, self._is_at_once = is_breakable, is_at_once
         self._came_at = 0.0
         self._before: dict[int, Any] = {}
 
@@ -50,5 +72,7 @@ class Stopping:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:
             self.signal, self._came_at = signal.Signals(number), time.monotonic()
+            if self._is_at_once:
+                raise KeyboardInterrupt
         elif time.monotonic() - self._came_at >= REPEATED_SECONDS and self._is_breakable():
             raise KeyboardInterrupt

@@ -63,6 +63,53 @@ def test_a_signal_within_a_step_keeps_all_whole_steps(
     assert weights[0] == weights[1]
 
 
+OUTSIDE_THE_STEPS = """
+import signal, sys
+from rclip_like.cli import main
+from rclip_like.train import {module}
+called = {module}.{function}
+def interrupted(*arguments, **options):
+    found = called(*arguments, **options)
+    {signals}
+    return found
+{module}.{function} = interrupted
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "signal_name", "kept"),
+    [
+        ("prepare", "TrainProgress", "SIGINT", "nothing was kept"),
+        ("prepare", "_unique_captions", "SIGTERM", "nothing was kept"),
+        ("run", "load_start", "SIGHUP", "nothing was kept"),
+        ("run", "_measure", "SIGTERM", "what was finished is kept"),
+    ],
+)
+def test_a_signal_outside_the_steps_ends_the_run_at_once(
+    module: str,
+    function: str,
+    signal_name: str,
+    kept: str,
+    captioned: Callable[..., Path],
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    signals = f"signal.raise_signal(signal.{signal_name}); signal.raise_signal(signal.SIGTERM)"
+    program = OUTSIDE_THE_STEPS.format(module=module, function=function, signals=signals)
+    words = ["--model", tiny_model, "--epochs", "1", "--folds", "0", "--threads", "1"]
+    output = tmp_path / "made" / "stopped"
+    stopped = subprocess.run(
+        [sys.executable, "-c", program, "train", captioned(24), "--output", output, *words],
+        capture_output=True,
+        timeout=120,
+    )
+    assert stopped.stderr.decode() == f"clipfind: interrupted; {kept}\n"
+    assert stopped.returncode == 128 + signal.Signals[signal_name]
+    assert (tmp_path / "made").exists() == (output / "checkpoint.pt").exists()
+    assert (output / "checkpoint.pt").exists() == (kept == "what was finished is kept")
+
+
 def test_a_second_signal_breaks_off_what_may_be_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rclip_like.train.stopping.REPEATED_SECONDS", 0.0)
     before = signal.getsignal(signal.SIGTERM)
