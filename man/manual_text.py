@@ -173,6 +173,21 @@ probe --json :: One object, the report: *title*, *when* (the day), *made* (what 
 *rows*, the rows with the *key* of each column. Shares lie between 0 and 1; an interval has *value*,
 *low* and *high*. The table *pictures* lists every picture with its split and its rank in each draw.
 
+train --json :: One object. *output* is the model folder, *is_start* whether it holds the starting
+model, *model* and *fingerprint* are those of the start; *alpha* is the saved one, *is_alpha_asked*
+whether it was asked for. The pairs: *format*, *num_pairs*, *num_captions*, *num_labels*, *num_cut*,
+*num_held_out*, *num_skipped*. How they were learnt: *preset*, *locks_image_tower*, *folds*, *lr*,
+*seed*, *batch_size*, *num_steps*, *resumed_at*, *first_loss*, *last_loss*, *seconds*, *made_with*.
+What came of it: *gain* and *forgotten*, lists with an object for each alpha, *retained_on* (what
+forgetting was measured on, or null) and *notes*. A figure with an interval has *value*, *low* and
+*high*.
+
+train --dry-run --json :: One object with *model*, *format*, *num_pairs*, *num_captions*,
+*num_labels*, *num_cut*, *examples*, *skipped*, *preset*, *locks_image_tower*, *num_trained*,
+*num_parameters*, *num_steps*, *num_phases*, *folds*, *measures_gain*, *batch_size*, *piece_size*
+(null: a whole batch), *lr*, *augments*, *retention*, *peak_bytes*, *free_bytes*, *disk_bytes*,
+*seconds* and *notes*.
+
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
 only with *--raw-pairs*), *models*, and *roots*, the walked folders. Each model has *name*,

@@ -129,10 +129,11 @@ def _refuse_others(output: Path) -> None:
         raise TrainingError(f"{output} exists and is not a folder", Remedy.NAME_ANOTHER_OUTPUT)
     found = {path.name for path in output.iterdir()} if output.exists() else set()
     if CONFIGURATION in found and CHECKPOINT not in found:
+        named = output if output.is_absolute() else os.path.join(".", output)  # as models are
         raise TrainingError(
             f"{output} holds a finished model",
-            (Remedy.SEARCH_WITH, output),
-            (Remedy.TRAIN_FURTHER, output),
+            (Remedy.SEARCH_WITH, named),
+            (Remedy.TRAIN_FURTHER, named),
             Remedy.NAME_ANOTHER_OUTPUT,
         )
     strangers = found - OWN_FILES - _LOGS - (MODEL_FILES if CHECKPOINT in found else frozenset())

@@ -89,3 +89,8 @@ def test_classify_prints_the_documented_fields(folder: Path) -> None:
     fields |= printed(*words, "--sidecars", "adobe")
     fields |= printed(*words, "--copy-to", folder / "out")
     assert fields == documented()["classify"]
+
+
+def test_the_schema_of_train_has_the_documented_fields() -> None:
+    schema = json.loads((Path(__file__).parents[1] / "schemas" / "train.json").read_text())
+    assert set(schema["required"]) | {"value", "low", "high"} == documented()["train"]
