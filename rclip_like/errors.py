@@ -70,7 +70,6 @@ class Remedy(StrEnum):
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
     SEARCH_WITH = "use it with Library(model={})"
     TRAIN_FURTHER = "train it further with {} as the model and another output folder"
-    LOOK_AT_FILES = "see whether these files are what they should be"
 
 
 Advice = str | Remedy | tuple[Remedy, object]

@@ -65,7 +65,6 @@ WORDS = {
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
     Remedy.SEARCH_WITH: 'search with it: clipfind --model {} "WORDS"',
     Remedy.TRAIN_FURTHER: "train it further: clipfind train DATA --model {} --output ANOTHER",
-    Remedy.LOOK_AT_FILES: "look whether these pictures and captions are what they should be",
 }
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)
 

@@ -62,7 +62,7 @@ class Guard:
             raise TrainingError(
                 f"stopped: {fault}{self._files()}{self._kept()}",
                 Remedy.LEARN_SLOWER,
-                Remedy.LOOK_AT_FILES,
+                "see whether these pictures and captions are what they should be",
             )
 
     def _running_away(self, figures: StepFigures) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 
+from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.lora import add_low_rank, low_rank_names
 
 Preset: TypeAlias = Literal["head", "last", "all", "lora"]
@@ -144,6 +145,7 @@ def _layers(model: Any, prefix: str) -> list[str]:
 def _last(tower: Any, prefix: str) -> Iterator[str]:
     """Yield the names of a tower's last layers, and of the norm or pooling after them."""
     if hasattr(tower, "trunk"):
+        import_open_clip()
         from timm.models import group_parameters
 
         groups = group_parameters(tower.trunk, tower.trunk.group_matcher())

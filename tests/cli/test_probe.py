@@ -95,7 +95,7 @@ def test_nothing_is_written_to_the_index(labelled: Path, tmp_path: Path) -> None
         (["set", "-o", "p.safetensors", "--templates", "x"], "neither a set of templates"),
         (
             ["missing", "-o", "p.safetensors"],
-            "missing is neither a folder, a tar shard nor a table",
+            "missing: No such file or directory",
         ),
         (["one", "-o", "p.safetensors"], "a probe needs training pictures of two labels"),
         (["set", "-o", "p.safetensors", "--report", "there.safetensors"], "is not a folder"),

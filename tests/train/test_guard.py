@@ -43,7 +43,7 @@ def test_what_stops_a_run_names_files_and_checkpoint_and_says_what_may_help() ->
     assert said(caught.value) == (
         "stopped: the loss of step 21 is nan; the batch holds a.jpg, b.jpg, c.jpg and 1 more; the "
         "last checkpoint is of step 20; begin anew in another --output with a smaller --lr, or "
-        "look whether these pictures and captions are what they should be"
+        "see whether these pictures and captions are what they should be"
     )
 
 
