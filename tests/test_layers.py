@@ -17,17 +17,20 @@ PACKAGE = Path(__file__).parents[1] / "rclip_like"
 # duplicates and interchange, and facts.
 ROWS = (
     ("__init__", "__main__", "builtin"),
-    ("cli", "output"),
+    ("cli", "output", "page"),
     ("library",),
     ("index", "search", "classify", "probe", "measure", "train", "upkeep")
-    + ("duplicates", "page", "interchange"),
+    + ("duplicates", "interchange"),
     ("evaluate", "data", "query", "filing", "facts"),
     ("walk", "images", "ranking", "store", "models"),
     ("reports",),
     ("values", "settings", "errors", "telemetry", "spelling", "files"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
-PAIRS = {("cli", "output"), ("values", "errors"), ("settings", "errors"), ("settings", "files")}
+PAIRS = {
+    *(("cli", "output"), ("cli", "page"), ("page", "output")),
+    *(("values", "errors"), ("settings", "errors"), ("settings", "files")),
+}
 
 TORCH_ROOMS = ("models/towers/torch", "train/", "builtin/recipe/")
 ALLOWED = {
@@ -42,6 +45,9 @@ ALLOWED = {
     "jinja2": ("page/",),
     "matplotlib": ("output/charts.py",),
     "rich": ("output/",),
+    "starlette": ("page/",),
+    "textual_image": ("output/",),
+    "uvicorn": ("page/",),
     "scipy": ("evaluate/",),
     "sklearn": ("evaluate/",),
     "huggingface_hub": ("models/hub/client.py", "models/hub/cache.py", "models/hub/limits.py"),
