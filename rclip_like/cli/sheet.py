@@ -79,8 +79,8 @@ def write_sheet(
     talk: Talk,
 ) -> None:
     """Write the sheet to its file or to stdout. Raises OutputError and ReaderError."""
+    from rclip_like.images.thumbnails import ThumbnailCache
     from rclip_like.page.sheet import contact_sheet
-    from rclip_like.page.thumbnails import ThumbnailCache
 
     assert options.html is not None
     cache = ThumbnailCache(options.cache_megabytes * 1_000_000)

@@ -116,6 +116,19 @@ class Readers:
         for _, result in pending:
             yield result.result()
 
+    def submit(self, task: ReadTask) -> _Result:
+        """Begin to read a picture once a worker is free; any thread may call it.
+
+        The result raises ReaderError when no worker can be started. Its callbacks run in the thread
+        that read it, which reads the next picture after them. Raises RuntimeError when closed.
+        """
+        return self._threads.submit(self._read, task)
+
+    def rest(self) -> None:
+        """End the workers that have nothing to do; others start when there is work again."""
+        while (worker := self._idle_worker()) is not None:
+            self._discard(worker)
+
     def close(self) -> None:
         """Kill the workers and wait until they are gone; any thread may call it, also several."""
         self._closed = True
@@ -154,8 +167,7 @@ class Readers:
 
     def _take(self) -> _Worker:
         """Return an idle worker or a new one, for the calling thread alone."""
-        while self._idle:
-            worker = self._idle.pop()
+        while (worker := self._idle_worker()) is not None:
             if worker.is_alive():
                 return worker
             self._discard(worker)
@@ -168,6 +180,12 @@ class Readers:
             worker.kill()
         worker.greet()
         return worker
+
+    def _idle_worker(self) -> _Worker | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # asked before, it might be taken by another thread meanwhile
+            return None
 
     def _discard(self, worker: _Worker) -> None:
         worker.bury()

@@ -9,7 +9,7 @@ from os.path import basename, dirname
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.page.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
+from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Match, Trouble
 

@@ -1,134 +1,180 @@
-"""Thumbnails of pictures: made by the reading processes, kept in the cache by content."""
+"""Thumbnails on demand, for as long as a page is open."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from threading import Lock, Timer
+from typing import NamedTuple
 
-from blake3 import blake3
-from PIL import Image
-
-from rclip_like.files import FOLDER_MODE, make_folder, write_whole
+from rclip_like.images.limits import within_memory
 from rclip_like.images.products import Thumbnail
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.settings import ReadSettings, cache_folder
-from rclip_like.values import READER_VERSIONS, Trouble
+from rclip_like.images.thumbnails import ThumbnailCache, kept_thumbnail
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Picture, Trouble
 
-if TYPE_CHECKING:
-    from rclip_like.values import Pixels
+Answer = Future[bytes | Trouble]
+"""A thumbnail as WebP, or why there is none."""
 
-SMALL, LARGE = 256, 1024
-"""The sizes of thumbnails: pixels of the longer side, at most."""
-_QUALITY = 75
-_CHECK_BYTES = 16
-_NUM_FOLDERS = 256
-_HOUR_SECONDS = 3600
-_AFTER_TRIMMING = 0.9
+_MOST_WORKERS = 4
+_MOST_WAITING = 1000
+_MOST_FAILURES = 10_000
+_IDLE_SECONDS = 60.0
+_TOO_MANY = "not made, since too many pictures were asked for after it"
 
 
-class Wanted(NamedTuple):
-    """A picture whose thumbnail is wanted: its absolute path, and its digest in the index."""
+class _Job(NamedTuple):
+    """A thumbnail to make, and those who wait for it."""
 
     path: bytes
     digest: bytes
+    size: int
+    answers: list[Answer]
+
+    def is_wanted(self) -> bool:
+        return not all(each.cancelled() for each in self.answers)
 
 
-class ThumbnailCache:
-    """Thumbnails as WebP, by digest and size, in files that only their owner can read.
+class ThumbnailMaker:
+    """Makes thumbnails in a few reading processes, which end when there is nothing to do.
 
-    Each file ends with a checksum: a damaged one counts as missing. Readers that were mended make
-    their own. Those used least recently go first: the files lie in 256 folders, each of which
-    keeps its share of `most_bytes`. Where nothing can be kept, nothing is.
+    Any thread may ask. The newest request comes first: it is for what is on the screen now. Used
+    with `with`, or closed.
     """
 
-    def __init__(self, most_bytes: int, folder: Path | None = None) -> None:
-        readers = blake3(repr(sorted(READER_VERSIONS.items())).encode()).hexdigest(8)
-        self._folder = (folder or cache_folder() / "thumbnails") / readers
-        self._most_bytes = most_bytes
+    def __init__(
+        self,
+        cache: ThumbnailCache,
+        limits: ReadSettings,
+        *,
+        most_waiting: int = _MOST_WAITING,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
+        num_workers = min(within_memory(limits).workers or 1, _MOST_WORKERS)
+        self._readers = Readers(limits._replace(workers=num_workers))
+        self._num_workers = num_workers
+        self._cache = cache
+        self._most_waiting = most_waiting
+        self._idle_seconds = idle_seconds
+        self._lock = Lock()
+        self._waiting: dict[tuple[bytes, int], _Job] = {}
+        self._running: dict[tuple[bytes, int], _Job] = {}
+        self._failures: dict[tuple[bytes, bytes], Trouble] = {}
+        self._timer: Timer | None = None
+        self._closed = False
 
-    def find(self, digest: bytes, size: int) -> bytes | None:
-        """Return the WebP of a picture's thumbnail, None if it is not there."""
-        path = self._path(digest, size)
+    def __enter__(self) -> ThumbnailMaker:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def make(self, path: bytes, digest: bytes, size: int) -> bytes | Trouble:
+        """Return the thumbnail once it is made; as `request`, which does not wait."""
+        return self.request(path, digest, size).result()
+
+    def request(self, path: bytes, digest: bytes, size: int) -> Answer:
+        """Return what will hold the thumbnail of the content with this digest in this file.
+
+        It is there at once if the cache has it, which is read in the calling thread. A file that
+        holds another content gives a Trouble, and so does a request that is the oldest of too many.
+        Whoever does not wait any longer cancels the answer (`asyncio.wrap_future` does so when its
+        task is cancelled): what nobody waits for is not made. The answer raises ReaderError if no
+        process can be started, CancelledError when closed meanwhile.
+        """
+        answer: Answer = Future()
+        if (webp := self._cache.find(digest, size)) is not None:
+            answer.set_result(webp)
+            return answer
+        too_old: _Job | None = None
+        with self._lock:
+            if self._closed:
+                answer.cancel()
+                return answer
+            if trouble := self._failures.get((path, digest)):
+                answer.set_result(trouble)
+                return answer
+            key = digest, size
+            if job := self._running.get(key):
+                job.answers.append(answer)
+                return answer
+            job = self._waiting.pop(key, None) or _Job(path, digest, size, [])
+            job.answers.append(answer)
+            self._waiting[key] = job
+            if len(self._waiting) > self._most_waiting:
+                too_old = self._waiting.pop(next(iter(self._waiting)))
+        if too_old is not None:
+            _give(too_old, Trouble(too_old.path, _TOO_MANY, lasting=False))
+        self._start()
+        return answer
+
+    def close(self) -> None:
+        """End the processes at once; requests that wait are cancelled."""
+        with self._lock:
+            self._closed = True
+            jobs = [*self._waiting.values(), *self._running.values()]
+            self._waiting.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+        for job in jobs:
+            for answer in job.answers:
+                answer.cancel()
+        self._readers.close()
+
+    def _start(self) -> None:
+        """Give the newest requests to the processes that are free."""
+        while (job := self._next()) is not None:
+            task = ReadTask(job.path, (Thumbnail(job.size),))
+            try:
+                reading = self._readers.submit(task)
+            except RuntimeError:  # closed meanwhile
+                return
+            reading.add_done_callback(partial(self._finish, job))
+
+    def _next(self) -> _Job | None:
+        with self._lock:
+            while self._waiting and len(self._running) < self._num_workers and not self._closed:
+                key, job = self._waiting.popitem()
+                if job.is_wanted():
+                    self._running[key] = job
+                    return job
+        return None
+
+    def _finish(self, job: _Job, reading: Future[Picture | Trouble]) -> None:
+        """Answer all who wait; called in the thread that read the picture."""
+        found: bytes | Trouble | Exception
         try:
-            content = path.read_bytes()
-            webp, check = content[:-_CHECK_BYTES], content[-_CHECK_BYTES:]
-            if blake3(webp).digest(_CHECK_BYTES) != check:
-                return None
-            if time.time() - path.stat().st_mtime > _HOUR_SECONDS:
-                os.utime(path)
-        except OSError:
-            return None
-        return webp
+            found = kept_thumbnail(reading.result(), job.digest, job.size, self._cache)
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - whoever asked gets it
+            found = error
+        with self._lock:
+            self._running.pop((job.digest, job.size), None)
+            if isinstance(found, Trouble) and found.lasting:
+                if len(self._failures) >= _MOST_FAILURES:
+                    self._failures.pop(next(iter(self._failures)))
+                self._failures[job.path, job.digest] = found
+        _give(job, found)
+        self._start()
+        self._rest_later()
 
-    def add(self, digest: bytes, size: int, webp: bytes) -> None:
-        """Keep a thumbnail, if there is room for it."""
-        content = webp + blake3(webp).digest(_CHECK_BYTES)
-        share = self._most_bytes // _NUM_FOLDERS
-        if len(content) > share:
-            return
-        path = self._path(digest, size)
-        with suppress(OSError):
-            make_folder(path.parent, FOLDER_MODE)
-            _make_room(path.parent, share - len(content))
-            with write_whole(path, is_synced=False) as draft:
-                draft.write_bytes(content)
-
-    def _path(self, digest: bytes, size: int) -> Path:
-        return self._folder / digest[:1].hex() / f"{digest.hex()}-{size}.webp"
+    def _rest_later(self) -> None:
+        """End the processes some time after the last picture, unless there is another."""
+        with self._lock:
+            if self._running or self._closed:
+                return
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = Timer(self._idle_seconds, self._readers.rest)
+            self._timer.daemon = True
+            self._timer.start()
 
 
-def thumbnails(
-    pictures: Iterable[Wanted], size: int, cache: ThumbnailCache, limits: ReadSettings
-) -> Iterator[bytes | Trouble]:
-    """Yield the thumbnail of each picture as WebP, or why there is none, in order.
-
-    The whole picture, upright, in sRGB, over white, at most `size` pixels each way, without any
-    metadata. Raises ReaderError if no process to read with can be started.
-    """
-    product = Thumbnail(size)
-    waiting: deque[bytes | None] = deque()
-
-    def tasks() -> Iterator[ReadTask]:
-        for picture in pictures:
-            waiting.append(cache.find(picture.digest, size))
-            if waiting[-1] is None:
-                yield ReadTask(picture.path, (product,))
-
-    with Readers(limits) as readers:
-        for result in readers.read_in_order(tasks()):
-            while (found := waiting.popleft()) is not None:
-                yield found
-            if isinstance(result, Trouble):
-                yield result
-                continue
-            webp = _as_webp(result.products[product.name][0])
-            cache.add(result.digest, size, webp)
-            yield webp
-    yield from (found for found in waiting if found is not None)
-
-
-def _as_webp(pixels: Pixels) -> bytes:
-    written = BytesIO()
-    Image.fromarray(pixels).save(written, "WEBP", quality=_QUALITY)
-    return written.getvalue()
-
-
-def _make_room(folder: Path, most_bytes: int) -> None:
-    """Delete the files used least recently until the rest takes at most so many bytes."""
-    with os.scandir(folder) as entries:
-        found = [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
-    size_bytes = sum(status.st_size for status, _ in found)
-    if size_bytes <= most_bytes:
-        return
-    for status, path in sorted(found, key=lambda each: each[0].st_mtime_ns):
-        with suppress(OSError):
-            os.unlink(path)
-        size_bytes -= status.st_size
-        if size_bytes <= _AFTER_TRIMMING * most_bytes:
-            return
+def _give(job: _Job, found: bytes | Trouble | BaseException) -> None:
+    for answer in job.answers:
+        if not answer.set_running_or_notify_cancel():
+            continue
+        if isinstance(found, BaseException):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)

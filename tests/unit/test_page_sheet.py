@@ -9,10 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from blake3 import blake3
 from PIL import Image
 
+from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.page.sheet import MARK, Heading, contact_sheet
-from rclip_like.page.thumbnails import ThumbnailCache
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FileVersion, Match, PictureFacts
 
@@ -48,7 +49,7 @@ def match_of(path: Path, rank: int, camera: str | None = None) -> Match:
     facts = PictureFacts(80, 40, "2019-07-01T12:30:59", camera)
     return Match(
         os.fsencode(path), os.fsencode(path), 0.5 / rank, rank, "m", facts.taken_at, (), facts,
-        FileVersion(bytes([rank]) * 32, 1),
+        FileVersion(blake3(path.read_bytes()).digest(), 1),
     )  # fmt: skip
 
 

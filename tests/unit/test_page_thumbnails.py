@@ -1,117 +1,153 @@
-"""Thumbnails: what they show, and how the cache keeps, checks and bounds them."""
+"""Thumbnails on demand: made once, newest first, bounded, dropped with their client, closed."""
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import wait
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
+import pytest
+from blake3 import blake3
 from PIL import Image
 
-from rclip_like.page.thumbnails import ThumbnailCache, Wanted, thumbnails
+from rclip_like.errors import Reason
+from rclip_like.images.thumbnails import LARGE, SMALL, ThumbnailCache
+from rclip_like.page.thumbnails import ThumbnailMaker
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
 
 LIMITS = ReadSettings(workers=1)
-ROOM = 256 * 100_000
-DIGEST = bytes(range(32))
+ROOM = 256 * 1_000_000
 
 
-def opened(webp: bytes | Trouble) -> Image.Image:
+def picture(path: Path, red: int = 9, size: tuple[int, int] = (80, 40)) -> tuple[bytes, bytes]:
+    """Write a picture and return its path and its digest."""
+    Image.new("RGB", size, (red, 90, 200)).save(path)
+    return os.fsencode(path), blake3(path.read_bytes()).digest()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> ThumbnailCache:
+    return ThumbnailCache(ROOM, tmp_path / "cache")
+
+
+@pytest.fixture
+def maker(cache: ThumbnailCache) -> Iterator[ThumbnailMaker]:
+    with ThumbnailMaker(cache, LIMITS) as made:
+        yield made
+
+
+def size_of(webp: bytes | Trouble) -> tuple[int, int]:
     assert isinstance(webp, bytes)
-    return Image.open(BytesIO(webp))
+    return Image.open(BytesIO(webp)).size
 
 
-def make(path: Path, cache: ThumbnailCache, digest: bytes = DIGEST) -> bytes | Trouble:
-    (found,) = thumbnails([Wanted(os.fsencode(path), digest)], 64, cache, LIMITS)
-    return found
+def occupy(maker: ThumbnailMaker, folder: Path) -> None:
+    """Give the only process a picture that takes it a while."""
+    path = folder / "slow.png"
+    Image.new("1", (6000, 6000)).save(path)
+    maker.request(os.fsencode(path), blake3(path.read_bytes()).digest(), SMALL)
 
 
-def halves(path: Path, size: tuple[int, int] = (200, 100), **options: object) -> Path:
-    """Write a picture whose left half is red and whose right half is blue."""
-    image = Image.new("RGB", size, (220, 20, 20))
-    image.paste((20, 20, 220), (size[0] // 2, 0, *size))
-    image.save(path, **options)
-    return path
+def test_a_large_thumbnail_leaves_the_small_one_in_the_cache(
+    maker: ThumbnailMaker, cache: ThumbnailCache, tmp_path: Path
+) -> None:
+    path, digest = picture(tmp_path / "a.png", size=(2000, 1000))
+    assert size_of(maker.make(path, digest, LARGE)) == (1024, 512)
+    os.unlink(path)
+    assert size_of(maker.make(path, digest, SMALL)) == (256, 128)
+    assert cache.find(digest, LARGE)
 
 
-def test_a_thumbnail_is_upright_small_and_bears_no_metadata(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "a camera"  # turned to the right to be seen
-    path = halves(tmp_path / "a.jpg", exif=exif)
-    small = opened(make(path, ThumbnailCache(ROOM, tmp_path / "cache")))
-    assert (small.format, small.size) == ("WEBP", (32, 64))
-    pixels = np.asarray(small.convert("RGB"))
-    assert pixels[5, 16, 0] > 180 > 80 > pixels[5, 16, 2]
-    assert pixels[-5, 16, 2] > 180
-    assert not small.getexif()
-    assert "icc_profile" not in small.info
+def test_a_file_that_holds_another_picture_gives_none(
+    maker: ThumbnailMaker, cache: ThumbnailCache, tmp_path: Path
+) -> None:
+    path, digest = picture(tmp_path / "a.png")
+    _, other = picture(tmp_path / "a.png", red=80)
+    made = maker.make(path, digest, SMALL)
+    assert isinstance(made, Trouble)
+    assert made.code is Reason.CHANGED
+    assert cache.find(digest, SMALL) is None
+    assert cache.find(other, SMALL)
 
 
-def test_a_small_picture_keeps_its_size_and_a_long_one_a_pixel(tmp_path: Path) -> None:
-    cache = ThumbnailCache(0, tmp_path / "cache")
-    assert opened(make(halves(tmp_path / "a.png", (20, 10)), cache)).size == (20, 10)
-    assert opened(make(halves(tmp_path / "b.png", (900, 2)), cache)).size == (64, 1)
-
-
-def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
-    cache = ThumbnailCache(ROOM, tmp_path / "cache")
-    path = halves(tmp_path / "a.png")
-    made = make(path, cache)
-    (found,) = [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
-    digest = bytes.fromhex(found.name.partition("-")[0])
-    assert found.stat().st_mode & 0o077 == 0
+def test_what_cannot_be_read_says_why_and_is_not_read_again(
+    maker: ThumbnailMaker, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"no picture")
+    made = maker.make(os.fsencode(path), bytes(32), SMALL)
+    assert isinstance(made, Trouble)
+    assert made.sentence == "not a picture in a known format"
     path.unlink()
-    assert make(path, cache, digest) == made
-    assert isinstance(make(path, cache), Trouble)
+    assert maker.make(os.fsencode(path), bytes(32), SMALL) == made
 
 
-def test_a_damaged_thumbnail_counts_as_missing(tmp_path: Path) -> None:
-    cache = ThumbnailCache(ROOM, tmp_path / "cache")
-    cache.add(DIGEST, 64, b"thumbnail")
-    assert cache.find(DIGEST, 64) == b"thumbnail"
-    assert cache.find(DIGEST, 256) is None
-    (path,) = [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
-    for damaged in (path.read_bytes()[:-3], b"other" + path.read_bytes()[5:], b""):
-        path.write_bytes(damaged)
-        assert cache.find(DIGEST, 64) is None
+def test_many_requests_for_one_picture_read_it_once_and_are_all_answered(
+    maker: ThumbnailMaker, tmp_path: Path
+) -> None:
+    occupy(maker, tmp_path)
+    path, digest = picture(tmp_path / "a.png")
+    answers = [maker.request(path, digest, SMALL) for _ in range(20)]
+    assert len({id(each.result(60)) for each in answers}) == 1
 
 
-def test_thumbnails_come_in_order_with_reasons_between_them(tmp_path: Path) -> None:
-    cache = ThumbnailCache(ROOM, tmp_path / "cache")
-    good = [halves(tmp_path / f"{number}.png", (60 + number, 30)) for number in range(4)]
-    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 no picture")
-    cache.add(DIGEST, 64, b"kept")
-    paths = [good[0], tmp_path / "bad.jpg", tmp_path / "kept", good[1], good[2], tmp_path / "kept"]
-    wanted = [
-        Wanted(os.fsencode(path), DIGEST if path.name == "kept" else b"\xff" * 32) for path in paths
-    ]
-    found = list(thumbnails(wanted, 64, cache, LIMITS))
-    assert [found[number] for number in (2, 5)] == [b"kept", b"kept"]
-    assert [opened(found[number]).width for number in (0, 3, 4)] == [60, 61, 62]
-    assert isinstance(found[1], Trouble)
-    assert found[1].reason
+def test_the_newest_request_comes_first(maker: ThumbnailMaker, tmp_path: Path) -> None:
+    occupy(maker, tmp_path)
+    order: list[int] = []
+    answers = []
+    for number in range(5):
+        path, digest = picture(tmp_path / f"{number}.png", number)
+        answers.append(maker.request(path, digest, SMALL))
+        answers[-1].add_done_callback(lambda _, number=number: order.append(number))
+    wait(answers, 60)
+    assert order == [4, 3, 2, 1, 0]
 
 
-def test_those_used_least_recently_go_first(tmp_path: Path) -> None:
-    cache = ThumbnailCache(256 * 1000, tmp_path / "cache")
-    digests = [b"\0" + bytes([number]) * 31 for number in range(5)]
-    for number, digest in enumerate(digests):
-        cache.add(digest, 64, bytes(200))
-        (path,) = (tmp_path / "cache").rglob(f"{digest.hex()}*")
-        os.utime(path, (number, number))
-        if number == 3:
-            assert cache.find(digests[0], 64)  # used again, so that the second is the oldest
-    kept = [digest for digest in digests if cache.find(digest, 64)]
-    assert digests[0] in kept
-    assert digests[4] in kept
-    assert digests[1] not in kept
-    size = sum(each.stat().st_size for each in (tmp_path / "cache").rglob("*") if each.is_file())
-    assert size <= 1000
+def test_what_nobody_waits_for_is_not_made(
+    maker: ThumbnailMaker, cache: ThumbnailCache, tmp_path: Path
+) -> None:
+    occupy(maker, tmp_path)
+    gone, there = picture(tmp_path / "a.png", 1), picture(tmp_path / "b.png", 2)
+    last = maker.request(*there, SMALL)
+    assert maker.request(*gone, SMALL).cancel()
+    assert isinstance(last.result(60), bytes)
+    assert cache.find(gone[1], SMALL) is None
 
 
-def test_a_cache_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    cache = ThumbnailCache(ROOM, tmp_path / "file" / "cache")
-    assert opened(make(halves(tmp_path / "a.png"), cache)).size == (64, 32)
+def test_of_too_many_requests_the_oldest_is_refused(cache: ThumbnailCache, tmp_path: Path) -> None:
+    with ThumbnailMaker(cache, LIMITS, most_waiting=3) as maker:
+        occupy(maker, tmp_path)
+        pictures = [picture(tmp_path / f"{number}.png", number) for number in range(5)]
+        made = [each.result(60) for each in [maker.request(*each, SMALL) for each in pictures]]
+    refused = [each for each in made if isinstance(each, Trouble)]
+    assert refused == made[:2]
+    assert not refused[0].lasting
+
+
+def test_idle_processes_end_and_others_start_when_needed(
+    cache: ThumbnailCache, tmp_path: Path
+) -> None:
+    with ThumbnailMaker(cache, LIMITS, idle_seconds=0.05) as maker:
+        maker.make(*picture(tmp_path / "a.png", 1), SMALL)
+        while maker._readers._workers:
+            time.sleep(0.01)
+        assert isinstance(maker.make(*picture(tmp_path / "b.png", 2), SMALL), bytes)
+
+
+def test_closing_ends_at_once_and_cancels_what_waits(cache: ThumbnailCache, tmp_path: Path) -> None:
+    maker = ThumbnailMaker(cache, LIMITS)
+    path = tmp_path / "slow.png"
+    Image.new("1", (22_000, 22_000)).save(path)
+    reading = maker.request(os.fsencode(path), bytes(32), SMALL)
+    waiting = maker.request(*picture(tmp_path / "a.png"), SMALL)
+    time.sleep(0.3)
+    started = time.monotonic()
+    maker.close()
+    assert time.monotonic() - started < 2
+    assert reading.cancelled()
+    assert waiting.cancelled()
+    assert maker.request(*picture(tmp_path / "a.png"), SMALL).cancelled()
