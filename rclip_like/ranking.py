@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -72,22 +73,23 @@ def score(query: Embedding, embeddings: npt.NDArray[np.floating]) -> Floats:
     return np.clip(cosines, -1.0, 1.0)
 
 
-def best_first(scores: Floats) -> Iterator[Integers]:
+def best_first(scores: Floats, highest: float = math.inf) -> Iterator[Integers]:
     """Yield the row numbers by falling score, int64, in stretches that grow.
 
     Equal scores keep row order, and no two stretches share a score. What is not asked for is not
-    sorted: of a million scores the first hundreds cost as much as looking through them.
+    sorted: of a million scores the first hundreds cost as much as looking through them. Scores
+    above `highest` are left out.
     """
     if np.isnan(scores).any():  # of a damaged row: it comes last
         scores = np.nan_to_num(scores, nan=UNSCORED)
-    left = len(scores)
-    above = np.float32(np.inf)
+    above = np.nextafter(np.float32(highest), np.float32(np.inf))
+    left, num_yielded = int(np.count_nonzero(scores < above)), 0
     while left:
-        wanted = min(left, max(_FIRST_STRETCH, _GROWTH * (len(scores) - left)))
+        wanted = min(left, max(_FIRST_STRETCH, _GROWTH * num_yielded))
         lowest = np.partition(scores, left - wanted)[left - wanted]
         (stretch,) = np.nonzero((scores >= lowest) & (scores < above))
         yield stretch[np.argsort(-scores[stretch], kind="stable")].astype(np.int64, copy=False)
-        left, above = left - len(stretch), lowest
+        left, above, num_yielded = left - len(stretch), lowest, num_yielded + len(stretch)
 
 
 def score_rows(

@@ -43,15 +43,16 @@ def embed_terms(
     encoded: ModelEmbeddings,
     model: Model,
     terms: Sequence[Term],
-    pixels: Mapping[str, Pixels],
+    pictures: Mapping[str, Pixels | Embedding],
     settings: SearchSettings,
     on_cut: Callable[[str], None],
 ) -> Embeddings:
     """Return one unit row a term, float32 (T, D); indexed pictures and cached texts cost no model.
 
-    pixels: those of the pictures that are not indexed, uint8 (S, S, 3), by the term's value.
+    pictures: those that are not indexed, by the term's value: pixels uint8 (S, S, 3), or a unit
+    embedding float32 (D,).
     `on_cut` is called with each text that is longer than the model reads; none of them is cached.
-    Raises PictureError for a picture that is neither in `pixels` nor indexed.
+    Raises PictureError for a picture that is neither in `pictures` nor indexed.
     """
     templates = TEMPLATES[settings.template]
     words = [term.value for term in terms if term.kind is Kind.TEXT]
@@ -67,8 +68,10 @@ def embed_terms(
             group = prompts[term.value]
             of_prompts = np.stack([rows[prompt] for prompt in group])
             embeddings.append(combine(of_prompts, [1.0] * len(group)))
-        elif term.value in pixels:
-            embeddings.append(model.picture(pixels[term.value]))
+        elif term.value in pictures:
+            given = pictures[term.value]
+            is_embedding = given.ndim == 1
+            embeddings.append(given if is_embedding else model.picture(given))  # type: ignore[arg-type]
         else:
             stored = stored_embedding(encoded, term.value)
             if stored is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +22,39 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-5
 """More than two orders of adding the same products differ by, less than any table shows."""
+
+
+class MatrixDisagrees(Exception):
+    """The matrix gave a score that the rows, sound by themselves, do not give."""
+
+
+Look = Literal["fresh", "stale", "left out", "damaged"]
+
+
+def checked(
+    selection: Selection,
+    query: Embedding,
+    found: Iterable[Page],
+    files: FileCheck,
+    *,
+    by_matrix: bool,
+) -> Iterator[tuple[StoredFile, float, Look]]:
+    """Yield each file of the pages, its score, and whether it can be shown, which is "fresh".
+
+    by_matrix: whether the scores come from elsewhere than the rows; MatrixDisagrees is raised where
+    the rows give another one.
+    """
+    for page in found:
+        rows = RowCheck(selection, query, page, by_matrix=by_matrix)
+        for stored, value in page:
+            look: Look = files.look_at(stored)
+            if look == "fresh":
+                row = rows.look_at(stored, value)
+                if row == "disagrees":
+                    raise MatrixDisagrees
+                if row == "damaged":
+                    look = "damaged"
+            yield stored, value, look
 
 
 class RowCheck:

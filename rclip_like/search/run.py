@@ -11,9 +11,10 @@ import numpy as np
 
 from rclip_like.errors import Note, Remedy, UsageError
 from rclip_like.query import Term
-from rclip_like.query.embedding import TEMPLATES, cut_notes, embed_terms
-from rclip_like.ranking import combine, score
-from rclip_like.search.checks import FileCheck, RowCheck
+from rclip_like.query.embedding import TEMPLATES
+from rclip_like.ranking import score
+from rclip_like.search.asking import Asked, ask
+from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
 from rclip_like.values import Match, Root, SearchReport
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from rclip_like.models.model import Model
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
-    from rclip_like.values import Embedding, Embeddings, Pixels
+    from rclip_like.values import Embedding, Pixels
 
 _SORTS = ("score", "date", "path")
+FROM_ROWS = Note(
+    "the matrix beside the index disagrees with its rows; these results come from the rows",
+    Remedy.REPAIR,
+)
 
 
 def search(
@@ -51,9 +56,7 @@ def search(
     model_id = store.model_id(specification.fingerprint)
     if model_id is None:
         return SearchReport(())
-    cut: list[str] = []
-    embeddings = embed_terms(store.embeddings(model_id), model, terms, pixels, settings, cut.append)
-    query = combine(embeddings, [term.weight for term in terms])
+    asked = ask(store.embeddings(model_id), model, terms, pixels, settings)
     scope = Scope(roots, settings.walk)
     notes: tuple[str, ...] = ()
     with store.snapshot():
@@ -63,37 +66,27 @@ def search(
         selection = store.select(model_id, roots, settings.filters, scope.globs)
         files = FileCheck(store, scope, terms)
         try:
-            best = _take_best(selection, query, scope, files, settings)
-        except _MatrixDisagrees:
-            best = _take_best(selection, query, scope, files, settings, by_rows=True)
-            reason = "the matrix beside the index disagrees with its rows"
-            notes = (Note(f"{reason}; these results come from the rows", Remedy.REPAIR),)
+            best = _take_best(selection, asked.query, scope, files, settings)
+        except MatrixDisagrees:
+            best = _take_best(selection, asked.query, scope, files, settings, by_rows=True)
+            notes = (FROM_ROWS,)
         explained = [
-            _explanation(selection, stored, query, terms, embeddings) if settings.explain else ()
+            _explanation(selection, stored, asked) if settings.explain else ()
             for stored, _ in best.files
         ]
-    matches = []
-    for rank, ((stored, value), each) in enumerate(zip(best.files, explained, strict=True), 1):
-        changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
-        taken_at = stored.facts.taken_at or changed
-        shown, name, about = scope.as_typed(stored.path), specification.name, stored.facts
-        matches.append(
-            Match(shown, stored.path, value, rank, name, taken_at, each, about, stored.version)
-        )
+    matches = [
+        match_of(stored, value, rank, scope, specification.name, each)
+        for rank, ((stored, value), each) in enumerate(zip(best.files, explained, strict=True), 1)
+    ]
     if settings.sort == "path":
         matches.sort(key=lambda match: match.absolute_bytes)
     elif settings.sort == "date":
         matches.sort(key=lambda match: match.taken_at or "", reverse=True)
-    notes += cut_notes(cut, specification)
-    if not all(term.value.isascii() for term in terms):
-        from rclip_like.query.languages import language_notes
-
-        notes += language_notes(terms, specification)
     return SearchReport(
         tuple(matches),
         stale=best.stale,
         damaged=best.damaged,
-        notes=notes,
+        notes=notes + asked.notes,
         best=best.score,
         copies=best.copies,
     )
@@ -108,8 +101,19 @@ def _refuse_nonsense(settings: SearchSettings) -> None:
         raise UsageError(f"there are no {settings.top} best matches; 0 stands for all")
 
 
-class _MatrixDisagrees(Exception):
-    """The matrix gave a score that the rows, sound by themselves, do not give."""
+def match_of(
+    stored: StoredFile,
+    value: float,
+    rank: int,
+    scope: Scope,
+    model: str,
+    terms: tuple[tuple[str, float], ...] = (),
+) -> Match:
+    """Return a stored file with its score as a match; model: the name of the model that ranked."""
+    changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
+    taken_at = stored.facts.taken_at or changed
+    shown, about = scope.as_typed(stored.path), stored.facts
+    return Match(shown, stored.path, value, rank, model, taken_at, terms, about, stored.version)
 
 
 class _Best:
@@ -136,57 +140,45 @@ def _take_best(
     """Return the leading files that are fresh, sound and pass the thresholds; count the others.
 
     At most `settings.top` (0: all). by_rows: without the matrix; with it,
-    _MatrixDisagrees is raised where it and the rows do.
+    MatrixDisagrees is raised where it and the rows do.
     """
     best = _Best()
     contents: set[int] = set()
     lowest = -math.inf if settings.min_score is None else settings.min_score
     within = math.inf if settings.within is None else settings.within
     scored = score_all(selection, query, by_rows=by_rows)
-    has_patterns = scope.settings.exclude or scope.settings.glob
-    for page in pages(selection, scored, scope.wants if has_patterns else None):
-        rows = RowCheck(selection, query, page, by_matrix=scored.by_matrix)
-        for stored, value in page:
-            look = files.look_at(stored)
-            best.stale += look == "stale"
-            if look != "fresh":
-                continue
-            row = rows.look_at(stored, value)
-            if row == "disagrees":
-                raise _MatrixDisagrees
-            if row == "damaged":
-                best.damaged += 1
-                continue
-            if settings.collapse and stored.content_id in contents:
-                best.copies += 1
-                continue
-            if best.score is None:
-                best.score = value
-                lowest = max(lowest, value - within)
-            if value < lowest or len(best.files) == settings.top != 0:
-                return best
-            contents.add(stored.content_id)
-            best.files.append((stored, value))
-            # Else the copies of the last one are still to be counted.
-            if len(best.files) == settings.top and not settings.collapse:
-                return best
+    found = pages(selection, scored, scope.wants if scope.has_patterns else None)
+    for stored, value, look in checked(selection, query, found, files, by_matrix=scored.by_matrix):
+        best.stale += look == "stale"
+        best.damaged += look == "damaged"
+        if look != "fresh":
+            continue
+        if settings.collapse and stored.content_id in contents:
+            best.copies += 1
+            continue
+        if best.score is None:
+            best.score = value
+            lowest = max(lowest, value - within)
+        if value < lowest or len(best.files) == settings.top != 0:
+            return best
+        contents.add(stored.content_id)
+        best.files.append((stored, value))
+        # Else the copies of the last one are still to be counted.
+        if len(best.files) == settings.top and not settings.collapse:
+            return best
     return best
 
 
 def _explanation(
-    selection: Selection,
-    stored: StoredFile,
-    query: Embedding,
-    terms: Sequence[Term],
-    embeddings: Embeddings,
+    selection: Selection, stored: StoredFile, asked: Asked
 ) -> tuple[tuple[str, float], ...]:
     """Return each term as typed, a subtracted one behind a minus, with its score alone.
 
     Of the part of the picture that the query liked best.
     """
     parts = selection.embeddings.sound_parts([stored.content_id]).embeddings
-    best = parts[np.argmax(score(query, parts))].astype(np.float32)
+    best = parts[np.argmax(score(asked.query, parts))].astype(np.float32)
     return tuple(
         (f"-{term.typed}" if term.weight < 0 else term.typed, float(value))
-        for term, value in zip(terms, score(best, embeddings), strict=True)
+        for term, value in zip(asked.terms, score(best, asked.embeddings), strict=True)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,12 +25,14 @@ class Scored(NamedTuple):
     """Row numbers (N,) and scores (N,); in order of path bytes, or with some new ones at the end.
 
     Some of the rows may be gone, or pass no filter. `by_matrix` tells where the scores are from.
+    `num_contents` counts different contents among them.
     """
 
     rowids: np.ndarray
     scores: np.ndarray
     is_in_order: bool
     by_matrix: bool
+    num_contents: int
 
 
 Page = list[tuple["StoredFile", float]]
@@ -44,34 +47,46 @@ def score_all(selection: Selection, query: Embedding, *, by_rows: bool = False) 
     """
     rowids, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     contents = [np.empty(0, np.int64)]
+    num_contents = 0
     for stretch in selection.stretches(by_rows=by_rows):
         rowids.append(stretch.rowids)
         scores.append(score_rows(query, stretch.rows, stretch.slots, stretch.further_parts))
         if stretch.content_ids is not None:
             contents.append(stretch.content_ids)
+        else:
+            is_meant = np.zeros(len(stretch.rows), dtype=bool)
+            is_meant[stretch.slots] = True
+            num_contents += int(np.count_nonzero(is_meant))
     by_matrix = not by_rows and selection.matrix is not None
     every = np.concatenate(scores)
+    different, first, inverse = np.unique(
+        np.concatenate(contents), return_index=True, return_inverse=True
+    )
     if not by_matrix:
-        _, first, inverse = np.unique(
-            np.concatenate(contents), return_index=True, return_inverse=True
-        )
         every = every[first][inverse]
     is_in_order = by_rows or selection.is_in_order
-    return Scored(np.concatenate(rowids), every, is_in_order, by_matrix)
+    num_contents += len(different)
+    return Scored(np.concatenate(rowids), every, is_in_order, by_matrix, num_contents)
 
 
 def pages(
-    selection: Selection, scored: Scored, wants: Callable[[bytes], bool] | None = None
+    selection: Selection,
+    scored: Scored,
+    wants: Callable[[bytes], bool] | None = None,
+    *,
+    highest: float = math.inf,
+    first: int = _FIRST_PAGE,
 ) -> Iterator[Page]:
     """Yield all files that are still there with their scores: best first, ties by path bytes.
 
-    In pages, the first a short one: most searches ask for no more. wants: what is asked of each
-    path, and of all paths at once when it has refused a good part of them.
+    In pages, of which the first has `first` files or some more: most searches ask for no more.
+    wants: what is asked of each path, and of all paths at once when it has refused a good part of
+    them. Scores above `highest` are left out.
     """
-    size, num_refused = _FIRST_PAGE, 0
+    size, num_refused = first, 0
     is_wanted: np.ndarray | None = None
     """Of all that are scored, once all paths were asked."""
-    for stretch in best_first(scored.scores):
+    for stretch in best_first(scored.scores, highest):
         start = 0
         while start < len(stretch):
             if wants and is_wanted is None and num_refused > _PAGE + len(scored.rowids) // _SHARE:

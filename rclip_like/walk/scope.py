@@ -96,6 +96,11 @@ class Scope:
         ]
         self._left_out: dict[bytes, LeftOut] = {}
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether the user's patterns leave out names, which `wants` asks."""
+        return bool(self.settings.exclude or self.settings.glob)
+
     def root_of(self, path: bytes) -> Root | None:
         """Return the root that the user named and `path` lies under; None with no roots."""
         if path in self._files:
