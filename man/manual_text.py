@@ -135,8 +135,12 @@ and templates are never coloured.
 
 search --json :: One object per line with *path* (text), *score* (number), *rank* (number, from 1)
 and *model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has
-replacement characters; this holds for every *path* below. With *--explain*, *terms* is a list of
-objects with *term* (with a minus if it is subtracted) and *score*.
+replacement characters; this holds for every *path* below. *date* (ISO 8601, local time unless a
+zone follows) is the date by which *--sort date* sorts, and *date_from* which one that is: original,
+digitized, modified (all three from the picture) or file. *camera*, *width* and *height* (upright,
+in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, north and east
+positive). What is not known is absent. With *--explain*, *terms* is a list of objects with *term*
+(with a minus if it is subtracted) and *score*.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
@@ -222,8 +226,9 @@ models show --json :: One object. For a model on this machine: *name*, *state*, 
 *size_bytes*, *dimension*, *picture_size*, *resize_mode*, *fingerprint* and *source* (where its
 files came from). For another model: what is known, at least name and state.
 
---format :: Text in which {path}, {score}, {rank} and {model} stand for the values of a match, with
-*classify* also {label} and {probability}. Numbers take a format as in Python: {score:.2f}. The
+--format :: Text in which {path}, {score}, {rank}, {model}, {date}, {camera}, {width} and {height}
+stand for the values of a match, or for nothing where unknown. With *classify*: {path}, {label},
+{probability}, {score}, {rank} and {model}. Numbers take a format as in Python: {score:.2f}. The
 escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are braces. A newline follows, or a NUL with
 *--null*.
 """

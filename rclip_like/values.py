@@ -255,6 +255,37 @@ class Match(NamedTuple):
         """The picture's path as the index has it."""
         return os.fsdecode(self.absolute_bytes)
 
+    @property
+    def row(self) -> dict[str, object]:
+        """The match as a row of a table, for pandas or polars: plain values, None where unknown.
+
+        `path` is as `path_fields` has it, `date` is `taken_at`, and `date_from` names that date:
+        "original", "digitized" or "modified" in the picture, or "file".
+        """
+        facts = self.facts._asdict() if self.facts else {}
+        of_file = "file" if self.facts and not self.facts.taken_at else None
+        return {
+            **path_fields(self.path_bytes),
+            "score": round(self.score, 6),
+            "rank": self.rank,
+            "model": self.model,
+            "date": self.taken_at,
+            "date_from": facts.get("taken_from") or of_file,
+            **{name: facts.get(name) for name in ("camera", "width", "height")},
+            "size_bytes": self.version.size_bytes if self.version else None,
+            **{name: facts.get(name) for name in ("latitude", "longitude")},
+        }
+
+
+def path_fields(path: bytes) -> dict[str, object]:
+    """Return a path as text: `path`, and its bytes as `path_base64` where they are not UTF-8."""
+    try:
+        return {"path": path.decode()}
+    except UnicodeDecodeError:
+        from base64 import b64encode  # hardly ever needed
+
+        return {"path": path.decode(errors="replace"), "path_base64": b64encode(path).decode()}
+
 
 class SelectedPicture(NamedTuple):
     """An indexed picture and what it says of itself; its paths are as those of a Match."""

@@ -1,14 +1,14 @@
-"""JSON held against the schemas of tests/schemas."""
+"""JSON held against the schemas that come with clipfind."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-SCHEMAS = Path(__file__).parent / "schemas"
+SCHEMAS = resources.files("rclip_like.output") / "schemas"
 
 
 def as_described(text: str | bytes, schema: str = "report") -> dict[str, Any]:
@@ -18,12 +18,17 @@ def as_described(text: str | bytes, schema: str = "report") -> dict[str, Any]:
     most 1, and an interval must not be upside down.
     """
     described: dict[str, Any] = json.loads(text, parse_constant=_refused)
-    against = json.loads((SCHEMAS / f"{schema}.json").read_text(encoding="utf-8"))
-    Draft202012Validator(against).validate(described)
+    Draft202012Validator(schema_of(schema)).validate(described)
     for section in described.get("sections", ()):
         for table in section["tables"]:
             _check_table(table)
     return described
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Return the schema of this name."""
+    found: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))
+    return found
 
 
 def _check_table(table: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.ExifTags import IFD
 
 Finished = subprocess.CompletedProcess[bytes]
 Word = str | bytes | Path
@@ -41,6 +42,16 @@ def write_pictures(folder: Path, names: tuple[bytes, ...] = PLAIN_NAMES, seed: i
         Image.fromarray(random.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(path)
         os.utime(path, (an_hour_ago, an_hour_ago))
     return folder
+
+
+def write_taken(path: Path) -> Path:
+    """Write a small JPEG as a camera does: with its name, the date and where it was taken."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Museum Camera"
+    exif.get_ifd(IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:04:05 10:11:12"
+    exif.get_ifd(IFD.GPSInfo).update({1: "S", 2: (33.0, 30.0, 0.0), 3: "E", 4: (18.0, 15.0, 0.0)})
+    Image.new("RGB", (60, 40), "teal").save(path, exif=exif)
+    return path
 
 
 def start(*arguments: Word, **options: Any) -> subprocess.Popen[bytes]:

@@ -153,8 +153,14 @@ def _scores(line: str) -> list[float]:
     return [float(score) for score in _SCORE.findall(line)]
 
 
-def test_the_python_example_finds_the_cat(workplace: Workplace) -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_the_python_examples_find_the_cat(number: int, workplace: Workplace) -> None:
+    example = PYTHON[number]
+    if "pandas" in example:
+        pytest.importorskip("pandas")
     finished = subprocess.run(
         [sys.executable, "-c", example],
         cwd=workplace.folder,
@@ -163,4 +169,6 @@ def test_the_python_example_finds_the_cat(workplace: Workplace) -> None:
         text=True,
         timeout=120,
     )
-    assert finished.stdout.splitlines()[0].endswith("album/2018/DSC00177.jpg"), finished.stderr
+    assert "album/2018/DSC00177.jpg" in finished.stdout.splitlines()["pandas" in example], (
+        finished.stderr
+    )

@@ -99,7 +99,8 @@ class SearchOptions(NamedTuple):
         Option(
             "--format",
             metavar="TEMPLATE",
-            help="Print each result as TEMPLATE says: {path} {score} {rank} {model}, \\t \\n \\0.",
+            help="Print each result as TEMPLATE says: {path} {score} {rank} {model} {date} "
+            "{camera} {width} {height}, \\t \\n \\0.",
         ),
     ] = None
     sheet: SheetOptions = SheetOptions()

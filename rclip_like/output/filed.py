@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.output.matches import json_text, path_fields
+from rclip_like.output.matches import json_text
 from rclip_like.output.terminal import escaped, escaped_path
+from rclip_like.values import path_fields
 
 if TYPE_CHECKING:
     from rclip_like.filing.filed import Filed

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from rclip_like.classify.values import NONE_OF_THESE
 from rclip_like.errors import counted
-from rclip_like.output.matches import Form, Layout, json_text, path_fields, shown_path
+from rclip_like.output.matches import Form, Layout, json_text, shown_path
 from rclip_like.output.terminal import escaped, escaped_path, linked
+from rclip_like.values import path_fields
 
 if TYPE_CHECKING:
     from rclip_like.classify.values import LabelledPicture, LabelScore

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Sequence
 from enum import Enum
@@ -57,29 +56,15 @@ def shown_path(path: bytes) -> bytes:
 
 
 def as_object(match: Match) -> dict[str, object]:
-    """Return a match as the object that --json prints.
+    """Return a match as the object that --json prints: what its row knows, in the row's order.
 
-    path (str), score (cosine), rank (from 1), model (str); path_base64 where the path's bytes
-    are not UTF-8, `path` then holds U+FFFD in their place; terms where --explain asked for them.
+    With the terms where --explain asked for them. A path is `shown_path`.
     """
-    row = {
-        **path_fields(shown_path(match.path_bytes)),
-        "score": round(match.score, 6),
-        "rank": match.rank,
-        "model": match.model,
-    }
+    row = match._replace(path_bytes=shown_path(match.path_bytes)).row
+    known = {name: value for name, value in row.items() if value is not None}
     if match.terms:
-        row["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
-    return row
-
-
-def path_fields(path: bytes) -> dict[str, object]:
-    """Return a path for JSON: `path`, and `path_base64` where its bytes are not UTF-8."""
-    try:
-        return {"path": path.decode()}
-    except UnicodeDecodeError:
-        encoded = base64.b64encode(path).decode()
-        return {"path": path.decode(errors="replace"), "path_base64": encoded}
+        known["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
+    return known
 
 
 def json_text(value: object) -> str:
@@ -91,8 +76,7 @@ def _render_match(match: Match, layout: Layout) -> bytes:
     if layout.form is Form.JSON:
         return json_text(as_object(match)).encode(errors="replace")
     if layout.template is not None:
-        values: Values = {"score": match.score, "rank": match.rank, "model": match.model}
-        return layout.template.render(values, _path_bytes(match, layout))
+        return layout.template.render(_values(match, layout), _path_bytes(match, layout))
     if layout.is_table:
         return _table_row(match, layout.screen).encode()
     path = _path_bytes(match, layout)
@@ -103,6 +87,21 @@ def _render_match(match: Match, layout: Layout) -> bytes:
         score = _coloured(score, _CYAN, layout.screen)
     terms = [f"{escaped(term)}={score:.4f}".encode() for term, score in match.terms]
     return b"\t".join((score.encode(), path, *terms))
+
+
+def _values(match: Match, layout: Layout) -> Values:
+    """Return the fields of a template, None where unknown."""
+    facts = match.facts
+    camera = facts and facts.camera
+    return {
+        "score": match.score,
+        "rank": match.rank,
+        "model": match.model,
+        "date": match.taken_at,
+        "camera": escaped(camera) if camera and layout.screen.is_terminal else camera,
+        "width": facts and facts.width,
+        "height": facts and facts.height,
+    }
 
 
 def _path_bytes(match: Match, layout: Layout) -> bytes:

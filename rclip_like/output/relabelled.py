@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import counted
-from rclip_like.output.matches import Form, Layout, json_text, path_fields, shown_path
+from rclip_like.output.matches import Form, Layout, json_text, shown_path
 from rclip_like.output.terminal import escaped, escaped_path
+from rclip_like.values import path_fields
 
 if TYPE_CHECKING:
     from rclip_like.classify.values import RelabelledPicture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import counted
 from rclip_like.output.terminal import escaped, escaped_path
+from rclip_like.values import path_fields
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
@@ -138,7 +139,7 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
 
 def status_object(report: StatusReport) -> str:
     """Return what is indexed as one JSON object; paths as `path_fields` has them."""
-    from rclip_like.output.matches import json_text, path_fields  # with all that writes matches
+    from rclip_like.output.matches import json_text  # with all that writes matches
 
     described = asdict(report)
     described["roots"] = [

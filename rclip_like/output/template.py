@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from rclip_like.errors import UsageError
 
-Values = Mapping[str, "str | int | float"]
-OF_MATCH: Values = MappingProxyType({"score": 0.0, "rank": 1, "model": ""})
+Values = Mapping[str, "str | int | float | None"]
+OF_MATCH: Values = MappingProxyType(
+    {"score": 0.0, "rank": 1, "model": "", "date": "", "camera": "", "width": 1, "height": 1}
+)
 """The fields of a match beside {path}, with values of their types."""
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\0": "\0", "\\\\": "\\"}
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
@@ -24,13 +26,13 @@ class Template(NamedTuple):
     pieces: tuple[tuple[str, str | None, str], ...]
 
     def render(self, values: Values, path: bytes) -> bytes:
-        """Return the template with these values; `path` is put in byte by byte."""
+        """Return the template with these values, None as nothing; `path` is put in byte by byte."""
         rendered = bytearray()
         for text, field, specification in self.pieces:
             rendered += os.fsencode(text)
             if field == "path":
                 rendered += path
-            elif field is not None:
+            elif field is not None and values[field] is not None:
                 rendered += os.fsencode(format(values[field], specification))
         return bytes(rendered)
 

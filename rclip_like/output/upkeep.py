@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from rclip_like.errors import Advice, counted
-from rclip_like.output.matches import json_text, path_fields
+from rclip_like.output.matches import json_text
 from rclip_like.output.reports import about_freed, joined, sized
 from rclip_like.output.terminal import escaped, escaped_path
 from rclip_like.reports import DoctorReport, UpkeepReport
+from rclip_like.values import path_fields
 
 MOST_FOLDERS = 10
 

@@ -57,7 +57,7 @@ def test_indexed_pictures_are_not_encoded_unless_fresh(tiny: Path, captions: Pat
 def test_json_has_the_keys_of_clip_benchmark(tiny: Path, tiny_model: Path, captions: Path) -> None:
     finished = run("evaluate", captions, "--json", "--language", "de", "-q")
     assert finished.stderr == b""
-    described = as_described(finished.stdout, "benchmark")
+    described = as_described(finished.stdout, "evaluate")
     assert described["dataset"] == "captioned"
     assert described["model"] == str(tiny_model)
     assert described["task"] == "zeroshot_retrieval"
@@ -68,7 +68,7 @@ def test_json_has_the_keys_of_clip_benchmark(tiny: Path, tiny_model: Path, capti
 def test_labels_give_accuracy_and_words(tiny: Path, tmp_path: Path) -> None:
     data = write_classes(tmp_path / "labelled", LABELS, each=4)
     (line,) = run("evaluate", data, "--json").stdout.splitlines()
-    described = as_described(line, "benchmark")
+    described = as_described(line, "evaluate")
     assert described["task"] == "zeroshot_classification"
     assert described["num_labels"] == 6
     assert {"acc1", "acc5", "mean_per_class_recall", "word_map"} <= set(described["metrics"])
@@ -92,7 +92,7 @@ def test_a_set_with_captions_and_labels_gives_both(tiny: Path, tmp_path: Path) -
             path.write_bytes(content)
             tar.add(path, name)
     finished = run("evaluate", folder, "--json")
-    tasks = [as_described(line, "benchmark")["task"] for line in finished.stdout.splitlines()]
+    tasks = [as_described(line, "evaluate")["task"] for line in finished.stdout.splitlines()]
     assert tasks == ["zeroshot_retrieval", "zeroshot_classification"], finished.stderr.decode()
 
 
@@ -101,7 +101,7 @@ def test_several_models_stand_side_by_side(
 ) -> None:
     other = make_tiny_model(tmp_path / "other", seed=1)
     finished = run("evaluate", captions, "--model", tiny_model, "--model", other, "--json")
-    first, second = (as_described(line, "benchmark") for line in finished.stdout.splitlines())
+    first, second = (as_described(line, "evaluate") for line in finished.stdout.splitlines())
     assert (first["model"], second["model"]) == (str(tiny_model), str(other))
     key = "image_retrieval_recall@5"
     difference = second["metrics"][key] - first["metrics"][key]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import manual_text
 import pytest
-from processes import run, write_pictures
+from described import schema_of
+from processes import run, write_pictures, write_taken
 
 from rclip_like.cli.commands import COMMANDS
 
@@ -54,6 +55,7 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
     """Return an indexed folder with a name that is no text, of which one file cannot be read."""
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + ODD_FOLDER))
     write_pictures(folder)
+    write_taken(folder / "taken.jpg")
     (folder / "broken.jpg").write_bytes(b"no picture")
     assert run("index", folder).returncode == 0
     return folder
@@ -70,7 +72,8 @@ def test_every_command_with_json_is_documented() -> None:
 
 def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: Path) -> None:
     never = folder / "never"
-    assert printed("search", "cat", "--explain", "--all") == documented()["search"]
+    search = printed("search", "cat", "--explain", "--all")
+    assert search == documented()["search"]
     assert printed("status", folder, never) == documented()["status"]
     assert printed("forget", folder, never, "--dry-run") == documented()["forget"]
     shutil.rmtree(folder)
@@ -92,5 +95,4 @@ def test_classify_prints_the_documented_fields(folder: Path) -> None:
 
 
 def test_the_schema_of_train_has_the_documented_fields() -> None:
-    schema = json.loads((Path(__file__).parents[1] / "schemas" / "train.json").read_text())
-    assert set(schema["required"]) | {"value", "low", "high"} == documented()["train"]
+    assert set(schema_of("train")["required"]) | {"value", "low", "high"} == documented()["train"]

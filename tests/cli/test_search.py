@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from processes import run, run_on_terminal, write_pictures
+from described import as_described
+from processes import run, run_on_terminal, write_pictures, write_taken
 from settled import settled
 
 from rclip_like.cli.commands import COMMANDS
@@ -64,11 +64,26 @@ def test_top_counts_and_zero_means_all(indexed: Path) -> None:
     assert len(_paths("blue", "pictures", "-n", "-t", "0")) == 3
 
 
-def test_json_has_one_documented_object_a_line(indexed: Path) -> None:
+def test_json_has_one_described_object_a_line(indexed: Path) -> None:
     finished = run("blue", "pictures", "-n", "--json")
-    rows = [json.loads(line) for line in finished.stdout.splitlines()]
+    rows = [as_described(line, "search") for line in finished.stdout.splitlines()]
     assert [row["rank"] for row in rows] == [1, 2, 3]
-    assert all(set(row) == {"path", "score", "rank", "model"} for row in rows)
+    facts = {"date", "date_from", "width", "height", "size_bytes"}
+    assert all(set(row) == {"path", "score", "rank", "model", *facts} for row in rows)
+    for row in rows:
+        assert row["size_bytes"] == Path(row["path"]).stat().st_size
+        assert row["date_from"] == "file"
+
+
+def test_json_has_what_the_camera_wrote(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    picture = write_taken(tmp_path / "taken" / "taken.jpg")
+    (line,) = run("blue", picture.parent, "--json").stdout.splitlines()
+    row = as_described(line, "search")
+    assert (row["date"], row["date_from"]) == ("2019-04-05T10:11:12", "original")
+    assert (row["camera"], row["latitude"], row["longitude"]) == ("Museum Camera", -33.5, 18.25)
+    words = ("blue", picture.parent, "-n", "--format", "{date}|{camera}|{width:>5}|{height}")
+    assert run(*words).stdout == b"2019-04-05T10:11:12|Museum Camera|   60|40\n"
 
 
 def test_a_template_and_nul_ends(indexed: Path) -> None:

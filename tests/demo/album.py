@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -41,11 +42,16 @@ CAT = "chelsea.png"
 
 
 def write_album(folder: Path) -> None:
-    """Write the photos that `folder` lacks; what lies there already is left alone."""
+    """Write the photos that `folder` lacks, each of the first of June of the year in its name.
+
+    What lies there already is left alone.
+    """
     for name, source in PHOTOS.items():
         if not (folder / name).exists():
             with open_original(source) as picture:
                 _save_whole(picture, folder / name)
+            seconds = datetime(int(name[:4]), 6, 1).timestamp()
+            os.utime(folder / name, (seconds, seconds))
 
 
 def write_altered_copy(source: str, path: Path) -> None:

@@ -14,7 +14,7 @@ from rclip_like.output.reports import index_sentence, sized, status_object, tabl
 from rclip_like.output.template import parse_template
 from rclip_like.output.terminal import Screen, escaped_path, screen_of, supports_links
 from rclip_like.reports import StatusReport
-from rclip_like.values import IndexReport, Match
+from rclip_like.values import FileVersion, IndexReport, Match, PictureFacts
 
 ODD = b"a\tb\n\x1b[31m\xff.jpg"
 TERMINAL = Screen(is_terminal=True)
@@ -42,6 +42,27 @@ def test_half_a_character_in_a_term_is_escaped_everywhere() -> None:
     assert _rendered(match).endswith(b"\t\\ud800=0.5000\n")
     assert b"\\ud800 +0.5000" in _rendered(match, screen=TERMINAL)
     assert json.loads(_rendered(match, form=Form.JSON))["terms"][0]["term"] == "\ud800"
+
+
+def test_json_has_the_fields_of_the_row_that_are_known() -> None:
+    facts = PictureFacts(640, 480, None, "Camera", -33.5, None)
+    match = _match(ODD, taken_at="2019-04-05T10:11:12", facts=facts, version=FileVersion(b"", 9))
+    row = match.row
+    assert (row["date_from"], row["width"], row["size_bytes"]) == ("file", 640, 9)
+    assert base64.b64decode(str(row["path_base64"])) == ODD
+    assert row["longitude"] is None
+    assert all(value is None or isinstance(value, str | int | float) for value in row.values())
+    known = {name: value for name, value in row.items() if value is not None}
+    assert json.loads(_rendered(match, form=Form.JSON)) == known
+    assert list(_match().row) == [name for name in row if name != "path_base64"]
+
+
+def test_what_is_not_known_is_nothing_in_a_template() -> None:
+    template = parse_template("{width:d}|{camera}|{rank}")
+    assert _rendered(_match(), form=Form.TEMPLATE, template=template) == b"||1\n"
+    camera = _match(facts=PictureFacts(1, 2, camera="\x9b31m"))
+    layout = {"form": Form.TEMPLATE, "template": template, "screen": TERMINAL}
+    assert _rendered(camera, **layout) == b"1|\\x9b31m|1\n"
 
 
 def test_a_name_like_an_option_is_printed_with_its_folder() -> None:
