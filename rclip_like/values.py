@@ -232,7 +232,7 @@ class Match(NamedTuple):
     `score` is a cosine in [-1, 1]; `rank` counts from 1 in order of score. `terms` holds the
     score of each term alone where an explanation was asked for, a subtracted one behind a minus.
     `taken_at` is the date the picture gives, else that of its file. `facts` and `version` are those
-    of its content.
+    of its content. `is_hidden` says that its content is hidden, and was asked for nevertheless.
     """
 
     path_bytes: bytes
@@ -244,6 +244,7 @@ class Match(NamedTuple):
     terms: tuple[tuple[str, float], ...] = ()
     facts: PictureFacts | None = None
     version: FileVersion | None = None
+    is_hidden: bool = False
 
     @property
     def path(self) -> str:
@@ -387,5 +388,7 @@ class SearchReport:
     """The best score there was, before thresholds."""
     copies: int = 0
     """Copies of matches that collapsing left out."""
+    hidden: int = 0
+    """Hidden pictures that would be among the matches; further ones are not counted."""
     index: IndexReport | None = None
     """The report of bringing the index up to date before the search."""

@@ -46,10 +46,11 @@ def search(
     pixels: those of the terms that are pictures and not indexed, by the term's value.
     A picture's score is the largest over its parts: the whole picture and an animation's frames.
     The file of every match was looked at and is what was encoded. Files that are gone, changed or
-    out of reach, and damaged rows, are left out and counted, and the next ranks move up. A score
-    from the matrix agrees with the row. Thresholds come first, then `settings.top`, then the
-    order; equal scores are in order of path bytes. Only cached text embeddings are written.
-    Raises UsageError for settings that make no sense and for terms that cancel out.
+    out of reach, damaged rows and, unless `settings.all_hidden`, hidden pictures are left out and
+    counted, and the next ranks move up. A score from the matrix agrees with the row. Thresholds
+    come first, then `settings.top`, then the order; equal scores are in order of path bytes. Only
+    cached text embeddings are written. Raises UsageError for settings that make no sense and for
+    terms that cancel out.
     """
     _refuse_nonsense(settings)
     specification = model.specification
@@ -89,6 +90,7 @@ def search(
         notes=notes + asked.notes,
         best=best.score,
         copies=best.copies,
+        hidden=best.hidden,
     )
 
 
@@ -112,8 +114,10 @@ def match_of(
     """Return a stored file with its score as a match; model: the name of the model that ranked."""
     changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
     taken_at = stored.facts.taken_at or changed
-    shown, about = scope.as_typed(stored.path), stored.facts
-    return Match(shown, stored.path, value, rank, model, taken_at, terms, about, stored.version)
+    shown, about, version = scope.as_typed(stored.path), stored.facts, stored.version
+    return Match(
+        shown, stored.path, value, rank, model, taken_at, terms, about, version, stored.is_hidden
+    )
 
 
 class _Best:
@@ -125,7 +129,7 @@ class _Best:
     def __init__(self) -> None:
         self.files: list[tuple[StoredFile, float]] = []
         self.score: float | None = None
-        self.stale = self.damaged = self.copies = 0
+        self.stale = self.damaged = self.copies = self.hidden = 0
 
 
 def _take_best(
@@ -153,7 +157,13 @@ def _take_best(
         best.damaged += look == "damaged"
         if look != "fresh":
             continue
-        if settings.collapse and stored.content_id in contents:
+        is_copy = settings.collapse and stored.content_id in contents
+        if stored.is_hidden and not settings.all_hidden:
+            has_room = settings.top == 0 or len(best.files) < settings.top
+            best.hidden += value >= lowest and has_room and not is_copy
+            contents.add(stored.content_id)
+            continue
+        if is_copy:
             best.copies += 1
             continue
         if best.score is None:

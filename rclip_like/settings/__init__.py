@@ -289,6 +289,9 @@ class SearchSettings(NamedTuple):
     everywhere: Annotated[
         bool, Option("--all", help="Search all that is indexed, wherever it lies.")
     ] = False
+    all_hidden: Annotated[
+        bool, Option("--all-hidden", help="Also show pictures hidden with 'clipfind hide'.")
+    ] = False
     template: Annotated[
         Literal["none", "photo", "all"],
         Setting(

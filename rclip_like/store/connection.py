@@ -84,6 +84,8 @@ class Connection(sqlite3.Connection):
     may use it one after the other, not at once, but any may close it at any time.
     """
 
+    version: int = 0
+    """The number of the last migration that the index had seen when it was opened."""
     opened_at: tuple[int, int] | None = None
     """The state of the file before it was opened without locks: then writes go unnoticed."""
 

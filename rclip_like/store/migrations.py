@@ -7,6 +7,7 @@ opening a current index costs a query nothing but the standard `sqlite3`.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
@@ -49,13 +50,24 @@ def what_made_a_row(db: Database) -> None:
 @migrations(name="0004_facts_are_found")
 def facts_are_found(db: Database) -> None:
     """Index what filters ask for, so that a filter reads no more than what it asks about."""
-    # A matrix names the form of the index it speaks of, and an index of columns changes that alone.
+    _extend_beside_matrices(db, _INDEXES_OF_FACTS)
+    db.execute("PRAGMA user_version = 4")
+
+
+@migrations(name="0005_hidden_pictures")
+def hidden_pictures(db: Database) -> None:
+    """Create the list of pictures that nobody wants to see again."""
+    _extend_beside_matrices(db, [_HIDDEN])
+    db.execute("PRAGMA user_version = 5")
+
+
+def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
+    """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
-    for statement in _INDEXES_OF_FACTS:
+    for statement in statements:
         db.execute(statement)
     (after,) = db.execute("PRAGMA schema_version").fetchone()
     db.execute("UPDATE matrices SET schema_version = ? WHERE schema_version = ?", (after, before))
-    db.execute("PRAGMA user_version = 4")
 
 
 # Row numbers of files are never used twice (AUTOINCREMENT): a searcher that scanned first and
@@ -287,3 +299,12 @@ _INDEXES_OF_FACTS = (
     "CREATE INDEX contents_taken_at ON contents (taken_at, camera, width, height)",
     "CREATE INDEX contents_camera ON contents (camera COLLATE NOCASE, taken_at, width, height)",
 )
+
+# By content, and without a reference to `contents`: a picture that is dropped from the index and
+# indexed again is still not to be shown.
+_HIDDEN = """
+    CREATE TABLE hidden (
+        digest BLOB PRIMARY KEY,
+        hidden_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+    ) STRICT, WITHOUT ROWID
+"""

@@ -14,7 +14,13 @@ from rclip_like.errors import IndexLocked, Remedy, StoreError
 from rclip_like.files import make_folder
 from rclip_like.store.connection import Connection, explained, is_full, sqlite_code
 from rclip_like.store.lock import IndexLock, Lockless
-from rclip_like.store.schema import APPLICATION_ID, PAGE_SIZE_BYTES, VERSION, refuse_foreign
+from rclip_like.store.schema import (
+    APPLICATION_ID,
+    OLDEST_READ,
+    PAGE_SIZE_BYTES,
+    VERSION,
+    refuse_foreign,
+)
 from rclip_like.store.side_files import (
     LOG,
     SHARED,
@@ -47,8 +53,9 @@ def open_index(
     Without `create` an index that takes no writes, on a read-only medium or where nothing can be
     locked, is opened all the same, and refuses them. With `create` a missing index is made,
     readable by its owner alone. An older one is brought to the current form; `on_wait` is called
-    once if another process has to finish before that. Raises StoreError for anything that is not an
-    index of this version.
+    once if another process has to finish before that. Where that fails, one that can be searched as
+    it is, is opened to be read, without `create`. Raises StoreError for anything else that is not
+    an index of this version.
     """
     version = version_of(path)
     if not version and not create:
@@ -58,7 +65,12 @@ def open_index(
     if not version:
         _make(path)
     elif version < VERSION:
-        _bring_up(path, on_wait)
+        try:
+            _bring_up(path, on_wait)
+        except StoreError:
+            if create or version < OLDEST_READ:
+                raise
+            return open_index_readonly(path)
     try:
         return _connect(path, "mode=rw")
     except Lockless:
@@ -72,7 +84,7 @@ def open_index_readonly(path: Path) -> Connection:
     version = version_of(path)
     if not version:
         raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
-    if version < VERSION:
+    if version < OLDEST_READ:
         raise StoreError(
             f"{path}: an older clipfind made this index, which cannot be brought up where it lies",
             (Remedy.NAME_THE_INDEX, "a copy of it in a folder that takes writes"),
@@ -214,7 +226,7 @@ def _connect(path: Path, options: str) -> Connection:
             connection.execute(wait_for_locks)
             version = _settle(connection)
         connection.execute(wait_for_locks)
-        _not_newer(path, version)
+        connection.version = _not_newer(path, version)
         refuse_foreign(connection)
     except BaseException:
         connection.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rclip_like.errors import StoreError
 from rclip_like.settings import Filters
 from rclip_like.store.connection import Connection
+from rclip_like.store.hidden import Hidden, has_list
 from rclip_like.store.read_ahead import ReadAhead
 from rclip_like.store.rows import (
     OUTDATED,
@@ -55,16 +56,19 @@ IS_CURRENT = (
 """In SQL, whether no reader of the content has been mended since it was embedded."""
 
 
-FILE_COLUMNS = (
-    "file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns, files.content_id,"
-    " digest, width, height, taken_at, camera, latitude, longitude, taken_from"
-)
-"""Of `files` and `contents`, what `stored_file` takes."""
+def file_columns(connection: Connection) -> str:
+    """Return the columns of `files` and `contents` that `stored_file` takes."""
+    is_hidden = "EXISTS (SELECT 1 FROM hidden WHERE hidden.digest = contents.digest)"
+    return (
+        "file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns, files.content_id,"
+        f" contents.digest, {is_hidden if has_list(connection) else 0},"
+        " width, height, taken_at, camera, latitude, longitude, taken_from"
+    )
 
 
 def stored_file(row: Sequence[Any]) -> StoredFile:
-    """Return a row of FILE_COLUMNS as a value."""
-    return StoredFile._make((*row[:9], PictureFacts(*row[9:])))
+    """Return a row of `file_columns` as a value."""
+    return StoredFile._make((*row[:9], bool(row[9]), PictureFacts(*row[10:])))
 
 
 def parts_of(connection: Connection, model_id: int) -> Iterator[int]:
@@ -141,6 +145,11 @@ class Reader:
         except StoreError:
             return False
 
+    @property
+    def hidden(self) -> Hidden:
+        """The pictures of this index that nobody wants to see again."""
+        return Hidden(self.connection)
+
     # Files and folders.
 
     def select(
@@ -166,11 +175,12 @@ class Reader:
         where, values: what is asked besides of columns of `files` and `contents`, after an AND.
         """
         found: dict[int, StoredFile] = {}
+        columns = file_columns(self.connection)
         for first in range(0, len(rowids), _ROWIDS_A_QUESTION):
             some = [int(rowid) for rowid in rowids[first : first + _ROWIDS_A_QUESTION]]
             rows = self.connection.execute(
                 # CROSS JOIN keeps the planner from reading an index of `contents` for all of it.
-                f"SELECT {FILE_COLUMNS} FROM files CROSS JOIN contents USING (content_id)"
+                f"SELECT {columns} FROM files CROSS JOIN contents USING (content_id)"
                 f" WHERE file_id IN ({','.join('?' * len(some))}){where}",
                 (*some, *values),
             )
@@ -274,6 +284,12 @@ class Reader:
             " WHERE path = ? AND files.size_bytes = ? AND mtime_ns = ?",
             (facts.path, facts.size_bytes, facts.mtime_ns),
         ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def digest_at(self, path: bytes) -> bytes | None:
+        """Return the digest of what the indexed file at this path held, None if there is none."""
+        question = "SELECT digest FROM files JOIN contents USING (content_id) WHERE path = ?"
+        row = self.connection.execute(question, (path,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def digests_of_size(self, model_id: int, size_bytes: int) -> tuple[bytes, ...]:

@@ -78,6 +78,7 @@ class StoredFile(NamedTuple):
     changed_ns: int | None
     content_id: int
     digest: bytes
+    is_hidden: bool
     facts: PictureFacts
 
     @property

@@ -16,15 +16,18 @@ from rclip_like.store.connection import Connection
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 4
+VERSION = 5
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
+
+OLDEST_READ = 4
+"""The oldest form that can be searched as it is, where it cannot be brought up."""
 
 PAGE_SIZE_BYTES = 8192
 """Seven rows of 512 float16 a page; with SQLite's 4,096 a fifth of the file is unused ends."""
 
 TABLES = frozenset(
     ("models", "contents", "roots", "files", "embeddings", "failures", "texts", "settings")
-    + ("matrices", "readings", "matrix_blocks")
+    + ("matrices", "readings", "matrix_blocks", "hidden")
 )
 """All tables that any version has made; those of others, Datasette's for instance, are theirs."""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from rclip_like.store.embeddings import are_sound, stacked
 from rclip_like.store.matrix.mapped import Matrix, Slots, look_up, open_matrix
-from rclip_like.store.reading import FILE_COLUMNS, dimension_of, stored_file
+from rclip_like.store.reading import dimension_of, file_columns, stored_file
 from rclip_like.store.rows import STORED_DTYPE, ranges_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Selection:
         dimension = dimension_of(self._connection, self._model_id)
         for start, end in ranges_of(self._roots):
             found = self._connection.execute(
-                f"SELECT embedding, row_digest, {FILE_COLUMNS} FROM files"
+                f"SELECT embedding, row_digest, {file_columns(self._connection)} FROM files"
                 " CROSS JOIN contents USING (content_id) CROSS JOIN embeddings"
                 " ON model_id = ? AND part = 0 AND embeddings.content_id = files.content_id"
                 f" WHERE path >= ? AND path < ?{self._where} ORDER BY path",

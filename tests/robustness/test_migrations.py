@@ -19,7 +19,7 @@ from private_mounts import needs_mounts, run_on_small_disk
 from rclip_like.errors import StoreError
 from rclip_like.store import Store, migrations, opening
 from rclip_like.store.matrix import stamp
-from rclip_like.store.schema import VERSION
+from rclip_like.store.schema import OLDEST_READ, VERSION
 from rclip_like.store.writing import Writer
 
 OLDER = range(1, NEXT)
@@ -69,14 +69,20 @@ def test_an_index_brought_up_while_another_process_has_it_open_is_not_older(
         assert opening.version_of(older) == NEXT
 
 
-def test_who_only_reads_refuses_an_older_index_untouched(
+def test_who_only_reads_leaves_an_older_index_untouched_and_reads_it_if_it_can(
     older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = older.read_bytes()
+    version, before = version_of(older), older.read_bytes()
     monkeypatch.setattr(opening, "VERSION", NEXT)
-    with pytest.raises(StoreError, match=r"older clipfind.*; name a copy of it"):
-        Store.open_readonly(older)
-    assert (older.read_bytes(), os.listdir(older.parent)) == (before, ["index.db"])
+    if version < OLDEST_READ:
+        with pytest.raises(StoreError, match=r"older clipfind.*; name a copy of it"):
+            Store.open_readonly(older)
+        assert os.listdir(older.parent) == ["index.db"]
+    else:
+        with Store.open_readonly(older) as store:
+            assert len(store.files(store.rowids())) == ROWS
+            assert store.hidden.among([b"any"]) == set()
+    assert older.read_bytes() == before
 
 
 def test_a_migration_that_is_killed_leaves_the_older_index(
@@ -138,21 +144,59 @@ def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
     run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)
 
 
-def test_an_index_of_version_3_keeps_its_rows_and_its_matrix(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("version", [3, 4])
+def test_an_index_keeps_its_rows_and_its_matrix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
     database = tmp_path / "index.db"
-    make_older(database, 3)
+    make_older(database, version)
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "VERSION", 3)
+        patch.setattr(opening, "VERSION", version)
         with Store.open(database, create=False) as store:
             Writer(store).extend_matrix(1)
     before = all_rows(database)
     with Store.open(database, create=False) as store, store.snapshot():
         assert store.select(1, None).matrix is not None
     assert (version_of(database), integrity(database)) == (VERSION, "ok")
-    assert all_rows(database) == before
+    assert all_rows(database) == before | {"hidden": []}
+
+
+def test_an_index_of_version_4_that_cannot_be_brought_up_is_read_as_it_is(tmp_path: Path) -> None:
+    database = tmp_path / "index.db"
+    make_older(database, 4)
+    before = database.read_bytes()
+    (tmp_path / "index.db.version-4").mkdir()  # in place of the copy
+    with Store.open(database, create=False) as store:
+        assert len(store.files(store.rowids())) == ROWS
+        assert (store.hidden.count(), store.hidden.pictures()) == (0, [])
+        with pytest.raises(StoreError, match="older clipfind made this index"):
+            store.hidden.add([b"any"])
+    assert database.read_bytes() == before
+    with pytest.raises(StoreError, match="copy of the index cannot be made"):
+        Store.open(database, create=True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("CREATE TABLE hidden (digest)", "was not made by clipfind"),
+        ("CREATE VIEW hidden AS SELECT digest FROM contents", "was not made by clipfind"),
+        ("CREATE TABLE hidden (digest BLOB PRIMARY KEY) STRICT", "already exists"),
+    ],
+)
+def test_a_foreign_table_in_place_of_a_new_one_is_refused_and_kept(
+    tmp_path: Path, statement: str, reason: str
+) -> None:
+    database = tmp_path / "index.db"
+    make_older(database, 4)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(statement)
+    with pytest.raises(StoreError, match=reason):
+        Store.open(database, create=True)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT sql FROM sqlite_master WHERE name = 'hidden'").fetchone()
+    assert (version_of(database), integrity(database)) == (4, "ok")
 
 
 def all_rows(database: Path) -> dict[str, list[tuple]]:

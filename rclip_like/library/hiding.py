@@ -1,0 +1,117 @@
+"""The part of `Library` that hides pictures from searches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rclip_like.library.reach import expanded
+from rclip_like.library.upkeep import LibraryUpkeep
+from rclip_like.values import AnyPath, FileFacts
+
+if TYPE_CHECKING:
+    from rclip_like.store import Store
+    from rclip_like.store.hidden import HiddenPicture
+
+
+class Hiding(NamedTuple):
+    """What hiding pictures, or showing them again, came to.
+
+    changed: how many different contents were not so before. unknown: the paths as given whose file
+    is not indexed, or has changed since it was.
+    """
+
+    changed: int
+    unknown: tuple[bytes, ...] = ()
+
+
+class LibraryHiding(LibraryUpkeep):
+    """The part of a `Library` that hides pictures from searches, by content; it loads no model.
+
+    A hidden picture stays so when its file is moved, copied, dropped from the index and indexed
+    again. Searches leave it out; all else, such as labels and training, takes all pictures. Each
+    change is made whole or not at all, also while a run indexes. Raises StoreError where there is
+    no index, where it cannot be written, or where another program holds it for many seconds.
+    """
+
+    def hide(self, paths: AnyPath | Sequence[AnyPath]) -> Hiding:
+        """Leave the indexed pictures at these paths, and all copies of them, out of searches."""
+        digests, unknown = self._digests_of(paths)
+        return Hiding(self.hide_contents(digests), unknown)
+
+    def unhide(self, paths: AnyPath | Sequence[AnyPath]) -> Hiding:
+        """Let searches show the indexed pictures at these paths again."""
+        digests, unknown = self._digests_of(paths)
+        return Hiding(self.unhide_contents(digests), unknown)
+
+    def unhide_all(self) -> int:
+        """Let searches show all pictures, and return how many contents were hidden."""
+        return self._index.open().hidden.clear()
+
+    def hidden(self) -> list[HiddenPicture]:
+        """Return each hidden content with the path of each file that has it, by path bytes.
+
+        Those that no file in the index has come last, with None as their path.
+        """
+        store = self._index.existing()
+        return [] if store is None else store.hidden.pictures()
+
+    def hide_contents(self, digests: Collection[bytes]) -> int:
+        """Hide contents by their digests, indexed or not; return how many were not hidden."""
+        return self._index.open().hidden.add(digests)
+
+    def unhide_contents(self, digests: Collection[bytes]) -> int:
+        """Show contents again by their digests; return how many were hidden."""
+        return self._index.open().hidden.remove(digests)
+
+    def hidden_among(self, digests: Collection[bytes]) -> set[bytes]:
+        """Return those of the digests whose contents are hidden."""
+        store = self._index.existing()
+        return set() if store is None else store.hidden.among(digests)
+
+    def _digests_of(
+        self, paths: AnyPath | Sequence[AnyPath]
+    ) -> tuple[list[bytes], tuple[bytes, ...]]:
+        """Return the digests of the indexed pictures, and the paths of those that are not."""
+        store, digests, unknown = self._index.open(), [], []
+        for path in dict.fromkeys(expanded(paths)):
+            digest = _digest_of(store, path)
+            if digest is None:
+                unknown.append(path)
+            else:
+                digests.append(digest)
+        return digests, tuple(unknown)
+
+
+def _digest_of(store: Store, path: bytes) -> bytes | None:
+    """Return the digest of an indexed picture; what is gone counts, what has changed does not."""
+    for absolute in _spellings(path):
+        digest = store.digest_at(absolute)
+        if digest is not None:
+            try:
+                facts = FileFacts.of(absolute, os.stat(absolute))
+            except OSError:
+                return digest
+            return store.stored_digest(facts)
+    return None
+
+
+def _spellings(path: bytes) -> Iterator[bytes]:
+    """Yield how an index may have a path: links in it are resolved up to the folder walked.
+
+    Behind that folder a walk that follows links keeps their names.
+    """
+    if b"\0" in path:
+        return
+    yield (resolved := os.path.realpath(path))
+    yield (folder := os.path.abspath(path))
+    behind = b""
+    while (above := os.path.dirname(folder)) != folder:
+        behind = (
+            os.path.join(os.path.basename(folder), behind) if behind else os.path.basename(folder)
+        )
+        folder = above
+        absolute = os.path.join(os.path.realpath(folder), behind)
+        if absolute != resolved:
+            yield absolute

@@ -1,0 +1,107 @@
+"""Pictures that nobody wants to see again, by the digest of their content.
+
+They stay hidden when their files are moved, copied, dropped from the index and indexed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from rclip_like.errors import Remedy, StoreError
+from rclip_like.store.connection import Connection
+
+FIRST_VERSION = 5
+"""The first form of the index that has such a list."""
+
+_DIGESTS_A_QUESTION = 500
+
+
+class HiddenPicture(NamedTuple):
+    """A hidden content and one file that has it; `path` is None where no file in the index has.
+
+    `hidden_at` is when it was hidden, as "2026-11-30 08:15:00" in UTC.
+    """
+
+    digest: bytes
+    hidden_at: str
+    path: bytes | None
+
+
+class Hidden:
+    """The list of one index. Every method raises StoreError where the file or its disk fails.
+
+    Each change is one transaction, which waits some seconds for another that writes, and needs no
+    indexer's lock: pictures can be hidden while a run indexes.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def count(self) -> int:
+        """Return how many contents are hidden."""
+        if not has_list(self._connection):
+            return 0
+        return int(self._connection.execute("SELECT count(*) FROM hidden").fetchone()[0])
+
+    def among(self, digests: Collection[bytes]) -> set[bytes]:
+        """Return those of the digests that are hidden."""
+        if not has_list(self._connection):
+            return set()
+        every, found = list(digests), set()
+        for first in range(0, len(every), _DIGESTS_A_QUESTION):
+            some = every[first : first + _DIGESTS_A_QUESTION]
+            marks = ",".join("?" * len(some))
+            rows = self._connection.execute(
+                f"SELECT digest FROM hidden WHERE digest IN ({marks})", some
+            )
+            found |= {digest for (digest,) in rows}
+        return found
+
+    def pictures(self) -> list[HiddenPicture]:
+        """Return what is hidden, one for each file that has it, by path bytes.
+
+        Contents that no file in the index has come last, in order of their digests.
+        """
+        if not has_list(self._connection):
+            return []
+        rows = self._connection.execute(
+            "SELECT hidden.digest, hidden_at, path FROM hidden LEFT JOIN contents USING (digest)"
+            " LEFT JOIN files USING (content_id) ORDER BY path IS NULL, path, hidden.digest"
+        )
+        return [HiddenPicture(*row) for row in rows]
+
+    def add(self, digests: Collection[bytes]) -> int:
+        """Hide contents, indexed or not, and return how many were not hidden before."""
+        return self._change("INSERT OR IGNORE INTO hidden (digest) VALUES (?)", digests)
+
+    def remove(self, digests: Collection[bytes]) -> int:
+        """Show contents again, and return how many were hidden before."""
+        return self._change("DELETE FROM hidden WHERE digest = ?", digests)
+
+    def clear(self) -> int:
+        """Show everything again, and return how many contents were hidden before."""
+        self._refuse_without_list()
+        with self._connection.transaction():
+            return self._connection.execute("DELETE FROM hidden").rowcount
+
+    def _change(self, statement: str, digests: Collection[bytes]) -> int:
+        self._refuse_without_list()
+        rows = [(digest,) for digest in digests]
+        if not rows:
+            return 0
+        with self._connection.transaction():
+            return self._connection.executemany(statement, rows).rowcount
+
+    def _refuse_without_list(self) -> None:
+        if not has_list(self._connection):
+            raise StoreError(
+                f"{self._connection.path}: an older clipfind made this index, and it cannot be "
+                "brought up where it lies",
+                (Remedy.NAME_THE_INDEX, "a copy of it in a folder that takes writes"),
+            )
+
+
+def has_list(connection: Connection) -> bool:
+    """Return whether the index has such a list, which one of an older form may not have."""
+    return connection.version >= FIRST_VERSION
