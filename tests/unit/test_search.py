@@ -440,3 +440,47 @@ def test_settings_that_make_no_sense_are_refused(
 
 def test_a_query_that_is_not_utf8_is_searched_for(photos: Path, library: Library) -> None:
     assert len(find(library, "caf\udce9").matches) == len(NAMES)
+
+
+def test_hidden_pictures_are_left_out_counted_and_shown_when_asked_for(
+    photos: Path, library: Library
+) -> None:
+    before = shown(find(library, "cat"))
+    assert library.hide([photos / before[0], photos / before[3]]) == (2, ())
+    after = find(library, "cat", top=2)
+    assert (shown(after), after.hidden) == (before[1:3], 1)
+    assert [match.rank for match in after.matches] == [1, 2]
+    assert find(library, "cat").hidden == 2
+    every = find(library, "cat", all_hidden=True)
+    assert (shown(every), every.hidden) == (before, 0)
+    assert [match.is_hidden for match in every.matches] == [True, False, False, True, False]
+    assert library.unhide([photos / before[0], photos / before[3]]) == (2, ())
+    assert shown(find(library, "cat")) == before
+
+
+def test_a_hidden_picture_is_not_the_best_that_thresholds_speak_of(
+    photos: Path, library: Library
+) -> None:
+    first, second, *others = find(library, "cat").matches
+    library.hide(photos / first.path)
+    found = find(library, "cat", within=0.0)
+    assert (shown(found), found.best, found.hidden) == ([second.path], second.score, 1)
+    library.hide([photos / match.path for match in others])
+    assert find(library, "cat", min_score=second.score).hidden == 1
+
+
+def test_copies_of_a_hidden_picture_are_hidden_and_counted_as_they_would_be_shown(
+    photos: Path, library: Library
+) -> None:
+    shutil.copy(photos / "b.png", photos / "z-copy.png")
+    library.index([photos])
+    library.hide(photos / "b.png")
+    every, collapsed = find(library, "cat"), find(library, "cat", collapse=True)
+    (photos / "z-copy.png").unlink()
+    assert len(every.matches) == len(collapsed.matches) == len(NAMES) - 1
+    assert (every.hidden, collapsed.hidden, collapsed.copies) == (2, 1, 0)
+
+
+def test_hidden_pictures_are_selected_as_all_others(photos: Path, library: Library) -> None:
+    library.hide(photos / "a.png")
+    assert len(library.select(photos).pictures) == len(NAMES)
