@@ -1,0 +1,103 @@
+// What the window shows, as its address holds it, and the steps from one such state to the next.
+
+export const EMPTY = { q: "", terms: [], folder: "", hidden: false, open: "" };
+
+const listeners = [];
+let state = parse(location.search);
+let isTyping = false;
+history.scrollRestoration = "manual";
+
+export const current = () => state;
+
+/** Call `listener(state, before, position)` after each step; position: where the reader was. */
+export function onChange(listener) {
+  listeners.push(listener);
+}
+
+/** Change parts of the state. Typing makes one step in the history, however many letters. */
+export function go(changes, { typing = false, replace = false } = {}) {
+  const next = { ...state, ...changes };
+  if (format(next) === format(state)) return;
+  const isSameStep = replace || (typing && isTyping);
+  isTyping = typing;
+  if (!isSameStep) rememberPosition();
+  history[isSameStep ? "replaceState" : "pushState"](isSameStep ? history.state : { isOurs: true }, "", addressOf(next));
+  change(next, null);
+}
+
+/** Close the large view: a step back if it was opened here, so that Back does not open it again. */
+export function closeLarge() {
+  if (!state.open) return;
+  if (history.state?.isOurs && history.state.isLarge) history.back();
+  else go({ open: "" }, { replace: true });
+}
+
+export function openLarge(id) {
+  const isOpen = Boolean(state.open);
+  go({ open: id }, { replace: isOpen });
+  if (!isOpen) history.replaceState({ ...history.state, isLarge: true }, "");
+}
+
+export const addressOf = (next) => format(next) ? `?${format(next)}` : location.pathname;
+
+/** Return the query string of a state, without its question mark. */
+export function format({ q, terms, folder, hidden, open }) {
+  const parts = [];
+  if (q.trim()) parts.push(`q=${encodeURIComponent(q.trim())}`);
+  for (const term of terms) parts.push(`${term.sign > 0 ? "add" : "subtract"}=${encodeURIComponent(formatTerm(term))}`);
+  if (folder) parts.push(`folder=${folder}`); // percent-encoded bytes, which need not be UTF-8
+  if (hidden) parts.push("hidden=1");
+  if (open) parts.push(`open=${encodeURIComponent(open)}`);
+  return parts.join("&");
+}
+
+function parse(search) {
+  const next = { ...EMPTY, terms: [] };
+  for (const part of search.slice(1).split("&")) {
+    const name = part.split("=", 1)[0];
+    const raw = part.slice(name.length + 1);
+    if (name === "q") next.q = decode(raw);
+    else if (name === "add" && raw) next.terms.push(parseTerm(1, decode(raw)));
+    else if (name === "subtract" && raw) next.terms.push(parseTerm(-1, decode(raw)));
+    else if (name === "folder") next.folder = raw;
+    else if (name === "hidden") next.hidden = raw === "1";
+    else if (name === "open") next.open = decode(raw);
+  }
+  return next;
+}
+
+function decode(raw) {
+  try {
+    return decodeURIComponent(raw.replaceAll("+", " "));
+  } catch {
+    return raw;
+  }
+}
+
+function formatTerm({ weight, kind, value }) {
+  const needsWeight = weight !== 1 || (kind === "words" && /^[\d.]+:/.test(value));
+  return `${needsWeight ? `${weight}:` : ""}${kind === "words" ? "" : `${kind}:`}${value}`;
+}
+
+function parseTerm(sign, text) {
+  const [, weight, kind, value] = text.match(/^(?:(\d*\.?\d+):)?(?:(picture|pasted):)?(.*)$/s);
+  return { sign, weight: weight ? Number(weight) : 1, kind: kind ?? "words", value };
+}
+
+function change(next, position) {
+  const before = state;
+  state = next;
+  for (const listener of listeners) listener(state, before, position);
+}
+
+/** Keep in the history how far the reader has come, for Back and for a reload. */
+function rememberPosition() {
+  const count = document.querySelectorAll("#grid > li").length;
+  history.replaceState({ ...history.state, count, scroll: scrollY }, "");
+}
+
+addEventListener("pagehide", rememberPosition);
+addEventListener("popstate", ({ state: position }) => {
+  isTyping = false;
+  change(parse(location.search), position ?? {});
+});

@@ -1,0 +1,114 @@
+// The filter by folder: a box that lists the folders as one types.
+
+import { current, go, onChange } from "./address.js";
+import { say } from "./message.js";
+import { ask } from "./server.js";
+import { number } from "./words.js";
+
+const box = document.querySelector("#folder");
+const list = document.querySelector("#folders");
+const MAX_SHOWN = 500;
+const ALL = { name: "All folders", address: "", depth: 0 };
+
+let folders = [];
+let matching = [];
+let active = 0;
+
+export async function loadFolders() {
+  try {
+    folders = await ask("/api/folders");
+    show(current());
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+function show({ folder }) {
+  const chosen = folders.find(({ address }) => address === folder);
+  box.value = folder ? chosen?.name ?? decodeName(folder) : "";
+}
+
+function decodeName(address) {
+  try {
+    return decodeURIComponent(address);
+  } catch {
+    return address;
+  }
+}
+
+function open(typed = "") {
+  const wanted = typed.trim().toLowerCase();
+  matching = [ALL, ...folders].filter(({ name }) => !wanted || name.toLowerCase().includes(wanted)).slice(0, MAX_SHOWN);
+  active = wanted ? 0 : Math.max(0, matching.findIndex(({ address }) => address === current().folder));
+  list.replaceChildren(...matching.map((folder, index) => option(folder, index, Boolean(wanted))));
+  list.hidden = !matching.length;
+  box.ariaExpanded = String(!list.hidden);
+  mark(active);
+}
+
+function option(folder, index, isFlat) {
+  const element = document.createElement("li");
+  const name = document.createElement("bdi");
+  const count = document.createElement("span");
+  element.id = `folder-${index}`;
+  element.role = "option";
+  element.ariaSelected = String(folder.address === current().folder);
+  element.style.setProperty("--depth", isFlat ? 0 : folder.depth);
+  name.textContent = folder.name;
+  count.textContent = folder.count === undefined ? "" : number(folder.count);
+  element.append(name, count);
+  return element;
+}
+
+function mark(index) {
+  list.children[active]?.classList.remove("active");
+  active = index;
+  const element = list.children[active];
+  element?.classList.add("active");
+  element?.scrollIntoView({ block: "nearest" });
+  if (element) box.setAttribute("aria-activedescendant", element.id);
+}
+
+function close() {
+  list.hidden = true;
+  box.ariaExpanded = "false";
+  box.removeAttribute("aria-activedescendant");
+}
+
+function choose(index) {
+  const folder = matching[index];
+  close();
+  if (folder) go({ folder: folder.address });
+  show(current());
+}
+
+const KEYS = {
+  ArrowDown: () => (list.hidden ? open() : mark(Math.min(active + 1, matching.length - 1))),
+  ArrowUp: () => (list.hidden ? open() : mark(Math.max(active - 1, 0))),
+  Enter: () => (list.hidden ? open() : choose(active)),
+  Escape: () => {
+    close();
+    show(current());
+  },
+};
+
+box.addEventListener("keydown", (event) => {
+  if (!(event.key in KEYS)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  KEYS[event.key]();
+});
+box.addEventListener("input", () => open(box.value));
+box.addEventListener("click", () => list.hidden && open());
+box.addEventListener("focus", () => box.select());
+box.addEventListener("blur", () => {
+  close();
+  show(current());
+});
+list.addEventListener("pointerdown", (event) => event.preventDefault()); // the box keeps the focus
+list.addEventListener("click", ({ target }) => {
+  const element = target.closest("li");
+  if (element) choose([...list.children].indexOf(element));
+});
+
+onChange(show);

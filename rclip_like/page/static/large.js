@@ -1,0 +1,167 @@
+// The large view: one picture, the facts about it, and the way to its neighbours.
+
+import { closeLarge, current, onChange, openLarge } from "./address.js";
+import { focusId, itemOf, neighbour } from "./grid.js";
+import { say } from "./message.js";
+import { numFound, showFurther } from "./results.js";
+import { copyPaths, hidePictures, isSelected, select } from "./selection.js";
+import { ask, whyMissing } from "./server.js";
+import { addPicture } from "./terms.js";
+import { alternative, date, number } from "./words.js";
+
+const dialog = document.querySelector("#large");
+const picture = dialog.querySelector("img");
+const none = dialog.querySelector(".none");
+const facts = dialog.querySelector("dl");
+const position = dialog.querySelector(".position");
+const MIN_SWIPE = 50;
+
+let item = null;
+
+async function show(id) {
+  if (!dialog.open) dialog.showModal();
+  item = itemOf(id) ?? null;
+  if (item) fill(item);
+  try {
+    const answer = await ask(`/api/picture/${encodeURIComponent(id)}`);
+    if (current().open === id) fill({ ...answer, ...itemOf(id), ...location(answer) });
+  } catch (error) {
+    if (current().open !== id || item) return;
+    closeLarge();
+    say(error.message);
+  }
+}
+
+const location = ({ location }) => ({ location });
+
+function fill(shown) {
+  const isOther = picture.dataset.id !== shown.id;
+  item = shown;
+  dialog.querySelector("h2").textContent = item.name;
+  position.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
+  facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => [
+    Object.assign(document.createElement("dt"), { textContent: name }),
+    Object.assign(document.createElement("dd"), { textContent: value }),
+  ]));
+  for (const [name, query] of [["open", ""], ["download", "?download=1"]]) {
+    dialog.querySelector(`[data-link=${name}]`).href = `/original/${item.id}${query}`;
+  }
+  showButtons();
+  if (isOther) load();
+}
+
+function factsOf({ path, taken_at, camera, width, height, location, copies, score, hidden }) {
+  return [
+    ["Path", path],
+    ["Date", date(taken_at, { withTime: true })],
+    ["Camera", camera],
+    ["Size", width && height && `${number(width)} × ${number(height)} pixels`],
+    ["Location", location && [].concat(location).join(", ")],
+    ["Copies", copies && (copies === 1 ? "1 further file" : `${number(copies)} further files`)],
+    ["Score", score?.toFixed(4)],
+    ["Hidden", hidden && "from searches"],
+  ];
+}
+
+function showButtons() {
+  const isIn = isSelected(item.id);
+  const button = dialog.querySelector("[data-do=select]");
+  button.ariaPressed = String(isIn);
+  button.textContent = isIn ? "Selected" : "Select";
+  for (const [name, step] of [["back", -1], ["on", 1]]) {
+    dialog.querySelector(`[data-do=${name}]`).disabled = !neighbour(item.id, step);
+  }
+}
+
+/** Show the small thumbnail, which the browser has, until the large one is there. */
+function load() {
+  const { id } = item;
+  const large = new Image();
+  picture.dataset.id = id;
+  picture.alt = alternative(item);
+  picture.hidden = false;
+  none.hidden = true;
+  picture.src = `/thumbnail/${id}?size=256`;
+  picture.width = item.width || 1024;
+  picture.height = item.height || 768;
+  large.src = `/thumbnail/${id}?size=1024`;
+  large.decode().then(
+    () => picture.dataset.id === id && (picture.src = large.src),
+    async () => {
+      const why = await whyMissing(large.src);
+      if (picture.dataset.id !== id) return;
+      picture.hidden = true;
+      none.hidden = false;
+      none.textContent = why;
+    },
+  );
+}
+
+async function step(by) {
+  if (!neighbour(item.id, by) && by > 0) await showFurther();
+  const other = neighbour(item.id, by);
+  if (!other) return;
+  openLarge(other.id);
+  if (!neighbour(other.id, 2)) showFurther();
+}
+
+/** Hide the picture and go on to the next. */
+async function hideThis() {
+  const { id } = item;
+  const next = neighbour(id, 1) ?? neighbour(id, -1);
+  if (current().hidden || !next) closeLarge();
+  else openLarge(next.id);
+  await hidePictures([id]);
+  if (dialog.open) showButtons();
+}
+
+export const ACTIONS = {
+  back: () => step(-1),
+  on: () => step(1),
+  close: () => closeLarge(),
+  more: () => addPicture(item, 1),
+  less: () => addPicture(item, -1),
+  select: (isRange) => {
+    select(item.id, isRange);
+    showButtons();
+  },
+  copy: () => copyPaths([item.id]),
+  hide: hideThis,
+};
+
+const KEYS = { ArrowLeft: "back", ArrowRight: "on", m: "more", l: "less", x: "select", c: "copy", h: "hide" };
+
+dialog.addEventListener("keydown", (event) => {
+  const action = KEYS[event.key];
+  if (!action || !item || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  ACTIONS[action]();
+});
+dialog.addEventListener("click", ({ target }) => {
+  ACTIONS[target.closest("[data-do]")?.dataset.do]?.();
+});
+dialog.addEventListener("cancel", (event) => {
+  event.preventDefault();
+  closeLarge();
+});
+
+let start = null;
+dialog.addEventListener("touchstart", ({ touches }) => (start = touches.length === 1 ? touches[0] : null), { passive: true });
+dialog.addEventListener("touchend", ({ changedTouches: [touch] }) => {
+  const across = start ? touch.clientX - start.clientX : 0;
+  const down = start ? Math.abs(touch.clientY - start.clientY) : 0;
+  if (Math.abs(across) > MIN_SWIPE && Math.abs(across) > 2 * down) step(across < 0 ? 1 : -1);
+});
+
+export function showLarge(state) {
+  if (state.open) {
+    show(state.open);
+  } else if (dialog.open) {
+    dialog.close();
+    if (item) focusId(item.id);
+    item = null;
+  }
+}
+
+onChange(showLarge);

@@ -1,0 +1,42 @@
+// One short message at the foot of the window, at times with a way back.
+
+const box = document.querySelector("#message");
+const [sentence, button] = box.children;
+const SECONDS = 10;
+let timer;
+let undo = null;
+
+/** Say something; `action` ({label, run}) becomes a button, and what Ctrl+Z does. */
+export function say(text, action = null) {
+  (document.querySelector("dialog[open]") ?? document.body).append(box);
+  box.hidden = false;
+  sentence.textContent = text;
+  button.hidden = !action;
+  button.textContent = action?.label ?? "";
+  undo = action?.run ?? null;
+  wait();
+}
+
+export function takeBack() {
+  const run = undo;
+  hide();
+  run?.();
+  return Boolean(run);
+}
+
+function wait() {
+  clearTimeout(timer);
+  timer = setTimeout(() => (box.matches(":hover, :focus-within") ? wait() : hide()), SECONDS * 1000);
+}
+
+function hide() {
+  clearTimeout(timer);
+  undo = null;
+  box.hidden = true;
+  sentence.textContent = "";
+}
+
+button.addEventListener("click", takeBack);
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("close", () => document.body.append(box));
+}

@@ -1,0 +1,55 @@
+// How far an index run is, asked gently, and a button that shows what is new.
+
+import { refresh } from "./results.js";
+import { ask } from "./server.js";
+import { loadFolders } from "./folders.js";
+import { number } from "./words.js";
+
+const box = document.querySelector("#indexing");
+const sentence = document.querySelector("#progress");
+const bar = document.querySelector("#progress-bar");
+const button = document.querySelector("#show-new");
+const BUSY_MS = 2_000;
+const IDLE_MS = 30_000;
+
+let seen = null;
+let done = 0;
+let timer;
+
+/** Ask now, and again later; not while nobody looks at the window. */
+export async function follow() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  let isRunning = false;
+  try {
+    const progress = await ask("/api/progress");
+    isRunning = progress.running;
+    show(progress);
+  } catch {
+    box.hidden = true; // the next search says what is wrong
+  }
+  timer = setTimeout(follow, isRunning ? BUSY_MS : IDLE_MS);
+}
+
+function show(progress) {
+  done = progress.done;
+  seen ??= done;
+  const fresh = done - seen;
+  sentence.textContent = progress.running ? progress.sentence : "";
+  bar.hidden = !progress.running;
+  bar.max = progress.total || 1;
+  if (progress.total) bar.value = done;
+  else bar.removeAttribute("value");
+  button.hidden = fresh <= 0;
+  button.textContent = fresh === 1 ? "1 more picture indexed: show" : `${number(fresh)} more pictures indexed: show`;
+  box.hidden = !progress.running && fresh <= 0;
+}
+
+button.addEventListener("click", async () => {
+  seen = done;
+  button.hidden = true;
+  box.hidden = bar.hidden;
+  await Promise.all([refresh(), loadFolders()]);
+  document.querySelector("#words").focus();
+});
+document.addEventListener("visibilitychange", follow);

@@ -1,0 +1,142 @@
+// Searches as the state says, shows what is found page by page, and says how it went.
+
+import { current, format, go, onChange } from "./address.js";
+import { addCards, grid, replaceCards, shownItems } from "./grid.js";
+import { ask } from "./server.js";
+import { pictures } from "./words.js";
+
+const FIRST = 60;
+const FURTHER = 200;
+const MAX_RESTORED = 1000;
+
+const found = document.querySelector("#found");
+const notes = document.querySelector("#notes");
+const empty = document.querySelector("#empty");
+const end = document.querySelector("#end");
+const commandLine = document.querySelector("#command-line");
+
+let controller = new AbortController();
+let next = null;
+let loading = null;
+let total = 0;
+
+export const numFound = () => total;
+export const isQuery = ({ q, terms }) => Boolean(q.trim() || terms.length);
+const queryOf = (state) => format({ ...state, open: "" });
+
+/** Search as the state says; `count`, `scroll`: how far the reader had come. */
+export async function search({ count = FIRST, scroll = 0 } = {}) {
+  controller.abort();
+  controller = new AbortController();
+  const { signal } = controller;
+  loading = null;
+  document.body.classList.add("busy");
+  try {
+    const answer = await page(0, Math.min(Math.max(count, FIRST), MAX_RESTORED), signal);
+    total = answer.total;
+    next = answer.next;
+    replaceCards(answer.items, total);
+    scrollTo(0, scroll);
+    describe(answer);
+    observer.unobserve(end);
+    observer.observe(end);
+  } catch (error) {
+    if (error.name !== "AbortError") fail(error);
+  } finally {
+    if (!signal.aborted) document.body.classList.remove("busy");
+  }
+}
+
+/** Search again without moving the reader. */
+export const refresh = () => search({ count: shownItems().length, scroll: scrollY });
+
+/** Show the next page, if there is one. */
+export function showFurther() {
+  if (next === null) return Promise.resolve();
+  loading ??= further(controller.signal).finally(() => (loading = null));
+  return loading;
+}
+
+async function further(signal) {
+  try {
+    const answer = await page(next, FURTHER, signal);
+    if (signal.aborted) return;
+    next = answer.next;
+    addCards(answer.items, total);
+    observer.unobserve(end); // the end may still be in view, which is said only once
+    observer.observe(end);
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      next = null;
+      showNotes([error.message]);
+    }
+  }
+}
+
+/** Count pictures that were taken out of the grid. */
+export function forget(count) {
+  total = Math.max(0, total - count);
+  found.textContent = sentence();
+  showEmpty();
+}
+
+function page(start, count, signal) {
+  const query = queryOf(current());
+  return ask(`/api/search?${query}${query && "&"}start=${start}&count=${count}`, signal);
+}
+
+function describe(answer) {
+  grid.hidden = false;
+  found.textContent = sentence();
+  commandLine.textContent = answer.command;
+  showNotes(answer.notes);
+  showEmpty();
+}
+
+function sentence() {
+  if (!total) return "Nothing found";
+  return `${pictures(total)}, ${isQuery(current()) ? "most similar first" : "newest first"}`;
+}
+
+function showNotes(sentences) {
+  notes.hidden = !sentences.length;
+  notes.replaceChildren(...sentences.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+}
+
+function showEmpty() {
+  const state = current();
+  empty.hidden = total > 0;
+  if (isQuery(state) || state.folder) {
+    tell("Nothing found.", "Try other words, another folder, or fewer terms.", "Start afresh", () => go({ q: "", terms: [], folder: "" }));
+  } else {
+    tell("There are no pictures here yet.", "They appear as clipfind indexes them. A folder is indexed with: clipfind index FOLDER");
+  }
+}
+
+function fail(error) {
+  empty.hidden = false;
+  total = 0;
+  next = null;
+  replaceCards([], 0);
+  showNotes([]);
+  found.textContent = error.message;
+  tell("That did not work.", error.message, "Try again", () => search());
+}
+
+function tell(what, why, label = "", run = null) {
+  const [first, second, button] = empty.children;
+  first.textContent = what;
+  second.textContent = why;
+  button.hidden = !run;
+  button.textContent = label;
+  button.onclick = run;
+}
+
+const observer = new IntersectionObserver(
+  (entries) => entries.some((entry) => entry.isIntersecting) && showFurther(),
+  { rootMargin: "2000px" },
+);
+
+onChange((state, before, position) => {
+  if (queryOf(state) !== queryOf(before)) search(position ?? {});
+});

@@ -1,0 +1,122 @@
+// The selected pictures, and what can be done with them or with one.
+
+import { current, format } from "./address.js";
+import { cardOf, focusedItem, grid, itemOf, removeCards, shownItems } from "./grid.js";
+import { say } from "./message.js";
+import { forget, refresh } from "./results.js";
+import { download, post } from "./server.js";
+import { number, pictures } from "./words.js";
+
+const bar = document.querySelector("#selection");
+const count = bar.querySelector("b");
+const selected = new Set();
+let anchor = null;
+
+export const isSelected = (id) => selected.has(id);
+
+/** Select a picture or take it out; with `isRange` select all from the last one on. */
+export function select(id, isRange = false) {
+  const ids = shownItems().map((item) => item.id);
+  const [from, to] = [ids.indexOf(anchor), ids.indexOf(id)].sort((a, b) => a - b);
+  if (isRange && from >= 0) for (const each of ids.slice(from, to + 1)) selected.add(each);
+  else if (!selected.delete(id)) selected.add(id);
+  anchor = id;
+  showSelection();
+}
+
+export function clearSelection() {
+  selected.clear();
+  anchor = null;
+  showSelection();
+}
+
+/** Mark the selected cards, also those that have just come. */
+export function showSelection() {
+  for (const element of grid.children) mark(element);
+  bar.hidden = !selected.size;
+  count.textContent = selected.size ? `${number(selected.size)} selected` : "";
+  document.body.classList.toggle("selecting", selected.size > 0);
+}
+
+function mark(element) {
+  const isIn = selected.has(element.dataset.id);
+  if (element.classList.contains("selected") === isIn) return;
+  element.classList.toggle("selected", isIn);
+  element.querySelector(".tick").ariaPressed = String(isIn);
+}
+
+/** Return what an action is about: the selection, or else the picture given. */
+export const targets = (item = focusedItem()) => (selected.size ? [...selected] : item ? [item.id] : []);
+
+export async function copyPaths(ids) {
+  await report(async () => {
+    const { text } = await (await post("/api/paths", { ids })).json();
+    await copy(text);
+    say(ids.length === 1 ? "Path copied." : `${number(ids.length)} paths copied.`);
+  });
+}
+
+/** Copy, too where the browser refuses the clipboard, as it does for other hosts without TLS. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    const before = document.activeElement;
+    area.value = text;
+    area.className = "off";
+    (document.querySelector("dialog[open]") ?? document.body).append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    before?.focus();
+  }
+}
+
+/** Hide pictures from searches, with a way back. */
+export async function hidePictures(ids) {
+  await report(async () => {
+    await post("/api/hide", { ids });
+    for (const id of ids) selected.delete(id);
+    if (current().hidden) for (const id of ids) cardOf(id)?.classList.add("hidden");
+    else {
+      const shown = ids.filter((id) => itemOf(id)).length;
+      removeCards(ids);
+      forget(shown);
+    }
+    showSelection();
+    say(`${pictures(ids.length)} hidden from searches.`, { label: "Undo", run: () => showAgain(ids) });
+  });
+}
+
+async function showAgain(ids) {
+  await report(async () => {
+    await post("/api/unhide", { ids });
+    await refresh();
+    say(`${pictures(ids.length)} shown again.`);
+  });
+}
+
+async function report(action) {
+  try {
+    await action();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+const ACTIONS = {
+  copy: (ids) => copyPaths(ids),
+  list: (ids) => report(() => download("/api/list", { ids }, "clipfind.txt")),
+  sheet: (ids) => report(() => download("/api/sheet", { ids, state: format({ ...current(), open: "" }) }, "clipfind.html")),
+  hide: (ids) => hidePictures(ids),
+  clear: () => clearSelection(),
+};
+
+bar.addEventListener("click", async ({ target }) => {
+  const action = ACTIONS[target.closest("button")?.dataset.do];
+  if (!action) return;
+  await action([...selected]);
+  if (bar.hidden) (grid.querySelector('a[tabindex="0"]') ?? grid).focus();
+});
+new MutationObserver(showSelection).observe(grid, { childList: true });

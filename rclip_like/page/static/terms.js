@@ -1,0 +1,124 @@
+// The terms beside the typed words, as chips: heavier, lighter, gone.
+
+import { current, go, onChange } from "./address.js";
+import { itemOf } from "./grid.js";
+
+const list = document.querySelector("#terms");
+const template = document.querySelector("#term").content.firstElementChild;
+const adder = document.querySelector("#new-term").content.firstElementChild.cloneNode(true);
+const [moreOf, lessOf, form] = adder.children;
+const input = form.querySelector("input");
+const WEIGHTS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5];
+
+const names = new Map(); // of pictures that were met in this window
+
+/** Make a picture a term; one that is a term already changes its sign. */
+export function addPicture(item, sign) {
+  names.set(item.id, item.name);
+  addTerm({ sign, weight: 1, kind: "picture", value: item.id });
+}
+
+export function addTerm(term) {
+  const others = current().terms.filter((each) => each.kind !== term.kind || each.value !== term.value);
+  go({ terms: [...others, term], open: "" });
+}
+
+/** Return a term in words, as in "more like IMG_1.jpg". */
+export function inWords({ sign, weight, kind, value }) {
+  const way = sign > 0 ? "more" : "less";
+  const what = kind === "words" ? `of ${value}` : `like ${nameOf({ kind, value })}`;
+  return `${way} ${what}${weight === 1 ? "" : ` (${weight}×)`}`;
+}
+
+function nameOf({ kind, value }) {
+  if (kind === "words") return value;
+  return names.get(value) ?? itemOf(value)?.name ?? (kind === "pasted" ? "your picture" : "this picture");
+}
+
+function chip(term, index) {
+  const element = template.cloneNode(true);
+  const [sign, picture, words, down, weight, up, remove] = element.children;
+  element.classList.add(term.sign > 0 ? "more" : "less");
+  element.setAttribute("role", "group"); // of buttons, named by its term
+  element.ariaLabel = inWords(term);
+  element.dataset.index = index;
+  sign.textContent = `${term.sign > 0 ? "more" : "less"} ${term.kind === "words" ? "of" : "like"}`;
+  words.textContent = nameOf(term);
+  if (term.kind !== "words") {
+    picture.hidden = false;
+    picture.src = term.kind === "picture" ? `/thumbnail/${term.value}?size=256` : `/pasted/${term.value}`;
+  }
+  weight.textContent = `${term.weight}×`;
+  down.ariaLabel = `Lighter: ${inWords(term)}`;
+  up.ariaLabel = `Heavier: ${inWords(term)}`;
+  remove.ariaLabel = `Remove: ${inWords(term)}`;
+  down.disabled = term.weight <= WEIGHTS[0];
+  up.disabled = term.weight >= WEIGHTS.at(-1);
+  return element;
+}
+
+function show({ q, terms }) {
+  const hasChips = terms.length > 0 || q.trim();
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  const index = focused?.closest("li").dataset.index;
+  list.replaceChildren(...terms.map(chip), ...(hasChips ? [adder] : []));
+  if (!focused || focused.isConnected) return;
+  const same = list.children[Math.min(index, terms.length - 1)];
+  const button = same?.querySelector(`[data-do="${focused.dataset.do}"]`);
+  (button && !button.disabled ? button : same?.querySelector("[data-do=remove]") ?? document.querySelector("#words")).focus();
+}
+
+function act(index, what) {
+  const { terms } = current();
+  const { weight } = terms[index];
+  const change = {
+    up: () => [{ ...terms[index], weight: WEIGHTS.find((each) => each > weight) ?? weight }],
+    down: () => [{ ...terms[index], weight: WEIGHTS.findLast((each) => each < weight) ?? weight }],
+    remove: () => [],
+  };
+  go({ terms: terms.toSpliced(index, 1, ...change[what]()) });
+}
+
+function edit(sign) {
+  form.hidden = false;
+  moreOf.hidden = lessOf.hidden = true;
+  form.dataset.sign = sign;
+  form.firstElementChild.textContent = sign > 0 ? "more of" : "less of";
+  input.ariaLabel = sign > 0 ? "More of" : "Less of";
+  input.value = "";
+  input.focus();
+}
+
+function stopEditing() {
+  form.hidden = true;
+  moreOf.hidden = lessOf.hidden = false;
+}
+
+list.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (button?.dataset.sign) edit(Number(button.dataset.sign));
+  else if (button) act(Number(button.closest("li").dataset.index), button.dataset.do);
+});
+list.addEventListener("keydown", (event) => {
+  const { index } = event.target.closest("li").dataset;
+  if (index === undefined || !["Delete", "Backspace"].includes(event.key)) return;
+  event.preventDefault();
+  act(Number(index), "remove");
+});
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const value = input.value.trim();
+  stopEditing();
+  (form.dataset.sign > 0 ? moreOf : lessOf).focus();
+  if (value) addTerm({ sign: Number(form.dataset.sign), weight: 1, kind: "words", value });
+});
+input.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  event.stopPropagation();
+  stopEditing();
+  (form.dataset.sign > 0 ? moreOf : lessOf).focus();
+});
+input.addEventListener("blur", () => !input.value && stopEditing());
+
+onChange(show);
+show(current());

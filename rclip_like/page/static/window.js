@@ -1,0 +1,94 @@
+// The window of clipfind serve: the search box, the keys, and the start of all parts.
+
+import { addressOf, current, go, onChange, openLarge } from "./address.js";
+import { loadFolders } from "./folders.js";
+import { focusedItem, focusFirst, grid, itemOf } from "./grid.js";
+import { showLarge } from "./large.js";
+import { say, takeBack } from "./message.js";
+import { follow } from "./progress.js";
+import { search } from "./results.js";
+import { clearSelection, copy, copyPaths, hidePictures, select, targets } from "./selection.js";
+import { addPicture, inWords } from "./terms.js";
+import "./pictures.js";
+
+const PAUSE_MS = 120;
+const words = document.querySelector("#words");
+const withHidden = document.querySelector("#hidden");
+const keys = document.querySelector("#keys");
+let timer;
+
+function searchWords(typing = true) {
+  clearTimeout(timer);
+  go({ q: words.value }, { typing });
+}
+
+function show(state) {
+  if (words.value.trim() !== state.q.trim()) words.value = state.q;
+  withHidden.checked = state.hidden;
+  const query = [state.q.trim(), ...state.terms.map(inWords)].filter(Boolean).join(", ");
+  document.title = query ? `${query} – clipfind` : "clipfind";
+  for (const card of grid.children) card.firstElementChild.href = addressOf({ ...state, open: card.dataset.id });
+}
+
+words.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(searchWords, PAUSE_MS);
+});
+words.addEventListener("keydown", (event) => {
+  if (!["ArrowDown", "Enter"].includes(event.key) || event.isComposing) return;
+  event.preventDefault();
+  searchWords();
+  focusFirst();
+});
+document.querySelector("#search").addEventListener("submit", (event) => event.preventDefault());
+withHidden.addEventListener("change", () => go({ hidden: withHidden.checked }));
+document.querySelector("#show-keys").addEventListener("click", () => keys.showModal());
+document.querySelector("#copy-command").addEventListener("click", async () => {
+  await copy(document.querySelector("#command-line").textContent);
+  say("Command line copied.");
+});
+
+const ACTIONS = {
+  more: (item) => addPicture(item, 1),
+  less: (item) => addPicture(item, -1),
+  select: (item, event) => select(item.id, event.shiftKey),
+  copy: (item) => copyPaths(targets(item)),
+  hide: (item) => hidePictures(targets(item)),
+};
+const KEYS = { m: "more", l: "less", x: "select", X: "select", " ": "select", c: "copy", h: "hide" };
+
+grid.addEventListener("click", (event) => {
+  const item = itemOf(event.target.closest("li")?.dataset.id);
+  const action = event.target.closest("button")?.dataset.do;
+  if (!item || event.ctrlKey || event.metaKey) return;
+  if (action) ACTIONS[action](item, event);
+  else if (event.shiftKey) select(item.id, true);
+  else if (event.target.closest("a")) openLarge(item.id);
+  else return;
+  event.preventDefault();
+});
+grid.addEventListener("keydown", (event) => {
+  const action = ACTIONS[KEYS[event.key]];
+  if (!action || event.ctrlKey || event.altKey || event.metaKey || event.target.closest("button") && event.key === " ") return;
+  event.preventDefault();
+  action(focusedItem(), event);
+});
+
+const isTyping = (target) => target.matches("input:not([type=checkbox]), textarea");
+addEventListener("keydown", (event) => {
+  if (isTyping(event.target) || event.altKey) return;
+  const hasControl = event.ctrlKey || event.metaKey;
+  const isPlain = !hasControl && !document.querySelector("dialog[open]");
+  if (hasControl && event.key === "z") takeBack() && event.preventDefault();
+  else if (isPlain && event.key === "/") event.preventDefault(), words.select();
+  else if (event.key === "?" && !hasControl && !keys.open) keys.showModal();
+  else if (isPlain && event.key === "Escape") clearSelection();
+  else if (isPlain && event.key === "c" && !grid.contains(event.target) && !String(getSelection()) && targets(null).length) copyPaths(targets(null));
+});
+
+onChange(show);
+show(current());
+await search(history.state ?? {});
+showLarge(current());
+loadFolders();
+follow();

@@ -1,0 +1,19 @@
+// Numbers, dates and names as people read them.
+
+const NUMBER = new Intl.NumberFormat("en");
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+export const number = (value) => NUMBER.format(value);
+
+export const pictures = (count) => (count === 1 ? "1 picture" : `${number(count)} pictures`);
+
+/** Return a date for people; the clock is that of the picture's place, whatever its zone. */
+export function date(takenAt, { withTime = false } = {}) {
+  const day = new Date(takenAt?.slice(0, 19) ?? "");
+  if (Number.isNaN(day.getTime())) return takenAt ?? "";
+  return withTime && takenAt.length > 10 ? `${DAY.format(day)}, ${TIME.format(day)}` : DAY.format(day);
+}
+
+/** Return what a picture is called where it cannot be seen. */
+export const alternative = (item) => [item.name, date(item.taken_at)].filter(Boolean).join(", ");
