@@ -68,6 +68,11 @@ _TABLE = (
         "index", "Bring the index of folders up to date, without searching; for cron.", "index.run"
     ),
     Command(
+        "serve",
+        "Look at pictures and search them on a page in the browser.",
+        "serve.run",
+    ),
+    Command(
         "classify",
         "Give each picture the likeliest of your own labels, without training anything.",
         "classify.run",
@@ -149,7 +154,6 @@ RESERVED = (
     "export",
     "import",
     "embed",
-    "serve",
     "preview",
     "config",
 )

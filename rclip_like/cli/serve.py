@@ -1,0 +1,158 @@
+"""`clipfind serve`: look at pictures and search them on a page in the browser."""
+
+import ipaddress
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from rclip_like.cli.options import NOTHING_GIVEN, Given, Offline, open_library
+from rclip_like.cli.paths import Sources, named_paths
+from rclip_like.cli.remedies import said
+from rclip_like.errors import UsageError
+from rclip_like.output.stream import Talk, write_lines
+from rclip_like.settings import (
+    Argument,
+    EncoderSettings,
+    LibraryChoice,
+    Option,
+    ReadSettings,
+    Setting,
+    WalkSettings,
+)
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from rclip_like.page.safety import Access
+
+USUAL_PORT = 8417
+"""Always the same if it is free, so that bookmarks stay good."""
+
+
+class ServeOptions(NamedTuple):
+    """What `serve` takes."""
+
+    paths: Annotated[
+        tuple[str, ...],
+        Argument("[PATH]...", help="Folders or pictures to show; none: everything indexed."),
+    ] = ()
+    no_index: Annotated[
+        bool, Option("--no-index -n", help="Use the index as it is, without updating it.")
+    ] = False
+    no_open: Annotated[
+        bool, Option("--no-open", help="Print the page's address, and open no browser.")
+    ] = False
+    port: Annotated[
+        int | None,
+        Setting(
+            "--port",
+            metavar="N",
+            min=0,
+            max=65535,
+            help=f"The port to listen on; 0: any that is free. Default: {USUAL_PORT}, or any if "
+            "that is taken.",
+        ),
+    ] = None
+    # No setting: whether others may connect is typed each time.
+    host: Annotated[
+        str,
+        Option(
+            "--host",
+            metavar="ADDRESS",
+            help="The address of this machine to listen on. With any other than the default, other "
+            "machines can connect, unencrypted; see SERVING in the manual.",
+        ),
+    ] = "127.0.0.1"
+    walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
+    read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
+    library: LibraryChoice = LibraryChoice()
+    encoder: EncoderSettings = EncoderSettings()
+    offline: Offline = False
+    talk: Talk = Talk()
+    given: Given = NOTHING_GIVEN
+
+
+def run(options: ServeOptions) -> int:
+    """Serve until a signal comes, and return the exit status that says which."""
+    talk = options.talk
+    host = _address_of(options.host)
+    named_paths(options.paths, Sources(), talk)
+    bound = _bind(host, options.port)
+    from rclip_like.page.app import make_app
+    from rclip_like.page.safety import Access, own_names
+    from rclip_like.page.server import serve
+
+    port = bound.getsockname()[1]
+    access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
+    with open_library(options.library, options.encoder, options.read):
+        app = make_app([], access, say=said, on_fault=_tell_of_fault)
+        number = serve(app, bound, lambda: _announce(options, host, access))
+    talk.note("stopped")
+    return 128 + number
+
+
+def _address_of(host: str) -> str:
+    """Return the address to listen on. Raises UsageError for a name, which would be looked up."""
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError as error:
+        raise UsageError(
+            f"--host takes an address of this machine, such as 192.168.1.5 or ::1, not {host!r}"
+        ) from error
+
+
+def _bind(host: str, port: int | None) -> "socket":
+    """Return a socket that listens, on the usual port if none is typed and that is free."""
+    from rclip_like.page.server import bind
+
+    try:
+        if port is not None:
+            return bind(host, port)
+        try:
+            return bind(host, USUAL_PORT)
+        except OSError:
+            return bind(host, 0)
+    except OSError as error:
+        if port is None or not _is_taken(error):
+            raise UsageError(f"cannot listen on {host}: {error.strerror}") from error
+        raise UsageError(
+            f"port {port} is in use, perhaps by another clipfind serve; leave out --port to take "
+            "one that is free"
+        ) from error
+
+
+def _is_taken(error: OSError) -> bool:
+    import errno
+
+    return error.errno == errno.EADDRINUSE
+
+
+def _announce(options: ServeOptions, host: str, access: "Access") -> None:
+    """Print the address, warn if others can connect, and open the browser."""
+    address = ipaddress.ip_address(host)
+    if not address.is_loopback:
+        options.talk.error(
+            f"everyone who can reach {host} and has the address sees these pictures, and nothing "
+            "is encrypted on the way; safer: leave out --host, and see SERVING in the manual"
+        )
+    shown = "127.0.0.1" if address.is_unspecified else f"[{host}]" if address.version == 6 else host
+    page = f"http://{shown}:{access.port}/"
+    write_lines([f"{page}?token={access.token}"])
+    if not options.no_open:
+        from rclip_like.page.browser import open_browser
+
+        open_browser(f"{page}?token={access.first_token()}")
+    options.talk.note("Ctrl-C ends the page")
+
+
+def _tell_of_fault(error: Exception) -> None:
+    if "--debug" in sys.argv:
+        import traceback
+
+        traceback.print_exception(error)
+    Talk().error(
+        f"a request failed: unexpected {type(error).__name__}: {error}; this is a fault of "
+        "clipfind; please report it with what --debug shows"
+    )

@@ -1,0 +1,74 @@
+"""The page's application: its routes, its files, its errors, within its safety."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from rclip_like.errors import ClipfindError
+from rclip_like.page.safety import FAULT, Access, Safety
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+_FOLDER = Path(__file__).parent
+_STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""The kinds of files that come along with the page."""
+
+
+def make_app(
+    routes: Sequence[BaseRoute],
+    access: Access,
+    *,
+    say: Callable[[ClipfindError], str] = str,
+    on_fault: Callable[[Exception], None] | None = None,
+) -> ASGIApp:
+    """Return the application that answers these routes, the window and its files.
+
+    say: puts an error of clipfind's into words. on_fault: hears of any other exception.
+    """
+
+    async def tell(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ClipfindError)
+        return JSONResponse({"error": say(error)}, 400)
+
+    app = Starlette(
+        routes=[Route("/", _window), Route("/static/{name}", _static), *routes],
+        exception_handlers={
+            HTTPException: _tell_of_http,
+            ClipfindError: tell,
+            Exception: _tell_of_fault,
+        },
+    )
+    return Safety(app, access, on_fault)
+
+
+async def _tell_of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _tell_of_fault(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": FAULT.sentence}, FAULT.status)
+
+
+def _window(request: Request) -> Response:
+    path = _FOLDER / "templates" / "index.html"
+    if not path.exists():
+        raise HTTPException(503, "The window is not there yet.")
+    return Response(path.read_bytes(), media_type="text/html")
+
+
+def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    path = next((each for each in (_FOLDER / "static").iterdir() if each.name == name), None)
+    if path is None or path.suffix not in _STATIC:
+        raise HTTPException(404, "There is no such file.")
+    return Response(path.read_bytes(), media_type=_STATIC[path.suffix])
