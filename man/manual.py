@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import manual_text
 from manual_promises import PROMISES
+from manual_seeing import SEEING
 from manual_sets import SETS
 from manual_train import TRAINING
 
@@ -31,6 +32,7 @@ def manual() -> str:
         ("OPTIONS", _options()),
         ("QUERIES", _prose(manual_text.QUERIES)),
         ("OUTPUT", _prose(manual_text.OUTPUT)),
+        ("SEEING", _prose(SEEING)),
         ("SETS", _prose(SETS)),
         ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),

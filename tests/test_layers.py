@@ -46,7 +46,6 @@ ALLOWED = {
     "matplotlib": ("output/charts.py",),
     "rich": ("output/",),
     "starlette": ("page/",),
-    "textual_image": ("output/",),
     "uvicorn": ("page/",),
     "scipy": ("evaluate/",),
     "sklearn": ("evaluate/",),

@@ -73,6 +73,11 @@ _TABLE = (
         "serve.run",
     ),
     Command(
+        "preview",
+        "Draw one picture in the terminal; for fzf and file managers, too.",
+        "preview.run",
+    ),
+    Command(
         "classify",
         "Give each picture the likeliest of your own labels, without training anything.",
         "classify.run",
@@ -154,7 +159,6 @@ RESERVED = (
     "export",
     "import",
     "embed",
-    "preview",
     "config",
 )
 """Names of commands to come: they are never queries, so that scripts keep their meaning."""

@@ -3,8 +3,9 @@
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli import updating
+from rclip_like.cli import opening, preview, updating
 from rclip_like.cli.dispatch import near_miss
+from rclip_like.cli.opening import OpenSettings, open_result
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -16,6 +17,7 @@ from rclip_like.cli.options import (
     refuse_without_effect,
 )
 from rclip_like.cli.paths import Sources
+from rclip_like.cli.preview import PreviewSettings, can_draw, show_matches
 from rclip_like.cli.proposals import command_meant, refuse_folder_first, with_quotes_proposed
 from rclip_like.cli.remedies import said
 from rclip_like.cli.sheet import ALONE, SheetOptions, check_sheet, heading_of, write_sheet
@@ -58,6 +60,8 @@ WITHOUT_EFFECT = (
     ("--image", "--template"),
     ("--image", "--no-cache"),
     *(("--html", each) for each in ALONE),
+    *preview.WITHOUT_EFFECT,
+    *opening.WITHOUT_EFFECT,
     *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
@@ -103,6 +107,8 @@ class SearchOptions(NamedTuple):
             "{camera} {width} {height}, \\t \\n \\0.",
         ),
     ] = None
+    preview: PreviewSettings = PreviewSettings()
+    open: OpenSettings = OpenSettings()
     sheet: SheetOptions = SheetOptions()
     update: Update = Update()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
@@ -144,16 +150,25 @@ def run(options: SearchOptions) -> int:
                 )
         except RootError as error:
             raise with_quotes_proposed(error, options.query, options.paths) from error
-        if options.sheet.html is None:
-            write_out(render(report.matches, layout))
-        else:
+        if options.sheet.html is not None:
             heading = heading_of(query, options.paths, options.given, report.matches)
             write_sheet(report.matches, heading, options.sheet, options.read, talk)
+        elif options.preview.preview and layout.is_table and can_draw():
+            show_matches(
+                report.matches,
+                layout.screen,
+                options.preview.protocol,
+                options.sheet.cache_megabytes,
+                options.read,
+            )
+        else:
+            write_out(render(report.matches, layout))
         _tell(report, options, command)
         if not talk.quiet and is_terminal(sys.stderr):
             from rclip_like.cli.larger_models import introduce_larger_models
 
             introduce_larger_models(library, report, query)
+    open_result(report.matches, options.open)
     return FOUND if report.matches else NOTHING_FOUND
 
 

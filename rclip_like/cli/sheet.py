@@ -27,6 +27,17 @@ _UNLISTED = frozenset(
     ("QUERY", "[PATH]...", "--html", "--add", "--subtract", "--quiet", "--verbose")
 )
 
+ThumbnailCacheSize = Annotated[
+    int,
+    Setting(
+        "--thumbnail-cache",
+        metavar="MB",
+        min=0,
+        help="How many megabytes of small pictures are kept for the next time; those used "
+        "least recently go first.",
+    ),
+]
+
 
 class SheetOptions(NamedTuple):
     """How results become pictures to look at."""
@@ -40,16 +51,7 @@ class SheetOptions(NamedTuple):
             "instead of printing them; -: to stdout. It replaces an earlier sheet, no other file.",
         ),
     ] = None
-    cache_megabytes: Annotated[
-        int,
-        Setting(
-            "--thumbnail-cache",
-            metavar="MB",
-            min=0,
-            help="How many megabytes of small pictures are kept for the next time; those used "
-            "least recently go first.",
-        ),
-    ] = 500
+    cache_megabytes: ThumbnailCacheSize = 500
 
 
 def check_sheet(options: SheetOptions) -> None:

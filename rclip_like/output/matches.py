@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from rclip_like.output.terminal import Screen, escaped, escaped_json, escaped_path, linked
+from rclip_like.output.terminal import (
+    Screen,
+    chopped,
+    escaped,
+    escaped_json,
+    escaped_path,
+    linked,
+)
 
 if TYPE_CHECKING:
     from rclip_like.output.template import Template, Values
@@ -102,6 +109,25 @@ def _values(match: Match, layout: Layout) -> Values:
         "width": facts and facts.width,
         "height": facts and facts.height,
     }
+
+
+def lines_of_match(match: Match, columns: int, screen: Screen) -> list[str]:
+    """Return what stands beside a match's picture on a terminal, in lines of so many columns.
+
+    Its rank and score, the path, the scores of the query's parts, the date, the size and the
+    camera. No line changes anything on the terminal but colours.
+    """
+    path = chopped(escaped_path(shown_path(match.path_bytes)), columns)
+    if screen.has_links:
+        path = [linked(line, match.absolute_bytes) for line in path]
+    facts = [(match.taken_at or "")[:16].replace("T", " ")]
+    if match.facts is not None:
+        facts += [f"{match.facts.width} \u00d7 {match.facts.height}", match.facts.camera or ""]
+    terms = [f"{term} {score:+.4f}" for term, score in match.terms]
+    small = [part for each in (*terms, *facts) for part in chopped(escaped(each), columns)]
+    rank = _coloured(f"{match.rank}.", _BOLD, screen)
+    score = _coloured(f"{match.score:.4f}", _CYAN, screen)
+    return [f"{rank} {score}", *path, *(_coloured(line, _DIM, screen) for line in small)]
 
 
 def _path_bytes(match: Match, layout: Layout) -> bytes:

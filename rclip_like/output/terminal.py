@@ -64,6 +64,20 @@ def escaped_path(path: bytes) -> str:
     return escaped(os.fsdecode(path))
 
 
+def width_of(text: str) -> int:
+    """Return how many columns a text takes."""
+    from rich.cells import cell_len  # most output needs no widths
+
+    return cell_len(text)
+
+
+def chopped(text: str, columns: int) -> list[str]:
+    """Return a text in lines that take so many columns at most; "" gives no line."""
+    from rich.cells import chop_cells
+
+    return chop_cells(text, columns) if text else []
+
+
 def linked(text: str, absolute: bytes) -> str:
     """Return text as an OSC 8 hyperlink to a file."""
     import socket  # a hundredth of a second, and most output has no links
