@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import struct
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _TABLES = {4: "/proc/net/tcp", 6: "/proc/net/tcp6"}
 """The connections of this machine, by version of the protocol, on Linux."""
@@ -19,9 +19,9 @@ def user_of_peer(client: Address | None, server: Address | None) -> int | None:
     if client is None or server is None:
         return None
     try:
-        version = ipaddress.ip_address(client[0]).version
-        wanted = [_as_in_table(*client), _as_in_table(*server)]
-        with open(_TABLES[version], encoding="ascii") as table:
+        ends = [_address(client[0]), _address(server[0])]
+        wanted = [_as_in_table(*each) for each in zip(ends, (client[1], server[1]), strict=True)]
+        with open(_TABLES[ends[0].version], encoding="ascii") as table:
             for line in table:
                 fields = line.split()
                 if fields[1:3] == wanted:
@@ -31,8 +31,13 @@ def user_of_peer(client: Address | None, server: Address | None) -> int | None:
     return None
 
 
-def _as_in_table(host: str, port: int | None) -> str:
+def _address(host: str) -> IPv4Address | IPv6Address:
+    """Return an address, of version 4 where version 6 only stands for it."""
+    address = ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _as_in_table(address: IPv4Address | IPv6Address, port: int | None) -> str:
     """Return an address as Linux writes it: words of 32 bits in the machine's order, in hex."""
-    packed = ipaddress.ip_address(host).packed
-    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    words = struct.unpack(f"={len(address.packed) // 4}I", address.packed)
     return "".join(f"{word:08X}" for word in words) + f":{port or 0:04X}"

@@ -9,7 +9,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 
@@ -139,7 +139,7 @@ class Safety:
         out = _Response(send)
         if refusal := self._refusal(request):
             await out.refuse(refusal, as_json=request.wants_json)
-        elif "token" in request.query and request.path == "/":
+        elif request.token is not None and request.path == "/":
             await self._exchange_token(request, out)
         elif not self._access.knows(request.header(b"cookie"), request.user):
             await out.refuse(_NO_TOKEN, as_json=request.wants_json)
@@ -173,14 +173,13 @@ class Safety:
 
     async def _exchange_token(self, request: _Request, out: _Response) -> None:
         """Send whoever has the token to the address without it, with a cookie."""
-        state = urlencode([pair for pair in request.pairs if pair[0] != "token"])
-        headers = [(b"location", f"/?{state}".removesuffix("?").encode())]
-        session = self._access.admit(request.query["token"], request.user)
+        headers = [(b"location", f"/?{request.state}".removesuffix("?").encode("latin-1"))]
+        session = self._access.admit(request.token or "", request.user)
         if session is not None:
             value = f"{self._access.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
             headers.append((b"set-cookie", value.encode()))
         elif not self._access.knows(request.header(b"cookie"), request.user):
-            await out.refuse(_NO_TOKEN, as_json=False)
+            await out.refuse(_NO_TOKEN, as_json=request.wants_json)
             return
         await out.answer(303, headers, b"")
 
@@ -230,8 +229,14 @@ class _Request:
         self._scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        self.query = dict(self.pairs)
+        pairs = scope["query_string"].decode("latin-1").split("&")
+        tokens = [
+            unquote(value)
+            for name, _, value in (pair.partition("=") for pair in pairs)
+            if name == "token"
+        ]
+        self.token = tokens[-1] if tokens else None
+        self.state = "&".join(pair for pair in pairs if pair.partition("=")[0] != "token")
         self.most_bytes = MOST_BYTES_PASTED if self.path == PASTED else MOST_BYTES
 
     def headers(self, name: bytes) -> list[str]:
@@ -244,8 +249,8 @@ class _Request:
 
     @property
     def wants_json(self) -> bool:
-        """Whether a script asks."""
-        return self.method == "POST" or self.path.startswith("/api/")
+        """Whether a script asks, and not somebody who opens an address."""
+        return "text/html" not in self.header(b"accept")
 
     @property
     def server(self) -> str:

@@ -1,0 +1,201 @@
+"""The originals: files of the index below the folders shown, opened without links and checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Route
+
+from rclip_like.filing.locations import Location, Refused, digest, opened
+from rclip_like.page.sheet import shown
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from rclip_like.store import StoredFile
+
+_ID = re.compile(r"[0-9a-f]{64}")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_UNSAFE = re.compile(r"[^A-Za-z0-9 ._()-]")
+_START_BYTES = 32
+_CHUNK_BYTES = 1 << 18
+_SEPARATOR = os.fsencode(os.sep)
+_UNKNOWN = "application/octet-stream"
+
+
+class Source(Protocol):
+    """Where a picture's files are."""
+
+    def files_of(self, digest: bytes) -> Sequence[StoredFile]:
+        """Return the files with this content that may be shown."""
+
+    def folders(self) -> Sequence[bytes]:
+        """Return the folders below which files may be shown, without links in their paths."""
+
+
+def original_route(source: Source) -> Route:
+    """Return the route of the originals by their content's digest, `?download=1` to save one."""
+    return Route("/original/{id}", _Originals(source), methods=["GET"])
+
+
+def open_original(stored: StoredFile, folders: Sequence[bytes]) -> int:
+    """Return a descriptor of the very file that was indexed, or of one with the same content.
+
+    Its path, links resolved, has to lie in one of the folders; below that no link is followed,
+    whatever is put into the path meanwhile. Raises Refused.
+    """
+    path = os.path.realpath(stored.path)
+    prefixes = (os.path.join(folder, b"") for folder in folders)
+    prefix = max((each for each in prefixes if path.startswith(each)), key=len, default=None)
+    if prefix is None:
+        raise Refused("lies behind a link that leads out of the folders shown")
+    *names, name = path[len(prefix) :].split(_SEPARATOR)
+    try:
+        with ExitStack() as stack:
+            folder = stack.enter_context(opened(prefix))
+            for each in names:
+                folder = stack.enter_context(opened(each, inside=folder))
+            descriptor = Location(folder, name).open(os.O_RDONLY)
+    except OSError as error:
+        raise Refused(f"cannot be opened: {error.strerror}") from error
+    try:
+        _require_content(descriptor, stored)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_content(descriptor: int, stored: StoredFile) -> None:
+    """Raise Refused if an open file is not what was indexed.
+
+    Another inode, mtime or ctime says only that it may be another: then its content decides.
+    """
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused("is not a regular file")
+    if not stored.version.is_certain(status) and (
+        status.st_size != stored.size_bytes or digest(descriptor) != stored.digest.hex()
+    ):
+        raise Refused("has changed since it was indexed")
+
+
+def media_type(start: bytes) -> str:
+    """Return the type of a picture that browsers show, by its first bytes; else of any bytes."""
+    if start.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if start.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "image/webp"
+    if start[4:12] in (b"ftypavif", b"ftypavis"):
+        return "image/avif"
+    return _UNKNOWN
+
+
+def requested_range(value: str, size: int) -> range | None:
+    """Return the bytes that a Range header asks for, empty if there are none; None for all.
+
+    What is not one plain range is answered as a request without it.
+    """
+    match = _RANGE.fullmatch(value.strip())
+    if match is None or match[0] == "bytes=-":
+        return None
+    first, last = match.groups()
+    if not first:
+        return range(max(0, size - int(last)), size)
+    if last and int(last) < int(first):
+        return None
+    return range(int(first), min(int(last) + 1, size) if last else size)
+
+
+def disposition(path: bytes, *, is_attachment: bool) -> str:
+    """Return a Content-Disposition header with the file's name, whatever is in it."""
+    name = shown(os.path.basename(path))
+    kind = "attachment" if is_attachment else "inline"
+    return f"{kind}; filename=\"{_UNSAFE.sub('_', name)}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+class _Originals:
+    """Answers requests for originals, an ASGI application."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        name = request.path_params["id"]
+        if not _ID.fullmatch(name):
+            raise HTTPException(404, "This names no picture.")
+        stored, descriptor = await run_in_threadpool(self._open, bytes.fromhex(name))
+        try:
+            await _answer(request, send, stored, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, wanted: bytes) -> tuple[StoredFile, int]:
+        """Return the first file of this content that can be opened. Raises HTTPException."""
+        reason = "is not among the pictures shown here"
+        folders = self._source.folders()
+        for stored in self._source.files_of(wanted):
+            try:
+                return stored, open_original(stored, folders)
+            except Refused as error:
+                reason = str(error)
+        raise HTTPException(404, f"This picture {reason}.")
+
+
+async def _answer(request: Request, send: Send, stored: StoredFile, descriptor: int) -> None:
+    """Send the file or the part that is asked for, from the open descriptor."""
+    size = stored.size_bytes
+    tag = f'"{stored.digest.hex()}"'
+    kind = media_type(await run_in_threadpool(_read, descriptor, 0, _START_BYTES))
+    is_attachment = kind == _UNKNOWN or request.query_params.get("download") == "1"
+    headers = {
+        "content-type": kind,
+        "content-disposition": disposition(stored.path, is_attachment=is_attachment),
+        "etag": tag,
+        "accept-ranges": "bytes",
+    }
+    status, part = 200, range(size)
+    asked = request.headers.get("range", "") if request.method == "GET" else ""
+    if request.headers.get("if-range", tag) == tag and "range" in request.headers:
+        wanted = requested_range(asked, size)
+        if wanted is not None and not wanted:
+            raise HTTPException(
+                416, "There are no such bytes.", {"content-range": f"bytes */{size}"}
+            )
+        if wanted is not None:
+            status, part = 206, wanted
+            headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    headers["content-length"] = str(len(part))
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    if request.method == "GET":
+        for start in range(part.start, part.stop, _CHUNK_BYTES):
+            length = min(_CHUNK_BYTES, part.stop - start)
+            chunk = await run_in_threadpool(_read, descriptor, start, length)
+            if len(chunk) < length or await request.is_disconnected():
+                return  # cut short meanwhile: the server breaks the connection off
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _read(descriptor: int, start: int, length: int) -> bytes:
+    """Return so many bytes, fewer only at the end of the file."""
+    content = b""
+    os.lseek(descriptor, start, os.SEEK_SET)
+    while len(content) < length and (more := os.read(descriptor, length - len(content))):
+        content += more
+    return content
