@@ -40,6 +40,7 @@ def manual() -> str:
         ("TRAINING", _prose(TRAINING)),
         ("FILING", _prose(manual_text.FILING)),
         ("SIDECARS", _prose(manual_text.SIDECARS)),
+        ("HIDING", _prose(manual_text.HIDING)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),
         ("ENVIRONMENT", _environment()),

@@ -140,7 +140,8 @@ zone follows) is the date by which *--sort date* sorts, and *date_from* which on
 digitized, modified (all three from the picture) or file. *camera*, *width* and *height* (upright,
 in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, north and east
 positive). What is not known is absent. With *--explain*, *terms* is a list of objects with *term*
-(with a minus if it is subtracted) and *score*.
+(with a minus if it is subtracted) and *score*. With *--all-hidden*, *hidden* is true for a hidden
+picture and absent for others.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
@@ -194,14 +195,18 @@ train --dry-run --json :: One object with *model*, *format*, *num_pairs*, *num_c
 
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
-only with *--raw-pairs*), *models*, and *roots*, the walked folders. Each model has *name*,
-*fingerprint*, *preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files
-it has not encoded). Each root has *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and
-*files*; a file counts for the innermost root. Unreadable files: *failures* (reasons with their
-numbers), *unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files*
-and *reasons*). *left_contents* (contents without a file) and *freeable_bytes* (roughly what
-dropping them frees) are null if PATHs are named. *unknown* lists as *path* each PATH under which
-nothing is indexed.
+only with *--raw-pairs*), *hidden* (files of hidden pictures), *models*, and *roots*, the walked
+folders. Each model has *name*, *fingerprint*, *preprocessing_version*, *dimension*, *added_at*
+(UTC), *files* and *missing* (files it has not encoded). Each root has *path*, *device*,
+*walked_at_ns* (nanoseconds since 1970) and *files*; a file counts for the innermost root.
+Unreadable files: *failures* (reasons with their numbers), *unreadable* (a list with *path* and
+*reason*), *unreadable_folders* (with *path*, *files* and *reasons*). *left_contents* (contents
+without a file) and *freeable_bytes* (roughly what dropping them frees) are null if PATHs are named.
+*unknown* lists as *path* each PATH under which nothing is indexed.
+
+hide --list --json :: One object per line: *path* (null if no file in the index has the picture),
+*digest* (BLAKE3 of the file's bytes, hexadecimal) and *hidden_at* (UTC). A picture with several
+files has a line for each.
 
 prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
@@ -514,6 +519,27 @@ that were *extended*; *--json* prints both, so keep its lines. With exiftool, fo
 
     clipfind classify ~/Pictures --labels cat,dog --sidecars digikam --json > tagged.jsonl
     exiftool -Subject-=cat -TagsList-=cat -HierarchicalSubject-=cat x.jpg.xmp
+"""
+
+HIDING = """\
+*clipfind hide* PICTURE... leaves pictures out of every search from now on. A line on stderr counts
+those that would be among the matches, and *--all-hidden* shows them too. *clipfind hide --list*
+prints the paths of hidden pictures. *clipfind unhide* PICTURE... shows some of them again, and
+*clipfind unhide --all* all of them. Both read lists of paths, as *search* does. Choose with fzf
+which receipts to hide:
+
+    clipfind "till receipt" ~/Pictures -f0 -t 200 | fzf --read0 --print0 --multi |
+        clipfind hide --files0-from -
+
+A picture is hidden by its content, so its copies are hidden as well, and it stays hidden when it is
+moved or renamed. *prune* and *forget* keep the list, so that a picture is still hidden when it is
+indexed again. A picture that is edited afterwards is another one, and is shown. Only searches leave
+hidden pictures out: *classify*, *probe*, *train* and *evaluate* work on all pictures. No file is
+touched, and each index has a list of its own.
+
+A PICTURE must be indexed, and unchanged since; if its file is gone, or on a disk that is not
+mounted, what the index remembers of it counts. One that is not indexed is named, the others are
+done, and the exit status is 2. Pictures can be hidden while another run indexes.
 """
 
 UPKEEP = """\

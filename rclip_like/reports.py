@@ -107,5 +107,7 @@ class StatusReport:
     """An estimate of what `prune` would free, without files that it would find gone."""
     raw_pairs: int = 0
     """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
+    hidden: int = 0
+    """Files whose pictures are hidden from searches."""
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""

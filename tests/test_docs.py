@@ -63,6 +63,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "TRAINING",
         "FILING",
         "SIDECARS",
+        "HIDING",
         "UPKEEP",
     )
     assert [each.replace(" ", "_") for each in found if each not in further] == wanted

@@ -87,6 +87,8 @@ _TABLE = (
         "Learn labels from a folder of labelled pictures, and measure how well.",
         "probe.run",
     ),
+    Command("hide", "Leave pictures out of searches from now on, and their copies.", "hiding.hide"),
+    Command("unhide", "Let searches show hidden pictures again.", "hiding.unhide"),
     Command(
         "status",
         "Show what is indexed, by which models, and what could not be read.",

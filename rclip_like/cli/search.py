@@ -207,6 +207,10 @@ def _tell(report: "SearchReport", options: SearchOptions, command: str | None) -
     if report.copies:
         copies = "1 copy" if report.copies == 1 else f"{report.copies:,} copies"
         talk.note(f"{copies} left out; --no-collapse shows all")
+    if report.hidden:
+        them = "it" if report.hidden == 1 else "them"
+        number = counted(report.hidden, "hidden picture")
+        talk.note(f"{number} left out; --all-hidden shows {them}")
     if report.missing:
         talk.note(f"{counted(report.missing, 'picture')} not indexed yet, so not searched")
     if report.index is not None:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rclip_like.errors import Remedy
 from rclip_like.library.reach import expanded
 from rclip_like.library.upkeep import LibraryUpkeep
-from rclip_like.values import AnyPath, FileFacts
+from rclip_like.values import AnyPath, FileFacts, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.store import Store
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 class Hiding(NamedTuple):
     """What hiding pictures, or showing them again, came to.
 
-    changed: how many different contents were not so before. unknown: the paths as given whose file
-    is not indexed, or has changed since it was.
+    num_changed: how many different contents were not so before. troubles: the paths, as given,
+    whose picture is not indexed as it is now, and why; the others were done.
     """
 
-    changed: int
-    unknown: tuple[bytes, ...] = ()
+    num_changed: int
+    troubles: tuple[Trouble, ...] = ()
 
 
 class LibraryHiding(LibraryUpkeep):
@@ -37,13 +38,13 @@ class LibraryHiding(LibraryUpkeep):
 
     def hide(self, paths: AnyPath | Sequence[AnyPath]) -> Hiding:
         """Leave the indexed pictures at these paths, and all copies of them, out of searches."""
-        digests, unknown = self._digests_of(paths)
-        return Hiding(self.hide_contents(digests), unknown)
+        digests, troubles = self._digests_of(paths)
+        return Hiding(self.hide_contents(digests), troubles)
 
     def unhide(self, paths: AnyPath | Sequence[AnyPath]) -> Hiding:
-        """Let searches show the indexed pictures at these paths again."""
-        digests, unknown = self._digests_of(paths)
-        return Hiding(self.unhide_contents(digests), unknown)
+        """Let searches show the indexed pictures at these paths, and their copies, again."""
+        digests, troubles = self._digests_of(paths)
+        return Hiding(self.unhide_contents(digests), troubles)
 
     def unhide_all(self) -> int:
         """Let searches show all pictures, and return how many contents were hidden."""
@@ -72,29 +73,34 @@ class LibraryHiding(LibraryUpkeep):
 
     def _digests_of(
         self, paths: AnyPath | Sequence[AnyPath]
-    ) -> tuple[list[bytes], tuple[bytes, ...]]:
-        """Return the digests of the indexed pictures, and the paths of those that are not."""
-        store, digests, unknown = self._index.open(), [], []
+    ) -> tuple[list[bytes], tuple[Trouble, ...]]:
+        """Return the digests of the pictures that are indexed, and why the others are not."""
+        store, digests, troubles = self._index.open(), [], []
         for path in dict.fromkeys(expanded(paths)):
-            digest = _digest_of(store, path)
-            if digest is None:
-                unknown.append(path)
+            found = _digest_of(store, path)
+            if isinstance(found, bytes):
+                digests.append(found)
             else:
-                digests.append(digest)
-        return digests, tuple(unknown)
+                troubles.append(found)
+        return digests, tuple(troubles)
 
 
-def _digest_of(store: Store, path: bytes) -> bytes | None:
-    """Return the digest of an indexed picture; what is gone counts, what has changed does not."""
+def _digest_of(store: Store, path: bytes) -> bytes | Trouble:
+    """Return the digest of an indexed picture; one that is gone counts, a changed one does not."""
     for absolute in _spellings(path):
         digest = store.digest_at(absolute)
-        if digest is not None:
-            try:
-                facts = FileFacts.of(absolute, os.stat(absolute))
-            except OSError:
-                return digest
-            return store.stored_digest(facts)
-    return None
+        if digest is None:
+            continue
+        try:
+            status = os.stat(absolute)
+        except OSError:  # perhaps on a disk that is not mounted now
+            return digest
+        if store.stored_digest(FileFacts.of(absolute, status)) is not None:
+            return digest
+        return Trouble(path, "changed since it was indexed", remedy=Remedy.INDEX)
+    if os.path.isdir(path):
+        return Trouble(path, "this is a folder, not a picture")
+    return Trouble(path, "not indexed", remedy=Remedy.INDEX)
 
 
 def _spellings(path: bytes) -> Iterator[bytes]:
@@ -102,16 +108,10 @@ def _spellings(path: bytes) -> Iterator[bytes]:
 
     Behind that folder a walk that follows links keeps their names.
     """
-    if b"\0" in path:
+    if b"\0" in path:  # no name on any disk holds it
         return
-    yield (resolved := os.path.realpath(path))
-    yield (folder := os.path.abspath(path))
-    behind = b""
-    while (above := os.path.dirname(folder)) != folder:
-        behind = (
-            os.path.join(os.path.basename(folder), behind) if behind else os.path.basename(folder)
-        )
-        folder = above
-        absolute = os.path.join(os.path.realpath(folder), behind)
-        if absolute != resolved:
-            yield absolute
+    absolute = folder = os.path.abspath(path)
+    yield os.path.realpath(absolute)
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        yield os.path.join(os.path.realpath(folder), os.path.relpath(absolute, folder))

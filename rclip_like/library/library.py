@@ -210,7 +210,7 @@ class Library(LibraryLabels, LibraryMeasures):
     ) -> tuple[str, ...]:
         if found.matches:
             return ()
-        has_candidates = found.best is not None
+        has_candidates = found.best is not None or found.hidden > 0
         globs = settings.walk.glob
         return unindexed_note(roots, report, globs, self._has_rows, has_candidates=has_candidates)
 

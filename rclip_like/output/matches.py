@@ -71,6 +71,8 @@ def as_object(match: Match) -> dict[str, object]:
     known = {name: value for name, value in row.items() if value is not None}
     if match.terms:
         known["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
+    if match.is_hidden:
+        known["hidden"] = True
     return known
 
 

@@ -128,6 +128,11 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
             f"{counted(report.raw_pairs, 'raw file')} beside a JPEG or HEIC of the same name, "
             "shown with --raw-pairs only"
         )
+    if report.hidden:
+        yield (
+            f"{counted(report.hidden, 'file')} hidden from searches; "
+            "'clipfind hide --list' names them all"
+        )
     if report.left_contents:
         yield (
             f"{counted(report.left_contents, 'content')} without a file; "

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.reports import StatusReport
+from rclip_like.store.hidden import has_list
 from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.rows import EVERYTHING, PathRange
 from rclip_like.store.side_files import size_of, sqlite_files
@@ -42,6 +43,7 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         unreadable_folders={folder: dict(each.most_common()) for folder, each in most_first},
         left_contents=left_contents,
         freeable_bytes=freeable_bytes,
+        hidden=_count_hidden(connection, ranges),
     )
 
 
@@ -53,6 +55,17 @@ def _count_contents(connection: Connection, ranges: Sequence[PathRange]) -> int:
         " ON path >= first AND path < last"
     )
     return int(connection.execute(question, [edge for one in ranges for edge in one]).fetchone()[0])
+
+
+def _count_hidden(connection: Connection, ranges: Sequence[PathRange]) -> int:
+    """Return how many files in the ranges searches leave out, as their pictures are hidden."""
+    if not has_list(connection):
+        return 0
+    question = (
+        "SELECT count(*) FROM hidden CROSS JOIN contents USING (digest)"
+        " CROSS JOIN files USING (content_id) WHERE path >= ? AND path < ?"
+    )
+    return sum(connection.execute(question, one).fetchone()[0] for one in ranges)
 
 
 def _models(
