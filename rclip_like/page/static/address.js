@@ -3,6 +3,7 @@
 export const EMPTY = { q: "", terms: [], folder: "", hidden: false, open: "" };
 
 const listeners = [];
+let position = () => ({});
 let state = parse(location.search);
 let isTyping = false;
 history.scrollRestoration = "manual";
@@ -12,6 +13,11 @@ export const current = () => state;
 /** Call `listener(state, before, position)` after each step; position: where the reader was. */
 export function onChange(listener) {
   listeners.push(listener);
+}
+
+/** Say how to learn how far the reader has come: kept in the history for Back and for a reload. */
+export function positionIs(ask) {
+  position = ask;
 }
 
 /** Change parts of the state. Typing makes one step in the history, however many letters. */
@@ -84,20 +90,18 @@ function parseTerm(sign, text) {
   return { sign, weight: weight ? Number(weight) : 1, kind: kind ?? "words", value };
 }
 
-function change(next, position) {
+function change(next, positionThen) {
   const before = state;
   state = next;
-  for (const listener of listeners) listener(state, before, position);
+  for (const listener of listeners) listener(state, before, positionThen);
 }
 
-/** Keep in the history how far the reader has come, for Back and for a reload. */
 function rememberPosition() {
-  const count = document.querySelectorAll("#grid > li").length;
-  history.replaceState({ ...history.state, count, scroll: scrollY }, "");
+  history.replaceState({ ...history.state, ...position() }, "");
 }
 
 addEventListener("pagehide", rememberPosition);
-addEventListener("popstate", ({ state: position }) => {
+addEventListener("popstate", ({ state: positionThen }) => {
   isTyping = false;
-  change(parse(location.search), position ?? {});
+  change(parse(location.search), positionThen ?? {});
 });

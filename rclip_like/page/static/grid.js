@@ -1,127 +1,169 @@
-// The grid of pictures: cards in justified rows, and the keyboard's way among them.
+// The grid of pictures: the cards near the window are there, and the keyboard's way among all.
+//
+// With 10,000 cards in the document a scrolled frame took 100 ms, whatever their containment; with
+// those of three screens it takes what the screen takes.
 
-import { addressOf, current } from "./address.js";
+import { addressOf, current, positionIs } from "./address.js";
+import { justify } from "./rows.js";
 import { whyMissing } from "./server.js";
 import { alternative, date } from "./words.js";
 
 export const grid = document.querySelector("#grid");
+const [header, box] = document.querySelectorAll("header, #search");
 const template = document.querySelector("#card").content.firstElementChild;
 const MIN_RATIO = 0.66;
 const MAX_RATIO = 2.6;
 
 let items = [];
-let places = new Map();
+let indexes = new Map(); // by id
+let boxes = [];
 let focused = 0;
+let total = 0;
+const cards = new Map(); // those in the document, by id
 
 export const shownItems = () => items;
-export const itemOf = (id) => items[places.get(id)];
+export const itemOf = (id) => items[indexes.get(id)];
+export const cardOf = (id) => cards.get(id);
 export const focusedItem = () => items[focused];
-export const cardOf = (id) => grid.children[places.get(id)];
-export const neighbour = (id, step) => (places.has(id) ? items[places.get(id) + step] : undefined);
+export const neighbour = (id, step) => (indexes.has(id) ? items[indexes.get(id) + step] : undefined);
 
-/** Show these pictures instead of those that are there. */
-export function replaceCards(found, total) {
+/** Show these pictures, of `number` found, instead of those that are there. */
+export function replaceCards(found, number) {
   const hadFocus = grid.contains(document.activeElement);
-  items = [];
-  places = new Map();
-  grid.replaceChildren();
-  addCards(found, total);
   focused = 0;
-  if (items.length) markFocused(0);
-  if (hadFocus) (grid.children[0]?.firstElementChild ?? grid).focus();
+  total = number;
+  show(found);
+  for (const [id, element] of cards) fill(element, itemOf(id));
+  if (hadFocus) (cards.get(items[0]?.id)?.firstElementChild ?? grid).focus({ preventScroll: true });
 }
 
 /** Show further pictures after those that are there; one that is there already stays as it is. */
-export function addCards(found, total) {
-  const cards = document.createDocumentFragment();
-  for (const item of found) {
-    if (places.has(item.id)) continue;
-    places.set(item.id, items.length);
-    items.push(item);
-    cards.append(card(item, total));
-  }
-  grid.append(cards);
-  if (items.length && focused === 0) markFocused(0);
+export function addCards(found) {
+  show([...items, ...found.filter(({ id }) => !indexes.has(id))]);
 }
 
 /** Take pictures out of the grid, and keep the focus near where it was. */
 export function removeCards(ids) {
   const hadFocus = grid.contains(document.activeElement);
-  for (const id of ids) cardOf(id)?.classList.add("gone");
-  for (const gone of grid.querySelectorAll(".gone")) gone.remove();
   const taken = new Set(ids);
-  const before = items.slice(0, focused).filter((item) => !taken.has(item.id)).length;
-  items = items.filter((item) => !taken.has(item.id));
-  places = new Map(items.map((item, index) => [item.id, index]));
-  focused = Math.max(0, Math.min(before, items.length - 1));
-  if (items.length) markFocused(focused);
-  if (hadFocus && items.length) focusCard(focused);
+  const left = items.filter(({ id }) => !taken.has(id));
+  const before = items.slice(0, focused).filter(({ id }) => !taken.has(id)).length;
+  focused = Math.max(0, Math.min(before, left.length - 1));
+  total -= items.length - left.length;
+  show(left);
+  if (hadFocus) focusCard(focused);
 }
 
-function card(item, total) {
+function show(shown) {
+  items = shown;
+  indexes = new Map(items.map(({ id }, index) => [id, index]));
+  arrange();
+}
+
+function arrange() {
+  const style = getComputedStyle(grid);
+  boxes = justify(items.map(ratioOf), grid.clientWidth, parseFloat(style.lineHeight), parseFloat(style.columnGap));
+  const last = boxes.at(-1);
+  grid.style.setProperty("--height", `${last ? last.top + last.height : 0}px`);
+  render();
+}
+
+function ratioOf({ width, height }) {
+  return Math.min(MAX_RATIO, Math.max(MIN_RATIO, width && height ? width / height : 4 / 3));
+}
+
+/** Put the cards of three screens into the document, and the one that Tab reaches. */
+function render() {
+  const top = scrollY - offsetTop();
+  const from = firstBelow(top - innerHeight);
+  const to = firstBelow(top + 2 * innerHeight, from);
+  const wanted = new Set(items.slice(from, to).map(({ id }) => id));
+  if (items[focused]) wanted.add(items[focused].id);
+  for (const [id, element] of cards) {
+    if (wanted.has(id)) continue;
+    element.remove();
+    cards.delete(id);
+  }
+  let next = grid.firstElementChild;
+  for (const index of [...wanted].map((id) => indexes.get(id)).sort((a, b) => a - b)) {
+    const element = cards.get(items[index].id) ?? newCard(items[index]);
+    if (element === next) next = next.nextElementSibling;
+    else grid.insertBefore(element, next);
+    for (const side of ["left", "top", "width", "height"]) element.style[side] = `${boxes[index][side]}px`;
+    for (const each of element.querySelectorAll("a, button")) each.tabIndex = index === focused ? 0 : -1;
+  }
+}
+
+/** Return the height of what stays above the pictures: the box alone on a phone. */
+const heightAbove = () => header.offsetHeight || box.offsetHeight;
+const offsetTop = () => grid.getBoundingClientRect().top + scrollY;
+
+/** Return the index of the first picture that ends below `top`, from `start` on. */
+function firstBelow(top, start = 0) {
+  let [low, high] = [start, boxes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (boxes[middle].top + boxes[middle].height < top) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function newCard(item) {
   const element = template.cloneNode(true);
+  cards.set(item.id, element);
+  fill(element, item);
+  return element;
+}
+
+function fill(element, item) {
   const [link, caption, tick, more, less] = element.children;
-  const ratio = item.width && item.height ? item.width / item.height : 4 / 3;
-  element.style.setProperty("--ratio", Math.min(MAX_RATIO, Math.max(MIN_RATIO, ratio)).toFixed(4));
+  const image = link.firstElementChild;
+  const address = `/thumbnail/${item.id}?size=256`;
   element.dataset.id = item.id;
-  element.ariaPosInSet = item.rank;
+  element.ariaPosInSet = indexes.get(item.id) + 1;
   element.ariaSetSize = total;
   element.classList.toggle("hidden", item.hidden);
-  link.tabIndex = -1;
   link.href = addressOf({ ...current(), open: item.id });
-  link.firstElementChild.alt = alternative(item);
-  link.firstElementChild.src = `/thumbnail/${item.id}?size=256`;
+  image.alt = alternative(item);
+  if (image.getAttribute("src") !== address) image.src = address;
   caption.firstElementChild.textContent = item.name;
   caption.lastElementChild.textContent = [date(item.taken_at), item.score?.toFixed(4)].filter(Boolean).join(" · ");
   tick.ariaLabel = `Select ${item.name}`;
   more.ariaLabel = `More like ${item.name}`;
   less.ariaLabel = `Less like ${item.name}`;
-  return element;
 }
 
-/** Make one card the one that Tab reaches, with its buttons. */
-function markFocused(index) {
-  for (const tabIndex of [-1, 0]) {
-    for (const element of grid.children[focused]?.querySelectorAll("a, button") ?? []) element.tabIndex = tabIndex;
-    focused = tabIndex < 0 ? index : focused;
-  }
-}
-
+/** Move the focus to a card, and the window only as far as it must. */
 export function focusCard(index) {
   if (!items.length) return;
-  markFocused(Math.max(0, Math.min(index, items.length - 1)));
-  const link = grid.children[focused].firstElementChild;
-  link.focus({ preventScroll: true });
-  link.scrollIntoView({ block: "nearest" });
+  focused = Math.max(0, Math.min(index, items.length - 1));
+  const { top, height } = boxes[focused];
+  const above = offsetTop() + top - heightAbove() - 8;
+  const below = offsetTop() + top + height + 88 - innerHeight; // room for the bar of the selection
+  if (scrollY > above) scrollTo(0, above);
+  else if (scrollY < below) scrollTo(0, Math.min(above, below));
+  render();
+  cards.get(items[focused].id).firstElementChild.focus({ preventScroll: true });
 }
 
-export const focusId = (id) => places.has(id) && focusCard(places.get(id));
+export const focusId = (id) => indexes.has(id) && focusCard(indexes.get(id));
 export const focusFirst = () => focusCard(focused);
 
-/** Return the index of the card so many rows below (above, if negative), nearest across. */
+/** Return the index of the picture so many rows below (above, if negative), nearest across. */
 function acrossRows(rows) {
-  const cards = grid.children;
-  const step = Math.sign(rows);
-  const middle = (index) => cards[index].offsetLeft + cards[index].offsetWidth / 2;
-  const start = middle(focused);
+  const wanted = Math.max(0, Math.min(boxes[focused].row + rows, boxes.at(-1).row));
+  const middle = ({ left, width }) => left + width / 2;
+  const away = (index) => Math.abs(middle(boxes[index]) - middle(boxes[focused]));
+  const step = Math.sign(wanted - boxes[focused].row);
   let best = focused;
-  let at = focused;
-  for (let row = 0; row < Math.abs(rows); row += 1) {
-    const top = cards[best].offsetTop;
-    while (cards[at] && cards[at].offsetTop === top) at += step;
-    if (!cards[at]) break;
-    const next = cards[at].offsetTop;
-    for (best = at; cards[at] && cards[at].offsetTop === next; at += step) {
-      if (Math.abs(middle(at) - start) < Math.abs(middle(best) - start)) best = at;
-    }
-    at = best;
+  for (let at = focused; step && boxes[at] && (boxes[at].row - wanted) * step <= 0; at += step) {
+    if (boxes[at].row === wanted && (boxes[best].row !== wanted || away(at) < away(best))) best = at;
   }
   return best;
 }
 
-function rowsInView() {
-  return Math.max(1, Math.floor((innerHeight * 0.7) / (grid.children[focused].offsetHeight || 200)));
-}
+const rowsInView = () => Math.max(1, Math.floor((innerHeight * 0.7) / boxes[focused].height));
 
 const MOVES = {
   ArrowLeft: () => focused - 1,
@@ -140,8 +182,10 @@ grid.addEventListener("keydown", (event) => {
   focusCard(MOVES[event.key]());
 });
 grid.addEventListener("focusin", (event) => {
-  const id = event.target.closest("li")?.dataset.id;
-  if (places.has(id) && places.get(id) !== focused) markFocused(places.get(id));
+  const index = indexes.get(event.target.closest("li")?.dataset.id);
+  if (index === undefined || index === focused) return;
+  focused = index;
+  render();
 });
 grid.addEventListener("error", async ({ target }) => {
   const why = document.createElement("span");
@@ -151,3 +195,25 @@ grid.addEventListener("error", async ({ target }) => {
   target.hidden = true;
   why.textContent = `${target.alt}: ${await whyMissing(target.src)}`;
 }, true);
+
+let isWaiting = false;
+addEventListener("scroll", () => {
+  if (isWaiting) return;
+  isWaiting = true;
+  requestAnimationFrame(() => {
+    isWaiting = false;
+    render();
+  });
+}, { passive: true });
+
+let width = grid.clientWidth;
+new ResizeObserver(() => {
+  if (grid.clientWidth === width) return;
+  width = grid.clientWidth;
+  const at = firstBelow(scrollY - offsetTop() + heightAbove());
+  const isScrolled = scrollY > offsetTop();
+  arrange();
+  if (isScrolled && boxes[at]) scrollTo(0, offsetTop() + boxes[at].top - heightAbove());
+}).observe(grid);
+
+positionIs(() => ({ count: items.length, scroll: scrollY }));

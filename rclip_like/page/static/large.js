@@ -14,12 +14,18 @@ const picture = dialog.querySelector("img");
 const none = dialog.querySelector(".none");
 const facts = dialog.querySelector("dl");
 const position = dialog.querySelector(".position");
+const LARGE = 1024;
+const ENOUGH = 1.3; // times the thumbnail's pixels, enlarged without harm
+const REST_MS = 500;
 const MIN_SWIPE = 50;
 
 let item = null;
 
 async function show(id) {
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) {
+    dialog.showModal();
+    dialog.querySelector("h2").focus(); // its first button is of less interest than its name
+  }
   item = itemOf(id) ?? null;
   if (item) fill(item);
   try {
@@ -73,28 +79,38 @@ function showButtons() {
   }
 }
 
-/** Show the small thumbnail, which the browser has, until the large one is there. */
-function load() {
-  const { id } = item;
-  const large = new Image();
+/** Show the small thumbnail, which the browser has, then the large one, then what the screen needs. */
+async function load() {
+  const { id, width = 0, height = 0 } = item;
+  const isStill = () => picture.dataset.id === id && dialog.open;
   picture.dataset.id = id;
   picture.alt = alternative(item);
   picture.hidden = false;
   none.hidden = true;
   picture.src = `/thumbnail/${id}?size=256`;
-  picture.width = item.width || 1024;
-  picture.height = item.height || 768;
-  large.src = `/thumbnail/${id}?size=1024`;
-  large.decode().then(
-    () => picture.dataset.id === id && (picture.src = large.src),
-    async () => {
-      const why = await whyMissing(large.src);
-      if (picture.dataset.id !== id) return;
-      picture.hidden = true;
-      none.hidden = false;
-      none.textContent = why;
-    },
-  );
+  picture.style.setProperty("--width", width || LARGE);
+  picture.style.setProperty("--height", height || LARGE);
+  try {
+    await exchange(`/thumbnail/${id}?size=${LARGE}`, isStill);
+  } catch {
+    const why = await whyMissing(`/thumbnail/${id}?size=${LARGE}`);
+    if (!isStill()) return;
+    picture.hidden = true;
+    none.hidden = false;
+    none.textContent = why;
+    return;
+  }
+  await new Promise((resolve) => setTimeout(resolve, REST_MS)); // not while somebody leafs through
+  const needed = Math.max(picture.clientWidth, picture.clientHeight) * devicePixelRatio;
+  if (isStill() && needed > ENOUGH * LARGE) await exchange(`/original/${id}`, isStill).catch(() => {});
+}
+
+/** Show a picture once it is decoded; an original may be of a format that browsers do not read. */
+async function exchange(address, isStill) {
+  const next = new Image();
+  next.src = address;
+  await next.decode();
+  if (isStill()) picture.src = address;
 }
 
 async function step(by) {

@@ -62,7 +62,7 @@ async function further(signal) {
     const answer = await page(next, FURTHER, signal);
     if (signal.aborted) return;
     next = answer.next;
-    addCards(answer.items, total);
+    addCards(answer.items);
     observer.unobserve(end); // the end may still be in view, which is said only once
     observer.observe(end);
   } catch (error) {

@@ -78,6 +78,7 @@ export async function hidePictures(ids) {
   await report(async () => {
     await post("/api/hide", { ids });
     for (const id of ids) selected.delete(id);
+    for (const item of ids.map(itemOf).filter(Boolean)) item.hidden = true;
     if (current().hidden) for (const id of ids) cardOf(id)?.classList.add("hidden");
     else {
       const shown = ids.filter((id) => itemOf(id)).length;

@@ -1,7 +1,6 @@
 // Requests to the program that serves this window, and its refusals as sentences.
 
 const GONE = "clipfind does not answer. If it was stopped, start clipfind serve again and open the address that it prints.";
-const EXPIRED = "This window is no longer connected. Open the address that clipfind serve printed.";
 
 export class Refusal extends Error {}
 
@@ -49,7 +48,6 @@ async function request(path, options) {
     throw new Refusal(GONE);
   }
   if (response.ok) return response;
-  if (response.status === 401) throw new Refusal(EXPIRED);
   const { error } = await response.json().catch(() => ({}));
   throw new Refusal(error ?? `clipfind answered ${response.status} ${response.statusText}.`);
 }

@@ -5,8 +5,8 @@ import { itemOf } from "./grid.js";
 
 const list = document.querySelector("#terms");
 const template = document.querySelector("#term").content.firstElementChild;
-const adder = document.querySelector("#new-term").content.firstElementChild.cloneNode(true);
-const [moreOf, lessOf, form] = adder.children;
+const adder = document.querySelector("#add");
+const form = document.querySelector("#new-term");
 const input = form.querySelector("input");
 const WEIGHTS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5];
 
@@ -57,11 +57,10 @@ function chip(term, index) {
   return element;
 }
 
-function show({ q, terms }) {
-  const hasChips = terms.length > 0 || q.trim();
+function show({ terms }) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
   const index = focused?.closest("li").dataset.index;
-  list.replaceChildren(...terms.map(chip), ...(hasChips ? [adder] : []));
+  list.replaceChildren(...terms.map(chip));
   if (!focused || focused.isConnected) return;
   const same = list.children[Math.min(index, terms.length - 1)];
   const button = same?.querySelector(`[data-do="${focused.dataset.do}"]`);
@@ -79,10 +78,12 @@ function act(index, what) {
   go({ terms: terms.toSpliced(index, 1, ...change[what]()) });
 }
 
+/** Ask for the words of a new term. */
 function edit(sign) {
   form.hidden = false;
-  moreOf.hidden = lessOf.hidden = true;
+  adder.hidden = true;
   form.dataset.sign = sign;
+  form.classList.toggle("less", sign < 0);
   form.firstElementChild.textContent = sign > 0 ? "more of" : "less of";
   input.ariaLabel = sign > 0 ? "More of" : "Less of";
   input.value = "";
@@ -90,34 +91,32 @@ function edit(sign) {
 }
 
 function stopEditing() {
+  const hadFocus = form.contains(document.activeElement);
   form.hidden = true;
-  moreOf.hidden = lessOf.hidden = false;
+  adder.hidden = false;
+  if (hadFocus) adder.querySelector(`[data-sign="${form.dataset.sign}"]`).focus();
 }
 
 list.addEventListener("click", ({ target }) => {
   const button = target.closest("button");
-  if (button?.dataset.sign) edit(Number(button.dataset.sign));
-  else if (button) act(Number(button.closest("li").dataset.index), button.dataset.do);
+  if (button) act(Number(button.closest("li").dataset.index), button.dataset.do);
 });
 list.addEventListener("keydown", (event) => {
-  const { index } = event.target.closest("li").dataset;
-  if (index === undefined || !["Delete", "Backspace"].includes(event.key)) return;
+  if (!["Delete", "Backspace"].includes(event.key)) return;
   event.preventDefault();
-  act(Number(index), "remove");
+  act(Number(event.target.closest("li").dataset.index), "remove");
+});
+adder.addEventListener("click", ({ target }) => {
+  const { sign } = target.closest("button")?.dataset ?? {};
+  if (sign) edit(Number(sign));
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const value = input.value.trim();
   stopEditing();
-  (form.dataset.sign > 0 ? moreOf : lessOf).focus();
   if (value) addTerm({ sign: Number(form.dataset.sign), weight: 1, kind: "words", value });
 });
-input.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  event.stopPropagation();
-  stopEditing();
-  (form.dataset.sign > 0 ? moreOf : lessOf).focus();
-});
+input.addEventListener("keydown", ({ key }) => key === "Escape" && stopEditing());
 input.addEventListener("blur", () => !input.value && stopEditing());
 
 onChange(show);
