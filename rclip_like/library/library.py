@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rclip_like.index import Progress
+    from rclip_like.library.browsing import Browsing
     from rclip_like.models.model import Model
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
@@ -179,6 +180,24 @@ class Library(LibraryLabels, LibraryMeasures):
 
         return stored_embeddings(self._encoded(), expanded(paths), self.specification.dimension)
 
+    def browse(
+        self, roots: Sequence[Root] | None = None, settings: SearchSettings | None = None
+    ) -> Browsing:
+        """Return the indexed pictures under the roots (None: all), to be looked through in pages.
+
+        Pictures that are hidden or have changed since they were indexed are left out, and equal
+        ones are shown once. Nothing is brought up to date or written.
+        """
+        from rclip_like.library.browsing import Browsing
+
+        return Browsing(
+            self._index.existing,
+            lambda: self.model,
+            self._read_pictures,
+            roots,
+            settings or self.settings.searching,
+        )
+
     def _pixels_of(self, query: Asked, terms: Sequence[Term]) -> Mapping[str, Pixels]:
         """Return the pixels of the query's pictures that are not indexed, by their term's value.
 
@@ -188,6 +207,10 @@ class Library(LibraryLabels, LibraryMeasures):
             from rclip_like.query.pictures import square_of
 
             return {terms[0].value: square_of(query, self.specification.preprocessing)}
+        return self._read_pictures(terms)
+
+    def _read_pictures(self, terms: Sequence[Term]) -> Mapping[str, Pixels]:
+        """Return the pixels of the terms that are pictures and not indexed, by their values."""
         new = [
             term
             for term in terms

@@ -36,6 +36,15 @@ class LibraryUpkeep:
             return []
         return [root.path for root in self._index.open().walked_roots()]
 
+    def is_indexing(self) -> bool:
+        """Return whether a process is writing to the index now. Raises StoreError."""
+        if not self.database.exists():
+            return False
+        from rclip_like.store.lock import IndexLock
+        from rclip_like.store.side_files import real_path
+
+        return IndexLock(real_path(self.database)).holder()[0]
+
     def status(self, paths: AnyPath | Sequence[AnyPath] = ()) -> StatusReport:
         """Return what is indexed under `paths`, there or not, or in all; writes nothing."""
         from rclip_like.upkeep.pruning import as_roots, count_raw_pairs, unknown_paths

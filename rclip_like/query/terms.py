@@ -75,12 +75,13 @@ def parse(query: Query) -> tuple[Term, ...]:
     add, subtract = (
         [texts] if isinstance(texts, str) else texts for texts in (query.add, query.subtract)
     )
-    added = [_parse_term(text, query.kind, sign=1) for text in (query.text, *add)]
-    subtracted = [_parse_term(text, query.kind, sign=-1) for text in subtract]
+    added = [parse_term(text, query.kind, sign=1) for text in (query.text, *add)]
+    subtracted = [parse_term(text, query.kind, sign=-1) for text in subtract]
     return (*added, *subtracted)
 
 
-def _parse_term(typed: str, kind: Kind | None, *, sign: int) -> Term:
+def parse_term(typed: str, kind: Kind | None, *, sign: int = 1) -> Term:
+    """Return one term, its weight read; raises as `parse` does."""
     weighted = _WEIGHTED.fullmatch(typed)
     weight = float(weighted["weight"]) if weighted else 1.0
     value = weighted["rest"] if weighted else typed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from rclip_like.search.asking import Asked, ask
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
+from rclip_like.store.contents import local_time
 from rclip_like.values import Match, Root, SearchReport
 from rclip_like.walk import Scope
 
@@ -112,8 +112,7 @@ def match_of(
     terms: tuple[tuple[str, float], ...] = (),
 ) -> Match:
     """Return a stored file with its score as a match; model: the name of the model that ranked."""
-    changed = datetime.fromtimestamp(stored.mtime_ns / 1e9).isoformat(timespec="seconds")
-    taken_at = stored.facts.taken_at or changed
+    taken_at = stored.facts.taken_at or local_time(stored.mtime_ns)
     shown, about, version = scope.as_typed(stored.path), stored.facts, stored.version
     return Match(
         shown, stored.path, value, rank, model, taken_at, terms, about, version, stored.is_hidden

@@ -94,6 +94,15 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    @property
+    def state(self) -> tuple[Connection, int, int]:
+        """What is equal for as long as nobody writes; of one connection, which others differ from.
+
+        Within a snapshot it is the state that the snapshot shows.
+        """
+        question = "SELECT data_version, total_changes() FROM pragma_data_version"
+        return (self.connection, *self.connection.execute(question).fetchone())
+
     # Models, and what is remembered for the user.
 
     def model_id(self, fingerprint: str) -> int | None:

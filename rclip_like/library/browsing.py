@@ -1,0 +1,224 @@
+"""The indexed pictures under some roots, to be looked through page by page."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from rclip_like.errors import Note, Remedy
+from rclip_like.query import Term
+from rclip_like.values import Root
+from rclip_like.walk import Scope
+
+if TYPE_CHECKING:
+    from rclip_like.models.model import Model
+    from rclip_like.search.browsing import ByDate, MatchPage, Ranking, View
+    from rclip_like.settings import SearchSettings
+    from rclip_like.store import Store, StoredFile
+    from rclip_like.values import Embedding, Pixels
+
+    Order: TypeAlias = Ranking | ByDate
+
+_ORDERS_KEPT = 16
+_NOTHING_INDEXED = Note("nothing is indexed for this model yet", Remedy.INDEX)
+
+
+class Shown(NamedTuple):
+    """Which part is shown: up to `most` pictures behind the first `start`.
+
+    folder: the absolute path of a folder in the roots, to show what lies in it alone.
+    """
+
+    start: int = 0
+    most: int = 100
+    folder: bytes | None = None
+    all_hidden: bool = False
+
+
+class Folder(NamedTuple):
+    """A folder, how many pictures lie in it and in those below, and how deep it lies in its root.
+
+    The depth of a root is 0.
+    """
+
+    path: bytes
+    number: int
+    depth: int
+
+
+class Browsing:
+    """The pictures of a library under some roots (None: all), put in order once, shown in pages.
+
+    An order is kept while it is among those asked for last. Its first page is ranked anew after
+    something was written to the index; the next ones go on with the order of the first. Files are
+    looked at when they are shown. Nothing is written. Any thread may use it, several at a time.
+    Every method raises StoreError where the index fails.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Store | None],
+        model: Callable[[], Model],
+        read_pictures: Callable[[Sequence[Term]], Mapping[str, Pixels]],
+        roots: Sequence[Root] | None,
+        settings: SearchSettings,
+    ) -> None:
+        self._connect, self._model, self._read_pictures = connect, model, read_pictures
+        self.roots = roots
+        self.settings = settings._replace(collapse=True, sort="score", cache_texts=False)
+        self._orders: OrderedDict[object, tuple[object, Order]] = OrderedDict()
+        self._lock = Lock()
+
+    def ranked(
+        self, terms: Sequence[Term], embedded: Mapping[str, Embedding], shown: Shown
+    ) -> MatchPage:
+        """Return a page of matches, best first: what `Library.search` gives, equal ones once.
+
+        embedded: the embeddings of pictures in memory, unit float32 (D,), by the term's value.
+        Raises LookupError for a folder elsewhere, UsageError for terms that cancel out, and
+        PictureError for a picture that cannot be read.
+        """
+        from rclip_like.search.asking import ask
+        from rclip_like.search.browsing import MatchPage, Ranking, ranked_page
+        from rclip_like.search.checks import MatrixDisagrees
+
+        store, model = self._connect(), self._model()
+        model_id = store.model_id(model.specification.fingerprint) if store else None
+        if store is None or model_id is None:
+            return MatchPage((), notes=(_NOTHING_INDEXED,))
+        key = (tuple(terms), shown.folder, shown.all_hidden)
+        state, kept = self._kept(key)
+        if isinstance(kept, Ranking):
+            with self._view(store, shown) as view:
+                if shown.start or state == store.state:
+                    try:
+                        return kept.page(view, shown.start, shown.most)
+                    except MatrixDisagrees:  # since a row was written meanwhile
+                        pass
+            asked = kept.asked
+        else:
+            given: dict[str, Pixels | Embedding] = {**self._read_pictures(terms), **embedded}
+            asked = ask(store.embeddings(model_id), model, terms, given, self.settings)
+        with self._view(store, shown) as view:
+            ranking = Ranking(view, model_id, asked, model.specification.name)
+            self._keep(key, store.state, ranking)
+            return ranked_page(ranking, view, shown.start, shown.most)
+
+    def newest(self, shown: Shown) -> MatchPage:
+        """Return a page of the pictures without scores, the newest first.
+
+        Raises LookupError for a folder elsewhere.
+        """
+        from rclip_like.search.browsing import ByDate, MatchPage
+
+        store = self._connect()
+        if store is None:
+            return MatchPage((), notes=(_NOTHING_INDEXED,))
+        with self._view(store, shown) as view:
+            key = (None, shown.folder)
+            state, order = self._kept(key)
+            if not isinstance(order, ByDate) or (shown.start == 0 and state != store.state):
+                order = ByDate(view)
+                self._keep(key, store.state, order)
+            return order.page(view, shown.start, shown.most)
+
+    def files(self, digests: Sequence[bytes]) -> dict[bytes, list[StoredFile]]:
+        """Return, by digest, the files of each content that are as they were indexed.
+
+        Those under the roots, in order of path bytes. Contents without such a file are left out.
+        """
+        from rclip_like.search.checks import FileCheck
+        from rclip_like.store.contents import files_of_digests
+
+        store = self._connect()
+        if store is None:
+            return {}
+        with self._view(store, Shown()) as view:
+            check = FileCheck(store, view.scope)
+            found = files_of_digests(store, digests, view.roots).values()
+            fresh = [[each for each in some if check.look_at(each) == "fresh"] for some in found]
+        by_digest = {some[0].digest: some for some in fresh if some}
+        return {digest: by_digest[digest] for digest in digests if digest in by_digest}
+
+    def folders(self) -> list[Folder]:
+        """Return the folders with pictures in them or in those below, in order of path bytes.
+
+        They begin with the roots; without roots, with the folders that were indexed.
+        """
+        from rclip_like.store.contents import paths
+
+        store = self._connect()
+        if store is None:
+            return []
+        with self._view(store, Shown()) as view:
+            direct = Counter(
+                os.path.dirname(path) for path in paths(store, view.roots) if view.scope.wants(path)
+            )
+            tops = self.roots if self.roots is not None else store.walked_roots()
+        return _folders(direct, {root.path for root in tops})
+
+    def count(self) -> int:
+        """Return how many files are indexed under the roots."""
+        store = self._connect()
+        return 0 if store is None else store.count_files(self.roots)
+
+    @contextmanager
+    def _view(self, store: Store, shown: Shown) -> Iterator[View]:
+        from rclip_like.search.browsing import View
+
+        roots = self.roots if shown.folder is None else [self._within(shown.folder)]
+        settings = self.settings._replace(all_hidden=shown.all_hidden)
+        with store.snapshot():
+            yield View(store, roots, Scope(self.roots, self.settings.walk), settings)
+
+    def _within(self, folder: bytes) -> Root:
+        """Return the folder as a root. Raises LookupError if it does not lie in the roots."""
+        inside = os.path.join(folder, b"")
+        if self.roots is not None and not any(
+            inside.startswith(os.path.join(root.path, b"")) for root in self.roots
+        ):
+            raise LookupError("this folder is not among those that are shown here")
+        return Root(folder, folder)
+
+    def _kept(self, key: object) -> tuple[object, Order | None]:
+        """Return the order kept for this, and the state of the index that it is of."""
+        with self._lock:
+            if key not in self._orders:
+                return None, None
+            self._orders.move_to_end(key)
+            return self._orders[key]
+
+    def _keep(self, key: object, state: object, order: Order) -> None:
+        with self._lock:
+            self._orders[key] = state, order
+            self._orders.move_to_end(key)
+            while len(self._orders) > _ORDERS_KEPT:
+                self._orders.popitem(last=False)
+
+
+def _folders(direct: Mapping[bytes, int], tops: Collection[bytes]) -> list[Folder]:
+    """Return the folders and those above them, up to the outermost of the tops that they lie in."""
+    numbers: Counter[bytes] = Counter()
+    for folder, number in direct.items():
+        line = [folder, *_above(folder)]
+        last = max((index for index, each in enumerate(line) if each in tops), default=0)
+        for each in line[: last + 1]:
+            numbers[each] += number
+    found: list[Folder] = []
+    around: list[bytes] = []
+    for path in sorted(numbers, key=lambda each: os.path.join(each, b"")):
+        while around and not path.startswith(os.path.join(around[-1], b"")):
+            around.pop()
+        found.append(Folder(path, numbers[path], len(around)))
+        around.append(path)
+    return found
+
+
+def _above(folder: bytes) -> Iterator[bytes]:
+    while (above := os.path.dirname(folder)) != folder:
+        yield above
+        folder = above

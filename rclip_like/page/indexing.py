@@ -1,0 +1,152 @@
+"""The index run behind the page: a process of its own, so that it never holds up an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rclip_like.errors import ClipfindError, Interrupted, counted
+
+if TYPE_CHECKING:
+    from rclip_like.index import Progress as IndexProgress
+    from rclip_like.library.library import Library
+    from rclip_like.settings import IndexSettings
+    from rclip_like.values import Root
+
+_PROGRAM = """\
+import sys
+sys.path[:] = sys.argv[1:]
+from rclip_like.page.indexing import index_for_page
+index_for_page()
+"""
+_NICENESS = 10
+_TELL_SECONDS = 0.3
+_END_SECONDS = 10.0
+
+
+class Progress(NamedTuple):
+    """How far an index run is: `done` of `total` files that are read, None while that is unknown.
+
+    indexed: how many pictures are in the index under the served folders. sentence: for people; ""
+    where there is nothing to say.
+    """
+
+    running: bool
+    done: int
+    total: int | None
+    indexed: int
+    sentence: str
+
+
+class BackgroundRun:
+    """Brings the index up to date in a process of its own, which ends with this object.
+
+    The process has a lower priority. Signals end it in order, with what was done kept; so does the
+    end of the process that started it.
+    """
+
+    def __init__(self, library: Library, roots: Sequence[Root] | None) -> None:
+        self._library, self._roots = library, roots
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said: dict[str, Any] = {}
+        self._lock = Lock()
+
+    def start(self, settings: IndexSettings) -> None:
+        """Start the run, if there is anything to index."""
+        paths = [root.path for root in self._roots or ()]
+        if self._roots is None:
+            paths = [each for each in self._library.walked_folders() if os.path.isdir(each)]
+        if not paths:
+            return
+        task = pickle.dumps((self._library.settings, self._library.database, paths, settings))
+        command = [sys.executable, "-c", _PROGRAM, *sys.path]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._process = process
+        Thread(target=self._follow, args=(process, task), daemon=True).start()
+
+    def stop(self) -> None:
+        """End the run as Ctrl-C does, and wait until it has ended."""
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def progress(self, indexed: int) -> Progress:
+        """Return how far the run is, or one of another process; indexed: as in Progress."""
+        with self._lock:
+            said = dict(self._said)
+        done, total = said.get("done", 0), said.get("total")
+        if self._process is not None and self._process.poll() is None:
+            if said.get("waiting"):
+                sentence = "waiting for another run that is indexing"
+            elif total is None:
+                sentence = f"looking for new pictures: {counted(said.get('seen', 0), 'file')} seen"
+            else:
+                sentence = f"indexing: {done:,} of {counted(total, 'picture')}"
+            return Progress(True, done, total, indexed, sentence)
+        if self._library.is_indexing():
+            sentence = f"another run is indexing: {counted(indexed, 'picture')} so far"
+            return Progress(True, indexed, None, indexed, sentence)
+        return Progress(False, indexed, indexed, indexed, said.get("error", ""))
+
+    def _follow(self, process: subprocess.Popen[bytes], task: bytes) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError):  # it has ended
+            process.stdin.write(task)
+            process.stdin.close()
+        for line in process.stdout:
+            with self._lock:
+                self._said = json.loads(line)
+        process.wait()
+
+
+def index_for_page() -> None:
+    """Index as stdin says, and say on stdout how far that is: the whole life of the process."""
+    with suppress(OSError, AttributeError):
+        os.nice(_NICENESS)
+    settings, database, paths, indexing = pickle.load(sys.stdin.buffer)
+    from rclip_like.library.library import Library
+
+    chosen = settings.library._replace(database=database)
+    library = Library.of(settings._replace(library=chosen))
+    told_at = -_TELL_SECONDS
+
+    def tell(progress: IndexProgress) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= _TELL_SECONDS:
+            told_at = time.monotonic()
+            _say(progress._asdict())
+
+    try:
+        library.index(paths, indexing, on_progress=tell, on_wait=lambda: _say({"waiting": True}))
+    except Interrupted:
+        pass
+    except ClipfindError as error:
+        _say({"error": f"the index could not be brought up to date: {error}"})
+    sys.stdout.flush()
+    os._exit(0)  # Python takes what was loaded down for seconds
+
+
+def _say(what: dict[str, Any]) -> None:
+    try:
+        sys.stdout.write(f"{json.dumps(what)}\n")
+        sys.stdout.flush()
+    except OSError:  # who started this has ended
+        os.kill(os.getpid(), signal.SIGTERM)

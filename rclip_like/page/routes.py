@@ -1,0 +1,196 @@
+"""The page's routes: requests to calls of the service, in a few threads, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from rclip_like.images.thumbnails import LARGE, SMALL
+from rclip_like.page.service import MOST_SELECTED, NotHere, Service
+from rclip_like.values import Trouble
+
+Answer = TypeVar("Answer")
+
+_THREADS = 4
+_MOST_WAITING = 32
+_LASTING = {"cache-control": "private, max-age=31536000, immutable"}
+_BUSY = "too many searches at once; try again"
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """Return the routes that answer from the service; the originals and the window aside."""
+    return _Routes(service).all()
+
+
+class _Routes:
+    """Searches run one at a time in a thread of their own, all else in a few others.
+
+    Each of them has one connection to the index. What a client has stopped waiting for before it
+    has begun is not done.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
+        self._working = ThreadPoolExecutor(_THREADS, thread_name_prefix="page")
+        self._num_waiting = 0
+
+    def all(self) -> list[BaseRoute]:
+        get = {
+            "/api/search": self._search,
+            "/api/picture/{id}": self._picture,
+            "/api/folders": self._folders,
+            "/api/progress": self._progress,
+            "/thumbnail/{id}": self._thumbnail,
+            "/pasted/{id}": self._pasted,
+        }
+        post = {
+            "/api/pasted": self._paste,
+            "/api/paths": self._paths,
+            "/api/list": self._list,
+            "/api/sheet": self._sheet,
+            "/api/hide": self._hide,
+            "/api/unhide": self._unhide,
+        }
+        return [
+            *(Route(path, _told(answer), methods=["GET"]) for path, answer in get.items()),
+            *(Route(path, _told(answer), methods=["POST"]) for path, answer in post.items()),
+        ]
+
+    async def _search(self, request: Request) -> Response:
+        if self._num_waiting >= _MOST_WAITING:
+            raise HTTPException(503, _BUSY)
+        self._num_waiting += 1
+        try:
+            query = request.scope["query_string"]
+            found = self._searching.submit(self._service.search, query)
+            return JSONResponse(await _while_connected(request, found))
+        finally:
+            self._num_waiting -= 1
+
+    async def _picture(self, request: Request) -> Response:
+        return JSONResponse(await self._work(self._service.picture, request.path_params["id"]))
+
+    async def _folders(self, request: Request) -> Response:
+        return JSONResponse(await self._work(self._service.folders))
+
+    async def _progress(self, request: Request) -> Response:
+        return JSONResponse(await self._work(self._service.progress))
+
+    async def _thumbnail(self, request: Request) -> Response:
+        size = request.query_params.get("size", str(SMALL))
+        if size not in (str(SMALL), str(LARGE)):
+            raise HTTPException(400, f"a thumbnail has the size {SMALL} or {LARGE}")
+        name = request.path_params["id"]
+        answer = await self._work(self._service.thumbnail, name, int(size))
+        made = await _while_connected(request, answer)
+        if isinstance(made, Trouble):
+            raise HTTPException(404, made.sentence)
+        return Response(made, media_type="image/webp", headers=_LASTING)
+
+    async def _paste(self, request: Request) -> Response:
+        return JSONResponse({"id": await self._work(self._service.paste, await request.body())})
+
+    async def _pasted(self, request: Request) -> Response:
+        name = request.path_params["id"]
+        webp = await self._work(self._service.pasted_thumbnail, name)
+        return Response(webp, media_type="image/webp", headers=_LASTING)
+
+    async def _paths(self, request: Request) -> Response:
+        paths = await self._work(self._service.paths, _ids(await request.body()))
+        lines = [path.decode("utf-8", "replace") for path in paths]
+        return JSONResponse({"text": "\n".join(lines)})
+
+    async def _list(self, request: Request) -> Response:
+        paths = await self._work(self._service.paths, _ids(await request.body()))
+        lines = b"".join(path + b"\n" for path in paths)
+        return _attachment(lines, "application/octet-stream", "clipfind.txt")
+
+    async def _sheet(self, request: Request) -> Response:
+        body = await request.body()
+        state = _object(body).get("state", "")
+        if not isinstance(state, str):
+            raise HTTPException(400, "the state is a text")
+        parts = await self._work(self._made_sheet, _ids(body), state.encode())
+        return _attachment(parts, "text/html; charset=utf-8", "clipfind.html")
+
+    def _made_sheet(self, names: Sequence[str], state: bytes) -> bytes:
+        return "".join(self._service.sheet(names, state)).encode()
+
+    async def _hide(self, request: Request) -> Response:
+        names = _ids(await request.body())
+        return JSONResponse({"changed": await self._work(self._service.hide, names)})
+
+    async def _unhide(self, request: Request) -> Response:
+        names = _ids(await request.body())
+        return JSONResponse({"changed": await self._work(self._service.unhide, names)})
+
+    async def _work(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        return await asyncio.wrap_future(self._working.submit(call, *arguments))
+
+
+async def _while_connected(request: Request, answer: Future[Answer]) -> Answer:
+    """Return what is worked out, unless the client goes away first: then it is given up."""
+    wanted = asyncio.ensure_future(asyncio.wrap_future(answer))
+    gone = asyncio.ensure_future(_disconnection(request))
+    try:
+        await asyncio.wait((wanted, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not wanted.done():
+            raise HTTPException(499, "nobody waits for this any more")
+        return wanted.result()
+    finally:
+        for each in (wanted, gone):
+            each.cancel()
+        with suppress(asyncio.CancelledError):
+            await gone
+
+
+async def _disconnection(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _told(answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """Return the handler, with what is not here as status 404."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            response: Response = await answer(request)
+        except NotHere as error:
+            raise HTTPException(404, str(error)) from error
+        return response
+
+    return handle
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        sent = json.loads(body)
+    except ValueError:
+        sent = None
+    if not isinstance(sent, dict):
+        raise HTTPException(400, "the request is not a JSON object")
+    return sent
+
+
+def _ids(body: bytes) -> list[str]:
+    ids = _object(body).get("ids")
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise HTTPException(400, "the request names no pictures")
+    if len(ids) > MOST_SELECTED:
+        raise HTTPException(400, f"at most {MOST_SELECTED:,} pictures at once")
+    return ids
+
+
+def _attachment(content: bytes, kind: str, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=headers)

@@ -1,0 +1,304 @@
+"""What the page's routes answer: searches, facts, thumbnails, lists; JSON-ready and thread-safe."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote_from_bytes
+
+from rclip_like.errors import ClipfindError
+from rclip_like.images.thumbnails import ThumbnailCache
+from rclip_like.library.browsing import Browsing, Shown
+from rclip_like.page.indexing import BackgroundRun
+from rclip_like.page.pasted import GONE, Pasted
+from rclip_like.page.sheet import Heading, contact_sheet, shown
+from rclip_like.page.state import State, parse_state
+from rclip_like.page.thumbnails import ThumbnailMaker
+from rclip_like.query import Kind, Term
+from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings
+from rclip_like.store.contents import local_time
+from rclip_like.values import Match
+
+if TYPE_CHECKING:
+    from rclip_like.library.library import Library
+    from rclip_like.page.thumbnails import Answer
+    from rclip_like.search.browsing import MatchPage
+    from rclip_like.store import StoredFile
+    from rclip_like.values import Embedding, Root
+
+MOST_ITEMS = 1000
+"""Of one page of results."""
+MOST_SELECTED = 10_000
+_MOST_FOLDERS = 5000
+_DIGEST_BYTES = 32
+_NOT_HERE = "this picture is not here: its file is gone, has changed, or is not served"
+
+
+class NotHere(ClipfindError):
+    """What is asked for is not among what is served."""
+
+
+class Asked(NamedTuple):
+    """A search, to be put as a command line.
+
+    Pictures among the terms are absolute paths; one that was pasted is Kind.PIXELS. roots: absolute
+    paths, None for all that is indexed. most: how many results are on the screen.
+    """
+
+    terms: tuple[Term, ...]
+    roots: tuple[bytes, ...] | None
+    all_hidden: bool
+    most: int
+
+
+class ServiceSettings(NamedTuple):
+    """How the page works.
+
+    indexing: how the served folders are brought up to date in the background; None: not at all.
+    spell: puts a search as a command line. say: puts an error or a note into words.
+    """
+
+    searching: SearchSettings = SearchSettings()
+    read: ReadSettings = ReadSettings()
+    indexing: IndexSettings | None = None
+    cache_bytes: int = 500_000_000
+    spell: Callable[[Asked], str] = lambda asked: ""
+    say: Callable[[ClipfindError | str], str] = str
+
+
+class Service:
+    """Answers the page, of what is indexed under the roots (None: everywhere).
+
+    A picture is named by its content's digest in hex, and answered only if a file under the roots
+    still has this content. Methods raise NotHere for what is not served, and other ClipfindErrors
+    for what cannot be done; all may be called by several threads.
+    """
+
+    def __init__(
+        self, library: Library, roots: Sequence[Root] | None, settings: ServiceSettings
+    ) -> None:
+        self._library, self._roots, self._settings = library, roots, settings
+        self._browsing: Browsing = library.browse(roots, settings.searching)
+        self._cache = ThumbnailCache(settings.cache_bytes)
+        self._maker = ThumbnailMaker(self._cache, settings.read)
+        self._pasted = Pasted(lambda: library.model, settings.read)
+        self._run = BackgroundRun(library, roots)
+
+    def start(self) -> None:
+        """Start what works in the background. Call it once the page is served."""
+        if self._settings.indexing is not None:
+            self._run.start(self._settings.indexing)
+
+    def stop(self) -> None:
+        """End all that works in the background; what was indexed is kept."""
+        self._run.stop()
+        self._maker.close()
+
+    # Searching.
+
+    def search(self, query: bytes) -> dict[str, object]:
+        """Return a page of what the query string asks for; without terms, the newest pictures."""
+        began = time.perf_counter()
+        state = parse_state(query)
+        part = Shown(
+            state.start, min(state.most, MOST_ITEMS), state.folder, all_hidden=state.all_hidden
+        )
+        command = ""
+        try:
+            if state.terms:
+                terms, embedded = self._terms_of(state)
+                found = self._browsing.ranked(terms, embedded, part)
+                command = self._command(terms, state, part.start + len(found.matches))
+            else:
+                found = self._browsing.newest(part)
+        except LookupError as error:
+            raise NotHere(str(error)) from error
+        return {
+            "total": found.total,
+            "start": part.start,
+            "items": [*map(_item, found.matches, found.copies)],
+            "next": found.following,
+            "notes": self._notes(found),
+            "command": command,
+            "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+        }
+
+    def _terms_of(self, state: State) -> tuple[list[Term], dict[str, Embedding]]:
+        """Return the terms as a search takes them; pictures of the index by a file of theirs."""
+        terms: list[Term] = []
+        embedded: dict[str, Embedding] = {}
+        for term in state.terms:
+            if isinstance(term, Term):
+                terms.append(term)
+            elif term.is_pasted:
+                picture = self._pasted.find(term.id)
+                if picture is None:
+                    raise NotHere(GONE)
+                embedded[term.id] = picture.embedding
+                terms.append(Term(term.weight, Kind.PIXELS, term.id, term.id))
+            else:
+                path = os.fsdecode(self.files(term.id)[0].path)
+                typed = f"{term.typed_weight}{path}"
+                terms.append(Term(term.weight, Kind.PICTURE, path, typed))
+        return terms, embedded
+
+    def _command(self, terms: Sequence[Term], state: State, most: int) -> str:
+        roots = None if self._roots is None else tuple(root.path for root in self._roots)
+        if state.folder is not None:
+            roots = (state.folder,)
+        return self._settings.spell(Asked(tuple(terms), roots, state.all_hidden, max(1, most)))
+
+    def _notes(self, found: MatchPage) -> list[str]:
+        return [self._settings.say(note) for note in found.notes]
+
+    # Pictures.
+
+    def files(self, name: str) -> list[StoredFile]:
+        """Return the files under the roots that have the content, as it was indexed, by path.
+
+        Each was looked at just now. Raises NotHere if there is none.
+        """
+        found = self._browsing.files([_digest_of(name)])
+        if not found:
+            raise NotHere(_NOT_HERE)
+        return next(iter(found.values()))
+
+    def picture(self, name: str) -> dict[str, object]:
+        """Return what is known of a picture: the paths of its content, size, date, camera."""
+        files = self.files(name)
+        first, facts = files[0], files[0].facts
+        return {
+            "id": name,
+            "name": shown(os.path.basename(first.path)),
+            "folder": shown(os.path.dirname(first.path)),
+            "path": shown(first.path),
+            "paths": [shown(each.path) for each in files],
+            "width": facts.width,
+            "height": facts.height,
+            "size_bytes": first.size_bytes,
+            "taken_at": facts.taken_at or local_time(first.mtime_ns),
+            "taken_from": (facts.taken_from or "picture") if facts.taken_at else "file",
+            "camera": _shown_text(facts.camera),
+            "latitude": facts.latitude,
+            "longitude": facts.longitude,
+            "format": os.path.splitext(shown(first.path))[1][1:].upper(),
+            "copies": len(files) - 1,
+            "hidden": first.is_hidden,
+        }
+
+    def thumbnail(self, name: str, size: int) -> Answer:
+        """Return what will hold the thumbnail, of SMALL or LARGE; see ThumbnailMaker.request."""
+        stored = self.files(name)[0]
+        return self._maker.request(stored.path, stored.digest, size)
+
+    # Pasted pictures.
+
+    def paste(self, content: bytes) -> str:
+        """Keep a picture, given as the bytes of a file, in memory; return its id."""
+        return self._pasted.add(content)
+
+    def pasted_thumbnail(self, name: str) -> bytes:
+        """Return the thumbnail of a pasted picture as WebP."""
+        picture = self._pasted.find(name)
+        if picture is None:
+            raise NotHere(GONE)
+        return picture.thumbnail
+
+    # Around the pictures.
+
+    def folders(self) -> list[dict[str, object]]:
+        """Return the folders that hold pictures, in order of path; the deepest left out of many."""
+        folders = self._browsing.folders()
+        deepest = max((folder.depth for folder in folders), default=0)
+        while len(folders) > _MOST_FOLDERS and deepest:
+            folders = [folder for folder in folders if folder.depth < deepest]
+            deepest -= 1
+        return [
+            {
+                "name": shown(folder.path if folder.depth == 0 else os.path.basename(folder.path)),
+                "address": quote_from_bytes(folder.path),
+                "count": folder.number,
+                "depth": folder.depth,
+            }
+            for folder in folders[:_MOST_FOLDERS]
+        ]
+
+    def progress(self) -> dict[str, object]:
+        """Return how far the run is that brings the index up to date, if there is one."""
+        return self._run.progress(self._browsing.count())._asdict()
+
+    # What is done with a selection.
+
+    def paths(self, names: Sequence[str]) -> list[bytes]:
+        """Return the path of each picture, in order; those that are not here are left out."""
+        return [stored.path for stored in self._selected(names)]
+
+    def sheet(self, names: Sequence[str], query: bytes) -> Iterator[str]:
+        """Yield the parts of the contact sheet of the pictures, in order."""
+        state = parse_state(query)
+        words = [term.typed for term in state.terms if isinstance(term, Term)]
+        matches = [_as_match(rank, stored) for rank, stored in enumerate(self._selected(names), 1)]
+        made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+        details = (("pictures", f"{len(matches):,}"), ("made", made))
+        heading = Heading(" ".join(words) or "Selected pictures", details)
+        return contact_sheet(heading, matches, self._cache, self._settings.read)
+
+    def hide(self, names: Sequence[str]) -> int:
+        """Leave the pictures out of searches; return how many were not hidden before."""
+        return self._library.hide_contents(self._digests_here(names))
+
+    def unhide(self, names: Sequence[str]) -> int:
+        """Let searches show the pictures again; return how many were hidden."""
+        return self._library.unhide_contents(self._digests_here(names))
+
+    def _digests_here(self, names: Sequence[str]) -> list[bytes]:
+        return [stored.digest for stored in self._selected(names)]
+
+    def _selected(self, names: Sequence[str]) -> list[StoredFile]:
+        digests = [_digest_of(name) for name in dict.fromkeys(names)]
+        return [files[0] for files in self._browsing.files(digests).values()]
+
+
+def _digest_of(name: str) -> bytes:
+    try:
+        digest = bytes.fromhex(name)
+    except ValueError:
+        digest = b""
+    if len(digest) != _DIGEST_BYTES or digest.hex() != name:
+        raise NotHere(_NOT_HERE)
+    return digest
+
+
+def _shown_text(text: str | None) -> str | None:
+    return None if text is None else shown(text.encode("utf-8", "replace"))
+
+
+def _item(match: Match, copies: int) -> dict[str, object]:
+    assert match.version is not None
+    assert match.facts is not None
+    path = match.absolute_bytes
+    return {
+        "id": match.version.digest.hex(),
+        "rank": match.rank,
+        "score": None if math.isnan(match.score) else round(match.score, 4),
+        "name": shown(os.path.basename(path)),
+        "folder": shown(os.path.dirname(path)),
+        "path": shown(path),
+        "width": match.facts.width,
+        "height": match.facts.height,
+        "taken_at": match.taken_at,
+        "camera": _shown_text(match.facts.camera),
+        "copies": copies,
+        "hidden": match.is_hidden,
+    }
+
+
+def _as_match(rank: int, stored: StoredFile) -> Match:
+    """Return a picture that was selected as a match without a score."""
+    taken_at = stored.facts.taken_at or local_time(stored.mtime_ns)
+    path = stored.path
+    return Match(path, path, math.nan, rank, "", taken_at, (), stored.facts, stored.version)
