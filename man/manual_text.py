@@ -141,7 +141,9 @@ digitized, modified (all three from the picture) or file. *camera*, *width* and 
 in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, north and east
 positive). What is not known is absent. With *--explain*, *terms* is a list of objects with *term*
 (with a minus if it is subtracted) and *score*. With *--all-hidden*, *hidden* is true for a hidden
-picture and absent for others.
+picture and absent for others. Of a match that is copied or linked: *path* and *target* (absolute,
+the latter with *target_base64* as for paths), *did* (copied, linked or there already) and
+*sidecars*, a list of the files that went along.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
@@ -434,9 +436,13 @@ Learning 65 labels from 2,400 indexed pictures with *builtin* takes about a minu
 """
 
 FILING = """\
-*clipfind classify --copy-to*, *--link-to* and *--move-to* put each picture that is given a label
-into DIR/LABEL. *--dry-run* shows what would be done. Only *--move-to* ever moves a picture.
+*clipfind search --copy-to* and *--link-to* put the matches into DIR, best first, each picture once
+unless *--no-collapse* is given. *clipfind classify --copy-to*, *--link-to* and *--move-to* put each
+picture that is given a label into DIR/LABEL. *--dry-run* shows what would be done. Only *--move-to*
+ever moves a picture. A line for each picture says what was done, and *classify --undo* takes back
+the run of any of these commands.
 
+    clipfind "red car" ~/Pictures -t 50 --copy-to ~/Cars
     clipfind classify ~/Pictures --labels cat,dog --move-to ~/Sorted --dry-run
     clipfind classify ~/Pictures --labels cat,dog --move-to ~/Sorted
     clipfind classify --undo ~/Sorted/clipfind-moves-20261129-193700.jsonl
@@ -465,6 +471,9 @@ Sidecars :: x.jpg.xmp goes along with a copied or moved x.jpg, and x.xmp if it b
 picture; if x.jpg becomes x-2.jpg, they get that name too. A sidecar that is a link stays and is
 named.
 
+The folder :: DIR is made with the first picture; if nothing was found, nothing is made. A search of
+DIR, or of a folder above it, finds the copies too.
+
 The log :: Before anything is done to a file, a line of JSON is written to
 DIR/clipfind-moves-DATE-TIME.jsonl and synced; another line follows when it is done. stderr names
 the log. Only its owner can read it.
@@ -481,8 +490,9 @@ and if it belongs to you; undo only logs of your own runs.
 Kills and full disks :: After a kill each picture is whole at its old or its new path, and *--undo*
 takes back what was done, half done or only planned; it also removes a hidden file (.clipfind-...)
 that a kill leaves. A full disk stops the run with a sentence, and so does a folder that is moved or
-unmounted meanwhile. If a picture cannot be filed, or has changed since it was labelled, stderr
-names it, the others go on, and the exit status is 2.
+unmounted meanwhile. If a picture cannot be filed, or has changed since it was read, stderr
+names it, the others go on, and the exit status is 2. It is 0 if any picture was filed or was there
+already, and 1 if there was none to file.
 """
 
 SIDECARS = """\
@@ -706,7 +716,12 @@ The ten best among the pictures in the current folder, and in two others:
     clipfind "cup of coffee"
     clipfind "cup of coffee" ~/Pictures /mnt/nas/photos
 
-Copy the fifty best, whatever their names:
+Copy the fifty best, whatever their names, and take that back:
+
+    clipfind flower ~/Pictures -t 50 --copy-to ~/Flowers
+    clipfind classify --undo ~/Flowers/clipfind-moves-20261129-193700.jsonl
+
+Copy them with another program:
 
     clipfind flower ~/Pictures -f0 -t 50 | xargs -0 cp -t out/
 

@@ -29,7 +29,7 @@ from rclip_like.errors import FilingError
 from rclip_like.filing import How, file_into, moving, undo
 from rclip_like.values import Trouble
 
-LABELS = ("cat", "dog", "red car", "猫")
+LABELS = ("cat", "dog", "red car", "猫", None)
 State = dict[bytes, tuple[str, int, int]]
 """Of each file its content's digest, its time and its mode."""
 
@@ -58,7 +58,7 @@ def _write(path: bytes, content: bytes, draw: random.Random) -> None:
     os.utime(path, ns=(0, draw.randrange(1 << 60)))
 
 
-def pictures_in(album: Path) -> Iterator[tuple[bytes, str]]:
+def pictures_in(album: Path) -> Iterator[tuple[bytes, str | None]]:
     """Yield the pictures below a folder with labels that follow from their paths."""
     for folder, _, names in sorted(os.walk(os.fsencode(album))):
         for name in sorted(names):

@@ -1,4 +1,4 @@
-"""File and tag the pictures that `classify` labels, and take a run of filing back."""
+"""File what `search` finds, file and tag what `classify` labels, and take a run of filing back."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from rclip_like.settings import Option
 if TYPE_CHECKING:
     from rclip_like.classify.values import LabelledPicture
     from rclip_like.filing import Filed, How, ToFile
-    from rclip_like.values import Trouble
+    from rclip_like.values import Match, Trouble
 
 DONE, NOTHING_DONE, FAILED = 0, 1, 2
 ACTIONS = ("--copy-to", "--link-to", "--move-to", "--sidecars")
@@ -27,7 +27,43 @@ WITHOUT_EFFECT = (
     *((one, other) for one in ACTIONS for other in ("--files", "--null", "--format")),
     ("--move-to", "--multi"),
 )
-"""Pairs of options; the second has no effect beside the first, or contradicts it."""
+"""Pairs of options of classify; the second has no effect beside the first, or contradicts it."""
+WITHOUT_EFFECT_IN_SEARCH = (
+    ("--copy-to", "--link-to"),
+    *(
+        (one, other)
+        for one in ("--copy-to", "--link-to")
+        for other in ("--files", "--null", "--format", "--explain", "--html", "--preview")
+    ),
+)
+
+
+class CopyOptions(NamedTuple):
+    """What `search` does with the pictures that it finds."""
+
+    copy_to: Annotated[
+        Path | None,
+        Option(
+            "--copy-to",
+            metavar="DIR",
+            help="Copy the matches and their sidecars into DIR, best first, instead of printing "
+            "them; nothing is overwritten.",
+        ),
+    ] = None
+    link_to: Annotated[
+        Path | None,
+        Option("--link-to", metavar="DIR", help="Link the matches into DIR, symbolically."),
+    ] = None
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Only show what would be copied or linked.")
+    ] = False
+
+    @property
+    def folder(self) -> "tuple[Path, How] | None":
+        """The folder to file into, and how; None if matches are printed instead."""
+        if self.copy_to is not None:
+            return self.copy_to, "copy"
+        return None if self.link_to is None else (self.link_to, "link")
 
 
 class FilingOptions(NamedTuple):
@@ -85,10 +121,11 @@ class FilingOptions(NamedTuple):
         return self.folder is not None or self.sidecars is not None
 
 
-def refuse_lone_dry_run(given: Given) -> None:
-    """Raise UsageError for --dry-run without an action."""
-    if "--dry-run" in given and given.keys().isdisjoint((*ACTIONS, "--undo")):
-        raise UsageError(f"--dry-run has no effect without {', '.join(ACTIONS)} or --undo")
+def refuse_lone_dry_run(given: Given, *actions: str) -> None:
+    """Raise UsageError for --dry-run without one of these actions."""
+    if "--dry-run" in given and given.keys().isdisjoint(actions):
+        named = f"{', '.join(actions[:-1])} or {actions[-1]}"
+        raise UsageError(f"--dry-run has no effect without {named}")
 
 
 def refuse_unfit_labels(options: FilingOptions, labels: Iterable[str | None]) -> None:
@@ -111,25 +148,28 @@ def file_labelled(
 
     Returns 0, or 1 if no picture is given a label, or 2 if one cannot be filed or tagged.
     """
-    run = _Run(options, talk, is_json=is_json)
-    pairs = run.tagged(pictures)
-    if options.folder is None:
-        for _ in pairs:
-            pass
-        return run.end()
-    from rclip_like.filing import file_into
-
-    folder, how = options.folder
-    logs: list[Path] = []
-    filed = file_into(pairs, folder, how, is_dry_run=options.dry_run, on_log=logs.append)
-    try:
-        for each in filed:
-            run.say(each)
-    finally:
-        for log in logs:
-            undo = shlex.join([PROGRAM, "classify", "--undo", str(log)])
-            talk.note(f"to take it back: {undo}")
+    run = _Run(talk, is_json=is_json, is_dry_run=options.dry_run)
+    pairs = run.tagged(pictures, options.sidecars)
+    if options.folder is not None:
+        return run.file(pairs, *options.folder)
+    for _ in pairs:
+        pass
     return run.end()
+
+
+def file_matches(
+    matches: "Iterable[Match]", options: CopyOptions, talk: Talk, *, is_json: bool
+) -> int:
+    """Copy or link the matches into the folder, in their order; print a line for each.
+
+    Returns 0, or 1 if there are none, or 2 if one cannot be filed.
+    """
+    from rclip_like.filing import ToFile
+
+    assert options.folder is not None
+    run = _Run(talk, is_json=is_json, is_dry_run=options.dry_run)
+    pictures = (ToFile(match.absolute_bytes, None, match.version) for match in matches)
+    return run.file(pictures, *options.folder)
 
 
 def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
@@ -137,7 +177,7 @@ def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
     from rclip_like.filing import undo
 
     assert options.undo is not None
-    run = _Run(options, talk, is_json=is_json)
+    run = _Run(talk, is_json=is_json, is_dry_run=options.dry_run)
     for each in undo(options.undo, is_dry_run=options.dry_run):
         run.say(each)
     status = run.end()
@@ -149,18 +189,34 @@ def take_back(options: FilingOptions, talk: Talk, *, is_json: bool) -> int:
 class _Run:
     """Prints what is done with each picture, and counts."""
 
-    def __init__(self, options: FilingOptions, talk: Talk, *, is_json: bool) -> None:
-        self._options = options
+    def __init__(self, talk: Talk, *, is_json: bool, is_dry_run: bool) -> None:
         self._talk = talk
+        self._is_dry_run = is_dry_run
         self._form = {"is_json": is_json, "is_terminal": is_terminal(stdout())}
         self._num_done = self._num_failed = 0
         self._is_heard = True
 
-    def tagged(self, pictures: "Iterable[LabelledPicture]") -> "Iterator[ToFile]":
-        """Yield each picture once for each of its labels, tagged first with --sidecars."""
+    def file(self, pictures: "Iterable[ToFile]", folder: Path, how: "How") -> int:
+        """File the pictures, say how to take that back, and return the exit status."""
+        from rclip_like.filing import file_into
+
+        logs: list[Path] = []
+        filed = file_into(pictures, folder, how, is_dry_run=self._is_dry_run, on_log=logs.append)
+        try:
+            for each in filed:
+                self.say(each)
+        finally:
+            for log in logs:
+                undo = shlex.join([PROGRAM, "classify", "--undo", str(log)])
+                self._talk.note(f"to take it back: {undo}")
+        return self.end()
+
+    def tagged(
+        self, pictures: "Iterable[LabelledPicture]", form: 'Literal["digikam", "adobe"] | None'
+    ) -> "Iterator[ToFile]":
+        """Yield each picture once for each of its labels, tagged first if a form is given."""
         from rclip_like.filing import ToFile
 
-        form = self._options.sidecars
         for picture in pictures:
             labels = [each.label for each in picture.labels]
             if labels and form is not None:
@@ -176,8 +232,7 @@ class _Run:
         from rclip_like.values import Trouble
 
         path, version = picture.absolute_bytes, picture.version
-        is_dry_run = self._options.dry_run
-        tagged = add_tags(path, labels, form, version=version, is_dry_run=is_dry_run)
+        tagged = add_tags(path, labels, form, version=version, is_dry_run=self._is_dry_run)
         if isinstance(tagged, Trouble):
             self.say(tagged)
             return
@@ -206,7 +261,7 @@ class _Run:
 
     def end(self) -> int:
         """Print the closing notes and return the exit status."""
-        if self._options.dry_run:
+        if self._is_dry_run:
             self._talk.note("dry run: nothing was changed")
         if self._num_failed:
             self._talk.error(f"finished with {counted(self._num_failed, 'failure')}")

@@ -3,8 +3,9 @@
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli import opening, preview, updating
+from rclip_like.cli import filing, opening, preview, updating
 from rclip_like.cli.dispatch import near_miss
+from rclip_like.cli.filing import CopyOptions
 from rclip_like.cli.opening import OpenSettings, open_result
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
@@ -62,6 +63,7 @@ WITHOUT_EFFECT = (
     *(("--html", each) for each in ALONE),
     *preview.WITHOUT_EFFECT,
     *opening.WITHOUT_EFFECT,
+    *filing.WITHOUT_EFFECT_IN_SEARCH,
     *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
@@ -110,6 +112,7 @@ class SearchOptions(NamedTuple):
     preview: PreviewSettings = PreviewSettings()
     open: OpenSettings = OpenSettings()
     sheet: SheetOptions = SheetOptions()
+    copies: Annotated[CopyOptions, "Copying"] = CopyOptions()
     update: Update = Update()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     sources: Annotated[Sources, "Paths"] = Sources()
@@ -122,8 +125,9 @@ class SearchOptions(NamedTuple):
 
 
 def run(options: SearchOptions) -> int:
-    """Search and print the matches; return 0 if there are any, else 1."""
+    """Search and print or file the matches; return 0 if there are any, else 1."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
+    filing.refuse_lone_dry_run(options.given, "--copy-to", "--link-to")
     check_sheet(options.sheet)
     layout = _layout_of(options)
     settings = search_settings(options, layout)
@@ -150,7 +154,11 @@ def run(options: SearchOptions) -> int:
                 )
         except RootError as error:
             raise with_quotes_proposed(error, options.query, options.paths) from error
-        if options.sheet.html is not None:
+        status = FOUND if report.matches else NOTHING_FOUND
+        if options.copies.folder is not None:
+            matches, is_json = report.matches, options.json
+            status = filing.file_matches(matches, options.copies, talk, is_json=is_json)
+        elif options.sheet.html is not None:
             heading = heading_of(query, options.paths, options.given, report.matches)
             write_sheet(report.matches, heading, options.sheet, options.read, talk)
         elif options.preview.preview and layout.is_table and can_draw():
@@ -169,7 +177,7 @@ def run(options: SearchOptions) -> int:
 
             introduce_larger_models(library, report, query)
     open_result(report.matches, options.open)
-    return FOUND if report.matches else NOTHING_FOUND
+    return status
 
 
 def _layout_of(options: SearchOptions) -> Layout:
@@ -188,9 +196,10 @@ def _layout_of(options: SearchOptions) -> Layout:
 
 
 def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
-    """Return what is ranked and kept; copies are shown once to people, unless typed otherwise."""
+    """Return what is ranked and kept; people get copies once, unless typed otherwise."""
     if options.settings.collapse is None:
-        is_for_people = layout.is_table or options.sheet.html is not None
+        is_shown = layout.is_table or options.sheet.html is not None
+        is_for_people = is_shown or options.copies.folder is not None
         return options.settings._replace(collapse=is_for_people)
     return options.settings
 

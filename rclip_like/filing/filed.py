@@ -12,10 +12,13 @@ Did = Literal["copied", "linked", "moved", "there already", "moved back", "remov
 
 
 class ToFile(NamedTuple):
-    """A picture to file under a label; version: the file that was labelled, None for any file."""
+    """A picture to file under a label, or under none: then into the folder itself.
+
+    version: the file that was labelled or found, None for any file.
+    """
 
     path: bytes
-    label: str
+    label: str | None
     version: FileVersion | None = None
 
 
@@ -29,7 +32,7 @@ class Filed(NamedTuple):
 
     source: bytes
     target: bytes
-    label: str
+    label: str | None
     did: Did
     sidecars: tuple[bytes, ...] = ()
     """The targets of the sidecars that went along."""

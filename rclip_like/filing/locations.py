@@ -41,7 +41,7 @@ def require_version(path: bytes, version: FileVersion | None) -> None:
             status.st_size != version.size_bytes
             or content_digest(path, version.size_bytes) != version.digest
         ):
-            raise Refused("has changed since it was labelled")
+            raise Refused("has changed since it was read")
 
 
 class Identity(NamedTuple):

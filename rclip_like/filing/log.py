@@ -6,7 +6,8 @@ follow in the order of events:
     {"made": path}            a folder that is about to be made
     {"intent": number, "label", "files": [{"source", "target", "size", "mtime_ns", "device",
                               "inode", "digest" or "head"}]}
-                              a picture, then its sidecars; synced before any of them is touched
+                              a picture, then its sidecars; synced before any of them is touched.
+                              Without a label (null) it goes into the folder itself
     {"done": number}          it was filed
     {"failed": number}        it was not filed, and nothing is left of the attempt
     {"restored": path}        a deleted folder that undo is about to make again
@@ -38,7 +39,7 @@ from rclip_like.files import FILE_MODE, open_at_once
 from rclip_like.filing.filed import How
 from rclip_like.filing.locations import Identity
 from rclip_like.filing.names import is_picture_name
-from rclip_like.values import Trouble
+from rclip_like.values import Trouble, path_fields
 
 _FORMAT = 1
 _TOKEN = re.compile(r"[0-9a-f]{16}")
@@ -62,9 +63,9 @@ class LoggedFile(NamedTuple):
 
 
 class LoggedPicture(NamedTuple):
-    """A picture that is filed under a label, with its sidecars after it."""
+    """A picture that is filed, under a label or under none, with its sidecars after it."""
 
-    label: str
+    label: str | None
     files: tuple[LoggedFile, ...]
     number: int = 0
     is_done: bool = False
@@ -97,7 +98,7 @@ class LogWriter:
             version=__version__,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             how=how,
-            folder=written(folder),
+            folder=path_fields(folder),
             token=self.token,
         )
         self.sync()
@@ -105,7 +106,7 @@ class LogWriter:
 
     def make(self, folder: bytes) -> None:
         """Log that a folder is about to be made."""
-        self._append(made=written(folder))
+        self._append(made=path_fields(folder))
         self.sync()
 
     def intend(self, picture: LoggedPicture) -> int:
@@ -113,8 +114,8 @@ class LogWriter:
         self._number += 1
         files = [
             {
-                "source": written(file.source),
-                "target": written(file.target),
+                "source": path_fields(file.source),
+                "target": path_fields(file.target),
                 "size": file.identity.size_bytes,
                 "mtime_ns": file.identity.mtime_ns,
                 "device": file.identity.device,
@@ -171,8 +172,8 @@ class MoveLog:
     """The log of a finished run, read and checked line by line; locked until it is closed.
 
     A log may be forged. It must lie in the folder that it names, unless the caller names the same
-    folder. Entries that no run writes are refused: targets are pictures in a folder of that folder,
-    only sidecars go along with them, and no run makes folders elsewhere.
+    folder. Entries that no run writes are refused: targets are pictures in that folder, with a
+    label in a folder of it, only sidecars go along, and no run makes folders elsewhere.
     """
 
     how: How
@@ -292,16 +293,19 @@ class MoveLog:
     def _picture(self, line: Mapping[str, Any]) -> LoggedPicture:
         """Return the picture of a line. Raises ValueError for an entry that no run writes."""
         files = tuple(map(self._file_of, line["files"][:_MAX_FILES]))
-        if not files or not isinstance(line["label"], str):
+        label = line["label"]
+        if not files or not isinstance(label, str | None):
             raise ValueError
-        line["label"].encode()  # raises for half a character, which could not be printed
+        (label or "").encode()  # raises for half a character, which could not be printed
         folders = {(os.path.dirname(file.source), os.path.dirname(file.target)) for file in files}
         sidecars = [path for file in files[1:] for path in (file.source, file.target)]
-        if not is_picture_name(files[0].target):
+        base = os.path.dirname(files[0].target)
+        base = base if label is None else os.path.dirname(base)
+        if base != self.folder or not is_picture_name(files[0].target):
             raise ValueError
         if len(folders) > 1 or not all(path.lower().endswith(b".xmp") for path in sidecars):
             raise ValueError
-        return LoggedPicture(line["label"], files)
+        return LoggedPicture(label, files)
 
     def _file_of(self, line: Mapping[str, Any]) -> LoggedFile:
         numbers = [line[key] for key in ("device", "inode", "size", "mtime_ns")]
@@ -319,7 +323,6 @@ class MoveLog:
             or not all(map(_DIGEST.fullmatch, digests))
             or len(digests) != expected
             or (self.how == "copy" and file.digest is None)
-            or os.path.dirname(os.path.dirname(file.target)) != self.folder
             or (self.how != "copy" and not _has_ending_of(file.target, file.source))
         ):
             raise ValueError
@@ -343,15 +346,6 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("no object")
     return found
-
-
-def written(path: bytes) -> dict[str, str]:
-    """Return a path as the log has it."""
-    try:
-        return {"path": path.decode()}
-    except UnicodeDecodeError:
-        encoded = base64.b64encode(path).decode()
-        return {"path": path.decode(errors="replace"), "path_base64": encoded}
 
 
 def _read_path(written: object) -> bytes:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from rclip_like.filing.locations import Refused
-from rclip_like.filing.log import written
+from rclip_like.values import path_fields
 
 _FOLDER_MODE = 0o777
 """Before the umask, as `mkdir` makes folders."""
@@ -38,7 +38,7 @@ def missing_folders(folder: bytes, device: int) -> list[bytes]:
 def make_again(folders: list[bytes], log: Path) -> None:
     """Make folders, each after a line in the log of the run. Raises Refused and OSError."""
     for folder in folders:
-        line = json.dumps({"restored": written(folder)}).encode() + b"\n"
+        line = json.dumps({"restored": path_fields(folder)}).encode() + b"\n"
         try:
             with open(log, "rb+") as file:
                 file.seek(0, os.SEEK_END)

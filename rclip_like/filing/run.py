@@ -1,4 +1,4 @@
-"""File pictures: copy, link or move each one into DIR/label, after a line in the log."""
+"""File pictures: copy, link or move each one into DIR or DIR/label, after a line in the log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FOLDER_MODE = 0o777
 
 
 def file_into(
-    pictures: Iterable[ToFile | tuple[bytes, str]],
+    pictures: Iterable[ToFile | tuple[bytes, str | None]],
     folder: Path,
     how: How,
     *,
@@ -48,8 +48,7 @@ def file_into(
 ) -> Iterator[Filed | Trouble]:
     """File each picture, a path and its label, into `folder`/label, and yield what was done.
 
-    With a `version`, a picture that is no longer the file that was labelled is a Trouble.
-
+    Without a label (None) it goes into `folder`; if it is not of its `version`, it is a Trouble.
     The folder and those of the labels (named by `folder_name`) are made. Pictures are taken one by
     one, so memory stays flat. No file is overwritten: if a target has the same content, the picture
     is `there already` and stays at its source; otherwise it becomes `name-2.jpg`, and so on.
@@ -125,10 +124,9 @@ class _Run:
         path, label, version = picture
         if not is_picture_name(path):  # undo would not take it back
             raise Refused("does not have the name of a picture")
-        name = self._folder_of(label)
         source = self._source(path, folders)
         require_version(source.path, version)
-        folder = self._target_folder(os.fsencode(name), folders)
+        folder = self._target_folder(label, folders)
         is_copied = self._how == "copy" or not self._is_same_disk(source, folder)
         while True:
             plans, is_there = self._plan(source, folder, os.path.basename(path))
@@ -187,14 +185,17 @@ class _Run:
 
     # The folders and the log
 
-    def _target_folder(self, name: bytes, folders: ExitStack) -> OpenFolder:
-        """Return the folder of a label, which is made unless this is a dry run. Raises Refused."""
+    def _target_folder(self, label: str | None, folders: ExitStack) -> OpenFolder:
+        """Return the folder of a label or of None, made unless it is a dry run. Raises Refused."""
+        name = b"" if label is None else os.fsencode(self._folder_of(label))
         base = self._open_base()
         absent = OpenFolder(os.path.join(os.fsencode(self._path), name), None)
         if base is None:
             return absent
         if not base.still_at_path():
             raise self._stopped("this folder was moved, replaced or unmounted meanwhile")
+        if label is None:
+            return base
         try:
             try:
                 return folders.enter_context(opened(name, inside=base))

@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 
 def render_filed(filed: Filed, *, is_json: bool, is_terminal: bool) -> bytes:
-    """Return one line: what was done, the label, the picture's path, and its target."""
+    """Return one line: what was done, the label if any, the picture's path, and its target."""
+    label = [] if filed.label is None else [filed.label]
     if is_json:
         return _json_line(
             {
                 **path_fields(filed.source),
-                "label": filed.label,
+                **({"label": filed.label} if label else {}),
                 "did": filed.did,
                 **_renamed(path_fields(filed.target), "target"),
                 "sidecars": [os.fsdecode(each) for each in filed.sidecars],
             }
         )
-    return _columns([filed.did, filed.label], [filed.source, filed.target], is_terminal)
+    return _columns([filed.did, *label], [filed.source, filed.target], is_terminal)
 
 
 def render_tagged(

@@ -17,6 +17,7 @@ from processes import run, write_pictures, write_taken
 from rclip_like.cli.commands import COMMANDS
 
 ODD_FOLDER = b"not-utf8-\xff"
+ODD_COPIES = os.fsdecode(b"copies-\xff")
 KEYED_BY_REASON = ("failures", "reasons")
 
 
@@ -72,7 +73,9 @@ def test_every_command_with_json_is_documented() -> None:
 
 def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: Path) -> None:
     never = folder / "never"
-    search = printed("search", "cat", "--explain", "--all")
+    assert run("hide", folder / "taken.jpg").returncode == 0
+    search = printed("search", "cat", "--explain", "--all", "--all-hidden")
+    search |= printed("search", "cat", "--all", "--copy-to", folder.parent / ODD_COPIES)
     assert search == documented()["search"]
     assert printed("status", folder, never) == documented()["status"]
     assert printed("forget", folder, never, "--dry-run") == documented()["forget"]

@@ -182,12 +182,14 @@ def test_everything_indexed_is_searched_from_anywhere(
 def test_every_option_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLIPFIND_PRECISION")
     typed = "blue -t3 --min-score .1 --within .2 --sort date --collapse --explain --all --no-cache"
-    typed += " --hidden --no-ignore -L --one-file-system --raw-pairs --exclude a --glob b"
+    typed += (
+        " --all-hidden --hidden --no-ignore -L --one-file-system --raw-pairs --exclude a --glob b"
+    )
     typed += " --template photo --max-time 5 --inodes stable --threads 3 --device cpu --db ~/x.db"
     options = settled("search", *typed.split())
     walk = WalkSettings(True, False, True, True, True, ("a",), ("b",), "stable")
     assert options.settings == SearchSettings(
-        3, 0.1, 0.2, "date", True, True, True, "photo", False, walk
+        3, 0.1, 0.2, "date", True, True, True, True, "photo", False, walk
     )
     updating = index_settings(options.update, options.settings.walk)
     assert updating == IndexSettings(walk=walk, max_seconds=5.0, wait=False)

@@ -274,6 +274,36 @@ def test_nothing_is_filed_through_what_has_the_label_s_name(
     assert state_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("how", HOWS)
+def test_without_a_label_pictures_go_into_the_folder_itself_and_come_back(
+    album: Path, tmp_path: Path, how: How
+) -> None:
+    before, folder = state_of(album), tmp_path / "filed"
+    pictures = [(os.fsencode(album / name / "x.jpg"), None) for name in "ab"]
+    assert all(isinstance(each, Filed) for each in file_into(pictures, folder, how))
+    assert {path.name for path in folder.iterdir()} >= {"x.jpg", "x-2.jpg"}
+    assert not [path for path in folder.iterdir() if path.is_dir()]
+    assert not [each for each in undo(log_of(folder)) if isinstance(each, Trouble)]
+    assert state_of(album) == before
+    assert [path.suffix for path in folder.iterdir()] == [".jsonl"]
+
+
+@pytest.mark.parametrize("target", ["{folder}/deep/x.jpg", "{above}/x.jpg", "{folder}.jpg"])
+def test_without_a_label_a_log_is_believed_in_its_own_folder_alone(
+    album: Path, tmp_path: Path, target: str
+) -> None:
+    folder = tmp_path / "filed"
+    list(file_into([(os.fsencode(album / "a" / "x.jpg"), None)], folder, "move"))
+    log, named = log_of(folder), target.format(folder=folder, above=folder.parent)
+    Path(named).parent.mkdir(exist_ok=True)
+    Path(named).write_bytes((folder / "x.jpg").read_bytes())
+    log.write_text(log.read_text().replace(f'"{folder}/x.jpg"', f'"{named}"'))
+    [trouble] = undo(log)
+    assert isinstance(trouble, Trouble)
+    assert "is not valid" in trouble.reason
+    assert Path(named).exists()
+
+
 def test_labels_lead_nowhere_else(album: Path, tmp_path: Path) -> None:
     labels = ("../../up", "/etc", "a\0b", "..")
     pictures = [(os.fsencode(album / "a" / "x.jpg"), label) for label in labels]
@@ -533,7 +563,7 @@ def test_a_picture_that_was_replaced_since_it_was_labelled_stays(
     before = state_of(album)
     [trouble] = file_into([picture], folder, how, is_dry_run=is_dry_run)
     assert isinstance(trouble, Trouble)
-    assert trouble.reason == "has changed since it was labelled"
+    assert trouble.reason == "has changed since it was read"
     assert state_of(album) == before
 
 
@@ -655,6 +685,7 @@ def test_lines_that_make_no_sense_cost_themselves(album: Path, tmp_path: Path) -
         {"target": {"path": "/etc/passwd"}},
         {"target": {"path": "{folder}/cat/../../victim.jpg"}},
         {"target": {"path": "{folder}/cat/deep/x.jpg"}},
+        {"target": {"path": "{folder}/x.jpg"}},
         {"source": {"path": "relative/x.jpg"}},
         {"source": {"path": "/tmp/a/../x.jpg"}},
         {"source": {"path": "/tmp/x.jpg\0"}},
