@@ -13,6 +13,7 @@ import manual_text
 from manual_promises import PROMISES
 from manual_seeing import SEEING
 from manual_sets import SETS
+from manual_sheets import SHEETS
 from manual_train import TRAINING
 
 from rclip_like import __version__
@@ -33,6 +34,7 @@ def manual() -> str:
         ("QUERIES", _prose(manual_text.QUERIES)),
         ("OUTPUT", _prose(manual_text.OUTPUT)),
         ("SEEING", _prose(SEEING)),
+        ("CONTACT SHEETS", _prose(SHEETS)),
         ("SETS", _prose(SETS)),
         ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),

@@ -29,6 +29,8 @@ class UpkeepReport:
     """Walked folders."""
     models: tuple[str, ...] = ()
     texts: int = 0
+    thumbnails: int = 0
+    """Small pictures deleted from the cache folder."""
     folders: Mapping[bytes, int] = field(default_factory=dict)
     """How many files and failures go, by their folder; the largest number first."""
     kept: Mapping[bytes, int] = field(default_factory=dict)
@@ -42,6 +44,21 @@ class UpkeepReport:
     is_short: bool = True
     """False while a search still reads; the file shrinks when that search ends."""
     is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailReport:
+    """What making the missing thumbnails of an album came to; numbers count distinct contents."""
+
+    pictures: int = 0
+    made: int = 0
+    left: int = 0
+    """Those that have none, since the cache is full or the time was over."""
+    size_bytes: int = 0
+    """What the thumbnails that are there take."""
+    is_full: bool = False
+    """Whether the cache, as large as it may get, holds no more of this album."""
+    failures: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +126,8 @@ class StatusReport:
     """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
     hidden: int = 0
     """Files whose pictures are hidden from searches."""
+    thumbnails: int | None = None
+    """Small pictures in the cache folder, of this index or others; None as for `left_contents`."""
+    thumbnail_bytes: int | None = None
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""

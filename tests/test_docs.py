@@ -56,6 +56,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
     further = (
         "OUTPUT",
         "SEEING",
+        "CONTACT SHEETS",
         "LABELS",
         "SETS",
         "FIGURES",

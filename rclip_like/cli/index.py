@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.options import (
@@ -22,7 +22,7 @@ from rclip_like.cli.paths import (
 )
 from rclip_like.cli.remedies import said
 from rclip_like.errors import IndexLocked, UsageError
-from rclip_like.output.progress import index_bar
+from rclip_like.output.progress import index_bar, progress_bar
 from rclip_like.output.reports import (
     index_sentence,
     left_out_sentences,
@@ -93,6 +93,8 @@ def run(options: IndexOptions) -> int:
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
     report = without_unmatched(report, standing_patterns(settings.walk, options.given))
     _tell(report, roots, talk, strict=options.strict)
+    if settings.thumbnails and report.finished:
+        _make_thumbnails(paths or named, report.seconds, options)
     there = set(paths)
     unusable = [path for path in named if path not in there]
     for path in unusable:
@@ -111,6 +113,24 @@ def run(options: IndexOptions) -> int:
     if is_short or unusable or any(trouble.path in roots for trouble in report.troubles):
         return FAILED
     return UP_TO_DATE if report.finished else UNFINISHED
+
+
+def _make_thumbnails(paths: Sequence[bytes], seconds: float, options: IndexOptions) -> None:
+    """Make the thumbnails that the run has not made, in the time that it has left, and say so."""
+    from rclip_like.output.reports import thumbnail_sentences
+
+    settings, talk = options.settings, options.talk
+    if settings.max_seconds:
+        settings = settings._replace(max_seconds=max(0.001, settings.max_seconds - seconds))
+    with (
+        open_library(options.library, options.encoder) as library,
+        progress_bar("making thumbnails", "pictures", quiet=talk.quiet) as show,
+    ):
+        report = library.make_thumbnails(paths, settings, on_progress=show)
+    for trouble in report.failures:
+        talk.note(f"no thumbnail: {said(trouble_sentence(trouble))}")
+    for sentence in thumbnail_sentences(report, settings.thumbnail_megabytes):
+        talk.note(sentence)
 
 
 def _named(library: "Library", options: IndexOptions) -> list[bytes]:

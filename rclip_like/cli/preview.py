@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from rclip_like.cli.remedies import said
-from rclip_like.cli.sheet import ThumbnailCacheSize
 from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.output.stream import Talk, stdout, write_out
 from rclip_like.output.terminal import Screen, is_terminal
-from rclip_like.settings import Argument, Option, ReadSettings, Setting
+from rclip_like.settings import (
+    MOST_THUMBNAIL_MEGABYTES,
+    Argument,
+    Option,
+    ReadSettings,
+    Setting,
+    ThumbnailCacheSize,
+)
 
 if TYPE_CHECKING:
     from rclip_like.images.thumbnails import ThumbnailCache
@@ -66,7 +72,7 @@ class PreviewOptions(NamedTuple):
         ),
     ] = None
     protocol: PreviewProtocol = "auto"
-    cache_megabytes: ThumbnailCacheSize = 500
+    cache_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     talk: Talk = Talk()
 

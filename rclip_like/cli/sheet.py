@@ -12,7 +12,7 @@ from rclip_like.files import write_whole
 from rclip_like.output.progress import progress_bar
 from rclip_like.output.stream import OutputError, Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal
-from rclip_like.settings import Option, ReadSettings, Setting
+from rclip_like.settings import MOST_THUMBNAIL_MEGABYTES, Option, ReadSettings, ThumbnailCacheSize
 
 if TYPE_CHECKING:
     from rclip_like.page.sheet import Heading
@@ -27,17 +27,6 @@ _UNLISTED = frozenset(
     ("QUERY", "[PATH]...", "--html", "--add", "--subtract", "--quiet", "--verbose")
 )
 
-ThumbnailCacheSize = Annotated[
-    int,
-    Setting(
-        "--thumbnail-cache",
-        metavar="MB",
-        min=0,
-        help="How many megabytes of small pictures are kept for the next time; those used "
-        "least recently go first.",
-    ),
-]
-
 
 class SheetOptions(NamedTuple):
     """How results become pictures to look at."""
@@ -51,7 +40,7 @@ class SheetOptions(NamedTuple):
             "instead of printing them; -: to stdout. It replaces an earlier sheet, no other file.",
         ),
     ] = None
-    cache_megabytes: ThumbnailCacheSize = 500
+    cache_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
 
 
 def check_sheet(options: SheetOptions) -> None:

@@ -15,7 +15,7 @@ from typing import ClassVar
 from PIL import Image
 
 from rclip_like.errors import Reason
-from rclip_like.images.decoding import Product, Unreadable, Upright
+from rclip_like.images.decoding import REDUCTION_MARGIN, Product, Unreadable, Upright
 from rclip_like.values import Preprocessing
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
@@ -190,11 +190,19 @@ class Thumbnail(Product):
     name: ClassVar[str] = "thumbnail"
 
     size: int
+    needed: int = 0
+    """The size of a model whose square is made along with it, and then stays as it is to the bit:
+    the JPEG is decoded as for that alone."""
 
     @property
     def short_side(self) -> int:
         """Enough on the short side is enough on the long one."""
-        return self.size
+        return self.needed or self.size
+
+    @classmethod
+    def beside(cls, size: int, model: Preprocessing) -> Thumbnail | None:
+        """Return the thumbnail that a model's decoding has enough pixels for, if it has."""
+        return cls(size, needed=model.size) if REDUCTION_MARGIN * model.size >= size else None
 
     def make(self, picture: Upright) -> list[Image.Image]:
         """Return one image."""

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rclip_like.errors import PASSING, ReaderError, Reason, Remedy
 from rclip_like.images.limits import most_bytes, within_memory
@@ -23,6 +23,8 @@ from rclip_like.values import Picture, PictureFacts, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.images.decoding import Product
+
+Finished = TypeVar("Finished")
 
 # Neither multiprocessing nor pebble: both import the parent's main module, and so typer and more,
 # in each worker. pebble starts all workers at once, shares one pipe and its locks among them, which
@@ -76,23 +78,32 @@ class Readers:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    @property
+    def most_in_flight(self) -> int:
+        """How many tasks keep all workers busy."""
+        return _AHEAD * self._width
+
     def read_all(
-        self, tasks: Iterable[ReadTask], on_idle: Callable[[], None] = lambda: None
+        self,
+        tasks: Iterable[ReadTask],
+        on_idle: Callable[[], None] = lambda: None,
+        finish: Callable[[Picture | Trouble], Picture | Trouble] = lambda read: read,
     ) -> Iterator[Picture | Trouble]:
         """Yield what became of each task, as they finish; _AHEAD for each worker in flight.
 
-        Calls `on_idle` each time that nothing has finished for half a second. Ends early, without a
-        word, when another thread calls `close`. Raises ReaderError when no worker can be started.
+        finish: as `submit` takes it. Calls `on_idle` each time that nothing has finished for half a
+        second. Ends early, without a word, when another thread calls `close`. Raises ReaderError
+        when no worker can be started.
         """
         pending: set[_Result] = set()
         for task in tasks:
             try:
-                pending.add(self._threads.submit(self._read, task))
+                pending.add(self.submit(task, finish))
             except RuntimeError:
                 if self._closed:
                     return
                 raise
-            is_full = len(pending) >= _AHEAD * self._width
+            is_full = len(pending) >= self.most_in_flight
             yield from self._finished(pending, on_idle, is_patient=is_full)
         while pending and not self._closed:
             yield from self._finished(pending, on_idle, is_patient=True)
@@ -107,7 +118,7 @@ class Readers:
         in_flight, largest = 0, most_bytes(self._settings)
         for task in tasks:
             size = len(task.content or b"")
-            while pending and (len(pending) >= _AHEAD * self._width or in_flight + size > largest):
+            while pending and (len(pending) >= self.most_in_flight or in_flight + size > largest):
                 done, result = pending.popleft()
                 in_flight -= done
                 yield result.result()
@@ -116,13 +127,16 @@ class Readers:
         for _, result in pending:
             yield result.result()
 
-    def submit(self, task: ReadTask) -> _Result:
+    def submit(
+        self, task: ReadTask, finish: Callable[[Picture | Trouble], Finished]
+    ) -> Future[Finished]:
         """Begin to read a picture once a worker is free; any thread may call it.
 
-        The result raises ReaderError when no worker can be started. Its callbacks run in the thread
-        that read it, which reads the next picture after them. Raises RuntimeError when closed.
+        finish: what is to be done with the outcome in the thread that waited for the worker, so
+        that its work is spread over the processors, too. The result raises what that raises, and
+        ReaderError when no worker can be started. Raises RuntimeError when closed.
         """
-        return self._threads.submit(self._read, task)
+        return self._threads.submit(lambda: finish(self._read(task)))
 
     def rest(self) -> None:
         """End the workers that have nothing to do; others start when there is work again."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,11 +30,14 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = 256, 1024
 """The sizes of thumbnails: pixels of the longer side, at most."""
-_QUALITY = 75
+_QUALITY, _METHOD = 75, 2
+"""As Pillow has them. Method 4, its own, takes 2.5 times as long for 4 % fewer bytes."""
 _CHECK_BYTES = 16
 _NUM_FOLDERS = 256
 _HOUR_SECONDS = 3600
 _AFTER_TRIMMING = 0.9
+_USABLE = 0.85
+"""The share of the room that can be filled while the fullest folder has not used up its own."""
 
 
 class Wanted(NamedTuple):
@@ -40,18 +47,36 @@ class Wanted(NamedTuple):
     digest: bytes
 
 
+class Usage(NamedTuple):
+    """How many thumbnails there are, and how many bytes they take."""
+
+    number: int
+    size_bytes: int
+
+
 class ThumbnailCache:
     """Thumbnails as WebP, by digest and size, in files that only their owner can read.
 
     Each file ends with a checksum: a damaged one counts as missing. Readers that were mended make
-    their own. Those used least recently go first: the files lie in 256 folders, each of which
+    theirs anew. Those used least recently go first: the files lie in 256 folders, each of which
     keeps its share of `most_bytes`. Where nothing can be kept, nothing is.
     """
 
     def __init__(self, most_bytes: int, folder: Path | None = None) -> None:
         readers = blake3(repr(sorted(READER_VERSIONS.items())).encode()).hexdigest(8)
-        self._folder = (folder or cache_folder() / "thumbnails") / readers
+        self._root = folder or cache_folder() / "thumbnails"
+        self._folder = self._root / readers
         self._most_bytes = most_bytes
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._root
+
+    @property
+    def usable_bytes(self) -> int:
+        """How much of one album fits before its own thumbnails begin to displace each other."""
+        return int(_USABLE * self._most_bytes)
 
     def find(self, digest: bytes, size: int) -> bytes | None:
         """Return the WebP of a picture's thumbnail, None if it is not there."""
@@ -75,6 +100,8 @@ class ThumbnailCache:
             return
         path = self._path(digest, size)
         with suppress(OSError):
+            if not self._folder.is_dir():
+                self.clear()
             make_folder(path.parent, FOLDER_MODE)
             _make_room(path.parent, share - len(content))
             with write_whole(path, is_synced=False) as draft:
@@ -90,13 +117,34 @@ class ThumbnailCache:
             self.add(digest, SMALL, _as_webp(image))
         return webp
 
+    def sizes(self, size: int) -> dict[bytes, int]:
+        """Return how many bytes each thumbnail of a size takes, by the digest of its picture."""
+        named = re.compile(rf"([0-9a-f]{{64}})-{size}\.webp")
+        return {
+            bytes.fromhex(match[1]): size_bytes
+            for name, size_bytes in _files(self._folder)
+            if (match := named.fullmatch(name))
+        }
+
+    def usage(self) -> Usage:
+        """Return what the cache holds, of earlier readers, too."""
+        sizes = [size_bytes for _, size_bytes in _files(self._root)]
+        return Usage(len(sizes), sum(sizes))
+
+    def clear(self) -> Usage:
+        """Delete all that the cache holds, and return what that was. Raises OSError."""
+        before = self.usage()
+        if before.number:
+            shutil.rmtree(self._root)
+        return before
+
     def _path(self, digest: bytes, size: int) -> Path:
         return self._folder / digest[:1].hex() / f"{digest.hex()}-{size}.webp"
 
 
 def thumbnails(
     pictures: Iterable[Wanted], size: int, cache: ThumbnailCache, limits: ReadSettings
-) -> Iterator[bytes | Trouble]:
+) -> Generator[bytes | Trouble]:
     """Yield the thumbnail of each picture as WebP, or why there is none, in order.
 
     The whole picture, upright, in sRGB, over white, at most `size` pixels each way, without any
@@ -104,23 +152,25 @@ def thumbnails(
     no process to read with can be started.
     """
     product = Thumbnail(size)
-    waiting: deque[bytes | None] = deque()
-    asked: deque[Wanted] = deque()
-
-    def tasks() -> Iterator[ReadTask]:
-        for picture in pictures:
-            waiting.append(cache.find(picture.digest, size))
-            if waiting[-1] is None:
-                asked.append(picture)
-                yield ReadTask(picture.path, (product,))
-
+    waiting: deque[bytes | Future[bytes | Trouble]] = deque()
+    num_reading = 0
     with Readers(limits) as readers:
-        for result in readers.read_in_order(tasks()):
-            while (found := waiting.popleft()) is not None:
-                yield found
-            wanted = asked.popleft()
-            yield kept_thumbnail(result, wanted.digest, size, cache)
-    yield from (found for found in waiting if found is not None)
+        for picture in pictures:
+            found = cache.find(picture.digest, size)
+            if found is not None:
+                waiting.append(found)
+            else:
+                finish = partial(kept_thumbnail, digest=picture.digest, size=size, cache=cache)
+                waiting.append(readers.submit(ReadTask(picture.path, (product,)), finish))
+                num_reading += 1
+            while waiting and (
+                isinstance(waiting[0], bytes) or num_reading > readers.most_in_flight
+            ):
+                first = waiting.popleft()
+                num_reading -= not isinstance(first, bytes)
+                yield first if isinstance(first, bytes) else first.result()
+        for each in waiting:
+            yield each if isinstance(each, bytes) else each.result()
 
 
 def kept_thumbnail(
@@ -142,8 +192,18 @@ def kept_thumbnail(
 
 def _as_webp(image: Image.Image) -> bytes:
     written = BytesIO()
-    image.save(written, "WEBP", quality=_QUALITY)
+    image.save(written, "WEBP", quality=_QUALITY, method=_METHOD)
     return written.getvalue()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield name and bytes of all files in a folder and below, but for what cannot be looked at."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            else:
+                yield entry.name, entry.stat(follow_symlinks=False).st_size
 
 
 def _make_room(folder: Path, most_bytes: int) -> None:

@@ -16,6 +16,7 @@ from rclip_like.values import FileFacts, Picture, Preprocessing, Trouble
 from rclip_like.walk.missing import folder_device, is_gone, is_missing
 
 if TYPE_CHECKING:
+    from rclip_like.images.decoding import Product
     from rclip_like.images.readers import ReadTask
 
 _ALTERED = "its content changed, though not its size and time; encoded anew"
@@ -39,9 +40,15 @@ class Outcomes:
     _reads: dict[bytes, PendingRead] = field(default_factory=dict)
 
     def tasks(
-        self, pending: Iterable[FileFacts], preprocessing: Preprocessing
+        self,
+        pending: Iterable[FileFacts],
+        preprocessing: Preprocessing,
+        further: tuple[Product, ...],
     ) -> Iterator[ReadTask]:
-        """Yield what is to be read of each file as the survey finds it."""
+        """Yield what is to be read of each file as the survey finds it.
+
+        further: products beside those that the model needs.
+        """
         for found in pending:
             from rclip_like.images.products import model_products
             from rclip_like.images.readers import ReadTask
@@ -53,7 +60,8 @@ class Outcomes:
             known = self.store.digests_of_size(self.model_id, found.size_bytes)
             if before is not None and self.store.is_encoded(self.model_id, before):
                 known = (*known, before)
-            yield ReadTask(found.path, model_products(preprocessing), known)
+            products = (*model_products(preprocessing), *further)
+            yield ReadTask(found.path, products, known)
 
     def take(self, result: Picture | Trouble, batch: PendingBatch, before: PendingBatch) -> None:
         """Add to the batch what a file's read gave; the batch before it is not committed yet."""

@@ -27,6 +27,7 @@ from rclip_like.values import READER_VERSIONS, IndexReport, Root, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.images.readers import Readers
+    from rclip_like.index.thumbnails import ThumbnailsBeside
     from rclip_like.models.model import Model
     from rclip_like.store import Writer
 
@@ -193,7 +194,9 @@ class _Run:
         """
         specification = self.encoder.model.specification
         found = self._items_of(self.survey.pending)
-        tasks = self.outcomes.tasks(found, specification.preprocessing)
+        thumbnails = self._thumbnails()
+        further = thumbnails.products if thumbnails else ()
+        tasks = self.outcomes.tasks(found, specification.preprocessing, further)
         with self.stopping.breakable():
             first = next(tasks, None)
         if first is None:
@@ -201,7 +204,8 @@ class _Run:
         from rclip_like.images.readers import Readers
 
         with Readers(self.settings.read or ReadSettings()) as self.readers:
-            results = self.readers.read_all(chain([first], tasks), self._commit_if_encoded)
+            work = chain([first], tasks), self._commit_if_encoded
+            results = self.readers.read_all(*work, *([thumbnails.keep] if thumbnails else []))
             for result in self._until_over(results):
                 if isinstance(result, Trouble) and result.code is Reason.MODEL:
                     name = specification.name
@@ -217,6 +221,14 @@ class _Run:
         self._encode_collected()
         self._commit_encoded()
         self._show_progress(at_last=True)
+
+    def _thumbnails(self) -> ThumbnailsBeside | None:
+        if not self.settings.thumbnails:
+            return None
+        from rclip_like.index.thumbnails import ThumbnailsBeside
+
+        preprocessing = self.encoder.model.specification.preprocessing
+        return ThumbnailsBeside(preprocessing, self.settings.thumbnail_megabytes * 1_000_000)
 
     def _encode_collected(self) -> None:
         """Give the collected batch to the encoder once it is idle; then commit the one it had.

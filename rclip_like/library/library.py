@@ -18,6 +18,7 @@ from rclip_like.library.reach import (
     unindexed_note,
     unwalked_note,
 )
+from rclip_like.library.thumbnails import LibraryThumbnails
 from rclip_like.query import Kind, Query, Term
 from rclip_like.settings import (
     EncoderSettings,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
-class Library(LibraryLabels, LibraryMeasures):
+class Library(LibraryLabels, LibraryMeasures, LibraryThumbnails):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from rclip_like.errors import StoreError
 from rclip_like.library.connections import Connections
 from rclip_like.library.reach import expanded
 from rclip_like.models.names import BUILTIN, with_weights
@@ -51,11 +52,17 @@ class LibraryUpkeep:
 
         store, named = self._index.open(), expanded(paths)
         roots = as_roots(named) if named else None
-        return replace(
+        report = replace(
             store.status(roots),
             raw_pairs=count_raw_pairs(store, roots),
             unknown=unknown_paths(store, named),
         )
+        if named:
+            return report
+        from rclip_like.images.thumbnails import ThumbnailCache
+
+        kept = ThumbnailCache(0).usage()
+        return replace(report, thumbnails=kept.number, thumbnail_bytes=kept.size_bytes)
 
     def prune(
         self,
@@ -66,7 +73,8 @@ class LibraryUpkeep:
         """Drop the rows of files under `paths`, or of all, that are gone, and free their room.
 
         Raises IndexLocked when another process writes and `settings.wait` is off, UsageError
-        when `settings.models` would drop all models that have encoded anything.
+        when `settings.models` would drop all models that have encoded anything, StoreError when
+        the cache of thumbnails cannot be deleted and `settings.thumbnails` asks for it.
         """
         from rclip_like.upkeep.pruning import prune
 
@@ -79,7 +87,8 @@ class LibraryUpkeep:
             chosen = with_weights(self.chosen_model(), self._weights)
             in_use = [chosen, self._default_model() or chosen]
             unused = unused_models(store.models(), in_use, settings.keep)
-        return prune(store, expanded(paths), settings, unused, listeners)
+        report = prune(store, expanded(paths), settings, unused, listeners)
+        return _without_thumbnails(report) if settings.thumbnails else report
 
     def forget(
         self,
@@ -129,3 +138,16 @@ class LibraryUpkeep:
     def _default_model(self) -> str | None:
         store = self._index.existing()
         return store.default_model() if store else None
+
+
+def _without_thumbnails(report: UpkeepReport) -> UpkeepReport:
+    """Delete all thumbnails, unless the report is of a dry run, and add them to it."""
+    from rclip_like.images.thumbnails import ThumbnailCache
+
+    cache = ThumbnailCache(0)
+    try:
+        found = cache.usage() if report.is_dry_run else cache.clear()
+    except OSError as error:
+        raise StoreError(f"{cache.folder} cannot be deleted: {error.strerror}") from error
+    freed_bytes = report.freed_bytes + found.size_bytes
+    return replace(report, thumbnails=found.number, freed_bytes=freed_bytes)

@@ -12,7 +12,7 @@ from rclip_like.output.terminal import escaped, escaped_path
 from rclip_like.values import path_fields
 
 if TYPE_CHECKING:
-    from rclip_like.reports import StatusReport
+    from rclip_like.reports import StatusReport, ThumbnailReport
     from rclip_like.values import IndexReport, Trouble
 
 _MOST_FOLDERS = 10
@@ -61,6 +61,24 @@ def index_sentence(report: IndexReport) -> str:
         (not report.finished, f"{report.remaining:,} still to do"),
     )
     return f"{parts}; {report.seconds:.1f} s"
+
+
+def thumbnail_sentences(report: ThumbnailReport, most_megabytes: int) -> Iterator[str]:
+    """Yield what there is of thumbnails, and why some are missing.
+
+    most_megabytes: how many the cache may hold.
+    """
+    number = report.pictures - report.left - len(report.failures)
+    there = f"{counted(number, 'thumbnail')}, {sized(report.size_bytes)}"
+    yield f"{there}; {report.made:,} of them made now"
+    if report.is_full and report.left:
+        needed = 1 + round(most_megabytes * report.pictures / max(1, number))
+        yield (
+            f"{counted(report.left, 'picture')} left without thumbnail: the cache is full at "
+            f"{most_megabytes:,} MB; --thumbnail-cache {needed} holds them all"
+        )
+    elif report.left:
+        yield f"{counted(report.left, 'picture')} left without thumbnail; the next run continues"
 
 
 def left_out_sentences(report: IndexReport) -> Iterator[str]:
@@ -137,6 +155,11 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
         yield (
             f"{counted(report.left_contents, 'content')} without a file; "
             f"'clipfind prune' drops them, which frees {about_freed(report.freeable_bytes or 0)}"
+        )
+    if report.thumbnails:
+        yield (
+            f"{counted(report.thumbnails, 'thumbnail')}, {sized(report.thumbnail_bytes or 0)}; "
+            "'clipfind prune --thumbnails' deletes them"
         )
     if verbose:
         yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)

@@ -37,6 +37,7 @@ def upkeep_sentence(report: UpkeepReport) -> str:
         (len(report.models), models),
         (report.embeddings, counted(report.embeddings, "embedding")),
         (report.texts, counted(report.texts, "remembered text")),
+        (report.thumbnails, counted(report.thumbnails, "thumbnail")),
     )
     dropped = dropped or "nothing"
     in_doubt = sum(report.kept.values()) + sum(report.unreachable.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from functools import partial
 from threading import Lock, Timer
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from rclip_like.images.products import Thumbnail
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.images.thumbnails import ThumbnailCache, kept_thumbnail
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Picture, Trouble
+from rclip_like.values import Trouble
 
 Answer = Future[bytes | Trouble]
 """A thumbnail as WebP, or why there is none."""
@@ -126,8 +126,9 @@ class ThumbnailMaker:
         """Give the newest requests to the processes that are free."""
         while (job := self._next()) is not None:
             task = ReadTask(job.path, (Thumbnail(job.size),))
+            finish = partial(kept_thumbnail, digest=job.digest, size=job.size, cache=self._cache)
             try:
-                reading = self._readers.submit(task)
+                reading = self._readers.submit(task, finish)
             except RuntimeError:  # closed meanwhile
                 return
             reading.add_done_callback(partial(self._finish, job))
@@ -141,12 +142,12 @@ class ThumbnailMaker:
                     return job
         return None
 
-    def _finish(self, job: _Job, reading: Future[Picture | Trouble]) -> None:
+    def _finish(self, job: _Job, reading: Answer) -> None:
         """Answer all who wait; called in the thread that read the picture."""
         found: bytes | Trouble | Exception
         try:
-            found = kept_thumbnail(reading.result(), job.digest, job.size, self._cache)
-        except (Exception, CancelledError) as error:  # noqa: BLE001 - whoever asked gets it
+            found = reading.result()
+        except Exception as error:  # noqa: BLE001 - whoever asked gets it
             found = error
         with self._lock:
             self._running.pop((job.digest, job.size), None)
@@ -170,11 +171,11 @@ class ThumbnailMaker:
             self._timer.start()
 
 
-def _give(job: _Job, found: bytes | Trouble | BaseException) -> None:
+def _give(job: _Job, found: bytes | Trouble | Exception) -> None:
     for answer in job.answers:
         if not answer.set_running_or_notify_cancel():
             continue
-        if isinstance(found, BaseException):
+        if isinstance(found, Exception):
             answer.set_exception(found)
         else:
             answer.set_result(found)

@@ -38,6 +38,9 @@ __all__ = [
     "path_of",
 ]
 
+MOST_THUMBNAIL_MEGABYTES = 500
+"""How much the cache of thumbnails may hold unless set otherwise; of small ones about 60,000."""
+
 Threads = Annotated[
     int | None,
     Setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
@@ -75,6 +78,16 @@ Weights = Annotated[
         help="A checkpoint to load into the architecture that --model names.",
     ),
     EVERYWHERE,
+]
+ThumbnailCacheSize = Annotated[
+    int,
+    Setting(
+        "--thumbnail-cache",
+        metavar="MB",
+        min=0,
+        help="Keep at most so many megabytes of small pictures for the next time; those used least "
+        "recently go first. 0: none.",
+    ),
 ]
 Database = Annotated[
     Path | None,
@@ -210,6 +223,8 @@ class IndexSettings(NamedTuple):
     """One indexing run; `read` None means the library's own, `max_seconds` None no limit.
 
     `retry` reads unreadable files again, `verify` all files, to compare their contents.
+    `thumbnails` keeps a small thumbnail of each picture that is read for the model, in a cache of
+    at most `thumbnail_megabytes`.
     """
 
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
@@ -237,6 +252,15 @@ class IndexSettings(NamedTuple):
             "although size and time did not. If stopped, the next run continues.",
         ),
     ] = False
+    thumbnails: Annotated[
+        bool,
+        Option(
+            "--thumbnails",
+            help="Make small pictures of all that are indexed, so that pages and contact sheets "
+            "come up at once. If stopped, the next run continues.",
+        ),
+    ] = False
+    thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
 
 
 class Filters(NamedTuple):
@@ -328,6 +352,10 @@ class PruneSettings(NamedTuple):
         ),
     ] = ()
     texts: Annotated[bool, Option("--texts", help="Drop remembered words of queries, too.")] = False
+    thumbnails: Annotated[
+        bool,
+        Option("--thumbnails", help="Delete all small pictures kept in the cache folder, too."),
+    ] = False
     dry_run: DryRun = False
     wait: Wait = True
 

@@ -11,8 +11,9 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from rclip_like.errors import ConfigError
+from rclip_like.errors import ConfigError, counted
 from rclip_like.images.support import list_support
+from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.models.towers.torchvision_cure import INSTALL_TORCH, has_torch
 from rclip_like.reports import Finding, problem, warning, well
 from rclip_like.settings import cache_folder, data_folder
@@ -76,6 +77,13 @@ def check_folders(database: Path, model: str | None) -> Iterator[Finding]:
     except ConfigError as error:
         yield warning(error.reason, *error.remedies)
     yield _look_at_folder("cache", cache_folder())
+
+
+def check_thumbnails(database: Path, model: str | None) -> Iterator[Finding]:
+    """Tell how much the cache of thumbnails holds."""
+    cache = ThumbnailCache(0)
+    number, size_bytes = cache.usage()
+    yield well(f"{counted(number, 'thumbnail')}, {size_bytes / 1e6:,.1f} MB, in {cache.folder}")
 
 
 def _look_at_folder(use: str, folder: Path) -> Finding:

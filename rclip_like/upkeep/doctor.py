@@ -28,6 +28,7 @@ CHECKS: Mapping[str, Check] = {
     "formats": checks_of_machine.check_readers,
     "packages": checks_of_machine.check_packages,
     "folders": checks_of_machine.check_folders,
+    "thumbnails": checks_of_machine.check_thumbnails,
 }
 
 

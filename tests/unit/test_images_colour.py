@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import skimage
-from PIL import Image, ImageCms
+from colour_profiles import P3, profile, with_primaries
+from PIL import Image
 from read_in_process import read_picture
 
 from rclip_like.settings import ReadSettings
@@ -29,10 +30,6 @@ def pixels(path: Path) -> npt.NDArray[np.int_]:
 def ramp(values: npt.NDArray[np.generic]) -> Image.Image:
     """Return a 16x16 picture whose columns hold these sixteen values."""
     return Image.fromarray(np.tile(values, (16, 1)))
-
-
-def profile(colour_space: str) -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(colour_space)).tobytes()
 
 
 GREY = np.arange(16) * 17
@@ -193,7 +190,9 @@ def test_lab_becomes_the_grey_meant(tmp_path: Path) -> None:
 
 
 def test_wide_gamut_is_brought_to_srgb(tmp_path: Path) -> None:
-    Image.new("RGB", (32, 32), (100, 150, 100)).save(tmp_path / "a.png", icc_profile=display_p3())
+    Image.new("RGB", (32, 32), (100, 150, 100)).save(
+        tmp_path / "a.png", icc_profile=with_primaries(P3)
+    )
     found = pixels(tmp_path / "a.png")[0, 0]
     # By the matrices of the two spaces; (100, 150, 100) of Display P3 is a stronger green.
     assert np.abs(found - [83, 152, 95]).max() <= 1
@@ -218,22 +217,3 @@ def test_srgb_is_left_alone(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png", icc_profile=profile("sRGB"))
     assert (pixels(tmp_path / "a.png") == noise).all()
-
-
-def display_p3() -> bytes:
-    """Return a Display P3 profile: sRGB's curve with P3's primaries, as ICC version 2 has them."""
-    srgb = bytearray(profile("sRGB"))
-    columns = {b"rXYZ": P3[0], b"gXYZ": P3[1], b"bXYZ": P3[2]}
-    for number in range(int.from_bytes(srgb[128:132], "big")):
-        entry = srgb[132 + 12 * number : 144 + 12 * number]
-        start = int.from_bytes(entry[4:8], "big")
-        if bytes(entry[:4]) in columns:
-            numbers = [round(value * 65536) for value in columns[bytes(entry[:4])]]
-            srgb[start + 8 : start + 20] = np.array(numbers, ">i4").tobytes()
-    renamed = bytes(srgb).replace(b"s\0R\0G\0B", b"P\0003\0 \0 ").replace(b"sRGB b", b"P3   b")
-    assert renamed != profile("sRGB")
-    return renamed
-
-
-P3 = ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841))
-"""Display P3's primaries, adapted to D50."""

@@ -247,3 +247,21 @@ def test_a_finer_square_shows_the_same_and_leaves_the_models_own_square_alone(
     smaller = np.asarray(larger.resize((64, 64), Image.Resampling.BICUBIC)).astype(int)
     assert np.abs(smaller - np.asarray(own)).mean() < 8  # sizes are rounded to whole pixels
     assert np.abs(smaller - np.asarray(own)[:, ::-1]).mean() > 30
+
+
+def test_a_thumbnail_beside_the_models_square_leaves_that_alone(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise).resize((2000, 1500), Image.Resampling.BICUBIC).save(path, quality=90)
+    model = Preprocessing(130, (0.5,) * 3, (0.5,) * 3)
+    beside = Thumbnail.beside(256, model)
+    assert beside is not None
+    made = [
+        decode(path.read_bytes(), b".jpg", products, ReadSettings()).products
+        for products in (model_products(model), (*model_products(model), beside), (Thumbnail(256),))
+    ]
+    assert made[1]["square"][0].tobytes() == made[0]["square"][0].tobytes()
+    small, alone = (np.asarray(each["thumbnail"][0]).astype(int) for each in made[1:])
+    assert small.shape == alone.shape == (192, 256, 3)
+    assert np.abs(small - alone).mean() < 3
+    assert Thumbnail.beside(256, SMALL) is None

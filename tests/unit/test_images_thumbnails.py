@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pillow_heif
 from blake3 import blake3
-from PIL import Image
+from colour_profiles import ADOBE_RGB, profile, with_primaries
+from PIL import Image, ImageCms
+from raw_files import dng
+from turned import ORIENTATIONS, turned
+from written_tiff import written
 
 from rclip_like.images.thumbnails import ThumbnailCache, Wanted, thumbnails
 from rclip_like.settings import ReadSettings
@@ -16,6 +22,7 @@ from rclip_like.values import Trouble
 
 LIMITS = ReadSettings(workers=1)
 ROOM = 256 * 100_000
+RED, BLUE = (220, 20, 20), (20, 20, 220)
 DIGEST = bytes(range(32))
 
 
@@ -36,23 +43,60 @@ def make(path: Path, cache: ThumbnailCache, digest: bytes | None = None) -> byte
 
 def halves(path: Path, size: tuple[int, int] = (200, 100), **options: object) -> Path:
     """Write a picture whose left half is red and whose right half is blue."""
-    image = Image.new("RGB", size, (220, 20, 20))
-    image.paste((20, 20, 220), (size[0] // 2, 0, *size))
+    image = Image.new("RGB", size, RED)
+    image.paste(BLUE, (size[0] // 2, 0, *size))
     image.save(path, **options)
     return path
 
 
-def test_a_thumbnail_is_upright_small_and_bears_no_metadata(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "a camera"  # turned to the right to be seen
-    path = halves(tmp_path / "a.jpg", exif=exif)
-    small = opened(make(path, ThumbnailCache(ROOM, tmp_path / "cache")))
-    assert (small.format, small.size) == ("WEBP", (32, 64))
-    pixels = np.asarray(small.convert("RGB"))
-    assert pixels[5, 16, 0] > 180 > 80 > pixels[5, 16, 2]
-    assert pixels[-5, 16, 2] > 180
-    assert not small.getexif()
-    assert "icc_profile" not in small.info
+def test_thumbnails_of_all_kinds_of_pictures_are_upright_in_srgb_and_bare(tmp_path: Path) -> None:
+    paths = all_kinds(tmp_path)
+    wanted = [Wanted(os.fsencode(path), digest_of(path)) for path in paths]
+    made = list(thumbnails(wanted, 64, ThumbnailCache(0, tmp_path / "cache"), LIMITS))
+    for path, webp in zip(paths, made, strict=True):
+        small = opened(webp)
+        assert (path.name, small.format, small.size, small.mode) == (
+            *(path.name, "WEBP", (64, 32), "RGB"),
+        )
+        pixels = np.asarray(small).astype(int)
+        for column, colour in ((16, RED), (48, BLUE)):
+            difference = np.abs(pixels[16, column] - colour).max()
+            assert difference < (60 if path.suffix in (".dng", ".tif") else 16), path.name
+        assert not small.getexif()
+        assert not {"icc_profile", "exif", "xmp"} & set(small.info)
+        assert getattr(small, "n_frames", 1) == 1
+
+
+def all_kinds(folder: Path) -> list[Path]:
+    """Write the same picture, red at the left and blue at the right, in ways that need care."""
+    pillow_heif.register_heif_opener()
+    image, paths = Image.open(halves(folder / "plain.png")), [folder / "plain.png"]
+
+    def save(name: str, image: Image.Image, **options: Any) -> None:
+        image.save(folder / name, **options)
+        paths.append(folder / name)
+
+    for orientation in ORIENTATIONS:
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010F] = orientation, "a camera"
+        save(f"turned-{orientation}.jpg", turned(image, orientation), exif=exif, quality=95)
+    save("cmyk.tif", image.convert("CMYK"))
+    save("alpha.png", image.convert("RGBA"), icc_profile=profile("sRGB"))
+    save("animation.gif", image, save_all=True, append_images=[image.rotate(180)])
+    save("picture.heic", image, quality=95)
+    adobe_rgb = with_primaries(ADOBE_RGB)
+    srgb, wide = (ImageCms.ImageCmsProfile(BytesIO(each)) for each in (profile("sRGB"), adobe_rgb))
+    stored = ImageCms.profileToProfile(image, srgb, wide)
+    assert stored is not None
+    assert np.abs(np.asarray(stored).astype(int) - image).max() > 10
+    save("wide.png", stored, icc_profile=adobe_rgb)
+    for name, content in (
+        ("deep.tif", written(np.asarray(image).astype(np.uint16) * 257)),
+        ("raw.dng", dng(image)),
+    ):
+        (folder / name).write_bytes(content)
+        paths.append(folder / name)
+    return paths
 
 
 def test_a_small_picture_keeps_its_size_and_a_long_one_a_pixel(tmp_path: Path) -> None:
