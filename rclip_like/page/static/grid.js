@@ -6,6 +6,7 @@
 import { addressOf, current, positionIs } from "./address.js";
 import { justify } from "./rows.js";
 import { whyMissing } from "./server.js";
+import { load, stop } from "./thumbnails.js";
 import { alternative, date } from "./words.js";
 
 export const grid = document.querySelector("#grid");
@@ -81,6 +82,7 @@ function render() {
   if (items[focused]) wanted.add(items[focused].id);
   for (const [id, element] of cards) {
     if (wanted.has(id)) continue;
+    stop(element.querySelector("img"));
     element.remove();
     cards.delete(id);
   }
@@ -119,14 +121,13 @@ function newCard(item) {
 function fill(element, item) {
   const [link, caption, tick, more, less] = element.children;
   const image = link.firstElementChild;
-  const address = `/thumbnail/${item.id}?size=256`;
   element.dataset.id = item.id;
   element.ariaPosInSet = indexes.get(item.id) + 1;
   element.ariaSetSize = total;
   element.classList.toggle("hidden", item.hidden);
   link.href = addressOf({ ...current(), open: item.id });
   image.alt = alternative(item);
-  if (image.getAttribute("src") !== address) image.src = address;
+  load(image, item.id);
   caption.firstElementChild.textContent = item.name;
   caption.lastElementChild.textContent = [date(item.taken_at), item.score?.toFixed(4)].filter(Boolean).join(" · ");
   tick.ariaLabel = `Select ${item.name}`;

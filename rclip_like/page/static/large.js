@@ -3,7 +3,7 @@
 import { closeLarge, current, onChange, openLarge } from "./address.js";
 import { focusId, itemOf, neighbour } from "./grid.js";
 import { say } from "./message.js";
-import { numFound, showFurther } from "./results.js";
+import { numFound, onFound, showFurther } from "./results.js";
 import { copyPaths, hidePictures, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
@@ -181,3 +181,4 @@ export function showLarge(state) {
 }
 
 onChange(showLarge);
+onFound(() => dialog.open && item && fill({ ...item, ...itemOf(item.id) }));

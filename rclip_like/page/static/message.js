@@ -30,6 +30,9 @@ function wait() {
 }
 
 function hide() {
+  if (box.contains(document.activeElement)) {
+    document.querySelector('dialog[open] h2, body:not(:has(dialog[open])) #grid a[tabindex="0"]')?.focus();
+  }
   clearTimeout(timer);
   undo = null;
   box.hidden = true;

@@ -9,7 +9,7 @@ const FIRST = 60;
 const FURTHER = 200;
 const MAX_RESTORED = 1000;
 
-const found = document.querySelector("#found");
+const [found, foundFor] = document.querySelector("#found").children;
 const notes = document.querySelector("#notes");
 const empty = document.querySelector("#empty");
 const end = document.querySelector("#end");
@@ -19,18 +19,34 @@ let controller = new AbortController();
 let next = null;
 let loading = null;
 let total = 0;
+let running = Promise.resolve();
+const listeners = [];
+
+/** Return a promise of the end of the search that is under way. */
+export const settled = () => running;
+
+/** Call a listener whenever the pictures found have changed. */
+export function onFound(listener) {
+  listeners.push(listener);
+}
 
 export const numFound = () => total;
 export const isQuery = ({ q, terms }) => Boolean(q.trim() || terms.length);
 const queryOf = (state) => format({ ...state, open: "" });
 
 /** Search as the state says; `count`, `scroll`: how far the reader had come. */
-export async function search({ count = FIRST, scroll = 0 } = {}) {
+export function search(position = {}) {
+  running = start(position);
+  return running;
+}
+
+async function start({ count = FIRST, scroll = 0 }) {
   controller.abort();
   controller = new AbortController();
   const { signal } = controller;
   loading = null;
   document.body.classList.add("busy");
+  grid.ariaBusy = "true";
   try {
     const answer = await page(0, Math.min(Math.max(count, FIRST), MAX_RESTORED), signal);
     total = answer.total;
@@ -43,7 +59,10 @@ export async function search({ count = FIRST, scroll = 0 } = {}) {
   } catch (error) {
     if (error.name !== "AbortError") fail(error);
   } finally {
-    if (!signal.aborted) document.body.classList.remove("busy");
+    if (!signal.aborted) {
+      document.body.classList.remove("busy");
+      grid.ariaBusy = "false";
+    }
   }
 }
 
@@ -78,6 +97,7 @@ export function forget(count) {
   total = Math.max(0, total - count);
   found.textContent = sentence();
   showEmpty();
+  tellListeners();
 }
 
 function page(start, count, signal) {
@@ -86,11 +106,16 @@ function page(start, count, signal) {
 }
 
 function describe(answer) {
-  grid.hidden = false;
   found.textContent = sentence();
+  foundFor.textContent = ` ${document.title}`; // else the same number twice is said once
   commandLine.textContent = answer.command;
   showNotes(answer.notes);
   showEmpty();
+  tellListeners();
+}
+
+function tellListeners() {
+  for (const listener of listeners) listener();
 }
 
 function sentence() {

@@ -2,6 +2,7 @@
 
 import { current, go, onChange } from "./address.js";
 import { itemOf } from "./grid.js";
+import { ask } from "./server.js";
 
 const list = document.querySelector("#terms");
 const template = document.querySelector("#term").content.firstElementChild;
@@ -28,6 +29,17 @@ export function inWords({ sign, weight, kind, value }) {
   const way = sign > 0 ? "more" : "less";
   const what = kind === "words" ? `of ${value}` : `like ${nameOf({ kind, value })}`;
   return `${way} ${what}${weight === 1 ? "" : ` (${weight}×)`}`;
+}
+
+/** Learn the names of pictures that came with the address. */
+async function learnNames(terms) {
+  const unknown = terms.filter(({ kind, value }) => kind === "picture" && !names.has(value) && !itemOf(value));
+  for (const { value } of unknown) {
+    names.set(value, "this picture");
+    const { name } = await ask(`/api/picture/${value}`).catch(() => ({}));
+    if (name) names.set(value, name);
+  }
+  if (unknown.length) show(current());
 }
 
 function nameOf({ kind, value }) {
@@ -61,6 +73,7 @@ function show({ terms }) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
   const index = focused?.closest("li").dataset.index;
   list.replaceChildren(...terms.map(chip));
+  learnNames(terms);
   if (!focused || focused.isConnected) return;
   const same = list.children[Math.min(index, terms.length - 1)];
   const button = same?.querySelector(`[data-do="${focused.dataset.do}"]`);

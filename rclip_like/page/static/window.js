@@ -6,7 +6,7 @@ import { focusedItem, focusFirst, grid, itemOf } from "./grid.js";
 import { showLarge } from "./large.js";
 import { say, takeBack } from "./message.js";
 import { follow } from "./progress.js";
-import { search } from "./results.js";
+import { search, settled } from "./results.js";
 import { clearSelection, copy, copyPaths, hidePictures, select, targets } from "./selection.js";
 import { addPicture, inWords } from "./terms.js";
 import "./pictures.js";
@@ -14,6 +14,7 @@ import "./pictures.js";
 const PAUSE_MS = 120;
 const words = document.querySelector("#words");
 const withHidden = document.querySelector("#hidden");
+const command = document.querySelector("#command");
 const keys = document.querySelector("#keys");
 let timer;
 
@@ -38,11 +39,18 @@ words.addEventListener("keydown", (event) => {
   if (!["ArrowDown", "Enter"].includes(event.key) || event.isComposing) return;
   event.preventDefault();
   searchWords();
-  focusFirst();
+  settled().then(focusFirst);
 });
 document.querySelector("#search").addEventListener("submit", (event) => event.preventDefault());
 withHidden.addEventListener("change", () => go({ hidden: withHidden.checked }));
 document.querySelector("#show-keys").addEventListener("click", () => keys.showModal());
+document.addEventListener("pointerdown", ({ target }) => target.closest("#command") || (command.open = false));
+command.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !command.open) return;
+  event.stopPropagation();
+  command.open = false;
+  command.firstElementChild.focus();
+});
 document.querySelector("#copy-command").addEventListener("click", async () => {
   await copy(document.querySelector("#command-line").textContent);
   say("Command line copied.");

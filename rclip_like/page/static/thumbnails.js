@@ -1,0 +1,64 @@
+// Loads the cards' thumbnails, few at a time, and sharper ones where the screen shows more pixels.
+
+const MOST = 4; // of a browser's six connections two stay free for searches
+const [SMALL, LARGE] = [256, 1024];
+const ENOUGH = 1.5; // times the thumbnail's pixels
+const REST_MS = 700;
+
+const waiting = new Map(); // image -> address, the first comes first
+const running = new Set();
+let timer;
+
+export const address = (id, size = SMALL) => `/thumbnail/${id}?size=${size}`;
+
+/** Load the thumbnail of a picture into an image, when its turn comes. */
+export function load(image, id) {
+  if (image.dataset.id === id) return;
+  stop(image);
+  image.dataset.id = id;
+  waiting.set(image, address(id));
+  advance();
+}
+
+/** Ask no longer for the thumbnail of an image that went. */
+export function stop(image) {
+  waiting.delete(image);
+  if (running.delete(image)) image.removeAttribute("src");
+  delete image.dataset.id;
+  advance();
+}
+
+function advance() {
+  for (const [image, source] of waiting) {
+    if (running.size >= MOST) return;
+    waiting.delete(image);
+    running.add(image);
+    image.src = source;
+  }
+  clearTimeout(timer);
+  timer = setTimeout(sharpen, REST_MS);
+}
+
+function settle({ target }) {
+  if (running.delete(target)) advance();
+}
+
+/** Exchange visible thumbnails for larger ones if they are too few pixels, one after the other. */
+async function sharpen() {
+  const begun = timer;
+  for (const image of document.querySelectorAll("#grid img")) {
+    const { id } = image.dataset;
+    const { top, bottom, width, height } = image.getBoundingClientRect();
+    const isShown = bottom > 0 && top < innerHeight && image.naturalWidth > 0;
+    if (!isShown || Math.max(width, height) * devicePixelRatio < ENOUGH * Math.max(image.naturalWidth, image.naturalHeight)) continue;
+    const larger = new Image();
+    larger.src = address(id, LARGE);
+    await larger.decode().catch(() => {});
+    if (timer !== begun) return;
+    if (larger.naturalWidth > image.naturalWidth) image.src = larger.src;
+  }
+}
+
+const grid = document.querySelector("#grid");
+grid.addEventListener("load", settle, true);
+grid.addEventListener("error", settle, true);
