@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
@@ -26,10 +26,11 @@ from rclip_like.values import Match
 if TYPE_CHECKING:
     from rclip_like.library.library import Library
     from rclip_like.page.thumbnails import Answer
-    from rclip_like.search.browsing import MatchPage
     from rclip_like.store import StoredFile
     from rclip_like.values import Embedding, Root
 
+PASTED = "./PASTED.jpg"
+"""What stands in a command line for a picture that was pasted."""
 MOST_ITEMS = 1000
 """Of one page of results."""
 MOST_SELECTED = 10_000
@@ -68,6 +69,26 @@ class ServiceSettings(NamedTuple):
     cache_bytes: int = 500_000_000
     spell: Callable[[Asked], str] = lambda asked: ""
     say: Callable[[ClipfindError | str], str] = str
+
+
+class Originals(NamedTuple):
+    """The files that may be shown, and the folders below which they lie."""
+
+    library: Library
+    browsing: Browsing
+
+    def files_of(self, digest: bytes) -> Sequence[StoredFile]:
+        """Return the files with this content that may be shown."""
+        return self.browsing.files([digest]).get(digest, [])
+
+    def folders(self) -> list[bytes]:
+        """Return the folders below which files may be shown, without links in their paths."""
+        if self.browsing.roots is None:
+            return self.library.walked_folders()
+        return [
+            os.path.dirname(root.path) if root.is_file else root.path
+            for root in self.browsing.roots
+        ]
 
 
 class Service:
@@ -113,8 +134,9 @@ class Service:
                 terms, embedded = self._terms_of(state)
                 found = self._browsing.ranked(terms, embedded, part)
                 command = self._command(terms, state, part.start + len(found.matches))
+                notes = _notes_on(command, embedded)
             else:
-                found = self._browsing.newest(part)
+                found, notes = self._browsing.newest(part), []
         except LookupError as error:
             raise NotHere(str(error)) from error
         return {
@@ -122,7 +144,7 @@ class Service:
             "start": part.start,
             "items": [*map(_item, found.matches, found.copies)],
             "next": found.following,
-            "notes": self._notes(found),
+            "notes": [*map(self._settings.say, found.notes), *notes],
             "command": command,
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
@@ -152,10 +174,12 @@ class Service:
             roots = (state.folder,)
         return self._settings.spell(Asked(tuple(terms), roots, state.all_hidden, max(1, most)))
 
-    def _notes(self, found: MatchPage) -> list[str]:
-        return [self._settings.say(note) for note in found.notes]
-
     # Pictures.
+
+    @property
+    def originals(self) -> Originals:
+        """Where the files are that may be shown."""
+        return Originals(self._library, self._browsing)
 
     def files(self, name: str) -> list[StoredFile]:
         """Return the files under the roots that have the content, as it was indexed, by path.
@@ -271,6 +295,12 @@ def _digest_of(name: str) -> bytes:
     if len(digest) != _DIGEST_BYTES or digest.hex() != name:
         raise NotHere(_NOT_HERE)
     return digest
+
+
+def _notes_on(command: str, embedded: Collection[str]) -> list[str]:
+    if not command or not embedded:
+        return []
+    return [f"the command line names the pasted picture {PASTED}; put the path of its file there"]
 
 
 def _shown_text(text: str | None) -> str | None:

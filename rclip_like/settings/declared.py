@@ -140,6 +140,21 @@ def compose(settings: Callable[..., Settings], values: Mapping[str, Any]) -> Set
     return settings(**fields)
 
 
+def changed(settings: Any) -> Iterator[tuple[Declared, Any]]:
+    """Yield what an instance, and those composed in it, declare of fields that are not as by
+    default, each with its value.
+    """
+    kind: Callable[..., Any] = type(settings)
+    defaults = _defaults(kind) or {}
+    for field, (part, _) in _parts(kind).items():
+        value = getattr(settings, field)
+        if not isinstance(part, Declared):
+            if value is not None:
+                yield from changed(value)
+        elif value != defaults.get(field, REQUIRED):
+            yield part, value
+
+
 @cache
 def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str]]:
     """Return the fields that carry an option or are settings themselves, each with its heading."""

@@ -1,0 +1,86 @@
+"""A search as the command line that shows the same, for a shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rclip_like.query import Kind, Term, is_path_like
+from rclip_like.settings import LibraryChoice, SearchSettings
+from rclip_like.settings.declared import Declared, changed
+
+if TYPE_CHECKING:
+    from rclip_like.page.service import Asked
+
+_NOTHING = "0:picture"
+"""A query that weighs nothing, for a search that only subtracts."""
+
+
+def search_command(
+    asked: Asked, pasted: str, library: LibraryChoice, settings: SearchSettings
+) -> str:
+    """Return the command line, which does not depend on the current folder.
+
+    pasted: what stands for a pasted picture. "" for a search that no command line can say: one of a
+    picture beside words that read like a path.
+    """
+    are_words = all(term.kind is Kind.TEXT for term in asked.terms)
+    terms = [_typed(term, pasted, are_words=are_words) for term in asked.terms]
+    if None in terms:
+        return ""
+    signed = [(term.weight < 0, each or b"") for term, each in zip(asked.terms, terms, strict=True)]
+    added = [each for is_subtracted, each in signed if not is_subtracted] or [_NOTHING.encode()]
+    subtracted = [each for is_subtracted, each in signed if is_subtracted]
+    settings = settings._replace(
+        top=asked.most,
+        collapse=True,
+        everywhere=asked.roots is None,
+        all_hidden=asked.all_hidden,
+    )
+    options = [each for one in (*changed(library), *changed(settings)) for each in _spelled(*one)]
+    words = ["clipfind", "search", *(["--text"] if are_words else []), *options]
+    words += [f"--add={quoted(each)}" for each in added[1:]]
+    words += [f"--subtract={quoted(each)}" for each in subtracted]
+    words += ["--"] if added[0].startswith(b"-") else []
+    return " ".join([*words, quoted(added[0]), *map(quoted, asked.roots or ())])
+
+
+def quoted(text: bytes) -> str:
+    """Return bytes as a word for a shell; those that are no text, or controls, in its escapes."""
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        decoded = "\0"
+    if decoded.isprintable():
+        return shlex.quote(decoded)
+    return f"$'{''.join(map(_escaped, text))}'"
+
+
+def _escaped(byte: int) -> str:
+    is_plain = 0x20 <= byte < 0x7F and byte not in b"'\\"
+    return chr(byte) if is_plain else f"\\{byte:03o}"
+
+
+def _typed(term: Term, pasted: str, *, are_words: bool) -> bytes | None:
+    """Return a term so that a command line reads it as what it is; None if none can."""
+    if term.kind is Kind.PIXELS:
+        weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
+        return f"{weight}{pasted}".encode()
+    if term.kind is Kind.TEXT and not are_words and is_path_like(term.value):
+        # A space at the end makes words of it, and nothing else of these words.
+        return None if is_path_like(f"{term.value} ") else f"{term.typed} ".encode()
+    return os.fsencode(term.typed)
+
+
+def _spelled(declared: Declared, value: Any) -> Iterator[str]:
+    """Yield the words that give a declared field this value."""
+    name = declared.long_name
+    if not declared.takes_value:
+        negative = next((each for each in declared.names if each.startswith("--no-")), name)
+        yield name if value or declared.is_inverse else negative
+        return
+    for each in value if declared.is_many else [value]:
+        text = os.path.abspath(each) if isinstance(each, os.PathLike) else str(each)
+        yield f"{name}={quoted(os.fsencode(text))}"
