@@ -7,7 +7,7 @@ import { numFound, onFound, showFurther } from "./results.js";
 import { copyPaths, hidePictures, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
-import { alternative, date, number } from "./words.js";
+import { alternative, bytes, date, number } from "./words.js";
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
@@ -30,15 +30,13 @@ async function show(id) {
   if (item) fill(item);
   try {
     const answer = await ask(`/api/picture/${encodeURIComponent(id)}`);
-    if (current().open === id) fill({ ...answer, ...itemOf(id), ...location(answer) });
+    if (current().open === id) fill({ ...itemOf(id), ...answer });
   } catch (error) {
     if (current().open !== id || item) return;
     closeLarge();
     say(error.message);
   }
 }
-
-const location = ({ location }) => ({ location });
 
 function fill(shown) {
   const isOther = picture.dataset.id !== shown.id;
@@ -56,14 +54,15 @@ function fill(shown) {
   if (isOther) load();
 }
 
-function factsOf({ path, taken_at, camera, width, height, location, copies, score, hidden }) {
+function factsOf({ path, taken_at, taken_from, camera, width, height, size_bytes, format, latitude, longitude, paths = [], score, hidden }) {
+  const size = [width && height && `${number(width)} × ${number(height)} pixels`, size_bytes && bytes(size_bytes), format];
   return [
     ["Path", path],
-    ["Date", date(taken_at, { withTime: true })],
+    [taken_from === "file" ? "Date of the file" : "Date", date(taken_at, { withTime: true })],
     ["Camera", camera],
-    ["Size", width && height && `${number(width)} × ${number(height)} pixels`],
-    ["Location", location && [].concat(location).join(", ")],
-    ["Copies", copies && (copies === 1 ? "1 further file" : `${number(copies)} further files`)],
+    ["Size", size.filter(Boolean).join(", ")],
+    ["Location", Number.isFinite(latitude) && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`],
+    ["Copies", paths.filter((each) => each !== path).join("\n")],
     ["Score", score?.toFixed(4)],
     ["Hidden", hidden && "from searches"],
   ];

@@ -49,10 +49,10 @@ function nameOf({ kind, value }) {
 
 function chip(term, index) {
   const element = template.cloneNode(true);
-  const [sign, picture, words, down, weight, up, remove] = element.children;
-  element.classList.add(term.sign > 0 ? "more" : "less");
-  element.setAttribute("role", "group"); // of buttons, named by its term
-  element.ariaLabel = inWords(term);
+  const group = element.firstElementChild;
+  const [sign, picture, words, down, weight, up, remove] = group.children;
+  group.className = term.sign > 0 ? "more" : "less";
+  group.ariaLabel = inWords(term);
   element.dataset.index = index;
   sign.textContent = `${term.sign > 0 ? "more" : "less"} ${term.kind === "words" ? "of" : "like"}`;
   words.textContent = nameOf(term);

@@ -8,6 +8,12 @@ export const number = (value) => NUMBER.format(value);
 
 export const pictures = (count) => (count === 1 ? "1 picture" : `${number(count)} pictures`);
 
+/** Return a file's size. */
+export function bytes(size) {
+  const megabytes = size / 1e6;
+  return megabytes < 0.1 ? `${number(Math.ceil(size / 1e3))} kB` : `${megabytes.toFixed(megabytes < 10 ? 1 : 0)} MB`;
+}
+
 /** Return a date for people; the clock is that of the picture's place, whatever its zone. */
 export function date(takenAt, { withTime = false } = {}) {
   const day = new Date(takenAt?.slice(0, 19) ?? "");
