@@ -100,7 +100,12 @@ class Ranking:
         following, tie, rank = None, math.nan, before
         # A row may have been written since, so that even a score from the rows is compared.
         for stored, value, look in checked(
-            selection, self.asked.query, found, files, by_matrix=True
+            selection,
+            self.asked.query,
+            found,
+            files,
+            by_matrix=True,
+            all_hidden=settings.all_hidden,
         ):
             stale += look == "stale"
             damaged += look == "damaged"
@@ -110,8 +115,6 @@ class Ranking:
             if look != "fresh" or stored.content_id in seen:
                 continue
             seen.add(stored.content_id)
-            if stored.is_hidden and not settings.all_hidden:
-                continue
             if self._best is None:
                 self._best = value
             if value < self._lowest(settings):

@@ -28,7 +28,7 @@ class MatrixDisagrees(Exception):
     """The matrix gave a score that the rows, sound by themselves, do not give."""
 
 
-Look = Literal["fresh", "stale", "left out", "damaged"]
+Look = Literal["fresh", "stale", "left out", "hidden", "damaged"]
 
 
 def checked(
@@ -38,17 +38,21 @@ def checked(
     files: FileCheck,
     *,
     by_matrix: bool,
+    all_hidden: bool,
 ) -> Iterator[tuple[StoredFile, float, Look]]:
     """Yield each file of the pages, its score, and whether it can be shown, which is "fresh".
 
     by_matrix: whether the scores come from elsewhere than the rows; MatrixDisagrees is raised where
-    the rows give another one.
+    the rows give another one. all_hidden: whether hidden pictures can be shown, too; if not, their
+    rows are not looked at.
     """
     for page in found:
         rows = RowCheck(selection, query, page, by_matrix=by_matrix)
         for stored, value in page:
             look: Look = files.look_at(stored)
-            if look == "fresh":
+            if look == "fresh" and stored.is_hidden and not all_hidden:
+                look = "hidden"
+            elif look == "fresh":
                 row = rows.look_at(stored, value)
                 if row == "disagrees":
                     raise MatrixDisagrees

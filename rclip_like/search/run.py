@@ -151,16 +151,22 @@ def _take_best(
     within = math.inf if settings.within is None else settings.within
     scored = score_all(selection, query, by_rows=by_rows)
     found = pages(selection, scored, scope.wants if scope.has_patterns else None)
-    for stored, value, look in checked(selection, query, found, files, by_matrix=scored.by_matrix):
+    for stored, value, look in checked(
+        selection,
+        query,
+        found,
+        files,
+        by_matrix=scored.by_matrix,
+        all_hidden=settings.all_hidden,
+    ):
         best.stale += look == "stale"
         best.damaged += look == "damaged"
-        if look != "fresh":
-            continue
         is_copy = settings.collapse and stored.content_id in contents
-        if stored.is_hidden and not settings.all_hidden:
+        if look == "hidden":
             has_room = settings.top == 0 or len(best.files) < settings.top
             best.hidden += value >= lowest and has_room and not is_copy
             contents.add(stored.content_id)
+        if look != "fresh":
             continue
         if is_copy:
             best.copies += 1
