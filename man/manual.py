@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 import manual_text
+from manual_assistants import ASSISTANTS
 from manual_promises import PROMISES
 from manual_seeing import SEEING
 from manual_sets import SETS
@@ -35,6 +36,7 @@ def manual() -> str:
         ("OUTPUT", _prose(manual_text.OUTPUT)),
         ("SEEING", _prose(SEEING)),
         ("CONTACT SHEETS", _prose(SHEETS)),
+        ("ASSISTANTS", _prose(ASSISTANTS)),
         ("SETS", _prose(SETS)),
         ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),

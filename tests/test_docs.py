@@ -55,6 +55,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
     wanted = SECTIONS.replace("\\ ", "_").split()
     further = (
         "OUTPUT",
+        "ASSISTANTS",
         "SEEING",
         "CONTACT SHEETS",
         "LABELS",
