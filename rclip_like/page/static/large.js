@@ -7,6 +7,7 @@ import { numFound, onFound, showFurther } from "./results.js";
 import { copyPaths, hidePictures, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
+import { LARGE, address } from "./thumbnails.js";
 import { alternative, bytes, date, number } from "./words.js";
 
 const dialog = document.querySelector("#large");
@@ -14,7 +15,6 @@ const picture = dialog.querySelector("img");
 const none = dialog.querySelector(".none");
 const facts = dialog.querySelector("dl");
 const position = dialog.querySelector(".position");
-const LARGE = 1024;
 const ENOUGH = 1.3; // times the thumbnail's pixels, enlarged without harm
 const REST_MS = 500;
 const MIN_SWIPE = 50;
@@ -86,13 +86,13 @@ async function load() {
   picture.alt = alternative(item);
   picture.hidden = false;
   none.hidden = true;
-  picture.src = `/thumbnail/${id}?size=256`;
+  picture.src = address(id);
   picture.style.setProperty("--width", width || LARGE);
   picture.style.setProperty("--height", height || LARGE);
   try {
-    await exchange(`/thumbnail/${id}?size=${LARGE}`, isStill);
+    await exchange(address(id, LARGE), isStill);
   } catch {
-    const why = await whyMissing(`/thumbnail/${id}?size=${LARGE}`);
+    const why = await whyMissing(address(id, LARGE));
     if (!isStill()) return;
     picture.hidden = true;
     none.hidden = false;
@@ -105,11 +105,11 @@ async function load() {
 }
 
 /** Show a picture once it is decoded; an original may be of a format that browsers do not read. */
-async function exchange(address, isStill) {
+async function exchange(source, isStill) {
   const next = new Image();
-  next.src = address;
+  next.src = source;
   await next.decode();
-  if (isStill()) picture.src = address;
+  if (isStill()) picture.src = source;
 }
 
 async function step(by) {

@@ -1,12 +1,12 @@
 // How far an index run is, asked gently, and a button that shows what is new.
 
 import { refresh } from "./results.js";
-import { ask } from "./server.js";
+import { ask, sentence } from "./server.js";
 import { loadFolders } from "./folders.js";
 import { number } from "./words.js";
 
 const box = document.querySelector("#indexing");
-const sentence = document.querySelector("#progress");
+const text = document.querySelector("#progress");
 const bar = document.querySelector("#progress-bar");
 const button = document.querySelector("#show-new");
 const BUSY_MS = 2_000;
@@ -35,7 +35,7 @@ function show(progress) {
   done = progress.done;
   seen ??= done;
   const fresh = done - seen;
-  sentence.textContent = progress.running ? progress.sentence : "";
+  text.textContent = progress.running ? sentence(progress.sentence) : "";
   bar.hidden = !progress.running;
   bar.max = progress.total || 1;
   if (progress.total) bar.value = done;

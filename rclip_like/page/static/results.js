@@ -2,7 +2,7 @@
 
 import { current, format, go, onChange } from "./address.js";
 import { addCards, grid, replaceCards, shownItems } from "./grid.js";
-import { ask } from "./server.js";
+import { ask, sentence } from "./server.js";
 import { pictures } from "./words.js";
 
 const FIRST = 60;
@@ -95,7 +95,7 @@ async function further(signal) {
 /** Count pictures that were taken out of the grid. */
 export function forget(count) {
   total = Math.max(0, total - count);
-  found.textContent = sentence();
+  found.textContent = summary();
   showEmpty();
   tellListeners();
 }
@@ -106,10 +106,10 @@ function page(start, count, signal) {
 }
 
 function describe(answer) {
-  found.textContent = sentence();
+  found.textContent = summary();
   foundFor.textContent = ` ${document.title}`; // else the same number twice is said once
   commandLine.textContent = answer.command;
-  showNotes(answer.notes);
+  showNotes(answer.notes.map(sentence));
   showEmpty();
   tellListeners();
 }
@@ -118,7 +118,7 @@ function tellListeners() {
   for (const listener of listeners) listener();
 }
 
-function sentence() {
+function summary() {
   if (!total) return "Nothing found";
   return `${pictures(total)}, ${isQuery(current()) ? "most similar first" : "newest first"}`;
 }

@@ -3,6 +3,7 @@
 import { current, go, onChange } from "./address.js";
 import { itemOf } from "./grid.js";
 import { ask } from "./server.js";
+import { address } from "./thumbnails.js";
 
 const list = document.querySelector("#terms");
 const template = document.querySelector("#term").content.firstElementChild;
@@ -58,7 +59,7 @@ function chip(term, index) {
   words.textContent = nameOf(term);
   if (term.kind !== "words") {
     picture.hidden = false;
-    picture.src = term.kind === "picture" ? `/thumbnail/${term.value}?size=256` : `/pasted/${term.value}`;
+    picture.src = term.kind === "picture" ? address(term.value) : `/pasted/${term.value}`;
   }
   weight.textContent = `${term.weight}×`;
   down.ariaLabel = `Lighter: ${inWords(term)}`;

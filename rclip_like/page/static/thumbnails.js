@@ -1,7 +1,8 @@
 // Loads the cards' thumbnails, few at a time, and sharper ones where the screen shows more pixels.
 
 const MOST = 4; // of a browser's six connections two stay free for searches
-const [SMALL, LARGE] = [256, 1024];
+const SMALL = 256;
+export const LARGE = 1024;
 const ENOUGH = 1.5; // times the thumbnail's pixels
 const REST_MS = 700;
 
