@@ -61,6 +61,14 @@ def test_an_index_of_unchanged_pictures_loads_no_numpy(indexed: tuple[str, ...])
     assert loaded.isdisjoint({"numpy", "PIL", "onnxruntime", "torch", "regex"})
 
 
+def test_hiding_pictures_loads_no_numpy(indexed: tuple[str, ...]) -> None:
+    folder, database = indexed[1], indexed[-2:]
+    for words in (("hide", f"{folder}/40.png"), ("hide", "--list"), ("unhide", "--all")):
+        loaded = _modules_loaded(*words, *database)
+        assert "sqlite3" in loaded
+        assert loaded.isdisjoint({"numpy", "PIL", "onnxruntime", "torch", "regex", "rich"})
+
+
 def test_the_package_itself_loads_nothing_heavy() -> None:
     code = "import sys, rclip_like; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout

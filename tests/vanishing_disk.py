@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from index_states import State, integrity, state_of
+from older_index import make_as_before, version_of
 from private_mounts import NO_RIGHTS
 from small_clipfind import COMMAND
 from small_index import batches, make_picture, make_pictures
@@ -81,6 +82,38 @@ def read_only_index(place: Place) -> None:
     assert (status, output.count("\n")) == (0, 3), errors
     assert str(database) in errors
     assert place.call("status", database=database)[0] == 0
+
+
+def hidden_pictures_that_cannot_be_written(place: Place) -> None:
+    """Hidden pictures stay so where the index cannot be written, and no more can be hidden."""
+    pictures, database = make_pictures(place.folder / "album", 3), place.disk / "index.db"
+    assert place.call("index", place.folder / "album", database=database)[0] == 0
+    assert place.call("hide", pictures[0], database=database)[0] == 0
+    place.refuse_writes()
+    words = ("search", "cat", place.folder / "album", "-n", "-f")
+    assert place.call(*words, database=database)[1].count("\n") == 2
+    assert place.call("hide", "--list", database=database)[1] == f"{pictures[0]}\n"
+    for command in (("hide", pictures[1]), ("unhide", pictures[0]), ("unhide", "--all")):
+        status, _, errors = place.call(*command, database=database)
+        assert (status, errors.count("\n"), "cannot be written" in errors) == (2, 1, True), errors
+
+
+def older_index_that_cannot_be_written(place: Place) -> None:
+    """An index from before pictures could be hidden is searched as it is."""
+    pictures, database = make_pictures(place.folder / "album", 3), place.disk / "index.db"
+    assert place.call("index", place.folder / "album", database=database)[0] == 0
+    make_as_before(database, version=4)
+    place.refuse_writes()
+    for further in ((), ("-n",), ("--all-hidden", "-n"), ("--all",)):
+        paths = () if "--all" in further else (place.folder / "album",)
+        words = ("search", "cat", *paths, "-f", *further)
+        status, output, errors = place.call(*words, database=database)
+        assert (status, output.count("\n")) == (0, 3), errors
+    assert place.call("hide", "--list", database=database)[:2] == (0, "")
+    assert place.call("status", database=database)[0] == 0
+    status, _, errors = place.call("hide", pictures[1], database=database)
+    assert (status, errors.count("\n"), "older clipfind" in errors) == (2, 1, True), errors
+    assert version_of(place.store / "index.db") == 4
 
 
 def index_that_vanishes(place: Place) -> None:
