@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -32,19 +32,15 @@ _SEPARATOR = os.fsencode(os.sep)
 _UNKNOWN = "application/octet-stream"
 
 
-class Source(Protocol):
-    """Where a picture's files are."""
-
-    def files_of(self, digest: bytes) -> Sequence[StoredFile]:
-        """Return the files with this content that may be shown."""
-
-    def folders(self) -> Sequence[bytes]:
-        """Return the folders below which files may be shown, without links in their paths."""
+Files = Callable[[str], Sequence["StoredFile"]]
+"""Returns the files, of those that may be shown, with the content of this digest in hex."""
+Folders = Callable[[], Sequence[bytes]]
+"""Returns the folders below which files may be shown, without links in their paths."""
 
 
-def original_route(source: Source) -> Route:
+def original_route(files: Files, folders: Folders) -> Route:
     """Return the route of the originals by their content's digest, `?download=1` to save one."""
-    return Route("/original/{id}", _Originals(source), methods=["GET"])
+    return Route("/original/{id}", _Originals(files, folders), methods=["GET"])
 
 
 def open_original(stored: StoredFile, folders: Sequence[bytes]) -> int:
@@ -130,25 +126,25 @@ def disposition(path: bytes, *, is_attachment: bool) -> str:
 class _Originals:
     """Answers requests for originals, an ASGI application."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, files: Files, folders: Folders) -> None:
+        self._files, self._folders = files, folders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         name = request.path_params["id"]
         if not _ID.fullmatch(name):
             raise HTTPException(404, "This names no picture.")
-        stored, descriptor = await run_in_threadpool(self._open, bytes.fromhex(name))
+        stored, descriptor = await run_in_threadpool(self._open, name)
         try:
             await _answer(request, send, stored, descriptor)
         finally:
             os.close(descriptor)
 
-    def _open(self, wanted: bytes) -> tuple[StoredFile, int]:
+    def _open(self, name: str) -> tuple[StoredFile, int]:
         """Return the first file of this content that can be opened. Raises HTTPException."""
         reason = "is not among the pictures shown here"
-        folders = self._source.folders()
-        for stored in self._source.files_of(wanted):
+        folders = self._folders()
+        for stored in self._files(name):
             try:
                 return stored, open_original(stored, folders)
             except Refused as error:

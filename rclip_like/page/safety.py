@@ -143,6 +143,8 @@ class Safety:
             await self._exchange_token(request, out)
         elif not self._access.knows(request.header(b"cookie"), request.user):
             await out.refuse(_NO_TOKEN, as_json=request.wants_json)
+        elif request.method == "POST" and not request.has_right_type:
+            await out.refuse(_WRONG_TYPE, as_json=True)
         elif request.announced_bytes > request.most_bytes:
             await out.refuse(_too_large(request.most_bytes), as_json=True)
         else:
@@ -156,6 +158,8 @@ class Safety:
             return Refusal(403, "This server does not answer under this name or address.")
         if request.method not in METHODS:
             return Refusal(405, "This server answers GET, HEAD and POST alone.")
+        if request.headers(b"transfer-encoding") and request.headers(b"content-length"):
+            return Refusal(400, "This request says twice how long it is.")
         own, origins = f"http://{hosts[0].lower()}", request.headers(b"origin")
         sites = set(request.headers(b"sec-fetch-site"))
         is_post = request.method == "POST"
@@ -195,6 +199,7 @@ class Safety:
                 raise  # breaks the connection off
 
 
+_WRONG_TYPE = Refusal(415, "This takes JSON, or a picture where one is pasted.")
 FAULT = Refusal(500, "This did not work; that is a fault of clipfind.")
 _NO_TOKEN = Refusal(
     403,
@@ -251,6 +256,15 @@ class _Request:
     def wants_json(self) -> bool:
         """Whether a script asks, and not somebody who opens an address."""
         return "text/html" not in self.header(b"accept")
+
+    @property
+    def has_right_type(self) -> bool:
+        """Whether the body is said to be what a form of another page cannot send."""
+        kinds = self.headers(b"content-type")
+        kind = kinds[0].partition(";")[0].strip().lower() if len(kinds) == 1 else ""
+        if self.path == PASTED:
+            return kind == "application/octet-stream" or kind.startswith("image/")
+        return kind == "application/json"
 
     @property
     def server(self) -> str:

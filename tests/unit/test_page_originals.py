@@ -52,8 +52,8 @@ class Shown:
     folder: Path
     rows: list[StoredFile] = field(default_factory=list)
 
-    def files_of(self, digest: bytes) -> list[StoredFile]:
-        return [row for row in self.rows if row.digest == digest]
+    def files(self, digest: str) -> list[StoredFile]:
+        return [row for row in self.rows if row.digest.hex() == digest]
 
     def folders(self) -> list[bytes]:
         return [os.fsencode(self.folder)]
@@ -73,7 +73,7 @@ def shown(tmp_path: Path) -> Shown:
 
 @pytest.fixture
 def client(shown: Shown) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=[original_route(shown)])) as client:
+    with TestClient(Starlette(routes=[original_route(shown.files, shown.folders)])) as client:
         yield client
 
 

@@ -16,7 +16,8 @@ from rclip_like.page.safety import HEADERS, Access, Safety, own_names
 
 PORT = 8417
 BASE = f"http://127.0.0.1:{PORT}"
-OWN = {"Origin": BASE}
+OWN = {"Origin": BASE, "Content-Type": "application/json"}
+PICTURE = {"Origin": BASE, "Content-Type": "application/octet-stream"}
 
 
 async def _length(request: Request) -> Response:
@@ -215,6 +216,31 @@ def test_other_methods_are_refused(client: TestClient, method: str) -> None:
     assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "is_taken"),
+    [
+        ("/api/length", "application/json; charset=utf-8", True),
+        ("/api/length", "text/plain", False),
+        ("/api/length", "application/x-www-form-urlencoded", False),
+        ("/api/length", "", False),
+        ("/api/length", "image/png", False),
+        ("/api/pasted", "image/png", True),
+        ("/api/pasted", "application/json", False),
+        ("/api/pasted", "multipart/form-data; boundary=image/png", False),
+    ],
+)
+def test_a_post_says_what_it_brings(
+    client: TestClient, path: str, kind: str, is_taken: bool
+) -> None:
+    answer = client.post(path, content=b"{}", headers={"Origin": BASE, "Content-Type": kind})
+    assert answer.json() == 2 if is_taken else _refused(answer, 415)
+
+
+def test_a_request_with_two_lengths_is_refused(client: TestClient) -> None:
+    headers = {**OWN, "Content-Length": "2", "Transfer-Encoding": "chunked"}
+    assert _refused(client.post("/api/length", content=b"{}", headers=headers), 400)
+
+
 def _in_pieces(length: int) -> Iterator[bytes]:
     for start in range(0, length, 100_000):
         yield b"x" * min(100_000, length - start)
@@ -230,8 +256,8 @@ def test_a_body_is_bounded_whether_its_length_is_said_or_not(
     most = safety.MOST_BYTES
     assert client.post("/api/length", content=body(most), headers=OWN).json() == most
     assert client.post("/api/length", content=body(most + 1), headers=OWN).status_code == 413
-    assert client.post("/api/pasted", content=body(most + 1), headers=OWN).json() == most + 1
-    assert client.post("/api/pasted", content=body(2_000_001), headers=OWN).status_code == 413
+    assert client.post("/api/pasted", content=body(most + 1), headers=PICTURE).json() == most + 1
+    assert client.post("/api/pasted", content=body(2_000_001), headers=PICTURE).status_code == 413
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(
