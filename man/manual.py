@@ -13,6 +13,7 @@ import manual_text
 from manual_assistants import ASSISTANTS
 from manual_promises import PROMISES
 from manual_seeing import SEEING
+from manual_serving import SERVING
 from manual_sets import SETS
 from manual_sheets import SHEETS
 from manual_train import TRAINING
@@ -36,6 +37,7 @@ def manual() -> str:
         ("OUTPUT", _prose(manual_text.OUTPUT)),
         ("SEEING", _prose(SEEING)),
         ("CONTACT SHEETS", _prose(SHEETS)),
+        ("SERVING", _prose(SERVING)),
         ("ASSISTANTS", _prose(ASSISTANTS)),
         ("SETS", _prose(SETS)),
         ("LABELS", _prose(manual_text.LABELS)),

@@ -114,6 +114,13 @@ fetched from public addresses only, unless *--allow-private* is typed, within li
 size that hold for any answer, *test_web_answers.py*, and are never written to a file, so nothing of
 them stays on the disk even after a kill. *test_web_query.py*.
 
+The page :: *serve* answers who has its token and nobody else. A page of somebody else in the same
+browser can neither read nor change anything. What is served is in the index and under the PATHs. It
+comes from an open file that was checked, never through a link that leads out. Sizes, times and the
+number of connections are bounded. Looking and searching change nothing in the index, and hiding
+pictures nothing but the list of those. *test_serve.py*: attacks by real sockets, a thousand
+connections, clients that stand still, and files replaced by links while they are asked for.
+
 *make test* runs most of these tests; *make test-all* also runs those that take minutes. clipfind
 cannot promise what a disk loses although it reported it as synced.
 """

@@ -93,7 +93,7 @@ Dates may be written with colons, slashes, dashes or as ISO 8601, with or withou
 and a zone, and an hour 24 counts as 0. A blank date, a row of zeros or a day that does not exist is
 skipped in favour of the next of these dates.
 
-Names of future commands (*duplicates*, *serve* and others) are refused as queries, so that scripts
+Names of future commands (*duplicates*, *export* and others) are refused as queries, so that scripts
 keep their meaning. To search for such a word, write *clipfind search duplicates*.
 """
 

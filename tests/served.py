@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from processes import Finished, Word, run, start
+from processes import COMMAND, Finished, Word, run
 
 _SECONDS_TO_START = 60
 
@@ -57,11 +57,14 @@ class Album:
         return finished
 
     @contextmanager
-    def serving(self, *arguments: Word) -> Iterator[Served]:
-        """Serve the album on a free port, with further arguments, to the end of the block."""
-        command = ("serve", self.folder, "--no-open", "--port", "0", *arguments)
-        process = start(
-            *command,
+    def serving(self, *arguments: Word, command: tuple[Word, ...] = COMMAND) -> Iterator[Served]:
+        """Serve the album on a free port, with further arguments, to the end of the block.
+
+        command: starts clipfind, if need be otherwise than usual.
+        """
+        words = (*command, "serve", self.folder, "--no-open", "--port", "0", *arguments)
+        process = subprocess.Popen(
+            words,
             env=self.environment,
             cwd=self.folder.parent,
             stdout=subprocess.PIPE,

@@ -58,6 +58,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "ASSISTANTS",
         "SEEING",
         "CONTACT SHEETS",
+        "SERVING",
         "LABELS",
         "SETS",
         "FIGURES",

@@ -12,7 +12,7 @@ from contextlib import suppress
 PROGRAM = "clipfind"
 INTERRUPTED = 130
 
-_SLOW_TO_END = ("torch", "onnxruntime")
+_SLOW_TO_END = ("torch", "onnxruntime", "uvicorn")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

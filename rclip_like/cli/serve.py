@@ -5,18 +5,23 @@ import os
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from rclip_like.cli.command_line import command_line
 from rclip_like.cli.options import NOTHING_GIVEN, Given, Offline, open_library
 from rclip_like.cli.paths import Sources, named_paths
 from rclip_like.cli.remedies import said
 from rclip_like.errors import UsageError
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.settings import (
+    MOST_THUMBNAIL_MEGABYTES,
     Argument,
     EncoderSettings,
+    IndexSettings,
     LibraryChoice,
     Option,
     ReadSettings,
+    SearchSettings,
     Setting,
+    ThumbnailCacheSize,
     WalkSettings,
 )
 
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from rclip_like.page.safety import Access
+    from rclip_like.page.service import ServiceSettings
 
 USUAL_PORT = 8417
 """Always the same if it is free, so that bookmarks stay good."""
@@ -63,6 +69,7 @@ class ServeOptions(NamedTuple):
             "machines can connect, unencrypted; see SERVING in the manual.",
         ),
     ] = "127.0.0.1"
+    cache_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     library: LibraryChoice = LibraryChoice()
@@ -76,19 +83,47 @@ def run(options: ServeOptions) -> int:
     """Serve until a signal comes, and return the exit status that says which."""
     talk = options.talk
     host = _address_of(options.host)
-    named_paths(options.paths, Sources(), talk)
-    bound = _bind(host, options.port)
-    from rclip_like.page.app import make_app
-    from rclip_like.page.safety import Access, own_names
-    from rclip_like.page.server import serve
+    paths = named_paths(options.paths, Sources(), talk)
+    from rclip_like.library.reach import named_roots
 
-    port = bound.getsockname()[1]
-    access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
-    with open_library(options.library, options.encoder, options.read):
-        app = make_app([], access, say=said, on_fault=_tell_of_fault)
-        number = serve(app, bound, lambda: _announce(options, host, access))
+    with open_library(options.library, options.encoder, options.read) as library:
+        roots = named_roots(paths) if paths else None
+        if roots is None and not library.walked_folders():
+            raise UsageError("nothing is indexed yet; name a folder to show: clipfind serve FOLDER")
+        bound = _bind(host, options.port)
+        from rclip_like.page.app import make_app
+        from rclip_like.page.safety import Access, own_names
+        from rclip_like.page.server import serve
+        from rclip_like.page.service import Service
+
+        port = bound.getsockname()[1]
+        access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
+        service = Service(library, roots, _settings(options))
+        app = make_app(service, access, say=said, on_fault=_tell_of_fault)
+
+        def begin() -> None:
+            _announce(options, host, access)
+            service.start()
+
+        try:
+            number = serve(app, bound, begin)
+        finally:
+            service.stop()
     talk.note("stopped")
     return 128 + number
+
+
+def _settings(options: ServeOptions) -> "ServiceSettings":
+    from rclip_like.page.service import ServiceSettings
+
+    return ServiceSettings(
+        searching=SearchSettings(walk=options.walk),
+        read=options.read,
+        indexing=None if options.no_index else IndexSettings(walk=options.walk),
+        cache_bytes=options.cache_megabytes * 1_000_000,
+        spell=lambda asked: command_line(asked, options.given),
+        say=said,
+    )
 
 
 def _address_of(host: str) -> str:

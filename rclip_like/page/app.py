@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from rclip_like.errors import ClipfindError
+from rclip_like.page.originals import original_route
+from rclip_like.page.routes import routes
 from rclip_like.page.safety import FAULT, Access, Safety
+from rclip_like.page.service import NotHere
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
+
+    from rclip_like.page.service import Service
 
 _FOLDER = Path(__file__).parent
 _STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -24,23 +29,28 @@ _STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"
 
 
 def make_app(
-    routes: Sequence[BaseRoute],
+    service: Service,
     access: Access,
     *,
     say: Callable[[ClipfindError], str] = str,
     on_fault: Callable[[Exception], None] | None = None,
 ) -> ASGIApp:
-    """Return the application that answers these routes, the window and its files.
+    """Return the application: the window with its files, what it asks for, and the originals.
 
     say: puts an error of clipfind's into words. on_fault: hears of any other exception.
     """
 
     async def tell(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClipfindError)
-        return JSONResponse({"error": say(error)}, 400)
+        return JSONResponse({"error": say(error)}, 404 if isinstance(error, NotHere) else 400)
 
     app = Starlette(
-        routes=[Route("/", _window), Route("/static/{name}", _static), *routes],
+        routes=[
+            Route("/", _window),
+            Route("/static/{name}", _static),
+            original_route(service.files, service.shown_folders),
+            *routes(service),
+        ],
         exception_handlers={
             HTTPException: _tell_of_http,
             ClipfindError: tell,
@@ -52,7 +62,9 @@ def make_app(
 
 async def _tell_of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    says_nothing = error.detail in ("Not Found", "Method Not Allowed")
+    sentence = "There is nothing at this address." if says_nothing else error.detail
+    return JSONResponse({"error": sentence}, error.status_code, error.headers)
 
 
 async def _tell_of_fault(request: Request, error: Exception) -> Response:

@@ -175,7 +175,7 @@ def _told(answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         sent = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):
         raise HTTPException(400, "the request is not a JSON object")

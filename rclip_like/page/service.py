@@ -191,6 +191,12 @@ class Service:
             raise NotHere(_NOT_HERE)
         return next(iter(found.values()))
 
+    def shown_folders(self) -> list[bytes]:
+        """Return the folders below which pictures are shown, without links in their paths."""
+        if self._roots is None:
+            return self._library.walked_folders()
+        return [os.path.dirname(root.path) if root.is_file else root.path for root in self._roots]
+
     def picture(self, name: str) -> dict[str, object]:
         """Return what is known of a picture: the paths of its content, size, date, camera."""
         files = self.files(name)

@@ -1,0 +1,46 @@
+"""The manual's section on the page in the browser: what it is, and who can see it."""
+
+from __future__ import annotations
+
+SERVING = """\
+*serve* shows the pictures under each PATH, or without PATH all that is indexed, on a page in the
+browser. It prints the address of the page and opens it, and ends with Ctrl-C. Meanwhile it brings
+the index of the PATHs up to date, unless *--no-index* is typed. A question mark, typed on the page,
+shows its keys. What it shows is in its address, so that bookmarks and the back button work;
+bookmarks stay good as long as the port is the same.
+
+Who sees it :: Only programs on this machine can connect, and they need the token at the end of the
+address. The first request exchanges the token for a cookie, and the address in the browser is then
+without it. The printed token is good until *serve* ends. The browser is started with another one,
+which opens the page once: the list of processes shows it to other users of the machine, and on
+Linux clipfind refuses it to their programs, and a cookie to everyone but the user who got it. A
+page of somebody else, open in the same browser, can neither read nor change anything here.
+
+What it can do :: It serves pictures that are in the index, under the PATHs, and as they were
+indexed: it opens a file without following a link that leads out of the PATHs, compares the open
+file with the index, and sends that. Looking and searching write nothing but thumbnails into the
+cache folder. Only *not this one* changes anything in the index: the list of hidden pictures.
+Pictures that are pasted stay in memory. Nothing is sent to other machines, and the page loads
+nothing from them.
+
+From another machine :: Let ssh carry it, encrypted and for you alone. On the machine with the
+pictures:
+
+    clipfind serve --no-open --port 8417 ~/Pictures
+
+On the machine where you sit, with the same port twice, and then open the address that the first
+command has printed:
+
+    ssh -L 8417:127.0.0.1:8417 NAME-OF-THE-FIRST-MACHINE
+
+Opening it to a network :: *--host* ADDRESS listens on an address of this machine that others can
+reach, such as 192.168.1.5, or on all of its addresses with 0.0.0.0. Whoever can reach it and has
+the address with its token sees the pictures and can hide some. Nothing is encrypted: whoever is on
+the way sees everything, the cookie included, which is as good as the token. clipfind says so each
+time. Do this only in a network whose users you trust, and never on the open internet.
+
+Limits :: A request has at most 32 KiB of address and headers and 1 MB of content, a pasted picture
+64 MB. Its headers have to come within 10 seconds and all of it within two minutes; a client that
+takes nothing of an answer for a minute is cut off, and a download then goes on where it stopped. Of
+more than 200 connections, those that wait longest are closed.
+"""
