@@ -25,7 +25,10 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 SECTIONS = """NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS QUERIES EXIT\\ STATUS ENVIRONMENT FILES
 PROMISES EXAMPLES BUGS"""
 # Options of other programs in the README's examples.
-FOREIGN = {"--torch-backend", "--no-deps", "--read0", "--print0", "--multi"}
+FOREIGN = {
+    *("--torch-backend", "--no-deps"),
+    *("--read0", "--print0", "--multi", "--disabled", "--reverse", "--bind"),
+}
 SCORES_MAY_DIFFER_BY = 0.02
 _SCORE = re.compile(r"[-+]?0\.\d+")
 

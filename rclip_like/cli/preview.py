@@ -103,7 +103,8 @@ def _box(size: str | None) -> "Cells":
         return Cells(int(found[1]), int(found[2]))
     of_fzf = [os.environ.get(f"FZF_PREVIEW_{each}", "") for each in ("COLUMNS", "LINES")]
     if _SIZE.fullmatch("x".join(of_fzf)):
-        return Cells(*map(int, of_fzf))
+        columns, rows = map(int, of_fzf)
+        return Cells(max(1, columns - 1), rows)  # fzf drops a coloured character in the last column
     if not is_terminal(stdout()):
         raise UsageError("stdout is not a terminal; say how large the picture may be: --size 80x24")
     columns, rows = _terminal_size()
