@@ -80,6 +80,7 @@ def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
     assert {"numpy", "sqlite3"} <= loaded
     assert loaded.isdisjoint({"torch", "torchvision", "open_clip", "timm", "transformers"})
     assert loaded.isdisjoint({"rich", "sqlite_utils", "ftfy", "huggingface_hub", "httpcore2"})
+    assert "PIL" not in loaded  # with which pictures are drawn and thumbnails made
 
 
 def test_labels_of_indexed_pictures_load_nothing_that_encodes_pictures(

@@ -131,11 +131,12 @@ def _tmux_has_sixel() -> bool:
 
 def cell_of(stream: IO[str] | None) -> CellSize | None:
     """Return the size of a cell as the system knows it, None where it does not."""
-    with suppress(ImportError, OSError, ValueError, AttributeError):
+    if stream is None:
+        return None
+    with suppress(ImportError, OSError, ValueError):
         import fcntl
         import termios
 
-        assert stream is not None
         empty = bytes(8)
         size = fcntl.ioctl(stream.fileno(), termios.TIOCGWINSZ, empty)
         rows, columns, width, height = struct.unpack("HHHH", size)
