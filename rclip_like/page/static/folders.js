@@ -7,7 +7,6 @@ import { number } from "./words.js";
 
 const box = document.querySelector("#folder");
 const list = document.querySelector("#folders");
-const MAX_SHOWN = 500;
 const ALL = { name: "All folders", address: "", depth: 0 };
 
 let folders = [];
@@ -36,9 +35,12 @@ function decodeName(address) {
   }
 }
 
+/** Return a folder's name with that of the folder around it, which tells two of a name apart. */
+const inContext = ({ name, address, depth }) => (depth ? decodeName(address).split("/").slice(-2).join("/") : name);
+
 function open(typed = "") {
   const wanted = typed.trim().toLowerCase();
-  matching = [ALL, ...folders].filter(({ name }) => !wanted || name.toLowerCase().includes(wanted)).slice(0, MAX_SHOWN);
+  matching = [ALL, ...folders].filter((folder) => !wanted || inContext(folder).toLowerCase().includes(wanted));
   active = wanted ? 0 : Math.max(0, matching.findIndex(({ address }) => address === current().folder));
   list.replaceChildren(...matching.map((folder, index) => option(folder, index, Boolean(wanted))));
   list.hidden = !matching.length;
@@ -51,10 +53,10 @@ function option(folder, index, isFlat) {
   const name = document.createElement("bdi");
   const count = document.createElement("span");
   element.id = `folder-${index}`;
-  element.role = "option";
+  element.setAttribute("role", "option");
   element.ariaSelected = String(folder.address === current().folder);
   element.style.setProperty("--depth", isFlat ? 0 : folder.depth);
-  name.textContent = folder.name;
+  name.textContent = isFlat ? inContext(folder) : folder.name;
   count.textContent = folder.count === undefined ? "" : number(folder.count);
   element.append(name, count);
   return element;

@@ -4,7 +4,7 @@ import { closeLarge, current, onChange, openLarge } from "./address.js";
 import { focusId, itemOf, neighbour } from "./grid.js";
 import { say } from "./message.js";
 import { numFound, onFound, showFurther } from "./results.js";
-import { copyPaths, hidePictures, isSelected, select } from "./selection.js";
+import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
@@ -30,7 +30,7 @@ async function show(id) {
   if (item) fill(item);
   try {
     const answer = await ask(`/api/picture/${encodeURIComponent(id)}`);
-    if (current().open === id) fill({ ...itemOf(id), ...answer });
+    if (current().open === id) fill({ ...answer, ...itemOf(id) });
   } catch (error) {
     if (current().open !== id || item) return;
     closeLarge();
@@ -42,7 +42,9 @@ function fill(shown) {
   const isOther = picture.dataset.id !== shown.id;
   item = shown;
   dialog.querySelector("h2").textContent = item.name;
-  position.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
+  const [place, name] = position.children;
+  place.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
+  name.textContent = ` ${alternative(item)}`;
   facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => [
     Object.assign(document.createElement("dt"), { textContent: name }),
     Object.assign(document.createElement("dd"), { textContent: value }),
@@ -73,6 +75,7 @@ function showButtons() {
   const button = dialog.querySelector("[data-do=select]");
   button.ariaPressed = String(isIn);
   button.textContent = isIn ? "Selected" : "Select";
+  dialog.querySelector("[data-do=hide]").textContent = item.hidden ? "Show again" : "Not this one";
   for (const [name, step] of [["back", -1], ["on", 1]]) {
     dialog.querySelector(`[data-do=${name}]`).disabled = !neighbour(item.id, step);
   }
@@ -124,10 +127,10 @@ async function step(by) {
 async function hideThis() {
   const { id } = item;
   const next = neighbour(id, 1) ?? neighbour(id, -1);
-  if (current().hidden || !next) closeLarge();
-  else openLarge(next.id);
-  await hidePictures([id]);
-  if (dialog.open) showButtons();
+  if (!current().hidden && next) openLarge(next.id);
+  else if (!current().hidden) closeLarge();
+  await hideOrShow([id]);
+  if (dialog.open) show(current().open);
 }
 
 export const ACTIONS = {
@@ -144,10 +147,11 @@ export const ACTIONS = {
   hide: hideThis,
 };
 
-const KEYS = { ArrowLeft: "back", ArrowRight: "on", m: "more", l: "less", x: "select", c: "copy", h: "hide" };
+const KEYS = { ArrowLeft: "back", ArrowRight: "on", m: "more", l: "less", x: "select", " ": "select", c: "copy", h: "hide" };
 
 dialog.addEventListener("keydown", (event) => {
   const action = KEYS[event.key];
+  if (event.key === " " && event.target.closest("button, a")) return;
   if (!action || !item || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
   event.stopPropagation();

@@ -35,6 +35,7 @@ export function showSelection() {
   for (const element of grid.children) mark(element);
   bar.hidden = !selected.size;
   count.textContent = selected.size ? `${number(selected.size)} selected` : "";
+  bar.querySelector("[data-do=hide]").textContent = areHidden([...selected]) ? "Show again" : "Not these";
   document.body.classList.toggle("selecting", selected.size > 0);
 }
 
@@ -73,29 +74,42 @@ export async function copy(text) {
   }
 }
 
-/** Hide pictures from searches, with a way back. */
-export async function hidePictures(ids) {
-  await report(async () => {
+const areHidden = (ids) => ids.length > 0 && ids.every((id) => itemOf(id)?.hidden);
+
+/** Hide pictures from searches, or show them again if all are hidden; with a way back. */
+export function hideOrShow(ids) {
+  return areHidden(ids) ? showAgain(ids) : hide(ids);
+}
+
+function hide(ids) {
+  return report(async () => {
     await post("/api/hide", { ids });
     for (const id of ids) selected.delete(id);
-    for (const item of ids.map(itemOf).filter(Boolean)) item.hidden = true;
-    if (current().hidden) for (const id of ids) cardOf(id)?.classList.add("hidden");
-    else {
+    setHidden(ids, true);
+    if (!current().hidden) {
       const shown = ids.filter((id) => itemOf(id)).length;
       removeCards(ids);
       forget(shown);
     }
-    showSelection();
     say(`${pictures(ids.length)} hidden from searches.`, { label: "Undo", run: () => showAgain(ids) });
   });
 }
 
-async function showAgain(ids) {
-  await report(async () => {
+function showAgain(ids) {
+  return report(async () => {
     await post("/api/unhide", { ids });
-    await refresh();
+    setHidden(ids, false);
+    if (!current().hidden) await refresh();
     say(`${pictures(ids.length)} shown again.`);
   });
+}
+
+function setHidden(ids, isHidden) {
+  for (const id of ids) {
+    if (itemOf(id)) itemOf(id).hidden = isHidden;
+    cardOf(id)?.classList.toggle("hidden", isHidden);
+  }
+  showSelection();
 }
 
 async function report(action) {
@@ -110,7 +124,7 @@ const ACTIONS = {
   copy: (ids) => copyPaths(ids),
   list: (ids) => report(() => download("/api/list", { ids }, "clipfind.txt")),
   sheet: (ids) => report(() => download("/api/sheet", { ids, state: format({ ...current(), open: "" }) }, "clipfind.html")),
-  hide: (ids) => hidePictures(ids),
+  hide: (ids) => hideOrShow(ids),
   clear: () => clearSelection(),
 };
 

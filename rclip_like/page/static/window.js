@@ -7,7 +7,7 @@ import { showLarge } from "./large.js";
 import { say, takeBack } from "./message.js";
 import { follow } from "./progress.js";
 import { search, settled } from "./results.js";
-import { clearSelection, copy, copyPaths, hidePictures, select, targets } from "./selection.js";
+import { clearSelection, copy, copyPaths, hideOrShow, select, targets } from "./selection.js";
 import { addPicture, inWords } from "./terms.js";
 import "./pictures.js";
 
@@ -61,7 +61,7 @@ const ACTIONS = {
   less: (item) => addPicture(item, -1),
   select: (item, event) => select(item.id, event.shiftKey),
   copy: (item) => copyPaths(targets(item)),
-  hide: (item) => hidePictures(targets(item)),
+  hide: (item) => hideOrShow(targets(item)),
 };
 const KEYS = { m: "more", l: "less", x: "select", X: "select", " ": "select", c: "copy", h: "hide" };
 
