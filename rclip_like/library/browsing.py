@@ -13,6 +13,7 @@ from rclip_like.errors import Note, Remedy
 from rclip_like.query import Term
 from rclip_like.values import Root
 from rclip_like.walk import Scope
+from rclip_like.walk.patterns import SEPARATOR
 
 if TYPE_CHECKING:
     from rclip_like.models.model import Model
@@ -72,6 +73,7 @@ class Browsing:
         self.settings = settings._replace(collapse=True, sort="score", cache_texts=False)
         self._orders: OrderedDict[object, tuple[object, Order]] = OrderedDict()
         self._lock = Lock()
+        self._folders: tuple[object, list[Folder]] = None, []
 
     def ranked(
         self, terms: Sequence[Term], embedded: Mapping[str, Embedding], shown: Shown
@@ -155,11 +157,13 @@ class Browsing:
         if store is None:
             return []
         with self._view(store, Shown()) as view:
-            direct = Counter(
-                os.path.dirname(path) for path in paths(store, view.roots) if view.scope.wants(path)
-            )
-            tops = self.roots if self.roots is not None else store.walked_roots()
-        return _folders(direct, {root.path for root in tops})
+            state, kept = self._folders
+            if state != store.state:
+                tops = self.roots if self.roots is not None else store.walked_roots()
+                direct = _direct_numbers(paths(store, view.roots), view.scope)
+                kept = _folders(direct, {root.path for root in tops})
+                self._folders = store.state, kept
+            return kept
 
     def count(self) -> int:
         """Return how many files are indexed under the roots."""
@@ -198,6 +202,22 @@ class Browsing:
             self._orders.move_to_end(key)
             while len(self._orders) > _ORDERS_KEPT:
                 self._orders.popitem(last=False)
+
+
+def _direct_numbers(every: Iterator[bytes], scope: Scope) -> Counter[bytes]:
+    """Return how many of the paths lie directly in each folder, without those not wanted."""
+    if scope.has_patterns:
+        every = filter(scope.wants, every)
+    direct: Counter[bytes] = Counter()
+    one: dict[bytes, bytes] = {}
+    for path in every:
+        folder = path.rpartition(SEPARATOR)[0] or SEPARATOR
+        direct[folder] += 1
+        one[folder] = path
+    for folder, path in one.items():  # without patterns, a folder is wanted or not
+        if not scope.wants(path):
+            del direct[folder]
+    return direct
 
 
 def _folders(direct: Mapping[bytes, int], tops: Collection[bytes]) -> list[Folder]:

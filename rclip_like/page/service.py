@@ -6,7 +6,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
@@ -111,6 +113,7 @@ class Service:
 
     def start(self) -> None:
         """Start what works in the background. Call it once the page is served."""
+        Thread(target=self._warm_up, daemon=True).start()
         if self._settings.indexing is not None:
             self._run.start(self._settings.indexing)
 
@@ -118,6 +121,11 @@ class Service:
         """End all that works in the background; what was indexed is kept."""
         self._run.stop()
         self._maker.close()
+
+    def _warm_up(self) -> None:
+        """Load what the first search needs, before anybody has typed it."""
+        with suppress(ClipfindError):  # the search itself will say so
+            self._library.model.texts([""])
 
     # Searching.
 
