@@ -13,7 +13,7 @@ from rclip_like.output.stream import write_lines
 from rclip_like.settings import Argument
 from rclip_like.settings.declared import Declared
 
-_PATHS = ("FILE", "DIR", "DATA", "QUERY", "PATH...", "[PATH]...")
+_PATHS = ("FILE", "DIR", "DATA", "QUERY", "PATH...", "[PATH]...", "[PICTURE]...")
 _MODELS = ("MODEL", "[MODEL]")
 """What stands for values in help texts says how they are completed."""
 

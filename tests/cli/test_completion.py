@@ -50,6 +50,7 @@ LINES = {
     "clipfind -- -cat pict": "clipfind -- -cat pictures/",
     "clipfind cat -- --colo": "clipfind cat -- --colo",
     "clipfind train pict": "clipfind train pictures/",
+    "clipfind hide pict": "clipfind hide pictures/",
     "clipfind cat --files-from li": "clipfind cat --files-from list",
     "clipfind status --db in": "clipfind status --db index.db",
     "clipfind --model built": "clipfind --model builtin",
