@@ -93,6 +93,15 @@ Dates may be written with colons, slashes, dashes or as ISO 8601, with or withou
 and a zone, and an hour 24 counts as 0. A blank date, a row of zeros or a day that does not exist is
 skipped in favour of the next of these dates.
 
+*--after*, *--before* and *--on* compare the date that the picture itself gives, as local time;
+pictures without one are left out, whatever date their file has. A date is a year, a month (2018-07,
+July 2018), a day, or in English a day such as yesterday, 3 months ago or 14 July 2018; numbers that
+can be read in two ways, such as 03/04/2018, are refused. *--after* includes the period named and
+*--before* does not: *--after 2018 --before 2020* shows 2018 and 2019. *--near* takes the position
+that the camera wrote, *--type* the ending of the file name, and *--camera* any part of the camera's
+name. All filters that are given must hold; they only select what is shown, so nothing has to be
+indexed anew.
+
 Names of future commands (*duplicates*, *export* and others) are refused as queries, so that scripts
 keep their meaning. To search for such a word, write *clipfind search duplicates*.
 """
@@ -120,6 +129,13 @@ http://nas.local/cat.jpg, lie in your own network and use any port; it does not 
 hosts that this host redirects to. A proxy set in the environment is used, wherever it is. The proxy
 looks up names itself, in its own network too; clipfind does not ask it for addresses that it can
 see to be private.
+
+A date :: On a terminal one date among the words selects pictures by their date, and a line on
+stderr says so: of "beach 2019", "snow in march 2021", "garden before 2010" and "dogs 2019-07-14"
+the words are beach, snow, garden and dogs. Only years of four digits up to this year, a month's
+name with a year, and ISO dates count, never "may" or a smaller number. If no picture has that date,
+all of it is searched for as words. *--dates on* does the same in scripts, *--dates off* never does;
+*--after*, *--before* and *--on* win over the words.
 
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
 must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.

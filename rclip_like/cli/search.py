@@ -1,11 +1,15 @@
 """`clipfind search`: bring the index up to date, rank, print."""
 
 import sys
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli import filing, opening, preview, updating
+from rclip_like.cli import filing, filters, opening, preview, updating
+from rclip_like.cli.dated import Dates, date_in
 from rclip_like.cli.dispatch import near_miss
 from rclip_like.cli.filing import CopyOptions
+from rclip_like.cli.filters import FilterOptions, filters_of
 from rclip_like.cli.opening import OpenSettings, open_result
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
@@ -46,6 +50,10 @@ from rclip_like.settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rclip_like.library import Library
+    from rclip_like.query import Query
     from rclip_like.values import SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
@@ -64,6 +72,7 @@ WITHOUT_EFFECT = (
     *preview.WITHOUT_EFFECT,
     *opening.WITHOUT_EFFECT,
     *filing.WITHOUT_EFFECT_IN_SEARCH,
+    *filters.WITHOUT_EFFECT,
     *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
@@ -95,6 +104,8 @@ class SearchOptions(NamedTuple):
     image: Annotated[bool, Option("--image", help="Read every query as a picture's path.")] = False
     web: WebSettings = WebSettings()
     settings: SearchSettings = SearchSettings()
+    filters: Annotated[FilterOptions, "Which pictures"] = FilterOptions()
+    dates: Dates = "auto"
     files: Annotated[bool, Option("--files -f", help="Print paths only.")] = False
     null: Annotated[
         bool, Option("--null -0", help="End each result with a NUL, not with a new line.")
@@ -144,14 +155,7 @@ def run(options: SearchOptions) -> int:
     query = Query(options.query, options.add, options.subtract, kind)
     with open_library(options.library, options.encoder, options.read, options.web) as library:
         try:
-            with index_bar(quiet=talk.quiet) as on_progress:
-                report = library.search(
-                    query,
-                    paths,
-                    settings,
-                    update=index_settings(options.update, settings.walk),
-                    on_progress=on_progress,
-                )
+            report = _searched(library, query, paths, settings, options, layout)
         except RootError as error:
             raise with_quotes_proposed(error, options.query, options.paths) from error
         status = FOUND if report.matches else NOTHING_FOUND
@@ -180,6 +184,41 @@ def run(options: SearchOptions) -> int:
     return status
 
 
+def _searched(
+    library: "Library",
+    query: "Query",
+    paths: "Sequence[bytes]",
+    settings: SearchSettings,
+    options: SearchOptions,
+    layout: Layout,
+) -> "SearchReport":
+    """Search with the date in the query as a filter, if dates are to be read, else as words.
+
+    Says what became of the date. A date that leaves no picture is searched for as words.
+    """
+    talk, dated = options.talk, None
+    if options.dates == "on" or (options.dates == "auto" and layout.is_table):
+        dated = date_in(query, settings.filters, datetime.now())
+    with index_bar(quiet=talk.quiet) as on_progress:
+        report = library.search(
+            dated.query if dated else query,
+            paths,
+            settings._replace(filters=dated.filters) if dated else settings,
+            update=index_settings(options.update, settings.walk),
+            on_progress=on_progress,
+        )
+    if dated is None:
+        return report
+    if report.best is None:
+        talk.note(f"no picture here is of {dated.date}, so {query.text!r} was searched as words")
+        words = library.search(query, paths, settings, update=None)
+        return replace(words, index=report.index, missing=report.missing)
+    number = library.count_undated(None if settings.everywhere else paths)
+    undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
+    talk.note(f"searched for {dated.query.text!r} in pictures of {dated.date}{undated}")
+    return report
+
+
 def _layout_of(options: SearchOptions) -> Layout:
     """Return how the matches are to be written; raises UsageError for a bad template."""
     form, template = Form.LINES, None
@@ -197,11 +236,13 @@ def _layout_of(options: SearchOptions) -> Layout:
 
 def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
     """Return what is ranked and kept; people get copies once, unless typed otherwise."""
-    if options.settings.collapse is None:
+    found = filters_of(options.filters, options.settings.filters, datetime.now())
+    settings = options.settings._replace(filters=found)
+    if settings.collapse is None:
         is_shown = layout.is_table or options.sheet.html is not None
         is_for_people = is_shown or options.copies.folder is not None
-        return options.settings._replace(collapse=is_for_people)
-    return options.settings
+        settings = settings._replace(collapse=is_for_people)
+    return settings
 
 
 def _tell(report: "SearchReport", options: SearchOptions, command: str | None) -> None:

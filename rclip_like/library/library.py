@@ -156,6 +156,15 @@ class Library(LibraryLabels, LibraryMeasures, LibraryThumbnails):
         walk = self.settings.searching.walk
         return select(store, self.specification, roots, walk, filters)
 
+    def count_undated(self, paths: AnyPath | Sequence[AnyPath] | None = ()) -> int:
+        """Return how many indexed pictures under `paths` (default: the current folder; None: all)
+        say no date. Raises RootError as `search` does.
+        """
+        store = self._index.existing()
+        if store is None:
+            return 0
+        return store.count_undated(None if paths is None else reachable_roots(store, paths)[0])
+
     def draw(self, number: int, seed: int = 0, *, outside: AnyPath | None = None) -> list[str]:
         """Return the paths of so many indexed pictures, drawn by the seed; all if there are fewer.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding, Pixels
 
-_SORTS = ("score", "date", "path")
+_SORTS = ("score", "date", "-date", "path")
 FROM_ROWS = Note(
     "the matrix beside the index disagrees with its rows; these results come from the rows",
     Remedy.REPAIR,
@@ -81,8 +81,8 @@ def search(
     ]
     if settings.sort == "path":
         matches.sort(key=lambda match: match.absolute_bytes)
-    elif settings.sort == "date":
-        matches.sort(key=lambda match: match.taken_at or "", reverse=True)
+    elif settings.sort in ("date", "-date"):
+        matches.sort(key=lambda match: match.taken_at or "", reverse=settings.sort == "date")
     return SearchReport(
         tuple(matches),
         stale=best.stale,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from rclip_like.settings.declared import EVERYWHERE, Argument, Option, Setting
+from rclip_like.settings.filters import Filters
 from rclip_like.settings.folders import (
     cache_folder,
     config_file,
@@ -26,6 +27,7 @@ from rclip_like.settings.folders import (
 __all__ = [
     "EVERYWHERE",
     "Argument",
+    "Filters",
     "Option",
     "Setting",
     "cache_folder",
@@ -263,20 +265,6 @@ class IndexSettings(NamedTuple):
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
 
 
-class Filters(NamedTuple):
-    """What an indexed picture says of itself, None asking for nothing; all asked for has to hold.
-
-    `taken_from` and `taken_before` are ISO 8601, or the beginning of it, as in "2015-03", compared
-    with the date in the picture; `camera` is the whole name in large or small letters; `min_pixels`
-    is width times height. A picture that does not say what is asked for does not pass.
-    """
-
-    taken_from: str | None = None
-    taken_before: str | None = None
-    camera: str | None = None
-    min_pixels: int | None = None
-
-
 class SearchSettings(NamedTuple):
     """What is ranked and which of it is kept; `top` 0 means all, scores are cosines.
 
@@ -297,8 +285,12 @@ class SearchSettings(NamedTuple):
         Setting("--within", metavar="X", min=0, max=2, help="Only scores within X of the best."),
     ] = None
     sort: Annotated[
-        Literal["score", "date", "path"],
-        Setting("--sort", metavar="KEY", help="Sort the results by score, date or path."),
+        Literal["score", "date", "-date", "path"],
+        Setting(
+            "--sort",
+            metavar="KEY",
+            help="Sort the results by score, date (newest first), -date (oldest first) or path.",
+        ),
     ] = "score"
     collapse: Annotated[
         bool | None,
@@ -328,7 +320,7 @@ class SearchSettings(NamedTuple):
         bool, Setting("--no-cache", help="Do not remember the words of this query.")
     ] = True
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
-    filters: Filters = Filters()
+    filters: Annotated[Filters, "Which pictures"] = Filters()
 
 
 class PruneSettings(NamedTuple):

@@ -61,6 +61,13 @@ def hidden_pictures(db: Database) -> None:
     db.execute("PRAGMA user_version = 5")
 
 
+@migrations(name="0006_positions_are_found")
+def positions_are_found(db: Database) -> None:
+    """Index where pictures were taken; those without a position take no room there."""
+    _extend_beside_matrices(db, [_INDEX_OF_POSITIONS])
+    db.execute("PRAGMA user_version = 6")
+
+
 def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
@@ -308,3 +315,7 @@ _HIDDEN = """
         hidden_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
     ) STRICT, WITHOUT ROWID
 """
+
+_INDEX_OF_POSITIONS = (
+    "CREATE INDEX contents_position ON contents (latitude, longitude) WHERE latitude IS NOT NULL"
+)

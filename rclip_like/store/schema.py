@@ -16,7 +16,7 @@ from rclip_like.store.connection import Connection
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 5
+VERSION = 6
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
 OLDEST_READ = 4

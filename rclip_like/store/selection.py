@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rclip_like.store.embeddings import are_sound, stacked
+from rclip_like.store.filters import conditions, conditions_on_names
 from rclip_like.store.matrix.mapped import Matrix, Slots, look_up, open_matrix
 from rclip_like.store.reading import dimension_of, file_columns, stored_file
 from rclip_like.store.rows import STORED_DTYPE, ranges_of
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from rclip_like.store.reading import Reader
     from rclip_like.store.rows import StoredFile
     from rclip_like.values import NameGlobs, Root
-
-_CONDITIONS = {
-    "taken_from": "taken_at >= ?",
-    "taken_before": "taken_at < ?",
-    "camera": "camera = ? COLLATE NOCASE",
-    "min_pixels": "width * height >= ?",
-}
-"""What each field of Filters asks of a row of `contents`; the indexes there hold these columns."""
 
 _SAMPLE = 64
 _FEW = 32
@@ -87,15 +80,11 @@ class Selection:
         self._connection = store.connection
         self._model_id = model_id
         self._roots = roots
-        asked = {name: value for name, value in filters._asdict().items() if value is not None}
+        asked = list(conditions(store.connection, filters))
         self._has_facts = bool(asked)
-        conditions = [_CONDITIONS[name] for name in asked]
-        glob = "CAST(path AS TEXT) GLOB CAST(? AS TEXT)"
-        if globs.any_of:
-            conditions.append(f"({' OR '.join([glob] * len(globs.any_of))})")
-        conditions += [f"NOT {glob}"] * len(globs.none_of)
-        self._where = "".join(f" AND {each}" for each in conditions)
-        self._values = (*asked.values(), *globs.any_of, *globs.none_of)
+        asked += conditions_on_names(filters, globs)
+        self._where = "".join(f" AND {sql}" for sql, _ in asked)
+        self._values = tuple(value for _, values in asked for value in values)
 
     @cached_property
     def matrix(self) -> Matrix | None:

@@ -127,7 +127,7 @@ def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatc
         (["cat", "-top", "3"], "--top wants a whole number, not 'op'; type --top with two"),
         (["cat", "--min-score", "nan"], "--min-score must be"),
         (["cat", "--min-score", "1.5"], "--min-score must be at most 1"),
-        (["cat", "--sort", "size"], "--sort is one of score, date, path"),
+        (["cat", "--sort", "size"], "--sort is one of score, date, -date, path"),
         (["cat", "--tpo", "3"], "no such option: --tpo"),
         (["cat", "--top"], "--top needs a value: --top N; see clipfind search --help"),
         (["cat", "-t"], "-t needs a value: -t N"),
