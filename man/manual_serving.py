@@ -9,6 +9,29 @@ the index of the PATHs up to date, unless *--no-index* is typed. A question mark
 shows its keys. What it shows is in its address, so that bookmarks and the back button work;
 bookmarks stay good as long as the port is the same.
 
+The window :: Results come as one types, best first; before anything is typed, the newest pictures
+come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
+of* do so with words; each of these terms can be given another weight and be removed. A picture that
+is dropped on the page, pasted into it or chosen with the button in the search box becomes the
+query. *All folders* narrows the search to one folder. A picture opens large, with what is known of
+it and its original. Of selected pictures the page copies the paths, saves them as a list, and makes
+a contact sheet; *Not these* hides them from all searches, as *clipfind hide* does. *Command line*
+is the search on the page as a command.
+
+The keys of the window:
+
+    /                    to the search box
+    Down, Enter          from the search box to the pictures
+    arrows, Home, End,
+    Page Up, Page Down   from picture to picture
+    Enter, Esc           show the picture large, close it
+    m, l                 more like this, less like this
+    x, Space             select; with Shift all from the last one on
+    c                    copy the paths of the selected pictures, or of this one
+    h                    not this one; Ctrl-Z takes it back
+    Delete               on a term: remove it
+    ?                    show these keys
+
 Who sees it :: Only programs on this machine can connect, and they need the token at the end of the
 address. The first request exchanges the token for a cookie, and the address in the browser is then
 without it. The printed token is good until *serve* ends. The browser is started with another one,

@@ -109,6 +109,7 @@ function describe(answer) {
   found.textContent = summary();
   foundFor.textContent = ` ${document.title}`; // else the same number twice is said once
   commandLine.textContent = answer.command;
+  document.querySelector("#command").hidden = !answer.command; // as for pasted pictures
   showNotes(answer.notes.map(sentence));
   showEmpty();
   tellListeners();
