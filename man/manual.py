@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import manual_text
 from manual_assistants import ASSISTANTS
+from manual_json import shapes
 from manual_promises import PROMISES
 from manual_seeing import SEEING
 from manual_serving import SERVING
@@ -48,6 +49,7 @@ def manual() -> str:
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("HIDING", _prose(manual_text.HIDING)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
+        ("JSON", _prose(shapes())),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),
         ("ENVIRONMENT", _environment()),
         ("FILES", _prose(manual_text.FILES)),

@@ -219,8 +219,9 @@ folders. Each model has *name*, *fingerprint*, *preprocessing_version*, *dimensi
 *walked_at_ns* (nanoseconds since 1970) and *files*; a file counts for the innermost root.
 Unreadable files: *failures* (reasons with their numbers), *unreadable* (a list with *path* and
 *reason*), *unreadable_folders* (with *path*, *files* and *reasons*). *left_contents* (contents
-without a file) and *freeable_bytes* (roughly what dropping them frees) are null if PATHs are named.
-*unknown* lists as *path* each PATH under which nothing is indexed.
+without a file), *freeable_bytes* (roughly what dropping them frees), *thumbnails* and
+*thumbnail_bytes* (small pictures in the cache folder) are null if PATHs are named. *unknown* lists
+as *path* each PATH under which nothing is indexed.
 
 hide --list --json :: One object per line: *path* (null if no file in the index has the picture),
 *digest* (BLAKE3 of the file's bytes, hexadecimal) and *hidden_at* (UTC). A picture with several
@@ -228,11 +229,12 @@ files has a line for each.
 
 prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
-of names), *texts*. *folders* lists with *path* and *files* what went from each folder. *kept* lists
-in the same way the files that are missing but not known to be gone, and *unreachable* those that
-cannot be looked at, by the nearest existing folder. *unknown* lists as *path* each PATH under which
-nothing is indexed. *freed_bytes* is how much smaller the index file became, estimated in a dry run.
-*is_short* is false while a search still reads; the file shrinks when that search ends.
+of names), *texts*, *thumbnails* (small pictures in the cache folder). *folders* lists with *path*
+and *files* what went from each folder. *kept* lists in the same way the files that are missing but
+not known to be gone, and *unreachable* those that cannot be looked at, by the nearest existing
+folder. *unknown* lists as *path* each PATH under which nothing is indexed. *freed_bytes* is how
+much smaller the index file became, estimated in a dry run. *is_short* is false while a search still
+reads; the file shrinks when that search ends.
 
 doctor --json :: One object: *repaired*, a list of sentences, and *findings*, a list with *check*
 (what was looked at), *text*, *state* (ok, warning or problem) and *remedy* (empty if none is

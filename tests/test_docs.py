@@ -71,6 +71,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "SIDECARS",
         "HIDING",
         "UPKEEP",
+        "JSON",
     )
     assert [each.replace(" ", "_") for each in found if each not in further] == wanted
 

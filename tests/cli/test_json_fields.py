@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,10 @@ from pathlib import Path
 
 import manual_text
 import pytest
-from described import schema_of
+from described import SCHEMAS as SCHEMA_FOLDER
+from described import as_described, schema_of
+from jsonschema import Draft202012Validator
+from manual_json import SCHEMAS
 from processes import run, write_pictures, write_taken
 
 from rclip_like.cli.commands import COMMANDS
@@ -46,9 +48,17 @@ def keys_of(value: object) -> Iterator[str]:
 
 
 def printed(command: str, *words: str | Path) -> set[str]:
+    """Return the names in what a command prints, after holding it against the command's schema."""
     lines = run(*command.split(), "--json", *words).stdout.splitlines()
     assert lines
-    return {key for line in lines for key in keys_of(json.loads(line))}
+    schema = schema_for(command)
+    return {key for line in lines for key in keys_of(as_described(line, schema))}
+
+
+def schema_for(command: str) -> str:
+    """Return the schema that the manual names for a command."""
+    schemas = {each: name for terms, name in SCHEMAS.items() for each in terms.split(", ")}
+    return schemas[f"{command.removesuffix(' builtin')} --json"]
 
 
 @pytest.fixture
@@ -71,9 +81,18 @@ def test_every_command_with_json_is_documented() -> None:
     assert {each.partition(" --")[0] for each in documented()} == with_json
 
 
+def test_every_command_with_json_has_a_schema_and_each_schema_a_command() -> None:
+    assert all(schema_for(command) for command in documented())
+    files = {each.name for each in SCHEMA_FOLDER.iterdir()}
+    assert files == {f"{name}.json" for name in SCHEMAS.values()}
+    for name in SCHEMAS.values():
+        Draft202012Validator.check_schema(schema_of(name))
+
+
 def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: Path) -> None:
     never = folder / "never"
     assert run("hide", folder / "taken.jpg").returncode == 0
+    assert printed("hide --list") == documented()["hide --list"]
     search = printed("search", "cat", "--explain", "--all", "--all-hidden")
     search |= printed("search", "cat", "--all", "--copy-to", folder.parent / ODD_COPIES)
     assert search == documented()["search"]

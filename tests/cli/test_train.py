@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +170,7 @@ def test_a_dry_run_says_what_would_be_done(tiny: Path, tmp_path: Path) -> None:
     for name in ("Model", "Trained", "Steps", "Gain", "Forgetting", "Needs", "Time"):
         assert [line for line in lines if line.startswith(f"{name}:")], name
     assert max(map(len, lines)) <= 100 or str(tmp_path) in max(lines, key=len)
-    found = json.loads(run("train", captions, "--dry-run", "--json").stdout)
+    found = as_described(run("train", captions, "--dry-run", "--json").stdout, "train_dry_run")
     assert (found["num_pairs"], found["preset"], found["retention"]) == (len(NAMES), "head", None)
     assert found["seconds"] > 0
     assert found["peak_bytes"] > 1e8
