@@ -23,4 +23,20 @@ In a pipe one of them is needed. A picture is not enlarged.
 
 --open, --open-rank :: When the results are printed, *--open* opens the best one and *--open-rank* N
 the one of rank N, by xdg-open (on a Mac by open), in the program that the desktop has for it.
+
+fzf, lf :: fzf searches as one types, with the preview of the result under its cursor; clipfind reads
+the typed text as words, and the index is not updated:
+
+    : | fzf --disabled --read0 --print0 --reverse \\
+        --bind "change:reload:sleep 0.1
+            clipfind search --text -n -f0 -t 100 -- {q} ~/Pictures || true" \\
+        --preview "clipfind preview {}" | xargs -0 -r -n1 xdg-open
+
+Names may have spaces, quotes and line breaks. fzf can show a name that is not UTF-8 but not hand it
+on. lf gives a script that *set previewer* names the path, the width, of which it shows two columns
+less, and the height:
+
+    #!/bin/sh
+    clipfind preview --size "$(($2 - 2))x$3" -- "$1" 2>/dev/null ||
+        head -n "$3" -- "$1"
 """

@@ -30,7 +30,7 @@ _CHUNK = 4096
 _LONG_RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
 _CUBE_LEVELS = (0, 95, 135, 175, 215, 255)
 _FIRST_GREY, _NUM_GREYS = 232, 24
-_NARROWEST, _WIDEST = 8, 32
+_NARROWEST, _WIDEST = 8, 36
 """Of the boxes of a list, in columns."""
 _GAP = 2
 
@@ -208,10 +208,14 @@ def alone(drawing: Drawing) -> bytes:
     return b"".join(line + b"\n" for line in drawing.lines)
 
 
-def box_beside(columns: int, rows: int) -> Cells:
-    """Return the box for each picture of a list, on a terminal of this size."""
-    width = min(max(columns * 3 // 10, _NARROWEST), _WIDEST)
-    return Cells(width, max(1, min(width // 3, rows - 2)))
+def box_beside(terminal: Cells, graphics: Graphics) -> Cells:
+    """Return the box for each picture of a list on a terminal of this size.
+
+    Half blocks get a larger share: they show so little of a picture.
+    """
+    tenths = 4 if graphics.protocol == "blocks" else 3
+    width = min(max(terminal.columns * tenths // 10, _NARROWEST), _WIDEST)
+    return Cells(width, max(1, min(width // 3, terminal.rows - 2)))
 
 
 def shown_match(
@@ -226,7 +230,7 @@ def shown_match(
     picture: the thumbnail as WebP, or why there is none, which its box then says. terminal: its
     size, by which the box and the lines of text are measured.
     """
-    box = box_beside(*terminal)
+    box = box_beside(terminal, graphics)
     texts = lines_of_match(match, max(_NARROWEST, terminal.columns - box.columns - _GAP), screen)
     if isinstance(picture, str):
         drawing = _framed(picture, box)

@@ -168,8 +168,9 @@ def test_why_there_is_no_thumbnail_stands_in_its_box() -> None:
 
 
 def test_boxes_leave_room_for_text_and_for_the_prompt() -> None:
-    assert box_beside(80, 40) == (24, 8)
-    assert box_beside(40, 40) == (12, 4)
-    assert box_beside(300, 40) == (32, 10)
-    assert box_beside(80, 6) == (24, 4)
-    assert box_beside(10, 1) == (8, 1)
+    assert box_beside(Cells(80, 40), SIXEL) == (24, 8)
+    assert box_beside(Cells(80, 40), BLOCKS) == (32, 10)
+    assert box_beside(Cells(40, 40), BLOCKS) == (16, 5)
+    assert box_beside(Cells(300, 40), KITTY) == (36, 12)
+    assert box_beside(Cells(80, 6), BLOCKS) == (32, 4)
+    assert box_beside(Cells(10, 1), BLOCKS) == (8, 1)

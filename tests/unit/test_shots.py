@@ -1,0 +1,27 @@
+"""The README's pictures of what clipfind shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shots.terminal import _CELL, _MARGIN, _PAPER, screenshot
+
+DOCS = Path(__file__).parents[2] / "docs"
+MOST_BYTES = 60_000
+
+
+def test_a_screenshot_has_the_colours_of_each_half_of_a_cell() -> None:
+    image = screenshot(["\x1b[38;2;1;2;3m\x1b[48;2;4;5;6m\u2580\x1b[0m \x1b[1m#", ""], 4)
+    wide, high = _CELL
+    assert image.size == (4 * wide + 2 * _MARGIN, 2 * high + 2 * _MARGIN)
+    assert image.getpixel((_MARGIN, _MARGIN)) == (1, 2, 3)
+    assert image.getpixel((_MARGIN + wide - 1, _MARGIN + high - 1)) == (4, 5, 6)
+    assert image.getpixel((_MARGIN + wide, _MARGIN)) == _PAPER
+    letter = (_MARGIN + 2 * wide, _MARGIN, _MARGIN + 3 * wide, _MARGIN + high)
+    assert len(image.crop(letter).getcolors() or ()) > 2
+
+
+def test_the_pictures_of_the_readme_are_small() -> None:
+    pictures = [path for path in DOCS.iterdir() if path.is_file()]
+    assert pictures
+    assert [path.name for path in pictures if path.stat().st_size > MOST_BYTES] == []
