@@ -24,8 +24,8 @@ In a pipe one of them is needed. A picture is not enlarged.
 --open, --open-rank :: When the results are printed, *--open* opens the best one and *--open-rank* N
 the one of rank N, by xdg-open (on a Mac by open), in the program that the desktop has for it.
 
-fzf, lf :: fzf searches as one types, with the preview of the result under its cursor; clipfind reads
-the typed text as words, and the index is not updated:
+fzf, lf :: fzf searches as one types and previews the result under its cursor. clipfind reads what
+is typed as words, and the index is not updated:
 
     : | fzf --disabled --read0 --print0 --reverse \\
         --bind "change:reload:sleep 0.1
