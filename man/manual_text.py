@@ -51,10 +51,10 @@ exist as typed but exists in the other form, clipfind takes that one and says so
 
 A raw file from a camera beside a JPEG or HEIC of the same name (IMG_1.CR2, img_1.jpg) is neither
 indexed nor shown, because the picture stands for both; *index* counts such files. *--raw-pairs*
-takes both. Rows made with *--raw-pairs* stay in the index but are hidden from runs without it:
-*status* counts them, *prune* keeps them while the file exists, *forget* drops them. The raw file is
-indexed and shown again once its picture disappears or a pattern excludes it. If the picture exists
-but cannot be read, the raw file is still passed over: *index* names the picture, and *--raw-pairs*
+takes both. Rows made with *--raw-pairs* stay in the index but are not shown without it: *status*
+counts them, *prune* keeps them while the file exists, *forget* drops them. The raw file is indexed
+and shown again once its picture disappears or a pattern excludes it. If the picture exists but
+cannot be read, the raw file is still passed over: *index* names the picture, and *--raw-pairs*
 takes the raw file.
 
 Links inside a folder are followed only with *-L*. A folder with a file named .nomedia, which hides

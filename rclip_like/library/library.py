@@ -119,7 +119,8 @@ class Library(LibraryLabels, LibraryMeasures, LibraryThumbnails):
         the index cannot be written, the committed rows answer and a note says so. A note also
         names an indexed path that is missing or whose disk is not mounted; RootError is raised for
         a path that was never indexed, and if no path is there. Pictures in the query are read
-        before anything else; PictureError or WebError is raised if one cannot be read.
+        before anything else; PictureError or WebError is raised if one cannot be read. Pictures
+        given to `hide` are left out and counted unless `settings.all_hidden`.
         """
         settings = settings or self.settings.searching
         update = self.settings.indexing if update is True else update or None

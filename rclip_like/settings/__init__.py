@@ -114,7 +114,10 @@ class WalkSettings(NamedTuple):
 
     hidden: Annotated[
         bool,
-        Setting("--hidden", help="Include hidden files and folders, and those beside .nomedia."),
+        Setting(
+            "--hidden",
+            help="Include hidden files and folders (.name, recycle bins), and those beside .nomedia.",
+        ),
     ] = False
     ignore_files: Annotated[
         bool, Setting("--no-ignore", help="Do not respect .ignore and .clipfindignore files.")
@@ -134,7 +137,7 @@ class WalkSettings(NamedTuple):
         Setting(
             "--raw-pairs",
             help="Also take raw files beside a JPEG or HEIC of the same name. Without it, rows of "
-            "such files stay in the index but are hidden.",
+            "such files stay in the index but are not shown.",
         ),
     ] = False
     exclude: Annotated[

@@ -28,6 +28,10 @@ FOREIGN = {
         *(each.format("models", "CREATE TABLE models AS SELECT * FROM old") for each in LOOSE),
         "UPDATE models SET dimension = 'abc'",
     ),
+    "hidden pictures that never end": (
+        "DROP TABLE hidden",
+        f"CREATE VIEW hidden AS {ENDLESS} SELECT x AS digest, '' AS hidden_at FROM r",
+    ),
     "a trigger that fills the disk": (
         "CREATE TRIGGER big AFTER INSERT ON texts BEGIN INSERT INTO settings"
         " SELECT 'k' || x, hex(zeroblob(1000000)) FROM"
