@@ -739,14 +739,13 @@ Copy the fifty best, whatever their names, and take that back:
     clipfind flower ~/Pictures -t 50 --copy-to ~/Flowers
     clipfind classify --undo ~/Flowers/clipfind-moves-20261129-193700.jsonl
 
-Copy them with another program:
+Give them to another program, whatever bytes their names have:
 
-    clipfind flower ~/Pictures -f0 -t 50 | xargs -0 cp -t out/
+    clipfind flower ~/Pictures -f0 -t 50 | xargs -0 tar -cf flowers.tar
 
-Copy the pictures of cats, by a list that leaves room for others:
+Copy the pictures of cats into out/cat, by a list that leaves room for others:
 
-    clipfind classify ~/Pictures --labels cat,dog,person,landscape -f0 --only cat |
-        xargs -0 cp -t out/
+    clipfind classify ~/Pictures --labels cat,dog,person,landscape --only cat --copy-to out
 
 Pictures like one, with a boat and without people:
 

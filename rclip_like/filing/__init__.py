@@ -1,4 +1,4 @@
-"""Copy, link or move pictures into folders by label, with a log to undo the run."""
+"""Copy, link or move pictures into a folder, or into one for each label; a log undoes the run."""
 
 from rclip_like.filing.filed import Did, Filed, How, ToFile
 from rclip_like.filing.names import folder_name, folder_names
