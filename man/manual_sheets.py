@@ -7,7 +7,13 @@ SHEETS = """\
 searched, and for each picture a thumbnail, score, path, date, size and camera, and a link to the
 original. The pictures are inside the file, it loads nothing and runs no script, so that it opens
 anywhere and can be sent to others; the links work where the originals lie. A thousand pictures take
-about 10 MB. *--html -* writes it to stdout. A sheet replaces an earlier sheet, and no other file.
+about 10 MB, and at most 25 MB. *--html -* writes it to stdout. A sheet replaces an earlier sheet,
+and no other file. Printed, it shows four pictures a row, and each path from the top of the file
+system.
+
+*clipfind classify --html FILE* writes the labelled pictures as one sheet: a group for each label
+with the likeliest pictures first, and those without a label last. Of a label with many pictures, it
+shows the 200 likeliest, of many labels fewer each, 4,000 pictures in all.
 
 Thumbnails :: Small pictures of at most 256 pixels each way, larger ones of 1,024, as WebP: upright,
 in sRGB, transparency over white, of an animation the first frame, without any of the picture's

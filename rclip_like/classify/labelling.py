@@ -174,4 +174,5 @@ def labelled(
             every[best],
             model,
             picture.version,
+            picture.facts,
         )

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rclip_like.values import FileVersion
+    from rclip_like.values import FileVersion, PictureFacts
 
 NONE_OF_THESE = "none of these"
 """The text shown for a picture without a label."""
@@ -28,8 +28,8 @@ class LabelScore(NamedTuple):
 class LabelledPicture(NamedTuple):
     """A picture and its labels, the likeliest first; () if none reaches the threshold.
 
-    best: the likeliest label, given or not. version: the file that was labelled. The paths are like
-    those of a Match.
+    best: the likeliest label, given or not. version: the file that was labelled. facts: those of
+    its content. The paths are like those of a Match.
     """
 
     path_bytes: bytes
@@ -38,6 +38,7 @@ class LabelledPicture(NamedTuple):
     best: LabelScore
     model: str
     version: FileVersion | None = None
+    facts: PictureFacts | None = None
 
     @property
     def label(self) -> str | None:

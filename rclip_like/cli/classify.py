@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from rclip_like.classify.settings import ClassifySettings
 from rclip_like.cli import filing, updating
 from rclip_like.cli.filing import FilingOptions
+from rclip_like.cli.labels import added_to, labels_of, only_of, probe_of
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
     Color,
@@ -23,6 +24,13 @@ from rclip_like.cli.options import (
 from rclip_like.cli.paths import Sources
 from rclip_like.cli.remedies import said
 from rclip_like.cli.reporting import check_folder, deliver, tell_of_unusable
+from rclip_like.cli.sheet import (
+    SheetOptions,
+    check_sheet,
+    groups_of_labels,
+    heading_of_labels,
+    write_sheet,
+)
 from rclip_like.cli.updating import (
     Update,
     index_settings,
@@ -41,16 +49,14 @@ from rclip_like.settings import (
     LibraryChoice,
     Option,
     ReadSettings,
-    path_of,
 )
 from rclip_like.settings.declared import declared_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator
 
     from rclip_like.classify.labelling import Labelling
     from rclip_like.classify.values import LabelledPicture
-    from rclip_like.evaluate.probe_file import Probe
 
 FOUND, NOTHING_FOUND = 0, 1
 _WITH_UNDO = {"--undo", "--dry-run", "--json", *(e.long_name for e in declared_in(Everywhere))}
@@ -75,6 +81,11 @@ WITHOUT_EFFECT = (
         ("--truth", other)
         for other in ("--top", "--threshold", "--multi", "--only", "--format", "--compare-labels")
         + ("--files", "--null", *filing.ACTIONS)
+    ),
+    *(
+        ("--html", other)
+        for other in ("--files", "--json", "--format", "--null", "--compare-labels", "--truth")
+        + filing.ACTIONS
     ),
     *filing.WITHOUT_EFFECT,
     *updating.WITHOUT_EFFECT,
@@ -163,6 +174,7 @@ class ClassifyOptions(NamedTuple):
             "{model}, \\t \\n \\0.",
         ),
     ] = None
+    sheet: SheetOptions = SheetOptions()
     filing: Annotated[FilingOptions, "Filing"] = FilingOptions()
     update: Update = Update()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
@@ -182,11 +194,12 @@ def run(options: ClassifyOptions) -> int:
         return filing.take_back(options.filing, options.talk, is_json=options.json)
     if options.truth is not None:
         return _judge(options)
+    check_sheet(options.sheet)
     layout, talk = _layout_of(options), options.talk
-    probe = _probe_of(options)
-    labels = {} if probe else _labels_of(options)
-    added = _added_to(labels, options)
-    only = _only_of(options, probe.labels if probe else labels)
+    probe = probe_of(options)
+    labels = {} if probe else labels_of(options)
+    added = added_to(labels, options)
+    only = only_of(options, probe.labels if probe else labels)
     filing.refuse_unfit_labels(options.filing, only or (probe.labels if probe else labels))
     paths = searched_paths(options.paths, options.sources, talk)
     with open_library(options.library, options.encoder, options.read) as library:
@@ -209,6 +222,8 @@ def run(options: ClassifyOptions) -> int:
                 pictures = _chosen(labelling, only)
                 is_json = options.json
                 status = filing.file_labelled(pictures, options.filing, talk, is_json=is_json)
+            elif options.sheet.html is not None:
+                status = _write_groups(labelling, options, only)
             else:
                 status = _print_labels(labelling, options, layout, only)
         _tell(labelling, options)
@@ -245,7 +260,7 @@ def _judge(options: ClassifyOptions) -> int:
 
             judged = library.judge_labels(
                 options.truth,
-                _probe_of(options) or (_labels_of(options) if has_labels else None),
+                probe_of(options) or (labels_of(options) if has_labels else None),
                 paths,
                 options.settings,
                 update=index_settings(options.update, options.settings.walk),
@@ -268,6 +283,21 @@ def _print_labels(
     pictures, has_list = _chosen(labelling, only), options.settings.most_labels != 1
     for piece in render_labels(pictures, layout, labelling.labels, has_list=has_list):
         write_out([piece])
+    return _status(labelling, only)
+
+
+def _write_groups(
+    labelling: "Labelling", options: ClassifyOptions, only: frozenset[str | None]
+) -> int:
+    wanted = [each for each in (*labelling.labels, None) if not only or each in only]
+    groups = groups_of_labels(labelling, wanted)
+    number, model = labelling.num_pictures, labelling.model
+    heading = heading_of_labels(labelling.labels, options.paths, options.given, number, model)
+    write_sheet(groups, heading, options.sheet, options.read, options.talk)
+    return _status(labelling, only)
+
+
+def _status(labelling: "Labelling", only: frozenset[str | None]) -> int:
     wanted = only or labelling.labels
     return FOUND if any(labelling.counts[label] for label in wanted) else NOTHING_FOUND
 
@@ -289,58 +319,6 @@ def _chosen(labelling: "Labelling", only: frozenset[str | None]) -> "Iterator[La
     for picture in labelling:
         if not only or not only.isdisjoint([each.label for each in picture.labels] or [None]):
             yield picture
-
-
-def _probe_of(options: ClassifyOptions) -> "Probe | None":
-    """Return the probe named by --probe, if any. Raises ModelError."""
-    if options.probe is None:
-        return None
-    from rclip_like.evaluate.probe_file import read_probe
-
-    return read_probe(path_of(str(options.probe)))
-
-
-def _labels_of(options: ClassifyOptions) -> "Mapping[str, tuple[str, ...]]":
-    """Return the wordings of each label of the list. Raises UsageError."""
-    from rclip_like.evaluate.labels import parse_labels, read_labels  # not needed for --help
-
-    if options.labels_file is not None:
-        return read_labels(options.labels_file)
-    if not options.labels:
-        needed = "--labels, --labels-file or --probe"
-        raise UsageError(f"classify needs {needed}; for instance: --labels cat,dog")
-    return parse_labels(",".join(options.labels))
-
-
-def _added_to(
-    labels: "Mapping[str, tuple[str, ...]]", options: ClassifyOptions
-) -> "Mapping[str, tuple[str, ...]]":
-    """Return the labels of --compare-labels, {} without it. Raises UsageError."""
-    if not options.compare_labels:
-        return {}
-    from rclip_like.evaluate.labels import normalised, parse_labels  # not needed for --help
-
-    added = parse_labels(",".join(options.compare_labels))
-    names = set(map(normalised, labels))
-    if common := [label for label in added if normalised(label) in names]:
-        raise UsageError(f"--compare-labels: {common[0]!r} is already in the list")
-    return added
-
-
-def _only_of(options: ClassifyOptions, labels: "Collection[str]") -> frozenset[str | None]:
-    """Return the labels of --only, empty for all pictures; None stands for "none of these"."""
-    from rclip_like.classify.values import NONE_OF_THESE
-
-    names = {label.casefold(): label for label in labels}
-    only: set[str | None] = set()
-    for typed in options.only:
-        if typed.casefold() == NONE_OF_THESE:
-            only.add(None)
-        elif typed.casefold() in names:
-            only.add(names[typed.casefold()])
-        else:
-            raise UsageError(f"--only {typed!r}: this label is not in the list")
-    return frozenset(only)
 
 
 def _layout_of(options: ClassifyOptions) -> Layout:

@@ -25,7 +25,14 @@ from rclip_like.cli.paths import Sources
 from rclip_like.cli.preview import PreviewSettings, can_draw, show_matches
 from rclip_like.cli.proposals import command_meant, refuse_folder_first, with_quotes_proposed
 from rclip_like.cli.remedies import said
-from rclip_like.cli.sheet import ALONE, SheetOptions, check_sheet, heading_of, write_sheet
+from rclip_like.cli.sheet import (
+    ALONE,
+    SheetOptions,
+    check_sheet,
+    group_of_matches,
+    heading_of_search,
+    write_sheet,
+)
 from rclip_like.cli.updating import (
     Update,
     index_settings,
@@ -163,8 +170,9 @@ def run(options: SearchOptions) -> int:
             matches, is_json = report.matches, options.json
             status = filing.file_matches(matches, options.copies, talk, is_json=is_json)
         elif options.sheet.html is not None:
-            heading = heading_of(query, options.paths, options.given, report.matches)
-            write_sheet(report.matches, heading, options.sheet, options.read, talk)
+            heading = heading_of_search(query, options.paths, options.given, report.matches)
+            groups = [group_of_matches(report.matches)]
+            write_sheet(groups, heading, options.sheet, options.read, talk)
         elif options.preview.preview and layout.is_table and can_draw():
             show_matches(
                 report.matches,

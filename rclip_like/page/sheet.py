@@ -1,19 +1,26 @@
-"""The contact sheet: one HTML file that shows what a search found, with all pictures inside."""
+"""The contact sheet: one HTML file that shows what was found, with all pictures inside."""
 
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
+from io import BytesIO
+from itertools import chain, islice
 from os.path import basename, dirname
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
-from rclip_like.settings import ReadSettings
-from rclip_like.values import Match, Trouble
+from PIL import Image
 
-MARK = '<meta name="generator" content="clipfind contact sheet">'
+from rclip_like.errors import counted
+from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
+from rclip_like.page.documents import render
+from rclip_like.settings import ReadSettings
+from rclip_like.values import Match, PictureFacts, Trouble
+
+KIND = "contact sheet"
+MARK = f'<meta name="generator" content="clipfind {KIND}">'
 """Which file is a contact sheet, within its first bytes."""
 
 
@@ -24,18 +31,45 @@ class Heading(NamedTuple):
     details: tuple[tuple[str, str], ...]
 
 
+class Entry(NamedTuple):
+    """One picture to show: `path` the way its folder was named, `digest` that of its content.
+
+    score: as people read it, "" for none, and `score_name` what it is. taken_at: ISO 8601.
+    """
+
+    path: bytes
+    absolute: bytes
+    digest: bytes
+    score: str = ""
+    score_name: str = "score"
+    taken_at: str | None = None
+    facts: PictureFacts | None = None
+
+
+class Group(NamedTuple):
+    """Pictures under a title, in order; `note` says what should be known of them."""
+
+    title: str
+    entries: Sequence[Entry]
+    note: str = ""
+    number: int | None = None
+    """How many pictures the group has, where it shows fewer."""
+
+
 class Card(NamedTuple):
     """One picture as the sheet shows it; all texts are for people.
 
-    address: of the original, a file URI. thumbnail: WebP in base64, "" if there is none; then
-    `reason` says why. width, height: of the thumbnail as it is shown, in CSS pixels.
+    address: of the original, a file URI. folder: the way it was named, `full`: from the top of the
+    file system. thumbnail: WebP in base64, "" if there is none; then `reason` says why. width,
+    height: of the thumbnail in pixels.
     """
 
-    rank: int
-    score: str
     name: str
     folder: str
+    full: str
     address: str
+    score: str
+    score_name: str
     facts: tuple[str, ...]
     thumbnail: str
     reason: str
@@ -49,21 +83,59 @@ def contact_sheet(
     cache: ThumbnailCache,
     limits: ReadSettings,
     on_progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], str] = str,
 ) -> Iterator[str]:
-    """Yield the parts of the HTML file that shows the matches in order.
+    """Yield the parts of the HTML file that shows the matches in order; as `grouped_sheet`."""
+    group = Group("Pictures", [entry_of(match) for match in matches])
+    return grouped_sheet(heading, [group], cache, limits, on_progress, say)
+
+
+def grouped_sheet(
+    heading: Heading,
+    groups: Sequence[Group],
+    cache: ThumbnailCache,
+    limits: ReadSettings,
+    on_progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], str] = str,
+) -> Iterator[str]:
+    """Yield the parts of the HTML file that shows the groups one after the other.
 
     It opens from a disk, runs no script and loads nothing. on_progress: called with the number of
-    pictures done and of all. Raises ReaderError.
+    pictures done and of all. say: puts the reason why there is no thumbnail into the words of the
+    command line. Raises ReaderError.
     """
-    from jinja2 import Environment, StrictUndefined  # 0.1 s that other commands do without
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    entries = list(chain.from_iterable(group.entries for group in groups))
+    cards = _reported(_cards(entries, cache, limits, say), len(entries), on_progress)
+    shown_groups = [
+        {
+            "title": group.title,
+            "note": group.note,
+            "count": counted(group.number or len(group.entries), "picture"),
+            "cards": islice(cards, len(group.entries)),
+        }
+        for group in groups
+    ]
+    yield from render(
+        "sheet.html", kind=KIND, title=heading.title, heading=heading, groups=shown_groups
     )
-    source = resources.files("rclip_like.page").joinpath("sheet.html").read_text("utf-8")
-    template = environment.from_string(source)
-    cards = _reported(_cards(matches, cache, limits), len(matches), on_progress)
-    yield from template.generate(heading=heading, cards=cards, number=len(matches), mark=MARK)
+
+
+def entry_of(match: Match) -> Entry:
+    """Return a match of a search as the sheet shows it, without a score if that is not a number."""
+    return Entry(
+        match.path_bytes,
+        match.absolute_bytes,
+        match.version.digest if match.version else b"",
+        f"{match.score:.4f}" if math.isfinite(match.score) else "",
+        taken_at=match.taken_at,
+        facts=match.facts,
+    )
+
+
+def shown(text: bytes) -> str:
+    """Return a name as a page shows it: what is not text, or is a control, as a replacement."""
+    decoded = text.decode("utf-8", "replace")
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in decoded)
 
 
 def _reported(
@@ -75,47 +147,37 @@ def _reported(
         yield card
 
 
-def _cards(matches: Sequence[Match], cache: ThumbnailCache, limits: ReadSettings) -> Iterator[Card]:
-    wanted = (
-        Wanted(match.absolute_bytes, match.version.digest if match.version else b"")
-        for match in matches
-    )
-    for match, found in zip(matches, thumbnails(wanted, SMALL, cache, limits), strict=True):
-        path = match.path_bytes
-        is_missing = isinstance(found, Trouble)
-        width, height = _shown_size(match)
+def _cards(
+    entries: Sequence[Entry],
+    cache: ThumbnailCache,
+    limits: ReadSettings,
+    say: Callable[[str], str],
+) -> Iterator[Card]:
+    wanted = (Wanted(entry.absolute, entry.digest) for entry in entries)
+    for entry, found in zip(entries, thumbnails(wanted, SMALL, cache, limits), strict=True):
+        width = height = SMALL
+        if not isinstance(found, Trouble):
+            with Image.open(BytesIO(found)) as image:
+                width, height = image.size
         yield Card(
-            match.rank,
-            f"{match.score:.4f}",
-            shown(basename(path)),
-            shown(dirname(path)),
-            f"file://{quote_from_bytes(match.absolute_bytes)}",
-            tuple(_facts(match)),
-            "" if isinstance(found, Trouble) else base64.b64encode(found).decode("ascii"),
-            found.sentence if isinstance(found, Trouble) else "",
-            SMALL if is_missing else width,
-            SMALL if is_missing else height,
+            name=shown(basename(entry.path)),
+            folder=shown(dirname(entry.path)),
+            full=shown(dirname(entry.absolute)),
+            address=f"file://{quote_from_bytes(entry.absolute)}",
+            score=entry.score,
+            score_name=entry.score_name,
+            facts=tuple(_facts(entry)),
+            thumbnail="" if isinstance(found, Trouble) else base64.b64encode(found).decode("ascii"),
+            reason=say(found.sentence) if isinstance(found, Trouble) else "",
+            width=width,
+            height=height,
         )
 
 
-def shown(text: bytes) -> str:
-    """Return a name as a page shows it: what is not text, or is a control, as a replacement."""
-    decoded = text.decode("utf-8", "replace")
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in decoded)
-
-
-def _facts(match: Match) -> Iterator[str]:
-    if match.taken_at:
-        yield match.taken_at[:16].replace("T", " ")
-    if match.facts is not None:
-        yield f"{match.facts.width} \N{MULTIPLICATION SIGN} {match.facts.height}"
-        if match.facts.camera:
-            yield shown(match.facts.camera.encode("utf-8", "replace"))
-
-
-def _shown_size(match: Match) -> tuple[int, int]:
-    if match.facts is None:
-        return SMALL, SMALL
-    width, height = match.facts.width, match.facts.height
-    ratio = min(1.0, SMALL / max(width, height))
-    return max(1, round(width * ratio)), max(1, round(height * ratio))
+def _facts(entry: Entry) -> Iterator[str]:
+    if entry.taken_at:
+        yield entry.taken_at[:16].replace("T", " ")
+    if entry.facts is not None:
+        yield f"{entry.facts.width} \N{MULTIPLICATION SIGN} {entry.facts.height}"
+        if entry.facts.camera:
+            yield shown(entry.facts.camera.encode("utf-8", "replace"))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from processes import run, run_on_terminal
+
+from rclip_like.classify.values import LabelledPicture, LabelScore
+from rclip_like.cli.sheet import groups_of_labels
 
 MARK = b'content="clipfind contact sheet"'
 
@@ -73,3 +77,64 @@ def test_nothing_found_leaves_an_empty_sheet_and_exits_with_one(
     assert finished.returncode == 1
     assert MARK in sheet.read_bytes()
     assert b"<img" not in sheet.read_bytes()
+
+
+def num_pictures(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def test_the_groups_of_classify_are_one_sheet(indexed: Path, tmp_path: Path) -> None:
+    sheet, number = tmp_path / "groups.html", num_pictures(indexed)
+    finished = run("classify", "--labels", "cat,dog", "pictures", "-n", "--html", sheet)
+    assert (finished.returncode, finished.stdout) == (0, b"")
+    assert b"the contact sheet is in" in finished.stderr
+    content = sheet.read_text()
+    assert content.count("<img ") == number
+    assert "<h1>cat, dog</h1>" in content
+    counts = re.findall(r'<h2 [^>]*>(\w+) <span class="count">(\d) ', content)
+    assert counts
+    assert {label for label, _ in counts} <= {"cat", "dog"}
+    assert sum(int(count) for _, count in counts) == number
+    assert re.search(r">\d\d\.\d %<", content)
+
+
+def test_pictures_without_a_label_come_last_and_only_leaves_other_groups_out(
+    indexed: Path, tmp_path: Path
+) -> None:
+    sheet, labels = tmp_path / "groups.html", ("classify", "--labels", "cat,dog", "pictures", "-n")
+    none = run(*labels, "--html", sheet, "--threshold", "1")
+    assert none.returncode == 1
+    assert (
+        '>none of these <span class="count">' + f"{num_pictures(indexed)} pictures<"
+        in sheet.read_text()
+    )
+    run(*labels, "--multi", "--threshold", "0", "--html", sheet)
+    both = sheet.read_text()
+    assert both.count("<img ") == 2 * num_pictures(indexed)
+    assert "none of these" not in both
+    run(*labels, "--multi", "--threshold", "0", "--only", "dog", "--html", sheet)
+    assert re.findall(r"<h2 [^>]*>(\w+) ", sheet.read_text()) == ["dog"]
+
+
+def test_a_label_of_very_many_pictures_shows_the_likeliest() -> None:
+    score = LabelScore("cat", 0.0, 0.0)
+    pictures = (
+        LabelledPicture(
+            path := b"/%d" % each, path, (now := score._replace(probability=each),), now, ""
+        )
+        for each in range(1000)
+    )
+    (group,) = groups_of_labels(pictures, ["cat", "dog", None])
+    assert (group.title, group.number, group.note) == ("cat", 1000, "The 200 likeliest are shown.")
+    assert [entry.path for entry in group.entries] == [
+        b"/%d" % each for each in range(999, 799, -1)
+    ]
+
+
+@pytest.mark.parametrize("others", [("--json",), ("--files",), ("--copy-to", "folder")])
+def test_a_sheet_of_labels_replaces_what_is_printed_or_filed(
+    others: tuple[str, ...], tmp_path: Path
+) -> None:
+    finished = run("classify", "--labels", "cat", "--html", tmp_path / "a.html", *others)
+    assert finished.returncode == 2
+    assert b"has no effect together with" in finished.stderr

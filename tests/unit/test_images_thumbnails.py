@@ -105,6 +105,19 @@ def test_a_small_picture_keeps_its_size_and_a_long_one_a_pixel(tmp_path: Path) -
     assert opened(make(halves(tmp_path / "b.png", (900, 2)), cache)).size == (64, 1)
 
 
+def test_noise_gets_a_lower_quality_so_that_a_sheet_of_a_thousand_stays_small(
+    tmp_path: Path,
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    (webp,) = thumbnails(
+        [Wanted(os.fsencode(tmp_path / "a.png"), digest_of(tmp_path / "a.png"))],
+        *(256, ThumbnailCache(0, tmp_path / "cache"), LIMITS),
+    )
+    assert isinstance(webp, bytes)
+    assert len(webp) * 4 / 3 + 1500 < 25_000
+
+
 def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
     cache = ThumbnailCache(ROOM, tmp_path / "cache")
     path = halves(tmp_path / "a.png")
