@@ -14,7 +14,8 @@ Nothing sent :: Nothing leaves the machine but a request for a model or for a pi
 that you name. The usage reports that ONNX Runtime and Hugging Face's libraries send to their makers
 are switched off before these libraries load. In *index*, *search* and *train* no library leaves
 files outside the folders named under FILES and the one that *train* writes. *test_nothing_sent.py*
-watches the system calls of an index run held open for 45 seconds, of a query and of a training run.
+watches the system calls of an index run held open for 45 seconds, of a query, of a training run and
+of a page.
 
 Private folders :: Only their owner can read the default folders and everything in them, under any
 umask. *test_private_folders.py*.
@@ -115,11 +116,12 @@ size that hold for any answer, *test_web_answers.py*, and are never written to a
 them stays on the disk even after a kill. *test_web_query.py*.
 
 The page :: *serve* answers who has its token and nobody else. A page of somebody else in the same
-browser can neither read nor change anything. What is served is in the index and under the PATHs. It
-comes from an open file that was checked, never through a link that leads out. Sizes, times and the
-number of connections are bounded. Looking and searching change nothing in the index, and hiding
-pictures nothing but the list of those. *test_serve.py*: attacks by real sockets, a thousand
-connections, clients that stand still, and files replaced by links while they are asked for.
+browser can neither read nor change anything. Sizes, times and the number of connections are
+bounded. *test_serve.py*: attacks by real sockets, a thousand connections, and clients that stand
+still. What is served is in the index and under the PATHs. It comes from an open file that was
+checked, never through a link that leads out, even if the link is put there while the file is asked
+for. Looking and searching change nothing in the index, and hiding pictures nothing but the list of
+those. *test_serve_files.py*.
 
 *make test* runs most of these tests; *make test-all* also runs those that take minutes. clipfind
 cannot promise what a disk loses although it reported it as synced.

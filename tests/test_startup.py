@@ -83,6 +83,13 @@ def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
     assert "PIL" not in loaded  # with which pictures are drawn and thumbnails made
 
 
+def test_neither_help_nor_a_query_loads_what_serves_the_page(indexed: tuple[str, ...]) -> None:
+    serving = {"starlette", "uvicorn", "anyio", "asyncio", "h11", "jinja2", "webbrowser"}
+    assert _modules_loaded("--help").isdisjoint(serving)
+    assert _modules_loaded("help", "serve").isdisjoint(serving)
+    assert _modules_loaded("search", "something blue", *indexed).isdisjoint(serving)
+
+
 def test_labels_of_indexed_pictures_load_nothing_that_encodes_pictures(
     indexed: tuple[str, ...],
 ) -> None:

@@ -49,19 +49,16 @@ def open_original(stored: StoredFile, folders: Sequence[bytes]) -> int:
     Its path, links resolved, has to lie in one of the folders; below that no link is followed,
     whatever is put into the path meanwhile. Raises Refused.
     """
-    path = os.path.realpath(stored.path)
-    prefixes = (os.path.join(folder, b"") for folder in folders)
-    prefix = max((each for each in prefixes if path.startswith(each)), key=len, default=None)
-    if prefix is None:
-        raise Refused("lies behind a link that leads out of the folders shown")
-    *names, name = path[len(prefix) :].split(_SEPARATOR)
     try:
+        path = os.path.realpath(stored.path)
+        prefix = _folder_of(path, folders)
+        *names, name = path[len(prefix) :].split(_SEPARATOR)
         with ExitStack() as stack:
             folder = stack.enter_context(opened(prefix))
             for each in names:
                 folder = stack.enter_context(opened(each, inside=folder))
             descriptor = Location(folder, name).open(os.O_RDONLY)
-    except OSError as error:
+    except OSError as error:  # from realpath where a link is replaced meanwhile
         raise Refused(f"cannot be opened: {error.strerror}") from error
     try:
         _require_content(descriptor, stored)
@@ -69,6 +66,15 @@ def open_original(stored: StoredFile, folders: Sequence[bytes]) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _folder_of(path: bytes, folders: Sequence[bytes]) -> bytes:
+    """Return the innermost of the folders that a path lies in, with a slash. Raises Refused."""
+    prefixes = [os.path.join(folder, b"") for folder in folders]
+    above = [prefix for prefix in prefixes if path.startswith(prefix)]
+    if not above:
+        raise Refused("lies behind a link that leads out of the folders shown")
+    return max(above, key=len)
 
 
 def _require_content(descriptor: int, stored: StoredFile) -> None:

@@ -120,7 +120,7 @@ class _Routes:
         state = _object(body).get("state", "")
         if not isinstance(state, str):
             raise HTTPException(400, "the state is a text")
-        parts = await self._work(self._made_sheet, _ids(body), state.encode())
+        parts = await self._work(self._made_sheet, _ids(body), state.encode(errors="replace"))
         return _attachment(parts, "text/html; charset=utf-8", "clipfind.html")
 
     def _made_sheet(self, names: Sequence[str], state: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from fresh_user import FreshUser, fresh_user
 from processes import Word, write_pictures
+from raw_http import RawClient
 from reporting_clipfind import COMMAND
 from tiny_model import make_tiny_model
 from witness import logging_batches
@@ -171,3 +173,40 @@ def test_a_run_leaves_nothing_outside_its_own_folders(run: Run) -> None:
 def test_a_run_reaches_for_no_address(run: Run) -> None:
     assert run.seen is not None
     assert run.seen.calls == []
+
+
+_LISTENS = re.compile(r"sendto\(\d+, .*, NULL, 0\)")
+"""An answer on a connection that a browser made."""
+
+
+@needs_strace
+def test_a_page_answers_and_reaches_for_no_address(tmp_path: Path) -> None:
+    user, pictures, trace = fresh_user(tmp_path), write_pictures(tmp_path / "a"), tmp_path / "trace"
+    watched = ["-e", f"trace={','.join(_CALLS)},execve", "-v", "-s", "65536"]
+    kept_in = ["-e", "inject=connect,sendmsg,sendmmsg:error=ENETUNREACH"]
+    process = subprocess.Popen(
+        [
+            *("strace", "-f", "--signal=none", "-o", trace, *watched, *kept_in),
+            *(*COMMAND, "serve", pictures, "--no-open", "--port", "0"),
+        ],
+        env=user.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().decode().strip()
+    if address:
+        client = RawClient(address).sign_in()
+        while client.get("/api/progress").json()["running"]:
+            time.sleep(0.1)
+        (first, *_) = client.get("/api/search?q=red").json()["items"]
+        for path in (f"/thumbnail/{first['id']}?size=256", f"/original/{first['id']}", "/"):
+            assert client.get(path).status == 200
+        (server,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(server), signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    seen = _seen(trace, stderr)
+    assert address, stderr.decode()
+    assert [call for call in seen.calls if not _LISTENS.search(call)] == []
+    assert any(_LISTENS.search(call) for call in seen.calls)
+    assert user.strewn() == []

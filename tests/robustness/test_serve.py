@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
 import signal
@@ -14,23 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from index_states import copied
-from processes import PLAIN_NAMES, write_pictures
+from attacked_page import attacked_album, tables
 from raw_http import Answer, RawClient
 from served import Album, Served
 
 from rclip_like.page.safety import HEADERS
 
-NAMES = (
-    *PLAIN_NAMES,
-    b"<script>alert(1)</script>.png",
-    b"\"onerror=alert(2) x='.png",
-    b"not-utf8-\xff.png",
-    b"new\nline.png",
-)
-BIG = b"big.jpg"
-BIG_BYTES = 24 << 20
-"""More than the buffers of two sockets."""
 # What tests wait for in place of 10, 120 and 60 seconds.
 IMPATIENT = """
 import sys
@@ -43,14 +31,7 @@ sys.exit(main())
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Album:
-    """Return an indexed album with names of all kinds, and a file too big for any buffer."""
-    folder = tmp_path_factory.mktemp("serve")
-    album = Album(write_pictures(folder / "album", NAMES), folder / "home")
-    write_pictures(album.folder, (BIG,), seed=7)
-    with (album.folder / os.fsdecode(BIG)).open("ab") as file:
-        file.write(b"\0" * BIG_BYTES)
-    album.run("index", album.folder, "--model", tiny_model)
-    return album
+    return attacked_album(tmp_path_factory.mktemp("serve"), tiny_model)
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +50,6 @@ def client(served: Served) -> RawClient:
 def stranger(served: Served) -> RawClient:
     """Return a client without the cookie."""
     return RawClient(served.address)
-
-
-def tables(album: Album) -> dict[str, str]:
-    """Return the digest of each table of the index by its name."""
-    with copied(album.home / "data" / "index.db") as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        found = {}
-        for (name,) in names:
-            rows = sorted(map(repr, connection.execute(f'SELECT * FROM "{name}"')))
-            found[name] = hashlib.blake2b("\n".join(rows).encode()).hexdigest()
-        return found
 
 
 @pytest.fixture
