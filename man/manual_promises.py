@@ -62,6 +62,10 @@ opening.
 Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
 disk is full. *test_upkeep.py*.
 
+Hidden pictures :: *hide* and *unhide* change the list whole or not at all, also while others write
+to the index and when they are killed. What is hidden stays so on a disk that takes no writes.
+*test_hidden.py*.
+
 Freshness :: A match is not shown if its file is gone, has another size or time than when it was
 read, or has another content while its inode or ctime differ: *test_unchanged.py*. A file changed
 less than two seconds before it was read is read again. *test_tree_changes.py*: after any changes

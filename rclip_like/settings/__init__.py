@@ -116,7 +116,7 @@ class WalkSettings(NamedTuple):
         bool,
         Setting(
             "--hidden",
-            help="Include hidden files and folders (.name, recycle bins), and those beside .nomedia.",
+            help="Include hidden files and folders (.name, trash), and those beside .nomedia.",
         ),
     ] = False
     ignore_files: Annotated[
