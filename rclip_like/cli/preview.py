@@ -80,7 +80,8 @@ class PreviewOptions(NamedTuple):
 def run(options: PreviewOptions) -> int:
     """Draw one picture; raises PreviewError where there is none to draw."""
     box = _box(options.size)
-    path = os.fsencode(os.path.expanduser(options.file))
+    name = options.file if os.path.lexists(options.file) else os.path.expanduser(options.file)
+    path = os.fsencode(name)
     from rclip_like.images.thumbnails import ThumbnailCache
     from rclip_like.output.preview import alone, draw, picture_of
     from rclip_like.output.protocol import graphics_of
@@ -88,7 +89,8 @@ def run(options: PreviewOptions) -> int:
     graphics = graphics_of(stdout(), options.protocol)
     cache = ThumbnailCache(options.cache_megabytes * 1_000_000)
     webp = _thumbnail(path, box.pixels_shown(graphics), cache, options.read)
-    write_out([alone(draw(picture_of(webp), box, graphics))])
+    drawing = draw(picture_of(webp), box, graphics)
+    write_out([alone(drawing, is_on_terminal=is_terminal(stdout()))])
     return SHOWN
 
 

@@ -160,6 +160,7 @@ def sixel(image: Image.Image) -> bytes:
         red, green, blue = (round(level * 100 / 255) for level in palette[number].tolist())
         parts.append(f"#{number};2;{red};{green};{blue}".encode())
     for top in range(0, image.height, _BAND_ROWS):
+        parts += [b"-"] if top else []
         parts += _sixel_band(indices[top : top + _BAND_ROWS])
     return b"".join((*parts, b"\x1b\\"))
 
@@ -175,7 +176,6 @@ def _sixel_band(rows: npt.NDArray[np.uint8]) -> Iterator[bytes]:
     for colour in np.unique(rows):
         drawn = (bits[colour] + ord("?")).tobytes().rstrip(b"?")
         yield f"#{colour}".encode() + _LONG_RUN.sub(_repeated, drawn) + b"$"
-    yield b"-"
 
 
 def _repeated(run: re.Match[bytes]) -> bytes:
@@ -201,8 +201,13 @@ def kitty(image: Image.Image, columns: int, rows: int) -> bytes:
     return b"".join(parts)
 
 
-def alone(drawing: Drawing) -> bytes:
-    """Return what shows a picture and leaves the cursor on the line below it."""
+def alone(drawing: Drawing, *, is_on_terminal: bool) -> bytes:
+    """Return what shows a picture and leaves the cursor on the line below it.
+
+    Programs that show previews, as fzf does, let a graphic pass and know where it is to stand.
+    """
+    if drawing.graphic and not is_on_terminal:
+        return drawing.graphic + b"\n"
     if drawing.graphic:
         return _with_room(drawing.graphic, drawing.size.rows) + b"\n" * drawing.size.rows
     return b"".join(line + b"\n" for line in drawing.lines)

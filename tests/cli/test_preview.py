@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from answering_terminal import talk_with
 from PIL import Image
-from processes import run, run_on_terminal
+from processes import read_terminal, run, run_on_terminal, start
 from raw_files import dng
 from terminal_pictures import blocks_in, kitty_in, sixels_in
 
@@ -112,6 +115,16 @@ def test_raw_files_and_odd_names_are_drawn(tmp_path: Path) -> None:
     assert BLOCK.encode() in finished.stdout
 
 
+def test_a_name_that_begins_with_a_tilde_is_that_file(tmp_path: Path, picture: Path) -> None:
+    (tmp_path / "~").mkdir()
+    picture.rename(tmp_path / "~" / "x.png")
+    assert run("preview", "~/x.png", "--size", "20x20", cwd=tmp_path).returncode == 0
+    environment = os.environ | {"HOME": str(tmp_path / "~")}
+    (tmp_path / "other").mkdir()
+    finished = run("preview", "~/x.png", "--size=9x9", cwd=tmp_path / "other", env=environment)
+    assert finished.returncode == 0
+
+
 def test_the_terminal_is_asked_and_its_answer_taken(picture: Path) -> None:
     talked = talk_with("preview", picture, answer=FULL_ANSWER)
     assert (talked.status, talked.was_asked, talked.left) == (0, True, b"")
@@ -199,6 +212,24 @@ def test_a_picture_that_cannot_be_drawn_says_why_in_its_box(indexed: Path, tiny:
     assert shown.status == 0
     assert "no preview: " in shown.text
     assert "--max-megapixels" in re.sub(r"[│\s]", "", shown.text)
+
+
+def test_an_interrupted_picture_is_ended_before_anything_is_said(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "foot")
+    ours, theirs = pty.openpty()
+    process = start("blue", "pictures", "-n", "-p", stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"\x1bP" not in shown:
+        shown += os.read(ours, 64)
+    time.sleep(0.5)  # a terminal holds 4 KiB, so that it waits in the middle of a picture
+    process.send_signal(signal.SIGINT)
+    text = shown.decode() + read_terminal(ours)
+    os.close(ours)
+    assert process.wait(timeout=60) == 130
+    assert text.endswith("\x1b\\\x1b[0m\nclipfind: interrupted; what was finished is kept\n")
 
 
 @pytest.mark.parametrize("option", ["--files", "--json", "--null", "--format={path}", "--html=x"])

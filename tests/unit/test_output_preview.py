@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,7 +79,7 @@ def test_without_24_bits_the_nearest_of_256_colours_stand() -> None:
 
 
 def test_a_sixel_stream_shows_the_picture() -> None:
-    shown = alone(draw(photo(), Cells(24, 8), SIXEL))
+    shown = alone(draw(photo(), Cells(24, 8), SIXEL), is_on_terminal=True)
     pixels = sixels_in(shown)
     assert pixels.shape == (160, 240, 3)
     away = np.abs(pixels.astype(int) - np.asarray(photo()).astype(int))
@@ -84,16 +87,33 @@ def test_a_sixel_stream_shows_the_picture() -> None:
     assert np.percentile(away, 99) < 32
 
 
+@pytest.mark.skipif(shutil.which("sixel2png") is None, reason="libsixel is not installed")
+def test_libsixel_reads_a_sixel_stream_as_we_do(tmp_path: Path) -> None:
+    shown = draw(photo(241, 163), Cells(80, 24), SIXEL).graphic
+    command = ["sixel2png", "-o", str(tmp_path / "x.png")]
+    subprocess.run(command, input=shown, check=True, timeout=60)
+    with Image.open(tmp_path / "x.png") as image:
+        away = np.asarray(image.convert("RGB")).astype(int) - sixels_in(shown)
+    assert np.abs(away).max() <= 1  # of rounding percents
+
+
+def test_in_a_pipe_a_graphic_comes_without_moving_the_cursor() -> None:
+    drawing = draw(photo(), Cells(24, 8), SIXEL)
+    assert alone(drawing, is_on_terminal=False) == drawing.graphic + b"\n"
+
+
 def test_sixels_of_few_colours_are_exact_but_for_percents() -> None:
     flag = Image.new("RGB", (30, 14), (255, 0, 0))
     flag.paste((0, 51, 102), (10, 3, 23, 11))
-    pixels = sixels_in(alone(draw(flag, Cells(24, 8), SIXEL)))
+    pixels = sixels_in(alone(draw(flag, Cells(24, 8), SIXEL), is_on_terminal=True))
     assert np.abs(pixels.astype(int) - np.asarray(flag).astype(int)).max() <= 1
 
 
 def test_kittys_payload_is_the_picture_itself() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (100, 150, 3), dtype=np.uint8)
-    image, keys = kitty_in(alone(draw(Image.fromarray(noise), Cells(24, 8), KITTY)))
+    image, keys = kitty_in(
+        alone(draw(Image.fromarray(noise), Cells(24, 8), KITTY), is_on_terminal=True)
+    )
     assert np.array_equal(np.asarray(image), noise)
     assert keys["a"] == "T"
     assert keys["f"] == "100"
