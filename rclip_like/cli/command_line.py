@@ -1,62 +1,86 @@
-"""A search on the page, as the command line that finds the same."""
+"""A search on the page, as the command line that shows the same."""
+
+from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
-from rclip_like.cli.options import Given
+from rclip_like.page.service import PASTED, Asked
+from rclip_like.query import Kind, Term, is_path_like
+from rclip_like.settings import LibraryChoice, SearchSettings
+from rclip_like.settings.declared import Declared, changed
 
-if TYPE_CHECKING:
-    from rclip_like.page.service import Asked
-
-_OF_THE_PAGE = frozenset(("[PATH]...", "--host", "--port", "--no-open", "--quiet", "--verbose"))
-"""What was typed for `serve` and says nothing about a search."""
-_ODD = re.compile(rb"[^\x20-\x7e]|['\\]")
+_NOTHING = "0:picture"
+"""A query that weighs nothing, for a search that only subtracts."""
 
 
-def command_line(asked: "Asked", given: Given) -> str:
-    """Return a command for a shell; "" where there is none, as for a picture that was pasted.
+def command_line(
+    asked: Asked, library: LibraryChoice, settings: SearchSettings, *, updates: bool
+) -> str:
+    """Return a command for a shell, whatever its current folder.
 
-    given: what was typed for `serve`.
+    settings: how the page searches. updates: whether the command may index first. "" for what no
+    command can say: a picture beside words that can only be read as a path.
     """
-    from rclip_like.query import Kind, is_path_like
-
-    added = [term.typed for term in asked.terms if term.weight > 0]
-    subtracted = [term.typed for term in asked.terms if term.weight < 0]
-    if not added or any(term.kind is Kind.PIXELS for term in asked.terms):
+    are_words = all(term.kind is Kind.TEXT for term in asked.terms)
+    terms = [_typed(term, are_words=are_words) for term in asked.terms]
+    if None in terms:
         return ""
-    options = [*_typed(given), f"--top {asked.most}"]
-    options += [_option("--add", each) for each in added[1:]]
-    options += [_option("--subtract", each) for each in subtracted]
-    words = [term.value for term in asked.terms if term.kind is Kind.TEXT]
-    if len(words) == len(asked.terms) and any(map(is_path_like, words)):
-        options.append("--text")
-    if asked.all_hidden:
-        options.append("--all-hidden")
-    if asked.roots is None:
-        options.append("--all")
-    arguments = [quoted(added[0]), *(quoted(os.fsdecode(root)) for root in asked.roots or ())]
-    if added[0].startswith("-"):
-        arguments.insert(0, "--")
-    return " ".join(["clipfind search", *options, *arguments])
+    signed = [(term.weight < 0, each or b"") for term, each in zip(asked.terms, terms, strict=True)]
+    added = [each for is_subtracted, each in signed if not is_subtracted] or [_NOTHING.encode()]
+    subtracted = [each for is_subtracted, each in signed if is_subtracted]
+    settings = settings._replace(
+        top=asked.most,
+        collapse=True,
+        everywhere=asked.roots is None,
+        all_hidden=asked.all_hidden,
+    )
+    options = [each for one in (*changed(library), *changed(settings)) for each in _spelled(*one)]
+    options += ["--text"] if are_words else []
+    options += [] if updates else ["--no-index"]
+    words = ["clipfind", "search", *options]
+    words += [f"--add={quoted(each)}" for each in added[1:]]
+    words += [f"--subtract={quoted(each)}" for each in subtracted]
+    words += ["--"] if added[0].startswith(b"-") else []
+    return " ".join([*words, quoted(added[0]), *map(quoted, asked.roots or ())])
 
 
-def quoted(text: str) -> str:
-    """Return a word for a shell; bytes that are not to be shown as bash and zsh write them."""
-    content = os.fsencode(text)
-    if all(each.isprintable() for each in text):
-        return shlex.quote(text)
-    return "$'" + _ODD.sub(lambda match: b"\\x%02x" % match[0][0], content).decode() + "'"
+def quoted(text: bytes) -> str:
+    """Return bytes as a word for a shell; those that are no text, or controls, in its escapes."""
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        decoded = "\0"
+    if decoded.isprintable():
+        return shlex.quote(decoded)
+    return f"$'{''.join(map(_escaped, text))}'"
 
 
-def _option(name: str, value: str) -> str:
-    return f"{name}={quoted(value)}" if value.startswith("-") else f"{name} {quoted(value)}"
+def _escaped(byte: int) -> str:
+    is_plain = 0x20 <= byte < 0x7F and byte not in b"'\\"
+    return chr(byte) if is_plain else f"\\{byte:03o}"
 
 
-def _typed(given: Given) -> Iterator[str]:
-    for name, value in given.items():
-        if name not in _OF_THE_PAGE:
-            for each in value if isinstance(value, (list, tuple)) else [value]:
-                yield name if each is True else _option(name, str(each))
+def _typed(term: Term, *, are_words: bool) -> bytes | None:
+    """Return a term so that a command line reads it as what it is; None if none can."""
+    if term.kind is Kind.PIXELS:
+        weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
+        return f"{weight}{PASTED}".encode()
+    if term.kind is Kind.TEXT and not are_words and is_path_like(term.value):
+        # A space at the end makes words of it, and nothing else of these words.
+        return None if is_path_like(f"{term.value} ") else f"{term.typed} ".encode()
+    return os.fsencode(term.typed)
+
+
+def _spelled(declared: Declared, value: Any) -> Iterator[str]:
+    """Yield the words that give a declared field this value."""
+    name = declared.long_name
+    if not declared.takes_value:
+        negative = next((each for each in declared.names if each.startswith("--no-")), name)
+        yield name if value or declared.is_inverse else negative
+        return
+    for each in value if declared.is_many else [value]:
+        text = os.path.abspath(each) if isinstance(each, os.PathLike) else str(each)
+        yield f"{name}={quoted(os.fsencode(text))}"

@@ -5,7 +5,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from rclip_like.cli.command_line import command_line
 from rclip_like.cli.options import NOTHING_GIVEN, Given, Offline, open_library
 from rclip_like.cli.paths import Sources, named_paths
 from rclip_like.cli.remedies import said
@@ -17,9 +16,9 @@ from rclip_like.settings import (
     EncoderSettings,
     IndexSettings,
     LibraryChoice,
+    LibrarySettings,
     Option,
     ReadSettings,
-    SearchSettings,
     Setting,
     ThumbnailCacheSize,
     WalkSettings,
@@ -28,6 +27,7 @@ from rclip_like.settings import (
 if TYPE_CHECKING:
     from socket import socket
 
+    from rclip_like.library import Library
     from rclip_like.page.safety import Access
     from rclip_like.page.service import ServiceSettings
 
@@ -98,7 +98,7 @@ def run(options: ServeOptions) -> int:
 
         port = bound.getsockname()[1]
         access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
-        service = Service(library, roots, _settings(options))
+        service = Service(library, roots, _settings(options, library))
         app = make_app(service, access, say=said, on_fault=_tell_of_fault)
 
         def begin() -> None:
@@ -113,15 +113,21 @@ def run(options: ServeOptions) -> int:
     return 128 + number
 
 
-def _settings(options: ServeOptions) -> "ServiceSettings":
+def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
+    from rclip_like.cli.command_line import command_line
     from rclip_like.page.service import ServiceSettings
+    from rclip_like.settings.configuration import configured
 
+    # As `search` would take them, so that its command line finds the same.
+    searching = configured(LibrarySettings).searching._replace(walk=options.walk)
+    model = options.library.model and library.specification.name
+    choice = options.library._replace(model=model)
     return ServiceSettings(
-        searching=SearchSettings(walk=options.walk),
+        searching=searching,
         read=options.read,
         indexing=None if options.no_index else IndexSettings(walk=options.walk),
         cache_bytes=options.cache_megabytes * 1_000_000,
-        spell=lambda asked: command_line(asked, options.given),
+        spell=lambda asked: command_line(asked, choice, searching, updates=not options.no_index),
         say=said,
     )
 

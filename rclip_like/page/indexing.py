@@ -73,7 +73,8 @@ class BackgroundRun:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._process = process
-        Thread(target=self._follow, args=(process, task), daemon=True).start()
+        self._following = Thread(target=self._follow, args=(process, task), daemon=True)
+        self._following.start()
 
     def stop(self) -> None:
         """End the run as Ctrl-C does, and wait until it has ended."""
@@ -86,6 +87,7 @@ class BackgroundRun:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._following.join()
 
     def progress(self, indexed: int) -> Progress:
         """Return how far the run is, or one of another process; indexed: as in Progress."""
@@ -111,9 +113,10 @@ class BackgroundRun:
         with suppress(OSError):  # it has ended
             process.stdin.write(task)
             process.stdin.close()
-        for line in process.stdout:
-            with self._lock:
-                self._said = json.loads(line)
+        with process.stdout:
+            for line in process.stdout:
+                with self._lock:
+                    self._said = json.loads(line)
         process.wait()
 
 

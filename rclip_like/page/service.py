@@ -73,26 +73,6 @@ class ServiceSettings(NamedTuple):
     say: Callable[[ClipfindError | str], str] = str
 
 
-class Originals(NamedTuple):
-    """The files that may be shown, and the folders below which they lie."""
-
-    library: Library
-    browsing: Browsing
-
-    def files_of(self, digest: bytes) -> Sequence[StoredFile]:
-        """Return the files with this content that may be shown."""
-        return self.browsing.files([digest]).get(digest, [])
-
-    def folders(self) -> list[bytes]:
-        """Return the folders below which files may be shown, without links in their paths."""
-        if self.browsing.roots is None:
-            return self.library.walked_folders()
-        return [
-            os.path.dirname(root.path) if root.is_file else root.path
-            for root in self.browsing.roots
-        ]
-
-
 class Service:
     """Answers the page, of what is indexed under the roots (None: everywhere).
 
@@ -183,11 +163,6 @@ class Service:
         return self._settings.spell(Asked(tuple(terms), roots, state.all_hidden, max(1, most)))
 
     # Pictures.
-
-    @property
-    def originals(self) -> Originals:
-        """Where the files are that may be shown."""
-        return Originals(self._library, self._browsing)
 
     def files(self, name: str) -> list[StoredFile]:
         """Return the files under the roots that have the content, as it was indexed, by path.
