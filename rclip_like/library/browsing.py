@@ -121,7 +121,7 @@ class Browsing:
         if store is None:
             return MatchPage((), notes=(_NOTHING_INDEXED,))
         with self._view(store, shown) as view:
-            key = (None, shown.folder)
+            key = (None, shown.folder, shown.all_hidden)
             state, order = self._kept(key)
             if not isinstance(order, ByDate) or (shown.start == 0 and state != store.state):
                 order = ByDate(view)

@@ -144,7 +144,7 @@ def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
     run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)
 
 
-@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("version", [3, 4, 5])
 def test_an_index_keeps_its_rows_and_its_matrix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:

@@ -165,6 +165,19 @@ def test_hidden_pictures_are_shown_when_asked_for(library: Library, album: Path)
     assert in_pages(browsing, parse(query), 3)[0] != second
 
 
+def test_the_newest_with_hidden_ones_do_not_disturb_the_pages_without(
+    library: Library, album: Path
+) -> None:
+    browsing = browse(library, album)
+    newest = browsing.newest(Shown(0, 1)).matches[0]
+    library.hide([newest.absolute_bytes])
+    first = browsing.newest(Shown(0, 3))
+    with_hidden = browsing.newest(Shown(0, 3, all_hidden=True))
+    second = browsing.newest(Shown(3, 3))
+    assert [match.is_hidden for match in with_hidden.matches] == [True, False, False]
+    assert len({match.version for match in (*first.matches, *second.matches)}) == 6
+
+
 def test_files_that_changed_since_are_left_out_of_later_pages(
     library: Library, changing: Path
 ) -> None:
