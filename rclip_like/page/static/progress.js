@@ -13,7 +13,7 @@ const BUSY_MS = 2_000;
 const IDLE_MS = 30_000;
 
 let seen = null;
-let done = 0;
+let indexed = 0;
 let timer;
 
 /** Ask now, and again later; not while nobody looks at the window. */
@@ -32,13 +32,13 @@ export async function follow() {
 }
 
 function show(progress) {
-  done = progress.done;
-  seen ??= done;
-  const fresh = done - seen;
+  indexed = progress.indexed;
+  seen ??= indexed;
+  const fresh = indexed - seen;
   text.textContent = progress.running ? sentence(progress.sentence) : "";
   bar.hidden = !progress.running;
   bar.max = progress.total || 1;
-  if (progress.total) bar.value = done;
+  if (progress.total) bar.value = progress.done;
   else bar.removeAttribute("value");
   button.hidden = fresh <= 0;
   button.textContent = fresh === 1 ? "1 more picture indexed: show" : `${number(fresh)} more pictures indexed: show`;
@@ -46,7 +46,7 @@ function show(progress) {
 }
 
 button.addEventListener("click", async () => {
-  seen = done;
+  seen = indexed;
   button.hidden = true;
   box.hidden = bar.hidden;
   await Promise.all([refresh(), loadFolders()]);
