@@ -27,7 +27,8 @@ export function go(changes, { typing = false, replace = false } = {}) {
   const isSameStep = replace || (typing && isTyping);
   isTyping = typing;
   if (!isSameStep) rememberPosition();
-  history[isSameStep ? "replaceState" : "pushState"](isSameStep ? history.state : { isOurs: true }, "", addressOf(next));
+  if (isSameStep) history.replaceState(history.state, "", addressOf(next));
+  else history.pushState({ isOurs: true }, "", addressOf(next));
   change(next, null);
 }
 
@@ -50,7 +51,9 @@ export const addressOf = (next) => format(next) ? `?${format(next)}` : location.
 export function format({ q, terms, folder, hidden, open }) {
   const parts = [];
   if (q.trim()) parts.push(`q=${encodeURIComponent(q.trim())}`);
-  for (const term of terms) parts.push(`${term.sign > 0 ? "add" : "subtract"}=${encodeURIComponent(formatTerm(term))}`);
+  for (const term of terms) {
+    parts.push(`${term.sign > 0 ? "add" : "subtract"}=${encodeURIComponent(formatTerm(term))}`);
+  }
   if (folder) parts.push(`folder=${folder}`); // percent-encoded bytes, which need not be UTF-8
   if (hidden) parts.push("hidden=1");
   if (open) parts.push(`open=${encodeURIComponent(open)}`);

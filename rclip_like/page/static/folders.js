@@ -36,12 +36,15 @@ function decodeName(address) {
 }
 
 /** Return a folder's name with that of the folder around it, which tells two of a name apart. */
-const inContext = ({ name, address, depth }) => (depth ? decodeName(address).split("/").slice(-2).join("/") : name);
+const inContext = ({ name, address, depth }) =>
+  depth ? decodeName(address).split("/").slice(-2).join("/") : name;
 
 function open(typed = "") {
   const wanted = typed.trim().toLowerCase();
-  matching = [ALL, ...folders].filter((folder) => !wanted || inContext(folder).toLowerCase().includes(wanted));
-  active = wanted ? 0 : Math.max(0, matching.findIndex(({ address }) => address === current().folder));
+  const isWanted = (folder) => !wanted || inContext(folder).toLowerCase().includes(wanted);
+  matching = [ALL, ...folders].filter(isWanted);
+  const chosen = matching.findIndex(({ address }) => address === current().folder);
+  active = wanted ? 0 : Math.max(0, chosen);
   list.replaceChildren(...matching.map((folder, index) => option(folder, index, Boolean(wanted))));
   list.hidden = !matching.length;
   box.ariaExpanded = String(!list.hidden);

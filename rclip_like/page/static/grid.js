@@ -14,6 +14,7 @@ const [header, box] = document.querySelectorAll("header, #search");
 const template = document.querySelector("#card").content.firstElementChild;
 const MIN_RATIO = 0.66;
 const MAX_RATIO = 2.6;
+const SIDES = ["left", "top", "width", "height"];
 
 let items = [];
 let indexes = new Map(); // by id
@@ -63,7 +64,8 @@ function show(shown) {
 
 function arrange() {
   const style = getComputedStyle(grid);
-  boxes = justify(items.map(ratioOf), grid.clientWidth, parseFloat(style.lineHeight), parseFloat(style.columnGap));
+  const [rowHeight, gap] = [style.lineHeight, style.columnGap].map(parseFloat);
+  boxes = justify(items.map(ratioOf), grid.clientWidth, rowHeight, gap);
   const last = boxes.at(-1);
   grid.style.setProperty("--height", `${last ? last.top + last.height : 0}px`);
   render();
@@ -91,8 +93,10 @@ function render() {
     const element = cards.get(items[index].id) ?? newCard(items[index]);
     if (element === next) next = next.nextElementSibling;
     else grid.insertBefore(element, next);
-    for (const side of ["left", "top", "width", "height"]) element.style[side] = `${boxes[index][side]}px`;
-    for (const each of element.querySelectorAll("a, button")) each.tabIndex = index === focused ? 0 : -1;
+    for (const side of SIDES) element.style[side] = `${boxes[index][side]}px`;
+    for (const each of element.querySelectorAll("a, button")) {
+      each.tabIndex = index === focused ? 0 : -1;
+    }
   }
 }
 
@@ -129,7 +133,8 @@ function fill(element, item) {
   image.alt = alternative(item);
   load(image, item.id);
   caption.firstElementChild.textContent = item.name;
-  caption.lastElementChild.textContent = [date(item.taken_at), item.score?.toFixed(4)].filter(Boolean).join(" · ");
+  const facts = [date(item.taken_at), item.score?.toFixed(4)];
+  caption.lastElementChild.textContent = facts.filter(Boolean).join(" · ");
   tick.ariaLabel = `Select ${item.name}`;
   more.ariaLabel = `More like ${item.name}`;
   less.ariaLabel = `Less like ${item.name}`;
@@ -159,7 +164,8 @@ function acrossRows(rows) {
   const step = Math.sign(wanted - boxes[focused].row);
   let best = focused;
   for (let at = focused; step && boxes[at] && (boxes[at].row - wanted) * step <= 0; at += step) {
-    if (boxes[at].row === wanted && (boxes[best].row !== wanted || away(at) < away(best))) best = at;
+    const isFirst = boxes[best].row !== wanted;
+    if (boxes[at].row === wanted && (isFirst || away(at) < away(best))) best = at;
   }
   return best;
 }
@@ -177,8 +183,10 @@ const MOVES = {
   End: () => items.length - 1,
 };
 
+export const hasModifier = ({ ctrlKey, altKey, metaKey }) => ctrlKey || altKey || metaKey;
+
 grid.addEventListener("keydown", (event) => {
-  if (!(event.key in MOVES) || event.ctrlKey || event.altKey || event.metaKey || !items.length) return;
+  if (!(event.key in MOVES) || hasModifier(event) || !items.length) return;
   event.preventDefault();
   focusCard(MOVES[event.key]());
 });

@@ -1,14 +1,14 @@
 // The large view: one picture, the facts about it, and the way to its neighbours.
 
 import { closeLarge, current, onChange, openLarge } from "./address.js";
-import { focusId, itemOf, neighbour } from "./grid.js";
+import { focusId, hasModifier, itemOf, neighbour } from "./grid.js";
 import { say } from "./message.js";
 import { numFound, onFound, showFurther } from "./results.js";
 import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
-import { alternative, bytes, date, number } from "./words.js";
+import { alternative, bytes, date, number, pixels } from "./words.js";
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
@@ -56,17 +56,19 @@ function fill(shown) {
   if (isOther) load();
 }
 
-function factsOf({ path, taken_at, taken_from, camera, width, height, size_bytes, format, latitude, longitude, paths = [], score, hidden }) {
-  const size = [width && height && `${number(width)} × ${number(height)} pixels`, size_bytes && bytes(size_bytes), format];
+function factsOf(shown) {
+  const { path, paths = [], latitude, longitude } = shown;
+  const size = [pixels(shown), shown.size_bytes && bytes(shown.size_bytes), shown.format];
+  const when = date(shown.taken_at, { withTime: true });
   return [
     ["Path", path],
-    [taken_from === "file" ? "Date of the file" : "Date", date(taken_at, { withTime: true })],
-    ["Camera", camera],
+    [shown.taken_from === "file" ? "Date of the file" : "Date", when],
+    ["Camera", shown.camera],
     ["Size", size.filter(Boolean).join(", ")],
     ["Location", Number.isFinite(latitude) && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`],
     ["Copies", paths.filter((each) => each !== path).join("\n")],
-    ["Score", score?.toFixed(4)],
-    ["Hidden", hidden && "from searches"],
+    ["Score", shown.score?.toFixed(4)],
+    ["Hidden", shown.hidden && "from searches"],
   ];
 }
 
@@ -81,7 +83,7 @@ function showButtons() {
   }
 }
 
-/** Show the small thumbnail, which the browser has, then the large one, then what the screen needs. */
+/** Show the small thumbnail, which is there, then the large one, then what the screen needs. */
 async function load() {
   const { id, width = 0, height = 0 } = item;
   const isStill = () => picture.dataset.id === id && dialog.open;
@@ -104,7 +106,9 @@ async function load() {
   }
   await new Promise((resolve) => setTimeout(resolve, REST_MS)); // not while somebody leafs through
   const needed = Math.max(picture.clientWidth, picture.clientHeight) * devicePixelRatio;
-  if (isStill() && needed > ENOUGH * LARGE) await exchange(`/original/${id}`, isStill).catch(() => {});
+  if (isStill() && needed > ENOUGH * LARGE) {
+    await exchange(`/original/${id}`, isStill).catch(() => {});
+  }
 }
 
 /** Show a picture once it is decoded; an original may be of a format that browsers do not read. */
@@ -147,12 +151,21 @@ export const ACTIONS = {
   hide: hideThis,
 };
 
-const KEYS = { ArrowLeft: "back", ArrowRight: "on", m: "more", l: "less", x: "select", " ": "select", c: "copy", h: "hide" };
+const KEYS = {
+  ArrowLeft: "back",
+  ArrowRight: "on",
+  m: "more",
+  l: "less",
+  x: "select",
+  " ": "select",
+  c: "copy",
+  h: "hide",
+};
 
 dialog.addEventListener("keydown", (event) => {
   const action = KEYS[event.key];
   if (event.key === " " && event.target.closest("button, a")) return;
-  if (!action || !item || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (!action || !item || hasModifier(event)) return;
   event.preventDefault();
   event.stopPropagation();
   ACTIONS[action]();
@@ -166,7 +179,9 @@ dialog.addEventListener("cancel", (event) => {
 });
 
 let start = null;
-dialog.addEventListener("touchstart", ({ touches }) => (start = touches.length === 1 ? touches[0] : null), { passive: true });
+dialog.addEventListener("touchstart", ({ touches }) => {
+  start = touches.length === 1 ? touches[0] : null;
+}, { passive: true });
 dialog.addEventListener("touchend", ({ changedTouches: [touch] }) => {
   const across = start ? touch.clientX - start.clientX : 0;
   const down = start ? Math.abs(touch.clientY - start.clientY) : 0;

@@ -26,12 +26,14 @@ export function takeBack() {
 
 function wait() {
   clearTimeout(timer);
-  timer = setTimeout(() => (box.matches(":hover, :focus-within") ? wait() : hide()), SECONDS * 1000);
+  const end = () => (box.matches(":hover, :focus-within") ? wait() : hide());
+  timer = setTimeout(end, SECONDS * 1000);
 }
 
 function hide() {
   if (box.contains(document.activeElement)) {
-    document.querySelector('dialog[open] h2, body:not(:has(dialog[open])) #grid a[tabindex="0"]')?.focus();
+    const dialog = document.querySelector("dialog[open] h2");
+    (dialog ?? document.querySelector('#grid a[tabindex="0"]'))?.focus();
   }
   clearTimeout(timer);
   undo = null;

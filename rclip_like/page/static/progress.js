@@ -1,6 +1,7 @@
 // How far an index run is, asked gently, and a button that shows what is new.
 
-import { refresh } from "./results.js";
+import { current } from "./address.js";
+import { isQuery, numFound, onFound, refresh } from "./results.js";
 import { ask, sentence } from "./server.js";
 import { loadFolders } from "./folders.js";
 import { number } from "./words.js";
@@ -12,8 +13,7 @@ const button = document.querySelector("#show-new");
 const BUSY_MS = 2_000;
 const IDLE_MS = 30_000;
 
-let seen = null;
-let indexed = 0;
+let seen = null; // pictures in the index when the grid was last filled
 let timer;
 
 /** Ask now, and again later; not while nobody looks at the window. */
@@ -32,24 +32,24 @@ export async function follow() {
 }
 
 function show(progress) {
-  indexed = progress.indexed;
-  seen ??= indexed;
-  const fresh = indexed - seen;
-  text.textContent = progress.running ? sentence(progress.sentence) : "";
+  seen ??= progress.indexed;
+  const fresh = progress.indexed - seen;
+  if (fresh > 0 && !numFound() && !isQuery(current())) refresh(); // nothing there that would move
+  text.textContent = progress.sentence && sentence(progress.sentence);
   bar.hidden = !progress.running;
   bar.max = progress.total || 1;
   if (progress.total) bar.value = progress.done;
   else bar.removeAttribute("value");
   button.hidden = fresh <= 0;
-  button.textContent = fresh === 1 ? "1 more picture indexed: show" : `${number(fresh)} more pictures indexed: show`;
-  box.hidden = !progress.running && fresh <= 0;
+  button.textContent = `${number(fresh)} more ${fresh === 1 ? "picture" : "pictures"} indexed: show`;
+  box.hidden = !progress.sentence && fresh <= 0;
 }
 
 button.addEventListener("click", async () => {
-  seen = indexed;
   button.hidden = true;
-  box.hidden = bar.hidden;
-  await Promise.all([refresh(), loadFolders()]);
   document.querySelector("#words").focus();
+  await Promise.all([refresh(), loadFolders()]);
+  follow();
 });
 document.addEventListener("visibilitychange", follow);
+onFound(() => (seen = null));

@@ -126,16 +126,21 @@ function summary() {
 
 function showNotes(sentences) {
   notes.hidden = !sentences.length;
-  notes.replaceChildren(...sentences.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  notes.replaceChildren();
+  for (const text of sentences) {
+    notes.append(Object.assign(document.createElement("li"), { textContent: text }));
+  }
 }
 
 function showEmpty() {
   const state = current();
   empty.hidden = total > 0;
   if (isQuery(state) || state.folder) {
-    tell("Nothing found.", "Try other words, another folder, or fewer terms.", "Start afresh", () => go({ q: "", terms: [], folder: "" }));
+    const startAfresh = () => go({ q: "", terms: [], folder: "" });
+    const advice = "Try other words, another folder, or fewer terms.";
+    tell("Nothing found.", advice, "Start afresh", startAfresh);
   } else {
-    tell("There are no pictures here yet.", "They appear as clipfind indexes them. A folder is indexed with: clipfind index FOLDER");
+    tell("There are no pictures here yet.", "They appear as clipfind indexes them.");
   }
 }
 

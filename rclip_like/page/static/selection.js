@@ -9,6 +9,7 @@ import { number, pictures } from "./words.js";
 
 const bar = document.querySelector("#selection");
 const count = bar.querySelector("b");
+const hideButton = bar.querySelector("[data-do=hide]");
 const selected = new Set();
 let anchor = null;
 
@@ -35,7 +36,7 @@ export function showSelection() {
   for (const element of grid.children) mark(element);
   bar.hidden = !selected.size;
   count.textContent = selected.size ? `${number(selected.size)} selected` : "";
-  bar.querySelector("[data-do=hide]").textContent = areHidden([...selected]) ? "Show again" : "Not these";
+  hideButton.textContent = areHidden([...selected]) ? "Show again" : "Not these";
   document.body.classList.toggle("selecting", selected.size > 0);
 }
 
@@ -47,7 +48,10 @@ function mark(element) {
 }
 
 /** Return what an action is about: the selection, or else the picture given. */
-export const targets = (item = focusedItem()) => (selected.size ? [...selected] : item ? [item.id] : []);
+export function targets(item = focusedItem()) {
+  if (selected.size) return [...selected];
+  return item ? [item.id] : [];
+}
 
 export async function copyPaths(ids) {
   await report(async () => {
@@ -91,7 +95,8 @@ function hide(ids) {
       removeCards(ids);
       forget(shown);
     }
-    say(`${pictures(ids.length)} hidden from searches.`, { label: "Undo", run: () => showAgain(ids) });
+    const undo = { label: "Undo", run: () => showAgain(ids) };
+    say(`${pictures(ids.length)} hidden from searches.`, undo);
   });
 }
 
@@ -123,7 +128,10 @@ async function report(action) {
 const ACTIONS = {
   copy: (ids) => copyPaths(ids),
   list: (ids) => report(() => download("/api/list", { ids }, "clipfind.txt")),
-  sheet: (ids) => report(() => download("/api/sheet", { ids, state: format({ ...current(), open: "" }) }, "clipfind.html")),
+  sheet: (ids) => {
+    const state = format({ ...current(), open: "" });
+    return report(() => download("/api/sheet", { ids, state }, "clipfind.html"));
+  },
   hide: (ids) => hideOrShow(ids),
   clear: () => clearSelection(),
 };

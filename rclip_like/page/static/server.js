@@ -1,6 +1,8 @@
 // Requests to the program that serves this window, and its refusals as sentences.
 
-const GONE = "clipfind does not answer. If it was stopped, start clipfind serve again and open the address that it prints.";
+const GONE =
+  "clipfind does not answer. If it was stopped, start clipfind serve again and open the address " +
+  "that it prints.";
 
 export class Refusal extends Error {}
 
@@ -24,7 +26,8 @@ export async function download(path, content, name) {
   const response = await post(path, content);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
-  link.download = /filename="?([^";]+)/.exec(response.headers.get("Content-Disposition"))?.[1] ?? name;
+  const disposition = response.headers.get("Content-Disposition");
+  link.download = /filename="?([^";]+)/.exec(disposition)?.[1] ?? name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

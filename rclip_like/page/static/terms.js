@@ -21,7 +21,8 @@ export function addPicture(item, sign) {
 }
 
 export function addTerm(term) {
-  const others = current().terms.filter((each) => each.kind !== term.kind || each.value !== term.value);
+  const isOther = ({ kind, value }) => kind !== term.kind || value !== term.value;
+  const others = current().terms.filter(isOther);
   go({ terms: [...others, term], open: "" });
 }
 
@@ -34,7 +35,8 @@ export function inWords({ sign, weight, kind, value }) {
 
 /** Learn the names of pictures that came with the address. */
 async function learnNames(terms) {
-  const unknown = terms.filter(({ kind, value }) => kind === "picture" && !names.has(value) && !itemOf(value));
+  const isUnknown = ({ value }) => !names.has(value) && !itemOf(value);
+  const unknown = terms.filter((term) => term.kind === "picture" && isUnknown(term));
   for (const { value } of unknown) {
     names.set(value, "this picture");
     const { name } = await ask(`/api/picture/${value}`).catch(() => ({}));
@@ -45,7 +47,8 @@ async function learnNames(terms) {
 
 function nameOf({ kind, value }) {
   if (kind === "words") return value;
-  return names.get(value) ?? itemOf(value)?.name ?? (kind === "pasted" ? "your picture" : "this picture");
+  if (kind === "pasted") return "your picture";
+  return names.get(value) ?? itemOf(value)?.name ?? "this picture";
 }
 
 function chip(term, index) {
@@ -77,8 +80,11 @@ function show({ terms }) {
   learnNames(terms);
   if (!focused || focused.isConnected) return;
   const same = list.children[Math.min(index, terms.length - 1)];
-  const button = same?.querySelector(`[data-do="${focused.dataset.do}"]`);
-  (button && !button.disabled ? button : same?.querySelector("[data-do=remove]") ?? document.querySelector("#words")).focus();
+  const button =
+    same?.querySelector(`[data-do="${focused.dataset.do}"]:enabled`) ??
+    same?.querySelector("[data-do=remove]") ??
+    document.querySelector("#words");
+  button.focus();
 }
 
 function act(index, what) {

@@ -48,12 +48,12 @@ function settle({ target }) {
 async function sharpen() {
   const begun = timer;
   for (const image of document.querySelectorAll("#grid img")) {
-    const { id } = image.dataset;
     const { top, bottom, width, height } = image.getBoundingClientRect();
     const isShown = bottom > 0 && top < innerHeight && image.naturalWidth > 0;
-    if (!isShown || Math.max(width, height) * devicePixelRatio < ENOUGH * Math.max(image.naturalWidth, image.naturalHeight)) continue;
+    const needed = Math.max(width, height) * devicePixelRatio;
+    if (!isShown || needed < ENOUGH * Math.max(image.naturalWidth, image.naturalHeight)) continue;
     const larger = new Image();
-    larger.src = address(id, LARGE);
+    larger.src = address(image.dataset.id, LARGE);
     await larger.decode().catch(() => {});
     if (timer !== begun) return;
     if (larger.naturalWidth > image.naturalWidth) image.src = larger.src;

@@ -2,7 +2,7 @@
 
 import { addressOf, current, go, onChange, openLarge } from "./address.js";
 import { loadFolders } from "./folders.js";
-import { focusedItem, focusFirst, grid, itemOf } from "./grid.js";
+import { focusedItem, focusFirst, grid, hasModifier, itemOf } from "./grid.js";
 import { showLarge } from "./large.js";
 import { say, takeBack } from "./message.js";
 import { follow } from "./progress.js";
@@ -28,7 +28,9 @@ function show(state) {
   withHidden.checked = state.hidden;
   const query = [state.q.trim(), ...state.terms.map(inWords)].filter(Boolean).join(", ");
   document.title = query ? `${query} – clipfind` : "clipfind";
-  for (const card of grid.children) card.firstElementChild.href = addressOf({ ...state, open: card.dataset.id });
+  for (const card of grid.children) {
+    card.firstElementChild.href = addressOf({ ...state, open: card.dataset.id });
+  }
 }
 
 words.addEventListener("input", () => {
@@ -44,7 +46,9 @@ words.addEventListener("keydown", (event) => {
 document.querySelector("#search").addEventListener("submit", (event) => event.preventDefault());
 withHidden.addEventListener("change", () => go({ hidden: withHidden.checked }));
 document.querySelector("#show-keys").addEventListener("click", () => keys.showModal());
-document.addEventListener("pointerdown", ({ target }) => target.closest("#command") || (command.open = false));
+document.addEventListener("pointerdown", ({ target }) => {
+  if (!target.closest("#command")) command.open = false;
+});
 command.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !command.open) return;
   event.stopPropagation();
@@ -77,21 +81,35 @@ grid.addEventListener("click", (event) => {
 });
 grid.addEventListener("keydown", (event) => {
   const action = ACTIONS[KEYS[event.key]];
-  if (!action || event.ctrlKey || event.altKey || event.metaKey || event.target.closest("button") && event.key === " ") return;
+  const pressesButton = event.key === " " && event.target.closest("button");
+  if (!action || hasModifier(event) || pressesButton) return;
   event.preventDefault();
   action(focusedItem(), event);
 });
 
 const isTyping = (target) => target.matches("input:not([type=checkbox]), textarea");
+
+/** Copy the selection's paths wherever the focus is, unless words are selected. */
+function copySelection() {
+  const ids = targets(null);
+  if (ids.length && !String(getSelection())) copyPaths(ids);
+}
+
+const WINDOW_KEYS = {
+  "/": () => words.select(),
+  Escape: clearSelection,
+  c: copySelection,
+  "?": () => keys.showModal(),
+};
+
 addEventListener("keydown", (event) => {
-  if (isTyping(event.target) || event.altKey) return;
-  const hasControl = event.ctrlKey || event.metaKey;
-  const isPlain = !hasControl && !document.querySelector("dialog[open]");
-  if (hasControl && event.key === "z") takeBack() && event.preventDefault();
-  else if (isPlain && event.key === "/") event.preventDefault(), words.select();
-  else if (event.key === "?" && !hasControl && !keys.open) keys.showModal();
-  else if (isPlain && event.key === "Escape") clearSelection();
-  else if (isPlain && event.key === "c" && !grid.contains(event.target) && !String(getSelection()) && targets(null).length) copyPaths(targets(null));
+  if (isTyping(event.target) || event.defaultPrevented) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && takeBack()) event.preventDefault();
+  const dialog = document.querySelector("dialog[open]");
+  if (!(event.key in WINDOW_KEYS) || hasModifier(event)) return;
+  if (dialog && (event.key !== "?" || dialog === keys)) return;
+  event.preventDefault();
+  WINDOW_KEYS[event.key]();
 });
 
 onChange(show);

@@ -10,15 +10,21 @@ export const pictures = (count) => (count === 1 ? "1 picture" : `${number(count)
 
 /** Return a file's size. */
 export function bytes(size) {
-  const megabytes = size / 1e6;
-  return megabytes < 0.1 ? `${number(Math.ceil(size / 1e3))} kB` : `${megabytes.toFixed(megabytes < 10 ? 1 : 0)} MB`;
+  if (size < 1e5) return `${number(Math.ceil(size / 1e3))}\u00a0kB`;
+  return `${(size / 1e6).toFixed(size < 1e7 ? 1 : 0)}\u00a0MB`;
+}
+
+/** Return a picture's size. */
+export function pixels({ width, height }) {
+  return width && height ? `${number(width)}\u00a0×\u00a0${number(height)} pixels` : "";
 }
 
 /** Return a date for people; the clock is that of the picture's place, whatever its zone. */
 export function date(takenAt, { withTime = false } = {}) {
   const day = new Date(takenAt?.slice(0, 19) ?? "");
   if (Number.isNaN(day.getTime())) return takenAt ?? "";
-  return withTime && takenAt.length > 10 ? `${DAY.format(day)}, ${TIME.format(day)}` : DAY.format(day);
+  const hasTime = withTime && takenAt.length > 10;
+  return hasTime ? `${DAY.format(day)}, ${TIME.format(day)}` : DAY.format(day);
 }
 
 /** Return what a picture is called where it cannot be seen. */
