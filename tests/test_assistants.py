@@ -13,7 +13,7 @@ from manual_assistants import ASSISTANTS
 from readme_examples import Workplace
 
 EXAMPLES = [line.strip() for line in ASSISTANTS.splitlines() if line.startswith("    ")]
-MOST_LINES = 40
+MOST_LINES = 24
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,8 @@ def first_path(example: int, workplace: Workplace) -> str:
 
 
 def test_the_page_is_short_and_its_examples_begin_with_an_index() -> None:
-    assert len(ASSISTANTS.splitlines()) <= MOST_LINES + len(EXAMPLES)
+    prose = [line for line in ASSISTANTS.splitlines() if line and line.strip() not in EXAMPLES]
+    assert len(prose) <= MOST_LINES
     assert EXAMPLES[0].startswith("clipfind index ")
 
 

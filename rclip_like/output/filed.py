@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ def render_filed(filed: Filed, *, is_json: bool, is_terminal: bool) -> bytes:
                 **({"label": filed.label} if label else {}),
                 "did": filed.did,
                 **_renamed(path_fields(filed.target), "target"),
-                "sidecars": [os.fsdecode(each) for each in filed.sidecars],
+                "sidecars": [path_fields(each)["path"] for each in filed.sidecars],
             }
         )
     return _columns([filed.did, *label], [filed.source, filed.target], is_terminal)

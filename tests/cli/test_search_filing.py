@@ -124,3 +124,12 @@ def test_what_prints_matches_has_no_effect_on_copies(
 
 def test_a_lone_dry_run_is_refused(tmp_path: Path) -> None:
     assert b"--copy-to or --link-to" in run("blue", tmp_path, "-n", "--dry-run").stderr
+
+
+def test_json_of_odd_names_is_text_that_any_program_reads(tiny: Path, tmp_path: Path) -> None:
+    album = write_pictures(tmp_path / "album", (b"\xff.png",))
+    Path(os.fsdecode(os.fsencode(album) + b"/\xff.png.xmp")).write_text("<x:xmpmeta/>")
+    copied = run("blue", album, "--copy-to", tmp_path / "out", "--json")
+    assert b"\\ud" not in copied.stdout
+    (name,) = as_described(copied.stdout, "search")["sidecars"]
+    assert name == f"{tmp_path}/out/\N{REPLACEMENT CHARACTER}.png.xmp"
