@@ -115,3 +115,22 @@ def accessibility_faults(page: Page) -> list[str]:
         if fault["impact"] in ("serious", "critical")
         for node in fault["nodes"]
     ]
+
+
+def press_until(page: Page, key: str, name: str, most: int = 80) -> None:
+    """Press a key, such as Tab, until what has the focus has the name, as `focused` gives it.
+
+    Fails after so many times, and says what had it.
+    """
+    passed: list[str] = []
+    while not passed or name not in passed[-1]:
+        assert len(passed) < most, f"{key} did not come to {name}, but to {passed}"
+        page.keyboard.press(key)
+        passed.append(focused(page))
+
+
+def focused(page: Page) -> str:
+    """Return what a screen reader says of the element that has the focus: `button "Copy paths"`."""
+    element = page.locator(":focus")
+    snapshot = element.aria_snapshot() if element.count() else ""
+    return snapshot.partition("\n")[0].removeprefix("- ").removesuffix(":")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from demo.album import write_album
 from drawn_pairs import draw_picture
+from small_index import settle
 
 # A name holds any byte but a slash; `<script>` and `</script>` together are a folder and a file.
 ODD_PATHS = (
@@ -30,4 +31,6 @@ def write_odd_album(folder: Path) -> Path:
         path = Path(os.fsdecode(os.fsencode(folder) + b"/odd/" + name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(draw_picture(number))
+    for path in folder.rglob("*.*g"):
+        settle(path)  # else a run takes them for files that are being written
     return folder

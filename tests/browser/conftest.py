@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import DESK, Witness, chromium
+from browsing import DESK, Witness, chromium, tell_pointers
 from odd_album import write_odd_album
-from served import Album
+from served import Album, Served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -46,3 +46,22 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
     album = Album(write_odd_album(folder / "album"), folder / "home")
     album.run("index", album.folder)
     return album
+
+
+@pytest.fixture(scope="module")
+def served(album: Album) -> Iterator[Served]:
+    """Serve the album, which is indexed already, for one file of tests."""
+    with album.serving("--no-index") as served:
+        yield served
+
+
+@pytest.fixture
+def window(served: Served, context: BrowserContext, page: Page, witness: Witness) -> Iterator[Page]:
+    """Return the window at its first look; in the end nothing may have gone wrong unseen."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.origin)
+    tell_pointers(page)
+    page.goto(served.address)
+    page.wait_for_selector("#grid img")
+    yield page
+    assert not witness.faults
+    assert not witness.outside(served.origin)

@@ -16,7 +16,8 @@ let active = 0;
 export async function loadFolders() {
   try {
     folders = await ask("/api/folders");
-    show(current());
+    if (list.hidden) show(current());
+    else open();
   } catch (error) {
     say(error.message);
   }

@@ -79,7 +79,8 @@ function showButtons() {
   button.textContent = isIn ? "Selected" : "Select";
   dialog.querySelector("[data-do=hide]").textContent = item.hidden ? "Show again" : "Not this one";
   for (const [name, step] of [["back", -1], ["on", 1]]) {
-    dialog.querySelector(`[data-do=${name}]`).disabled = !neighbour(item.id, step);
+    // Not disabled in fact: a button that is loses the focus, and with it all keys.
+    dialog.querySelector(`[data-do=${name}]`).ariaDisabled = String(!neighbour(item.id, step));
   }
 }
 
