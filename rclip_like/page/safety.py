@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import secrets
@@ -58,7 +59,8 @@ class Access:
         self._first_token: str | None = None
         # A cookie goes to every port of a host, so that other users of this machine may get to see
         # it: it is worth something to the user alone whose browser it was given.
-        self._sessions: OrderedDict[str, int | None] = OrderedDict()
+        # Found by their digests, which tell nothing by the time that it takes to compare them.
+        self._sessions: OrderedDict[bytes, int | None] = OrderedDict()
 
     def first_token(self) -> str:
         """Return a new token that opens the page once."""
@@ -75,24 +77,22 @@ class Access:
         elif not secrets.compare_digest(given, self.token.encode()):
             return None
         session = secrets.token_urlsafe(32)
-        self._sessions[session] = user
+        self._sessions[_digest(session)] = user
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return session
 
-    def knows(self, cookies: str, user: int | None) -> bool:
-        """Return whether a Cookie header has the cookie that was given to this user."""
-        values = [
-            value.strip().encode()
-            for each in cookies.split(";")
-            for name, _, value in [each.partition("=")]
-            if name.strip() == self.cookie
-        ]
-        return any(
-            secrets.compare_digest(value, session.encode()) and user == owner
-            for value in values
-            for session, owner in self._sessions.items()
-        )
+    def knows(self, cookies: str, user: Callable[[], int | None]) -> bool:
+        """Return whether a Cookie header has the cookie that was given to this user.
+
+        user: called where a cookie is one that was given to somebody.
+        """
+        for each in cookies.split(";"):
+            name, _, value = each.partition("=")
+            key = _digest(value.strip()) if name.strip() == self.cookie else b""
+            if key in self._sessions and self._sessions[key] == user():
+                return True
+        return False
 
     def is_own_host(self, host: str, server: str) -> bool:
         """Return whether a Host header names this server.
@@ -101,7 +101,11 @@ class Access:
         somebody else's leads to (DNS rebinding), as Host then has that name.
         """
         name, port = _split_host(host.lower())
-        return port == self.port and (name in self._hosts or name == server)
+        return port == self.port and name in (*self._hosts, server)
+
+
+def _digest(session: str) -> bytes:
+    return hashlib.blake2b(session.encode(), digest_size=32).digest()
 
 
 def _split_host(host: str) -> tuple[str, int]:
@@ -109,7 +113,7 @@ def _split_host(host: str) -> tuple[str, int]:
     name, colon, digits = host.rpartition(":")
     if not colon or digits.endswith("]"):
         name, digits = host, "80"
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= len("65535")):
+    if not (name and digits.isascii() and digits.isdigit() and len(digits) <= len("65535")):
         return "", -1
     if name.startswith("[") and name.endswith("]"):
         return name[1:-1], int(digits)
@@ -178,7 +182,7 @@ class Safety:
     async def _exchange_token(self, request: _Request, out: _Response) -> None:
         """Send whoever has the token to the address without it, with a cookie."""
         headers = [(b"location", f"/?{request.state}".removesuffix("?").encode("latin-1"))]
-        session = self._access.admit(request.token or "", request.user)
+        session = self._access.admit(request.token or "", request.user())
         if session is not None:
             value = f"{self._access.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
             headers.append((b"set-cookie", value.encode()))
@@ -272,7 +276,6 @@ class _Request:
         server = self._scope.get("server")
         return str(server[0]).removeprefix("::ffff:") if server else ""
 
-    @property
     def user(self) -> int | None:
         """The number of the user whose program asks; None if that is unknown."""
         state: Mapping[str, Callable[[], int | None]] = self._scope.get("state") or {}

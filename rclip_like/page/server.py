@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 import signal
 import socket
 import time
@@ -48,7 +47,9 @@ def bind(host: str, port: int) -> socket.socket:
     # By its full name, or asyncio leaves TCP's delay on, and each answer waits 40 ms for its body.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere it lets two programs have one port
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows lets two programs have one port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if host == "::":
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -75,6 +76,7 @@ def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> i
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        workers=1,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEPT_SECONDS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
