@@ -647,6 +647,7 @@ under any of the named PATHs. With *doctor*: there are warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is missing. With *doctor*: a problem.
+With *hide* and *unhide*: a picture that is not indexed.
 
 129 :: The terminal was closed. Finished work is kept.
 

@@ -100,6 +100,8 @@ def _digest_of(store: Store, path: bytes) -> bytes | Trouble:
         return Trouble(path, "changed since it was indexed", remedy=Remedy.INDEX)
     if os.path.isdir(path):
         return Trouble(path, "this is a folder, not a picture")
+    if b"\0" in path or not os.path.lexists(path):
+        return Trouble(path, "neither there nor in the index")
     return Trouble(path, "not indexed", remedy=Remedy.INDEX)
 
 

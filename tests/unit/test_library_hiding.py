@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from small_index import SmallIndex, make_pictures
+from small_index import SmallIndex, make_picture, make_pictures
 
 from rclip_like.errors import RootError, StoreError
 from rclip_like.library import Library
@@ -48,11 +48,13 @@ def test_paths_are_strings_bytes_or_paths_one_or_several(
 def test_what_is_not_indexed_is_a_trouble_and_the_rest_are_done(
     library: Library, pictures: list[Path], tmp_path: Path
 ) -> None:
-    done = library.hide([tmp_path / "no.png", pictures[0], b"a\0b"])
+    new = make_picture(tmp_path / "new.png", seed=9)
+    done = library.hide([tmp_path / "no.png", pictures[0], b"a\0b", new])
     assert done.num_changed == 1
     assert [(each.path, each.sentence) for each in done.troubles] == [
-        (os.fsencode(tmp_path / "no.png"), "not indexed; call Library.index"),
-        (b"a\0b", "not indexed; call Library.index"),
+        (os.fsencode(tmp_path / "no.png"), "neither there nor in the index"),
+        (b"a\0b", "neither there nor in the index"),
+        (os.fsencode(new), "not indexed; call Library.index"),
     ]
     assert all(isinstance(each, Trouble) for each in done.troubles)
     with pytest.raises(RootError, match="the path is empty"):
