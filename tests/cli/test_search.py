@@ -207,6 +207,8 @@ def test_every_option_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> No
         ((), False, False),
         (("--collapse",), False, True),
         (("--no-collapse",), True, False),
+        (("--copy-to", "out"), False, True),
+        (("--link-to", "out", "--no-collapse"), True, False),
     ],
 )
 def test_copies_are_shown_once_on_a_terminal_unless_told(

@@ -11,7 +11,7 @@ from described import as_described
 from processes import ODD_NAMES, Word, run, write_pictures
 
 from rclip_like import Library
-from rclip_like.cli.filing import WITHOUT_EFFECT_IN_SEARCH, CopyOptions, file_matches
+from rclip_like.cli.filing import CopyOptions, file_matches
 from rclip_like.output.stream import Talk
 
 
@@ -111,15 +111,11 @@ def test_a_file_in_place_of_the_folder_is_named(album: Path, tmp_path: Path) -> 
     assert b"out: Not a directory" in finished.stderr or b"File exists" in finished.stderr
 
 
-@pytest.mark.parametrize(("first", "second"), WITHOUT_EFFECT_IN_SEARCH)
-def test_what_prints_matches_has_no_effect_on_copies(
-    tmp_path: Path, first: str, second: str
-) -> None:
-    values = {"--format": ["x"], "--html": ["x.html"], "--link-to": ["x"]}
-    finished = run("x", tmp_path, "-n", first, tmp_path / "out", second, *values.get(second, ()))
+def test_what_prints_matches_is_refused_before_anything_is_copied(album: Path) -> None:
+    finished = run("blue", album, "-n", "--copy-to", album / "out", "--html", album / "x.html")
     assert finished.returncode == 2
-    assert second.encode() in finished.stderr
-    assert not (tmp_path / "out").exists()
+    assert b"--html has no effect together with --copy-to" in finished.stderr
+    assert not {b"out", b"x.html"} & names_in(album)
 
 
 def test_a_lone_dry_run_is_refused(tmp_path: Path) -> None:
