@@ -13,6 +13,7 @@ import { alternative, bytes, date, number, pixels } from "./words.js";
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
 const none = dialog.querySelector(".none");
+const heading = dialog.querySelector("h2");
 const facts = dialog.querySelector("dl");
 const position = dialog.querySelector(".position");
 const ENOUGH = 1.3; // times the thumbnail's pixels, enlarged without harm
@@ -24,7 +25,7 @@ let item = null;
 async function show(id) {
   if (!dialog.open) {
     dialog.showModal();
-    dialog.querySelector("h2").focus(); // its first button is of less interest than its name
+    heading.focus(); // its first button is of less interest than its name
   }
   item = itemOf(id) ?? null;
   if (item) fill(item);
@@ -41,7 +42,7 @@ async function show(id) {
 function fill(shown) {
   const isOther = picture.dataset.id !== shown.id;
   item = shown;
-  dialog.querySelector("h2").textContent = item.name;
+  heading.textContent = item.name;
   const [place, name] = position.children;
   place.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
   name.textContent = ` ${alternative(item)}`;

@@ -130,7 +130,11 @@ const ACTIONS = {
   list: (ids) => report(() => download("/api/list", { ids }, "clipfind.txt")),
   sheet: (ids) => {
     const state = format({ ...current(), open: "" });
-    return report(() => download("/api/sheet", { ids, state }, "clipfind.html"));
+    return report(async () => {
+      say("Making the contact sheet …");
+      await download("/api/sheet", { ids, state }, "clipfind.html");
+      say("The contact sheet is among your downloads.");
+    });
   },
   hide: (ids) => hideOrShow(ids),
   clear: () => clearSelection(),

@@ -8,6 +8,7 @@ const REST_MS = 700;
 
 const waiting = new Map(); // image -> address, the first comes first
 const running = new Set();
+const sharpened = new WeakMap(); // image -> id
 let timer;
 
 export const address = (id, size = SMALL) => `/thumbnail/${id}?size=${size}`;
@@ -50,12 +51,14 @@ async function sharpen() {
   for (const image of document.querySelectorAll("#grid img")) {
     const { top, bottom, width, height } = image.getBoundingClientRect();
     const isShown = bottom > 0 && top < innerHeight && image.naturalWidth > 0;
+    if (!isShown || sharpened.get(image) === image.dataset.id) continue;
     const needed = Math.max(width, height) * devicePixelRatio;
-    if (!isShown || needed < ENOUGH * Math.max(image.naturalWidth, image.naturalHeight)) continue;
+    if (needed < ENOUGH * Math.max(image.naturalWidth, image.naturalHeight)) continue;
     const larger = new Image();
     larger.src = address(image.dataset.id, LARGE);
     await larger.decode().catch(() => {});
     if (timer !== begun) return;
+    sharpened.set(image, image.dataset.id); // its original may have no more pixels
     if (larger.naturalWidth > image.naturalWidth) image.src = larger.src;
   }
 }
