@@ -10,9 +10,9 @@ How a language-model assistant, or any other program, finds pictures for somebod
 search with *-n*, which takes a fraction of a second, and read JSON:
 
     clipfind index --quiet Pictures
-    clipfind search --text -n -q --json -t 20 -- "a rocket at its start" Pictures
-    clipfind search --text -n -q --json -t 0 --within 0.1 -- "motorcycle" Pictures
-    clipfind search --image -n -q --json -- ./Pictures/2018/DSC00177.jpg Pictures
+    clipfind search --text -nq --json -t 20 -- "a rocket at its start" Pictures
+    clipfind search --text -nq --json -t 0 --within 0.1 -- "motorcycle" Pictures
+    clipfind search --image -nq --json -- ./Pictures/2018/DSC00177.jpg Pictures
     find Pictures -name "DSC*" -print0 | clipfind search --text -nq --json --files0-from - -- cat
     clipfind search --text -n -t 20 --html found.html -- "moon and stars" Pictures
     clipfind search --text -n -t 5 --copy-to found --dry-run --json -- "flower" Pictures
