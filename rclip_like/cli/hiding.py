@@ -1,7 +1,6 @@
 """`clipfind hide` and `unhide`: pictures that searches are to leave out, or to show again."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 from rclip_like.cli.options import NOTHING_GIVEN, Given, open_library, refuse_without_effect
 from rclip_like.cli.paths import Sources, named_paths
@@ -11,10 +10,6 @@ from rclip_like.output.hidden import hidden_lines
 from rclip_like.output.stream import Talk, stdout, write_out
 from rclip_like.output.terminal import escaped_path, is_terminal
 from rclip_like.settings import Argument, Database, LibraryChoice, Option
-
-if TYPE_CHECKING:
-    from rclip_like.library import Library
-    from rclip_like.library.hiding import Hiding
 
 DONE, NOT_ALL = 0, 2
 _PICTURES = "[PICTURE]..."
@@ -66,10 +61,9 @@ def hide(options: HideOptions) -> int:
         for name in ("--null", "--json"):
             if name in options.given:
                 raise UsageError(f"{name} has no effect without --list")
-        return _change(options, "hidden", lambda library: library.hide)
+        return _change(options, hidden=True)
     with open_library(LibraryChoice(database=options.database)) as library:
         pictures = library.hidden()
-    without_file = sum(picture.path is None for picture in pictures)
     write_out(
         hidden_lines(
             pictures,
@@ -78,6 +72,7 @@ def hide(options: HideOptions) -> int:
             is_terminal=is_terminal(stdout()),
         )
     )
+    without_file = sum(picture.path is None for picture in pictures)
     if without_file and not options.json:
         number = counted(without_file, "more hidden picture")
         options.talk.note(f"{number}, of which no file is indexed now; --json names their digests")
@@ -88,29 +83,27 @@ def unhide(options: UnhideOptions) -> int:
     """Show hidden pictures again; return 0, or 2 if one of those named is not indexed."""
     refuse_without_effect(options.given, _WITHOUT_EFFECT)
     if not options.all:
-        return _change(options, "shown again", lambda library: library.unhide)
+        return _change(options, hidden=False)
     with open_library(LibraryChoice(database=options.database)) as library:
-        options.talk.note(_sentence(library.unhide_all(), "shown again"))
+        options.talk.note(_sentence(library.unhide_all(), hidden=False))
     return DONE
 
 
-def _change(
-    options: HideOptions | UnhideOptions,
-    done: str,
-    way: "Callable[[Library], Callable[[list[bytes]], Hiding]]",
-) -> int:
-    """Do it to the pictures named, say how many that changed, and name those that cannot be."""
+def _change(options: HideOptions | UnhideOptions, *, hidden: bool) -> int:
+    """Hide the pictures named or show them again, and say how many and which could not be."""
     paths = named_paths(options.pictures, options.sources, options.talk)
     if not paths:
         raise UsageError("name the pictures, or read their paths from a list")
     with open_library(LibraryChoice(database=options.database)) as library:
-        hiding = way(library)(paths)
+        hiding = library.hide(paths) if hidden else library.unhide(paths)
     for trouble in hiding.troubles:
         reason = f"{escaped_path(trouble.path)}: {trouble.reason}"
         options.talk.error(said(Note(reason, *filter(None, [trouble.remedy]))))
-    options.talk.note(_sentence(hiding.num_changed, done))
+    options.talk.note(_sentence(hiding.num_changed, hidden=hidden))
     return NOT_ALL if hiding.troubles else DONE
 
 
-def _sentence(number: int, done: str) -> str:
-    return f"{counted(number, 'picture')} {done}" if number else "nothing changed"
+def _sentence(number: int, *, hidden: bool) -> str:
+    if not number:
+        return "nothing changed"
+    return f"{counted(number, 'picture')} {'hidden' if hidden else 'shown again'}"

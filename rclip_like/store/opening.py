@@ -53,9 +53,9 @@ def open_index(
     Without `create` an index that takes no writes, on a read-only medium or where nothing can be
     locked, is opened all the same, and refuses them. With `create` a missing index is made,
     readable by its owner alone. An older one is brought to the current form; `on_wait` is called
-    once if another process has to finish before that. Where that fails, one that can be searched as
-    it is, is opened to be read, without `create`. Raises StoreError for anything else that is not
-    an index of this version.
+    once if another process has to finish before that. If that fails and `create` is off, it is
+    opened for reading as it is, unless its form is too old. Raises StoreError for anything else
+    that is not an index of this version.
     """
     version = version_of(path)
     if not version and not create:
