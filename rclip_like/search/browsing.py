@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
 from rclip_like.search.run import FROM_ROWS, match_of
 from rclip_like.search.scoring import pages, score_all
-from rclip_like.store.contents import count_files_of, files_of_contents, newest_contents
+from rclip_like.store.contents import (
+    count_files_of,
+    count_hidden,
+    files_of_contents,
+    newest_contents,
+)
 
 if TYPE_CHECKING:
     from rclip_like.search.asking import Asked
@@ -84,7 +89,7 @@ class Ranking:
         Raises MatrixDisagrees where the rows do not give the score by which they were ranked.
         """
         selection, scope, settings = self._selection(view), view.scope, view.settings
-        before = max(number for number in self._before if number <= start)
+        before = max(number for number in list(self._before) if number <= start)
         found = pages(
             selection,
             self._scored,
@@ -127,7 +132,7 @@ class Ranking:
             if rank > start:
                 matches.append(match_of(stored, value, rank, scope, self._model))
                 contents.append(stored.content_id)
-        total = rank if following is None else self._scored.num_contents
+        total = rank if following is None else _total(view, self._scored.num_contents)
         copies = _copies(view, contents)
         return MatchPage(tuple(matches), copies, total, following, stale, damaged, self.notes)
 
@@ -164,7 +169,7 @@ class ByDate:
     def page(self, view: View, start: int, count: int) -> MatchPage:
         """Return up to `count` matches behind the first `start`, without scores."""
         files = FileCheck(view.store, view.scope)
-        before = max(number for number in self._before if number <= start)
+        before = max(number for number in list(self._before) if number <= start)
         number, rank, stale = self._before[before], before, 0
         matches: list[Match] = []
         contents: list[int] = []
@@ -179,7 +184,7 @@ class ByDate:
                 if is_shown and rank == start + count:
                     self._before[rank] = number
                     copies = _copies(view, contents)
-                    total = self._newest.number
+                    total = _total(view, self._newest.number)
                     return MatchPage(tuple(matches), copies, total, rank, stale)
                 number += 1
                 if shown and is_shown:
@@ -200,6 +205,13 @@ class ByDate:
                     self._met.add(content_id)
                     self._order.append(content_id)
             return self._order[first : first + _CONTENTS_AT_ONCE]
+
+
+def _total(view: View, num_contents: int) -> int:
+    """Return how many of the contents are shown, as long as no file was looked at."""
+    if view.settings.all_hidden:
+        return num_contents
+    return num_contents - count_hidden(view.store, view.roots)
 
 
 def _newest_first(files: list[StoredFile]) -> list[StoredFile]:

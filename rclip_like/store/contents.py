@@ -97,6 +97,18 @@ def _files_of(
     return files
 
 
+def count_hidden(reader: Reader, roots: Sequence[Root] | None) -> int:
+    """Return how many hidden contents have files under the roots."""
+    ranges = ranges_of(roots)
+    return len(
+        {
+            each.digest
+            for each in reader.hidden.pictures()
+            if each.path is not None and any(start <= each.path < end for start, end in ranges)
+        }
+    )
+
+
 def count_files_of(
     reader: Reader, content_ids: Sequence[int], roots: Sequence[Root] | None
 ) -> Counter[int]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from bench.data import NoSpace
 from bench.indexing import measure_growth, measure_indexing, measure_pipeline, measure_unchanged
 from bench.labels import measure_labels
+from bench.page import measure_page
 from bench.peer import FOLDER, is_here
 from bench.pieces import measure_pieces
 from bench.program import measure_program
@@ -25,6 +26,7 @@ PARTS: dict[str, Measure] = {
     "help": measure_help,
     "query": measure_queries,
     "rows": measure_rows,
+    "page": measure_page,
     "index": measure_indexing,
     "pipeline": measure_pipeline,
     "unchanged": measure_unchanged,

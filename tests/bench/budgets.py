@@ -61,6 +61,12 @@ BUDGETS: dict[str, Budget] = {
     "rows-1000000-memory": Budget(
         "new text query over 1,000,000 rows: private memory", "MB", limit=250, absolute=True
     ),
+    "page": Budget(
+        "new words on the page, 100,000 rows, `builtin`, first 100 results: processor time",
+        "s",
+        limit=0.05,
+        absolute=True,
+    ),
     "index": Budget("indexing 2400x1800 JPEGs, same model", "photos/s", limit=1.5, least=True),
     "index-fp32": Budget(
         "indexing 2400x1800 JPEGs, same model, no bf16 here", "photos/s", limit=0.9, least=True

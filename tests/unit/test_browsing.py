@@ -161,6 +161,8 @@ def test_hidden_pictures_are_shown_when_asked_for(library: Library, album: Path)
     shown = in_pages(browsing, parse(query), 3, all_hidden=True)
     assert same(shown, searched(library, query, album, all_hidden=True))
     assert [match.is_hidden for match in shown[:2]] == [True, False]
+    for page in (browsing.ranked(parse(query), {}, Shown(0, 2)), browsing.newest(Shown(0, 2))):
+        assert page.total == len(shown) - 1
     library.hide([second.absolute_bytes])  # known to the next first page
     assert in_pages(browsing, parse(query), 3)[0] != second
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -10,16 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from PIL import Image
 from small_index import make_picture, make_pictures, settle, shared_model
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from rclip_like.cli.command_line import command_line, quoted
 from rclip_like.library import Library
 from rclip_like.page.app import make_app
+from rclip_like.page.routes import routes
 from rclip_like.page.safety import Access
 from rclip_like.page.service import NotHere, Service, ServiceSettings
 from rclip_like.query import Query
@@ -349,3 +353,70 @@ def test_another_process_that_indexes_is_seen(service: Service, library: Library
         progress = service.progress()
     assert (progress["running"], progress["total"]) == (True, None)
     assert progress["sentence"] == "another run is indexing: 18 pictures so far"
+
+
+class SlowService(Service):
+    """Holds its first search until it is let go, and notes what it was asked for."""
+
+    def hold(self) -> None:
+        self.asked: list[bytes] = []
+        self.is_begun, self.may_go_on = Event(), Event()
+
+    def search(self, query: bytes) -> dict[str, object]:
+        self.asked.append(query)
+        self.is_begun.set()
+        self.may_go_on.wait(10)
+        return super().search(query)
+
+
+async def ask(app: Any, query: bytes, is_gone: asyncio.Event) -> int:
+    """Ask for a search until the client is gone; return the status."""
+    statuses = []
+
+    async def receive() -> dict[str, object]:
+        await is_gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+
+    scope = {"type": "http", "method": "GET", "path": "/api/search", "query_string": query}
+    await app(scope | {"headers": [], "root_path": ""}, receive, send)
+    return int(statuses[0])
+
+
+def test_a_search_that_nobody_waits_for_any_more_is_not_begun(
+    library: Library, album: Path
+) -> None:
+    service = SlowService(library, resolve_roots([os.fsencode(album)]), ServiceSettings())
+    service.hold()
+
+    async def type_on() -> list[int]:
+        app, here, gone = Starlette(routes=routes(service)), asyncio.Event(), asyncio.Event()
+        queries = [(b"q=r", here), (b"q=re", gone), (b"q=red", here)]
+        asked = [asyncio.create_task(ask(app, *each)) for each in queries]
+        await asyncio.to_thread(service.is_begun.wait, 10)
+        gone.set()
+        await asked[1]
+        service.may_go_on.set()
+        return [await each for each in asked]
+
+    assert asyncio.run(type_on()) == [200, 499, 200]
+    assert service.asked == [b"q=r", b"q=red"]
+    service.stop()
+
+
+def test_too_many_searches_are_refused(library: Library, album: Path) -> None:
+    service = SlowService(library, resolve_roots([os.fsencode(album)]), ServiceSettings())
+    service.hold()
+
+    async def ask_often() -> list[int]:
+        app, here = Starlette(routes=routes(service)), asyncio.Event()
+        asked = [asyncio.create_task(ask(app, b"q=red", here)) for _ in range(40)]
+        await asyncio.to_thread(service.is_begun.wait, 10)
+        service.may_go_on.set()
+        return [await each for each in asked]
+
+    statuses = asyncio.run(ask_often())
+    assert (statuses.count(200), statuses.count(503)) == (32, 8)
+    service.stop()
