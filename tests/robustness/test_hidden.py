@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import vanishing_disk
 from index_states import integrity
-from private_mounts import needs_mounts, run_in_namespace
+from private_mounts import needs_mounts, run_in_namespace, run_on_small_disk
 from processes import run
 from small_index import make_pictures, start_indexing, wait_for_lines
 
@@ -81,3 +81,33 @@ def test_an_index_on_a_read_only_disk_is_searched_and_says_that_it_takes_no_chan
     tmp_path: Path, tiny_model: Path, scene: str
 ) -> None:
     run_in_namespace(Path(vanishing_disk.__file__), scene, tiny_model, tmp_path)
+
+
+FULL = """
+import os, subprocess, sys
+from pathlib import Path
+from rclip_like.store import Store
+disk = Path(sys.argv[-1])
+database, filler = disk / "index.db", disk / "filler"
+digests = [number.to_bytes(32, "big") for number in range(50_000)]
+with Store.open(database, create=True) as store:
+    assert store.hidden.add(digests[:10]) == 10
+    room = os.statvfs(disk)
+    with open(filler, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - 300_000)
+    try:
+        store.hidden.add(digests)
+    except Exception as error:
+        assert type(error).__name__ == "StoreError" and "the disk is full" in str(error), error
+    else:
+        sys.exit("it had room")
+    assert store.hidden.count() == 10
+    filler.unlink()
+    assert store.hidden.add(digests) == len(digests) - 10
+"""
+
+
+@needs_mounts
+def test_a_full_disk_hides_nothing_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "full.py").write_text(FULL)
+    run_on_small_disk(tmp_path / "disk", "16m", tmp_path / "full.py")
