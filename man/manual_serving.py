@@ -65,5 +65,5 @@ time. Do this only in a network whose users you trust, and never on the open int
 Limits :: A request has at most 32 KiB of address and headers and 1 MB of content, a pasted picture
 64 MB. Its headers have to come within 10 seconds and all of it within two minutes; a client that
 takes nothing of an answer for a minute is cut off, and a download then goes on where it stopped. Of
-more than 200 connections, those that wait longest are closed.
+more than 100 connections, those that wait longest are closed.
 """

@@ -28,7 +28,7 @@ BIG_BYTES = 24 << 20
 BESIDE = ("elsewhere", "links", "swapped", "changed")
 
 
-def attacked_album(folder: Path, model: Path) -> Album:
+def attacked_album(folder: Path) -> Album:
     """Index an album of small pictures and a big file, and folders of pictures beside it."""
     album = Album(write_pictures(folder / "album", NAMES), folder / "home")
     write_pictures(album.folder, (os.fsencode(BIG),), seed=7)
@@ -36,7 +36,7 @@ def attacked_album(folder: Path, model: Path) -> Album:
         file.write(b"\0" * BIG_BYTES)
     for seed, name in enumerate(BESIDE, 10):
         write_pictures(folder / name, seed=seed)
-    album.run("index", folder, "--model", model)
+    album.run("index", folder)
     return album
 
 

@@ -322,8 +322,10 @@ class _Response:
         else:
             kind = b"text/html; charset=utf-8"
             body = (
-                '<!doctype html><html lang="en"><title>clipfind</title>'
-                f"<p>{html.escape(sentence)}</p></html>"
+                '<!doctype html><html lang="en"><meta charset="utf-8">'
+                '<meta name="viewport" content="width=device-width">'
+                '<meta name="color-scheme" content="light dark">'
+                f"<title>clipfind</title><h1>clipfind</h1><p>{html.escape(sentence)}</p></html>"
             )
         headers = [(b"content-type", kind)]
         if status == 405:

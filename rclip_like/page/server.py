@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import signal
 import socket
 import time
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-MOST_CONNECTIONS = 200
-"""Beyond that, connections that wait for their client make room for new ones."""
+MOST_CONNECTIONS = 100
+"""Beyond that, connections that wait for their client make room for new ones. With those accepted
+at once they stay within the 256 descriptors that macOS gives a process."""
 HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0
 """From the first byte of a request, or the connection, to the end of its head."""
@@ -33,7 +35,8 @@ REQUEST_SECONDS = 120.0
 STALLED_SECONDS = 60.0
 """For a client that takes nothing of what it is sent."""
 _KEPT_SECONDS = 60
-_BACKLOG = 100  # asyncio accepts so many at once, before any of them is looked at
+_ACCEPTED_AT_ONCE = 64
+_BACKLOG = 512
 _SECONDS_TO_END = 1
 
 
@@ -54,7 +57,7 @@ def bind(host: str, port: int) -> socket.socket:
         if host == "::":
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         bound.bind(socket.getaddrinfo(host, port, family, flags=socket.AI_NUMERICHOST)[0][4])
-        bound.listen(_BACKLOG)
+        bound.listen(_ACCEPTED_AT_ONCE)
     except BaseException:
         bound.close()
         raise
@@ -77,7 +80,7 @@ def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> i
         proxy_headers=False,
         server_header=False,
         workers=1,
-        backlog=_BACKLOG,
+        backlog=_ACCEPTED_AT_ONCE,
         timeout_keep_alive=_KEPT_SECONDS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
         h11_max_incomplete_event_size=HEAD_BYTES,
@@ -114,6 +117,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections, and say so."""
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(_BACKLOG)  # asyncio would also accept as many before it looks at one
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
@@ -145,8 +150,7 @@ class _Connection(H11Protocol):
         self.app_state = {**self.app_state, "user_of_peer": self._user_of_peer}
         self.active_at = time.monotonic()
         self.request_since: float | None = self.active_at
-        self._stalled_since: float | None = None
-        self._closing_since: float | None = None
+        self._unsent_bytes, self._moved_at = 0, self.active_at
         self._user: list[int | None] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -177,25 +181,15 @@ class _Connection(H11Protocol):
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
             self.request_since = None
 
-    def pause_writing(self) -> None:
-        """Note that the client takes nothing."""
-        self._stalled_since = time.monotonic()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Note that the client takes something again."""
-        self._stalled_since = None
-        super().resume_writing()
-
     def end_if_overdue(self, now: float) -> None:
         """Break the connection off if its client has let the server wait too long."""
-        if self.transport.is_closing() and self._closing_since is None:
-            self._closing_since = now
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if not unsent_bytes or unsent_bytes != self._unsent_bytes:
+            self._unsent_bytes, self._moved_at = unsent_bytes, now
         is_head = self.conn.their_state is h11.IDLE
         bounds = (
             (self.request_since, HEAD_SECONDS if is_head else REQUEST_SECONDS),
-            (self._stalled_since, STALLED_SECONDS),
-            (self._closing_since, HEAD_SECONDS),
+            (self._moved_at, STALLED_SECONDS if unsent_bytes else math.inf),
         )
         if any(since is not None and now - since > seconds for since, seconds in bounds):
             self.transport.abort()

@@ -30,14 +30,14 @@ sys.exit(main())
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Album:
-    return attacked_album(tmp_path_factory.mktemp("serve"), tiny_model)
+def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
+    return attacked_album(tmp_path_factory.mktemp("serve"))
 
 
 @pytest.fixture(scope="module")
-def served(album: Album, tiny_model: Path) -> Iterator[Served]:
+def served(album: Album) -> Iterator[Served]:
     """Serve the album to the tests of this file, with no indexer running."""
-    with album.serving("--no-index", "--model", tiny_model) as served:
+    with album.serving("--no-index") as served:
         yield served
 
 
@@ -275,16 +275,16 @@ def test_a_thousand_connections_leave_room_for_one_more(
             began = time.monotonic()
             assert client.get("/api/progress").status == 200
             assert time.monotonic() - began < 5
-            assert descriptors_of(served) < 400
+            assert descriptors_of(served) < 256
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(scope="module")
-def impatient(album: Album, tiny_model: Path) -> Iterator[Served]:
+def impatient(album: Album) -> Iterator[Served]:
     """Serve as `served` does, for clients that are cut off after a second or two."""
     command = (sys.executable, "-c", IMPATIENT)
-    with album.serving("--no-index", "--model", tiny_model, command=command) as served:
+    with album.serving("--no-index", command=command) as served:
         yield served
 
 
@@ -321,10 +321,8 @@ def test_a_slow_body_is_cut_off(impatient: Served, drip: bytes) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_while_clients_wait(
-    album: Album, tiny_model: Path, number: signal.Signals
-) -> None:
-    with album.serving("--no-index", "--model", tiny_model) as served:
+def test_a_signal_ends_it_while_clients_wait(album: Album, number: signal.Signals) -> None:
+    with album.serving("--no-index") as served:
         client = RawClient(served.address).sign_in()
         with client.connect() as idle, client.connect() as posting:
             idle.sendall(b"GET / HT")

@@ -31,15 +31,15 @@ sys.exit(main())
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Album:
-    return attacked_album(tmp_path_factory.mktemp("serve"), tiny_model)
+def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
+    return attacked_album(tmp_path_factory.mktemp("serve"))
 
 
 @pytest.fixture(scope="module")
-def served(album: Album, tiny_model: Path) -> Iterator[Served]:
+def served(album: Album) -> Iterator[Served]:
     """Serve the album with no indexer running; a client that takes nothing waits for a second."""
     command = (sys.executable, "-c", IMPATIENT)
-    with album.serving("--no-index", "--model", tiny_model, command=command) as served:
+    with album.serving("--no-index", command=command) as served:
         yield served
 
 
@@ -87,10 +87,10 @@ def test_names_with_script_run_nowhere(client: RawClient) -> None:
 
 
 def test_a_picture_elsewhere_is_not_served_though_it_is_indexed(
-    client: RawClient, album: Album, tiny_model: Path
+    client: RawClient, album: Album
 ) -> None:
     elsewhere = beside(album, "elsewhere")
-    with elsewhere.serving("--no-index", "--model", tiny_model) as served:
+    with elsewhere.serving("--no-index") as served:
         other = RawClient(served.address).sign_in()
         name = id_of(other, "one.png")
         assert other.get(f"/original/{name}").body == (elsewhere.folder / "one.png").read_bytes()
@@ -104,9 +104,9 @@ def test_a_picture_elsewhere_is_not_served_though_it_is_indexed(
     assert tables(album) == before
 
 
-def test_a_link_that_leaves_is_not_followed(album: Album, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_link_that_leaves_is_not_followed(album: Album, tmp_path: Path) -> None:
     links = beside(album, "links")
-    with links.serving("--no-index", "--model", tiny_model) as served:
+    with links.serving("--no-index") as served:
         client = RawClient(served.address).sign_in()
         deep, one = id_of(client, "three.jpg"), id_of(client, "one.png")
         shutil.move(links.folder / "deep", tmp_path / "moved")
@@ -121,7 +121,7 @@ def test_a_link_that_leaves_is_not_followed(album: Album, tiny_model: Path, tmp_
 
 
 def test_a_file_replaced_by_a_link_while_it_is_asked_for_gives_the_picture_or_nothing(
-    album: Album, tiny_model: Path, tmp_path: Path
+    album: Album, tmp_path: Path
 ) -> None:
     swapped = beside(album, "swapped")
     picture, spare = swapped.folder / "one.png", swapped.folder / "spare"
@@ -137,13 +137,13 @@ def test_a_file_replaced_by_a_link_while_it_is_asked_for_gives_the_picture_or_no
             spare.rename(picture)
             third.rename(spare)
 
-    with swapped.serving("--no-index", "--model", tiny_model) as served:
+    with swapped.serving("--no-index") as served:
         client = RawClient(served.address).sign_in()
         name = id_of(client, "one.png")
         swapping = threading.Thread(target=swap)
         swapping.start()
         try:
-            found = [client.get(f"/original/{name}") for _ in range(300)]
+            found = [client.get(f"/original/{name}") for _ in range(150)]
         finally:
             is_over.set()
             swapping.join()
@@ -151,9 +151,9 @@ def test_a_file_replaced_by_a_link_while_it_is_asked_for_gives_the_picture_or_no
     assert all(answer.body == content for answer in found if answer.status == 200)
 
 
-def test_a_file_that_was_changed_or_is_a_pipe_is_not_served(album: Album, tiny_model: Path) -> None:
+def test_a_file_that_was_changed_or_is_a_pipe_is_not_served(album: Album) -> None:
     changed = beside(album, "changed")
-    with changed.serving("--no-index", "--model", tiny_model) as served:
+    with changed.serving("--no-index") as served:
         client = RawClient(served.address).sign_in()
         one, two = id_of(client, "one.png"), id_of(client, "two.png")
         with (changed.folder / "one.png").open("ab") as file:
@@ -175,11 +175,23 @@ def test_a_reader_that_does_not_read_is_cut_off(client: RawClient, album: Album)
     assert (part.status, part.body) == (206, b"\0" * 5)
 
 
+def test_a_slow_reader_that_reads_gets_all_of_it(client: RawClient, album: Album) -> None:
+    name = id_of(client, BIG)
+    with client.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.sendall(client.head("GET", f"/original/{name}"))
+        received, began = bytearray(), time.monotonic()
+        while time.monotonic() - began < 3:
+            received += connection.recv(1 << 17)
+            time.sleep(0.1)
+        received += read_to_end(connection)
+    (answer,) = answers(bytes(received))
+    assert answer.body == (album.folder / BIG).read_bytes()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_while_a_download_runs(
-    album: Album, tiny_model: Path, number: signal.Signals
-) -> None:
-    with album.serving("--no-index", "--model", tiny_model) as served:
+def test_a_signal_ends_it_while_a_download_runs(album: Album, number: signal.Signals) -> None:
+    with album.serving("--no-index") as served:
         client = RawClient(served.address).sign_in()
         name = id_of(client, BIG)
         with client.connect() as connection:
