@@ -184,12 +184,13 @@ measured.
 
 evaluate --suite paper --json :: One object, as report.json below.
 
---report DIR :: Writes report.json, report.md and the charts as PNG. report.json has *title*, *made*
-(what made it), *sections* and *when*. A section has *key*, *title*, *sentences*, *tables* and
-*charts*; a table has *columns* (*key*, *title* and *unit*) and *rows*, objects by column key. A
-figure with an interval is an object of *value*, *low* and *high*; shares lie between 0 and 1.
-Running it again replaces an earlier report in DIR; other files there are left alone, and if one of
-them has the name of a file of the report, nothing is written.
+--report DIR :: Writes report.html, one page with the charts inside that opens anywhere and loads
+nothing, the same as report.md with the charts as PNG beside it, and as report.json. That has
+*title*, *made* (what made it), *sections* and *when*. A section has *key*, *title*, *sentences*,
+*tables* and *charts*; a table has *columns* (*key*, *title* and *unit*) and *rows*, objects by
+column key. A figure with an interval is an object of *value*, *low* and *high*; shares lie between
+0 and 1. Running it again replaces an earlier report in DIR; other files there are left alone, and
+if one of them has the name of a file of the report, nothing is written.
 
 probe --json :: One object, the report: *title*, *when* (the day), *made* (what it was made of),
 *sections* and *notes*. A section has *sentences*, *tables* and *charts*; a table has *columns* and

@@ -105,7 +105,8 @@ stops.
 
 Files :: *open_clip_model.safetensors* and *open_clip_config.json* are the model, and open_clip
 loads them, too. *MODEL_CARD.md* says from what and how it was made, with its figures and limits;
-*report.json* has the figures of each alpha, *report.md* those of the best and of the saved one.
+*report.json* has the figures of each alpha, *report.md* those of the best and of the saved one, and
+*report.html* shows them as a page.
 They name the folder of the pictures without its path. *log.jsonl* has a JSON object for each step:
 *phase* (from 1), *title*, *step*,
 *steps*, *pairs*, *loss*, *floor* and *chance* (the loss if the model told all pairs of the batch

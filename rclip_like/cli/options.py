@@ -56,7 +56,7 @@ ReportFolder = Annotated[
     Option(
         "--report",
         metavar="DIR",
-        help="Write the report into DIR as report.json, report.md and one PNG per chart.",
+        help="Write the report into DIR: report.html, report.md, report.json and a PNG per chart.",
     ),
 ]
 

@@ -31,9 +31,10 @@ def deliver(report: "Report", folder: Path | None, talk: Talk, json: Iterable[st
     """
     if folder is not None:
         from rclip_like.output.report_folder import earlier_charts, write_report
+        from rclip_like.page.report import report_page
 
         replaces = earlier_charts(folder) is not None
-        write_report(report, folder)
+        write_report(report, folder, report_page)
         talk.note(f"the report is in {folder}" + " instead of an earlier one" * replaces)
     if json is not None:
         write_lines(json)

@@ -119,8 +119,10 @@ def _plan(options: TrainOptions, settings: TrainSettings, library: "Library") ->
 
 
 def _describe(report: TrainReport) -> dict[str, str]:
+    from rclip_like.page.report import report_page
+
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    return folder_texts(report, __version__, now)
+    return folder_texts(report, __version__, now, report_page)
 
 
 def _tell(report: TrainReport, talk: Talk) -> None:
@@ -145,7 +147,7 @@ def _how_to_use(report: TrainReport) -> list[str]:
     lines = [
         f'Search with it:   clipfind --model {quoted} "WORDS" [PATH]...',
         f"Make it default:  clipfind models use {quoted}",
-        f"All figures:      {escaped(os.path.join(folder, 'report.md'))}",
+        f"All figures:      {escaped(os.path.join(folder, 'report.html'))}",
     ]
     if report.alpha:
         return lines

@@ -15,7 +15,7 @@ import numpy as np
 from rclip_like.evaluate.packages import require_research
 from rclip_like.evaluate.report import LineChart, MatrixChart
 from rclip_like.files import make_folder
-from rclip_like.output.report import shown as shown_cell
+from rclip_like.output.report import shown_cell
 from rclip_like.output.terminal import escaped
 from rclip_like.settings.folders import cache_folder
 

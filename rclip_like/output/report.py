@@ -32,20 +32,20 @@ def report_text(report: Report) -> Iterator[str]:
     Control characters in labels and captions are escaped.
     """
     yield escaped(report.title)
-    yield from _aligned((key, _plain(value)) for key, value in report.made.items())
+    yield from _aligned((key, plain_value(value)) for key, value in report.made.items())
     for section in report.sections:
         yield ""
         yield escaped(section.title)
         yield "-" * _width(escaped(section.title))
         for sentence in section.sentences:
             yield from wrapped(sentence)
-        for table in _shown_tables(section):
+        for table in shown_tables(section):
             yield ""
             yield from text_table(table)
-        beside = [*_beside(section)]
-        if beside:
+        others = [*beside(section)]
+        if others:
             yield ""
-        for lead, text in beside:
+        for lead, text in others:
             yield from wrapped(text, f"{lead}: ")
     if report.notes:
         yield ""
@@ -81,13 +81,14 @@ def charts_of(report: Report) -> Iterator[tuple[Section, Chart]]:
             yield section, chart
 
 
-def _beside(section: Section) -> Iterator[tuple[str, str]]:
+def beside(section: Section) -> Iterator[tuple[str, str]]:
     """Yield what stands beside a section's own figures, each text after its lead."""
     every = ("The paper", section.paper), ("Others", section.others), ("Limits", section.limits)
     return ((lead, text) for lead, text in every if text)
 
 
-def _shown_tables(section: Section) -> Iterator[Table]:
+def shown_tables(section: Section) -> Iterator[Table]:
+    """Yield the tables of a section that texts show."""
     return (table for table in section.tables if not table.only_json)
 
 
@@ -171,15 +172,15 @@ def _number(value: Any) -> Any:
 # ---- Text
 
 
-def shown(cell: Cell, unit: Unit) -> tuple[str, str]:
+def shown_cell(cell: Cell, unit: Unit) -> tuple[str, str]:
     """Return the text of a cell, and that of its interval, "" without one.
 
     Shares are in per cent with one decimal; points have a sign, counts separators of thousands,
     and one decimal if they are not whole.
     """
     if isinstance(cell, Interval):
-        value = shown(cell.value, unit)[0]
-        ends = [shown(end, unit)[0].removesuffix(" %") for end in (cell.low, cell.high)]
+        value = shown_cell(cell.value, unit)[0]
+        ends = [shown_cell(end, unit)[0].removesuffix(" %") for end in (cell.low, cell.high)]
         return value, "" if _NOTHING in (value, *ends) else f"({' to '.join(ends)})"
     if isinstance(cell, str):
         return cell, ""
@@ -218,11 +219,13 @@ def text_table(table: Table) -> Iterator[str]:
 def _text_column(column: Column, cells: Sequence[Cell]) -> Iterator[str]:
     """Yield a column's title and cells, padded to one width, numbers on the right."""
     shorten = _shortened if column.unit == "text" else escaped
-    parts = [(shorten(value), ends) for value, ends in (shown(cell, column.unit) for cell in cells)]
+    parts = [
+        (shorten(value), ends) for value, ends in (shown_cell(cell, column.unit) for cell in cells)
+    ]
     value_width = max((_width(value) for value, _ in parts), default=0)
     ends_width = max((len(ends) for _, ends in parts), default=0)
     whole = value_width + (1 + ends_width if ends_width else 0)
-    title = _title(column)
+    title = column_title(column)
     width = max(_width(title), whole)
     if column.unit == "text":
         yield _padded(title, width)
@@ -234,7 +237,8 @@ def _text_column(column: Column, cells: Sequence[Cell]) -> Iterator[str]:
         yield _padded(f"{_padded(value, value_width, right=True)}{right}", width, right=True)
 
 
-def _title(column: Column) -> str:
+def column_title(column: Column) -> str:
+    """Return what stands above a column, with its unit where the figures do not show it."""
     return escaped(f"{column.title}, points" if column.unit == "points" else column.title)
 
 
@@ -282,17 +286,19 @@ def _aligned(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
             lead = space
 
 
-def _plain(value: object) -> str:
+def plain_value(value: object) -> str:
     """Return a value of `made` as text: the pairs of a mapping with commas, several on lines.
 
     Of a digest only the first digits are shown.
     """
     value = _number(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{key.replace('_', ' ')} {_plain(each)}" for key, each in value.items())
+        return ", ".join(
+            f"{key.replace('_', ' ')} {plain_value(each)}" for key, each in value.items()
+        )
     if isinstance(value, tuple | list):
         is_nested = any(isinstance(each, Mapping) for each in value)
-        return ("\n" if is_nested else "; ").join(map(_plain, value))
+        return ("\n" if is_nested else "; ").join(map(plain_value, value))
     if isinstance(value, str) and _DIGEST.fullmatch(value):
         return value[:12]
     if isinstance(value, bool) or value is None:
@@ -308,32 +314,32 @@ def _markdown_blocks(report: Report) -> Iterator[str]:
     made = [
         f"- {_marked(key.replace('_', ' '))}: {_marked(line)}"
         for key, value in report.made.items()
-        for line in _plain(value).split("\n")
+        for line in plain_value(value).split("\n")
     ]
     yield "\n".join(made)
     for section in report.sections:
         yield f"## {_marked(section.title)}"
         yield from map(_marked, section.sentences)
-        for table in _shown_tables(section):
+        for table in shown_tables(section):
             yield f"### {_marked(table.title)}"
             yield "\n".join(_markdown_table(table))
             if table.note:
                 yield _marked(table.note)
         for chart in section.charts:
             yield f"![{_marked(chart.title)}]({chart_file(section, chart)})"
-        yield from (f"**{lead}:** {_marked(text)}" for lead, text in _beside(section))
+        yield from (f"**{lead}:** {_marked(text)}" for lead, text in beside(section))
     yield from map(_marked, report.notes)
     if report.when:
         yield _marked(report.when)
 
 
 def _markdown_table(table: Table) -> Iterator[str]:
-    yield f"| {' | '.join(_marked(_title(column)) for column in table.columns)} |"
+    yield f"| {' | '.join(_marked(column_title(column)) for column in table.columns)} |"
     rules = (":---" if column.unit == "text" else "---:" for column in table.columns)
     yield f"| {' | '.join(rules)} |"
     for row in table.rows:
         cells = (
-            " ".join(filter(None, shown(cell, column.unit)))
+            " ".join(filter(None, shown_cell(cell, column.unit)))
             for cell, column in zip(row, table.columns, strict=True)
         )
         yield f"| {' | '.join(map(_marked, cells))} |"

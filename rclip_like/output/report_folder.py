@@ -1,8 +1,8 @@
-"""Write a report into a folder: JSON, Markdown and a PNG per chart, each file whole."""
+"""Write a report into a folder: JSON, Markdown, HTML and a PNG per chart, each file whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,31 +23,38 @@ if TYPE_CHECKING:
 
     from rclip_like.evaluate.report import Report
 
-REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
+REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
+REPORT_KIND = "report"
+_HTML_MARK = f'<meta name="generator" content="clipfind {REPORT_KIND}">'
 _FOLDER_MODE, _FILE_MODE = 0o777, 0o666  # before the umask, since reports are shared
 _MOST_BYTES = 256 << 20
 _HEAD_BYTES = 512
-"""The first bytes of a chart's PNG, which name the program that made it."""
+"""The first bytes of a chart's PNG or of a page, which name the program that made it."""
 
 
-def write_report(report: Report, folder: Path) -> None:
-    """Write report.json, report.md and a PNG per chart into a folder, each file whole.
+def write_report(
+    report: Report, folder: Path, page: Callable[[Report, Mapping[str, bytes]], str]
+) -> None:
+    """Write report.json, .md and .html and a PNG per chart into a folder, each file whole.
 
+    page: makes the HTML of the report and of its charts' PNG, by the names of their files.
     All files are rendered before the first is written. An earlier report there is replaced; other
     files stay. Raises MeasureError if a file of the same name is not from a report, or if the
     folder cannot be written.
     """
     from rclip_like.output.charts import chart_png
 
-    charts = {chart_file(section, chart): chart for section, chart in charts_of(report)}
+    charts = {chart_file(section, chart): chart_png(chart) for section, chart in charts_of(report)}
     contents = {
         REPORT_JSON: f"{report_object(report, with_files=True)}\n".encode(),
         REPORT_MARKDOWN: report_markdown(report).encode(),
-        **{name: chart_png(chart) for name, chart in charts.items()},
+        REPORT_HTML: page(report, charts).encode(),
+        **charts,
     }
     earlier = earlier_charts(folder)
     _refuse_others(folder, contents if earlier is None else ())
     _refuse_others(folder, [name for name in charts if not _is_chart(folder / name)])
+    _refuse_others(folder, [] if _is_page(folder / REPORT_HTML) else [REPORT_HTML])
     try:
         make_folder(folder, _FOLDER_MODE)
         # report.json first: if writing stops half-way, the next run recognises the folder.
@@ -67,6 +74,7 @@ def check_report_folder(folder: Path) -> None:
         raise MeasureError(f"{folder} is not a folder; name a folder for the report")
     if earlier_charts(folder) is None:
         _refuse_others(folder, (REPORT_JSON, REPORT_MARKDOWN))
+    _refuse_others(folder, [] if _is_page(folder / REPORT_HTML) else [REPORT_HTML])
 
 
 def earlier_charts(folder: Path) -> frozenset[str] | None:
@@ -84,10 +92,19 @@ def _is_chart(path: Path) -> bool:
     """Return whether a file is a chart of an earlier report, and not a link to one."""
     from rclip_like.output.charts import CHART_MARK
 
+    return _bears(path, CHART_MARK)
+
+
+def _is_page(path: Path) -> bool:
+    """Return whether a file is the page of an earlier report, and not a link to one."""
+    return _bears(path, _HTML_MARK)
+
+
+def _bears(path: Path, mark: str) -> bool:
     with suppress(OSError):
         if not path.is_symlink() and path.is_file():
             with path.open("rb") as file:
-                return CHART_MARK.encode() in file.read(_HEAD_BYTES)
+                return mark.encode() in file.read(_HEAD_BYTES)
     return False
 
 

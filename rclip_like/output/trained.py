@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.output.matches import json_text
 from rclip_like.output.progress import progress_bar
 from rclip_like.output.report import json_value, report_markdown, report_object, text_table, wrapped
-from rclip_like.output.report_folder import REPORT_JSON, REPORT_MARKDOWN
+from rclip_like.output.report_folder import REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from rclip_like.output.terminal import is_terminal
 
 if TYPE_CHECKING:
+    from rclip_like.evaluate.report import Report
     from rclip_like.output.progress import Show
     from rclip_like.output.stream import Talk
     from rclip_like.train.retention_figures import Change
@@ -150,13 +151,22 @@ def trained_object(report: TrainReport) -> str:
     return json_text({key: json_value(value) for key, value in described.items()})
 
 
-def folder_texts(report: TrainReport, version: str, when: str) -> dict[str, str]:
-    """Return the report and the card that belong into the model folder, by the files' names."""
+def folder_texts(
+    report: TrainReport,
+    version: str,
+    when: str,
+    page: Callable[[Report, Mapping[str, bytes]], str],
+) -> dict[str, str]:
+    """Return the report and the card that belong into the model folder, by the files' names.
+
+    page: makes the report's HTML, as `write_report` takes it.
+    """
     from rclip_like.train.report import model_card, training_report
 
     full = training_report(report, version, when)
     return {
         REPORT_MARKDOWN: report_markdown(full),
+        REPORT_HTML: page(full, {}),
         REPORT_JSON: f"{report_object(full)}\n",
         MODEL_CARD: report_markdown(model_card(report, version)),
     }

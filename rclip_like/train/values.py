@@ -60,7 +60,7 @@ class TrainProgress:
 
 
 OnProgress = Callable[[TrainProgress], None]
-TEXTS = ("report.md", "report.json", "MODEL_CARD.md")
+TEXTS = ("report.md", "report.html", "report.json", "MODEL_CARD.md")
 """Beside the log, what a finished run's folder says of it."""
 
 

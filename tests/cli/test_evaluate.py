@@ -129,7 +129,7 @@ def test_a_report_is_written_and_replaced(tiny: Path, captions: Path, tmp_path: 
         assert says_so == (source == captions)
         described = as_described((folder / "report.json").read_bytes())
         files = {path.name for path in folder.iterdir()}
-        assert files == {"report.json", "report.md", *described["files"]}
+        assert files == {"report.json", "report.md", "report.html", *described["files"]}
     assert described["sections"][0]["key"] == "captions"
 
 

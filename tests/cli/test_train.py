@@ -66,7 +66,7 @@ def test_a_trained_folder_is_searched_with(tiny: Path, tmp_path: Path) -> None:
     assert "our\\tmodel" in trained.stdout.decode()
     assert f"clipfind --model '{tmp_path}/our\\tmodel' \"WORDS\"" in trained.stdout.decode()
     written = {path.name for path in output.iterdir()}
-    texts = {"report.md", "report.json", "MODEL_CARD.md", "log.jsonl"}
+    texts = {"report.md", "report.html", "report.json", "MODEL_CARD.md", "log.jsonl"}
     assert written == texts | {"open_clip_model.safetensors", "open_clip_config.json"}
     found = run("--model", output, "picture number 3", captions, "-f", "-t", "0")
     assert len(found.stdout.splitlines()) == len(NAMES), found.stderr.decode()

@@ -28,7 +28,9 @@ from rclip_like.output.report import (
     report_object,
     report_text,
 )
-from rclip_like.output.report_folder import check_report_folder, earlier_charts, write_report
+from rclip_like.output.report_folder import check_report_folder, earlier_charts
+from rclip_like.output.report_folder import write_report as write_report_with
+from rclip_like.page.report import report_page
 
 HOSTILE = "a\x1b[31m|cat\n<b>*$x_{1}$ \u202egod"
 COLUMNS = (
@@ -64,6 +66,10 @@ def _report(*rows: tuple[Cell, ...], charts: bool = False) -> Report:
     )
     made = {"models": [{"name": "builtin"}], "pictures": 1996, "seed": np.int64(0)}
     return Report("Figures of photos", made, (section,), ("A note.",), "2026-01-01T00:00:00")
+
+
+def write_report(report: Report, folder: Path) -> None:
+    write_report_with(report, folder, report_page)
 
 
 def test_text_aligns_columns_and_shows_shares_in_per_cent_with_their_interval() -> None:
@@ -140,7 +146,7 @@ def test_a_report_is_written_with_its_charts(tmp_path: Path) -> None:
     write_report(_report(charts=True), tmp_path / "new" / "report")
     files = {path.name for path in (tmp_path / "new" / "report").iterdir()}
     drawn = {f"retrieval-{key}.png" for key in ("curve", "confusion", "pictures")}
-    assert files == {"report.json", "report.md"} | drawn
+    assert files == {"report.json", "report.md", "report.html"} | drawn
     described = as_described((tmp_path / "new" / "report" / "report.json").read_bytes())
     assert set(described["files"]) == drawn
     assert "](retrieval-curve.png)" in (tmp_path / "new" / "report" / "report.md").read_text()
@@ -150,16 +156,30 @@ def test_a_later_report_replaces_an_earlier_one_and_its_charts(tmp_path: Path) -
     write_report(_report(charts=True), tmp_path)
     (tmp_path / "mine.txt").write_text("mine")
     write_report(_report(), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "mine.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "report.json",
+        "report.md",
+        "report.html",
+        "mine.txt",
+    }
 
 
-@pytest.mark.parametrize("name", ["report.md", "report.json", "retrieval-curve.png"])
+@pytest.mark.parametrize("name", ["report.md", "report.html", "report.json", "retrieval-curve.png"])
 def test_a_file_of_someone_else_is_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}")
     with pytest.raises(MeasureError, match="is not from an earlier report"):
         write_report(_report(charts=True), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "{}"
+
+
+def test_a_page_of_someone_else_beside_an_earlier_report_is_left_alone(tmp_path: Path) -> None:
+    write_report(_report(), tmp_path)
+    (tmp_path / "report.html").write_text("mine")
+    for refuses in (check_report_folder, lambda folder: write_report(_report(), folder)):
+        with pytest.raises(MeasureError, match=r"report\.html exists and is not from an earlier"):
+            refuses(tmp_path)
+    assert (tmp_path / "report.html").read_text() == "mine"
 
 
 def test_an_earlier_report_cannot_name_files_elsewhere(tmp_path: Path) -> None:

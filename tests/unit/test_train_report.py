@@ -7,12 +7,18 @@ from described import as_described
 from train_reports import compared, gain, interval, train_report
 
 from rclip_like.output.trained import folder_texts, trained_lines, trained_object
+from rclip_like.page.report import report_page
 from rclip_like.train.gain import Gain
 from rclip_like.train.report import outcome_sentences
 from rclip_like.train.retention_figures import Change
+from rclip_like.train.values import TrainReport
 from rclip_like.values import Trouble
 
 RANK = "mean reciprocal rank (how near the top the right picture stands: 1 first, 0.5 second)"
+
+
+def _texts(report: TrainReport, version: str, when: str) -> dict[str, str]:
+    return folder_texts(report, version, when, report_page)
 
 
 def test_what_was_gained_and_forgotten_is_said_with_intervals() -> None:
@@ -112,7 +118,7 @@ def test_the_figure_that_lost_most_is_named_and_all_are_shown() -> None:
     assert outcome_sentences(report)[-1].endswith(
         "points (-0.1 to +0.9) of top-1 among 150 labels."
     )
-    text = folder_texts(report, "0.1.0", "2026-11-29T12:00:00+00:00")["report.md"]
+    text = _texts(report, "0.1.0", "2026-11-29T12:00:00+00:00")["report.md"]
     assert "| top-1 among 150 labels | 94.0 % | 93.6 % | -0.4 (-0.9 to +0.1) |" in text
     assert "| queries that keep their picture | 100.0 % | 100.0 % | +0.0 " in text
     told = as_described(trained_object(report), "train")
@@ -127,8 +133,8 @@ def test_the_object_is_as_its_schema_says() -> None:
 
 
 def test_the_folders_texts_name_no_folder_of_the_user() -> None:
-    texts = folder_texts(train_report(), "0.1.0", "2026-11-29T12:00:00+00:00")
-    assert set(texts) == {"report.md", "report.json", "MODEL_CARD.md"}
+    texts = _texts(train_report(), "0.1.0", "2026-11-29T12:00:00+00:00")
+    assert set(texts) == {"report.md", "report.html", "report.json", "MODEL_CARD.md"}
     assert all("/home/ann" not in text for text in texts.values())
     as_described(texts["report.json"])
     for heading in ("# Training of our-model", "## What was gained", "### Gain at alpha 0.5"):
@@ -148,7 +154,7 @@ def test_the_folders_texts_name_no_folder_of_the_user() -> None:
 
 def test_a_kept_start_is_never_called_a_trained_model() -> None:
     nothing = {0.0: gain(0.5), 1.0: gain(0.4)}
-    texts = folder_texts(train_report(0.0, nothing), "0.1.0", "")
+    texts = _texts(train_report(0.0, nothing), "0.1.0", "")
     assert texts["report.md"].startswith("# Training of our-model, which holds builtin as it was\n")
     assert texts["MODEL_CARD.md"].startswith("# our-model, which holds builtin as it was\n")
     for name in ("report.md", "MODEL_CARD.md"):
@@ -156,7 +162,7 @@ def test_a_kept_start_is_never_called_a_trained_model() -> None:
         assert "the model that learnt from all pairs was not saved" in texts[name]
         assert "- fingerprint of start: abababababab" in texts[name]
     shared = train_report(0.0, nothing, plan=None)
-    card = folder_texts(shared, "0.1.0", "")["MODEL_CARD.md"]
+    card = _texts(shared, "0.1.0", "")["MODEL_CARD.md"]
     assert "The trained model, which was not saved, did not learn from the 400 pictures" in card
 
 
@@ -170,7 +176,7 @@ def test_the_figure_that_decides_has_a_row_and_recall_its_number_of_pictures() -
 
 
 def test_the_saved_and_the_best_alpha_are_shown_in_full_and_all_in_json() -> None:
-    texts = folder_texts(train_report(), "0.1.0", "")
+    texts = _texts(train_report(), "0.1.0", "")
     assert "### Gain at alpha 0.5" in texts["report.md"]
     assert "### Gain at alpha 1" not in texts["report.md"]
     assert '"gain-1"' in texts["report.json"]
@@ -178,16 +184,14 @@ def test_the_saved_and_the_best_alpha_are_shown_in_full_and_all_in_json() -> Non
 
 
 def test_a_change_that_rounds_to_zero_has_no_minus() -> None:
-    told = folder_texts(train_report(1.0, {0.0: gain(0.5), 1.0: gain(0.49999)}), "0.1.0", "")[
-        "report.md"
-    ]
+    told = _texts(train_report(1.0, {0.0: gain(0.5), 1.0: gain(0.49999)}), "0.1.0", "")["report.md"]
     assert "-0.0 " not in told
     assert "-0.0)" not in told
 
 
 def test_the_batch_is_the_one_that_was_used() -> None:
     report = train_report(batch_size=150, fold_batch_size=240)
-    assert "- batch: 150, in the folds 240" in folder_texts(report, "0.1.0", "")["report.md"]
+    assert "- batch: 150, in the folds 240" in _texts(report, "0.1.0", "")["report.md"]
 
 
 def test_the_report_names_what_was_left_out_and_the_card_counts_it() -> None:
@@ -196,7 +200,7 @@ def test_the_report_names_what_was_left_out_and_the_card_counts_it() -> None:
         Trouble(b"/home/bob/elsewhere.jpg", "it is empty"),
     )
     report = train_report(skipped=skipped, folder=b"/home/ann/pictures")
-    texts = folder_texts(report, "0.1.0", "")
+    texts = _texts(report, "0.1.0", "")
     assert "| goats/x.jpg | it is empty |" in texts["report.md"]
     assert "| elsewhere.jpg | it is empty |" in texts["report.md"]
     assert "x.jpg" not in texts["MODEL_CARD.md"]
