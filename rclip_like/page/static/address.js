@@ -1,6 +1,6 @@
 // What the window shows, as its address holds it, and the steps from one such state to the next.
 
-export const EMPTY = { q: "", terms: [], folder: "", hidden: false, open: "" };
+const EMPTY = { q: "", terms: [], folder: "", hidden: false, open: "" };
 
 const listeners = [];
 let position = () => ({});

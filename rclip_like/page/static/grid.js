@@ -141,7 +141,7 @@ function fill(element, item) {
 }
 
 /** Move the focus to a card, and the window only as far as it must. */
-export function focusCard(index) {
+function focusCard(index) {
   if (!items.length) return;
   focused = Math.max(0, Math.min(index, items.length - 1));
   const { top, height } = boxes[focused];

@@ -139,7 +139,7 @@ async function hideThis() {
   if (dialog.open) show(current().open);
 }
 
-export const ACTIONS = {
+const ACTIONS = {
   back: () => step(-1),
   on: () => step(1),
   close: () => closeLarge(),
@@ -173,7 +173,8 @@ dialog.addEventListener("keydown", (event) => {
   ACTIONS[action]();
 });
 dialog.addEventListener("click", ({ target }) => {
-  ACTIONS[target.closest("[data-do]")?.dataset.do]?.();
+  const action = target.closest("[data-do]")?.dataset.do;
+  if (item || action === "close") ACTIONS[action]?.();
 });
 dialog.addEventListener("cancel", (event) => {
   event.preventDefault();
@@ -197,6 +198,8 @@ export function showLarge(state) {
     dialog.close();
     if (item) focusId(item.id);
     item = null;
+    delete picture.dataset.id;
+    picture.removeAttribute("src");
   }
 }
 

@@ -85,10 +85,7 @@ async function further(signal) {
     observer.unobserve(end); // the end may still be in view, which is said only once
     observer.observe(end);
   } catch (error) {
-    if (error.name !== "AbortError") {
-      next = null;
-      showNotes([error.message]);
-    }
+    if (error.name !== "AbortError") showNotes([error.message]); // scrolling on asks again
   }
 }
 

@@ -10,6 +10,7 @@ import { number, pictures } from "./words.js";
 const bar = document.querySelector("#selection");
 const count = bar.querySelector("b");
 const hideButton = bar.querySelector("[data-do=hide]");
+export const REFUSED = "The browser does not let this page copy.";
 const selected = new Set();
 let anchor = null;
 
@@ -32,7 +33,7 @@ export function clearSelection() {
 }
 
 /** Mark the selected cards, also those that have just come. */
-export function showSelection() {
+function showSelection() {
   for (const element of grid.children) mark(element);
   bar.hidden = !selected.size;
   count.textContent = selected.size ? `${number(selected.size)} selected` : "";
@@ -56,26 +57,35 @@ export function targets(item = focusedItem()) {
 export async function copyPaths(ids) {
   await report(async () => {
     const { text } = await (await post("/api/paths", { ids })).json();
-    await copy(text);
-    say(ids.length === 1 ? "Path copied." : `${number(ids.length)} paths copied.`);
+    if (!text) throw new Error("These pictures are not here any more.");
+    const isCopied = await copy(text);
+    const what = ids.length === 1 ? "Path" : `${number(ids.length)} paths`;
+    say(isCopied ? `${what} copied.` : REFUSED);
   });
 }
 
-/** Copy, too where the browser refuses the clipboard, as it does for other hosts without TLS. */
+/** Copy a text; return whether it went. Browsers refuse the clipboard to other hosts without TLS. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
-    const area = document.createElement("textarea");
-    const before = document.activeElement;
-    area.value = text;
-    area.className = "off";
-    (document.querySelector("dialog[open]") ?? document.body).append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-    before?.focus();
+    return copyOldWay(text);
   }
+}
+
+function copyOldWay(text) {
+  const area = document.createElement("textarea");
+  const before = document.activeElement;
+  area.value = text;
+  area.className = "off";
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.focus();
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  before?.focus();
+  return isCopied;
 }
 
 const areHidden = (ids) => ids.length > 0 && ids.every((id) => itemOf(id)?.hidden);

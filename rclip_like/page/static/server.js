@@ -4,7 +4,7 @@ const GONE =
   "clipfind does not answer. If it was stopped, start clipfind serve again and open the address " +
   "that it prints.";
 
-export class Refusal extends Error {}
+class Refusal extends Error {}
 
 /** Return the answer to a GET as JSON. Raises Refusal, or AbortError when the signal says so. */
 export async function ask(path, signal) {

@@ -20,7 +20,7 @@ export function addPicture(item, sign) {
   addTerm({ sign, weight: 1, kind: "picture", value: item.id });
 }
 
-export function addTerm(term) {
+function addTerm(term) {
   const isOther = ({ kind, value }) => kind !== term.kind || value !== term.value;
   const others = current().terms.filter(isOther);
   go({ terms: [...others, term], open: "" });

@@ -7,7 +7,7 @@ import { showLarge } from "./large.js";
 import { say, takeBack } from "./message.js";
 import { follow } from "./progress.js";
 import { search, settled } from "./results.js";
-import { clearSelection, copy, copyPaths, hideOrShow, select, targets } from "./selection.js";
+import { REFUSED, clearSelection, copy, copyPaths, hideOrShow, select, targets } from "./selection.js";
 import { addPicture, inWords } from "./terms.js";
 import "./pictures.js";
 
@@ -56,8 +56,8 @@ command.addEventListener("keydown", (event) => {
   command.firstElementChild.focus();
 });
 document.querySelector("#copy-command").addEventListener("click", async () => {
-  await copy(document.querySelector("#command-line").textContent);
-  say("Command line copied.");
+  const isCopied = await copy(document.querySelector("#command-line").textContent);
+  say(isCopied ? "Command line copied." : REFUSED);
 });
 
 const ACTIONS = {
@@ -96,7 +96,10 @@ function copySelection() {
 }
 
 const WINDOW_KEYS = {
-  "/": () => words.select(),
+  "/": () => {
+    words.focus();
+    words.select();
+  },
   Escape: clearSelection,
   c: copySelection,
   "?": () => keys.showModal(),
