@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     Order: TypeAlias = Ranking | ByDate
 
-_ORDERS_KEPT = 16
+_ORDERS_KEPT, _ROWS_KEPT = 16, 4_000_000
+"""Of 12 bytes each; the last order is kept whatever its length."""
 _NOTHING_INDEXED = Note("nothing is indexed for this model yet", Remedy.INDEX)
 
 
@@ -200,8 +201,9 @@ class Browsing:
         with self._lock:
             self._orders[key] = state, order
             self._orders.move_to_end(key)
-            while len(self._orders) > _ORDERS_KEPT:
-                self._orders.popitem(last=False)
+            rows = sum(len(each) for _, each in self._orders.values())
+            while len(self._orders) > _ORDERS_KEPT or (rows > _ROWS_KEPT and len(self._orders) > 1):
+                rows -= len(self._orders.popitem(last=False)[1][1])
 
 
 def _direct_numbers(every: Iterator[bytes], scope: Scope) -> Counter[bytes]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rclip_like.walk import Scope
 
 _CONTENTS_AT_ONCE = 128
+_MOST_AT_ONCE = 2048
 _AHEAD = 8
 """Files beyond a page that are looked up with it: the next one tells whether there is another."""
 
@@ -83,6 +84,10 @@ class Ranking:
         self._before, self._best = {0: math.inf}, None
         self.notes = (FROM_ROWS, *self.asked.notes)
 
+    def __len__(self) -> int:
+        """Return how many files it holds."""
+        return len(self._scored.rowids)
+
     def page(self, view: View, start: int, count: int) -> MatchPage:
         """Return up to `count` matches behind the first `start`; what `search` gives, collapsed.
 
@@ -95,7 +100,7 @@ class Ranking:
             self._scored,
             scope.wants if scope.has_patterns else None,
             highest=self._before[before],
-            first=start - before + count + _AHEAD,
+            first=min(start - before + count + _AHEAD, _MOST_AT_ONCE),
         )
         files = FileCheck(view.store, scope, self.asked.terms)
         matches: list[Match] = []
@@ -165,6 +170,10 @@ class ByDate:
         self._met: set[int] = set()
         self._before = {0: 0}
         self._lock = Lock()
+
+    def __len__(self) -> int:
+        """Return how many contents it holds."""
+        return self._newest.number
 
     def page(self, view: View, start: int, count: int) -> MatchPage:
         """Return up to `count` matches behind the first `start`, without scores."""
