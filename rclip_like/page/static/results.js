@@ -5,7 +5,7 @@ import { addCards, grid, replaceCards, shownItems } from "./grid.js";
 import { ask, sentence } from "./server.js";
 import { pictures } from "./words.js";
 
-const FIRST = 60;
+const FIRST = 80; // fills the screen and what lies just below, so that typing asks once
 const FURTHER = 200;
 const MAX_RESTORED = 1000;
 
@@ -162,7 +162,7 @@ function tell(what, why, label = "", run = null) {
 
 const observer = new IntersectionObserver(
   (entries) => entries.some((entry) => entry.isIntersecting) && showFurther(),
-  { rootMargin: "2000px" },
+  { rootMargin: "1000px" },
 );
 
 onChange((state, before, position) => {
