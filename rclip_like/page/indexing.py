@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,8 +54,11 @@ class BackgroundRun:
     end of the process that started it.
     """
 
-    def __init__(self, library: Library, roots: Sequence[Root] | None) -> None:
-        self._library, self._roots = library, roots
+    def __init__(
+        self, library: Library, roots: Sequence[Root] | None, say: Callable[[ClipfindError], str]
+    ) -> None:
+        """say: puts an error into words."""
+        self._library, self._roots, self._say = library, roots, say
         self._process: subprocess.Popen[bytes] | None = None
         self._said: dict[str, Any] = {}
         self._lock = Lock()
@@ -105,7 +108,11 @@ class BackgroundRun:
         if self._library.is_indexing():
             sentence = f"another run is indexing: {counted(indexed, 'picture')} so far"
             return Progress(True, indexed, None, indexed, sentence)
-        return Progress(False, indexed, indexed, indexed, said.get("error", ""))
+        sentence = ""
+        if "error" in said:
+            error = pickle.loads(bytes.fromhex(said["error"]))
+            sentence = f"the index could not be brought up to date: {self._say(error)}"
+        return Progress(False, indexed, indexed, indexed, sentence)
 
     def _follow(self, process: subprocess.Popen[bytes], task: bytes) -> None:
         assert process.stdin is not None
@@ -135,19 +142,19 @@ def index_for_page() -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= _TELL_SECONDS:
             told_at = time.monotonic()
-            _say(progress._asdict())
+            _tell(progress._asdict())
 
     try:
-        library.index(paths, indexing, on_progress=tell, on_wait=lambda: _say({"waiting": True}))
+        library.index(paths, indexing, on_progress=tell, on_wait=lambda: _tell({"waiting": True}))
     except Interrupted:
         pass
     except ClipfindError as error:
-        _say({"error": f"the index could not be brought up to date: {error}"})
+        _tell({"error": pickle.dumps(error).hex()})
     sys.stdout.flush()
     os._exit(0)  # Python takes what was loaded down for seconds
 
 
-def _say(what: dict[str, Any]) -> None:
+def _tell(what: dict[str, Any]) -> None:
     try:
         sys.stdout.write(f"{json.dumps(what)}\n")
         sys.stdout.flush()

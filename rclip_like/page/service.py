@@ -89,7 +89,7 @@ class Service:
         self._cache = ThumbnailCache(settings.cache_bytes)
         self._maker = ThumbnailMaker(self._cache, settings.read)
         self._pasted = Pasted(lambda: library.model, settings.read)
-        self._run = BackgroundRun(library, roots)
+        self._run = BackgroundRun(library, roots, settings.say)
 
     def start(self) -> None:
         """Start what works in the background. Call it once the page is served."""

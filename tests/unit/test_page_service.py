@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from threading import Event
@@ -21,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from rclip_like.cli.command_line import command_line, quoted
+from rclip_like.cli.remedies import said
 from rclip_like.library import Library
 from rclip_like.page.app import make_app
 from rclip_like.page.routes import routes
@@ -347,6 +349,21 @@ def test_a_run_in_the_background_ends_with_the_service(serving: Serving, tmp_pat
     assert not service.progress()["running"]
 
 
+def test_a_run_that_fails_says_why(serving: Serving, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "new", 1)
+    service = serving(tmp_path / "new", indexing=IndexSettings(), say=said)
+    shutil.rmtree(tmp_path / "new")
+    service.start()
+    deadline = time.monotonic() + 60
+    while (progress := service.progress())["running"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert progress["sentence"] == (
+        f"the index could not be brought up to date: {tmp_path}/new: no such folder or file; is it "
+        "spelled right?"
+    )
+
+
 def test_another_process_that_indexes_is_seen(service: Service, library: Library) -> None:
     assert not service.progress()["running"]
     with IndexLock(Path(library.database)).held(wait=False):
@@ -420,3 +437,41 @@ def test_too_many_searches_are_refused(library: Library, album: Path) -> None:
     statuses = asyncio.run(ask_often())
     assert (statuses.count(200), statuses.count(503)) == (32, 8)
     service.stop()
+
+
+STARTS_A_RUN = """
+import sys, time
+from pathlib import Path
+from rclip_like.library import Library
+from rclip_like.page.indexing import BackgroundRun
+from rclip_like.settings import IndexSettings
+from rclip_like.walk import resolve_roots
+
+library = Library(sys.argv[1], model=sys.argv[2])
+run = BackgroundRun(library, resolve_roots([sys.argv[3].encode()]), str)
+run.start(IndexSettings())
+print(run._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_run_in_the_background_ends_when_the_server_is_killed(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_pictures(tmp_path / "new", 400)
+    words = [STARTS_A_RUN, tmp_path / "index.db", tiny_model, tmp_path / "new"]
+    with subprocess.Popen([sys.executable, "-c", *words], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        run = Path("/proc", server.stdout.readline().decode().strip())
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "index.db").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.kill()
+    with suppress(OSError):  # of the file of a process that is gone
+        while (run / "stat").read_text().split()[2] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    with Library(tmp_path / "index.db", model=str(tiny_model)) as library:
+        assert library.num_pictures() < 400
