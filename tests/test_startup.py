@@ -75,6 +75,13 @@ def test_the_package_itself_loads_nothing_heavy() -> None:
     assert set(loaded.split()).isdisjoint({"numpy", "torch", "typer", "platformdirs", "sqlite3"})
 
 
+def test_a_query_loads_nothing_that_hides_pictures(indexed: tuple[str, ...]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "rclip_like", "search", "blue", *indexed]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "rclip_like.store.reading" in loaded
+    assert "rclip_like.store.hidden" not in loaded
+
+
 def test_a_text_query_loads_no_torch(indexed: tuple[str, ...]) -> None:
     loaded = _modules_loaded("search", "something blue", *indexed)
     assert {"numpy", "sqlite3"} <= loaded

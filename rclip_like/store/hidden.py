@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 from rclip_like.errors import Remedy, StoreError
 from rclip_like.store.connection import Connection
-
-FIRST_VERSION = 5
-"""The first form of the index that has such a list."""
+from rclip_like.store.schema import HIDDEN_SINCE
 
 _DIGESTS_A_QUESTION = 500
 
@@ -37,16 +35,11 @@ class Hidden:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    def count(self) -> int:
-        """Return how many contents are hidden."""
-        if not has_list(self._connection):
-            return 0
-        return int(self._connection.execute("SELECT count(*) FROM hidden").fetchone()[0])
+        self._is_there = connection.version >= HIDDEN_SINCE
 
     def among(self, digests: Collection[bytes]) -> set[bytes]:
         """Return those of the digests that are hidden."""
-        if not has_list(self._connection):
+        if not self._is_there:
             return set()
         every, found = list(digests), set()
         for first in range(0, len(every), _DIGESTS_A_QUESTION):
@@ -63,7 +56,7 @@ class Hidden:
 
         Contents that no file in the index has come last, in order of their digests.
         """
-        if not has_list(self._connection):
+        if not self._is_there:
             return []
         rows = self._connection.execute(
             "SELECT hidden.digest, hidden_at, path FROM hidden LEFT JOIN contents USING (digest)"
@@ -94,14 +87,9 @@ class Hidden:
             return self._connection.executemany(statement, rows).rowcount
 
     def _refuse_without_list(self) -> None:
-        if not has_list(self._connection):
+        if not self._is_there:
             raise StoreError(
                 f"{self._connection.path}: an older clipfind made this index, and it cannot be "
                 "brought up where it lies",
                 (Remedy.NAME_THE_INDEX, "a copy of it in a folder that takes writes"),
             )
-
-
-def has_list(connection: Connection) -> bool:
-    """Return whether the index has such a list, which one of an older form may not have."""
-    return connection.version >= FIRST_VERSION

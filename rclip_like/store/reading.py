@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rclip_like.errors import StoreError
 from rclip_like.settings import Filters
 from rclip_like.store.connection import Connection
-from rclip_like.store.hidden import Hidden, has_list
 from rclip_like.store.read_ahead import ReadAhead
 from rclip_like.store.rows import (
     OUTDATED,
@@ -23,11 +22,13 @@ from rclip_like.store.rows import (
     ranges_of,
     unchanged_values,
 )
+from rclip_like.store.schema import HIDDEN_SINCE
 from rclip_like.values import RAW_EXTENSIONS, FileFacts, NameGlobs, PictureFacts, Root
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
     from rclip_like.store.embeddings import ModelEmbeddings, Rowids
+    from rclip_like.store.hidden import Hidden
     from rclip_like.store.selection import Selection
 
 _PAGE = 4096
@@ -61,7 +62,7 @@ def file_columns(connection: Connection) -> str:
     is_hidden = "EXISTS (SELECT 1 FROM hidden WHERE hidden.digest = contents.digest)"
     return (
         "file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns, files.content_id,"
-        f" contents.digest, {is_hidden if has_list(connection) else 0},"
+        f" contents.digest, {is_hidden if connection.version >= HIDDEN_SINCE else 0},"
         " width, height, taken_at, camera, latitude, longitude, taken_from"
     )
 
@@ -157,6 +158,8 @@ class Reader:
     @property
     def hidden(self) -> Hidden:
         """The pictures of this index that nobody wants to see again."""
+        from rclip_like.store.hidden import Hidden
+
         return Hidden(self.connection)
 
     # Files and folders.

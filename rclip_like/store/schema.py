@@ -19,6 +19,9 @@ APPLICATION_ID = int.from_bytes(b"clpf", "big")
 VERSION = 6
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
+HIDDEN_SINCE = 5
+"""The first form with a list of hidden pictures."""
+
 OLDEST_READ = 4
 """The oldest form that can be searched as it is, where it cannot be brought up."""
 

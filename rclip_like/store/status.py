@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.reports import StatusReport
-from rclip_like.store.hidden import has_list
 from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.rows import EVERYTHING, PathRange
+from rclip_like.store.schema import HIDDEN_SINCE
 from rclip_like.store.side_files import size_of, sqlite_files
 from rclip_like.values import Trouble
 
@@ -59,7 +59,7 @@ def _count_contents(connection: Connection, ranges: Sequence[PathRange]) -> int:
 
 def _count_hidden(connection: Connection, ranges: Sequence[PathRange]) -> int:
     """Return how many files in the ranges searches leave out, as their pictures are hidden."""
-    if not has_list(connection):
+    if connection.version < HIDDEN_SINCE:
         return 0
     question = (
         "SELECT count(*) FROM hidden CROSS JOIN contents USING (digest)"

@@ -169,7 +169,7 @@ def test_an_index_of_version_4_that_cannot_be_brought_up_is_read_as_it_is(tmp_pa
     (tmp_path / "index.db.version-4").mkdir()  # in place of the copy
     with Store.open(database, create=False) as store:
         assert len(store.files(store.rowids())) == ROWS
-        assert (store.hidden.count(), store.hidden.pictures()) == (0, [])
+        assert store.hidden.pictures() == []
         with pytest.raises(StoreError, match="older clipfind made this index"):
             store.hidden.add([b"any"])
     assert database.read_bytes() == before
