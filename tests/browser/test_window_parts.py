@@ -49,6 +49,7 @@ def _read_and_written(page: Page, query: str) -> Any:
         "q=cup%20of%20%22coffee%22%20%26%20%3Cb%3E",
         f"q=cat&add=2%3Adog&subtract=picture%3A{DIGEST}&add=0.5%3Apasted%3A{DIGEST}",
         "add=1%3A3%3A2%20ratio",
+        "add=picture%3Aframes&subtract=2%3Apasted%3A..%2Fstamps",
         "q=boat&folder=/photos/caf%E9%20%26/a%2Bb&hidden=1",
         f"q=boat&open={DIGEST}",
     ],
@@ -66,6 +67,11 @@ def test_an_address_says_terms_with_sign_weight_and_kind(parts: Page) -> None:
         {"sign": -1, "weight": 1, "kind": "words", "value": "dog"},
         {"sign": 1, "weight": 2, "kind": "picture", "value": DIGEST},
     ]
+
+
+def test_words_that_begin_like_a_picture_of_the_index_are_words(parts: Page) -> None:
+    state, _ = _read_and_written(parts, f"add=picture:frames&add=pasted:{DIGEST}x")
+    assert [term["kind"] for term in state["terms"]] == ["words", "words"]
 
 
 @pytest.mark.parametrize("query", ["", "q=", "add=&subtract=", "q=%E9%", "nonsense=1&=&&", "open="])

@@ -2,6 +2,8 @@
 
 const EMPTY = { q: "", terms: [], folder: "", hidden: false, open: "" };
 
+const PICTURE = /^(picture|pasted):([0-9a-f]{64})$/; // anything else is words
+
 const listeners = [];
 let position = () => ({});
 let state = parse(location.search);
@@ -89,8 +91,9 @@ function formatTerm({ weight, kind, value }) {
 }
 
 function parseTerm(sign, text) {
-  const [, weight, kind, value] = text.match(/^(?:(\d*\.?\d+):)?(?:(picture|pasted):)?(.*)$/s);
-  return { sign, weight: weight ? Number(weight) : 1, kind: kind ?? "words", value };
+  const [, weight, rest] = text.match(/^(?:(\d+\.?\d*|\.\d+):)?(.*)$/s);
+  const [, kind, id] = rest.match(PICTURE) ?? [];
+  return { sign, weight: weight ? Number(weight) : 1, kind: kind ?? "words", value: id ?? rest };
 }
 
 function change(next, positionThen) {
