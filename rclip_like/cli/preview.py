@@ -172,7 +172,7 @@ def show_matches(
 
     terminal = Cells(*_terminal_size())
     graphics = graphics_of(stdout(), protocol)
-    size = _thumbnail_size(box_beside(terminal, graphics).pixels_shown(graphics))
+    size = _thumbnail_size(box_beside(terminal).pixels_shown(graphics))
     cache = ThumbnailCache(cache_megabytes * 1_000_000)
     wanted = (
         Wanted(match.absolute_bytes, match.version.digest if match.version else b"")

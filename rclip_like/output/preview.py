@@ -213,13 +213,9 @@ def alone(drawing: Drawing, *, is_on_terminal: bool) -> bytes:
     return b"".join(line + b"\n" for line in drawing.lines)
 
 
-def box_beside(terminal: Cells, graphics: Graphics) -> Cells:
-    """Return the box for each picture of a list on a terminal of this size.
-
-    Half blocks get a larger share: they show so little of a picture.
-    """
-    tenths = 4 if graphics.protocol == "blocks" else 3
-    width = min(max(terminal.columns * tenths // 10, _NARROWEST), _WIDEST)
+def box_beside(terminal: Cells) -> Cells:
+    """Return the box for each picture of a list on a terminal of this size."""
+    width = min(max(terminal.columns * 2 // 5, _NARROWEST), _WIDEST)
     return Cells(width, max(1, min(width // 3, terminal.rows - 2)))
 
 
@@ -235,7 +231,7 @@ def shown_match(
     picture: the thumbnail as WebP, or why there is none, which its box then says. terminal: its
     size, by which the box and the lines of text are measured.
     """
-    box = box_beside(terminal, graphics)
+    box = box_beside(terminal)
     texts = lines_of_match(match, max(_NARROWEST, terminal.columns - box.columns - _GAP), screen)
     if isinstance(picture, str):
         drawing = _framed(picture, box)

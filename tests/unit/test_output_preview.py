@@ -146,7 +146,7 @@ def test_room_is_made_before_a_graphic_is_drawn(graphics: Graphics) -> None:
     assert len(head[1]) == int(head[2]) == 8
     after = shown.rpartition(b"\x1b8")[2]
     assert after.count(b"\n") == 8 + 1
-    assert after.startswith(b"\x1b[26C")
+    assert after.startswith(b"\x1b[34C")
     assert b"album/cat.jpg" in after
 
 
@@ -179,7 +179,7 @@ def test_names_change_nothing_on_the_terminal() -> None:
 
 
 def test_why_there_is_no_thumbnail_stands_in_its_box() -> None:
-    shown = shown_match(match(), "is cut short", TERMINAL, KITTY, SCREEN).decode()
+    shown = shown_match(match(), "is cut short", Cells(60, 40), KITTY, SCREEN).decode()
     first, second, third, *_ = shown.splitlines()
     assert first.startswith("┌──")
     assert second.startswith("│no preview: is cut sho│")
@@ -188,9 +188,8 @@ def test_why_there_is_no_thumbnail_stands_in_its_box() -> None:
 
 
 def test_boxes_leave_room_for_text_and_for_the_prompt() -> None:
-    assert box_beside(Cells(80, 40), SIXEL) == (24, 8)
-    assert box_beside(Cells(80, 40), BLOCKS) == (32, 10)
-    assert box_beside(Cells(40, 40), BLOCKS) == (16, 5)
-    assert box_beside(Cells(300, 40), KITTY) == (36, 12)
-    assert box_beside(Cells(80, 6), BLOCKS) == (32, 4)
-    assert box_beside(Cells(10, 1), BLOCKS) == (8, 1)
+    assert box_beside(Cells(80, 40)) == (32, 10)
+    assert box_beside(Cells(40, 40)) == (16, 5)
+    assert box_beside(Cells(300, 40)) == (36, 12)
+    assert box_beside(Cells(80, 6)) == (32, 4)
+    assert box_beside(Cells(10, 1)) == (8, 1)
