@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _CONTENTS_AT_ONCE = 128
 _MOST_AT_ONCE = 2048
-_AHEAD = 8
+_BEYOND = 8
 """Files beyond a page that are looked up with it: the next one tells whether there is another."""
 
 
@@ -64,8 +64,8 @@ class View(NamedTuple):
 class Ranking:
     """The contents under some roots in order of their scores, ties by path bytes.
 
-    Pages may be asked for in any order and by several threads; their numbers count what was shown,
-    so that what was found stale is not counted. Rows that have been written since are not met.
+    Pages may be asked for in any order and by several threads. A page's start counts matches that
+    were shown, without stale files. Rows written since the ranking do not appear.
     """
 
     def __init__(self, view: View, model_id: int, asked: Asked, model: str) -> None:
@@ -100,7 +100,7 @@ class Ranking:
             self._scored,
             scope.wants if scope.has_patterns else None,
             highest=self._before[before],
-            first=min(start - before + count + _AHEAD, _MOST_AT_ONCE),
+            first=min(start - before + count + _BEYOND, _MOST_AT_ONCE),
         )
         files = FileCheck(view.store, scope, self.asked.terms)
         matches: list[Match] = []

@@ -27,8 +27,8 @@ _DATE_LENGTH = len("2015-03-21T10:30:00")
 
 
 class Newest(NamedTuple):
-    """How many different contents there are, and their numbers, which are put in order one by one
-    as they are asked for.
+    """How many different contents there are, and their numbers in order, sorted one by one as they
+    are taken.
     """
 
     number: int
@@ -39,7 +39,7 @@ def newest_contents(reader: Reader, roots: Sequence[Root] | None) -> Newest:
     """Return the contents that have files under the roots, the newest first.
 
     A content's date is the picture's own, else when its newest file was changed. Equal dates are
-    in order of path bytes. After this call the index is not asked any more.
+    in order of path bytes. The index is not read after this call.
     """
     # As arrays: of a million pictures, tuples would take some 150 MB for as long as they are kept.
     dates: list[bytes] = []
@@ -137,7 +137,7 @@ def count_hidden(reader: Reader, roots: Sequence[Root] | None) -> int:
 def count_files_of(
     reader: Reader, content_ids: Sequence[int], roots: Sequence[Root] | None
 ) -> Counter[int]:
-    """Return how many files under the roots have each of some hundred contents."""
+    """Return how many files under the roots each content has; for some hundred contents."""
     ranges = ranges_of(roots)
     question = "SELECT content_id, path FROM files WHERE content_id IN "
     marks = ",".join("?" * len(content_ids))
