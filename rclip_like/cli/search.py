@@ -217,7 +217,7 @@ def _searched(
         )
     if dated is None:
         return report
-    if report.best is None:
+    if report.best is None and not report.hidden:
         talk.note(f"no picture here is of {dated.date}, so {query.text!r} was searched as words")
         words = library.search(query, paths, settings, update=None)
         return replace(words, index=report.index, missing=report.missing)

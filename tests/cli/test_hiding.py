@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from described import as_described
-from processes import run, run_on_terminal, write_pictures
+from processes import run, run_on_terminal, write_pictures, write_taken
 
 
 @pytest.fixture
@@ -159,6 +159,18 @@ def test_status_counts_hidden_files_under_the_paths(album: Path) -> None:
     told = run("status").stdout.decode()
     assert "2 files hidden from searches; 'clipfind hide --list' names them all" in told
     assert json.loads(run("status", "--json", album / "deep").stdout)["hidden"] == 1
+
+
+def test_a_date_whose_pictures_are_hidden_is_still_a_date(album: Path) -> None:
+    taken = write_taken(album / "taken.jpg")
+    assert run("index", album).returncode == 0
+    assert run("hide", taken).returncode == 0
+    words = ("search", "teal 2019", album, "-n", "--dates", "on")
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"1 hidden picture left out" in done.stderr
+    assert b"no picture here is of" not in done.stderr
+    assert run(*words, "--all-hidden", "-f").stdout.decode() == f"{taken}\n"
 
 
 def test_labels_are_given_to_hidden_pictures_as_to_others(album: Path) -> None:
