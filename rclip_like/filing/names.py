@@ -31,6 +31,11 @@ class HiddenNames(NamedTuple):
     old: bytes
     """For a file that has lost its name in this folder and is about to be removed."""
 
+    @property
+    def left(self) -> bytes:
+        """For a second name of a file that got its own name back, about to be removed."""
+        return self.old + b"-"
+
     @classmethod
     def of(cls, token: str, number: int, index: int) -> HiddenNames:
         """Return the names for a file of a picture in a run's log."""

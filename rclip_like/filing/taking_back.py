@@ -93,19 +93,27 @@ def _location(path: bytes, folders: ExitStack, *, is_link_allowed: bool = True) 
 def _remove_link(
     file: LoggedFile, target: Location, names: HiddenNames, *, is_done: bool, is_dry_run: bool
 ) -> Did | None:
-    old = target.beside(names.old)
+    left, old = target.beside(names.left), target.beside(names.old)
+    if _leads_to(file.source, left) and not is_dry_run:
+        left.unlink()
     if old.status() is not None and target.status() is None and not is_dry_run:
         put_back(old, target)
     status = target.status()
     if status is None:
         return None
-    if not stat.S_ISLNK(status.st_mode) or target.link() != file.source:
+    if not _leads_to(file.source, target):
         if is_done:
             raise Refused("stays, because it is no longer the link that was made")
         return None
     if not is_dry_run:
         remove_only(target, Identity.of(status), names.old)
     return "removed"
+
+
+def _leads_to(source: bytes, location: Location) -> bool:
+    """Return whether a location is a symbolic link to this path."""
+    status = location.status()
+    return status is not None and stat.S_ISLNK(status.st_mode) and location.link() == source
 
 
 class _Filed(NamedTuple):
@@ -139,8 +147,10 @@ class _Filed(NamedTuple):
     def tidy(self) -> None:
         """Rename files with hidden names back, or remove them if they are surplus copies."""
         for here in (self.source, self.target):
-            new, old = here.beside(self.names.new), here.beside(self.names.old)
-            if old.status() is not None:
+            new = here.beside(self.names.new)
+            for old in map(here.beside, (self.names.left, self.names.old)):
+                if old.status() is None:
+                    continue
                 if here.status() is None:
                     put_back(old, here)
                 elif any(is_same_content(old, each) for each in (self.source, self.target)):

@@ -304,6 +304,28 @@ def test_without_a_label_a_log_is_believed_in_its_own_folder_alone(
     assert Path(named).exists()
 
 
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("has_name", [False, True])
+def test_a_second_name_that_a_killed_undo_left_is_removed(
+    album: Path, tmp_path: Path, how: How, has_name: bool
+) -> None:
+    before, folder = state_of(album), tmp_path / "filed"
+    source, target = album / "a" / "x.jpg", folder / "cat" / "x.jpg"
+    file_all(folder, how, source)
+    token = json.loads(log_of(folder).read_text().splitlines()[0])["token"]
+    here = source if how == "move" else target
+    left = here.with_name(f".clipfind-{token}-1-0.old-")
+    os.link(target, left, follow_symlinks=False)
+    if has_name and how == "move":
+        os.link(target, source)
+    elif not has_name and how == "copy":
+        target.unlink()
+    assert not [each for each in undo(log_of(folder)) if isinstance(each, Trouble)]
+    assert state_of(album) == before
+    assert [path.suffix for path in folder.rglob("*")] == [".jsonl"]
+    assert not os.path.lexists(left)
+
+
 def test_labels_lead_nowhere_else(album: Path, tmp_path: Path) -> None:
     labels = ("../../up", "/etc", "a\0b", "..")
     pictures = [(os.fsencode(album / "a" / "x.jpg"), label) for label in labels]
