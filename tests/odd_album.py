@@ -31,6 +31,5 @@ def write_odd_album(folder: Path) -> Path:
         path = Path(os.fsdecode(os.fsencode(folder) + b"/odd/" + name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(draw_picture(number))
-    for path in folder.rglob("*.*g"):
-        settle(path)  # else a run takes them for files that are being written
+        settle(path)  # else a run takes it for a file that is being written
     return folder

@@ -122,3 +122,12 @@ def test_numbers_and_dates_are_said_as_people_read_them(
 ) -> None:
     parts.goto(f"{ORIGIN}/")
     assert parts.evaluate(f"import('/static/words.js').then(words => words.{call})") == expected
+
+
+def test_a_path_breaks_after_its_slashes(parts: Page) -> None:
+    parts.goto(ORIGIN)
+    written = parts.evaluate(
+        "import('/static/words.js').then(({breakable}) => {"
+        " document.body.append(...breakable('/a<b>/c.jpg')); return document.body.innerHTML; })"
+    )
+    assert written == "/<wbr>a&lt;b&gt;/<wbr>c.jpg"

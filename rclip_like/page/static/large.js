@@ -8,7 +8,7 @@ import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
-import { alternative, bytes, date, number, pixels } from "./words.js";
+import { alternative, breakable, bytes, date, number, pixels } from "./words.js";
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
@@ -46,10 +46,12 @@ function fill(shown) {
   const [place, name] = position.children;
   place.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
   name.textContent = ` ${alternative(item)}`;
-  facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => [
-    Object.assign(document.createElement("dt"), { textContent: name }),
-    Object.assign(document.createElement("dd"), { textContent: value }),
-  ]));
+  facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => {
+    const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
+    term.append(name);
+    fact.append(...breakable(value));
+    return [term, fact];
+  }));
   for (const [name, query] of [["open", ""], ["download", "?download=1"]]) {
     dialog.querySelector(`[data-link=${name}]`).href = `/original/${item.id}${query}`;
   }

@@ -29,3 +29,7 @@ export function date(takenAt, { withTime = false } = {}) {
 
 /** Return what a picture is called where it cannot be seen. */
 export const alternative = (item) => [item.name, date(item.taken_at)].filter(Boolean).join(", ");
+
+/** Return a text as nodes that a line may break after a slash, as paths are read. */
+export const breakable = (text) =>
+  String(text).split(/(?<=\/)/).flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
