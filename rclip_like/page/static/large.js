@@ -109,10 +109,12 @@ async function load() {
     return;
   }
   await new Promise((resolve) => setTimeout(resolve, REST_MS)); // not while somebody leafs through
-  const needed = Math.max(picture.clientWidth, picture.clientHeight) * devicePixelRatio;
-  if (isStill() && needed > ENOUGH * LARGE) {
-    await exchange(`/original/${id}`, isStill).catch(() => {});
+  if (!isStill()) return;
+  for (const next of [neighbour(id, 1), neighbour(id, -1)].filter(Boolean)) {
+    new Image().src = address(next.id, LARGE); // kept by the browser for the next step
   }
+  const needed = Math.max(picture.clientWidth, picture.clientHeight) * devicePixelRatio;
+  if (needed > ENOUGH * LARGE) await exchange(`/original/${id}`, isStill).catch(() => {});
 }
 
 /** Show a picture once it is decoded; an original may be of a format that browsers do not read. */
