@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -25,8 +26,6 @@ from rclip_like.settings import (
 )
 
 if TYPE_CHECKING:
-    from socket import socket
-
     from rclip_like.library import Library
     from rclip_like.page.safety import Access
     from rclip_like.page.service import ServiceSettings
@@ -144,7 +143,7 @@ def _address_of(host: str) -> str:
         ) from error
 
 
-def _bind(host: str, port: int | None) -> "socket":
+def _bind(host: str, port: int | None) -> socket.socket:
     """Return a socket that listens, on the usual port if none is typed and that is free."""
     from rclip_like.page.server import bind
 
@@ -185,6 +184,9 @@ def _announce(options: ServeOptions, host: str, access: "Access") -> None:
         from rclip_like.page.browser import open_browser
 
         open_browser(f"{page}?token={access.first_token()}")
+    if os.environ.get("SSH_CONNECTION") and address.is_loopback:
+        tunnel = f"ssh -L {access.port}:{shown}:{access.port} {socket.gethostname()}"
+        options.talk.note(f"to open it where you sit, type there: {tunnel}")
     options.talk.note("Ctrl-C ends the page")
 
 

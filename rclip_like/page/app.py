@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -53,6 +54,7 @@ def make_app(
         ],
         exception_handlers={
             HTTPException: _tell_of_http,
+            ClientDisconnect: _tell_nobody,
             ClipfindError: tell,
             Exception: _tell_of_fault,
         },
@@ -67,15 +69,16 @@ async def _tell_of_http(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": sentence}, error.status_code, error.headers)
 
 
+async def _tell_nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)
+
+
 async def _tell_of_fault(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": FAULT.sentence}, FAULT.status)
 
 
 def _window(request: Request) -> Response:
-    path = _FOLDER / "templates" / "index.html"
-    if not path.exists():
-        raise HTTPException(503, "The window is not there yet.")
-    return Response(path.read_bytes(), media_type="text/html")
+    return Response((_FOLDER / "templates" / "index.html").read_bytes(), media_type="text/html")
 
 
 def _static(request: Request) -> Response:

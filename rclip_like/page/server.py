@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import math
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -75,7 +77,7 @@ def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> i
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level=logging_off(),
+        log_level=logging.CRITICAL + 1,  # what a client does wrong is nothing for the terminal
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -92,18 +94,11 @@ def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> i
             signal.signal(number, server.handle_exit)
     try:
         # No Runner: it would wait for what still runs.
-        asyncio.new_event_loop().run_until_complete(server._serve([bound]))
+        asyncio.new_event_loop().run_until_complete(server.serve([bound]))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return server.signal_number
-
-
-def logging_off() -> int:
-    """Return a level above all: what a client does wrong is nothing to say on the terminal."""
-    import logging
-
-    return logging.CRITICAL + 1
 
 
 class _Server(uvicorn.Server):
@@ -135,6 +130,11 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `serve`, which lets ignored ones stay so."""
+        yield
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Note a signal, upon which the server ends."""

@@ -53,7 +53,7 @@ def serve(pictures: Path, database: Path, tiny_model: Path) -> Serve:
         own = ("--db", database, "--model", tiny_model, "--no-index")
         process = subprocess.Popen(
             [*COMMAND, "serve", pictures, *own, *arguments],
-            env=os.environ | variables,
+            env={**os.environ, "SSH_CONNECTION": "", **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -87,10 +87,35 @@ def test_it_prints_one_address_and_ends_with_the_status_of_ctrl_c(serve: Serve) 
     assert ended.stderr.decode() == "clipfind: Ctrl-C ends the page\nclipfind: stopped\n"
 
 
+def test_who_comes_by_ssh_is_told_how_to_see_it(serve: Serve) -> None:
+    with serve("--no-open", "--port", "0", SSH_CONNECTION="192.0.2.1 1 192.0.2.2 22") as (
+        page,
+        process,
+    ):
+        port = page.parts[1]
+        told = end(process).stderr.decode()
+    tunnel = f"ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}\n"
+    assert f"clipfind: to open it where you sit, type there: {tunnel}" in told
+
+
 def test_quiet_prints_the_address_alone(serve: Serve) -> None:
     with serve("--no-open", "--port", "0", "--quiet") as (page, process):
         assert page.parts
         assert end(process).stderr == b""
+
+
+def test_clients_that_leave_early_are_nothing_to_talk_about(serve: Serve) -> None:
+    with serve("--no-open", "--port", "0") as (page, process):
+        client = page.client.sign_in()
+        body = client.head("POST", "/api/paths", {"Content-Length": "500"}) + b"{"
+        for data in (b"", b"GET / HT", b"\0\r\n\r\n", body, client.head("GET", "/api/folders")):
+            with client.connect() as connection:
+                connection.sendall(data)
+        with client.connect() as connection:
+            connection.sendall(body)
+            assert client.get("/api/progress").status == 200
+            stderr = end(process).stderr.decode()
+    assert stderr == "clipfind: Ctrl-C ends the page\nclipfind: stopped\n"
 
 
 def test_nobody_else_can_listen_on_the_port_meanwhile(serve: Serve, tmp_path: Path) -> None:

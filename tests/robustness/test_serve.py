@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,6 +127,27 @@ def test_a_wrong_token_is_refused(stranger: RawClient, token: str) -> None:
 def test_a_cookie_of_another_server_is_refused(client: RawClient, stranger: RawClient) -> None:
     stranger.cookie = client.cookie.replace(str(client.port), str(client.port + 1))
     assert_refused(stranger.get("/"), 403)
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Connect as another user of this machine, as only the system's own may."""
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.getuid() != 0, reason="only root on Linux connects as others"
+)
+def test_a_cookie_is_worth_nothing_to_another_user(client: RawClient) -> None:
+    assert client.get("/").status == 200
+    with another_user():
+        assert_refused(client.get("/"), 403)
+        assert client.sign_in().get("/").status == 200  # who was told the token may
+    assert_refused(client.get("/"), 403)
 
 
 PATHS = (
