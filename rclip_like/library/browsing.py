@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ORDERS_KEPT, _ROWS_KEPT = 16, 4_000_000
 """Of 12 bytes each; the last order is kept whatever its length."""
-_NOTHING_INDEXED = Note("nothing is indexed for this model yet", Remedy.INDEX)
+NOTHING_INDEXED = Note("nothing is indexed for this model yet", Remedy.INDEX)
 
 
 class Shown(NamedTuple):
@@ -92,7 +92,7 @@ class Browsing:
         store, model = self._connect(), self._model()
         model_id = store.model_id(model.specification.fingerprint) if store else None
         if store is None or model_id is None:
-            return MatchPage((), notes=(_NOTHING_INDEXED,))
+            return MatchPage((), notes=(NOTHING_INDEXED,))
         key = (tuple(terms), shown.folder, shown.all_hidden)
         state, kept = self._kept(key)
         if isinstance(kept, Ranking):
@@ -120,7 +120,7 @@ class Browsing:
 
         store = self._connect()
         if store is None:
-            return MatchPage((), notes=(_NOTHING_INDEXED,))
+            return MatchPage((), notes=(NOTHING_INDEXED,))
         with self._view(store, shown) as view:
             key = (None, shown.folder, shown.all_hidden)
             state, order = self._kept(key)

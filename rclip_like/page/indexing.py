@@ -92,12 +92,16 @@ class BackgroundRun:
             process.wait()
         self._following.join()
 
+    def is_running(self) -> bool:
+        """Return whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def progress(self, indexed: int) -> Progress:
         """Return how far the run is, or one of another process; indexed: as in Progress."""
         with self._lock:
             said = dict(self._said)
         done, total = said.get("done", 0), said.get("total")
-        if self._process is not None and self._process.poll() is None:
+        if self.is_running():
             if said.get("waiting"):
                 sentence = "waiting for another run that is indexing"
             elif total is None:

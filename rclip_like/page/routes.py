@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from rclip_like.images.thumbnails import LARGE, SMALL
@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 
 _THREADS = 4
 _MOST_WAITING = 32
+_CHUNK = 1 << 16
 _LASTING = {"cache-control": "private, max-age=31536000, immutable"}
 _BUSY = "too many searches at once; try again"
 
@@ -113,18 +114,18 @@ class _Routes:
     async def _list(self, request: Request) -> Response:
         paths = await self._work(self._service.paths, _ids(await request.body()))
         lines = b"".join(path + b"\n" for path in paths)
-        return _attachment(lines, "application/octet-stream", "clipfind.txt")
+        headers = _as_attachment("clipfind.txt")
+        return Response(lines, media_type="application/octet-stream", headers=headers)
 
     async def _sheet(self, request: Request) -> Response:
         body = await request.body()
         state = _object(body).get("state", "")
         if not isinstance(state, str):
             raise HTTPException(400, "the state is a text")
-        parts = await self._work(self._made_sheet, _ids(body), state.encode(errors="replace"))
-        return _attachment(parts, "text/html; charset=utf-8", "clipfind.html")
-
-    def _made_sheet(self, names: Sequence[str], state: bytes) -> bytes:
-        return "".join(self._service.sheet(names, state)).encode()
+        query = state.encode(errors="replace")
+        parts = await self._work(self._service.sheet, _ids(body), query)
+        headers = _as_attachment("clipfind.html")
+        return StreamingResponse(_in_chunks(parts), media_type="text/html", headers=headers)
 
     async def _hide(self, request: Request) -> Response:
         names = _ids(await request.body())
@@ -191,6 +192,18 @@ def _ids(body: bytes) -> list[str]:
     return ids
 
 
-def _attachment(content: bytes, kind: str, name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=kind, headers=headers)
+def _as_attachment(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"'}
+
+
+def _in_chunks(parts: Iterator[str]) -> Iterator[str]:
+    """Yield the same text in larger pieces: each is a step in another thread and a write."""
+    waiting: list[str] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= _CHUNK:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    yield "".join(waiting)

@@ -14,7 +14,7 @@ from urllib.parse import quote_from_bytes
 
 from rclip_like.errors import ClipfindError
 from rclip_like.images.thumbnails import ThumbnailCache
-from rclip_like.library.browsing import Browsing, Shown
+from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, Shown
 from rclip_like.page.indexing import BackgroundRun
 from rclip_like.page.pasted import GONE, Pasted
 from rclip_like.page.sheet import Heading, contact_sheet, shown
@@ -28,6 +28,7 @@ from rclip_like.values import Match
 if TYPE_CHECKING:
     from rclip_like.library.library import Library
     from rclip_like.page.thumbnails import Answer
+    from rclip_like.search.browsing import MatchPage
     from rclip_like.store import StoredFile
     from rclip_like.values import Embedding, Root
 
@@ -132,7 +133,7 @@ class Service:
             "start": part.start,
             "items": [*map(_item, found.matches, found.copies)],
             "next": found.following,
-            "notes": [*map(self._settings.say, found.notes), *notes],
+            "notes": [*self._notes(found), *notes],
             "command": command,
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
@@ -155,6 +156,11 @@ class Service:
                 typed = f"{term.typed_weight}{path}"
                 terms.append(Term(term.weight, Kind.PICTURE, path, typed))
         return terms, embedded
+
+    def _notes(self, found: MatchPage) -> list[str]:
+        if found.notes == (NOTHING_INDEXED,) and self._run.is_running():
+            return ["nothing is indexed yet; pictures appear as they are indexed"]
+        return [self._settings.say(note) for note in found.notes]
 
     def _command(self, terms: Sequence[Term], state: State, most: int) -> str:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)
@@ -252,12 +258,11 @@ class Service:
 
     def sheet(self, names: Sequence[str], query: bytes) -> Iterator[str]:
         """Yield the parts of the contact sheet of the pictures, in order."""
-        state = parse_state(query)
-        words = [term.typed for term in state.terms if isinstance(term, Term)]
+        title = _in_words(parse_state(query))
         matches = [_as_match(rank, stored) for rank, stored in enumerate(self._selected(names), 1)]
         made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
         details = (("pictures", f"{len(matches):,}"), ("made", made))
-        heading = Heading(" ".join(words) or "Selected pictures", details)
+        heading = Heading(title or "Selected pictures", details)
         return contact_sheet(heading, matches, self._cache, self._settings.read)
 
     def hide(self, names: Sequence[str]) -> int:
@@ -284,6 +289,17 @@ def _digest_of(name: str) -> bytes:
     if len(digest) != _DIGEST_BYTES or digest.hex() != name:
         raise NotHere(_NOT_HERE)
     return digest
+
+
+def _in_words(state: State) -> str:
+    """Return what is searched for, as in: red car + a picture, with a minus before the unwanted."""
+    minus = "\N{MINUS SIGN} "
+    signed = [
+        (minus if term.weight < 0 else "+ ")
+        + (term.typed if isinstance(term, Term) else f"{term.typed_weight}a picture")
+        for term in state.terms
+    ]
+    return " ".join(signed).removeprefix("+ ")
 
 
 def _notes_on(command: str, embedded: Collection[str]) -> list[str]:

@@ -286,10 +286,10 @@ def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Servic
     assert len(lines) == 3
     text = client.post("/api/paths", json=body).json()["text"]
     assert text == b"\n".join(lines).decode("utf-8", "replace")
-    sheet = client.post("/api/sheet", json=body | {"state": "q=red%20car"})
+    sheet = client.post("/api/sheet", json=body | {"state": "q=red%20car&subtract=2:blue"})
     assert sheet.headers["content-disposition"] == 'attachment; filename="clipfind.html"'
     assert sheet.text.count("<img") == 3
-    assert "red car" in sheet.text
+    assert "<h1>red car \N{MINUS SIGN} 2:blue</h1>" in sheet.text
     assert ">nan<" not in sheet.text
 
 
@@ -322,10 +322,17 @@ def test_folders_are_addresses_that_a_search_takes(client: TestClient, album: Pa
     assert page["total"] == 4
 
 
-def test_a_run_in_the_background_tells_how_far_it_is(serving: Serving, tmp_path: Path) -> None:
+def test_a_run_in_the_background_tells_how_far_it_is(
+    serving: Serving, library: Library, tmp_path: Path
+) -> None:
     make_pictures(tmp_path / "new", 3)
+    os.unlink(library.database)
     service = serving(tmp_path / "new", indexing=IndexSettings())
+    assert found(service)["notes"] == ["nothing is indexed for this model yet; call Library.index"]
     service.start()
+    assert found(service)["notes"] == [
+        "nothing is indexed yet; pictures appear as they are indexed"
+    ]
     sentences = []
     deadline = time.monotonic() + 60
     while (progress := service.progress())["running"]:
