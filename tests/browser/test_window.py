@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import pytest
-from browsing import DESK, PHONE, accessibility_faults, focused, needs_browser
+from browsing import (
+    DESK,
+    PHONE,
+    Witness,
+    accessibility_faults,
+    focused,
+    needs_browser,
+    press_until,
+)
 from served import Served
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = needs_browser
 
@@ -94,3 +102,74 @@ def test_axe_finds_no_serious_fault(
         page.locator("body:not(.busy)").wait_for()
         assert not accessibility_faults(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_search_that_fails_says_why_and_is_tried_again(window: Page, witness: Witness) -> None:
+    _look(window, "/?q=coffee")
+    window.route("**/api/search?*", lambda route: route.abort())
+    window.keyboard.press("/")
+    window.keyboard.type("a cup of tea")
+    window.get_by_text("That did not work.").wait_for()
+    assert not accessibility_faults(window)
+    window.unroute("**/api/search?*")
+    press_until(window, "Tab", 'button "Try again"')
+    window.keyboard.press("Enter")
+    window.locator("body:not(.busy) #grid img").first.wait_for()
+    assert witness.faults.pop() == "error: Failed to load resource: net::ERR_FAILED"
+
+
+def test_a_term_whose_picture_is_gone_can_be_removed(window: Page, witness: Witness) -> None:
+    window.goto(urljoin(window.url, f"/?q=coffee&add=picture:{'0' * 64}"))
+    window.get_by_text("That did not work.").wait_for()
+    window.locator("#terms img").wait_for(state="hidden")
+    press_until(window, "Tab", 'button "Remove: more like this picture')
+    window.keyboard.press("Enter")
+    window.locator("body:not(.busy) #grid img").first.wait_for()
+    assert all("404" in fault for fault in witness.faults)
+    witness.faults.clear()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{"forced_colors": "active"}, {"reduced_motion": "reduce"}],
+    ids=["forced colours", "reduced motion"],
+)
+def test_focus_and_selection_are_seen_in(
+    way: dict[str, Any], browser: Browser, served: Served
+) -> None:
+    with browser.new_context(viewport=DESK, **way) as context:
+        page = context.new_page()
+        page.goto(served.address)
+        _look(page, "/?q=coffee&subtract=tea")
+        page.locator("#words").focus()
+        for key in ("Enter", "x", "ArrowRight"):
+            page.keyboard.press(key)
+        page.get_by_role("region", name="Selected pictures").wait_for()
+        selected, focused_one, plain = (_seen(page.locator("#grid li").nth(n)) for n in range(3))
+        assert len({selected, focused_one, plain}) == 3
+        _tab_through(page, "body")
+
+
+def _seen(card: Locator) -> str:
+    """Return what forced colours leave of a card's marks, without shadows and backgrounds."""
+    return card.evaluate(
+        "card => [card, card.querySelector('.tick .icon')].map(getComputedStyle)"
+        ".map(style => [style.outlineStyle, style.outlineOffset, style.opacity]).join()"
+    )
+
+
+def test_fingers_open_a_picture_and_go_on_to_the_next(browser: Browser, served: Served) -> None:
+    with browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True) as context:
+        page = context.new_page()
+        page.goto(served.address)
+        _look(page, "/?q=coffee")
+        page.locator("#grid li a").nth(1).tap()
+        page.get_by_role("dialog").wait_for()
+        next_name = page.locator("#grid li bdi").nth(2).text_content() or ""
+        page.get_by_role("button", name="Next picture").tap()
+        page.get_by_role("dialog", name=next_name).wait_for()
+        page.get_by_role("button", name="Select", exact=True).tap()
+        page.get_by_role("button", name="Close").tap()
+        page.get_by_role("region", name="Selected pictures").wait_for()
+        page.get_by_role("button", name="Clear").tap()
+        page.get_by_role("region", name="Selected pictures").wait_for(state="hidden")

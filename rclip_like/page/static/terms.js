@@ -62,6 +62,7 @@ function chip(term, index) {
   words.textContent = nameOf(term);
   if (term.kind !== "words") {
     picture.hidden = false;
+    picture.onerror = () => (picture.hidden = true);
     picture.src = term.kind === "picture" ? address(term.value) : `/pasted/${term.value}`;
   }
   weight.textContent = `${term.weight}×`;
