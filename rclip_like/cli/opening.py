@@ -1,8 +1,6 @@
 """`clipfind search --open`: a result handed to the system's viewer."""
 
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -58,6 +56,9 @@ def open_file(path: bytes) -> None:
         except OSError as error:
             raise OpenError(f"{os.fsdecode(path)} cannot be opened: {error.strerror}") from error
         return
+    import shutil  # a search that opens nothing does without
+    import subprocess
+
     name = _PROGRAMS.get(sys.platform, "xdg-open")
     program = shutil.which(name)
     if program is None:
