@@ -175,19 +175,23 @@ class Browsing:
     def _view(self, store: Store, shown: Shown) -> Iterator[View]:
         from rclip_like.search.browsing import View
 
-        roots = self.roots if shown.folder is None else [self._within(shown.folder)]
+        roots = self.roots if shown.folder is None else self._within(shown.folder)
         settings = self.settings._replace(all_hidden=shown.all_hidden)
         with store.snapshot():
             yield View(store, roots, Scope(self.roots, self.settings.walk), settings)
 
-    def _within(self, folder: bytes) -> Root:
-        """Return the folder as a root. Raises LookupError if it does not lie in the roots."""
+    def _within(self, folder: bytes) -> list[Root]:
+        """Return the part of the roots that lies in a folder. Raises LookupError for nothing."""
         inside = os.path.join(folder, b"")
-        if self.roots is not None and not any(
-            inside.startswith(os.path.join(root.path, b"")) for root in self.roots
+        if self.roots is None or any(
+            not root.is_file and inside.startswith(os.path.join(root.path, b""))
+            for root in self.roots
         ):
+            return [Root(folder, folder)]
+        within = [root for root in self.roots if root.path.startswith(inside)]
+        if not within:
             raise LookupError("this folder is not among those that are shown here")
-        return Root(folder, folder)
+        return within
 
     def _kept(self, key: object) -> tuple[object, Order | None]:
         """Return the order kept for this, and the state of the index that it is of."""
@@ -227,7 +231,8 @@ def _folders(direct: Mapping[bytes, int], tops: Collection[bytes]) -> list[Folde
     numbers: Counter[bytes] = Counter()
     for folder, number in direct.items():
         line = [folder, *_above(folder)]
-        last = max((index for index, each in enumerate(line) if each in tops), default=0)
+        # A picture that is a root itself lies in no other.
+        last = max(i for i, each in enumerate(line) if each in tops or each in direct)
         for each in line[: last + 1]:
             numbers[each] += number
     found: list[Folder] = []
