@@ -8,13 +8,17 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 _TABLES = {4: "/proc/net/tcp", 6: "/proc/net/tcp6"}
 """The connections of this machine, by version of the protocol, on Linux."""
 
+_USER, _INODE = 7, 9
+"""The columns of a connection's user and of its socket, which no program has any more if 0."""
+
 Address = tuple[str, int | None]
 
 
 def user_of_peer(client: Address | None, server: Address | None) -> int | None:
     """Return the number of the user whose program connected from `client` to `server`.
 
-    None where the system does not tell, and for a client on another machine.
+    None where the system does not tell, for a client on another machine, and for one that has left:
+    Linux then gives root for its user.
     """
     if client is None or server is None:
         return None
@@ -24,8 +28,8 @@ def user_of_peer(client: Address | None, server: Address | None) -> int | None:
         with open(_TABLES[ends[0].version], encoding="ascii") as table:
             for line in table:
                 fields = line.split()
-                if fields[1:3] == wanted:
-                    return int(fields[7])
+                if fields[1:3] == wanted and fields[_INODE] != "0":
+                    return int(fields[_USER])
     except (OSError, ValueError, IndexError):
         return None
     return None

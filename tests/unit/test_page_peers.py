@@ -38,6 +38,18 @@ def test_a_client_of_both_versions_is_found() -> None:
                 assert user_of_peer(*ends) == os.getuid()
 
 
+@on_linux
+def test_of_a_client_that_has_left_nothing_is_known() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        ends = client.getsockname(), client.getpeername()
+        accepted, _ = listening.accept()
+        with accepted:
+            assert user_of_peer(*ends) == os.getuid()
+            client.close()
+            assert user_of_peer(*ends) is None
+
+
 def test_of_others_nothing_is_known() -> None:
     assert user_of_peer(("192.0.2.1", 1), ("192.0.2.2", 2)) is None
     assert user_of_peer(("no address", 1), ("127.0.0.1", 2)) is None
