@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rclip_like.errors import Note, Remedy
+from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.query import Term
 from rclip_like.values import Root
 from rclip_like.walk import Scope
@@ -82,7 +82,7 @@ class Browsing:
         """Return a page of matches, best first: what `Library.search` gives, equal ones once.
 
         embedded: the embeddings of pictures in memory, unit float32 (D,), by the term's value.
-        Raises LookupError for a folder elsewhere, UsageError for terms that cancel out, and
+        Raises RootError for a folder elsewhere, UsageError for terms that cancel out, and
         PictureError for a picture that cannot be read.
         """
         from rclip_like.search.asking import ask
@@ -114,7 +114,7 @@ class Browsing:
     def newest(self, shown: Shown) -> MatchPage:
         """Return a page of the pictures without scores, the newest first.
 
-        Raises LookupError for a folder elsewhere.
+        Raises RootError for a folder elsewhere.
         """
         from rclip_like.search.browsing import ByDate, MatchPage
 
@@ -181,7 +181,7 @@ class Browsing:
             yield View(store, roots, Scope(self.roots, self.settings.walk), settings)
 
     def _within(self, folder: bytes) -> list[Root]:
-        """Return the part of the roots that lies in a folder. Raises LookupError for nothing."""
+        """Return the part of the roots that lies in a folder. Raises RootError for nothing."""
         inside = os.path.join(folder, b"")
         if self.roots is None or any(
             not root.is_file and inside.startswith(os.path.join(root.path, b""))
@@ -190,7 +190,7 @@ class Browsing:
             return [Root(folder, folder)]
         within = [root for root in self.roots if root.path.startswith(inside)]
         if not within:
-            raise LookupError("this folder is not among those that are shown here")
+            raise RootError("this folder is not among those that are shown here")
         return within
 
     def _kept(self, key: object) -> tuple[object, Order | None]:

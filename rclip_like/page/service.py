@@ -117,17 +117,13 @@ class Service:
         part = Shown(
             state.start, min(state.most, MOST_ITEMS), state.folder, all_hidden=state.all_hidden
         )
-        command = ""
-        try:
-            if state.terms:
-                terms, embedded = self._terms_of(state)
-                found = self._browsing.ranked(terms, embedded, part)
-                command = self._command(terms, state, part.start + len(found.matches))
-                notes = _notes_on(command, embedded)
-            else:
-                found, notes = self._browsing.newest(part), []
-        except LookupError as error:
-            raise NotHere(str(error)) from error
+        if state.terms:
+            terms, embedded = self._terms_of(state)
+            found = self._browsing.ranked(terms, embedded, part)
+            command = self._command(terms, state, part.start + len(found.matches))
+            notes = _notes_on(command, embedded)
+        else:
+            found, command, notes = self._browsing.newest(part), "", []
         return {
             "total": found.total,
             "start": part.start,
