@@ -254,12 +254,21 @@ class Service:
 
     def sheet(self, names: Sequence[str], query: bytes) -> Iterator[str]:
         """Yield the parts of the contact sheet of the pictures, in order."""
-        title = _in_words(parse_state(query))
+        state = parse_state(query)
+        terms: Sequence[Term] = ()
+        with suppress(NotHere):  # a picture of the query is gone; the selected ones are not
+            terms, _ = self._terms_of(state)
         matches = [_as_match(rank, stored) for rank, stored in enumerate(self._selected(names), 1)]
-        made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-        details = (("pictures", f"{len(matches):,}"), ("made", made))
-        heading = Heading(title or "Selected pictures", details)
-        return contact_sheet(heading, matches, self._cache, self._settings.read)
+        details = [("pictures", f"{len(matches):,}")]
+        if state.folder is not None:
+            details.append(("folder", shown(state.folder)))
+        if terms and (command := self._command(terms, state, len(matches))):
+            details.append(("command", command))
+        details.append(("made", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")))
+        heading = Heading(_in_words(state) or "Selected pictures", tuple(details))
+        return contact_sheet(
+            heading, matches, self._cache, self._settings.read, say=self._settings.say
+        )
 
     def hide(self, names: Sequence[str]) -> int:
         """Leave the pictures out of searches; return how many were not hidden before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -291,6 +292,19 @@ def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Servic
     assert sheet.text.count("<img") == 3
     assert "<h1>red car \N{MINUS SIGN} 2:blue</h1>" in sheet.text
     assert ">nan<" not in sheet.text
+
+
+def test_a_sheet_of_a_selection_says_what_was_searched(
+    client: TestClient, service: Service
+) -> None:
+    one, state = ids(service)[0], "q=red%20car&subtract=2:blue"
+    sheet = client.post("/api/sheet", json={"ids": [one], "state": state}).text
+    (command,) = re.findall("<dt>command</dt><dd>(.*?)</dd>", sheet)
+    assert command.startswith("clipfind ")
+    assert "red car" in command
+    gone = client.post("/api/sheet", json={"ids": [one], "state": f"add=pasted:{NOWHERE}"})
+    assert gone.status_code == 200
+    assert "<dt>command</dt>" not in gone.text
 
 
 def test_hidden_pictures_are_gone_until_they_are_asked_for(
