@@ -294,17 +294,19 @@ def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Servic
     assert ">nan<" not in sheet.text
 
 
-def test_a_sheet_of_a_selection_says_what_was_searched(
-    client: TestClient, service: Service
-) -> None:
-    one, state = ids(service)[0], "q=red%20car&subtract=2:blue"
-    sheet = client.post("/api/sheet", json={"ids": [one], "state": state}).text
+def test_a_sheet_of_a_selection_says_what_was_searched(serving: Serving) -> None:
+    service = serving(
+        spell=lambda asked: command_line(asked, LibraryChoice(), SearchSettings(), updates=True)
+    )
+    one = ids(service)[:1]
+    sheet = "".join(service.sheet(one, b"q=red%20car&subtract=2:blue&folder=/a%ff"))
+    assert "<dt>folder</dt><dd>/a\ufffd</dd>" in sheet
     (command,) = re.findall("<dt>command</dt><dd>(.*?)</dd>", sheet)
-    assert command.startswith("clipfind ")
+    assert command.startswith("clipfind search ")
     assert "red car" in command
-    gone = client.post("/api/sheet", json={"ids": [one], "state": f"add=pasted:{NOWHERE}"})
-    assert gone.status_code == 200
-    assert "<dt>command</dt>" not in gone.text
+    gone = "".join(service.sheet(one, f"add=pasted:{NOWHERE}".encode()))
+    assert gone.count("<img") == 1
+    assert "<dt>command</dt>" not in gone
 
 
 def test_hidden_pictures_are_gone_until_they_are_asked_for(
