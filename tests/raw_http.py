@@ -121,6 +121,20 @@ def _parsed(received: bytes) -> Iterator[Answer]:
         assert match, first
         pairs = (line.partition(":") for line in lines)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
-        length = int(headers["content-length"])
-        yield Answer(int(match[1]), headers, rest[:length])
-        received = rest[length:]
+        if headers.get("transfer-encoding") == "chunked":
+            body, received = _unchunked(rest)
+        else:
+            length = int(headers["content-length"])
+            body, received = rest[:length], rest[length:]
+        yield Answer(int(match[1]), headers, body)
+
+
+def _unchunked(received: bytes) -> tuple[bytes, bytes]:
+    """Return a body that came in chunks, and what came behind it."""
+    body = b""
+    while True:
+        size, _, received = received.partition(b"\r\n")
+        chunk, received = received[: int(size, 16)], received[int(size, 16) + 2 :]
+        if not chunk:
+            return body, received
+        body += chunk

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _UNSAFE = re.compile(r"[^A-Za-z0-9 ._()-]")
+_THREADS = 4
 _START_BYTES = 32
 _CHUNK_BYTES = 1 << 18
 _SEPARATOR = os.fsencode(os.sep)
@@ -134,13 +137,16 @@ class _Originals:
 
     def __init__(self, files: Files, folders: Folders) -> None:
         self._files, self._folders = files, folders
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="originals")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         name = request.path_params["id"]
         if not _ID.fullmatch(name):
             raise HTTPException(404, "This names no picture.")
-        stored, descriptor = await run_in_threadpool(self._open, name)
+        # Threads of its own: each that looks into the index keeps a connection to it.
+        opening = self._threads.submit(self._open, name)
+        stored, descriptor = await asyncio.wrap_future(opening)
         try:
             await _answer(request, send, stored, descriptor)
         finally:

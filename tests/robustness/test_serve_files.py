@@ -24,7 +24,7 @@ from served import Album, Served
 IMPATIENT = """
 import sys
 from rclip_like.page import server
-server.STALLED_SECONDS = 1.0
+server.STALLED_SECONDS = 3.0
 from rclip_like.cli import main
 sys.exit(main())
 """
@@ -37,7 +37,7 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
 
 @pytest.fixture(scope="module")
 def served(album: Album) -> Iterator[Served]:
-    """Serve the album with no indexer running; a client that takes nothing waits for a second."""
+    """Serve the album with no indexer running; a client that takes nothing has three seconds."""
     command = (sys.executable, "-c", IMPATIENT)
     with album.serving("--no-index", command=command) as served:
         yield served
@@ -169,7 +169,7 @@ def test_a_reader_that_does_not_read_is_cut_off(client: RawClient, album: Album)
     with client.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         connection.sendall(client.head("GET", f"/original/{name}"))
-        time.sleep(4)
+        time.sleep(6)
         assert len(read_to_end(connection)) < size
     part = client.get(f"/original/{name}", Range=f"bytes={size - 5}-")
     assert (part.status, part.body) == (206, b"\0" * 5)
@@ -181,7 +181,7 @@ def test_a_slow_reader_that_reads_gets_all_of_it(client: RawClient, album: Album
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         connection.sendall(client.head("GET", f"/original/{name}"))
         received, began = bytearray(), time.monotonic()
-        while time.monotonic() - began < 3:
+        while time.monotonic() - began < 4:
             received += connection.recv(1 << 17)
             time.sleep(0.1)
         received += read_to_end(connection)
