@@ -174,3 +174,20 @@ def test_back_forward_reload_and_a_bookmark_show_the_same(window: Page) -> None:
     bookmarked.keyboard.press("Escape")
     bookmarked.get_by_role("dialog").wait_for(state="hidden")
     assert _names(bookmarked) == by_both
+
+
+def test_back_and_undo_return_to_the_picture_that_had_the_focus(window: Page) -> None:
+    _search(window, "coffee")
+    for key in ("Enter", "ArrowRight", "ArrowRight", "ArrowRight"):
+        window.keyboard.press(key)
+    fourth = _focused_name(window)
+    window.keyboard.press("m")
+    _wait_for_address(window, "&add=picture")
+    window.go_back()
+    _wait_for_address(window, r"\?q=coffee$")
+    assert _focused_name(window) == fourth
+    window.keyboard.press("h")
+    _wait_for_message(window, "1 picture hidden")
+    window.keyboard.press("Control+z")
+    _wait_for_message(window, "1 picture shown again")
+    assert _focused_name(window) == fourth

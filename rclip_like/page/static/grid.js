@@ -29,14 +29,17 @@ export const cardOf = (id) => cards.get(id);
 export const focusedItem = () => items[focused];
 export const neighbour = (id, step) => (indexes.has(id) ? items[indexes.get(id) + step] : undefined);
 
-/** Show these pictures, of `number` found, instead of those that are there. */
-export function replaceCards(found, number) {
+/** How far the reader has come. */
+export const position = () => ({ count: items.length, scroll: scrollY, focused });
+
+/** Show these pictures, of `number` found, instead of those that are there; Tab comes to one. */
+export function replaceCards(found, number, index = 0) {
   const hadFocus = grid.contains(document.activeElement);
-  focused = 0;
+  focused = Math.max(0, Math.min(index, found.length - 1));
   total = number;
   show(found);
   for (const [id, element] of cards) fill(element, itemOf(id));
-  if (hadFocus) (cards.get(items[0]?.id)?.firstElementChild ?? grid).focus({ preventScroll: true });
+  if (hadFocus) (cards.get(items[focused]?.id)?.firstElementChild ?? grid).focus({ preventScroll: true });
 }
 
 /** Show further pictures after those that are there; one that is there already stays as it is. */
@@ -225,4 +228,4 @@ new ResizeObserver(() => {
   if (isScrolled && boxes[at]) scrollTo(0, offsetTop() + boxes[at].top - heightAbove());
 }).observe(grid);
 
-positionIs(() => ({ count: items.length, scroll: scrollY }));
+positionIs(position);

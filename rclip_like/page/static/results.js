@@ -1,7 +1,7 @@
 // Searches as the state says, shows what is found page by page, and says how it went.
 
 import { current, format, go, onChange } from "./address.js";
-import { addCards, grid, replaceCards, shownItems } from "./grid.js";
+import { addCards, grid, position, replaceCards } from "./grid.js";
 import { ask, sentence } from "./server.js";
 import { pictures } from "./words.js";
 
@@ -34,13 +34,13 @@ export const numFound = () => total;
 export const isQuery = ({ q, terms }) => Boolean(q.trim() || terms.length);
 const queryOf = (state) => format({ ...state, open: "" });
 
-/** Search as the state says; `count`, `scroll`: how far the reader had come. */
+/** Search as the state says; `count`, `scroll`, `focused`: how far the reader had come. */
 export function search(position = {}) {
   running = start(position);
   return running;
 }
 
-async function start({ count = FIRST, scroll = 0 }) {
+async function start({ count = FIRST, scroll = 0, focused = 0 }) {
   controller.abort();
   controller = new AbortController();
   const { signal } = controller;
@@ -51,7 +51,7 @@ async function start({ count = FIRST, scroll = 0 }) {
     const answer = await page(0, Math.min(Math.max(count, FIRST), MAX_RESTORED), signal);
     total = answer.total;
     next = answer.next;
-    replaceCards(answer.items, total);
+    replaceCards(answer.items, total, focused);
     scrollTo(0, scroll);
     describe(answer);
     observer.unobserve(end);
@@ -67,7 +67,7 @@ async function start({ count = FIRST, scroll = 0 }) {
 }
 
 /** Search again without moving the reader. */
-export const refresh = () => search({ count: shownItems().length, scroll: scrollY });
+export const refresh = () => search(position());
 
 /** Show the next page, if there is one. */
 export function showFurther() {
