@@ -30,7 +30,8 @@ def parts(browser: Browser) -> Iterator[Page]:
             content = static.joinpath(name).read_text("utf-8")
             route.fulfill(body=content, content_type="text/javascript")
 
-    with browser.new_context() as context:
+    # West of Greenwich, where a date read as UTC is the day before.
+    with browser.new_context(timezone_id="America/Los_Angeles") as context:
         context.route(f"{ORIGIN}/**", answer)
         yield context.new_page()
 
@@ -109,6 +110,7 @@ def test_rows_fill_their_width_and_keep_the_shape_of_pictures(parts: Page, width
     [
         ("date('2018-07-04T12:05:06', {withTime: true})", "4 July 2018, 12:05"),
         ("date('2018-07-04T23:59:59+09:00')", "4 July 2018"),
+        ("date('2018-07-04', {withTime: true})", "4 July 2018"),
         ("date(null)", ""),
         ("date('no date')", "no date"),
         ("bytes(7_300)", "8\N{NO-BREAK SPACE}kB"),

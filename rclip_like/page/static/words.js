@@ -21,9 +21,10 @@ export function pixels({ width, height }) {
 
 /** Return a date for people; the clock is that of the picture's place, whatever its zone. */
 export function date(takenAt, { withTime = false } = {}) {
-  const day = new Date(takenAt?.slice(0, 19) ?? "");
+  const isDay = takenAt?.length === 10; // alone it would be read as UTC
+  const day = new Date(isDay ? `${takenAt}T00:00` : (takenAt?.slice(0, 19) ?? ""));
   if (Number.isNaN(day.getTime())) return takenAt ?? "";
-  const hasTime = withTime && takenAt.length > 10;
+  const hasTime = withTime && !isDay;
   return hasTime ? `${DAY.format(day)}, ${TIME.format(day)}` : DAY.format(day);
 }
 
@@ -31,5 +32,7 @@ export function date(takenAt, { withTime = false } = {}) {
 export const alternative = (item) => [item.name, date(item.taken_at)].filter(Boolean).join(", ");
 
 /** Return a text as nodes that a line may break after a slash, as paths are read. */
-export const breakable = (text) =>
-  String(text).split(/(?<=\/)/).flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
+export function breakable(text) {
+  const parts = String(text).split(/(?<=\/)/);
+  return parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
+}
