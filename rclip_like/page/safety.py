@@ -58,8 +58,8 @@ class Access:
         self._user = user
         self._first_token: str | None = None
         # A cookie goes to every port of a host, so that other users of this machine may get to see
-        # it: it is worth something to the user alone whose browser it was given.
-        # Found by their digests, which tell nothing by the time that it takes to compare them.
+        # it: it is worth something to the user alone whose browser it was given. It is found by
+        # its digest, so that the time this takes tells nothing about it.
         self._sessions: OrderedDict[bytes, int | None] = OrderedDict()
 
     def first_token(self) -> str:
@@ -67,17 +67,20 @@ class Access:
         self._first_token = secrets.token_urlsafe(32)
         return self._first_token
 
-    def admit(self, token: str, user: int | None) -> str | None:
-        """Return the value of a new cookie for a user who has a token; None for a wrong token."""
+    def admit(self, token: str, user: Callable[[], int | None]) -> str | None:
+        """Return the value of a new cookie for a user who has a token; None for a wrong token.
+
+        user: called where the token is right.
+        """
         given, first = token.encode(), self._first_token
         if first is not None and secrets.compare_digest(given, first.encode()):
-            if user is not None and user != self._user:
+            if user() not in (None, self._user):
                 return None
             self._first_token = None
         elif not secrets.compare_digest(given, self.token.encode()):
             return None
         session = secrets.token_urlsafe(32)
-        self._sessions[_digest(session)] = user
+        self._sessions[_digest(session)] = user()
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return session
@@ -182,7 +185,7 @@ class Safety:
     async def _exchange_token(self, request: _Request, out: _Response) -> None:
         """Send whoever has the token to the address without it, with a cookie."""
         headers = [(b"location", f"/?{request.state}".removesuffix("?").encode("latin-1"))]
-        session = self._access.admit(request.token or "", request.user())
+        session = self._access.admit(request.token or "", request.user)
         if session is not None:
             value = f"{self._access.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
             headers.append((b"set-cookie", value.encode()))

@@ -132,26 +132,26 @@ def test_the_first_token_opens_once(stranger: TestClient, access: Access) -> Non
 
 def test_the_first_token_opens_nothing_for_another_user(access: Access) -> None:
     first = access.first_token()
-    assert access.admit(first, 1001) is None
-    assert access.admit(first, 1000) is not None
+    assert access.admit(first, lambda: 1001) is None
+    assert access.admit(first, lambda: 1000) is not None
 
 
 def test_a_cookie_is_worth_nothing_to_another_user(access: Access) -> None:
-    session = access.admit(access.token, 1000)
+    session = access.admit(access.token, lambda: 1000)
     assert access.knows(f"other=1; clipfind_{PORT}={session}", lambda: 1000)
     assert not access.knows(f"clipfind_{PORT}={session}", lambda: 1001)
     assert not access.knows(f"clipfind_{PORT + 1}={session}", lambda: 1000)
 
 
 def test_a_cookie_stays_good_beside_a_planted_one(access: Access) -> None:
-    session = access.admit(access.token, None)
+    session = access.admit(access.token, lambda: None)
     assert access.knows(f"clipfind_{PORT}=planted; clipfind_{PORT}={session}", lambda: None)
 
 
 def test_only_so_many_cookies_are_remembered(access: Access) -> None:
-    first = access.admit(access.token, None)
+    first = access.admit(access.token, lambda: None)
     for _ in range(safety._MOST_SESSIONS):
-        last = access.admit(access.token, None)
+        last = access.admit(access.token, lambda: None)
     assert not access.knows(f"clipfind_{PORT}={first}", lambda: None)
     assert access.knows(f"clipfind_{PORT}={last}", lambda: None)
 
