@@ -28,7 +28,7 @@ sys.path[:] = sys.argv[1:]
 from rclip_like.page.indexing import index_for_page
 index_for_page()
 """
-_NICENESS = 10
+_NICENESS = 5
 _TELL_SECONDS = 0.3
 _END_SECONDS = 10.0
 
