@@ -226,6 +226,7 @@ class Removal:
                         f"DELETE FROM readings WHERE model_id = ? AND content_id IN {chosen}",
                         (*model, *some),
                     )
+                self._execute(f"DELETE FROM words WHERE content_id IN {chosen}", some)
                 self._execute(f"DELETE FROM files WHERE content_id IN {chosen}", some)
                 self._execute(f"DELETE FROM contents WHERE content_id IN {chosen}", some)
         self._drop_marked("files", "file_id")

@@ -68,6 +68,13 @@ def positions_are_found(db: Database) -> None:
     db.execute("PRAGMA user_version = 6")
 
 
+@migrations(name="0007_words")
+def words(db: Database) -> None:
+    """Create the tables of what is written in and beside pictures, and of the folders' names."""
+    _extend_beside_matrices(db, _WORDS)
+    db.execute("PRAGMA user_version = 7")
+
+
 def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
@@ -318,4 +325,37 @@ _HIDDEN = """
 
 _INDEX_OF_POSITIONS = (
     "CREATE INDEX contents_position ON contents (latitude, longitude) WHERE latitude IS NOT NULL"
+)
+
+# Numbers are never used twice: the full-text index names a row by its number, and may still have
+# words of one that is gone. `words_version` is that of what read a content's captions and keywords.
+_WORDS = (
+    "ALTER TABLE contents ADD COLUMN words_version INTEGER",
+    "CREATE INDEX contents_without_words ON contents (content_id) WHERE words_version IS NULL",
+    """
+    CREATE TABLE words (
+        word_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        content_id INTEGER NOT NULL REFERENCES contents (content_id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        made_by TEXT NOT NULL,
+        text TEXT NOT NULL,
+        UNIQUE (content_id, source)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE sidecars (
+        sidecar_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path BLOB NOT NULL UNIQUE,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        caption TEXT NOT NULL,
+        keywords TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE folders (
+        folder_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path BLOB NOT NULL UNIQUE
+    ) STRICT
+    """,
 )

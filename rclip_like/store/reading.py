@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rclip_like.store.embeddings import ModelEmbeddings, Rowids
     from rclip_like.store.hidden import Hidden
     from rclip_like.store.selection import Selection
+    from rclip_like.store.words import Words
 
 _PAGE = 4096
 _PAGES_BEFORE_AHEAD = 2
@@ -161,6 +162,13 @@ class Reader:
         from rclip_like.store.hidden import Hidden
 
         return Hidden(self.connection)
+
+    @property
+    def words(self) -> Words:
+        """What is written in and beside the pictures of this index, and their names."""
+        from rclip_like.store.words import Words
+
+        return Words(self.connection)
 
     # Files and folders.
 

@@ -16,11 +16,14 @@ from rclip_like.store.connection import Connection
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 6
+VERSION = 7
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
 HIDDEN_SINCE = 5
 """The first form with a list of hidden pictures."""
+
+WORDS_SINCE = 7
+"""The first form with the words of pictures."""
 
 OLDEST_READ = 4
 """The oldest form that can be searched as it is, where it cannot be brought up."""
@@ -30,9 +33,18 @@ PAGE_SIZE_BYTES = 8192
 
 TABLES = frozenset(
     ("models", "contents", "roots", "files", "embeddings", "failures", "texts", "settings")
-    + ("matrices", "readings", "matrix_blocks", "hidden")
+    + ("matrices", "readings", "matrix_blocks", "hidden", "words", "sidecars", "folders")
 )
 """All tables that any version has made; those of others, Datasette's for instance, are theirs."""
+
+WORDS_INDEX = "words_index"
+"""The full-text index of all words; SQLite keeps it in tables whose names begin so."""
+
+MAKE_WORDS_INDEX = (
+    f"CREATE VIRTUAL TABLE {WORDS_INDEX} USING"
+    " fts5(words, content='', columnsize=0, detail=none, tokenize='porter ascii')"
+)
+"""Not a migration, as a Python whose SQLite lacks FTS5 does without."""
 
 TRIGGERS = frozenset(
     (
@@ -49,6 +61,7 @@ TRIGGERS = frozenset(
 )
 """The digests of all triggers that any version has made, by `digest_of`."""
 
+_IS_GENERATED = re.compile(r"\bAS\b", re.IGNORECASE)
 _IS_STRICT = re.compile(r"\)\s*STRICT(,\s*WITHOUT ROWID)?\s*")
 
 
@@ -62,6 +75,10 @@ def refuse_foreign(connection: Connection) -> None:
     for kind, name, sql in connection.execute(question):
         if kind == "trigger":
             is_ours = digest_of(str(sql)) in TRIGGERS
+        elif name.lower() == WORDS_INDEX:
+            is_ours = sql == MAKE_WORDS_INDEX
+        elif name.lower().startswith(f"{WORDS_INDEX}_"):
+            is_ours = kind == "table" and _IS_GENERATED.search(str(sql)) is None
         else:
             tail = str(sql)[str(sql).rfind(")") :]
             is_ours = name.lower() not in TABLES or (

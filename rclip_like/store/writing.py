@@ -25,6 +25,7 @@ from rclip_like.values import Root
 if TYPE_CHECKING:
     from rclip_like.store.checking import Repair
     from rclip_like.store.store import Store
+    from rclip_like.store.words import WordsWriter
 
 _READERS = "readers of model"
 """A setting's name, followed by a model's number; it holds the readers of the model's readings."""
@@ -248,6 +249,13 @@ class Writer:
         from rclip_like.store.checking import Repair
 
         return Repair(self._connection)
+
+    @property
+    def words(self) -> WordsWriter:
+        """What writes the words of pictures."""
+        from rclip_like.store.words import WordsWriter
+
+        return WordsWriter(self._connection)
 
     # The matrix beside the index.
 
