@@ -234,8 +234,8 @@ of names), *texts*, *thumbnails* (small pictures in the cache folder). *folders*
 and *files* what went from each folder. *kept* lists in the same way the files that are missing but
 not known to be gone, and *unreachable* those that cannot be looked at, by the nearest existing
 folder. *unknown* lists as *path* each PATH under which nothing is indexed. *freed_bytes* is how
-much smaller the index file became, estimated in a dry run. *is_short* is false while a search still
-reads; the file shrinks when that search ends.
+much smaller the index file became, estimated in a dry run, and what the thumbnails took. *is_short*
+is false while a search still reads; the file shrinks when that search ends.
 
 doctor --json :: One object: *repaired*, a list of sentences, and *findings*, a list with *check*
 (what was looked at), *text*, *state* (ok, warning or problem) and *remedy* (empty if none is

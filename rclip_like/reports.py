@@ -40,7 +40,7 @@ class UpkeepReport:
     unknown: tuple[bytes, ...] = ()
     """Paths asked for under which nothing is indexed."""
     freed_bytes: int = 0
-    """By how many bytes the index file became smaller; in a dry run an estimate."""
+    """By how much the index file became smaller, in a dry run an estimate, and the thumbnails."""
     is_short: bool = True
     """False while a search still reads; the file shrinks when that search ends."""
     is_dry_run: bool = False
