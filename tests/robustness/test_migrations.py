@@ -144,7 +144,7 @@ def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
     run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)
 
 
-@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("version", [3, 4, 5, 6])
 def test_an_index_keeps_its_rows_and_its_matrix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
@@ -159,7 +159,9 @@ def test_an_index_keeps_its_rows_and_its_matrix(
     with Store.open(database, create=False) as store, store.snapshot():
         assert store.select(1, None).matrix is not None
     assert (version_of(database), integrity(database)) == (VERSION, "ok")
-    assert all_rows(database) == before | {"hidden": []}
+    contents = [(*row, None) for row in before["contents"]]
+    added = {table: [] for table in ("hidden", "words", "sidecars", "folders")}
+    assert all_rows(database) == {**before, **added, "contents": contents}
 
 
 def test_an_index_of_version_4_that_cannot_be_brought_up_is_read_as_it_is(tmp_path: Path) -> None:
