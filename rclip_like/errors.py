@@ -92,6 +92,13 @@ def sentence(
     return "; ".join(filter(None, (reason, ", or ".join(parts))))
 
 
+def full_sentence(text: str) -> str:
+    """Return a reason or a note as a page shows it: with a capital letter and a full stop."""
+    return (
+        f"{text[:1].upper()}{text[1:]}{'' if text.endswith(tuple('.!?')) else '.'}" if text else ""
+    )
+
+
 class Note(str):
     """What the user should hear beside a result: a sentence in Python's words, and its parts."""
 

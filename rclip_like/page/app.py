@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rclip_like.errors import ClipfindError
+from rclip_like.errors import ClipfindError, full_sentence
 from rclip_like.page.originals import original_route
 from rclip_like.page.routes import routes
 from rclip_like.page.safety import FAULT, Access, Safety
@@ -41,9 +41,10 @@ def make_app(
     say: puts an error of clipfind's into words. on_fault: hears of any other exception.
     """
 
-    async def tell(request: Request, error: Exception) -> Response:
+    async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClipfindError)
-        return JSONResponse({"error": say(error)}, 404 if isinstance(error, NotHere) else 400)
+        status = 404 if isinstance(error, NotHere) else 400
+        return JSONResponse({"error": full_sentence(say(error))}, status)
 
     app = Starlette(
         routes=[
@@ -53,27 +54,27 @@ def make_app(
             *routes(service),
         ],
         exception_handlers={
-            HTTPException: _tell_of_http,
-            ClientDisconnect: _tell_nobody,
-            ClipfindError: tell,
-            Exception: _tell_of_fault,
+            HTTPException: _http_refusal,
+            ClientDisconnect: _no_answer,
+            ClipfindError: refusal,
+            Exception: _fault,
         },
     )
     return Safety(app, access, on_fault)
 
 
-async def _tell_of_http(request: Request, error: Exception) -> Response:
+async def _http_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    says_nothing = error.detail in ("Not Found", "Method Not Allowed")
-    sentence = "There is nothing at this address." if says_nothing else error.detail
+    is_of_starlette = error.detail in ("Not Found", "Method Not Allowed")
+    sentence = "There is nothing at this address." if is_of_starlette else error.detail
     return JSONResponse({"error": sentence}, error.status_code, error.headers)
 
 
-async def _tell_nobody(request: Request, error: Exception) -> Response:
+async def _no_answer(request: Request, error: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _tell_of_fault(request: Request, error: Exception) -> Response:
+async def _fault(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": FAULT.sentence}, FAULT.status)
 
 

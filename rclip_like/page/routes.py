@@ -24,7 +24,7 @@ _THREADS = 4
 _MOST_WAITING = 32
 _CHUNK = 1 << 16
 _LASTING = {"cache-control": "private, max-age=31536000, immutable"}
-_BUSY = "too many searches at once; try again"
+_BUSY = "There are too many searches at once; try again."
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -63,8 +63,8 @@ class _Routes:
             "/api/unhide": self._unhide,
         }
         return [
-            *(Route(path, _told(answer), methods=["GET"]) for path, answer in get.items()),
-            *(Route(path, _told(answer), methods=["POST"]) for path, answer in post.items()),
+            *(Route(path, answer, methods=["GET"]) for path, answer in get.items()),
+            *(Route(path, answer, methods=["POST"]) for path, answer in post.items()),
         ]
 
     async def _search(self, request: Request) -> Response:
@@ -90,12 +90,12 @@ class _Routes:
     async def _thumbnail(self, request: Request) -> Response:
         size = request.query_params.get("size", str(SMALL))
         if size not in (str(SMALL), str(LARGE)):
-            raise HTTPException(400, f"a thumbnail has the size {SMALL} or {LARGE}")
+            raise HTTPException(400, f"A thumbnail has the size {SMALL} or {LARGE}.")
         name = request.path_params["id"]
         answer = await self._work(self._service.thumbnail, name, int(size))
         made = await _while_connected(request, answer)
         if isinstance(made, Trouble):
-            raise HTTPException(404, made.sentence)
+            raise NotHere(made.sentence)
         return Response(made, media_type="image/webp", headers=_LASTING)
 
     async def _paste(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class _Routes:
         body = await request.body()
         state = _object(body).get("state", "")
         if not isinstance(state, str):
-            raise HTTPException(400, "the state is a text")
+            raise HTTPException(400, "The state must be a text.")
         query = state.encode(errors="replace")
         parts = await self._work(self._service.sheet, _ids(body), query)
         headers = _as_attachment("clipfind.html")
@@ -146,7 +146,7 @@ async def _while_connected(request: Request, answer: Future[Answer]) -> Answer:
     try:
         await asyncio.wait((wanted, gone), return_when=asyncio.FIRST_COMPLETED)
         if not wanted.done():
-            raise HTTPException(499, "nobody waits for this any more")
+            raise HTTPException(499, "Nobody waits for this any more.")
         return wanted.result()
     finally:
         for each in (wanted, gone):
@@ -160,35 +160,22 @@ async def _disconnection(request: Request) -> None:
         pass
 
 
-def _told(answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """Return the handler, with what is not here as status 404."""
-
-    async def handle(request: Request) -> Response:
-        try:
-            response: Response = await answer(request)
-        except NotHere as error:
-            raise HTTPException(404, str(error)) from error
-        return response
-
-    return handle
-
-
 def _object(body: bytes) -> dict[str, Any]:
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):
-        raise HTTPException(400, "the request is not a JSON object")
+        raise HTTPException(400, "The request must be a JSON object.")
     return sent
 
 
 def _ids(body: bytes) -> list[str]:
     ids = _object(body).get("ids")
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
-        raise HTTPException(400, "the request names no pictures")
+        raise HTTPException(400, "The request names no pictures.")
     if len(ids) > MOST_SELECTED:
-        raise HTTPException(400, f"at most {MOST_SELECTED:,} pictures at once")
+        raise HTTPException(400, f"At most {MOST_SELECTED:,} pictures can be asked for at once.")
     return ids
 
 

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.errors import ClipfindError
+from rclip_like.errors import ClipfindError, full_sentence
 from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, Shown
 from rclip_like.page.indexing import BackgroundRun
@@ -129,7 +129,7 @@ class Service:
             "start": part.start,
             "items": [*map(_item, found.matches, found.copies)],
             "next": found.following,
-            "notes": [*self._notes(found), *notes],
+            "notes": [full_sentence(note) for note in (*self._notes(found), *notes)],
             "command": command,
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
@@ -244,7 +244,8 @@ class Service:
 
     def progress(self) -> dict[str, object]:
         """Return how far the run is that brings the index up to date, if there is one."""
-        return self._run.progress(self._browsing.count())._asdict()
+        progress = self._run.progress(self._browsing.count())
+        return progress._asdict() | {"sentence": full_sentence(progress.sentence)}
 
     # What is done with a selection.
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import Event
@@ -107,8 +107,16 @@ def service(serving: Serving) -> Service:
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
+    with client_of(service) as client:
+        yield client
+
+
+@contextmanager
+def client_of(service: Service, **settings: Any) -> Iterator[TestClient]:
+    """Give a client that has the cookie, of an application made with further settings."""
     access = Access(8000, ("127.0.0.1",))
-    with TestClient(make_app(service, access), ORIGIN, headers={"Origin": ORIGIN}) as client:
+    app = make_app(service, access, **settings)
+    with TestClient(app, ORIGIN, headers={"Origin": ORIGIN}) as client:
         assert client.get(f"/?token={access.token}").status_code == 200
         yield client
 
@@ -158,14 +166,14 @@ def test_copies_are_one_card_and_odd_names_are_shown_as_text(service: Service) -
 
 
 REFUSED = {
-    "q=0:red": "the weights of the query are all zero; change one",
-    "q=red&subtract=red": "the terms of the query cancel out; change a term or its weight",
-    "q=red&count=-1": "start and count are whole numbers",
-    "q=" + "x" * 20_000: "the search is too long",
-    f"add=picture:{NOWHERE}": "this picture is not here: its file is gone, has changed, or is not "
-    "served",
-    f"add=pasted:{NOWHERE}": "the pasted picture is not kept any more; paste it again",
-    "folder=/etc": "this folder is not among those that are shown here",
+    "q=0:red": "The weights of the query are all zero; change one.",
+    "q=red&subtract=red": "The terms of the query cancel out; change a term or its weight.",
+    "q=red&count=-1": "Start and count are whole numbers.",
+    "q=" + "x" * 20_000: "The search is too long.",
+    f"add=picture:{NOWHERE}": "This picture is not here: its file is gone, has changed, or is not "
+    "served.",
+    f"add=pasted:{NOWHERE}": "The pasted picture is not kept any more; paste it again.",
+    "folder=/etc": "This folder is not among those that are shown here.",
 }
 
 
@@ -259,7 +267,7 @@ def test_a_pasted_picture_is_a_term(client: TestClient, album: Path) -> None:
         assert (image.format, image.size) == ("WEBP", (40, 48))
     refused = client.post("/api/pasted", content=b"no picture", headers=kind)
     assert refused.status_code == 400
-    assert refused.json()["error"].startswith("the pasted picture: ")
+    assert refused.json()["error"].startswith("The pasted picture: ")
 
 
 def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, album: Path) -> None:
@@ -270,8 +278,18 @@ def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, alb
     page = found(service, f"q=red&subtract=2:pasted:{name}")
     assert "--subtract=2:./PASTED.jpg red" in page["command"]
     assert page["notes"] == [
-        "the command line names the pasted picture ./PASTED.jpg; put the path of its file there"
+        "The command line names the pasted picture ./PASTED.jpg; put the path of its file there."
     ]
+
+
+def test_a_missing_thumbnail_has_its_reason_in_the_words_of_the_command_line(
+    serving: Serving,
+) -> None:
+    service = serving(read=ReadSettings(max_megapixels=0.000_1), cache_bytes=0)
+    with client_of(service, say=said) as client:
+        answer = client.get(f"/thumbnail/{ids(service)[0]}")
+    assert answer.status_code == 404
+    assert answer.json()["error"].endswith("--max-megapixels sets the limit.")
 
 
 def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Service) -> None:
@@ -344,10 +362,10 @@ def test_a_run_in_the_background_tells_how_far_it_is(
     make_pictures(tmp_path / "new", 3)
     os.unlink(library.database)
     service = serving(tmp_path / "new", indexing=IndexSettings())
-    assert found(service)["notes"] == ["nothing is indexed for this model yet; call Library.index"]
+    assert found(service)["notes"] == ["Nothing is indexed for this model yet; call Library.index."]
     service.start()
     assert found(service)["notes"] == [
-        "nothing is indexed yet; pictures appear as they are indexed"
+        "Nothing is indexed yet; pictures appear as they are indexed."
     ]
     sentences = []
     deadline = time.monotonic() + 60
@@ -382,7 +400,7 @@ def test_a_run_that_fails_says_why(serving: Serving, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert progress["sentence"] == (
-        f"the index could not be brought up to date: {tmp_path}/new: no such folder or file; is it "
+        f"The index could not be brought up to date: {tmp_path}/new: no such folder or file; is it "
         "spelled right?"
     )
 
@@ -392,7 +410,7 @@ def test_another_process_that_indexes_is_seen(service: Service, library: Library
     with IndexLock(Path(library.database)).held(wait=False):
         progress = service.progress()
     assert (progress["running"], progress["total"]) == (True, None)
-    assert progress["sentence"] == "another run is indexing: 18 pictures so far"
+    assert progress["sentence"] == "Another run is indexing: 18 pictures so far."
 
 
 class SlowService(Service):

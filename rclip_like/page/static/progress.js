@@ -2,7 +2,7 @@
 
 import { current } from "./address.js";
 import { isQuery, numFound, onFound, refresh } from "./results.js";
-import { ask, sentence } from "./server.js";
+import { ask } from "./server.js";
 import { loadFolders } from "./folders.js";
 import { number } from "./words.js";
 
@@ -35,7 +35,7 @@ function show(progress) {
   seen ??= progress.indexed;
   const fresh = progress.indexed - seen;
   if (fresh > 0 && !numFound() && !isQuery(current())) refresh(); // nothing there that would move
-  text.textContent = progress.sentence && sentence(progress.sentence);
+  text.textContent = progress.sentence;
   bar.hidden = !progress.running;
   bar.max = progress.total || 1;
   if (progress.total) bar.value = progress.done;

@@ -2,7 +2,7 @@
 
 import { current, format, go, onChange } from "./address.js";
 import { addCards, grid, position, replaceCards } from "./grid.js";
-import { ask, sentence } from "./server.js";
+import { ask } from "./server.js";
 import { pictures } from "./words.js";
 
 const FIRST = 80; // fills the screen and what lies just below, so that typing asks once
@@ -107,7 +107,7 @@ function describe(answer) {
   foundFor.textContent = ` ${document.title}`; // else the same number twice is said once
   commandLine.textContent = answer.command;
   document.querySelector("#command").hidden = !answer.command; // as for pasted pictures
-  showNotes(answer.notes.map(sentence));
+  showNotes(answer.notes);
   showEmpty();
   tellListeners();
 }

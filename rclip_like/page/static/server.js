@@ -42,11 +42,6 @@ export async function whyMissing(address) {
   }
 }
 
-/** Return a text as a sentence: errors of commands begin small and end without a full stop. */
-export function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
-}
-
 async function request(path, options) {
   let response;
   try {
@@ -57,5 +52,5 @@ async function request(path, options) {
   }
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
-  throw new Refusal(sentence(error ?? `clipfind answered ${response.status} ${response.statusText}`));
+  throw new Refusal(error ?? `clipfind answered ${response.status} ${response.statusText}.`);
 }
