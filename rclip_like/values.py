@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import Reason, Remedy
+from rclip_like.places import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +180,8 @@ class PictureFacts(NamedTuple):
 
     `taken_at` is ISO 8601 local time without zone unless the file states one. `taken_from` names
     the date in the file that it comes from: "original", "digitized" or "modified", else None.
-    Latitude and longitude are degrees, north and east positive.
+    Latitude and longitude are degrees, north and east positive; `place` is where that is, which
+    the index looks up and no picture says.
     """
 
     width: int
@@ -189,6 +191,7 @@ class PictureFacts(NamedTuple):
     latitude: float | None = None
     longitude: float | None = None
     taken_from: str | None = None
+    place: Place | None = None
 
 
 FIRST_PARTS: Mapping[str, int] = MappingProxyType({"square": 0, "frames": 1, "tiles": 1000})
@@ -275,6 +278,7 @@ class Match(NamedTuple):
             **{name: facts.get(name) for name in ("camera", "width", "height")},
             "size_bytes": self.version.size_bytes if self.version else None,
             **{name: facts.get(name) for name in ("latitude", "longitude")},
+            "place": str(facts["place"]) if facts.get("place") else None,
         }
 
 

@@ -24,12 +24,13 @@ ROWS = (
     ("evaluate", "data", "query", "filing", "facts"),
     ("walk", "images", "ranking", "store", "models"),
     ("reports",),
-    ("values", "settings", "errors", "telemetry", "spelling", "files"),
+    ("values", "settings", "errors", "telemetry", "spelling", "files", "places"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 PAIRS = {
     *(("cli", "output"), ("cli", "page"), ("page", "output")),
-    *(("values", "errors"), ("settings", "errors"), ("settings", "files")),
+    *(("values", "errors"), ("values", "places")),
+    *(("settings", "errors"), ("settings", "files")),
 }
 
 TORCH_ROOMS = ("models/towers/torch", "train/", "builtin/recipe/")

@@ -17,6 +17,7 @@ from rclip_like.errors import ModelError, Reason
 from rclip_like.index.batch import PendingBatch
 from rclip_like.index.encoding import EncoderThread
 from rclip_like.index.outcomes import Outcomes
+from rclip_like.index.places import place_pictures
 from rclip_like.index.spool import Spool
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.index.survey import Survey
@@ -141,6 +142,8 @@ class _Run:
             for facts in self._until_over(_in_chunks(unnoted, _FACTS_A_BATCH)):
                 self.writer.commit(self.model_id, Batch(noted=facts))
             self._extend_matrix(at_last=True)
+            for _ in self._until_over(place_pictures(self.writer)):
+                self._show_progress()
         except Stopped:
             self.stopping.settle()
             self._save_rest()

@@ -16,6 +16,7 @@ from rclip_like.library.reach import (
     reachable_roots,
     refuse_unreadable,
     unindexed_note,
+    unplaced_note,
     unwalked_note,
 )
 from rclip_like.library.thumbnails import LibraryThumbnails
@@ -130,6 +131,7 @@ class Library(LibraryLabels, LibraryMeasures, LibraryThumbnails):
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
             notes += self._reason_for_nothing(found, None, None, settings)
+            notes += unplaced_note(self._index.existing(), None, settings.filters)
             return replace(found, notes=(*found.notes, *notes))
         roots, absent = reachable_roots(self._index.existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
@@ -138,6 +140,7 @@ class Library(LibraryLabels, LibraryMeasures, LibraryThumbnails):
             refuse_unreadable(roots, report)
         notes += absent + updating + unwalked_note(report)
         notes += self._reason_for_nothing(found, roots, report, settings)
+        notes += unplaced_note(self._index.existing(), roots, settings.filters)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 

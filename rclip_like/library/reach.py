@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import Note, Remedy, RootError
+from rclip_like.errors import Note, Remedy, RootError, counted
 from rclip_like.spelling import as_on_disk
 from rclip_like.values import AnyPath, IndexReport, Root
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
+    from rclip_like.settings import Filters
     from rclip_like.store import Store
 
 
@@ -93,6 +94,25 @@ def unindexed_note(
     if roots is None:
         return (Note("nothing is indexed for this model yet", Remedy.INDEX),)
     return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)
+
+
+def unplaced_note(
+    store: Store | None, roots: Sequence[Root] | None, filters: Filters
+) -> tuple[str, ...]:
+    """Say how many pictures a place cannot find, as nobody has looked up where they were taken."""
+    if filters.place is None or store is None:
+        return ()
+    from rclip_like.facts.places import INSTALL, is_installed
+    from rclip_like.store.places import count_unplaced
+
+    number = count_unplaced(store.connection, roots)
+    if not number:
+        return ()
+    reason = f"the coordinates of {counted(number, 'picture')} are not looked up yet"
+    if is_installed():
+        return (Note(reason, Remedy.INDEX),)
+    advice = f"that takes the package reverse-geocode: {INSTALL}, then index again"
+    return (Note(reason, advice),)
 
 
 def _is_unmounted(store: Store | None, root: Root) -> bool:

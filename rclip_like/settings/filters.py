@@ -15,7 +15,8 @@ class Filters(NamedTuple):
     `min_pixels` is width times height, `min_sides` the least length of the shorter and of the
     longer side; `near` is latitude and longitude in degrees, north and east positive, and how many
     kilometres around; `endings` are those of file names, with the dot, in small letters. A picture
-    that does not say what is asked for does not pass.
+    that does not say what is asked for does not pass. `place` is a country, a state or a county,
+    or whole words of its name, in any letters and without accents.
     """
 
     taken_from: str | None = None
@@ -41,3 +42,11 @@ class Filters(NamedTuple):
     min_sides: tuple[int, int] | None = None
     near: tuple[float, float, float] | None = None
     endings: tuple[bytes, ...] | None = None
+    place: Annotated[
+        str | None,
+        Option(
+            "--place",
+            metavar="NAME",
+            help="Only pictures taken in this country, state or county: --place denmark.",
+        ),
+    ] = None

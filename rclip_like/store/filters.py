@@ -11,6 +11,8 @@ from typing import Any
 
 from rclip_like.settings import Filters
 from rclip_like.store.connection import Connection
+from rclip_like.store.places import places_called
+from rclip_like.store.schema import PLACES_SINCE
 from rclip_like.values import NameGlobs
 
 Condition = tuple[str, tuple[Any, ...]]
@@ -28,6 +30,8 @@ _SHAPES = {
     "panorama": "max(width, height) >= 2 * min(width, height)",
 }
 """By orientation: sides within a twentieth of each other are those of a square."""
+
+_LIES_IN = "place_id IN (SELECT place_id FROM places WHERE is_place_asked(place_id))"
 
 _EARTH_KM = 6371.0088
 """The mean radius R1 of the International Union of Geodesy and Geophysics."""
@@ -48,6 +52,10 @@ def conditions(connection: Connection, filters: Filters) -> Iterator[Condition]:
         yield "min(width, height) >= ? AND max(width, height) >= ?", filters.min_sides
     if filters.near is not None:
         yield _is_near(connection, filters.near)
+    if filters.place is not None:
+        is_asked = places_called(connection, filters.place).__contains__
+        connection.create_function("is_place_asked", 1, is_asked)
+        yield _LIES_IN if connection.version >= PLACES_SINCE else "0", ()
 
 
 def conditions_on_names(filters: Filters, globs: NameGlobs) -> Iterator[Condition]:

@@ -75,6 +75,13 @@ def words(db: Database) -> None:
     db.execute("PRAGMA user_version = 7")
 
 
+@migrations(name="0008_places")
+def places(db: Database) -> None:
+    """Create the list of places in which pictures were taken, and index who was where."""
+    _extend_beside_matrices(db, _PLACES)
+    db.execute("PRAGMA user_version = 8")
+
+
 def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
@@ -358,4 +365,24 @@ _WORDS = (
         path BLOB NOT NULL UNIQUE
     ) STRICT
     """,
+)
+
+# `place_id` is NULL where nobody has looked a position up, and 0 where no place is near it.
+_PLACES = (
+    """
+    CREATE TABLE places (
+        place_id INTEGER PRIMARY KEY,
+        country_code TEXT NOT NULL,
+        country TEXT NOT NULL,
+        state TEXT NOT NULL,
+        county TEXT NOT NULL,
+        town TEXT NOT NULL,
+        UNIQUE (country_code, country, state, county, town)
+    ) STRICT
+    """,
+    "ALTER TABLE contents ADD COLUMN place_id INTEGER",
+    "CREATE INDEX contents_place ON contents (place_id, taken_at, camera, width, height)"
+    " WHERE place_id IS NOT NULL",
+    "CREATE INDEX contents_without_place ON contents (content_id)"
+    " WHERE place_id IS NULL AND latitude IS NOT NULL",
 )

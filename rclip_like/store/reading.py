@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
+from rclip_like.places import Place
 from rclip_like.settings import Filters
 from rclip_like.store.connection import Connection
 from rclip_like.store.read_ahead import ReadAhead
@@ -22,7 +23,7 @@ from rclip_like.store.rows import (
     ranges_of,
     unchanged_values,
 )
-from rclip_like.store.schema import HIDDEN_SINCE
+from rclip_like.store.schema import HIDDEN_SINCE, PLACES_SINCE
 from rclip_like.values import RAW_EXTENSIONS, FileFacts, NameGlobs, PictureFacts, Root
 
 if TYPE_CHECKING:
@@ -61,16 +62,22 @@ IS_CURRENT = (
 def file_columns(connection: Connection) -> str:
     """Return the columns of `files` and `contents` that `stored_file` takes."""
     is_hidden = "EXISTS (SELECT 1 FROM hidden WHERE hidden.digest = contents.digest)"
+    place = "(SELECT {} FROM places WHERE places.place_id = contents.place_id)".format(
+        " || char(10) || ".join(Place._fields)
+    )
     return (
         "file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns, files.content_id,"
         f" contents.digest, {is_hidden if connection.version >= HIDDEN_SINCE else 0},"
-        " width, height, taken_at, camera, latitude, longitude, taken_from"
+        " width, height, taken_at, camera, latitude, longitude, taken_from,"
+        f" {place if connection.version >= PLACES_SINCE else 'NULL'}"
     )
 
 
 def stored_file(row: Sequence[Any]) -> StoredFile:
     """Return a row of `file_columns` as a value."""
-    return StoredFile._make((*row[:9], bool(row[9]), PictureFacts(*row[10:])))
+    *facts, place = row[10:]
+    facts.append(None if place is None else Place(*place.split("\n")))
+    return StoredFile._make((*row[:9], bool(row[9]), PictureFacts(*facts)))
 
 
 def parts_of(connection: Connection, model_id: int) -> Iterator[int]:

@@ -24,6 +24,7 @@ from rclip_like.values import Root
 
 if TYPE_CHECKING:
     from rclip_like.store.checking import Repair
+    from rclip_like.store.places import PlacesWriter
     from rclip_like.store.store import Store
     from rclip_like.store.words import WordsWriter
 
@@ -132,8 +133,9 @@ class Writer:
             " UPDATE SET width = excluded.width, height = excluded.height,"
             " taken_at = excluded.taken_at, camera = excluded.camera,"
             " latitude = excluded.latitude, longitude = excluded.longitude,"
-            " taken_from = excluded.taken_from",
-            (digest, reading.size_bytes, *reading.facts),
+            " taken_from = excluded.taken_from, place_id = CASE WHEN latitude IS excluded.latitude"
+            " AND longitude IS excluded.longitude THEN place_id END",
+            (digest, reading.size_bytes, *reading.facts[:7]),
         )
         if reading.reader is not None:
             self._connection.execute(
@@ -256,6 +258,13 @@ class Writer:
         from rclip_like.store.words import WordsWriter
 
         return WordsWriter(self._connection)
+
+    @property
+    def places(self) -> PlacesWriter:
+        """What writes where pictures were taken."""
+        from rclip_like.store.places import PlacesWriter
+
+        return PlacesWriter(self._connection)
 
     # The matrix beside the index.
 

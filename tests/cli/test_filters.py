@@ -154,6 +154,10 @@ FILTERS: dict[str, Callable[[Made], bool]] = {
     "--near 0,180": around(0, 180, 5),
     "--near -34,18 --within-km 100": around(-34, 18, 100),
     "--near 90,0 --within-km 4000": around(90, 0, 4000),
+    "--place denmark": around(55.68, 12.57, 50),
+    "--place capital": around(55.68, 12.57, 50),
+    "--place WESTERN": around(-33.9, 18.4, 50),
+    "--place den": lambda made: False,
     "--on 2018 --camera iphone --orientation landscape": lambda made: (
         (made.date or "").startswith("2018")
         and made.camera == "iPhone 12"

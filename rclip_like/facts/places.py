@@ -1,0 +1,93 @@
+"""Where on Earth a position lies: its country, state, county and town, by a list of towns.
+
+The list is the optional package reverse-geocode, the extra `places`, and nobody else is asked.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Sequence
+
+from rclip_like.places import Place
+
+INSTALL = "python -m pip install reverse-geocode"
+_MOST_KM = 50
+"""How far the nearest town may be: of the land that is nearer to one, 97 % lies in its country, and
+of the sea 3 % is so near."""
+_EARTH_KM = 6371.0088
+
+_COUNTRIES = {
+    "BO": "Bolivia",
+    "BQ": "Caribbean Netherlands",
+    "CD": "Democratic Republic of the Congo",
+    "CG": "Republic of the Congo",
+    "CI": "Ivory Coast",
+    "CZ": "Czechia",
+    "FK": "Falkland Islands",
+    "FM": "Micronesia",
+    "GS": "South Georgia",
+    "IR": "Iran",
+    "KP": "North Korea",
+    "KR": "South Korea",
+    "LA": "Laos",
+    "LY": "Libya",
+    "MD": "Moldova",
+    "MK": "North Macedonia",
+    "MM": "Myanmar",
+    "PS": "Palestine",
+    "RU": "Russia",
+    "SY": "Syria",
+    "SZ": "Eswatini",
+    "TZ": "Tanzania",
+    "VA": "Vatican City",
+    "VG": "British Virgin Islands",
+    "VI": "United States Virgin Islands",
+    "BN": "Brunei",
+    "BL": "Saint Barthelemy",
+}
+"""Names that people type, where the package has longer, older or cut ones."""
+
+
+def is_installed() -> bool:
+    """Return whether the package and SciPy, which it needs, are there, without importing them."""
+    return all(map(importlib.util.find_spec, ("reverse_geocode", "scipy")))
+
+
+def made_by() -> str:
+    """Return the name of the package and its version."""
+    from importlib.metadata import version
+
+    return f"reverse-geocode {version('reverse-geocode')}"
+
+
+def places_of(positions: Sequence[tuple[float, float]]) -> list[Place | None]:
+    """Return the place of each position, latitude and longitude in degrees; None where no town
+    lies within 50 km, as at sea.
+
+    The first call takes half a second and some 180 MB. Raises ImportError without the package.
+    """
+    import reverse_geocode
+
+    found = reverse_geocode.search(positions) if positions else []
+    return [
+        _place(town) if _distance_km(position, town) <= _MOST_KM else None
+        for position, town in zip(positions, found, strict=True)
+    ]
+
+
+def _place(town: dict[str, object]) -> Place:
+    code, name, state = (str(town.get(each, "")) for each in ("country_code", "city", "state"))
+    # The package leaves out a county that is called like its town.
+    county = str(town.get("county", name if state else ""))
+    return Place(code, _COUNTRIES.get(code, str(town["country"])), state, county, name)
+
+
+def _distance_km(position: tuple[float, float], town: dict[str, float]) -> float:
+    here, there = math.radians(position[0]), math.radians(town["latitude"])
+    across = math.radians(town["longitude"] - position[1])
+    squared = (
+        math.sin((there - here) / 2) ** 2
+        + math.cos(here) * math.cos(there) * math.sin(across / 2) ** 2
+    )
+    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(squared)))

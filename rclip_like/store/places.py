@@ -1,0 +1,143 @@
+"""The places in which pictures were taken: rows of a table, and which of them a name means."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rclip_like.places import Place
+from rclip_like.store.rows import ranges_of
+from rclip_like.store.schema import PLACES_SINCE
+
+if TYPE_CHECKING:
+    from rclip_like.store.connection import Connection
+    from rclip_like.values import Root
+
+_NOWHERE = 0
+_UNPLACED = "place_id IS NULL AND latitude IS NOT NULL"
+_MADE_BY = "places made by"
+_LETTERS = str.maketrans(
+    {
+        "æ": "ae",
+        "ð": "d",
+        "ø": "o",
+        "þ": "th",
+        "đ": "d",
+        "ħ": "h",
+        "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+        "ł": "l",
+        "œ": "oe",
+    }
+)
+"""Letters that no accent made of others."""
+
+_OTHER_PLACES = frozenset(
+    ("american samoa", "equatorial guinea", "french guiana", "guinea bissau", "northern ireland")
+    + ("papua new guinea", "south georgia", "south sudan", "west virginia")
+)
+"""Names with the name of another place in them, beside all that begin with New."""
+_ALSO = {
+    **dict.fromkeys(("us", "usa", "america"), "united states"),
+    **dict.fromkeys(("uk", "great britain", "britain"), "united kingdom"),
+    "holland": "netherlands",
+    "czech republic": "czechia",
+    "burma": "myanmar",
+}
+
+
+def count_unplaced(connection: Connection, roots: Sequence[Root] | None) -> int:
+    """Return how many files under the roots (None: all) have a position not looked up so far."""
+    is_unplaced = _UNPLACED if connection.version >= PLACES_SINCE else "latitude IS NOT NULL"
+    question = (
+        "SELECT count(*) FROM contents CROSS JOIN files USING (content_id)"
+        f" WHERE {is_unplaced} AND path >= ? AND path < ?"
+    )
+    return sum(int(connection.execute(question, one).fetchone()[0]) for one in ranges_of(roots))
+
+
+def places_called(connection: Connection, name: str) -> Collection[int]:
+    """Return the numbers of the places whose country, state or county is called so."""
+    if connection.version < PLACES_SINCE:
+        return ()
+    asked = _words(name)
+    asked = _ALSO.get(asked, asked)
+    question = "SELECT place_id, country, state, county FROM places"
+    return {
+        place_id
+        for place_id, *names in connection.execute(question)
+        if any(_is_called(_words(each), asked) for each in names)
+    }
+
+
+def _is_called(name: str, asked: str) -> bool:
+    """Return whether whole words of a name are what is asked for; both are as from `_words`."""
+    if not asked or f" {asked} " not in f" {name} ":
+        return False
+    return asked == name or not (name.startswith("new ") or name in _OTHER_PLACES)
+
+
+@lru_cache(1 << 16)
+def _words(name: str) -> str:
+    """Return the words of a name in small letters without accents, one space between them."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
+    letters = (each if each.isalnum() else " " for each in decomposed if not _is_accent(each))
+    return " ".join("".join(letters).split())
+
+
+def _is_accent(letter: str) -> bool:
+    return unicodedata.combining(letter) != 0
+
+
+class PlacesWriter:
+    """What writes places, while the indexer's lock is held: see `Writer.places`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def made_by(self) -> str | None:
+        """What the places that are here were last looked up with."""
+        question = "SELECT value FROM settings WHERE name = ?"
+        found = self._connection.execute(question, (_MADE_BY,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def begin(self, made_by: str) -> None:
+        """Note what the places are looked up with from now on, and forget those of another."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "UPDATE contents SET place_id = NULL WHERE place_id IS NOT NULL"
+            )
+            self._connection.execute("DELETE FROM places")
+            self._connection.execute(
+                "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (_MADE_BY, made_by)
+            )
+
+    def unplaced(self, most: int) -> dict[int, tuple[float, float | None]]:
+        """Return latitude and longitude, by content, of up to so many that are not looked up."""
+        rows = self._connection.execute(
+            "SELECT content_id, latitude, longitude FROM contents"
+            f" WHERE {_UNPLACED} ORDER BY content_id LIMIT ?",
+            (most,),
+        )
+        return {content_id: (latitude, longitude) for content_id, latitude, longitude in rows}
+
+    def put(self, places: Mapping[int, Place | None]) -> None:
+        """Write the place of each content in one transaction; None: there is none near it."""
+        with self._connection.transaction():
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO places (country_code, country, state, county, town)"
+                " VALUES (?, ?, ?, ?, ?)",
+                {place for place in places.values() if place is not None},
+            )
+            self._connection.executemany(
+                "UPDATE contents SET place_id = (SELECT place_id FROM places WHERE"
+                " country_code = ? AND country = ? AND state = ? AND county = ? AND town = ?)"
+                " WHERE content_id = ?",
+                [(*place, content_id) for content_id, place in places.items() if place],
+            )
+            self._connection.executemany(
+                "UPDATE contents SET place_id = ? WHERE content_id = ?",
+                [(_NOWHERE, content_id) for content_id, place in places.items() if place is None],
+            )
