@@ -19,6 +19,7 @@ from rclip_like.cli.options import (
     Offline,
     Paths,
     open_library,
+    refuse_alone,
     refuse_without_effect,
 )
 from rclip_like.cli.paths import Sources
@@ -236,9 +237,12 @@ def _refuse_nonsense(options: ClassifyOptions) -> None:
     if "--undo" in given and (others := [name for name in given if name not in _WITH_UNDO]):
         raise UsageError(f"{others[0]} has no effect together with --undo")
     refuse_without_effect(given, WITHOUT_EFFECT)
-    filing.refuse_lone_dry_run(given, *filing.ACTIONS, "--undo")
-    if "--report" in given and "--truth" not in given:
-        raise UsageError("--report has no effect without --truth")
+    refuse_alone(
+        given,
+        ("--dry-run", *filing.ACTIONS, "--undo"),
+        ("--report", "--truth"),
+        ("--thumbnail-cache", "--html"),
+    )
     if options.filing.move_to is not None and options.settings.most_labels != 1:
         raise UsageError("--move-to needs one label per picture; leave out --top")
 

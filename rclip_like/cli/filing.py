@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from rclip_like.cli import PROGRAM
-from rclip_like.cli.options import Given
 from rclip_like.cli.remedies import said
-from rclip_like.errors import UsageError, counted
+from rclip_like.errors import counted
 from rclip_like.output.reports import trouble_sentence
 from rclip_like.output.stream import OutputClosed, Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal
@@ -119,13 +118,6 @@ class FilingOptions(NamedTuple):
     def acts(self) -> bool:
         """Whether pictures are filed or tagged."""
         return self.folder is not None or self.sidecars is not None
-
-
-def refuse_lone_dry_run(given: Given, *actions: str) -> None:
-    """Raise UsageError for --dry-run without one of these actions."""
-    if "--dry-run" in given and given.keys().isdisjoint(actions):
-        named = f"{', '.join(actions[:-1])} or {actions[-1]}"
-        raise UsageError(f"--dry-run has no effect without {named}")
 
 
 def refuse_unfit_labels(options: FilingOptions, labels: Iterable[str | None]) -> None:

@@ -2,7 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import NOTHING_GIVEN, Given, open_library, refuse_without_effect
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Given,
+    open_library,
+    refuse_alone,
+    refuse_without_effect,
+)
 from rclip_like.cli.paths import Sources, named_paths
 from rclip_like.cli.remedies import said
 from rclip_like.errors import Note, UsageError, counted
@@ -58,9 +64,7 @@ def hide(options: HideOptions) -> int:
     """Hide the pictures, or list the hidden ones; return 0, or 2 if one could not be hidden."""
     refuse_without_effect(options.given, _WITHOUT_EFFECT)
     if not options.list:
-        for name in ("--null", "--json"):
-            if name in options.given:
-                raise UsageError(f"{name} has no effect without --list")
+        refuse_alone(options.given, ("--null", "--list"), ("--json", "--list"))
         return _change(options, hidden=True)
     with open_library(LibraryChoice(database=options.database)) as library:
         pictures = library.hidden()

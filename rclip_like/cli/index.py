@@ -11,6 +11,7 @@ from rclip_like.cli.options import (
     Given,
     Paths,
     open_library,
+    refuse_alone,
     refuse_without_effect,
 )
 from rclip_like.cli.paths import (
@@ -68,6 +69,7 @@ class IndexOptions(NamedTuple):
 def run(options: IndexOptions) -> int:
     """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
+    refuse_alone(options.given, ("--thumbnail-cache", "--thumbnails"))
     talk = options.talk
     settings = options.settings._replace(max_seconds=options.settings.max_seconds or None)
     try:

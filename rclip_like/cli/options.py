@@ -86,6 +86,15 @@ def refuse_without_effect(given: Given, pairs: Iterable[tuple[str, str]]) -> Non
             raise UsageError(f"{second} has no effect together with {first}")
 
 
+def refuse_alone(given: Given, *rules: tuple[str, ...]) -> None:
+    """Raise UsageError if the first option of a rule was typed without any of the others."""
+    for option, *needed in rules:
+        if option in given and given.keys().isdisjoint(needed):
+            *most, last = needed
+            listed = f"{', '.join(most)} or {last}" if most else last
+            raise UsageError(f"{option} has no effect without {listed}")
+
+
 def open_library(
     choice: LibraryChoice,
     encoder: EncoderSettings = EncoderSettings(),  # noqa: B008 - a frozen value, as the others

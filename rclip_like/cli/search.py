@@ -19,6 +19,7 @@ from rclip_like.cli.options import (
     Offline,
     Paths,
     open_library,
+    refuse_alone,
     refuse_without_effect,
 )
 from rclip_like.cli.paths import Sources
@@ -83,6 +84,13 @@ WITHOUT_EFFECT = (
     *updating.WITHOUT_EFFECT,
 )
 """Pairs of options; the second has no effect beside the first, or contradicts it."""
+NEEDS = (
+    ("--dry-run", "--copy-to", "--link-to"),
+    ("--within-km", "--near"),
+    ("--preview-protocol", "--preview"),
+    ("--thumbnail-cache", "--html", "--preview"),
+)
+"""Options that do nothing without one of those behind them."""
 
 
 class SearchOptions(NamedTuple):
@@ -145,7 +153,7 @@ class SearchOptions(NamedTuple):
 def run(options: SearchOptions) -> int:
     """Search and print or file the matches; return 0 if there are any, else 1."""
     refuse_without_effect(options.given, WITHOUT_EFFECT)
-    filing.refuse_lone_dry_run(options.given, "--copy-to", "--link-to")
+    refuse_alone(options.given, *NEEDS)
     check_sheet(options.sheet)
     layout = _layout_of(options)
     settings = search_settings(options, layout)

@@ -226,6 +226,33 @@ def test_an_option_without_effect_is_an_error(first: str, second: str) -> None:
         refuse_without_effect({first: True, second: True}, WITHOUT_EFFECT)
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("search", "blue", "--within-km", "3"), "--within-km has no effect without --near"),
+        (
+            ("search", "blue", "--preview-protocol", "blocks"),
+            "--preview-protocol has no effect without --preview",
+        ),
+        (
+            ("search", "blue", "--thumbnail-cache", "9"),
+            "--thumbnail-cache has no effect without --html or --preview",
+        ),
+        (
+            ("index", "--thumbnail-cache", "9"),
+            "--thumbnail-cache has no effect without --thumbnails",
+        ),
+        (
+            ("classify", "--labels", "a,b", "--thumbnail-cache", "9"),
+            "--thumbnail-cache has no effect without --html",
+        ),
+    ],
+)
+def test_an_option_that_needs_another_is_an_error(words: tuple[str, ...], reason: str) -> None:
+    finished = run(*words)
+    assert (finished.returncode, finished.stderr.decode()) == (2, f"clipfind: {reason}\n")
+
+
 def test_two_options_that_exclude_each_other_exit_with_two(indexed: Path) -> None:
     finished = run("blue", "--json", "-f")
     assert finished.returncode == 2
