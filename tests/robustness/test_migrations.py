@@ -19,7 +19,7 @@ from private_mounts import needs_mounts, run_on_small_disk
 from rclip_like.errors import StoreError
 from rclip_like.store import Store, migrations, opening
 from rclip_like.store.matrix import stamp
-from rclip_like.store.schema import OLDEST_READ, VERSION
+from rclip_like.store.schema import OLDEST_READ, PLACES_SINCE, VERSION, WORDS_SINCE
 from rclip_like.store.writing import Writer
 
 OLDER = range(1, NEXT)
@@ -144,7 +144,7 @@ def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
     run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)
 
 
-@pytest.mark.parametrize("version", [3, 4, 5, 6])
+@pytest.mark.parametrize("version", [3, 4, 5, 6, 7])
 def test_an_index_keeps_its_rows_and_its_matrix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
@@ -159,8 +159,9 @@ def test_an_index_keeps_its_rows_and_its_matrix(
     with Store.open(database, create=False) as store, store.snapshot():
         assert store.select(1, None).matrix is not None
     assert (version_of(database), integrity(database)) == (VERSION, "ok")
-    contents = [(*row, None) for row in before["contents"]]
-    added = {table: [] for table in ("hidden", "words", "sidecars", "folders")}
+    new_columns = [None for since in (WORDS_SINCE, PLACES_SINCE) if version < since]
+    contents = [(*row, *new_columns) for row in before["contents"]]
+    added = {table: [] for table in ("hidden", "words", "sidecars", "folders", "places")}
     assert all_rows(database) == {**before, **added, "contents": contents}
 
 
