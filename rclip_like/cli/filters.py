@@ -21,8 +21,8 @@ _FAMILIES = (
     ("raw", RAW_EXTENSIONS),
 )
 """Names that stand for several endings."""
-_SIDES = re.compile(r"(\d+)(?:[x\N{MULTIPLICATION SIGN}](\d+))?")
-_MEGAPIXELS = re.compile(r"(\d+(?:\.\d+)?) ?(?:mp|megapixels?)", re.IGNORECASE)
+_SIDES = re.compile(r"(\d{1,9})(?:[x\N{MULTIPLICATION SIGN}](\d{1,9}))?")
+_MEGAPIXELS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(?:mp|megapixels?)", re.IGNORECASE)
 
 
 class FilterOptions(NamedTuple):
@@ -116,6 +116,7 @@ def _endings(typed: str) -> "Collection[bytes]":
 
 
 def _at_least(typed: str, filters: Filters) -> Filters:
+    """Return the filters with a least size. A number has no more digits than SQLite counts with."""
     if megapixels := _MEGAPIXELS.fullmatch(typed.strip()):
         return filters._replace(min_pixels=round(float(megapixels[1]) * 1_000_000))
     sides = _SIDES.fullmatch(typed.strip().lower())

@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rclip_like.errors import ClipfindError, Interrupted, counted
+from rclip_like.store.lock import Lockless
 
 if TYPE_CHECKING:
     from rclip_like.index import Progress as IndexProgress
@@ -109,14 +110,22 @@ class BackgroundRun:
             else:
                 sentence = f"indexing: {done:,} of {counted(total, 'picture')}"
             return Progress(True, done, total, indexed, sentence)
-        if self._library.is_indexing():
+        if self._is_indexed_by_others():
             sentence = f"another run is indexing: {counted(indexed, 'picture')} so far"
             return Progress(True, indexed, None, indexed, sentence)
         sentence = ""
         if "error" in said:
             error = pickle.loads(bytes.fromhex(said["error"]))
             sentence = f"the index could not be brought up to date: {self._say(error)}"
+        elif self._process is not None and self._process.returncode:
+            sentence = "the index could not be brought up to date: the run ended by itself"
         return Progress(False, indexed, indexed, indexed, sentence)
+
+    def _is_indexed_by_others(self) -> bool:
+        try:
+            return self._library.is_indexing()
+        except Lockless:  # where nothing can be locked, nobody indexes
+            return False
 
     def _follow(self, process: subprocess.Popen[bytes], task: bytes) -> None:
         assert process.stdin is not None
@@ -153,6 +162,8 @@ def index_for_page() -> None:
     except Interrupted:
         pass
     except ClipfindError as error:
+        # Errors of some kinds cannot be pickled; what is said of them can.
+        error = ClipfindError(error.reason, *error.remedies)
         _tell({"error": pickle.dumps(error).hex()})
     sys.stdout.flush()
     os._exit(0)  # Python takes what was loaded down for seconds

@@ -22,6 +22,8 @@ Answer = TypeVar("Answer")
 
 _THREADS = 4
 _MOST_WAITING = 32
+_PASTED_AT_ONCE = 2
+"""Each is in memory twice for a moment, and may have 64 MB; the others wait at their senders."""
 _CHUNK = 1 << 16
 _LASTING = {"cache-control": "private, max-age=31536000, immutable"}
 _BUSY = "There are too many searches at once; try again."
@@ -44,6 +46,7 @@ class _Routes:
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._working = ThreadPoolExecutor(_THREADS, thread_name_prefix="page")
         self._num_waiting = 0
+        self._pasting = asyncio.Semaphore(_PASTED_AT_ONCE)
 
     def all(self) -> list[BaseRoute]:
         get = {
@@ -99,7 +102,9 @@ class _Routes:
         return Response(made, media_type="image/webp", headers=_LASTING)
 
     async def _paste(self, request: Request) -> Response:
-        return JSONResponse({"id": await self._work(self._service.paste, await request.body())})
+        async with self._pasting:
+            name = await self._work(self._service.paste, await request.body())
+        return JSONResponse({"id": name})
 
     async def _pasted(self, request: Request) -> Response:
         name = request.path_params["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -86,4 +87,6 @@ def _term(text: str, sign: int) -> Term | PictureTerm:
         return parse_term(text, Kind.TEXT, sign=sign)
     typed_weight = found["weight"] or ""
     weight = float(typed_weight[:-1] or 1)
+    if not math.isfinite(weight):
+        raise UsageError("the weight of a picture is too large")
     return PictureTerm(sign * weight, found["id"], found["kind"] == "pasted", typed_weight)

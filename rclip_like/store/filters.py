@@ -100,7 +100,7 @@ def _distance_km(
     latitude: float, longitude: float, other_latitude: float, other_longitude: float | None
 ) -> float | None:
     """Return the distance on a sphere by the haversine formula; None without a longitude."""
-    if other_longitude is None:
+    if other_longitude is None or not math.isfinite(other_longitude):
         return None
     here, there = math.radians(latitude), math.radians(other_latitude)
     across = math.radians(other_longitude - longitude)

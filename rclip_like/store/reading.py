@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -75,9 +76,13 @@ def file_columns(connection: Connection) -> str:
 
 def stored_file(row: Sequence[Any]) -> StoredFile:
     """Return a row of `file_columns` as a value."""
-    *facts, place = row[10:]
-    facts.append(None if place is None else Place(*place.split("\n")))
-    return StoredFile._make((*row[:9], bool(row[9]), PictureFacts(*facts)))
+    *plain, place = row[10:]
+    facts = PictureFacts(*plain, None if place is None else Place(*place.split("
+")))
+    position = facts.latitude, facts.longitude
+    if any(degrees is not None and not math.isfinite(degrees) for degrees in position):
+        facts = facts._replace(latitude=None, longitude=None)  # which JSON cannot say
+    return StoredFile._make((*row[:9], bool(row[9]), facts))
 
 
 def parts_of(connection: Connection, model_id: int) -> Iterator[int]:

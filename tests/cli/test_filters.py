@@ -192,6 +192,8 @@ def test_dates_sort_both_ways(made: list[Made]) -> None:
     [
         (("--on", "03/04/2018"), "write 2018, 2018-07"),
         (("--min-size", "big"), "write 1920x1080, 2000 or 12MP"),
+        (("--min-size", "9" * 20), "write 1920x1080, 2000 or 12MP"),
+        (("--min-size", "9" * 400 + "MP"), "write 1920x1080, 2000 or 12MP"),
         (("--near", "Copenhagen"), "write latitude and longitude"),
         (("--near", "91,0"), "write latitude and longitude"),
         (("--type", "doc"), "clipfind formats"),

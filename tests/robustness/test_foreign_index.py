@@ -88,6 +88,7 @@ def test_what_is_not_ours_in_an_index_is_refused_before_it_is_asked(
         ("UPDATE files SET path = CAST('/a' || char(0) || file_id AS BLOB)", "search cat --all -n"),
         ("UPDATE roots SET path = CAST('/a' || char(0) AS BLOB)", "index --all"),
         ("PRAGMA user_version = 2", "index"),
+        ("UPDATE contents SET latitude = 10, longitude = 9e999", "search cat -n --near 10,10"),
     ],
 )
 def test_odd_values_in_an_index_are_no_fault_of_ours(

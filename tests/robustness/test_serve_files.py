@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 import pytest
 from attacked_page import BIG, BIG_BYTES, NAMES, attacked_album, beside, items, tables
+from lockless import needs_filter, without_locks
+from processes import COMMAND
 from raw_http import RawClient, answers, read_to_end
 from served import Album, Served
 
@@ -341,3 +343,14 @@ def test_many_answers_at_once_hold_nobody_up(client: RawClient) -> None:
     for connection in connections:
         with connection:
             assert [each.status for each in answers(read_to_end(connection))] == [200] * 21
+
+
+@needs_filter
+def test_a_run_that_finds_no_locks_says_why_on_the_page(album: Album) -> None:
+    with album.serving(command=(*without_locks("ENOLCK", "flock", "record"), *COMMAND)) as served:
+        client = RawClient(served.address).sign_in()
+        deadline = time.monotonic() + 30
+        while (progress := client.get("/api/progress").json())["running"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert "the file system has no locks" in progress["sentence"]

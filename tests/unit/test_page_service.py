@@ -6,11 +6,12 @@ import asyncio
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import Event
@@ -173,6 +174,7 @@ REFUSED = {
     f"add=picture:{NOWHERE}": "This picture is not here: its file is gone, has changed, or is not "
     "served.",
     f"add=pasted:{NOWHERE}": "The pasted picture is not kept any more; paste it again.",
+    f"add={'9' * 400}:picture:{NOWHERE}": "The weight of a picture is too large.",
     "folder=/etc": "This folder is not among those that are shown here.",
 }
 
@@ -403,6 +405,28 @@ def test_a_run_that_fails_says_why(serving: Serving, tmp_path: Path) -> None:
         f"The index could not be brought up to date: {tmp_path}/new: no such folder or file; is it "
         "spelled right?"
     )
+
+
+def test_a_run_that_is_killed_says_so(serving: Serving, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "new", 1)
+    service = serving(tmp_path / "new", indexing=IndexSettings())
+    service.start()
+    assert service._run._process is not None
+    service._run._process.kill()
+    service._run._process.wait()
+    assert service.progress()["sentence"] == (
+        "The index could not be brought up to date: the run ended by itself."
+    )
+
+
+def test_a_picture_with_an_endless_longitude_is_shown_without_it(
+    service: Service, library: Library, client: TestClient
+) -> None:
+    with closing(sqlite3.connect(library.database)) as connection, connection:
+        connection.execute("UPDATE contents SET latitude = 10, longitude = 9e999")
+    answer = client.get(f"/api/picture/{ids(service)[0]}")
+    assert answer.status_code == 200
+    assert answer.json()["longitude"] is None
 
 
 def test_another_process_that_indexes_is_seen(service: Service, library: Library) -> None:
