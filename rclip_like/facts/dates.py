@@ -29,15 +29,21 @@ _PREPOSITIONS = {"in": "on", "on": "on", "from": "on", "of": "on", "during": "on
     **dict.fromkeys(("after", "since"), "after"),
     **dict.fromkeys(("before", "until"), "before"),
 }
+_DAY = r"\d{1,2}(?:\.|st|nd|rd|th)?"
+_DASH = "\N{EN DASH}-"
 _IN_WORDS = re.compile(
-    rf"(?:\b(?P<preposition>{'|'.join(_PREPOSITIONS)}) +)?"
+    rf"(?:\btaken +)?(?:\b(?P<preposition>{'|'.join(_PREPOSITIONS)}) +)?"
     r"(?<![\w.,:/+$€£#@-])(?P<when>"
-    r"\d{4}-\d{2}(?:-\d{2})?"
-    rf"|(?:\d{{1,2}}\.? +)?(?:{_MONTH_NAME})\.?,? +\d{{4}}"
+    rf"\d{{4}}(?:[{_DASH}]| +to +)\d{{4}}"
+    r"|\d{4}-\d{2}(?:-\d{2})?"
+    rf"|(?:{_DAY} +(?:of +)?)?(?:{_MONTH_NAME})\.?,? +(?:of +)?\d{{4}}"
+    rf"|(?:{_MONTH_NAME})\.? +{_DAY},? +\d{{4}}"
     r"|\d{4}"
     r")(?![\w/+-]|[.,:]\w)[.,:;]?",
     re.IGNORECASE,
 )
+_AROUND_DATES = re.compile(rf"\( *\)|^[ ,;]+|^[{_DASH}] |[ ,;{_DASH}]+$")
+"""What a date leaves behind in a query: its brackets, and what stood between it and the words."""
 
 
 class Period(NamedTuple):
@@ -87,19 +93,24 @@ def period(typed: str, now: datetime) -> Period:
 def dated_words(query: str, today: date) -> DatedWords | None:
     """Return a query without its date, None where it has none, several, or nothing beside one.
 
-    Dates are years of four digits up to this one, a month's name with a year, perhaps with a day
-    before, and ISO 8601; never a month or a number alone. A preposition before the date goes along;
-    `before`, `after`, `since` and `until` bound one side.
+    Dates are years of four digits up to this one, a month's name with a year, perhaps with a day,
+    ISO 8601, and a year up to another; never a month or a number alone. A preposition before the
+    date goes along; `before`, `after`, `since` and `until` bound one side.
     """
-    found = [each for each in _IN_WORDS.finditer(query) if _FIRST_YEAR <= _year(each) <= today.year]
+    found = [each for each in _IN_WORDS.finditer(query) if _has_years_up_to(today.year, each)]
     if len(found) != 1:
         return None
     (match,) = found
-    words = " ".join((query[: match.start()] + " " + query[match.end() :]).split()).strip(" ,;")
+    words = " ".join((query[: match.start()] + " " + query[match.end() :]).split())
+    words = " ".join(_AROUND_DATES.sub("", words).split())
     if not words:
         return None
+    first, *last = re.split(rf"(?<=\d{{4}})(?:[{_DASH}]| +to +)(?=\d{{4}})", match["when"])
+    now = datetime(today.year, today.month, today.day)
     try:
-        stretch = period(match["when"], datetime(today.year, today.month, today.day))
+        stretch = period(re.sub(r" +of\b", "", first), now)
+        if last:
+            stretch = Period(stretch.begin, period(last[0], now).end)
     except UsageError:
         return None
     begin, end = bounds(_PREPOSITIONS[(match["preposition"] or "in").lower()], stretch)
@@ -118,9 +129,10 @@ def bounds(side: str, stretch: Period) -> tuple[str | None, str | None]:
     }.get(side)
 
 
-def _year(match: re.Match[str]) -> int:
-    (year,) = re.findall(r"\d{4}", match["when"])
-    return int(year)
+def _has_years_up_to(last: int, match: re.Match[str]) -> bool:
+    """Return whether all years lie between the first photographs and the last one, ascending."""
+    years = [_FIRST_YEAR, *map(int, re.findall(r"\d{4}", match["when"])), last]
+    return years == sorted(years)
 
 
 def _number_of(month: str) -> int:
