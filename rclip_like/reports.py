@@ -126,6 +126,8 @@ class StatusReport:
     """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
     hidden: int = 0
     """Files whose pictures are hidden from searches."""
+    undated: int = 0
+    """Files whose pictures say no date."""
     thumbnails: int | None = None
     """Small pictures in the cache folder, of this index or others; None as for `left_contents`."""
     thumbnail_bytes: int | None = None

@@ -146,6 +146,9 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
             f"{counted(report.raw_pairs, 'raw file')} beside a JPEG or HEIC of the same name, "
             "shown with --raw-pairs only"
         )
+    if report.undated:
+        files = counted(report.undated, "file")
+        yield f"{files} without a date, which --on, --after and --before leave out"
     if report.hidden:
         yield (
             f"{counted(report.hidden, 'file')} hidden from searches; "

@@ -234,13 +234,15 @@ class Reader:
 
     def count_undated(self, roots: Sequence[Root] | None) -> int:
         """Return how many files under the roots (None: all) have a picture without a date."""
+        return sum(map(self.count_undated_in_range, ranges_of(roots)))
+
+    def count_undated_in_range(self, one: PathRange) -> int:
+        """Return how many files in a range of paths have a picture without a date."""
         question = (
             "SELECT count(*) FROM contents CROSS JOIN files USING (content_id)"
             " WHERE taken_at IS NULL AND path >= ? AND path < ?"
         )
-        return sum(
-            int(self.connection.execute(question, one).fetchone()[0]) for one in ranges_of(roots)
-        )
+        return int(self.connection.execute(question, one).fetchone()[0])
 
     def has_any(self, roots: Sequence[Root]) -> bool:
         """Return whether any file, unreadable one or walked folder lies under the roots."""

@@ -44,6 +44,7 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         left_contents=left_contents,
         freeable_bytes=freeable_bytes,
         hidden=_count_hidden(connection, ranges),
+        undated=sum(map(reader.count_undated_in_range, ranges)),
     )
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from processes import run, write_pictures
+from processes import run, write_pictures, write_taken
 
 from rclip_like.store import Batch, FailureRow, Store
 from rclip_like.store.writing import Writer
@@ -130,3 +130,14 @@ def test_what_prune_would_free_is_told(tiny: Path, tmp_path: Path) -> None:
     run("index", folder)
     assert b"1 content without a file; 'clipfind prune' drops them" in run("status").stdout
     assert json.loads(run("status", "--json", folder).stdout)["left_contents"] is None
+
+
+def test_pictures_without_a_date_of_their_own_are_counted(tiny: Path, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "album")
+    write_taken(folder / "taken.jpg")
+    assert run("index", folder).returncode == 0
+    described = json.loads(run("status", "--json", folder).stdout)
+    assert described["undated"] == described["files"] - 1 > 1
+    shown = run("status", folder).stdout.decode()
+    assert f"{described['undated']} files without a date, which --on, --after and" in shown
+    assert "without a date" not in run("status", folder / "taken.jpg").stdout.decode()
