@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from rclip_like.page.service import PASTED, Asked
+from rclip_like.page.service import PASTED, PageSearch
 from rclip_like.query import Kind, Term, is_path_like
 from rclip_like.settings import LibraryChoice, SearchSettings
 from rclip_like.settings.declared import Declared, changed
@@ -17,25 +17,27 @@ _NOTHING = "0:picture"
 
 
 def command_line(
-    asked: Asked, library: LibraryChoice, settings: SearchSettings, *, updates: bool
+    search: PageSearch, library: LibraryChoice, settings: SearchSettings, *, updates: bool
 ) -> str:
     """Return a command for a shell, whatever its current folder.
 
     settings: how the page searches. updates: whether the command may index first. "" for what no
     command can say: a picture beside words that can only be read as a path.
     """
-    are_words = all(term.kind is Kind.TEXT for term in asked.terms)
-    terms = [_typed(term, are_words=are_words) for term in asked.terms]
+    are_words = all(term.kind is Kind.TEXT for term in search.terms)
+    terms = [_typed(term, are_words=are_words) for term in search.terms]
     if None in terms:
         return ""
-    signed = [(term.weight < 0, each or b"") for term, each in zip(asked.terms, terms, strict=True)]
+    signed = [
+        (term.weight < 0, each or b"") for term, each in zip(search.terms, terms, strict=True)
+    ]
     added = [each for is_subtracted, each in signed if not is_subtracted] or [_NOTHING.encode()]
     subtracted = [each for is_subtracted, each in signed if is_subtracted]
     settings = settings._replace(
-        top=asked.most,
+        top=search.most,
         collapse=True,
-        everywhere=asked.roots is None,
-        all_hidden=asked.all_hidden,
+        everywhere=search.roots is None,
+        all_hidden=search.all_hidden,
     )
     options = [each for one in (*changed(library), *changed(settings)) for each in _spelled(*one)]
     options += ["--text"] if are_words else []
@@ -44,7 +46,7 @@ def command_line(
     words += [f"--add={quoted(each)}" for each in added[1:]]
     words += [f"--subtract={quoted(each)}" for each in subtracted]
     words += ["--"] if added[0].startswith(b"-") else []
-    return " ".join([*words, quoted(added[0]), *map(quoted, asked.roots or ())])
+    return " ".join([*words, quoted(added[0]), *map(quoted, search.roots or ())])
 
 
 def quoted(text: bytes) -> str:

@@ -1,4 +1,4 @@
-"""`clipfind search --open`: a result handed to the system's viewer."""
+"""Other programs that show something: a result of `search --open`, the page of `serve`."""
 
 import os
 import sys
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 WITHOUT_EFFECT = (("--html", "--open"), ("--html", "--open-rank"), ("--open-rank", "--open"))
 """Pairs of options of `search`; the second has no effect beside the first."""
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 _FAILS_WITHIN_SECONDS = 0.5
 _PROGRAMS = {"darwin": "open"}
 
@@ -83,3 +84,18 @@ def open_file(path: bytes) -> None:
         return
     if status:
         raise OpenError(f"{name} found no program that shows {os.fsdecode(path)}")
+
+
+def open_browser(address: str) -> None:
+    """Open the address in the browser, soon, if there is one that has a window.
+
+    The address is an argument of the browser's process, which all users of the machine can see.
+    """
+    has_windows = os.name == "nt" or sys.platform == "darwin"
+    if not has_windows and not any(os.environ.get(name) for name in _DISPLAYS):
+        return  # Python would start one that takes the terminal
+    import threading
+    import webbrowser
+
+    # Some browsers are waited for.
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -21,7 +21,7 @@ from rclip_like.settings import (
 if TYPE_CHECKING:
     from rclip_like.images.thumbnails import ThumbnailCache
     from rclip_like.output.preview import Cells
-    from rclip_like.values import Match, Trouble
+    from rclip_like.values import Match
 
 SHOWN, NOT_SHOWN = 0, 2
 WITHOUT_EFFECT = tuple(
@@ -180,12 +180,8 @@ def show_matches(
     )
     try:
         for match, found in zip(matches, thumbnails(wanted, size, cache, read), strict=True):
-            picture = _or_reason(found)
+            picture = found if isinstance(found, bytes) else said(found.sentence)
             write_out([shown_match(match, picture, terminal, graphics, screen)])
     except KeyboardInterrupt:  # maybe in the middle of a picture
         write_out([END])
         raise
-
-
-def _or_reason(found: "bytes | Trouble") -> bytes | str:
-    return found if isinstance(found, bytes) else said(found.sentence)

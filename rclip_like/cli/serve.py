@@ -1,5 +1,6 @@
 """`clipfind serve`: look at pictures and search them on a page in the browser."""
 
+import errno
 import ipaddress
 import os
 import socket
@@ -98,7 +99,7 @@ def run(options: ServeOptions) -> int:
         port = bound.getsockname()[1]
         access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
         service = Service(library, roots, _settings(options, library))
-        app = make_app(service, access, say=said, on_fault=_tell_of_fault)
+        app = make_app(service, access, say=said, on_fault=_report_fault)
 
         def begin() -> None:
             _announce(options, host, access)
@@ -126,7 +127,7 @@ def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
         read=options.read,
         indexing=None if options.no_index else IndexSettings(walk=options.walk),
         cache_bytes=options.cache_megabytes * 1_000_000,
-        spell=lambda asked: command_line(asked, choice, searching, updates=not options.no_index),
+        spell=lambda search: command_line(search, choice, searching, updates=not options.no_index),
         say=said,
     )
 
@@ -155,18 +156,12 @@ def _bind(host: str, port: int | None) -> socket.socket:
         except OSError:
             return bind(host, 0)
     except OSError as error:
-        if port is None or not _is_taken(error):
+        if port is None or not error.errno == errno.EADDRINUSE:
             raise UsageError(f"cannot listen on {host}: {error.strerror}") from error
         raise UsageError(
             f"port {port} is in use, perhaps by another clipfind serve; leave out --port to take "
             "one that is free"
         ) from error
-
-
-def _is_taken(error: OSError) -> bool:
-    import errno
-
-    return error.errno == errno.EADDRINUSE
 
 
 def _announce(options: ServeOptions, host: str, access: "Access") -> None:
@@ -181,7 +176,7 @@ def _announce(options: ServeOptions, host: str, access: "Access") -> None:
     page = f"http://{shown}:{access.port}/"
     write_lines([f"{page}?token={access.token}"])
     if not options.no_open:
-        from rclip_like.page.browser import open_browser
+        from rclip_like.cli.opening import open_browser
 
         open_browser(f"{page}?token={access.first_token()}")
     if os.environ.get("SSH_CONNECTION") and address.is_loopback:
@@ -190,7 +185,7 @@ def _announce(options: ServeOptions, host: str, access: "Access") -> None:
     options.talk.note("Ctrl-C ends the page")
 
 
-def _tell_of_fault(error: Exception) -> None:
+def _report_fault(error: Exception) -> None:
     if "--debug" in sys.argv:
         import traceback
 

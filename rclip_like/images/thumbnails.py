@@ -109,14 +109,14 @@ class ThumbnailCache:
             with write_whole(path, is_synced=False) as draft:
                 draft.write_bytes(content)
 
-    def keep(self, digest: bytes, size: int, pixels: Pixels) -> bytes:
-        """Return the WebP of a thumbnail's pixels, kept; of a large one, the small one is, too."""
+    def encode(self, digest: bytes, size: int, pixels: Pixels) -> bytes:
+        """Return a thumbnail's pixels as WebP, and add it; of a large one the small one, too."""
         image = Image.fromarray(pixels)
-        webp = _as_webp(image)
+        webp = as_webp(image)
         self.add(digest, size, webp)
         if size == LARGE:
             image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-            self.add(digest, SMALL, _as_webp(image))
+            self.add(digest, SMALL, as_webp(image))
         return webp
 
     def sizes(self, size: int) -> dict[bytes, int]:
@@ -162,7 +162,7 @@ def thumbnails(
             if found is not None:
                 waiting.append(found)
             else:
-                finish = partial(kept_thumbnail, digest=picture.digest, size=size, cache=cache)
+                finish = partial(cached_thumbnail, digest=picture.digest, size=size, cache=cache)
                 waiting.append(readers.submit(ReadTask(picture.path, (product,)), finish))
                 num_reading += 1
             while waiting and (
@@ -175,16 +175,17 @@ def thumbnails(
             yield each if isinstance(each, bytes) else each.result()
 
 
-def kept_thumbnail(
+def cached_thumbnail(
     result: Picture | Trouble, digest: bytes, size: int, cache: ThumbnailCache
 ) -> bytes | Trouble:
-    """Return what was read for `Thumbnail(size)` as WebP, kept under the digest of what was read.
+    """Return what was read for `Thumbnail(size)` as WebP, which the cache gets, too.
 
-    digest: of the picture that is wanted; the thumbnail of any other is a Trouble.
+    digest: of the picture that is wanted. Of any other the thumbnail goes into the cache under its
+    own digest, and a Trouble is returned.
     """
     if isinstance(result, Trouble):
         return result
-    webp = cache.keep(result.digest, size, result.products[Thumbnail.name][0])
+    webp = cache.encode(result.digest, size, result.products[Thumbnail.name][0])
     if result.digest != digest:
         return Trouble(
             result.path, "changed since it was indexed", lasting=False, code=Reason.CHANGED
@@ -192,7 +193,8 @@ def kept_thumbnail(
     return webp
 
 
-def _as_webp(image: Image.Image) -> bytes:
+def as_webp(image: Image.Image) -> bytes:
+    """Return a thumbnail as WebP, in the best quality that takes few enough bytes."""
     most_bytes = _MOST_BYTES_A_PIXEL * max(image.size) ** 2
     webp = b""
     for quality in _QUALITIES:

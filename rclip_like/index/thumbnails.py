@@ -36,7 +36,7 @@ class ThumbnailsBeside:
         products = dict(read.products)
         (pixels,) = products.pop(Thumbnail.name)
         if self._room_bytes > 0 and self._cache.find(read.digest, SMALL) is None:
-            webp = self._cache.keep(read.digest, SMALL, pixels)
+            webp = self._cache.encode(read.digest, SMALL, pixels)
             with self._lock:
                 self._room_bytes -= len(webp)
         return read._replace(products=products)

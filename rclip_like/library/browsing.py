@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Order: TypeAlias = Ranking | ByDate
 
-_ORDERS_KEPT, _ROWS_KEPT = 16, 4_000_000
+_MOST_ORDERS, _MOST_ROWS = 16, 4_000_000
 """Of 12 bytes each; the last order is kept whatever its length."""
 NOTHING_INDEXED = Note("nothing is indexed for this model yet", Remedy.INDEX)
 
@@ -94,7 +94,7 @@ class Browsing:
         if store is None or model_id is None:
             return MatchPage((), notes=(NOTHING_INDEXED,))
         key = (tuple(terms), shown.folder, shown.all_hidden)
-        state, kept = self._kept(key)
+        state, kept = self._order_of(key)
         if isinstance(kept, Ranking):
             with self._view(store, shown) as view:
                 if shown.start or state == store.state:
@@ -108,7 +108,7 @@ class Browsing:
             asked = ask(store.embeddings(model_id), model, terms, given, self.settings)
         with self._view(store, shown) as view:
             ranking = Ranking(view, model_id, asked, model.specification.name)
-            self._keep(key, store.state, ranking)
+            self._remember(key, store.state, ranking)
             return ranked_page(ranking, view, shown.start, shown.most)
 
     def newest(self, shown: Shown) -> MatchPage:
@@ -123,10 +123,10 @@ class Browsing:
             return MatchPage((), notes=(NOTHING_INDEXED,))
         with self._view(store, shown) as view:
             key = (None, shown.folder, shown.all_hidden)
-            state, order = self._kept(key)
+            state, order = self._order_of(key)
             if not isinstance(order, ByDate) or (shown.start == 0 and state != store.state):
                 order = ByDate(view)
-                self._keep(key, store.state, order)
+                self._remember(key, store.state, order)
             return order.page(view, shown.start, shown.most)
 
     def files(self, digests: Sequence[bytes]) -> dict[bytes, list[StoredFile]]:
@@ -193,7 +193,7 @@ class Browsing:
             raise RootError("this folder is not among those that are shown here")
         return within
 
-    def _kept(self, key: object) -> tuple[object, Order | None]:
+    def _order_of(self, key: object) -> tuple[object, Order | None]:
         """Return the order kept for this, and the state of the index that it is of."""
         with self._lock:
             if key not in self._orders:
@@ -201,12 +201,12 @@ class Browsing:
             self._orders.move_to_end(key)
             return self._orders[key]
 
-    def _keep(self, key: object, state: object, order: Order) -> None:
+    def _remember(self, key: object, state: object, order: Order) -> None:
         with self._lock:
             self._orders[key] = state, order
             self._orders.move_to_end(key)
             rows = sum(len(each) for _, each in self._orders.values())
-            while len(self._orders) > _ORDERS_KEPT or (rows > _ROWS_KEPT and len(self._orders) > 1):
+            while len(self._orders) > _MOST_ORDERS or (rows > _MOST_ROWS and len(self._orders) > 1):
                 rows -= len(self._orders.popitem(last=False)[1][1])
 
 

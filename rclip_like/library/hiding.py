@@ -66,11 +66,6 @@ class LibraryHiding(LibraryUpkeep):
         """Show contents again by their digests; return how many were hidden."""
         return self._index.open().hidden.remove(digests)
 
-    def hidden_among(self, digests: Collection[bytes]) -> set[bytes]:
-        """Return those of the digests whose contents are hidden."""
-        store = self._index.existing()
-        return set() if store is None else store.hidden.among(digests)
-
     def _digests_of(
         self, paths: AnyPath | Sequence[AnyPath]
     ) -> tuple[list[bytes], tuple[Trouble, ...]]:

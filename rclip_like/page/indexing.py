@@ -30,7 +30,7 @@ from rclip_like.page.indexing import index_for_page
 index_for_page()
 """
 _NICENESS = 5
-_TELL_SECONDS = 0.3
+_REPORT_SECONDS = 0.3
 _END_SECONDS = 10.0
 
 
@@ -61,7 +61,7 @@ class BackgroundRun:
         """say: puts an error into words."""
         self._library, self._roots, self._say = library, roots, say
         self._process: subprocess.Popen[bytes] | None = None
-        self._said: dict[str, Any] = {}
+        self._reported: dict[str, Any] = {}
         self._lock = Lock()
 
     def start(self, settings: IndexSettings) -> None:
@@ -100,13 +100,13 @@ class BackgroundRun:
     def progress(self, indexed: int) -> Progress:
         """Return how far the run is, or one of another process; indexed: as in Progress."""
         with self._lock:
-            said = dict(self._said)
-        done, total = said.get("done", 0), said.get("total")
+            last = dict(self._reported)
+        done, total = last.get("done", 0), last.get("total")
         if self.is_running():
-            if said.get("waiting"):
+            if last.get("waiting"):
                 sentence = "waiting for another run that is indexing"
             elif total is None:
-                sentence = f"looking for new pictures: {counted(said.get('seen', 0), 'file')} seen"
+                sentence = f"looking for new pictures: {counted(last.get('seen', 0), 'file')} seen"
             else:
                 sentence = f"indexing: {done:,} of {counted(total, 'picture')}"
             return Progress(True, done, total, indexed, sentence)
@@ -114,8 +114,8 @@ class BackgroundRun:
             sentence = f"another run is indexing: {counted(indexed, 'picture')} so far"
             return Progress(True, indexed, None, indexed, sentence)
         sentence = ""
-        if "error" in said:
-            error = pickle.loads(bytes.fromhex(said["error"]))
+        if "error" in last:
+            error = pickle.loads(bytes.fromhex(last["error"]))
             sentence = f"the index could not be brought up to date: {self._say(error)}"
         elif self._process is not None and self._process.returncode:
             sentence = "the index could not be brought up to date: the run ended by itself"
@@ -136,7 +136,7 @@ class BackgroundRun:
         with process.stdout:
             for line in process.stdout:
                 with self._lock:
-                    self._said = json.loads(line)
+                    self._reported = json.loads(line)
         process.wait()
 
 
@@ -149,27 +149,29 @@ def index_for_page() -> None:
 
     chosen = settings.library._replace(database=database)
     library = Library.of(settings._replace(library=chosen))
-    told_at = -_TELL_SECONDS
+    reported_at = -_REPORT_SECONDS
 
-    def tell(progress: IndexProgress) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at >= _TELL_SECONDS:
-            told_at = time.monotonic()
-            _tell(progress._asdict())
+    def report(progress: IndexProgress) -> None:
+        nonlocal reported_at
+        if time.monotonic() - reported_at >= _REPORT_SECONDS:
+            reported_at = time.monotonic()
+            _report(progress._asdict())
 
     try:
-        library.index(paths, indexing, on_progress=tell, on_wait=lambda: _tell({"waiting": True}))
+        library.index(
+            paths, indexing, on_progress=report, on_wait=lambda: _report({"waiting": True})
+        )
     except Interrupted:
         pass
     except ClipfindError as error:
         # Errors of some kinds cannot be pickled; what is said of them can.
         error = ClipfindError(error.reason, *error.remedies)
-        _tell({"error": pickle.dumps(error).hex()})
+        _report({"error": pickle.dumps(error).hex()})
     sys.stdout.flush()
     os._exit(0)  # Python takes what was loaded down for seconds
 
 
-def _tell(what: dict[str, Any]) -> None:
+def _report(what: dict[str, Any]) -> None:
     try:
         sys.stdout.write(f"{json.dumps(what)}\n")
         sys.stdout.flush()

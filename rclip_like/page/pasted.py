@@ -7,10 +7,12 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from PIL import Image
+
 from rclip_like.errors import UsageError
 from rclip_like.images.products import Square, Thumbnail
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.images.thumbnails import SMALL, ThumbnailCache
+from rclip_like.images.thumbnails import SMALL, as_webp
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
 
@@ -53,7 +55,7 @@ class Pasted:
         if isinstance(read, Trouble):
             raise UsageError(f"the pasted picture: {read.sentence}")
         (pixels,) = read.products[Thumbnail.name]
-        thumbnail = ThumbnailCache(0).keep(read.digest, SMALL, pixels)
+        thumbnail = as_webp(Image.fromarray(pixels))
         picture = PastedPicture(model.picture(read.parts[0]), thumbnail)
         name = read.digest.hex()
         with self._lock:

@@ -28,7 +28,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """What every response says, refusals and errors included."""
-NOT_KEPT = (b"cache-control", b"no-store")
+NO_STORE = (b"cache-control", b"no-store")
 PASTED = "/api/pasted"
 MOST_BYTES, MOST_BYTES_PASTED = 1_000_000, 64_000_000
 """Of a request's body; of a picture that is dropped or pasted."""
@@ -304,8 +304,8 @@ class _Response:
             self.is_started = True
             own = {name for name, _ in HEADERS}
             kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in own]
-            is_said = any(name.lower() == NOT_KEPT[0] for name, _ in kept)
-            message = {**message, "headers": [*kept, *HEADERS, *(() if is_said else (NOT_KEPT,))]}
+            is_said = any(name.lower() == NO_STORE[0] for name, _ in kept)
+            message = {**message, "headers": [*kept, *HEADERS, *(() if is_said else (NO_STORE,))]}
         await self._send(message)
         if message["type"] == "http.response.body":
             self.is_complete = not message.get("more_body", False)

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rclip_like.page.peers import user_of_peer
-from rclip_like.page.safety import HEADERS, NOT_KEPT
+from rclip_like.page.safety import HEADERS, NO_STORE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -36,7 +36,7 @@ REQUEST_SECONDS = 120.0
 """The same to the end of its body: 64 MB through a slow tunnel."""
 STALLED_SECONDS = 60.0
 """For a client that takes nothing of what it is sent."""
-_KEPT_SECONDS = 60
+_KEEP_ALIVE_SECONDS = 60
 _ACCEPTED_AT_ONCE = 64
 _BACKLOG = 512
 _SECONDS_TO_END = 1
@@ -83,7 +83,7 @@ def serve(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> i
         server_header=False,
         workers=1,
         backlog=_ACCEPTED_AT_ONCE,
-        timeout_keep_alive=_KEPT_SECONDS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SECONDS_TO_END,
         h11_max_incomplete_event_size=HEAD_BYTES,
     )
@@ -199,7 +199,7 @@ class _Connection(H11Protocol):
         body = b'{"error": "This is no request that this server understands."}'
         length = (b"content-length", str(len(body)).encode())
         kind, close = (b"content-type", b"application/json"), (b"connection", b"close")
-        headers = [*HEADERS, NOT_KEPT, kind, length, close]
+        headers = [*HEADERS, NO_STORE, kind, length, close]
         try:
             head = self.conn.send(h11.Response(status_code=400, headers=headers, reason=b""))
             self.transport.write((head or b"") + (self.conn.send(h11.Data(data=body)) or b""))

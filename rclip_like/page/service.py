@@ -46,7 +46,7 @@ class NotHere(ClipfindError):
     """What is asked for is not among what is served."""
 
 
-class Asked(NamedTuple):
+class PageSearch(NamedTuple):
     """A search, to be put as a command line.
 
     Pictures among the terms are absolute paths; one that was pasted is Kind.PIXELS. roots: absolute
@@ -70,7 +70,7 @@ class ServiceSettings(NamedTuple):
     read: ReadSettings = ReadSettings()
     indexing: IndexSettings | None = None
     cache_bytes: int = 500_000_000
-    spell: Callable[[Asked], str] = lambda asked: ""
+    spell: Callable[[PageSearch], str] = lambda search: ""
     say: Callable[[ClipfindError | str], str] = str
 
 
@@ -121,15 +121,15 @@ class Service:
             terms, embedded = self._terms_of(state)
             found = self._browsing.ranked(terms, embedded, part)
             command = self._command(terms, state, part.start + len(found.matches))
-            notes = _notes_on(command, embedded)
         else:
-            found, command, notes = self._browsing.newest(part), "", []
+            embedded, command = {}, ""
+            found = self._browsing.newest(part)
         return {
             "total": found.total,
             "start": part.start,
             "items": [*map(_item, found.matches, found.copies)],
             "next": found.following,
-            "notes": [full_sentence(note) for note in (*self._notes(found), *notes)],
+            "notes": [full_sentence(note) for note in self._notes(found, command, embedded)],
             "command": command,
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
@@ -153,16 +153,20 @@ class Service:
                 terms.append(Term(term.weight, Kind.PICTURE, path, typed))
         return terms, embedded
 
-    def _notes(self, found: MatchPage) -> list[str]:
+    def _notes(self, found: MatchPage, command: str, pasted: Collection[str]) -> Iterator[str]:
         if found.notes == (NOTHING_INDEXED,) and self._run.is_running():
-            return ["nothing is indexed yet; pictures appear as they are indexed"]
-        return [self._settings.say(note) for note in found.notes]
+            yield "nothing is indexed yet; pictures appear as they are indexed"
+        else:
+            yield from map(self._settings.say, found.notes)
+        if command and pasted:
+            yield f"the pasted picture is {PASTED} in the command line; put its path there"
 
     def _command(self, terms: Sequence[Term], state: State, most: int) -> str:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)
         if state.folder is not None:
             roots = (state.folder,)
-        return self._settings.spell(Asked(tuple(terms), roots, state.all_hidden, max(1, most)))
+        search = PageSearch(tuple(terms), roots, state.all_hidden, max(1, most))
+        return self._settings.spell(search)
 
     # Pictures.
 
@@ -306,12 +310,6 @@ def _in_words(state: State) -> str:
         for term in state.terms
     ]
     return " ".join(signed).removeprefix("+ ")
-
-
-def _notes_on(command: str, embedded: Collection[str]) -> list[str]:
-    if not command or not embedded:
-        return []
-    return [f"the command line names the pasted picture {PASTED}; put the path of its file there"]
 
 
 def _shown_text(text: str | None) -> str | None:

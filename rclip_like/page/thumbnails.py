@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rclip_like.images.limits import within_memory
 from rclip_like.images.products import Thumbnail
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.images.thumbnails import ThumbnailCache, kept_thumbnail
+from rclip_like.images.thumbnails import ThumbnailCache, cached_thumbnail
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
 
@@ -126,7 +126,7 @@ class ThumbnailMaker:
         """Give the newest requests to the processes that are free."""
         while (job := self._next()) is not None:
             task = ReadTask(job.path, (Thumbnail(job.size),))
-            finish = partial(kept_thumbnail, digest=job.digest, size=job.size, cache=self._cache)
+            finish = partial(cached_thumbnail, digest=job.digest, size=job.size, cache=self._cache)
             try:
                 reading = self._readers.submit(task, finish)
             except RuntimeError:  # closed meanwhile

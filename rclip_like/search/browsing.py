@@ -20,7 +20,7 @@ from rclip_like.store.contents import (
 if TYPE_CHECKING:
     from rclip_like.search.asking import Asked
     from rclip_like.settings import SearchSettings
-    from rclip_like.store import Store, StoredFile
+    from rclip_like.store import Store
     from rclip_like.store.contents import Newest
     from rclip_like.store.selection import Selection
     from rclip_like.values import Match, Root
@@ -186,7 +186,8 @@ class ByDate:
             found = files_of_contents(view.store, some, view.roots)
             for content_id in some:
                 several = found.get(content_id, [])
-                looks = ((each, files.look_at(each)) for each in _newest_first(several))
+                several.sort(key=lambda stored: -stored.mtime_ns)
+                looks = ((each, files.look_at(each)) for each in several)
                 shown = next((each for each, look in looks if look == "fresh"), None)
                 is_shown = shown and (view.settings.all_hidden or not shown.is_hidden)
                 stale += shown is None
@@ -221,10 +222,6 @@ def _total(view: View, num_contents: int) -> int:
     if view.settings.all_hidden:
         return num_contents
     return num_contents - count_hidden(view.store, view.roots)
-
-
-def _newest_first(files: list[StoredFile]) -> list[StoredFile]:
-    return sorted(files, key=lambda stored: -stored.mtime_ns)
 
 
 def _copies(view: View, content_ids: Sequence[int]) -> tuple[int, ...]:

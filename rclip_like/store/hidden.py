@@ -12,8 +12,6 @@ from rclip_like.errors import Remedy, StoreError
 from rclip_like.store.connection import Connection
 from rclip_like.store.schema import HIDDEN_SINCE
 
-_DIGESTS_A_QUESTION = 500
-
 
 class HiddenPicture(NamedTuple):
     """A hidden content and one file that has it; `path` is None where no file in the index has.
@@ -36,20 +34,6 @@ class Hidden:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_there = connection.version >= HIDDEN_SINCE
-
-    def among(self, digests: Collection[bytes]) -> set[bytes]:
-        """Return those of the digests that are hidden."""
-        if not self._is_there:
-            return set()
-        every, found = list(digests), set()
-        for first in range(0, len(every), _DIGESTS_A_QUESTION):
-            some = every[first : first + _DIGESTS_A_QUESTION]
-            marks = ",".join("?" * len(some))
-            rows = self._connection.execute(
-                f"SELECT digest FROM hidden WHERE digest IN ({marks})", some
-            )
-            found |= {digest for (digest,) in rows}
-        return found
 
     def pictures(self) -> list[HiddenPicture]:
         """Return what is hidden, one for each file that has it, by path bytes.

@@ -280,7 +280,7 @@ def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, alb
     page = found(service, f"q=red&subtract=2:pasted:{name}")
     assert "--subtract=2:./PASTED.jpg red" in page["command"]
     assert page["notes"] == [
-        "The command line names the pasted picture ./PASTED.jpg; put the path of its file there."
+        "The pasted picture is ./PASTED.jpg in the command line; put its path there."
     ]
 
 
