@@ -13,6 +13,7 @@ import manual_text
 from manual_assistants import ASSISTANTS
 from manual_json import shapes
 from manual_promises import PROMISES
+from manual_saved import SAVED
 from manual_seeing import SEEING
 from manual_serving import SERVING
 from manual_sets import SETS
@@ -48,6 +49,7 @@ def manual() -> str:
         ("FILING", _prose(manual_text.FILING)),
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("HIDING", _prose(manual_text.HIDING)),
+        ("SAVED SEARCHES", _prose(SAVED)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("JSON", _prose(shapes())),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),

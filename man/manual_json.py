@@ -12,6 +12,7 @@ SCHEMAS = {
     "search --json": "search",
     "classify --json": "classify",
     "hide --list --json": "hide",
+    "saved list --json": "saved_list",
     "status --json": "status",
     "prune --json, forget --json": "prune",
     "doctor --json": "doctor",

@@ -239,6 +239,10 @@ hide --list --json :: One object per line: *path* (null if no file in the index 
 *digest* (BLAKE3 of the file's bytes, hexadecimal) and *hidden_at* (UTC). A picture with several
 files has a line for each.
 
+saved list --json :: One object per line: *name*, *command* (the search as a line for a shell),
+*saved_at* (UTC) and *num_seen*, how many pictures count as shown by *run --new* (null: it was never
+run so).
+
 prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
 of names), *texts*, *thumbnails* (small pictures in the cache folder). *folders* lists with *path*
@@ -654,8 +658,9 @@ and new ones named, as *status -v* names all; only *--strict* lets them change t
 another run was indexing and *--no-wait* was given.
 
 1 :: Nothing was found. With *classify*: no picture was given a label, or one of *--only*. With
-*index*: *--max-time* ended the run early. With *status*, *prune* and *forget*: nothing is indexed
-under any of the named PATHs. With *doctor*: there are warnings but no problem.
+*run --new*: nothing is new. With *index*: *--max-time* ended the run early. With *status*, *prune*
+and *forget*: nothing is indexed under any of the named PATHs. With *doctor*: there are warnings but
+no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is missing. With *doctor*: a problem.

@@ -70,6 +70,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "FILING",
         "SIDECARS",
         "HIDING",
+        "SAVED SEARCHES",
         "UPKEEP",
         "JSON",
     )

@@ -98,6 +98,25 @@ def hidden_pictures_that_cannot_be_written(place: Place) -> None:
         assert (status, errors.count("\n"), "cannot be written" in errors) == (2, 1, True), errors
 
 
+def saved_searches_that_cannot_be_written(place: Place) -> None:
+    """A saved search runs where the index cannot be written; asking what is new is refused."""
+    album, database = place.folder / "album", place.disk / "index.db"
+    make_pictures(album, 3)
+    assert place.call("save", "boats", "boat", album, "-f", database=database)[0] == 0
+    assert place.call("run", "boats", database=database)[1].count("\n") == 3
+    place.refuse_writes()
+    assert place.call("run", "boats", database=database)[1].count("\n") == 3
+    assert place.call("saved", "list", database=database)[1].count("\n") == 2
+    for command in (
+        ("run", "boats", "--new"),
+        ("save", "x", "cat", album),
+        ("saved", "remove", "boats"),
+    ):
+        status, output, errors = place.call(*command, database=database)
+        assert (status, output, errors.count("\n")) == (2, "", 1), errors
+        assert "cannot be written" in errors, errors
+
+
 def older_index_that_cannot_be_written(place: Place) -> None:
     """An index from before pictures could be hidden is searched as it is."""
     pictures, database = make_pictures(place.folder / "album", 3), place.disk / "index.db"
@@ -111,8 +130,10 @@ def older_index_that_cannot_be_written(place: Place) -> None:
         assert (status, output.count("\n")) == (0, 3), errors
     assert place.call("hide", "--list", database=database)[:2] == (0, "")
     assert place.call("status", database=database)[0] == 0
-    status, _, errors = place.call("hide", pictures[1], database=database)
-    assert (status, errors.count("\n"), "older clipfind" in errors) == (2, 1, True), errors
+    assert place.call("saved", "list", database=database)[:2] == (0, "")
+    for command in (("hide", pictures[1]), ("save", "x", "cat", place.folder / "album")):
+        status, _, errors = place.call(*command, database=database)
+        assert (status, errors.count("\n"), "older clipfind" in errors) == (2, 1, True), errors
     assert version_of(place.store / "index.db") == 4
 
 

@@ -89,6 +89,15 @@ _TABLE = (
     ),
     Command("hide", "Leave pictures out of searches from now on, and their copies.", "hiding.hide"),
     Command("unhide", "Let searches show hidden pictures again.", "hiding.unhide"),
+    Command("save", "Save a search under a name.", "saved.save"),
+    Command(
+        "run",
+        "Run a saved search; with --new only for what it has not shown yet, for cron.",
+        "saved.run",
+    ),
+    Command("saved list", "List the saved searches.", "saved.list_saved"),
+    Command("saved show", "Print the command that a saved search stands for.", "saved.show"),
+    Command("saved remove", "Remove a saved search.", "saved.remove"),
     Command(
         "status",
         "Show what is indexed, by which models, and what could not be read.",
@@ -154,7 +163,10 @@ _TABLE = (
 )
 COMMANDS = {command.name: command for command in _TABLE}
 
-GROUPS = {"models": [name for name in COMMANDS if name.startswith("models ")]}
+GROUPS = {
+    group: [name for name in COMMANDS if name.startswith(f"{group} ")]
+    for group in ("models", "saved")
+}
 
 RESERVED = (
     "duplicates",

@@ -1,7 +1,7 @@
 """`clipfind completion`: a script by which a shell completes commands, options and values.
 
-It holds what the declarations say; only for names of models it starts clipfind. A first word that
-names no command is a query, which takes what `search` takes.
+It holds what the declarations say; only for names of models and saved searches it starts clipfind.
+A first word that names no command is a query, which takes what `search` takes.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,8 @@ from rclip_like.settings.declared import Declared
 _PATHS = ("FILE", "DIR", "DATA", "QUERY", "PATH...", "[PATH]...", "[PICTURE]...")
 _MODELS = ("MODEL", "[MODEL]")
 """What stands for values in help texts says how they are completed."""
+_SAVED = "NAME"
+"""Stands for a saved search, as an argument; options have names of other things."""
 
 
 class CompletionOptions(NamedTuple):
@@ -62,6 +64,9 @@ _clipfind_models() {
         [[ $mark == in ]] || echo "$name"
     done
 }
+_clipfind_saved() {
+    clipfind saved list 2>/dev/null | { read -r _; while read -r name _; do echo "$name"; done; }
+}
 _clipfind() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local command= words= options= word i
@@ -86,7 +91,9 @@ _clipfind() {
             esac
             case $current in
                 -*) words=$options ;;
-                *) [[ $words == MODELS ]] && words=$(_clipfind_models) ;;
+                *)
+                    [[ $words == MODELS ]] && words=$(_clipfind_models)
+                    [[ $words == SAVED ]] && words=$(_clipfind_saved) ;;
             esac ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$current"))  # paths where nothing matches
@@ -127,8 +134,17 @@ def _bash_lines() -> Iterator[str]:
 
 
 def _bash_words(declared: Declared) -> str:
-    """Return the words that a value is one of, MODELS for the names of models, else nothing."""
+    """Return the words that a value is one of, else nothing.
+
+    MODELS stands for the names of models and SAVED for those of saved searches.
+    """
+    if _is_saved(declared):
+        return "SAVED"
     return "MODELS" if declared.metavar in _MODELS else " ".join(declared.choices)
+
+
+def _is_saved(declared: Declared) -> bool:
+    return declared.is_argument and declared.metavar == _SAVED
 
 
 def _bash_options(command: str) -> str:
@@ -146,6 +162,15 @@ _clipfind_models() {
     done
     compadd -a models
     _files
+}
+_clipfind_saved() {
+    local -a names
+    local name rest
+    clipfind saved list 2>/dev/null | {
+        read -r rest
+        while read -r name rest; do names+=($name); done
+    }
+    compadd -a names
 }
 _clipfind() {
     local -a first
@@ -222,6 +247,8 @@ def _zsh_action(declared: Declared) -> str:
         return f"({' '.join(declared.choices)})"
     if declared.metavar in _MODELS:
         return "_clipfind_models"
+    if _is_saved(declared):
+        return "_clipfind_saved"
     if declared.metavar == "DIR":
         return "_files -/"
     return "_files" if declared.metavar in _PATHS else " "
@@ -256,6 +283,9 @@ function __clipfind_in
 end
 function __clipfind_models
     clipfind models list 2>/dev/null | string replace -rf '^(?:yes|-) +(\\S+) .*' '$1'
+end
+function __clipfind_saved
+    clipfind saved list 2>/dev/null | tail -n +2 | string replace -r ' .*' ''
 end"""
 
 
@@ -291,6 +321,8 @@ def _fish_value(declared: Declared) -> str:
         return f"-x -a {_fish(' '.join(declared.choices))}"
     if declared.metavar in _MODELS:
         return "-x -a '(__clipfind_models)'"
+    if _is_saved(declared):
+        return "-x -a '(__clipfind_saved)'"
     return "-r -F" if declared.metavar in _PATHS else "-x"
 
 

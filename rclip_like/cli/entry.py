@@ -6,17 +6,16 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import FrameType
-from typing import Any
 
 from rclip_like.cli import INTERRUPTED, PROGRAM
-from rclip_like.cli.commands import COMMANDS, VERSION, Command, accepted_by_any, overview
+from rclip_like.cli.commands import COMMANDS, VERSION, overview
 from rclip_like.cli.dispatch import Call, dispatch
 from rclip_like.cli.remedies import said
+from rclip_like.cli.typed import options_of
 from rclip_like.errors import ClipfindError, ModelError, Remedy, UsageError
 from rclip_like.output.stream import OutputClosed, Talk, kept_for_data, write_lines
-from rclip_like.settings.declared import REQUIRED
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc")
 """How libraries that raise no MemoryError say it."""
@@ -69,7 +68,7 @@ def _run(call: Call) -> int:
     if "--help" in typed:
         write_lines([parser.help_text()])
         return 0
-    options = _options(call.command, typed)
+    options = options_of(call.command, typed)
     try:
         return call.command.load()(options)
     except ModelError as error:
@@ -81,35 +80,6 @@ def _run(call: Call) -> int:
                 for each in error.remedies
             )
         raise
-
-
-def _options(command: Command, typed: Mapping[str, Any]) -> Any:
-    """Return what the command's function takes; raises UsageError and ConfigError."""
-    from rclip_like.settings.configuration import settle
-
-    accepted = command.accepted
-    required = [each.long_name for each in accepted if each.default is REQUIRED]
-    if missing := [name for name in required if name not in typed]:
-        raise UsageError(
-            f"{command.name} needs {missing[0]}, see {PROGRAM} {command.name} --help; to search "
-            f"for the word: {PROGRAM} search {command.name.split()[0]}"
-        )
-    options, values = settle(
-        command.options,
-        accepted,
-        typed,
-        accepted_by_any(command),
-        bears_bad_file=command.bears_bad_configuration,
-    )
-    # Other libraries take this from the environment alone, before their import.
-    if values["--color"] == "never":
-        os.environ["NO_COLOR"] = "1"  # rich
-    if values["--offline"]:
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    # NumPy's threads spin while they wait for one another: with one core taken by an indexer, a
-    # new text took 1.0 to 2.9 s with two threads and 0.2 s with one. It is not torch's setting.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(values["--threads"] or 1))
-    return options._replace(given=typed) if "given" in options._fields else options
 
 
 def _with_search_proposed(error: UsageError, call: Call) -> UsageError:

@@ -46,8 +46,13 @@ def refuse_folder_first(query: str, paths: Sequence[str]) -> None:
     raise UsageError(f"{query}: this is a folder; the query comes first: {example}")
 
 
-def with_quotes_proposed(error: RootError, first: str, paths: Sequence[str]) -> RootError:
-    """Return the error with a remedy for a query of several words typed without quotes."""
+def with_quotes_proposed(
+    error: RootError, first: str, paths: Sequence[str], command: str = PROGRAM
+) -> RootError:
+    """Return the error with a remedy for a query of several words typed without quotes.
+
+    command: what stands before the query.
+    """
     words = [word for word in paths if not Path(word).exists()]
     if not words or any("/" in word for word in words):
         return error
@@ -55,14 +60,14 @@ def with_quotes_proposed(error: RootError, first: str, paths: Sequence[str]) -> 
     dashes = "-- " if query.startswith("-") else ""
     others = [word for word in paths if word not in words]
     proposed = shlex.join(others)
-    remedy = f'if it is part of the query: clipfind {dashes}"{query}" {proposed}'.rstrip()
+    remedy = f'if it is part of the query: {command} {dashes}"{query}" {proposed}'.rstrip()
     if any(word.startswith("-") for word in words):
         remedy = f"options go before --; {remedy}"
     sentence = f"{words[0]}: no such folder or file; {remedy}"
     if os.path.isdir(first):
         sentence += f"; or, if that is the folder: {_in_order(' '.join(words), [first, *others])}"
-    command = near_miss(first)
-    return RootError(f"{sentence}; or is 'clipfind {command}' meant?" if command else sentence)
+    meant = near_miss(first)
+    return RootError(f"{sentence}; or is 'clipfind {meant}' meant?" if meant else sentence)
 
 
 def index_command(given: Given) -> str:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
     from rclip_like.library import Library
     from rclip_like.query import Query
+    from rclip_like.store.saved import SavedSearch
     from rclip_like.values import SearchReport
 
 FOUND, NOTHING_FOUND = 0, 1
@@ -92,6 +93,18 @@ NEEDS = (
 )
 """Options that do nothing without one of those behind them."""
 
+Files = Annotated[bool, Option("--files -f", help="Print paths only.")]
+Null = Annotated[bool, Option("--null -0", help="End each result with a NUL, not with a new line.")]
+Template = Annotated[
+    str | None,
+    Option(
+        "--format",
+        metavar="TEMPLATE",
+        help="Print each result as TEMPLATE says: {path} {score} {rank} {model} {date} "
+        "{camera} {width} {height}, \\t \\n \\0.",
+    ),
+]
+
 
 class SearchOptions(NamedTuple):
     """What `search` takes."""
@@ -121,20 +134,10 @@ class SearchOptions(NamedTuple):
     settings: SearchSettings = SearchSettings()
     filters: Annotated[FilterOptions, "Which pictures"] = FilterOptions()
     dates: Dates = "auto"
-    files: Annotated[bool, Option("--files -f", help="Print paths only.")] = False
-    null: Annotated[
-        bool, Option("--null -0", help="End each result with a NUL, not with a new line.")
-    ] = False
+    files: Files = False
+    null: Null = False
     json: JsonLines = False
-    format: Annotated[
-        str | None,
-        Option(
-            "--format",
-            metavar="TEMPLATE",
-            help="Print each result as TEMPLATE says: {path} {score} {rank} {model} {date} "
-            "{camera} {width} {height}, \\t \\n \\0.",
-        ),
-    ] = None
+    format: Template = None
     preview: PreviewSettings = PreviewSettings()
     open: OpenSettings = OpenSettings()
     sheet: SheetOptions = SheetOptions()
@@ -152,52 +155,75 @@ class SearchOptions(NamedTuple):
 
 def run(options: SearchOptions) -> int:
     """Search and print or file the matches; return 0 if there are any, else 1."""
-    refuse_without_effect(options.given, WITHOUT_EFFECT)
-    refuse_alone(options.given, *NEEDS)
-    check_sheet(options.sheet)
-    layout = _layout_of(options)
-    settings = search_settings(options, layout)
+    return answer(options)
+
+
+def answer(options: SearchOptions, saved: "SavedSearch | None" = None) -> int:
+    """Do as `run`; of a saved search show what it has not shown, and then remember that it did."""
+    layout, settings, query = checked(options)
     talk = options.talk
     paths = searched_paths(options.paths, options.sources, talk)
     command = command_meant(options.query, options.paths)
     if command:
         talk.note(f"searching for {options.query!r}; is the command 'clipfind {command}' meant?")
-    if not options.text:
-        refuse_folder_first(options.query, options.paths)
-    from rclip_like.query import Kind, Query  # help and completion do without
-
-    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
-    query = Query(options.query, options.add, options.subtract, kind)
     with open_library(options.library, options.encoder, options.read, options.web) as library:
         try:
             report = _searched(library, query, paths, settings, options, layout)
         except RootError as error:
             raise with_quotes_proposed(error, options.query, options.paths) from error
-        status = FOUND if report.matches else NOTHING_FOUND
-        if options.copies.folder is not None:
-            matches, is_json = report.matches, options.json
-            status = filing.file_matches(matches, options.copies, talk, is_json=is_json)
-        elif options.sheet.html is not None:
-            heading = heading_of_search(query, options.paths, options.given, report.matches)
-            groups = [group_of_matches(report.matches)]
-            write_sheet(groups, heading, options.sheet, options.read, talk)
-        elif options.preview.preview and layout.is_table and can_draw():
-            show_matches(
-                report.matches,
-                layout.screen,
-                options.preview.protocol,
-                options.sheet.cache_megabytes,
-                options.read,
-            )
+        shown = report if saved is None else library.unseen(saved, report)
+        if shown.matches or not report.matches:
+            status = _deliver(shown, query, options, layout)
         else:
-            write_out(render(report.matches, layout))
+            status = NOTHING_FOUND
+            if is_terminal(sys.stderr):  # elsewhere, as in cron's mail, the exit status says it
+                talk.note(f"nothing new; {counted(len(report.matches), 'picture')} shown before")
+        if saved is not None and status == FOUND and not options.copies.dry_run:
+            library.remember_seen(saved, report.matches)
         _tell(report, options, command)
         if not talk.quiet and is_terminal(sys.stderr):
             from rclip_like.cli.larger_models import introduce_larger_models
 
             introduce_larger_models(library, report, query)
-    open_result(report.matches, options.open)
+    open_result(shown.matches, options.open)
     return status
+
+
+def _deliver(report: "SearchReport", query: "Query", options: SearchOptions, layout: Layout) -> int:
+    """Print or file the matches; return 0 if there are any, else 1, or 2 for failures of filing."""
+    if options.copies.folder is not None:
+        is_json = options.json
+        return filing.file_matches(report.matches, options.copies, options.talk, is_json=is_json)
+    if options.sheet.html is not None:
+        heading = heading_of_search(query, options.paths, options.given, report.matches)
+        groups = [group_of_matches(report.matches)]
+        write_sheet(groups, heading, options.sheet, options.read, options.talk)
+    elif options.preview.preview and layout.is_table and can_draw():
+        show_matches(
+            report.matches,
+            layout.screen,
+            options.preview.protocol,
+            options.sheet.cache_megabytes,
+            options.read,
+        )
+    else:
+        write_out(render(report.matches, layout))
+    return FOUND if report.matches else NOTHING_FOUND
+
+
+def checked(options: SearchOptions) -> "tuple[Layout, SearchSettings, Query]":
+    """Return what the options come to. Raises UsageError where they make no sense."""
+    refuse_without_effect(options.given, WITHOUT_EFFECT)
+    refuse_alone(options.given, *NEEDS)
+    check_sheet(options.sheet)
+    layout = _layout_of(options)
+    settings = search_settings(options, layout)
+    if not options.text:
+        refuse_folder_first(options.query, options.paths)
+    from rclip_like.query import Kind, Query  # help and completion do without
+
+    kind = Kind.TEXT if options.text else Kind.PICTURE if options.image else None
+    return layout, settings, Query(options.query, options.add, options.subtract, kind)
 
 
 def _searched(

@@ -108,6 +108,14 @@ def parse_term(typed: str, kind: Kind | None, *, sign: int = 1) -> Term:
     return Term(sign * weight, kind, _picture_path(value, path), typed, note)
 
 
+def with_absolute_path(term: Term) -> str:
+    """Return a term as typed, but a picture by its absolute path, so that any folder will do."""
+    if term.kind is not Kind.PICTURE:
+        return term.typed
+    weighted = _WEIGHTED.fullmatch(term.typed)
+    return f"{weighted['weight']}:{term.value}" if weighted else term.value
+
+
 def is_path_like(value: str) -> bool:
     """Return whether text is read as the path or address of a picture rather than as words.
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from rclip_like.store.first_tables import FIRST_TABLES, FIRST_VIEW, MATRICES, MATRIX_TRIGGERS
 from rclip_like.store.schema import APPLICATION_ID
 
 migrations = Migrations("clipfind")
@@ -25,7 +26,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 @migrations(name="0001_first_tables")
 def first_tables(db: Database) -> None:
     """Create the tables of the first release."""
-    for statement in (*_FIRST_TABLES, _FIRST_VIEW):
+    for statement in (*FIRST_TABLES, FIRST_VIEW):
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute("PRAGMA user_version = 1")
@@ -34,7 +35,7 @@ def first_tables(db: Database) -> None:
 @migrations(name="0002_matrices")
 def matrices(db: Database) -> None:
     """Create the table that says which files beside the index may be trusted, and how far."""
-    for statement in (_MATRICES, *_MATRIX_TRIGGERS):
+    for statement in (MATRICES, *MATRIX_TRIGGERS):
         db.execute(statement)
     db.execute("PRAGMA user_version = 2")
 
@@ -82,6 +83,13 @@ def places(db: Database) -> None:
     db.execute("PRAGMA user_version = 8")
 
 
+@migrations(name="0009_saved_searches")
+def saved_searches(db: Database) -> None:
+    """Create the list of searches that were given a name."""
+    _extend_beside_matrices(db, [_SAVED])
+    db.execute("PRAGMA user_version = 9")
+
+
 def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
@@ -90,162 +98,6 @@ def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     (after,) = db.execute("PRAGMA schema_version").fetchone()
     db.execute("UPDATE matrices SET schema_version = ? WHERE schema_version = ?", (after, before))
 
-
-# Row numbers of files are never used twice (AUTOINCREMENT): a searcher that scanned first and
-# asks for the paths later must not be given another file's. Paths are blobs, compared byte by
-# byte. `readable` is filled only where the bytes are not UTF-8, for the view.
-_FIRST_TABLES = (
-    """
-    CREATE TABLE models (
-        model_id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL,
-        fingerprint TEXT NOT NULL UNIQUE,
-        preprocessing_version TEXT NOT NULL,
-        dimension INTEGER NOT NULL,
-        added_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-    ) STRICT
-    """,
-    """
-    CREATE TABLE contents (
-        content_id INTEGER PRIMARY KEY AUTOINCREMENT,
-        digest BLOB NOT NULL UNIQUE,
-        size_bytes INTEGER NOT NULL,
-        width INTEGER NOT NULL,
-        height INTEGER NOT NULL,
-        taken_at TEXT,
-        camera TEXT,
-        latitude REAL,
-        longitude REAL
-    ) STRICT
-    """,
-    "CREATE INDEX contents_size_bytes ON contents (size_bytes)",
-    """
-    CREATE TABLE roots (
-        path BLOB PRIMARY KEY,
-        device INTEGER NOT NULL,
-        walked_at_ns INTEGER NOT NULL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE files (
-        file_id INTEGER PRIMARY KEY AUTOINCREMENT,
-        path BLOB NOT NULL UNIQUE,
-        readable TEXT,
-        size_bytes INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,
-        device INTEGER NOT NULL,
-        inode INTEGER NOT NULL,
-        read_at_ns INTEGER NOT NULL,
-        content_id INTEGER NOT NULL REFERENCES contents (content_id)
-    ) STRICT
-    """,
-    "CREATE INDEX files_content_id ON files (content_id)",
-    """
-    CREATE TABLE embeddings (
-        model_id INTEGER NOT NULL REFERENCES models (model_id),
-        part INTEGER NOT NULL,
-        content_id INTEGER NOT NULL REFERENCES contents (content_id),
-        embedding BLOB NOT NULL,
-        UNIQUE (model_id, part, content_id)
-    ) STRICT
-    """,
-    """
-    CREATE TABLE failures (
-        path BLOB PRIMARY KEY,
-        size_bytes INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,
-        device INTEGER NOT NULL,
-        inode INTEGER NOT NULL,
-        read_at_ns INTEGER NOT NULL,
-        reader_versions TEXT NOT NULL,
-        reason TEXT NOT NULL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE texts (
-        model_id INTEGER NOT NULL REFERENCES models (model_id),
-        text TEXT NOT NULL,
-        embedding BLOB NOT NULL,
-        PRIMARY KEY (model_id, text)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE settings (
-        name TEXT PRIMARY KEY,
-        value TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
-)
-
-_FIRST_VIEW = """
-    CREATE VIEW paths AS
-    SELECT
-        file_id,
-        coalesce(readable, CAST(path AS TEXT)) AS path,
-        files.size_bytes AS size_bytes,
-        datetime(mtime_ns / 1000000000, 'unixepoch') AS modified_at,
-        width, height, taken_at, camera, latitude, longitude,
-        lower(hex(digest)) AS digest
-    FROM files JOIN contents USING (content_id)
-"""
-
-# What a matrix holds of rows up to `last_embedding` and `last_file` stays true while rows are only
-# added, or files deleted. Every other change makes it forgotten, whoever writes: by triggers.
-_MATRICES = """
-    CREATE TABLE matrices (
-        model_id INTEGER PRIMARY KEY REFERENCES models (model_id) ON DELETE CASCADE,
-        rows_name TEXT NOT NULL,
-        rows_mtime_ns INTEGER NOT NULL,
-        num_rows INTEGER NOT NULL,
-        order_name TEXT NOT NULL,
-        order_mtime_ns INTEGER NOT NULL,
-        schema_version INTEGER NOT NULL,
-        last_embedding INTEGER NOT NULL,
-        last_file INTEGER NOT NULL,
-        num_added INTEGER NOT NULL,
-        num_deleted INTEGER NOT NULL
-    ) STRICT
-"""
-_MATRIX_TRIGGERS = (
-    """
-    CREATE TRIGGER matrix_counts_added AFTER INSERT ON embeddings BEGIN
-        UPDATE matrices SET num_added = num_added + 1 WHERE model_id = NEW.model_id;
-        DELETE FROM matrices WHERE model_id = NEW.model_id AND last_embedding >= NEW.rowid;
-    END
-    """,
-    """
-    CREATE TRIGGER matrix_forgets_replaced BEFORE INSERT ON embeddings
-    WHEN EXISTS (
-        SELECT 1 FROM embeddings WHERE model_id = NEW.model_id AND part = NEW.part
-        AND content_id = NEW.content_id
-    ) BEGIN DELETE FROM matrices WHERE model_id = NEW.model_id; END
-    """,
-    """
-    CREATE TRIGGER matrix_forgets_changed AFTER UPDATE ON embeddings BEGIN
-        DELETE FROM matrices WHERE model_id IN (OLD.model_id, NEW.model_id);
-    END
-    """,
-    """
-    CREATE TRIGGER matrix_forgets_deleted AFTER DELETE ON embeddings BEGIN
-        DELETE FROM matrices WHERE model_id = OLD.model_id;
-    END
-    """,
-    """
-    CREATE TRIGGER matrix_counts_deleted AFTER DELETE ON files BEGIN
-        UPDATE matrices SET num_deleted = num_deleted + 1 WHERE last_file >= OLD.file_id;
-    END
-    """,
-    """
-    CREATE TRIGGER matrix_forgets_moved AFTER UPDATE ON files
-    WHEN OLD.file_id <> NEW.file_id OR OLD.path <> NEW.path OR OLD.content_id <> NEW.content_id
-    BEGIN DELETE FROM matrices; END
-    """,
-    """
-    CREATE TRIGGER matrix_forgets_numbered AFTER INSERT ON files
-    WHEN NEW.file_id <= (SELECT max(last_file) FROM matrices)
-    BEGIN DELETE FROM matrices; END
-    """,
-)
 
 _NEW_COLUMNS = (
     "ALTER TABLE files ADD COLUMN changed_ns INTEGER",
@@ -386,3 +238,14 @@ _PLACES = (
     "CREATE INDEX contents_without_place ON contents (content_id)"
     " WHERE place_id IS NULL AND latitude IS NOT NULL",
 )
+
+# `arguments` are the words of a command line after `search`, as a JSON list, and `seen` says which
+# contents the search has shown as new: the beginnings of their digests, those matched last first.
+_SAVED = """
+    CREATE TABLE saved (
+        name TEXT NOT NULL PRIMARY KEY,
+        arguments TEXT NOT NULL,
+        saved_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+        seen BLOB
+    ) STRICT
+"""

@@ -16,7 +16,7 @@ from rclip_like.store.connection import Connection
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 8
+VERSION = 9
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
 HIDDEN_SINCE = 5
@@ -28,6 +28,9 @@ WORDS_SINCE = 7
 PLACES_SINCE = 8
 """The first form with the places of pictures."""
 
+SAVED_SINCE = 9
+"""The first form with saved searches."""
+
 OLDEST_READ = 4
 """The oldest form that can be searched as it is, where it cannot be brought up."""
 
@@ -37,7 +40,7 @@ PAGE_SIZE_BYTES = 8192
 TABLES = frozenset(
     ("models", "contents", "roots", "files", "embeddings", "failures", "texts", "settings")
     + ("matrices", "readings", "matrix_blocks", "hidden", "words", "sidecars", "folders")
-    + ("places",)
+    + ("places", "saved")
 )
 """All tables that any version has made; those of others, Datasette's for instance, are theirs."""
 

@@ -55,6 +55,9 @@ LINES = {
     "clipfind status --db in": "clipfind status --db index.db",
     "clipfind --model built": "clipfind --model builtin",
     "clipfind models use built": "clipfind models use builtin",
+    "clipfind run red": "clipfind run red-boats",
+    "clipfind saved rem": "clipfind saved remove",
+    "clipfind saved show red": "clipfind saved show red-boats",
 }
 
 
@@ -74,6 +77,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_pictures(tmp_path / "pictures")
     (tmp_path / "list").touch()
     (tmp_path / "index.db").touch()
+    saved = ("save", "red-boats", "red boat", tmp_path / "pictures", "--db", tmp_path / "saved.db")
+    assert run(*saved).returncode == 0
+    monkeypatch.setenv("CLIPFIND_DB", str(tmp_path / "saved.db"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -120,7 +126,7 @@ def test_a_shell_completes_commands_options_values_and_paths(shell: str, workpla
     _prepare(shell)
     assert _completed(shell, LINES) == LINES
     started = (workplace / "started").read_text().splitlines()
-    assert set(started) == {"models list"}, "only names of models are asked for"
+    assert set(started) == {"models list", "saved list"}, "only names are asked for"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
