@@ -146,6 +146,17 @@ name with a year, and ISO dates count, never "may" or a smaller number. If no pi
 all of it is searched for as words. *--dates on* does the same in scripts, *--dates off* never does;
 *--after*, *--before* and *--on* win over the words.
 
+Words of one's own :: On a terminal the words of the query are also looked for in the names of
+files and folders, and what is found moves up: of "boat denmark" the boats in a folder *Denmark
+2018*. Scores stay those of the pictures, and a line below the path says what was found, as in
+"folder: Denmark 2018". The order is that of reciprocal rank fusion: a rank by score and one by
+words, in which rare words count more than frequent ones, and pictures with a part of the words
+less than in proportion. Case and accents do not count, an English plural meets its singular, and
+words that say nothing (the, of, photo) are left out, as is a word that more than half of more than
+2,000 pictures have. Thresholds are for scores: what is found by its words passes them, and is
+marked. *--words on* does the same in scripts, *--words only* looks for words alone, and *--words
+off* never does. It takes a Python whose SQLite has full-text search (FTS5).
+
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
 must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
 
@@ -167,9 +178,11 @@ in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, nor
 positive), *place* (the names from the town to the country, with commas). What is not known is
 absent. With *--explain*, *terms* is a list of objects with *term* (with a minus if it is
 subtracted) and *score*. With *--all-hidden*, *hidden* is true for a hidden picture and absent for
-others. Of a match that is copied or linked: *path* and *target* (absolute, the latter with
-*target_base64* as for paths), *did* (copied, linked or there already) and *sidecars*, a list of the
-files that went along.
+others. With *--words*, *words* is a list of what was found of the query's words, objects with *in*
+(name, folder, caption, keyword, sidecar or text) and *text*, and *by_words_alone* whether the score
+is below the thresholds. Of a match that is copied or linked: *path* and *target* (absolute, the
+latter with *target_base64* as for paths), *did* (copied, linked or there already) and *sidecars*, a
+list of the files that went along.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,

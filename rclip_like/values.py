@@ -236,6 +236,8 @@ class Match(NamedTuple):
     score of each term alone where an explanation was asked for, a subtracted one behind a minus.
     `taken_at` is the date the picture gives, else that of its file. `facts` and `version` are those
     of its content. `is_hidden` says that its content is hidden, and was asked for nevertheless.
+    `words` are those that met the query, with where they stand ("folder"); `by_words` says that
+    they alone made it a match, as its score is below the thresholds.
     """
 
     path_bytes: bytes
@@ -248,6 +250,8 @@ class Match(NamedTuple):
     facts: PictureFacts | None = None
     version: FileVersion | None = None
     is_hidden: bool = False
+    words: tuple[tuple[str, str], ...] = ()
+    by_words: bool = False
 
     @property
     def path(self) -> str:

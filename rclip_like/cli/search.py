@@ -76,6 +76,7 @@ WITHOUT_EFFECT = (
     ("--text", "--image"),
     ("--text", "--allow-private"),
     ("--image", "--template"),
+    ("--image", "--words"),
     ("--image", "--no-cache"),
     *(("--html", each) for each in ALONE),
     *preview.WITHOUT_EFFECT,
@@ -277,13 +278,15 @@ def _layout_of(options: SearchOptions) -> Layout:
 
 
 def search_settings(options: SearchOptions, layout: Layout) -> SearchSettings:
-    """Return what is ranked and kept; people get copies once, unless typed otherwise."""
+    """Return what is ranked and kept; people get copies once and words, unless typed otherwise."""
     found = filters_of(options.filters, options.settings.filters, datetime.now())
     settings = options.settings._replace(filters=found)
     if settings.collapse is None:
         is_shown = layout.is_table or options.sheet.html is not None
         is_for_people = is_shown or options.copies.folder is not None
         settings = settings._replace(collapse=is_for_people)
+    if settings.words is None:
+        settings = settings._replace(words="on" if layout.is_table else "off")
     return settings
 
 

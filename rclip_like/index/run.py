@@ -144,6 +144,8 @@ class _Run:
             self._extend_matrix(at_last=True)
             for _ in self._until_over(place_pictures(self.writer)):
                 self._show_progress()
+            for _ in self._until_over(iter(self.writer.words.index_some, False)):
+                pass
         except Stopped:
             self.stopping.settle()
             self._save_rest()

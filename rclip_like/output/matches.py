@@ -71,6 +71,9 @@ def as_object(match: Match) -> dict[str, object]:
     known = {name: value for name, value in row.items() if value is not None}
     if match.terms:
         known["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
+    if match.words:
+        known["words"] = [{"in": where, "text": text} for where, text in match.words]
+        known["by_words_alone"] = match.by_words
     if match.is_hidden:
         known["hidden"] = True
     return known
@@ -95,7 +98,8 @@ def _render_match(match: Match, layout: Layout) -> bytes:
     if layout.end == b"\n":  # what ends in NULs is for programs
         score = _coloured(score, _CYAN, layout.screen)
     terms = [f"{escaped(term)}={score:.4f}".encode() for term, score in match.terms]
-    return b"\t".join((score.encode(), path, *terms))
+    words = [line.encode() for line in _words_of(match)] if match.terms else []
+    return b"\t".join((score.encode(), path, *terms, *words))
 
 
 def _values(match: Match, layout: Layout) -> Values:
@@ -126,7 +130,11 @@ def lines_of_match(match: Match, columns: int, screen: Screen) -> list[str]:
     if match.facts is not None:
         facts += [f"{match.facts.width} \u00d7 {match.facts.height}", match.facts.camera or ""]
     terms = [f"{term} {score:+.4f}" for term, score in match.terms]
-    small = [part for each in (*terms, *facts) for part in chopped(escaped(each), columns)]
+    small = [
+        part
+        for each in (*terms, *_words_of(match), *facts)
+        for part in chopped(escaped(each), columns)
+    ]
     rank = _coloured(f"{match.rank}.", _BOLD, screen)
     score = _coloured(f"{match.score:.4f}", _CYAN, screen)
     return [f"{rank} {score}", *path, *(_coloured(line, _DIM, screen) for line in small)]
@@ -142,8 +150,16 @@ def _table_row(match: Match, screen: Screen) -> str:
     if screen.has_links:
         path = linked(path, match.absolute_bytes)
     row = f"{_coloured(f'{match.score:7.4f}', _CYAN, screen)}  {path}"
-    explained = "  ".join(f"{escaped(term)} {score:+.4f}" for term, score in match.terms)
+    if match.by_words:
+        row += _coloured("  (by its words)", _DIM, screen)
+    terms = [f"{escaped(term)} {score:+.4f}" for term, score in match.terms]
+    explained = "  ".join([*terms, *_words_of(match)])
     return f"{row}\n         {_coloured(explained, _DIM, screen)}" if explained else row
+
+
+def _words_of(match: Match) -> list[str]:
+    """Return where words of the query stand and how, as in "folder: Denmark"."""
+    return [escaped(f"{where}: {text}") for where, text in match.words]
 
 
 def _coloured(text: str, colour: str, screen: Screen) -> str:

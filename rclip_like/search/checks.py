@@ -105,7 +105,7 @@ class FileCheck:
 
     def __init__(self, store: Store, scope: Scope, terms: Sequence[Term] = ()) -> None:
         self._store = store
-        self._scope = scope
+        self.scope = scope
         self._settings = scope.settings
         self._inodes: Inodes | None = None
         # By device and inode, as a walk that follows links meets one file under several names.
@@ -122,7 +122,7 @@ class FileCheck:
         Another inode or ctime at equal size and mtime says only that it may have been replaced
         (`exiftool -P`), or copied back, or given other rights; then its content decides.
         """
-        if stored.path not in self._scope:
+        if stored.path not in self.scope:
             return "left out"
         try:
             status = os.stat(stored.path, follow_symlinks=self._settings.follow)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,9 @@ from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
     from rclip_like.models.model import Model
+    from rclip_like.search.checks import Look
+    from rclip_like.search.scoring import Scored
+    from rclip_like.search.words import Evidence
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
     from rclip_like.values import Embedding, Pixels
@@ -49,8 +52,9 @@ def search(
     out of reach, damaged rows and, unless `settings.all_hidden`, hidden pictures are left out and
     counted, and the next ranks move up. A score from the matrix agrees with the row. Thresholds
     come first, then `settings.top`, then the order; equal scores are in order of path bytes. Only
-    cached text embeddings are written. Raises UsageError for settings that make no sense and for
-    terms that cancel out.
+    cached text embeddings are written. With `settings.words` the words of the terms count as well:
+    they change the order, not the scores, and what they find passes the thresholds. Raises
+    UsageError for settings that make no sense and for terms that cancel out.
     """
     _refuse_nonsense(settings)
     specification = model.specification
@@ -66,18 +70,29 @@ def search(
             return SearchReport(())
         selection = store.select(model_id, roots, settings.filters, scope.globs)
         files = FileCheck(store, scope, terms)
+        evidence: Evidence | None = None
+        if settings.words in ("on", "only"):
+            from rclip_like.search.words import find_words
+
+            evidence, notes = find_words(store, terms)
+        work = (selection, asked.query, files, settings, evidence)
         try:
-            best = _take_best(selection, asked.query, scope, files, settings)
+            best = _take_best(*work)
         except MatrixDisagrees:
-            best = _take_best(selection, asked.query, scope, files, settings, by_rows=True)
-            notes = (FROM_ROWS,)
+            best = _take_best(*work, by_rows=True)
+            notes += (FROM_ROWS,)
+        met = [evidence.met_by(stored) if evidence else () for stored, _ in best.files]
         explained = [
             _explanation(selection, stored, asked) if settings.explain else ()
             for stored, _ in best.files
         ]
     matches = [
-        match_of(stored, value, rank, scope, specification.name, each)
-        for rank, ((stored, value), each) in enumerate(zip(best.files, explained, strict=True), 1)
+        match_of(stored, value, rank, scope, specification.name, each)._replace(
+            words=words, by_words=bool(words) and value < best.lowest
+        )
+        for rank, ((stored, value), each, words) in enumerate(
+            zip(best.files, explained, met, strict=True), 1
+        )
     ]
     if settings.sort == "path":
         matches.sort(key=lambda match: match.absolute_bytes)
@@ -122,43 +137,52 @@ def match_of(
 class _Best:
     """The files to be shown with their scores, best first, and what was met on the way to them.
 
-    `score` is the best of all, before thresholds.
+    `score` is the best of all, before thresholds, which leave out what is below `lowest`.
     """
 
     def __init__(self) -> None:
         self.files: list[tuple[StoredFile, float]] = []
         self.score: float | None = None
+        self.lowest = -math.inf
         self.stale = self.damaged = self.copies = self.hidden = 0
 
 
 def _take_best(
     selection: Selection,
     query: Embedding,
-    scope: Scope,
     files: FileCheck,
     settings: SearchSettings,
+    evidence: Evidence | None,
     *,
     by_rows: bool = False,
 ) -> _Best:
     """Return the leading files that are fresh, sound and pass the thresholds; count the others.
 
-    At most `settings.top` (0: all). by_rows: without the matrix; with it,
-    MatrixDisagrees is raised where it and the rows do.
+    At most `settings.top` (0: all). evidence: words that count as well, and pass the thresholds.
+    by_rows: without the matrix; with it, MatrixDisagrees is raised where it and the rows do.
     """
     best = _Best()
     contents: set[int] = set()
     lowest = -math.inf if settings.min_score is None else settings.min_score
     within = math.inf if settings.within is None else settings.within
     scored = score_all(selection, query, by_rows=by_rows)
-    found = pages(selection, scored, scope.wants if scope.has_patterns else None)
-    for stored, value, look in checked(
-        selection,
-        query,
-        found,
-        files,
-        by_matrix=scored.by_matrix,
-        all_hidden=settings.all_hidden,
-    ):
+
+    scope = files.scope
+
+    def checked_files(scored: Scored) -> Iterator[tuple[StoredFile, float, Look]]:
+        found = pages(selection, scored, scope.wants if scope.has_patterns else None)
+        how = {"by_matrix": scored.by_matrix, "all_hidden": settings.all_hidden}
+        return checked(selection, query, found, files, **how)
+
+    if evidence is not None:
+        from rclip_like.search.words import with_words
+
+        fresh = (value for _, value, look in checked_files(scored) if look == "fresh")
+        best.score = next(fresh, None)
+        best.lowest = max(lowest, best.score - within if best.score is not None else lowest)
+        scored = with_words(scored, evidence, best.lowest, words_only=settings.words == "only")
+        lowest = -math.inf
+    for stored, value, look in checked_files(scored):
         best.stale += look == "stale"
         best.damaged += look == "damaged"
         is_copy = settings.collapse and stored.content_id in contents

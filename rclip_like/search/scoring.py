@@ -25,7 +25,8 @@ class Scored(NamedTuple):
     """Row numbers (N,) and scores (N,); in order of path bytes, or with some new ones at the end.
 
     Some of the rows may be gone, or pass no filter. `by_matrix` tells where the scores are from.
-    `num_contents` counts different contents among them.
+    `num_contents` counts different contents among them. keys (N,): by what they are in order, where
+    that is not the scores.
     """
 
     rowids: np.ndarray
@@ -33,6 +34,12 @@ class Scored(NamedTuple):
     is_in_order: bool
     by_matrix: bool
     num_contents: int
+    keys: np.ndarray | None = None
+
+    @property
+    def order(self) -> np.ndarray:
+        """What the files are in order of, the highest first (N,)."""
+        return self.scores if self.keys is None else self.keys
 
 
 Page = list[tuple["StoredFile", float]]
@@ -86,7 +93,8 @@ def pages(
     size, num_refused = first, 0
     is_wanted: np.ndarray | None = None
     """Of all that are scored, once all paths were asked."""
-    for stretch in best_first(scored.scores, highest):
+    order = scored.order
+    for stretch in best_first(order, highest):
         start = 0
         while start < len(stretch):
             if wants and is_wanted is None and num_refused > _PAGE + len(scored.rowids) // _SHARE:
@@ -97,20 +105,22 @@ def pages(
             while (
                 not scored.is_in_order
                 and end < len(stretch)
-                and scored.scores[stretch[end]] == scored.scores[stretch[end - 1]]
+                and order[stretch[end]] == order[stretch[end - 1]]
             ):
                 end += 1
             numbers = stretch[start:end]
             if is_wanted is not None:
                 numbers = numbers[is_wanted[numbers]]
-            values = dict(zip(scored.rowids[numbers].tolist(), scored.scores[numbers], strict=True))
+            rowids = scored.rowids[numbers].tolist()
+            values = dict(zip(rowids, scored.scores[numbers], strict=True))
             page = [
                 (stored, float(values[stored.rowid]))
-                for stored in selection.files([*values])
+                for stored in selection.files(rowids)
                 if wants is None or wants(stored.path)
             ]
             if not scored.is_in_order:
-                page.sort(key=lambda found: (-found[1], found[0].path))
+                keys = dict(zip(rowids, order[numbers], strict=True))
+                page.sort(key=lambda found: (-keys[found[0].rowid], found[0].path))
             yield page
             num_refused += end - start - len(page)
             start, size = end, _PAGE

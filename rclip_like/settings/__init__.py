@@ -271,7 +271,8 @@ class IndexSettings(NamedTuple):
 class SearchSettings(NamedTuple):
     """What is ranked and which of it is kept; `top` 0 means all, scores are cosines.
 
-    `collapse` None shows all copies, as False does; the command line decides by where it prints.
+    `collapse` None shows all copies, as False does, and `words` None looks for none, as "off" does;
+    the command line decides by where it prints.
     """
 
     top: Annotated[
@@ -302,8 +303,18 @@ class SearchSettings(NamedTuple):
             help="Show equal files once. Default: on a terminal's table only.",
         ),
     ] = None
+    words: Annotated[
+        Literal["off", "on", "only"] | None,
+        Setting(
+            "--words",
+            help="Also look for the words of QUERY in captions, keywords and the names of files "
+            "and folders (on), there alone (only), or not (off). Default: on in a terminal's "
+            "table, else off.",
+        ),
+    ] = None
     explain: Annotated[
-        bool, Option("--explain", help="Show the score of each part of the query.")
+        bool,
+        Option("--explain", help="Show the score of each part of the query, and the words found."),
     ] = False
     everywhere: Annotated[
         bool, Option("--all", help="Search all that is indexed, wherever it lies.")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rclip_like.store.schema import MAKE_WORDS_INDEX, WORDS_INDEX, WORDS_SINCE
@@ -17,27 +19,22 @@ from rclip_like.store.schema import MAKE_WORDS_INDEX, WORDS_INDEX, WORDS_SINCE
 if TYPE_CHECKING:
     from rclip_like.store.connection import Connection
     from rclip_like.store.embeddings import Rowids
-    from rclip_like.store.rows import PathRange
+    from rclip_like.store.rows import PathRange, StoredFile
 
 Source = Literal["caption", "keywords", "text"]
 """Where words of a content come from; `text` was recognised in the picture."""
-Where = Literal["caption", "keyword", "text", "file", "folder", "sidecar"]
-"""Where a word was found; `file` and `folder` are names."""
+Where = Literal["caption", "keyword", "text", "name", "folder", "sidecar"]
+"""Where a word was found; `name` is that of the file."""
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _CAPITAL = re.compile(r"(?<=[^\W\d_])(?=[A-Z][a-z])")
-_ROWS_A_TRANSACTION = 4096
+_PAGE = 4096
 _AT_ONCE = 500
 _MANY = 1000
-_KINDS = ("words", "files", "folders", "sidecars")
+_LONGEST_SHOWN = 80
+KINDS = ("words", "files", "folders", "sidecars")
 """By the last two bits of a row number in the full-text index: the table that has the row."""
-_NEW = (
-    "SELECT word_id, text FROM words WHERE word_id > ? ORDER BY word_id LIMIT ?",
-    "SELECT file_id, path FROM files WHERE file_id > ? ORDER BY file_id LIMIT ?",
-    "SELECT folder_id, path FROM folders WHERE folder_id > ? ORDER BY folder_id LIMIT ?",
-    "SELECT sidecar_id, caption || char(10) || keywords FROM sidecars WHERE sidecar_id > ?"
-    " ORDER BY sidecar_id LIMIT ?",
-)
+_FIND = f"SELECT rowid FROM {WORDS_INDEX} WHERE {WORDS_INDEX} MATCH ? LIMIT ?"
 _WHERE: dict[str, Where] = {"caption": "caption", "keywords": "keyword", "text": "text"}
 
 
@@ -98,6 +95,11 @@ class Words:
         """Whether words can be looked up: there is a full-text index, and SQLite can read it."""
         return self.has_table and has_fts(self._connection) and has_index(self._connection)
 
+    @property
+    def can_be_searched(self) -> bool:
+        """Whether SQLite has full-text indexes, be there one or not."""
+        return has_fts(self._connection)
+
     def matching(self, words: Sequence[str]) -> list[WordMatches]:
         """Return in which files each word stands, and where; plurals meet their singulars.
 
@@ -122,7 +124,7 @@ class Words:
             "SELECT files.content_id, digest, path FROM files CROSS JOIN contents"
             " USING (content_id) WHERE path >= ? AND path < ? AND NOT EXISTS (SELECT 1 FROM words"
             " WHERE words.content_id = files.content_id AND source = ? AND made_by = ?)"
-            f" ORDER BY path LIMIT {_ROWS_A_TRANSACTION}"
+            f" ORDER BY path LIMIT {_PAGE}"
         )
         after, end = within
         while page := self._connection.execute(question, (after, end, source, made_by)).fetchall():
@@ -140,18 +142,58 @@ class Words:
         )
         return dict(rows.fetchall()) if self.has_table else {}
 
+    def shown(
+        self, stored: StoredFile, matches: Sequence[WordMatches]
+    ) -> tuple[tuple[Where, str], ...]:
+        """Return in which names and texts of a file the words stand that it matches, each once.
+
+        A caption or a text is shortened to what stands around the first of the words.
+        """
+        path = os.fsdecode(stored.path)
+        texts: list[tuple[Where, str]] = [("name", os.path.basename(path))]
+        texts += [("folder", name) for name in os.path.dirname(path).split(os.sep)]
+        for source, text in self.text_of(stored.digest).items():
+            texts += [(_WHERE[source], line) for line in _apart(source, text)]
+        if any(match.where == "sidecar" for match in matches):
+            texts += self._sidecars_of(stored.path)
+        found: list[tuple[Where, str]] = []
+        alone = self._of_one_file
+        alone.execute(f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('delete-all')")
+        alone.executemany(
+            f"INSERT INTO {WORDS_INDEX} (rowid, words) VALUES (?, ?)",
+            [(number, " ".join(_tokens_of(*each))) for number, each in enumerate(texts)],
+        )
+        for word, where in dict.fromkeys((each.word, each.where) for each in matches):
+            rows = alone.execute(_FIND, (f'"{word}"', len(texts)))
+            found += [
+                (where, _around(word, texts[number][1]))
+                for (number,) in rows
+                if texts[number][0] == where
+            ]
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def _of_one_file(self) -> sqlite3.Connection:
+        alone = sqlite3.connect(":memory:", isolation_level=None)
+        alone.execute(MAKE_WORDS_INDEX)
+        return alone
+
+    def _sidecars_of(self, path: bytes) -> list[tuple[Where, str]]:
+        rows = self._connection.execute(
+            "SELECT caption, keywords FROM sidecars WHERE path IN (?, ?)",
+            (path + b".xmp", os.path.splitext(path)[0] + b".xmp"),
+        )
+        return [("sidecar", line) for each in rows for text in each for line in text.split("\n")]
+
     def _matching(self, word: str, most: int) -> list[WordMatches] | None:
         """Return where the word stands; None if it stands nearly everywhere."""
         import numpy as np
 
-        rowids = self._column(
-            f"SELECT rowid FROM {WORDS_INDEX} WHERE {WORDS_INDEX} MATCH ? LIMIT ?",
-            (f'"{word}"', most + 1),
-        )
+        rowids = self._column(_FIND, (f'"{word}"', most + 1))
         if len(rowids) > most:
             return None
-        of_kind = [(rowids[rowids & 3 == kind] >> 2).tolist() for kind in range(len(_KINDS))]
-        found: dict[Where, list[int]] = {"file": of_kind[1]}
+        of_kind = [(rowids[rowids & 3 == kind] >> 2).tolist() for kind in range(len(KINDS))]
+        found: dict[Where, list[int]] = {"name": of_kind[1]}
         for source, file_id in self._in(
             "SELECT source, file_id FROM words CROSS JOIN files USING (content_id) WHERE word_id",
             of_kind[0],
@@ -212,84 +254,6 @@ class Words:
         return np.fromiter((number for (number,) in rows), np.int64)
 
 
-class WordsWriter(Words):
-    """What writes words, while the indexer's lock is held: see `Writer.words`."""
-
-    def put(self, rows: Iterable[WordsRow]) -> None:
-        """Write words of indexed contents in one transaction, in place of those of their source."""
-        with self._connection.transaction():
-            for row in rows:
-                self._put(row)
-
-    def _put(self, row: WordsRow) -> None:
-        self._connection.execute(
-            "DELETE FROM words WHERE source = ?"
-            " AND content_id = (SELECT content_id FROM contents WHERE digest = ?)",
-            (row.source, row.digest),
-        )
-        self._connection.execute(
-            "INSERT INTO words (content_id, source, made_by, text)"
-            " SELECT content_id, ?, ?, ? FROM contents WHERE digest = ?",
-            (row.source, row.made_by, storable(row.text), row.digest),
-        )
-
-    def index_some(self) -> bool:
-        """Bring some thousand new rows into the full-text index; return whether there were any.
-
-        Makes that index where it is missing. Does nothing where SQLite lacks FTS5.
-        """
-        if not has_fts(self._connection):
-            return False
-        if not has_index(self._connection):
-            with self._connection.transaction():
-                make_index(self._connection)
-        return any(self._index_kind(kind) for kind in range(len(_KINDS)))
-
-    def rebuild(self) -> None:
-        """Make the full-text index anew, without what is gone; in transactions of their own."""
-        if has_fts(self._connection) and has_index(self._connection):
-            with self._connection.transaction():
-                self._connection.execute(
-                    f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('delete-all')"
-                )
-                self._connection.execute("DELETE FROM folders")
-                self._forget_marks()
-            while self.index_some():
-                pass
-
-    def _forget_marks(self) -> None:
-        for kind in _KINDS:
-            self._connection.execute("DELETE FROM settings WHERE name = ?", (_mark(kind),))
-
-    def _index_kind(self, kind: int) -> bool:
-        name = _mark(_KINDS[kind])
-        found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,))
-        after = int((found.fetchone() or ("0",))[0])
-        rows = self._connection.execute(_NEW[kind], (after, _ROWS_A_TRANSACTION)).fetchall()
-        if not rows:
-            return False
-        is_name, is_folder = kind in (1, 2), kind == 2
-        texts = (
-            " ".join(tokens_of_name(each, is_folder=is_folder) if is_name else tokens(each))
-            for _, each in rows
-        )
-        with self._connection.transaction():
-            self._connection.executemany(
-                f"INSERT INTO {WORDS_INDEX} (rowid, words) VALUES (?, ?)",
-                [(row[0] << 2 | kind, text) for row, text in zip(rows, texts, strict=True) if text],
-            )
-            if kind == 1:
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO folders (path) VALUES (?)",
-                    [(path,) for path in sorted(_folders_above(path for _, path in rows))],
-                )
-            self._connection.execute(
-                "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)",
-                (name, str(rows[-1][0])),
-            )
-        return True
-
-
 def has_fts(connection: Connection) -> bool:
     """Return whether SQLite has full-text indexes."""
     question = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
@@ -312,20 +276,21 @@ def make_index(connection: Connection) -> None:
     )
 
 
-def storable(text: str) -> str:
-    """Return a text without what SQLite takes for its end, or for bytes that are no text."""
-    return text.encode(errors="replace").decode().replace("\0", " ")
+def _apart(source: Source, text: str) -> list[str]:
+    return text.split("\n") if source == "keywords" else [text]
 
 
-def _mark(table: str) -> str:
-    return f"words up to {table}"
+def _tokens_of(where: Where, text: str) -> list[str]:
+    if where not in ("name", "folder"):
+        return tokens(text)
+    return tokens_of_name(os.fsencode(text), is_folder=where == "folder")
 
 
-def _folders_above(paths: Iterable[bytes]) -> set[bytes]:
-    folders: set[bytes] = set()
-    for path in paths:
-        folder = os.path.dirname(path)
-        while folder not in folders and os.path.basename(folder):
-            folders.add(folder)
-            folder = os.path.dirname(folder)
-    return folders
+def _around(word: str, text: str) -> str:
+    """Return a text in one line, of a long one what stands around the word's beginning."""
+    line = " ".join(text.split())
+    if len(line) <= _LONGEST_SHOWN:
+        return line
+    start = max(0, line.casefold().find(word[:4]) - _LONGEST_SHOWN // 4)
+    part = line[start : start + _LONGEST_SHOWN]
+    return f"{'...' * (start > 0)}{part}{'...' * (start + len(part) < len(line))}"

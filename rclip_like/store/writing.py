@@ -23,10 +23,10 @@ from rclip_like.store.rows import (
 from rclip_like.values import Root
 
 if TYPE_CHECKING:
+    from rclip_like.store.adding_words import WordsWriter
     from rclip_like.store.checking import Repair
     from rclip_like.store.places import PlacesWriter
     from rclip_like.store.store import Store
-    from rclip_like.store.words import WordsWriter
 
 _READERS = "readers of model"
 """A setting's name, followed by a model's number; it holds the readers of the model's readings."""
@@ -255,7 +255,7 @@ class Writer:
     @property
     def words(self) -> WordsWriter:
         """What writes the words of pictures."""
-        from rclip_like.store.words import WordsWriter
+        from rclip_like.store.adding_words import WordsWriter
 
         return WordsWriter(self._connection)
 

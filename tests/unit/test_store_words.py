@@ -58,7 +58,7 @@ def test_names_are_taken_apart_at_capitals_and_numbers() -> None:
 
 def test_names_of_files_and_folders_are_found_without_any_reading(store: Store) -> None:
     bring_up(store)
-    assert found(store, "boat") == [("boat", "file", [BOAT])]
+    assert found(store, "boat") == [("boat", "name", [BOAT])]
     assert found(store, "denmark") == [("denmark", "folder", [BOAT])]
     assert found(store, "alps") == [("alps", "folder", [SNOW, CAT])]
 
@@ -67,7 +67,7 @@ def test_plurals_meet_singulars(store: Store) -> None:
     Writer(store).words.put([WordsRow(SNOW, "caption", "two skiers", "1")])
     bring_up(store)
     assert found(store, "skier") == [("skier", "caption", [SNOW])]
-    assert found(store, "boats") == [("boats", "file", [BOAT])]
+    assert found(store, "boats") == [("boats", "name", [BOAT])]
 
 
 def test_newer_words_take_the_place_of_older_ones_of_their_source(store: Store) -> None:
@@ -91,7 +91,7 @@ def test_an_empty_text_is_remembered_for_its_reader_alone(store: Store) -> None:
 def test_words_of_a_file_that_is_gone_are_not_found(store: Store) -> None:
     bring_up(store)
     store.connection.execute("DELETE FROM files WHERE path = ?", (CAT,))
-    assert found(store, "cat") == [("cat", "file", [])]
+    assert found(store, "cat") == [("cat", "name", [])]
     Writer(store).words.rebuild()
     assert found(store, "cat") == []
     assert found(store, "alps") == [("alps", "folder", [SNOW])]
@@ -102,7 +102,7 @@ def test_a_word_that_most_files_have_says_nothing(
 ) -> None:
     monkeypatch.setattr(words, "_MANY", 1)
     bring_up(store)
-    assert found(store, "alps", "boat") == [("boat", "file", [BOAT])]
+    assert found(store, "alps", "boat") == [("boat", "name", [BOAT])]
 
 
 def test_words_leave_a_matrix_valid(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,123 @@
+"""What writes words: rows first, and from the rows, behind each run, the full-text index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from rclip_like.store.schema import WORDS_INDEX
+from rclip_like.store.words import (
+    KINDS,
+    Words,
+    WordsRow,
+    has_index,
+    make_index,
+    tokens,
+    tokens_of_name,
+)
+
+_ROWS_A_TRANSACTION = 4096
+_NEW = (
+    "SELECT word_id, text FROM words WHERE word_id > ? ORDER BY word_id LIMIT ?",
+    "SELECT file_id, path FROM files WHERE file_id > ? ORDER BY file_id LIMIT ?",
+    "SELECT folder_id, path FROM folders WHERE folder_id > ? ORDER BY folder_id LIMIT ?",
+    "SELECT sidecar_id, caption || char(10) || keywords FROM sidecars WHERE sidecar_id > ?"
+    " ORDER BY sidecar_id LIMIT ?",
+)
+
+
+class WordsWriter(Words):
+    """What writes words, while the indexer's lock is held: see `Writer.words`."""
+
+    def put(self, rows: Iterable[WordsRow]) -> None:
+        """Write words of indexed contents in one transaction, in place of those of their source."""
+        with self._connection.transaction():
+            for row in rows:
+                self._put(row)
+
+    def _put(self, row: WordsRow) -> None:
+        self._connection.execute(
+            "DELETE FROM words WHERE source = ?"
+            " AND content_id = (SELECT content_id FROM contents WHERE digest = ?)",
+            (row.source, row.digest),
+        )
+        self._connection.execute(
+            "INSERT INTO words (content_id, source, made_by, text)"
+            " SELECT content_id, ?, ?, ? FROM contents WHERE digest = ?",
+            (row.source, row.made_by, storable(row.text), row.digest),
+        )
+
+    def index_some(self) -> bool:
+        """Bring some thousand new rows into the full-text index; return whether there were any.
+
+        Makes that index where it is missing. Does nothing where SQLite lacks FTS5.
+        """
+        if not self.can_be_searched:
+            return False
+        if not has_index(self._connection):
+            with self._connection.transaction():
+                make_index(self._connection)
+        return any(self._index_kind(kind) for kind in range(len(KINDS)))
+
+    def rebuild(self) -> None:
+        """Make the full-text index anew, without what is gone; in transactions of their own."""
+        if self.are_searched:
+            with self._connection.transaction():
+                self._connection.execute(
+                    f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('delete-all')"
+                )
+                self._connection.execute("DELETE FROM folders")
+                self._forget_marks()
+            while self.index_some():
+                pass
+
+    def _forget_marks(self) -> None:
+        for kind in KINDS:
+            self._connection.execute("DELETE FROM settings WHERE name = ?", (_mark(kind),))
+
+    def _index_kind(self, kind: int) -> bool:
+        name = _mark(KINDS[kind])
+        found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,))
+        after = int((found.fetchone() or ("0",))[0])
+        rows = self._connection.execute(_NEW[kind], (after, _ROWS_A_TRANSACTION)).fetchall()
+        if not rows:
+            return False
+        is_name, is_folder = kind in (1, 2), kind == 2
+        texts = (
+            " ".join(tokens_of_name(each, is_folder=is_folder) if is_name else tokens(each))
+            for _, each in rows
+        )
+        with self._connection.transaction():
+            self._connection.executemany(
+                f"INSERT INTO {WORDS_INDEX} (rowid, words) VALUES (?, ?)",
+                [(row[0] << 2 | kind, text) for row, text in zip(rows, texts, strict=True) if text],
+            )
+            if kind == 1:
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO folders (path) VALUES (?)",
+                    [(path,) for path in sorted(_folders_above(path for _, path in rows))],
+                )
+            self._connection.execute(
+                "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)",
+                (name, str(rows[-1][0])),
+            )
+        return True
+
+
+def storable(text: str) -> str:
+    """Return a text without what SQLite takes for its end, or for bytes that are no text."""
+    return text.encode(errors="replace").decode().replace("\0", " ")
+
+
+def _mark(table: str) -> str:
+    return f"words up to {table}"
+
+
+def _folders_above(paths: Iterable[bytes]) -> set[bytes]:
+    folders: set[bytes] = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        while folder not in folders and os.path.basename(folder):
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    return folders
