@@ -231,13 +231,11 @@ class Picture(NamedTuple):
 class Match(NamedTuple):
     """One result: `path` the way its folder was named, `absolute` from the top of the file system.
 
-    Both are strings as os.fsdecode makes them of `path_bytes` and `absolute_bytes`.
-    `score` is a cosine in [-1, 1]; `rank` counts from 1 in order of score. `terms` holds the
-    score of each term alone where an explanation was asked for, a subtracted one behind a minus.
-    `taken_at` is the date the picture gives, else that of its file. `facts` and `version` are those
-    of its content. `is_hidden` says that its content is hidden, and was asked for nevertheless.
-    `words` are those that met the query, with where they stand ("folder"); `by_words` says that
-    they alone made it a match, as its score is below the thresholds.
+    Both are strings as os.fsdecode makes them of `path_bytes` and `absolute_bytes`. `score` is a
+    cosine in [-1, 1]; `rank` counts from 1. `terms` holds the score of each term alone where that
+    was asked for, a subtracted one behind a minus. `taken_at` is the date of the picture, else of
+    its file; `facts` and `version` are of its content, which `is_hidden` or not. `words`: where
+    those of the query stand, and how; `by_words`: the score alone is below the thresholds.
     """
 
     path_bytes: bytes
