@@ -4,9 +4,9 @@ from __future__ import annotations
 
 SEEING = """\
 *clipfind* QUERY *-p* draws each picture beside its rank, score, path, date and size. *clipfind
-preview* FILE draws one picture of any format that is read, raw and HEIC included. The pictures are
-thumbnails; ~/.cache/clipfind keeps them for the next time (*--thumbnail-cache*). If a thumbnail
-cannot be made, its box says why. *-p* does nothing if stdout is not a terminal.
+preview* FILE draws one picture of any format that is read, raw and HEIC included. What they draw
+are thumbnails, as CONTACT SHEETS describes them. If one cannot be made, its box says why. *-p* does
+nothing if stdout is not a terminal.
 
 --preview-protocol :: How the terminal is sent pictures. *kitty* is for kitty and Ghostty. *sixel*
 is for foot, WezTerm, iTerm2, mlterm, Konsole, Windows Terminal and others. *blocks* needs nothing
@@ -24,7 +24,7 @@ In a pipe one of them is needed. A picture is not enlarged.
 --open, --open-rank :: When the results are printed, *--open* opens the best one and *--open-rank* N
 the one of rank N, by xdg-open (on a Mac by open), in the program that the desktop has for it.
 
-fzf, lf :: fzf searches as one types and previews the result under its cursor. clipfind reads what
+fzf, lf :: fzf searches as you type and previews the result under its cursor. clipfind reads what
 is typed as words, and the index is not updated:
 
     : | fzf --disabled --read0 --print0 --reverse \\

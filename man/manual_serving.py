@@ -9,7 +9,7 @@ the index of the PATHs up to date, unless *--no-index* is typed. A question mark
 shows its keys. What it shows is in its address, so that bookmarks and the back button work;
 bookmarks stay good as long as the port is the same.
 
-The window :: Results come as one types, best first; before anything is typed, the newest pictures
+The page :: Results come as you type, best first; before anything is typed, the newest pictures
 come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
 of* do so with words; each of these terms can be given another weight and be removed. A picture that
 is dropped on the page, pasted into it or chosen with the button in the search box becomes the
@@ -18,7 +18,7 @@ it and its original. Of selected pictures the page copies the paths, saves them 
 a contact sheet; *Not these* hides them from all searches, as *clipfind hide* does. *Command line*
 is the search on the page as a command.
 
-The keys of the window:
+The keys of the page:
 
     /                    to the search box
     Down, Enter          from the search box to the pictures

@@ -245,7 +245,7 @@ folders. Each model has *name*, *fingerprint*, *preprocessing_version*, *dimensi
 Unreadable files: *failures* (reasons with their numbers), *unreadable* (a list with *path* and
 *reason*), *unreadable_folders* (with *path*, *files* and *reasons*). *left_contents* (contents
 without a file), *freeable_bytes* (roughly what dropping them frees), *thumbnails* and
-*thumbnail_bytes* (small pictures in the cache folder) are null if PATHs are named. *unknown* lists
+*thumbnail_bytes* (of the cache folder) are null if PATHs are named. *unknown* lists
 as *path* each PATH under which nothing is indexed.
 
 hide --list --json :: One object per line: *path* (null if no file in the index has the picture),
@@ -258,7 +258,7 @@ run so).
 
 prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
-of names), *texts*, *thumbnails* (small pictures in the cache folder). *folders* lists with *path*
+of names), *texts*, *thumbnails* (of the cache folder). *folders* lists with *path*
 and *files* what went from each folder. *kept* lists in the same way the files that are missing but
 not known to be gone, and *unreachable* those that cannot be looked at, by the nearest existing
 folder. *unknown* lists as *path* each PATH under which nothing is indexed. *freed_bytes* is how

@@ -87,7 +87,7 @@ _TABLE = (
         "Learn labels from a folder of labelled pictures, and measure how well.",
         "probe.run",
     ),
-    Command("hide", "Leave pictures out of searches from now on, and their copies.", "hiding.hide"),
+    Command("hide", "Leave pictures and their copies out of searches from now on.", "hiding.hide"),
     Command("unhide", "Let searches show hidden pictures again.", "hiding.unhide"),
     Command("save", "Save a search under a name.", "saved.save"),
     Command(

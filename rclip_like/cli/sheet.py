@@ -45,7 +45,7 @@ class SheetOptions(NamedTuple):
         Option(
             "--html",
             metavar="FILE",
-            help="Write the results as a contact sheet, one HTML file with small pictures inside, "
+            help="Write the results as a contact sheet, one HTML file with thumbnails inside, "
             "instead of printing them; -: to stdout. It replaces an earlier sheet, no other file.",
         ),
     ] = None

@@ -87,7 +87,7 @@ ThumbnailCacheSize = Annotated[
         "--thumbnail-cache",
         metavar="MB",
         min=0,
-        help="Keep at most so many megabytes of small pictures for the next time; those used least "
+        help="Keep at most so many megabytes of thumbnails for the next time; those used least "
         "recently go first. 0: none.",
     ),
 ]
@@ -261,7 +261,7 @@ class IndexSettings(NamedTuple):
         bool,
         Option(
             "--thumbnails",
-            help="Make small pictures of all that are indexed, so that pages and contact sheets "
+            help="Make the thumbnails of all indexed pictures, so that pages and contact sheets "
             "come up at once. If stopped, the next run continues.",
         ),
     ] = False
@@ -360,7 +360,7 @@ class PruneSettings(NamedTuple):
     texts: Annotated[bool, Option("--texts", help="Drop remembered words of queries, too.")] = False
     thumbnails: Annotated[
         bool,
-        Option("--thumbnails", help="Delete all small pictures kept in the cache folder, too."),
+        Option("--thumbnails", help="Delete all thumbnails in the cache folder, too."),
     ] = False
     dry_run: DryRun = False
     wait: Wait = True
