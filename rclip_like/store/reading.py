@@ -77,8 +77,9 @@ def file_columns(connection: Connection) -> str:
 
 def stored_file(row: Sequence[Any]) -> StoredFile:
     """Return a row of `file_columns` as a value."""
-    *plain, place = row[10:]
-    facts = PictureFacts._make((*plain, None if place is None else Place(*place.split("\n"))))
+    *values, place = row[10:]
+    values.append(None if place is None else Place(*place.split("\n", len(Place._fields) - 1)))
+    facts = PictureFacts(*values)
     position = facts.latitude, facts.longitude
     if any(degrees is not None and not math.isfinite(degrees) for degrees in position):
         facts = facts._replace(latitude=None, longitude=None)  # which JSON cannot say

@@ -43,6 +43,10 @@ FOREIGN = {
         " BEGIN DELETE FROM files; END",
     ),
 }
+PLACE_WITH_LINES = """
+    INSERT OR REPLACE INTO places VALUES (1, 'NO', 'a' || char(10) || 'b', '', '', '');
+    UPDATE contents SET place_id = 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spoil(database: Path, statements: Sequence[str]) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         for statement in statements:
-            connection.execute(statement)
+            connection.executescript(statement)
 
 
 @pytest.mark.parametrize("command", ["search", "index", "status", "doctor", "prune"])
@@ -89,6 +93,7 @@ def test_what_is_not_ours_in_an_index_is_refused_before_it_is_asked(
         ("UPDATE roots SET path = CAST('/a' || char(0) AS BLOB)", "index --all"),
         ("PRAGMA user_version = 2", "index"),
         ("UPDATE contents SET latitude = 10, longitude = 9e999", "search cat -n --near 10,10"),
+        (PLACE_WITH_LINES, "search cat -n"),
     ],
 )
 def test_odd_values_in_an_index_are_no_fault_of_ours(

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -354,3 +355,25 @@ def test_a_run_that_finds_no_locks_says_why_on_the_page(album: Album) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert "the file system has no locks" in progress["sentence"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_many_large_pictures_pasted_at_once_are_read_one_after_the_other(album: Album) -> None:
+    number, size_bytes = 10, 40 << 20
+    with album.serving("--no-index") as served:
+        client = RawClient(served.address).sign_in()
+        kind: dict[str, str | None] = {"Content-Type": "image/png"}
+        before = _peak_bytes(served)
+        with ThreadPoolExecutor(number) as threads:
+            body = bytes(size_bytes)
+            pasted = [
+                threads.submit(client.request, "POST", "/api/pasted", kind, body)
+                for _ in range(number)
+            ]
+            assert {each.result().status for each in pasted} == {400}
+        assert _peak_bytes(served) - before < 6 * size_bytes
+
+
+def _peak_bytes(served: Served) -> int:
+    status = Path(f"/proc/{served.process.pid}/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
