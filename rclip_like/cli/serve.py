@@ -99,7 +99,7 @@ def run(options: ServeOptions) -> int:
         port = bound.getsockname()[1]
         access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
         service = Service(library, roots, _settings(options, library))
-        app = make_app(service, access, say=said, on_fault=_report_fault)
+        app = make_app(service, access, _report_fault)
 
         def begin() -> None:
             _announce(options, host, access)

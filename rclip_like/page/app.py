@@ -32,19 +32,17 @@ _STATIC = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"
 def make_app(
     service: Service,
     access: Access,
-    *,
-    say: Callable[[ClipfindError], str] = str,
     on_fault: Callable[[Exception], None] | None = None,
 ) -> ASGIApp:
     """Return the application: the window with its files, what it asks for, and the originals.
 
-    say: puts an error of clipfind's into words. on_fault: hears of any other exception.
+    on_fault: called with an exception that is a fault of clipfind.
     """
 
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClipfindError)
         status = 404 if isinstance(error, NotHere) else 400
-        return JSONResponse({"error": full_sentence(say(error))}, status)
+        return JSONResponse({"error": full_sentence(service.say(error))}, status)
 
     app = Starlette(
         routes=[

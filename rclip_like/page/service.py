@@ -86,6 +86,7 @@ class Service:
         self, library: Library, roots: Sequence[Root] | None, settings: ServiceSettings
     ) -> None:
         self._library, self._roots, self._settings = library, roots, settings
+        self.say = settings.say
         self._browsing: Browsing = library.browse(roots, settings.searching)
         self._cache = ThumbnailCache(settings.cache_bytes)
         self._maker = ThumbnailMaker(self._cache, settings.read)
@@ -157,7 +158,7 @@ class Service:
         if found.notes == (NOTHING_INDEXED,) and self._run.is_running():
             yield "nothing is indexed yet; pictures appear as they are indexed"
         else:
-            yield from map(self._settings.say, found.notes)
+            yield from map(self.say, found.notes)
         if command and pasted:
             yield f"the pasted picture is {PASTED} in the command line; put its path there"
 
@@ -271,9 +272,7 @@ class Service:
             details.append(("command", command))
         details.append(("made", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")))
         heading = Heading(_in_words(state) or "Selected pictures", tuple(details))
-        return contact_sheet(
-            heading, matches, self._cache, self._settings.read, say=self._settings.say
-        )
+        return contact_sheet(heading, matches, self._cache, self._settings.read, say=self.say)
 
     def hide(self, names: Sequence[str]) -> int:
         """Leave the pictures out of searches; return how many were not hidden before."""

@@ -113,11 +113,10 @@ def client(service: Service) -> Iterator[TestClient]:
 
 
 @contextmanager
-def client_of(service: Service, **settings: Any) -> Iterator[TestClient]:
-    """Give a client that has the cookie, of an application made with further settings."""
+def client_of(service: Service) -> Iterator[TestClient]:
+    """Give a client that has the cookie."""
     access = Access(8000, ("127.0.0.1",))
-    app = make_app(service, access, **settings)
-    with TestClient(app, ORIGIN, headers={"Origin": ORIGIN}) as client:
+    with TestClient(make_app(service, access), ORIGIN, headers={"Origin": ORIGIN}) as client:
         assert client.get(f"/?token={access.token}").status_code == 200
         yield client
 
@@ -287,8 +286,8 @@ def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, alb
 def test_a_missing_thumbnail_has_its_reason_in_the_words_of_the_command_line(
     serving: Serving,
 ) -> None:
-    service = serving(read=ReadSettings(max_megapixels=0.000_1), cache_bytes=0)
-    with client_of(service, say=said) as client:
+    service = serving(read=ReadSettings(max_megapixels=0.000_1), cache_bytes=0, say=said)
+    with client_of(service) as client:
         answer = client.get(f"/thumbnail/{ids(service)[0]}")
     assert answer.status_code == 404
     assert answer.json()["error"].endswith("--max-megapixels sets the limit.")

@@ -1,4 +1,4 @@
-// The filter by folder: a box that lists the folders as one types.
+// The filter by folder: a box that lists the folders as you type.
 
 import { current, go, onChange } from "./address.js";
 import { say } from "./message.js";

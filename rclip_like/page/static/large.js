@@ -43,9 +43,9 @@ function fill(shown) {
   const isOther = picture.dataset.id !== shown.id;
   item = shown;
   heading.textContent = item.name;
-  const [place, name] = position.children;
-  place.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
-  name.textContent = ` ${alternative(item)}`;
+  const [rank, label] = position.children;
+  rank.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
+  label.textContent = ` ${alternative(item)}`;
   facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => {
     const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
     term.append(name);

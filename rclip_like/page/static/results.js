@@ -94,7 +94,7 @@ export function forget(count) {
   total = Math.max(0, total - count);
   found.textContent = summary();
   showEmpty();
-  tellListeners();
+  callListeners();
 }
 
 function page(start, count, signal) {
@@ -109,10 +109,10 @@ function describe(answer) {
   document.querySelector("#command").hidden = !answer.command; // as for pasted pictures
   showNotes(answer.notes);
   showEmpty();
-  tellListeners();
+  callListeners();
 }
 
-function tellListeners() {
+function callListeners() {
   for (const listener of listeners) listener();
 }
 
@@ -135,9 +135,9 @@ function showEmpty() {
   if (isQuery(state) || state.folder) {
     const startAfresh = () => go({ q: "", terms: [], folder: "" });
     const advice = "Try other words, another folder, or fewer terms.";
-    tell("Nothing found.", advice, "Start afresh", startAfresh);
+    explain("Nothing found.", advice, "Start afresh", startAfresh);
   } else {
-    tell("There are no pictures here yet.", "They appear as clipfind indexes them.");
+    explain("There are no pictures here yet.", "They appear as clipfind indexes them.");
   }
 }
 
@@ -148,10 +148,10 @@ function fail(error) {
   replaceCards([], 0);
   showNotes([]);
   found.textContent = error.message;
-  tell("That did not work.", error.message, "Try again", () => search());
+  explain("That did not work.", error.message, "Try again", () => search());
 }
 
-function tell(what, why, label = "", run = null) {
+function explain(what, why, label = "", run = null) {
   const [first, second, button] = empty.children;
   first.textContent = what;
   second.textContent = why;

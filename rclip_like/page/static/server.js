@@ -21,13 +21,12 @@ export function post(path, content) {
   });
 }
 
-/** Post, and hand what comes back to the browser's downloads. */
+/** Post, and save what comes back under a name in the browser's downloads. */
 export async function download(path, content, name) {
   const response = await post(path, content);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
-  const disposition = response.headers.get("Content-Disposition");
-  link.download = /filename="?([^";]+)/.exec(disposition)?.[1] ?? name;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
