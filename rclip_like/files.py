@@ -16,6 +16,8 @@ from pathlib import Path
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _OTHERS = 0o077
+_MOST_OF_NAME = 200
+"""Bytes of a file's name that its draft has, which itself may have 255."""
 
 
 def open_at_once(path: str | bytes, flags: int) -> int:
@@ -104,7 +106,8 @@ def write_whole(
     again. Raises OSError.
     """
     make_folder(path.parent)
-    written = path.with_name(draft or f".{path.name}.{os.getpid()}")
+    kept = os.fsdecode(os.fsencode(path.name)[:_MOST_OF_NAME])
+    written = path.with_name(draft or f".{kept}.{os.getpid()}")
     written.unlink(missing_ok=True)  # of a process of that number that was killed
     os.close(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
     mode = stat.S_IMODE(written.stat().st_mode)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from rclip_like.cli.options import Given
 from rclip_like.cli.remedies import said
 from rclip_like.errors import UsageError
-from rclip_like.files import write_whole
+from rclip_like.files import open_at_once, write_whole
 from rclip_like.output.progress import progress_bar
 from rclip_like.output.stream import OutputError, Talk, stdout, write_out
 from rclip_like.output.terminal import is_terminal
@@ -66,7 +66,7 @@ def check_sheet(options: SheetOptions) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file for the contact sheet")
     if path.is_symlink() or path.exists():
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_at_once) as file:
             if not path.is_file() or MARK.encode() not in file.read(_HEAD_BYTES):
                 raise UsageError(f"{path} exists and is not a contact sheet; name another file")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from rclip_like.classify.values import LabelledPicture, LabelScore
 from rclip_like.cli.sheet import groups_of_labels
 
 MARK = b'content="clipfind contact sheet"'
+
+
+def test_nothing_is_waited_for_in_a_pipe(indexed: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.html"
+    os.mkfifo(pipe)
+    finished = run("blue", "pictures", "-n", "--html", pipe, timeout=30)
+    assert finished.returncode == 2
+    assert b"exists and is not a contact sheet; name another file" in finished.stderr
 
 
 def test_a_sheet_is_written_instead_of_lines(indexed: Path, tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_what_another_library_wrote_is_closed_but_not_what_its_links_lead_to(pla
     assert modes_below(place)["elsewhere"] == 0o644
 
 
+def test_a_file_may_have_a_name_of_any_length(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode("ü".encode() * 127 + b"\xff")
+    with write_whole(path) as draft:
+        draft.write_bytes(b"content")
+    assert path.read_bytes() == b"content"
+    assert os.listdir(tmp_path) == [path.name]
+
+
 def test_a_draft_that_a_killed_process_of_that_number_left_is_replaced(tmp_path: Path) -> None:
     draft = tmp_path / f".file.{os.getpid()}"
     draft.symlink_to(tmp_path / "elsewhere")
