@@ -30,7 +30,7 @@ class Dated(NamedTuple):
 def date_in(query: "Query", filters: Filters, now: datetime) -> Dated | None:
     """Return the query and the filters without and with its date; None if it has none.
 
-    None, too, for a query that is a picture, and where the filters ask for dates already.
+    Also returns None for a query that is a picture, and if the filters select by date already.
     """
     from rclip_like.query import Kind, is_path_like
 

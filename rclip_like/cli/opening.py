@@ -47,7 +47,7 @@ def open_result(matches: "Sequence[Match]", settings: OpenSettings) -> None:
 
 
 def open_file(path: bytes) -> None:
-    """Hand a file to the system's program for it, and leave that one alone. Raises OpenError.
+    """Open a file in the program that the system has for it, without waiting. Raises OpenError.
 
     path: absolute, so that no program takes it for an option or an address. No shell sees it.
     """

@@ -61,7 +61,7 @@ class ThumbnailCache:
 
     Each file ends with a checksum: a damaged one counts as missing. Readers that were mended make
     theirs anew. Those used least recently go first: the files lie in 256 folders, each of which
-    keeps its share of `most_bytes`. Where nothing can be kept, nothing is.
+    keeps its share of `most_bytes`. If nothing can be written there, nothing is kept.
     """
 
     def __init__(self, most_bytes: int, folder: Path | None = None) -> None:
@@ -110,7 +110,10 @@ class ThumbnailCache:
                 draft.write_bytes(content)
 
     def encode(self, digest: bytes, size: int, pixels: Pixels) -> bytes:
-        """Return a thumbnail's pixels as WebP, and add it; of a large one the small one, too."""
+        """Return a thumbnail's pixels as WebP, and add that to the cache.
+
+        Of a large one the small one is made and added as well.
+        """
         image = Image.fromarray(pixels)
         webp = as_webp(image)
         self.add(digest, size, webp)
@@ -129,7 +132,7 @@ class ThumbnailCache:
         }
 
     def usage(self) -> Usage:
-        """Return what the cache holds, of earlier readers, too."""
+        """Return what the cache holds, including thumbnails that earlier readers made."""
         sizes = [size_bytes for _, size_bytes in _files(self._root)]
         return Usage(len(sizes), sum(sizes))
 
@@ -178,7 +181,7 @@ def thumbnails(
 def cached_thumbnail(
     result: Picture | Trouble, digest: bytes, size: int, cache: ThumbnailCache
 ) -> bytes | Trouble:
-    """Return what was read for `Thumbnail(size)` as WebP, which the cache gets, too.
+    """Return what was read for `Thumbnail(size)` as WebP, and add it to the cache.
 
     digest: of the picture that is wanted. Of any other the thumbnail goes into the cache under its
     own digest, and a Trouble is returned.

@@ -37,8 +37,8 @@ def routes(service: Service) -> list[BaseRoute]:
 class _Routes:
     """Searches run one at a time in a thread of their own, all else in a few others.
 
-    Each of them has one connection to the index. What a client has stopped waiting for before it
-    has begun is not done.
+    Each thread has one connection to the index. What a client has stopped waiting for is not
+    begun.
     """
 
     def __init__(self, service: Service) -> None:

@@ -100,8 +100,8 @@ class Access:
     def is_own_host(self, host: str, server: str) -> bool:
         """Return whether a Host header names this server.
 
-        server: the address of ours that the connection came to. It cannot be what a name of
-        somebody else's leads to (DNS rebinding), as Host then has that name.
+        server: the address of this machine that the connection came to. A page whose name was led
+        to this machine (DNS rebinding) does not pass: its requests have that name as Host.
         """
         name, port = _split_host(host.lower())
         return port == self.port and name in (*self._hosts, server)
@@ -159,14 +159,14 @@ class Safety:
             await self._pass_on(scope, _bounded(receive, request.most_bytes), out)
 
     def _refusal(self, request: _Request) -> Refusal | None:
-        """Return why the request is not answered whoever asks, None if it may be."""
+        """Return why nobody may ask this, None if somebody may."""
         hosts = request.headers(b"host")
         if len(hosts) != 1 or not self._access.is_own_host(hosts[0], request.server):
             return Refusal(403, "This server does not answer under this name or address.")
         if request.method not in METHODS:
             return Refusal(405, "This server answers GET, HEAD and POST alone.")
         if request.headers(b"transfer-encoding") and request.headers(b"content-length"):
-            return Refusal(400, "This request says twice how long it is.")
+            return Refusal(400, "This request states its length twice.")
         own, origins = f"http://{hosts[0].lower()}", request.headers(b"origin")
         sites = set(request.headers(b"sec-fetch-site"))
         is_post = request.method == "POST"
@@ -183,7 +183,7 @@ class Safety:
         return None
 
     async def _exchange_token(self, request: _Request, out: _Response) -> None:
-        """Send whoever has the token to the address without it, with a cookie."""
+        """Send a client that has the token to the address without it, with a cookie."""
         headers = [(b"location", f"/?{request.state}".removesuffix("?").encode("latin-1"))]
         session = self._access.admit(request.token or "", request.user)
         if session is not None:
@@ -197,7 +197,7 @@ class Safety:
     async def _pass_on(self, scope: Scope, receive: Receive, out: _Response) -> None:
         try:
             await self._app(scope, receive, out.send)
-        except Exception as error:  # said by whoever started the server
+        except Exception as error:  # for whoever started the server to report
             if self._on_fault:
                 self._on_fault(error)
             if not out.is_started:
@@ -275,7 +275,7 @@ class _Request:
 
     @property
     def server(self) -> str:
-        """The address of ours that the connection came to."""
+        """The address of this machine that the connection came to."""
         server = self._scope.get("server")
         return str(server[0]).removeprefix("::ffff:") if server else ""
 

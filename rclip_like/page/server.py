@@ -45,7 +45,7 @@ _SECONDS_TO_END = 1
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket bound to an address of this machine; port 0 is any free one.
 
-    Raises OSError, and ValueError for a host that is no address.
+    Raises OSError, and ValueError for a host that is not an address.
     """
     address = ipaddress.ip_address(host)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -154,7 +154,7 @@ class _Connection(H11Protocol):
         self._user: list[int | None] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take up a connection, in the place of another one if there are too many."""
+        """Accept a connection, and close another one if there are too many."""
         super().connection_made(transport)
         others = [each for each in self.connections if isinstance(each, _Connection)]
         if len(others) > MOST_CONNECTIONS:
@@ -195,8 +195,8 @@ class _Connection(H11Protocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, with the headers that all responses have."""
-        body = b'{"error": "This is no request that this server understands."}'
+        """Refuse bytes that are not a request, with the headers that all responses have."""
+        body = b'{"error": "This server does not understand this request."}'
         length = (b"content-length", str(len(body)).encode())
         kind, close = (b"content-type", b"application/json"), (b"connection", b"close")
         headers = [*HEADERS, NO_STORE, kind, length, close]

@@ -136,7 +136,7 @@ class Service:
         }
 
     def _terms_of(self, state: State) -> tuple[list[Term], dict[str, Embedding]]:
-        """Return the terms as a search takes them; pictures of the index by a file of theirs."""
+        """Return the terms as a search takes them; indexed pictures as paths."""
         terms: list[Term] = []
         embedded: dict[str, Embedding] = {}
         for term in state.terms:

@@ -25,7 +25,7 @@ let item = null;
 async function show(id) {
   if (!dialog.open) {
     dialog.showModal();
-    heading.focus(); // its first button is of less interest than its name
+    heading.focus(); // people want the name first, not the first button
   }
   item = itemOf(id) ?? null;
   if (item) fill(item);
