@@ -237,16 +237,15 @@ train --dry-run --json :: One object with *model*, *format*, *num_pairs*, *num_c
 
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
-only with *--raw-pairs*), *hidden* (files of hidden pictures), *undated*
-(files of pictures without a date), *models*, and *roots*, the walked
-folders. Each model has *name*, *fingerprint*, *preprocessing_version*, *dimension*, *added_at*
-(UTC), *files* and *missing* (files it has not encoded). Each root has *path*, *device*,
-*walked_at_ns* (nanoseconds since 1970) and *files*; a file counts for the innermost root.
-Unreadable files: *failures* (reasons with their numbers), *unreadable* (a list with *path* and
-*reason*), *unreadable_folders* (with *path*, *files* and *reasons*). *left_contents* (contents
-without a file), *freeable_bytes* (roughly what dropping them frees), *thumbnails* and
-*thumbnail_bytes* (of the cache folder) are null if PATHs are named. *unknown* lists
-as *path* each PATH under which nothing is indexed.
+only with *--raw-pairs*), *hidden* (files of hidden pictures), *undated* (files of pictures without
+a date), *models*, and *roots*, the walked folders. Each model has *name*, *fingerprint*,
+*preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files it has not
+encoded). Each root has *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and *files*; a
+file counts for the innermost root. Unreadable files: *failures* (reasons with their numbers),
+*unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files* and
+*reasons*). *left_contents* (contents without a file), *freeable_bytes* (roughly what dropping them
+frees), *saved* (searches), *thumbnails* and *thumbnail_bytes* (of the cache folder) are null if
+PATHs are named. *unknown* lists as *path* each PATH under which nothing is indexed.
 
 hide --list --json :: One object per line: *path* (null if no file in the index has the picture),
 *digest* (BLAKE3 of the file's bytes, hexadecimal) and *hidden_at* (UTC). A picture with several

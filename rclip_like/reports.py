@@ -128,6 +128,8 @@ class StatusReport:
     """Files whose pictures are hidden from searches."""
     undated: int = 0
     """Files whose pictures say no date."""
+    saved: int | None = None
+    """Saved searches; None as for `left_contents`."""
     thumbnails: int | None = None
     """Small pictures in the cache folder, of this index or others; None as for `left_contents`."""
     thumbnail_bytes: int | None = None

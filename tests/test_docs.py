@@ -26,7 +26,7 @@ SECTIONS = """NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS QUERIES EXIT\\ STATUS E
 PROMISES EXAMPLES BUGS"""
 # Options of other programs in the README's examples.
 FOREIGN = {
-    *("--torch-backend", "--no-deps"),
+    *("--torch-backend", "--no-deps", "--user", "--now"),
     *("--read0", "--print0", "--multi", "--disabled", "--reverse", "--bind"),
 }
 SCORES_MAY_DIFFER_BY = 0.02

@@ -154,6 +154,9 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
             f"{counted(report.hidden, 'file')} hidden from searches; "
             "'clipfind hide --list' names them all"
         )
+    if report.saved:
+        searches = "1 saved search" if report.saved == 1 else f"{report.saved:,} saved searches"
+        yield f"{searches}; 'clipfind saved list' shows what is searched"
     if report.left_contents:
         yield (
             f"{counted(report.left_contents, 'content')} without a file; "

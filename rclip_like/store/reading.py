@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from rclip_like.reports import StatusReport
     from rclip_like.store.embeddings import ModelEmbeddings, Rowids
     from rclip_like.store.hidden import Hidden
-    from rclip_like.store.saved import SavedSearches
     from rclip_like.store.selection import Selection
     from rclip_like.store.words import Words
 
@@ -175,13 +174,6 @@ class Reader:
         from rclip_like.store.hidden import Hidden
 
         return Hidden(self.connection)
-
-    @property
-    def saved(self) -> SavedSearches:
-        """The searches of this index that were given a name."""
-        from rclip_like.store.saved import SavedSearches
-
-        return SavedSearches(self.connection)
 
     @property
     def words(self) -> Words:

@@ -48,6 +48,12 @@ class SavedSearches:
             return []
         return [self._search(*row) for row in self._connection.execute(f"{_ROWS} ORDER BY name")]
 
+    def count(self) -> int:
+        """Return how many there are."""
+        if not self._is_there:
+            return 0
+        return int(self._connection.execute("SELECT count(*) FROM saved").fetchone()[0])
+
     def find(self, name: str) -> SavedSearch | None:
         """Return the search of this name, None if there is none."""
         if not self._is_there:

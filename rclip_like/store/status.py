@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rclip_like.reports import StatusReport
 from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.rows import EVERYTHING, PathRange
+from rclip_like.store.saved import SavedSearches
 from rclip_like.store.schema import HIDDEN_SINCE
 from rclip_like.store.side_files import size_of, sqlite_files
 from rclip_like.values import Trouble
@@ -43,6 +44,7 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         unreadable_folders={folder: dict(each.most_common()) for folder, each in most_first},
         left_contents=left_contents,
         freeable_bytes=freeable_bytes,
+        saved=SavedSearches(connection).count() if is_all else None,
         hidden=_count_hidden(connection, ranges),
         undated=sum(map(reader.count_undated_in_range, ranges)),
     )

@@ -19,6 +19,7 @@ from rclip_like.store.side_files import real_path
 if TYPE_CHECKING:
     from rclip_like.store.checking import Checkup
     from rclip_like.store.dropping import Removal
+    from rclip_like.store.saved import SavedSearches
     from rclip_like.store.writing import Writer
 
 
@@ -119,6 +120,13 @@ class Store(Reader):
         return Checkup(self.connection)
 
     # Writing.
+
+    @property
+    def saved(self) -> SavedSearches:
+        """The searches of this index that were given a name."""
+        from rclip_like.store.saved import SavedSearches
+
+        return SavedSearches(self.connection)
 
     @contextmanager
     def writing(self, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Iterator[Writer]:

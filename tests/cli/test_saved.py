@@ -12,6 +12,8 @@ import pytest
 from described import as_described
 from processes import run, run_on_terminal, write_pictures
 
+from rclip_like.cli.commands import COMMANDS
+
 Words = str | bytes | Path
 
 
@@ -228,10 +230,23 @@ def test_a_search_whose_folder_is_gone_says_so_and_can_be_removed(album: Path) -
 def test_pruning_and_forgetting_keep_saved_searches(album: Path) -> None:
     save("boats", "boat", album)
     new("boats")
+    status = run("status", "--json", album).stdout, run("status", "--json").stdout
+    assert [as_described(each, "status")["saved"] for each in status] == [None, 1]
+    assert b"1 saved search; 'clipfind saved list' shows" in run("status").stdout
     for command in (("prune",), ("forget", album), ("doctor", "--repair")):
         assert run(*command).returncode == 0
     assert run("run", "boats", "-f").returncode == 0
     assert new("boats") == set(), "it is remembered by content"
+
+
+def test_run_takes_the_options_of_search_but_those_that_say_what_is_searched() -> None:
+    of_query = {"QUERY", "[PATH]...", "--add", "--subtract", "--text", "--image"}
+    of_query |= {"--allow-private", "--files-from", "--files0-from"}
+    searched, ran = (
+        {each.long_name for each in COMMANDS[name].listed} for name in ("search", "run")
+    )
+    assert searched - ran == of_query
+    assert ran - searched == {"NAME", "--new"}
 
 
 def test_a_date_in_a_saved_query_is_told(album: Path) -> None:
