@@ -232,10 +232,10 @@ class Match(NamedTuple):
     """One result: `path` the way its folder was named, `absolute` from the top of the file system.
 
     Both are strings as os.fsdecode makes them of `path_bytes` and `absolute_bytes`. `score` is a
-    cosine in [-1, 1]; `rank` counts from 1. `terms` holds the score of each term alone where that
-    was asked for, a subtracted one behind a minus. `taken_at` is the date of the picture, else of
-    its file; `facts` and `version` are of its content, which `is_hidden` or not. `words`: where
-    those of the query stand, and how; `by_words`: the score alone is below the thresholds.
+    cosine in [-1, 1]; `rank` counts from 1. `terms` holds the score of each term alone where asked
+    for, a subtracted one behind a minus. `taken_at` is the picture's date, else its file's; `facts`
+    and `version` are of its content, which `is_hidden` or not. `words`: where those of the query
+    stand, and how; `by_words`: the score alone is below the thresholds. `presence` is the report's.
     """
 
     path_bytes: bytes
@@ -250,6 +250,7 @@ class Match(NamedTuple):
     is_hidden: bool = False
     words: tuple[tuple[str, str], ...] = ()
     by_words: bool = False
+    presence: float | None = None
 
     @property
     def path(self) -> str:
@@ -377,10 +378,7 @@ class IndexReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchReport:
-    """The matches, and what else the user should know.
-
-    It is a dataclass, because its field `index` would hide a tuple's method of that name.
-    """
+    """The matches and what else to know; no tuple, whose method the field `index` would hide."""
 
     matches: tuple[Match, ...]
     stale: int = 0
@@ -392,6 +390,8 @@ class SearchReport:
     notes: tuple[str, ...] = ()
     best: float | None = None
     """The best score there was, before thresholds."""
+    presence: float | None = None
+    """How likely there is what the words say, in [0, 1]; of a `min_score` of "auto" alone."""
     copies: int = 0
     """Copies of matches that collapsing left out."""
     hidden: int = 0

@@ -140,7 +140,7 @@ def _bash_words(declared: Declared) -> str:
     """
     if _is_saved(declared):
         return "SAVED"
-    return "MODELS" if declared.metavar in _MODELS else " ".join(declared.choices)
+    return "MODELS" if declared.metavar in _MODELS else " ".join(declared.choices or declared.words)
 
 
 def _is_saved(declared: Declared) -> bool:
@@ -243,8 +243,8 @@ def _zsh_specs(command: str) -> str:
 
 
 def _zsh_action(declared: Declared) -> str:
-    if declared.choices:
-        return f"({' '.join(declared.choices)})"
+    if words := declared.choices or declared.words:
+        return f"({' '.join(words)})"
     if declared.metavar in _MODELS:
         return "_clipfind_models"
     if _is_saved(declared):
@@ -317,8 +317,8 @@ def _fish_lines() -> Iterator[str]:
 
 
 def _fish_value(declared: Declared) -> str:
-    if declared.choices:
-        return f"-x -a {_fish(' '.join(declared.choices))}"
+    if words := declared.choices or declared.words:
+        return f"-x -a {_fish(' '.join(words))}"
     if declared.metavar in _MODELS:
         return "-x -a '(__clipfind_models)'"
     if _is_saved(declared):

@@ -325,5 +325,10 @@ def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
     talk, min_score = options.talk, options.settings.min_score
     if report.index is not None and report.index.failed_before:
         talk.note(unreadable_sentence(report.index.failed_before))
-    if min_score is not None and report.best is not None:
+    if report.best is None:
+        return
+    if report.presence is not None:
+        query = ", ".join((options.query, *options.add))
+        talk.note(f"nothing here seems to show {query!r} (best {report.best:.2f})")
+    elif isinstance(min_score, float):
         talk.note(f"nothing scores {min_score:g} or more; the best score is {report.best:.4f}")

@@ -71,6 +71,8 @@ class Browsing:
     ) -> None:
         self._connect, self._model, self._read_pictures = connect, model, read_pictures
         self.roots = roots
+        if settings.min_score == "auto":  # asked of a search, which a page goes on from
+            settings = settings._replace(min_score=None)
         self.settings = settings._replace(collapse=True, sort="score", cache_texts=False)
         self._orders: OrderedDict[object, tuple[object, Order]] = OrderedDict()
         self._lock = Lock()

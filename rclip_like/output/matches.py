@@ -76,6 +76,8 @@ def as_object(match: Match) -> dict[str, object]:
         known["by_words_alone"] = match.by_words
     if match.is_hidden:
         known["hidden"] = True
+    if match.presence is not None:
+        known["presence"] = round(match.presence, 4)
     return known
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rclip_like.query import Kind
 from rclip_like.query.embedding import cut_notes, embed_terms
 from rclip_like.ranking import combine
 
@@ -15,16 +16,22 @@ if TYPE_CHECKING:
     from rclip_like.store.embeddings import ModelEmbeddings
     from rclip_like.values import Embedding, Embeddings, Pixels
 
+NO_CUTOFF = (
+    "what is like a picture has no cut-off of its own, so nothing was left out for its score"
+)
+
 
 class Asked(NamedTuple):
     """A query: unit float32 (D,), made of one unit row a term (T, D), and what the user should
-    hear of how its words were read.
+    hear of how its words were read. everyday: embeddings of everyday words (B, D), where the least
+    score is to be found by them.
     """
 
     terms: tuple[Term, ...]
     query: Embedding
     embeddings: Embeddings
     notes: tuple[str, ...]
+    everyday: Embeddings | None = None
 
 
 def ask(
@@ -48,4 +55,12 @@ def ask(
         from rclip_like.query.languages import language_notes
 
         notes += language_notes(terms, model.specification)
-    return Asked(tuple(terms), query, embeddings, notes)
+    everyday = None
+    if settings.min_score == "auto":
+        if all(term.kind is Kind.TEXT for term in terms):
+            from rclip_like.search.cutoff import embed_everyday_words
+
+            everyday = embed_everyday_words(encoded, model, settings)
+        else:
+            notes += (NO_CUTOFF,)
+    return Asked(tuple(terms), query, embeddings, notes, everyday)

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
-from rclip_like.search.run import FROM_ROWS, match_of
+from rclip_like.search.run import FROM_ROWS, lowest_of, match_of
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store.contents import (
     count_files_of,
@@ -143,9 +143,8 @@ class Ranking:
 
     def _lowest(self, settings: SearchSettings) -> float:
         assert self._best is not None
-        lowest = -math.inf if settings.min_score is None else settings.min_score
         within = math.inf if settings.within is None else settings.within
-        return max(lowest, self._best - within)
+        return max(lowest_of(settings), self._best - within)
 
     def _selection(self, view: View) -> Selection:
         globs = view.scope.globs

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rclip_like.search.words import Evidence
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
-    from rclip_like.values import Embedding, Pixels
+    from rclip_like.values import Pixels
 
 _SORTS = ("score", "date", "-date", "path")
 FROM_ROWS = Note(
@@ -75,7 +75,7 @@ def search(
             from rclip_like.search.words import find_words
 
             evidence, notes = find_words(store, terms)
-        work = (selection, asked.query, files, settings, evidence)
+        work = (selection, asked, files, settings, evidence)
         try:
             best = _take_best(*work)
         except MatrixDisagrees:
@@ -88,7 +88,9 @@ def search(
         ]
     matches = [
         match_of(stored, value, rank, scope, specification.name, each)._replace(
-            words=words, by_words=bool(words) and value < best.lowest
+            words=words,
+            by_words=bool(words) and value < best.lowest,
+            presence=best.presence,
         )
         for rank, ((stored, value), each, words) in enumerate(
             zip(best.files, explained, met, strict=True), 1
@@ -104,6 +106,7 @@ def search(
         damaged=best.damaged,
         notes=notes + asked.notes,
         best=best.score,
+        presence=best.presence,
         copies=best.copies,
         hidden=best.hidden,
     )
@@ -134,22 +137,29 @@ def match_of(
     )
 
 
+def lowest_of(settings: SearchSettings) -> float:
+    """Return the least score that is shown, as far as the settings alone say."""
+    return settings.min_score if isinstance(settings.min_score, float | int) else -math.inf
+
+
 class _Best:
     """The files to be shown with their scores, best first, and what was met on the way to them.
 
     `score` is the best of all, before thresholds, which leave out what is below `lowest`.
+    `presence` is as SearchReport has it.
     """
 
     def __init__(self) -> None:
         self.files: list[tuple[StoredFile, float]] = []
         self.score: float | None = None
         self.lowest = -math.inf
+        self.presence: float | None = None
         self.stale = self.damaged = self.copies = self.hidden = 0
 
 
 def _take_best(
     selection: Selection,
-    query: Embedding,
+    asked: Asked,
     files: FileCheck,
     settings: SearchSettings,
     evidence: Evidence | None,
@@ -163,17 +173,17 @@ def _take_best(
     """
     best = _Best()
     contents: set[int] = set()
-    lowest = -math.inf if settings.min_score is None else settings.min_score
     within = math.inf if settings.within is None else settings.within
-    scored = score_all(selection, query, by_rows=by_rows)
+    scored = score_all(selection, asked.query, by_rows=by_rows)
 
     scope = files.scope
 
     def checked_files(scored: Scored) -> Iterator[tuple[StoredFile, float, Look]]:
         found = pages(selection, scored, scope.wants if scope.has_patterns else None)
         how = {"by_matrix": scored.by_matrix, "all_hidden": settings.all_hidden}
-        return checked(selection, query, found, files, **how)
+        return checked(selection, asked.query, found, files, **how)
 
+    best.presence, lowest = _lowest(selection, asked, scored, checked_files(scored), settings)
     if evidence is not None:
         from rclip_like.search.words import with_words
 
@@ -206,6 +216,21 @@ def _take_best(
         if len(best.files) == settings.top and not settings.collapse:
             return best
     return best
+
+
+def _lowest(
+    selection: Selection,
+    asked: Asked,
+    scored: Scored,
+    looked_at: Iterator[tuple[StoredFile, float, Look]],
+    settings: SearchSettings,
+) -> tuple[float | None, float]:
+    """Return the presence, None unless it was asked for, and the least score that is shown."""
+    if asked.everyday is None:
+        return None, lowest_of(settings)
+    from rclip_like.search.cutoff import find_cutoff
+
+    return find_cutoff(selection, asked.everyday, scored, looked_at)
 
 
 def _explanation(

@@ -271,17 +271,24 @@ class IndexSettings(NamedTuple):
 class SearchSettings(NamedTuple):
     """What is ranked and which of it is kept; `top` 0 means all, scores are cosines.
 
-    `collapse` None shows all copies, as False does, and `words` None looks for none, as "off" does;
-    the command line decides by where it prints.
+    `min_score` "auto" shows what seems to show what the words say, and nothing if nothing does; it
+    keeps all that a query with a picture in it finds. `collapse` None shows all copies, as False
+    does, and `words` None looks for none, as "off" does; the command line decides by where it
+    prints.
     """
 
     top: Annotated[
         int, Setting("--top -t", metavar="N", min=0, help="Show the N best; 0 shows all.")
     ] = 10
     min_score: Annotated[
-        float | None,
+        float | Literal["auto"] | None,
         Setting(
-            "--min-score", metavar="X", min=-1, max=1, help="Only scores (cosines) of X or more."
+            "--min-score",
+            metavar="X",
+            min=-1,
+            max=1,
+            help="Only scores (cosines) of X or more. auto: only what seems to show what the words "
+            "say, which may be nothing.",
         ),
     ] = None
     within: Annotated[

@@ -155,6 +155,8 @@ def _from_words(declared: Declared, words: Any, where: str, error: type[UsageErr
     """Return the value of what was typed, of an option given several times a tuple."""
 
     def of_one(word: Any) -> Any:
+        if word in declared.words:
+            return word
         if declared.kind is bool and isinstance(word, str):  # a flag's is True or False already
             if word.lower() not in _TRUE + _FALSE:
                 raise error(f"{where} wants true or false, not {word!r}")
@@ -170,8 +172,7 @@ def _from_words(declared: Declared, words: Any, where: str, error: type[UsageErr
                 f"-{name}{word}" == where for name in declared.names
             )  # `-top` for `--top`
             hint = f"; type {where} with two dashes" if is_long else ""
-            wanted = _WANTED[declared.kind]
-            raise error(f"{where} wants {wanted}, not {word!r}{hint}") from None
+            raise error(f"{where} wants {_wanted(declared)}, not {word!r}{hint}") from None
         return _checked(declared, value, where, error)
 
     return tuple(map(of_one, words)) if declared.is_many else of_one(words)
@@ -185,13 +186,19 @@ def _from_file(declared: Declared, value: Any, where: str) -> Any:
             value = float(value)
         if declared.kind is Path and isinstance(value, str):
             return path_of(value) if value else declared.default
+        if value in declared.words:
+            return value
         if type(value) is not declared.kind:
-            raise ConfigError(f"{where} wants {_WANTED[declared.kind]}, not {value!r}")
+            raise ConfigError(f"{where} wants {_wanted(declared)}, not {value!r}")
         return _checked(declared, value, where, ConfigError)
 
     if declared.is_many:
         return tuple(map(of_one, value if isinstance(value, list) else [value]))
     return of_one(value)
+
+
+def _wanted(declared: Declared) -> str:
+    return " or ".join((_WANTED[declared.kind], *declared.words))
 
 
 def _checked(declared: Declared, value: Any, where: str, error: type[UsageError]) -> Any:

@@ -65,7 +65,8 @@ class Declared(NamedTuple):
 
     long_name: an option's first name or an argument's metavar; it is unique within a command.
     names: every way to spell the option, `--no-` forms included. kind: the type of one value, for
-    which `metavar` stands in help texts. variable: the environment variable that sets it, if any.
+    which `metavar` stands in help texts. words: values that are words where others are numbers.
+    variable: the environment variable that sets it, if any.
     is_inverse: the flag makes a field False. `default`, like every value outside the settings, is
     then that of the flag, so False.
     """
@@ -83,6 +84,7 @@ class Declared(NamedTuple):
     default: Any = REQUIRED
     variable: str | None = None
     group: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def spelling(self) -> str:
@@ -164,11 +166,14 @@ def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str
         annotation, *data = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         option = next((each for each in data if isinstance(each, Option | Argument)), None)
         heading = next((each for each in data if type(each) is str), "")
-        kind = annotation
+        kind, words = annotation, ()
         if get_origin(annotation) in (Union, UnionType):
-            (kind,) = (each for each in get_args(annotation) if each is not NoneType)
+            several = [each for each in get_args(annotation) if each is not NoneType]
+            kind, *literals = sorted(several, key=lambda each: not isinstance(each, type))
+            words = tuple(word for each in literals for word in get_args(each))
         if option is not None:
-            parts[field] = _declare(option, kind, defaults.get(field, REQUIRED)), heading
+            declared = _declare(option, kind, defaults.get(field, REQUIRED))
+            parts[field] = declared._replace(words=words), heading
         elif isinstance(kind, type) and _defaults(kind) is not None:
             parts[field] = kind, heading
     return parts

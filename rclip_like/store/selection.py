@@ -83,6 +83,7 @@ class Selection:
         asked = list(conditions(store.connection, filters))
         self._has_facts = bool(asked)
         asked += conditions_on_names(filters, globs)
+        self.is_filtered = bool(asked)
         self._where = "".join(f" AND {sql}" for sql, _ in asked)
         self._values = tuple(value for _, values in asked for value in values)
 
@@ -126,6 +127,23 @@ class Selection:
     def files(self, rowids: Sequence[int]) -> list[StoredFile]:
         """Return the files with these row numbers in the order asked, those that pass alone."""
         return self._store.files(rowids, self._where, self._values)
+
+    def count(self) -> int:
+        """Return how many files pass."""
+        return sum(number for (number,) in self._asked("count(*)"))
+
+    def sample(self, number: int) -> StoredEmbeddings:
+        """Return embeddings of about so many pictures of the index, float16 (n, D), or of all.
+
+        They are evenly spaced, and of the whole index, whatever the roots and the filters.
+        """
+        if self.matrix is not None:
+            rows = self.matrix.rows
+            return np.array(rows[:: 1 + len(rows) // number])
+        step = 1 + self._store.count_files() // number
+        dimension = dimension_of(self._connection, self._model_id)
+        none = np.empty((0, dimension), np.dtype(STORED_DTYPE))
+        return np.concatenate([none, *(rows[::step] for _, _, rows in self.embeddings.scan(None))])
 
     def pages(self) -> Iterator[Page]:
         """Yield all in order of path bytes, each with the embedding of the whole picture."""

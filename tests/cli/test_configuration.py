@@ -127,6 +127,7 @@ def test_a_bad_variable_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatc
         (["cat", "-top", "3"], "--top wants a whole number, not 'op'; type --top with two"),
         (["cat", "--min-score", "nan"], "--min-score must be"),
         (["cat", "--min-score", "1.5"], "--min-score must be at most 1"),
+        (["cat", "--min-score", "Auto"], "--min-score wants a number or auto, not 'Auto'"),
         (["cat", "--sort", "size"], "--sort is one of score, date, -date, path"),
         (["cat", "--tpo", "3"], "no such option: --tpo"),
         (["cat", "--top"], "--top needs a value: --top N; see clipfind search --help"),
@@ -155,6 +156,19 @@ def test_bytes_that_are_not_utf8_pass_through() -> None:
 def test_letters_may_be_joined() -> None:
     options = _settle("invoice", "-f0t", "50")
     assert (options.files, options.null, options.settings.top) == (True, True, 50)
+
+
+def test_a_word_may_stand_where_else_a_number_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    _write_configuration("min-score = 'auto'\n")
+    assert _settle("cat").settings.min_score == "auto"
+    assert _settle("cat", "--min-score", ".25").settings.min_score == 0.25
+    monkeypatch.setenv("CLIPFIND_MIN_SCORE", "0.5")
+    assert _settle("cat").settings.min_score == 0.5
+    assert _settle("cat", "--min-score", "auto").settings.min_score == "auto"
+    monkeypatch.delenv("CLIPFIND_MIN_SCORE")
+    _write_configuration("min-score = 'automatic'\n")
+    with pytest.raises(ConfigError, match="min-score wants a number or auto, not 'automatic'"):
+        _settle("cat")
 
 
 def test_keys_mean_the_same_in_every_command() -> None:

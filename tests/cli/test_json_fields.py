@@ -94,6 +94,7 @@ def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: P
     assert run("hide", folder / "taken.jpg").returncode == 0
     assert printed("hide --list") == documented()["hide --list"]
     search = printed("search", "taken", "--explain", "--all", "--all-hidden", "--words", "on")
+    search |= printed("search", "a cat", "--all", "--all-hidden", "--min-score", "auto")
     search |= printed("search", "cat", "--all", "--copy-to", folder.parent / ODD_COPIES)
     assert search == documented()["search"]
     assert printed("status", folder, never) == documented()["status"]
