@@ -48,7 +48,10 @@ def beside(album: Album, name: str) -> Album:
 def tables(album: Album) -> dict[str, str]:
     """Return the digest of each table of the index by its name."""
     with copied(album.home / "data" / "index.db") as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        # A virtual table cannot be read whole; those that hold its rows are among the others.
+        names = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+        ).fetchall()
         found = {}
         for (name,) in names:
             rows = sorted(map(repr, connection.execute(f'SELECT * FROM "{name}"')))
