@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rclip_like.errors import ClipfindError, full_sentence
+from rclip_like.errors import ClipfindError, RootError, full_sentence
 from rclip_like.page.originals import original_route
 from rclip_like.page.routes import routes
 from rclip_like.page.safety import FAULT, Access, Safety
@@ -41,7 +41,7 @@ def make_app(
 
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClipfindError)
-        status = 404 if isinstance(error, NotHere) else 400
+        status = 404 if isinstance(error, NotHere | RootError) else 400
         return JSONResponse({"error": full_sentence(service.say(error))}, status)
 
     app = Starlette(
