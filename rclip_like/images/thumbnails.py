@@ -88,10 +88,12 @@ class ThumbnailCache:
             webp, check = content[:-_CHECK_BYTES], content[-_CHECK_BYTES:]
             if blake3(webp).digest(_CHECK_BYTES) != check:
                 return None
-            if time.time() - path.stat().st_mtime > _HOUR_SECONDS:
-                os.utime(path)
+            is_long_ago = time.time() - path.stat().st_mtime > _HOUR_SECONDS
         except OSError:
             return None
+        if is_long_ago:
+            with suppress(OSError):  # on a read-only disk, or of another user
+                os.utime(path)
         return webp
 
     def add(self, digest: bytes, size: int, webp: bytes) -> None:
@@ -137,10 +139,19 @@ class ThumbnailCache:
         return Usage(len(sizes), sum(sizes))
 
     def clear(self) -> Usage:
-        """Delete all that the cache holds, and return what that was. Raises OSError."""
+        """Delete all that the cache holds, and return what that was. Raises OSError.
+
+        A link to a folder elsewhere stays, and so does that folder.
+        """
         before = self.usage()
         if before.number:
-            shutil.rmtree(self._root)
+            for path in self._root.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            if not self._root.is_symlink():
+                self._root.rmdir()
         return before
 
     def _path(self, digest: bytes, size: int) -> Path:

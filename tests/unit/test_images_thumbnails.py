@@ -12,6 +12,7 @@ import pillow_heif
 from blake3 import blake3
 from colour_profiles import ADOBE_RGB, profile, with_primaries
 from PIL import Image, ImageCms
+from private_mounts import needs_mounts, run_in_namespace
 from raw_files import dng
 from turned import ORIENTATIONS, turned
 from written_tiff import written
@@ -180,6 +181,40 @@ def test_those_used_least_recently_go_first(tmp_path: Path) -> None:
     assert digests[1] not in kept
     size = sum(each.stat().st_size for each in (tmp_path / "cache").rglob("*") if each.is_file())
     assert size <= 1000
+
+
+def test_the_cache_may_lie_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "readers-of-old").mkdir(parents=True)
+    (tmp_path / "disk" / "readers-of-old" / "thumbnail.webp").touch()
+    (tmp_path / "cache").symlink_to("disk")
+    cache = ThumbnailCache(ROOM, tmp_path / "cache")
+    cache.add(DIGEST, 64, b"thumbnail")
+    assert cache.find(DIGEST, 64) == b"thumbnail"
+    assert cache.usage().number == cache.clear().number == 1
+    assert cache.usage().number == 0
+    assert (tmp_path / "cache").is_symlink()
+
+
+ON_READ_ONLY_DISK = """
+import subprocess, sys
+from pathlib import Path
+from rclip_like.images.thumbnails import ThumbnailCache
+folder = sys.argv[1]
+for options in ("--bind", folder), ("-o", "remount,ro,bind"):
+    if subprocess.run(["mount", *options, folder]).returncode:
+        sys.exit(77)
+assert ThumbnailCache(10_000_000, Path(folder)).find(bytes(32), 64) == b"thumbnail"
+"""
+
+
+@needs_mounts
+def test_a_cache_on_a_read_only_disk_is_used(tmp_path: Path) -> None:
+    cache = ThumbnailCache(ROOM, tmp_path / "cache")
+    cache.add(bytes(32), 64, b"thumbnail")
+    for path in (tmp_path / "cache").rglob("*.webp"):
+        os.utime(path, (0, 0))
+    (tmp_path / "program.py").write_text(ON_READ_ONLY_DISK)
+    run_in_namespace(tmp_path / "program.py", tmp_path / "cache")
 
 
 def test_a_cache_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
