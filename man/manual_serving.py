@@ -13,10 +13,12 @@ The page :: Results come as you type, best first; before anything is typed, the 
 come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
 of* do so with words; each of these terms can be given another weight and be removed. A picture that
 is dropped on the page, pasted into it or chosen with the button in the search box becomes the
-query. *All folders* narrows the search to one folder. A picture opens large, with what is known of
-it and its original. Of selected pictures the page copies the paths, saves them as a list, and makes
-a contact sheet; *Not these* hides them from all searches, as *clipfind hide* does. *Command line*
-is the search on the page as a command.
+query. *All folders* narrows the search to one folder, and *Filters* to dates, a camera, a shape and
+a country or state, each read as *--on*, *--after*, *--before*, *--camera*, *--orientation* and
+*--place* are. A date among the words selects as on a terminal, and a button searches for the words
+instead. A picture opens large, with what is known of it and its original. Of selected pictures the
+page copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from
+all searches, as *clipfind hide* does. *Command line* is the search on the page as a command.
 
 The keys of the page:
 
@@ -29,6 +31,7 @@ The keys of the page:
     x, Space             select; with Shift all from the last one on
     c                    copy the paths of the selected pictures, or of this one
     h                    not this one; Ctrl-Z takes it back
+    f                    filters; Esc closes them
     Delete               on a term: remove it
     ?                    show these keys
 

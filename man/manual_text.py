@@ -153,9 +153,10 @@ see to be private.
 A date :: On a terminal one date among the words selects pictures by their date, and a line on
 stderr says so: of "beach 2019", "snow in march 2021", "garden before 2010" and "dogs 2019-07-14"
 the words are beach, snow, garden and dogs. Only years of four digits up to this year, a month's
-name with a year, and ISO dates count, never "may" or a smaller number. If no picture has that date,
-all of it is searched for as words. *--dates on* does the same in scripts, *--dates off* never does;
-*--after*, *--before* and *--on* win over the words.
+name with a year and perhaps a day, ISO dates, and a year up to another (2018-2020) count, never
+"may" or a smaller number. If no picture has that date, all of it is searched for as words. *--dates
+on* does the same in scripts, *--dates off* never does; *--after*, *--before* and *--on* win over
+the words.
 
 Words of one's own :: On a terminal the words of the query are also looked for in the names of
 files and folders, and what is found moves up: of "boat denmark" the boats in a folder *Denmark

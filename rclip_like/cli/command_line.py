@@ -40,6 +40,8 @@ def command_line(
         all_hidden=search.all_hidden,
     )
     options = [each for one in (*changed(library), *changed(settings)) for each in _spelled(*one)]
+    options += [f"--{name}={quoted(os.fsencode(value))}" for name, value in search.filters]
+    options += [] if search.reads_dates else ["--dates=off"]
     options += ["--text"] if are_words else []
     options += [] if updates else ["--no-index"]
     words = ["clipfind", "search", *options]

@@ -84,14 +84,10 @@ class FilterOptions(NamedTuple):
 def filters_of(options: FilterOptions, filters: Filters, now: "datetime") -> Filters:
     """Return the filters with those of the options added; raises UsageError for nonsense."""
     sides = {"on": options.on, "after": options.after, "before": options.before}
-    for side, typed in sides.items():
-        if typed is not None:
-            from rclip_like.facts.dates import bounds, period
+    if given := {side: typed for side, typed in sides.items() if typed is not None}:
+        from rclip_like.facts.dates import between
 
-            begin, end = bounds(side, period(typed, now))
-            filters = filters._replace(
-                taken_from=begin or filters.taken_from, taken_before=end or filters.taken_before
-            )
+        filters = between(given, filters, now)
     if options.type:
         endings = {ending for typed in options.type for ending in _endings(typed)}
         filters = filters._replace(endings=tuple(sorted(endings)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from rclip_like.cli import PROGRAM, search
 from rclip_like.cli.commands import COMMANDS
-from rclip_like.cli.dated import Dates, date_in
+from rclip_like.cli.dated import Dates
 from rclip_like.cli.filing import CopyOptions
 from rclip_like.cli.filters import FilterOptions
 from rclip_like.cli.opening import OpenSettings
@@ -137,6 +137,8 @@ def save(options: SaveOptions) -> int:
             raise with_quotes_proposed(error, asked.query, asked.paths, command) from error
     if not saved:
         raise UsageError(f"a search is saved as {name} already; --replace replaces it")
+    from rclip_like.library.dated import date_in
+
     if asked.dates == "auto" and date_in(query, settings.filters, datetime.now()):
         asked.talk.note(
             "the date in it selects pictures for a table on a terminal only; with --dates on it "

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli import filing, filters, opening, preview, updating
-from rclip_like.cli.dated import Dates, date_in
+from rclip_like.cli.dated import Dates
 from rclip_like.cli.dispatch import near_miss
 from rclip_like.cli.filing import CopyOptions
 from rclip_like.cli.filters import FilterOptions, filters_of
@@ -241,6 +241,8 @@ def _searched(
     """
     talk, dated = options.talk, None
     if options.dates == "on" or (options.dates == "auto" and layout.is_table):
+        from rclip_like.library.dated import date_in
+
         dated = date_in(query, settings.filters, datetime.now())
     with index_bar(quiet=talk.quiet) as on_progress:
         report = library.search(

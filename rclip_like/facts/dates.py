@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import UsageError
+
+if TYPE_CHECKING:
+    from rclip_like.settings import Filters
 
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
@@ -127,6 +131,19 @@ def bounds(side: str, stretch: Period) -> tuple[str | None, str | None]:
         "on": stretch.end,
         "before": stretch.begin,
     }.get(side)
+
+
+def between(sides: Mapping[str, str], filters: Filters, now: datetime) -> Filters:
+    """Return the filters with dates as typed for `on`, `after` and `before`, where given.
+
+    Raises UsageError as `period` does.
+    """
+    for side, typed in sides.items():
+        begin, end = bounds(side, period(typed, now))
+        filters = filters._replace(
+            taken_from=begin or filters.taken_from, taken_before=end or filters.taken_before
+        )
+    return filters
 
 
 def _has_years_up_to(last: int, match: re.Match[str]) -> bool:

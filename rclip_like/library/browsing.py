@@ -10,7 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rclip_like.errors import Note, Remedy, RootError
+from rclip_like.library.reach import unplaced_note
 from rclip_like.query import Term
+from rclip_like.settings import Filters
 from rclip_like.values import Root
 from rclip_like.walk import Scope
 from rclip_like.walk.patterns import SEPARATOR
@@ -39,6 +41,7 @@ class Shown(NamedTuple):
     most: int = 100
     folder: bytes | None = None
     all_hidden: bool = False
+    filters: Filters = Filters()
 
 
 class Folder(NamedTuple):
@@ -95,7 +98,7 @@ class Browsing:
         model_id = store.model_id(model.specification.fingerprint) if store else None
         if store is None or model_id is None:
             return MatchPage((), notes=(NOTHING_INDEXED,))
-        key = (tuple(terms), shown.folder, shown.all_hidden)
+        key = (tuple(terms), shown.folder, shown.all_hidden, shown.filters)
         state, kept = self._order_of(key)
         if isinstance(kept, Ranking):
             with self._view(store, shown) as view:
@@ -124,7 +127,7 @@ class Browsing:
         if store is None:
             return MatchPage((), notes=(NOTHING_INDEXED,))
         with self._view(store, shown) as view:
-            key = (None, shown.folder, shown.all_hidden)
+            key = (None, shown.folder, shown.all_hidden, shown.filters)
             state, order = self._order_of(key)
             if not isinstance(order, ByDate) or (shown.start == 0 and state != store.state):
                 order = ByDate(view)
@@ -168,6 +171,41 @@ class Browsing:
                 self._folders = store.state, kept
             return kept
 
+    def cameras(self) -> list[str]:
+        """Return the names of the cameras that took the pictures, in order."""
+        from rclip_like.store.contents import cameras_of
+
+        store = self._connect()
+        return [] if store is None else cameras_of(store, self.roots)
+
+    def regions(self) -> list[str]:
+        """Return the countries, then the states, in which the pictures were taken."""
+        from rclip_like.store.contents import regions_of
+
+        store = self._connect()
+        return [] if store is None else regions_of(store, self.roots)
+
+    def has_any(self, shown: Shown) -> bool:
+        """Return whether any picture passes, whatever the query. Raises RootError as above."""
+        from rclip_like.store.contents import count_passing
+
+        store = self._connect()
+        if store is None:
+            return False
+        with self._view(store, shown) as view:
+            return count_passing(store, view.roots, shown.filters, all_hidden=shown.all_hidden) > 0
+
+    def count_undated(self, shown: Shown) -> int:
+        """Return how many files there say no date. Raises RootError for a folder elsewhere."""
+        store = self._connect()
+        roots = self.roots if shown.folder is None else self._within(shown.folder)
+        return 0 if store is None else store.count_undated(roots)
+
+    def unplaced_note(self, shown: Shown) -> tuple[str, ...]:
+        """Say how many pictures there a place cannot find; nothing where none is asked for."""
+        roots = self.roots if shown.folder is None else self._within(shown.folder)
+        return unplaced_note(self._connect(), roots, shown.filters)
+
     def count(self) -> int:
         """Return how many files are indexed under the roots."""
         store = self._connect()
@@ -178,7 +216,7 @@ class Browsing:
         from rclip_like.search.browsing import View
 
         roots = self.roots if shown.folder is None else self._within(shown.folder)
-        settings = self.settings._replace(all_hidden=shown.all_hidden)
+        settings = self.settings._replace(all_hidden=shown.all_hidden, filters=shown.filters)
         with store.snapshot():
             yield View(store, roots, Scope(self.roots, self.settings.walk), settings)
 

@@ -53,6 +53,7 @@ class _Routes:
             "/api/search": self._search,
             "/api/picture/{id}": self._picture,
             "/api/folders": self._folders,
+            "/api/facts": self._facts,
             "/api/progress": self._progress,
             "/thumbnail/{id}": self._thumbnail,
             "/pasted/{id}": self._pasted,
@@ -86,6 +87,9 @@ class _Routes:
 
     async def _folders(self, request: Request) -> Response:
         return JSONResponse(await self._work(self._service.folders))
+
+    async def _facts(self, request: Request) -> Response:
+        return JSONResponse(await self._work(self._service.facts))
 
     async def _progress(self, request: Request) -> Response:
         return JSONResponse(await self._work(self._service.progress))

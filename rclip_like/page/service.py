@@ -12,13 +12,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.errors import ClipfindError, full_sentence
+from rclip_like.errors import ClipfindError, counted, full_sentence
 from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, Shown
 from rclip_like.page.indexing import BackgroundRun
 from rclip_like.page.pasted import GONE, Pasted
 from rclip_like.page.sheet import Heading, contact_sheet, shown
-from rclip_like.page.state import State, parse_state
+from rclip_like.page.state import State, parse_state, with_date
 from rclip_like.page.thumbnails import ThumbnailMaker
 from rclip_like.query import Kind, Term
 from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings
@@ -50,13 +50,16 @@ class PageSearch(NamedTuple):
     """A search, to be put as a command line.
 
     Pictures among the terms are absolute paths; one that was pasted is Kind.PIXELS. roots: absolute
-    paths, None for all that is indexed. most: how many results are on the screen.
+    paths, None for all that is indexed. most: how many results are on the screen. filters: as
+    typed, by the names of their options. reads_dates: whether a date among the words may select.
     """
 
     terms: tuple[Term, ...]
     roots: tuple[bytes, ...] | None
     all_hidden: bool
     most: int
+    filters: tuple[tuple[str, str], ...] = ()
+    reads_dates: bool = True
 
 
 class ServiceSettings(NamedTuple):
@@ -114,10 +117,8 @@ class Service:
     def search(self, query: bytes) -> dict[str, object]:
         """Return a page of what the query string asks for; without terms, the newest pictures."""
         began = time.perf_counter()
-        state = parse_state(query)
-        part = Shown(
-            state.start, min(state.most, MOST_ITEMS), state.folder, all_hidden=state.all_hidden
-        )
+        state, date, about_date = self._without_date(parse_state(query))
+        part = _part_of(state)
         if state.terms:
             terms, embedded = self._terms_of(state)
             found = self._browsing.ranked(terms, embedded, part)
@@ -130,10 +131,36 @@ class Service:
             "start": part.start,
             "items": [*map(_item, found.matches, found.copies)],
             "next": found.following,
-            "notes": [full_sentence(note) for note in self._notes(found, command, embedded)],
+            "notes": [
+                full_sentence(note)
+                for note in (
+                    *about_date,
+                    *self._notes(found, command, embedded),
+                    *map(self._settings.say, self._browsing.unplaced_note(part)),
+                )
+            ],
+            "date": date,
             "command": command,
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
+
+    def _without_date(self, asked: State) -> tuple[State, str, list[str]]:
+        """Return what to search for, the date taken out of the words or "", and what to say of it.
+
+        A date that leaves no picture stays among the words.
+        """
+        found = with_date(asked)
+        if found is None:
+            return asked, "", []
+        state, date = found
+        part = _part_of(state)
+        if not self._browsing.has_any(part):
+            about = f"no picture here is of {date}, so {_quoted(asked.words)} is searched as words"
+            return asked, "", [about]
+        number = self._browsing.count_undated(part)
+        undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
+        about = f"only pictures of {date} are searched for {_quoted(state.words)}{undated}"
+        return state, date, [about]
 
     def _terms_of(self, state: State) -> tuple[list[Term], dict[str, Embedding]]:
         """Return the terms as a search takes them; indexed pictures as paths."""
@@ -166,7 +193,14 @@ class Service:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)
         if state.folder is not None:
             roots = (state.folder,)
-        search = PageSearch(tuple(terms), roots, state.all_hidden, max(1, most))
+        search = PageSearch(
+            tuple(terms),
+            roots,
+            state.all_hidden,
+            max(1, most),
+            state.typed_filters,
+            state.reads_dates,
+        )
         return self._settings.spell(search)
 
     # Pictures.
@@ -205,6 +239,7 @@ class Service:
             "camera": _shown_text(facts.camera),
             "latitude": facts.latitude,
             "longitude": facts.longitude,
+            "place": str(facts.place) if facts.place else None,
             "format": os.path.splitext(shown(first.path))[1][1:].upper(),
             "copies": len(files) - 1,
             "hidden": first.is_hidden,
@@ -229,6 +264,10 @@ class Service:
         return picture.thumbnail
 
     # Around the pictures.
+
+    def facts(self) -> dict[str, list[str]]:
+        """Return what the pictures can be filtered by: cameras, and countries and states."""
+        return {"cameras": self._browsing.cameras(), "places": self._browsing.regions()}
 
     def folders(self) -> list[dict[str, object]]:
         """Return the folders that hold pictures, in order of path; the deepest left out of many."""
@@ -260,7 +299,7 @@ class Service:
 
     def sheet(self, names: Sequence[str], query: bytes) -> Iterator[str]:
         """Yield the parts of the contact sheet of the pictures, in order."""
-        state = parse_state(query)
+        state, _, _ = self._without_date(parse_state(query))
         terms: Sequence[Term] = ()
         with suppress(NotHere):  # a picture of the query is gone; the selected ones are not
             terms, _ = self._terms_of(state)
@@ -268,6 +307,7 @@ class Service:
         details = [("pictures", f"{len(matches):,}")]
         if state.folder is not None:
             details.append(("folder", shown(state.folder)))
+        details += [(name, shown(value.encode())) for name, value in state.typed_filters]
         if terms and (command := self._command(terms, state, len(matches))):
             details.append(("command", command))
         details.append(("made", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")))
@@ -288,6 +328,15 @@ class Service:
     def _selected(self, names: Sequence[str]) -> list[StoredFile]:
         digests = [_digest_of(name) for name in dict.fromkeys(names)]
         return [files[0] for files in self._browsing.files(digests).values()]
+
+
+def _quoted(words: str) -> str:
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{words.strip()}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def _part_of(state: State) -> Shown:
+    most = min(state.most, MOST_ITEMS)
+    return Shown(state.start, most, state.folder, state.all_hidden, state.filters)
 
 
 def _digest_of(name: str) -> bytes:

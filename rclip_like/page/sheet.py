@@ -181,3 +181,5 @@ def _facts(entry: Entry) -> Iterator[str]:
         yield f"{entry.facts.width} \N{MULTIPLICATION SIGN} {entry.facts.height}"
         if entry.facts.camera:
             yield shown(entry.facts.camera.encode("utf-8", "replace"))
+        if entry.facts.place:
+            yield shown(str(entry.facts.place).encode("utf-8", "replace"))

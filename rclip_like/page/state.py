@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, cast, get_args
 from urllib.parse import unquote_to_bytes
 
 from rclip_like.errors import UsageError
-from rclip_like.query import Kind, Term
+from rclip_like.facts.dates import between
+from rclip_like.library.dated import date_in
+from rclip_like.query import Kind, Query, Term
 from rclip_like.query.terms import parse_term
+from rclip_like.settings import Filters
+from rclip_like.settings.filters import Orientation
 
 _PICTURE = re.compile(
     r"(?P<weight>(?:\d+(?:\.\d*)?|\.\d+):)?(?P<kind>picture|pasted):(?P<id>[0-9a-f]{64})"
 )
+_SIDES = ("on", "after", "before")
+_FILTERS = (*_SIDES, "camera", "orientation", "place")
 _MOST_BYTES = 16_000
 _MOST_TERMS = 64
 
@@ -33,7 +40,9 @@ class PictureTerm(NamedTuple):
 class State(NamedTuple):
     """What is asked for: terms in the order of the address, the words typed first, and where.
 
-    folder: the bytes of an absolute path; None for all that is served.
+    folder: the bytes of an absolute path; None for all that is served. typed_filters:
+    their names and values as in the address. words: as typed first. reads_dates: whether a date
+    among them selects pictures.
     """
 
     terms: tuple[Term | PictureTerm, ...] = ()
@@ -41,6 +50,10 @@ class State(NamedTuple):
     all_hidden: bool = False
     start: int = 0
     most: int = 100
+    filters: Filters = Filters()
+    typed_filters: tuple[tuple[str, str], ...] = ()
+    words: str = ""
+    reads_dates: bool = True
 
 
 def parse_state(query: bytes) -> State:
@@ -72,7 +85,49 @@ def parse_state(query: bytes) -> State:
         fields.get(b"hidden", [b""])[-1] == b"1",
         _number(fields.get(b"start", [b"0"])[-1]),
         _number(fields.get(b"count", [b"100"])[-1]),
+        *_filters({name: texts(name.encode()) for name in _FILTERS}),
+        next(iter(texts(b"q")), ""),
+        fields.get(b"dates", [b""])[-1] != b"off",
     )
+
+
+def _filters(typed: dict[str, list[str]]) -> tuple[Filters, tuple[tuple[str, str], ...]]:
+    """Return what is typed as filters, and names and values of what is typed."""
+    given = {name: texts[-1].strip() for name, texts in typed.items() if texts}
+    dates = {side: given[side] for side in _SIDES if side in given}
+    if "on" in dates and len(dates) > 1:
+        raise UsageError("a date on which leaves no room for dates after or before which")
+    shape = given.get("orientation")
+    if shape is not None and shape not in get_args(Orientation):
+        raise UsageError(f"pictures are {', '.join(get_args(Orientation))}, not {shape!r}")
+    filters = Filters(
+        camera=given.get("camera"),
+        orientation=cast("Orientation | None", shape),
+        place=given.get("place"),
+    )
+    return between(dates, filters, datetime.now()), tuple(given.items())
+
+
+def with_date(state: State) -> tuple[State, str] | None:
+    """Return the state with the date among its words as a filter, and that date as typed.
+
+    None where dates are not to be read, or there is none, as for `date_in`.
+    """
+    if not state.reads_dates or not state.words:
+        return None
+    found = date_in(Query(state.words, kind=Kind.TEXT), state.filters, datetime.now())
+    if found is None:
+        return None
+    words = parse_term(found.query.text.strip(), Kind.TEXT)
+    ends = {"after": found.filters.taken_from, "before": found.filters.taken_before}
+    dates = tuple((side, end) for side, end in ends.items() if end is not None)
+    state = state._replace(
+        terms=(words, *state.terms[1:]),
+        filters=found.filters,
+        typed_filters=(*dates, *state.typed_filters),
+        words=found.query.text,
+    )
+    return state, found.date
 
 
 def _number(value: bytes) -> int:

@@ -11,8 +11,10 @@ from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
 from rclip_like.search.run import FROM_ROWS, lowest_of, match_of
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store.contents import (
+    NO_FILTERS,
     count_files_of,
     count_hidden,
+    count_passing,
     files_of_contents,
     newest_contents,
 )
@@ -164,7 +166,7 @@ class ByDate:
     """The contents under some roots, the newest first: pages of them as of a Ranking."""
 
     def __init__(self, view: View) -> None:
-        self._newest: Newest = newest_contents(view.store, view.roots)
+        self._newest: Newest = newest_contents(view.store, view.roots, view.settings.filters)
         self._order: list[int] = []
         self._met: set[int] = set()
         self._before = {0: 0}
@@ -218,7 +220,11 @@ class ByDate:
 
 def _total(view: View, num_contents: int) -> int:
     """Return how many of the contents are shown, as long as no file was looked at."""
-    if view.settings.all_hidden:
+    settings = view.settings
+    if settings.filters != NO_FILTERS:
+        all_hidden = settings.all_hidden
+        return count_passing(view.store, view.roots, settings.filters, all_hidden=all_hidden)
+    if settings.all_hidden:
         return num_contents
     return num_contents - count_hidden(view.store, view.roots)
 

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from rclip_like.settings import Filters
+from rclip_like.store.filters import cameras, conditions, conditions_on_names
 from rclip_like.store.reading import file_columns, stored_file
 from rclip_like.store.rows import ranges_of
+from rclip_like.store.schema import HIDDEN_SINCE, PLACES_SINCE
+from rclip_like.values import NameGlobs
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from rclip_like.store.rows import StoredFile
     from rclip_like.values import Root
 
+NO_FILTERS = Filters()
 _AT_ONCE = 500
 _DATE_LENGTH = len("2015-03-21T10:30:00")
 
@@ -35,8 +40,10 @@ class Newest(NamedTuple):
     content_ids: Iterator[int]
 
 
-def newest_contents(reader: Reader, roots: Sequence[Root] | None) -> Newest:
-    """Return the contents that have files under the roots, the newest first.
+def newest_contents(
+    reader: Reader, roots: Sequence[Root] | None, filters: Filters = NO_FILTERS
+) -> Newest:
+    """Return the contents that have files under the roots and pass the filters, the newest first.
 
     A content's date is the picture's own, else when its newest file was changed. Equal dates are
     in order of path bytes. The index is not read after this call.
@@ -44,11 +51,12 @@ def newest_contents(reader: Reader, roots: Sequence[Root] | None) -> Newest:
     # As arrays: of a million pictures, tuples would take some 150 MB for as long as they are kept.
     dates: list[bytes] = []
     times, with_date, without = array("q"), array("q"), array("q")
+    where, values = _asked(reader, filters)
     for one in ranges_of(roots):
         for content_id, mtime_ns, taken_at in reader.connection.execute(
             "SELECT files.content_id, mtime_ns, taken_at FROM files CROSS JOIN contents"
-            " USING (content_id) WHERE path >= ? AND path < ? ORDER BY path",
-            one,
+            f" USING (content_id) WHERE path >= ? AND path < ?{where} ORDER BY path",
+            (*one, *values),
         ):
             if taken_at is None:
                 times.append(mtime_ns)
@@ -60,6 +68,59 @@ def newest_contents(reader: Reader, roots: Sequence[Root] | None) -> Newest:
     by_date = _falling(np.array(dates, f"S{_DATE_LENGTH}"), np.array(with_date, np.int64))
     by_time = _falling(np.array(times, np.int64), np.array(without, np.int64))
     return Newest(number, _merged(by_date, by_time))
+
+
+def count_passing(
+    reader: Reader, roots: Sequence[Root] | None, filters: Filters, *, all_hidden: bool
+) -> int:
+    """Return how many different contents under the roots pass the filters and are to be shown."""
+    where, values = _asked(reader, filters)
+    if not all_hidden and reader.connection.version >= HIDDEN_SINCE:
+        where += " AND NOT EXISTS (SELECT 1 FROM hidden WHERE hidden.digest = contents.digest)"
+    question = (
+        "SELECT count(DISTINCT content_id) FROM files CROSS JOIN contents USING (content_id)"
+        f" WHERE path >= ? AND path < ?{where}"
+    )
+    return sum(
+        int(reader.connection.execute(question, (*one, *values)).fetchone()[0])
+        for one in ranges_of(roots)
+    )
+
+
+def _asked(reader: Reader, filters: Filters) -> tuple[str, tuple[object, ...]]:
+    """Return what has to hold, to be put behind other conditions, and its values."""
+    every = [*conditions(reader.connection, filters), *conditions_on_names(filters, NameGlobs())]
+    where = "".join(f" AND {sql}" for sql, _ in every)
+    return where, tuple(value for _, values in every for value in values)
+
+
+def cameras_of(reader: Reader, roots: Sequence[Root] | None) -> list[str]:
+    """Return the names of the cameras that took pictures under the roots, in order."""
+    names = cameras(reader.connection)
+    return [name for name in names if _has_any(reader, roots, "camera = ? COLLATE NOCASE", name)]
+
+
+def regions_of(reader: Reader, roots: Sequence[Root] | None) -> list[str]:
+    """Return the countries, and then the states, in which pictures under the roots were taken."""
+    if reader.connection.version < PLACES_SINCE:
+        return []
+    found = [
+        names
+        for place_id, *names in reader.connection.execute(
+            "SELECT place_id, country, state FROM places ORDER BY country, state"
+        ).fetchall()
+        if _has_any(reader, roots, "place_id = ?", place_id)
+    ]
+    return [*dict.fromkeys(name for names in zip(*found, strict=True) for name in names if name)]
+
+
+def _has_any(reader: Reader, roots: Sequence[Root] | None, condition: str, value: object) -> bool:
+    question = (
+        "SELECT 1 FROM contents CROSS JOIN files USING (content_id)"
+        f" WHERE {condition} AND path >= ? AND path < ? LIMIT 1"
+    )
+    every = (reader.connection.execute(question, (value, *one)) for one in ranges_of(roots))
+    return any(found.fetchone() for found in every)
 
 
 _Order: TypeAlias = "tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]"

@@ -44,7 +44,7 @@ def conditions(connection: Connection, filters: Filters) -> Iterator[Condition]:
         if (value := getattr(filters, name)) is not None:
             yield sql, (value,)
     if filters.camera is not None:
-        names = [name for name in _cameras(connection) if filters.camera.lower() in name.lower()]
+        names = [name for name in cameras(connection) if filters.camera.lower() in name.lower()]
         yield f"camera COLLATE NOCASE IN ({','.join('?' * len(names))})", tuple(names)
     if filters.orientation is not None:
         yield _SHAPES[filters.orientation], ()
@@ -73,7 +73,7 @@ def conditions_on_names(filters: Filters, globs: NameGlobs) -> Iterator[Conditio
         yield f"NOT {glob}", (pattern,)
 
 
-def _cameras(connection: Connection) -> Iterator[str]:
+def cameras(connection: Connection) -> Iterator[str]:
     """Yield the names of all cameras, each spelling's first: a step in the index for each."""
     question = (
         "SELECT camera FROM contents WHERE camera > ? COLLATE NOCASE"

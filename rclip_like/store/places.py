@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from rclip_like.values import Root
 
 _NOWHERE = 0
-_UNPLACED = "place_id IS NULL AND latitude IS NOT NULL"
+_UNPLACED = (
+    # SQLite would rather read the index of all positions.
+    "contents INDEXED BY contents_without_place",
+    "place_id IS NULL AND latitude IS NOT NULL",
+)
 _MADE_BY = "places made by"
 _LETTERS = str.maketrans(
     {
@@ -49,10 +53,11 @@ _ALSO = {
 
 def count_unplaced(connection: Connection, roots: Sequence[Root] | None) -> int:
     """Return how many files under the roots (None: all) have a position not looked up so far."""
-    is_unplaced = _UNPLACED if connection.version >= PLACES_SINCE else "latitude IS NOT NULL"
+    has_places = connection.version >= PLACES_SINCE
+    table, condition = _UNPLACED if has_places else ("contents", "latitude IS NOT NULL")
     question = (
-        "SELECT count(*) FROM contents CROSS JOIN files USING (content_id)"
-        f" WHERE {is_unplaced} AND path >= ? AND path < ?"
+        f"SELECT count(*) FROM {table} CROSS JOIN files USING (content_id)"
+        f" WHERE {condition} AND path >= ? AND path < ?"
     )
     return sum(int(connection.execute(question, one).fetchone()[0]) for one in ranges_of(roots))
 
@@ -117,8 +122,8 @@ class PlacesWriter:
     def unplaced(self, most: int) -> dict[int, tuple[float, float | None]]:
         """Return latitude and longitude, by content, of up to so many that are not looked up."""
         rows = self._connection.execute(
-            "SELECT content_id, latitude, longitude FROM contents"
-            f" WHERE {_UNPLACED} ORDER BY content_id LIMIT ?",
+            f"SELECT content_id, latitude, longitude FROM {_UNPLACED[0]}"
+            f" WHERE {_UNPLACED[1]} ORDER BY content_id LIMIT ?",
             (most,),
         )
         return {content_id: (latitude, longitude) for content_id, latitude, longitude in rows}

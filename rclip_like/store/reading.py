@@ -63,9 +63,8 @@ IS_CURRENT = (
 def file_columns(connection: Connection) -> str:
     """Return the columns of `files` and `contents` that `stored_file` takes."""
     is_hidden = "EXISTS (SELECT 1 FROM hidden WHERE hidden.digest = contents.digest)"
-    place = "(SELECT {} FROM places WHERE places.place_id = contents.place_id)".format(
-        " || char(10) || ".join(Place._fields)
-    )
+    names = " || char(10) || ".join(Place._fields)
+    place = f"(SELECT {names} FROM places WHERE places.place_id = contents.place_id)"
     return (
         "file_id, path, files.size_bytes, mtime_ns, device, inode, changed_ns, files.content_id,"
         f" contents.digest, {is_hidden if connection.version >= HIDDEN_SINCE else 0},"

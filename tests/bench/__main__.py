@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bench.data import NoSpace
+from bench.filters import measure_filters
 from bench.indexing import measure_growth, measure_indexing, measure_pipeline, measure_unchanged
 from bench.labels import measure_labels
 from bench.page import measure_page
@@ -26,6 +27,7 @@ PARTS: dict[str, Measure] = {
     "help": measure_help,
     "query": measure_queries,
     "rows": measure_rows,
+    "filters": measure_filters,
     "page": measure_page,
     "index": measure_indexing,
     "pipeline": measure_pipeline,

@@ -61,6 +61,9 @@ BUDGETS: dict[str, Budget] = {
     "rows-1000000-memory": Budget(
         "new text query over 1,000,000 rows: private memory", "MB", limit=250, absolute=True
     ),
+    "filters": Budget(
+        "the slowest filter over 1,000,000 rows: processor time", "s", "no filter", limit=1.0
+    ),
     "page": Budget(
         "new words on the page, 100,000 rows, `builtin`, first 100 results: processor time",
         "s",

@@ -29,13 +29,14 @@ class Program:
     """A program to be timed as a whole process.
 
     command: its command line in the n-th run, so that every run can ask something new.
-    prepare: called before each run, untimed.
+    prepare: called before each run, untimed. statuses: with which it may end.
     """
 
     command: Callable[[int], Sequence[Word]]
     folder: Path | None = None
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     prepare: Callable[[], None] = _prepare_nothing
+    statuses: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def run(measured: Program, number: int) -> Run:
             time.sleep(SAMPLING_S)
         wall_s, cpu_s = time.perf_counter() - start, _children_cpu_s() - before_s
         err.seek(0)
-        if process.returncode:
+        if process.returncode not in measured.statuses:
             said = err.read()[-2000:].decode(errors="replace")
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {said}")
     return Run(wall_s, cpu_s, peaks.private)

@@ -53,6 +53,8 @@ def _read_and_written(page: Page, query: str) -> Any:
         "add=picture%3Aframes&subtract=2%3Apasted%3A..%2Fstamps",
         "q=boat&folder=/photos/caf%E9%20%26/a%2Bb&hidden=1",
         f"q=boat&open={DIGEST}",
+        "q=boat%202018&on=3%20months%20ago&camera=a%26b&orientation=square&place=new%20york",
+        "q=boat%202018&after=2018&before=2020-01&dates=off",
     ],
 )
 def test_an_address_that_is_read_is_written_the_same(parts: Page, query: str) -> None:

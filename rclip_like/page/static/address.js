@@ -1,6 +1,9 @@
 // What the window shows, as its address holds it, and the steps from one such state to the next.
 
-const EMPTY = { q: "", terms: [], folder: "", hidden: false, open: "" };
+/** The filters, as typed: their names are those of the options of the command line. */
+export const NO_FILTERS = { on: "", after: "", before: "", camera: "", orientation: "", place: "" };
+const FILTERS = Object.keys(NO_FILTERS);
+const EMPTY = { q: "", terms: [], folder: "", hidden: false, dates: "", open: "", ...NO_FILTERS };
 
 const PICTURE = /^(picture|pasted):([0-9a-f]{64})$/; // anything else is words
 
@@ -50,13 +53,18 @@ export function openLarge(id) {
 export const addressOf = (next) => format(next) ? `?${format(next)}` : location.pathname;
 
 /** Return the query string of a state, without its question mark. */
-export function format({ q, terms, folder, hidden, open }) {
+export function format(state) {
+  const { q, terms, folder, hidden, dates, open } = state;
   const parts = [];
   if (q.trim()) parts.push(`q=${encodeURIComponent(q.trim())}`);
   for (const term of terms) {
     parts.push(`${term.sign > 0 ? "add" : "subtract"}=${encodeURIComponent(formatTerm(term))}`);
   }
   if (folder) parts.push(`folder=${folder}`); // percent-encoded bytes, which need not be UTF-8
+  for (const name of FILTERS) {
+    if (state[name]) parts.push(`${name}=${encodeURIComponent(state[name])}`);
+  }
+  if (dates === "off" && q.trim()) parts.push("dates=off");
   if (hidden) parts.push("hidden=1");
   if (open) parts.push(`open=${encodeURIComponent(open)}`);
   return parts.join("&");
@@ -71,6 +79,7 @@ function parse(search) {
     else if (name === "add" && raw) next.terms.push(parseTerm(1, decode(raw)));
     else if (name === "subtract" && raw) next.terms.push(parseTerm(-1, decode(raw)));
     else if (name === "folder") next.folder = raw;
+    else if (name === "dates" || FILTERS.includes(name)) next[name] = decode(raw).trim();
     else if (name === "hidden") next.hidden = raw === "1";
     else if (name === "open") next.open = decode(raw);
   }

@@ -68,6 +68,7 @@ function factsOf(shown) {
     [shown.taken_from === "file" ? "Date of the file" : "Date", when],
     ["Camera", shown.camera],
     ["Size", size.filter(Boolean).join(", ")],
+    ["Place", shown.place],
     ["Location", Number.isFinite(latitude) && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`],
     ["Copies", paths.filter((each) => each !== path).join("\n")],
     ["Score", shown.score?.toFixed(4)],

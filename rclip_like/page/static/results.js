@@ -1,6 +1,7 @@
 // Searches as the state says, shows what is found page by page, and says how it went.
 
-import { current, format, go, onChange } from "./address.js";
+import { NO_FILTERS, current, format, go, onChange } from "./address.js";
+import { isFiltered } from "./filters.js";
 import { addCards, grid, position, replaceCards } from "./grid.js";
 import { ask } from "./server.js";
 import { pictures } from "./words.js";
@@ -108,6 +109,7 @@ function describe(answer) {
   commandLine.textContent = answer.command;
   document.querySelector("#command").hidden = !answer.command; // as for pasted pictures
   showNotes(answer.notes);
+  if (answer.date) offerWords(answer.date);
   showEmpty();
   callListeners();
 }
@@ -129,12 +131,26 @@ function showNotes(sentences) {
   }
 }
 
+/** Put a button behind the note on the date that was taken out of the words. */
+function offerWords(date) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = `Search for \u201c${date}\u201d as words`;
+  button.addEventListener("click", () => {
+    go({ dates: "off" });
+    document.querySelector("#words").focus(); // the button goes
+  });
+  notes.firstElementChild.append(" ", button);
+}
+
 function showEmpty() {
   const state = current();
   empty.hidden = total > 0;
-  if (isQuery(state) || state.folder) {
-    const startAfresh = () => go({ q: "", terms: [], folder: "" });
-    const advice = "Try other words, another folder, or fewer terms.";
+  if (isQuery(state) || state.folder || isFiltered(state)) {
+    const startAfresh = () => go({ q: "", terms: [], folder: "", ...NO_FILTERS });
+    const advice = isFiltered(state)
+      ? "Try fewer filters, other words, or another folder."
+      : "Try other words, another folder, or fewer terms.";
     explain("Nothing found.", advice, "Start afresh", startAfresh);
   } else {
     explain("There are no pictures here yet.", "They appear as clipfind indexes them.");

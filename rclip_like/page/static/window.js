@@ -1,6 +1,7 @@
 // The window of clipfind serve: the search box, the keys, and the start of all parts.
 
 import { addressOf, current, go, onChange, openLarge } from "./address.js";
+import { loadFacts, openFilters } from "./filters.js";
 import { loadFolders } from "./folders.js";
 import { focusedItem, focusFirst, grid, hasModifier, itemOf } from "./grid.js";
 import { showLarge } from "./large.js";
@@ -20,7 +21,8 @@ let timer;
 
 function searchWords(typing = true) {
   clearTimeout(timer);
-  go({ q: words.value }, { typing });
+  const isSame = words.value.trim() === current().q.trim();
+  go({ q: words.value, dates: isSame ? current().dates : "" }, { typing });
 }
 
 function show(state) {
@@ -102,6 +104,7 @@ const WINDOW_KEYS = {
   },
   Escape: clearSelection,
   c: copySelection,
+  f: openFilters,
   "?": () => keys.showModal(),
 };
 
@@ -120,4 +123,5 @@ show(current());
 await search(history.state ?? {});
 showLarge(current());
 loadFolders();
+loadFacts();
 follow();

@@ -1,0 +1,69 @@
+// The filters by date, camera, shape and place: a sheet of fields, and what is set in its summary.
+
+import { NO_FILTERS, current, go, onChange } from "./address.js";
+import { say } from "./message.js";
+import { ask } from "./server.js";
+
+const box = document.querySelector("#filters");
+const summary = box.querySelector("summary");
+const form = box.querySelector("form");
+const clear = form.querySelector("button");
+const NAMES = Object.keys(NO_FILTERS);
+const CONTRADICTED = { on: ["after", "before"], after: ["on"], before: ["on"] };
+
+/** Learn which cameras and places there are, for the lists. */
+export async function loadFacts() {
+  try {
+    const { cameras, places } = await ask("/api/facts");
+    form.elements.camera.append(...cameras.map((name) => new Option(name, name)));
+    document.querySelector("#places").replaceChildren(...places.map((name) => new Option("", name)));
+    show(current());
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+export const isFiltered = (state) => NAMES.some((name) => state[name]);
+
+/** Open the sheet, with the focus on its first field. */
+export function openFilters() {
+  box.open = true;
+  form.elements.on.focus();
+}
+
+function show(state) {
+  for (const name of NAMES) {
+    const field = form.elements[name];
+    const isMissing = field.options && ![...field.options].some(({ value }) => value === state[name]);
+    if (isMissing) field.append(new Option(state[name], state[name])); // part of a name, as typed
+    field.value = state[name];
+  }
+  const { on, after, before, camera, orientation, place } = state;
+  const dates = [on, after && `from ${after}`, before && `before ${before}`];
+  const set = [...dates, camera, orientation, place].filter(Boolean);
+  summary.querySelector("b").textContent = set.length ? `: ${set.join(", ")}` : "";
+  clear.disabled = !set.length;
+}
+
+form.addEventListener("change", ({ target }) => {
+  const value = target.value.trim();
+  const others = value ? CONTRADICTED[target.name] ?? [] : [];
+  go({ [target.name]: value, ...Object.fromEntries(others.map((name) => [name, ""])) });
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+clear.addEventListener("click", () => {
+  go(NO_FILTERS);
+  form.elements.on.focus(); // a button that is disabled loses the focus
+});
+document.addEventListener("pointerdown", ({ target }) => {
+  if (!target.closest("#filters")) box.open = false;
+});
+box.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !box.open) return;
+  event.stopPropagation();
+  box.open = false;
+  summary.focus();
+});
+
+onChange(show);
+show(current());
