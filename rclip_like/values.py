@@ -270,7 +270,7 @@ class Match(NamedTuple):
         "original", "digitized" or "modified" in the picture, or "file".
         """
         facts = self.facts._asdict() if self.facts else {}
-        of_file = "file" if self.facts and not self.facts.taken_at else None
+        of_file = "file" if self.taken_at and self.facts and not self.facts.taken_at else None
         return {
             **path_fields(self.path_bytes),
             "score": round(self.score, 6),

@@ -1,10 +1,13 @@
 """Options that say when and where pictures were taken and how large they are, as filters."""
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from rclip_like.cli.options import Given
 from rclip_like.errors import UsageError
 from rclip_like.settings import Filters, Option
+from rclip_like.settings.declared import declared_in
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS
 
 if TYPE_CHECKING:
@@ -79,6 +82,17 @@ class FilterOptions(NamedTuple):
         float,
         Option("--within-km", metavar="KM", min=0, help="How far around --near, in kilometres."),
     ] = 5.0
+
+
+def typed_in(given: Given) -> list[str]:
+    """Return the filters among the options typed, as they may be typed again."""
+    names = {each.long_name for each in (*declared_in(FilterOptions), *declared_in(Filters))}
+    return [
+        f"{name} {shlex.quote(str(value))}"
+        for name, values in given.items()
+        if name in names - {"--within-km"}
+        for value in (values if isinstance(values, (list, tuple)) else [values])
+    ]
 
 
 def filters_of(options: FilterOptions, filters: Filters, now: "datetime") -> Filters:

@@ -328,6 +328,9 @@ def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
     if report.index is not None and report.index.failed_before:
         talk.note(unreadable_sentence(report.index.failed_before))
     if report.best is None:
+        is_explained = report.notes or report.hidden or report.stale
+        if not is_explained and (typed := filters.typed_in(options.given)):
+            talk.note(f"no picture here passes {' '.join(typed)}")
         return
     if report.presence is not None:
         query = ", ".join((options.query, *options.add))

@@ -23,10 +23,10 @@ def options_of(command: Command, typed: Given) -> Any:
     accepted = command.accepted
     required = [each.long_name for each in accepted if each.default is REQUIRED]
     if missing := [name for name in required if name not in typed]:
-        raise UsageError(
-            f"{command.name} needs {missing[0]}, see {PROGRAM} {command.name} --help; to search "
-            f"for the word: {PROGRAM} search {command.name.split()[0]}"
-        )
+        needs = f"{command.name} needs {missing[0]}, see {PROGRAM} {command.name} --help"
+        word = command.name.split()[0]
+        as_words = f"; to search for the word: {PROGRAM} search {word}" * (word != "search")
+        raise UsageError(needs + as_words)
     options, values = settle(
         command.options,
         accepted,

@@ -126,7 +126,7 @@ class ThumbnailCache:
 
     def sizes(self, size: int) -> dict[bytes, int]:
         """Return how many bytes each thumbnail of a size takes, by the digest of its picture."""
-        named = re.compile(rf"([0-9a-f]{{64}})-{size}\.webp")
+        named = re.compile(rf"([0-9a-f]{{64}})-{size}\.thumbnail")
         return {
             bytes.fromhex(match[1]): size_bytes
             for name, size_bytes in _files(self._folder)
@@ -155,7 +155,7 @@ class ThumbnailCache:
         return before
 
     def _path(self, digest: bytes, size: int) -> Path:
-        return self._folder / digest[:1].hex() / f"{digest.hex()}-{size}.webp"
+        return self._folder / digest[:1].hex() / f"{digest.hex()}-{size}.thumbnail"
 
 
 def thumbnails(

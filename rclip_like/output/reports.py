@@ -70,7 +70,7 @@ def thumbnail_sentences(report: ThumbnailReport, most_megabytes: int) -> Iterato
     """
     number = report.pictures - report.left - len(report.failures)
     there = f"{counted(number, 'thumbnail')}, {sized(report.size_bytes)}"
-    yield f"{there}; {report.made:,} of them made now"
+    yield f"{there}; {report.made:,} of them made now" if report.made else there
     if report.is_full and report.left:
         needed = 1 + round(most_megabytes * report.pictures / max(1, number))
         yield (
@@ -138,6 +138,9 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
         for root in report.roots
     ]
     yield from _section("Folders, a file counted in the innermost", roots)
+    if unfinished := report.files - sum(int(root["files"]) for root in roots):
+        files = counted(unfinished, "file")
+        yield f"{files} in folders that no run has walked to the end yet"
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
     yield from _section("Unreadable by folder", _folder_rows(report.unreadable_folders))

@@ -22,7 +22,7 @@ from rclip_like.page.state import State, parse_state, with_date
 from rclip_like.page.thumbnails import ThumbnailMaker
 from rclip_like.query import Kind, Term
 from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings
-from rclip_like.store.contents import local_time
+from rclip_like.store.contents import file_date
 from rclip_like.values import Match
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Service:
             "width": facts.width,
             "height": facts.height,
             "size_bytes": first.size_bytes,
-            "taken_at": facts.taken_at or local_time(first.mtime_ns),
+            "taken_at": facts.taken_at or file_date(first.mtime_ns),
             "taken_from": (facts.taken_from or "picture") if facts.taken_at else "file",
             "camera": _shown_text(facts.camera),
             "latitude": facts.latitude,
@@ -386,6 +386,6 @@ def _item(match: Match, copies: int) -> dict[str, object]:
 
 def _as_match(rank: int, stored: StoredFile) -> Match:
     """Return a picture that was selected as a match without a score."""
-    taken_at = stored.facts.taken_at or local_time(stored.mtime_ns)
+    taken_at = stored.facts.taken_at or file_date(stored.mtime_ns)
     path = stored.path
     return Match(path, path, math.nan, rank, "", taken_at, (), stored.facts, stored.version)

@@ -16,7 +16,7 @@ from rclip_like.search.asking import Asked, ask
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
-from rclip_like.store.contents import local_time
+from rclip_like.store.contents import file_date
 from rclip_like.values import Match, Root, SearchReport
 from rclip_like.walk import Scope
 
@@ -130,7 +130,7 @@ def match_of(
     terms: tuple[tuple[str, float], ...] = (),
 ) -> Match:
     """Return a stored file with its score as a match; model: the name of the model that ranked."""
-    taken_at = stored.facts.taken_at or local_time(stored.mtime_ns)
+    taken_at = stored.facts.taken_at or file_date(stored.mtime_ns)
     shown, about, version = scope.as_typed(stored.path), stored.facts, stored.version
     return Match(
         shown, stored.path, value, rank, model, taken_at, terms, about, version, stored.is_hidden

@@ -143,6 +143,11 @@ def _merged(by_date: _Order, by_time: _Order) -> Iterator[int]:
         yield int(content_id)
 
 
+def file_date(mtime_ns: int) -> str | None:
+    """Return when a file was changed as `local_time`; None for the zero that stands for no date."""
+    return local_time(mtime_ns) if mtime_ns else None
+
+
 def local_time(mtime_ns: int) -> str:
     """Return a file's time as the date of a picture that has none: ISO 8601 in local time."""
     return datetime.fromtimestamp(mtime_ns / 1e9).isoformat(timespec="seconds")

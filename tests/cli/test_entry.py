@@ -14,7 +14,7 @@ from processes import COMMAND, run
 from rclip_like.cli import main
 from rclip_like.cli.commands import COMMANDS
 
-WITHOUT_INDEX = ("completion", "formats", "models download", "models remove")
+WITHOUT_INDEX = ("completion", "formats", "models download", "models remove", "preview")
 Captured = pytest.CaptureFixture[str]
 
 

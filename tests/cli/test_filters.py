@@ -229,3 +229,9 @@ def test_a_date_of_no_picture_is_searched_as_words(made: list[Made]) -> None:
     finished = run("search", "blue 1950", "-n", "-f", "-t", "0", "--dates", "on")
     assert len(finished.stdout.split()) == NUM_PICTURES
     assert b"no picture here is of 1950, so 'blue 1950' was searched as words" in finished.stderr
+
+
+def test_filters_that_leave_nothing_are_named(made: list[Made]) -> None:
+    finished = run("search", "blue", "-n", "--camera", "Holga 120", "--on", "2018")
+    assert finished.returncode == 1
+    assert b"no picture here passes --camera 'Holga 120' --on 2018\n" in finished.stderr
