@@ -46,7 +46,6 @@ _LAST_NS = (1 << 63) - 1
 _FIRST_NS = -_LAST_NS
 _LEAST = -1 << 63
 
-
 AnyPath = str | bytes | os.PathLike[str]
 """A path as Python code writes it."""
 
@@ -206,8 +205,8 @@ class Picture(NamedTuple):
     `digest` is BLAKE3 of the whole file (32 bytes). `facts` is None, and `products` is empty, when
     the digest was among those the caller said it knows. `products` holds what the caller asked
     for, by name, as RGB pixels. `size_bytes` is what was read. `reader` is the format and the
-    version of what read it ("TIFF 2"), and `pixels_digest` BLAKE3 of what is embedded; both are
-    None where the digest was known.
+    version of what read it ("TIFF 2"), `pixels_digest` BLAKE3 of what is embedded, `words` captions
+    and keywords, each in a line; all are None where the digest was known.
     """
 
     path: bytes
@@ -217,6 +216,7 @@ class Picture(NamedTuple):
     size_bytes: int = 0
     reader: str | None = None
     pixels_digest: bytes | None = None
+    words: tuple[str, str] | None = None
 
     @property
     def parts(self) -> dict[int, Pixels]:

@@ -18,7 +18,7 @@ from rclip_like.errors import FilingError
 from rclip_like.files import open_at_once, write_whole
 from rclip_like.filing.locations import Refused, require_version
 from rclip_like.filing.tagging import FIRST_LINE, FRESH, LAST_LINE, Tagging, normal_tags, with_tags
-from rclip_like.filing.xmp import MOST_BYTES, XmpError, read
+from rclip_like.images.xmp import MOST_BYTES, XmpError, read
 from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS, FileVersion, Trouble
 from rclip_like.walk.left_out import DEVELOPED, UNREAD_EXTENSIONS, UNREAD_RAW
 

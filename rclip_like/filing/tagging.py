@@ -14,7 +14,7 @@ from unicodedata import normalize
 from xml.sax.saxutils import escape
 
 from rclip_like.errors import FilingError
-from rclip_like.filing.xmp import (
+from rclip_like.images.xmp import (
     BAG,
     LANG,
     OTHER_PROPERTIES,

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields
 from importlib import import_module
 from io import BytesIO
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 from blake3 import blake3
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -22,12 +22,15 @@ from rclip_like.images.ends import ends_early, ends_in_zeros
 from rclip_like.images.exif import picture_facts, read_exif, upright, upright_size
 from rclip_like.images.formats import gives_parts, possible_formats, reader_of
 from rclip_like.images.limits import most_pixels, within_memory
+from rclip_like.images.words import Words, words_in
 from rclip_like.settings import ReadSettings
 from rclip_like.values import PictureFacts
 
 REDUCTION_MARGIN = 2
 """A JPEG decoded at reduced scale keeps this many times what the largest product needs."""
 
+_ENOUGH_TO_TELL = 65536
+"""So many bytes of a file tell its format."""
 _JPEGS = frozenset(("JPEG", "MPO"))
 _WITH_LOOSE_BYTES = frozenset((Reason.BROKEN, Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
 
@@ -133,11 +136,12 @@ class Upright:
 
 
 class Decoded(NamedTuple):
-    """A picture's facts, its products by name, as RGB images, and what read it."""
+    """A picture's facts, its products by name, as RGB images, what read it, and its words."""
 
     facts: PictureFacts
     products: dict[str, list[Image.Image]]
     reader: str
+    words: Words
 
 
 def decode(
@@ -160,6 +164,18 @@ def decode(
     return _decoded(cleaned, ending, products, limits)
 
 
+def read_words(file: BinaryIO, ending: bytes, limits: ReadSettings) -> Words:
+    """Return the captions and keywords of a picture in a file.
+
+    No more of the file is read than that takes, and no pixel is decoded. Raises Unreadable.
+    """
+    start = file.read(_ENOUGH_TO_TELL)
+    file.seek(0)
+    with _within(within_memory(limits), start, ending):
+        image = Image.open(file, formats=possible_formats(start, ending))
+        return words_in(image, read_exif(image))
+
+
 def _decoded(
     data: bytes, ending: bytes, products: Sequence[Product], limits: ReadSettings
 ) -> Decoded:
@@ -174,10 +190,10 @@ def _decoded(
         if image.format in _JPEGS and not limits.accept_truncated:
             image = _with_its_end(image, enough)
         picture = Upright(image, _load(image, enough), limits)
-        facts = picture_facts(picture.exif, picture.size)
+        facts, words = picture_facts(picture.exif, picture.size), words_in(image, picture.exif)
         in_turn = sorted(products, key=lambda product: product.is_made_last)
         made = {product.name: picture.make(product) for product in in_turn}
-        return Decoded(facts, made, reader_of(image))
+        return Decoded(facts, made, reader_of(image), words)
 
 
 def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFile:

@@ -47,13 +47,15 @@ class ReadTask:
     """One picture to read and what is wanted of it, all made from one decode.
 
     known: digests of contents of which nobody needs the products. content: the picture's bytes
-    where they are not in a file; the path then only names it.
+    where they are not in a file; the path then only names it. words_of: the digest of a file of
+    which nothing but the words are wanted: no more of it is read than that takes.
     """
 
     path: bytes
     products: tuple[Product, ...]
     known: tuple[bytes, ...] = ()
     content: bytes | None = None
+    words_of: bytes | None = None
 
 
 class Readers:
@@ -288,6 +290,8 @@ def request_for(task: ReadTask) -> dict[str, Any]:
         "products": [product.description() for product in task.products],
         "known": [digest.hex() for digest in task.known],
     }
+    if task.words_of is not None:
+        request["words_of"] = task.words_of.hex()
     if task.content is not None:
         request["num_bytes"] = len(task.content)
     return request
@@ -302,8 +306,9 @@ def result_of(task: ReadTask, answer: dict[str, Any], pixels: bytes) -> Picture 
         remedy = answer["remedy"] and Remedy(answer["remedy"])
         return Trouble(task.path, answer["reason"], code not in PASSING, code, remedy)
     digest, size_bytes = bytes.fromhex(answer["digest"]), answer["size_bytes"]
+    words = answer.get("words") and tuple(answer["words"])
     if answer["facts"] is None:
-        return Picture(task.path, digest, None, size_bytes=size_bytes)
+        return Picture(task.path, digest, None, size_bytes=size_bytes, words=words)
     products, start = {}, 0
     for name, sizes in answer["products"].items():
         images = []
@@ -314,4 +319,4 @@ def result_of(task: ReadTask, answer: dict[str, Any], pixels: bytes) -> Picture 
         products[name] = tuple(images)
     facts, pixels_digest = PictureFacts(**answer["facts"]), bytes.fromhex(answer["pixels_digest"])
     reader = answer["reader"]
-    return Picture(task.path, digest, facts, products, size_bytes, reader, pixels_digest)
+    return Picture(task.path, digest, facts, products, size_bytes, reader, pixels_digest, words)

@@ -23,7 +23,7 @@ from blake3 import blake3
 
 from rclip_like.errors import Reason
 from rclip_like.files import open_at_once
-from rclip_like.images.decoding import Unreadable, decode, product_from
+from rclip_like.images.decoding import Unreadable, decode, product_from, read_words
 from rclip_like.images.limits import most_bytes
 from rclip_like.settings import ReadSettings
 from rclip_like.values import FIRST_PARTS
@@ -70,6 +70,9 @@ def answer(
     """
     path = os.fsencode(request["path"])
     try:
+        if request.get("words_of"):
+            with _limited(limits.max_wait_seconds, limits.max_seconds):
+                return _words_alone(path, request["words_of"], limits), b""
         if content is None:
             with _limited(limits.max_wait_seconds):
                 content = read_bytes(path, limits)
@@ -92,8 +95,23 @@ def answer(
         embedded.update(pixels.get(name, b""))
     sizes = {name: [each.size for each in images] for name, images in decoded.products.items()}
     about |= {"facts": decoded.facts._asdict(), "reader": decoded.reader, "products": sizes}
+    about |= {"words": decoded.words}
     about |= {"pixels_digest": embedded.hexdigest(), "num_bytes": sum(map(len, pixels.values()))}
     return about, b"".join(pixels.values())
+
+
+def _words_alone(path: bytes, digest: str, limits: ReadSettings) -> dict[str, object]:
+    """Return the words in a file of which the caller knows the digest. Raises Unreadable."""
+    try:
+        with open(path, "rb", opener=open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable(Reason.NOT_A_FILE, "not a regular file")
+            words = read_words(file, os.path.splitext(path)[1].lower(), limits)
+    except OSError as error:
+        raise Unreadable(Reason.UNREADABLE, error.strerror or type(error).__name__) from error
+    about: dict[str, object] = {"digest": digest, "size_bytes": status.st_size, "facts": None}
+    return about | {"words": words, "num_bytes": 0}
 
 
 def read_bytes(path: bytes, limits: ReadSettings) -> bytes:

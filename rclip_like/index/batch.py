@@ -91,4 +91,5 @@ class PendingBatch:
 def reading_of(picture: Picture) -> Reading:
     """Return what the index stores of how a picture was read."""
     assert picture.facts is not None
-    return Reading(picture.size_bytes, picture.facts, picture.reader, picture.pixels_digest)
+    pixels = picture.pixels_digest
+    return Reading(picture.size_bytes, picture.facts, picture.reader, pixels, picture.words)

@@ -142,6 +142,7 @@ class _Run:
             for facts in self._until_over(_in_chunks(unnoted, _FACTS_A_BATCH)):
                 self.writer.commit(self.model_id, Batch(noted=facts))
             self._extend_matrix(at_last=True)
+            self._read_words()
             for _ in self._until_over(place_pictures(self.writer)):
                 self._show_progress()
             for _ in self._until_over(iter(self.writer.words.index_some, False)):
@@ -226,6 +227,21 @@ class _Run:
         self._encode_collected()
         self._commit_encoded()
         self._show_progress(at_last=True)
+
+    def _read_words(self) -> None:
+        """Read the words of pictures that were indexed before; what was read stays when it ends."""
+        if not self.settings.read_words or self.is_out_of_time:
+            return
+        from rclip_like.index.words import read_words, unread_tasks
+
+        tasks = unread_tasks(self.writer, self.survey.roots)
+        if (first := next(tasks, None)) is None:
+            return
+        from rclip_like.images.readers import Readers
+
+        with Readers(self.settings.read or ReadSettings()) as self.readers:
+            for _ in self._until_over(read_words(self.writer, self.readers, chain([first], tasks))):
+                self._show_progress()
 
     def _thumbnails(self) -> ThumbnailsBeside | None:
         if not self.settings.thumbnails:

@@ -45,7 +45,8 @@ class LibraryIndexing(LibraryModel):
         if update is None:
             return None, ()
         try:
-            return self._bring_up_to_date(roots, update._replace(wait=False), on_progress), ()
+            update = update._replace(wait=False, read_words=False)
+            return self._bring_up_to_date(roots, update, on_progress), ()
         except IndexLocked as error:
             reason = f"{error.reason}; these results are from what it has finished"
             return None, (Note(reason, *error.remedies),)

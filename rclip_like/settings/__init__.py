@@ -229,7 +229,8 @@ class IndexSettings(NamedTuple):
 
     `retry` reads unreadable files again, `verify` all files, to compare their contents.
     `thumbnails` keeps a small thumbnail of each picture that is read for the model, in a cache of
-    at most `thumbnail_megabytes`.
+    at most `thumbnail_megabytes`. `read_words` reads captions and keywords of pictures that were
+    indexed before there were any; those of pictures that are read anyway are always taken.
     """
 
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
@@ -266,6 +267,7 @@ class IndexSettings(NamedTuple):
         ),
     ] = False
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
+    read_words: bool = True
 
 
 class SearchSettings(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rclip_like.store.schema import WORDS_INDEX
 from rclip_like.store.words import (
     KINDS,
+    Source,
     Words,
     WordsRow,
     has_index,
@@ -16,6 +17,11 @@ from rclip_like.store.words import (
     tokens_of_name,
 )
 
+READER, READER_VERSION = "captions", 1
+"""What reads captions and keywords; the number rises when a picture would give others, and a
+migration then has all read again, as what has none yet.
+"""
+_READ: tuple[Source, ...] = ("caption", "keywords")
 _ROWS_A_TRANSACTION = 4096
 _NEW = (
     "SELECT word_id, text FROM words WHERE word_id > ? ORDER BY word_id LIMIT ?",
@@ -35,12 +41,34 @@ class WordsWriter(Words):
             for row in rows:
                 self._put(row)
 
+    def put_read(self, words: Mapping[bytes, tuple[str, str]]) -> None:
+        """Write the captions and keywords that were read, by digest; within a transaction."""
+        for digest, texts in words.items():
+            for source, text in zip(_READ, texts, strict=True):
+                self._delete(digest, source)
+                if text:
+                    self._insert(WordsRow(digest, source, text, f"{READER} {READER_VERSION}"))
+            self._connection.execute(
+                "UPDATE contents SET words_version = ? WHERE digest = ?", (READER_VERSION, digest)
+            )
+
+    def put_all_read(self, words: Mapping[bytes, tuple[str, str]]) -> None:
+        """Write the captions and keywords that were read, by digest, in one transaction."""
+        with self._connection.transaction():
+            self.put_read(words)
+
     def _put(self, row: WordsRow) -> None:
+        self._delete(row.digest, row.source)
+        self._insert(row)
+
+    def _delete(self, digest: bytes, source: Source) -> None:
         self._connection.execute(
             "DELETE FROM words WHERE source = ?"
             " AND content_id = (SELECT content_id FROM contents WHERE digest = ?)",
-            (row.source, row.digest),
+            (source, digest),
         )
+
+    def _insert(self, row: WordsRow) -> None:
         self._connection.execute(
             "INSERT INTO words (content_id, source, made_by, text)"
             " SELECT content_id, ?, ?, ? FROM contents WHERE digest = ?",

@@ -88,14 +88,15 @@ class StoredFile(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How a content was read: its facts, by which reader ("TIFF 2"), and the digest of the pixels
-    that the model saw.
+    """How a content was read: its facts, by which reader ("TIFF 2"), the digest of the pixels that
+    the model saw, and its captions and keywords, each in a line.
     """
 
     size_bytes: int
     facts: PictureFacts
     reader: str | None = None
     pixels: bytes | None = None
+    words: tuple[str, str] | None = None
 
 
 class ContentRow(NamedTuple):

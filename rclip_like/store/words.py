@@ -134,6 +134,25 @@ class Words:
                     yield digest, path
             after = page[-1][2] + b"\0"
 
+    def contents_unread(self, within: Sequence[PathRange]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield digest and path of the contents in the ranges whose captions were never read.
+
+        Some come more than once, of contents with several files.
+        """
+        question = (
+            "SELECT content_id, digest, path FROM contents INDEXED BY contents_without_words"
+            " CROSS JOIN files USING (content_id) WHERE words_version IS NULL AND content_id > ?"
+            f" AND path >= ? AND path < ? ORDER BY content_id LIMIT {_PAGE}"
+        )
+        has_any = "SELECT EXISTS (SELECT 1 FROM contents WHERE words_version IS NULL)"
+        if not self._connection.execute(has_any).fetchone()[0]:
+            return
+        for one in within:
+            last = 0
+            while page := self._connection.execute(question, (last, *one)).fetchall():
+                yield from (row[1:] for row in page)
+                last = page[-1][0]
+
     def text_of(self, digest: bytes) -> dict[Source, str]:
         """Return all words of a content by their source."""
         rows = self._connection.execute(

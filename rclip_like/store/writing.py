@@ -144,6 +144,9 @@ class Writer:
                 (model_id, reading.reader, reading.pixels, digest),
             )
 
+        if reading.words is not None:
+            self.words.put_read({digest: reading.words})
+
     def _put_file(self, file: FileRow) -> None:
         facts = file.facts
         # A row number stands for a path with its content: what is kept beside the index relies on

@@ -15,7 +15,7 @@ from odd_sidecars import SIDECARS
 
 from rclip_like.filing.sidecars import Tagged, add_tags
 from rclip_like.filing.tagging import with_tags
-from rclip_like.filing.xmp import SUBJECT, XmpError, parse, read
+from rclip_like.images.xmp import SUBJECT, XmpError, parse, read
 
 TAGS = ["red car", "Q&A <1>", "été 雪 \U0001f6b2"]
 NUM_MUTATIONS = 300

@@ -201,6 +201,16 @@ def read(content: bytes) -> Contents:
     )
 
 
+def text_properties(packet: Packet) -> list[str]:
+    """Return title and caption in every language, in order."""
+    found = []
+    for name in (_TITLE, _CAPTION):
+        found += [one.attributes[name] for one in packet.descriptions if name in one.attributes]
+        for each in packet.properties(name):
+            found += [item.value for item in each.items] or [each.value]
+    return found
+
+
 def parse(content: bytes) -> Packet:
     """Return XMP as a packet. Raises XmpError."""
     if len(content) > MOST_BYTES:
