@@ -96,7 +96,7 @@ def _digest_of(store: Store, path: bytes) -> bytes | Trouble:
     if os.path.isdir(path):
         return Trouble(path, "this is a folder, not a picture")
     if b"\0" in path or not os.path.lexists(path):
-        return Trouble(path, "neither there nor in the index")
+        return Trouble(path, "neither on the disk nor in the index")
     return Trouble(path, "not indexed", remedy=Remedy.INDEX)
 
 

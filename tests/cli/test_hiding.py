@@ -79,7 +79,7 @@ def test_a_picture_that_is_not_indexed_is_named_and_the_rest_are_done(album: Pat
     assert done.stderr.decode().splitlines() == [
         f"clipfind: {album}/new.png: not indexed; run clipfind index",
         f"clipfind: {album}/two.png: changed since it was indexed; run clipfind index",
-        f"clipfind: {album}/no.png: neither there nor in the index",
+        f"clipfind: {album}/no.png: neither on the disk nor in the index",
         f"clipfind: {album}: this is a folder, not a picture",
         "clipfind: 1 picture hidden",
     ]

@@ -52,8 +52,8 @@ def test_what_is_not_indexed_is_a_trouble_and_the_rest_are_done(
     done = library.hide([tmp_path / "no.png", pictures[0], b"a\0b", new])
     assert done.num_changed == 1
     assert [(each.path, each.sentence) for each in done.troubles] == [
-        (os.fsencode(tmp_path / "no.png"), "neither there nor in the index"),
-        (b"a\0b", "neither there nor in the index"),
+        (os.fsencode(tmp_path / "no.png"), "neither on the disk nor in the index"),
+        (b"a\0b", "neither on the disk nor in the index"),
         (os.fsencode(new), "not indexed; call Library.index"),
     ]
     assert all(isinstance(each, Trouble) for each in done.troubles)
