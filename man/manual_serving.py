@@ -11,7 +11,8 @@ bookmarks stay good as long as the port is the same.
 
 The page :: Results come as you type, best first; before anything is typed, the newest pictures
 come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
-of* do so with words; each of these terms can be given another weight and be removed. A picture that
+of* do so with words; each of these terms can be given another weight and be removed. *Less* begins
+with a small weight, since a larger one takes the subject along. A picture that
 is dropped on the page, pasted into it or chosen with the button in the search box becomes the
 query. *All folders* narrows the search to one folder, and *Filters* to dates, a camera, a shape and
 a country or state, each read as *--on*, *--after*, *--before*, *--camera*, *--orientation* and
@@ -30,7 +31,7 @@ The keys of the page:
     m, l                 more like this, less like this
     x, Space             select; with Shift all from the last one on
     c                    copy the paths of the selected pictures, or of this one
-    h                    not this one; Ctrl-Z takes it back
+    h                    not this one; Ctrl-Z takes it back, and those before
     f                    filters; Esc closes them
     Delete               on a term: remove it
     ?                    show these keys

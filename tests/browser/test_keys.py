@@ -18,6 +18,7 @@ pytestmark = needs_browser
 
 COFFEE = os.path.basename(NAMES["coffee.png"])
 _ID = "[0-9a-f]{64}"
+_TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def _search(window: Page, words: str) -> None:
@@ -51,6 +52,10 @@ def _chips(window: Page) -> list[str]:
     terms = window.get_by_role("list", name="More and less of")
     chips = [group.get_attribute("aria-label") for group in terms.get_by_role("group").all()]
     return [name for name in chips if name]
+
+
+def _selected(window: Page) -> str:
+    return window.locator("#selection b").inner_text()
 
 
 def _wait_for_message(window: Page, words: str) -> None:
@@ -94,20 +99,40 @@ def test_more_like_one_and_less_like_another_with_a_weight(window: Page) -> None
     window.keyboard.press("End")
     last = _focused_name(window)
     window.keyboard.press("l")
-    _wait_for_address(window, rf"&subtract=picture%3A{_ID}$")
-    assert _chips(window) == [f"more like {first}", f"less like {last}"]
-    press_until(window, "Shift+Tab", f'button "Heavier: less like {last}"')
+    _wait_for_address(window, rf"&subtract=0\.25%3Apicture%3A{_ID}$")
+    assert _chips(window) == [f"more like {first}", f"less like {last} (0.25{_TIMES})"]
+    press_until(window, "Shift+Tab", f'button "Heavier: less like {last}')
     window.keyboard.press("Enter")
-    _wait_for_address(window, rf"&subtract=1\.5%3Apicture%3A{_ID}$")
-    assert f'button "Heavier: less like {last} (1.5\N{MULTIPLICATION SIGN})"' in focused(window)
+    _wait_for_address(window, rf"&subtract=0\.5%3Apicture%3A{_ID}$")
+    assert f'button "Heavier: less like {last} (0.5{_TIMES})"' in focused(window)
     window.keyboard.press("Delete")
     _wait_for_address(window, rf"\?q=moon&add=picture%3A{_ID}$")
     press_until(window, "Tab", 'button "Less of')
     window.keyboard.press("Enter")
     window.keyboard.type("a coin")
     window.keyboard.press("Enter")
-    _wait_for_address(window, "&subtract=a%20coin$")
-    assert _chips(window) == [f"more like {first}", "less of a coin"]
+    _wait_for_address(window, "&subtract=0\\.5%3Aa%20coin$")
+    assert _chips(window) == [f"more like {first}", f"less of a coin (0.5{_TIMES})"]
+
+
+def test_less_of_something_searches_as_one_types_and_back_takes_all_of_it(window: Page) -> None:
+    _search(window, "moon")
+    press_until(window, "Tab", 'button "Less of')
+    window.keyboard.press("Enter")
+    window.keyboard.type("coi", delay=150)
+    _wait_for_address(window, r"\?q=moon&subtract=0\.5%3Acoi$")
+    window.keyboard.type("n")
+    _wait_for_address(window, r"\?q=moon&subtract=0\.5%3Acoin$")
+    assert _chips(window) == [f"less of coin (0.5{_TIMES})"]
+    window.keyboard.press("Enter")
+    window.go_back()
+    _wait_for_address(window, r"\?q=moon$")
+    press_until(window, "Shift+Tab", 'button "More of')
+    window.keyboard.press("Enter")
+    window.keyboard.type("sky")
+    _wait_for_address(window, r"\?q=moon&add=sky$")
+    window.keyboard.press("Escape")
+    _wait_for_address(window, r"\?q=moon$")
 
 
 def test_a_folder_is_chosen_by_the_beginning_of_its_name(window: Page, album: Album) -> None:
@@ -150,6 +175,55 @@ def test_a_picture_is_hidden_and_shown_again(window: Page) -> None:
     window.keyboard.press("Control+z")
     _wait_for_message(window, "1 picture shown again")
     assert _names(window)[:2] == [first, second]
+
+
+def test_hides_are_taken_back_one_by_one_and_the_words_stay(window: Page) -> None:
+    _search(window, "moon")
+    names = _names(window)[:3]
+    window.keyboard.press("Enter")
+    for key in ("x", "h", "x", "h"):
+        window.keyboard.press(key)
+        if key == "h":
+            window.locator("#message").wait_for()
+            window.locator("#selection").wait_for(state="hidden")
+    assert _names(window)[0] == names[2]
+    for count in (1, 0):
+        window.keyboard.press("Control+z")
+        window.locator(f"#grid li:nth-child({2 - count}).selected").wait_for()
+        assert _names(window)[: 3 - count] == names[count:]
+    assert _selected(window) == "2 selected"
+    window.keyboard.press("Control+z")
+    assert window.get_by_role("searchbox").input_value() == "moon"
+    window.reload()
+    window.locator("#grid .selected").first.wait_for()
+    assert _selected(window) == "2 selected"
+
+
+def test_letters_that_nothing_has_the_focus_for_begin_a_search(window: Page) -> None:
+    assert 'searchbox "' in focused(window)
+    window.evaluate("document.activeElement.blur()")
+    window.keyboard.type("coffee")
+    _wait_for_address(window, r"\?q=coffee$")
+    assert _names(window)[0] == COFFEE
+
+
+def test_the_end_is_the_last_picture_found_and_each_says_its_rank(window: Page) -> None:
+    _search(window, "moon")
+    total = int(window.locator("#found span").first.inner_text().split()[0])
+    window.keyboard.press("Enter")
+    window.keyboard.press("End")
+    window.locator("#grid :focus").wait_for()
+    caption = window.locator("#grid li:has(:focus) .caption span")
+    assert caption.inner_text().startswith(f"{total} of {total} ")
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_none(window: Page) -> None:
+    press_until(window, "Tab", 'combobox "Folder"')
+    window.keyboard.type("nowhere")
+    window.get_by_role("option", name="No folder with pictures is called").wait_for()
+    window.keyboard.press("Enter")
+    _wait_for_message(window, "No folder with pictures is called “nowhere”.")
+    assert window.locator("#folder").input_value() == ""
 
 
 def test_back_forward_reload_and_a_bookmark_show_the_same(window: Page) -> None:

@@ -44,6 +44,11 @@ export function closeLarge() {
   else go({ open: "" }, { replace: true });
 }
 
+/** Let what is typed next be a step of its own. */
+export function endStep() {
+  isTyping = false;
+}
+
 export function openLarge(id) {
   const isOpen = Boolean(state.open);
   go({ open: id }, { replace: isOpen });

@@ -46,8 +46,9 @@ function open(typed = "") {
   matching = [ALL, ...folders].filter(isWanted);
   const chosen = matching.findIndex(({ address }) => address === current().folder);
   active = wanted ? 0 : Math.max(0, chosen);
-  list.replaceChildren(...matching.map((folder, index) => option(folder, index, Boolean(wanted))));
-  list.hidden = !matching.length;
+  const options = matching.map((folder, index) => option(folder, index, Boolean(wanted)));
+  list.replaceChildren(...(options.length ? options : [noFolder(typed)]));
+  list.hidden = false;
   box.ariaExpanded = String(!list.hidden);
   mark(active);
 }
@@ -66,13 +67,23 @@ function option(folder, index, isFlat) {
   return element;
 }
 
+function noFolder(typed) {
+  const element = document.createElement("li");
+  element.setAttribute("role", "option");
+  element.ariaDisabled = "true";
+  element.textContent = noneCalled(typed);
+  return element;
+}
+
+const noneCalled = (typed) => `No folder with pictures is called “${typed.trim()}”.`;
+
 function mark(index) {
   list.children[active]?.classList.remove("active");
   active = index;
   const element = list.children[active];
   element?.classList.add("active");
   element?.scrollIntoView({ block: "nearest" });
-  if (element) box.setAttribute("aria-activedescendant", element.id);
+  if (element?.id) box.setAttribute("aria-activedescendant", element.id);
 }
 
 function close() {
@@ -83,6 +94,7 @@ function close() {
 
 function choose(index) {
   const folder = matching[index];
+  if (!folder) say(noneCalled(box.value));
   close();
   if (folder) go({ folder: folder.address });
   show(current());

@@ -7,7 +7,7 @@ import { addressOf, current, positionIs } from "./address.js";
 import { justify } from "./rows.js";
 import { whyMissing } from "./server.js";
 import { load, stop } from "./thumbnails.js";
-import { alternative, date } from "./words.js";
+import { alternative, date, number } from "./words.js";
 
 export const grid = document.querySelector("#grid");
 const [header, box] = document.querySelectorAll("header, #search");
@@ -26,17 +26,19 @@ const cards = new Map(); // those in the document, by id
 export const shownItems = () => items;
 export const itemOf = (id) => items[indexes.get(id)];
 export const cardOf = (id) => cards.get(id);
+/** Return the number of a picture among those found, from 1 on. */
+export const rankOf = (id) => indexes.get(id) + 1;
 export const focusedItem = () => items[focused];
 export const neighbour = (id, step) => (indexes.has(id) ? items[indexes.get(id) + step] : undefined);
 
 /** How far the reader has come. */
 export const position = () => ({ count: items.length, scroll: scrollY, focused });
 
-/** Show these pictures, of `number` found, instead of those that are there; Tab comes to one. */
-export function replaceCards(found, number, index = 0) {
+/** Show these pictures, of `numFound`, instead of those that are there; Tab comes to one. */
+export function replaceCards(found, numFound, index = 0) {
   const hadFocus = grid.contains(document.activeElement);
   focused = Math.max(0, Math.min(index, found.length - 1));
-  total = number;
+  total = numFound;
   show(found);
   for (const [id, element] of cards) fill(element, itemOf(id));
   if (hadFocus) (cards.get(items[focused]?.id)?.firstElementChild ?? grid).focus({ preventScroll: true });
@@ -56,6 +58,7 @@ export function removeCards(ids) {
   focused = Math.max(0, Math.min(before, left.length - 1));
   total -= items.length - left.length;
   show(left);
+  for (const [id, element] of cards) fill(element, itemOf(id));
   if (hadFocus) focusCard(focused);
 }
 
@@ -129,14 +132,15 @@ function fill(element, item) {
   const [link, caption, tick, more, less] = element.children;
   const image = link.firstElementChild;
   element.dataset.id = item.id;
-  element.ariaPosInSet = indexes.get(item.id) + 1;
+  element.ariaPosInSet = rankOf(item.id);
   element.ariaSetSize = total;
   element.classList.toggle("hidden", item.hidden);
   link.href = addressOf({ ...current(), open: item.id });
   image.alt = alternative(item);
   load(image, item.id);
   caption.firstElementChild.textContent = item.name;
-  const facts = [date(item.taken_at), item.score?.toFixed(4)];
+  const rank = `${number(rankOf(item.id))} of ${number(total)}`;
+  const facts = [rank, date(item.taken_at), item.score?.toFixed(4)];
   caption.lastElementChild.textContent = facts.filter(Boolean).join(" · ");
   tick.ariaLabel = `Select ${item.name}`;
   more.ariaLabel = `More like ${item.name}`;
@@ -157,6 +161,7 @@ function focusCard(index) {
 }
 
 export const focusId = (id) => indexes.has(id) && focusCard(indexes.get(id));
+export const focusLast = () => focusCard(items.length - 1);
 export const focusFirst = () => focusCard(focused);
 
 /** Return the index of the picture so many rows below (above, if negative), nearest across. */
@@ -183,7 +188,7 @@ const MOVES = {
   PageUp: () => acrossRows(-rowsInView()),
   PageDown: () => acrossRows(rowsInView()),
   Home: () => 0,
-  End: () => items.length - 1,
+  End: () => items.length - 1, // of those that are there; results.js brings the others
 };
 
 export const hasModifier = ({ ctrlKey, altKey, metaKey }) => ctrlKey || altKey || metaKey;

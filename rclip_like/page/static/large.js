@@ -1,7 +1,7 @@
 // The large view: one picture, the facts about it, and the way to its neighbours.
 
 import { closeLarge, current, onChange, openLarge } from "./address.js";
-import { focusId, hasModifier, itemOf, neighbour } from "./grid.js";
+import { focusId, hasModifier, itemOf, neighbour, rankOf } from "./grid.js";
 import { say } from "./message.js";
 import { numFound, onFound, showFurther } from "./results.js";
 import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
@@ -44,7 +44,7 @@ function fill(shown) {
   item = shown;
   heading.textContent = item.name;
   const [rank, label] = position.children;
-  rank.textContent = itemOf(item.id) ? `${number(item.rank)} of ${number(numFound())}` : "";
+  rank.textContent = itemOf(item.id) ? `${number(rankOf(item.id))} of ${number(numFound())}` : "";
   label.textContent = ` ${alternative(item)}`;
   facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => {
     const [term, fact] = [document.createElement("dt"), document.createElement("dd")];

@@ -4,24 +4,25 @@ const box = document.querySelector("#message");
 const [sentence, button] = box.children;
 const SECONDS = 10;
 let timer;
-let undo = null;
+const undos = []; // what can be taken back in this window, the last one last
 
-/** Say something; `action` ({label, run}) becomes a button, and what Ctrl+Z does. */
+/** Say something; `action` ({label, run}) becomes a button, and what Ctrl+Z does then and later. */
 export function say(text, action = null) {
   (document.querySelector("dialog[open]") ?? document.body).append(box);
   box.hidden = false;
   sentence.textContent = text;
   button.hidden = !action;
   button.textContent = action?.label ?? "";
-  undo = action?.run ?? null;
+  if (action) undos.push(action.run);
   wait();
 }
 
+/** Take the last action back that was not yet. */
 export function takeBack() {
-  const run = undo;
+  const run = undos.pop();
+  if (!run) return;
   hide();
-  run?.();
-  return Boolean(run);
+  run();
 }
 
 function wait() {
@@ -36,7 +37,6 @@ function hide() {
     (dialog ?? document.querySelector('#grid a[tabindex="0"]'))?.focus();
   }
   clearTimeout(timer);
-  undo = null;
   box.hidden = true;
   sentence.textContent = "";
 }

@@ -2,13 +2,14 @@
 
 import { NO_FILTERS, current, format, go, onChange } from "./address.js";
 import { isFiltered } from "./filters.js";
-import { addCards, grid, position, replaceCards } from "./grid.js";
+import { addCards, focusLast, grid, hasModifier, position, replaceCards, shownItems } from "./grid.js";
 import { ask } from "./server.js";
 import { pictures } from "./words.js";
 
 const FIRST = 80; // fills the screen and what lies just below, so that typing asks once
 const FURTHER = 200;
-const MAX_RESTORED = 1000;
+const LARGEST = 1000; // that the server gives at once
+const MOST_AT_END = 10_000;
 
 const [found, foundFor] = document.querySelector("#found").children;
 const notes = document.querySelector("#notes");
@@ -49,7 +50,7 @@ async function start({ count = FIRST, scroll = 0, focused = 0 }) {
   document.body.classList.add("busy");
   grid.ariaBusy = "true";
   try {
-    const answer = await page(0, Math.min(Math.max(count, FIRST), MAX_RESTORED), signal);
+    const answer = await page(0, Math.min(Math.max(count, FIRST), LARGEST), signal);
     total = answer.total;
     next = answer.next;
     replaceCards(answer.items, total, focused);
@@ -73,13 +74,31 @@ export const refresh = () => search(position());
 /** Show the next page, if there is one. */
 export function showFurther() {
   if (next === null) return Promise.resolve();
-  loading ??= further(controller.signal).finally(() => (loading = null));
+  loading ??= further(FURTHER, controller.signal).finally(() => (loading = null));
   return loading;
 }
 
-async function further(signal) {
+/** Show the last picture found, of up to 10,000. */
+async function goToEnd() {
+  const { signal } = controller;
+  const { focused } = position();
+  document.body.classList.add("busy");
+  await loading;
+  while (next !== null && shownItems().length < MOST_AT_END && !signal.aborted) {
+    const before = next;
+    loading = further(LARGEST, signal);
+    await loading;
+    loading = null;
+    if (next === before) break; // it failed, and says so
+  }
+  if (signal.aborted) return;
+  document.body.classList.remove("busy");
+  if (position().focused === focused) focusLast(); // else the reader went on meanwhile
+}
+
+async function further(count, signal) {
   try {
-    const answer = await page(next, FURTHER, signal);
+    const answer = await page(next, count, signal);
     if (signal.aborted) return;
     next = answer.next;
     addCards(answer.items);
@@ -146,8 +165,9 @@ function offerWords(date) {
 function showEmpty() {
   const state = current();
   empty.hidden = total > 0;
-  if (isQuery(state) || state.folder || isFiltered(state)) {
-    const startAfresh = () => go({ q: "", terms: [], folder: "", ...NO_FILTERS });
+  if (state.folder && !isQuery(state) && !isFiltered(state)) {
+    explain("There are no pictures in this folder.", "", "Show all folders", startAfresh);
+  } else if (isQuery(state) || isFiltered(state)) {
     const advice = isFiltered(state)
       ? "Try fewer filters, other words, or another folder."
       : "Try other words, another folder, or fewer terms.";
@@ -157,14 +177,23 @@ function showEmpty() {
   }
 }
 
+function startAfresh() {
+  go({ q: "", terms: [], folder: "", open: "", ...NO_FILTERS });
+  document.querySelector("#words").focus();
+}
+
 function fail(error) {
   empty.hidden = false;
   total = 0;
   next = null;
   replaceCards([], 0);
   showNotes([]);
-  found.textContent = error.message;
-  explain("That did not work.", error.message, "Try again", () => search());
+  found.textContent = "";
+  foundFor.textContent = error.message; // read aloud; it stands on the screen once
+  // What the address asks for is not served any more, or makes no sense: it fails again.
+  const isInVain = [400, 404].includes(error.status) && queryOf(current());
+  if (isInVain) explain("That did not work.", error.message, "Start afresh", startAfresh);
+  else explain("That did not work.", error.message, "Try again", () => search());
 }
 
 function explain(what, why, label = "", run = null) {
@@ -181,6 +210,9 @@ const observer = new IntersectionObserver(
   { rootMargin: "1000px" },
 );
 
+grid.addEventListener("keydown", (event) => {
+  if (event.key === "End" && !hasModifier(event)) goToEnd();
+});
 onChange((state, before, position) => {
   if (queryOf(state) !== queryOf(before)) search(position ?? {});
 });

@@ -11,7 +11,8 @@ const bar = document.querySelector("#selection");
 const count = bar.querySelector("b");
 const hideButton = bar.querySelector("[data-do=hide]");
 export const REFUSED = "The browser does not let this page copy.";
-const selected = new Set();
+const STORED = "clipfind selection"; // of this tab, so that it survives a reload
+const selected = new Set(stored());
 let anchor = null;
 
 export const isSelected = (id) => selected.has(id);
@@ -32,6 +33,22 @@ export function clearSelection() {
   showSelection();
 }
 
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED)) ?? [];
+  } catch {
+    return []; // the browser lets this page keep nothing
+  }
+}
+
+function store() {
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify([...selected]));
+  } catch {
+    // as above
+  }
+}
+
 /** Mark the selected cards, also those that have just come. */
 function showSelection() {
   for (const element of grid.children) mark(element);
@@ -39,6 +56,7 @@ function showSelection() {
   count.textContent = selected.size ? `${number(selected.size)} selected` : "";
   hideButton.textContent = areHidden([...selected]) ? "Show again" : "Not these";
   document.body.classList.toggle("selecting", selected.size > 0);
+  store();
 }
 
 function mark(element) {
@@ -98,21 +116,22 @@ export function hideOrShow(ids) {
 function hide(ids) {
   return report(async () => {
     await post("/api/hide", { ids });
-    for (const id of ids) selected.delete(id);
+    const deselected = ids.filter((id) => selected.delete(id));
     setHidden(ids, true);
     if (!current().hidden) {
       const shown = ids.filter((id) => itemOf(id)).length;
       removeCards(ids);
       forget(shown);
     }
-    const undo = { label: "Undo", run: () => showAgain(ids) };
+    const undo = { label: "Undo", run: () => showAgain(ids, deselected) };
     say(`${pictures(ids.length)} hidden from searches.`, undo);
   });
 }
 
-function showAgain(ids) {
+function showAgain(ids, reselected = []) {
   return report(async () => {
     await post("/api/unhide", { ids });
+    for (const id of reselected) selected.add(id);
     setHidden(ids, false);
     if (!current().hidden) await refresh();
     say(`${pictures(ids.length)} shown again.`);

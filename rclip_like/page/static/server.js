@@ -4,7 +4,12 @@ const GONE =
   "clipfind does not answer. If it was stopped, start clipfind serve again and open the address " +
   "that it prints.";
 
-class Refusal extends Error {}
+class Refusal extends Error {
+  constructor(sentence, status = 0) {
+    super(sentence);
+    this.status = status;
+  }
+}
 
 /** Return the answer to a GET as JSON. Raises Refusal, or AbortError when the signal says so. */
 export async function ask(path, signal) {
@@ -51,5 +56,5 @@ async function request(path, options) {
   }
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
-  throw new Refusal(error ?? `clipfind answered ${response.status} ${response.statusText}.`);
+  throw new Refusal(error ?? `clipfind answered ${response.status} ${response.statusText}.`, response.status);
 }

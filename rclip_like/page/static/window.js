@@ -40,6 +40,7 @@ words.addEventListener("input", () => {
   timer = setTimeout(searchWords, PAUSE_MS);
 });
 words.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !words.value) event.preventDefault(); // it came here already
   if (!["ArrowDown", "Enter"].includes(event.key) || event.isComposing) return;
   event.preventDefault();
   searchWords();
@@ -97,11 +98,16 @@ function copySelection() {
   if (ids.length && !String(getSelection())) copyPaths(ids);
 }
 
+function focusWords() {
+  words.focus({ preventScroll: true });
+  words.select();
+}
+
+/** Return whether a key, pressed where nothing has the focus, begins a search. */
+const isLetter = (key) => /^[\p{L}\p{N}]$/u.test(key) && (key !== "c" || !targets(null).length);
+
 const WINDOW_KEYS = {
-  "/": () => {
-    words.focus();
-    words.select();
-  },
+  "/": focusWords,
   Escape: clearSelection,
   c: copySelection,
   f: openFilters,
@@ -110,9 +116,18 @@ const WINDOW_KEYS = {
 
 addEventListener("keydown", (event) => {
   if (isTyping(event.target) || event.defaultPrevented) return;
-  if ((event.ctrlKey || event.metaKey) && event.key === "z" && takeBack()) event.preventDefault();
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !event.shiftKey) {
+    event.preventDefault(); // else the browser changes the words in the search box
+    takeBack();
+    return;
+  }
   const dialog = document.querySelector("dialog[open]");
-  if (!(event.key in WINDOW_KEYS) || hasModifier(event)) return;
+  if (hasModifier(event)) return;
+  if (!dialog && event.target === document.body && isLetter(event.key)) {
+    focusWords();
+    return;
+  }
+  if (!(event.key in WINDOW_KEYS)) return;
   if (dialog && (event.key !== "?" || dialog === keys)) return;
   event.preventDefault();
   WINDOW_KEYS[event.key]();
@@ -122,6 +137,9 @@ onChange(show);
 show(current());
 await search(history.state ?? {});
 showLarge(current());
+const hasKeyboard = matchMedia("(hover: hover) and (pointer: fine)").matches;
+const isBusy = document.activeElement !== document.body || current().q;
+if (hasKeyboard && !isBusy) words.focus({ preventScroll: true });
 loadFolders();
 loadFacts();
 follow();
