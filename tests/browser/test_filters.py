@@ -45,6 +45,7 @@ def _wait_for(window: Page, query: str, *names: str) -> None:
 
 def test_each_filter_is_set_by_the_keyboard_and_taken_back(window: Page) -> None:
     _wait_for(window, "/", *TAKEN)
+    window.keyboard.press("Escape")  # out of the search box
     window.keyboard.press("f")
     assert 'textbox "Taken in or on"' in focused(window)
     window.keyboard.type("july 2018")
@@ -74,6 +75,7 @@ def test_each_filter_is_set_by_the_keyboard_and_taken_back(window: Page) -> None
 
 
 def test_a_place_is_typed_and_shown_with_the_picture(window: Page) -> None:
+    window.keyboard.press("Escape")  # out of the search box
     window.keyboard.press("f")
     press_until(window, "Tab", 'combobox "Country or state"')
     window.keyboard.type("south africa")
@@ -104,6 +106,7 @@ def test_a_filter_that_leaves_nothing_says_so_and_is_cleared(window: Page) -> No
     window.goto(urljoin(window.url, "/?camera=kodak"))
     window.get_by_text("Try fewer filters").wait_for()
     assert window.locator("#filters select").first.input_value() == "kodak"
+    window.keyboard.press("Escape")  # out of the search box
     window.keyboard.press("f")
     window.keyboard.press("Escape")
     press_until(window, "Tab", 'button "Start afresh"')
@@ -112,6 +115,7 @@ def test_a_filter_that_leaves_nothing_says_so_and_is_cleared(window: Page) -> No
 
 
 def test_a_date_that_is_none_is_refused_with_examples(window: Page, witness: Any) -> None:
+    window.keyboard.press("Escape")  # out of the search box
     window.keyboard.press("f")
     window.keyboard.type("christmas")
     window.keyboard.press("Enter")
@@ -139,6 +143,7 @@ def test_axe_finds_no_serious_fault(
         page.goto(served.address)
         page.goto(urljoin(page.url, query))
         page.locator("body:not(.busy) #grid img").first.wait_for()
+        page.keyboard.press("Escape")  # out of the search box
         page.keyboard.press("f")
         page.locator("#filters form").wait_for()
         assert not accessibility_faults(page)

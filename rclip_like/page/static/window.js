@@ -41,6 +41,7 @@ words.addEventListener("input", () => {
 });
 words.addEventListener("keydown", (event) => {
   if (event.key === "/" && !words.value) event.preventDefault(); // it came here already
+  if (event.key === "Escape" && !words.value) words.blur();
   if (!["ArrowDown", "Enter"].includes(event.key) || event.isComposing) return;
   event.preventDefault();
   searchWords();
@@ -104,7 +105,10 @@ function focusWords() {
 }
 
 /** Return whether a key, pressed where nothing has the focus, begins a search. */
-const isLetter = (key) => /^[\p{L}\p{N}]$/u.test(key) && (key !== "c" || !targets(null).length);
+function beginsSearch(key) {
+  const isKey = key in WINDOW_KEYS && (key !== "c" || targets(null).length);
+  return /^[\p{L}\p{N}]$/u.test(key) && !isKey;
+}
 
 const WINDOW_KEYS = {
   "/": focusWords,
@@ -123,7 +127,7 @@ addEventListener("keydown", (event) => {
   }
   const dialog = document.querySelector("dialog[open]");
   if (hasModifier(event)) return;
-  if (!dialog && event.target === document.body && isLetter(event.key)) {
+  if (!dialog && event.target === document.body && beginsSearch(event.key)) {
     focusWords();
     return;
   }
