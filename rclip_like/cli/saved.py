@@ -23,6 +23,7 @@ from rclip_like.cli.options import (
 from rclip_like.cli.paths import named_paths
 from rclip_like.cli.preview import PreviewSettings
 from rclip_like.cli.proposals import with_quotes_proposed
+from rclip_like.cli.remedies import said
 from rclip_like.cli.search import SearchOptions
 from rclip_like.cli.sheet import SheetOptions
 from rclip_like.cli.typed import options_of, words_of
@@ -162,7 +163,11 @@ def run(options: RunOptions) -> int:
             library.refuse_unwritable()  # before anything is shown that would be shown again
     command = COMMANDS["search"]
     typed = {name: value for name, value in options.given.items() if name != "NAME"}
-    given = _merged(Parser(command).split(saved.arguments), typed)
+    try:
+        before = Parser(command).split(saved.arguments)
+    except UsageError as error:  # of a later version, or tampered with
+        raise UsageError(f"{saved.name} cannot be run: {said(error)}") from error
+    given = _merged(before, typed)
     given.pop("--new", None)
     asked: SearchOptions = options_of(command, given)
     return search.answer(asked, saved if options.new else None)

@@ -13,6 +13,7 @@ from described import as_described
 from processes import run, run_on_terminal, write_pictures
 
 from rclip_like.cli.commands import COMMANDS
+from rclip_like.store import Store
 
 Words = str | bytes | Path
 
@@ -225,6 +226,12 @@ def test_a_search_whose_folder_is_gone_says_so_and_can_be_removed(album: Path) -
     shutil.rmtree(album)
     assert refused("run", "boats").startswith(f"{album}: no such folder or file")
     assert run("saved", "remove", "boats").returncode == 0
+
+
+def test_a_search_that_this_version_cannot_run_is_named(tiny: Path) -> None:
+    with Store.open(tiny, create=True) as store:
+        store.saved.put("later", ["--from-later", "--", "cat"])
+    assert refused("run", "later").startswith("later cannot be run: no such option: --from-later")
 
 
 def test_pruning_and_forgetting_keep_saved_searches(album: Path) -> None:

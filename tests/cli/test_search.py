@@ -189,7 +189,7 @@ def test_every_option_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> No
     options = settled("search", *typed.split())
     walk = WalkSettings(True, False, True, True, True, ("a",), ("b",), "stable")
     assert options.settings == SearchSettings(
-        3, 0.1, 0.2, "date", True, True, True, True, "photo", False, walk
+        3, 0.1, 0.2, "date", True, None, True, True, True, "photo", False, walk
     )
     updating = index_settings(options.update, options.settings.walk)
     assert updating == IndexSettings(walk=walk, max_seconds=5.0, wait=False)
