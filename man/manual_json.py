@@ -9,7 +9,7 @@ from textwrap import indent
 from typing import Any
 
 SCHEMAS = {
-    "search --json": "search",
+    "search --json, run --json": "search",
     "classify --json": "classify",
     "hide --list --json": "hide",
     "saved list --json": "saved_list",

@@ -184,8 +184,8 @@ Columns :: In a pipe: the score with four decimals, a TAB, the path, a newline. 
 columns PART=SCORE. *--color always* colours the score; paths (*-f*), results ended by a NUL, JSON
 and templates are never coloured.
 
-search --json :: One object per line with *path* (text), *score* (number), *rank* (number, from 1)
-and *model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has
+search, run --json :: One object per line with *path* (text), *score* (number), *rank* (number, from
+1) and *model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has
 replacement characters; this holds for every *path* below. *date* (ISO 8601, local time unless a
 zone follows) is the date by which *--sort date* sorts, and *date_from* which one that is: original,
 digitized, modified (all three from the picture) or file. *camera*, *width* and *height* (upright,

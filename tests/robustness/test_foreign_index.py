@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from processes import run, write_pictures
 
-from rclip_like.store import migrations, schema
+from rclip_like.store import first_tables, migrations, schema
 from rclip_like.store.connection import Connection
 
 ENDLESS = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r)"
@@ -109,7 +109,7 @@ def test_odd_values_in_an_index_are_no_fault_of_ours(
 
 
 def test_the_triggers_known_are_those_that_the_migrations_make(tmp_path: Path) -> None:
-    statements = (*migrations._MATRIX_TRIGGERS, *migrations._DIGESTS)
+    statements = (*first_tables.MATRIX_TRIGGERS, *migrations._DIGESTS)
     triggers = [each for each in statements if each.lstrip().startswith("CREATE TRIGGER")]
     assert {schema.digest_of(each) for each in triggers} == schema.TRIGGERS
     with closing(Connection(tmp_path / "index.db", "mode=rwc")) as connection:
