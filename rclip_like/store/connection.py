@@ -106,7 +106,8 @@ class Connection(sqlite3.Connection):
         """Run a statement and return the cursor of its rows."""
         try:
             with self.in_use:
-                return Cursor(self).execute(statement, values)
+                # Not Cursor(self), of which Python keeps a reference as long as the connection.
+                return self.cursor(Cursor).execute(statement, values)
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.path) from error
 
@@ -114,7 +115,7 @@ class Connection(sqlite3.Connection):
         """Run a statement once for each of the values."""
         try:
             with self.in_use:
-                return Cursor(self).executemany(statement, values)
+                return self.cursor(Cursor).executemany(statement, values)
         except sqlite3.DatabaseError as error:
             raise explanation(error, self.path) from error
 

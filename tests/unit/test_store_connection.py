@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -56,3 +57,16 @@ def test_a_failed_transaction_leaves_nothing(connection: Connection) -> None:
 def test_a_file_that_cannot_be_opened_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"missing\.db: the index cannot be opened"):
         Connection(tmp_path / "missing.db", "mode=rw")
+
+
+def test_statements_leave_nothing_in_the_memory(tmp_path: Path) -> None:
+    """A connection drops the references to its ended cursors only when it makes one itself."""
+    with closing(Connection(tmp_path / "index.db", "mode=rwc")) as connection:
+        tracemalloc.start()
+        try:
+            for _ in range(5000):
+                connection.execute("SELECT 1").fetchone()
+            held_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert held_bytes < 100_000
