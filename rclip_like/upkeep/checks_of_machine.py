@@ -20,8 +20,8 @@ from rclip_like.settings import cache_folder, data_folder
 from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
 
 _DISTRIBUTION = "clipfind"
-_OPTIONAL = ("timm", "transformers", "rawpy")
-"""Packages that some models and formats need."""
+_OPTIONAL = ("timm", "transformers", "rawpy", "reverse-geocode")
+"""Packages that some models and formats need, and places."""
 _OF_TORCH = ("open-clip-torch", "torch", "torchvision")
 _LITTLE_ROOM_BYTES = 200_000_000
 
