@@ -36,7 +36,7 @@ FILTERS = {
     "orientation, 99 hundredths": ("--orientation", "landscape"),
     "orientation, nothing": ("--orientation", "panorama"),
     "min-size, a hundredth": ("--min-size", "6000x4000"),
-    "min-size, 99 hundredths": ("--min-size", "2000"),
+    "min-size, all": ("--min-size", "2000"),
     "min-size, nothing": ("--min-size", "100MP"),
     "near, a hundredth": ("--near", "60.39,5.32"),
     "near, 99 hundredths": ("--near", "55.68,12.57", "--within-km", "100"),
