@@ -37,6 +37,7 @@ Item = TypeVar("Item")
 _PROGRESS_SECONDS = 0.1
 _GONE_A_BATCH = 1024
 _FACTS_A_BATCH = 16_384
+_SIDECARS_A_TRANSACTION = 256
 _READERS = frozenset(f"{name} {version}" for name, version in READER_VERSIONS.items())
 _DAMAGED_MATRIX = "the matrix beside the index was damaged; it is made anew from the rows"
 _DROPPED = (
@@ -229,11 +230,17 @@ class _Run:
         self._show_progress(at_last=True)
 
     def _read_words(self) -> None:
-        """Read the words of pictures that were indexed before; what was read stays when it ends."""
+        """Read changed sidecars, and the words of pictures that were indexed before.
+
+        What was read stays, and what was not is read by the next run.
+        """
+        from rclip_like.index.words import read_sidecars, read_words, unread_tasks
+
+        sidecars = _in_chunks(self._items_of(self.survey.sidecars), _SIDECARS_A_TRANSACTION)
+        for _ in self._until_over(read_sidecars(self.writer, sidecars)):
+            self._show_progress()
         if not self.settings.read_words or self.is_out_of_time:
             return
-        from rclip_like.index.words import read_words, unread_tasks
-
         tasks = unread_tasks(self.writer, self.survey.roots)
         if (first := next(tasks, None)) is None:
             return

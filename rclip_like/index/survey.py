@@ -15,7 +15,7 @@ from typing import TypeGuard
 from rclip_like.errors import MOST_ATTEMPTS, TRIED_AGAIN
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
-from rclip_like.store import IndexedFacts, Store, range_of
+from rclip_like.store import IndexedFacts, Store, range_of, ranges_of
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
 from rclip_like.walk.identity import Devices, Inodes
@@ -142,7 +142,8 @@ class Survey:
     """Compares the walk with the rows under the roots and spools what has to be done.
 
     `pending` are the files to read, `gone` the paths whose rows have lost their file, `unnoted` the
-    unchanged files whose inode or ctime the index does not have.
+    unchanged files whose inode or ctime the index does not have, `sidecars` those files of metadata
+    that are new, changed or gone.
     """
 
     store: Store
@@ -155,7 +156,10 @@ class Survey:
     pending: Spool[FileFacts] = field(default_factory=Spool)
     gone: Spool[bytes] = field(default_factory=Spool)
     unnoted: Spool[FileFacts] = field(default_factory=Spool)
+    sidecars: Spool[bytes] = field(default_factory=Spool)
     is_stopped: bool = False
+    _sidecars_before: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """What the index knows of sidecars that the walk has not met: size in bytes and mtime."""
 
     def start(self) -> None:
         """Start to walk."""
@@ -167,7 +171,7 @@ class Survey:
         self.is_stopped = True
         self._thread.join(_PATIENCE_SECONDS)
         if not self._thread.is_alive():
-            for spool in (self.pending, self.gone, self.unnoted):
+            for spool in (self.pending, self.gone, self.unnoted, self.sidecars):
                 spool.discard()
 
     def _run(self) -> None:
@@ -177,11 +181,12 @@ class Survey:
                 self._compare(store)
         except Exception as caught:  # noqa: BLE001 - raised again in the thread that reads
             error = caught
-        for spool in (self.unnoted, self.gone, self.pending):
+        for spool in (self.sidecars, self.unnoted, self.gone, self.pending):
             spool.close(error)
 
     def _compare(self, store: Store) -> None:
         findings = self.findings
+        self._sidecars_before = store.words.sidecars(ranges_of(self.roots))
         findings.inodes = Inodes(store.inode_changes(), self.settings.walk.inodes)
         facts = partial(store.indexed_facts, self.model_id, read_since_ns=self.read_since_ns)
         with closing(IndexedRows(facts, self.roots, self._miss)) as rows:
@@ -197,6 +202,9 @@ class Survey:
                 else:
                     self._compare_singly(store, rows, page)
             rows.finish()
+        for path in self._sidecars_before:
+            if os.path.isdir(os.path.dirname(path)) and not os.path.isfile(path):
+                self.sidecars.put(path)
         self._look_at_roots(store)
         findings.is_complete = True
 
@@ -257,9 +265,22 @@ class Survey:
         return hopeless_attempts(self.settings.read or ReadSettings())
 
     def _leave_out(self, why: Why, path: bytes) -> None:
+        if why == "sidecar":
+            self._look_at_sidecar(path)
+            return
         self.findings.left_out[why] += 1
         if why == "format":
             self.findings.unread_formats[os.fsdecode(extension(path))] += 1
+
+    def _look_at_sidecar(self, path: bytes) -> None:
+        """Note one that is new or changed; there is a `stat` for each of them, for no picture."""
+        before = self._sidecars_before.pop(path, None)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return
+        if before != (status.st_size, status.st_mtime_ns):
+            self.sidecars.put(path)
 
     def _miss(self, row: IndexedFacts, root: Root) -> None:
         path, device = row[0], row[3]

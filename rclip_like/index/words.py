@@ -1,10 +1,16 @@
-"""Reads the words of pictures that were indexed before there were any; nothing is encoded."""
+"""Reads words from sidecars, and of pictures that were indexed before there were any.
+
+Nothing is encoded for them.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rclip_like.files import open_at_once
 from rclip_like.store import ranges_of
 from rclip_like.values import Picture, Root
 
@@ -49,3 +55,33 @@ def read_words(writer: Writer, readers: Readers, tasks: Iterator[ReadTask]) -> I
             found = {}
     writer.words.put_all_read(found)
     yield len(found)
+
+
+def read_sidecars(writer: Writer, paths: Iterator[list[bytes]]) -> Iterator[int]:
+    """Read and write the words of sidecars, list after list, and yield how many; forget those gone.
+
+    One that cannot be read has no words, and is read again once it has changed.
+    """
+    for some in paths:
+        writer.words.put_sidecars({path: _sidecar(path) for path in some})
+        yield len(some)
+
+
+def _sidecar(path: bytes) -> tuple[int, int, str, str] | None:
+    """Return size in bytes, mtime in ns, captions and keywords; None if there is no such file."""
+    from rclip_like.images.words import words_of_xmp
+    from rclip_like.images.xmp import MOST_BYTES, XmpError
+
+    content = b""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    try:
+        if stat.S_ISREG(status.st_mode):
+            with open(path, "rb", opener=open_at_once) as file:
+                content = file.read(MOST_BYTES + 1)
+        words = words_of_xmp(content)
+    except (OSError, XmpError):
+        return status.st_size, status.st_mtime_ns, "", ""
+    return status.st_size, status.st_mtime_ns, *words

@@ -57,6 +57,20 @@ class WordsWriter(Words):
         with self._connection.transaction():
             self.put_read(words)
 
+    def put_sidecars(self, read: Mapping[bytes, tuple[int, int, str, str] | None]) -> None:
+        """Write what was read of sidecars by path, in one transaction: size in bytes, mtime in ns,
+        captions and keywords; None for one that is gone.
+        """
+        with self._connection.transaction():
+            for path, found in read.items():
+                self._connection.execute("DELETE FROM sidecars WHERE path = ?", (path,))
+                if found is not None:
+                    self._connection.execute(
+                        "INSERT INTO sidecars (path, size_bytes, mtime_ns, caption, keywords)"
+                        " VALUES (?, ?, ?, ?, ?)",
+                        (path, *found[:2], *map(storable, found[2:])),
+                    )
+
     def _put(self, row: WordsRow) -> None:
         self._delete(row.digest, row.source)
         self._insert(row)
@@ -88,7 +102,7 @@ class WordsWriter(Words):
         return any(self._index_kind(kind) for kind in range(len(KINDS)))
 
     def rebuild(self) -> None:
-        """Make the full-text index anew, without what is gone; in transactions of their own."""
+        """Make the full-text index anew, without what is gone; in transactions of its own."""
         if self.are_searched:
             with self._connection.transaction():
                 self._connection.execute(

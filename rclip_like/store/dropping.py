@@ -25,6 +25,13 @@ _FREE_SHARE = 20
 _FILE_ROW_BYTES = 250
 """About how many bytes the row of a file takes, with its entries in two indexes."""
 _UNRECLAIMED = "unreclaimed"
+_DROP_SIDECARS = """
+    DELETE FROM sidecars WHERE NOT EXISTS (
+        SELECT 1 FROM files WHERE files.path >= substr(sidecars.path, 1, length(sidecars.path) - 4)
+        AND files.path < CAST(substr(sidecars.path, 1, length(sidecars.path) - 4) || '/' AS BLOB)
+    )
+"""
+"""Those beside no file that is left; in order of bytes, a slash comes right after the dot."""
 
 # Marks lie in temporary tables of this connection: they take no memory, however many they are, and
 # a dry run counts with the conditions by which a real run drops.
@@ -193,6 +200,8 @@ class Removal:
         self._drop_rows()
         try:
             writer.remove_outdated_matrices()  # before, as room may be short
+            if self._marked("gone_files"):
+                writer.words.rebuild()  # which would keep the names of what was dropped
             self._reclaim()
             writer.remove_outdated_matrices()
             for (model_id,) in self._execute("SELECT model_id FROM models").fetchall():
@@ -230,6 +239,8 @@ class Removal:
                 self._execute(f"DELETE FROM files WHERE content_id IN {chosen}", some)
                 self._execute(f"DELETE FROM contents WHERE content_id IN {chosen}", some)
         self._drop_marked("files", "file_id")
+        with self._transaction():
+            self._execute(_DROP_SIDECARS)
         self._drop_marked("failures", "path")
         self._drop_marked("roots", "path")
         self._drop_models()

@@ -153,6 +153,12 @@ class Words:
                 yield from (row[1:] for row in page)
                 last = page[-1][0]
 
+    def sidecars(self, within: Sequence[PathRange]) -> dict[bytes, tuple[int, int]]:
+        """Return size in bytes and mtime in ns of the sidecars read in the ranges, by path."""
+        question = "SELECT path, size_bytes, mtime_ns FROM sidecars WHERE path >= ? AND path < ?"
+        rows = (row for one in within for row in self._connection.execute(question, one))
+        return {path: (size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
+
     def text_of(self, digest: bytes) -> dict[Source, str]:
         """Return all words of a content by their source."""
         rows = self._connection.execute(

@@ -27,9 +27,9 @@ from rclip_like.walk.patterns import (
     with_ignore_file,
 )
 
-Why = Literal["raw pair", "format", "link", "dead link", "nomedia"]
+Why = Literal["raw pair", "format", "link", "dead link", "nomedia", "sidecar"]
 """A raw file beside the picture made of it; a picture in a format that is not read; a link that is
-not followed, or followed to nothing; a folder with a .nomedia file."""
+not followed, or followed to nothing; a folder with a .nomedia file; words beside a picture."""
 
 OnLeftOut = Callable[[Why, bytes], None]
 """A function that takes the reason and the path of each file or folder that is left out."""
@@ -55,6 +55,7 @@ documents, although they may hold pictures."""
 _UNREAD_ENDS = frozenset(ending[-4:] for ending in UNREAD_EXTENSIONS)
 """The last four characters of the endings in UNREAD_EXTENSIONS."""
 
+_SIDECAR = b".xmp"
 _NOMEDIA = b".nomedia"
 """A file by which Android hides its folder, and those in it, from galleries."""
 
@@ -92,6 +93,8 @@ class Others(NamedTuple):
     links: Sequence[bytes] = ()
     """Links, unless they are followed; those called like pictures may be among them."""
     has_nomedia: bool = False
+    sidecars: Sequence[bytes] = ()
+    """Files of metadata, in Adobe's form (x.xmp) and digiKam's (x.jpg.xmp)."""
 
     def left_out(
         self, prefix: bytes, pictures: Sequence[bytes]
@@ -104,6 +107,8 @@ class Others(NamedTuple):
         if self.unread:
             beside = pictures_beside([*pictures, *self.unread], UNREAD_RAW)
             yield "format", [name for name in self.unread if name not in beside]
+        if self.sidecars:
+            yield "sidecar", list(self.sidecars)
         if self.links:
             yield "link", [name for name in self.links if os.path.isdir(prefix + name)]
 
@@ -124,7 +129,10 @@ def others_among(
     links = [] if settings.follow else [entry.name for entry in entries if entry.is_symlink()]
     if not settings.hidden:
         unread, links = ([name for name in each if not is_hidden(name)] for each in (unread, links))
-    return Others(unread, links, _NOMEDIA[-4:] in endings and _NOMEDIA in names)
+    sidecars: list[bytes] = []
+    if _SIDECAR in endings:
+        sidecars = [name for name in names if name[-4:].lower() == _SIDECAR]
+    return Others(unread, links, _NOMEDIA[-4:] in endings and _NOMEDIA in names, sidecars)
 
 
 class LeftOut:

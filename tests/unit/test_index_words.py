@@ -115,3 +115,60 @@ def test_a_file_that_cannot_be_read_any_more_is_tried_once(album: Path, index: S
     index.update_without_encoder(album)
     assert "two dogs" not in captions(index.store)
     assert num_unread(index.store) == 0
+
+
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+ xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Description>
+<dc:subject><rdf:Bag><rdf:li>{}</rdf:li></rdf:Bag></dc:subject>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def with_word(store: Store, word: str) -> list[str]:
+    """Return the names of the files beside a sidecar with this word."""
+    found = [match for match in store.words.matching([word]) if match.where == "sidecar"]
+    files = [file.path for match in found for file in store.files(match.file_ids)]
+    return sorted(path.rpartition(b"/")[2].decode() for path in files)
+
+
+def test_sidecars_of_both_forms_are_read_and_again_when_they_change(
+    album: Path, index: SmallIndex
+) -> None:
+    index.update(album)
+    (album / "1.jpg.xmp").write_text(XMP.format("Denmark"))
+    (album / "2.xmp").write_text(XMP.format("Denmark"))
+    index.update_without_encoder(album)
+    assert with_word(index.store, "denmark") == ["1.jpg", "2.jpg"]
+    (album / "2.xmp").write_text(XMP.format("Norway"))
+    index.update_without_encoder(album)
+    assert with_word(index.store, "denmark") == ["1.jpg"]
+    assert with_word(index.store, "norway") == ["2.jpg"]
+    (file,) = index.store.files(index.store.words.matching(["norway"])[0].file_ids)
+    shown = index.store.words.shown(file, index.store.words.matching(["norway"]))
+    assert shown == (("sidecar", "Norway"),)
+
+
+def test_sidecars_that_are_gone_or_broken_have_no_words(album: Path, index: SmallIndex) -> None:
+    for number in (0, 1, 2):
+        (album / f"{number}.xmp").write_text(XMP.format("Denmark"))
+    index.update(album)
+    (album / "0.xmp").unlink()
+    (album / "1.xmp").write_bytes(b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
+    (album / "2.xmp").unlink()
+    (album / "2.xmp").mkdir()
+    index.update_without_encoder(album)
+    assert with_word(index.store, "denmark") == []
+
+
+def test_an_unchanged_sidecar_is_not_read_again(
+    album: Path, index: SmallIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (album / "1.xmp").write_text(XMP.format("Denmark"))
+    index.update(album)
+
+    def refuse(path: bytes) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr("rclip_like.index.words._sidecar", refuse)
+    index.update_without_encoder(album)
+    assert with_word(index.store, "denmark") == ["1.jpg"]
