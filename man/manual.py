@@ -13,6 +13,7 @@ import manual_text
 from manual_assistants import ASSISTANTS
 from manual_json import shapes
 from manual_promises import PROMISES
+from manual_reading import READING
 from manual_saved import SAVED
 from manual_seeing import SEEING
 from manual_serving import SERVING
@@ -42,6 +43,7 @@ def manual() -> str:
         ("SERVING", _prose(SERVING)),
         ("HIDING", _prose(manual_text.HIDING)),
         ("SAVED SEARCHES", _prose(SAVED)),
+        ("WORDS IN PICTURES", _prose(READING)),
         ("SETS", _prose(SETS)),
         ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),

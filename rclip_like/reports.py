@@ -62,6 +62,23 @@ class ThumbnailReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TextReport:
+    """What reading the text in pictures came to; numbers count distinct contents."""
+
+    pictures: int = 0
+    """Those whose text was not known before."""
+    read: int = 0
+    with_text: int = 0
+    """Those of the read ones that have text."""
+    failures: tuple[Trouble, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """Those that are still to be read, since the time was over."""
+        return self.pictures - self.read - len(self.failures)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one check of `doctor` found: `state` is `ok`, `warning` or `problem`."""
 
@@ -130,6 +147,10 @@ class StatusReport:
     """Files whose pictures say no date."""
     saved: int | None = None
     """Saved searches; None as for `left_contents`."""
+    texts_read: int = 0
+    """Contents in which text was looked for; copies count once."""
+    with_text: int = 0
+    """Those of them that have text."""
     thumbnails: int | None = None
     """Small pictures in the cache folder, of this index or others; None as for `left_contents`."""
     thumbnail_bytes: int | None = None

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -72,6 +73,10 @@ def run(options: IndexOptions) -> int:
     refuse_alone(options.given, ("--thumbnail-cache", "--thumbnails"))
     talk = options.talk
     settings = options.settings._replace(max_seconds=options.settings.max_seconds or None)
+    if settings.text:
+        from rclip_like.library.texts import installed_text_models
+
+        installed_text_models()  # rather now than after hours of indexing
     try:
         with (
             open_library(options.library, options.encoder) as library,
@@ -95,8 +100,7 @@ def run(options: IndexOptions) -> int:
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
     report = without_unmatched(report, standing_patterns(settings.walk, options.given))
     _tell(report, roots, talk, strict=options.strict)
-    if settings.thumbnails and report.finished:
-        _make_thumbnails(paths or named, report.seconds, options)
+    is_finished = report.finished and _finish(paths or named, report.seconds, options)
     there = set(paths)
     unusable = [path for path in named if path not in there]
     for path in unusable:
@@ -114,16 +118,34 @@ def run(options: IndexOptions) -> int:
     is_short = options.strict and report.out_of_reach
     if is_short or unusable or any(trouble.path in roots for trouble in report.troubles):
         return FAILED
-    return UP_TO_DATE if report.finished else UNFINISHED
+    return UP_TO_DATE if is_finished else UNFINISHED
 
 
-def _make_thumbnails(paths: Sequence[bytes], seconds: float, options: IndexOptions) -> None:
-    """Make the thumbnails that the run has not made, in the time that it has left, and say so."""
+def _finish(paths: Sequence[bytes], seconds: float, options: IndexOptions) -> bool:
+    """Make what is wanted of indexed pictures beside embeddings; return whether nothing is left.
+
+    seconds: how long the run took up to now.
+    """
+    settings, started = options.settings, time.monotonic() - seconds
+
+    def with_time_left() -> IndexSettings:
+        if not settings.max_seconds:
+            return settings._replace(max_seconds=None)
+        left = started + settings.max_seconds - time.monotonic()
+        return settings._replace(max_seconds=max(0.001, left))
+
+    if settings.thumbnails:
+        _make_thumbnails(paths, with_time_left(), options)
+    return not settings.text or _read_texts(paths, with_time_left(), options)
+
+
+def _make_thumbnails(
+    paths: Sequence[bytes], settings: IndexSettings, options: IndexOptions
+) -> None:
+    """Make the thumbnails that the run has not made, and say so."""
     from rclip_like.output.reports import thumbnail_sentences
 
-    settings, talk = options.settings, options.talk
-    if settings.max_seconds:
-        settings = settings._replace(max_seconds=max(0.001, settings.max_seconds - seconds))
+    talk = options.talk
     with (
         open_library(options.library, options.encoder) as library,
         progress_bar("making thumbnails", "pictures", quiet=talk.quiet) as show,
@@ -133,6 +155,28 @@ def _make_thumbnails(paths: Sequence[bytes], seconds: float, options: IndexOptio
         talk.note(f"no thumbnail: {said(trouble_sentence(trouble))}")
     for sentence in thumbnail_sentences(report, settings.thumbnail_megabytes):
         talk.note(sentence)
+
+
+def _read_texts(paths: Sequence[bytes], settings: IndexSettings, options: IndexOptions) -> bool:
+    """Read the text in pictures that has not been read yet, say so, and return if that is all."""
+    from rclip_like.output.reports import text_sentences
+
+    talk = options.talk
+    with (
+        open_library(options.library, options.encoder) as library,
+        progress_bar("reading text", "pictures", quiet=talk.quiet) as show,
+    ):
+        report = library.read_texts(
+            paths,
+            settings,
+            on_progress=show,
+            on_wait=lambda: talk.note("another run is indexing; waiting for it to finish"),
+        )
+    for trouble in report.failures:
+        talk.note(f"no text read: {said(trouble_sentence(trouble))}")
+    for sentence in text_sentences(report):
+        talk.note(sentence)
+    return not report.left
 
 
 def _named(library: "Library", options: IndexOptions) -> list[bytes]:

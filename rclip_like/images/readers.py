@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rclip_like.errors import PASSING, ReaderError, Reason, Remedy
 from rclip_like.images.limits import most_bytes, within_memory
-from rclip_like.images.worker import OUT_OF_TIME, STOOD_STILL
+from rclip_like.images.process import DEATHS, WorkerProcess
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, PictureFacts, Trouble
 
@@ -26,20 +21,8 @@ if TYPE_CHECKING:
 
 Finished = TypeVar("Finished")
 
-# Neither multiprocessing nor pebble: both import the parent's main module, and so typer and more,
-# in each worker. pebble starts all workers at once, shares one pipe and its locks among them, which
-# a killed worker takes along, and waits seconds for a hung one. concurrent.futures loses all
-# workers with one.
-_PROGRAM = """\
-import sys
-sys.path[:] = sys.argv[1:]
-from rclip_like.images.worker import serve
-serve()
-"""
 _AHEAD = 8
 """Pictures waiting for each worker, so that no processor is idle at the end of a batch."""
-_DEATHS = (OSError, ValueError, EOFError)
-_KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +177,7 @@ class Readers:
         self._workers.add(worker)
         if self._closed:
             worker.kill()
-        worker.greet()
+        worker.greet(self._settings._asdict())
         return worker
 
     def _idle_worker(self) -> _Worker | None:
@@ -211,76 +194,20 @@ class Readers:
 _Result = Future[Picture | Trouble]
 
 
-class _Worker:
-    """One process; asked by one thread at a time, killed by any."""
+class _Worker(WorkerProcess):
+    """A process that reads pictures."""
 
     def __init__(self, settings: ReadSettings) -> None:
+        super().__init__("worker", "read pictures")
         self._settings = settings
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *map(str, sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # One thread a library: each thread's stack counts against the memory limit.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for us alone
-        )
-
-    def greet(self) -> None:
-        """Tell the worker its limits and wait until it is ready; raises ReaderError."""
-        try:
-            self._ask(self._settings._asdict())
-        except _DEATHS as error:
-            self.kill()
-            status = self._process.wait()
-            raise ReaderError(
-                f"no process to read pictures with: {sys.executable} ended with status {status}"
-            ) from error
 
     def read(self, task: ReadTask) -> Picture | Trouble:
         """Return the picture, or why there is none."""
         try:
-            return result_of(task, *self._ask(request_for(task), task.content or b""))
-        except _DEATHS:
-            self.kill()  # without effect but where it answered nonsense
-            status = self._process.wait()
-        code, reason = Reason.CRASHED, "the decoder crashed"
-        if status == STOOD_STILL:
-            code = Reason.STALLED
-            reason = "took too long to read: the disk or the machine stood still"
-        elif status == OUT_OF_TIME:
-            code, reason = Reason.TOO_SLOW, f"took longer than {self._settings.max_seconds:g} s"
-        elif -status in _KILLED_FROM_OUTSIDE:
-            code, reason = Reason.KILLED, "the decoder was killed"
+            return result_of(task, *self.ask(request_for(task), task.content or b""))
+        except DEATHS:
+            code, reason = self.cause_of_death("decoder", self._settings.max_seconds)
         return Trouble(task.path, reason, code not in PASSING, code)
-
-    def is_alive(self) -> bool:
-        """Tell whether the process can be asked."""
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        """End the process now; whoever waits for its answer hears of it."""
-        self._process.kill()
-
-    def bury(self) -> None:
-        """End the process and give back all that it held."""
-        self._process.kill()
-        with suppress(OSError):  # what was not flushed before it died
-            self._process.communicate()
-
-    def _ask(self, request: dict[str, Any], content: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        """Return the answer's facts and bytes; raises one of _DEATHS when it dies."""
-        asking, answering = self._process.stdin, self._process.stdout
-        assert asking is not None
-        assert answering is not None
-        asking.write(json.dumps(request).encode() + b"\n")
-        asking.write(content)
-        asking.flush()
-        answer = json.loads(answering.readline())
-        pixels = answering.read(answer["num_bytes"])
-        if len(pixels) != answer["num_bytes"]:
-            raise EOFError("the worker died while it answered")
-        return answer, pixels
 
 
 def request_for(task: ReadTask) -> dict[str, Any]:

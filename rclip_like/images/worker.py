@@ -42,6 +42,20 @@ def serve() -> None:
     where they are not in a file. The answer is a line, followed by as many bytes of pixels as it
     says.
     """
+    answers, requests = connect_to_parent()
+    limits = ReadSettings(**next(requests)[0])
+    assert limits.max_memory_bytes is not None
+    limit_memory(limits.max_memory_bytes)
+    send(answers, {"num_bytes": 0})
+    for request, content in requests:
+        send(answers, *answer(request, content, limits))
+
+
+def connect_to_parent() -> tuple[BinaryIO, Iterator[tuple[dict[str, Any], bytes | None]]]:
+    """Return where the answers go, and the parent's requests, each with the bytes that follow it.
+
+    From then on the process is ready to be ended: by its parent, by the timers of `limited`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if _HAS_TIMERS:
         for deadly in (signal.SIGPROF, signal.SIGALRM):
@@ -49,13 +63,7 @@ def serve() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF, signal.SIGALRM))
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for decoders that print
-    requests = _requests_of_parent()
-    limits = ReadSettings(**next(requests)[0])
-    assert limits.max_memory_bytes is not None
-    _limit_memory(limits.max_memory_bytes)
-    _send(answers, {"num_bytes": 0})
-    for request, content in requests:
-        _send(answers, *answer(request, content, limits))
+    return answers, _requests_of_parent()
 
 
 def answer(
@@ -71,17 +79,17 @@ def answer(
     path = os.fsencode(request["path"])
     try:
         if request.get("words_of"):
-            with _limited(limits.max_wait_seconds, limits.max_seconds):
+            with limited(limits.max_wait_seconds, limits.max_seconds):
                 return _words_alone(path, request["words_of"], limits), b""
         if content is None:
-            with _limited(limits.max_wait_seconds):
+            with limited(limits.max_wait_seconds):
                 content = read_bytes(path, limits)
         digest = blake3(content).hexdigest()
         about: dict[str, object] = {"digest": digest, "size_bytes": len(content)}
         if digest in request["known"]:
             return about | {"facts": None, "num_bytes": 0}, b""
         products = [product_from(each) for each in request["products"]]
-        with _limited(limits.max_wait_seconds, limits.max_seconds):
+        with limited(limits.max_wait_seconds, limits.max_seconds):
             decoded = decode(content, os.path.splitext(path)[1].lower(), products, limits)
     except Unreadable as error:
         trouble = {"reason": error.reason, "remedy": error.remedy, "code": error.code}
@@ -136,7 +144,7 @@ def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
 
 
 @contextmanager
-def _limited(seconds: float, processor_seconds: float = 0.0) -> Iterator[None]:
+def limited(seconds: float, processor_seconds: float = 0.0) -> Iterator[None]:
     """End this process when so much time is over by the clock, or of the processor.
 
     Even amid a decoder that never lets Python run again: nobody handles these signals. The clock
@@ -157,7 +165,8 @@ def _limited(seconds: float, processor_seconds: float = 0.0) -> Iterator[None]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def _send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:
+def send(answers: BinaryIO, answer: dict[str, object], pixels: bytes = b"") -> None:
+    """Write one answer: a line, then its bytes."""
     answers.write(json.dumps(answer).encode() + b"\n" + pixels)
     answers.flush()
 
@@ -184,7 +193,8 @@ def _requests_of_parent() -> Iterator[tuple[dict[str, Any], bytes | None]]:
         yield requests.get()
 
 
-def _limit_memory(max_memory_bytes: int) -> None:
+def limit_memory(max_memory_bytes: int) -> None:
+    """Let this process have no more memory than that, where the system can see to it."""
     try:
         import resource
     except ImportError:  # Windows

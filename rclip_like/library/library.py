@@ -19,7 +19,7 @@ from rclip_like.library.reach import (
     unplaced_note,
     unwalked_note,
 )
-from rclip_like.library.thumbnails import LibraryThumbnails
+from rclip_like.library.texts import LibraryTexts
 from rclip_like.query import Kind, Query, Term
 from rclip_like.settings import (
     EncoderSettings,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels, SelectionReport
 
 
-class Library(LibraryLabels, LibraryMeasures, LibraryThumbnails):
+class Library(LibraryLabels, LibraryMeasures, LibraryTexts):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are

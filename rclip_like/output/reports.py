@@ -12,7 +12,7 @@ from rclip_like.output.terminal import escaped, escaped_path
 from rclip_like.values import path_fields
 
 if TYPE_CHECKING:
-    from rclip_like.reports import StatusReport, ThumbnailReport
+    from rclip_like.reports import StatusReport, TextReport, ThumbnailReport
     from rclip_like.values import IndexReport, Trouble
 
 _MOST_FOLDERS = 10
@@ -79,6 +79,13 @@ def thumbnail_sentences(report: ThumbnailReport, most_megabytes: int) -> Iterato
         )
     elif report.left:
         yield f"{counted(report.left, 'picture')} left without thumbnail; the next run continues"
+
+
+def text_sentences(report: TextReport) -> Iterator[str]:
+    """Yield in how many pictures text was read, and how many are left."""
+    yield f"text read in {counted(report.read, 'picture')}, {report.with_text:,} of them have some"
+    if report.left:
+        yield f"{counted(report.left, 'picture')} left without; the next run continues"
 
 
 def left_out_sentences(report: IndexReport) -> Iterator[str]:
@@ -160,6 +167,11 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     if report.saved:
         searches = "1 saved search" if report.saved == 1 else f"{report.saved:,} saved searches"
         yield f"{searches}; 'clipfind saved list' shows what is searched"
+    if report.texts_read:
+        yield (
+            f"text read in {counted(report.texts_read, 'picture')}, {report.with_text:,} of them "
+            "have some"
+        )
     if report.left_contents:
         yield (
             f"{counted(report.left_contents, 'content')} without a file; "

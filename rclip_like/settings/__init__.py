@@ -231,6 +231,7 @@ class IndexSettings(NamedTuple):
     `thumbnails` keeps a small thumbnail of each picture that is read for the model, in a cache of
     at most `thumbnail_megabytes`. `read_words` reads captions and keywords of pictures that were
     indexed before there were any; those of pictures that are read anyway are always taken.
+    `text` acts on the command line alone; from Python it is `Library.read_texts`.
     """
 
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
@@ -265,6 +266,9 @@ class IndexSettings(NamedTuple):
             help="Make the thumbnails of all indexed pictures, so that pages and contact sheets "
             "come up at once. If stopped, the next run continues.",
         ),
+    ] = False
+    text: Annotated[
+        bool, Option("--text", help="Read the text in pictures, for --words; needs rapidocr.")
     ] = False
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     read_words: bool = True

@@ -11,7 +11,7 @@ from rclip_like.reports import StatusReport
 from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.rows import EVERYTHING, PathRange
 from rclip_like.store.saved import SavedSearches
-from rclip_like.store.schema import HIDDEN_SINCE
+from rclip_like.store.schema import HIDDEN_SINCE, WORDS_SINCE
 from rclip_like.store.side_files import size_of, sqlite_files
 from rclip_like.values import Trouble
 
@@ -47,6 +47,8 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         saved=SavedSearches(connection).count() if is_all else None,
         hidden=_count_hidden(connection, ranges),
         undated=sum(map(reader.count_undated_in_range, ranges)),
+        texts_read=(texts := _count_texts(connection, ranges))[0],
+        with_text=texts[1],
     )
 
 
@@ -69,6 +71,21 @@ def _count_hidden(connection: Connection, ranges: Sequence[PathRange]) -> int:
         " CROSS JOIN files USING (content_id) WHERE path >= ? AND path < ?"
     )
     return sum(connection.execute(question, one).fetchone()[0] for one in ranges)
+
+
+def _count_texts(connection: Connection, ranges: Sequence[PathRange]) -> tuple[int, int]:
+    """Return in how many contents of files in the ranges text was looked for, and found."""
+    if connection.version < WORDS_SINCE:
+        return 0, 0
+    question = (
+        f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
+        " SELECT count(*), count(nullif(text, '')) FROM words WHERE source = 'text' AND EXISTS"
+        " (SELECT 1 FROM files JOIN ranges ON path >= first AND path < last"
+        " WHERE files.content_id = words.content_id)"
+    )
+    edges = [edge for one in ranges for edge in one]
+    (looked, found) = connection.execute(question, edges).fetchone()
+    return looked, found
 
 
 def _models(

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rclip_like.errors import ConfigError, counted
+from rclip_like.images.recognition import INSTALL_OCR, text_models
 from rclip_like.images.support import list_support
 from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.models.towers.torchvision_cure import INSTALL_TORCH, has_torch
@@ -35,6 +36,16 @@ def check_readers(database: Path, model: str | None) -> Iterator[Finding]:
         elif each.needs:
             yield warning(f"{each.format} cannot all be read", f"it needs {each.needs}")
     yield well(", ".join(each.format for each in support if each.readable))
+
+
+def check_text(database: Path, model: str | None) -> Iterator[Finding]:
+    """Tell whether text in pictures is read, and by which models."""
+    models = text_models()
+    if models is None:
+        yield well(f"text in pictures is not read here; for it: {INSTALL_OCR}")
+    else:
+        version = metadata.version("rapidocr")
+        yield well(f"text in pictures, by rapidocr {version} with {Path(models.rec).stem}")
 
 
 def check_packages(database: Path, model: str | None) -> Iterator[Finding]:

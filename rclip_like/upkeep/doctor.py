@@ -26,6 +26,7 @@ CHECKS: Mapping[str, Check] = {
     "tokenizer": models.check_tokenizer,
     "downloads": models.check_downloads,
     "formats": checks_of_machine.check_readers,
+    "text": checks_of_machine.check_text,
     "packages": checks_of_machine.check_packages,
     "folders": checks_of_machine.check_folders,
     "thumbnails": checks_of_machine.check_thumbnails,

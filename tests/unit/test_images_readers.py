@@ -458,7 +458,7 @@ def test_a_worker_that_told_of_a_failure_may_wait_for_the_next_picture(has_timer
         "from contextlib import suppress\n"
         "from rclip_like.images import worker\n"
         f"worker._HAS_TIMERS = {has_timers}\n"
-        "with suppress(ValueError), worker._limited(0.2):\n"
+        "with suppress(ValueError), worker.limited(0.2):\n"
         "    raise ValueError\n"
         "time.sleep(0.6)\n"
     )

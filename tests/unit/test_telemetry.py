@@ -20,7 +20,7 @@ READ_BY = {
     "HF_HUB_DISABLE_TELEMETRY": "huggingface_hub",
     "HF_XET_TELEMETRY_ENABLED": "hf_xet",
 }
-REPORTING = {*READ_BY.values(), "open_clip", "timm", "transformers"}
+REPORTING = {*READ_BY.values(), "rapidocr", "open_clip", "timm", "transformers"}
 """What reports, and what fetches through it."""
 SETTING = {"switch_off", "import_open_clip"}
 
