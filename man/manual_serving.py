@@ -7,7 +7,7 @@ SERVING = """\
 browser. It prints the address of the page and opens it, and ends with Ctrl-C. Meanwhile it brings
 the index of the PATHs up to date, unless *--no-index* is typed. A question mark, typed on the page,
 shows its keys. What it shows is in its address, so that bookmarks and the back button work;
-bookmarks stay good as long as the port is the same.
+bookmarks stay good as long as the port is the same and the browser is let in (see below).
 
 The page :: Results come as you type, best first; before anything is typed, the newest pictures
 come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
@@ -38,8 +38,11 @@ The keys of the page:
 
 Who sees it :: Only programs on this machine can connect, and they need the token at the end of the
 address. The first request exchanges the token for a cookie, and the address in the browser is then
-without it. The printed token is good until *serve* ends. The browser is started with another one,
-which opens the page once: the list of processes shows it to other users of the machine, and on
+without it. The printed token is good until *serve* ends. On Linux your own browser stays let in for
+30 days, when *serve* starts again with the same index on the same port: a private file in the data
+folder, *browsers.json*, keeps digests of such cookies, never cookies themselves. Any other browser
+needs the token that is printed then, and so does every browser after *serve --sign-out*. The
+browser is started with another one, which opens the page once: the list of processes shows it to other users of the machine, and on
 Linux clipfind refuses it to their programs, and a cookie to everyone but the user who got it. A
 page of somebody else, open in the same browser, can neither read nor change anything here.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from rclip_like.cli.options import NOTHING_GIVEN, Given, Offline, open_library
 from rclip_like.cli.paths import Sources, named_paths
 from rclip_like.cli.remedies import said
-from rclip_like.errors import UsageError
+from rclip_like.errors import ConfigError, UsageError
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.settings import (
     MOST_THUMBNAIL_MEGABYTES,
@@ -24,12 +24,14 @@ from rclip_like.settings import (
     Setting,
     ThumbnailCacheSize,
     WalkSettings,
+    data_folder,
 )
 
 if TYPE_CHECKING:
     from rclip_like.library import Library
     from rclip_like.page.safety import Access
     from rclip_like.page.service import ServiceSettings
+    from rclip_like.page.sessions import SessionFile
 
 USUAL_PORT = 8417
 """Always the same if it is free, so that bookmarks stay good."""
@@ -69,6 +71,13 @@ class ServeOptions(NamedTuple):
             "machines can connect, unencrypted; see SERVING in the manual.",
         ),
     ] = "127.0.0.1"
+    sign_out: Annotated[
+        bool,
+        Option(
+            "--sign-out",
+            help="Let in no browser that was let in before: each needs the new address.",
+        ),
+    ] = False
     cache_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     walk: Annotated[WalkSettings, "Which pictures"] = WalkSettings()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
@@ -97,7 +106,8 @@ def run(options: ServeOptions) -> int:
         from rclip_like.page.service import Service
 
         port = bound.getsockname()[1]
-        access = Access(port, own_names(host), os.getuid() if hasattr(os, "getuid") else None)
+        user = os.getuid() if hasattr(os, "getuid") else None
+        access = Access(port, own_names(host), user, _kept_sessions(options, library, port))
         service = Service(library, roots, _settings(options, library))
         app = make_app(service, access, _report_fault)
 
@@ -111,6 +121,23 @@ def run(options: ServeOptions) -> int:
             service.stop()
     talk.note("stopped")
     return 128 + number
+
+
+def _kept_sessions(options: ServeOptions, library: "Library", port: int) -> "SessionFile | None":
+    """Return the file of the browsers that were let in before; None for a user without a home."""
+    from rclip_like.page.sessions import SessionFile
+
+    try:
+        path = data_folder() / "browsers.json"
+    except ConfigError:
+        return None
+    kept = SessionFile(path, os.path.realpath(library.database), port)
+    if options.sign_out:
+        try:
+            kept.clear()
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be deleted: {error.strerror}") from error
+    return kept
 
 
 def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":

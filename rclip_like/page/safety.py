@@ -14,6 +14,8 @@ from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 
+from rclip_like.page.sessions import LASTING_SECONDS, SessionFile
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,9 +50,19 @@ class Access:
 
     token: opens the page for as long as the server runs. The token of `first_token` opens it once,
     and on Linux only for a program of the same user: a browser's arguments are no secret there.
+
+    kept: where cookies of the user's own browsers last over restarts. Those of anybody else do
+    not, nor do any where the system does not tell who connects: another program could listen on
+    this port after the end, be sent the cookie, and use it as if it were the browser.
     """
 
-    def __init__(self, port: int, hosts: tuple[str, ...], user: int | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        hosts: tuple[str, ...],
+        user: int | None = None,
+        kept: SessionFile | None = None,
+    ) -> None:
         self.port = port
         self.token = secrets.token_urlsafe(32)
         self.cookie = f"clipfind_{port}"
@@ -61,6 +73,9 @@ class Access:
         # it: it is worth something to the user alone whose browser it was given. It is found by
         # its digest, so that the time this takes tells nothing about it.
         self._sessions: OrderedDict[bytes, int | None] = OrderedDict()
+        self._kept, self._lasting = kept, set[bytes]()
+        if kept is not None and user is not None:
+            self._sessions.update((digest, user) for digest in kept.load())
 
     def first_token(self) -> str:
         """Return a new token that opens the page once."""
@@ -81,9 +96,16 @@ class Access:
             return None
         session = secrets.token_urlsafe(32)
         self._sessions[_digest(session)] = user()
+        if self._kept is not None and user() is not None and user() == self._user:
+            self._lasting.update([_digest(session)] if self._kept.add(_digest(session)) else [])
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return session
+
+    def attributes(self, session: str) -> str:
+        """Return what a browser is to know of a cookie beside its value."""
+        lasting = f"; Max-Age={LASTING_SECONDS}" if _digest(session) in self._lasting else ""
+        return f"Path=/; HttpOnly; SameSite=Strict{lasting}"
 
     def knows(self, cookies: str, user: Callable[[], int | None]) -> bool:
         """Return whether a Cookie header has the cookie that was given to this user.
@@ -187,7 +209,7 @@ class Safety:
         headers = [(b"location", f"/?{request.state}".removesuffix("?").encode("latin-1"))]
         session = self._access.admit(request.token or "", request.user)
         if session is not None:
-            value = f"{self._access.cookie}={session}; Path=/; HttpOnly; SameSite=Strict"
+            value = f"{self._access.cookie}={session}; {self._access.attributes(session)}"
             headers.append((b"set-cookie", value.encode()))
         elif not self._access.knows(request.header(b"cookie"), request.user):
             await out.refuse(_NO_TOKEN, as_json=request.wants_json)
@@ -210,8 +232,8 @@ _WRONG_TYPE = Refusal(415, "This takes JSON, or a picture where one is pasted.")
 FAULT = Refusal(500, "This did not work; that is a fault of clipfind.")
 _NO_TOKEN = Refusal(
     403,
-    "This page opens with the address that clipfind serve has printed: copy all of it, with its "
-    "token.",
+    "This browser is not let in yet, or clipfind serve was started again: open the address that "
+    "clipfind serve printed last, up to its last letter.",
 )
 
 

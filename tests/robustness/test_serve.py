@@ -150,6 +150,26 @@ def test_a_cookie_is_worth_nothing_to_another_user(client: RawClient) -> None:
     assert_refused(client.get("/"), 403)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who connects")
+def test_a_browser_stays_let_in_when_it_starts_again_until_it_is_signed_out(
+    album: Album,
+) -> None:
+    with album.serving("--no-index") as first:
+        client = RawClient(first.address).sign_in()
+    port = str(client.port)
+    with album.serving("--no-index", "--port", port) as again:
+        assert client.get("/").status == 200
+        stranger = RawClient(again.address)
+        assert stranger.token != client.token
+        assert_refused(stranger.get("/"), 403)
+        assert_refused(stranger.get(f"/?token={client.token}"), 403)
+        if os.getuid() == 0:
+            with another_user():
+                assert_refused(client.get("/"), 403)
+    with album.serving("--no-index", "--port", port, "--sign-out"):
+        assert_refused(client.get("/"), 403)
+
+
 PATHS = (
     "/../../../../etc/passwd",
     "/static/../app.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from rclip_like.page import safety
 from rclip_like.page.safety import HEADERS, Access, Safety, own_names
+from rclip_like.page.sessions import SessionFile
 
 PORT = 8417
 BASE = f"http://127.0.0.1:{PORT}"
@@ -108,7 +110,7 @@ def test_somebody_who_opens_an_address_gets_a_page_that_says_how(stranger: TestC
     answer = stranger.get("/", headers={"Accept": "text/html,*/*"})
     assert answer.status_code == 403
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "the address that clipfind serve has printed" in answer.text
+    assert "the address that clipfind serve printed last" in answer.text
 
 
 def test_the_token_in_another_path_opens_nothing(stranger: TestClient, access: Access) -> None:
@@ -146,6 +148,40 @@ def test_a_cookie_is_worth_nothing_to_another_user(access: Access) -> None:
 def test_a_cookie_stays_good_beside_a_planted_one(access: Access) -> None:
     session = access.admit(access.token, lambda: None)
     assert access.knows(f"clipfind_{PORT}=planted; clipfind_{PORT}={session}", lambda: None)
+
+
+def _kept_access(folder: Path, port: int = PORT, index: str = "index.db") -> Access:
+    kept = SessionFile(folder / "browsers.json", index, port)
+    return Access(port, own_names("127.0.0.1"), user=1000, kept=kept)
+
+
+def _opens(access: Access, session: str | None, user: int | None = 1000) -> bool:
+    return access.knows(f"{access.cookie}={session}", lambda: user)
+
+
+def test_a_cookie_of_the_user_lasts_over_a_restart_for_the_same_index_and_port(
+    tmp_path: Path,
+) -> None:
+    access = _kept_access(tmp_path)
+    session = access.admit(access.token, lambda: 1000)
+    assert session is not None
+    assert "Max-Age=2592000" in access.attributes(session)
+    assert session not in (tmp_path / "browsers.json").read_text()
+    assert _opens(_kept_access(tmp_path), session)
+    assert not _opens(_kept_access(tmp_path), session, user=1001)
+    assert not _opens(_kept_access(tmp_path), session, user=None)
+    assert not _opens(_kept_access(tmp_path, PORT + 1), session)
+    assert not _opens(_kept_access(tmp_path, index="other.db"), session)
+    assert _kept_access(tmp_path).token != access.token
+
+
+@pytest.mark.parametrize("user", [None, 1001])
+def test_a_cookie_of_anybody_else_ends_with_the_server(tmp_path: Path, user: int | None) -> None:
+    access = _kept_access(tmp_path)
+    session = access.admit(access.token, lambda: user)
+    assert session is not None
+    assert "Max-Age" not in access.attributes(session)
+    assert not _opens(_kept_access(tmp_path), session, user)
 
 
 def test_only_so_many_cookies_are_remembered(access: Access) -> None:
