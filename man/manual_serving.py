@@ -42,7 +42,8 @@ without it. The printed token is good until *serve* ends. On Linux your own brow
 30 days, when *serve* starts again with the same index on the same port: a private file in the data
 folder, *browsers.json*, keeps digests of such cookies, never cookies themselves. Any other browser
 needs the token that is printed then, and so does every browser after *serve --sign-out*. The
-browser is started with another one, which opens the page once: the list of processes shows it to other users of the machine, and on
+browser is started with another one, which opens the page once: the list of processes shows it to
+other users of the machine, and on
 Linux clipfind refuses it to their programs, and a cookie to everyone but the user who got it. A
 page of somebody else, open in the same browser, can neither read nor change anything here.
 

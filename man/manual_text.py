@@ -752,6 +752,9 @@ refuses anything else, such as a link or a pipe, and leaves it alone, and it ref
 second name (a hard link). Where the file system has no locks, as on some network disks, an index
 can be searched but not written; put it on a local disk with *--db*.
 
+~/.local/share/clipfind/browsers.json :: Which browsers *serve* lets in without a token: digests of
+their cookies, each for 30 days.
+
 ~/.local/share/clipfind/models :: A folder for each downloaded model. Its weights are those in
 Hugging Face's cache: the same file under a second name, a link on another disk, or a copy if
 neither is possible. *models download* fetches weights again if a link no longer finds them.
