@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from fresh_user import FreshUser, fresh_user
 from processes import Word, write_pictures
 from raw_http import RawClient
 from reporting_clipfind import COMMAND
+from signs import write_sign
 from tiny_model import make_tiny_model
 from witness import logging_batches
 
@@ -134,6 +136,11 @@ def _index(folder: Path) -> list[Word]:
     return ["index", write_pictures(folder / "pictures")]
 
 
+def _index_text(folder: Path) -> list[Word]:
+    write_sign(folder / "sign.png", "harbour")
+    return ["index", folder / "sign.png", *(["--text"] if find_spec("rapidocr") else [])]
+
+
 def _query_by_picture(folder: Path) -> list[Word]:
     """Index pictures as somebody else and return a query by one that is not indexed."""
     index, database = _index(folder), ("--db", folder / "index.db")
@@ -152,7 +159,7 @@ def _train(folder: Path) -> list[Word]:
     return ["train", captions, *places, "--epochs", "2", "--batch-size", "4"]
 
 
-@pytest.fixture(scope="module", params=[_index, _query_by_picture, _train])
+@pytest.fixture(scope="module", params=[_index, _index_text, _query_by_picture, _train])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a short run of each kind, made by a user who has just come."""
     folder = tmp_path_factory.mktemp("run")
