@@ -17,9 +17,13 @@ from small_index import RefusingModel
 
 from rclip_like import Library, SearchSettings
 from rclip_like.query import Query
+from rclip_like.search import cutoff
 from rclip_like.search.asking import NO_CUTOFF
 from rclip_like.search.cutoff import LEAST_PRESENCE, Background, everyday_words
 from rclip_like.settings import EncoderSettings, Filters
+from rclip_like.store import Store
+from rclip_like.store.matrix import stamp
+from rclip_like.store.writing import Writer
 from rclip_like.values import SearchReport
 
 FP32 = EncoderSettings(precision="fp32")
@@ -34,7 +38,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(NUM_PICTURES):
         noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        path = folder / f"{seed}.png"
+        path = folder / f"{seed or 'walrus'}.png"
         Image.fromarray(noise).resize((80, 60), Image.Resampling.NEAREST).save(path)
         os.utime(path, (1_600_000_000 + seed,) * 2)
     return folder
@@ -136,6 +140,29 @@ def test_a_picture_has_no_cutoff(library: Library, photos: Path) -> None:
     assert len(found.matches) == NUM_PICTURES - 1
     assert found.presence is None
     assert NO_CUTOFF in found.notes
+
+
+def test_what_is_found_by_words_alone_is_shown_where_no_picture_fits(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutoff, "LEAST_PRESENCE", 1.1)
+    assert find(library, "walrus", AUTO).matches == ()
+    (match,) = find(library, "walrus", AUTO._replace(words="on")).matches
+    assert match.path_bytes == os.fsencode(photos / "walrus.png")
+    assert match.by_words
+
+
+def test_a_matrix_gives_the_same_as_the_rows(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_rows = find(library, "a cat", AUTO)
+    monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
+    with Store.open(tmp_path / "index.db", create=False) as store:
+        assert Writer(store).extend_matrix(1)
+        assert store.select(1, None).matrix is not None
+    by_matrix = find(library, "a cat", AUTO)
+    assert by_matrix.presence == pytest.approx(by_rows.presence, abs=1e-3)
+    assert [m.path for m in by_matrix.matches] == [m.path for m in by_rows.matches]
 
 
 def test_a_template_is_that_of_the_everyday_words_too(library: Library) -> None:
