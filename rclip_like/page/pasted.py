@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
-from rclip_like.errors import UsageError
+from rclip_like.errors import Reason, UsageError
 from rclip_like.images.products import Square, Thumbnail
 from rclip_like.images.readers import Readers, ReadTask
 from rclip_like.images.thumbnails import SMALL, as_webp
@@ -47,13 +47,15 @@ class Pasted:
         UsageError if it cannot be read, ReaderError if no process can be started.
         """
         if not content:
-            raise UsageError("nothing was pasted")
+            raise UsageError("this file is empty, so it cannot be searched with")
         model = self._model()
         products = (Square.of(model.specification.preprocessing), Thumbnail(SMALL))
         with Readers(self._limits) as readers:
             (read,) = readers.read_all([ReadTask(b"the pasted picture", products, content=content)])
         if isinstance(read, Trouble):
-            raise UsageError(f"the pasted picture: {read.sentence}")
+            if read.code is Reason.TRUNCATED:
+                raise UsageError("this file is cut short, so it cannot be searched with")
+            raise UsageError(f"this file cannot be searched with: {read.reason}")
         (pixels,) = read.products[Thumbnail.name]
         thumbnail = as_webp(Image.fromarray(pixels))
         picture = PastedPicture(model.picture(read.parts[0]), thumbnail)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.errors import ClipfindError, counted, full_sentence
+from rclip_like.errors import ClipfindError, Note, counted, full_sentence
 from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, Shown
 from rclip_like.page.indexing import BackgroundRun
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PASTED = "./PASTED.jpg"
 """What stands in a command line for a picture that was pasted."""
+_PUT_PATH = f"{PASTED} stands for your picture: put its path there."
 MOST_ITEMS = 1000
 """Of one page of results."""
 MOST_SELECTED = 10_000
@@ -135,12 +136,13 @@ class Service:
                 full_sentence(note)
                 for note in (
                     *about_date,
-                    *self._notes(found, command, embedded),
+                    *self._notes(found),
                     *map(self._settings.say, self._browsing.unplaced_note(part)),
                 )
             ],
             "date": date,
             "command": command,
+            "command_note": _PUT_PATH if command and embedded else "",
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
 
@@ -181,13 +183,13 @@ class Service:
                 terms.append(Term(term.weight, Kind.PICTURE, path, typed))
         return terms, embedded
 
-    def _notes(self, found: MatchPage, command: str, pasted: Collection[str]) -> Iterator[str]:
+    def _notes(self, found: MatchPage) -> Iterator[str]:
+        """Yield what should be known, without the commands that a terminal would be told."""
         if found.notes == (NOTHING_INDEXED,) and self._run.is_running():
             yield "nothing is indexed yet; pictures appear as they are indexed"
         else:
-            yield from map(self.say, found.notes)
-        if command and pasted:
-            yield f"the pasted picture is {PASTED} in the command line; put its path there"
+            for note in found.notes:
+                yield note.reason if isinstance(note, Note) else self.say(note)
 
     def _command(self, terms: Sequence[Term], state: State, most: int) -> str:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)
@@ -300,18 +302,16 @@ class Service:
     def sheet(self, names: Sequence[str], query: bytes) -> Iterator[str]:
         """Yield the parts of the contact sheet of the pictures, in order."""
         state, _, _ = self._without_date(parse_state(query))
-        terms: Sequence[Term] = ()
-        with suppress(NotHere):  # a picture of the query is gone; the selected ones are not
-            terms, _ = self._terms_of(state)
         matches = [_as_match(rank, stored) for rank, stored in enumerate(self._selected(names), 1)]
-        details = [("pictures", f"{len(matches):,}")]
+        details = []
         if state.folder is not None:
             details.append(("folder", shown(state.folder)))
         details += [(name, shown(value.encode())) for name, value in state.typed_filters]
-        if terms and (command := self._command(terms, state, len(matches))):
-            details.append(("command", command))
         details.append(("made", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")))
-        heading = Heading(_in_words(state) or "Selected pictures", tuple(details))
+        # No command line: none finds those that somebody has picked out.
+        searched = _in_words(state)
+        title = f"{counted(len(matches), 'picture')} selected{searched and f' from: {searched}'}"
+        heading = Heading(title, tuple(details))
         return contact_sheet(heading, matches, self._cache, self._settings.read, say=self.say)
 
     def hide(self, names: Sequence[str]) -> int:

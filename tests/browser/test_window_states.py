@@ -75,6 +75,16 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(
     assert page.locator("#terms li").count() == 0
 
 
+def test_a_folder_that_is_not_served_is_told_once_and_left(page: Page, served: Served) -> None:
+    page.goto(served.address)
+    page.goto(urljoin(served.origin, "/?folder=/elsewhere"))
+    page.locator("#empty .why").wait_for()
+    assert page.locator("#found span").first.text_content() == ""
+    page.get_by_role("button", name="Start afresh").click()
+    page.wait_for_url(re.compile("/$"))
+    page.locator("body:not(.busy) #grid img").first.wait_for()
+
+
 def test_hidden_pictures_are_shown_on_demand_and_can_come_back(page: Page, served: Served) -> None:
     _look(page, served, "?q=coffee")
     page.locator("#grid a").first.focus()
@@ -109,6 +119,7 @@ def test_a_swipe_goes_to_the_next_picture_and_back_closes_it(
         page.get_by_role("dialog", name=names[0]).wait_for()
         page.go_back()
         page.get_by_role("dialog").wait_for(state="hidden")
+        assert page.locator("#grid .like:visible").count() == 2  # on the picture seen last
 
 
 def test_new_pictures_wait_for_a_button_and_a_server_that_is_gone_is_told(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -268,7 +267,9 @@ def test_a_pasted_picture_is_a_term(client: TestClient, album: Path) -> None:
         assert (image.format, image.size) == ("WEBP", (40, 48))
     refused = client.post("/api/pasted", content=b"no picture", headers=kind)
     assert refused.status_code == 400
-    assert refused.json()["error"].startswith("The pasted picture: ")
+    assert refused.json()["error"].startswith("This file cannot be searched with: ")
+    refused = client.post("/api/pasted", content=content[:-700], headers=kind)
+    assert refused.json()["error"] == "This file is cut short, so it cannot be searched with."
 
 
 def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, album: Path) -> None:
@@ -278,9 +279,9 @@ def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, alb
     name = service.paste((album / "a" / "0005.jpg").read_bytes())
     page = found(service, f"q=red&subtract=2:pasted:{name}")
     assert "--subtract=2:./PASTED.jpg red" in page["command"]
-    assert page["notes"] == [
-        "The pasted picture is ./PASTED.jpg in the command line; put its path there."
-    ]
+    assert page["command_note"] == "./PASTED.jpg stands for your picture: put its path there."
+    assert page["notes"] == []
+    assert found(service, "q=red")["command_note"] == ""
 
 
 def test_a_missing_thumbnail_has_its_reason_in_the_words_of_the_command_line(
@@ -309,7 +310,7 @@ def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Servic
     sheet = client.post("/api/sheet", json=body | {"state": "q=red%20car&subtract=2:blue"})
     assert sheet.headers["content-disposition"] == 'attachment; filename="clipfind.html"'
     assert sheet.text.count("<img") == 3
-    assert "<h1>red car \N{MINUS SIGN} 2:blue</h1>" in sheet.text
+    assert "<h1>3 pictures selected from: red car \N{MINUS SIGN} 2:blue</h1>" in sheet.text
     assert ">nan<" not in sheet.text
 
 
@@ -320,9 +321,8 @@ def test_a_sheet_of_a_selection_says_what_was_searched(serving: Serving) -> None
     one = ids(service)[:1]
     sheet = "".join(service.sheet(one, b"q=red%20car&subtract=2:blue&folder=/a%ff"))
     assert "<dt>folder</dt><dd>/a\ufffd</dd>" in sheet
-    (command,) = re.findall("<dt>command</dt><dd>(.*?)</dd>", sheet)
-    assert command.startswith("clipfind search ")
-    assert "red car" in command
+    assert "<h1>1 picture selected from: red car" in sheet
+    assert "<dt>command</dt>" not in sheet  # it would find other pictures
     gone = "".join(service.sheet(one, f"add=pasted:{NOWHERE}".encode()))
     assert gone.count("<img") == 1
     assert "<dt>command</dt>" not in gone
@@ -363,7 +363,7 @@ def test_a_run_in_the_background_tells_how_far_it_is(
     make_pictures(tmp_path / "new", 3)
     os.unlink(library.database)
     service = serving(tmp_path / "new", indexing=IndexSettings())
-    assert found(service)["notes"] == ["Nothing is indexed for this model yet; call Library.index."]
+    assert found(service)["notes"] == ["Nothing is indexed for this model yet."]
     service.start()
     assert found(service)["notes"] == [
         "Nothing is indexed yet; pictures appear as they are indexed."

@@ -15,6 +15,7 @@ const [found, foundFor] = document.querySelector("#found").children;
 const notes = document.querySelector("#notes");
 const empty = document.querySelector("#empty");
 const end = document.querySelector("#end");
+const commandNote = document.querySelector("#command-note");
 const commandLine = document.querySelector("#command-line");
 
 let controller = new AbortController();
@@ -127,6 +128,7 @@ function describe(answer) {
   foundFor.textContent = ` ${document.title}`; // else the same number twice is said once
   commandLine.textContent = answer.command;
   document.querySelector("#command").hidden = !answer.command; // as for pasted pictures
+  commandNote.textContent = answer.command_note;
   showNotes(answer.notes);
   if (answer.date) offerWords(answer.date);
   showEmpty();
@@ -173,7 +175,7 @@ function showEmpty() {
       : "Try other words, another folder, or fewer terms.";
     explain("Nothing found.", advice, "Start afresh", startAfresh);
   } else {
-    explain("There are no pictures here yet.", "They appear as clipfind indexes them.");
+    explain("There are no pictures here yet.", "They appear once clipfind has indexed some.");
   }
 }
 
