@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rclip_like.errors import Note, Remedy
+from rclip_like.errors import Note, Remedy, StoreError
 from rclip_like.query import Kind
 from rclip_like.ranking import UNSCORED
 from rclip_like.store.words import tokens
@@ -41,6 +41,7 @@ _STOP_WORDS = frozenset(
     """.split()  # noqa: SIM905
 )
 NOT_INDEXED = Note("no words are indexed yet, so pictures alone were searched", Remedy.INDEX)
+DAMAGED = Note("the index of words is damaged, so pictures alone were searched", Remedy.REPAIR)
 NO_FULL_TEXT = Note(
     "words are not searched: the SQLite of this Python has no full-text search (FTS5)"
 )
@@ -85,7 +86,10 @@ def find_words(store: Store, terms: Sequence[Term]) -> tuple[Evidence, tuple[Not
     index = store.words
     if words and not index.are_searched:
         return Evidence(words, (), index), (NOT_INDEXED if index.can_be_searched else NO_FULL_TEXT,)
-    return Evidence(words, tuple(index.matching(words)), index), ()
+    try:
+        return Evidence(words, tuple(index.matching(words)), index), ()
+    except StoreError:  # what is wrong with the whole disk, the rows will say as well
+        return Evidence(words, (), index), (DAMAGED,)
 
 
 def shares_of(evidence: Evidence, scored: Scored) -> Floats:
@@ -98,9 +102,11 @@ def shares_of(evidence: Evidence, scored: Scored) -> Floats:
     total = 0.0
     for word in evidence.words:
         found = [match.file_ids for match in evidence.matches if match.word == word]
-        is_there = (
-            np.isin(scored.rowids, np.concatenate(found)) if found else np.zeros(number, bool)
-        )
+        is_there = np.zeros(number, bool)
+        if found and number:  # by a table of all numbers: np.isin, which sorts them, takes longer
+            is_of = np.zeros(1 + max(scored.rowids.max(), *(each[-1] for each in found)), bool)
+            is_of[np.concatenate(found)] = True
+            is_there = is_of[scored.rowids]
         count = int(np.count_nonzero(is_there))
         weight = np.log(min(_RAREST, (number + 1) / max(count, 1))) if number else 0.0
         total += weight

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
+from rclip_like.errors import StoreError
 from rclip_like.store.schema import WORDS_INDEX
 from rclip_like.store.words import (
     KINDS,
@@ -112,6 +113,22 @@ class WordsWriter(Words):
                 self._forget_marks()
             while self.index_some():
                 pass
+
+    def mend(self) -> bool:
+        """Make the full-text index anew if it is damaged, and return whether it was."""
+        if not self.are_searched:
+            return False
+        check = f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('integrity-check')"
+        try:
+            with self._connection.transaction():
+                self._connection.execute(check)
+        except StoreError:
+            with self._connection.transaction():
+                self._connection.execute(f"DROP TABLE {WORDS_INDEX}")
+                make_index(self._connection)
+            self.rebuild()
+            return True
+        return False
 
     def _forget_marks(self) -> None:
         for kind in KINDS:

@@ -35,6 +35,8 @@ def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterato
         store.writing(wait=True, on_wait=on_wait) as writer,
     ):
         yield from _mend(writer)
+        if writer.words.mend():
+            yield "the index of words was damaged; it is made anew"
         writer.repair.truncate_log()
 
 

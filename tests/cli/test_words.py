@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +158,19 @@ def test_a_python_without_full_text_search_says_so_and_searches_pictures(
     assert len(report.matches) == 1
     assert report.matches[0].words == ()
     assert any("no full-text search" in note for note in report.notes)
+
+
+def test_a_damaged_index_of_words_is_said_and_mended(tmp_path: Path, tiny_model: Path) -> None:
+    paint(tmp_path / "album" / "boat.jpg", 1)
+    base = ("--db", tmp_path / "index.db", "--model", tiny_model)
+    run("index", "-q", tmp_path / "album", *base)
+    with closing(sqlite3.connect(tmp_path / "index.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE words_index_data SET block = x'ffffffffff' WHERE id > 10")
+    search = ("search", "boat", tmp_path / "album", "-f", "--words", "on", *base)
+    finished = run(*search)
+    assert (finished.returncode, len(finished.stdout.splitlines())) == (0, 1)
+    assert b"the index of words is damaged" in finished.stderr
+    mended = run("doctor", "--repair", *base)
+    assert b"the index of words was damaged; it is made anew" in mended.stdout + mended.stderr
+    again = run(*search)
+    assert b"damaged" not in again.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from small_index import fill
 
+from rclip_like.errors import StoreError
 from rclip_like.store import Store, words
 from rclip_like.store.matrix import stamp
 from rclip_like.store.rows import EVERYTHING
@@ -160,3 +161,15 @@ def test_a_folder_counts_with_all_below_it(tmp_path: Path) -> None:
         fill(store, [*below, b"/p/Denmarkets.jpg"])
         bring_up(store)
         assert found(store, "denmark") == [("denmark", "folder", below)]
+
+
+def test_a_damaged_full_text_index_is_made_anew_from_the_rows(store: Store) -> None:
+    Writer(store).words.put([WordsRow(SNOW, "caption", "skiers", "1")])
+    bring_up(store)
+    assert not Writer(store).words.mend()
+    store.connection.execute("UPDATE words_index_data SET block = x'ffffffffff' WHERE id > 10")
+    with pytest.raises(StoreError, match="damaged"):
+        found(store, "skier")
+    assert Writer(store).words.mend()
+    assert found(store, "skier") == [("skier", "caption", [SNOW])]
+    assert found(store, "alps") == [("alps", "folder", [SNOW, CAT])]
