@@ -191,6 +191,7 @@ function fail(error) {
   replaceCards([], 0);
   showNotes([]);
   found.textContent = "";
+  document.querySelector("#command").hidden = true;
   foundFor.textContent = error.message; // read aloud; it stands on the screen once
   // What the address asks for is not served any more, or makes no sense: it fails again.
   const isInVain = [400, 404].includes(error.status) && queryOf(current());
