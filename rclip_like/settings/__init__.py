@@ -320,9 +320,9 @@ class SearchSettings(NamedTuple):
         Literal["off", "on", "only"] | None,
         Setting(
             "--words",
-            help="Also look for the words of QUERY in captions, keywords and the names of files "
-            "and folders (on), there alone (only), or not (off). Default: on in a terminal's "
-            "table, else off.",
+            help="Also look for the words of QUERY in captions, keywords, text in pictures and "
+            "names of files and folders (on), there alone (only), or not (off). Default: on in a "
+            "terminal's table, else off.",
         ),
     ] = None
     explain: Annotated[
