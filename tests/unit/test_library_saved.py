@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ pytestmark = pytest.mark.light
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    """Return a library whose index and model are not there."""
-    return Library(tmp_path / "index.db", model="no-such-model")
+def library(tmp_path: Path) -> Iterator[Library]:
+    """Give a library whose index and model are not there."""
+    with Library(tmp_path / "index.db", model="no-such-model") as library:
+        yield library
 
 
 def report(*numbers: int) -> SearchReport:
