@@ -10,7 +10,8 @@ import numpy as np
 
 from rclip_like.images.products import Square
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.values import FileVersion, Picture, Root, SelectedPage, SelectedPicture, Trouble
+from rclip_like.selected import SelectedPage, SelectedPicture
+from rclip_like.values import FileVersion, Picture, Root, Trouble
 from rclip_like.walk import Scope, walk_pages
 
 if TYPE_CHECKING:

@@ -14,14 +14,8 @@ from rclip_like.classify.values import LabelledPicture, LabelScore
 if TYPE_CHECKING:
     from rclip_like.classify.settings import ClassifySettings
     from rclip_like.evaluate.zero_shot import Classifier
-    from rclip_like.values import (
-        Embeddings,
-        IndexReport,
-        Root,
-        SelectedPage,
-        SelectedPicture,
-        Trouble,
-    )
+    from rclip_like.selected import SelectedPage, SelectedPicture
+    from rclip_like.values import Embeddings, IndexReport, Root, Trouble
 
 # Shape suffixes: n pictures, D embedding, L labels.
 

@@ -20,7 +20,7 @@ from rclip_like.values import Root, Trouble
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:
-    from rclip_like.values import SelectedPicture
+    from rclip_like.selected import SelectedPicture
 
 Truth: TypeAlias = "Callable[[SelectedPicture], str | None]"
 """Returns a picture's true label, None if unknown."""

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from rclip_like.index import Progress
     from rclip_like.library.browsing import Browsing
     from rclip_like.models.model import Model
-    from rclip_like.values import Embeddings, Pixels, SelectionReport
+    from rclip_like.selected import SelectionReport
+    from rclip_like.values import Embeddings, Pixels
 
 
 class Library(LibraryLabels, LibraryMeasures, LibraryTexts):

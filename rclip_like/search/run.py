@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rclip_like.models.model import Model
     from rclip_like.search.checks import Look
     from rclip_like.search.scoring import Scored
-    from rclip_like.search.words import Evidence
+    from rclip_like.search.words import QueryWords
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
     from rclip_like.values import Pixels
@@ -70,18 +70,18 @@ def search(
             return SearchReport(())
         selection = store.select(model_id, roots, settings.filters, scope.globs)
         files = FileCheck(store, scope, terms)
-        evidence: Evidence | None = None
+        query_words: QueryWords | None = None
         if settings.words in ("on", "only"):
             from rclip_like.search.words import find_words
 
-            evidence, notes = find_words(store, terms)
-        work = (selection, asked, files, settings, evidence)
+            query_words, notes = find_words(store, terms)
+        work = (selection, asked, files, settings, query_words)
         try:
             best = _take_best(*work)
         except MatrixDisagrees:
             best = _take_best(*work, by_rows=True)
             notes += (FROM_ROWS,)
-        met = [evidence.met_by(stored) if evidence else () for stored, _ in best.files]
+        found = [query_words.found_in(stored) if query_words else () for stored, _ in best.files]
         explained = [
             _explanation(selection, stored, asked) if settings.explain else ()
             for stored, _ in best.files
@@ -93,7 +93,7 @@ def search(
             presence=best.presence,
         )
         for rank, ((stored, value), each, words) in enumerate(
-            zip(best.files, explained, met, strict=True), 1
+            zip(best.files, explained, found, strict=True), 1
         )
     ]
     if settings.sort == "path":
@@ -162,13 +162,13 @@ def _take_best(
     asked: Asked,
     files: FileCheck,
     settings: SearchSettings,
-    evidence: Evidence | None,
+    query_words: QueryWords | None,
     *,
     by_rows: bool = False,
 ) -> _Best:
     """Return the leading files that are fresh, sound and pass the thresholds; count the others.
 
-    At most `settings.top` (0: all). evidence: words that count as well, and pass the thresholds.
+    At most `settings.top` (0: all). query_words: those that count as well, and pass the thresholds.
     by_rows: without the matrix; with it, MatrixDisagrees is raised where it and the rows do.
     """
     best = _Best()
@@ -184,13 +184,13 @@ def _take_best(
         return checked(selection, asked.query, found, files, **how)
 
     best.presence, lowest = _lowest(selection, asked, scored, checked_files(scored), settings)
-    if evidence is not None:
+    if query_words is not None:
         from rclip_like.search.words import with_words
 
         fresh = (value for _, value, look in checked_files(scored) if look == "fresh")
         best.score = next(fresh, None)
         best.lowest = max(lowest, best.score - within if best.score is not None else lowest)
-        scored = with_words(scored, evidence, best.lowest, words_only=settings.words == "only")
+        scored = with_words(scored, query_words, best.lowest, words_only=settings.words == "only")
         lowest = -math.inf
     for stored, value, look in checked_files(scored):
         best.stale += look == "stale"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rclip_like.search.checks import FileCheck
-from rclip_like.values import Root, SelectedPage, SelectedPicture, SelectionReport
+from rclip_like.selected import SelectedPage, SelectedPicture, SelectionReport
+from rclip_like.values import Root
 from rclip_like.walk import Scope
 
 if TYPE_CHECKING:

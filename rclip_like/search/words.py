@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _K = 60
 _SHARE_POWER = 1.5
 _RAREST = 50
-"""Of rarer words than one picture in so many none counts more than another."""
+"""A word in fewer than one picture in so many counts no more than one in exactly so many."""
 _STOP_WORDS = frozenset(
     """
     a an and are as at be been being by down for from had has have he her hers him his i in into is
@@ -47,30 +47,30 @@ NO_FULL_TEXT = Note(
 )
 
 
-class Evidence(NamedTuple):
-    """The words of a query and in which files each stands, of the index that was asked."""
+class QueryWords(NamedTuple):
+    """The words of a query, and in which files of the index each of them stands."""
 
     words: tuple[str, ...]
     matches: tuple[WordMatches, ...]
-    asked: Words
+    reader: Words
 
-    def met_by(self, stored: StoredFile) -> tuple[tuple[str, str], ...]:
-        """Return what of a picture's words the query met: where, and as they stand there.
+    def found_in(self, stored: StoredFile) -> tuple[tuple[str, str], ...]:
+        """Return where the words stand in a file's names and texts, and the text that is shown.
 
         ("folder", "Denmark 2018"), ("keyword", "boat"); each once.
         """
         found = []
         for match in self.matches:
-            place = int(np.searchsorted(match.file_ids, stored.rowid))
-            if place < len(match.file_ids) and match.file_ids[place] == stored.rowid:
+            row = int(np.searchsorted(match.file_ids, stored.rowid))
+            if row < len(match.file_ids) and match.file_ids[row] == stored.rowid:
                 found.append(match)
-        return self.asked.shown(stored, found) if found else ()
+        return self.reader.shown(stored, found) if found else ()
 
 
 def words_of(terms: Sequence[Term]) -> tuple[str, ...]:
-    """Return the words that a query asks for, each once, without those that say nothing.
+    """Return the words to look for, each once, without stop words.
 
-    What is subtracted is no word to be looked for, nor is a number of one or two digits.
+    Words of subtracted terms and numbers of one or two digits are left out.
     """
     texts = [term.value for term in terms if term.kind is Kind.TEXT and term.weight > 0]
     return tuple(
@@ -80,28 +80,28 @@ def words_of(terms: Sequence[Term]) -> tuple[str, ...]:
     )
 
 
-def find_words(store: Store, terms: Sequence[Term]) -> tuple[Evidence, tuple[Note, ...]]:
-    """Return where the words of the query stand, and what the user should hear if none can be."""
+def find_words(store: Store, terms: Sequence[Term]) -> tuple[QueryWords, tuple[Note, ...]]:
+    """Return where the query's words stand, and a note for the user if none can be read."""
     words = words_of(terms)
     index = store.words
-    if words and not index.are_searched:
-        return Evidence(words, (), index), (NOT_INDEXED if index.can_be_searched else NO_FULL_TEXT,)
+    if words and not index.is_searchable:
+        return QueryWords(words, (), index), (NOT_INDEXED if index.has_fts5 else NO_FULL_TEXT,)
     try:
-        return Evidence(words, tuple(index.matching(words)), index), ()
+        return QueryWords(words, tuple(index.matching(words)), index), ()
     except StoreError:  # what is wrong with the whole disk, the rows will say as well
-        return Evidence(words, (), index), (DAMAGED,)
+        return QueryWords(words, (), index), (DAMAGED,)
 
 
-def shares_of(evidence: Evidence, scored: Scored) -> Floats:
-    """Return which share of the query's words stands in each scored file (N,), by their weight.
+def shares_of(query_words: QueryWords, scored: Scored) -> Floats:
+    """Return the share of the query's words that stands in each scored file (N,), by weight.
 
-    A word weighs as the logarithm of how many files there are to one that has it.
+    The weight of a word is the logarithm of the number of files over those that have it.
     """
     number = len(scored.rowids)
     weights = np.zeros(number)
     total = 0.0
-    for word in evidence.words:
-        found = [match.file_ids for match in evidence.matches if match.word == word]
+    for word in query_words.words:
+        found = [match.file_ids for match in query_words.matches if match.word == word]
         is_there = np.zeros(number, bool)
         if found and number:  # by a table of all numbers: np.isin, which sorts them, takes longer
             is_of = np.zeros(1 + max(scored.rowids.max(), *(each[-1] for each in found)), bool)
@@ -114,12 +114,14 @@ def shares_of(evidence: Evidence, scored: Scored) -> Floats:
     return weights / total if total else weights
 
 
-def with_words(scored: Scored, evidence: Evidence, lowest: float, *, words_only: bool) -> Scored:
-    """Return what is scored, ordered by its words as well, without what passes by neither.
+def with_words(
+    scored: Scored, query_words: QueryWords, lowest: float, *, words_only: bool
+) -> Scored:
+    """Return the scored files, also ordered by words, less those below `lowest` without a word.
 
-    lowest: the least score that passes without words. words_only: by its words alone.
+    lowest: the least score that passes without words. words_only: ordered by words alone.
     """
-    shares = shares_of(evidence, scored)
+    shares = shares_of(query_words, scored)
     if words_only:
         return words_first(scored, shares)
     scored = fuse(scored, shares)
@@ -132,10 +134,10 @@ def with_words(scored: Scored, evidence: Evidence, lowest: float, *, words_only:
 
 
 def fuse(scored: Scored, shares: Floats) -> Scored:
-    """Return what is scored with keys that order it by its scores and its words together.
+    """Return the scored files with keys that order them by scores and words together.
 
-    A key is the score that has the fused rank, so that what has no words keeps its own. Files with
-    equal shares have the middle of their ranks.
+    A key is the score at the fused rank, so files without any of the words keep their own. Files
+    with equal shares have the middle of their ranks.
     """
     scores = np.nan_to_num(scored.scores.astype(np.float64), nan=UNSCORED)
     (matched,) = np.nonzero(shares)

@@ -1,4 +1,4 @@
-"""What writes words: rows first, and from the rows, behind each run, the full-text index."""
+"""Writes words: first rows, then, at the end of each run, the full-text index from the rows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from rclip_like.store.words import (
 )
 
 READER, READER_VERSION = "captions", 1
-"""What reads captions and keywords; the number rises when a picture would give others, and a
-migration then has all read again, as what has none yet.
+"""What reads captions and keywords; the version rises when they would be read differently,
+and a migration then marks all pictures as unread.
 """
 _READ: tuple[Source, ...] = ("caption", "keywords")
 _ROWS_A_TRANSACTION = 4096
@@ -34,10 +34,10 @@ _NEW = (
 
 
 class WordsWriter(Words):
-    """What writes words, while the indexer's lock is held: see `Writer.words`."""
+    """Writes words while the indexer's lock is held: see `Writer.words`."""
 
     def put(self, rows: Iterable[WordsRow]) -> None:
-        """Write words of indexed contents in one transaction, in place of those of their source."""
+        """Replace words of indexed contents, source by source, in one transaction."""
         with self._connection.transaction():
             for row in rows:
                 self._put(row)
@@ -95,7 +95,7 @@ class WordsWriter(Words):
 
         Makes that index where it is missing. Does nothing where SQLite lacks FTS5.
         """
-        if not self.can_be_searched:
+        if not self.has_fts5:
             return False
         if not has_index(self._connection):
             with self._connection.transaction():
@@ -103,8 +103,8 @@ class WordsWriter(Words):
         return any(self._index_kind(kind) for kind in range(len(KINDS)))
 
     def rebuild(self) -> None:
-        """Make the full-text index anew, without what is gone; in transactions of its own."""
-        if self.are_searched:
+        """Make the full-text index anew, without deleted rows; in transactions of its own."""
+        if self.is_searchable:
             with self._connection.transaction():
                 self._connection.execute(
                     f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('delete-all')"
@@ -116,7 +116,7 @@ class WordsWriter(Words):
 
     def mend(self) -> bool:
         """Make the full-text index anew if it is damaged, and return whether it was."""
-        if not self.are_searched:
+        if not self.is_searchable:
             return False
         check = f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('integrity-check')"
         try:
@@ -164,7 +164,7 @@ class WordsWriter(Words):
 
 
 def storable(text: str) -> str:
-    """Return a text without what SQLite takes for its end, or for bytes that are no text."""
+    """Return a text without NUL, where SQLite would end it, and without lone surrogates."""
     return text.encode(errors="replace").decode().replace("\0", " ")
 
 

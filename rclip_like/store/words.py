@@ -1,7 +1,7 @@
 """The words of pictures: captions, keywords, recognised text, and the names of files and folders.
 
-They are rows of tables, and a full-text index says in which rows a word stands. It is made of the
-rows alone, behind each run, so a Python whose SQLite lacks FTS5 can still write them.
+They are rows of tables, and a full-text index says in which rows a word stands. It is made
+from the rows at the end of each run, so a Python whose SQLite lacks FTS5 can still write rows.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _WHERE: dict[str, Where] = {"caption": "caption", "keywords": "keyword", "text":
 
 
 class WordsRow(NamedTuple):
-    """What is written in a picture: its content's digest, the source, the text, what read it.
+    """A text of a picture: the digest of its content, the source, the text, what read it.
 
-    Keywords stand in lines of their own. An empty text says that there is none.
+    Keywords stand in lines of their own. An empty text says that the picture has none.
     """
 
     digest: bytes
@@ -80,33 +80,32 @@ def tokens_of_name(path: bytes, *, is_folder: bool = False) -> list[str]:
 
 
 class Words:
-    """What is asked of the words of one index. Methods raise StoreError as those of a Reader."""
+    """Reads the words of one index. Methods raise StoreError as those of a Reader do."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @property
     def has_table(self) -> bool:
-        """Whether the index is of a form that holds words."""
+        """Whether the schema of the index has a table of words."""
         return self._connection.version >= WORDS_SINCE
 
     @property
-    def are_searched(self) -> bool:
-        """Whether words can be looked up: there is a full-text index, and SQLite can read it."""
+    def is_searchable(self) -> bool:
+        """Whether there is a full-text index that SQLite can read."""
         return self.has_table and has_fts(self._connection) and has_index(self._connection)
 
     @property
-    def can_be_searched(self) -> bool:
-        """Whether SQLite has full-text indexes, be there one or not."""
+    def has_fts5(self) -> bool:
+        """Whether SQLite has full-text indexes; this index may have none yet."""
         return has_fts(self._connection)
 
     def matching(self, words: Sequence[str]) -> list[WordMatches]:
         """Return in which files each word stands, and where; plurals meet their singulars.
 
-        words: as `tokens` gives them. A word that more than half of all files have says nothing
-        and is left out.
+        words: as `tokens` gives them. A word that more than half of all files have is left out.
         """
-        if not self.are_searched:
+        if not self.is_searchable:
             return []
         (last,) = self._connection.execute("SELECT coalesce(max(file_id), 0) FROM files").fetchone()
         most = max(_MANY, last // 2)
@@ -170,19 +169,19 @@ class Words:
     def shown(
         self, stored: StoredFile, matches: Sequence[WordMatches]
     ) -> tuple[tuple[Where, str], ...]:
-        """Return in which names and texts of a file the words stand that it matches, each once.
+        """Return the names and texts of a file in which its matches stand, each once.
 
-        A caption or a text is shortened to what stands around the first of the words.
+        A long caption or text is shortened to the part around the word.
         """
         path = os.fsdecode(stored.path)
         texts: list[tuple[Where, str]] = [("name", os.path.basename(path))]
         texts += [("folder", name) for name in os.path.dirname(path).split(os.sep)]
         for source, text in self.text_of(stored.digest).items():
-            texts += [(_WHERE[source], line) for line in _apart(source, text)]
+            texts += [(_WHERE[source], line) for line in _lines_of(source, text)]
         if any(match.where == "sidecar" for match in matches):
             texts += self._sidecars_of(stored.path)
         found: list[tuple[Where, str]] = []
-        alone = self._of_one_file
+        alone = self._index_in_memory
         alone.execute(f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('delete-all')")
         alone.executemany(
             f"INSERT INTO {WORDS_INDEX} (rowid, words) VALUES (?, ?)",
@@ -191,14 +190,14 @@ class Words:
         for word, where in dict.fromkeys((each.word, each.where) for each in matches):
             rows = alone.execute(_FIND, (f'"{word}"', len(texts)))
             found += [
-                (where, _around(word, texts[number][1]))
+                (where, _excerpt(word, texts[number][1]))
                 for (number,) in rows
                 if texts[number][0] == where
             ]
         return tuple(dict.fromkeys(found))
 
     @cached_property
-    def _of_one_file(self) -> sqlite3.Connection:
+    def _index_in_memory(self) -> sqlite3.Connection:
         alone = sqlite3.connect(":memory:", isolation_level=None)
         alone.execute(MAKE_WORDS_INDEX)
         return alone
@@ -286,13 +285,13 @@ def has_fts(connection: Connection) -> bool:
 
 
 def has_index(connection: Connection) -> bool:
-    """Return whether the index has one."""
+    """Return whether the index file has its full-text index."""
     question = "SELECT 1 FROM sqlite_master WHERE name = ?"
     return connection.execute(question, (WORDS_INDEX,)).fetchone() is not None
 
 
 def make_index(connection: Connection) -> None:
-    """Make an empty full-text index, of which the matrices do not speak: they stay valid."""
+    """Make an empty full-text index. The matrices do not depend on it and stay valid."""
     (before,) = connection.execute("PRAGMA schema_version").fetchone()
     connection.execute(MAKE_WORDS_INDEX)
     (after,) = connection.execute("PRAGMA schema_version").fetchone()
@@ -301,7 +300,7 @@ def make_index(connection: Connection) -> None:
     )
 
 
-def _apart(source: Source, text: str) -> list[str]:
+def _lines_of(source: Source, text: str) -> list[str]:
     return text.split("\n") if source == "keywords" else [text]
 
 
@@ -311,8 +310,8 @@ def _tokens_of(where: Where, text: str) -> list[str]:
     return tokens_of_name(os.fsencode(text), is_folder=where == "folder")
 
 
-def _around(word: str, text: str) -> str:
-    """Return a text in one line, of a long one what stands around the word's beginning."""
+def _excerpt(word: str, text: str) -> str:
+    """Return a text in one line; of a long one, the part around the word."""
     line = " ".join(text.split())
     if len(line) <= _LONGEST_SHOWN:
         return line

@@ -20,8 +20,9 @@ from rclip_like.filing.sidecars import add_tags
 from rclip_like.library import Library
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
+from rclip_like.selected import SelectedPage, SelectedPicture
 from rclip_like.settings import EncoderSettings
-from rclip_like.values import PictureFacts, SelectedPage, SelectedPicture, Trouble
+from rclip_like.values import PictureFacts, Trouble
 
 LABELS = ("cat", "dog", "bird")
 

@@ -17,8 +17,9 @@ from rclip_like.evaluate.report import Interval, MatrixChart
 from rclip_like.library import Library
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
+from rclip_like.selected import SelectedPicture
 from rclip_like.settings import EncoderSettings
-from rclip_like.values import PictureFacts, Root, SelectedPicture
+from rclip_like.values import PictureFacts, Root
 
 needs_research = pytest.mark.skipif(not has_research(), reason="needs scikit-learn and SciPy")
 

@@ -74,7 +74,7 @@ def test_an_older_index_gets_them_without_encoding_anything(album: Path, index: 
     assert (report.encoded, report.unchanged) == (0, len(CAPTIONS))
     assert captions(index.store) == sorted(filter(None, CAPTIONS))
     assert num_unread(index.store) == 0
-    assert index.store.words.are_searched
+    assert index.store.words.is_searchable
     assert all(np.array_equal(before[path], row) for path, row in index.rows().items())
 
 

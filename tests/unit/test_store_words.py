@@ -121,7 +121,7 @@ def test_a_python_without_fts5_keeps_words_for_one_that_has_it(
         without.setattr(words, "has_fts", lambda connection: False)
         Writer(store).words.put([WordsRow(SNOW, "caption", "skiers", "1")])
         bring_up(store)
-        assert not store.words.are_searched
+        assert not store.words.is_searchable
         assert found(store, "skier") == []
     bring_up(store)
     assert found(store, "skier") == [("skier", "caption", [SNOW])]
