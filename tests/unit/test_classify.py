@@ -247,7 +247,7 @@ def test_a_picture_that_is_replaced_after_it_was_labelled_is_neither_filed_nor_t
     to_file = [ToFile(each.absolute_bytes, "cat", each.version) for each in (first, second)]
     filed, trouble = file_into(to_file, tmp_path / "filed", "move")
     assert isinstance(filed, Filed)
-    assert trouble == Trouble(bytes(album / "b.png"), "has changed since it was labelled", False)
+    assert trouble == Trouble(bytes(album / "b.png"), "has changed since it was read", False)
     tagged = add_tags(second.absolute_bytes, ["cat"], "digikam", version=second.version)
     assert tagged == trouble
     assert not list(album.glob("*.xmp"))
