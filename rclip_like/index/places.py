@@ -1,4 +1,4 @@
-"""Looks up where pictures were taken: those of a run, and those that were indexed before."""
+"""Looks up where new pictures, and those indexed earlier, were taken."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _AT_ONCE = 4096
 
 
 def place_pictures(writer: Writer) -> Iterator[int]:
-    """Write the place of each position that is new, some thousand at each step, and yield how many.
+    """Write the place of each new position, some thousand a transaction; yield how many in each.
 
-    Without the package that knows them nothing is done. Another version of it looks all up anew.
+    Does nothing without the package. Another version of the package looks all positions up again.
     """
     places = writer.places
     if not places.unplaced(1) or not is_installed():
@@ -24,7 +24,11 @@ def place_pictures(writer: Writer) -> Iterator[int]:
     if places.made_by != made_by():
         places.begin(made_by())
     while waiting := places.unplaced(_AT_ONCE):
-        whole = {each: (at, across) for each, (at, across) in waiting.items() if across is not None}
-        found = dict(zip(whole, places_of([*whole.values()]), strict=True))
+        positions = {
+            content_id: (latitude, longitude)
+            for content_id, (latitude, longitude) in waiting.items()
+            if longitude is not None
+        }
+        found = dict(zip(positions, places_of([*positions.values()]), strict=True))
         places.put({content_id: found.get(content_id) for content_id in waiting})
         yield len(waiting)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import Reason
-from rclip_like.images.recognition import TextModels, TextReaders, Unread
+from rclip_like.images.recognition import TextModels, TextReaders, UnreadPicture
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.reports import TextReport
 from rclip_like.settings import IndexSettings, ReadSettings
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 _PICTURES_A_BATCH = 64
 _SECONDS_A_BATCH = 5.0
 _SETTLED = frozenset((Reason.CRASHED, Reason.TOO_SLOW))
-"""Why a picture whose text cannot be read is not tried again by the next run."""
+"""Reasons for which the next run does not try a picture again."""
 
 
 def read_texts(
     store: Store,
-    pictures: Sequence[Unread],
+    pictures: Sequence[UnreadPicture],
     models: TextModels,
     settings: IndexSettings,
     *,
     on_progress: Callable[[int, int], None] | None = None,
     on_wait: Callable[[], None] | None = None,
 ) -> TextReport:
-    """Read the text in the pictures, write it to the index, and return what that came to.
+    """Read the text in the pictures, write it to the index, and return how many were read.
 
-    Each batch is one transaction: whatever ends the run, the next one goes on. A picture that
+    Each batch is one transaction: whatever ends the run, the next one continues. A picture that
     crashes the recognition or takes too long counts as one without text. on_progress: called with
     the numbers of pictures done and of all. Raises as `bring_up_to_date` does, and ReaderError.
     """
@@ -84,7 +84,7 @@ class _Run:
     def num_done(self) -> int:
         return self.num_read + len(self.failures)
 
-    def take(self, picture: Unread, outcome: str | Trouble) -> None:
+    def take(self, picture: UnreadPicture, outcome: str | Trouble) -> None:
         text = outcome if isinstance(outcome, str) else ""
         if isinstance(outcome, Trouble):
             self.failures.append(outcome)

@@ -1,6 +1,6 @@
-"""Reads words from sidecars, and of pictures that were indexed before there were any.
+"""Reads the words in sidecars, and in pictures that an older clipfind indexed without them.
 
-Nothing is encoded for them.
+No picture is encoded for this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PICTURES_A_TRANSACTION = 256
 
 
 def unread_tasks(writer: Writer, roots: Sequence[Root]) -> Iterator[ReadTask]:
-    """Yield what is to be read of each content under the roots whose words were never read."""
+    """Yield a task for each content under the roots whose captions were never read."""
     for digest, path in writer.words.contents_unread(ranges_of(roots)):
         from rclip_like.images.readers import ReadTask
 
@@ -30,9 +30,9 @@ def unread_tasks(writer: Writer, roots: Sequence[Root]) -> Iterator[ReadTask]:
 
 
 def read_words(writer: Writer, readers: Readers, tasks: Iterator[ReadTask]) -> Iterator[int]:
-    """Read and write the words of pictures, some hundred at each step, and yield how many.
+    """Read and write the words of pictures, some hundred a transaction; yield how many in each.
 
-    One that cannot be read, and will not be later, has none.
+    A picture that will not be readable later either has no words.
     """
     digests: dict[bytes, bytes] = {}
 
@@ -58,9 +58,9 @@ def read_words(writer: Writer, readers: Readers, tasks: Iterator[ReadTask]) -> I
 
 
 def read_sidecars(writer: Writer, paths: Iterator[list[bytes]]) -> Iterator[int]:
-    """Read and write the words of sidecars, list after list, and yield how many; forget those gone.
+    """Read and write the words of sidecars, list by list, and yield how many; drop those gone.
 
-    One that cannot be read has no words, and is read again once it has changed.
+    A sidecar that cannot be read has no words, and is read again when it changes.
     """
     for some in paths:
         writer.words.put_sidecars({path: _sidecar(path) for path in some})

@@ -29,13 +29,13 @@ class LibraryTexts(LibraryThumbnails):
     ) -> TextReport:
         """Read the text in indexed pictures under `paths` that has not been read yet.
 
-        paths: the current folder if there are none. Text is read once for each content; newer
-        models of the recogniser read all of it again. It ends after `settings.max_seconds`.
+        paths: the current folder if there are none. Text is read once for each content, and
+        again with newer models of rapidocr. Reading ends after `settings.max_seconds`.
         on_progress: called with the numbers of pictures done and of all that are to be read. Raises
         UsageError without the package for it, RootError as `search` does, ReaderError, IndexLocked,
         StoreError, and Interrupted on a signal, with what was done kept.
         """
-        from rclip_like.images.recognition import Unread
+        from rclip_like.images.recognition import UnreadPicture
         from rclip_like.index.texts import read_texts
         from rclip_like.store.rows import ranges_of
         from rclip_like.walk import Scope
@@ -46,7 +46,7 @@ class LibraryTexts(LibraryThumbnails):
         roots, _ = reachable_roots(store, paths)
         scope = Scope(roots, settings.walk)
         pictures = [
-            Unread(path, digest)
+            UnreadPicture(path, digest)
             for within in ranges_of(roots)
             for digest, path in store.words.unread("text", models.made_by, within)
             if path in scope

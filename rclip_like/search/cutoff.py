@@ -1,7 +1,7 @@
 """Whether pictures seem to show what words say, and down to which score they do.
 
 A cosine by itself says neither: its scale differs from model to model, and the best of many
-pictures is high by chance. Two things take their place. The scale comes from the scores of everyday
+pictures is high by chance. Two things help. The scale comes from the scores of everyday
 words with pictures of the user's own index, nearly all of which do not belong together. And of N
 independent normal numbers the largest is about sqrt(2 ln N) (extreme-value theory; Leadbetter et
 al. 1983, theorem 1.5.3), so that is how far a best score is measured from. What follows from that
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings
 
 NUM_LEADING = 3
-"""How many of the best different pictures tell whether there is anything; fewer of a few."""
+"""How many of the best different pictures decide whether any fits; fewer in a small selection."""
 PICTURES_A_LEADER = 10
 
 NUM_SAMPLED = 2048
 """Pictures that the scale is taken from; with all of 100,000 it differs by less than 0.01."""
 
 LEAST_PRESENCE = 0.25
-"""Below, nothing is shown."""
+"""Below this presence nothing is shown."""
 
 _SLOPE, _MIDDLE = 2.4, -0.35
 _OF_BEST, _BELOW_EXPECTED = 0.4, 1.0
 
 
 class Cutoff(NamedTuple):
-    """What is made of a query's best scores.
+    """What the best scores of a query say.
 
     presence: in [0, 1], how likely it is that a picture shows what the query says if half of all
     queries are for what is there. lowest: the least score that is shown; infinite if nothing is.
@@ -64,16 +64,16 @@ class Background(NamedTuple):
     deviation: float
 
     def cut(self, leading: Sequence[float], number: int) -> Cutoff:
-        """Return what the best scores of different pictures among so many say, best first.
+        """Return what the best scores of different pictures among `number` say.
 
-        leading: at most NUM_LEADING, at least one if there is any picture.
+        leading: those scores, best first; at most NUM_LEADING, at least one if there is a picture.
         """
         if not leading or self.deviation <= 0:
             return Cutoff(0.0, math.inf)
         best, *_ = heights = [(score - self.mean) / self.deviation for score in leading]
         expected = math.sqrt(2 * math.log(max(number, 1)))
-        some = heights[: max(1, number // PICTURES_A_LEADER)]
-        above = sum(some) / len(some) - expected
+        leaders = heights[: max(1, number // PICTURES_A_LEADER)]
+        above = sum(leaders) / len(leaders) - expected
         presence = 1 / (1 + math.exp(-_SLOPE * (above - _MIDDLE)))
         if presence < LEAST_PRESENCE:
             return Cutoff(presence, math.inf)
@@ -130,6 +130,6 @@ def embed_everyday_words(
 
 @cache
 def everyday_words() -> tuple[str, ...]:
-    """Return names of things, kinds of things, colours and doings, in no order that matters."""
+    """Return names of things, kinds of things, colours and activities, in no special order."""
     stored = resources.files("rclip_like.search") / "everyday_words.txt"
     return tuple(stored.read_text(encoding="utf-8").split())

@@ -35,14 +35,14 @@ _LETTERS = str.maketrans(
         "œ": "oe",
     }
 )
-"""Letters that no accent made of others."""
+"""Letters that Unicode does not decompose."""
 
 _OTHER_PLACES = frozenset(
     ("american samoa", "equatorial guinea", "french guiana", "guinea bissau", "northern ireland")
     + ("papua new guinea", "south georgia", "south sudan", "west virginia")
 )
-"""Names with the name of another place in them, beside all that begin with New."""
-_ALSO = {
+"""Names that contain the name of another country or state, beside all that begin with New."""
+_ALIASES = {
     **dict.fromkeys(("us", "usa", "america"), "united states"),
     **dict.fromkeys(("uk", "great britain", "britain"), "united kingdom"),
     "holland": "netherlands",
@@ -52,7 +52,7 @@ _ALSO = {
 
 
 def count_unplaced(connection: Connection, roots: Sequence[Root] | None) -> int:
-    """Return how many files under the roots (None: all) have a position not looked up so far."""
+    """Return how many files under the roots (None: all) have a position not looked up yet."""
     has_places = connection.version >= PLACES_SINCE
     table, condition = _UNPLACED if has_places else ("contents", "latitude IS NOT NULL")
     question = (
@@ -63,11 +63,11 @@ def count_unplaced(connection: Connection, roots: Sequence[Root] | None) -> int:
 
 
 def places_called(connection: Connection, name: str) -> Collection[int]:
-    """Return the numbers of the places whose country, state or county is called so."""
+    """Return the numbers of the places whose country, state or county has this name."""
     if connection.version < PLACES_SINCE:
         return ()
     asked = _words(name)
-    asked = _ALSO.get(asked, asked)
+    asked = _ALIASES.get(asked, asked)
     question = "SELECT place_id, country, state, county FROM places"
     return {
         place_id
@@ -77,7 +77,7 @@ def places_called(connection: Connection, name: str) -> Collection[int]:
 
 
 def _is_called(name: str, asked: str) -> bool:
-    """Return whether whole words of a name are what is asked for; both are as from `_words`."""
+    """Return whether whole words of a name are the one asked for; both as `_words` returns them."""
     if not asked or f" {asked} " not in f" {name} ":
         return False
     return asked == name or not (name.startswith("new ") or name in _OTHER_PLACES)
@@ -96,20 +96,20 @@ def _is_accent(letter: str) -> bool:
 
 
 class PlacesWriter:
-    """What writes places, while the indexer's lock is held: see `Writer.places`."""
+    """Writes places while the indexer's lock is held: see `Writer.places`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @property
     def made_by(self) -> str | None:
-        """What the places that are here were last looked up with."""
+        """The package and version that the stored places come from."""
         question = "SELECT value FROM settings WHERE name = ?"
         found = self._connection.execute(question, (_MADE_BY,)).fetchone()
         return None if found is None else str(found[0])
 
     def begin(self, made_by: str) -> None:
-        """Note what the places are looked up with from now on, and forget those of another."""
+        """Note which package and version places come from now, and forget all stored places."""
         with self._connection.transaction():
             self._connection.execute(
                 "UPDATE contents SET place_id = NULL WHERE place_id IS NOT NULL"
@@ -120,7 +120,7 @@ class PlacesWriter:
             )
 
     def unplaced(self, most: int) -> dict[int, tuple[float, float | None]]:
-        """Return latitude and longitude, by content, of up to so many that are not looked up."""
+        """Return latitude and longitude, by content, of at most `most` not looked up yet."""
         rows = self._connection.execute(
             f"SELECT content_id, latitude, longitude FROM {_UNPLACED[0]}"
             f" WHERE {_UNPLACED[1]} ORDER BY content_id LIMIT ?",
@@ -129,7 +129,7 @@ class PlacesWriter:
         return {content_id: (latitude, longitude) for content_id, latitude, longitude in rows}
 
     def put(self, places: Mapping[int, Place | None]) -> None:
-        """Write the place of each content in one transaction; None: there is none near it."""
+        """Write the place of each content in one transaction; None where there is none near."""
         with self._connection.transaction():
             self._connection.executemany(
                 "INSERT OR IGNORE INTO places (country_code, country, state, county, town)"

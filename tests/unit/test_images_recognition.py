@@ -15,11 +15,11 @@ from signs import needs_ocr, write_sign
 from rclip_like.errors import Reason
 from rclip_like.images.recognition import (
     MOST_CHARACTERS,
-    READ_SIDE,
+    RECOGNITION_SIDE,
     Recogniser,
     TextModels,
     TextReaders,
-    Unread,
+    UnreadPicture,
     plain_text,
     text_models,
 )
@@ -29,8 +29,8 @@ from rclip_like.values import Trouble
 LIMITS = ReadSettings(workers=1)
 
 
-def unread(path: Path) -> Unread:
-    return Unread(os.fsencode(path), blake3(path.read_bytes()).digest())
+def unread(path: Path) -> UnreadPicture:
+    return UnreadPicture(os.fsencode(path), blake3(path.read_bytes()).digest())
 
 
 @pytest.fixture
@@ -75,7 +75,9 @@ def test_a_picture_that_changed_and_one_that_is_gone_are_left_out(
 
 @needs_ocr
 def test_what_takes_too_long_costs_its_picture_alone(tmp_path: Path, models: TextModels) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (READ_SIDE, READ_SIDE, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(
+        0, 255, (RECOGNITION_SIDE, RECOGNITION_SIDE, 3), dtype=np.uint8
+    )
     sign = np.asarray(Image.open(write_sign(tmp_path / "a.png", "harbour")))
     recogniser = Recogniser(LIMITS._replace(max_seconds=0.5), models)
     try:
@@ -91,7 +93,9 @@ def test_what_takes_too_long_costs_its_picture_alone(tmp_path: Path, models: Tex
 def test_a_process_without_memory_costs_its_picture_alone(
     tmp_path: Path, models: TextModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (READ_SIDE, READ_SIDE, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(
+        0, 255, (RECOGNITION_SIDE, RECOGNITION_SIDE, 3), dtype=np.uint8
+    )
     sign = np.asarray(Image.open(write_sign(tmp_path / "a.png", "harbour")))
     monkeypatch.setattr("rclip_like.images.recognition._MEMORY_BYTES", 700 << 20)
     recogniser = Recogniser(LIMITS, models)
