@@ -268,11 +268,7 @@ class IndexSettings(NamedTuple):
         ),
     ] = False
     text: Annotated[
-        bool,
-        Option(
-            "--text",
-            help="Also read the text in pictures, which --words then finds; needs rapidocr.",
-        ),
+        bool, Option("--text", help="Also read text in pictures, for --words; needs rapidocr.")
     ] = False
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     read_words: bool = True
