@@ -38,10 +38,11 @@ The keys of the page:
 
 Who sees it :: Only programs on this machine can connect, and they need the token at the end of the
 address. The first request exchanges the token for a cookie, and the address in the browser is then
-without it. The printed token is good until *serve* ends. On Linux your own browser stays let in for
-30 days, when *serve* starts again with the same index on the same port: a private file in the data
-folder, *browsers.json*, keeps digests of such cookies, never cookies themselves. Any other browser
-needs the token that is printed then, and so does every browser after *serve --sign-out*. The
+without it. The printed token is good until *serve* ends. On Linux the browser that *serve* itself
+opened stays let in for 30 days, when *serve* starts again with the same index on the same port: a
+private file in the data folder, *browsers.json*, keeps digests of such cookies, never cookies
+themselves. Any other browser needs the token that is printed then, as does every browser after
+*serve --sign-out* and where *serve* is started over ssh. The
 browser is started with another one, which opens the page once: the list of processes shows it to
 other users of the machine, and on
 Linux clipfind refuses it to their programs, and a cookie to everyone but the user who got it. A

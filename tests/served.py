@@ -48,6 +48,7 @@ class Album:
             "CLIPFIND_CACHE_DIR": str(self.home / "cache"),
             "CLIPFIND_CONFIG": os.devnull,
             "HF_HUB_OFFLINE": "1",
+            "SSH_CONNECTION": "",
         }
 
     def run(self, *arguments: Word) -> Finished:
@@ -57,15 +58,19 @@ class Album:
         return finished
 
     @contextmanager
-    def serving(self, *arguments: Word, command: tuple[Word, ...] = COMMAND) -> Iterator[Served]:
+    def serving(
+        self, *arguments: Word, command: tuple[Word, ...] = COMMAND, browser: str = ""
+    ) -> Iterator[Served]:
         """Serve the album on a free port, with further arguments, to the end of the block.
 
-        command: starts clipfind, if need be otherwise than usual.
+        command: starts clipfind, if need be otherwise than usual. browser: what is started with the
+        address, if anything.
         """
-        words = (*command, "serve", self.folder, "--no-open", "--port", "0", *arguments)
+        opening = () if browser else ("--no-open",)
+        words = (*command, "serve", self.folder, *opening, "--port", "0", *arguments)
         process = subprocess.Popen(
             words,
-            env=self.environment,
+            env=self.environment | {"BROWSER": browser},
             cwd=self.folder.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

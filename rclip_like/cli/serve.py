@@ -124,7 +124,10 @@ def run(options: ServeOptions) -> int:
 
 
 def _kept_sessions(options: ServeOptions, library: "Library", port: int) -> "SessionFile | None":
-    """Return the file of the browsers that were let in before; None for a user without a home."""
+    """Return the file of the browsers that were let in before; None if none are to be let in.
+
+    So it is for a user without a home, and over ssh, where the browser may run elsewhere.
+    """
     from rclip_like.page.sessions import SessionFile
 
     try:
@@ -137,7 +140,7 @@ def _kept_sessions(options: ServeOptions, library: "Library", port: int) -> "Ses
             kept.clear()
         except OSError as error:
             raise UsageError(f"{path}: cannot be deleted: {error.strerror}") from error
-    return kept
+    return None if os.environ.get("SSH_CONNECTION") else kept
 
 
 def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -151,6 +150,6 @@ def _degrees(gps: Mapping[int, object], tag: int, limit: float) -> float | None:
         value = degrees + minutes / 60 + seconds / 3600
     except (TypeError, ValueError, ArithmeticError):
         return None
-    if not math.isfinite(value) or value > limit:
+    if not 0 <= min(degrees, minutes, seconds) <= value <= limit:  # nor if any is NaN
         return None
     return round(-value if _text(gps.get(tag - 1)).upper() in ("S", "W") else value, 7)

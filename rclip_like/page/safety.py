@@ -51,9 +51,11 @@ class Access:
     token: opens the page for as long as the server runs. The token of `first_token` opens it once,
     and on Linux only for a program of the same user: a browser's arguments are no secret there.
 
-    kept: where cookies of the user's own browsers last over restarts. Those of anybody else do
-    not, nor do any where the system does not tell who connects: another program could listen on
-    this port after the end, be sent the cookie, and use it as if it were the browser.
+    kept: where a cookie of the user's own browser lasts over restarts, if the browser came with
+    the token of `first_token` and so runs on this machine. No other cookie does: another program
+    could listen on this port after the end, be sent the cookie, and use it as if it were the
+    browser. The printed token may come through a tunnel of ssh, whose end here is a program of the
+    user's, whoever of the machine at its other end connects.
     """
 
     def __init__(
@@ -88,16 +90,19 @@ class Access:
         user: called where the token is right.
         """
         given, first = token.encode(), self._first_token
-        if first is not None and secrets.compare_digest(given, first.encode()):
+        is_first = first is not None and secrets.compare_digest(given, first.encode())
+        if is_first:
             if user() not in (None, self._user):
                 return None
             self._first_token = None
         elif not secrets.compare_digest(given, self.token.encode()):
             return None
         session = secrets.token_urlsafe(32)
-        self._sessions[_digest(session)] = user()
-        if self._kept is not None and user() is not None and user() == self._user:
-            self._lasting.update([_digest(session)] if self._kept.add(_digest(session)) else [])
+        digest = _digest(session)
+        owner = self._sessions[digest] = user()
+        is_own = is_first and owner is not None and owner == self._user
+        if self._kept is not None and is_own and self._kept.add(digest):
+            self._lasting.add(digest)
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return session

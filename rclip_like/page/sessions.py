@@ -51,7 +51,7 @@ class SessionFile:
     def _rows(self) -> list[tuple[str, str, int]]:
         """Return name, digest in hex and end of all that is kept and has not ended."""
         now, rows = time.time(), []
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
             for name, digest, end in json.loads(self._read()):
                 # An end that is too far away is not one of ours, or the clock went back.
                 is_good = now < end <= now + LASTING_SECONDS + 1

@@ -44,6 +44,7 @@ LEAST_PRESENCE = 0.25
 
 _SLOPE, _MIDDLE = 2.4, -0.35
 _OF_BEST, _BELOW_EXPECTED = 0.4, 1.0
+_MOST_EXPONENT = 700.0
 
 
 class Cutoff(NamedTuple):
@@ -74,7 +75,8 @@ class Background(NamedTuple):
         expected = math.sqrt(2 * math.log(max(number, 1)))
         leaders = heights[: max(1, number // PICTURES_A_LEADER)]
         above = sum(leaders) / len(leaders) - expected
-        presence = 1 / (1 + math.exp(-_SLOPE * (above - _MIDDLE)))
+        # Bounded, as `exp` overflows where all pictures score nearly the same.
+        presence = 1 / (1 + math.exp(min(-_SLOPE * (above - _MIDDLE), _MOST_EXPONENT)))
         if presence < LEAST_PRESENCE:
             return Cutoff(presence, math.inf)
         lowest = _OF_BEST * best + (1 - _OF_BEST) * (expected - _BELOW_EXPECTED)

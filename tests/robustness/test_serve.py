@@ -152,13 +152,21 @@ def test_a_cookie_is_worth_nothing_to_another_user(client: RawClient) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who connects")
 def test_a_browser_stays_let_in_when_it_starts_again_until_it_is_signed_out(
-    album: Album,
+    album: Album, tmp_path: Path
 ) -> None:
-    with album.serving("--no-index") as first:
-        client = RawClient(first.address).sign_in()
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o700)
+    with album.serving("--no-index", browser=f"{browser} %s") as first:
+        end_by = time.monotonic() + 30
+        while not opened.exists() and time.monotonic() < end_by:
+            time.sleep(0.02)
+        client = RawClient(opened.read_text().strip()).sign_in()
+        told = RawClient(first.address).sign_in()  # perhaps through a tunnel
     port = str(client.port)
     with album.serving("--no-index", "--port", port) as again:
         assert client.get("/").status == 200
+        assert_refused(told.get("/"), 403)
         stranger = RawClient(again.address)
         assert stranger.token != client.token
         assert_refused(stranger.get("/"), 403)

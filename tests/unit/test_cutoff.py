@@ -180,6 +180,10 @@ def test_a_page_shows_everything_and_writes_nothing(library: Library, tmp_path: 
     assert (tmp_path / "index.db").stat().st_mtime_ns == before
 
 
+def test_scores_that_hardly_differ_give_a_cutoff() -> None:
+    assert Background(0.9, 1e-6).cut([0.5], 1) == (pytest.approx(0), math.inf)
+
+
 def test_everyday_words_are_many_and_different() -> None:
     words = everyday_words()
     assert len(words) == len(set(words)) > 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import warnings
 from pathlib import Path
@@ -15,7 +16,7 @@ from read_in_process import read_picture
 from turned import ORIENTATIONS, turned
 
 from rclip_like.images import heif
-from rclip_like.images.exif import picture_facts
+from rclip_like.images.exif import _degrees, picture_facts
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Picture, PictureFacts, Preprocessing
 
@@ -309,6 +310,14 @@ def test_a_place_is_in_degrees_north_and_east(tmp_path: Path) -> None:
 def test_a_place_that_is_nowhere_is_left_out(tmp_path: Path) -> None:
     facts = taken(tmp_path, placed("N", (95.0, 0.0, 0.0), "E", (1.0, 2.0)))
     assert (facts.latitude, facts.longitude) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "parts", [(-95.0, 0.0, 0.0), (1.0, -5.0, 0.0), (0.0, math.nan, 0.0), (math.inf, 0.0, 0.0)]
+)
+def test_a_position_has_no_signs_of_its_own(parts: tuple[float, ...]) -> None:
+    latitude = ExifTags.GPS.GPSLatitude
+    assert _degrees({latitude: parts}, latitude, 90.0) is None
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp"])

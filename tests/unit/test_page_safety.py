@@ -163,7 +163,7 @@ def test_a_cookie_of_the_user_lasts_over_a_restart_for_the_same_index_and_port(
     tmp_path: Path,
 ) -> None:
     access = _kept_access(tmp_path)
-    session = access.admit(access.token, lambda: 1000)
+    session = access.admit(access.first_token(), lambda: 1000)
     assert session is not None
     assert "Max-Age=2592000" in access.attributes(session)
     assert session not in (tmp_path / "browsers.json").read_text()
@@ -182,6 +182,15 @@ def test_a_cookie_of_anybody_else_ends_with_the_server(tmp_path: Path, user: int
     assert session is not None
     assert "Max-Age" not in access.attributes(session)
     assert not _opens(_kept_access(tmp_path), session, user)
+
+
+def test_a_cookie_for_the_printed_token_ends_with_the_server(tmp_path: Path) -> None:
+    access = _kept_access(tmp_path)
+    session = access.admit(access.token, lambda: 1000)  # as through a tunnel of ssh
+    assert session is not None
+    assert _opens(access, session)
+    assert "Max-Age" not in access.attributes(session)
+    assert not _opens(_kept_access(tmp_path), session)
 
 
 def test_only_so_many_cookies_are_remembered(access: Access) -> None:

@@ -83,3 +83,9 @@ def test_it_keeps_the_last_ones_alone(kept: SessionFile, tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     assert not SessionFile(_file(tmp_path), "/index.db", 8417).add(DIGEST)
+
+
+def test_a_file_of_nested_lists_counts_as_empty(kept: SessionFile, tmp_path: Path) -> None:
+    assert kept.add(DIGEST)
+    _file(tmp_path).write_text("[" * 150_000)
+    assert kept.load() == []
