@@ -120,10 +120,16 @@ class NamedOptions(NamedTuple):
     database: Database = None
 
 
+_ACTING = ("--copy-to", "--link-to", "--html", "--open", "--open-rank")
+"""What a run does beside printing, which whoever runs the search types, not who made the index."""
+
+
 def save(options: SaveOptions) -> int:
     """Save a search under a name; return 0. Raises UsageError where the name is taken."""
     given = {name: value for name, value in options.given.items() if name not in _OF_SAVING}
     asked = options.search._replace(given=given)
+    for option in _acting(given):
+        raise UsageError(f"{option} is not saved; type it with {PROGRAM} run {options.name}")
     name = _plain(options.name, [asked.query, *asked.paths])
     _, settings, query = search.checked(asked)
     paths = named_paths(asked.paths, asked.sources, asked.talk)
@@ -167,6 +173,11 @@ def run(options: RunOptions) -> int:
         before = Parser(command).split(saved.arguments)
     except UsageError as error:  # of a later version, or tampered with
         raise UsageError(f"{saved.name} cannot be run: {said(error)}") from error
+    for option in _acting(before):
+        raise UsageError(
+            f"{saved.name} is not run: its entry in the index has {option}, which clipfind does "
+            f"not save; remove it with: {PROGRAM} saved remove {saved.name}"
+        )
     given = _merged(before, typed)
     given.pop("--new", None)
     asked: SearchOptions = options_of(command, given)
@@ -211,6 +222,10 @@ def remove(options: NamedOptions) -> int:
         if not library.remove_search(_normal(options.name)):
             raise _unknown(library, options.name)
     return 0
+
+
+def _acting(given: Given) -> list[str]:
+    return [option for option in _ACTING if option in given]
 
 
 def _plain(name: str, others: list[str]) -> str:

@@ -13,6 +13,7 @@ from described import as_described
 from processes import run, run_on_terminal, write_pictures
 
 from rclip_like.cli.commands import COMMANDS
+from rclip_like.library import Library
 from rclip_like.store import Store
 
 Words = str | bytes | Path
@@ -76,9 +77,9 @@ def test_pictures_and_files_are_saved_by_their_absolute_paths(album: Path) -> No
     Path("list").write_text("album\n")
     command = save("like", "album/one.png", "album", "-a", "0.5:album/two.png", "-s", "dark")
     assert f"--add=0.5:{album}/two.png --subtract=dark -- {album}/one.png {album}" in command
-    command = save("sheet", "cat", "--files-from", "list", "--html", "x.html", "--model", "./m")
+    command = save("listed", "cat", "--files-from", "list", "--model", "./m")
     here = os.getcwd()
-    options = {f"--files-from={here}/list", f"--html={here}/x.html", f"--model={here}/m"}
+    options = {f"--files-from={here}/list", f"--model={here}/m"}
     assert options <= set(command.split())
     assert command.endswith(" -- cat")
 
@@ -89,10 +90,7 @@ def test_what_is_typed_with_run_wins_over_what_was_saved(album: Path) -> None:
     assert len(run("run", "boats", "-t", "0").stdout.splitlines()) == 3
     (line,) = run("run", "boats", "-f").stdout.splitlines()
     assert line.startswith(os.fsencode(album))
-    save("sheet", "a boat", album, "--html", "x.html")
-    assert len(run("run", "sheet", "-f0").stdout.split(b"\0")) == 4
-    assert not Path("x.html").exists()
-    assert len(run("run", "sheet", "--all", "--json").stdout.splitlines()) == 3
+    assert len(run("run", "boats", "--all", "--json", "-t", "0").stdout.splitlines()) == 3
 
 
 def test_a_search_that_makes_no_sense_is_not_saved(album: Path) -> None:
@@ -193,22 +191,35 @@ def test_hidden_pictures_are_never_new(album: Path) -> None:
 
 
 def test_new_pictures_are_filed_and_only_then_count_as_shown(album: Path, tmp_path: Path) -> None:
-    save("boats", "boat", album, "--copy-to", "out")
-    assert run("run", "boats", "--new", "--dry-run").returncode == 0
+    save("boats", "boat", album)
+    filing = ("run", "boats", "--new", "--copy-to", "out")
+    assert run(*filing, "--dry-run").returncode == 0
     assert not (tmp_path / "out").exists()
-    assert run("run", "boats", "--new").returncode == 0
+    assert run(*filing).returncode == 0
     assert len([*(tmp_path / "out").glob("*.[pj]*g")]) == 3
     write_pictures(album, (b"four.png",), seed=5)
-    assert run("run", "boats", "--new").returncode == 0
+    assert run(*filing).returncode == 0
     assert len([*(tmp_path / "out").glob("*.[pj]*g")]) == 4
-    assert run("run", "boats", "--new").returncode == 1
+    assert run(*filing).returncode == 1
+
+
+def test_what_writes_or_opens_files_is_typed_with_run_and_never_saved(
+    album: Path,
+) -> None:
+    assert "--copy-to is not saved" in refused("save", "boats", "boat", album, "--copy-to", "out")
+    assert "--html is not saved" in refused("save", "boats", "boat", album, "--html", "x.html")
+    # An index of somebody else may say so all the same.
+    with Library(os.environ["CLIPFIND_DB"]) as library:
+        assert library.save_search("evil", ["--all", "--copy-to=out", "--", "boat"], None)
+    assert "not run: its entry in the index has --copy-to" in refused("run", "evil")
+    assert not Path("out").exists()
 
 
 def test_without_news_a_sheet_stays_as_it_is(album: Path) -> None:
-    save("boats", "boat", album, "--html", "new.html")
-    assert run("run", "boats", "--new").returncode == 0
+    save("boats", "boat", album)
+    assert run("run", "boats", "--new", "--html", "new.html").returncode == 0
     sheet = Path("new.html").read_bytes()
-    assert run("run", "boats", "--new").returncode == 1
+    assert run("run", "boats", "--new", "--html", "new.html").returncode == 1
     assert Path("new.html").read_bytes() == sheet
 
 
