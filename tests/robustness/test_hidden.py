@@ -40,7 +40,7 @@ def test_pictures_are_hidden_while_a_run_indexes(tmp_path: Path, tiny_model: Pat
             store.hidden.add([b"%d" % number])
             number += 1
         assert process.communicate()[0] == "encoded 100\n"
-        assert len(store.hidden.pictures()) == number > 1
+        assert len(store.hidden.pictures()) == number > 0
     assert run("hide", *pictures, "--db", database).returncode == 0
     again = run("index", tmp_path / "album", "--db", database, "--model", tiny_model, "-v")
     assert b"0 encoded" in again.stderr
