@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.errors import ClipfindError, Note, counted, full_sentence
+from rclip_like.errors import ClipfindError, Note, StoreError, counted, full_sentence
 from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, Shown
 from rclip_like.page.indexing import BackgroundRun
@@ -289,8 +289,15 @@ class Service:
         ]
 
     def progress(self) -> dict[str, object]:
-        """Return how far the run is that brings the index up to date, if there is one."""
-        progress = self._run.progress(self._browsing.count())
+        """Return how far the run is that brings the index up to date, if there is one.
+
+        Where the index cannot be read, none counts as indexed: searches say why.
+        """
+        try:
+            indexed = self._browsing.count()
+        except StoreError:
+            indexed = 0  # what the run says of itself must reach the page all the same
+        progress = self._run.progress(indexed)
         return progress._asdict() | {"sentence": full_sentence(progress.sentence)}
 
     # What is done with a selection.
