@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -40,6 +41,9 @@ _LEAST_ROOM_BYTES = 1 << 16
 """SQLite takes half of this at once for the index of its log alone."""
 _ROWS_AT_ONCE = 256
 _INTERRUPT_AGAIN_SECONDS = 0.05
+_TRY_AGAIN_SECONDS = 0.001
+_LEAVE_SECONDS = 0.003
+"""How long a connection that has written lets others write: some of their tries."""
 
 
 class Cursor(sqlite3.Cursor):
@@ -93,6 +97,7 @@ class Connection(sqlite3.Connection):
         self.path = Path(os.path.abspath(path))
         # SQLite crashes when another thread closes the file amid a statement.
         self.in_use = threading.RLock()
+        self._leave_until = 0.0
         with explained(path):
             super().__init__(
                 address_of(path, options),
@@ -128,15 +133,39 @@ class Connection(sqlite3.Connection):
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         """Commit what the block did, or take all of it back when it raises."""
         try:  # a signal may come as soon as it has begun
-            self.execute(f"BEGIN {kind}")
+            self._begin(kind)
             yield
             self.execute("COMMIT")
+            self._leave_until = time.monotonic() + _LEAVE_SECONDS
         except BaseException:
             with explained(self.path):  # of a connection that another thread has closed
                 # After a full disk SQLite has rolled back by itself.
                 if self.in_transaction:
                     self.execute("ROLLBACK")
             raise
+
+    def _begin(self, kind: str) -> None:
+        """Begin a transaction as soon as no other program writes, or fail after a time.
+
+        SQLite itself soon tries no more than ten times a second. That rarely meets the moment
+        between two transactions of a program that writes one after the other, and a run of hours
+        would end after some seconds of it: so each leaves a moment, and each tries often.
+        """
+        (milliseconds,) = self.execute("PRAGMA busy_timeout").fetchone()
+        if kind == "DEFERRED" or not milliseconds:
+            self.execute(f"BEGIN {kind}")
+            return
+        time.sleep(max(0.0, self._leave_until - time.monotonic()))
+        deadline = time.monotonic() + milliseconds / 1000
+        with self.setting("busy_timeout", 0):
+            while True:
+                try:
+                    self.execute(f"BEGIN {kind}")
+                    return
+                except StoreError as error:
+                    if sqlite_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                time.sleep(_TRY_AGAIN_SECONDS)
 
     @contextmanager
     def setting(self, pragma: str, value: int) -> Iterator[None]:
