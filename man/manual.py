@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import manual_text
 from manual_assistants import ASSISTANTS
+from manual_interchange import INTERCHANGE
 from manual_json import shapes
 from manual_promises import PROMISES
 from manual_reading import READING
@@ -52,6 +53,7 @@ def manual() -> str:
         ("FILING", _prose(manual_text.FILING)),
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
+        ("EXPORT AND IMPORT", _prose(INTERCHANGE)),
         ("ASSISTANTS", _prose(ASSISTANTS)),
         ("JSON", _prose(shapes())),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),

@@ -68,6 +68,7 @@ class Remedy(StrEnum):
     ALLOW_UNUSABLE = "mend or remove these, or set a larger tolerance"
     NAME_COLUMNS = "name the columns with PairOptions"
     LEARN_SLOWER = "begin anew in another output folder with a smaller lr"
+    REPLACE = "set replace to write over it"
     REMOVE_SAVED = "remove it, {}, with Library.remove_search"
     SEARCH_WITH = "use it with Library(model={})"
     TRAIN_FURTHER = "train it further with {} as the model and another output folder"

@@ -59,6 +59,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
     further = (
         "OUTPUT",
         "ASSISTANTS",
+        "EXPORT AND IMPORT",
         "SEEING",
         "CONTACT SHEETS",
         "SERVING",

@@ -114,6 +114,11 @@ _TABLE = (
         "upkeep.forget",
     ),
     Command(
+        "export",
+        "Write what is indexed into Parquet files, or a whole copy of the index.",
+        "interchange.export",
+    ),
+    Command(
         "doctor",
         "Check the index and this installation; with --repair mend what is safe.",
         "upkeep.doctor",
@@ -170,7 +175,6 @@ GROUPS = {
 
 RESERVED = (
     "duplicates",
-    "export",
     "import",
     "embed",
     "config",

@@ -63,6 +63,7 @@ WORDS = {
     Remedy.ALLOW_UNUSABLE: "mend or remove these, or go on without them with --tolerance 1",
     Remedy.NAME_COLUMNS: "name the columns with --image-column and --caption-column",
     Remedy.LEARN_SLOWER: "begin anew in another --output with a smaller --lr",
+    Remedy.REPLACE: "--replace writes over it",
     Remedy.REMOVE_SAVED: "remove it: clipfind saved remove {}",
     Remedy.SEARCH_WITH: 'search with it: clipfind --model {} "WORDS"',
     Remedy.TRAIN_FURTHER: "train it further: clipfind train DATA --model {} --output ANOTHER",

@@ -1,0 +1,89 @@
+"""Copies of an index that is being written to, and exports that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from subprocess import Popen
+
+from small_index import fill, make_pictures, start_indexing, wait_for_lines
+
+from rclip_like.store import Store
+from rclip_like.store.copying import copy_index
+
+COPY = """
+import sys
+from pathlib import Path
+from rclip_like.store import Store
+from rclip_like.store.copying import copy_index
+copy_index(Store.open_readonly(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def num_rows(copy: Path) -> int:
+    """Return how many files a copy has, once SQLite and the references of its rows are right."""
+    with closing(sqlite3.connect(copy)) as rows:
+        assert rows.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert rows.execute("PRAGMA foreign_key_check").fetchall() == []
+        question = "SELECT count(*), count(embedding) FROM files LEFT JOIN embeddings"
+        files, embeddings = rows.execute(f"{question} USING (content_id)").fetchone()
+    assert files == embeddings
+    return int(files)
+
+
+def test_twenty_copies_taken_while_a_run_indexes_are_each_whole(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_pictures(tmp_path / "album", 240)
+    log = tmp_path / "batches"
+    run = start_indexing(tmp_path / "db", tiny_model, tmp_path / "album", log=log, plain=True)
+    wait_for_lines(run, log, 1)
+    numbers = []
+    with Store.open_readonly(tmp_path / "db") as store:
+        for number in range(20):
+            copy_index(store, tmp_path / f"copy{number}")
+            numbers.append(num_rows(tmp_path / f"copy{number}"))
+            if run.poll() is None:
+                wait_for_lines(run, log, min(len(log.read_text().splitlines()) + 3, 110))
+    said = run.communicate()
+    assert run.returncode == 0, said
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) > 10, "nobody wrote meanwhile"
+    assert numbers[0] < 240
+
+
+def test_a_copy_that_is_killed_leaves_no_index_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "db", create=True) as store:
+        fill(store, [b"/p/%05d" % number for number in range(20_000)], dimension=64)
+        draft = tmp_path / "copy.copy"
+        num_killed = 0
+        for least_bytes in (0, 1, 1 << 20, 4 << 20):
+            process = Popen(
+                [sys.executable, "-c", COPY, str(tmp_path / "db"), str(draft.with_suffix(""))]
+            )
+            while process.poll() is None:
+                if draft.exists() and draft.stat().st_size >= least_bytes:
+                    os.kill(process.pid, signal.SIGKILL)
+                    break
+                time.sleep(0.0005)
+            num_killed += process.wait() == -signal.SIGKILL
+            if process.returncode:
+                assert not (tmp_path / "copy").exists()
+            (tmp_path / "copy").unlink(missing_ok=True)
+        assert num_killed, "every copy was faster"
+        copy_index(store, tmp_path / "copy")
+    assert num_rows(tmp_path / "copy") == 20_000
+    assert not draft.exists()
+
+
+def test_the_log_of_an_index_that_was_there_is_not_played_into_the_copy(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "db", create=True) as store:
+        fill(store, [b"/p/1"])
+        (tmp_path / "copy-wal").write_bytes(b"of another index")
+        copy_index(store, tmp_path / "copy")
+    assert num_rows(tmp_path / "copy") == 1
