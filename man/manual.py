@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import manual_text
 from manual_assistants import ASSISTANTS
+from manual_everyday import EVERY_DAY
 from manual_interchange import INTERCHANGE
 from manual_json import shapes
 from manual_promises import PROMISES
@@ -54,6 +55,7 @@ def manual() -> str:
         ("SIDECARS", _prose(manual_text.SIDECARS)),
         ("UPKEEP", _prose(manual_text.UPKEEP)),
         ("EXPORT AND IMPORT", _prose(INTERCHANGE)),
+        ("EVERY DAY", _prose(EVERY_DAY)),
         ("ASSISTANTS", _prose(ASSISTANTS)),
         ("JSON", _prose(shapes())),
         ("EXIT STATUS", _prose(manual_text.EXIT_STATUS)),

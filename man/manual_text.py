@@ -811,9 +811,9 @@ Choose among the matches with fzf:
 
     clipfind boat ~/Pictures -f0 -t 200 | fzf --read0 --print0 | xargs -0 xdg-open
 
-Keep the index up to date from cron, every hour:
+Keep the index up to date as long as it runs; EVERY DAY shows how systemd and cron do that:
 
-    0 * * * * clipfind index --quiet --no-wait ~/Pictures
+    clipfind index --watch ~/Pictures
 
 Complete commands, options, models and paths with the tab key, in bash, zsh or fish; in zsh the
 folder is one of *fpath*, named before *compinit*:

@@ -74,6 +74,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "SAVED SEARCHES",
         "TEXT IN PICTURES",
         "UPKEEP",
+        "EVERY DAY",
         "JSON",
     )
     assert [each.replace(" ", "_") for each in found if each not in further] == wanted

@@ -42,6 +42,13 @@ WITHOUT_EFFECT = (
     ("--all", "[PATH]..."),
     ("--all", "--files-from"),
     ("--all", "--files0-from"),
+    ("--watch", "--files-from"),
+    ("--watch", "--files0-from"),
+    ("--watch", "--max-time"),
+    ("--watch", "--no-wait"),
+    ("--watch", "--retry"),
+    ("--watch", "--verify"),
+    ("--watch", "--strict"),
 )
 """Pairs of options; the second has no effect beside the first."""
 
@@ -54,6 +61,14 @@ class IndexOptions(NamedTuple):
     paths: Paths = ()
     everywhere: Annotated[
         bool, Option("--all", help="Update every folder that was indexed before.")
+    ] = False
+    watch: Annotated[
+        bool,
+        Option(
+            "--watch",
+            help="Then wait for changes below the folders and index them, until Ctrl-C or SIGTERM "
+            "ends it. On network drives look every minute instead.",
+        ),
     ] = False
     settings: IndexSettings = IndexSettings()
     strict: Annotated[
@@ -68,39 +83,50 @@ class IndexOptions(NamedTuple):
 
 
 def run(options: IndexOptions) -> int:
-    """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed."""
+    """Index and say what it came to; return 0, 1 if time was up, or 2 if a path failed.
+
+    With --watch return only when a signal ends it, which is 0.
+    """
     refuse_without_effect(options.given, WITHOUT_EFFECT)
     refuse_alone(options.given, ("--thumbnail-cache", "--thumbnails"))
-    talk = options.talk
     settings = options.settings._replace(max_seconds=options.settings.max_seconds or None)
     if settings.text:
         from rclip_like.library.texts import installed_text_models
 
         installed_text_models()  # rather now than after hours of indexing
-    try:
-        with (
-            open_library(options.library, options.encoder) as library,
-            index_bar(quiet=talk.quiet) as on_progress,
-        ):
+    options = options._replace(settings=settings)
+    with open_library(options.library, options.encoder) as library:
+        if options.watch:
+            from rclip_like.cli.watching import watch
+
             named = _named(library, options)
-            paths = [path for path in named if is_usable(path)]
+            return watch(library, named, options, lambda: bring_up_to_date(library, named, options))
+        return bring_up_to_date(library, _named(library, options), options)
+
+
+def bring_up_to_date(library: "Library", named: Sequence[bytes], options: IndexOptions) -> int:
+    """Index these paths once and say what it came to; return what `run` does."""
+    talk, settings = options.talk, options.settings
+    paths = [path for path in named if is_usable(path)]
+    try:
+        with index_bar(quiet=talk.quiet) as on_progress:
             report = library.index(
                 paths or named,  # where nothing is there, the library says so
                 settings,
                 on_progress=on_progress,
                 on_wait=lambda: talk.note("another run is indexing; waiting for it to finish"),
             )
-            if talk.verbose and report.failed_before:
-                _name_failures(library.status(paths or [b"."]).unreadable, report, talk)
     except IndexLocked as error:
         if settings.wait:
             raise
         talk.note(f"{said(error)}; this run ends")
         return UP_TO_DATE
+    if talk.verbose and report.failed_before:
+        _name_failures(library.status(paths or [b"."]).unreadable, report, talk)
     roots = {os.path.realpath(os.path.expanduser(path)) for path in paths or [b"."]}
     report = without_unmatched(report, standing_patterns(settings.walk, options.given))
     _tell(report, roots, talk, strict=options.strict)
-    is_finished = report.finished and _finish(paths or named, report.seconds, options)
+    is_finished = report.finished and _finish(paths or list(named), report.seconds, options)
     there = set(paths)
     unusable = [path for path in named if path not in there]
     for path in unusable:
