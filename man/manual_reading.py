@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 READING = """\
-*clipfind index --text* reads the text in indexed pictures (signs, titles, labels, screenshots), so
-that *--words* finds them by it. It needs the package rapidocr, with its models inside (*pip install
-rapidocr*, 190 MB with OpenCV; Apache-2.0). Nothing is sent or fetched.
+*clipfind index --read-text* reads the text in indexed pictures (signs, titles, labels,
+screenshots), so that *--words* finds them by it. It needs the package rapidocr, with its models
+inside (*pip install rapidocr*, 190 MB with OpenCV; Apache-2.0). Nothing is sent or fetched.
 
 It can come long after the embeddings: only pictures whose text is not known are read, each content
 once. If it is stopped, by *--max-time* too, the next run continues; what was read is kept, even
 that a picture has none. A picture that crashes the recognition or takes it longer than a minute is
-named, and counts as one without text. With newer models of rapidocr all are read again.
+named, and only *--retry* tries it again. With newer models of rapidocr all are read again.
 
 At first text is looked for in a small copy of each picture, of 800 pixels; only where there seems
 to be some, it is read in one of at most 12 megapixels. Letters lower than a sixtieth of the

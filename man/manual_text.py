@@ -160,18 +160,18 @@ the words.
 
 Captions, keywords and names :: On a terminal the words of the query are also looked for in names of
 files and folders, in captions and keywords (EXIF, IPTC, XMP, PNG, and sidecars: x.xmp, x.jpg.xmp),
-and in text that *index --text* has read (see TEXT IN PICTURES). What is found moves up: of "boat
-denmark" the boats in a folder *Denmark 2018*. Of captions and of keywords 8,192 characters each are
-kept; each level of a path of tags counts. *clipfind index* also reads the captions of pictures that
-an older version indexed, and edited sidecars again; it encodes no picture for this. Scores stay
-those of the pictures, and a line below the path says what was found, as in "folder: Denmark 2018".
-The order is that of reciprocal rank fusion: a rank by score and one by words, in which rare words
-count more than frequent ones, and pictures with a part of the words less than in proportion. Case
-and accents do not count, an English plural meets its singular, and words that say nothing (the, of,
-photo) are left out, as is a word that more than half of more than 2,000 pictures have. Thresholds
-are for scores: what is found by its words passes them, and is marked. *--words on* does the same in
-scripts, *--words only* looks for words alone, and *--words off* never does. It takes a Python whose
-SQLite has full-text search (FTS5).
+and in text that *index --read-text* has read (see TEXT IN PICTURES). What is found moves up: of
+"boat denmark" the boats in a folder *Denmark 2018*. Of captions and of keywords 8,192 characters
+each are kept; each level of a path of tags counts. *clipfind index* also reads the captions of
+pictures that an older version indexed, and edited sidecars again; it encodes no picture for this.
+Scores stay those of the pictures, and a line below the path says what was found, as in "folder:
+Denmark 2018". The order is that of reciprocal rank fusion: a rank by score and one by words, in
+which rare words count more than frequent ones, and pictures with a part of the words less than in
+proportion. Case and accents do not count, an English plural meets its singular, and words that say
+nothing (the, of, photo) are left out, as is a word that more than half of more than 2,000 pictures
+have. Thresholds are for scores: what is found by its words passes them, and is marked. *--words on*
+does the same in scripts, *--words only* looks for words alone, and *--words off* never does. It
+takes a Python whose SQLite has full-text search (FTS5).
 
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
 must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.

@@ -92,3 +92,26 @@ def read_terminal(terminal: int) -> str:
             shown += os.read(terminal, 4096)
         except OSError:  # Linux says so, not with an empty read, when nobody is left
             return shown.decode(errors="replace").replace("\r\n", "\n")
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started; [] where there is no /proc."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in lists for child in each.read_text().split()]
+
+
+def all_end(pids: list[int]) -> bool:
+    """Return whether these processes end within ten seconds."""
+    deadline = time.monotonic() + 10
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(is_alive, pids))
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is there and not only waits to be buried."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

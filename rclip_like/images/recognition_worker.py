@@ -29,7 +29,8 @@ def serve() -> None:
     limits = next(requests)[0]
     limit_memory(limits["max_memory_bytes"])
     try:
-        engine = _engine(limits["models"], limits["threads"])
+        with limited(limits["max_wait_seconds"]):
+            engine = _engine(limits["models"], limits["threads"])
     except Exception as error:  # noqa: BLE001 - an import of compiled parts raises anything
         send(answers, {"reason": f"{type(error).__name__}: {error}", "num_bytes": 0})
         return

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import Reason
+from rclip_like.errors import ReaderError, Reason
 from rclip_like.images.recognition import TextModels, TextReaders, UnreadPicture
 from rclip_like.index.stopping import Stopped, Stopping, time_limit
 from rclip_like.reports import TextReport
 from rclip_like.settings import IndexSettings, ReadSettings
-from rclip_like.store.words import WordsRow
+from rclip_like.store.words import FAILED, WordsRow
 from rclip_like.values import Trouble
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PICTURES_A_BATCH = 64
 _SECONDS_A_BATCH = 5.0
 _SETTLED = frozenset((Reason.CRASHED, Reason.TOO_SLOW))
-"""Reasons for which the next run does not try a picture again."""
+"""Reasons for which later runs do not try a picture again, unless they are asked to."""
 
 
 def read_texts(
@@ -37,8 +37,9 @@ def read_texts(
     """Read the text in the pictures, write it to the index, and return how many were read.
 
     Each batch is one transaction: whatever ends the run, the next one continues. A picture that
-    crashes the recognition or takes too long counts as one without text. on_progress: called with
-    the numbers of pictures done and of all. Raises as `bring_up_to_date` does, and ReaderError.
+    crashes the recognition or takes too long has no text, and is marked as failed. on_progress:
+    called with the numbers of pictures done and of all. Raises as `bring_up_to_date` does, and
+    ReaderError.
     """
     with Stopping() as stopping, ExitStack() as stack:
         with stopping.breakable():
@@ -46,6 +47,8 @@ def read_texts(
             readers = stack.enter_context(TextReaders(settings.read or ReadSettings(), models))
         run = _Run(writer, models.made_by)
         found = readers.read_all(pictures)
+        if on_progress is not None:
+            on_progress(0, len(pictures))
         with time_limit(settings.max_seconds, readers.close):
             try:
                 while True:
@@ -58,6 +61,9 @@ def read_texts(
                         on_progress(run.num_done, len(pictures))
             except Stopped:
                 stopping.settle()
+                run.commit()
+                raise
+            except ReaderError:
                 run.commit()
                 raise
         run.commit()
@@ -85,14 +91,14 @@ class _Run:
         return self.num_read + len(self.failures)
 
     def take(self, picture: UnreadPicture, outcome: str | Trouble) -> None:
-        text = outcome if isinstance(outcome, str) else ""
         if isinstance(outcome, Trouble):
             self.failures.append(outcome)
+            if outcome.code in _SETTLED:
+                self.rows.append(WordsRow(picture.digest, "text", "", self.made_by + FAILED))
         else:
             self.num_read += 1
-            self.num_with_text += bool(text)
-        if isinstance(outcome, str) or outcome.code in _SETTLED:
-            self.rows.append(WordsRow(picture.digest, "text", text, self.made_by))
+            self.num_with_text += bool(outcome)
+            self.rows.append(WordsRow(picture.digest, "text", outcome, self.made_by))
         is_late = time.monotonic() - self.since > _SECONDS_A_BATCH
         if is_late or len(self.rows) >= _PICTURES_A_BATCH:
             self.commit()

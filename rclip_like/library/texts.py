@@ -30,7 +30,8 @@ class LibraryTexts(LibraryThumbnails):
         """Read the text in indexed pictures under `paths` that has not been read yet.
 
         paths: the current folder if there are none. Text is read once for each content, and
-        again with newer models of rapidocr. Reading ends after `settings.max_seconds`.
+        again with newer models of rapidocr; pictures that failed, only with `settings.retry`.
+        Reading ends after `settings.max_seconds`.
         on_progress: called with the numbers of pictures done and of all that are to be read. Raises
         UsageError without the package for it, RootError as `search` does, ReaderError, IndexLocked,
         StoreError, and Interrupted on a signal, with what was done kept.
@@ -48,7 +49,9 @@ class LibraryTexts(LibraryThumbnails):
         pictures = [
             UnreadPicture(path, digest)
             for within in ranges_of(roots)
-            for digest, path in store.words.unread("text", models.made_by, within)
+            for digest, path in store.words.unread(
+                "text", models.made_by, within, retry=settings.retry
+            )
             if path in scope
         ]
         return read_texts(

@@ -227,10 +227,11 @@ class EncoderSettings(NamedTuple):
 class IndexSettings(NamedTuple):
     """One indexing run; `read` None means the library's own, `max_seconds` None no limit.
 
-    `retry` reads unreadable files again, `verify` all files, to compare their contents.
-    `thumbnails` keeps a small thumbnail of each picture that is read for the model, in a cache of
-    at most `thumbnail_megabytes`. `read_words` reads captions and keywords of pictures that were
-    indexed before there were any; those of pictures that are read anyway are always taken.
+    `retry` reads unreadable files again, and text that could not be read; `verify` reads all files,
+    to compare their contents. `thumbnails` keeps a small thumbnail of each picture that is read for
+    the model, in a cache of at most `thumbnail_megabytes`. `read_words` reads captions and keywords
+    of pictures that were indexed before there were any; those of pictures that are read anyway are
+    always taken.
     `text` acts on the command line alone; from Python it is `Library.read_texts`.
     """
 
@@ -249,7 +250,8 @@ class IndexSettings(NamedTuple):
         bool, Option("--no-wait", help="Leave at once, with status 0, if another run indexes.")
     ] = True
     retry: Annotated[
-        bool, Option("--retry", help="Try unreadable pictures again even if they have not changed.")
+        bool,
+        Option("--retry", help="Try again what could not be read, even if it has not changed."),
     ] = False
     verify: Annotated[
         bool,
@@ -268,7 +270,8 @@ class IndexSettings(NamedTuple):
         ),
     ] = False
     text: Annotated[
-        bool, Option("--text", help="Also read text in pictures, for --words; needs rapidocr.")
+        bool,
+        Option("--read-text", help="Also read text in pictures, for --words; needs rapidocr."),
     ] = False
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     read_words: bool = True

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Source = Literal["caption", "keywords", "text"]
 """Where words of a content come from; `text` was recognised in the picture."""
+FAILED = ", failed"
+"""Ends `made_by` of a row whose picture could not be read; the row has no text."""
 Where = Literal["caption", "keyword", "text", "name", "folder", "sidecar"]
 """Where a word was found; `name` is that of the file."""
 
@@ -112,9 +114,11 @@ class Words:
         return [found for word in words for found in self._matching(word, most) or ()]
 
     def unread(
-        self, source: Source, made_by: str, within: PathRange
+        self, source: Source, made_by: str, within: PathRange, *, retry: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Yield digest and path of the contents in a range that have no such words by this reader.
+        """Yield digest and path of the contents in a range that this reader has not read.
+
+        retry: also of those that it failed to read.
 
         Each content once, with the first of its files by path, ascending.
         """
@@ -122,11 +126,12 @@ class Words:
         question = (
             "SELECT files.content_id, digest, path FROM files CROSS JOIN contents"
             " USING (content_id) WHERE path >= ? AND path < ? AND NOT EXISTS (SELECT 1 FROM words"
-            " WHERE words.content_id = files.content_id AND source = ? AND made_by = ?)"
+            " WHERE words.content_id = files.content_id AND source = ? AND made_by IN (?, ?))"
             f" ORDER BY path LIMIT {_PAGE}"
         )
         after, end = within
-        while page := self._connection.execute(question, (after, end, source, made_by)).fetchall():
+        settled = (made_by, made_by if retry else made_by + FAILED)
+        while page := self._connection.execute(question, (after, end, source, *settled)).fetchall():
             for content_id, digest, path in page:
                 if content_id not in seen:
                     seen.add(content_id)

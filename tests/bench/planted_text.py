@@ -1,8 +1,8 @@
 """Plant words in photos and find them again: python -m bench.planted_text PHOTOS, one JSON line.
 
 Each picture gets two or three words in one of twenty fonts, large or small, straight or tilted,
-light or dark, with and without a sign behind them. Then `clipfind index --text` reads the album,
-and each picture is looked for by its words. The same seed plants the same.
+light or dark, with and without a sign behind them. Then `clipfind index --read-text` reads the
+album, and each picture is looked for by its words. The same seed plants the same.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _lettering(text: str, font: Path | None, height: int, room: tuple[int, int])
 def read_album(folder: Path, database: Path) -> dict[str, float]:
     """Index the album, then read its text; return what seconds of the processor each took."""
     spent = {}
-    for name, options in {"index": (), "text": ("--text",)}.items():
+    for name, options in {"index": (), "text": ("--read-text",)}.items():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [*COMMAND, "index", folder, "--db", database, "--threads", "1", *options]
         subprocess.run(command, check=True)

@@ -1,4 +1,4 @@
-"""`clipfind index --text`: what is read when, how it is said, and what is found by it."""
+"""`clipfind index --read-text`: what is read when, how it is said, and what is found by it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def album(tmp_path: Path) -> Path:
 @needs_ocr
 def test_an_indexed_folder_gets_its_text_once(tiny: Path, tmp_path: Path, album: Path) -> None:
     assert run("index", album).returncode == 0
-    finished = run("index", album, "--text")
+    finished = run("index", album, "--read-text")
     assert finished.returncode == 0
     assert b"6 pictures, 0 encoded, 6 unchanged; " in finished.stderr
     assert b"text read in 6 pictures, 3 of them have some\n" in finished.stderr
     assert texts(tiny, [album / "harbour.png", album / "one.png"]) == ["harbour", ""]
-    assert b"text read in 0 pictures" in run("index", album, "--text").stderr
+    assert b"text read in 0 pictures" in run("index", album, "--read-text").stderr
     write_sign(album / "new.png", "cinema")
-    assert b"text read in 1 picture, 1 of " in run("index", album, "--text").stderr
+    assert b"text read in 1 picture, 1 of " in run("index", album, "--read-text").stderr
     assert b"text read in 7 pictures, 4 of them have some\n" in run("status").stdout
     described = json.loads(run("status", "--json").stdout)
     assert (described["texts_read"], described["with_text"]) == (7, 4)
@@ -53,7 +53,7 @@ def test_an_indexed_folder_gets_its_text_once(tiny: Path, tmp_path: Path, album:
 @needs_ocr
 def test_left_out_pictures_are_not_read(tiny: Path, album: Path) -> None:
     run("index", album)
-    finished = run("index", album, "--text", "--glob", "*y.png")
+    finished = run("index", album, "--read-text", "--glob", "*y.png")
     assert b"text read in 1 picture, " in finished.stderr
     assert texts(tiny, [album / "bakery.png", album / "station.png"]) == ["bakery", None]
 
@@ -65,16 +65,16 @@ def test_a_run_that_is_out_of_time_or_interrupted_is_continued(tiny: Path, tmp_p
     for number in range(24):
         write_sign(album / f"{number}.png", f"{number}", (120, 80), 30)
     run("index", album)
-    short = run("index", album, "--text", "--max-time", "0.2")
+    short = run("index", album, "--read-text", "--max-time", "0.2")
     assert short.returncode == 1
     assert b" left without; the next run continues\n" in short.stderr
     for deadly, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        process = start("index", album, "--text", "--verify")
+        process = start("index", album, "--read-text", "--verify")
         time.sleep(2)
         process.send_signal(deadly)
         assert process.wait(timeout=60) in (status, 0)
     before = json.loads(run("status", "--json").stdout)["texts_read"]
-    finished = run("index", album, "--text")
+    finished = run("index", album, "--read-text")
     assert finished.returncode == 0, finished.stderr
     assert f"text read in {24 - before} picture".encode() in finished.stderr
     assert json.loads(run("status", "--json").stdout)["with_text"] == 24
@@ -86,7 +86,7 @@ def test_without_the_package_one_sentence_says_what_to_install(
     (tmp_path / "shadow" / "rapidocr").mkdir(parents=True)
     (tmp_path / "shadow" / "rapidocr" / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "shadow"))
-    finished = run("index", album, "--text")
+    finished = run("index", album, "--read-text")
     assert finished.returncode == 2
     [sentence] = finished.stderr.decode().splitlines()
     assert sentence.endswith(
@@ -113,6 +113,6 @@ def test_planted_words_are_found_by_the_text_that_was_read(tiny: Path, tmp_path:
     album = tmp_path / "album"
     album.mkdir()
     planted = plant_all(sorted(photos.iterdir()), album, 20, 3, bundled_fonts())
-    run("index", album, "--text")
+    run("index", album, "--read-text")
     found = ranks(tiny, planted)
     assert sum(rank is not None and rank <= FIRST for rank in found.values()) >= 17, found

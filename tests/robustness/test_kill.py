@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from index_states import assert_same, integrity, paths_in, state_of
+from processes import all_end, children
 from small_clipfind import COMMAND
 from small_index import batches, make_pictures, start_indexing, wait_for_lines
 from witness import logging_batches
@@ -60,26 +61,6 @@ def test_a_killed_run_encodes_at_most_two_batches_twice(tmp_path: Path, tiny_mod
 @pytest.mark.long
 def test_a_thousand_pictures_killed_half_way(tmp_path: Path, tiny_model: Path) -> None:
     killed_half_way(tmp_path, tiny_model, count=1000, batch_size=32, plain=False)
-
-
-def children(pid: int) -> list[int]:
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for each in lists for child in each.read_text().split()]
-
-
-def all_end(pids: list[int]) -> bool:
-    deadline = time.monotonic() + 10
-    while any(map(is_alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not any(map(is_alive, pids))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 @dataclass

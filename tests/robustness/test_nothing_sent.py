@@ -138,7 +138,7 @@ def _index(folder: Path) -> list[Word]:
 
 def _index_text(folder: Path) -> list[Word]:
     write_sign(folder / "sign.png", "harbour")
-    return ["index", folder / "sign.png", *(["--text"] if find_spec("rapidocr") else [])]
+    return ["index", folder / "sign.png", *(["--read-text"] if find_spec("rapidocr") else [])]
 
 
 def _query_by_picture(folder: Path) -> list[Word]:
