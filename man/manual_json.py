@@ -15,6 +15,7 @@ SCHEMAS = {
     "saved list --json": "saved_list",
     "status --json": "status",
     "prune --json, forget --json": "prune",
+    "relocate --json": "relocate",
     "doctor --json": "doctor",
     "formats --json": "formats",
     "models list --json": "models_list",

@@ -62,6 +62,9 @@ opening.
 Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when they are killed or the
 disk is full. *test_upkeep.py*.
 
+A moved folder :: *relocate* that is killed at any moment leaves all paths old or all new, and a
+matrix that says what the rows say. *test_relocate_kill.py*.
+
 Hidden pictures :: *hide* and *unhide* change the list whole or not at all, also while others write
 to the index and when they are killed. What is hidden stays so on a disk that takes no writes.
 *test_hidden.py*.

@@ -283,6 +283,10 @@ folder. *unknown* lists as *path* each PATH under which nothing is indexed. *fre
 much smaller the index file became, estimated in a dry run, and what the thumbnails took. *is_short*
 is false while a search still reads; the file shrinks when that search ends.
 
+relocate --json :: One object: *old* and *new*, each an object with *path*, and how many rows got
+other paths, or would if *is_dry_run*: *files*, *failures* (unreadable files), *roots* (walked
+folders), *sidecars* and *searches* (saved searches that name such a path).
+
 doctor --json :: One object: *repaired*, a list of sentences, and *findings*, a list with *check*
 (what was looked at), *text*, *state* (ok, warning or problem) and *remedy* (empty if none is
 needed).
@@ -667,6 +671,20 @@ query texts for each model and then drops a random tenth of them; *--texts* drop
 touches nothing but the index. The next *clipfind index* or search of the folder, or of one above,
 reads it again unless a .clipfindignore file or *--exclude* leaves it out.
 
+*clipfind relocate* OLD NEW is for a folder that was moved, renamed or copied to another disk, or a
+disk that is mounted elsewhere: everything indexed under OLD (pictures, unreadable files, walked
+folders, sidecars, and paths in saved searches) gets the same path under NEW. It is one transaction,
+so a kill or a full disk leaves all paths old or all new; the matrix stays valid, and no picture is
+encoded again. OLD need not exist any more. *--dry-run* says how many paths would change. After a
+move within a disk, or of a disk, the next *index* takes a look at each file and no more. The files
+of a copy have other inodes and times: their contents are read once and recognised. It is refused if
+files under NEW are indexed already, which would be twice the same; *clipfind forget* drops one of
+the two. It is also refused if the pictures are still in OLD, or none is in NEW, unless *--force*
+says that this is right (the first hundred of them are looked for). The log of files that
+*classify* or *search* filed, downloaded models and the configuration file keep their paths.
+
+    clipfind relocate /media/disk/Pictures /media/archive/Pictures
+
 Afterwards *prune* and *forget* write the index file and the matrix again, smaller. For a while this
 needs as much room again beside the index, and as much in the folder for temporary files. A dry run
 can only estimate how much comes free: the file shrinks by whole pages, so a few rows may free
@@ -689,9 +707,9 @@ and new ones named, as *status -v* names all; only *--strict* lets them change t
 another run was indexing and *--no-wait* was given.
 
 1 :: Nothing was found. With *classify*: no picture was given a label, or one of *--only*. With
-*run --new*: nothing is new. With *index*: *--max-time* ended the run early. With *status*, *prune*
-and *forget*: nothing is indexed under any of the named PATHs. With *doctor*: there are warnings but
-no problem.
+*run --new*: nothing is new. With *index*: *--max-time* ended the run early. With *status*, *prune*,
+*forget* and *relocate*: nothing is indexed under any of the named PATHs. With *doctor*: there are
+warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is missing. With *doctor*: a problem.

@@ -27,6 +27,8 @@ class Remedy(StrEnum):
     DROP_CONTENTS = "drop them with Library.prune"
     PRUNE_MODELS = "drop its rows with Library.prune(settings=PruneSettings(models=True))"
     PRUNE_OLD_VERSION = "drop them with PruneSettings(models=True), once all is indexed anew"
+    FORGET = "drop one of the two with Library.forget"
+    FORCE = "to do it all the same, say force=True"
     INDEX_FIRST = "call Library.index first"
     READ_AS_WORDS = "if it is meant as words, search for Query(TEXT, kind=Kind.TEXT)"
     ALLOW_PRIVATE = "if it is in your own network, allow it with WebSettings.allow_private"

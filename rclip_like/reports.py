@@ -47,6 +47,29 @@ class UpkeepReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RelocationReport:
+    """How many rows `relocate` gave paths below another folder, or with `is_dry_run` would give."""
+
+    old: bytes
+    new: bytes
+    """The absolute paths of both folders, links resolved."""
+    files: int = 0
+    failures: int = 0
+    """Remembered unreadable files."""
+    roots: int = 0
+    """Walked folders."""
+    sidecars: int = 0
+    searches: int = 0
+    """Saved searches that name a path below the folder."""
+    is_dry_run: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was indexed below the old folder."""
+        return not (self.files or self.failures or self.roots)
+
+
+@dataclass(frozen=True, slots=True)
 class ThumbnailReport:
     """What making the missing thumbnails of an album came to; numbers count distinct contents."""
 

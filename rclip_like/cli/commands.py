@@ -119,6 +119,11 @@ _TABLE = (
         "interchange.export",
     ),
     Command(
+        "relocate",
+        "Tell the index that a folder of pictures was moved; nothing is encoded again.",
+        "relocate.relocate",
+    ),
+    Command(
         "doctor",
         "Check the index and this installation; with --repair mend what is safe.",
         "upkeep.doctor",

@@ -20,6 +20,8 @@ WORDS = {
     Remedy.PRUNE: "make room and run clipfind prune",
     Remedy.PRUNE_MODELS: "drop its rows: clipfind prune --models",
     Remedy.PRUNE_OLD_VERSION: "drop them once 'clipfind index' is done: clipfind prune --models",
+    Remedy.FORGET: "drop one of the two with clipfind forget",
+    Remedy.FORCE: "to do it all the same, add --force",
     Remedy.INDEX_FIRST: "run clipfind index first",
     Remedy.READ_AS_WORDS: "if it is meant as words, add --text",
     Remedy.ALLOW_PRIVATE: "if it is in your own network, ask for it with --allow-private",

@@ -15,7 +15,7 @@ from rclip_like.values import AnyPath
 
 if TYPE_CHECKING:
     from rclip_like.models.hub.registry import KnownModel
-    from rclip_like.reports import DoctorReport, StatusReport, UpkeepReport
+    from rclip_like.reports import DoctorReport, RelocationReport, StatusReport, UpkeepReport
     from rclip_like.upkeep.pruning import Listeners as UpkeepListeners
 
 
@@ -106,6 +106,35 @@ class LibraryUpkeep:
 
         store = self._index.open()
         return forget(store, expanded(paths), listeners, dry_run=dry_run, wait=wait)
+
+    def relocate(
+        self,
+        old: AnyPath,
+        new: AnyPath,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        wait: bool = True,
+        on_wait: Callable[[], None] | None = None,
+    ) -> RelocationReport:
+        """Give everything indexed under the folder `old` the same path under the folder `new`.
+
+        For pictures that were moved or copied as they are: nothing is encoded again, and no file
+        but the index is touched. Raises UsageError where files under `new` are indexed already and,
+        unless `force`, where pictures are still in `old`, or not in `new`; IndexLocked when another
+        process writes and `wait` is off; StoreError when the index cannot be written.
+        """
+        from rclip_like.upkeep.relocating import relocate
+
+        (before,), (after,) = expanded(old), expanded(new)
+        return relocate(
+            self._index.open(),
+            (before, after),
+            force=force,
+            dry_run=dry_run,
+            wait=wait,
+            on_wait=on_wait,
+        )
 
     def doctor(
         self, *, repair: bool = False, on_wait: Callable[[], None] | None = None

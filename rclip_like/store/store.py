@@ -19,6 +19,7 @@ from rclip_like.store.side_files import real_path
 if TYPE_CHECKING:
     from rclip_like.store.checking import Checkup
     from rclip_like.store.dropping import Removal
+    from rclip_like.store.relocating import Relocation
     from rclip_like.store.saved import SavedSearches
     from rclip_like.store.writing import Writer
 
@@ -149,3 +150,12 @@ class Store(Reader):
 
         with closing(opening.open_index(self.path, create=False)) as connection:
             yield Removal(connection)
+
+    def relocation(self, old: bytes, new: bytes) -> Relocation:
+        """Return what counts the paths below one folder, and with a Writer moves them to another.
+
+        old, new: different absolute paths.
+        """
+        from rclip_like.store.relocating import Relocation
+
+        return Relocation(self.connection, old, new)

@@ -163,7 +163,7 @@ class Writer:
             " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,"
             " mtime_ns = excluded.mtime_ns, device = excluded.device, inode = excluded.inode,"
             " changed_ns = excluded.changed_ns, read_at_ns = excluded.read_at_ns",
-            (facts.path, _readable(facts.path), *facts[1:], file.read_at_ns, file.digest),
+            (facts.path, readable(facts.path), *facts[1:], file.read_at_ns, file.digest),
         )
 
     # Folders and devices.
@@ -294,8 +294,8 @@ class Writer:
         remove_outdated(self._connection)
 
 
-def _readable(path: bytes) -> str | None:
-    """Return a spelling for the view where the bytes are no UTF-8."""
+def readable(path: bytes) -> str | None:
+    """Return a spelling for the view where the bytes of a path are no UTF-8, else None."""
     try:
         path.decode()
     except UnicodeDecodeError:

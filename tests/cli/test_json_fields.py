@@ -101,6 +101,7 @@ def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: P
     assert printed("forget", folder, never, "--dry-run") == documented()["forget"]
     assert run("save", "cats", "cat", "--all").returncode == 0
     assert printed("saved list") == documented()["saved list"]
+    assert printed("relocate", folder, never, "--dry-run", "--force") == documented()["relocate"]
     shutil.rmtree(folder)
     assert printed("prune") == documented()["prune"]
 

@@ -26,6 +26,7 @@ COMMANDS = (
     ("prune", "--models", "--texts"),
     ("forget", "album"),
     ("forget", "--dry-run", "album"),
+    ("relocate", "album", "elsewhere"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
@@ -47,14 +47,23 @@ def extend_matrix(connection: Connection, model_id: int) -> None:
     try:
         with connection.transaction():
             before = read_stamp(connection, model_id)
-            writer = _Writer(connection, model_id)
-            new = writer.write(before)
-            marks = ", ".join("?" * (1 + len(new)))
-            row = (model_id, *new)
-            connection.execute(f"INSERT OR REPLACE INTO matrices VALUES ({marks})", row)
-            put_blocks(connection, model_id, (new.rows_name, new.order_name), writer.blocks)
+            write_stamp(connection, model_id, before)
     finally:
-        remove_unnamed(connection, spare=before.order_name if before else None)
+        remove_unnamed(connection, spare=[before.order_name] if before else ())
+
+
+def write_stamp(connection: Connection, model_id: int, before: Stamp | None) -> None:
+    """Write a model's matrix from the rows, and what is to be said of it; within a transaction.
+
+    before: what is said of the matrix now. Its embeddings stay, and its order is written anew.
+    Raises OSError when the disk is full.
+    """
+    writer = _Writer(connection, model_id)
+    new = writer.write(before)
+    marks = ", ".join("?" * (1 + len(new)))
+    row = (model_id, *new)
+    connection.execute(f"INSERT OR REPLACE INTO matrices VALUES ({marks})", row)
+    put_blocks(connection, model_id, (new.rows_name, new.order_name), writer.blocks)
 
 
 def remove_outdated(connection: Connection) -> None:
@@ -66,12 +75,12 @@ def remove_outdated(connection: Connection) -> None:
     remove_unnamed(connection)
 
 
-def remove_unnamed(connection: Connection, *, spare: str | None = None) -> None:
+def remove_unnamed(connection: Connection, *, spare: Iterable[str] = ()) -> None:
     """Remove the files of matrices that the index does not name; the caller holds the lock.
 
-    spare: one to leave there, as a searcher may just have read its name.
+    spare: some to leave there, as a searcher may just have read their names.
     """
-    named = {spare}
+    named = set(spare)
     for names in connection.execute("SELECT rows_name, order_name FROM matrices"):
         named.update(names)
     path = connection.path
