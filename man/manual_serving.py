@@ -14,10 +14,16 @@ come first. *More* and *Less* on a picture add it to the query or subtract it, *
 of* do so with words; each of these terms can be given another weight and be removed. *Less* begins
 with a small weight, since a larger one takes the subject along. A picture that
 is dropped on the page, pasted into it or chosen with the button in the search box becomes the
-query. *All folders* narrows the search to one folder, and *Filters* to dates, a camera, a shape and
-a country or state, each read as *--on*, *--after*, *--before*, *--camera*, *--orientation* and
-*--place* are. A date among the words selects as on a terminal, and a button searches for the words
-instead. A picture opens large, with what is known of it and its original. Of selected pictures the
+query. *All folders* narrows the search to one folder, and *Filters* to dates, a camera, a type, a
+size, a shape, a country or state, and the surroundings of a position, each read as *--on*,
+*--after*, *--before*, *--camera*, *--type*, *--min-size*, *--orientation*, *--place*, *--near* and
+*--within-km* are. A date among the words selects as on a terminal, and a button searches for the
+words instead. The pictures can be sorted by date and path; of those that a query finds, the 500
+most similar are. The words also count where they stand in captions, keywords, text in pictures and
+names, unless *Look for words in* says otherwise, as *--words* does; each picture says where they
+stand, and one that is found by them alone is marked. *Only likely ones* leaves out what does not
+seem to show what the words say, as *--min-score auto* does, and says so if nothing does.
+A picture opens large, with what is known of it and its original. Of selected pictures the
 page copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from
 all searches, as *clipfind hide* does. *Command line* is the search on the page as a command.
 

@@ -37,6 +37,7 @@ class Remedy(StrEnum):
     ACCEPT_TRUNCATED = "ReadSettings.accept_truncated reads the part that is there"
     RAISE_PIXELS = "ReadSettings.max_megapixels sets the limit"
     LIST_MODELS = "see which models there are"
+    LIST_FORMATS = "see rclip_like.values.PICTURE_EXTENSIONS"
     NAME_MODEL = "name the model to use"
     NAME_PROBES_MODEL = "name that model, {}, as the library's"
     NAME_ANOTHER_PROBE = "name another file for the probe"

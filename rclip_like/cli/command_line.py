@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
-from rclip_like.page.service import PASTED, PageSearch
+from rclip_like.page.state import PASTED, PageSearch
 from rclip_like.query import Kind, Term, is_path_like
 from rclip_like.settings import LibraryChoice, SearchSettings
 from rclip_like.settings.declared import Declared, changed
@@ -38,6 +38,9 @@ def command_line(
         collapse=True,
         everywhere=search.roots is None,
         all_hidden=search.all_hidden,
+        sort=search.sort,
+        words=search.words if any(_is_looked_for(term) for term in search.terms) else None,
+        min_score=_min_score(settings, only_likely=search.only_likely),
     )
     options = [each for one in (*changed(library), *changed(settings)) for each in _spelled(*one)]
     options += [f"--{name}={quoted(os.fsencode(value))}" for name, value in search.filters]
@@ -49,6 +52,17 @@ def command_line(
     words += [f"--subtract={quoted(each)}" for each in subtracted]
     words += ["--"] if added[0].startswith(b"-") else []
     return " ".join([*words, quoted(added[0]), *map(quoted, search.roots or ())])
+
+
+def _is_looked_for(term: Term) -> bool:
+    return term.kind is Kind.TEXT and term.weight > 0
+
+
+def _min_score(settings: SearchSettings, *, only_likely: bool) -> float | Literal["auto"] | None:
+    """Return the least score of a search on the page, where the setting `auto` has no effect."""
+    if only_likely:
+        return "auto"
+    return -1.0 if settings.min_score == "auto" else settings.min_score
 
 
 def quoted(text: bytes) -> str:

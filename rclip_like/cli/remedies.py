@@ -30,6 +30,7 @@ WORDS = {
     Remedy.ACCEPT_TRUNCATED: "--accept-truncated reads the part that is there",
     Remedy.RAISE_PIXELS: "--max-megapixels sets the limit",
     Remedy.LIST_MODELS: "see clipfind models list",
+    Remedy.LIST_FORMATS: "see clipfind formats",
     Remedy.NAME_MODEL: "name the model to use with --model",
     Remedy.NAME_PROBES_MODEL: "name that model: --model {}",
     Remedy.NAME_ANOTHER_PROBE: "name another --output",

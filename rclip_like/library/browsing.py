@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.library.reach import unplaced_note
@@ -19,22 +19,24 @@ from rclip_like.walk.patterns import SEPARATOR
 
 if TYPE_CHECKING:
     from rclip_like.models.model import Model
-    from rclip_like.search.browsing import ByDate, MatchPage, Ranking, View
+    from rclip_like.search.browsing import MatchPage, Ranking, Unranked, View
     from rclip_like.settings import SearchSettings
     from rclip_like.store import Store, StoredFile
     from rclip_like.values import Embedding, Pixels
 
-    Order: TypeAlias = Ranking | ByDate
+    Order: TypeAlias = Ranking | Unranked
 
 _MOST_ORDERS, _MOST_ROWS = 16, 4_000_000
 """Of 12 bytes each; the last order is kept whatever its length."""
 NOTHING_INDEXED = Note("nothing is indexed for this model yet", Remedy.INDEX)
 
 
-class Shown(NamedTuple):
-    """Which part is shown: up to `most` pictures behind the first `start`.
+class PageRequest(NamedTuple):
+    """Which pictures are asked for, in what order: `most` of them behind the first `start`.
 
-    folder: the absolute path of a folder in the roots, to show what lies in it alone.
+    folder: the absolute path of a folder in the roots, to show what lies in it alone. sort and
+    words: as in SearchSettings, though of ranked matches only the first are sorted otherwise.
+    only_likely: whether to leave out what does not seem to show what the words say.
     """
 
     start: int = 0
@@ -42,6 +44,14 @@ class Shown(NamedTuple):
     folder: bytes | None = None
     all_hidden: bool = False
     filters: Filters = Filters()
+    sort: Literal["score", "date", "-date", "path"] = "score"
+    words: Literal["off", "on", "only"] = "off"
+    only_likely: bool = False
+
+    @property
+    def selection(self) -> PageRequest:
+        """The request for the first page, of which the others are further parts."""
+        return self._replace(start=0, most=0)
 
 
 class Folder(NamedTuple):
@@ -74,15 +84,15 @@ class Browsing:
     ) -> None:
         self._connect, self._model, self._read_pictures = connect, model, read_pictures
         self.roots = roots
-        if settings.min_score == "auto":  # asked of a search, which a page goes on from
+        if settings.min_score == "auto":  # each request says whether
             settings = settings._replace(min_score=None)
-        self.settings = settings._replace(collapse=True, sort="score", cache_texts=False)
+        self.settings = settings._replace(collapse=True, cache_texts=False)
         self._orders: OrderedDict[object, tuple[object, Order]] = OrderedDict()
         self._lock = Lock()
         self._folders: tuple[object, list[Folder]] = None, []
 
     def ranked(
-        self, terms: Sequence[Term], embedded: Mapping[str, Embedding], shown: Shown
+        self, terms: Sequence[Term], embedded: Mapping[str, Embedding], request: PageRequest
     ) -> MatchPage:
         """Return a page of matches, best first: what `Library.search` gives, equal ones once.
 
@@ -98,41 +108,44 @@ class Browsing:
         model_id = store.model_id(model.specification.fingerprint) if store else None
         if store is None or model_id is None:
             return MatchPage((), notes=(NOTHING_INDEXED,))
-        key = (tuple(terms), shown.folder, shown.all_hidden, shown.filters)
+        # The order of ranks is kept; sorting some of the matches otherwise is quick.
+        key = (tuple(terms), request.selection._replace(sort="score"))
         state, kept = self._order_of(key)
         if isinstance(kept, Ranking):
-            with self._view(store, shown) as view:
-                if shown.start or state == store.state:
+            with self._view(store, request) as view:
+                if request.start or state == store.state:
                     try:
-                        return kept.page(view, shown.start, shown.most)
+                        return kept.page(view, request.start, request.most)
                     except MatrixDisagrees:  # since a row was written meanwhile
                         pass
             asked = kept.asked
         else:
             given: dict[str, Pixels | Embedding] = {**self._read_pictures(terms), **embedded}
-            asked = ask(store.embeddings(model_id), model, terms, given, self.settings)
-        with self._view(store, shown) as view:
+            settings = self._settings_for(request)
+            asked = ask(store.embeddings(model_id), model, terms, given, settings)
+        with self._view(store, request) as view:
             ranking = Ranking(view, model_id, asked, model.specification.name)
             self._remember(key, store.state, ranking)
-            return ranked_page(ranking, view, shown.start, shown.most)
+            return ranked_page(ranking, view, request.start, request.most)
 
-    def newest(self, shown: Shown) -> MatchPage:
-        """Return a page of the pictures without scores, the newest first.
+    def unranked(self, request: PageRequest) -> MatchPage:
+        """Return a page of the pictures without scores, sorted by date or path.
 
-        Raises RootError for a folder elsewhere.
+        The newest first, unless another order than that of scores is asked for. Raises RootError
+        for a folder elsewhere.
         """
-        from rclip_like.search.browsing import ByDate, MatchPage
+        from rclip_like.search.browsing import MatchPage, Unranked
 
         store = self._connect()
         if store is None:
             return MatchPage((), notes=(NOTHING_INDEXED,))
-        with self._view(store, shown) as view:
-            key = (None, shown.folder, shown.all_hidden, shown.filters)
+        with self._view(store, request) as view:
+            key = (None, request.selection._replace(words="off", only_likely=False))
             state, order = self._order_of(key)
-            if not isinstance(order, ByDate) or (shown.start == 0 and state != store.state):
-                order = ByDate(view)
+            if not isinstance(order, Unranked) or (request.start == 0 and state != store.state):
+                order = Unranked(view)
                 self._remember(key, store.state, order)
-            return order.page(view, shown.start, shown.most)
+            return order.page(view, request.start, request.most)
 
     def files(self, digests: Sequence[bytes]) -> dict[bytes, list[StoredFile]]:
         """Return, by digest, the files of each content that are as they were indexed.
@@ -145,7 +158,7 @@ class Browsing:
         store = self._connect()
         if store is None:
             return {}
-        with self._view(store, Shown()) as view:
+        with self._view(store, PageRequest()) as view:
             check = FileCheck(store, view.scope)
             found = files_of_digests(store, digests, view.roots).values()
             fresh = [[each for each in some if check.look_at(each) == "fresh"] for some in found]
@@ -162,7 +175,7 @@ class Browsing:
         store = self._connect()
         if store is None:
             return []
-        with self._view(store, Shown()) as view:
+        with self._view(store, PageRequest()) as view:
             state, kept = self._folders
             if state != store.state:
                 tops = self.roots if self.roots is not None else store.walked_roots()
@@ -185,26 +198,28 @@ class Browsing:
         store = self._connect()
         return [] if store is None else regions_of(store, self.roots)
 
-    def has_any(self, shown: Shown) -> bool:
+    def has_any(self, request: PageRequest) -> bool:
         """Return whether any picture passes, whatever the query. Raises RootError as above."""
         from rclip_like.store.contents import count_passing
 
         store = self._connect()
         if store is None:
             return False
-        with self._view(store, shown) as view:
-            return count_passing(store, view.roots, shown.filters, all_hidden=shown.all_hidden) > 0
+        with self._view(store, request) as view:
+            return (
+                count_passing(store, view.roots, request.filters, all_hidden=request.all_hidden) > 0
+            )
 
-    def count_undated(self, shown: Shown) -> int:
+    def count_undated(self, request: PageRequest) -> int:
         """Return how many files there say no date. Raises RootError for a folder elsewhere."""
         store = self._connect()
-        roots = self.roots if shown.folder is None else self._within(shown.folder)
+        roots = self.roots if request.folder is None else self._within(request.folder)
         return 0 if store is None else store.count_undated(roots)
 
-    def unplaced_note(self, shown: Shown) -> tuple[str, ...]:
+    def unplaced_note(self, request: PageRequest) -> tuple[str, ...]:
         """Say how many pictures there a place cannot find; nothing where none is asked for."""
-        roots = self.roots if shown.folder is None else self._within(shown.folder)
-        return unplaced_note(self._connect(), roots, shown.filters)
+        roots = self.roots if request.folder is None else self._within(request.folder)
+        return unplaced_note(self._connect(), roots, request.filters)
 
     def count(self) -> int:
         """Return how many files are indexed under the roots."""
@@ -212,13 +227,22 @@ class Browsing:
         return 0 if store is None else store.count_files(self.roots)
 
     @contextmanager
-    def _view(self, store: Store, shown: Shown) -> Iterator[View]:
+    def _view(self, store: Store, request: PageRequest) -> Iterator[View]:
         from rclip_like.search.browsing import View
 
-        roots = self.roots if shown.folder is None else self._within(shown.folder)
-        settings = self.settings._replace(all_hidden=shown.all_hidden, filters=shown.filters)
+        roots = self.roots if request.folder is None else self._within(request.folder)
+        scope = Scope(self.roots, self.settings.walk)
         with store.snapshot():
-            yield View(store, roots, Scope(self.roots, self.settings.walk), settings)
+            yield View(store, roots, scope, self._settings_for(request))
+
+    def _settings_for(self, request: PageRequest) -> SearchSettings:
+        return self.settings._replace(
+            all_hidden=request.all_hidden,
+            filters=request.filters,
+            sort=request.sort,
+            words=request.words,
+            min_score="auto" if request.only_likely else self.settings.min_score,
+        )
 
     def _within(self, folder: bytes) -> list[Root]:
         """Return the part of the roots that lies in a folder. Raises RootError for nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +13,23 @@ from urllib.parse import quote_from_bytes
 
 from rclip_like.errors import ClipfindError, Note, StoreError, counted, full_sentence
 from rclip_like.images.thumbnails import ThumbnailCache
-from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, Shown
+from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, PageRequest
 from rclip_like.page.indexing import BackgroundRun
+from rclip_like.page.items import facts_of, item_of, match_without_score
 from rclip_like.page.pasted import GONE, Pasted
 from rclip_like.page.sheet import Heading, contact_sheet, shown
-from rclip_like.page.state import State, parse_state, with_date
+from rclip_like.page.state import (
+    PASTED,
+    PageSearch,
+    PictureTerm,
+    State,
+    Words,
+    parse_state,
+    with_date,
+)
 from rclip_like.page.thumbnails import ThumbnailMaker
 from rclip_like.query import Kind, Term
 from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings
-from rclip_like.store.contents import file_date
-from rclip_like.values import Match
 
 if TYPE_CHECKING:
     from rclip_like.library.library import Library
@@ -32,8 +38,6 @@ if TYPE_CHECKING:
     from rclip_like.store import StoredFile
     from rclip_like.values import Embedding, Root
 
-PASTED = "./PASTED.jpg"
-"""What stands in a command line for a picture that was pasted."""
 _PUT_PATH = f"{PASTED} stands for your picture: put its path there."
 MOST_ITEMS = 1000
 """Of one page of results."""
@@ -45,22 +49,6 @@ _NOT_HERE = "this picture is not here: its file is gone, has changed, or is not 
 
 class NotHere(ClipfindError):
     """What is asked for is not among what is served."""
-
-
-class PageSearch(NamedTuple):
-    """A search, to be put as a command line.
-
-    Pictures among the terms are absolute paths; one that was pasted is Kind.PIXELS. roots: absolute
-    paths, None for all that is indexed. most: how many results are on the screen. filters: as
-    typed, by the names of their options. reads_dates: whether a date among the words may select.
-    """
-
-    terms: tuple[Term, ...]
-    roots: tuple[bytes, ...] | None
-    all_hidden: bool
-    most: int
-    filters: tuple[tuple[str, str], ...] = ()
-    reads_dates: bool = True
 
 
 class ServiceSettings(NamedTuple):
@@ -117,25 +105,30 @@ class Service:
 
     def search(self, query: bytes) -> dict[str, object]:
         """Return a page of what the query string asks for; without terms, the newest pictures."""
+        from rclip_like.search.browsing import MOST_SORTED
+
         began = time.perf_counter()
         state, date, about_date = self._without_date(parse_state(query))
-        part = _part_of(state)
+        part = self._part_of(state)
         if state.terms:
             terms, embedded = self._terms_of(state)
             found = self._browsing.ranked(terms, embedded, part)
-            command = self._command(terms, state, part.start + len(found.matches))
+            is_by_rank = state.sort == "score"
+            most = part.start + len(found.matches) if is_by_rank else MOST_SORTED
+            command = self._command(terms, state, most)
         else:
             embedded, command = {}, ""
-            found = self._browsing.newest(part)
+            found = self._browsing.unranked(part)
         return {
             "total": found.total,
             "start": part.start,
-            "items": [*map(_item, found.matches, found.copies)],
+            "items": [*map(item_of, found.matches, found.copies)],
             "next": found.following,
             "notes": [
                 full_sentence(note)
                 for note in (
                     *about_date,
+                    *_about_absence(state, found),
                     *self._notes(found),
                     *map(self._settings.say, self._browsing.unplaced_note(part)),
                 )
@@ -143,6 +136,7 @@ class Service:
             "date": date,
             "command": command,
             "command_note": _PUT_PATH if command and embedded else "",
+            "presence": None if found.presence is None else round(found.presence, 4),
             "milliseconds": round((time.perf_counter() - began) * 1000, 1),
         }
 
@@ -155,7 +149,7 @@ class Service:
         if found is None:
             return asked, "", []
         state, date = found
-        part = _part_of(state)
+        part = self._part_of(state)
         if not self._browsing.has_any(part):
             about = f"no picture here is of {date}, so {_quoted(asked.words)} is searched as words"
             return asked, "", [about]
@@ -163,6 +157,22 @@ class Service:
         undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
         about = f"only pictures of {date} are searched for {_quoted(state.words)}{undated}"
         return state, date, [about]
+
+    def _part_of(self, state: State) -> PageRequest:
+        return PageRequest(
+            state.start,
+            min(state.most, MOST_ITEMS),
+            state.folder,
+            state.all_hidden,
+            state.filters,
+            state.sort,
+            self._words_of(state),
+            state.only_likely,
+        )
+
+    def _words_of(self, state: State) -> Words:
+        """Return whether the words are looked for, which they are for people."""
+        return state.look_for_words or self._settings.searching.words or "on"
 
     def _terms_of(self, state: State) -> tuple[list[Term], dict[str, Embedding]]:
         """Return the terms as a search takes them; indexed pictures as paths."""
@@ -202,6 +212,9 @@ class Service:
             max(1, most),
             state.typed_filters,
             state.reads_dates,
+            state.sort,
+            self._words_of(state),
+            state.only_likely,
         )
         return self._settings.spell(search)
 
@@ -225,27 +238,7 @@ class Service:
 
     def picture(self, name: str) -> dict[str, object]:
         """Return what is known of a picture: the paths of its content, size, date, camera."""
-        files = self.files(name)
-        first, facts = files[0], files[0].facts
-        return {
-            "id": name,
-            "name": shown(os.path.basename(first.path)),
-            "folder": shown(os.path.dirname(first.path)),
-            "path": shown(first.path),
-            "paths": [shown(each.path) for each in files],
-            "width": facts.width,
-            "height": facts.height,
-            "size_bytes": first.size_bytes,
-            "taken_at": facts.taken_at or file_date(first.mtime_ns),
-            "taken_from": (facts.taken_from or "picture") if facts.taken_at else "file",
-            "camera": _shown_text(facts.camera),
-            "latitude": facts.latitude,
-            "longitude": facts.longitude,
-            "place": str(facts.place) if facts.place else None,
-            "format": os.path.splitext(shown(first.path))[1][1:].upper(),
-            "copies": len(files) - 1,
-            "hidden": first.is_hidden,
-        }
+        return facts_of(name, self.files(name))
 
     def thumbnail(self, name: str, size: int) -> Answer:
         """Return what will hold the thumbnail, of SMALL or LARGE; see ThumbnailMaker.request."""
@@ -267,9 +260,16 @@ class Service:
 
     # Around the pictures.
 
-    def facts(self) -> dict[str, list[str]]:
-        """Return what the pictures can be filtered by: cameras, and countries and states."""
-        return {"cameras": self._browsing.cameras(), "places": self._browsing.regions()}
+    def facts(self) -> dict[str, object]:
+        """Return what the pictures can be filtered by: cameras, and countries and states.
+
+        And where words are looked for unless the address says it.
+        """
+        return {
+            "cameras": self._browsing.cameras(),
+            "places": self._browsing.regions(),
+            "words": self._words_of(State()),
+        }
 
     def folders(self) -> list[dict[str, object]]:
         """Return the folders that hold pictures, in order of path; the deepest left out of many."""
@@ -309,7 +309,10 @@ class Service:
     def sheet(self, names: Sequence[str], query: bytes) -> Iterator[str]:
         """Yield the parts of the contact sheet of the pictures, in order."""
         state, _, _ = self._without_date(parse_state(query))
-        matches = [_as_match(rank, stored) for rank, stored in enumerate(self._selected(names), 1)]
+        matches = [
+            match_without_score(rank, stored)
+            for rank, stored in enumerate(self._selected(names), 1)
+        ]
         details = []
         if state.folder is not None:
             details.append(("folder", shown(state.folder)))
@@ -337,15 +340,6 @@ class Service:
         return [files[0] for files in self._browsing.files(digests).values()]
 
 
-def _quoted(words: str) -> str:
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{words.strip()}\N{RIGHT DOUBLE QUOTATION MARK}"
-
-
-def _part_of(state: State) -> Shown:
-    most = min(state.most, MOST_ITEMS)
-    return Shown(state.start, most, state.folder, state.all_hidden, state.filters)
-
-
 def _digest_of(name: str) -> bytes:
     try:
         digest = bytes.fromhex(name)
@@ -356,43 +350,24 @@ def _digest_of(name: str) -> bytes:
     return digest
 
 
+def _about_absence(state: State, found: MatchPage) -> list[str]:
+    """Say that nothing seems to show what the words say, unless it was found by words alone."""
+    if found.presence is None or found.best is None or found.matches or state.start:
+        return []
+    query = _quoted(", ".join(_typed(term) for term in state.terms))
+    return [f"nothing here seems to show {query} (best {found.best:.2f})"]
+
+
+def _quoted(words: str) -> str:
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{words.strip()}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
 def _in_words(state: State) -> str:
     """Return what is searched for, as in: red car + a picture, with a minus before the unwanted."""
     minus = "\N{MINUS SIGN} "
-    signed = [
-        (minus if term.weight < 0 else "+ ")
-        + (term.typed if isinstance(term, Term) else f"{term.typed_weight}a picture")
-        for term in state.terms
-    ]
+    signed = [(minus if term.weight < 0 else "+ ") + _typed(term) for term in state.terms]
     return " ".join(signed).removeprefix("+ ")
 
 
-def _shown_text(text: str | None) -> str | None:
-    return None if text is None else shown(text.encode("utf-8", "replace"))
-
-
-def _item(match: Match, copies: int) -> dict[str, object]:
-    assert match.version is not None
-    assert match.facts is not None
-    path = match.absolute_bytes
-    return {
-        "id": match.version.digest.hex(),
-        "rank": match.rank,
-        "score": None if math.isnan(match.score) else round(match.score, 4),
-        "name": shown(os.path.basename(path)),
-        "folder": shown(os.path.dirname(path)),
-        "path": shown(path),
-        "width": match.facts.width,
-        "height": match.facts.height,
-        "taken_at": match.taken_at,
-        "camera": _shown_text(match.facts.camera),
-        "copies": copies,
-        "hidden": match.is_hidden,
-    }
-
-
-def _as_match(rank: int, stored: StoredFile) -> Match:
-    """Return a picture that was selected as a match without a score."""
-    taken_at = stored.facts.taken_at or file_date(stored.mtime_ns)
-    path = stored.path
-    return Match(path, path, math.nan, rank, "", taken_at, (), stored.facts, stored.version)
+def _typed(term: Term | PictureTerm) -> str:
+    return term.typed if isinstance(term, Term) else f"{term.typed_weight}a picture"

@@ -5,24 +5,53 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime
-from typing import NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 from urllib.parse import unquote_to_bytes
 
 from rclip_like.errors import UsageError
 from rclip_like.facts.dates import between
+from rclip_like.facts.typed import coordinates, endings_of, with_least_size
 from rclip_like.library.dated import date_in
 from rclip_like.query import Kind, Query, Term
 from rclip_like.query.terms import parse_term
 from rclip_like.settings import Filters
-from rclip_like.settings.filters import Orientation
+from rclip_like.settings.filters import USUAL_KILOMETRES, Orientation
 
+PASTED = "./PASTED.jpg"
+"""What stands in a command line for a picture that was pasted."""
 _PICTURE = re.compile(
     r"(?P<weight>(?:\d+(?:\.\d*)?|\.\d+):)?(?P<kind>picture|pasted):(?P<id>[0-9a-f]{64})"
 )
 _SIDES = ("on", "after", "before")
-_FILTERS = (*_SIDES, "camera", "orientation", "place")
+_FILTERS = (
+    *(*_SIDES, "camera", "type", "min-size", "orientation", "place"),
+    *("near", "within-km"),
+)
+Sort: TypeAlias = Literal["score", "date", "-date", "path"]
+Words: TypeAlias = Literal["off", "on", "only"]
 _MOST_BYTES = 16_000
 _MOST_TERMS = 64
+
+
+class PageSearch(NamedTuple):
+    """A search, to be put as a command line.
+
+    Pictures among the terms are absolute paths; one that was pasted is Kind.PIXELS. roots: absolute
+    paths, None for all that is indexed. most: how many results are on the screen. filters: as
+    typed, by the names of their options. reads_dates: whether a date among the words may select.
+    words: whether they are looked for in texts and names; only_likely: whether the least score is
+    found by what the words say.
+    """
+
+    terms: tuple[Term, ...]
+    roots: tuple[bytes, ...] | None
+    all_hidden: bool
+    most: int
+    filters: tuple[tuple[str, str], ...] = ()
+    reads_dates: bool = True
+    sort: Sort = "score"
+    words: Words = "off"
+    only_likely: bool = False
 
 
 class PictureTerm(NamedTuple):
@@ -42,7 +71,9 @@ class State(NamedTuple):
 
     folder: the bytes of an absolute path; None for all that is served. typed_filters:
     their names and values as in the address. words: as typed first. reads_dates: whether a date
-    among them selects pictures.
+    among them selects pictures. look_for_words: whether the words are looked for in texts and
+    names, None for what is usual. only_likely: whether pictures are left out that do not seem to
+    show what the words say.
     """
 
     terms: tuple[Term | PictureTerm, ...] = ()
@@ -54,6 +85,9 @@ class State(NamedTuple):
     typed_filters: tuple[tuple[str, str], ...] = ()
     words: str = ""
     reads_dates: bool = True
+    sort: Sort = "score"
+    look_for_words: Words | None = None
+    only_likely: bool = False
 
 
 def parse_state(query: bytes) -> State:
@@ -88,7 +122,19 @@ def parse_state(query: bytes) -> State:
         *_filters({name: texts(name.encode()) for name in _FILTERS}),
         next(iter(texts(b"q")), ""),
         fields.get(b"dates", [b""])[-1] != b"off",
+        cast("Sort", _one_of(get_args(Sort), texts(b"sort"), "pictures are sorted by")) or "score",
+        cast("Words | None", _one_of(get_args(Words), texts(b"words"), "words are")),
+        fields.get(b"likely", [b""])[-1] == b"1",
     )
+
+
+def _one_of(values: tuple[str, ...], texts: list[str], what: str) -> str | None:
+    """Return the last of the texts, None without any. Raises UsageError if it is not a value."""
+    if not texts:
+        return None
+    if texts[-1].strip() not in values:
+        raise UsageError(f"{what} {', '.join(values)}, not {texts[-1]!r}")
+    return texts[-1].strip()
 
 
 def _filters(typed: dict[str, list[str]]) -> tuple[Filters, tuple[tuple[str, str], ...]]:
@@ -97,15 +143,29 @@ def _filters(typed: dict[str, list[str]]) -> tuple[Filters, tuple[tuple[str, str
     dates = {side: given[side] for side in _SIDES if side in given}
     if "on" in dates and len(dates) > 1:
         raise UsageError("a date on which leaves no room for dates after or before which")
-    shape = given.get("orientation")
-    if shape is not None and shape not in get_args(Orientation):
-        raise UsageError(f"pictures are {', '.join(get_args(Orientation))}, not {shape!r}")
+    if "near" not in given:
+        given.pop("within-km", None)
+    shape = _one_of(get_args(Orientation), typed["orientation"], "pictures are")
     filters = Filters(
         camera=given.get("camera"),
         orientation=cast("Orientation | None", shape),
+        near=_around(given["near"], given.get("within-km")) if "near" in given else None,
+        endings=endings_of([given["type"]]) if "type" in given else None,
         place=given.get("place"),
     )
+    if "min-size" in given:
+        filters = with_least_size(given["min-size"], filters)
     return between(dates, filters, datetime.now()), tuple(given.items())
+
+
+def _around(position: str, kilometres: str | None) -> tuple[float, float, float]:
+    try:
+        radius = USUAL_KILOMETRES if kilometres is None else float(kilometres)
+    except ValueError:
+        radius = math.nan
+    if not 0 <= radius < math.inf:
+        raise UsageError(f"{kilometres!r} is not a number of kilometres")
+    return (*coordinates(position), radius)
 
 
 def with_date(state: State) -> tuple[State, str] | None:

@@ -96,12 +96,8 @@ def search(
             zip(best.files, explained, found, strict=True), 1
         )
     ]
-    if settings.sort == "path":
-        matches.sort(key=lambda match: match.absolute_bytes)
-    elif settings.sort in ("date", "-date"):
-        matches.sort(key=lambda match: match.taken_at or "", reverse=settings.sort == "date")
     return SearchReport(
-        tuple(matches),
+        tuple(in_order(matches, settings.sort)),
         stale=best.stale,
         damaged=best.damaged,
         notes=notes + asked.notes,
@@ -110,6 +106,15 @@ def search(
         copies=best.copies,
         hidden=best.hidden,
     )
+
+
+def in_order(matches: Sequence[Match], sort: str) -> Sequence[Match]:
+    """Return the matches, given best first, as they are to be sorted."""
+    if sort == "path":
+        return sorted(matches, key=lambda match: match.absolute_bytes)
+    if sort in ("date", "-date"):
+        return sorted(matches, key=lambda match: match.taken_at or "", reverse=sort == "date")
+    return matches
 
 
 def _refuse_nonsense(settings: SearchSettings) -> None:

@@ -6,6 +6,9 @@ from rclip_like.settings.declared import Option
 
 Orientation = Literal["portrait", "landscape", "square", "panorama"]
 
+USUAL_KILOMETRES = 5.0
+"""How far around a position pictures are asked for where nobody says it."""
+
 
 class Filters(NamedTuple):
     """What an indexed picture says of itself, None asking for nothing; all asked for has to hold.

@@ -31,18 +31,41 @@ _AT_ONCE = 500
 _DATE_LENGTH = len("2015-03-21T10:30:00")
 
 
-class Newest(NamedTuple):
+class ContentOrder(NamedTuple):
     """How many different contents there are, and their numbers in order, sorted one by one as they
-    are taken.
+    are taken. Those of several files may come more than once; the first place counts.
     """
 
     number: int
     content_ids: Iterator[int]
 
 
-def newest_contents(
+def contents_by_path(
     reader: Reader, roots: Sequence[Root] | None, filters: Filters = NO_FILTERS
-) -> Newest:
+) -> ContentOrder:
+    """Return the contents that have files under the roots and pass the filters, by path bytes.
+
+    The index is not read after this call.
+    """
+    where, values = _asked(reader, filters)
+    order = array("q")
+    for one in ranges_of(roots):
+        question = (
+            "SELECT files.content_id FROM files CROSS JOIN contents USING (content_id)"
+            f" WHERE path >= ? AND path < ?{where} ORDER BY path"
+        )
+        rows = reader.connection.execute(question, (*one, *values))
+        order.extend(content_id for (content_id,) in rows)
+    return ContentOrder(len(set(order)), iter(order))
+
+
+def contents_by_date(
+    reader: Reader,
+    roots: Sequence[Root] | None,
+    filters: Filters = NO_FILTERS,
+    *,
+    oldest_first: bool = False,
+) -> ContentOrder:
     """Return the contents that have files under the roots and pass the filters, the newest first.
 
     A content's date is the picture's own, else when its newest file was changed. Equal dates are
@@ -65,9 +88,12 @@ def newest_contents(
                 dates.append(taken_at[:_DATE_LENGTH].encode())
                 with_date.append(content_id)
     number = len({*with_date, *without})
-    by_date = _falling(np.array(dates, f"S{_DATE_LENGTH}"), np.array(with_date, np.int64))
-    by_time = _falling(np.array(times, np.int64), np.array(without, np.int64))
-    return Newest(number, _merged(by_date, by_time))
+    by_date = np.array(dates, f"S{_DATE_LENGTH}"), np.array(with_date, np.int64)
+    by_time = np.array(times, np.int64), np.array(without, np.int64)
+    if oldest_first:
+        return ContentOrder(number, _merged(_rising(*by_date), _rising(*by_time)))
+    orders = _falling(*by_date), _falling(*by_time)
+    return ContentOrder(number, _merged(*orders, newest_first=True))
 
 
 def count_passing(
@@ -132,14 +158,27 @@ def _falling(keys: npt.NDArray[np.generic], content_ids: npt.NDArray[np.int64]) 
     return keys[order], content_ids[order]
 
 
-def _merged(by_date: _Order, by_time: _Order) -> Iterator[int]:
-    """Yield the contents of both, the newest first.
+def _rising(keys: npt.NDArray[np.generic], content_ids: npt.NDArray[np.int64]) -> _Order:
+    """Return both with the smallest keys first, equal ones in the order given.
+
+    Each content once, with its largest key.
+    """
+    last = np.lexsort((keys, content_ids))
+    is_last = np.ones(len(last), bool)
+    is_last[:-1] = content_ids[last][1:] != content_ids[last][:-1]
+    kept = np.sort(last[is_last])
+    order = kept[np.argsort(keys[kept], kind="stable")]
+    return keys[order], content_ids[order]
+
+
+def _merged(by_date: _Order, by_time: _Order, *, newest_first: bool = False) -> Iterator[int]:
+    """Yield the contents of both by date.
 
     Of 100,000 times, making texts of them all takes longer than all the rest.
     """
     dated = zip(map(bytes.decode, by_date[0]), by_date[1], strict=True)
     changed = zip(map(local_time, map(int, by_time[0])), by_time[1], strict=True)
-    for _, content_id in heapq.merge(dated, changed, key=itemgetter(0), reverse=True):
+    for _, content_id in heapq.merge(dated, changed, key=itemgetter(0), reverse=newest_first):
         yield int(content_id)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -25,12 +24,6 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
     album = Album(write_taken_pictures(folder / "album"), folder / "home")
     album.run("index", album.folder)
     return album
-
-
-@pytest.fixture(scope="module")
-def served(album: Album) -> Iterator[Served]:
-    with album.serving("--no-index") as served:
-        yield served
 
 
 def _wait_for(window: Page, query: str, *names: str) -> None:
@@ -72,6 +65,85 @@ def test_each_filter_is_set_by_the_keyboard_and_taken_back(window: Page) -> None
     assert not window.locator("#filters form").is_visible()
     window.go_back()
     _wait_for(window, "&orientation=portrait", "august.jpg")
+
+
+def test_type_size_and_surroundings_are_set_by_the_keyboard(window: Page) -> None:
+    window.keyboard.press("Escape")  # out of the search box
+    window.keyboard.press("f")
+    press_until(window, "Tab", 'combobox "Type"')
+    window.keyboard.type("JP")
+    _wait_for(window, "?type=jpeg", *TAKEN)
+    press_until(window, "Tab", 'textbox "Size at least"')
+    window.keyboard.type("90")
+    window.keyboard.press("Enter")
+    _wait_for(window, "&min-size=90", *(set(TAKEN) - {"square.jpg"}))
+    press_until(window, "Tab", 'textbox "Around"')
+    window.keyboard.type("-34,18")
+    window.keyboard.press("Tab")
+    window.get_by_text("Try fewer filters").wait_for()
+    window.keyboard.type("100")
+    window.keyboard.press("Enter")
+    _wait_for(window, "&near=-34%2C18&within-km=100", "cape.jpg")
+    assert window.locator("#filters summary").inner_text() == (
+        "Filters: jpeg, 90 or larger, around -34,18"
+    )
+
+
+def test_pictures_are_sorted_by_the_keyboard_and_back_undoes_it(window: Page) -> None:
+    window.goto(urljoin(window.url, "/?after=2018"))
+    _wait_for(window, "?after=2018", "july.jpg", "august.jpg", "cape.jpg")
+    press_until(window, "Tab", 'combobox "Sort"')
+    assert "Newest first" in window.locator("#found").inner_text().replace("newest", "Newest")
+    window.keyboard.type("Old")
+    _wait_for(window, "?after=2018&sort=-date", "july.jpg", "august.jpg", "cape.jpg")
+    names = window.locator("#grid bdi")
+    window.get_by_text("3 pictures, oldest first").wait_for()
+    assert names.all_text_contents() == ["july.jpg", "august.jpg", "cape.jpg"]
+    window.go_back()
+    window.get_by_text("3 pictures, newest first").wait_for()
+    assert names.all_text_contents() == ["cape.jpg", "august.jpg", "july.jpg"]
+
+
+def test_words_in_a_name_are_said_and_looked_for_elsewhere_on_request(window: Page) -> None:
+    window.keyboard.press("/")
+    window.keyboard.type("july")
+    window.get_by_role("link", name="name: july.jpg").wait_for()
+    window.keyboard.press("Escape")
+    window.keyboard.press("Escape")  # out of the search box
+    window.keyboard.press("f")
+    press_until(window, "Tab", 'combobox "Look for words in"')
+    window.keyboard.type("Tex")
+    _wait_for(window, "?words=only", *TAKEN)
+    window.keyboard.press("Escape")
+    window.keyboard.press("/")
+    window.keyboard.type("july")
+    _wait_for(window, "?q=july&words=only", "july.jpg")
+    assert "texts and names alone" in window.locator("#filters summary").inner_text()
+
+
+def test_only_likely_pictures_and_those_with_the_words_are_shown_on_request(
+    window: Page,
+) -> None:
+    window.keyboard.press("/")
+    window.keyboard.type("walrus")
+    _wait_for(window, "?q=walrus", *TAKEN)
+    press_until(window, "Tab", "Filters")
+    window.keyboard.press("Enter")
+    press_until(window, "Tab", 'checkbox "Only likely ones"')
+    window.keyboard.press("Space")
+    window.get_by_text("Nothing here seems to show “walrus” (best").wait_for()
+    window.keyboard.press("Escape")
+    press_until(window, "Tab", 'button "Show unlikely ones"')
+    window.keyboard.press("Enter")
+    _wait_for(window, "?q=walrus", *TAKEN)
+    window.go_back()
+    window.get_by_text("Nothing here seems to show").wait_for()
+    window.keyboard.press("/")
+    window.keyboard.press("Control+A")
+    window.keyboard.type("cape")
+    _wait_for(window, "?q=cape&likely=1", "cape.jpg")
+    assert window.locator("#filters summary").inner_text() == "Filters: only likely ones"
+    assert window.locator("#grid .mark").is_visible()
 
 
 def test_a_place_is_typed_and_shown_with_the_picture(window: Page) -> None:
@@ -133,7 +205,12 @@ def test_a_date_that_is_none_is_refused_with_examples(window: Page, witness: Any
     ids=["light", "dark phone"],
 )
 @pytest.mark.parametrize(
-    "query", ["/?q=noise%202018", "/?on=2018&camera=iPhone%2012&place=denmark"]
+    "query",
+    [
+        "/?q=noise%202018",
+        "/?on=2018&camera=iPhone%2012&place=denmark",
+        "/?q=cape&likely=1&sort=path&type=jpeg&near=-34,18&within-km=100",
+    ],
 )
 def test_axe_finds_no_serious_fault(
     way: dict[str, Any], query: str, browser: Browser, served: Served

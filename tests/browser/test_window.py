@@ -74,7 +74,7 @@ LOOKS = {
     "selection": ("/?q=coffee", "#words", "Enter x"),
     "large view": ("/?q=coffee", "#words", "Enter Enter"),
     "folders": ("/?q=coffee", "#folder", "ArrowDown"),
-    "keys": ("/", "#hidden", "?"),
+    "keys": ("/", "#sort", "?"),
 }
 """By name: the address, what has the focus, and the keys that are pressed then."""
 

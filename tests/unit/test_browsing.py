@@ -15,7 +15,7 @@ from small_index import make_picture, make_pictures, settle, shared_model
 
 from rclip_like.errors import RootError, UsageError
 from rclip_like.library import Library
-from rclip_like.library.browsing import Browsing, Shown
+from rclip_like.library.browsing import Browsing, PageRequest
 from rclip_like.query import Kind, Query, Term, parse
 from rclip_like.settings import EncoderSettings, ReadSettings, SearchSettings, WalkSettings
 from rclip_like.store import Store
@@ -100,7 +100,7 @@ def in_pages(browsing: Browsing, terms: Sequence[Term], size: int, **shown: Any)
     found: list[Match] = []
     start: int | None = 0
     while start is not None:
-        page = browsing.ranked(terms, {}, Shown(start, size, **shown))
+        page = browsing.ranked(terms, {}, PageRequest(start, size, **shown))
         assert len(page.matches) <= size
         found += page.matches
         start = page.following
@@ -161,7 +161,10 @@ def test_hidden_pictures_are_shown_when_asked_for(library: Library, album: Path)
     shown = in_pages(browsing, parse(query), 3, all_hidden=True)
     assert same(shown, searched(library, query, album, all_hidden=True))
     assert [match.is_hidden for match in shown[:2]] == [True, False]
-    for page in (browsing.ranked(parse(query), {}, Shown(0, 2)), browsing.newest(Shown(0, 2))):
+    for page in (
+        browsing.ranked(parse(query), {}, PageRequest(0, 2)),
+        browsing.unranked(PageRequest(0, 2)),
+    ):
         assert page.total == len(shown) - 1
     library.hide([second.absolute_bytes])  # known to the next first page
     assert in_pages(browsing, parse(query), 3)[0] != second
@@ -171,11 +174,11 @@ def test_the_newest_with_hidden_ones_do_not_disturb_the_pages_without(
     library: Library, album: Path
 ) -> None:
     browsing = browse(library, album)
-    newest = browsing.newest(Shown(0, 1)).matches[0]
+    newest = browsing.unranked(PageRequest(0, 1)).matches[0]
     library.hide([newest.absolute_bytes])
-    first = browsing.newest(Shown(0, 3))
-    with_hidden = browsing.newest(Shown(0, 3, all_hidden=True))
-    second = browsing.newest(Shown(3, 3))
+    first = browsing.unranked(PageRequest(0, 3))
+    with_hidden = browsing.unranked(PageRequest(0, 3, all_hidden=True))
+    second = browsing.unranked(PageRequest(3, 3))
     assert [match.is_hidden for match in with_hidden.matches] == [True, False, False]
     assert len({match.version for match in (*first.matches, *second.matches)}) == 6
 
@@ -186,20 +189,20 @@ def test_files_that_changed_since_are_left_out_of_later_pages(
     album = changing
     query = Query("red")
     browsing = browse(library, album)
-    first = browsing.ranked(parse(query), {}, Shown(0, 5))
+    first = browsing.ranked(parse(query), {}, PageRequest(0, 5))
     left = searched(library, query, album)[5:]
-    copies = browsing.ranked(parse(query), {}, Shown(5, 9)).copies
+    copies = browsing.ranked(parse(query), {}, PageRequest(5, 9)).copies
     alone = [match for match, number in zip(left, copies, strict=False) if number == 0]
     os.unlink(alone[0].absolute_bytes)
     make_picture(Path(alone[1].absolute), 999)
-    second = browsing.ranked(parse(query), {}, Shown(5, 5))
+    second = browsing.ranked(parse(query), {}, PageRequest(5, 5))
     assert second.stale == 2
     gone = {match.absolute_bytes for match in alone[:2]}
     expected = [match for match in left if match.absolute_bytes not in gone][:5]
     assert [m.absolute_bytes for m in second.matches] == [m.absolute_bytes for m in expected]
     assert [match.rank for match in second.matches] == [6, 7, 8, 9, 10]
     assert same(in_pages(browsing, parse(query), 5), searched(library, query, album))
-    assert first.matches == browsing.ranked(parse(query), {}, Shown(0, 5)).matches
+    assert first.matches == browsing.ranked(parse(query), {}, PageRequest(0, 5)).matches
 
 
 @IN_BOTH_FORMS
@@ -208,7 +211,7 @@ def test_a_copy_takes_the_place_of_a_file_that_is_gone(library: Library, changin
     browsing, terms = browse(library, album), parse(Query("red"))
     (copied,) = [m for m in in_pages(browsing, terms, 9) if m.path.endswith("a/0003.jpg")]
     os.unlink(copied.absolute_bytes)
-    page = browsing.ranked(terms, {}, Shown(0, 100))
+    page = browsing.ranked(terms, {}, PageRequest(0, 100))
     (other,) = [m for m in page.matches if m.version.digest == copied.version.digest]
     assert other.path_bytes == os.fsencode(album / "b" / "0003.jpg")
     number = page.matches.index(other)
@@ -225,7 +228,7 @@ def test_damaged_rows_are_left_out(library: Library, album: Path) -> None:
         " (SELECT content_id FROM contents WHERE digest = ?)",
         (third.version.digest,),
     )
-    page = browse(library, album).ranked(parse(query), {}, Shown(0, 100))
+    page = browse(library, album).ranked(parse(query), {}, PageRequest(0, 100))
     assert page.damaged > 0
     assert same(page.matches, searched(library, query, album))
 
@@ -239,7 +242,7 @@ def test_a_matrix_that_disagrees_is_not_believed(library: Library, album: Path) 
     rows.write_bytes(content.tobytes())
     os.utime(rows, ns=(status.st_atime_ns, status.st_mtime_ns))
     browsing = browse(library, album)
-    page = browsing.ranked(parse(Query("red")), {}, Shown(0, 100))
+    page = browsing.ranked(parse(Query("red")), {}, PageRequest(0, 100))
     assert "disagrees" in page.notes[0]
     assert same(page.matches, searched(library, Query("red"), album))
     assert same(in_pages(browsing, parse(Query("red")), 4), page.matches)
@@ -251,11 +254,11 @@ def test_rows_written_meanwhile_begin_with_the_next_first_page(
 ) -> None:
     album = changing
     browsing, terms = browse(library, album), parse(Query("red"))
-    first = browsing.ranked(terms, {}, Shown(0, 5))
+    first = browsing.ranked(terms, {}, PageRequest(0, 5))
     for number in range(5):
         make_picture(album / "a" / f"new {number}.jpg", 100 + number)
     library.index([album])
-    rest = browsing.ranked(terms, {}, Shown(5, 100))
+    rest = browsing.ranked(terms, {}, PageRequest(5, 100))
     assert len(first.matches) + len(rest.matches) == first.total
     assert not any("new" in match.path for match in rest.matches)
     anew = in_pages(browsing, terms, 4)
@@ -266,7 +269,7 @@ def test_rows_written_meanwhile_begin_with_the_next_first_page(
 @IN_BOTH_FORMS
 def test_a_content_that_was_encoded_anew_is_ranked_anew(library: Library, album: Path) -> None:
     browsing, terms = browse(library, album), parse(Query("red"))
-    browsing.ranked(terms, {}, Shown(0, 5))
+    browsing.ranked(terms, {}, PageRequest(0, 5))
     last = searched(library, Query("red"), album)[-1]
     connection = library._index.open().connection
     connection.execute(
@@ -275,7 +278,7 @@ def test_a_content_that_was_encoded_anew_is_ranked_anew(library: Library, album:
         " WHERE part = 0",
         (last.version.digest,),
     )
-    rest = browsing.ranked(terms, {}, Shown(5, 100))
+    rest = browsing.ranked(terms, {}, PageRequest(5, 100))
     assert same(rest.matches, searched(library, Query("red"), album)[5:])
 
 
@@ -287,8 +290,8 @@ def test_nothing_is_written_by_looking(library: Library, album: Path) -> None:
     tables = ("texts", "settings", "files", "contents", "roots")
     before = rows()
     browsing = browse(library, album)
-    browsing.ranked(parse(Query("never asked before")), {}, Shown())
-    browsing.newest(Shown())
+    browsing.ranked(parse(Query("never asked before")), {}, PageRequest())
+    browsing.unranked(PageRequest())
     browsing.folders()
     assert rows() == before
 
@@ -297,25 +300,25 @@ def test_pictures_in_memory_are_terms_by_their_embedding(library: Library, album
     path = album / "a" / "0007.jpg"
     embedding = library.embed_pictures([path])[0]
     term = Term(1.0, Kind.PIXELS, "id", "id")
-    page = browse(library, album).ranked([term], {"id": embedding}, Shown(0, 1))
+    page = browse(library, album).ranked([term], {"id": embedding}, PageRequest(0, 1))
     assert page.matches[0].version.digest in library.browse().files(
         [page.matches[0].version.digest]
     )
     assert page.matches[0].score > 0.99
     opposite = Term(-1.0, Kind.PIXELS, "id", "id")
     with pytest.raises(UsageError, match="cancel out"):
-        browse(library, album).ranked([term, opposite], {"id": embedding}, Shown())
+        browse(library, album).ranked([term, opposite], {"id": embedding}, PageRequest())
 
 
 def test_a_folder_elsewhere_is_refused(library: Library, album: Path) -> None:
     browsing = browse(library, album / "a")
     for folder in (album / "b", album / "ab", Path("/etc")):
         with pytest.raises(RootError):
-            browsing.newest(Shown(folder=os.fsencode(folder)))
+            browsing.unranked(PageRequest(folder=os.fsencode(folder)))
     names_nothing = os.fsencode(f"{album}/a/../b")
-    assert browsing.newest(Shown(folder=names_nothing)).matches == ()
+    assert browsing.unranked(PageRequest(folder=names_nothing)).matches == ()
     for above in (album, Path("/")):
-        found = browsing.newest(Shown(folder=os.fsencode(above))).matches
+        found = browsing.unranked(PageRequest(folder=os.fsencode(above))).matches
         assert {os.path.dirname(match.path) for match in found} == {str(album / "a")}
 
 
@@ -329,10 +332,10 @@ def test_a_folder_holds_of_its_pictures_those_that_are_served(
         (os.fsencode(album / "a"), 2),
     ]
     for folder, paths in ((album, named), (album / "a", named[:2])):
-        page = browsing.newest(Shown(folder=os.fsencode(folder)))
+        page = browsing.unranked(PageRequest(folder=os.fsencode(folder)))
         assert sorted(match.path for match in page.matches) == sorted(map(str, paths))
     with pytest.raises(RootError):
-        browsing.newest(Shown(folder=os.fsencode(album / "b")))
+        browsing.unranked(PageRequest(folder=os.fsencode(album / "b")))
 
 
 def test_the_newest_come_first_by_the_date_that_is_shown(library: Library, changing: Path) -> None:
@@ -345,7 +348,7 @@ def test_the_newest_come_first_by_the_date_that_is_shown(library: Library, chang
     settle(album / "dated.jpg")
     library.index([album])
     browsing = browse(library, album)
-    pages = [browsing.newest(Shown(start, 7)) for start in (0, 7, 14, 21)]
+    pages = [browsing.unranked(PageRequest(start, 7)) for start in (0, 7, 14, 21)]
     every = [match for page in pages for match in page.matches]
     dates = [match.taken_at or "" for match in every]
     assert dates == sorted(dates, reverse=True)
@@ -378,7 +381,7 @@ def test_what_is_not_under_the_roots_is_not_found(library: Library, changing: Pa
 
 def test_without_an_index_there_is_nothing(tmp_path: Path, tiny_model: Path) -> None:
     browsing = browse(Library(tmp_path / "none.db", model=str(tiny_model)))
-    assert "nothing is indexed" in browsing.ranked(parse(Query("red")), {}, Shown()).notes[0]
-    assert browsing.newest(Shown()).matches == ()
+    assert "nothing is indexed" in browsing.ranked(parse(Query("red")), {}, PageRequest()).notes[0]
+    assert browsing.unranked(PageRequest()).matches == ()
     assert (browsing.folders(), browsing.files([b"x" * 32]), browsing.count()) == ([], {}, 0)
     assert not (tmp_path / "none.db").exists()

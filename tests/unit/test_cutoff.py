@@ -171,11 +171,11 @@ def test_a_template_is_that_of_the_everyday_words_too(library: Library) -> None:
 
 
 def test_a_page_shows_everything_and_writes_nothing(library: Library, tmp_path: Path) -> None:
-    from rclip_like.library.browsing import Shown
+    from rclip_like.library.browsing import PageRequest
     from rclip_like.query import parse
 
     before = (tmp_path / "index.db").stat().st_mtime_ns
-    page = library.browse(settings=AUTO).ranked(parse(Query("a cat")), {}, Shown())
+    page = library.browse(settings=AUTO).ranked(parse(Query("a cat")), {}, PageRequest())
     assert page.total == NUM_PICTURES
     assert (tmp_path / "index.db").stat().st_mtime_ns == before
 

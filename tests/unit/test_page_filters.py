@@ -18,6 +18,7 @@ from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.page.service import Service, ServiceSettings
 from rclip_like.page.state import parse_state, with_date
+from rclip_like.search import browsing
 from rclip_like.settings import (
     EncoderSettings,
     Filters,
@@ -75,6 +76,15 @@ FILTERS = {
     "place=DENMARK": {"july.jpg", "august.jpg"},
     "place=western%20cape": {"cape.jpg"},
     "place=chile": set(),
+    "type=jpeg": set(TAKEN),
+    "type=.PNG": set(),
+    "min-size=90x90": set(),
+    "min-size=90": {"july.jpg", "august.jpg", "cape.jpg", "wide.jpg"},
+    "min-size=0.006MP": {"wide.jpg"},
+    "near=55.68,12.57": {"july.jpg", "august.jpg"},
+    "near=-34,18": set(),
+    "near=-34,18&within-km=100": {"cape.jpg"},
+    "within-km=100": set(TAKEN),
     "on=2018&camera=canon&orientation=landscape&place=denmark": {"july.jpg"},
     "on=&camera=+&place=": set(TAKEN),
 }
@@ -103,6 +113,48 @@ def test_pages_of_what_passes_follow_one_another(service: Service) -> None:
         assert second["next"] is None
 
 
+SORTED = {
+    "date": ["cape.jpg", "august.jpg", "july.jpg"],
+    "-date": ["july.jpg", "august.jpg", "cape.jpg"],
+    "path": ["august.jpg", "cape.jpg", "july.jpg"],
+}
+
+
+@pytest.mark.parametrize("sort", SORTED)
+def test_pictures_are_sorted_with_and_without_words(service: Service, sort: str) -> None:
+    for words in ("", "q=red&"):
+        query = f"{words}after=2018&sort={sort}"
+        page: Any = service.search(query.encode())
+        assert [item["name"] for item in page["items"]] == SORTED[sort]
+        pieces: list[Any] = [
+            service.search(f"{query}&count=1&start={start}".encode()) for start in range(3)
+        ]
+        assert [item["name"] for piece in pieces for item in piece["items"]] == SORTED[sort]
+        assert [(piece["total"], piece["next"]) for piece in pieces] == [(3, 1), (3, 2), (3, None)]
+
+
+def test_matches_that_are_sorted_keep_their_ranks_and_the_command_sorts_too(
+    service: Service,
+) -> None:
+    by_rank: Any = service.search(b"q=red&after=2018")
+    ranks = {item["name"]: item["rank"] for item in by_rank["items"]}
+    page: Any = service.search(b"q=red&after=2018&sort=-date")
+    assert {item["name"]: item["rank"] for item in page["items"]} == ranks
+    finished = run(*shlex.split(page["command"])[1:], "-f")
+    found = [os.path.basename(path) for path in finished.stdout.decode().splitlines()]
+    assert found == SORTED["-date"]
+
+
+def test_only_the_best_matches_are_sorted_and_that_is_said(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browsing, "MOST_SORTED", 2)
+    best: Any = service.search(b"q=red&count=2")
+    page: Any = service.search(b"q=red&sort=path")
+    assert (names(page), page["total"], page["next"]) == (names(best), 2, None)
+    assert page["notes"] == ["Only the 2 most similar are shown in this order."]
+
+
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
@@ -110,6 +162,13 @@ def test_pages_of_what_passes_follow_one_another(service: Service) -> None:
         ("after=03/04/2018", "read in one way only"),
         ("on=2018&before=2019", "a date on which leaves no room"),
         ("orientation=round", "portrait, landscape, square, panorama, not 'round'"),
+        ("type=doc", "no pictures of the type 'doc' are read"),
+        ("min-size=big", "write 1920x1080, 2000 or 12MP"),
+        ("near=Copenhagen", "write latitude and longitude"),
+        ("near=55,12&within-km=far", "'far' is not a number of kilometres"),
+        ("near=55,12&within-km=nan", "'nan' is not a number of kilometres"),
+        ("sort=size", "sorted by score, date, -date, path, not 'size'"),
+        ("words=maybe", "words are off, on, only, not 'maybe'"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_refused(query: str, reason: str) -> None:
@@ -156,6 +215,7 @@ def test_what_can_be_filtered_by_is_listed_of_what_is_served_alone(
     assert service.facts() == {
         "cameras": ["Canon EOS 5D", "iPhone 12"],
         "places": ["Denmark", "South Africa", "Capital Region", "Western Cape"],
+        "words": "on",
     }
     roots = resolve_roots([os.fsencode(home / "album" / "cape.jpg")])
     with library_of(home, tiny_model) as library:
@@ -163,6 +223,7 @@ def test_what_can_be_filtered_by_is_listed_of_what_is_served_alone(
         assert alone.facts() == {
             "cameras": ["iPhone 12"],
             "places": ["South Africa", "Western Cape"],
+            "words": "on",
         }
         alone.stop()
 

@@ -1,9 +1,17 @@
 // What the window shows, as its address holds it, and the steps from one such state to the next.
 
 /** The filters, as typed: their names are those of the options of the command line. */
-export const NO_FILTERS = { on: "", after: "", before: "", camera: "", orientation: "", place: "" };
-const FILTERS = Object.keys(NO_FILTERS);
-const EMPTY = { q: "", terms: [], folder: "", hidden: false, dates: "", open: "", ...NO_FILTERS };
+export const NO_FILTERS = {
+  ...{ on: "", after: "", before: "", camera: "", type: "", "min-size": "", orientation: "" },
+  ...{ place: "", near: "", "within-km": "" },
+};
+/** How the pictures that pass are searched: where for the words, and whether for likely ones alone. */
+export const USUAL = { words: "", likely: "" };
+const TEXTS = Object.keys({ ...NO_FILTERS, sort: "", ...USUAL });
+const EMPTY = {
+  ...{ q: "", terms: [], folder: "", hidden: false, dates: "", open: "", sort: "" },
+  ...{ ...NO_FILTERS, ...USUAL },
+};
 
 const PICTURE = /^(picture|pasted):([0-9a-f]{64})$/; // anything else is words
 
@@ -66,7 +74,7 @@ export function format(state) {
     parts.push(`${term.sign > 0 ? "add" : "subtract"}=${encodeURIComponent(formatTerm(term))}`);
   }
   if (folder) parts.push(`folder=${folder}`); // percent-encoded bytes, which need not be UTF-8
-  for (const name of FILTERS) {
+  for (const name of TEXTS) {
     if (state[name]) parts.push(`${name}=${encodeURIComponent(state[name])}`);
   }
   if (dates === "off" && q.trim()) parts.push("dates=off");
@@ -84,7 +92,7 @@ function parse(search) {
     else if (name === "add" && raw) next.terms.push(parseTerm(1, decode(raw)));
     else if (name === "subtract" && raw) next.terms.push(parseTerm(-1, decode(raw)));
     else if (name === "folder") next.folder = raw;
-    else if (name === "dates" || FILTERS.includes(name)) next[name] = decode(raw).trim();
+    else if (name === "dates" || TEXTS.includes(name)) next[name] = decode(raw).trim();
     else if (name === "hidden") next.hidden = raw === "1";
     else if (name === "open") next.open = decode(raw);
   }

@@ -1,6 +1,6 @@
-// The filters by date, camera, shape and place: a sheet of fields, and what is set in its summary.
+// The filters and where words are looked for: a sheet of fields, and what is set in its summary.
 
-import { NO_FILTERS, current, go, onChange } from "./address.js";
+import { NO_FILTERS, USUAL, current, go, onChange } from "./address.js";
 import { say } from "./message.js";
 import { ask } from "./server.js";
 
@@ -9,14 +9,16 @@ const summary = box.querySelector("summary");
 const form = box.querySelector("form");
 const clear = form.querySelector("button");
 const NAMES = Object.keys(NO_FILTERS);
+let usualWords = "on";
 const CONTRADICTED = { on: ["after", "before"], after: ["on"], before: ["on"] };
 
 /** Learn which cameras and places there are, for the lists. */
 export async function loadFacts() {
   try {
-    const { cameras, places } = await ask("/api/facts");
+    const { cameras, places, words } = await ask("/api/facts");
     form.elements.camera.append(...cameras.map((name) => new Option(name, name)));
     document.querySelector("#places").replaceChildren(...places.map((name) => new Option("", name)));
+    usualWords = words;
     show(current());
   } catch (error) {
     say(error.message);
@@ -38,21 +40,29 @@ function show(state) {
     if (isMissing) field.append(new Option(state[name], state[name])); // part of a name, as typed
     field.value = state[name];
   }
-  const { on, after, before, camera, orientation, place } = state;
+  const { words } = form.elements;
+  words.value = state.words || usualWords;
+  const { on, after, before, camera, type, orientation, place, near, likely, hidden } = state;
   const dates = [on, after && `from ${after}`, before && `before ${before}`];
-  const set = [...dates, camera, orientation, place].filter(Boolean);
+  const size = state["min-size"] && `${state["min-size"]} or larger`;
+  const where = [place, near && `around ${near}`];
+  const search = words.value !== usualWords && words.selectedOptions[0]?.textContent.toLowerCase();
+  const which = [search, likely && "only likely ones", hidden && "hidden ones too"];
+  const set = [...dates, camera, type, size, orientation, ...where, ...which].filter(Boolean);
   summary.querySelector("b").textContent = set.length ? `: ${set.join(", ")}` : "";
   clear.disabled = !set.length;
 }
 
 form.addEventListener("change", ({ target }) => {
-  const value = target.value.trim();
+  if (!target.name) return; // a switch, which its own module looks after
+  const typed = target.value.trim();
+  const value = target.name === "words" && typed === usualWords ? "" : typed;
   const others = value ? CONTRADICTED[target.name] ?? [] : [];
   go({ [target.name]: value, ...Object.fromEntries(others.map((name) => [name, ""])) });
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 clear.addEventListener("click", () => {
-  go(NO_FILTERS);
+  go({ ...NO_FILTERS, ...USUAL, hidden: false });
   form.elements.on.focus(); // a button that is disabled loses the focus
 });
 document.addEventListener("pointerdown", ({ target }) => {

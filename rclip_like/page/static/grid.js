@@ -7,7 +7,7 @@ import { addressOf, current, positionIs } from "./address.js";
 import { justify } from "./rows.js";
 import { whyMissing } from "./server.js";
 import { load, stop } from "./thumbnails.js";
-import { alternative, date, number } from "./words.js";
+import { alternative, date, foundBy, number } from "./words.js";
 
 export const grid = document.querySelector("#grid");
 const [header, box] = document.querySelectorAll("header, #search");
@@ -129,19 +129,22 @@ function newCard(item) {
 }
 
 function fill(element, item) {
-  const [link, caption, tick, more, less] = element.children;
+  const [link, caption, tick, more, less, mark] = element.children;
   const image = link.firstElementChild;
   element.dataset.id = item.id;
   element.ariaPosInSet = rankOf(item.id);
   element.ariaSetSize = total;
   element.classList.toggle("hidden", item.hidden);
   link.href = addressOf({ ...current(), open: item.id });
-  image.alt = alternative(item);
+  image.alt = [alternative(item), foundBy(item)].filter(Boolean).join(", ");
   load(image, item.id);
-  caption.firstElementChild.textContent = item.name;
+  const [name, about, words] = caption.children;
+  name.textContent = item.name;
   const rank = `${number(rankOf(item.id))} of ${number(total)}`;
   const facts = [rank, date(item.taken_at), item.score?.toFixed(4)];
-  caption.lastElementChild.textContent = facts.filter(Boolean).join(" · ");
+  about.textContent = facts.filter(Boolean).join(" · ");
+  words.textContent = foundBy(item);
+  mark.hidden = !item.by_words;
   tick.ariaLabel = `Select ${item.name}`;
   more.ariaLabel = `More like ${item.name}`;
   less.ariaLabel = `Less like ${item.name}`;

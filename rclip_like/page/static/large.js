@@ -8,7 +8,7 @@ import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
-import { alternative, breakable, bytes, date, number, pixels } from "./words.js";
+import { alternative, breakable, bytes, date, foundBy, number, pixels } from "./words.js";
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
@@ -72,6 +72,7 @@ function factsOf(shown) {
     ["Location", Number.isFinite(latitude) && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`],
     ["Copies", paths.filter((each) => each !== path).join("\n")],
     ["Score", shown.score?.toFixed(4)],
+    [shown.by_words ? "Found by words alone" : "Words found", foundBy(shown)],
     ["Hidden", shown.hidden && "from searches"],
   ];
 }

@@ -1,6 +1,7 @@
 // Searches as the state says, shows what is found page by page, and says how it went.
 
-import { NO_FILTERS, current, format, go, onChange } from "./address.js";
+import { NO_FILTERS, USUAL, current, format, go, onChange } from "./address.js";
+import { order } from "./choices.js";
 import { isFiltered } from "./filters.js";
 import { addCards, focusLast, grid, hasModifier, position, replaceCards, shownItems } from "./grid.js";
 import { ask } from "./server.js";
@@ -141,7 +142,7 @@ function callListeners() {
 
 function summary() {
   if (!total) return "Nothing found";
-  return `${pictures(total)}, ${isQuery(current()) ? "most similar first" : "newest first"}`;
+  return `${pictures(total)}, ${order()}`;
 }
 
 function showNotes(sentences) {
@@ -173,15 +174,21 @@ function showEmpty() {
     const advice = isFiltered(state)
       ? "Try fewer filters, other words, or another folder."
       : "Try other words, another folder, or fewer terms.";
-    explain("Nothing found.", advice, "Start afresh", startAfresh);
+    if (state.likely) explain("Nothing found.", advice, "Show unlikely ones", showUnlikely);
+    else explain("Nothing found.", advice, "Start afresh", startAfresh);
   } else {
     explain("There are no pictures here yet.", "They appear once clipfind has indexed some.");
   }
 }
 
 function startAfresh() {
-  go({ q: "", terms: [], folder: "", open: "", ...NO_FILTERS });
+  go({ q: "", terms: [], folder: "", open: "", ...NO_FILTERS, ...USUAL });
   document.querySelector("#words").focus();
+}
+
+function showUnlikely() {
+  go({ likely: "" });
+  document.querySelector("#words").focus(); // the button goes
 }
 
 function fail(error) {

@@ -31,6 +31,9 @@ export function date(takenAt, { withTime = false } = {}) {
 /** Return what a picture is called where it cannot be seen. */
 export const alternative = (item) => [item.name, date(item.taken_at)].filter(Boolean).join(", ");
 
+/** Return where the words of the query stand, as in "caption: The red boat". */
+export const foundBy = ({ words = [] }) => words.map((each) => each.join(": ")).join("; ");
+
 /** Return a text as nodes that a line may break after a slash, as paths are read. */
 export function breakable(text) {
   const parts = String(text).split(/(?<=\/)/);
