@@ -227,11 +227,10 @@ class EncoderSettings(NamedTuple):
 class IndexSettings(NamedTuple):
     """One indexing run; `read` None means the library's own, `max_seconds` None no limit.
 
-    `retry` reads unreadable files again, and text that could not be read; `verify` reads all files,
-    to compare their contents. `thumbnails` keeps a small thumbnail of each picture that is read for
-    the model, in a cache of at most `thumbnail_megabytes`. `read_words` reads captions and keywords
-    of pictures that were indexed before there were any; those of pictures that are read anyway are
-    always taken.
+    `retry` reads again what could not be read, `verify` all files, to compare their contents.
+    `thumbnails` keeps a small thumbnail of each picture that is read for the model, in a cache of
+    at most `thumbnail_megabytes`. `read_words` reads captions and keywords of pictures that were
+    indexed before there were any; those of pictures that are read anyway are always taken.
     `text` acts on the command line alone; from Python it is `Library.read_texts`.
     """
 
@@ -270,8 +269,7 @@ class IndexSettings(NamedTuple):
         ),
     ] = False
     text: Annotated[
-        bool,
-        Option("--read-text", help="Also read text in pictures, for --words; needs rapidocr."),
+        bool, Option("--read-text", help="Also read text in pictures (by rapidocr), for --words.")
     ] = False
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     read_words: bool = True
