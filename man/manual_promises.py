@@ -123,6 +123,10 @@ draft beside it, a hidden file .clipfind-NUMBER. *test_tagging.py*.
 No home folder :: If the index is named, a user without a home folder and a name needs nothing else,
 and nothing is written elsewhere. *test_no_home.py*.
 
+Text in pictures :: A picture on which the recognition hangs, crashes, swells or is killed costs
+itself and is named; Ctrl-C, *kill -9* and a full disk lose at most the five seconds or 64 pictures
+in hand. *test_text_attacks.py*.
+
 Queries :: Any text is answered or refused in a sentence. *test_queries.py*. Pictures on the web are
 fetched from public addresses only, unless *--allow-private* is typed, within limits on time and
 size that hold for any answer, *test_web_answers.py*, and are never written to a file, so nothing of
