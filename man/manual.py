@@ -14,6 +14,7 @@ from manual_assistants import ASSISTANTS
 from manual_everyday import EVERY_DAY
 from manual_interchange import INTERCHANGE
 from manual_json import shapes
+from manual_names import NAMES
 from manual_promises import PROMISES
 from manual_reading import READING
 from manual_saved import SAVED
@@ -46,6 +47,7 @@ def manual() -> str:
         ("SERVING", _prose(SERVING)),
         ("HIDING", _prose(manual_text.HIDING)),
         ("SAVED SEARCHES", _prose(SAVED)),
+        ("NAMES", _prose(NAMES)),
         ("SETS", _prose(SETS)),
         ("LABELS", _prose(manual_text.LABELS)),
         ("FIGURES", _prose(manual_text.FIGURES)),

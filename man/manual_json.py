@@ -13,6 +13,7 @@ SCHEMAS = {
     "classify --json": "classify",
     "hide --list --json": "hide",
     "saved list --json": "saved_list",
+    "names list --json": "names_list",
     "status --json": "status",
     "prune --json, forget --json": "prune",
     "relocate --json": "relocate",

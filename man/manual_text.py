@@ -173,6 +173,12 @@ have. Thresholds are for scores: what is found by its words passes them, and is 
 does the same in scripts, *--words only* looks for words alone, and *--words off* never does. It
 takes a Python whose SQLite has full-text search (FTS5).
 
+A name of your own :: A word with an @ before it, such as @rex, stands for the pictures that
+*clipfind name* gave it (see NAMES). Of "@rex on the beach" the name and the words around it, "on
+the beach", are terms of the same weight; several names may be in one query. A name that is unknown
+is an error. Addresses such as me@home.org, an @ alone and numbers (@5) are words, and so is all of
+a query with *--text*; a word in double quotes of its own, as in '"@rex"', is never a name.
+
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
 must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
 
@@ -273,6 +279,10 @@ files has a line for each.
 saved list --json :: One object per line: *name*, *command* (the search as a line for a shell),
 *saved_at* (UTC) and *num_seen*, how many pictures count as shown by *run --new* (null: it was never
 run so).
+
+names list --json :: One object per line: *name*, *pictures* (how many it stands for), *made_at*
+(UTC) and *rows*, for each model that has one an object with *model*, *fingerprint* and *method*
+(mean or probe).
 
 prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list

@@ -72,6 +72,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "SIDECARS",
         "HIDING",
         "SAVED SEARCHES",
+        "NAMES",
         "TEXT IN PICTURES",
         "UPKEEP",
         "EVERY DAY",

@@ -98,6 +98,12 @@ _TABLE = (
     Command("saved list", "List the saved searches.", "saved.list_saved"),
     Command("saved show", "Print the command that a saved search stands for.", "saved.show"),
     Command("saved remove", "Remove a saved search.", "saved.remove"),
+    Command("name", "Give pictures a name, to search for what they show: @NAME.", "naming.name"),
+    Command("names list", "List the names and what they stand for.", "naming.list_names"),
+    Command("names show", "Print the paths of a name's indexed pictures.", "naming.show"),
+    Command("names remove", "Remove a name; its pictures stay.", "naming.remove"),
+    Command("names export", "Print names as JSON, for another index.", "naming.export"),
+    Command("names import", "Take in names that were exported.", "naming.take_in"),
     Command(
         "status",
         "Show what is indexed, by which models, and what could not be read.",
@@ -175,7 +181,7 @@ COMMANDS = {command.name: command for command in _TABLE}
 
 GROUPS = {
     group: [name for name in COMMANDS if name.startswith(f"{group} ")]
-    for group in ("models", "saved")
+    for group in ("models", "names", "saved")
 }
 
 RESERVED = (

@@ -259,7 +259,8 @@ def _anywhere(options: SearchOptions, query: "Query", paths: list[bytes]) -> dic
     from rclip_like.query.terms import with_absolute_path
 
     terms = parse(query)
-    typed = [with_absolute_path(term) for term in terms]
+    texts = (query.text, *options.add, *options.subtract)
+    typed = [with_absolute_path(text, query.kind) for text in texts]
     num_added = 1 + len(options.add)
     given: dict[str, Any] = {**options.given, "QUERY": typed[0]}
     for name, words in (("--add", typed[1:num_added]), ("--subtract", typed[num_added:])):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.library.reach import unplaced_note
-from rclip_like.query import Term
+from rclip_like.query import Kind, Term
 from rclip_like.settings import Filters
 from rclip_like.values import Root
 from rclip_like.walk import Scope
@@ -78,11 +78,11 @@ class Browsing:
         self,
         connect: Callable[[], Store | None],
         model: Callable[[], Model],
-        read_pictures: Callable[[Sequence[Term]], Mapping[str, Pixels]],
+        read_given: Callable[[Sequence[Term]], Mapping[str, Pixels | Embedding]],
         roots: Sequence[Root] | None,
         settings: SearchSettings,
     ) -> None:
-        self._connect, self._model, self._read_pictures = connect, model, read_pictures
+        self._connect, self._model, self._read_given = connect, model, read_given
         self.roots = roots
         if settings.min_score == "auto":  # each request says whether
             settings = settings._replace(min_score=None)
@@ -118,9 +118,10 @@ class Browsing:
                         return kept.page(view, request.start, request.most)
                     except MatrixDisagrees:  # since a row was written meanwhile
                         pass
+        if isinstance(kept, Ranking) and all(term.kind is not Kind.NAMED for term in terms):
             asked = kept.asked
-        else:
-            given: dict[str, Pixels | Embedding] = {**self._read_pictures(terms), **embedded}
+        else:  # a name may stand for other pictures by now
+            given = {**self._read_given(terms), **embedded}
             settings = self._settings_for(request)
             asked = ask(store.embeddings(model_id), model, terms, given, settings)
         with self._view(store, request) as view:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.library.labels import LibraryLabels
 from rclip_like.library.measures import LibraryMeasures
+from rclip_like.library.naming import LibraryNames
 from rclip_like.library.query import Asked, terms_of
 from rclip_like.library.reach import (
     expanded,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
 
-class Library(LibraryLabels, LibraryMeasures, LibraryTexts):
+class Library(LibraryLabels, LibraryMeasures, LibraryTexts, LibraryNames):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are
@@ -208,7 +209,7 @@ class Library(LibraryLabels, LibraryMeasures, LibraryTexts):
         return Browsing(
             self._index.existing,
             lambda: self.model,
-            self._read_pictures,
+            lambda terms: {**self._read_pictures(terms), **self.rows_of_names(terms)[0]},
             roots,
             settings or self.settings.searching,
         )
@@ -225,7 +226,11 @@ class Library(LibraryLabels, LibraryMeasures, LibraryTexts):
         return self._read_pictures(terms)
 
     def _read_pictures(self, terms: Sequence[Term]) -> Mapping[str, Pixels]:
-        """Return the pixels of the terms that are pictures and not indexed, by their values."""
+        """Return the pixels of the terms that are pictures and not indexed, by their values.
+
+        Raises UsageError for an unknown name among the terms, before anything is read.
+        """
+        self.refuse_unknown_names(terms)
         new = [
             term
             for term in terms
@@ -265,4 +270,6 @@ class Library(LibraryLabels, LibraryMeasures, LibraryTexts):
         model = self.model
         from rclip_like.search import search
 
-        return search(store, model, terms, pixels, roots, settings)
+        named, notes = self.rows_of_names(terms)
+        found = search(store, model, terms, {**pixels, **named}, roots, settings)
+        return replace(found, notes=(*notes, *found.notes)) if notes else found

@@ -13,7 +13,7 @@ from rclip_like.facts.dates import between
 from rclip_like.facts.typed import coordinates, endings_of, with_least_size
 from rclip_like.library.dated import date_in
 from rclip_like.query import Kind, Query, Term
-from rclip_like.query.terms import parse_term
+from rclip_like.query.terms import parse_terms
 from rclip_like.settings import Filters
 from rclip_like.settings.filters import USUAL_KILOMETRES, Orientation
 
@@ -94,7 +94,7 @@ def parse_state(query: bytes) -> State:
     """Return what a query string asks for. Raises UsageError for what makes no sense.
 
     Percent-encoded bytes are kept in a folder, whose name may be any; words are UTF-8. Nothing is
-    looked up: words are words, even if they read like a path.
+    looked up: words are words, even if they read like a path, but names of one's own are read.
     """
     if len(query) > _MOST_BYTES:
         raise UsageError("the search is too long")
@@ -107,9 +107,9 @@ def parse_state(query: bytes) -> State:
         return [each.decode("utf-8", "replace") for each in fields.get(name, ()) if each.strip()]
 
     terms = (
-        *(parse_term(text.strip(), Kind.TEXT) for text in texts(b"q")),
-        *(_term(text, 1) for text in texts(b"add")),
-        *(_term(text, -1) for text in texts(b"subtract")),
+        *(term for text in texts(b"q") for term in _words(text.strip())),
+        *(term for text in texts(b"add") for term in _terms(text, 1)),
+        *(term for text in texts(b"subtract") for term in _terms(text, -1)),
     )
     if len(terms) > _MOST_TERMS:
         raise UsageError(f"a search has at most {_MOST_TERMS} terms")
@@ -178,11 +178,11 @@ def with_date(state: State) -> tuple[State, str] | None:
     found = date_in(Query(state.words, kind=Kind.TEXT), state.filters, datetime.now())
     if found is None:
         return None
-    words = parse_term(found.query.text.strip(), Kind.TEXT)
+    num_typed = len(_words(state.words.strip()))
     ends = {"after": found.filters.taken_from, "before": found.filters.taken_before}
     dates = tuple((side, end) for side, end in ends.items() if end is not None)
     state = state._replace(
-        terms=(words, *state.terms[1:]),
+        terms=(*_words(found.query.text.strip()), *state.terms[num_typed:]),
         filters=found.filters,
         typed_filters=(*dates, *state.typed_filters),
         words=found.query.text,
@@ -196,12 +196,16 @@ def _number(value: bytes) -> int:
     return int(value)
 
 
-def _term(text: str, sign: int) -> Term | PictureTerm:
+def _words(text: str, sign: int = 1) -> tuple[Term, ...]:
+    return parse_terms(text, Kind.TEXT, sign=sign, reads_names=True)
+
+
+def _terms(text: str, sign: int) -> tuple[Term | PictureTerm, ...]:
     found = _PICTURE.fullmatch(text)
     if found is None:
-        return parse_term(text, Kind.TEXT, sign=sign)
+        return _words(text, sign)
     typed_weight = found["weight"] or ""
     weight = float(typed_weight[:-1] or 1)
     if not math.isfinite(weight):
         raise UsageError("the weight of a picture is too large")
-    return PictureTerm(sign * weight, found["id"], found["kind"] == "pasted", typed_weight)
+    return (PictureTerm(sign * weight, found["id"], found["kind"] == "pasted", typed_weight),)

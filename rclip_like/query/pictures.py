@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,7 +21,7 @@ from rclip_like.values import AnyPath, Picture, Preprocessing, Trouble
 
 if TYPE_CHECKING:
     from rclip_like.models.model import Model
-    from rclip_like.values import Embeddings, Pixels
+    from rclip_like.values import Embedding, Embeddings, Pixels
 
 _PATHS = (str, bytes, os.PathLike)
 _PICTURES_ADDRESS = "name the picture's own address, not that of a page"
@@ -101,6 +101,25 @@ def embed_pictures(
         while batch := list(islice(pixels, model.batch_size)):
             rows.append(model.pictures(np.stack(batch)))
     return np.concatenate(rows)
+
+
+def digested_pictures(
+    model: Model, paths: Sequence[bytes], read: ReadSettings
+) -> Iterator[tuple[bytes, Embedding] | Trouble]:
+    """Yield the digest and the unit row (D,) of each file, or why it gives no picture, in order."""
+    square = Square.of(model.specification.preprocessing)
+    with Readers(read) as readers:
+        found = iter(readers.read_in_order(_task(os.fsdecode(path), square) for path in paths))
+        numbered = zip(found, paths, strict=True)
+        while batch := list(islice(numbered, model.batch_size)):
+            pictures = [each for each, _ in batch if not isinstance(each, Trouble)]
+            pixels = [each.parts[0] for each in pictures]
+            rows = iter(model.pictures(np.stack(pixels)) if pixels else ())
+            for each, path in batch:
+                if isinstance(each, Trouble):
+                    yield each._replace(path=path)
+                else:
+                    yield each.digest, next(rows)
 
 
 def _task(path: str, square: Square) -> ReadTask:

@@ -23,6 +23,8 @@ _PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
 _WEB_BEGINNINGS = ("http:", "https:")
 _PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", *_WEB_BEGINNINGS)
 _LONGEST_SHOWN = 300
+# `@rex,` counts, `me@home.org`, `"@rex"` and `@5` do not.
+_NAMED = re.compile(r"(?<!\S)@(?P<name>(?!\d+(?![\w-]))[^\W_][\w-]{0,63})[,;:.!?]*(?!\S)")
 # `ftp://x/y.jpg`, `www.example.org/cat.jpg`
 _LIKE_AN_ADDRESS = re.compile(
     r"(?!file:)[a-z][a-z0-9+.-]*://|([a-z0-9-]+\.)+[a-z]{2,}/", re.IGNORECASE
@@ -37,6 +39,8 @@ class Kind(Enum):
     URL = "url"
     PIXELS = "pixels"
     """A picture in memory, which is given and not typed."""
+    NAMED = "named"
+    """A name of one's own, which stands for pictures."""
 
 
 class Query(NamedTuple):
@@ -54,8 +58,8 @@ class Query(NamedTuple):
 class Term(NamedTuple):
     """One part of a query, and a signed weight.
 
-    `value` is words, the absolute path of a picture as it is written on the disk, or its address on
-    the web.
+    `value` is words, the absolute path of a picture as it is written on the disk, its address on
+    the web, or a name of one's own behind an @, in Unicode's composed form.
     """
 
     weight: float
@@ -75,13 +79,48 @@ def parse(query: Query) -> tuple[Term, ...]:
     add, subtract = (
         [texts] if isinstance(texts, str) else texts for texts in (query.add, query.subtract)
     )
-    added = [parse_term(text, query.kind, sign=1) for text in (query.text, *add)]
-    subtracted = [parse_term(text, query.kind, sign=-1) for text in subtract]
-    return (*added, *subtracted)
+    added = [parse_terms(text, query.kind, sign=1) for text in (query.text, *add)]
+    subtracted = [parse_terms(text, query.kind, sign=-1) for text in subtract]
+    return tuple(term for terms in (*added, *subtracted) for term in terms)
+
+
+def parse_terms(
+    typed: str, kind: Kind | None, *, sign: int = 1, reads_names: bool = False
+) -> tuple[Term, ...]:
+    """Return the terms of one text: the names in it, such as @rex, and the words around them.
+
+    All have the weight of the text. With a `kind`, names are words unless `reads_names`. Raises as
+    `parse` does.
+    """
+    term = parse_term(typed, kind, sign=sign)
+    if term.kind is not Kind.TEXT or not (kind is None or reads_names) or "@" not in typed:
+        return (term,)
+    value = composed(term.value)
+    names = dict.fromkeys(found["name"] for found in _NAMED.finditer(value))
+    if not names:
+        return (term,)
+    weight = typed.removesuffix(term.value)
+    rest = " ".join(_NAMED.sub(" ", value).split())
+    named = [(Kind.NAMED, f"@{name}") for name in names]
+    words = [(Kind.TEXT, rest)] if rest else []
+    return tuple(Term(term.weight, *each, weight + each[1]) for each in (*named, *words))
+
+
+def is_name(text: str) -> bool:
+    """Return whether text, in Unicode's composed form, can be a name: @text is then read as one."""
+    found = _NAMED.fullmatch(f"@{text}")
+    return found is not None and found["name"] == text
+
+
+def composed(text: str) -> str:
+    """Return text in Unicode's composed form; keyboards write either."""
+    import unicodedata  # few queries have a name
+
+    return unicodedata.normalize("NFC", text)
 
 
 def parse_term(typed: str, kind: Kind | None, *, sign: int = 1) -> Term:
-    """Return one term, its weight read; raises as `parse` does."""
+    """Return one term, its weight read; raises as `parse` does. Names in it are words."""
     weighted = _WEIGHTED.fullmatch(typed)
     weight = float(weighted["weight"]) if weighted else 1.0
     value = weighted["rest"] if weighted else typed
@@ -108,8 +147,9 @@ def parse_term(typed: str, kind: Kind | None, *, sign: int = 1) -> Term:
     return Term(sign * weight, kind, _picture_path(value, path), typed, note)
 
 
-def with_absolute_path(term: Term) -> str:
-    """Return a term as typed, but a picture by its absolute path, so that any folder will do."""
+def with_absolute_path(typed: str, kind: Kind | None) -> str:
+    """Return a text as typed, but a picture by its absolute path, so that any folder will do."""
+    term = parse_term(typed, kind)
     if term.kind is not Kind.PICTURE:
         return term.typed
     weighted = _WEIGHTED.fullmatch(term.typed)

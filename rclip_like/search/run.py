@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rclip_like.search.words import QueryWords
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
-    from rclip_like.values import Pixels
+    from rclip_like.values import Embedding, Pixels
 
 _SORTS = ("score", "date", "-date", "path")
 FROM_ROWS = Note(
@@ -40,13 +40,14 @@ def search(
     store: Store,
     model: Model,
     terms: Sequence[Term],
-    pixels: Mapping[str, Pixels],
+    pictures: Mapping[str, Pixels | Embedding],
     roots: Sequence[Root] | None,
     settings: SearchSettings,
 ) -> SearchReport:
     """Return the stored pictures under `roots` (None: all) nearest to the terms, best first.
 
-    pixels: those of the terms that are pictures and not indexed, by the term's value.
+    pictures: those of the terms that are not indexed, and names, by the term's value, as `ask` has
+    them.
     A picture's score is the largest over its parts: the whole picture and an animation's frames.
     The file of every match was looked at and is what was encoded. Files that are gone, changed or
     out of reach, damaged rows and, unless `settings.all_hidden`, hidden pictures are left out and
@@ -61,7 +62,7 @@ def search(
     model_id = store.model_id(specification.fingerprint)
     if model_id is None:
         return SearchReport(())
-    asked = ask(store.embeddings(model_id), model, terms, pixels, settings)
+    asked = ask(store.embeddings(model_id), model, terms, pictures, settings)
     scope = Scope(roots, settings.walk)
     notes: tuple[str, ...] = ()
     with store.snapshot():

@@ -90,6 +90,13 @@ def saved_searches(db: Database) -> None:
     db.execute("PRAGMA user_version = 9")
 
 
+@migrations(name="0010_names")
+def names(db: Database) -> None:
+    """Create the list of names that stand for pictures, and their rows for each model."""
+    _extend_beside_matrices(db, _NAMES)
+    db.execute("PRAGMA user_version = 10")
+
+
 def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
@@ -249,3 +256,26 @@ _SAVED = """
         seen BLOB
     ) STRICT
 """
+
+# `digests` are those of the contents, one behind the other. They refer to none, and a row names its
+# model by the fingerprint: a name stays when pictures or a model are dropped from the index.
+_NAMES = (
+    """
+    CREATE TABLE names (
+        name TEXT NOT NULL PRIMARY KEY,
+        digests BLOB NOT NULL,
+        made_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+    ) STRICT
+    """,
+    """
+    CREATE TABLE name_rows (
+        name TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        model TEXT NOT NULL,
+        method TEXT NOT NULL,
+        embedding BLOB NOT NULL,
+        row_digest BLOB NOT NULL,
+        PRIMARY KEY (name, fingerprint)
+    ) STRICT, WITHOUT ROWID
+    """,
+)

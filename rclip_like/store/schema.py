@@ -16,7 +16,7 @@ from rclip_like.store.connection import Connection
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 9
+VERSION = 10
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
 HIDDEN_SINCE = 5
@@ -31,6 +31,9 @@ PLACES_SINCE = 8
 SAVED_SINCE = 9
 """The first form with saved searches."""
 
+NAMES_SINCE = 10
+"""The first form with names of one's own."""
+
 OLDEST_READ = 4
 """The oldest form that can be searched as it is, where it cannot be brought up."""
 
@@ -40,7 +43,7 @@ PAGE_SIZE_BYTES = 8192
 TABLES = frozenset(
     ("models", "contents", "roots", "files", "embeddings", "failures", "texts", "settings")
     + ("matrices", "readings", "matrix_blocks", "hidden", "words", "sidecars", "folders")
-    + ("places", "saved")
+    + ("places", "saved", "names", "name_rows")
 )
 """All tables that any version has made; those of others, Datasette's for instance, are theirs."""
 

@@ -19,6 +19,7 @@ from rclip_like.store.side_files import real_path
 if TYPE_CHECKING:
     from rclip_like.store.checking import Checkup
     from rclip_like.store.dropping import Removal
+    from rclip_like.store.names import Names
     from rclip_like.store.relocating import Relocation
     from rclip_like.store.saved import SavedSearches
     from rclip_like.store.writing import Writer
@@ -128,6 +129,13 @@ class Store(Reader):
         from rclip_like.store.saved import SavedSearches
 
         return SavedSearches(self.connection)
+
+    @property
+    def names(self) -> Names:
+        """The names of this index that stand for pictures."""
+        from rclip_like.store.names import Names
+
+        return Names(self.connection)
 
     @contextmanager
     def writing(self, *, wait: bool, on_wait: Callable[[], None] | None = None) -> Iterator[Writer]:

@@ -102,6 +102,8 @@ def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: P
     assert run("save", "cats", "cat", "--all").returncode == 0
     assert printed("saved list") == documented()["saved list"]
     assert printed("relocate", folder, never, "--dry-run", "--force") == documented()["relocate"]
+    assert run("name", "rex", folder / "taken.jpg").returncode == 0
+    assert printed("names list") == documented()["names list"]
     shutil.rmtree(folder)
     assert printed("prune") == documented()["prune"]
 

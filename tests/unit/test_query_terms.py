@@ -42,6 +42,41 @@ def test_a_number_before_a_colon_is_a_weight(text: str, weight: float, words: st
     assert only_term(text) == Term(weight, Kind.TEXT, words, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("@rex", ["@rex"]),
+        ("@rex on the beach", ["@rex", "on the beach"]),
+        ("children with @rex, @max!", ["@rex", "@max", "children with"]),
+        ("@Zoe\u0308", ["@Zo\u00eb"]),
+        ("@rex and @rex", ["@rex", "and"]),
+    ],
+)
+def test_a_word_behind_an_at_is_a_name_and_the_words_around_it_are_a_term(
+    text: str, values: list[str]
+) -> None:
+    terms = parse(Query(text))
+    assert [term.value for term in terms] == values
+    assert {term.weight for term in terms} == {1.0}
+    assert all((term.kind is Kind.NAMED) == term.value.startswith("@") for term in terms)
+
+
+def test_a_name_and_the_words_around_it_share_the_weight_and_the_sign() -> None:
+    assert parse(Query("cat", subtract=("2:@rex on a bed",)))[1:] == (
+        Term(-2.0, Kind.NAMED, "@rex", "2:@rex"),
+        Term(-2.0, Kind.TEXT, "on a bed", "2:on a bed"),
+    )
+
+
+@pytest.mark.parametrize("text", ["me@home.org", "@ home", "@5", '"@rex"', "@rex's", "@_x", "@@a"])
+def test_what_is_not_a_word_behind_an_at_stays_text(text: str) -> None:
+    assert only_term(text) == Term(1.0, Kind.TEXT, text, text)
+
+
+def test_a_query_that_is_forced_to_be_words_has_no_names() -> None:
+    assert only_term("@rex on a bed", Kind.TEXT).value == "@rex on a bed"
+
+
 def test_added_terms_keep_their_sign_and_subtracted_ones_turn_it() -> None:
     terms = parse(Query("cat", add=("2:dog", "bird"), subtract=("0.5:fish",)))
     assert [(term.value, term.weight) for term in terms] == [
