@@ -51,6 +51,14 @@ that look the same count once. Its score is that of the frame nearest to the que
 an animation stands for its first frame. A broken frame ends the animation but does not cost the
 file.
 
+A model looks at a square, so of a panorama or a long screenshot it sees the middle, or everything
+small. With *--tiles*, a picture longer than 2:1 is also compared by up to 16 overlapping crops,
+squares as high as a panorama or as wide as a screenshot (longer ones beyond 16:1). Its score is
+that of the crop, or the whole, nearest to the query; *--json*, the page and contact sheets show
+which crop that was. Other pictures are not affected. The next *clipfind index --tiles* adds the
+crops of pictures indexed without them and encodes nothing else again; without the option, new
+pictures get none. As a query, and for *classify* and *probe*, a long picture is its whole.
+
 Paths are printed as typed, so relative paths stay relative. They keep their bytes; only a terminal
 shows control characters as escapes. A path that begins with a dash is printed with ./ in front.
 Matches whose file is gone, has changed since it was indexed, or cannot be reached are left out and
@@ -204,7 +212,9 @@ is that something here shows what the words say, from 0 to 1, if half of what on
 there; below 0.25 there are no lines but of words. With *--all-hidden*, *hidden* is true for a
 hidden picture and absent for others. With *--words*, *words* is a list of what was found of the
 query's words, objects with *in* (name, folder, caption, keyword, sidecar or text) and *text*, and
-*by_words_alone* whether the score is below the thresholds. Of a match that is copied or linked:
+*by_words_alone* whether the score is below the thresholds. *crop* is the tile of a long picture
+that has the score, an object with *x*, *y*, *width* and *height* in pixels of the upright picture;
+it is absent where the whole has it, and without *--tiles*. Of a match that is copied or linked:
 *path* and *target* (absolute, the latter with *target_base64* as for paths), *did* (copied, linked
 or there already) and *sidecars*, a list of the files that went along.
 

@@ -228,6 +228,15 @@ class Picture(NamedTuple):
         }
 
 
+class Crop(NamedTuple):
+    """A part of the upright picture, in pixels from its upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class Match(NamedTuple):
     """One result: `path` the way its folder was named, `absolute` from the top of the file system.
 
@@ -236,6 +245,7 @@ class Match(NamedTuple):
     for, a subtracted one behind a minus. `taken_at` is the picture's date, else its file's; `facts`
     and `version` are of its content, which `is_hidden` or not. `words`: where those of the query
     stand, and how; `by_words`: the score alone is below the thresholds. `presence` is the report's.
+    `crop`: the tile of the picture that has the score, None where the whole has it.
     """
 
     path_bytes: bytes
@@ -251,6 +261,7 @@ class Match(NamedTuple):
     words: tuple[tuple[str, str], ...] = ()
     by_words: bool = False
     presence: float | None = None
+    crop: Crop | None = None
 
     @property
     def path(self) -> str:
@@ -306,6 +317,8 @@ class IndexReport(NamedTuple):
     """Files that were read again and found unchanged."""
     reread: int = 0
     """Contents read again because the reader of their format was mended."""
+    tiled: int = 0
+    """Contents that got their tiles now, and were encoded without them before."""
     removed: int = 0
     failed: int = 0
     failed_before: int = 0

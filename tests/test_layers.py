@@ -23,7 +23,7 @@ ROWS = (
     + ("duplicates", "interchange"),
     ("evaluate", "data", "query", "filing", "facts"),
     ("walk", "images", "ranking", "store", "models"),
-    ("reports", "selected"),
+    ("reports", "selected", "tiles"),
     ("values", "settings", "errors", "telemetry", "spelling", "files", "places"),
 )
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}

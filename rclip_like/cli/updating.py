@@ -20,7 +20,7 @@ from rclip_like.output.reports import (
     unreadable_sentence,
 )
 from rclip_like.output.stream import Talk
-from rclip_like.settings import IndexSettings, Option, Setting, WalkSettings
+from rclip_like.settings import IndexSettings, Option, Setting, Tiles, WalkSettings
 
 if TYPE_CHECKING:
     from rclip_like.values import IndexReport
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 WITHOUT_EFFECT = (
     ("--no-index", "--max-time"),
     ("--no-index", "--one-file-system"),
+    ("--no-index", "--tiles"),
     ("--all", "[PATH]..."),
     ("--all", "--files-from"),
     ("--all", "--files0-from"),
     ("--all", "--no-index"),
     ("--all", "--max-time"),
+    ("--all", "--tiles"),
     ("--all", "--follow"),
     ("--all", "--one-file-system"),
     ("--all", "--no-ignore"),
@@ -56,13 +58,15 @@ class Update(NamedTuple):
             help="Index for at most this long before answering; 0: no limit.",
         ),
     ] = 60.0
+    tiles: Tiles = False
 
 
 def index_settings(update: Update, walk: WalkSettings) -> IndexSettings | None:
     """Return the settings of the update, None for --no-index."""
     if update.no_index:
         return None
-    return IndexSettings(walk=walk, max_seconds=update.max_time or None, wait=False)
+    max_seconds = update.max_time or None
+    return IndexSettings(walk=walk, max_seconds=max_seconds, wait=False, tiles=update.tiles)
 
 
 def searched_paths(typed: tuple[str, ...], sources: Sources, talk: Talk) -> list[bytes]:

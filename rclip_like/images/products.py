@@ -1,4 +1,4 @@
-"""The products: the model's square, those of an animation's later frames, and the thumbnail.
+"""The products: the model's square, those of later frames and of tiles, and the thumbnail.
 
 A product is one class: it has a name, says how many pixels it needs, and is made of the upright
 picture. Who wants it puts it into a ReadTask.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from PIL import Image
 
 from rclip_like.errors import Reason
 from rclip_like.images.decoding import REDUCTION_MARGIN, Product, Unreadable, Upright
+from rclip_like.tiles import tiles_of
 from rclip_like.values import Preprocessing
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
@@ -70,17 +71,22 @@ class Square(Product):
 
     def make(self, picture: Upright) -> list[Image.Image]:
         """Return one square of the model's size; what does not fill it is in its middle."""
-        pixels, size = picture.pixels(), picture.size
+        return [self.square_of(picture, picture.pixels(), picture.size)]
+
+    def square_of(
+        self, picture: Upright, pixels: Image.Image, size: tuple[int, int]
+    ) -> Image.Image:
+        """Return the square of some of the picture's pixels; size: as `_resize` has it."""
         with _blamed_on_the_model():
             resized = self._resize(pixels, size)
         coloured = picture.to_srgb(resized)
         if coloured.size == (self.size, self.size):
-            return [coloured]
+            return coloured
         left, top = (self.size - coloured.width) // 2, (self.size - coloured.height) // 2
         with _blamed_on_the_model():
             square = Image.new("RGB", (self.size, self.size), (self.fill_color,) * 3)
             square.paste(coloured, (left, top))
-        return [square]
+        return square
 
     def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         """Return the part of the picture that the model sees, at most its size each way.
@@ -184,6 +190,45 @@ class Frames(Product):
 
 
 @dataclass(frozen=True)
+class Tiles(Product):
+    """The tiles of a long picture's first frame, each as a square of the model's; most have none.
+
+    A tile is at least as long as the picture's short side, so it needs no more pixels than the
+    whole.
+    """
+
+    name: ClassVar[str] = "tiles"
+
+    each: Square
+
+    @property
+    def short_side(self) -> int:
+        """What a tile needs."""
+        return self.each.short_side
+
+    def make(self, picture: Upright) -> list[Image.Image]:
+        """Return one image for each of `tiles_of`; a tile that is no square is squashed."""
+        pixels, (width, height) = picture.pixels(), picture.size
+        across, down = pixels.width / width, pixels.height / height
+        square = replace(self.each, resize_mode="squash")
+        return [
+            square.square_of(
+                picture,
+                pixels.crop(
+                    (
+                        round(tile.x * across),
+                        round(tile.y * down),
+                        round((tile.x + tile.width) * across),
+                        round((tile.y + tile.height) * down),
+                    )
+                ),
+                (tile.width, tile.height),
+            )
+            for tile in tiles_of(width, height)
+        ]
+
+
+@dataclass(frozen=True)
 class Thumbnail(Product):
     """The whole picture, at most `size` pixels each way; a smaller one keeps its size."""
 
@@ -215,10 +260,13 @@ class Thumbnail(Product):
         return [picture.to_srgb(pixels)]
 
 
-def model_products(model: Preprocessing) -> tuple[Product, ...]:
-    """Return what the index has a model encode of each picture: the whole, and later frames."""
+def model_products(model: Preprocessing, *, tiles: bool = False) -> tuple[Product, ...]:
+    """Return what the index has a model encode of each picture: the whole, and later frames.
+
+    tiles: those of a long picture, too.
+    """
     square = Square.of(model)
-    return square, Frames(square)
+    return (square, Frames(square), *((Tiles(square),) if tiles else ()))
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Outcomes:
             known = self.store.digests_of_size(self.model_id, found.size_bytes)
             if before is not None and self.store.is_encoded(self.model_id, before):
                 known = (*known, before)
-            products = (*model_products(preprocessing), *further)
+            products = (*model_products(preprocessing, tiles=self.settings.tiles), *further)
             yield ReadTask(found.path, products, known)
 
     def take(self, result: Picture | Trouble, batch: PendingBatch, before: PendingBatch) -> None:

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rclip_like.errors import ModelError, Reason
 from rclip_like.index.batch import PendingBatch
+from rclip_like.index.damage import drop_damage
 from rclip_like.index.encoding import EncoderThread
 from rclip_like.index.outcomes import Outcomes
 from rclip_like.index.places import place_pictures
@@ -27,7 +29,7 @@ from rclip_like.store import Batch, Store
 from rclip_like.values import READER_VERSIONS, IndexReport, Root, Trouble
 
 if TYPE_CHECKING:
-    from rclip_like.images.readers import Readers
+    from rclip_like.images.readers import Readers, ReadTask
     from rclip_like.index.thumbnails import ThumbnailsBeside
     from rclip_like.models.model import Model
     from rclip_like.store import Writer
@@ -39,11 +41,6 @@ _GONE_A_BATCH = 1024
 _FACTS_A_BATCH = 16_384
 _SIDECARS_A_TRANSACTION = 256
 _READERS = frozenset(f"{name} {version}" for name, version in READER_VERSIONS.items())
-_DAMAGED_MATRIX = "the matrix beside the index was damaged; it is made anew from the rows"
-_DROPPED = (
-    "dropped from the index; the pictures are encoded anew, those that lie elsewhere when their "
-    "folder is indexed next"
-)
 
 
 class Progress(NamedTuple):
@@ -118,6 +115,9 @@ class _Run:
     num_encoded: int = 0
     num_reused: int = 0
     num_removed: int = 0
+    num_tiled: int = 0
+    lacks_tiles: bool = False
+    """Whether the time was over before all pictures had theirs."""
     is_out_of_time: bool = False
     started: float = field(default_factory=time.monotonic)
     shown_at: float = 0.0
@@ -130,7 +130,7 @@ class _Run:
     def go(self) -> None:
         """Do the whole run; a signal ends it once what is already encoded is written."""
         with self.stopping.breakable():
-            damage = _drop_damage(self.writer, self.model_id, verify=self.settings.verify)
+            damage = drop_damage(self.writer, self.model_id, verify=self.settings.verify)
         self.outcomes.troubles += damage
         self.survey.start()
         try:
@@ -142,6 +142,7 @@ class _Run:
             unnoted = self._items_of(self.survey.unnoted)
             for facts in self._until_over(_in_chunks(unnoted, _FACTS_A_BATCH)):
                 self.writer.commit(self.model_id, Batch(noted=facts))
+            self._add_tiles()
             self._extend_matrix(at_last=True)
             self._read_words()
             for _ in self._until_over(place_pictures(self.writer)):
@@ -177,6 +178,7 @@ class _Run:
             verified=outcomes.num_verified,
             reread=outcomes.num_reread,
             removed=self.num_removed,
+            tiled=self.num_tiled,
             altered=tuple(outcomes.altered),
             failed=len(outcomes.failures),
             failed_before=outcomes.num_failed_before + findings.failed_before,
@@ -187,7 +189,7 @@ class _Run:
             nomedia_folders=findings.left_out["nomedia"],
             remaining=remaining,
             seconds=time.monotonic() - self.started,
-            finished=findings.is_complete and remaining == 0,
+            finished=findings.is_complete and remaining == 0 and not self.lacks_tiles,
             failures=tuple(outcomes.failures),
             troubles=(*findings.troubles, *outcomes.troubles),
         )
@@ -239,16 +241,37 @@ class _Run:
         sidecars = _in_chunks(self._items_of(self.survey.sidecars), _SIDECARS_A_TRANSACTION)
         for _ in self._until_over(read_sidecars(self.writer, sidecars)):
             self._show_progress()
-        if not self.settings.read_words or self.is_out_of_time:
+        if self.settings.read_words:
+            tasks = unread_tasks(self.writer, self.survey.roots)
+            for _ in self._read_on(tasks, partial(read_words, self.writer)):
+                pass
+
+    def _add_tiles(self) -> None:
+        """Encode the tiles of pictures that were encoded before without them."""
+        if not self.settings.tiles:
             return
-        tasks = unread_tasks(self.writer, self.survey.roots)
-        if (first := next(tasks, None)) is None:
+        from rclip_like.index.tiles import add_tiles, untiled_tasks
+
+        tasks = untiled_tasks(self.writer, self.model_id, self.survey.roots, self.encoder)
+        work = partial(add_tiles, self.writer, self.model_id, self.encoder)
+        for number in self._read_on(tasks, work):
+            self.num_tiled += number
+        self.lacks_tiles = self.is_out_of_time
+
+    def _read_on(
+        self,
+        tasks: Iterator[ReadTask],
+        work: Callable[[Readers, Iterator[ReadTask]], Iterator[int]],
+    ) -> Iterator[int]:
+        """Yield what the work yields that is done with further tasks, until the time is over."""
+        if self.is_out_of_time or (first := next(tasks, None)) is None:
             return
         from rclip_like.images.readers import Readers
 
         with Readers(self.settings.read or ReadSettings()) as self.readers:
-            for _ in self._until_over(read_words(self.writer, self.readers, chain([first], tasks))):
+            for number in self._until_over(work(self.readers, chain([first], tasks))):
                 self._show_progress()
+                yield number
 
     def _thumbnails(self) -> ThumbnailsBeside | None:
         if not self.settings.thumbnails:
@@ -370,24 +393,3 @@ class _Run:
 def _in_chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     """Yield the items in lists of `size`, the last one shorter."""
     return iter(lambda: list(islice(items, size)), [])
-
-
-def _drop_damage(writer: Writer, model_id: int, *, verify: bool) -> list[Trouble]:
-    """Drop the parts of the index that the disk has damaged, and return what to report.
-
-    Checks the part of the model's matrix that is due; with `verify`, all of it, the model's
-    embeddings and the cached texts. The survey comes afterwards, so dropped pictures are encoded
-    anew.
-    """
-    troubles, repair = [], writer.repair
-    if repair.forget_damaged_matrix(model_id, at_once=verify):
-        troubles.append(Trouble(b"", _DAMAGED_MATRIX))
-    if not verify:
-        return troubles
-    if rowids := repair.wrong_embeddings(model_id):
-        repair.drop_embeddings(rowids)
-        number = f"{len(rowids):,} damaged embedding{'s' * (len(rowids) > 1)}"
-        troubles.append(Trouble(b"", f"{number} {_DROPPED}"))
-    repair.note_digests(model_id)
-    repair.drop_texts(repair.wrong_texts())
-    return troubles

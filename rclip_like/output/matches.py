@@ -69,6 +69,8 @@ def as_object(match: Match) -> dict[str, object]:
     """
     row = match._replace(path_bytes=shown_path(match.path_bytes)).row
     known = {name: value for name, value in row.items() if value is not None}
+    if match.crop is not None:
+        known["crop"] = match.crop._asdict()
     if match.terms:
         known["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
     if match.words:

@@ -33,6 +33,7 @@ def item_of(match: Match, copies: int) -> dict[str, object]:
         "camera": _shown_text(match.facts.camera),
         "copies": copies,
         "hidden": match.is_hidden,
+        "crop": match.crop and match.crop._asdict(),
         "words": [[source, _shown_text(text)] for source, text in match.words],
         "by_words": match.by_words,
     }

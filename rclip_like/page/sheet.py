@@ -17,7 +17,7 @@ from rclip_like.errors import counted
 from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
 from rclip_like.page.documents import render
 from rclip_like.settings import ReadSettings
-from rclip_like.values import Match, PictureFacts, Trouble
+from rclip_like.values import Crop, Match, PictureFacts, Trouble
 
 KIND = "contact sheet"
 MARK = f'<meta name="generator" content="clipfind {KIND}">'
@@ -44,6 +44,7 @@ class Entry(NamedTuple):
     score_name: str = "score"
     taken_at: str | None = None
     facts: PictureFacts | None = None
+    crop: Crop | None = None
 
 
 class Group(NamedTuple):
@@ -61,7 +62,8 @@ class Card(NamedTuple):
 
     address: of the original, a file URI. folder: the way it was named, `full`: from the top of the
     file system. thumbnail: WebP in base64, "" if there is none; then `reason` says why. width,
-    height: of the thumbnail in pixels.
+    height: of the thumbnail in pixels. mark: the crop that was found, as its left, top, width and
+    height in percent, None if it was the whole.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Card(NamedTuple):
     reason: str
     width: int
     height: int
+    mark: tuple[float, float, float, float] | None
 
 
 def contact_sheet(
@@ -129,6 +132,7 @@ def entry_of(match: Match) -> Entry:
         f"{match.score:.4f}" if math.isfinite(match.score) else "",
         taken_at=match.taken_at,
         facts=match.facts,
+        crop=match.crop,
     )
 
 
@@ -171,7 +175,22 @@ def _cards(
             reason=say(found.sentence) if isinstance(found, Trouble) else "",
             width=width,
             height=height,
+            mark=_mark(entry),
         )
+
+
+def _mark(entry: Entry) -> tuple[float, float, float, float] | None:
+    """Return where the entry's crop lies, in percent of the picture."""
+    if entry.crop is None or entry.facts is None:
+        return None
+    across, down = 100 / entry.facts.width, 100 / entry.facts.height
+    x, y, width, height = entry.crop
+    return (
+        round(x * across, 2),
+        round(y * down, 2),
+        round(width * across, 2),
+        round(height * down, 2),
+    )
 
 
 def _facts(entry: Entry) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
+from rclip_like.search.parts import best_parts
 from rclip_like.search.run import FROM_ROWS, in_order, lowest_of, match_of
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store.contents import (
@@ -21,6 +22,7 @@ from rclip_like.store.contents import (
     count_passing,
     files_of_contents,
 )
+from rclip_like.tiles import crop_of
 
 if TYPE_CHECKING:
     from rclip_like.search.asking import Asked
@@ -145,8 +147,13 @@ class Ranking:
                 contents.append(stored.content_id)
         total = rank if following is None else self._total(view, limits)
         copies = _copies(view, contents)
+        parts = best_parts(self._selection(view), self.asked.query, contents)
+        cropped = (
+            match._replace(crop=match.facts and crop_of(parts.get(content_id, 0), match.facts))
+            for match, content_id in zip(matches, contents, strict=True)
+        )
         return MatchPage(
-            tuple(matches),
+            tuple(cropped),
             copies,
             total,
             following,

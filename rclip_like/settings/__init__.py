@@ -23,13 +23,20 @@ from rclip_like.settings.folders import (
     num_processors,
     path_of,
 )
+from rclip_like.settings.shared import Device, ModelName, Precision, Threads, Tiles, Weights
 
 __all__ = [
     "EVERYWHERE",
     "Argument",
+    "Device",
     "Filters",
+    "ModelName",
     "Option",
+    "Precision",
     "Setting",
+    "Threads",
+    "Tiles",
+    "Weights",
     "cache_folder",
     "config_file",
     "data_folder",
@@ -43,44 +50,6 @@ __all__ = [
 MOST_THUMBNAIL_MEGABYTES = 500
 """How much the cache of thumbnails may hold unless set otherwise; of small ones about 60,000."""
 
-Threads = Annotated[
-    int | None,
-    Setting("--threads", metavar="N", min=1, help="Threads and reading processes to use."),
-    EVERYWHERE,
-]
-Device = Annotated[
-    Literal["auto", "cuda", "mps", "cpu"],
-    Setting("--device", metavar="NAME", help="Where the model runs: auto, cuda, mps or cpu."),
-    EVERYWHERE,
-]
-Precision = Annotated[
-    Literal["auto", "fp32", "bf16", "fp16"],
-    Setting(
-        "--precision",
-        metavar="NAME",
-        help="Numeric precision: auto, fp32, bf16 or fp16; slow without hardware support.",
-    ),
-    EVERYWHERE,
-]
-ModelName = Annotated[
-    str | None,
-    Setting(
-        "--model",
-        metavar="MODEL",
-        help="The model: builtin, ARCH/TAG, hf-hub:OWNER/NAME or a folder (./x, /x, ~/x). "
-        "Default: the one chosen by 'models use', else builtin.",
-    ),
-    EVERYWHERE,
-]
-Weights = Annotated[
-    Path | None,
-    Option(
-        "--weights",
-        metavar="FILE",
-        help="A checkpoint to load into the architecture that --model names.",
-    ),
-    EVERYWHERE,
-]
 ThumbnailCacheSize = Annotated[
     int,
     Setting(
@@ -231,6 +200,7 @@ class IndexSettings(NamedTuple):
     `thumbnails` keeps a small thumbnail of each picture that is read for the model, in a cache of
     at most `thumbnail_megabytes`. `read_words` reads captions and keywords of pictures that were
     indexed before there were any; those of pictures that are read anyway are always taken.
+    `tiles` encodes crops of long pictures beside the whole, also of those indexed without.
     `text` acts on the command line alone; from Python it is `Library.read_texts`.
     """
 
@@ -271,6 +241,7 @@ class IndexSettings(NamedTuple):
     text: Annotated[
         bool, Option("--read-text", help="Also read text in pictures (by rapidocr), for --words.")
     ] = False
+    tiles: Tiles = False
     thumbnail_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     read_words: bool = True
 

@@ -17,12 +17,14 @@ from rclip_like.store.rows import (
     SETTLED,
     STORED_DTYPE,
     UNCHANGED,
+    PathRange,
     ranges_of,
     row_digest,
     text_mark,
     unchanged_values,
 )
-from rclip_like.values import AnyPath, FileFacts
+from rclip_like.tiles import HAS_TILES
+from rclip_like.values import FIRST_PARTS, AnyPath, FileFacts
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding, Root
@@ -98,8 +100,8 @@ class ModelEmbeddings:
     def scan_further_parts(self) -> Iterator[tuple[ContentIds, StoredEmbeddings]]:
         """Yield chunks of content ids int64 (n,) and embeddings float16 (n, D), in no order.
 
-        All further parts that the model has encoded, of the whole index: today frames of
-        animations. Most indexes have few or none.
+        All further parts that the model has encoded, of the whole index: frames of animations,
+        and tiles. Most indexes have few or none.
         """
         rows = self._connection.execute(
             "SELECT content_id, embedding FROM embeddings WHERE model_id = ? AND part > 0"
@@ -109,6 +111,33 @@ class ModelEmbeddings:
         while chunk := rows.fetchmany(SCAN_CHUNK):
             content_ids, blobs = zip(*chunk, strict=True)
             yield np.array(content_ids, dtype=np.int64), stacked(blobs)
+
+    def untiled(self, within: Sequence[PathRange]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield digest and path of the contents in the ranges that are to have tiles and have none.
+
+        Some come more than once, of contents with several files.
+        """
+        encoded = (
+            "EXISTS (SELECT 1 FROM embeddings WHERE model_id = ? AND part = ?"
+            f" AND embeddings.content_id = contents.content_id AND {IS_CURRENT})"
+        )
+        question = (
+            "SELECT content_id, digest, path FROM contents CROSS JOIN files USING (content_id)"
+            f" WHERE {HAS_TILES} AND content_id > ? AND path >= ? AND path < ?"
+            f" AND {encoded} AND NOT {encoded} ORDER BY content_id LIMIT {SCAN_CHUNK}"
+        )
+        parts = (self._model_id, 0, self._model_id, FIRST_PARTS["tiles"])
+        for one in within:
+            last = 0
+            while page := self._connection.execute(question, (last, *one, *parts)).fetchall():
+                yield from (row[1:] for row in page)
+                last = page[-1][0]
+
+    @property
+    def has_further_parts(self) -> bool:
+        """Whether any picture has other parts than the whole."""
+        question = "SELECT EXISTS (SELECT 1 FROM embeddings WHERE model_id = ? AND part > 0)"
+        return bool(self._connection.execute(question, (self._model_id,)).fetchone()[0])
 
     def of_files(self, files: Sequence[FileFacts]) -> list[IndexedPicture | None]:
         """Return what is indexed of each file, in order; None unless it is as it was when read.

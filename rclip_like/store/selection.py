@@ -95,12 +95,18 @@ class Selection:
     @property
     def is_in_order(self) -> bool:
         """Whether all stretches together are in order of path bytes."""
-        return self.matrix is None or not len(self._newer[0])
+        return self.matrix is None or not (len(self._newer[0]) or len(self._extended))
 
     @cached_property
     def _newer(self) -> tuple[Rowids, ContentIds, Slots]:
         assert self.matrix is not None
         return self.matrix.newer_files()
+
+    @cached_property
+    def _extended(self) -> ContentIds:
+        """The contents of which the matrix lacks a part."""
+        assert self.matrix is not None
+        return self.matrix.extended_contents()
 
     def stretches(self, *, by_rows: bool = False) -> Iterator[Stretch]:
         """Yield the embeddings, from the matrix where there is one, else from the rows.
@@ -205,10 +211,25 @@ class Selection:
         if is_copy.any():
             rowids = np.concatenate([rowids, newer[is_copy]])
             slots = np.concatenate([slots, known[is_copy]])
+        newer, contents = newer[~is_copy], contents[~is_copy]
+        if not len(newer) and not len(self._extended):
+            yield Stretch(rowids, slots, matrix.rows, matrix.order.further_parts)
+            return
+        found = [*matrix.newer_embeddings()]
+        if len(self._extended):
+            owners = matrix.order.slots_of(self._extended)
+            of_file = look_up(slots.astype(np.int64), *_by_slot(owners))
+            is_here = of_file >= 0
+            newer = np.concatenate([newer, rowids[is_here]])
+            contents = np.concatenate([contents, self._extended[of_file[is_here]]])
+            rowids, slots = rowids[~is_here], slots[~is_here]
+            of_part = look_up(matrix.order.further_parts[:, 1].astype(np.int64), *_by_slot(owners))
+            further = matrix.order.further_parts[of_part >= 0, 0]
+            found.append((self._extended, matrix.rows[owners]))
+            found.append((self._extended[of_part[of_part >= 0]], matrix.rows[further]))
         yield Stretch(rowids, slots, matrix.rows, matrix.order.further_parts)
-        if not is_copy.all():
-            numbers, rows = _joined([*matrix.newer_embeddings()], matrix.rows.shape[1])
-            yield _stretch(newer[~is_copy], contents[~is_copy], numbers, rows)
+        numbers, rows = _joined(found, matrix.rows.shape[1])
+        yield _stretch(newer, contents, numbers, rows)
 
     def _scanned(self) -> Iterator[Stretch]:
         dimension = dimension_of(self._connection, self._model_id)
@@ -220,6 +241,12 @@ class Selection:
             numbers = np.concatenate([content_ids, of_further[is_here]])
             every = np.concatenate([found, further[is_here]]) if is_here.any() else found
             yield _stretch(rowids, content_ids, numbers, every)
+
+
+def _by_slot(slots: Slots) -> tuple[ContentIds, Slots]:
+    """Return different slots in ascending order, and the position of each."""
+    ascending = np.argsort(slots)
+    return slots[ascending].astype(np.int64), ascending.astype(np.int32)
 
 
 def _stretch(

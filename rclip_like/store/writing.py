@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import StoreError
@@ -16,6 +16,7 @@ from rclip_like.store.rows import (
     Batch,
     ContentRow,
     FileRow,
+    PathRange,
     Reading,
     ranges_of,
     row_digest,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rclip_like.store.checking import Repair
     from rclip_like.store.places import PlacesWriter
     from rclip_like.store.store import Store
+    from rclip_like.values import Embedding
 
 _READERS = "readers of model"
 """A setting's name, followed by a model's number; it holds the readers of the model's readings."""
@@ -124,6 +126,27 @@ class Writer:
             )
             if not added.rowcount:  # the parts of a content come from one encoding of it
                 return
+
+    def untiled(self, model_id: int, within: Sequence[PathRange]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what `ModelEmbeddings.untiled` does."""
+        yield from self._store.embeddings(model_id).untiled(within)
+
+    def put_parts(self, model_id: int, parts: Mapping[bytes, Mapping[int, Embedding]]) -> None:
+        """Add further parts, by number, to contents whose whole picture the model has encoded.
+
+        parts: by digest. One that is there already stays as it is.
+        """
+        with self._connection.transaction():
+            for digest, embeddings in parts.items():
+                for part, embedding in embeddings.items():
+                    row = embedding.astype(STORED_DTYPE).tobytes()
+                    self._connection.execute(
+                        "INSERT INTO embeddings (model_id, part, content_id, embedding, row_digest)"
+                        " SELECT model_id, ?, content_id, ?, ? FROM contents"
+                        " CROSS JOIN embeddings AS whole USING (content_id) WHERE digest = ?"
+                        " AND model_id = ? AND whole.part = 0 ON CONFLICT DO NOTHING",
+                        (part, row, row_digest(row), digest, model_id),
+                    )
 
     def _put_reading(self, model_id: int, digest: bytes, reading: Reading) -> None:
         """Write how a content was read, in place of what an earlier reading said."""

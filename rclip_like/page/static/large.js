@@ -12,6 +12,7 @@ import { alternative, breakable, bytes, date, foundBy, number, pixels } from "./
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
+const crop = dialog.querySelector(".shown");
 const none = dialog.querySelector(".none");
 const heading = dialog.querySelector("h2");
 const facts = dialog.querySelector("dl");
@@ -57,6 +58,19 @@ function fill(shown) {
   }
   showButtons();
   if (isOther) load();
+  markCrop();
+}
+
+/** Mark the crop of a long picture that was found, if it was not the whole. */
+function markCrop() {
+  const { crop: found, width, height } = item;
+  crop.hidden = !found || picture.hidden;
+  if (!found) return;
+  const { style } = crop.firstElementChild;
+  for (const [side, length] of [["left", found.x / width], ["top", found.y / height],
+    ["width", found.width / width], ["height", found.height / height]]) {
+    style.setProperty(side, `${100 * length}%`);
+  }
 }
 
 function factsOf(shown) {
@@ -98,14 +112,17 @@ async function load() {
   picture.hidden = false;
   none.hidden = true;
   picture.src = address(id);
-  picture.style.setProperty("--width", width || LARGE);
-  picture.style.setProperty("--height", height || LARGE);
+  for (const { style } of [picture, crop]) {
+    style.setProperty("--width", width || LARGE);
+    style.setProperty("--height", height || LARGE);
+  }
   try {
     await exchange(address(id, LARGE), isStill);
   } catch {
     const why = await whyMissing(address(id, LARGE));
     if (!isStill()) return;
     picture.hidden = true;
+    crop.hidden = true;
     none.hidden = false;
     none.textContent = why;
     return;

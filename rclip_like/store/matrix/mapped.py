@@ -89,6 +89,18 @@ class Matrix(NamedTuple):
             embeddings = np.frombuffer(b"".join(blobs), dtype=STORED_DTYPE)
             yield np.array(content_ids, dtype=np.int64), embeddings.reshape(len(chunk), -1)
 
+    def extended_contents(self) -> ContentIds:
+        """Return the contents in the matrix that have got further parts since (n,), ascending."""
+        if not self.stamp.num_added:
+            return np.empty(0, np.int64)
+        rows = self.connection.execute(
+            "SELECT DISTINCT content_id FROM embeddings WHERE rowid > ? AND +model_id = ?"
+            f" AND part > 0 AND {OF_RIGHT_LENGTH} ORDER BY content_id",
+            (self.stamp.last_embedding, self.model_id, self.model_id),
+        )
+        found = np.array([content_id for (content_id,) in rows], dtype=np.int64)
+        return found[self.order.slots_of(found) >= 0]
+
     def newer_files(self) -> tuple[Rowids, ContentIds, Slots]:
         """Return row numbers, content ids and slots (-1: not in the matrix) of files, each (n,).
 
