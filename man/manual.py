@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import manual_text
 from manual_assistants import ASSISTANTS
+from manual_duplicates import DUPLICATES
 from manual_everyday import EVERY_DAY
 from manual_interchange import INTERCHANGE
 from manual_json import shapes
@@ -45,6 +46,7 @@ def manual() -> str:
         ("SEEING", _prose(SEEING)),
         ("CONTACT SHEETS", _prose(SHEETS)),
         ("SERVING", _prose(SERVING)),
+        ("DUPLICATES", _prose(DUPLICATES)),
         ("HIDING", _prose(manual_text.HIDING)),
         ("SAVED SEARCHES", _prose(SAVED)),
         ("NAMES", _prose(NAMES)),

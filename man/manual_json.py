@@ -11,6 +11,7 @@ from typing import Any
 SCHEMAS = {
     "search --json, run --json": "search",
     "classify --json": "classify",
+    "duplicates --json": "duplicates",
     "hide --list --json": "hide",
     "saved list --json": "saved_list",
     "names list --json": "names_list",

@@ -130,8 +130,8 @@ up by the next run, which encodes nothing for it. A picture is in the country of
 within 5 km of a border it may be the neighbour's, and more than 50 km from all towns, as at sea,
 there is none. The town itself is shown only, as it may be a suburb.
 
-Names of future commands (*duplicates*, *import* and others) are refused as queries, so that scripts
-keep their meaning. To search for such a word, write *clipfind search duplicates*.
+Names of future commands (*import*, *embed* and others) are refused as queries, so that scripts keep
+their meaning. To search for such a word, write *clipfind search embed*.
 """
 
 QUERIES = """\
@@ -228,6 +228,12 @@ latter with *target_base64* as for paths), *label*, *did* (copied, linked, moved
 moved back or removed) and *sidecars*, a list of the files that went along. Of one that is tagged:
 *path*, *labels*, *did* (written, extended or unchanged), *sidecar* and *added*, the tags that it
 did not have (with *sidecar_base64*).
+
+duplicates --json :: One object per line for each group, with *group*, its number, and *kind*. Of
+copies: *keep*, the picture to keep, with the *reason* (reference, largest, metadata, oldest,
+shortest path or first path), and *copies*, each with *how* (exact for equal files, or near),
+*score* (the cosine), *cut* (how much of a side one of the two lacks) and *mirrored*. Of a burst:
+*pictures*. Each picture has *path*, *width*, *height*, *size_bytes* and, where known, *date*.
 
 evaluate --json :: One object per line, for each model and task, with the keys of CLIP_benchmark:
 *dataset*, *model*, *pretrained* (the tag, else empty), *task* (zeroshot_retrieval or
@@ -726,10 +732,10 @@ EXIT_STATUS = """\
 and new ones named, as *status -v* names all; only *--strict* lets them change the status), or
 another run was indexing and *--no-wait* was given.
 
-1 :: Nothing was found. With *classify*: no picture was given a label, or one of *--only*. With
-*run --new*: nothing is new. With *index*: *--max-time* ended the run early. With *status*, *prune*,
-*forget* and *relocate*: nothing is indexed under any of the named PATHs. With *doctor*: there are
-warnings but no problem.
+1 :: Nothing was found. With *duplicates*: there are no copies. With *classify*: no picture was
+given a label, or one of *--only*. With *run --new*: nothing is new. With *index*: *--max-time*
+ended the run early. With *status*, *prune*, *forget* and *relocate*: nothing is indexed under any
+of the named PATHs. With *doctor*: there are warnings but no problem.
 
 2 :: An error: options that make no sense, no folder that can be read (with *index*: any PATH that
 cannot be read), an index that cannot be opened, a model that is missing. With *doctor*: a problem.

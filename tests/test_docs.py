@@ -70,6 +70,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "TRAINING",
         "FILING",
         "SIDECARS",
+        "DUPLICATES",
         "HIDING",
         "SAVED SEARCHES",
         "NAMES",

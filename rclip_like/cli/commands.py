@@ -87,6 +87,11 @@ _TABLE = (
         "Learn labels from a folder of labelled pictures, and measure how well.",
         "probe.run",
     ),
+    Command(
+        "duplicates",
+        "Find same and nearly same pictures, and propose which to keep; changes none.",
+        "duplicates.run",
+    ),
     Command("hide", "Leave pictures and their copies out of searches from now on.", "hiding.hide"),
     Command("unhide", "Let searches show hidden pictures again.", "hiding.unhide"),
     Command("save", "Save a search under a name.", "saved.save"),
@@ -185,7 +190,6 @@ GROUPS = {
 }
 
 RESERVED = (
-    "duplicates",
     "import",
     "embed",
     "config",

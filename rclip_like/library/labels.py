@@ -15,7 +15,7 @@ from rclip_like.library.reach import (
     unindexed_note,
     unwalked_note,
 )
-from rclip_like.settings import IndexSettings, path_of
+from rclip_like.settings import Filters, IndexSettings, WalkSettings, path_of
 from rclip_like.values import AnyPath, IndexReport, Root, Trouble
 
 if TYPE_CHECKING:
@@ -218,16 +218,28 @@ class LibraryLabels(LibraryIndexing):
         on_progress: Callable[[Progress], None] | None,
     ) -> Pictures:
         """Return the pictures under the paths, from the updated index or, if fresh, encoded now."""
-        from rclip_like.classify.labelling import Pictures
 
         if settings.fresh:
             return self._read_now(paths, settings)
+        reached = paths if not settings.everywhere else None
+        return self._indexed_under(reached, settings.walk, settings.filters, update, on_progress)
+
+    def _indexed_under(
+        self,
+        paths: AnyPath | Sequence[AnyPath] | None,
+        walk: WalkSettings,
+        filters: Filters,
+        update: IndexSettings | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Pictures:
+        """Return the pictures under the paths (None: all indexed ones), from the updated index."""
+        from rclip_like.classify.labelling import Pictures
         from rclip_like.search.selecting import selected_pages
 
         roots: list[Root] | None = None
         report: IndexReport | None = None
         absent: tuple[str, ...] = ()
-        if not settings.everywhere:
+        if paths is not None:
             roots, absent = reachable_roots(self._index.existing(), paths)
             report, updating = self._update_if_possible(roots, update, on_progress)
             absent += updating + unwalked_note(report)
@@ -235,8 +247,8 @@ class LibraryLabels(LibraryIndexing):
         def explain_nothing() -> tuple[str, ...]:
             if roots is not None:
                 refuse_unreadable(roots, report)
-            return unindexed_note(roots, report, settings.walk.glob, self._has_rows)
+            return unindexed_note(roots, report, walk.glob, self._has_rows)
 
         store, specification = self._index.existing(), self.specification
-        pages = selected_pages(store, specification, roots, settings.walk, settings.filters)
+        pages = selected_pages(store, specification, roots, walk, filters)
         return Pictures(pages, report, absent, explain_nothing, roots=roots)

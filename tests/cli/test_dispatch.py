@@ -102,7 +102,7 @@ def test_nothing_at_all_asks_for_a_query() -> None:
 def test_all_names_of_the_design_are_taken() -> None:
     designed = """search index status models train classify probe evaluate duplicates prune forget
     doctor export import embed serve preview formats config completion hide unhide save run saved
-    name names help version"""
+    name names relocate help version"""
     assert set(FIRST_WORDS) == set(designed.split())
 
 

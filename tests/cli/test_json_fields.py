@@ -14,6 +14,7 @@ from described import SCHEMAS as SCHEMA_FOLDER
 from described import as_described, schema_of
 from jsonschema import Draft202012Validator
 from manual_json import SCHEMAS
+from planted_copies import write_burst
 from processes import run, write_pictures, write_taken
 from small_index import make_picture
 
@@ -127,3 +128,9 @@ def test_classify_prints_the_documented_fields(folder: Path) -> None:
 
 def test_the_schema_of_train_has_the_documented_fields() -> None:
     assert set(schema_of("train")["required"]) | {"value", "low", "high"} == documented()["train"]
+
+
+def test_duplicates_prints_the_documented_fields(folder: Path) -> None:
+    shutil.copy(folder / "taken.jpg", folder / "again.jpg")
+    write_burst(folder)
+    assert printed("duplicates", folder, "--threshold", "0.5") == documented()["duplicates"]

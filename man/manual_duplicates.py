@@ -1,0 +1,43 @@
+"""The manual's section on copies."""
+
+DUPLICATES = """\
+*clipfind duplicates* [PATH]... brings the index up to date and prints groups of pictures of which
+all but one are copies: equal files, and pictures that were made of one another by saving anew in
+any format, resizing, cutting off up to a third, mirroring, changing brightness, contrast or
+colours, or writing over a part. It changes, moves and deletes nothing.
+
+    clipfind duplicates ~/Pictures
+    clipfind duplicates ~/Phone --reference ~/Pictures --script move.sh
+    sh move.sh ~/copies-to-look-through
+
+How copies are found :: Equal files by the digests in the index, without reading any. Of the others,
+those pairs whose embeddings have a cosine of *--threshold* or more, at most 16 for each picture,
+are laid over each other as thumbnails of 256 pixels and compared block by block. They are copies if
+almost all blocks show the same and one of the two shows nothing beyond the other. Each copy was
+compared with the picture that is kept in its place. Thumbnails that are not in the cache are made.
+
+Which is kept :: The picture in a *--reference* folder; else the one with the most pixels; with the
+most metadata (date, camera, position); the oldest file; the shortest path. The reason that decided
+is printed. A picture that was enlarged has more pixels and shows no more: look through the groups,
+with *--html* as pictures, before you act on them. Further names of one file, links of both kinds,
+are no copies. An animation is compared by its first frame.
+
+Bursts :: Pictures of one camera and size taken within ten seconds are shots of a burst, unless they
+show exactly the same. They stand in groups of their own, and nothing is proposed. Where dates are
+missing, shots are told from copies by what each shows beyond the other; two shots from a tripod may
+then count as copies.
+
+Reference folders :: Pictures in *--reference* DIR are compared with those in the PATHs, not with
+each other, and are never proposed as copies.
+
+What is printed :: In a pipe, a line for each picture: the group's number, *keep* with the reason,
+*copy, equal*, *copy* with the cosine, or *burst*, and the path, between tabs. *--files* prints the
+paths of the copies alone, and *--null* ends each with a NUL. The exit status is 0 if there are
+copies and 1 if there are none, bursts or not.
+
+The script :: *--script* FILE writes a shell script for any POSIX shell; FILE must not exist. It
+moves the copies into a folder that must not exist either, so that nothing is overwritten. Names
+keep their bytes; where several are the same, all but the first get a number. Equal files are
+compared once more; a copy that is gone or has another size, or whose picture to keep has, stays
+where it is. The exit status is then 1. Sidecars and raw files beside a copy stay.
+"""
