@@ -149,13 +149,15 @@ def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
     from rclip_like.settings.configuration import configured
 
     # As `search` would take them, so that its command line finds the same.
-    searching = configured(LibrarySettings).searching._replace(walk=options.walk)
+    settings = configured(LibrarySettings)
+    searching = settings.searching._replace(walk=options.walk)
+    indexing = IndexSettings(walk=options.walk, tiles=settings.indexing.tiles)
     model = options.library.model and library.specification.name
     choice = options.library._replace(model=model)
     return ServiceSettings(
         searching=searching,
         read=options.read,
-        indexing=None if options.no_index else IndexSettings(walk=options.walk),
+        indexing=None if options.no_index else indexing,
         cache_bytes=options.cache_megabytes * 1_000_000,
         spell=lambda search: command_line(search, choice, searching, updates=not options.no_index),
         say=said,

@@ -106,6 +106,8 @@ class Selection:
     def _extended(self) -> ContentIds:
         """The contents of which the matrix lacks a part."""
         assert self.matrix is not None
+        if not self.embeddings.has_further_parts:
+            return np.empty(0, np.int64)
         return self.matrix.extended_contents()
 
     def stretches(self, *, by_rows: bool = False) -> Iterator[Stretch]:

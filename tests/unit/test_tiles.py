@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,6 +172,26 @@ def test_pictures_indexed_before_get_tiles_and_nothing_else_is_encoded(
     ]
     assert len(rows[0]) == 3 + 9 + 5
     assert [row[:2] for row in rows[0]] == [row[:2] for row in rows[1]]
+
+
+def test_a_run_that_is_out_of_time_says_so_and_the_next_one_goes_on(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "many").mkdir()
+    for seed in range(0, 60, 3):
+        panorama(tmp_path / "many" / f"{seed}.png", seed, seed + 1, seed + 2)
+    index = SmallIndex(tmp_path / "index.db", tiny_model, plain=True)
+    index.update(tmp_path / "many")
+    pictures = index.model.pictures
+    with monkeypatch.context() as slow:
+        slow.setattr(index.model, "pictures", lambda pixels: (time.sleep(0.1), pictures(pixels))[1])
+        first = index.update(tmp_path / "many", tiles=True, max_seconds=0.6)
+    assert not first.finished
+    second = index.update(tmp_path / "many", tiles=True)
+    assert second.finished
+    assert first.tiled + second.tiled == 20
+    question = "SELECT count(*) FROM embeddings WHERE part >= 1000"
+    assert index.store.connection.execute(question).fetchone() == (100,)
 
 
 def test_a_file_that_changed_meanwhile_gives_its_tiles_to_no_other_content(
