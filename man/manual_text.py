@@ -783,6 +783,15 @@ not a regular file or is larger than 64 KiB.
     top = 20
     exclude = ["*.gif", "Screenshots/"]
 
+*clipfind config* shows every setting with its value, in the form of the file (- where it depends on
+the command), and where that comes from: the default, the file with its line, a variable or an
+option. *config set* SETTING VALUE checks the value and writes the file whole, with its comments;
+*config unset* SETTING takes it out again, with exit status 1 if it was not there; *config edit*
+opens the file in $VISUAL, $EDITOR or vi, and checks it afterwards; *config path* prints where it
+is.
+
+    clipfind config set exclude "*.gif" Screenshots/
+
 ~/.local/share/clipfind/index.db :: The index, an SQLite database; *--db* names another. Beside it
 lie SQLite's index.db-wal and index.db-shm; index.db.lock, which one indexing process holds at a
 time; after an upgrade index.db.version-N, the copy from before; and after a repair

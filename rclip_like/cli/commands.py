@@ -141,6 +141,36 @@ _TABLE = (
         bears_bad_configuration=True,
     ),
     Command(
+        "config show",
+        "Show every setting with its value and where that comes from.",
+        "config.show",
+        bears_bad_configuration=True,
+    ),
+    Command(
+        "config set",
+        "Write a setting into the configuration file, keeping its comments.",
+        "config.set_value",
+        bears_bad_configuration=True,
+    ),
+    Command(
+        "config unset",
+        "Take a setting out of the configuration file.",
+        "config.unset",
+        bears_bad_configuration=True,
+    ),
+    Command(
+        "config edit",
+        "Open the configuration file in $VISUAL or $EDITOR, and check it afterwards.",
+        "config.edit",
+        bears_bad_configuration=True,
+    ),
+    Command(
+        "config path",
+        "Print the path of the configuration file, there or not.",
+        "config.print_path",
+        bears_bad_configuration=True,
+    ),
+    Command(
         "formats",
         "List picture formats: which are read here and what the others need.",
         "models.list_formats",
@@ -186,13 +216,15 @@ COMMANDS = {command.name: command for command in _TABLE}
 
 GROUPS = {
     group: [name for name in COMMANDS if name.startswith(f"{group} ")]
-    for group in ("models", "names", "saved")
+    for group in ("models", "names", "saved", "config")
 }
+
+BARE_GROUPS = {"config": "config show"}
+"""What a group's name means without one of its commands."""
 
 RESERVED = (
     "import",
     "embed",
-    "config",
 )
 """Names of commands to come: they are never queries, so that scripts keep their meaning."""
 

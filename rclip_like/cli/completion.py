@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import Annotated, Literal, NamedTuple
 
-from rclip_like.cli.commands import COMMANDS, GROUPS, WORDS, Command
+from rclip_like.cli.commands import COMMANDS, GROUPS, WORDS, Command, accepted_by_any
 from rclip_like.output.stream import write_lines
 from rclip_like.settings import Argument
 from rclip_like.settings.declared import Declared
@@ -18,6 +18,7 @@ _MODELS = ("MODEL", "[MODEL]")
 """What stands for values in help texts says how they are completed."""
 _SAVED = "NAME"
 """Stands for a saved search, as an argument; options have names of other things."""
+_SETTINGS = ("SETTING", "[SETTING]...")
 
 
 class CompletionOptions(NamedTuple):
@@ -140,7 +141,14 @@ def _bash_words(declared: Declared) -> str:
     """
     if _is_saved(declared):
         return "SAVED"
-    return "MODELS" if declared.metavar in _MODELS else " ".join(declared.choices or declared.words)
+    return "MODELS" if declared.metavar in _MODELS else " ".join(_choices(declared))
+
+
+def _choices(declared: Declared) -> tuple[str, ...]:
+    """Return the words that a value is one of, the names of settings among them; else nothing."""
+    if declared.metavar in _SETTINGS:
+        return tuple(sorted({each.key for each in accepted_by_any(COMMANDS["search"]) if each.key}))
+    return declared.choices or declared.words
 
 
 def _is_saved(declared: Declared) -> bool:
@@ -243,7 +251,7 @@ def _zsh_specs(command: str) -> str:
 
 
 def _zsh_action(declared: Declared) -> str:
-    if words := declared.choices or declared.words:
+    if words := _choices(declared):
         return f"({' '.join(words)})"
     if declared.metavar in _MODELS:
         return "_clipfind_models"
@@ -317,7 +325,7 @@ def _fish_lines() -> Iterator[str]:
 
 
 def _fish_value(declared: Declared) -> str:
-    if words := declared.choices or declared.words:
+    if words := _choices(declared):
         return f"-x -a {_fish(' '.join(words))}"
     if declared.metavar in _MODELS:
         return "-x -a '(__clipfind_models)'"

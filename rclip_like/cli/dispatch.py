@@ -6,7 +6,15 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rclip_like.cli.commands import COMMANDS, FIRST_WORDS, GROUPS, RESERVED, WORDS, Command
+from rclip_like.cli.commands import (
+    BARE_GROUPS,
+    COMMANDS,
+    FIRST_WORDS,
+    GROUPS,
+    RESERVED,
+    WORDS,
+    Command,
+)
 from rclip_like.cli.options import Everywhere
 from rclip_like.errors import UsageError
 from rclip_like.settings.declared import declared_in
@@ -95,6 +103,8 @@ def _dispatch_group(group: str, before: tuple[str, ...], rest: Sequence[str]) ->
     word = rest[0] if rest else None
     if word in HELP:
         return Call(None, group=group)
+    if word is None and group in BARE_GROUPS:
+        return Call(COMMANDS[BARE_GROUPS[group]], (*before, *more))
     name = f"{group} {word}"
     if name not in COMMANDS:
         choices = ", ".join(each.removeprefix(f"{group} ") for each in GROUPS[group])

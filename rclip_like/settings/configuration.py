@@ -6,9 +6,9 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
@@ -68,6 +68,78 @@ def settle(
     return compose(settings, values), values
 
 
+class InEffect(NamedTuple):
+    """What holds for one option, and where that comes from.
+
+    value: None where the default depends on the command or the terminal. source: the name of an
+    environment variable, the path of the configuration file, the option as it is typed, or
+    "default". line: of the file, from 1.
+    """
+
+    declared: Declared
+    value: Any
+    source: str
+    line: int | None = None
+
+
+def effective(declared: Declared, typed: Mapping[str, Any]) -> InEffect:
+    """Return what holds for an option that the configuration file can hold; raises UsageError."""
+    key, variable = declared.key or "", declared.variable
+    value = _values([declared], typed, read_configuration([declared], is_all=False))
+    if declared.long_name in typed:
+        source, line = declared.long_name, None
+    elif variable and os.environ.get(variable):
+        source, line = variable, None
+    elif key in _load(config_file()):
+        source, line = str(config_file()), _line_of(key, decoded(_content(config_file())))
+    else:
+        source, line = "default", None
+    return InEffect(declared, value[declared.long_name], source, line)
+
+
+def _line_of(key: str, text: str) -> int | None:
+    """Return the number of the line that sets a key; None where the key is written oddly."""
+    import tomllib
+
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+            try:
+                tomllib.loads("\n".join(lines[: number - 1]))
+            except ValueError:  # the line stands in a text of several lines
+                continue
+            return number
+    return None
+
+
+def parsed(declared: Declared, words: Sequence[str]) -> Any:
+    """Return the value that words give an option, as they do on a command line.
+
+    Raises UsageError, also where there is not one word for an option that takes one value.
+    """
+    name = declared.key or declared.long_name
+    if len(words) != 1 and not declared.is_many:
+        raise UsageError(f"{name} takes one value, not {len(words)}: {' '.join(words)}")
+    return _from_words(declared, list(words) if declared.is_many else words[0], name, UsageError)
+
+
+def check_text(text: str, declared: Iterable[Declared], path: Path) -> None:
+    """Raise ConfigError unless a configuration file of this text could be used."""
+    if len(text.encode()) > _MOST_BYTES:
+        raise ConfigError(f"{path}: would be larger than 64 KiB; nothing was written")
+    _checked_values(_parse(text, path), declared, path, is_all=True)
+
+
+def read_text(path: Path) -> str:
+    """Return a configuration file's text, "" where there is none. Raises ConfigError."""
+    try:
+        return decoded(_content(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def read_configuration(declared: Iterable[Declared], *, is_all: bool = True) -> dict[str, Any]:
     """Return the configuration file's values by key, checked; empty where there is no file.
 
@@ -76,10 +148,15 @@ def read_configuration(declared: Iterable[Declared], *, is_all: bool = True) -> 
     CLIPFIND_CONFIG names but that is not there.
     """
     path = config_file()
-    values = _load(path)
+    return _checked_values(_load(path), declared, path, is_all=is_all)
+
+
+def _checked_values(
+    values: Mapping[str, Any], declared: Iterable[Declared], path: Path, *, is_all: bool
+) -> dict[str, Any]:
     found: dict[str, Declared] = {}
     for each in declared if values else ():
-        if each.key in values:
+        if each.key and each.key in values:
             found.setdefault(each.key, each)
         if len(found) == len(values):
             break
@@ -106,9 +183,12 @@ def _load(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if not content:
         return {}
+    return _parse(decoded(content), path)
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
     import tomllib
 
-    text = decoded(content)
     if re.search(_LONG_KEY, re.sub(_TEXTS_AND_REMARKS, "x", text, flags=re.DOTALL)):
         raise ConfigError(f"{path}: has a key with too many dots; keys are single words")
     try:
