@@ -57,4 +57,10 @@ starts it:
 From cron, every hour:
 
     0 * * * * ~/.local/bin/clipfind index --quiet --no-wait ~/Pictures
+
+*clipfind doctor --report* FILE writes what a report of a fault needs, and *-* prints it: versions,
+the system, the kinds of file systems, how much is indexed, reasons why pictures could not be read,
+which checks found something, and settings that are not the default. It consists of numbers and of
+clipfind's own words: of a setting that is a path, a name or a list it says only that it is set. No
+path, file name, query, user name or host name is in it. Nothing is sent; read it before you do.
 """

@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
-from rclip_like.cli.options import IndexedPaths, JsonObject, open_library
+from rclip_like.cli.options import (
+    NOTHING_GIVEN,
+    Given,
+    IndexedPaths,
+    JsonObject,
+    open_library,
+    refuse_without_effect,
+)
 from rclip_like.cli.remedies import advised, said
 from rclip_like.errors import ConfigError, IndexLocked, UsageError
 from rclip_like.output.reports import status_lines, status_object
@@ -80,9 +87,19 @@ class DoctorOptions(NamedTuple):
         bool,
         Option("--repair", help="Mend what can be mended safely, after a copy of the index."),
     ] = False
+    report: Annotated[
+        str | None,
+        Option(
+            "--report",
+            metavar="FILE",
+            help="Write what a report of a fault needs into FILE, - for stdout: versions, kinds, "
+            "numbers and settings, without any name, path or query.",
+        ),
+    ] = None
     json: JsonObject = False
     library: LibraryChoice = LibraryChoice()
     talk: Talk = Talk()
+    given: Given = NOTHING_GIVEN
 
 
 def show_status(options: StatusOptions) -> int:
@@ -151,6 +168,7 @@ def forget(options: ForgetOptions) -> int:
 
 def doctor(options: DoctorOptions) -> int:
     """Print what was found; return 0 if all is well, 1 for warnings, 2 for a problem."""
+    refuse_without_effect(options.given, (("--report", "--json"),))
     with open_library(options.library) as library:
         report = library.doctor(repair=options.repair, on_wait=lambda: options.talk.note(_WAITING))
     try:
@@ -165,8 +183,14 @@ def doctor(options: DoctorOptions) -> int:
         findings=(*report.findings, settings, *_mistyped_variables(os.environ)),
         repaired=tuple(map(said, report.repaired)),
     )
-    lines = doctor_lines(report, advised, mended=options.repair)
-    write_lines([doctor_object(report, advised)] if options.json else lines)
+    if options.report is not None:
+        from rclip_like.cli.bug_report import write_report
+
+        with open_library(options.library) as library:
+            write_report(library, report, options.report, options.talk)
+    else:
+        lines = doctor_lines(report, advised, mended=options.repair)
+        write_lines([doctor_object(report, advised)] if options.json else lines)
     if report.has("problem"):
         return ILL
     return WARNED if report.has("warning") else WELL

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rclip_like.errors import Reason
 from rclip_like.reports import StatusReport
 from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.rows import EVERYTHING, PathRange
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from rclip_like.store.connection import Connection
     from rclip_like.store.reading import Reader
 
+_CODES = frozenset(Reason)
+
 
 def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
     """Return what is indexed in the ranges; sizes and models are the whole index's."""
     connection = reader.connection
-    question = "SELECT path, reason FROM failures WHERE path >= ? AND path < ? ORDER BY path"
-    unreadable = tuple(Trouble(*row) for one in ranges for row in connection.execute(question, one))
+    question = "SELECT path, reason, code FROM failures WHERE path >= ? AND path < ? ORDER BY path"
+    unreadable = tuple(
+        Trouble(path, reason, code=Reason(code) if code in _CODES else None)
+        for one in ranges
+        for path, reason, code in connection.execute(question, one)
+    )
     reasons = Counter(trouble.reason for trouble in unreadable)
     folders: dict[bytes, Counter[str]] = {}
     for trouble in unreadable:
