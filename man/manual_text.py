@@ -278,7 +278,9 @@ train --dry-run --json :: One object with *model*, *format*, *num_pairs*, *num_c
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
 only with *--raw-pairs*), *hidden* (files of hidden pictures), *undated* (files of pictures without
-a date), *texts_read* (contents in which text was looked for), *with_text* (those that have some),
+a date), *with_captions* (contents with captions or keywords), *captions_unread* (contents whose
+captions were never looked for), *texts_read* (contents in which text was looked for), *with_text*
+(those that have some), *texts_failed* (could not be read), *texts_unread* (never looked at),
 *models*, and *roots*, the walked folders. Each model has *name*, *fingerprint*,
 *preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files it has not
 encoded). Each root has *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and *files*; a

@@ -170,10 +170,18 @@ class StatusReport:
     """Files whose pictures say no date."""
     saved: int | None = None
     """Saved searches; None as for `left_contents`."""
+    with_captions: int = 0
+    """Contents with captions or keywords inside; copies count once, here and below."""
+    captions_unread: int = 0
+    """Contents whose captions were never looked for."""
     texts_read: int = 0
-    """Contents in which text was looked for; copies count once."""
+    """Contents in which text was looked for."""
     with_text: int = 0
     """Those of them that have text."""
+    texts_failed: int = 0
+    """Contents whose text could not be read."""
+    texts_unread: int = 0
+    """Contents in which text was never looked for."""
     thumbnails: int | None = None
     """Small pictures in the cache folder, of this index or others; None as for `left_contents`."""
     thumbnail_bytes: int | None = None

@@ -65,7 +65,7 @@ def made_by() -> str:
 def places_of(positions: Sequence[tuple[float, float]]) -> list[Place | None]:
     """Return the place of each position; None where no town lies within 50 km, as at sea.
 
-    positions: latitude and longitude in degrees.
+    positions: latitude and longitude in degrees; there is no place beyond 90 and 180.
     The first call takes half a second and some 180 MB. Raises ImportError without the package.
     """
     limit = csv.field_size_limit()  # which the package lifts for the whole process
@@ -73,11 +73,14 @@ def places_of(positions: Sequence[tuple[float, float]]) -> list[Place | None]:
         import reverse_geocode
     finally:
         csv.field_size_limit(limit)
-    found = reverse_geocode.search(positions) if positions else []
-    return [
-        _place(town) if _distance_km(position, town) <= _MOST_KM else None
-        for position, town in zip(positions, found, strict=True)
-    ]
+    on_earth = [each for each in positions if abs(each[0]) <= 90 and abs(each[1]) <= 180]
+    towns = reverse_geocode.search(on_earth) if on_earth else []
+    found = {
+        position: _place(town)
+        for position, town in zip(on_earth, towns, strict=True)
+        if _distance_km(position, town) <= _MOST_KM
+    }
+    return [found.get(position) for position in positions]
 
 
 def _place(town: dict[str, object]) -> Place:

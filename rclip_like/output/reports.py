@@ -168,11 +168,7 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     if report.saved:
         searches = "1 saved search" if report.saved == 1 else f"{report.saved:,} saved searches"
         yield f"{searches}; 'clipfind saved list' shows what is searched"
-    if report.texts_read:
-        yield (
-            f"text read in {counted(report.texts_read, 'picture')}, {report.with_text:,} of them "
-            "have some"
-        )
+    yield from _word_counts(report)
     if report.left_contents:
         yield (
             f"{counted(report.left_contents, 'content')} without a file; "
@@ -185,6 +181,31 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
         )
     if verbose:
         yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)
+
+
+def _word_counts(report: StatusReport) -> Iterator[str]:
+    """Yield how many pictures have words, and how many are still to be read."""
+    if report.with_captions:
+        yield f"{counted(report.with_captions, 'picture')} with captions or keywords"
+    if report.captions_unread:
+        unread = counted(report.captions_unread, "picture")
+        yield f"{unread} whose captions were never read; 'clipfind index' reads them"
+    if report.texts_read or report.texts_failed:
+        further = [
+            f"{number:,} {what}"
+            for number, what in (
+                (report.texts_failed, "could not be read"),
+                (report.texts_unread, "still to be read"),
+            )
+            if number
+        ]
+        yield "; ".join(
+            (
+                f"text read in {counted(report.texts_read, 'picture')}, {report.with_text:,} of "
+                "them have some",
+                *further,
+            )
+        )
 
 
 def status_object(report: StatusReport) -> str:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 
 from rclip_like.errors import StoreError
+from rclip_like.store.checking_words import INTEGRITY_CHECK, compare_rows, empty_tables
+from rclip_like.store.indexed_words import mark_of, name_of_mark, row_texts, tokens_of_row
 from rclip_like.store.schema import WORDS_INDEX
 from rclip_like.store.words import (
     KINDS,
@@ -14,8 +16,6 @@ from rclip_like.store.words import (
     WordsRow,
     has_index,
     make_index,
-    tokens,
-    tokens_of_name,
 )
 
 READER, READER_VERSION = "captions", 1
@@ -24,13 +24,6 @@ and a migration then marks all pictures as unread.
 """
 _READ: tuple[Source, ...] = ("caption", "keywords")
 _ROWS_A_TRANSACTION = 4096
-_NEW = (
-    "SELECT word_id, text FROM words WHERE word_id > ? ORDER BY word_id LIMIT ?",
-    "SELECT file_id, path FROM files WHERE file_id > ? ORDER BY file_id LIMIT ?",
-    "SELECT folder_id, path FROM folders WHERE folder_id > ? ORDER BY folder_id LIMIT ?",
-    "SELECT sidecar_id, caption || char(10) || keywords FROM sidecars WHERE sidecar_id > ?"
-    " ORDER BY sidecar_id LIMIT ?",
-)
 
 
 class WordsWriter(Words):
@@ -115,50 +108,56 @@ class WordsWriter(Words):
                 pass
 
     def mend(self) -> bool:
-        """Make the full-text index anew if it is damaged, and return whether it was."""
+        """Make the full-text index anew if it is damaged or lacks words of rows.
+
+        Return whether it was.
+        """
         if not self.is_searchable:
             return False
-        check = f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('integrity-check')"
         try:
             with self._connection.transaction():
-                self._connection.execute(check)
+                self._connection.execute(INTEGRITY_CHECK)
+            if compare_rows(self._connection).is_sound:
+                return False
         except StoreError:
+            pass
+        try:
+            self._make_anew()
+        except StoreError:  # SQLite drops no full-text index that it cannot open
             with self._connection.transaction():
-                self._connection.execute(f"DROP TABLE {WORDS_INDEX}")
-                make_index(self._connection)
-            self.rebuild()
-            return True
-        return False
+                empty_tables(self._connection)
+            self._make_anew()
+        self.rebuild()
+        return True
+
+    def _make_anew(self) -> None:
+        with self._connection.transaction():
+            self._connection.execute(f"DROP TABLE {WORDS_INDEX}")
+            make_index(self._connection)
 
     def _forget_marks(self) -> None:
         for kind in KINDS:
-            self._connection.execute("DELETE FROM settings WHERE name = ?", (_mark(kind),))
+            self._connection.execute("DELETE FROM settings WHERE name = ?", (name_of_mark(kind),))
 
     def _index_kind(self, kind: int) -> bool:
-        name = _mark(KINDS[kind])
-        found = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,))
-        after = int((found.fetchone() or ("0",))[0])
-        rows = self._connection.execute(_NEW[kind], (after, _ROWS_A_TRANSACTION)).fetchall()
+        after = mark_of(self._connection, KINDS[kind])
+        rows = row_texts(kind).after(self._connection, after, _ROWS_A_TRANSACTION)
         if not rows:
             return False
-        is_name, is_folder = kind in (1, 2), kind == 2
-        texts = (
-            " ".join(tokens_of_name(each, is_folder=is_folder) if is_name else tokens(each))
-            for _, each in rows
-        )
+        texts = (" ".join(tokens_of_row(kind, each)) for _, each in rows)
         with self._connection.transaction():
             self._connection.executemany(
                 f"INSERT INTO {WORDS_INDEX} (rowid, words) VALUES (?, ?)",
                 [(row[0] << 2 | kind, text) for row, text in zip(rows, texts, strict=True) if text],
             )
-            if kind == 1:
+            if KINDS[kind] == "files":
                 self._connection.executemany(
                     "INSERT OR IGNORE INTO folders (path) VALUES (?)",
                     [(path,) for path in sorted(_folders_above(path for _, path in rows))],
                 )
             self._connection.execute(
                 "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)",
-                (name, str(rows[-1][0])),
+                (name_of_mark(KINDS[kind]), str(rows[-1][0])),
             )
         return True
 
@@ -166,10 +165,6 @@ class WordsWriter(Words):
 def storable(text: str) -> str:
     """Return a text without NUL, where SQLite would end it, and without lone surrogates."""
     return text.encode(errors="replace").decode().replace("\0", " ")
-
-
-def _mark(table: str) -> str:
-    return f"words up to {table}"
 
 
 def _folders_above(paths: Iterable[bytes]) -> set[bytes]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rclip_like.errors import StoreError
 from rclip_like.store import opening
@@ -22,6 +23,9 @@ from rclip_like.store.matrix.blocks import (
 )
 from rclip_like.store.rows import row_digest, text_mark
 from rclip_like.store.side_files import side_file
+
+if TYPE_CHECKING:
+    from rclip_like.store.checking_words import WordsCheck
 
 SQLITE_VERSION = sqlite3.sqlite_version
 OLDEST_SQLITE = (3, 37)
@@ -111,6 +115,13 @@ class Checkup:
                 if not is_sound or not are_unit(np.frombuffer(embedding, "<f4")[np.newaxis]).all():
                     wrong.append((model_id, text))
         return wrong
+
+    def words(self) -> WordsCheck | None:
+        """Return how the full-text index of words was found; None if there is none to look at."""
+        from rclip_like.store.checking_words import check_words
+
+        with self._connection.transaction("DEFERRED"):
+            return check_words(self._connection)
 
     def models(self) -> list[tuple[int, str, int]]:
         """Return number, name and dimension of each model."""

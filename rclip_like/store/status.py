@@ -14,6 +14,7 @@ from rclip_like.store.rows import EVERYTHING, PathRange
 from rclip_like.store.saved import SavedSearches
 from rclip_like.store.schema import HIDDEN_SINCE, WORDS_SINCE
 from rclip_like.store.side_files import size_of, sqlite_files
+from rclip_like.store.words import FAILED
 from rclip_like.values import Trouble
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
     most_first = sorted(folders.items(), key=lambda item: (-item[1].total(), item[0]))
     is_all = list(ranges) == [EVERYTHING]
     left_contents, freeable_bytes = _left_contents(connection) if is_all else (None, None)
+    contents = _count_contents(connection, ranges)
+    words = _count_words(connection, ranges, contents)
     return StatusReport(
         database=str(connection.path),
         size_bytes=sum(map(size_of, sqlite_files(connection.path) + files_of(connection.path))),
         files=(files := sum(map(reader.count_in_range, ranges))),
-        contents=_count_contents(connection, ranges),
+        contents=contents,
         models=tuple(_models(connection, ranges, files)),
         roots=tuple(_roots(reader, ranges)),
         failures=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
@@ -54,8 +57,12 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         saved=SavedSearches(connection).count() if is_all else None,
         hidden=_count_hidden(connection, ranges),
         undated=sum(map(reader.count_undated_in_range, ranges)),
-        texts_read=(texts := _count_texts(connection, ranges))[0],
-        with_text=texts[1],
+        with_captions=words.get("with_captions", 0),
+        captions_unread=words["captions_unread"],
+        texts_read=words.get("texts_read", 0),
+        with_text=words.get("with_text", 0),
+        texts_failed=words.get("texts_failed", 0),
+        texts_unread=words["texts_unread"],
     )
 
 
@@ -80,19 +87,42 @@ def _count_hidden(connection: Connection, ranges: Sequence[PathRange]) -> int:
     return sum(connection.execute(question, one).fetchone()[0] for one in ranges)
 
 
-def _count_texts(connection: Connection, ranges: Sequence[PathRange]) -> tuple[int, int]:
-    """Return in how many contents of files in the ranges text was looked for, and found."""
+def _count_words(
+    connection: Connection, ranges: Sequence[PathRange], contents: int
+) -> dict[str, int]:
+    """Return how many contents of files in the ranges have words, and how many were not read yet.
+
+    By the names of a StatusReport. contents: how many there are.
+    """
     if connection.version < WORDS_SINCE:
-        return 0, 0
-    question = (
-        f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
-        " SELECT count(*), count(nullif(text, '')) FROM words WHERE source = 'text' AND EXISTS"
-        " (SELECT 1 FROM files JOIN ranges ON path >= first AND path < last"
-        " WHERE files.content_id = words.content_id)"
-    )
+        return {"captions_unread": contents, "texts_unread": contents}
     edges = [edge for one in ranges for edge in one]
-    (looked, found) = connection.execute(question, edges).fetchone()
-    return looked, found
+    within = f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
+    is_within = (
+        "EXISTS (SELECT 1 FROM files JOIN ranges ON path >= first AND path < last"
+        " WHERE files.content_id = {}.content_id)"
+    )
+    captioned, looked, found, failed = connection.execute(
+        f"{within} SELECT count(DISTINCT content_id) FILTER (WHERE source <> 'text'),"
+        " count(*) FILTER (WHERE source = 'text'),"
+        " count(*) FILTER (WHERE source = 'text' AND text <> ''),"
+        f" count(*) FILTER (WHERE made_by LIKE '%{FAILED}')"
+        f" FROM words WHERE {is_within.format('words')}",
+        edges,
+    ).fetchone()
+    (unread,) = connection.execute(
+        f"{within} SELECT count(*) FROM contents WHERE words_version IS NULL"
+        f" AND {is_within.format('contents')}",
+        edges,
+    ).fetchone()
+    return {
+        "with_captions": captioned,
+        "captions_unread": unread,
+        "texts_read": looked - failed,
+        "with_text": found,
+        "texts_failed": failed,
+        "texts_unread": contents - looked,
+    }
 
 
 def _models(

@@ -36,6 +36,8 @@ _MANY = 1000
 _LONGEST_SHOWN = 80
 KINDS = ("words", "files", "folders", "sidecars")
 """By the last two bits of a row number in the full-text index: the table that has the row."""
+MOST_CHARACTERS = 20_000
+"""So much of a text is read: more than clipfind writes, less than a hostile index may have."""
 _FIND = f"SELECT rowid FROM {WORDS_INDEX} WHERE {WORDS_INDEX} MATCH ? LIMIT ?"
 _WHERE: dict[str, Where] = {"caption": "caption", "keywords": "keyword", "text": "text"}
 
@@ -166,8 +168,9 @@ class Words:
     def text_of(self, digest: bytes) -> dict[Source, str]:
         """Return all words of a content by their source."""
         rows = self._connection.execute(
-            "SELECT source, text FROM words JOIN contents USING (content_id) WHERE digest = ?",
-            (digest,),
+            "SELECT source, substr(text, 1, ?) FROM words JOIN contents USING (content_id)"
+            " WHERE digest = ?",
+            (MOST_CHARACTERS, digest),
         )
         return dict(rows.fetchall()) if self.has_table else {}
 
@@ -209,8 +212,9 @@ class Words:
 
     def _sidecars_of(self, path: bytes) -> list[tuple[Where, str]]:
         rows = self._connection.execute(
-            "SELECT caption, keywords FROM sidecars WHERE path IN (?, ?)",
-            (path + b".xmp", os.path.splitext(path)[0] + b".xmp"),
+            "SELECT substr(caption, 1, ?1), substr(keywords, 1, ?1) FROM sidecars"
+            " WHERE path IN (?2, ?3)",
+            (MOST_CHARACTERS, path + b".xmp", os.path.splitext(path)[0] + b".xmp"),
         )
         return [("sidecar", line) for each in rows for text in each for line in text.split("\n")]
 

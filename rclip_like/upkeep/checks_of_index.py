@@ -97,6 +97,27 @@ def check_matrices(database: Path, model: str | None) -> Iterator[Finding]:
         yield well("none beside the index; searches read its rows")
 
 
+def check_words(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at the index of words: whole, and with the words of the rows."""
+    if not is_current(database):
+        return
+    with Store.open(database, create=False) as store:
+        found, has_fts5 = store.checkup.words(), store.words.has_fts5
+    if not has_fts5:
+        yield warning("not searched: the SQLite of this Python has no full-text search (FTS5)")
+    elif found is None:
+        yield well("none are indexed yet; the next indexing does that")
+    elif not found.is_whole:
+        yield problem("the index of words is damaged", Remedy.REPAIR)
+    elif found.num_missing:
+        rows = f"{found.num_missing:,} of {found.num_compared:,} rows"
+        yield problem(f"the index of words lacks words of {rows} that were compared", Remedy.REPAIR)
+    else:
+        later = f"; {found.num_waiting:,} rows wait for the next indexing"
+        text = f"{found.num_compared:,} rows compared, all found by their words"
+        yield well(text + (later if found.num_waiting else ""))
+
+
 def stale_drafts(database: Path) -> list[Path]:
     """Return drafts of an index or of a copy that were left by a kill: older than an hour."""
     index = re.escape(database.name)

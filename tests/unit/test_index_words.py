@@ -172,3 +172,12 @@ def test_an_unchanged_sidecar_is_not_read_again(
     monkeypatch.setattr("rclip_like.index.words._sidecar", refuse)
     index.update_without_encoder(album)
     assert with_word(index.store, "denmark") == ["1.jpg"]
+
+
+def test_status_counts_captions_and_what_was_not_read(album: Path, index: SmallIndex) -> None:
+    index.update(album)
+    report = index.store.status()
+    assert (report.with_captions, report.captions_unread, report.texts_unread) == (4, 0, 5)
+    forget_words(index.store)
+    report = index.store.status()
+    assert (report.with_captions, report.captions_unread) == (0, 5)
