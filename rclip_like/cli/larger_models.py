@@ -28,8 +28,9 @@ def introduce_larger_models(library: Library, report: SearchReport, query: Query
     """Say that there are larger models: once an index, and once where it matters."""
     if report.best is None or library.specification.name != BUILTIN:
         return
-    # Of words alone: sums have other scores, and so have pictures.
-    is_words = query.kind is Kind.TEXT or (query.kind is None and not is_path_like(query.text))
+    # Of words alone: sums have other scores, and so have pictures and names.
+    may_be_words = "@" not in query.text and not is_path_like(query.text)
+    is_words = query.kind is Kind.TEXT or (query.kind is None and may_be_words)
     is_weak = report.best < WEAK_SCORE and is_words and not query.add and not query.subtract
     if is_weak and (sentence := _where_it_matters(library, report.best)):
         Talk().note(sentence)

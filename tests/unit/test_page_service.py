@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 
 from rclip_like.cli.command_line import command_line, quoted
 from rclip_like.cli.remedies import said
+from rclip_like.errors import UsageError
 from rclip_like.library import Library
 from rclip_like.page.app import make_app
 from rclip_like.page.routes import routes
@@ -190,6 +191,14 @@ def test_words_are_never_read_as_a_path(service: Service, words: str) -> None:
         assert len(found(service, f"{name}={words}")["items"]) == NUM_CONTENTS
 
 
+def test_a_name_finds_what_it_stands_for_at_the_time(service: Service, library: Library) -> None:
+    with pytest.raises(UsageError, match="there is no name @it, as this index has no names yet"):
+        found(service, "q=@it")
+    for item in found(service)["items"][:2]:
+        library.name("it", item["path"], replace=True)
+        assert found(service, "q=@it")["items"][0]["id"] == item["id"]
+
+
 def test_a_picture_that_is_not_served_is_not_answered(serving: Serving, album: Path) -> None:
     everywhere, service = serving(), serving(album / "b")
     outside = sorted({*ids(everywhere)} - {*ids(service)})
@@ -213,6 +222,8 @@ COMMANDS = (
     "add=red&hidden=1",
     "add=picture:{0}&subtract=2:picture:{1}&add=0.5:photo.jpg",
     "q=red&add=picture:{copied}&folder={b}",
+    "q=@it%20on%20grass&subtract=0.5:@it",
+    "q=@it&add=photo.jpg",
 )
 
 
@@ -226,6 +237,7 @@ def test_the_command_line_finds_the_same(
         searching=settings, spell=lambda asked: command_line(asked, choice, settings, updates=False)
     )
     names = ids(service)
+    library.name("it", [album / "a" / "0001.jpg", album / "a" / "0002.jpg"])
     if "hidden" in query:
         service.hide(names[:2])
     query = query.format(*names, copied=copied(service), b=album / "b")
