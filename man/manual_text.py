@@ -170,16 +170,17 @@ Captions, keywords and names :: On a terminal the words of the query are also lo
 files and folders, in captions and keywords (EXIF, IPTC, XMP, PNG, and sidecars: x.xmp, x.jpg.xmp),
 and in text that *index --read-text* has read (see TEXT IN PICTURES). What is found moves up: of
 "boat denmark" the boats in a folder *Denmark 2018*. Of captions and of keywords 8,192 characters
-each are kept; each level of a path of tags counts. *clipfind index* also reads the captions of
-pictures that an older version indexed, and edited sidecars again; it encodes no picture for this.
-Scores stay those of the pictures, and a line below the path says what was found, as in "folder:
-Denmark 2018". The order is that of reciprocal rank fusion: a rank by score and one by words, in
-which rare words count more than frequent ones, and pictures with a part of the words less than in
-proportion. Case and accents do not count, an English plural meets its singular, and words that say
-nothing (the, of, photo) are left out, as is a word that more than half of more than 2,000 pictures
-have. Thresholds are for scores: what is found by its words passes them, and is marked. *--words on*
-does the same in scripts, *--words only* looks for words alone, and *--words off* never does. It
-takes a Python whose SQLite has full-text search (FTS5).
+each are kept; each level of a path of tags counts. The update before a search also takes new names
+and edited sidecars. The captions of pictures that an older version indexed are read by *clipfind
+index* alone, as each file must be opened; it says how many, and encodes none. Scores stay those of
+the pictures, and a line below the path says what was found, as in "folder: Denmark 2018". The order
+is that of reciprocal rank fusion: a rank by score and one by words, in which rare words count more
+than frequent ones, and pictures with a part of the words less than in proportion. Case and accents
+do not count, an English plural meets its singular, and words that say nothing (the, of, photo) are
+left out, as is a word that more than half of more than 2,000 pictures have. Thresholds are for
+scores: what is found by its words passes them, and is marked. *--words on* does the same in
+scripts, *--words only* looks for words alone, and *--words off* never does. It takes a Python whose
+SQLite has full-text search (FTS5).
 
 A name of your own :: A word with an @ before it, such as @rex, stands for the pictures that
 *clipfind name* gave it (see NAMES). Of "@rex on the beach" the name and the words around it, "on
@@ -330,8 +331,9 @@ models show --json :: One object. For a model on this machine: *name*, *state*, 
 *size_bytes*, *dimension*, *picture_size*, *resize_mode*, *fingerprint* and *source* (where its
 files came from). For another model: what is known, at least name and state.
 
---format :: Text in which {path}, {score}, {rank}, {model}, {date}, {camera}, {width} and {height}
-stand for the values of a match, or for nothing where unknown. With *classify*: {path}, {label},
+--format :: Text in which {path}, {score}, {rank}, {model}, {date}, {camera}, {place}, {words},
+{width} and {height} stand for the values of a match, or for nothing where unknown; {words} are what
+*--words* found, as in "folder: Denmark 2018; caption: a boat". With *classify*: {path}, {label},
 {probability}, {score}, {rank} and {model}. Numbers take a format as in Python: {score:.2f}. The
 escapes are \\t \\n \\r \\0 and \\\\; {{ and }} are braces. A newline follows, or a NUL with
 *--null*.

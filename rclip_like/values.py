@@ -319,6 +319,8 @@ class IndexReport(NamedTuple):
     """Contents read again because the reader of their format was mended."""
     tiled: int = 0
     """Contents that got their tiles now, and were encoded without them before."""
+    words_read: int = 0
+    """Contents whose captions and keywords were read now; they were indexed without them before."""
     removed: int = 0
     failed: int = 0
     failed_before: int = 0

@@ -102,7 +102,7 @@ Template = Annotated[
         "--format",
         metavar="TEMPLATE",
         help="Print each result as TEMPLATE says: {path} {score} {rank} {model} {date} "
-        "{camera} {width} {height}, \\t \\n \\0.",
+        "{camera} {place} {words} {width} {height}, \\t \\n \\0.",
     ),
 ]
 

@@ -115,6 +115,7 @@ class _Run:
     num_encoded: int = 0
     num_reused: int = 0
     num_removed: int = 0
+    num_words_read: int = 0
     num_tiled: int = 0
     lacks_tiles: bool = False
     """Whether the time was over before all pictures had theirs."""
@@ -177,6 +178,7 @@ class _Run:
             reused=self.num_reused - outcomes.num_verified,
             verified=outcomes.num_verified,
             reread=outcomes.num_reread,
+            words_read=self.num_words_read,
             removed=self.num_removed,
             tiled=self.num_tiled,
             altered=tuple(outcomes.altered),
@@ -243,8 +245,8 @@ class _Run:
             self._show_progress()
         if self.settings.read_words:
             tasks = unread_tasks(self.writer, self.survey.roots)
-            for _ in self._read_on(tasks, partial(read_words, self.writer)):
-                pass
+            for number in self._read_on(tasks, partial(read_words, self.writer)):
+                self.num_words_read += number
 
     def _add_tiles(self) -> None:
         """Encode the tiles of pictures that were encoded before without them."""

@@ -109,13 +109,19 @@ def _render_match(match: Match, layout: Layout) -> bytes:
 def _values(match: Match, layout: Layout) -> Values:
     """Return the fields of a template, None where unknown."""
     facts = match.facts
-    camera = facts and facts.camera
+    place = match.row["place"]
+
+    def harmless(text: str | None) -> str | None:
+        return escaped(text) if text and layout.screen.is_terminal else text
+
     return {
         "score": match.score,
         "rank": match.rank,
         "model": match.model,
         "date": match.taken_at,
-        "camera": escaped(camera) if camera and layout.screen.is_terminal else camera,
+        "camera": harmless(facts and facts.camera),
+        "place": harmless(None if place is None else str(place)),
+        "words": harmless("; ".join(f"{where}: {text}" for where, text in match.words) or None),
         "width": facts and facts.width,
         "height": facts and facts.height,
     }

@@ -49,6 +49,7 @@ def index_sentence(report: IndexReport) -> str:
         (report.reused, f"{report.reused:,} known by content"),
         (report.verified, f"{report.verified:,} verified"),
         (report.reread, f"{report.reread:,} read again by corrected readers"),
+        (report.words_read, f"captions read in {report.words_read:,}"),
         (report.tiled, f"{report.tiled:,} with tiles now"),
         (1, f"{report.unchanged:,} unchanged"),
         (len(report.altered), f"{len(report.altered):,} altered"),

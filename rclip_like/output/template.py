@@ -13,7 +13,13 @@ from rclip_like.errors import UsageError
 
 Values = Mapping[str, "str | int | float | None"]
 OF_MATCH: Values = MappingProxyType(
-    {"score": 0.0, "rank": 1, "model": "", "date": "", "camera": "", "width": 1, "height": 1}
+    {
+        "score": 0.0,
+        "rank": 1,
+        "width": 1,
+        "height": 1,
+        **dict.fromkeys(("model", "date", "camera", "place", "words"), ""),
+    }
 )
 """The fields of a match beside {path}, with values of their types."""
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\0": "\0", "\\\\": "\\"}

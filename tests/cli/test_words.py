@@ -77,6 +77,11 @@ class TestWords:
         ]
         assert others[0] == others[1]
 
+    def test_stand_in_templates_on_one_line(self) -> None:
+        template = ("--words", "only", "--format", "{path}|{words}|{place}")
+        finished = run("search", "denmark", "-n", "-t", "1", *template)
+        assert finished.stdout.endswith(b".jpg|folder: Denmark 2018|\n")
+
     def test_alone_are_asked_with_only(self) -> None:
         assert [each["path"] for each in found("boat", "--words", "only")] == ["alps/red_boats.jpg"]
         danish = found("denmark", "--words", "only")
@@ -174,3 +179,18 @@ def test_a_damaged_index_of_words_is_said_and_mended(tmp_path: Path, tiny_model:
     assert b"the index of words was damaged; it is made anew" in mended.stdout + mended.stderr
     again = run(*search)
     assert b"damaged" not in again.stderr
+
+
+def test_the_update_before_a_search_takes_names_and_sidecars(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    paint(folder / "lighthouse.jpg", 1)
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:dc="http://purl.org/dc/elements/1.1/"'
+        ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description><dc:subject>'
+        "<rdf:Bag><rdf:li>walrus</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF>"
+        "</x:xmpmeta>"
+    )
+    (folder / "lighthouse.xmp").write_text(xmp)
+    for word in ("walrus", "lighthouse"):
+        finished = run("search", word, folder, "--words", "only", "-f")
+        assert finished.stdout.endswith(b"lighthouse.jpg\n"), finished.stderr

@@ -61,6 +61,7 @@ def test_it_takes_words_facts_and_places_without_encoding(
     assert names_with(index.store, "boat") == []
     report = index.update_without_encoder(tmp_path / "album")
     assert (report.encoded, report.failed, report.seen) == (0, 0, 3)
+    assert report.words_read == 3
     assert names_with(index.store, "boat") == [("caption", "harbour.jpg")]
     assert ("name", "dogs.jpg") in names_with(index.store, "dogs")
     assert len(names_with(index.store, "denmark")) == 3
