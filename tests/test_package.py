@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,36 @@ def test_the_wheel_holds_the_package_the_model_and_the_manual(wheel_names: set[s
     assert {name for name in wheel_names if name.startswith("rclip_like/")} == package - tools
     assert any(name.endswith(".data/data/share/man/man1/clipfind.1") for name in wheel_names)
     assert {Path(name).name for name in wheel_names} >= {"LICENSE", "NOTICE", "entry_points.txt"}
+
+
+def test_the_wheel_holds_the_completions_that_the_command_prints(
+    tmp_path: Path, wheel_names: set[str]
+) -> None:
+    folders = {
+        "bash": "bash-completion/completions/clipfind",
+        "zsh": "zsh/site-functions/_clipfind",
+        "fish": "fish/vendor_completions.d/clipfind.fish",
+    }
+    with zipfile.ZipFile(_build(CHECKOUT, tmp_path, "wheel")) as wheel:
+        for shell, folder in folders.items():
+            [name] = (each for each in wheel_names if each.endswith(f".data/data/share/{folder}"))
+            command = [sys.executable, "-m", "rclip_like", "completion", shell]
+            printed = subprocess.run(command, check=True, capture_output=True).stdout
+            assert wheel.read(name) == printed
+
+
+def test_a_package_index_can_show_the_description(tmp_path: Path) -> None:
+    built = _build(CHECKOUT, tmp_path, "wheel")
+    twine = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", str(built)]
+    checked = subprocess.run(twine, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    with zipfile.ZipFile(built) as wheel:
+        [name] = (each for each in wheel.namelist() if each.endswith("/METADATA"))
+        metadata = wheel.read(name).decode()
+    assert "# clipfind" in metadata
+    links = re.findall(r"\]\(([^)\s]+)\)", metadata)
+    assert links
+    assert all(link.startswith(("https://", "#")) for link in links)
 
 
 def test_the_wheel_holds_nothing_but_the_package(wheel_names: set[str]) -> None:

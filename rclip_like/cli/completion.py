@@ -4,7 +4,7 @@ It holds what the declarations say; only for names of models and saved searches 
 A first word that names no command is a query, which takes what `search` takes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from shlex import quote
 from typing import Annotated, Literal, NamedTuple
 
@@ -29,7 +29,7 @@ class CompletionOptions(NamedTuple):
 
 def run(options: CompletionOptions) -> int:
     """Print the shell's script; return 0."""
-    write_lines({"bash": _bash_lines, "zsh": _zsh_lines, "fish": _fish_lines}[options.shell]())
+    write_lines(LINES[options.shell]())
     return 0
 
 
@@ -342,3 +342,11 @@ def _filled(template: str, **parts: str) -> str:
     for name, part in parts.items():
         template = template.replace(f"@{name}@", part)
     return template
+
+
+LINES: Mapping[str, Callable[[], Iterator[str]]] = {
+    "bash": _bash_lines,
+    "zsh": _zsh_lines,
+    "fish": _fish_lines,
+}
+"""What yields each shell's script; the wheel is built with them."""
