@@ -130,8 +130,8 @@ up by the next run, which encodes nothing for it. A picture is in the country of
 within 5 km of a border it may be the neighbour's, and more than 50 km from all towns, as at sea,
 there is none. The town itself is shown only, as it may be a suburb.
 
-Names of future commands (*import*, *embed* and others) are refused as queries, so that scripts keep
-their meaning. To search for such a word, write *clipfind search embed*.
+The name of a future command (*embed*) is refused as a query, so that scripts keep their meaning. To
+search for such a word, write *clipfind search embed*.
 """
 
 QUERIES = """\

@@ -265,6 +265,10 @@ class FilingError(ClipfindError):
     """Pictures cannot be copied, linked, moved or moved back, or a sidecar cannot be written."""
 
 
+class InterchangeError(ClipfindError):
+    """Parts of an index cannot be written, or are not what they should be."""
+
+
 class Interrupted(ClipfindError):
     """A signal asked the run to stop (130 for SIGINT, 143 for SIGTERM); what is done is kept.
 

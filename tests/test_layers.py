@@ -44,6 +44,7 @@ ALLOWED = {
     "sqlite3": ("store/",),
     "sqlite_utils": ("store/",),
     "jinja2": ("page/",),
+    "pyarrow": ("interchange/parquet.py",),
     "matplotlib": ("output/charts.py",),
     "rich": ("output/",),
     "starlette": ("page/",),

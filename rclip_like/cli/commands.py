@@ -130,6 +130,11 @@ _TABLE = (
         "interchange.export",
     ),
     Command(
+        "import",
+        "Merge exported Parquet files into the index.",
+        "interchange.take_in",
+    ),
+    Command(
         "relocate",
         "Tell the index that a folder of pictures was moved; nothing is encoded again.",
         "relocate.relocate",
@@ -222,10 +227,7 @@ GROUPS = {
 BARE_GROUPS = {"config": "config show"}
 """What a group's name means without one of its commands."""
 
-RESERVED = (
-    "import",
-    "embed",
-)
+RESERVED = ("embed",)
 """Names of commands to come: they are never queries, so that scripts keep their meaning."""
 
 WORDS = {

@@ -3,40 +3,98 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import NOTHING_GIVEN, Given, open_library
-from rclip_like.errors import UsageError
+from rclip_like.cli.options import NOTHING_GIVEN, Given, IndexedPaths, open_library
+from rclip_like.errors import UsageError, counted
 from rclip_like.output.stream import Talk
-from rclip_like.settings import LibraryChoice, LibrarySettings, Option, Setting
+from rclip_like.settings import (
+    Argument,
+    LibraryChoice,
+    LibrarySettings,
+    ModelName,
+    Option,
+    Setting,
+    Wait,
+    Weights,
+)
 
-Replace = Annotated[bool, Option("--replace", help="Write over what is there already.")]
+_WAITING = "another run writes to the index; waiting for it to finish"
 
 
 class ExportOptions(NamedTuple):
     """What `export` takes."""
 
-    copy: Annotated[
+    folder: Annotated[
+        str, Argument("[FOLDER]", help="A new folder for the Parquet files; without it --db.")
+    ] = ""
+    paths: IndexedPaths = ()
+    database: Annotated[
         Path | None,
         Setting(
             "--db",
             metavar="FILE",
-            help="Write a whole copy of the index to FILE. The index itself is the default one, or "
-            "the one that CLIPFIND_DB or the configuration file names.",
+            help="Without FOLDER: write a whole copy of the index to FILE; the index is the "
+            "default one, or that of CLIPFIND_DB or the configuration. With FOLDER: the index.",
         ),
         "Export",
     ] = None
-    replace: Replace = False
+    replace: Annotated[bool, Option("--replace", help="Write over an earlier export or copy.")] = (
+        False
+    )
+    model: ModelName = None
+    weights: Weights = None
     talk: Talk = Talk()
     given: Given = NOTHING_GIVEN
 
 
+class ImportOptions(NamedTuple):
+    """What `import` takes."""
+
+    folders: Annotated[
+        tuple[str, ...], Argument("FOLDER...", help="Folders that 'export' has written.")
+    ]
+    wait: Wait = True
+    library: LibraryChoice = LibraryChoice()
+    talk: Talk = Talk()
+
+
 def export(options: ExportOptions) -> int:
-    """Write a whole copy of the index and say how large it is; return 0."""
-    if options.copy is None or "--db" not in options.given:
-        raise UsageError("export needs --db FILE")
+    """Write Parquet parts or a whole copy of the index, and say what that came to; return 0."""
+    choice = LibraryChoice(options.model, options.weights, options.database)
+    if not options.folder:
+        return _copy(options)
+    with open_library(choice) as library:
+        done = library.export_parts(options.folder, options.paths, replace=options.replace)
+    talk = options.talk
+    talk.note(
+        f"exported {counted(done.rows['files'], 'file')} and "
+        f"{counted(done.rows['embeddings'], 'embedding')} to {options.folder}"
+    )
+    if done.num_damaged:
+        talk.note(f"left out {counted(done.num_damaged, 'damaged embedding')}")
+    return 0
+
+
+def _copy(options: ExportOptions) -> int:
+    if options.database is None or "--db" not in options.given:
+        raise UsageError("export needs a FOLDER for Parquet files, or --db FILE for a whole copy")
     from rclip_like.settings.configuration import configured
 
     found = configured(LibrarySettings).library.database
     with open_library(LibraryChoice(database=found)) as library:
-        size_bytes = library.copy_index(options.copy, replace=options.replace)
-    options.talk.note(f"copied the index, {size_bytes / 1e6:,.1f} MB, to {options.copy}")
+        size_bytes = library.copy_index(options.database, replace=options.replace)
+    options.talk.note(f"copied the index, {size_bytes / 1e6:,.1f} MB, to {options.database}")
+    return 0
+
+
+def take_in(options: ImportOptions) -> int:
+    """Merge exported parts into the index, and say how much was in them; return 0."""
+    talk = options.talk
+    with open_library(options.library) as library:
+        done = library.import_parts(
+            options.folders, wait=options.wait, on_wait=lambda: talk.note(_WAITING)
+        )
+    talk.note(
+        f"imported {counted(done.rows['files'], 'file')} and "
+        f"{counted(done.rows['embeddings'], 'embedding')}"
+    )
     return 0

@@ -16,6 +16,7 @@ from rclip_like.errors import MOST_ATTEMPTS, TRIED_AGAIN
 from rclip_like.index.spool import Spool
 from rclip_like.settings import IndexSettings, ReadSettings
 from rclip_like.store import IndexedFacts, Store, range_of, ranges_of
+from rclip_like.store.rows import IMPORTED_DEVICE
 from rclip_like.values import FileFacts, Root, Seen, Trouble
 from rclip_like.walk import walk_pages
 from rclip_like.walk.identity import Devices, Inodes
@@ -284,8 +285,23 @@ class Survey:
 
     def _miss(self, row: IndexedFacts, root: Root) -> None:
         path, device = row[0], row[3]
+        if device == IMPORTED_DEVICE:
+            device = self._device_of_walked(root.path)
         if not self.is_stopped and is_gone(path, device, root.path):
             self.gone.put(path)
+
+    def _device_of_walked(self, folder: bytes) -> int:
+        """Return the device of a folder that was walked; no device if it is empty, as it is where
+        its disk is not mounted.
+        """
+        try:
+            if os.path.isdir(folder):
+                with os.scandir(folder) as entries:
+                    if next(entries, None) is None:
+                        return IMPORTED_DEVICE
+            return device_of(folder)
+        except OSError:
+            return IMPORTED_DEVICE
 
     def _look_at_roots(self, store: Store) -> None:
         for root in self.roots:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rclip_like.library.duplicates import LibraryDuplicates
+from rclip_like.library.interchange import LibraryInterchange
 from rclip_like.library.measures import LibraryMeasures
 from rclip_like.library.naming import LibraryNames
 from rclip_like.library.query import Asked, terms_of
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings, Pixels
 
 
-class Library(LibraryDuplicates, LibraryMeasures, LibraryTexts, LibraryNames):
+class Library(LibraryDuplicates, LibraryMeasures, LibraryTexts, LibraryNames, LibraryInterchange):
     """An index and the model it is searched with.
 
     database: the index file. model: a model's name or folder, or a `Model`, whose loaded towers are

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from rclip_like.library.interchange import LibraryInterchange
+from rclip_like.library.saved import LibrarySaved
 from rclip_like.settings import LibrarySettings
 from rclip_like.telemetry import switch_off
 from rclip_like.values import AnyPath
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings
 
 
-class LibraryModel(LibraryInterchange):
+class LibraryModel(LibrarySaved):
     """The part of a `Library` that has a model and encodes texts and pictures with it."""
 
     @classmethod

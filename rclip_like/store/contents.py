@@ -253,6 +253,12 @@ def count_files_of(
     )
 
 
+def has_content(reader: Reader, digest: bytes) -> bool:
+    """Return whether the index knows a content, encoded or not."""
+    question = "SELECT 1 FROM contents WHERE digest = ?"
+    return reader.connection.execute(question, (digest,)).fetchone() is not None
+
+
 def paths(reader: Reader, roots: Sequence[Root] | None) -> Iterator[bytes]:
     """Yield the paths of all files under the roots, ascending by their bytes."""
     question = "SELECT path FROM files WHERE path >= ? AND path < ? ORDER BY path"

@@ -129,6 +129,14 @@ class Reader:
         question = "SELECT model_id, name, fingerprint FROM models ORDER BY model_id"
         return self.connection.execute(question).fetchall()
 
+    def described_model(self, fingerprint: str) -> tuple[str, str, str, int] | None:
+        """Return name, fingerprint, preprocessing version and dimension, None if not indexed."""
+        columns = "name, fingerprint, preprocessing_version, dimension"
+        question = f"SELECT {columns} FROM models WHERE fingerprint = ?"
+        row: tuple[str, str, str, int] | None
+        row = self.connection.execute(question, (fingerprint,)).fetchone()
+        return row
+
     def embeddings(self, model_id: int) -> ModelEmbeddings:
         """Return what the model has encoded, pictures and texts."""
         from rclip_like.store.embeddings import ModelEmbeddings

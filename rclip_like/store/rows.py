@@ -33,6 +33,10 @@ UNCHANGED = "size_bytes = ? AND mtime_ns = ? AND inode = ? AND coalesce(changed_
 OUTDATED = ""
 """Stands in a reading for a reader that has been mended since."""
 
+IMPORTED_DEVICE = -1
+"""Stands for the device of a file that another machine has read, until its folder is walked here;
+no file system has this number. Nothing that is missing on it counts as gone."""
+
 STORED_DTYPE = "<f2"
 """Embeddings are kept as little-endian float16."""
 

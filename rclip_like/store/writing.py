@@ -26,6 +26,7 @@ from rclip_like.values import Root
 if TYPE_CHECKING:
     from rclip_like.store.adding_words import WordsWriter
     from rclip_like.store.checking import Repair
+    from rclip_like.store.merging import Merging
     from rclip_like.store.places import PlacesWriter
     from rclip_like.store.store import Store
     from rclip_like.values import Embedding
@@ -291,6 +292,13 @@ class Writer:
         from rclip_like.store.places import PlacesWriter
 
         return PlacesWriter(self._connection)
+
+    @property
+    def merging(self) -> Merging:
+        """What merges rows that another index has exported."""
+        from rclip_like.store.merging import Merging
+
+        return Merging(self._connection)
 
     # The matrix beside the index.
 

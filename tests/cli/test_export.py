@@ -70,3 +70,96 @@ def test_an_index_named_by_the_environment_alone_is_not_taken_for_the_copy(album
     finished = run("export")
     assert finished.returncode == 2
     assert b"--db FILE" in finished.stderr
+
+
+def test_parts_are_imported_into_a_new_index_which_then_finds_the_same(
+    album: Path, tmp_path: Path
+) -> None:
+    finished = run("export", tmp_path / "parts")
+    assert (finished.returncode, finished.stdout) == (0, b"")
+    assert b"exported 3 files and 3 embeddings to" in finished.stderr
+    found = run("search", "x", album, "-n", "-f")
+    new = ("--db", tmp_path / "new.db")
+    finished = run("import", tmp_path / "parts", *new)
+    assert (finished.returncode, finished.stdout) == (0, b"")
+    assert b"imported 3 files and 3 embeddings" in finished.stderr
+    assert run("search", "x", album, "-n", "-f", *new).stdout == found.stdout
+    finished = run("index", album, *new, "-v")
+    assert finished.returncode == 0
+    assert b"0 encoded" in finished.stderr or b"encoded" not in finished.stderr
+
+
+def test_imported_rows_outlive_prune_until_their_folder_was_walked(
+    album: Path, tmp_path: Path
+) -> None:
+    assert run("export", tmp_path / "parts").returncode == 0
+    new = ("--db", tmp_path / "new.db")
+    assert run("import", tmp_path / "parts", *new).returncode == 0
+    (album / "one.png").unlink()
+
+    def num_files() -> int:
+        with Store.open_readonly(tmp_path / "new.db") as store:
+            return store.count_files()
+
+    assert run("prune", *new).returncode == 0
+    assert num_files() == 3
+    assert run("index", album, *new).returncode == 0
+    assert run("prune", *new).returncode == 0
+    assert num_files() == 2
+
+
+def test_an_empty_folder_in_place_of_the_imported_one_proves_nothing(
+    album: Path, tmp_path: Path
+) -> None:
+    assert run("export", tmp_path / "parts").returncode == 0
+    new = ("--db", tmp_path / "new.db")
+    assert run("import", tmp_path / "parts", *new).returncode == 0
+    album.rename(tmp_path / "elsewhere")
+    album.mkdir()
+    run("index", album, *new)
+    assert run("prune", *new).returncode == 0
+    with Store.open_readonly(tmp_path / "new.db") as store:
+        assert store.count_files() == 3
+
+
+def test_only_what_lies_under_the_paths_is_exported(album: Path, tmp_path: Path) -> None:
+    finished = run("export", tmp_path / "parts", album / "deep")
+    assert b"exported 1 file and 1 embedding" in finished.stderr
+
+
+def test_a_folder_that_is_there_is_replaced_only_when_it_is_an_export(
+    album: Path, tmp_path: Path
+) -> None:
+    assert run("export", tmp_path / "parts").returncode == 0
+    finished = run("export", tmp_path / "parts")
+    assert finished.returncode == 2
+    assert b"parts is there already; --replace writes over it" in finished.stderr
+    assert run("export", tmp_path / "parts", "--replace").returncode == 0
+    finished = run("export", album, "--replace")
+    assert finished.returncode == 2
+    assert b"other files are in this folder" in finished.stderr
+    assert len(list(album.iterdir())) == 3
+
+
+def test_another_model_is_refused_in_a_sentence(album: Path, tmp_path: Path) -> None:
+    assert run("export", tmp_path / "parts").returncode == 0
+    new = ("--db", tmp_path / "new.db", "--model", "builtin")
+    finished = run("import", tmp_path / "parts", *new)
+    assert finished.returncode == 2
+    assert b"which this index does not use; name the model to use with --model" in finished.stderr
+
+
+def test_without_pyarrow_a_sentence_says_how_to_get_it(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.util as u\nf = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'pyarrow' else f(name, *rest)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(hidden))
+    for command in ("export", "import"):
+        finished = run(command, tmp_path / "parts")
+        assert finished.returncode == 2
+        assert b"need the package pyarrow; install it: python -m pip install" in finished.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -11,11 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
 
+import pytest
+from interchanged import Picture, contents_of, exported, imported, make_index
 from small_index import fill, make_pictures, start_indexing, wait_for_lines
 
 from rclip_like.store import Store
 from rclip_like.store.copying import copy_index
 
+WITH_TESTS = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 COPY = """
 import sys
 from pathlib import Path
@@ -87,3 +91,75 @@ def test_the_log_of_an_index_that_was_there_is_not_played_into_the_copy(tmp_path
         (tmp_path / "copy-wal").write_bytes(b"of another index")
         copy_index(store, tmp_path / "copy")
     assert num_rows(tmp_path / "copy") == 1
+
+
+EXPORT = """
+import sys
+from pathlib import Path
+from interchanged import exported
+exported(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+IMPORT = """
+import sys
+from pathlib import Path
+from interchanged import imported
+imported(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+PICTURES = [
+    Picture(b"/p/%04d.jpg" % number, number, words=(("text", f"word{number}"),), num_parts=2)
+    for number in range(400)
+]
+
+
+def test_an_export_that_is_killed_leaves_no_folder_and_the_next_one_is_whole(
+    tmp_path: Path,
+) -> None:
+    database = make_index(tmp_path / "db", PICTURES)
+    draft = tmp_path / ".parts.part"
+    num_killed = 0
+    for waited in ("", "facts", "embeddings", "words", "files"):
+        process = Popen(
+            [sys.executable, "-c", EXPORT, str(database), str(tmp_path / "parts")],
+            env=WITH_TESTS,
+        )
+        while process.poll() is None:
+            if (draft / waited).exists():
+                process.kill()
+                break
+        num_killed += process.wait() == -signal.SIGKILL
+        assert not (tmp_path / "parts").exists() or not process.returncode
+        shutil.rmtree(tmp_path / "parts", ignore_errors=True)
+    assert num_killed >= 3
+    exported(database, tmp_path / "parts")
+    assert not draft.exists()
+    imported(tmp_path / "new", tmp_path / "parts")
+    assert len(contents_of(tmp_path / "new")["embeddings"]) == 800
+
+
+def test_an_import_that_is_killed_leaves_sound_rows_and_the_next_one_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rclip_like.interchange.exporting._PART_ROWS", 50)
+    exported(make_index(tmp_path / "db", PICTURES), tmp_path / "parts")
+    imported(tmp_path / "whole", tmp_path / "parts")
+    wanted = contents_of(tmp_path / "whole")
+    seen = set()
+    for table in ("contents", "embeddings", "words", "files"):
+        new = tmp_path / f"new-{table}"
+        Store.open(new, create=True).close()
+        process = Popen(
+            [sys.executable, "-c", IMPORT, str(new), str(tmp_path / "parts")], env=WITH_TESTS
+        )
+        with closing(sqlite3.connect(new)) as rows:
+            while process.poll() is None:
+                if rows.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
+                    process.kill()
+                    break
+        process.wait()
+        rows_left = contents_of(new)
+        seen.add(tuple(map(len, rows_left.values())))
+        for kind, values in rows_left.items():
+            assert set(values) <= set(wanted[kind])
+        imported(new, tmp_path / "parts")
+        assert contents_of(new) == wanted
+    assert len(seen) >= 3, "the kills came at the same moment"

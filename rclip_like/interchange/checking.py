@@ -1,0 +1,143 @@
+"""Whether the rows of a part are what they should be: they may come from anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rclip_like.errors import InterchangeError
+from rclip_like.interchange.columns import COLUMNS, Column
+from rclip_like.interchange.parquet import Part, Row, read_rows
+
+_SHORT_TEXT = 1000
+_LONG_TEXTS = ("text", "caption", "keywords", "arguments")
+_LONGEST_PATH = 1 << 15
+_LONGEST_PIXELS = 64
+_MOST_PARTS = 1 << 16
+_UNIT_WITHIN = 0.01
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+_CONSTANT = ("model", "fingerprint", "preprocessing_version")
+
+
+class ModelOfPart(NamedTuple):
+    """Which model a part of embeddings is of."""
+
+    name: str
+    fingerprint: str
+    preprocessing_version: str
+    dimension: int
+
+
+def checked_rows(part: Part) -> Iterator[list[Row]]:
+    """Yield the rows of a part, some at a time, each as it should be. Raises InterchangeError."""
+    columns = COLUMNS[part.kind]
+    checks = [(number, column, _check_of(column, part)) for number, column in enumerate(columns)]
+    before: Row = ()
+    for rows in read_rows(part):
+        for row in rows:
+            for number, column, is_sound in checks:
+                value = row[number]
+                if value is not None and not is_sound(value):
+                    raise InterchangeError(
+                        f"{part.path}: a value of the column {column.name} is not as it should be"
+                    )
+        if part.kind == "embeddings":
+            _check_embeddings(part, before, rows)
+        before = rows[-1] if rows else before
+        yield rows
+
+
+def model_of(part: Part) -> ModelOfPart | None:
+    """Return the model of a part of embeddings, None for one without rows."""
+    for rows in checked_rows(part):
+        if rows:
+            names = [column.name for column in COLUMNS[part.kind]]
+            name, fingerprint, version = (rows[0][names.index(each)] for each in _CONSTANT)
+            return ModelOfPart(name, fingerprint, version, part.dimension)
+    return None
+
+
+def _check_embeddings(part: Part, before: Row, rows: list[Row]) -> None:
+    """Raise InterchangeError unless the rows have unit length, one model, and rise in order."""
+    names = [column.name for column in COLUMNS[part.kind]]
+    constant = [names.index(name) for name in _CONSTANT]
+    every = [*([before] if before else []), *rows]
+    if any(row[number] != every[0][number] for row in every for number in constant):
+        raise InterchangeError(f"{part.path}: the rows are of several models")
+    if any(one[:2] >= other[:2] for one, other in pairwise(every)):
+        raise InterchangeError(f"{part.path}: the rows are not in the order of digest and part")
+    embeddings = np.frombuffer(b"".join(row[-1] for row in rows), "<f2").astype(np.float32)
+    lengths = np.linalg.norm(embeddings.reshape(len(rows), -1), axis=1)
+    if not (np.abs(lengths - 1) <= _UNIT_WITHIN).all():  # what is not finite is not, either
+        raise InterchangeError(f"{part.path}: an embedding has not the length 1")
+
+
+def _check_of(column: Column, part: Part) -> Callable[[Any], bool]:
+    if column.name in _CHECKS:
+        return _CHECKS[column.name]
+    if column.name == "dimension":
+        return partial(_is_equal, part.dimension)
+    if column.type == "text":
+        return partial(_is_text, _LARGEST if column.name in _LONG_TEXTS else _SHORT_TEXT)
+    return _is_anything
+
+
+_LARGEST = 1 << 20
+
+
+def _is_anything(_: object) -> bool:
+    return True
+
+
+def _is_equal(wanted: object, value: object) -> bool:
+    return value == wanted
+
+
+def _is_text(most: int, value: str) -> bool:
+    return len(value) <= most and "\0" not in value
+
+
+def _is_within(least: float, most: float, value: float) -> bool:
+    return least <= value <= most
+
+
+def _is_path(value: bytes) -> bool:
+    is_plain = b"\0" not in value and 1 < len(value) <= _LONGEST_PATH
+    return is_plain and os.path.isabs(value) and os.path.normpath(value) == value
+
+
+def _is_search_name(value: str) -> bool:
+    return _NAME.fullmatch(value) is not None
+
+
+def _is_list_of_words(value: str) -> bool:
+    try:
+        words = json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(words, list) and all(isinstance(word, str) for word in words)
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "path": _is_path,
+    "size_bytes": partial(_is_within, 0, 1 << 60),
+    "width": partial(_is_within, 0, 1 << 31),
+    "height": partial(_is_within, 0, 1 << 31),
+    "latitude": partial(_is_within, -90, 90),
+    "longitude": partial(_is_within, -180, 180),
+    "words_version": partial(_is_within, 0, 1 << 31),
+    "part": partial(_is_within, 0, _MOST_PARTS),
+    "pixels": lambda value: len(value) <= _LONGEST_PIXELS,
+    "fingerprint": lambda value: _FINGERPRINT.fullmatch(value) is not None,
+    "source": lambda value: value in ("caption", "keywords", "text"),
+    "name": _is_search_name,
+    "arguments": _is_list_of_words,
+}

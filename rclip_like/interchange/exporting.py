@@ -1,0 +1,161 @@
+"""What an index holds, written as Parquet parts into a new folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rclip_like.errors import InterchangeError, Remedy
+from rclip_like.files import FOLDER_MODE
+from rclip_like.interchange.checking import ModelOfPart
+from rclip_like.interchange.columns import KINDS, Kind
+from rclip_like.interchange.parquet import Row, write_part
+from rclip_like.store import Store, ranges_of
+from rclip_like.store.exporting import ExportedRows
+from rclip_like.values import Root
+
+_PART_ROWS = 65_536
+_PART_BYTES = 64 << 20
+_UNIT_WITHIN = 0.01
+
+
+class Exported(NamedTuple):
+    """How many rows of each kind were written, and how many were left out as damaged."""
+
+    rows: dict[Kind, int]
+    num_parts: int
+    num_damaged: int
+
+
+def export_parts(
+    store: Store,
+    folder: Path,
+    roots: Sequence[Root] | None,
+    model: ModelOfPart | None,
+    *,
+    replace: bool = False,
+) -> Exported:
+    """Write what is indexed under the roots (None: all) into a new folder of Parquet parts.
+
+    model: whose embeddings are written. All rows are of one moment, whoever writes meanwhile. The
+    folder gets its name when it is whole; what a killed export left is removed by the next one.
+    Raises InterchangeError when the folder has anything in it, unless it is an export and
+    `replace` is set, and when it cannot be written.
+    """
+    folder = Path(os.path.abspath(folder))
+    _refuse_what_is_there(folder, replace=replace)
+    draft = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(FOLDER_MODE)
+        try:
+            with store.snapshot():
+                exported = _Writing(store, draft, roots, model).go()
+            _put_in_place(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise InterchangeError(
+            f"{folder}: the parts cannot be written ({error.strerror or error})",
+            "check the folder's rights and room",
+        ) from error
+    return exported
+
+
+def _refuse_what_is_there(folder: Path, *, replace: bool) -> None:
+    if not folder.parent.is_dir():
+        raise InterchangeError(f"{folder}: there is no folder {folder.parent}")
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise InterchangeError(f"{folder}: this is there already and is not a folder")
+    names = os.listdir(folder)
+    if names and not replace:
+        raise InterchangeError(f"{folder} is there already", Remedy.REPLACE)
+    if not {*names} <= {*KINDS}:
+        raise InterchangeError(f"{folder}: other files are in this folder; name a new one")
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Give the draft its name; an export that has it is moved away first, and then removed."""
+    before = folder.with_name(f".{folder.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.rename(folder, before)
+    os.rename(draft, folder)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+class _Writing:
+    """One export into a draft folder."""
+
+    def __init__(
+        self, store: Store, draft: Path, roots: Sequence[Root] | None, model: ModelOfPart | None
+    ) -> None:
+        self._store, self._draft, self._model = store, draft, model
+        self._source = ExportedRows(store.connection, ranges_of(roots))
+        self._num_damaged = self._num_parts = 0
+
+    def go(self) -> Exported:
+        """Write all kinds, and return what that came to."""
+        source = self._source
+        rows: dict[Kind, Iterator[Row]] = {
+            "facts": source.facts(),
+            "embeddings": self._embeddings(),
+            "words": source.words(),
+            "files": source.files(),
+            "sidecars": source.sidecars(),
+            "hidden": source.hidden(),
+            "saved": source.saved(),
+        }
+        numbers = {kind: self._write(kind, rows[kind]) for kind in KINDS}
+        return Exported(numbers, self._num_parts, self._num_damaged)
+
+    def _embeddings(self) -> Iterator[Row]:
+        """Yield what the model has encoded; what is damaged is left out and counted."""
+        model = self._model
+        model_id = None if model is None else self._store.model_id(model.fingerprint)
+        if model is None or model_id is None:
+            return
+        for *row, embedding in self._source.embeddings(model_id):
+            length = np.linalg.norm(np.frombuffer(embedding, "<f2").astype(np.float32))
+            if not abs(length - 1) <= _UNIT_WITHIN:
+                self._num_damaged += 1
+                continue
+            yield (*row, *model, embedding)
+
+    def _write(self, kind: Kind, rows: Iterator[Row]) -> int:
+        """Write rows into as many parts as they take; those of one content stand in one part."""
+        dimension = self._model.dimension if kind == "embeddings" and self._model else 0
+        row_bytes = 2 * dimension + 256
+        most = max(1, min(_PART_ROWS, _PART_BYTES // row_bytes))
+        number = total = 0
+        following: Row | None = next(rows, None)
+        if following is None and kind == "facts":  # an export of nothing is one, too
+            write_part(self._draft / kind / "00000.parquet", kind, ())
+            number = 1
+        while following is not None:
+            head, following = following, None
+
+            def some(head: Row = head) -> Iterator[Row]:
+                nonlocal following
+                last = head[0]
+                for count, row in enumerate(chain([head], rows)):
+                    if count >= most and row[0] != last:
+                        following = row
+                        return
+                    last = row[0]
+                    yield row
+
+            path = self._draft / kind / f"{number:05}.parquet"
+            total += write_part(path, kind, some(), dimension)
+            number += 1
+        self._num_parts += number
+        return total
