@@ -63,7 +63,9 @@ Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when the
 disk is full. *test_upkeep.py*.
 
 A moved folder :: *relocate* that is killed at any moment leaves all paths old or all new, and a
-matrix that says what the rows say. *test_relocate_kill.py*.
+matrix that says what the rows say. *test_relocate_kill.py*. An index beside the
+pictures of a disk is found at each mount point, by its owner and by a guest who names it, and on a
+read-only disk. *test_portable.py*.
 
 Hidden pictures :: *hide* and *unhide* change the list whole or not at all, also while others write
 to the index and when they are killed. What is hidden stays so on a disk that takes no writes.

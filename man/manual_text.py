@@ -715,6 +715,23 @@ says that this is right (the first hundred of them are looked for). The log of f
 
     clipfind relocate /media/disk/Pictures /media/archive/Pictures
 
+*--db beside* keeps the index of a folder in the folder itself, in .clipfind/index.db, so that a
+disk takes it along. PATH, or the current folder, and then the folders above it are looked through
+for a .clipfind; if there is none, *index* and *search* make one in PATH. To have it always, say so
+in the configuration or in CLIPFIND_DB.
+
+    clipfind index --db beside /media/disk/Pictures
+    cd /media/disk/Pictures/2019; clipfind --db beside "a red boat"
+
+Such an index remembers where its folder was. Opened at another path, it relocates itself as
+*relocate* does. Where it cannot be written (a read-only disk, another user, a run that is indexing)
+the paths are replaced in memory, and searches show the present ones. It is as open to others as the
+folder: its files take the mode of the folder, whatever the umask. A .clipfind that belongs neither
+to you nor to root is not used, and an error says so, until you name its file with *--db*. Files
+that you unpacked or downloaded are your own: do not say *beside* in a folder whose author you do
+not trust. Such an index has no default model, because it may come from somebody else: choose one
+with *--model*, CLIPFIND_MODEL or the configuration.
+
 Afterwards *prune* and *forget* write the index file and the matrix again, smaller. For a while this
 needs as much room again beside the index, and as much in the folder for temporary files. A dry run
 can only estimate how much comes free: the file shrinks by whole pages, so a few rows may free

@@ -11,6 +11,7 @@ the help and the manual, and completes words.
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
+from rclip_like.settings.beside import DATABASE
 from rclip_like.settings.declared import EVERYWHERE, Argument, Option, Setting
 from rclip_like.settings.filters import Filters
 from rclip_like.settings.folders import (
@@ -62,7 +63,7 @@ ThumbnailCacheSize = Annotated[
 ]
 Database = Annotated[
     Path | None,
-    Setting("--db", metavar="FILE", help="The index file to use instead of the default."),
+    DATABASE,
     EVERYWHERE,
 ]
 DryRun = Annotated[

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.files import decoded, open_at_once
+from rclip_like.settings.beside import BESIDE, database_beside
 from rclip_like.settings.declared import Declared, Option, Settings, compose, declared_in
 from rclip_like.settings.folders import ENVIRONMENT_PREFIX, config_file, path_of
 
 _MOST_BYTES = 1 << 16
+_PATHS, _SOME_PATHS = "[PATH]...", "PATH..."
+"""Arguments for which an index beside the pictures is looked for."""
 _TEXTS_AND_REMARKS = (
     r'"""(?:[^\\]|\\.)*?"""'
     r"|'''.*?'''"
@@ -218,7 +221,7 @@ def _values(
     declared: Iterable[Declared], typed: Mapping[str, Any], configuration: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return each value by long name: as typed, else of the environment, the file, the default."""
-    values = {}
+    declared, values = tuple(declared), {}
     for each in declared:
         name, variable = each.long_name, each.variable
         if name in typed:
@@ -228,7 +231,25 @@ def _values(
             values[name] = _from_words(each, words, variable, ConfigError)
         else:
             values[name] = configuration.get(each.key or "", each.default)
+    for each in declared:
+        if each.words == (BESIDE,) and values[each.long_name] == BESIDE:
+            values[each.long_name] = _beside(values)
     return values
+
+
+def _beside(values: Mapping[str, Any]) -> Path:
+    """Return the index beside the folders that a command is about, else the current folder.
+
+    Raises UsageError if it is not one and the same for all of them.
+    """
+    named = values.get(_PATHS) or values.get(_SOME_PATHS) or ["."]
+    databases = sorted({database_beside(path_of(each)) for each in named})
+    if len(databases) > 1:
+        raise UsageError(
+            f"the index beside these folders is not one but several: {databases[0]} and "
+            f"{databases[1]}; name folders of one of them"
+        )
+    return databases[0]
 
 
 def _from_words(declared: Declared, words: Any, where: str, error: type[UsageError]) -> Any:
@@ -264,10 +285,10 @@ def _from_file(declared: Declared, value: Any, where: str) -> Any:
     def of_one(value: Any) -> Any:
         if declared.kind is float and type(value) is int:
             value = float(value)
-        if declared.kind is Path and isinstance(value, str):
-            return path_of(value) if value else declared.default
         if value in declared.words:
             return value
+        if declared.kind is Path and isinstance(value, str):
+            return path_of(value) if value else declared.default
         if type(value) is not declared.kind:
             raise ConfigError(f"{where} wants {_wanted(declared)}, not {value!r}")
         return _checked(declared, value, where, ConfigError)

@@ -37,7 +37,8 @@ class Option(NamedTuple):
 
     names: every spelling, the first one long, as `--top -t` and `--collapse/--no-collapse`, which
     sets and unsets; the same first name in two classes is one option that sets both fields. A flag
-    of a field that is True by default makes it False. min and max bound a number.
+    of a field that is True by default makes it False. min and max bound a number. word: a value
+    that is not read as the type of the others.
     """
 
     names: str
@@ -45,6 +46,7 @@ class Option(NamedTuple):
     metavar: str = ""
     min: float | None = None
     max: float | None = None
+    word: str | None = None
 
 
 class Setting(Option):
@@ -166,13 +168,16 @@ def _parts(settings: Callable[..., Any]) -> dict[str, tuple[Declared | type, str
         annotation, *data = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         option = next((each for each in data if isinstance(each, Option | Argument)), None)
         heading = next((each for each in data if type(each) is str), "")
-        kind, words = annotation, ()
+        kind = annotation
+        words: tuple[str, ...] = ()
         if get_origin(annotation) in (Union, UnionType):
             several = [each for each in get_args(annotation) if each is not NoneType]
             kind, *literals = sorted(several, key=lambda each: not isinstance(each, type))
             words = tuple(word for each in literals for word in get_args(each))
         if option is not None:
             declared = _declare(option, kind, defaults.get(field, REQUIRED))
+            if isinstance(option, Option) and option.word is not None:
+                words = (option.word,)
             parts[field] = declared._replace(words=words), heading
         elif isinstance(kind, type) and _defaults(kind) is not None:
             parts[field] = kind, heading

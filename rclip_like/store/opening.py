@@ -12,8 +12,10 @@ from pathlib import Path
 
 from rclip_like.errors import IndexLocked, Remedy, StoreError
 from rclip_like.files import make_folder
+from rclip_like.settings.beside import is_beside
 from rclip_like.store.connection import Connection, explained, is_full, sqlite_code
 from rclip_like.store.lock import IndexLock, Lockless
+from rclip_like.store.portable import follow, follow_in_memory
 from rclip_like.store.schema import (
     APPLICATION_ID,
     OLDEST_READ,
@@ -24,9 +26,11 @@ from rclip_like.store.schema import (
 from rclip_like.store.side_files import (
     LOG,
     SHARED,
-    leave_to_owner,
+    file_mode,
+    folder_mode,
     make_own,
     refuse_planted_logs,
+    set_mode,
     side_file,
     size_of,
     sqlite_files,
@@ -72,15 +76,33 @@ def open_index(
                 raise
             return open_index_readonly(path)
     try:
-        return _connect(path, "mode=rw")
+        connection = _connect(path, "mode=rw")
     except Lockless:
         if create:
             raise
-    return open_index_readonly(path)
+        return open_index_readonly(path)
+    if is_beside(path) and not follow(connection, must=create, on_wait=on_wait):
+        connection.close()
+        return open_index_readonly(path)
+    return connection
 
 
 def open_index_readonly(path: Path) -> Connection:
-    """Return a connection that can only read the index at `path`, whatever it lies on."""
+    """Return a connection that can only read the index at `path`, whatever it lies on.
+
+    If it lies beside its pictures, which were elsewhere before, it has their present paths.
+    """
+    connection = _connect_readonly(path)
+    if is_beside(path):
+        try:
+            follow_in_memory(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _connect_readonly(path: Path) -> Connection:
     version = version_of(path)
     if not version:
         raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
@@ -259,10 +281,13 @@ def _make(path: Path) -> None:
     try:
         # SQLite syncs the folder in which its files lie, not the names of those above: a power loss
         # is to take none of them away, nor what they hold.
-        for made in make_folder(path.parent):
+        mode = folder_mode(path)
+        for made in make_folder(path.parent, mode):
+            if is_beside(path):  # whatever the umask
+                made.chmod(mode)
             sync_folder(made.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        leave_to_owner(descriptor)
+        set_mode(descriptor, file_mode(path))
         os.close(descriptor)
         draft = Path(name)
         try:

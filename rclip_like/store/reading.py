@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rclip_like.errors import StoreError
 from rclip_like.places import Place
 from rclip_like.settings import Filters
+from rclip_like.settings.beside import is_beside
 from rclip_like.store.connection import Connection
+from rclip_like.store.portable import refuse_default_model
 from rclip_like.store.read_ahead import ReadAhead
 from rclip_like.store.rows import (
     OUTDATED,
@@ -156,11 +158,15 @@ class Reader:
             self.connection.execute(statement, (name, value))
 
     def default_model(self) -> str | None:
-        """Return the model's name that `models use` wrote into this index, or None."""
-        return self.setting(_DEFAULT_MODEL)
+        """Return the model's name that `models use` wrote into this index, or None.
+
+        None for one beside pictures: it may come from somebody else.
+        """
+        return None if is_beside(self.connection.path) else self.setting(_DEFAULT_MODEL)
 
     def set_default_model(self, name: str) -> None:
-        """Make `name` the model of searches in this index that name none."""
+        """Make `name` the model of searches in this index that name none; not beside pictures."""
+        refuse_default_model(self.connection)
         self.put_setting(_DEFAULT_MODEL, name)
 
     def is_first_time(self, hint: str) -> bool:

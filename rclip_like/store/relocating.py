@@ -74,28 +74,46 @@ class Relocation:
         length = len(_prefix(self._from))
         return [(path, _prefix(self._to) + path[length:]) for (path,) in rows.fetchall()]
 
-    def move(self) -> None:
+    def move(self, *, clear: bool = False) -> None:
         """Rewrite all of them, in one transaction; the caller holds the indexer's lock.
+
+        clear: files that are indexed below `new` already make way.
 
         The matrices stay: they hold no paths, and only the order of the files may have to be
         written anew.
         """
+        with keeping_matrices(self._connection, is_same_order=self.is_same_order()):
+            if clear:
+                self.clear_the_way()
+            self.rewrite()
+            if self._connection.version >= SAVED_SINCE:
+                self._connection.executemany(
+                    "UPDATE saved SET arguments = ? WHERE name = ?", list(self._searches())
+                )
+
+    def rewrite(self) -> None:
+        """Rewrite the paths of the tables that hold some, within a transaction."""
         connection = self._connection
         connection.create_function(_SPELT, 1, readable, deterministic=True)
         steps = [(_prefix(self._from), _prefix(self._to))]
         if self._is_nested:
             steps = [(steps[0][0], _NOWHERE), (_NOWHERE, steps[0][1])]
-        with keeping_matrices(connection, is_same_order=self._is_same_order()):
-            root_above = self._root_above()
-            for before, after in steps:
-                for table in ("files", "failures", "sidecars", "folders"):
-                    if self._has(table):
-                        self._rewrite(table, before, after)
-            self._rewrite_roots(root_above)
-            if self._has("folders"):
-                self._rewrite_folders_above()
-            connection.executemany(
-                "UPDATE saved SET arguments = ? WHERE name = ?", list(self._searches())
+        root_above = self._root_above()
+        for before, after in steps:
+            for table in ("files", "failures", "sidecars", "folders"):
+                if self._has(table):
+                    self._rewrite(table, before, after)
+        self._rewrite_roots(root_above)
+        if self._has("folders"):
+            self._rewrite_folders_above()
+
+    def clear_the_way(self) -> None:
+        """Drop the rows of files below `new` that are not below `old`, within a transaction."""
+        for table in ("files", "failures"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE path >= ? AND path < ?"
+                " AND NOT (path >= ? AND path < ?)",
+                (*self._to, *self._from),
             )
 
     def _rewrite(self, table: str, before: bytes, after: bytes) -> None:
@@ -196,7 +214,7 @@ class Relocation:
             return head + os.fsdecode(_prefix(self._to) + path[len(_prefix(self._from)) :])
         return argument
 
-    def _is_same_order(self) -> bool:
+    def is_same_order(self) -> bool:
         """Return whether no other file lies between the two folders in order of path bytes."""
         lowest, highest = min(self._from, self._to).start, max(self._from.end, self._to.end)
         return not any(

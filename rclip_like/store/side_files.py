@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rclip_like.errors import Remedy, StoreError
-from rclip_like.files import FILE_MODE
+from rclip_like.files import FILE_MODE, FOLDER_MODE
+from rclip_like.settings.beside import is_beside
 
 LOG, SHARED = "-wal", "-shm"
 SQLITE_SUFFIXES = (LOG, SHARED, "-journal")
@@ -65,6 +66,31 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.exists() else path
 
 
+def folder_mode(database: Path) -> int:
+    """Return the mode for the folder of a new index: beside pictures that of their folder.
+
+    Raises StoreError if the pictures' folder is not there.
+    """
+    if not is_beside(database):
+        return FOLDER_MODE
+    try:
+        return stat.S_IMODE(database.parent.parent.stat().st_mode) & 0o777
+    except OSError as error:
+        raise StoreError(
+            f"{database.parent.parent}: {error.strerror}, so no index can be made beside it"
+        ) from error
+
+
+def file_mode(path: Path) -> int:
+    """Return the mode for a file of an index: beside pictures as far as the folder is open."""
+    if not is_beside(path):
+        return FILE_MODE
+    try:
+        return stat.S_IMODE(path.parent.stat().st_mode) & 0o666
+    except OSError:
+        return FILE_MODE
+
+
 def open_own(path: Path, database: Path, flags: int) -> int:
     """Open a file of the index at `database` and return its descriptor.
 
@@ -87,19 +113,21 @@ def open_own(path: Path, database: Path, flags: int) -> int:
 def make_own(path: Path) -> int:
     """Make a file that its owner alone may read and write, and return its descriptor.
 
+    Beside pictures all may whom their folder lets in.
+
     Raises FileExistsError where anything has that name, a link that leads to nothing, too.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_ELSEWHERE
     descriptor = os.open(path, flags, FILE_MODE)
-    leave_to_owner(descriptor)
+    set_mode(descriptor, file_mode(path))
     return descriptor
 
 
-def leave_to_owner(descriptor: int) -> None:
-    """Let a file that was just made be read and written by its owner, whatever the umask."""
+def set_mode(descriptor: int, mode: int) -> None:
+    """Give a file that was just made its mode, whatever the umask."""
     if os.name != "nt":
         with suppress(OSError):  # FAT keeps no modes
-            os.fchmod(descriptor, FILE_MODE)
+            os.fchmod(descriptor, mode)
 
 
 def refuse_planted_logs(database: Path) -> None:

@@ -1,0 +1,92 @@
+"""`--db beside`: an index that lies in a folder of its own beside the pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from processes import run, write_pictures
+
+
+@pytest.fixture
+def album(tiny: Path, tmp_path: Path) -> Path:
+    """Return a folder of three pictures with an index beside them; the tiny model is configured."""
+    folder = write_pictures(tmp_path / "album")
+    finished = run("index", "--db", "beside", folder)
+    assert finished.returncode == 0, finished.stderr
+    assert (folder / ".clipfind/index.db").is_file()
+    return folder
+
+
+def found(*arguments: str | Path, **options: object) -> list[str]:
+    finished = run("search", "cat", *arguments, "--no-index", "-f", "-t", "0", **options)
+    assert finished.returncode == 0, finished.stderr
+    return sorted(finished.stdout.decode().splitlines())
+
+
+def test_it_is_found_from_the_folder_a_folder_in_it_and_the_environment(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(found("--db", "beside", album)) == 3
+    assert len(found("--db", "beside", album / "deep")) == 1
+    monkeypatch.setenv("CLIPFIND_DB", "beside")
+    monkeypatch.chdir(album / "deep")
+    assert found() == ["three.jpg"]
+    assert b"3 files" in run("status").stdout
+    assert not (album / "deep/.clipfind").exists()
+
+
+def test_the_configuration_file_can_say_so(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = album.parent / "config.toml"
+    config.write_text('db = "beside"\n')
+    monkeypatch.setenv("CLIPFIND_CONFIG", str(config))
+    monkeypatch.delenv("CLIPFIND_DB", raising=False)
+    monkeypatch.chdir(album)
+    assert len(found()) == 3
+
+
+def test_a_file_of_that_name_is_named_with_its_folder(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(album.parent)
+    assert run("index", "--db", "./other/beside", album).returncode == 0
+    assert (album.parent / "other/beside").is_file()
+
+
+def test_a_moved_folder_is_found_where_it_is_and_nothing_is_encoded(album: Path) -> None:
+    before = found("--db", "beside", album)
+    moved = album.rename(album.with_name("elsewhere"))
+    after = found("--db", "beside", moved)
+    assert after == [line.replace(str(album), str(moved)) for line in before]
+    indexed = run("index", "--db", "beside", moved)
+    assert b"3 unchanged" in indexed.stderr
+    assert indexed.returncode == 0
+
+
+def test_folders_of_two_indexes_are_refused(album: Path) -> None:
+    other = write_pictures(album.parent / "other")
+    refused = run("search", "cat", "--db", "beside", album, other)
+    assert refused.returncode == 2
+    assert b"not one but several" in refused.stderr
+    assert not (other / ".clipfind").exists()
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives files to another user"
+)
+def test_an_index_that_came_from_somebody_else_is_not_used_unless_named(album: Path) -> None:
+    for path in (album / ".clipfind", *(album / ".clipfind").iterdir()):
+        os.chown(path, 1234, 1234)
+    refused = run("search", "cat", "--db", "beside", album / "deep")
+    assert refused.returncode == 2
+    assert b"belongs to another user, so the index is not used" in refused.stderr
+    assert b"--db" in refused.stderr
+    assert len(found("--db", album / ".clipfind/index.db", album)) == 3
+
+
+def test_models_use_says_that_it_has_no_effect_there(album: Path, tiny: Path) -> None:
+    refused = run("models", "use", "builtin", "--db", album / ".clipfind/index.db")
+    assert refused.returncode == 2
+    assert b"no default model" in refused.stderr
+    assert b"CLIPFIND_MODEL" in refused.stderr
