@@ -25,6 +25,10 @@ scikit-learn; without it the mean is taken. A name made by a probe has lower sco
 a mean, so mind *--min-score*; *names list* says which it is. The pictures themselves are among the
 matches.
 
+A probe :: *clipfind name* WORD *--probe* FILE *--label* LABEL lets the word stand for a label of a
+probe that *clipfind probe* has made (without *--features tower*): for what sets it apart from the
+probe's other labels, with the probe's model alone. Without *--label* it is the label of that word.
+
 Another model :: A name is kept with the fingerprint of the model and the digests of its pictures.
 With another model the mean is made of those of its pictures that are indexed for that model, anew
 in each search, and a line on stderr says if some are missing. To let it be made by a probe, or of

@@ -9,6 +9,7 @@ from rclip_like.cli.options import (
     Given,
     JsonLines,
     open_library,
+    refuse_alone,
     refuse_without_effect,
 )
 from rclip_like.cli.paths import Sources, named_paths
@@ -23,12 +24,18 @@ from rclip_like.settings import (
     LibraryChoice,
     Option,
     ReadSettings,
+    path_of,
 )
 
 if TYPE_CHECKING:
     from rclip_like.store.names import Name
 
 DONE, NOT_ALL = 0, 2
+_WITHOUT_EFFECT = (
+    ("--add", "--replace"),
+    *(("--probe", each) for each in ("[PICTURE]...", "--add", "--files-from", "--files0-from")),
+)
+"""Pairs of options of `name`; the second has no effect beside the first."""
 
 Word = Annotated[
     str, Argument("WORD", help="A name, with or without the @; 'names list' has them.")
@@ -50,6 +57,18 @@ class NameOptions(NamedTuple):
     replace: Annotated[
         bool, Option("--replace", help="Let a name that is there stand for these pictures instead.")
     ] = False
+    probe: Annotated[
+        Path | None,
+        Option(
+            "--probe",
+            metavar="FILE",
+            help="Instead of pictures: name a label of this probe, which 'probe' has made.",
+        ),
+    ] = None
+    label: Annotated[
+        str | None,
+        Option("--label", metavar="LABEL", help="With --probe: the label; default: the WORD."),
+    ] = None
     sources: Annotated[Sources, "Paths"] = Sources()
     read: Annotated[ReadSettings, "Reading pictures"] = ReadSettings()
     library: LibraryChoice = LibraryChoice()
@@ -105,7 +124,10 @@ class ImportOptions(NamedTuple):
 
 def name(options: NameOptions) -> int:
     """Give pictures a name; return 0, or 2 if one of them could not be read."""
-    refuse_without_effect(options.given, [("--add", "--replace")])
+    refuse_without_effect(options.given, _WITHOUT_EFFECT)
+    refuse_alone(options.given, ("--label", "--probe"))
+    if options.probe is not None:
+        return _name_label(options, options.probe)
     paths = named_paths(options.pictures, options.sources, options.talk)
     if not paths:
         raise UsageError("name the pictures that show it, or read their paths from a list")
@@ -122,6 +144,19 @@ def name(options: NameOptions) -> int:
         f"@{naming.name.name}"
     )
     return NOT_ALL if naming.troubles else DONE
+
+
+def _name_label(options: NameOptions, path: Path) -> int:
+    from rclip_like.evaluate.probe_file import read_probe
+
+    probe = read_probe(path_of(str(path)))
+    label = options.word.removeprefix("@") if options.label is None else options.label
+    with open_library(options.library, options.encoder, options.read) as library:
+        named = library.name_label(options.word, probe, label, replace=options.replace)
+    options.talk.note(
+        f"@{named.name} stands for the label {label!r}; search for it with: clipfind @{named.name}"
+    )
+    return DONE
 
 
 def list_names(options: ListOptions) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rclip_like.errors import UsageError
 from rclip_like.evaluate.packages import has_research
 from rclip_like.ranking import combine
 
@@ -47,6 +48,19 @@ def row_of(
         if precision <= _held_out(pictures, others, None):
             return mean, "mean"
         return _probed(pictures, others, -best_c), "probe"
+
+
+def row_of_label(weights: npt.NDArray[np.floating], number: int) -> Embedding:
+    """Return the unit row float32 (D,) in which a probe's label lies apart from the others.
+
+    weights: those of the probe (L, D), L >= 2. Raises UsageError if they are all the same.
+    """
+    wide = weights.astype(np.float64)
+    direction = wide[number] - np.delete(wide, number, axis=0).mean(axis=0)
+    length = np.linalg.norm(direction)
+    if not length > 0:
+        raise UsageError("the probe does not tell this label from the others")
+    return np.asarray(direction / length, dtype=np.float32)
 
 
 def _held_out(pictures: Embeddings, others: Embeddings, c: float | None) -> float:

@@ -14,6 +14,7 @@ from rclip_like.query.terms import composed, is_name
 from rclip_like.values import AnyPath, NameGlobs, Trouble
 
 if TYPE_CHECKING:
+    from rclip_like.evaluate.probe_file import Probe
     from rclip_like.store import StoredFile
     from rclip_like.store.names import Method, Name
     from rclip_like.values import Embedding, Embeddings
@@ -64,6 +65,8 @@ class LibraryNames(LibraryModel):
         before = store.names.find(name)
         if before is not None and not (add or replace):
             raise _taken([name], Remedy.REPLACE_NAME)
+        if before is not None and add and not before.digests:
+            raise UsageError(f"@{name} was made from a probe, so no picture can be added to it")
         rows, troubles = self._rows_of_files(expanded(pictures))
         if not rows:
             why = f": {os.fsdecode(troubles[0].path)}: {troubles[0].reason}" if troubles else ""
@@ -73,6 +76,30 @@ class LibraryNames(LibraryModel):
         named = self._made(name, kept, new)
         store.names.put([named], replace=True)
         return Naming(named, len(new), troubles)
+
+    def name_label(self, name: str, probe: Probe, label: str, *, replace: bool = False) -> Name:
+        """Let a name stand for what a probe tells as this label; it has no pictures of its own.
+
+        Its row is the direction from the other labels to this one, for the probe's model alone.
+        Raises UsageError as `name` does, for an unknown label, and for a probe of features that no
+        index holds; ModelError for a probe of another model than the one in use.
+        """
+        from rclip_like.evaluate.named import row_of_label
+        from rclip_like.store.names import Name, NameRow
+
+        word, model = _word(name), self.specification
+        probe.require_model(model)
+        if probe.features != "index" or probe.dimension != model.dimension:
+            raise UsageError("only a probe of features that an index holds can be named")
+        if label not in probe.labels:
+            close = ", ".join(probe.labels[:_MOST_SHOWN])
+            more = ", ..." if len(probe.labels) > _MOST_SHOWN else ""
+            raise UsageError(f"the probe has no label {label!r}; it has {close}{more}")
+        row = row_of_label(probe.weights, probe.labels.index(label))
+        named = Name(word, (), (NameRow(model.name, model.fingerprint, "probe", row),))
+        if self._index.open(create=True).names.put([named], replace=replace):
+            raise _taken([word], Remedy.REPLACE_NAMES)
+        return named
 
     def names(self) -> list[Name]:
         """Return all names of the index, in order."""
@@ -128,6 +155,13 @@ class LibraryNames(LibraryModel):
             if row is not None and len(row.embedding) == self.specification.dimension:
                 rows[value] = row.embedding
             elif (encoded := self._encoded()) is not None:
+                if not found.digests:
+                    raise UsageError(
+                        f"{value} was made from a probe of the model {found.rows[0].model}"
+                        if found.rows
+                        else f"{value} was made from a probe, and its row is damaged",
+                        Remedy.NAME_MODEL,
+                    )
                 pictures = encoded.of_digests(found.digests)
                 stacked = [each.embedding for each in pictures if each is not None]
                 rows[value] = self._mean_of(value, stacked)

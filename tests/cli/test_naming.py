@@ -11,6 +11,7 @@ import pytest
 from described import as_described
 from processes import run, write_pictures
 
+from rclip_like.evaluate.probe_file import Probe, write_probe
 from rclip_like.library import Library
 
 
@@ -193,3 +194,43 @@ def test_for_another_model_a_name_is_made_of_its_indexed_pictures(
     with sqlite3.connect(database) as connection:
         connection.execute("UPDATE names SET digests = ?", (digest,))
     assert "none of its pictures is indexed for" in refused("search", "@rex", "--all")
+
+
+def test_a_label_of_a_probe_can_be_named(album: Path, tmp_path: Path) -> None:
+    with Library() as library:
+        model = library.specification
+    weights = np.eye(3, model.dimension, dtype=np.float32)
+    write_probe(tmp_path / "birds.safetensors", _probe(weights, model.fingerprint))
+    named("robin", "--probe", "birds.safetensors")
+    named("thrush", "--probe", "birds.safetensors", "--label", "owl")
+    with Library() as library:
+        rows = {each.name: each.rows[0].embedding for each in library.names()}
+    expected = np.array([1, -0.5, -0.5]) / 1.5**0.5
+    np.testing.assert_allclose(rows["robin"][:3], expected, atol=1e-6)
+    np.testing.assert_allclose(rows["thrush"][:3], expected[[1, 0, 2]], atol=1e-6)
+    assert len(lines("@robin", "-f")) == 3
+    probe = ("--probe", "birds.safetensors")
+    assert "no label 'wren'; it has robin, owl, gull" in refused("name", "wren", *probe)
+    assert "@robin: there already" in refused("name", "robin", *probe)
+    assert "no picture can be added" in refused("name", "robin", album / "one.png", "--add")
+    assert "no effect" in refused("name", "x", album / "one.png", *probe)
+    write_probe(tmp_path / "birds.safetensors", _probe(weights, "0" * 64))
+    assert "fitted with the model tiny" in refused("name", "owl", *probe)
+
+
+def _probe(weights: np.ndarray, fingerprint: str) -> Probe:
+    return Probe(
+        weights=weights,
+        intercept=np.zeros(3, np.float32),
+        labels=("robin", "owl", "gull"),
+        model="tiny",
+        fingerprint=fingerprint,
+        features="index",
+        c=1.0,
+        penalty=1.0,
+        num_pictures=3,
+        num_tested=0,
+        accuracy=None,
+        made_at="2026-11-30",
+        clipfind="0.1.0",
+    )
