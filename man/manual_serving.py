@@ -25,7 +25,9 @@ stand, and one that is found by them alone is marked. *Only likely ones* leaves 
 seem to show what the words say, as *--min-score auto* does, and says so if nothing does.
 A picture opens large, with what is known of it and its original. Of selected pictures the
 page copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from
-all searches, as *clipfind hide* does. *Command line* is the search on the page as a command.
+all searches, as *clipfind hide* does. *Saved* lists the saved searches, opens and removes them, and
+saves the present one, as *clipfind save* and *saved* do; one that the page cannot show stands there
+with its command. *Command line* is the search on the page as a command.
 
 The keys of the page:
 

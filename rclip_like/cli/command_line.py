@@ -1,19 +1,27 @@
-"""A search on the page, as the command line that shows the same."""
+"""A search on the page, as the command line that shows the same, and back."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from rclip_like.page.state import PASTED, PageSearch
-from rclip_like.query import Kind, Term, is_path_like
+from rclip_like.cli.options import Given
+from rclip_like.errors import ClipfindError, UsageError
+from rclip_like.page.state import FILTERS, PASTED, PageSearch
+from rclip_like.query import Kind, Query, Term, is_path_like, parse
 from rclip_like.settings import LibraryChoice, SearchSettings
 from rclip_like.settings.declared import Declared, changed
 
 _NOTHING = "0:picture"
 """A query that weighs nothing, for a search that only subtracts."""
+_FILTERS = tuple(f"--{name}" for name in FILTERS)
+_ON_PAGE = {
+    *("QUERY", "[PATH]...", "--add", "--subtract", "--text", "--sort", "--words", "--min-score"),
+    *("--all", "--all-hidden", "--dates", "--top", "--collapse"),
+}
+"""What the page can show of a search, beside its filters, or need not."""
 
 
 def command_line(
@@ -24,34 +32,99 @@ def command_line(
     settings: how the page searches. updates: whether the command may index first. "" for what no
     command can say: a picture beside words that can only be read as a path.
     """
+    settings = settings._replace(top=search.most, collapse=True)
+    options = [each for declared, value in changed(library) for each in _spelled(declared, value)]
+    words = _words_of(search, settings)
+    if words is None:
+        return ""
+    updating = [] if updates else [b"--no-index"]
+    return " ".join(["clipfind search", *map(_quoted_option, [*options, *updating, *words])])
+
+
+def saved_arguments(search: PageSearch) -> list[str]:
+    """Return a search as `clipfind save` keeps it: the words that follow `search`.
+
+    Raises UsageError for one that cannot be typed again.
+    """
+    if any(term.kind is Kind.PIXELS for term in search.terms):
+        raise UsageError("a search with a picture that was pasted or dropped cannot be saved")
+    words = _words_of(search, SearchSettings(), always_dashes=True)
+    if words is None:
+        raise UsageError(
+            "a search with a picture and with words that look like a path is not saved"
+        )
+    # As on a terminal words are looked for, whoever runs it says whether elsewhere.
+    return [os.fsdecode(word) for word in words if word != b"--words=on"]
+
+
+def page_search(arguments: Sequence[str]) -> PageSearch | None:
+    """Return what the words that follow `search` ask for; None if the page cannot show it."""
+    from rclip_like.cli.commands import COMMANDS
+    from rclip_like.cli.parsing import Parser
+
+    try:
+        given = Parser(COMMANDS["search"]).split(arguments)
+        kind = Kind.TEXT if given.get("--text") else None
+        added, subtracted = given.get("--add", ()), given.get("--subtract", ())
+        terms = parse(Query(given.get("QUERY", ""), added, subtracted, kind))
+    except ClipfindError:  # of a later version, tampered with, or with a picture that is gone
+        return None
+    filters = {name: given[name] for name in _FILTERS if name in given}
+    filters = {name: each[0] if len(each) == 1 else each for name, each in _listed(filters)}
+    if (
+        given.keys() - filters.keys() - _ON_PAGE
+        or not all(isinstance(each, str) for each in filters.values())
+        or any(term.kind is Kind.URL for term in terms)
+        or given.get("--min-score", "auto") != "auto"
+    ):
+        return None
+    paths = [os.fsencode(os.path.abspath(path)) for path in given.get("[PATH]...", ())]
+    return PageSearch(
+        tuple(term for term in terms if term.weight),
+        None if given.get("--all") else tuple(paths),
+        bool(given.get("--all-hidden")),
+        most=0,
+        filters=tuple((name.removeprefix("--"), value) for name, value in filters.items()),
+        reads_dates=given.get("--dates") != "off",
+        sort=given.get("--sort", "score"),
+        words=given.get("--words", "on"),
+        only_likely="--min-score" in given,
+    )
+
+
+def _listed(filters: Given) -> Iterator[tuple[str, Sequence[str]]]:
+    for name, value in filters.items():
+        yield name, [value] if isinstance(value, str) else value
+
+
+def _words_of(
+    search: PageSearch, settings: SearchSettings, *, always_dashes: bool = False
+) -> list[bytes] | None:
+    """Return options, `--` where it is needed, the query and the paths; None as `command_line`."""
     are_words = all(term.kind is Kind.TEXT for term in search.terms)
     terms = [_typed(term, are_words=are_words) for term in search.terms]
     if None in terms:
-        return ""
+        return None
     signed = [
         (term.weight < 0, each or b"") for term, each in zip(search.terms, terms, strict=True)
     ]
     added = [each for is_subtracted, each in signed if not is_subtracted] or [_NOTHING.encode()]
     subtracted = [each for is_subtracted, each in signed if is_subtracted]
     settings = settings._replace(
-        top=search.most,
-        collapse=True,
         everywhere=search.roots is None,
         all_hidden=search.all_hidden,
         sort=search.sort,
         words=search.words if any(_is_looked_for(term) for term in search.terms) else None,
         min_score=_min_score(settings, only_likely=search.only_likely),
     )
-    options = [each for one in (*changed(library), *changed(settings)) for each in _spelled(*one)]
-    options += [f"--{name}={quoted(os.fsencode(value))}" for name, value in search.filters]
-    options += [] if search.reads_dates else ["--dates=off"]
-    options += ["--text"] if are_words else []
-    options += [] if updates else ["--no-index"]
-    words = ["clipfind", "search", *options]
-    words += [f"--add={quoted(each)}" for each in added[1:]]
-    words += [f"--subtract={quoted(each)}" for each in subtracted]
-    words += ["--"] if added[0].startswith(b"-") else []
-    return " ".join([*words, quoted(added[0]), *map(quoted, search.roots or ())])
+    words = [each for declared, value in changed(settings) for each in _spelled(declared, value)]
+    words += [os.fsencode(f"--{name}={value}") for name, value in search.filters]
+    words += [] if search.reads_dates else [b"--dates=off"]
+    words += [b"--text"] if are_words else []
+    words += [b"--add=" + each for each in added[1:]]
+    words += [b"--subtract=" + each for each in subtracted]
+    words += [b"--"] if always_dashes or added[0].startswith(b"-") else []
+    return [*words, added[0], *(search.roots or ())]
 
 
 def _is_looked_for(term: Term) -> bool:
@@ -63,6 +136,14 @@ def _min_score(settings: SearchSettings, *, only_likely: bool) -> float | Litera
     if only_likely:
         return "auto"
     return -1.0 if settings.min_score == "auto" else settings.min_score
+
+
+def _quoted_option(word: bytes) -> str:
+    """Return a word for a shell, of an option only the value in quotes, as people write it."""
+    name, equals, value = word.partition(b"=")
+    if equals and name.startswith(b"--"):
+        return f"{name.decode()}={quoted(value)}"
+    return quoted(word)
 
 
 def quoted(text: bytes) -> str:
@@ -92,13 +173,13 @@ def _typed(term: Term, *, are_words: bool) -> bytes | None:
     return os.fsencode(term.typed)
 
 
-def _spelled(declared: Declared, value: Any) -> Iterator[str]:
+def _spelled(declared: Declared, value: Any) -> Iterator[bytes]:
     """Yield the words that give a declared field this value."""
     name = declared.long_name
     if not declared.takes_value:
         negative = next((each for each in declared.names if each.startswith("--no-")), name)
-        yield name if value or declared.is_inverse else negative
+        yield (name if value or declared.is_inverse else negative).encode()
         return
     for each in value if declared.is_many else [value]:
         text = os.path.abspath(each) if isinstance(each, os.PathLike) else str(each)
-        yield f"{name}={quoted(os.fsencode(text))}"
+        yield os.fsencode(f"{name}={text}")

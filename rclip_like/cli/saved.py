@@ -1,7 +1,6 @@
 """`clipfind save`, `run` and `saved`: searches under names, and the new pictures they find."""
 
 import os
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from rclip_like.query import Query
     from rclip_like.store.saved import SavedSearch
 
-_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _PATHS = "[PATH]..."
 _OF_SAVING = ("NAME", "--replace", "--db", "--debug", "--help")
 """What is typed with `save` and is no part of the search."""
@@ -230,23 +228,23 @@ def _acting(given: Given) -> list[str]:
 
 def _plain(name: str, others: list[str]) -> str:
     """Return a name in the form in which it is saved. Raises UsageError if it is not a word."""
-    normal = _normal(name)
-    if _NAME.fullmatch(normal) is None:
+    from rclip_like.library.saved import saved_name
+
+    try:
+        return saved_name(name)
+    except UsageError as error:
         import shlex
 
         words = shlex.join(["save", name, *others])
         raise UsageError(
-            f"{name!r} cannot be a search's name, which is a word of letters, digits, dots, dashes "
-            f"and underscores; to search for the word: {PROGRAM} search {words}"
-        )
-    return normal
+            f"{error.reason}; to search for the word: {PROGRAM} search {words}"
+        ) from error
 
 
 def _normal(name: str) -> str:
-    """Return a name in Unicode's composed form; keyboards write either."""
-    import unicodedata
+    from rclip_like.library.saved import normal_name
 
-    return unicodedata.normalize("NFC", name)
+    return normal_name(name)
 
 
 def _anywhere(options: SearchOptions, query: "Query", paths: list[bytes]) -> dict[str, Any]:

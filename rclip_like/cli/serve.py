@@ -144,7 +144,8 @@ def _kept_sessions(options: ServeOptions, library: "Library", port: int) -> "Ses
 
 
 def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
-    from rclip_like.cli.command_line import command_line
+    from rclip_like.cli.command_line import command_line, page_search, saved_arguments
+    from rclip_like.page.saved import SavedForms
     from rclip_like.page.service import ServiceSettings
     from rclip_like.settings.configuration import configured
 
@@ -161,6 +162,7 @@ def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
         cache_bytes=options.cache_megabytes * 1_000_000,
         spell=lambda search: command_line(search, choice, searching, updates=not options.no_index),
         say=said,
+        saved=SavedForms(saved_arguments, page_search),
     )
 
 

@@ -166,6 +166,11 @@ class Browsing:
         by_digest = {some[0].digest: some for some in fresh if some}
         return {digest: by_digest[digest] for digest in digests if digest in by_digest}
 
+    def digest_at(self, path: bytes) -> bytes | None:
+        """Return the digest of what the file at this path held when it was indexed."""
+        store = self._connect()
+        return None if store is None else store.digest_at(path)
+
     def folders(self) -> list[Folder]:
         """Return the folders with pictures in them or in those below, in order of path bytes.
 
@@ -214,12 +219,12 @@ class Browsing:
     def count_undated(self, request: PageRequest) -> int:
         """Return how many files there say no date. Raises RootError for a folder elsewhere."""
         store = self._connect()
-        roots = self.roots if request.folder is None else self._within(request.folder)
+        roots = self.roots if request.folder is None else self.within(request.folder)
         return 0 if store is None else store.count_undated(roots)
 
     def unplaced_note(self, request: PageRequest) -> tuple[str, ...]:
         """Say how many pictures there a place cannot find; nothing where none is asked for."""
-        roots = self.roots if request.folder is None else self._within(request.folder)
+        roots = self.roots if request.folder is None else self.within(request.folder)
         return unplaced_note(self._connect(), roots, request.filters)
 
     def count(self) -> int:
@@ -231,7 +236,7 @@ class Browsing:
     def _view(self, store: Store, request: PageRequest) -> Iterator[View]:
         from rclip_like.search.browsing import View
 
-        roots = self.roots if request.folder is None else self._within(request.folder)
+        roots = self.roots if request.folder is None else self.within(request.folder)
         scope = Scope(self.roots, self.settings.walk)
         with store.snapshot():
             yield View(store, roots, scope, self._settings_for(request))
@@ -245,7 +250,7 @@ class Browsing:
             min_score="auto" if request.only_likely else self.settings.min_score,
         )
 
-    def _within(self, folder: bytes) -> list[Root]:
+    def within(self, folder: bytes) -> list[Root]:
         """Return the part of the roots that lies in a folder. Raises RootError for nothing."""
         inside = os.path.join(folder, b"")
         if self.roots is None or any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,30 @@ from rclip_like.library.reach import reachable_roots
 if TYPE_CHECKING:
     from rclip_like.store.saved import SavedSearch
     from rclip_like.values import AnyPath, Match, SearchReport
+
+
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+
+
+def saved_name(typed: str) -> str:
+    """Return a name in the form in which searches are saved: Unicode's composed one.
+
+    Raises UsageError if it is not a word.
+    """
+    name = normal_name(typed)
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{typed!r} cannot be a search's name, which is a word of letters, digits, dots, "
+            "dashes and underscores"
+        )
+    return name
+
+
+def normal_name(typed: str) -> str:
+    """Return a name in Unicode's composed form; keyboards write either."""
+    import unicodedata
+
+    return unicodedata.normalize("NFC", typed)
 
 
 class LibrarySaved(LibraryHiding):

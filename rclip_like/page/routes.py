@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -55,6 +56,7 @@ class _Routes:
             "/api/folders": self._folders,
             "/api/facts": self._facts,
             "/api/progress": self._progress,
+            "/api/saved": self._saved,
             "/thumbnail/{id}": self._thumbnail,
             "/pasted/{id}": self._pasted,
         }
@@ -65,6 +67,8 @@ class _Routes:
             "/api/sheet": self._sheet,
             "/api/hide": self._hide,
             "/api/unhide": self._unhide,
+            "/api/saved": self._save,
+            "/api/saved/remove": self._remove_saved,
         }
         return [
             *(Route(path, answer, methods=["GET"]) for path, answer in get.items()),
@@ -128,10 +132,7 @@ class _Routes:
 
     async def _sheet(self, request: Request) -> Response:
         body = await request.body()
-        state = _object(body).get("state", "")
-        if not isinstance(state, str):
-            raise HTTPException(400, "The state must be a text.")
-        query = state.encode(errors="replace")
+        query = _text(body, "state").encode()
         parts = await self._work(self._service.sheet, _ids(body), query)
         headers = _as_attachment("clipfind.html")
         return StreamingResponse(_in_chunks(parts), media_type="text/html", headers=headers)
@@ -143,6 +144,19 @@ class _Routes:
     async def _unhide(self, request: Request) -> Response:
         names = _ids(await request.body())
         return JSONResponse({"changed": await self._work(self._service.unhide, names)})
+
+    async def _saved(self, request: Request) -> Response:
+        return JSONResponse({"searches": await self._work(self._service.saved_searches)})
+
+    async def _save(self, request: Request) -> Response:
+        body = await request.body()
+        name, query = _text(body, "name"), _text(body, "state").encode()
+        save = partial(self._service.save_search, replace=_object(body).get("replace") is True)
+        return JSONResponse(await self._work(save, name, query))
+
+    async def _remove_saved(self, request: Request) -> Response:
+        name = _text(await request.body(), "name")
+        return JSONResponse({"removed": await self._work(self._service.remove_search, name)})
 
     async def _work(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         return await asyncio.wrap_future(self._working.submit(call, *arguments))
@@ -177,6 +191,13 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(sent, dict):
         raise HTTPException(400, "The request must be a JSON object.")
     return sent
+
+
+def _text(body: bytes, name: str) -> str:
+    text = _object(body).get(name, "")
+    if not isinstance(text, str):
+        raise HTTPException(400, f"The {name} must be a text.")
+    return text.encode(errors="replace").decode()  # half a character stands in no index
 
 
 def _ids(body: bytes) -> list[str]:

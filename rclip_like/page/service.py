@@ -11,23 +11,25 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from rclip_like.errors import ClipfindError, Note, StoreError, counted, full_sentence
+from rclip_like.errors import ClipfindError, Note, StoreError, UsageError, counted, full_sentence
 from rclip_like.images.thumbnails import ThumbnailCache
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, PageRequest
+from rclip_like.library.saved import saved_name
 from rclip_like.page.indexing import BackgroundRun
 from rclip_like.page.items import facts_of, item_of, match_without_score
 from rclip_like.page.pasted import GONE, Pasted
+from rclip_like.page.saved import SavedForms, address_of
 from rclip_like.page.sheet import Heading, contact_sheet, shown
 from rclip_like.page.state import (
     PASTED,
     PageSearch,
-    PictureTerm,
     State,
     Words,
     parse_state,
     with_date,
 )
 from rclip_like.page.thumbnails import ThumbnailMaker
+from rclip_like.page.wording import about_absence, in_words, quoted
 from rclip_like.query import Kind, Term
 from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings
 
@@ -55,7 +57,8 @@ class ServiceSettings(NamedTuple):
     """How the page works.
 
     indexing: how the served folders are brought up to date in the background; None: not at all.
-    spell: puts a search as a command line. say: puts an error or a note into words.
+    spell: puts a search as a command line; saved: how one is kept under a name. say: puts an error
+    or a note into words.
     """
 
     searching: SearchSettings = SearchSettings()
@@ -64,6 +67,7 @@ class ServiceSettings(NamedTuple):
     cache_bytes: int = 500_000_000
     spell: Callable[[PageSearch], str] = lambda search: ""
     say: Callable[[ClipfindError | str], str] = str
+    saved: SavedForms = SavedForms()
 
 
 class Service:
@@ -128,7 +132,7 @@ class Service:
                 full_sentence(note)
                 for note in (
                     *about_date,
-                    *_about_absence(state, found),
+                    *about_absence(state, found),
                     *self._notes(found),
                     *map(self._settings.say, self._browsing.unplaced_note(part)),
                 )
@@ -151,11 +155,11 @@ class Service:
         state, date = found
         part = self._part_of(state)
         if not self._browsing.has_any(part):
-            about = f"no picture here is of {date}, so {_quoted(asked.words)} is searched as words"
+            about = f"no picture here is of {date}, so {quoted(asked.words)} is searched as words"
             return asked, "", [about]
         number = self._browsing.count_undated(part)
         undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
-        about = f"only pictures of {date} are searched for {_quoted(state.words)}{undated}"
+        about = f"only pictures of {date} are searched for {quoted(state.words)}{undated}"
         return state, date, [about]
 
     def _part_of(self, state: State) -> PageRequest:
@@ -202,10 +206,13 @@ class Service:
                 yield note.reason if isinstance(note, Note) else self.say(note)
 
     def _command(self, terms: Sequence[Term], state: State, most: int) -> str:
+        return self._settings.spell(self._page_search(terms, state, most))
+
+    def _page_search(self, terms: Sequence[Term], state: State, most: int) -> PageSearch:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)
         if state.folder is not None:
             roots = (state.folder,)
-        search = PageSearch(
+        return PageSearch(
             tuple(terms),
             roots,
             state.all_hidden,
@@ -216,7 +223,36 @@ class Service:
             self._words_of(state),
             state.only_likely,
         )
-        return self._settings.spell(search)
+
+    # Saved searches.
+
+    def saved_searches(self) -> list[dict[str, object]]:
+        """Return the saved searches by name, each with its address, None if it has none here."""
+        usual = self._words_of(State())
+        found: list[dict[str, object]] = []
+        for each in self._library.saved_searches():
+            search = self._settings.saved.search(each.arguments)
+            address = None if search is None else address_of(search, self._browsing, usual)
+            found.append({"name": each.name, "address": address})
+        return found
+
+    def save_search(self, name: str, query: bytes, *, replace: bool) -> dict[str, object]:
+        """Save what the query string asks for; return the name, and whether it was free.
+
+        Spaces in a name become dashes. Raises UsageError for other names that are not words.
+        """
+        state = parse_state(query)
+        if not state.terms:
+            raise UsageError("there is no search yet: say in words what to look for")
+        terms, _ = self._terms_of(state)
+        arguments = self._settings.saved.arguments(self._page_search(terms, state, 0))
+        name = saved_name("-".join(name.split()))
+        is_saved = self._library.save_search(name, arguments, None, replace=replace)
+        return {"name": name, "saved": is_saved}
+
+    def remove_search(self, name: str) -> bool:
+        """Remove a saved search; return whether there was one of this name."""
+        return self._library.remove_search(name)
 
     # Pictures.
 
@@ -319,7 +355,7 @@ class Service:
         details += [(name, shown(value.encode())) for name, value in state.typed_filters]
         details.append(("made", datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")))
         # No command line: none finds those that somebody has picked out.
-        searched = _in_words(state)
+        searched = in_words(state)
         title = f"{counted(len(matches), 'picture')} selected{searched and f' from: {searched}'}"
         heading = Heading(title, tuple(details))
         return contact_sheet(heading, matches, self._cache, self._settings.read, say=self.say)
@@ -348,26 +384,3 @@ def _digest_of(name: str) -> bytes:
     if len(digest) != _DIGEST_BYTES or digest.hex() != name:
         raise NotHere(_NOT_HERE)
     return digest
-
-
-def _about_absence(state: State, found: MatchPage) -> list[str]:
-    """Say that nothing seems to show what the words say, unless it was found by words alone."""
-    if found.presence is None or found.best is None or found.matches or state.start:
-        return []
-    query = _quoted(", ".join(_typed(term) for term in state.terms))
-    return [f"nothing here seems to show {query} (best {found.best:.2f})"]
-
-
-def _quoted(words: str) -> str:
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{words.strip()}\N{RIGHT DOUBLE QUOTATION MARK}"
-
-
-def _in_words(state: State) -> str:
-    """Return what is searched for, as in: red car + a picture, with a minus before the unwanted."""
-    minus = "\N{MINUS SIGN} "
-    signed = [(minus if term.weight < 0 else "+ ") + _typed(term) for term in state.terms]
-    return " ".join(signed).removeprefix("+ ")
-
-
-def _typed(term: Term | PictureTerm) -> str:
-    return term.typed if isinstance(term, Term) else f"{term.typed_weight}a picture"

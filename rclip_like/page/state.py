@@ -23,7 +23,7 @@ _PICTURE = re.compile(
     r"(?P<weight>(?:\d+(?:\.\d*)?|\.\d+):)?(?P<kind>picture|pasted):(?P<id>[0-9a-f]{64})"
 )
 _SIDES = ("on", "after", "before")
-_FILTERS = (
+FILTERS = (
     *(*_SIDES, "camera", "type", "min-size", "orientation", "place"),
     *("near", "within-km"),
 )
@@ -119,7 +119,7 @@ def parse_state(query: bytes) -> State:
         fields.get(b"hidden", [b""])[-1] == b"1",
         _number(fields.get(b"start", [b"0"])[-1]),
         _number(fields.get(b"count", [b"100"])[-1]),
-        *_filters({name: texts(name.encode()) for name in _FILTERS}),
+        *_filters({name: texts(name.encode()) for name in FILTERS}),
         next(iter(texts(b"q")), ""),
         fields.get(b"dates", [b""])[-1] != b"off",
         cast("Sort", _one_of(get_args(Sort), texts(b"sort"), "pictures are sorted by")) or "score",

@@ -88,6 +88,9 @@ ROUTES = (
     ("POST", "/api/sheet"),
     ("POST", "/api/hide"),
     ("POST", "/api/unhide"),
+    ("GET", "/api/saved"),
+    ("POST", "/api/saved"),
+    ("POST", "/api/saved/remove"),
 )
 
 

@@ -238,7 +238,9 @@ def test_looking_changes_nothing_in_the_index(client: RawClient, album: Album) -
     assert after == before
 
 
-def test_a_post_changes_the_hidden_pictures_alone(client: RawClient, album: Album) -> None:
+def test_a_post_changes_the_hidden_pictures_and_saved_searches_alone(
+    client: RawClient, album: Album
+) -> None:
     name, before = id_of(client, "one.png"), tables(album)
     picture = {"Content_Type": "image/png"}
     pasted = client.post("/api/pasted", (album.folder / "two.png").read_bytes(), **picture)
@@ -252,6 +254,11 @@ def test_a_post_changes_the_hidden_pictures_alone(client: RawClient, album: Albu
     changed = {table for table, digest in tables(album).items() if digest != before[table]}
     assert changed == {"hidden"}
     assert client.post("/api/unhide", {"ids": [name]}).status == 200
+    assert client.post("/api/saved", {"name": "mine", "state": "q=red"}).status == 200
+    changed = {table for table, digest in tables(album).items() if digest != before[table]}
+    assert changed == {"saved"}
+    assert client.get("/api/saved").json()["searches"][0]["address"] == "q=red"
+    assert client.post("/api/saved/remove", {"name": "mine"}).json() == {"removed": True}
     assert tables(album) == before
 
 
@@ -271,10 +278,20 @@ ODD_BODIES: tuple[Any, ...] = (
     b"NaN",
     b'{"state": 5, "ids": []}',
     b'{"state": "q=\\ud800&folder=%00", "ids": []}',
+    b'{"state": "q=red", "name": "\\ud800"}',
+    b'{"state": "q=red", "name": ["a"]}',
+    b'{"state": "on=2018", "name": "mine"}',
+    b'{"state": "add=picture:' + b"0" * 64 + b'", "name": "mine"}',
 )
 
 
-@pytest.mark.parametrize("path", ["/api/paths", "/api/list", "/api/sheet", "/api/hide"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api/paths", "/api/list", "/api/sheet", "/api/hide"),
+        *("/api/saved", "/api/saved/remove"),
+    ],
+)
 def test_odd_bodies_are_answered_or_refused_in_a_sentence(
     client: RawClient, album: Album, path: str
 ) -> None:

@@ -3,6 +3,7 @@
 import { NO_FILTERS, USUAL, current, go, onChange } from "./address.js";
 import { say } from "./message.js";
 import { ask } from "./server.js";
+import { closeOutside } from "./sheets.js";
 
 const box = document.querySelector("#filters");
 const summary = box.querySelector("summary");
@@ -65,15 +66,7 @@ clear.addEventListener("click", () => {
   go({ ...NO_FILTERS, ...USUAL, hidden: false });
   form.elements.on.focus(); // a button that is disabled loses the focus
 });
-document.addEventListener("pointerdown", ({ target }) => {
-  if (!target.closest("#filters")) box.open = false;
-});
-box.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !box.open) return;
-  event.stopPropagation();
-  box.open = false;
-  summary.focus();
-});
+closeOutside(box);
 
 onChange(show);
 show(current());

@@ -9,13 +9,14 @@ import { say, takeBack } from "./message.js";
 import { follow } from "./progress.js";
 import { search, settled } from "./results.js";
 import { REFUSED, clearSelection, copy, copyPaths, hideOrShow, select, targets } from "./selection.js";
+import { closeOutside } from "./sheets.js";
 import { addPicture, inWords } from "./terms.js";
 import "./pictures.js";
+import "./saved.js";
 
 const PAUSE_MS = 120;
 const words = document.querySelector("#words");
 const withHidden = document.querySelector("#hidden");
-const command = document.querySelector("#command");
 const keys = document.querySelector("#keys");
 let timer;
 
@@ -50,15 +51,7 @@ words.addEventListener("keydown", (event) => {
 document.querySelector("#search").addEventListener("submit", (event) => event.preventDefault());
 withHidden.addEventListener("change", () => go({ hidden: withHidden.checked }));
 document.querySelector("#show-keys").addEventListener("click", () => keys.showModal());
-document.addEventListener("pointerdown", ({ target }) => {
-  if (!target.closest("#command")) command.open = false;
-});
-command.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !command.open) return;
-  event.stopPropagation();
-  command.open = false;
-  command.firstElementChild.focus();
-});
+closeOutside(document.querySelector("#command"));
 document.querySelector("#copy-command").addEventListener("click", async () => {
   const isCopied = await copy(document.querySelector("#command-line").textContent);
   say(isCopied ? "Command line copied." : REFUSED);
