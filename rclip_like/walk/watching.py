@@ -23,6 +23,8 @@ LOOK_SECONDS = 60.0
 SAFETY_SECONDS = 3600.0
 """A wait ends after so long even if nothing told of changes."""
 
+_MANY = 1000
+"""So many changes at once end a wait: the kernel may have dropped those that matter."""
 _OTHER_FILES = frozenset((*IGNORE_FILES, b".nomedia"))
 _SIDECAR = b".xmp"
 
@@ -30,11 +32,12 @@ _SIDECAR = b".xmp"
 class Changes:
     """What has changed below folders since the block was entered.
 
-    A new block for each walk: what changes before the walk is found by it, what changes
-    afterwards ends the wait. So it does not matter if the kernel drops messages because there are
-    too many (16,384 on Linux): those that it kept end the wait, and the next block looks at all
-    folders anew. folders: real paths. database: the index, whose own files are left out. remote:
-    the mounts because of which to look every `LOOK_SECONDS` instead of waiting to be told.
+    A new block for each walk: what changes before the walk is found by it, what changes afterwards
+    ends the wait. So it does not matter if the kernel drops messages because there are too many
+    (16,384 on Linux): as many as it kept end the wait, whatever they are of, and the next block
+    looks at all folders anew. folders: real paths. database: the index, whose own files are left
+    out. remote: the mounts because of which to look every `LOOK_SECONDS` instead of waiting to be
+    told.
     """
 
     def __init__(self, folders: Sequence[bytes], settings: WalkSettings, database: Path) -> None:
@@ -77,8 +80,9 @@ class Changes:
                     told = notify.watch(most, quiet, int(LOOK_SECONDS * 1000), stop)
                 except WatchfilesRustInternalError:  # of a name that is no text, for instance
                     return
-                if isinstance(told, set) and any(
-                    self._is_wanted(kind, os.fsencode(path)) for kind, path in told
+                if isinstance(told, set) and (
+                    len(told) >= _MANY
+                    or any(self._is_wanted(kind, os.fsencode(path)) for kind, path in told)
                 ):
                     return
 

@@ -101,6 +101,23 @@ def test_an_index_in_the_watched_folder_does_not_wake_the_watch(
     assert (tmp_path / "log").read_text().count("pictures, ") == 1
 
 
+@pytest.mark.skipif(not Path("/proc/sys/fs/inotify").exists(), reason="needs inotify")
+def test_more_changes_than_the_kernel_keeps_lead_to_a_walk(tiny: Path, tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "pictures")
+    kept = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    with watching(pictures, log=tmp_path / "log") as process:
+        time.sleep(1)
+        process.send_signal(signal.SIGSTOP)
+        for number in range(kept // 2):  # each is at least created and closed
+            (pictures / f"{number}.txt").touch()
+        write_pictures(pictures, (b"late/one.png",), seed=1)  # which the kernel does not tell of
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: len(state_of(tiny)) == 4)
+        write_pictures(pictures, (b"late/two.png",), seed=2)
+        wait_until(lambda: len(state_of(tiny)) == 5)
+        assert ended(process, signal.SIGTERM) == 0
+
+
 @pytest.mark.parametrize("option", ["--strict", "--no-wait", "--verify", "--retry"])
 def test_options_that_make_no_sense_with_a_watch_are_refused(tiny: Path, option: str) -> None:
     finished = run("index", "--watch", option)
