@@ -20,6 +20,7 @@ from rclip_like.duplicates.grouping import (
     reason_of,
     without_same_files,
 )
+from rclip_like.duplicates.rough import Rough
 from rclip_like.duplicates.values import DuplicatesReport, Group, Member
 from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
 from rclip_like.values import Trouble
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 OnStage = Callable[[str, int, int], None]
 COMPARING, LOOKING = "comparing", "looking at pictures"
 _MOST_HELD = 4096
-"""So many small pictures are held at a time, of 64 kB at most."""
+"""So many small pictures are held at a time, of 64 kB at most, and as much for the first look."""
 
 
 class _Contents(NamedTuple):
@@ -135,7 +136,7 @@ class _Pixels:
     ) -> None:
         self.troubles: dict[int, Trouble] = {}
         self._pictures, self._cache, self._limits = pictures, cache, limits
-        self._held: dict[int, Image.Image] = {}
+        self._held: dict[int, tuple[Image.Image, Rough]] = {}
 
     def in_order(self, pairs: Sequence[tuple[float, int, int]]) -> Iterable[tuple[float, int, int]]:
         """Yield the pairs by row, each when the pixels of both are at hand."""
@@ -154,7 +155,11 @@ class _Pixels:
     def compare(self, i: int, j: int) -> Comparison | None:
         """Return how two pictures lie over each other, None if one cannot be read."""
         one, other = self._held.get(i), self._held.get(j)
-        return compare(one, other) if one and other else None
+        if one is None or other is None:
+            return None
+        if not one[1].may_be_copy_of(other[1]):
+            return Comparison()
+        return compare(one[0], other[0])
 
     def _read(self, numbers: set[int]) -> None:
         self._held = {each: image for each, image in self._held.items() if each in numbers}
@@ -168,7 +173,8 @@ class _Pixels:
                 if isinstance(thumbnail, Trouble):
                     self.troubles[number] = thumbnail
                 else:
-                    self._held[number] = small_pixels(thumbnail)
+                    image = small_pixels(thumbnail)
+                    self._held[number] = image, Rough(image)
 
 
 def _groups_of_copies(

@@ -29,7 +29,7 @@ class DuplicatesSettings(NamedTuple):
             help="Look at pairs whose embeddings have a cosine of X or more; lower finds more "
             "strongly changed copies and takes longer. 1: equal files alone.",
         ),
-    ] = 0.8
+    ] = 0.7
     cache_megabytes: ThumbnailCacheSize = MOST_THUMBNAIL_MEGABYTES
     everywhere: Annotated[
         bool, Option("--all", help="Compare everything indexed, in any folder.")

@@ -20,6 +20,7 @@ from rclip_like.duplicates.grouping import (
     reason_of,
     without_same_files,
 )
+from rclip_like.duplicates.rough import Rough
 from rclip_like.selected import SelectedPicture
 from rclip_like.values import FileVersion, PictureFacts
 
@@ -33,7 +34,7 @@ def small(image: Image.Image) -> Image.Image:
 
 def written_on(image: Image.Image) -> Image.Image:
     drawing = ImageDraw.Draw(image := image.copy())
-    drawing.rectangle((30, 150, 250, 180), "white")
+    drawing.rectangle((30, 150, 230, 172), "white")
     return image
 
 
@@ -63,7 +64,9 @@ def test_what_was_made_of_a_picture_is_a_copy_in_both_directions(change: str) ->
         found = compare(small(whole), changed)
         assert found.is_copy, found
         assert found.mirrored == (change == "mirrored")
+        assert Rough(small(whole)).may_be_copy_of(Rough(changed))
         assert compare(changed, small(whole)).is_copy
+        assert Rough(changed).may_be_copy_of(Rough(small(whole)))
 
 
 def test_how_much_was_cut_off_is_found() -> None:
@@ -98,6 +101,7 @@ def test_pictures_of_any_shape_can_be_compared(size: tuple[int, int]) -> None:
     assert not compare(odd, small(scene(6))).is_copy
     assert not compare(small(scene(6)), odd).is_copy
     compare(odd, odd)
+    Rough(odd).may_be_copy_of(Rough(small(scene(6))))
 
 
 def unit_rows(number: int, seed: int) -> np.ndarray:
@@ -123,10 +127,16 @@ def test_rows_of_two_references_are_not_compared() -> None:
     assert {(i, j) for _, i, j in found} == {(0, 2), (1, 2)}
 
 
-def test_of_many_near_rows_each_has_its_nearest_alone() -> None:
-    rows = np.ones((200, 4), np.float16) / 2
-    most = 200 * candidates.MOST_NEIGHBOURS
-    assert len(near_pairs(rows, 0.9, np.zeros(200, np.bool_))) <= most
+def test_of_many_near_rows_each_has_its_nearest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 4))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    scores = rows.astype(np.float32) @ rows.astype(np.float32).T - 2 * np.eye(300)
+    nearest = {(min(each), max(each)) for each in enumerate(scores.argmax(axis=1).tolist())}
+    for most in (2_000_000, 500):
+        monkeypatch.setattr(candidates, "_MOST_WAITING", most)
+        found = near_pairs(rows, 0.5, np.zeros(300, np.bool_))
+        assert len(found) <= 300 * candidates.MOST_NEIGHBOURS
+        assert nearest <= {(i, j) for _, i, j in found}
 
 
 def picture(
