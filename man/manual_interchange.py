@@ -9,6 +9,7 @@ _KINDS: dict[Kind, str] = {
     "files": "Which file had which content when it was read.",
     "sidecars": "What was read from files of metadata beside pictures.",
     "hidden": "What searches leave out.",
+    "names": "Names of one's own; for each model they are made anew from their pictures.",
     "saved": "Searches under names, without what they have shown.",
 }
 

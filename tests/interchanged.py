@@ -34,6 +34,7 @@ QUESTIONS: Mapping[str, str] = {
     "sidecars": "SELECT path, size_bytes, mtime_ns, caption, keywords FROM sidecars",
     "hidden": "SELECT digest, hidden_at FROM hidden",
     "saved": "SELECT name, arguments, saved_at FROM saved",
+    "names": "SELECT name, digests, made_at FROM names",
 }
 
 

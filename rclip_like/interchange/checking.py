@@ -15,6 +15,7 @@ import numpy as np
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, Column
 from rclip_like.interchange.parquet import Part, Row, read_rows
+from rclip_like.store.names import DIGEST_BYTES, MOST_PICTURES
 
 _SHORT_TEXT = 1000
 _LONG_TEXTS = ("text", "caption", "keywords", "arguments")
@@ -24,6 +25,7 @@ _MOST_PARTS = 1 << 16
 _UNIT_WITHIN = 0.01
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+_MOST_DIGESTS_BYTES = MOST_PICTURES * DIGEST_BYTES
 _CONSTANT = ("model", "fingerprint", "preprocessing_version")
 
 
@@ -140,4 +142,5 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "source": lambda value: value in ("caption", "keywords", "text"),
     "name": _is_search_name,
     "arguments": _is_list_of_words,
+    "digests": lambda value: len(value) % DIGEST_BYTES == 0 < len(value) <= _MOST_DIGESTS_BYTES,
 }

@@ -10,7 +10,7 @@ FORM = 1
 FORM_KEY, KIND_KEY = "clipfind.form", "clipfind.kind"
 """Names in the metadata of each part."""
 
-Kind = Literal["facts", "embeddings", "words", "files", "sidecars", "hidden", "saved"]
+Kind = Literal["facts", "embeddings", "words", "files", "sidecars", "hidden", "saved", "names"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """In the order in which parts are merged: rows name contents by digests, so facts come first."""
 
@@ -80,6 +80,11 @@ COLUMNS: MappingProxyType[Kind, tuple[Column, ...]] = MappingProxyType(
             Column("name", "text", "of the saved search"),
             Column("arguments", "text", "its words, a JSON list"),
             Column("saved_at", "text", "when, in UTC"),
+        ),
+        "names": (
+            Column("name", "text", "that stands for pictures"),
+            Column("digests", "bytes", "of these pictures, one after the other"),
+            Column("made_at", "text", "when, in UTC"),
         ),
     }
 )

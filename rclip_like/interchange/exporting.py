@@ -114,6 +114,7 @@ class _Writing:
             "sidecars": source.sidecars(),
             "hidden": source.hidden(),
             "saved": source.saved(),
+            "names": source.names(),
         }
         numbers = {kind: self._write(kind, rows[kind]) for kind in KINDS}
         return Exported(numbers, self._num_parts, self._num_damaged)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rclip_like.store.reading import parts_of
 from rclip_like.store.rows import EVERYTHING, OF_RIGHT_LENGTH, OUTDATED, PathRange, row_digest
-from rclip_like.store.schema import HIDDEN_SINCE, PLACES_SINCE, SAVED_SINCE, WORDS_SINCE
+from rclip_like.store.schema import (
+    HIDDEN_SINCE,
+    NAMES_SINCE,
+    PLACES_SINCE,
+    SAVED_SINCE,
+    WORDS_SINCE,
+)
 
 if TYPE_CHECKING:
     from rclip_like.store.connection import Connection
@@ -104,6 +110,12 @@ class ExportedRows:
         """Yield name, arguments and saved_at of saved searches, where all is exported."""
         if self._version >= SAVED_SINCE and self._is_all:
             question = "SELECT name, arguments, saved_at FROM saved ORDER BY name"
+            yield from self._connection.execute(question)
+
+    def names(self) -> Iterator[Row]:
+        """Yield name, digests and made_at of names with pictures, where all is exported."""
+        if self._version >= NAMES_SINCE and self._is_all:
+            question = "SELECT name, digests, made_at FROM names WHERE digests <> x'' ORDER BY name"
             yield from self._connection.execute(question)
 
     def _of_contents(self, asked: str, where: str = "true", order: str = "") -> Iterator[Row]:

@@ -226,6 +226,24 @@ class Merging:
                 rows,
             )
 
+    def names(self, rows: Iterable[Row]) -> None:
+        """Merge names: of one spelling the one that was made last.
+
+        It has no row for any model; a query makes that from the pictures.
+        """
+        with self._connection.transaction():
+            for name, digests, made_at in rows:
+                found = self._execute(
+                    "SELECT made_at, digests FROM names WHERE name = ?", (name,)
+                ).fetchone()
+                if found is not None and found >= (made_at, digests):
+                    continue
+                self._execute("DELETE FROM name_rows WHERE name = ?", (name,))
+                self._execute(
+                    "INSERT OR REPLACE INTO names (name, digests, made_at) VALUES (?, ?, ?)",
+                    (name, digests, made_at),
+                )
+
     def _content(self, digest: bytes) -> tuple[int, bool]:
         """Return the number of a content, and whether this machine has read a file with it."""
         found = self._execute(

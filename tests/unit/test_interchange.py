@@ -19,6 +19,7 @@ from manual_interchange import INTERCHANGE
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, KINDS, TYPE_NAMES
 from rclip_like.store import Store
+from rclip_like.store.names import Name
 
 ANN = (
     Picture(b"/ann/1.jpg", 1, words=(("caption", "a boat"),)),
@@ -36,6 +37,7 @@ def test_what_is_imported_is_what_was_exported(tmp_path: Path) -> None:
     with Store.open(source, create=False) as store:
         store.hidden.add([digest_of(2)])
         store.saved.put("boats", ["--all", "--", "boat"])
+        store.names.put([Name("rex", (digest_of(1), digest_of(2)), ())])
     done = exported(source, tmp_path / "parts")
     assert done.rows == {
         "facts": 3,
@@ -45,6 +47,7 @@ def test_what_is_imported_is_what_was_exported(tmp_path: Path) -> None:
         "sidecars": 0,
         "hidden": 1,
         "saved": 1,
+        "names": 1,
     }
     imported(tmp_path / "new.db", tmp_path / "parts")
     before, after = contents_of(source), contents_of(tmp_path / "new.db")
@@ -158,6 +161,18 @@ def test_another_model_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
     with pytest.raises(InterchangeError, match="says other things"):
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=MODEL._replace(dimension=9))
     assert not any(contents_of(tmp_path / "new.db").values())
+
+
+def test_of_one_name_the_one_made_last_stays_in_any_order(tmp_path: Path) -> None:
+    for name, content, made_at in (("a", 1, "2026-01-02"), ("b", 2, "2026-01-01")):
+        with Store.open(make_index(tmp_path / f"{name}.db", ANN), create=False) as store:
+            store.names.put([Name("rex", (digest_of(content),), ())])
+            store.connection.execute("UPDATE names SET made_at = ?", (made_at,))
+        exported(tmp_path / f"{name}.db", tmp_path / name)
+    for order in ("ab", "ba"):
+        imported(tmp_path / f"{order}.db", *(tmp_path / name for name in order))
+        (row,) = contents_of(tmp_path / f"{order}.db")["names"]
+        assert row == ("rex", digest_of(1), "2026-01-02")
 
 
 def replaced(column: str, value: object) -> Callable[[pa.Table], pa.Table]:
