@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rclip_like.errors import StoreError
 from rclip_like.places import Place
 from rclip_like.settings import Filters
-from rclip_like.settings.beside import is_beside
 from rclip_like.store.connection import Connection
-from rclip_like.store.portable import refuse_default_model
 from rclip_like.store.read_ahead import ReadAhead
 from rclip_like.store.rows import (
     OUTDATED,
@@ -41,7 +39,6 @@ _PAGES_BEFORE_AHEAD = 2
 """Reading ahead spares nothing for fewer: walking a page takes as long as starting a process."""
 _ROWIDS_A_QUESTION = 500
 _SAME_SIZE_MOST = 64
-_DEFAULT_MODEL = "default_model"
 
 _FACTS = f"""
     SELECT path, size_bytes, mtime_ns, device,
@@ -156,18 +153,6 @@ class Reader:
         statement = "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)"
         with self.connection.transaction():
             self.connection.execute(statement, (name, value))
-
-    def default_model(self) -> str | None:
-        """Return the model's name that `models use` wrote into this index, or None.
-
-        None for one beside pictures: it may come from somebody else.
-        """
-        return None if is_beside(self.connection.path) else self.setting(_DEFAULT_MODEL)
-
-    def set_default_model(self, name: str) -> None:
-        """Make `name` the model of searches in this index that name none; not beside pictures."""
-        refuse_default_model(self.connection)
-        self.put_setting(_DEFAULT_MODEL, name)
 
     def is_first_time(self, hint: str) -> bool:
         """Return whether `hint` was never asked about, and remember that it was.

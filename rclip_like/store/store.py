@@ -10,9 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import StoreError
+from rclip_like.settings.beside import is_beside
 from rclip_like.store import opening
 from rclip_like.store.connection import Connection
 from rclip_like.store.lock import IndexLock
+from rclip_like.store.portable import refuse_default_model
 from rclip_like.store.reading import Reader
 from rclip_like.store.side_files import real_path
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from rclip_like.store.relocating import Relocation
     from rclip_like.store.saved import SavedSearches
     from rclip_like.store.writing import Writer
+
+_DEFAULT_MODEL = "default_model"
 
 
 class Store(Reader):
@@ -120,6 +124,18 @@ class Store(Reader):
         from rclip_like.store.checking import Checkup
 
         return Checkup(self.connection)
+
+    def default_model(self) -> str | None:
+        """Return the model's name that `models use` wrote into this index, or None.
+
+        None for one beside pictures: it may come from somebody else.
+        """
+        return None if is_beside(self.path) else self.setting(_DEFAULT_MODEL)
+
+    def set_default_model(self, name: str) -> None:
+        """Make `name` the model of searches in this index that name none; not beside pictures."""
+        refuse_default_model(self.connection)
+        self.put_setting(_DEFAULT_MODEL, name)
 
     # Writing.
 
