@@ -74,10 +74,11 @@ command has printed:
     ssh -L 8417:127.0.0.1:8417 NAME-OF-THE-FIRST-MACHINE
 
 Opening it to a network :: *--host* ADDRESS listens on an address of this machine that others can
-reach, such as 192.168.1.5, or on all of its addresses with 0.0.0.0. Whoever can reach it and has
-the address with its token sees the pictures and can hide some. Nothing is encrypted: whoever is on
-the way sees everything, the cookie included, which is as good as the token. clipfind says so each
-time. Do this only in a network whose users you trust, and never on the open internet.
+reach, such as 192.168.1.5, or on all of its addresses with 0.0.0.0, and then prints one more that
+others can open. Whoever can reach it and has the address with its token sees the pictures and can
+hide some, and can change the saved searches. Nothing is encrypted: whoever is on the way sees
+everything, the cookie included, which is as good as the token. clipfind says so each time. Do this
+only in a network whose users you trust, and never on the open internet.
 
 Limits :: A request has at most 32 KiB of address and headers and 1 MB of content, a pasted picture
 64 MB. Its headers have to come within 10 seconds and all of it within two minutes; a client that

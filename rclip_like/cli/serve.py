@@ -28,6 +28,8 @@ from rclip_like.settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rclip_like.library import Library
     from rclip_like.page.safety import Access
     from rclip_like.page.service import ServiceSettings
@@ -209,6 +211,10 @@ def _announce(options: ServeOptions, host: str, access: "Access") -> None:
     shown = "127.0.0.1" if address.is_unspecified else f"[{host}]" if address.version == 6 else host
     page = f"http://{shown}:{access.port}/"
     write_lines([f"{page}?token={access.token}"])
+    if address.is_unspecified:
+        family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+        pages = (f"http://{each}:{access.port}/" for each in _addresses_for_others(family))
+        write_lines(f"{each}?token={access.token}" for each in pages)
     if not options.no_open:
         from rclip_like.cli.opening import open_browser
 
@@ -217,6 +223,26 @@ def _announce(options: ServeOptions, host: str, access: "Access") -> None:
         tunnel = f"ssh -L {access.port}:{shown}:{access.port} {socket.gethostname()}"
         options.talk.note(f"to open it where you sit, type there: {tunnel}")
     options.talk.note("Ctrl-C ends the page")
+
+
+def _addresses_for_others(family: socket.AddressFamily) -> "Iterator[str]":
+    """Yield the addresses of this machine that lead to other networks, as they stand in a URL.
+
+    Those of IPv4, and with that family of IPv6. They are where packets to an address reserved for
+    examples would start from; none is sent.
+    """
+    examples = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+    for each, example in examples.items():
+        if each not in (socket.AF_INET, family):
+            continue
+        try:
+            with socket.socket(each, socket.SOCK_DGRAM) as probe:
+                probe.connect((example, 9))
+                own = ipaddress.ip_address(probe.getsockname()[0])
+        except (OSError, ValueError):  # no such network, or an address with a zone
+            continue
+        if not own.is_loopback:
+            yield f"[{own}]" if own.version == 6 else str(own)
 
 
 def _report_fault(error: Exception) -> None:

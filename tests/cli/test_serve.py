@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,14 @@ def serve(pictures: Path, database: Path, tiny_model: Path) -> Serve:
                 process.communicate(timeout=30)
 
     return serving
+
+
+def way_out() -> str:
+    """Return the address of this machine in front of other networks, empty if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+    return ""
 
 
 def end(process: subprocess.Popen[bytes]) -> Finished:
@@ -154,7 +163,22 @@ def test_listening_for_others_is_warned_of_even_quietly(serve: Serve, host: str)
         for name in ("127.0.0.1", "localhost", socket.gethostname()):
             assert client.get("/", Host=f"{name}:{client.port}").status == 200
         assert client.get("/", Host=f"evil.example:{client.port}").status == 403
-        assert b"nothing is encrypted on the way" in end(process).stderr
+        ended = end(process)
+        assert b"nothing is encrypted on the way" in ended.stderr
+        for line in ended.stdout.decode().splitlines():
+            assert re.fullmatch(rf"http://[^/]+:{client.port}/\?token=\S+", line)
+
+
+@pytest.mark.skipif(not way_out(), reason="this machine has no address that others could use")
+def test_who_listens_for_others_gets_an_address_that_they_can_use(serve: Serve) -> None:
+    with serve("--no-open", "--port", "0", "--host", "0.0.0.0") as (_, process):
+        assert process.stdout is not None
+        page = Page(process.stdout.readline().decode())
+        host, port, token = page.parts
+        assert host == way_out()
+        with closing(HTTPConnection(host, port, timeout=30)) as connection:
+            connection.request("GET", f"/?token={token}")
+            assert connection.getresponse().status < 400
 
 
 @pytest.mark.parametrize("host", ["example.org", "", "127.0.0.1:80", "256.1.1.1"])
