@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.agreement import check_photos
@@ -64,17 +64,23 @@ def measure_pipeline(scale: Scale, has_peer: bool) -> Iterator[Result]:
 
 def measure_unchanged(scale: Scale, has_peer: bool) -> Iterator[Result]:
     """Time a run over files that are as they were, and a bare walk that looks at each."""
+    yield time_unchanged(scale, "unchanged", lambda _: None)
+
+
+def time_unchanged(scale: Scale, name: str, prepare: Callable[[Path], None]) -> Result:
+    """Return how long such a run takes beside the bare walk; `prepare` is given the index."""
     folder = files(scale.num_files).resolve()
-    with tempfile.TemporaryDirectory(dir=FOLDER) as name:
-        ours = Clipfind(Path(name), "builtin", "auto")
+    with tempfile.TemporaryDirectory(dir=FOLDER) as home:
+        ours = Clipfind(Path(home), "builtin", "auto")
         count = index_files(ours.database, folder, resolve("builtin"))
+        prepare(ours.database)
         said = ours.index(folder).stderr.decode()
         assert f"{count:,} unchanged" in said or f"{count} unchanged" in said, said
         walk = Program(lambda _: (sys.executable, "-c", _BARE_WALK, str(folder)))
         summaries = in_turn([program(ours, folder, lambda _: ours.indexing()), walk], scale.repeats)
     walls = [each.wall_s for each in summaries]
     more = details(summaries, scale.repeats, files=count)
-    yield Result("unchanged", walls[0], walls[1], more)
+    return Result(name, walls[0], walls[1], more)
 
 
 def measure_growth(scale: Scale, has_peer: bool) -> Iterator[Result]:

@@ -16,9 +16,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageStat
 from processes import COMMAND
-
-from rclip_like.store import Store
 
 _SIGNS = """
 anchor apple arcade archive attic autumn avenue bakery balcony ballet bamboo banana barber basket
@@ -66,6 +62,8 @@ DejaVuSansMono-Bold DejaVuSans-BoldOblique STIXGeneralBolIta DejaVuSerif-BoldIta
 """
 """Names of matplotlib's; Pillow's own comes beside them."""
 FIRST = 5
+MOST = 100
+"""How many results of a search are looked through."""
 LONG_SIDES = (640, 1600, 4000)
 
 
@@ -182,25 +180,23 @@ def read_album(folder: Path, database: Path) -> dict[str, float]:
     return spent
 
 
-def ranks(database: Path, planted: Mapping[str, Planted]) -> dict[str, int | None]:
-    """Return at which rank its words find each picture by the text that was read; None: nowhere.
+def ranks(
+    database: Path, album: Path, planted: Mapping[str, Planted], words: str = "only"
+) -> dict[str, int | None]:
+    """Return at which rank `clipfind search` finds each picture by its words; None: nowhere.
 
-    Pictures with more of the words, or with rarer ones, come first.
+    words: `only`, or `on` for the order by words and scores together.
     """
-    with closing(Store.open(database, create=False)) as store:
-        names = {
-            each.rowid: os.path.basename(os.fsdecode(each.path))
-            for each in store.files(store.rowids())
-        }
-        found: dict[str, int | None] = {}
-        for name, what in planted.items():
-            scores: Counter[str] = Counter()
-            for match in store.words.matching(what.words):
-                if match.where == "text":
-                    for file_id in match.file_ids.tolist():
-                        scores[names[file_id]] += math.log(1 + len(names) / len(match.file_ids))
-            order = [each for each, _ in scores.most_common()]
-            found[name] = order.index(name) + 1 if name in order else None
+    found: dict[str, int | None] = {}
+    for name, what in planted.items():
+        query = " ".join(what.words)
+        options = ("-n", "-f", "-t", str(MOST), "--words", words, "--db", database, "--text")
+        finished = subprocess.run(
+            [*COMMAND, "search", *options, "--", query, album], capture_output=True
+        )
+        assert finished.returncode in (0, 1), finished.stderr
+        names = [os.path.basename(os.fsdecode(path)) for path in finished.stdout.splitlines()]
+        found[name] = names.index(name) + 1 if name in names else None
     return found
 
 
@@ -231,6 +227,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--number", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a folder for the pictures and the index")
+    parser.add_argument("--words", choices=("only", "on"), default="only")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
@@ -239,7 +236,7 @@ def main(arguments: Sequence[str]) -> None:
         numbers = (options.number, options.seed)
         planted = plant_all(photos, folder / "album", *numbers, bundled_fonts())
         spent = read_album(folder / "album", folder / "index.db")
-        found = ranks(folder / "index.db", planted)
+        found = ranks(folder / "index.db", folder / "album", planted, options.words)
     missed = {name: asdict(planted[name]) for name, rank in found.items() if rank is None}
     for name, what in missed.items():
         print(name, what, file=sys.stderr)

@@ -114,5 +114,5 @@ def test_planted_words_are_found_by_the_text_that_was_read(tiny: Path, tmp_path:
     album.mkdir()
     planted = plant_all(sorted(photos.iterdir()), album, 20, 3, bundled_fonts())
     run("index", album, "--read-text")
-    found = ranks(tiny, planted)
+    found = ranks(tiny, album, planted)
     assert sum(rank is not None and rank <= FIRST for rank in found.values()) >= 17, found
