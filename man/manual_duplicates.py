@@ -21,8 +21,8 @@ makes them in advance.
 Which is kept :: The picture in a *--reference* folder; else the one with the most pixels; with the
 most metadata (date, camera, position); the oldest file; the shortest path. The reason that decided
 is printed. A picture that was enlarged has more pixels and shows no more: look through the groups,
-with *--html* as pictures, before you act on them. Further names of one file, links of both kinds,
-are no copies. An animation is compared by its first frame.
+with *--html* as pictures, before you act on them. Links to a file, symbolic or hard, are not
+copies. An animation is compared by its first frame.
 
 Bursts :: Pictures of one camera and size taken within ten seconds are shots of a burst, unless they
 show exactly the same. They stand in groups of their own, and nothing is proposed. Where dates are
@@ -40,6 +40,6 @@ copies and 1 if there are none, bursts or not.
 The script :: *--script* FILE writes a shell script for any POSIX shell; FILE must not exist. It
 moves the copies into a folder that must not exist either, so that nothing is overwritten. Names
 keep their bytes; where several are the same, all but the first get a number. Equal files are
-compared once more; a copy that is gone or has another size, or whose picture to keep has, stays
-where it is. The exit status is then 1. Sidecars and raw files beside a copy stay.
+compared once more. A copy stays where it is if it, or the picture to keep, is gone or has another
+size. The exit status is then 1. Sidecars and raw files beside a copy stay.
 """

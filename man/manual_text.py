@@ -708,17 +708,17 @@ so a kill or a full disk leaves all paths old or all new; the matrix stays valid
 encoded again. OLD need not exist any more. *--dry-run* says how many paths would change. After a
 move within a disk, or of a disk, the next *index* takes a look at each file and no more. The files
 of a copy have other inodes and times: their contents are read once and recognised. It is refused if
-files under NEW are indexed already, which would be twice the same; *clipfind forget* drops one of
-the two. It is also refused if the pictures are still in OLD, or none is in NEW, unless *--force*
-says that this is right (the first hundred of them are looked for). The log of files that
-*classify* or *search* filed, downloaded models and the configuration file keep their paths.
+files under NEW are indexed already; *clipfind forget* drops those, or the ones under OLD. It is
+also refused if the pictures are still in OLD, or none is in NEW, unless *--force* says that this is
+right (the first hundred of them are looked for). The log of files that *classify* or *search*
+filed, downloaded models and the configuration file keep their paths.
 
     clipfind relocate /media/disk/Pictures /media/archive/Pictures
 
 *--db beside* keeps the index of a folder in the folder itself, in .clipfind/index.db, so that a
 disk takes it along. PATH, or the current folder, and then the folders above it are looked through
-for a .clipfind; if there is none, *index* and *search* make one in PATH. To have it always, say so
-in the configuration or in CLIPFIND_DB.
+for a .clipfind; if there is none, *index* and *search* make one in PATH. To use it always, set *db*
+in the configuration file or CLIPFIND_DB.
 
     clipfind index --db beside /media/disk/Pictures
     cd /media/disk/Pictures/2019; clipfind --db beside "a red boat"

@@ -89,7 +89,7 @@ _TABLE = (
     ),
     Command(
         "duplicates",
-        "Find same and nearly same pictures, and propose which to keep; changes none.",
+        "Find equal and nearly equal pictures, and propose which to keep; change none.",
         "duplicates.run",
     ),
     Command("hide", "Leave pictures and their copies out of searches from now on.", "hiding.hide"),
@@ -103,7 +103,7 @@ _TABLE = (
     Command("saved list", "List the saved searches.", "saved.list_saved"),
     Command("saved show", "Print the command that a saved search stands for.", "saved.show"),
     Command("saved remove", "Remove a saved search.", "saved.remove"),
-    Command("name", "Give pictures a name, to search for what they show: @NAME.", "naming.name"),
+    Command("name", "Give pictures a name, to search for what they show: @WORD.", "naming.name"),
     Command("names list", "List the names and what they stand for.", "naming.list_names"),
     Command("names show", "Print the paths of a name's indexed pictures.", "naming.show"),
     Command("names remove", "Remove a name; its pictures stay.", "naming.remove"),

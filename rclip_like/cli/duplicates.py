@@ -1,4 +1,4 @@
-"""`clipfind duplicates`: same and nearly same pictures, and which to keep; it changes none."""
+"""`clipfind duplicates`: equal and nearly equal pictures, and which to keep; it changes none."""
 
 import os
 from datetime import datetime

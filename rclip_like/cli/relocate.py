@@ -22,9 +22,7 @@ class RelocateOptions(NamedTuple):
     )
     force: Annotated[
         bool,
-        Option(
-            "--force", help="Also if pictures are still in OLD, or none is in NEW, as on a disk."
-        ),
+        Option("--force", help="Also if pictures are still in OLD, or none of them is in NEW."),
     ] = False
     wait: Wait = True
     json: JsonObject = False
