@@ -15,9 +15,10 @@ import numpy as np
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, Column
 from rclip_like.interchange.parquet import Part, Row, read_rows
+from rclip_like.query.terms import is_name
 from rclip_like.store.names import DIGEST_BYTES, MOST_PICTURES
 
-_SHORT_TEXT = 1000
+_SHORT_TEXT, _LONG_TEXT = 1000, 1 << 20
 _LONG_TEXTS = ("text", "caption", "keywords", "arguments")
 _LONGEST_PATH = 1 << 15
 _LONGEST_PIXELS = 64
@@ -83,16 +84,15 @@ def _check_embeddings(part: Part, before: Row, rows: list[Row]) -> None:
 
 
 def _check_of(column: Column, part: Part) -> Callable[[Any], bool]:
+    if part.kind == "names" and column.name == "name":
+        return is_name
     if column.name in _CHECKS:
         return _CHECKS[column.name]
     if column.name == "dimension":
         return partial(_is_equal, part.dimension)
     if column.type == "text":
-        return partial(_is_text, _LARGEST if column.name in _LONG_TEXTS else _SHORT_TEXT)
+        return partial(_is_text, _LONG_TEXT if column.name in _LONG_TEXTS else _SHORT_TEXT)
     return _is_anything
-
-
-_LARGEST = 1 << 20
 
 
 def _is_anything(_: object) -> bool:

@@ -243,6 +243,18 @@ def test_a_part_that_is_not_as_it_should_be_is_refused_whole(tmp_path: Path, dam
     assert not any(contents_of(tmp_path / "new.db").values())
 
 
+@pytest.mark.parametrize("name", ["12", "a.b", "@rex"])
+def test_a_name_that_no_query_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    source = make_index(tmp_path / "ann.db", ANN)
+    with Store.open(source, create=False) as store:
+        store.names.put([Name("rex", (digest_of(1),), ())])
+    exported(source, tmp_path / "parts")
+    path = tmp_path / "parts" / "names" / "00000.parquet"
+    pq.write_table(replaced("name", name)(pq.read_table(path)), path)
+    with pytest.raises(InterchangeError, match="a value of the column name"):
+        imported(tmp_path / "new.db", tmp_path / "parts")
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1"])
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "parts").mkdir()
