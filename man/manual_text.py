@@ -175,12 +175,13 @@ and edited sidecars. The captions of pictures that an older version indexed are 
 index* alone, as each file must be opened; it says how many, and encodes none. Scores stay those of
 the pictures, and a line below the path says what was found, as in "folder: Denmark 2018". The order
 is that of reciprocal rank fusion: a rank by score and one by words, in which rare words count more
-than frequent ones, and pictures with a part of the words less than in proportion. Case and accents
-do not count, an English plural meets its singular, and words that say nothing (the, of, photo) are
-left out, as is a word that more than half of more than 2,000 pictures have. Thresholds are for
-scores: what is found by its words passes them, and is marked. *--words on* does the same in
-scripts, *--words only* looks for words alone, and *--words off* never does. It takes a Python whose
-SQLite has full-text search (FTS5).
+than frequent ones, and pictures with a part of the words less than in proportion. A word that was
+read in one picture of fifty or fewer counts more, so that "two dogs modern" finds the dogs before
+the sign *MODERN*. Case and accents do not count, an English plural meets its singular, and words
+that say nothing (the, of, photo) are left out, as is a word that more than half of more than 2,000
+pictures have. Thresholds are for scores: what is found by its words passes them, and is marked.
+*--words on* does the same in scripts, *--words only* looks for words alone, and *--words off* never
+does. It takes a Python whose SQLite has full-text search (FTS5).
 
 A name of your own :: A word with an @ before it, such as @rex, stands for the pictures that
 *clipfind name* gave it (see NAMES). Of "@rex on the beach" the name and the words around it, "on

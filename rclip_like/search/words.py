@@ -3,7 +3,8 @@
 The order of the words and that of the scores are fused by reciprocal ranks (Cormack, Clarke and
 Buettcher 2009, with their k of 60). Each word counts by its rarity, and a picture in which only
 some of the words stand counts less than in proportion: of the ten words of a caption, two are
-found in many pictures of something else. Measured in tests/bench/NOTES.md.
+found in many pictures of something else. A rare word that was read in a picture, as on a sign,
+counts more, since the rest of the query describes the picture. Measured in tests/bench/NOTES.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _K = 60
 _SHARE_POWER = 1.5
 _RAREST = 50
 """A word in fewer than one picture in so many counts no more than one in exactly so many."""
+_SIGN_SHARE = 0.63
+"""Half the weight of a whole match; with all of it, a sign outranks any picture."""
 _STOP_WORDS = frozenset(
     """
     a an and are as at be been being by down for from had has have he her hers him his i in into is
@@ -101,17 +104,36 @@ def shares_of(query_words: QueryWords, scored: Scored) -> Floats:
     weights = np.zeros(number)
     total = 0.0
     for word in query_words.words:
-        found = [match.file_ids for match in query_words.matches if match.word == word]
-        is_there = np.zeros(number, bool)
-        if found and number:  # by a table of all numbers: np.isin, which sorts them, takes longer
-            is_of = np.zeros(1 + max(scored.rowids.max(), *(each[-1] for each in found)), bool)
-            is_of[np.concatenate(found)] = True
-            is_there = is_of[scored.rowids]
+        is_there = _has_word(word, query_words.matches, scored)
         count = int(np.count_nonzero(is_there))
         weight = np.log(min(_RAREST, (number + 1) / max(count, 1))) if number else 0.0
         total += weight
         weights[is_there] += weight
     return weights / total if total else weights
+
+
+def with_signs(shares: Floats, query_words: QueryWords, scored: Scored) -> Floats:
+    """Return the shares (N,), at least _SIGN_SHARE in files where a rare word was read."""
+    raised = shares.copy()
+    read = [match for match in query_words.matches if match.where == "text"]
+    for word in {match.word for match in read}:
+        is_there = _has_word(word, query_words.matches, scored)
+        if np.count_nonzero(is_there) * _RAREST <= len(is_there):
+            is_read = _has_word(word, read, scored)
+            raised[is_read] = np.maximum(raised[is_read], _SIGN_SHARE)
+    return raised
+
+
+def _has_word(word: str, matches: Sequence[WordMatches], scored: Scored) -> npt.NDArray[np.bool_]:
+    """Return in which scored files the word stands by these matches (N,)."""
+    found = [match.file_ids for match in matches if match.word == word]
+    if not found or not len(scored.rowids):
+        return np.zeros(len(scored.rowids), bool)
+    # By a table of all numbers: np.isin, which sorts them, takes longer.
+    is_of = np.zeros(1 + max(scored.rowids.max(), *(each[-1] for each in found)), bool)
+    is_of[np.concatenate(found)] = True
+    has_word: npt.NDArray[np.bool_] = is_of[scored.rowids]
+    return has_word
 
 
 def with_words(
@@ -124,7 +146,7 @@ def with_words(
     shares = shares_of(query_words, scored)
     if words_only:
         return words_first(scored, shares)
-    scored = fuse(scored, shares)
+    scored = fuse(scored, with_signs(shares, query_words, scored))
     if lowest == -np.inf:
         return scored
     passes = (shares > 0) | (scored.scores >= lowest)
