@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 WITHOUT_EFFECT = (("--on", "--after"), ("--on", "--before"))
 """Pairs of options; the second contradicts the first."""
+_DATES = ("--after", "--before", "--on")
 
 
 class FilterOptions(NamedTuple):
@@ -71,15 +72,28 @@ class FilterOptions(NamedTuple):
     ] = USUAL_KILOMETRES
 
 
-def typed_in(given: Given) -> list[str]:
-    """Return the filters among the options typed, as they may be typed again."""
+def typed_in(given: Given, now: "datetime") -> list[str]:
+    """Return the filters among the options typed, as they may be typed again.
+
+    A date in words is followed by the time that it stands for: `--on august (2018-08)`.
+    """
     names = {each.long_name for each in (*declared_in(FilterOptions), *declared_in(Filters))}
     return [
-        f"{name} {shlex.quote(str(value))}"
+        f"{name} {shlex.quote(str(value))}{_meaning(name, str(value), now)}"
         for name, values in given.items()
         if name in names - {"--within-km"}
         for value in (values if isinstance(values, (list, tuple)) else [values])
     ]
+
+
+def _meaning(name: str, typed: str, now: "datetime") -> str:
+    """Return in brackets what a date in words stands for, "" for other values."""
+    if name not in _DATES:
+        return ""
+    from rclip_like.facts.dates import in_digits, period
+
+    meant = in_digits(period(typed, now))
+    return f" ({meant})" if meant != typed.strip() else ""
 
 
 def filters_of(options: FilterOptions, filters: Filters, now: "datetime") -> Filters:

@@ -329,7 +329,7 @@ def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
         talk.note(unreadable_sentence(report.index.failed_before))
     if report.best is None:
         is_explained = report.notes or report.hidden or report.stale
-        if not is_explained and (typed := filters.typed_in(options.given)):
+        if not is_explained and (typed := filters.typed_in(options.given, datetime.now())):
             talk.note(f"no picture here passes {' '.join(typed)}")
         return
     if report.presence is not None:

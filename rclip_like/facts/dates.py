@@ -28,6 +28,7 @@ _NUMBERS_ALONE = re.compile(r"\d+(?:[./-]\d+)*")
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
 _EXAMPLES = "write 2018, 2018-07, 2018-07-14, 'July 2018' or '3 months ago'"
 
+_DAY_LENGTH = len("2018-07-14")
 _FIRST_YEAR = 1800
 _PREPOSITIONS = {"in": "on", "on": "on", "from": "on", "of": "on", "during": "on"} | {
     **dict.fromkeys(("after", "since"), "after"),
@@ -92,6 +93,15 @@ def period(typed: str, now: datetime) -> Period:
         return _period_of(values)
     except (ValueError, OverflowError):
         raise UsageError(f"{typed!r}: there is no such date; {_EXAMPLES}") from None
+
+
+def in_digits(stretch: Period) -> str:
+    """Return a period as it is typed in one way only: 2018-07, or 2018-07-09 to 2018-07-15."""
+    if len(stretch.begin) == _DAY_LENGTH:
+        last = date.fromisoformat(stretch.end) - timedelta(days=1)
+        if stretch.begin != last.isoformat():
+            return f"{stretch.begin} to {last}"
+    return stretch.begin
 
 
 def dated_words(query: str, today: date) -> DatedWords | None:

@@ -235,3 +235,8 @@ def test_filters_that_leave_nothing_are_named(made: list[Made]) -> None:
     finished = run("search", "blue", "-n", "--camera", "Holga 120", "--on", "2018")
     assert finished.returncode == 1
     assert b"no picture here passes --camera 'Holga 120' --on 2018\n" in finished.stderr
+
+
+def test_dates_in_words_that_leave_nothing_are_said_in_digits(made: list[Made]) -> None:
+    finished = run("search", "blue", "-n", "--after", "Aug 2019", "--before", "2019-08", "-f")
+    assert b"passes --after 'Aug 2019' (2019-08) --before 2019-08\n" in finished.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rclip_like.errors import UsageError
-from rclip_like.facts.dates import DatedWords, Period, bounds, dated_words, period
+from rclip_like.facts.dates import DatedWords, Period, bounds, dated_words, in_digits, period
 
 NOW = datetime(2026, 11, 30, 13, 50)
 PERIODS = {
@@ -43,6 +43,20 @@ def test_a_date_names_a_period(typed: str) -> None:
 def test_what_is_no_date_or_may_be_two_is_refused_with_examples(typed: str) -> None:
     with pytest.raises(UsageError, match="write 2018, 2018-07, 2018-07-14"):
         period(typed, NOW)
+
+
+@pytest.mark.parametrize(
+    ("typed", "digits"),
+    [
+        ("August", "2026-08"),
+        ("last year", "2025"),
+        ("14 July 2018", "2018-07-14"),
+        ("last week", "2026-11-23 to 2026-11-29"),
+        ("2018-07-14 23:59", "2018-07-14T23:59"),
+    ],
+)
+def test_a_period_is_said_in_digits(typed: str, digits: str) -> None:
+    assert in_digits(period(typed, NOW)) == digits
 
 
 def test_after_a_period_includes_it_and_before_does_not() -> None:
