@@ -39,10 +39,10 @@ class RowTexts:
     def count(self, connection: Connection, last: int) -> tuple[int, int]:
         """Return how many rows there are up to number `last`, and how many after it."""
         question = (
-            f"SELECT count(*) FILTER (WHERE {self.number} <= ?1),"
-            f" count(*) FILTER (WHERE {self.number} > ?1) FROM {self.table}"
+            f"SELECT count(*) FILTER (WHERE {self.number} <= ?),"
+            f" count(*) FILTER (WHERE {self.number} > ?) FROM {self.table}"
         )
-        earlier, later = connection.execute(question, (last,)).fetchone()
+        earlier, later = connection.execute(question, (last, last)).fetchone()
         return earlier, later
 
 

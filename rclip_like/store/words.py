@@ -212,9 +212,9 @@ class Words:
 
     def _sidecars_of(self, path: bytes) -> list[tuple[Where, str]]:
         rows = self._connection.execute(
-            "SELECT substr(caption, 1, ?1), substr(keywords, 1, ?1) FROM sidecars"
-            " WHERE path IN (?2, ?3)",
-            (MOST_CHARACTERS, path + b".xmp", os.path.splitext(path)[0] + b".xmp"),
+            "SELECT substr(caption, 1, ?), substr(keywords, 1, ?) FROM sidecars"
+            " WHERE path IN (?, ?)",
+            (*[MOST_CHARACTERS] * 2, path + b".xmp", os.path.splitext(path)[0] + b".xmp"),
         )
         return [("sidecar", line) for each in rows for text in each for line in text.split("\n")]
 
