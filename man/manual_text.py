@@ -119,7 +119,8 @@ can be read in two ways, such as 03/04/2018, are refused. *--after* includes the
 *--before* does not: *--after 2018 --before 2020* shows 2018 and 2019. *--near* takes the position
 that the camera wrote, *--type* the ending of the file name, and *--camera* any part of the camera's
 name. All filters that are given must hold; they only select what is shown, so nothing has to be
-indexed anew.
+indexed anew. A month without a year is the last one of that name. On a terminal, a line on stderr
+counts the pictures left out because they give no date or no position.
 
 *--place* asks for a country, a state or a county, or whole words of its name, in large or small
 letters and without accents: *--place denmark*, *--place "new york"*, *--place kobenhavn*. The names

@@ -50,6 +50,7 @@ from rclip_like.output.terminal import is_terminal, screen_of
 from rclip_like.settings import (
     Argument,
     EncoderSettings,
+    Filters,
     LibraryChoice,
     Option,
     ReadSettings,
@@ -252,16 +253,36 @@ def _searched(
             update=index_settings(options.update, settings.walk),
             on_progress=on_progress,
         )
+    asked_of = None if settings.everywhere else paths
     if dated is None:
+        if is_terminal(sys.stderr) and not talk.quiet:
+            left_out = _left_out(library, asked_of, settings.filters)
+            if left_out:
+                talk.note(left_out)
         return report
     if report.best is None and not report.hidden:
         talk.note(f"no picture here is of {dated.date}, so {query.text!r} was searched as words")
         words = library.search(query, paths, settings, update=None)
         return replace(words, index=report.index, missing=report.missing)
-    number = library.count_undated(None if settings.everywhere else paths)
-    undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
-    talk.note(f"searched for {dated.query.text!r} in pictures of {dated.date}{undated}")
+    searched = f"searched for {dated.query.text!r} in pictures of {dated.date}"
+    left_out = _left_out(library, asked_of, dated.filters)
+    talk.note("; ".join(filter(None, (searched, left_out))))
     return report
+
+
+def _left_out(library: "Library", paths: "Sequence[bytes] | None", filters: Filters) -> str:
+    """Say how many pictures do not give the date or the position that the filters ask for."""
+    numbers = {}
+    if filters.taken_from is not None or filters.taken_before is not None:
+        numbers["date"] = library.count_undated(paths)
+    if filters.near is not None or filters.place is not None:
+        numbers["position"] = library.count_without_position(paths)
+    sentences = [
+        f"{counted(number, 'picture')} without a {fact}"
+        for fact, number in numbers.items()
+        if number
+    ]
+    return f"{' and '.join(sentences)} left out" if sentences else ""
 
 
 def _layout_of(options: SearchOptions) -> Layout:

@@ -172,6 +172,16 @@ class Library(LibraryDuplicates, LibraryMeasures, LibraryTexts, LibraryNames, Li
             return 0
         return store.count_undated(None if paths is None else reachable_roots(store, paths)[0])
 
+    def count_without_position(self, paths: AnyPath | Sequence[AnyPath] | None = ()) -> int:
+        """Return how many indexed pictures under `paths` say no position; as `count_undated`."""
+        store = self._index.existing()
+        if store is None:
+            return 0
+        from rclip_like.store.places import count_without_position
+
+        roots = None if paths is None else reachable_roots(store, paths)[0]
+        return count_without_position(store.connection, roots)
+
     def draw(self, number: int, seed: int = 0, *, outside: AnyPath | None = None) -> list[str]:
         """Return the paths of so many indexed pictures, drawn by the seed; all if there are fewer.
 

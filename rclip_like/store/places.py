@@ -62,6 +62,15 @@ def count_unplaced(connection: Connection, roots: Sequence[Root] | None) -> int:
     return sum(int(connection.execute(question, one).fetchone()[0]) for one in ranges_of(roots))
 
 
+def count_without_position(connection: Connection, roots: Sequence[Root] | None) -> int:
+    """Return how many files under the roots (None: all) have a picture without a position."""
+    question = (
+        "SELECT count(*) FROM files CROSS JOIN contents USING (content_id)"
+        " WHERE path >= ? AND path < ? AND latitude IS NULL"
+    )
+    return sum(int(connection.execute(question, one).fetchone()[0]) for one in ranges_of(roots))
+
+
 def places_called(connection: Connection, name: str) -> Collection[int]:
     """Return the numbers of the places whose country, state or county has this name."""
     if connection.version < PLACES_SINCE:

@@ -240,3 +240,13 @@ def test_filters_that_leave_nothing_are_named(made: list[Made]) -> None:
 def test_dates_in_words_that_leave_nothing_are_said_in_digits(made: list[Made]) -> None:
     finished = run("search", "blue", "-n", "--after", "Aug 2019", "--before", "2019-08", "-f")
     assert b"passes --after 'Aug 2019' (2019-08) --before 2019-08\n" in finished.stderr
+
+
+def test_pictures_without_the_facts_asked_for_are_counted_on_a_terminal(made: list[Made]) -> None:
+    undated = sum(each.date is None for each in made)
+    nowhere = sum(each.position is None for each in made)
+    typed = ("search", "blue", "-n", "-t", "1", "--after", "2010", "--place", "denmark")
+    sentence = f"{undated} pictures without a date and {nowhere} pictures without a position left"
+    assert sentence in " ".join(run_on_terminal(*typed).text.split())
+    assert b"left out" not in run(*typed).stderr
+    assert "left out" not in run_on_terminal("search", "blue", "-n", "-t", "1").text
