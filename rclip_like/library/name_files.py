@@ -55,6 +55,8 @@ def read_names(path: Path) -> list[Name]:
     """
     from rclip_like.models.regular import read_json
 
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is not a file")
     try:
         parsed = read_json(path, MOST_BYTES)
     except OSError as error:
@@ -90,14 +92,17 @@ def _names_of(parsed: Any) -> list[Name]:
 
 
 def _name_of(value: Any) -> Name:
-    word = str(value.get("name")) if isinstance(value, dict) else ""
-    _require(is_name(word), "a name in it is not a word")
+    word = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(word, str) or not is_name(word):
+        raise _UnfitNames("a name in it is not a word")
     pictures = _list(value.get("pictures"), MOST_PICTURES, f"the pictures of {word}")
     _require(all(_matches(_DIGEST, each) for each in pictures), f"a picture of {word} is odd")
     _require(len(set(pictures)) == len(pictures), f"a picture of {word} stands in it twice")
     rows = [_row_of(each, word) for each in _list(value.get("rows"), _MOST_ROWS, "rows")]
     _require(bool(rows), f"{word} has no row")
     _require(len({row.fingerprint for row in rows}) == len(rows), f"{word} has a model twice")
+    is_of_probe = all(row.method == "probe" for row in rows)
+    _require(bool(pictures) or is_of_probe, f"{word} stands for no picture")
     return Name(word, tuple(map(bytes.fromhex, pictures)), tuple(rows))
 
 

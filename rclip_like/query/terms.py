@@ -23,8 +23,9 @@ _PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
 _WEB_BEGINNINGS = ("http:", "https:")
 _PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", *_WEB_BEGINNINGS)
 _LONGEST_SHOWN = 300
-# `@rex,` counts, `me@home.org`, `"@rex"` and `@5` do not.
-_NAMED = re.compile(r"(?<!\S)@(?P<name>(?!\d+(?![\w-]))[^\W_][\w-]{0,63})[,;:.!?]*(?!\S)")
+# `@rex,` counts, `me@home.org`, `"@rex"` and `@5` do not. `_is_word` has the last word, as \w knows
+# no marks on letters, of which words of Hindi, Tamil and Thai are full.
+_NAMED = re.compile(r"(?<!\S)@(?P<name>(?!\d+(?![\w-]))[^\W_]\S{0,63}?)[,;:.!?]*(?!\S)")
 # `ftp://x/y.jpg`, `www.example.org/cat.jpg`
 _LIKE_AN_ADDRESS = re.compile(
     r"(?!file:)[a-z][a-z0-9+.-]*://|([a-z0-9-]+\.)+[a-z]{2,}/", re.IGNORECASE
@@ -96,11 +97,14 @@ def parse_terms(
     if term.kind is not Kind.TEXT or not (kind is None or reads_names) or "@" not in typed:
         return (term,)
     value = composed(term.value)
-    names = dict.fromkeys(found["name"] for found in _NAMED.finditer(value))
+    found = [each["name"] for each in _NAMED.finditer(value)]
+    names = dict.fromkeys(name for name in found if _is_word(name))
     if not names:
         return (term,)
     weight = typed.removesuffix(term.value)
-    rest = " ".join(_NAMED.sub(" ", value).split())
+    rest = " ".join(
+        _NAMED.sub(lambda each: " " if each["name"] in names else each[0], value).split()
+    )
     named = [(Kind.NAMED, f"@{name}") for name in names]
     words = [(Kind.TEXT, rest)] if rest else []
     return tuple(Term(term.weight, *each, weight + each[1]) for each in (*named, *words))
@@ -109,7 +113,17 @@ def parse_terms(
 def is_name(text: str) -> bool:
     """Return whether text, in Unicode's composed form, can be a name: @text is then read as one."""
     found = _NAMED.fullmatch(f"@{text}")
-    return found is not None and found["name"] == text
+    return found is not None and found["name"] == text and _is_word(text)
+
+
+def _is_word(text: str) -> bool:
+    """Return whether all characters are letters, marks on them, digits, dashes and underscores."""
+    import unicodedata  # few queries have a name
+
+    return all(
+        char.isalnum() or char in "-_" or unicodedata.category(char).startswith("M")
+        for char in text
+    )
 
 
 def composed(text: str) -> str:

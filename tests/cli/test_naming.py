@@ -152,6 +152,8 @@ def _listed(*other: str | Path) -> list[bytes]:
         ({"clipfind_names": 2}, "reads version 1 alone"),
         ({"names": {}}, "its names must be a list"),
         ({"names": [{"name": "a b"}]}, "a name in it is not a word"),
+        ({"name": None}, "a name in it is not a word"),
+        ({"pictures": []}, "rex stands for no picture"),
         ({"pictures": ["ff"]}, "a picture of rex is odd"),
         ({"pictures": [["x"]]}, "a picture of rex is odd"),
         ({"rows": []}, "rex has no row"),
@@ -173,6 +175,10 @@ def test_a_file_of_names_is_checked_before_any_of_it_is_kept(
     (tmp_path / "names.json").write_text(json.dumps(whole))
     assert reason in refused("names", "import", "names.json")
     assert _listed() == []
+
+
+def test_a_folder_in_place_of_a_file_of_names_is_said_to_be_one(album: Path) -> None:
+    assert refused("names", "import", album) == f"{album}: is not a file"
 
 
 def test_for_another_model_a_name_is_made_of_its_indexed_pictures(

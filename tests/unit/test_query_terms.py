@@ -49,6 +49,8 @@ def test_a_number_before_a_colon_is_a_weight(text: str, weight: float, words: st
         ("@rex on the beach", ["@rex", "on the beach"]),
         ("children with @rex, @max!", ["@rex", "@max", "children with"]),
         ("@Zoe\u0308", ["@Zo\u00eb"]),
+        ("@\u0930\u093e\u0927\u093e, \u0928", ["@\u0930\u093e\u0927\u093e", "\u0928"]),
+        ("@\u0e19\u0e49\u0e33", ["@\u0e19\u0e49\u0e33"]),
         ("@rex and @rex", ["@rex", "and"]),
     ],
 )
@@ -68,7 +70,9 @@ def test_a_name_and_the_words_around_it_share_the_weight_and_the_sign() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["me@home.org", "@ home", "@5", '"@rex"', "@rex's", "@_x", "@@a"])
+@pytest.mark.parametrize(
+    "text", ["me@home.org", "@ home", "@5", '"@rex"', "@rex's", "@_x", "@@a", "@a.b"]
+)
 def test_what_is_not_a_word_behind_an_at_stays_text(text: str) -> None:
     assert only_term(text) == Term(1.0, Kind.TEXT, text, text)
 
