@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import NOTHING_GIVEN, Given, IndexedPaths, open_library
+from rclip_like.cli.options import NOTHING_GIVEN, WAITING, Given, IndexedPaths, open_library
 from rclip_like.errors import UsageError, counted
 from rclip_like.output.stream import Talk
 from rclip_like.settings import (
@@ -16,8 +16,6 @@ from rclip_like.settings import (
     Wait,
     Weights,
 )
-
-_WAITING = "another run writes to the index; waiting for it to finish"
 
 
 class ExportOptions(NamedTuple):
@@ -91,7 +89,7 @@ def take_in(options: ImportOptions) -> int:
     talk = options.talk
     with open_library(options.library) as library:
         done = library.import_parts(
-            options.folders, wait=options.wait, on_wait=lambda: talk.note(_WAITING)
+            options.folders, wait=options.wait, on_wait=lambda: talk.note(WAITING)
         )
     talk.note(
         f"imported {counted(done.rows['files'], 'file')} and "

@@ -25,6 +25,9 @@ from rclip_like.settings import (
 if TYPE_CHECKING:
     from rclip_like.library import Library
 
+WAITING = "another run writes to the index; waiting for it to finish"
+"""What a command says before it waits for the indexer's lock."""
+
 Paths = Annotated[
     tuple[str, ...], Argument("[PATH]...", help="Folders or pictures; none: the current folder.")
 ]

@@ -2,14 +2,13 @@
 
 from typing import Annotated, NamedTuple
 
-from rclip_like.cli.options import JsonObject, open_library
+from rclip_like.cli.options import WAITING, JsonObject, open_library
 from rclip_like.output.relocation import relocation_object, relocation_sentence
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.output.terminal import escaped_path
 from rclip_like.settings import Argument, Database, LibraryChoice, Option, Wait
 
 DONE, NOTHING_THERE = 0, 1
-_WAITING = "another run writes to the index; waiting for it to finish"
 
 
 class RelocateOptions(NamedTuple):
@@ -40,7 +39,7 @@ def relocate(options: RelocateOptions) -> int:
             force=options.force,
             dry_run=options.dry_run,
             wait=options.wait,
-            on_wait=lambda: talk.note(_WAITING),
+            on_wait=lambda: talk.note(WAITING),
         )
     if options.json:
         write_lines([relocation_object(report)])

@@ -39,6 +39,7 @@ from rclip_like.settings import (
     SearchSettings,
     path_of,
 )
+from rclip_like.spelling import composed
 
 if TYPE_CHECKING:
     from rclip_like.library import Library
@@ -217,7 +218,7 @@ def show(options: NamedOptions) -> int:
 def remove(options: NamedOptions) -> int:
     """Remove a saved search; return 0. Raises UsageError where there is none of this name."""
     with open_library(LibraryChoice(database=options.database)) as library:
-        if not library.remove_search(_normal(options.name)):
+        if not library.remove_search(composed(options.name)):
             raise _unknown(library, options.name)
     return 0
 
@@ -239,12 +240,6 @@ def _plain(name: str, others: list[str]) -> str:
         raise UsageError(
             f"{error.reason}; to search for the word: {PROGRAM} search {words}"
         ) from error
-
-
-def _normal(name: str) -> str:
-    from rclip_like.library.saved import normal_name
-
-    return normal_name(name)
 
 
 def _anywhere(options: SearchOptions, query: "Query", paths: list[bytes]) -> dict[str, Any]:
@@ -313,7 +308,7 @@ def _merged(saved: Given, typed: Given) -> dict[str, Any]:
 
 def _found(library: "Library", name: str) -> "SavedSearch":
     """Return the search of this name. Raises UsageError where there is none."""
-    found = library.saved_search(_normal(name))
+    found = library.saved_search(composed(name))
     if found is None:
         raise _unknown(library, name)
     return found

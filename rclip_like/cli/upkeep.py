@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
 from rclip_like.cli.options import (
     NOTHING_GIVEN,
+    WAITING,
     Given,
     IndexedPaths,
     JsonObject,
@@ -45,7 +46,6 @@ DONE, NOTHING_THERE = 0, 1
 WELL, WARNED, ILL = 0, 1, 2
 _LIKENESS = 0.9
 """Of the names of variables, prefix included: one letter more, less or other."""
-_WAITING = "another run writes to the index; waiting for it to finish"
 
 
 class StatusOptions(NamedTuple):
@@ -141,7 +141,7 @@ def prune(options: PruneOptions) -> int:
             report = library.prune(
                 options.paths,
                 options.settings,
-                on_wait=lambda: talk.note(_WAITING),
+                on_wait=lambda: talk.note(WAITING),
                 on_drop=lambda path: talk.detail(os.fsdecode(path)),
             )
     except IndexLocked as error:
@@ -160,7 +160,7 @@ def forget(options: ForgetOptions) -> int:
             options.paths,
             dry_run=options.dry_run,
             wait=options.wait,
-            on_wait=lambda: talk.note(_WAITING),
+            on_wait=lambda: talk.note(WAITING),
             on_drop=lambda path: talk.detail(os.fsdecode(path)),
         )
     return _show(report, options)
@@ -170,7 +170,7 @@ def doctor(options: DoctorOptions) -> int:
     """Print what was found; return 0 if all is well, 1 for warnings, 2 for a problem."""
     refuse_without_effect(options.given, (("--report", "--json"),))
     with open_library(options.library) as library:
-        report = library.doctor(repair=options.repair, on_wait=lambda: options.talk.note(_WAITING))
+        report = library.doctor(repair=options.repair, on_wait=lambda: options.talk.note(WAITING))
     try:
         values = read_configuration(accepted_by_any(COMMANDS["doctor"]))
         there = f"{len(values)} settings" if config_file().exists() else "none"

@@ -10,12 +10,11 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, Column
 from rclip_like.interchange.parquet import Part, Row, read_rows
 from rclip_like.query.terms import is_name
+from rclip_like.store.embeddings import are_unit, stacked
 from rclip_like.store.names import DIGEST_BYTES, MOST_PICTURES
 
 _SHORT_TEXT, _LONG_TEXT = 1000, 1 << 20
@@ -23,7 +22,6 @@ _LONG_TEXTS = ("text", "caption", "keywords", "arguments")
 _LONGEST_PATH = 1 << 15
 _LONGEST_PIXELS = 64
 _MOST_PARTS = 1 << 16
-_UNIT_WITHIN = 0.01
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _MOST_DIGESTS_BYTES = MOST_PICTURES * DIGEST_BYTES
@@ -77,9 +75,7 @@ def _check_embeddings(part: Part, before: Row, rows: list[Row]) -> None:
         raise InterchangeError(f"{part.path}: the rows are of several models")
     if any(one[:2] >= other[:2] for one, other in pairwise(every)):
         raise InterchangeError(f"{part.path}: the rows are not in the order of digest and part")
-    embeddings = np.frombuffer(b"".join(row[-1] for row in rows), "<f2").astype(np.float32)
-    lengths = np.linalg.norm(embeddings.reshape(len(rows), -1), axis=1)
-    if not (np.abs(lengths - 1) <= _UNIT_WITHIN).all():  # what is not finite is not, either
+    if not are_unit(stacked([row[-1] for row in rows])).all():
         raise InterchangeError(f"{part.path}: an embedding has not the length 1")
 
 

@@ -10,20 +10,18 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from rclip_like.errors import InterchangeError, Remedy
 from rclip_like.files import FOLDER_MODE
 from rclip_like.interchange.checking import ModelOfPart
 from rclip_like.interchange.columns import KINDS, Kind
 from rclip_like.interchange.parquet import Row, write_part
 from rclip_like.store import Store, ranges_of
+from rclip_like.store.embeddings import are_unit, stacked
 from rclip_like.store.exporting import ExportedRows
 from rclip_like.values import Root
 
 _PART_ROWS = 65_536
 _PART_BYTES = 64 << 20
-_UNIT_WITHIN = 0.01
 
 
 class Exported(NamedTuple):
@@ -126,8 +124,7 @@ class _Writing:
         if model is None or model_id is None:
             return
         for *row, embedding in self._source.embeddings(model_id):
-            length = np.linalg.norm(np.frombuffer(embedding, "<f2").astype(np.float32))
-            if not abs(length - 1) <= _UNIT_WITHIN:
+            if not are_unit(stacked([embedding])).all():
                 self._num_damaged += 1
                 continue
             yield (*row, *model, embedding)

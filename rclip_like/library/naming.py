@@ -10,7 +10,8 @@ from rclip_like.errors import Remedy, UsageError, counted
 from rclip_like.library.model import LibraryModel
 from rclip_like.library.reach import expanded
 from rclip_like.query import Kind, Term
-from rclip_like.query.terms import composed, is_name
+from rclip_like.query.terms import is_name
+from rclip_like.spelling import composed
 from rclip_like.values import AnyPath, NameGlobs, Trouble
 
 if TYPE_CHECKING:

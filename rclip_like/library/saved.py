@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rclip_like.errors import UsageError
 from rclip_like.library.hiding import LibraryHiding
 from rclip_like.library.reach import reachable_roots
+from rclip_like.spelling import composed
 
 if TYPE_CHECKING:
     from rclip_like.store.saved import SavedSearch
@@ -24,20 +25,13 @@ def saved_name(typed: str) -> str:
 
     Raises UsageError if it is not a word.
     """
-    name = normal_name(typed)
+    name = composed(typed)
     if _NAME.fullmatch(name) is None:
         raise UsageError(
             f"{typed!r} cannot be a search's name, which is a word of letters, digits, dots, "
             "dashes and underscores"
         )
     return name
-
-
-def normal_name(typed: str) -> str:
-    """Return a name in Unicode's composed form; keyboards write either."""
-    import unicodedata
-
-    return unicodedata.normalize("NFC", typed)
 
 
 class LibrarySaved(LibraryHiding):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from rclip_like.errors import Remedy, UsageError
-from rclip_like.spelling import as_on_disk
+from rclip_like.spelling import as_on_disk, composed
 from rclip_like.values import PICTURE_EXTENSIONS
 
 # `3:00 pm` and `16:9` are times and ratios, `2:` alone is text: a weight needs a rest that begins
@@ -124,13 +124,6 @@ def _is_word(text: str) -> bool:
         char.isalnum() or char in "-_" or unicodedata.category(char).startswith("M")
         for char in text
     )
-
-
-def composed(text: str) -> str:
-    """Return text in Unicode's composed form; keyboards write either."""
-    import unicodedata  # few queries have a name
-
-    return unicodedata.normalize("NFC", text)
 
 
 def parse_term(typed: str, kind: Kind | None, *, sign: int = 1) -> Term:

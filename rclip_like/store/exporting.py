@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rclip_like.places import Place
 from rclip_like.store.reading import parts_of
 from rclip_like.store.rows import EVERYTHING, OF_RIGHT_LENGTH, OUTDATED, PathRange, row_digest
 from rclip_like.store.schema import (
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-_PLACE = ("country_code", "country", "state", "county", "town")
+PLACE_VALUES = "".join(f", iif(place_id = 0, '', {name})" for name in Place._fields)
+"""The columns of a place; each is empty where it was looked up and there is none near."""
 
 
 class ExportedRows:
@@ -44,9 +46,9 @@ class ExportedRows:
         The place is None where nobody looked it up, and empty where there is none near.
         """
         words = "words_version" if self._version >= WORDS_SINCE else "NULL"
-        place, joined = ", NULL" * len(_PLACE), ""
+        place, joined = ", NULL" * len(Place._fields), ""
         if self._version >= PLACES_SINCE:
-            place = "".join(f", iif(place_id = 0, '', {name})" for name in _PLACE)
+            place = PLACE_VALUES
             joined = " LEFT JOIN places USING (place_id)"
         yield from self._of_contents(
             "digest, size_bytes, width, height, taken_at, taken_from, camera, latitude, longitude,"

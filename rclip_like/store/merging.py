@@ -12,7 +12,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import StoreError
+from rclip_like.places import Place
 from rclip_like.store.adding_words import storable
+from rclip_like.store.exporting import PLACE_VALUES
 from rclip_like.store.reading import parts_of
 from rclip_like.store.rows import IMPORTED_DEVICE, row_digest
 from rclip_like.store.writing import readable
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from rclip_like.store.exporting import Row
 
 _FACTS = "size_bytes, width, height, taken_at, taken_from, camera, latitude, longitude"
-_PLACE = ("country_code", "country", "state", "county", "town")
-_PLACE_VALUES = "".join(f", iif(place_id = 0, '', {name})" for name in _PLACE)
 _IS_READ_HERE = (
     "EXISTS (SELECT 1 FROM files WHERE files.content_id = contents.content_id"
     f" AND device <> {IMPORTED_DEVICE})"
@@ -49,13 +49,13 @@ class Merging:
                 self._merge_facts(*row)
 
     def _merge_facts(self, digest: bytes, *values: Any) -> None:
-        place_id = self._place_id(values[-len(_PLACE) :])
+        place_id = self._place_id(values[-len(Place._fields) :])
         found = self._execute(
-            f"SELECT {_IS_READ_HERE}, {_FACTS}, words_version{_PLACE_VALUES}"
+            f"SELECT {_IS_READ_HERE}, {_FACTS}, words_version{PLACE_VALUES}"
             " FROM contents LEFT JOIN places USING (place_id) WHERE digest = ?",
             (digest,),
         ).fetchone()
-        stored = (*values[: -len(_PLACE)], place_id)
+        stored = (*values[: -len(Place._fields)], place_id)
         if found is None:
             self._execute(
                 f"INSERT INTO contents (digest, {_FACTS}, words_version, place_id)"
@@ -74,10 +74,10 @@ class Merging:
             return None
         if not any(place):
             return 0
-        marks = " AND ".join(f"{name} = ?" for name in _PLACE)
+        marks = " AND ".join(f"{name} = ?" for name in Place._fields)
         question = f"SELECT place_id FROM places WHERE {marks}"
         if (found := self._execute(question, place).fetchone()) is None:
-            names = ", ".join(_PLACE)
+            names = ", ".join(Place._fields)
             self._execute(f"INSERT INTO places ({names}) VALUES (?, ?, ?, ?, ?)", place)
             found = self._execute(question, place).fetchone()
         return int(found[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 MOST_PICTURES = 10_000
 """How many pictures a name stands for at most; their digests take 320 kB."""
 DIGEST_BYTES = 32
-_UNIT_WITHIN = 0.01
 
 Method = Literal["mean", "probe"]
 
@@ -150,10 +148,9 @@ _COLUMNS = "SELECT name, digests, made_at FROM names"
 
 def is_unit(embedding: Embedding) -> bool:
     """Return whether a row holds numbers alone and has the length one, within a hundredth."""
-    import numpy as np
+    from rclip_like.store.embeddings import are_unit
 
-    length = float(np.linalg.norm(embedding.astype(np.float64)))
-    return math.isfinite(length) and abs(length - 1) < _UNIT_WITHIN
+    return bool(are_unit(embedding[None])[0])
 
 
 def _stored(row: NameRow) -> tuple[object, ...]:
