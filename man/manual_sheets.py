@@ -4,12 +4,12 @@ from __future__ import annotations
 
 SHEETS = """\
 *clipfind QUERY --html FILE* writes what was found as one HTML file: the query and how it was
-searched, and for each picture a thumbnail, score, path, date, size and camera, and a link to the
-original. The pictures are inside the file, it loads nothing and runs no script, so that it opens
-anywhere and can be sent to others; the links work where the originals lie. A thousand pictures take
-about 10 MB, and at most 25 MB. *--html -* writes it to stdout. A sheet replaces an earlier sheet,
-and no other file. Printed, it shows four pictures a row, and each path from the top of the file
-system.
+searched, and for each picture a thumbnail, rank, score, path, date, size and camera, where words of
+the query stand, and a link to the original. A date of the file is marked as such. The pictures are
+inside the file, it loads nothing and runs no script, so that it opens anywhere and can be sent to
+others; the links work where the originals lie. A thousand pictures take about 10 MB, and at most 25
+MB. *--html -* writes it to stdout. A sheet replaces an earlier sheet, and no other file. Printed,
+it shows four pictures a row, and each path from the top of the file system.
 
 *clipfind classify --html FILE* writes the labelled pictures as one sheet: a group for each label
 with the likeliest pictures first, and those without a label last. Of a label with many pictures, it

@@ -34,7 +34,9 @@ class Heading(NamedTuple):
 class Entry(NamedTuple):
     """One picture to show: `path` the way its folder was named, `digest` that of its content.
 
-    score: as people read it, "" for none, and `score_name` what it is. taken_at: ISO 8601.
+    score: as people read it, "" for none, and `score_name` what it is. taken_at: ISO 8601, the
+    date of the file where `facts` have none. rank: from 1, None for none. words: where those of
+    the query stand, and how.
     """
 
     path: bytes
@@ -45,6 +47,8 @@ class Entry(NamedTuple):
     taken_at: str | None = None
     facts: PictureFacts | None = None
     crop: Crop | None = None
+    rank: int | None = None
+    words: tuple[tuple[str, str], ...] = ()
 
 
 class Group(NamedTuple):
@@ -62,8 +66,9 @@ class Card(NamedTuple):
 
     address: of the original, a file URI. folder: the way it was named, `full`: from the top of the
     file system. thumbnail: WebP in base64, "" if there is none; then `reason` says why. width,
-    height: of the thumbnail in pixels. mark: the crop that was found, as its left, top, width and
-    height in percent, None if it was the whole.
+    height: of the thumbnail in pixels, which `is_small` if the picture is. rank: "" for none.
+    words: as in "text: modern". mark: the crop that was found, as its left, top, width and height
+    in percent, None if it was the whole.
     """
 
     name: str
@@ -77,6 +82,9 @@ class Card(NamedTuple):
     reason: str
     width: int
     height: int
+    is_small: bool
+    rank: str
+    words: tuple[str, ...]
     mark: tuple[float, float, float, float] | None
 
 
@@ -133,6 +141,8 @@ def entry_of(match: Match) -> Entry:
         taken_at=match.taken_at,
         facts=match.facts,
         crop=match.crop,
+        rank=match.rank,
+        words=match.words,
     )
 
 
@@ -175,6 +185,11 @@ def _cards(
             reason=say(found.sentence) if isinstance(found, Trouble) else "",
             width=width,
             height=height,
+            is_small=max(width, height) < SMALL,
+            rank="" if entry.rank is None else f"{entry.rank:,}.",
+            words=tuple(
+                shown(f"{where}: {text}".encode("utf-8", "replace")) for where, text in entry.words
+            ),
             mark=_mark(entry),
         )
 
@@ -195,7 +210,8 @@ def _mark(entry: Entry) -> tuple[float, float, float, float] | None:
 
 def _facts(entry: Entry) -> Iterator[str]:
     if entry.taken_at:
-        yield entry.taken_at[:16].replace("T", " ")
+        is_of_file = entry.facts is not None and not entry.facts.taken_at
+        yield entry.taken_at[:16].replace("T", " ") + " (file's date)" * is_of_file
     if entry.facts is not None:
         yield f"{entry.facts.width} \N{MULTIPLICATION SIGN} {entry.facts.height}"
         if entry.facts.camera:

@@ -97,6 +97,24 @@ def test_each_match_is_a_card_with_picture_facts_and_link(tmp_path: Path) -> Non
         assert fact in page.texts
 
 
+def test_a_card_says_its_rank_its_words_and_whose_date_it_shows(tmp_path: Path) -> None:
+    dated, undated = (match_of(save(tmp_path / f"{each}.png"), each) for each in (1, 2))
+    undated = undated._replace(facts=PictureFacts(80, 40), words=(("text", "<b>modern\x1b"),))
+    _, page = page_of([dated, undated], tmp_path / "cache")
+    assert [each for each in page.texts if each in ("1.", "2.")] == ["1.", "2."]
+    dates = [each for each in page.texts if each.startswith("2019-07-01")]
+    assert dates == ["2019-07-01 12:30", "2019-07-01 12:30 (file's date)"]
+    assert "text: <b>modern\N{REPLACEMENT CHARACTER}" in page.texts
+
+
+def test_a_picture_smaller_than_a_thumbnail_has_no_box(tmp_path: Path) -> None:
+    large = save(tmp_path / "large.png")
+    Image.new("RGB", (600, 40), (9, 90, 200)).save(large)
+    matches = [match_of(large, 1), match_of(save(tmp_path / "small.png"), 2)]
+    _, page = page_of(matches, tmp_path / "cache")
+    assert [each["class"] for each in page.all_of("a")[SKIP_LINK:]] == ["picture", "picture small"]
+
+
 def test_names_with_tags_quotes_and_bad_bytes_do_no_harm(tmp_path: Path) -> None:
     names = [
         b"<script>alert(1)</script>.png",
