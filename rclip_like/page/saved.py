@@ -53,7 +53,7 @@ def address_of(search: PageSearch, browsing: Browsing, usual_words: str) -> str 
 
 def _text_of(term: Term, browsing: Browsing) -> str | None:
     """Return a term as it stands in an address."""
-    if term.kind is Kind.TEXT:
+    if term.kind in (Kind.TEXT, Kind.NAMED):
         return term.typed
     digest = browsing.digest_at(os.fsencode(term.value))
     if digest is None or not browsing.files([digest]):

@@ -171,3 +171,15 @@ def test_a_pasted_picture_is_not_saved(service: Service, home: Path) -> None:
     pasted = service.paste((home / "elsewhere" / "0004.jpg").read_bytes())
     with pytest.raises(UsageError, match="pasted or dropped"):
         save(service, f"add=pasted:{pasted}")
+
+
+@pytest.mark.parametrize("query", ["q=%40rex", "q=%40rex%20red", "q=red&subtract=0.5%3A%40rex"])
+def test_a_search_with_a_name_is_opened_as_it_was(service: Service, home: Path, query: str) -> None:
+    service._library.name("rex", [home / "elsewhere" / "0004.jpg"])
+    asked: Any = service.search(query.encode())
+    save(service, query)
+    opened: Any = service.search(address(service).encode())
+    assert opened["items"] == asked["items"]
+    save(service, address(service), "again")
+    again: Any = service.search(address(service, "again").encode())
+    assert again["items"] == asked["items"]
