@@ -113,6 +113,23 @@ def _laid(
                 yield score, larger, view, mirrored, laid
 
 
+def summed(pixels: Grey) -> npt.NDArray[np.float64]:
+    """Return (2, H + 1, W + 1): the sums of all pixels above and left, and of their squares."""
+    sums = np.zeros((2, pixels.shape[0] + 1, pixels.shape[1] + 1))
+    sums[:, 1:, 1:] = np.stack([pixels, pixels**2]).cumsum(1).cumsum(2)
+    return sums
+
+
+def sums_under(sums: npt.NDArray[np.float64], width: int, height: int) -> npt.NDArray[np.float64]:
+    """Return the sums of pixels and of squares under a window at all positions; sums: `summed`."""
+    return (
+        sums[:, height:, width:]
+        - sums[:, :-height, width:]
+        - sums[:, height:, :-width]
+        + sums[:, :-height, :-width]
+    )
+
+
 class _Spectrum:
     """A picture in which others are looked for at all positions."""
 
@@ -120,9 +137,7 @@ class _Spectrum:
         self._shape = pixels.shape
         pixels = pixels - pixels.mean()
         self._spectrum = np.fft.rfft2(pixels)
-        sums = np.zeros((2, pixels.shape[0] + 1, pixels.shape[1] + 1))
-        sums[:, 1:, 1:] = np.stack([pixels, pixels**2]).cumsum(1).cumsum(2)
-        self._sums = sums
+        self._sums = summed(pixels)
 
     def best(self, view: Grey) -> tuple[float, int, int]:
         """Return the best correlation of a view with the part under it, and that part's corner."""
@@ -130,13 +145,7 @@ class _Spectrum:
         height, width = view.shape
         down, right = self._shape[0] - height + 1, self._shape[1] - width + 1
         found = np.fft.irfft2(self._spectrum * np.fft.rfft2(view, self._shape).conj(), self._shape)
-        sums = self._sums
-        total, squares = (
-            sums[:, height:, width:]
-            - sums[:, :-height, width:]
-            - sums[:, height:, :-width]
-            + sums[:, :-height, :-width]
-        )
+        total, squares = sums_under(self._sums, width, height)
         energy = np.maximum(squares - total**2 / view.size, view.size) * max(
             float((view**2).sum()), view.size
         )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps
 
+from rclip_like.duplicates.comparing import summed, sums_under
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -71,16 +73,10 @@ class Rough:
     def _deviations_under(self, ratio: float) -> npt.NDArray[np.float32]:
         """Return the norm (2 S, H, W) of what lies under a view at each position, inf outside."""
         if ratio not in self._deviations:
-            sums = np.zeros((2, _SIDE + 1, _SIDE + 1))
-            sums[:, 1:, 1:] = np.stack([self._own, self._own**2]).cumsum(1).cumsum(2)
+            sums = summed(self._own)
             norms = np.full((len(_SCALES), _SIDE, _SIDE), np.inf, np.float32)
             for number, (width, height) in enumerate(_sizes(ratio)):
-                total, squares = (
-                    sums[:, height:, width:]
-                    - sums[:, :-height, width:]
-                    - sums[:, height:, :-width]
-                    + sums[:, :-height, :-width]
-                )
+                total, squares = sums_under(sums, width, height)
                 size = width * height
                 energy = np.maximum(squares - total**2 / size, size)
                 norms[number, : energy.shape[0], : energy.shape[1]] = np.sqrt(energy)

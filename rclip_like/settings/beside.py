@@ -10,7 +10,7 @@ from rclip_like.errors import Remedy, UsageError
 from rclip_like.settings.declared import Setting
 
 BESIDE = "beside"
-"""What is said in place of the index's path."""
+"""What is typed in place of the index's path."""
 DATABASE = Setting(
     "--db",
     metavar="FILE",
