@@ -17,7 +17,7 @@ from rclip_like.settings.declared import Declared, Option, Settings, compose, de
 from rclip_like.settings.folders import ENVIRONMENT_PREFIX, config_file, path_of
 
 _MOST_BYTES = 1 << 16
-_PATHS, _SOME_PATHS = "[PATH]...", "PATH..."
+_PATHS, _SOME_PATHS, _PICTURES = "[PATH]...", "PATH...", "[PICTURE]..."
 """Arguments for which an index beside the pictures is looked for."""
 _TEXTS_AND_REMARKS = (
     r'"""(?:[^\\]|\\.)*?"""'
@@ -240,10 +240,13 @@ def _values(
 def _beside(values: Mapping[str, Any]) -> Path:
     """Return the index beside the folders that a command is about, else the current folder.
 
-    Raises UsageError if it is not one and the same for all of them.
+    Single pictures may lie anywhere: they count where there is an index already. Raises UsageError
+    if it is not one and the same for all of them.
     """
+    pictures = {database_beside(path_of(each)) for each in values.get(_PICTURES) or ()}
     named = values.get(_PATHS) or values.get(_SOME_PATHS) or ["."]
-    databases = sorted({database_beside(path_of(each)) for each in named})
+    databases = sorted(each for each in pictures if each.exists())
+    databases = databases or sorted({database_beside(path_of(each)) for each in named})
     if len(databases) > 1:
         raise UsageError(
             f"the index beside these folders is not one but several: {databases[0]} and "

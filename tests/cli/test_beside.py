@@ -37,6 +37,15 @@ def test_it_is_found_from_the_folder_a_folder_in_it_and_the_environment(
     assert not (album / "deep/.clipfind").exists()
 
 
+def test_the_index_beside_pictures_that_are_named_is_found_and_none_is_made(album: Path) -> None:
+    assert run("name", "rex", album / "one.png", "--db", "beside").returncode == 0
+    listed = run("names", "list", "--db", album / ".clipfind/index.db")
+    assert b"@rex" in listed.stdout
+    hidden = run("hide", album / "deep/three.jpg", "--db", "beside")
+    assert hidden.returncode == 0, hidden.stderr
+    assert not Path(".clipfind").exists()
+
+
 def test_the_configuration_file_can_say_so(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = album.parent / "config.toml"
     config.write_text('db = "beside"\n')
