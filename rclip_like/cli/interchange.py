@@ -22,8 +22,9 @@ class ExportOptions(NamedTuple):
     """What `export` takes."""
 
     folder: Annotated[
-        str, Argument("[FOLDER]", help="A new folder for the Parquet files; without it --db.")
-    ] = ""
+        str | None,
+        Argument("[FOLDER]", help="A new folder for the Parquet files; without it --db."),
+    ] = None
     paths: IndexedPaths = ()
     database: Annotated[
         Path | None,
