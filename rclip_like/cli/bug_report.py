@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
 from rclip_like.errors import ClipfindError, UsageError
-from rclip_like.files import write_whole
+from rclip_like.files import open_at_once, write_whole
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.settings.configuration import effective
 from rclip_like.settings.declared import Declared
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
     from rclip_like.library import Library
     from rclip_like.reports import DoctorReport, StatusReport
 
+_FIRST_LINE = "## Installation"
+
+
+def check_target(target: str) -> None:
+    """Raise UsageError if no report can be written there. Called before the checks."""
+    if target == "-":
+        return
+    path = Path(target).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{target} is a folder; name a file for the report")
+    if os.path.lexists(path):
+        first_line = b""
+        with suppress(OSError), open(path, "rb", opener=open_at_once) as file:
+            if path.is_file():
+                first_line = file.read(len(_FIRST_LINE) + 1)
+        if first_line != f"{_FIRST_LINE}\n".encode():
+            raise UsageError(f"{target} exists and is not such a report; name another file")
+
 
 def write_report(library: Library, report: DoctorReport, target: str, talk: Talk) -> None:
     """Write the report into a file, or to stdout for "-". Raises UsageError."""
@@ -25,11 +44,8 @@ def write_report(library: Library, report: DoctorReport, target: str, talk: Talk
     if target == "-":
         write_lines(lines)
         return
-    path = Path(target).expanduser()
-    if path.is_dir():
-        raise UsageError(f"{target} is a folder; name a file for the report")
     try:
-        with write_whole(path) as draft:
+        with write_whole(Path(target).expanduser()) as draft:
             draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from error
@@ -45,7 +61,7 @@ def _lines(library: Library, report: DoctorReport) -> Iterator[str]:
             status = library.status()
     except ClipfindError:
         pass
-    yield "## Installation"
+    yield _FIRST_LINE
     yield from machine_lines()
     yield "\n## Index"
     yield from index_lines(library.database, status)

@@ -1,6 +1,7 @@
 """`clipfind duplicates`: equal and nearly equal pictures, and which to keep; it changes none."""
 
 import os
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -170,10 +171,16 @@ def _write_script(groups: "Sequence[Group]", path: Path, talk: Talk) -> None:
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with open(os.open(path, flags, _SCRIPT_MODE), "wb") as file:
-            file.writelines(script_of(groups))
+            try:
+                file.writelines(script_of(groups))
+                file.flush()
+            except BaseException:
+                path.unlink()  # a part of the script would look like all of it
+                raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-    talk.note(f"look through {path}, then move the copies with: sh {path} FOLDER")
+    typed = f"./{path}" if str(path).startswith("-") else str(path)
+    talk.note(f"look through {path}, then move the copies with: sh {shlex.quote(typed)} FOLDER")
 
 
 def _shown(groups: "Sequence[Group]") -> "Iterator[SheetGroup]":

@@ -93,7 +93,8 @@ class DoctorOptions(NamedTuple):
             "--report",
             metavar="FILE",
             help="Write what a report of a fault needs into FILE, - for stdout: versions, kinds, "
-            "numbers and settings, without any name, path or query.",
+            "numbers and settings, without any name, path or query. It replaces an earlier report, "
+            "no other file.",
         ),
     ] = None
     json: JsonObject = False
@@ -169,6 +170,10 @@ def forget(options: ForgetOptions) -> int:
 def doctor(options: DoctorOptions) -> int:
     """Print what was found; return 0 if all is well, 1 for warnings, 2 for a problem."""
     refuse_without_effect(options.given, (("--report", "--json"),))
+    if options.report is not None:
+        from rclip_like.cli.bug_report import check_target, write_report
+
+        check_target(options.report)
     with open_library(options.library) as library:
         report = library.doctor(repair=options.repair, on_wait=lambda: options.talk.note(WAITING))
     try:
@@ -184,8 +189,6 @@ def doctor(options: DoctorOptions) -> int:
         repaired=tuple(map(said, report.repaired)),
     )
     if options.report is not None:
-        from rclip_like.cli.bug_report import write_report
-
         with open_library(options.library) as library:
             write_report(library, report, options.report, options.talk)
     else:

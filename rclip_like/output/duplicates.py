@@ -28,10 +28,11 @@ if [ $# -ne 1 ]; then
     echo "name a folder that is not there yet, for the copies: sh $0 FOLDER" >&2
     exit 2
 fi
-mkdir -- "$1" || exit 2
-to=$(cd -- "$1" && pwd -P && echo .) || exit 2
-to=${to%
-.}
+case $1 in
+    /*) to=$1 ;;
+    *) to=./$1 ;;
+esac
+mkdir "$to" || exit 2
 failed=0
 is_sized() {
     [ -f "$1" ] && [ "$(($(wc -c < "$1")))" -eq "$2" ]

@@ -128,7 +128,14 @@ def parsed(declared: Declared, words: Sequence[str]) -> Any:
 
 def check_text(text: str, declared: Iterable[Declared], path: Path) -> None:
     """Raise ConfigError unless a configuration file of this text could be used."""
-    if len(text.encode()) > _MOST_BYTES:
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{path}: can hold text in UTF-8 only, and the value has other bytes; nothing was "
+            "written"
+        ) from error
+    if size_bytes > _MOST_BYTES:
         raise ConfigError(f"{path}: would be larger than 64 KiB; nothing was written")
     _checked_values(_parse(text, path), declared, path, is_all=True)
 

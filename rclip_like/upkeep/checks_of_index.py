@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rclip_like.errors import Remedy, StoreError
+from rclip_like.errors import Remedy, StoreError, counted
 from rclip_like.reports import Finding, problem, warning, well
 from rclip_like.store import IndexLock, Store
 from rclip_like.store.checking import REPAIR_MARK
@@ -65,7 +65,7 @@ def check_rows(database: Path, model: str | None) -> Iterator[Finding]:
         embeddings, texts = store.checkup.wrong_embeddings(), store.checkup.wrong_texts()
         status = store.status()
     wrong = [
-        f"{number:,} rows of {table} refer to what is not there"
+        f"{counted(number, 'row')} of {table} refer{'s' * (number == 1)} to what is not there"
         for table, number in orphans.items()
     ]
     if embeddings:
@@ -110,11 +110,12 @@ def check_words(database: Path, model: str | None) -> Iterator[Finding]:
     elif not found.is_whole:
         yield problem("the index of words is damaged", Remedy.REPAIR)
     elif found.num_missing:
-        rows = f"{found.num_missing:,} of {found.num_compared:,} rows"
-        yield problem(f"the index of words lacks words of {rows} that were compared", Remedy.REPAIR)
+        rows = f"{found.num_missing:,} of {counted(found.num_compared, 'compared row')}"
+        yield problem(f"the index of words lacks words of {rows}", Remedy.REPAIR)
     else:
-        later = f"; {found.num_waiting:,} rows wait for the next indexing"
-        text = f"{found.num_compared:,} rows compared, all found by their words"
+        waits = "waits" if found.num_waiting == 1 else "wait"
+        later = f"; {counted(found.num_waiting, 'row')} {waits} for the next indexing"
+        text = f"{counted(found.num_compared, 'row')} compared, all found by their words"
         yield well(text + (later if found.num_waiting else ""))
 
 

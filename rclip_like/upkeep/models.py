@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rclip_like.errors import ConfigError, ModelError, ModelMissing, Remedy, UsageError
+from rclip_like.errors import (
+    ConfigError,
+    ModelError,
+    ModelMissing,
+    Remedy,
+    UsageError,
+    counted,
+)
 from rclip_like.models.names import BUILTIN, is_whole, split_weights
 from rclip_like.models.specification import ModelSpecification, resolve
 from rclip_like.reports import Finding, problem, warning, well
@@ -89,7 +96,7 @@ def check_models_of_index(database: Path, model: str | None) -> Iterator[Finding
 
 
 def _look_for(name: str, fingerprint: str, files: int) -> Finding:
-    rows = f"{name} ({fingerprint[:12]}), {files:,} files encoded"
+    rows = f"{name} ({fingerprint[:12]}), {counted(files, 'file')} encoded"
     try:
         specification = specification_of(name)
     except ModelMissing:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import Note, StoreError
+from rclip_like.errors import Note, StoreError, counted
 from rclip_like.store import IndexLock, Store
 from rclip_like.upkeep.checks_of_index import is_current, stale_drafts
 
@@ -71,10 +71,10 @@ def _mend(writer: Writer) -> Iterator[str]:
 
 def _drop_wrong(repair: Repair) -> Iterator[str]:
     if dropped := repair.drop_orphans():
-        yield f"{dropped:,} rows dropped that referred to what is not there"
+        yield f"{counted(dropped, 'row')} dropped that referred to what is not there"
     if rowids := repair.wrong_embeddings():
         repair.drop_embeddings(rowids)
-        yield f"{len(rowids):,} damaged embeddings dropped"
+        yield f"{counted(len(rowids), 'damaged embedding')} dropped"
     if texts := repair.wrong_texts():
         repair.drop_texts(texts)
-        yield f"{len(texts):,} remembered texts dropped that had no embedding"
+        yield f"{counted(len(texts), 'remembered text')} dropped that had no embedding"

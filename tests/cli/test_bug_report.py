@@ -77,6 +77,20 @@ def test_a_report_of_a_damaged_index_and_a_bad_configuration_is_as_silent(privat
     _assert_nothing_private(finished.stdout.decode(), private)
 
 
+def test_a_report_replaces_an_earlier_one_and_no_other_file(private: Path, tmp_path: Path) -> None:
+    mine, pipe, link = tmp_path / "mine.jpg", tmp_path / "pipe", tmp_path / "link"
+    mine.write_text("mine")
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "nothing")
+    for path in (mine, pipe, link):
+        finished = run("doctor", "--report", path, timeout=60)
+        assert finished.returncode == 2
+        assert b"exists and is not such a report" in finished.stderr
+    assert (mine.read_text(), pipe.is_fifo(), link.is_symlink()) == ("mine", True, True)
+    for _ in range(2):
+        assert b"written to" in run("doctor", "--report", tmp_path / "report.txt").stderr
+
+
 def test_a_report_and_json_exclude_each_other(private: Path) -> None:
     finished = run("doctor", "--report", "-", "--json")
     assert finished.returncode == 2

@@ -80,6 +80,7 @@ def test_a_link_to_the_file_stays_a_link(file: Path, tmp_path: Path) -> None:
         (("top", "x"), "top wants a whole number, not 'x'"),
         (("top", "-1"), "no such option: -1"),
         (("top", "1", "2"), "top takes one value, not 2"),
+        (("exclude", "caf\udce9"), "can hold text in UTF-8 only"),
         (("sort", "colour"), "sort is one of score, date, -date, path, not 'colour'"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from described import as_described
 from planted_copies import LONG_AGO, save, scene, write_burst
 from processes import ODD_NAMES, run, run_on_terminal
+
+from rclip_like.cli.duplicates import _write_script
+from rclip_like.output.stream import OutputError, Talk
 
 LOOSE = ("--threshold", "0.5")
 """The tiny model tells nothing of what pictures show: all pairs are looked at."""
@@ -123,6 +127,35 @@ def test_the_script_moves_the_copies_and_overwrites_nothing(album: Path, tmp_pat
     assert not (tmp_path / "broken").exists()
     again = subprocess.run(["sh", "move.sh", "-away"], capture_output=True, timeout=60)
     assert again.returncode == 2  # a folder that is there
+
+
+@pytest.mark.parametrize("name", ["-", "away", "way\n"])
+def test_the_script_moves_into_no_other_folder_than_the_named_one(
+    album: Path, tmp_path: Path, name: str
+) -> None:
+    """`cd -` goes to the folder before, and `cd away` goes to one of CDPATH."""
+    assert run("duplicates", *LOOSE, "album", "--script", "move.sh").returncode == 0
+    (tmp_path / "others" / name).mkdir(parents=True)
+    (tmp_path / "before").mkdir()
+    environment = {**os.environ, "CDPATH": f"{tmp_path}/others", "OLDPWD": f"{tmp_path}/before"}
+    subprocess.run(["sh", "move.sh", name], check=True, env=environment, timeout=60)
+    assert sorted(os.listdir(tmp_path / name)) == ["small.png", "zwei.jpg"]
+
+
+def test_a_script_that_does_not_fit_on_the_disk_is_not_left_in_part(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"move\.sh cannot be written: File too large"):
+            _write_script([], tmp_path / "move.sh", Talk())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "move.sh").exists()
+
+
+def test_the_note_on_a_script_can_be_typed_as_it_stands(album: Path) -> None:
+    finished = run("duplicates", *LOOSE, "album", "--script", "-my move.sh")
+    assert b"sh './-my move.sh' FOLDER" in finished.stderr
 
 
 def test_the_script_leaves_what_has_changed_since(album: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_rows_after_the_last_run_only_wait(database: Path) -> None:
     with Store.open(database, create=False) as store:
         fill(store, [b"/alps/later.jpg"], seed=1)
     ((state, text),) = states(database)
-    assert (state, "1 rows wait for the next indexing" in text) == ("ok", True)
+    assert (state, "1 row waits for the next indexing" in text) == ("ok", True)
 
 
 @pytest.mark.parametrize(
