@@ -18,6 +18,10 @@ shows nothing beyond the other. Each copy was compared with the picture that is 
 Thumbnails that are not in the cache are made, which takes longest; *clipfind index --thumbnails*
 makes them in advance.
 
+What is missed :: Copies with far fewer pixels, a quarter of the side and less or much less than 224
+pixels on a side, may be missed, since the model sees them blurred. A lower *--threshold*, such as
+0.5, finds more of them and takes longer.
+
 Which is kept :: The picture in a *--reference* folder; else the one with the most pixels; with the
 most metadata (date, camera, position); the oldest file; the shortest path. The reason that decided
 is printed. A picture that was enlarged has more pixels and shows no more: look through the groups,
@@ -41,5 +45,6 @@ The script :: *--script* FILE writes a shell script for any POSIX shell; FILE mu
 moves the copies into a folder that must not exist either, so that nothing is overwritten. Names
 keep their bytes; where several are the same, all but the first get a number. Equal files are
 compared once more. A copy stays where it is if it, or the picture to keep, is gone or has another
-size. The exit status is then 1. Sidecars and raw files beside a copy stay.
+size. The exit status is then 1, and a folder into which nothing was moved is removed. Sidecars and
+raw files beside a copy stay.
 """

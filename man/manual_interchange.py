@@ -57,6 +57,9 @@ same end: what this machine has read itself stays; of rows from elsewhere that d
 ones stay (of one path the file changed last; of one name the search saved last). An import that was
 killed is run again.
 
+A name that was made by a probe comes back from Parquet as the mean of its pictures, and the name of
+a probe's label, which has no pictures, not at all. *clipfind names export* keeps both (see NAMES).
+
 A picture whose path leads nowhere here stays in the index, is not found, and *prune* keeps it,
 until *clipfind index* has walked its folder and has not met it. Where the picture is there,
 *clipfind index* reads it once and encodes nothing.

@@ -59,7 +59,8 @@ page of somebody else, open in the same browser, can neither read nor change any
 What it can do :: It serves pictures that are in the index, under the PATHs, and as they were
 indexed: it opens a file without following a link that leads out of the PATHs, compares the open
 file with the index, and sends that. Looking and searching write nothing but thumbnails into the
-cache folder. Only *not this one* changes anything in the index: the list of hidden pictures.
+cache folder. Two things on the page change the index: *not these* the list of hidden pictures, and
+saving and removing a search the saved searches.
 Pictures that are pasted stay in memory. Nothing is sent to other machines, and the page loads
 nothing from them.
 

@@ -286,8 +286,9 @@ captions were never looked for), *texts_read* (contents in which text was looked
 (those that have some), *texts_failed* (could not be read), *texts_unread* (never looked at),
 *models*, and *roots*, the walked folders. Each model has *name*, *fingerprint*,
 *preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files it has not
-encoded). Each root has *path*, *device*, *walked_at_ns* (nanoseconds since 1970) and *files*; a
-file counts for the innermost root. Unreadable files: *failures* (reasons with their numbers),
+encoded). Each root has *path*, *device*, *walked_at_ns* (when a walk of it was last noted, in
+nanoseconds since 1970; of walks within ten minutes the first is noted) and *files*; a file counts
+for the innermost root. Unreadable files: *failures* (reasons with their numbers),
 *unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files* and
 *reasons*). *left_contents* (contents without a file), *freeable_bytes* (roughly what dropping them
 frees), *saved* (searches), *thumbnails* and *thumbnail_bytes* (of the cache folder) are null if

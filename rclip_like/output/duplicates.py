@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import counted
 from rclip_like.output.matches import Form, Layout, json_text, shown_path
+from rclip_like.output.reports import sized
 from rclip_like.output.terminal import escaped_path, linked
 from rclip_like.values import path_fields
 
@@ -54,13 +55,19 @@ move() {
 }
 # same COPY BYTES KEPT BYTES NAME: equal files, which are compared once more
 same() {
-    if cmp -s -- "$1" "$3"; then
+    if ! is_sized "$1" "$2" || ! is_sized "$3" "$4" || cmp -s -- "$1" "$3"; then
         move "$@"
     else
         printf 'not moved, as the files are not equal any more: %s\\n' "$1" >&2
         failed=1
     fi
 }
+"""
+_END = b"""\
+if [ $failed -ne 0 ]; then
+    rmdir "$to" 2> /dev/null # only if nothing was moved
+fi
+exit $failed
 """
 
 
@@ -136,7 +143,7 @@ def summary_of(groups: Sequence[Group]) -> str:
         f"{number:,} {'copy' if number == 1 else 'copies'} of {counted(len(copies), 'picture')}"
     )
     if number:
-        sentence += f", {size_bytes / 1e6:,.1f} MB"
+        sentence += f", {sized(size_bytes)}"
     bursts = len(groups) - len(copies)
     return sentence + (f"; {counted(bursts, 'burst')}, of which nothing is proposed" * bool(bursts))
 
@@ -158,7 +165,7 @@ def script_of(groups: Sequence[Group]) -> Iterator[bytes]:
             words += [_quoted(group.first.absolute_bytes), _size(group.first)]
             name = _free_name(os.path.basename(member.picture.absolute_bytes), taken)
             yield b" ".join([command.encode(), *words, _quoted(name)]) + b"\n"
-    yield b"\nexit $failed\n"
+    yield b"\n" + _END
 
 
 def _role_of_first(group: Group) -> str:

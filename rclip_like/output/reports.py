@@ -85,7 +85,7 @@ def thumbnail_sentences(report: ThumbnailReport, most_megabytes: int) -> Iterato
 
 def text_sentences(report: TextReport) -> Iterator[str]:
     """Yield in how many pictures text was read, and how many are left."""
-    yield f"text read in {counted(report.read, 'picture')}, {report.with_text:,} of them have some"
+    yield f"text read in {counted(report.read, 'picture')}, found in {report.with_text:,}"
     if report.left:
         yield f"{counted(report.left, 'picture')} left without; the next run continues"
 
@@ -171,9 +171,10 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
         yield f"{searches}; 'clipfind saved list' shows what is searched"
     yield from _word_counts(report)
     if report.left_contents:
+        them = "it" if report.left_contents == 1 else "them"
         yield (
             f"{counted(report.left_contents, 'content')} without a file; "
-            f"'clipfind prune' drops them, which frees {about_freed(report.freeable_bytes or 0)}"
+            f"'clipfind prune' drops {them}, which frees {about_freed(report.freeable_bytes or 0)}"
         )
     if report.thumbnails:
         yield (
@@ -202,8 +203,8 @@ def _word_counts(report: StatusReport) -> Iterator[str]:
         ]
         yield "; ".join(
             (
-                f"text read in {counted(report.texts_read, 'picture')}, {report.with_text:,} of "
-                "them have some",
+                f"text read in {counted(report.texts_read, 'picture')}, "
+                f"found in {report.with_text:,}",
                 *further,
             )
         )

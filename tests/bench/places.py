@@ -39,7 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     positions = near_towns(NUM_POSITIONS, np.random.default_rng(SEED))
     truth = shapes.countries(positions)
     is_land = np.array([code is not None for code in truth])
-    found = [place.country_code if place else None for place in places_of([*map(tuple, positions.tolist())])]
+    found = [
+        place.country_code if place else None
+        for place in places_of([*map(tuple, positions.tolist())])
+    ]
     codes = ["FR" if code in _OF_FRANCE else code for code in found]
     misses = [n for n in np.flatnonzero(is_land) if codes[n] != truth[n]]
     at_border = [n for n in misses if codes[n] in shapes.near(positions[n], _NEAR_BORDER_KM)]

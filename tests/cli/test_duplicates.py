@@ -166,7 +166,17 @@ def test_the_script_leaves_what_has_changed_since(album: Path, tmp_path: Path) -
     assert moved.returncode == 1
     assert b"not equal any more" in moved.stderr
     assert b"picture to keep is gone" in moved.stderr
-    assert os.listdir(tmp_path / "away") == []
+    assert not (tmp_path / "away").exists()
+
+
+def test_the_script_says_of_copies_that_were_moved_before_that_they_are_gone(album: Path) -> None:
+    assert run("duplicates", *LOOSE, "album", "--script", "move.sh").returncode == 0
+    subprocess.run(["sh", "move.sh", "away"], check=True, capture_output=True, timeout=60)
+    again = subprocess.run(["sh", "move.sh", "again"], capture_output=True, timeout=60)
+    assert again.returncode == 1
+    assert again.stderr.count(b"not moved, as it is gone or changed: ") == 2
+    assert b"not equal" not in again.stderr
+    assert not os.path.exists("again")
 
 
 def test_the_script_and_the_sheet_replace_no_other_file(album: Path, tmp_path: Path) -> None:

@@ -40,12 +40,12 @@ def test_an_indexed_folder_gets_its_text_once(tiny: Path, tmp_path: Path, album:
     finished = run("index", album, "--read-text")
     assert finished.returncode == 0
     assert b"6 pictures, 0 encoded, 6 unchanged; " in finished.stderr
-    assert b"text read in 6 pictures, 3 of them have some\n" in finished.stderr
+    assert b"text read in 6 pictures, found in 3\n" in finished.stderr
     assert texts(tiny, [album / "harbour.png", album / "one.png"]) == ["harbour", ""]
     assert b"text read in 0 pictures" in run("index", album, "--read-text").stderr
     write_sign(album / "new.png", "cinema")
-    assert b"text read in 1 picture, 1 of " in run("index", album, "--read-text").stderr
-    assert b"text read in 7 pictures, 4 of them have some\n" in run("status").stdout
+    assert b"text read in 1 picture, found in 1\n" in run("index", album, "--read-text").stderr
+    assert b"text read in 7 pictures, found in 4\n" in run("status").stdout
     described = json.loads(run("status", "--json").stdout)
     assert (described["texts_read"], described["with_text"]) == (7, 4)
 

@@ -128,7 +128,7 @@ def test_what_prune_would_free_is_told(tiny: Path, tmp_path: Path) -> None:
     assert b"clipfind prune" not in run("status").stdout
     (folder / "one.png").unlink()
     run("index", folder)
-    assert b"1 content without a file; 'clipfind prune' drops them" in run("status").stdout
+    assert b"1 content without a file; 'clipfind prune' drops it" in run("status").stdout
     assert json.loads(run("status", "--json", folder).stdout)["left_contents"] is None
 
 

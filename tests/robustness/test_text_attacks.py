@@ -114,16 +114,16 @@ def test_each_attack_costs_its_picture_and_retry_tries_it_again(
         ("crashes", "the text recognition crashed"),
     ):
         assert f"{name}.png: {reason}" in said
-    assert "text read in 2 pictures, 2 of them have some" in said
+    assert "text read in 2 pictures, found in 2" in said
     found = texts(tiny)
     assert [text for text, _ in found] == ["", "", "harbour", "station"]
     assert [made_by.endswith(", failed") for _, made_by in found] == [True, True, False, False]
 
     monkeypatch.delenv("PYTHONPATH")
-    assert b"text read in 2 pictures, 0 of" in run("index", album, "--read-text").stderr
+    assert b"text read in 2 pictures, found in 0" in run("index", album, "--read-text").stderr
     assert b"text read in 0 pictures" in run("index", album, "--read-text").stderr
     again = run("index", album, "--read-text", "--retry")
-    assert b"text read in 2 pictures, 0 of" in again.stderr
+    assert b"text read in 2 pictures, found in 0" in again.stderr
     assert not any(made_by.endswith(", failed") for _, made_by in texts(tiny))
 
 
@@ -225,7 +225,7 @@ assert "full" in full.stderr.splitlines()[-1] and str(disk / "i") in full.stderr
 assert "Traceback" not in full.stderr
 (disk / "filler").unlink()
 after = subprocess.run([*command, "--read-text"], capture_output=True, text=True, check=True)
-assert "text read in 2 pictures, 2 of them have some" in after.stderr, after.stderr
+assert "text read in 2 pictures, found in 2" in after.stderr, after.stderr
 """
 
 
