@@ -14,7 +14,10 @@ from processes import COMMAND, run
 from rclip_like.cli import main
 from rclip_like.cli.commands import COMMANDS
 
-WITHOUT_INDEX = ("completion", "formats", "models download", "models remove", "preview")
+WITHOUT_INDEX = (
+    *("completion", "formats", "models download", "models remove", "preview"),
+    *("config set", "config unset", "config edit", "config path"),
+)
 Captured = pytest.CaptureFixture[str]
 
 
