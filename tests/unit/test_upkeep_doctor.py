@@ -70,9 +70,9 @@ def test_no_index_yet_is_no_problem_and_none_is_made(tmp_path: Path) -> None:
         ),
         ("UPDATE embeddings SET embedding = zeroblob(16) WHERE content_id < 5", "4 embeddings"),
         (f"UPDATE embeddings SET embedding = x'{'ff7f' * 8}' WHERE content_id = 1", "1 embeddings"),
-        ("INSERT INTO readings VALUES (1, 999, 'PNG 2', NULL)", "1 rows of readings"),
+        ("INSERT INTO readings VALUES (1, 999, 'PNG 2', NULL)", "1 row of readings"),
         ("UPDATE texts SET embedding = x'00'", "1 remembered texts"),
-        ("INSERT INTO texts VALUES (99, 'dog', x'00', NULL)", "1 rows of texts"),
+        ("INSERT INTO texts VALUES (99, 'dog', x'00', NULL)", "1 row of texts"),
     ],
 )
 def test_rows_that_do_not_agree_are_found_and_mended_after_a_copy(
