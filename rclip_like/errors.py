@@ -17,6 +17,7 @@ class Remedy(StrEnum):
     NAME_THE_INDEX = "name {} as the database"
     NAME_ANOTHER_INDEX = "name another database"
     MAKE_INDEX = "make it with Library.index"
+    MAKE_INDEX_BESIDE = "make it with Library.index, in the folder that it is for"
     INDEX = "call Library.index"
     UPDATE_FIRST = "search without update=False"
     REPAIR = "mend it with Library.doctor(repair=True)"

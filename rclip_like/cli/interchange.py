@@ -16,6 +16,7 @@ from rclip_like.settings import (
     Wait,
     Weights,
 )
+from rclip_like.settings.beside import BESIDE
 
 
 class ExportOptions(NamedTuple):
@@ -33,6 +34,7 @@ class ExportOptions(NamedTuple):
             metavar="FILE",
             help="Without FOLDER: write a whole copy of the index to FILE; the index is the "
             "default one, or that of CLIPFIND_DB or the configuration. With FOLDER: the index.",
+            word=BESIDE,
         ),
         "Export",
     ] = None

@@ -10,6 +10,7 @@ WORDS = {
     Remedy.NAME_THE_INDEX: "name {} with --db",
     Remedy.NAME_ANOTHER_INDEX: "name another index with --db",
     Remedy.MAKE_INDEX: "make it with `clipfind index FOLDER`",
+    Remedy.MAKE_INDEX_BESIDE: "make it with `clipfind index --db beside FOLDER`",
     Remedy.INDEX: "run clipfind index",
     Remedy.UPDATE_FIRST: "search without --no-index",
     Remedy.REPAIR: "mend it with: clipfind doctor --repair",

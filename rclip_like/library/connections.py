@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.files import close_folders
 from rclip_like.settings import default_folders
+from rclip_like.settings.beside import is_beside
 
 if TYPE_CHECKING:
     from rclip_like.store import Store
@@ -44,6 +45,13 @@ class Connections:
                 self._stores[thread] = store
         store.look_anew()
         return store
+
+    def open_to_write(self) -> Store:
+        """Return this thread's connection; the index is made where there is none.
+
+        One beside pictures is not: only a run that indexes knows in which folder it is wanted.
+        """
+        return self.open(create=self.exists() or not is_beside(self._database))
 
     def existing(self) -> Store | None:
         """Return this thread's connection, None where there is no index yet."""

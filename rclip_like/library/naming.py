@@ -61,7 +61,7 @@ class LibraryNames(LibraryModel):
         picture can be read.
         """
         name = _word(name)
-        store = self._index.open(create=True)
+        store = self._index.open_to_write()
         store.names.refuse_unwritable()
         before = store.names.find(name)
         if before is not None and not (add or replace):
@@ -98,7 +98,7 @@ class LibraryNames(LibraryModel):
             raise UsageError(f"the probe has no label {label!r}; it has {close}{more}")
         row = row_of_label(probe.weights, probe.labels.index(label))
         named = Name(word, (), (NameRow(model.name, model.fingerprint, "probe", row),))
-        if self._index.open(create=True).names.put([named], replace=replace):
+        if self._index.open_to_write().names.put([named], replace=replace):
             raise _taken([word], Remedy.REPLACE_NAMES)
         return named
 
@@ -130,7 +130,7 @@ class LibraryNames(LibraryModel):
 
     def import_names(self, names: Sequence[Name], *, replace: bool = False) -> None:
         """Keep names that were exported, all or none. Raises UsageError if one is taken."""
-        taken = self._index.open(create=True).names.put(names, replace=replace)
+        taken = self._index.open_to_write().names.put(names, replace=replace)
         if taken:
             raise _taken(taken, Remedy.REPLACE_NAMES)
 

@@ -67,7 +67,7 @@ class LibrarySaved(LibraryHiding):
         """
         if paths is not None:
             reachable_roots(self._index.existing(), paths)
-        return self._index.open(create=True).saved.put(name, arguments, replace=replace)
+        return self._index.open_to_write().saved.put(name, arguments, replace=replace)
 
     def remove_search(self, name: str) -> bool:
         """Remove a saved search; return whether there was one of this name."""

@@ -63,7 +63,7 @@ def open_index(
     """
     version = version_of(path)
     if not version and not create:
-        raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
+        raise _missing(path)
     if not create and _is_on_readonly_medium(path):
         return open_index_readonly(path)
     if not version:
@@ -102,10 +102,15 @@ def open_index_readonly(path: Path) -> Connection:
     return connection
 
 
+def _missing(path: Path) -> StoreError:
+    remedy = Remedy.MAKE_INDEX_BESIDE if is_beside(path) else Remedy.MAKE_INDEX
+    return StoreError(f"{path}: there is no index yet", remedy)
+
+
 def _connect_readonly(path: Path) -> Connection:
     version = version_of(path)
     if not version:
-        raise StoreError(f"{path}: there is no index yet", Remedy.MAKE_INDEX)
+        raise _missing(path)
     if version < OLDEST_READ:
         raise StoreError(
             f"{path}: an older clipfind made this index, which cannot be brought up where it lies",

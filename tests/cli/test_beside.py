@@ -99,3 +99,41 @@ def test_models_use_says_that_it_has_no_effect_there(album: Path, tiny: Path) ->
     assert refused.returncode == 2
     assert b"no default model" in refused.stderr
     assert b"CLIPFIND_MODEL" in refused.stderr
+
+
+@pytest.mark.parametrize("from_environment", [False, True])
+def test_an_export_finds_it_above_what_is_exported(
+    album: Path, monkeypatch: pytest.MonkeyPatch, *, from_environment: bool
+) -> None:
+    option = () if from_environment else ("--db", "beside")
+    if from_environment:
+        monkeypatch.setenv("CLIPFIND_DB", "beside")
+    monkeypatch.chdir(album / "deep")
+    exported = run("export", album.parent / "parts", ".", *option)
+    assert exported.returncode == 0, exported.stderr
+    assert b"exported 1 file and" in exported.stderr
+
+
+def test_names_and_hidden_pictures_go_to_the_index_of_the_picture(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = album.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for command in (("name", "rex"), ("hide",), ("unhide",)):
+        done = run(*command, album / "deep/three.jpg", "--db", "beside")
+        assert done.returncode == 0, done.stderr
+    names = run("names", "export", "--db", album / ".clipfind/index.db")
+    assert b"rex" in names.stdout
+    (elsewhere / "names.json").write_bytes(names.stdout)
+    (elsewhere / "one.png").write_bytes((album / "one.png").read_bytes())
+    for arguments in (
+        ("name", "rex", "one.png"),
+        ("names", "import", "names.json"),
+        ("hide", "one.png"),
+        ("save", "cats", "cat"),
+    ):
+        refused = run(*arguments, "--db", "beside")
+        assert refused.returncode != 0
+        assert b"make it with `clipfind index --db beside FOLDER`" in refused.stderr
+        assert not (elsewhere / ".clipfind").exists()
