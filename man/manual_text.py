@@ -188,7 +188,8 @@ A name of your own :: A word with an @ before it, such as @rex, stands for the p
 *clipfind name* gave it (see NAMES). Of "@rex on the beach" the name and the words around it, "on
 the beach", are terms of the same weight; several names may be in one query. A name that is unknown
 is an error. Addresses such as me@home.org, an @ alone and numbers (@5) are words, and so is all of
-a query with *--text*; a word in double quotes of its own, as in '"@rex"', is never a name.
+a query with *--text*; a word in double quotes of its own, as in '"@rex"', is never a name. So are
+@rex's and (@rex), as a name has spaces around it; a message says so.
 
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
 must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.

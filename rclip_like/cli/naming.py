@@ -11,6 +11,7 @@ from rclip_like.cli.options import (
     open_library,
     refuse_alone,
     refuse_without_effect,
+    with_database,
 )
 from rclip_like.cli.paths import Sources, named_paths
 from rclip_like.cli.remedies import said
@@ -141,7 +142,7 @@ def name(options: NameOptions) -> int:
     how = " (by a probe)" if naming.name.rows[0].method == "probe" else ""
     options.talk.note(
         f"@{naming.name.name} stands for {number}{new}{how}; search for it with: clipfind "
-        f"@{naming.name.name}"
+        f"@{naming.name.name}{with_database(options.given, options.library.database)}"
     )
     return NOT_ALL if naming.troubles else DONE
 
@@ -155,6 +156,7 @@ def _name_label(options: NameOptions, path: Path) -> int:
         named = library.name_label(options.word, probe, label, replace=options.replace)
     options.talk.note(
         f"@{named.name} stands for the label {label!r}; search for it with: clipfind @{named.name}"
+        f"{with_database(options.given, options.library.database)}"
     )
     return DONE
 

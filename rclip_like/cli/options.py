@@ -21,6 +21,7 @@ from rclip_like.settings import (
     Setting,
     WebSettings,
 )
+from rclip_like.settings.beside import BESIDE
 
 if TYPE_CHECKING:
     from rclip_like.library import Library
@@ -96,6 +97,17 @@ def refuse_alone(given: Given, *rules: tuple[str, ...]) -> None:
             *most, last = needed
             listed = f"{', '.join(most)} or {last}" if most else last
             raise UsageError(f"{option} has no effect without {listed}")
+
+
+def with_database(typed: Mapping[str, Any], database: Path | None) -> str:
+    """Return ` --db FILE` for a command to propose if it was typed, "" if not.
+
+    `beside` may mean another index in another folder, so that one is named by its path.
+    """
+    import shlex
+
+    word = typed.get("--db")
+    return f" --db {shlex.quote(str(database) if word == BESIDE else word)}" if word else ""
 
 
 def open_library(

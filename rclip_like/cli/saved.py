@@ -18,6 +18,7 @@ from rclip_like.cli.options import (
     Offline,
     open_library,
     refuse_without_effect,
+    with_database,
 )
 from rclip_like.cli.paths import named_paths
 from rclip_like.cli.preview import PreviewSettings
@@ -130,10 +131,13 @@ def save(options: SaveOptions) -> int:
     for option in _acting(given):
         raise UsageError(f"{option} is not saved; type it with {PROGRAM} run {options.name}")
     name = _plain(options.name, [asked.query, *asked.paths])
+    from rclip_like.query import parse
+
     _, settings, query = search.checked(asked)
     paths = named_paths(asked.paths, asked.sources, asked.talk)
     arguments = [*words_of(COMMANDS["search"], _anywhere(asked, query, paths))]
     with open_library(LibraryChoice(database=asked.library.database)) as library:
+        library.refuse_unknown_names(parse(query))
         try:
             saved = library.save_search(
                 name, arguments, None if settings.everywhere else paths, replace=options.replace
@@ -150,7 +154,8 @@ def save(options: SaveOptions) -> int:
             "the date in it selects pictures for a table on a terminal only; with --dates on it "
             "does so everywhere"
         )
-    asked.talk.note(f"saved; run it with: {PROGRAM} run {name}")
+    where = with_database(options.given, asked.library.database)
+    asked.talk.note(f"saved; run it with: {PROGRAM} run {name}{where}")
     return 0
 
 

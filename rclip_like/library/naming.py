@@ -115,6 +115,13 @@ class LibraryNames(LibraryModel):
             raise self._unknown(_without_at(name))
         return found
 
+    def _find_asked(self, name: str) -> Name:
+        """Return a name of a query, which could be read as words; UsageError says so."""
+        try:
+            return self.find_name(name)
+        except UsageError as error:
+            raise UsageError(error.reason, Remedy.READ_AS_WORDS) from error
+
     def files_of_name(self, name: str) -> list[StoredFile]:
         """Return the indexed files that the name stands for, there or not, by path bytes."""
         from rclip_like.store.contents import files_of_digests
@@ -138,7 +145,7 @@ class LibraryNames(LibraryModel):
         """Raise UsageError for the first of the terms that is an unknown name."""
         for term in terms:
             if term.kind is Kind.NAMED:
-                self.find_name(term.value)
+                self._find_asked(term.value)
 
     def rows_of_names(
         self, terms: Sequence[Term]
@@ -151,7 +158,7 @@ class LibraryNames(LibraryModel):
         rows: dict[str, Embedding] = {}
         notes: dict[str, None] = {}
         for value in [term.value for term in terms if term.kind is Kind.NAMED]:
-            found = self.find_name(value)
+            found = self._find_asked(value)
             row = found.row_for(self.specification.fingerprint)
             if row is not None and len(row.embedding) == self.specification.dimension:
                 rows[value] = row.embedding
@@ -258,14 +265,10 @@ class LibraryNames(LibraryModel):
         store = self._index.existing()
         names = [] if store is None else store.names.spellings()
         if not names:
-            return UsageError(
-                f"there is no name @{name}, as this index has no names yet", Remedy.READ_AS_WORDS
-            )
+            return UsageError(f"there is no name @{name}, as this index has no names yet")
         shown = ", ".join(f"@{each}" for each in names[:_MOST_SHOWN])
         more = f" and {len(names) - _MOST_SHOWN:,} more" if len(names) > _MOST_SHOWN else ""
-        return UsageError(
-            f"there is no name @{name}; there are {shown}{more}", Remedy.READ_AS_WORDS
-        )
+        return UsageError(f"there is no name @{name}; there are {shown}{more}")
 
 
 class _Kept(NamedTuple):

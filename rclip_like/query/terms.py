@@ -26,6 +26,8 @@ _LONGEST_SHOWN = 300
 # `@rex,` counts, `me@home.org`, `"@rex"` and `@5` do not. `_is_word` has the last word, as \w knows
 # no marks on letters, of which words of Hindi, Tamil and Thai are full.
 _NAMED = re.compile(r"(?<!\S)@(?P<name>(?!\d+(?![\w-]))[^\W_]\S{0,63}?)[,;:.!?]*(?!\S)")
+# `(@rex)` and `@rex's`, but neither `me@home.org` nor `"@rex"`.
+_LIKE_A_NAME = re.compile(r"""(?<![\w.+@"“„«'-])@[^\W\d_][^\s)\]]*""")
 # `ftp://x/y.jpg`, `www.example.org/cat.jpg`
 _LIKE_AN_ADDRESS = re.compile(
     r"(?!file:)[a-z][a-z0-9+.-]*://|([a-z0-9-]+\.)+[a-z]{2,}/", re.IGNORECASE
@@ -100,14 +102,24 @@ def parse_terms(
     found = [each["name"] for each in _NAMED.finditer(value)]
     names = dict.fromkeys(name for name in found if _is_word(name))
     if not names:
-        return (term,)
+        return (term._replace(note=_note_of_names(value)),)
     weight = typed.removesuffix(term.value)
     rest = " ".join(
         _NAMED.sub(lambda each: " " if each["name"] in names else each[0], value).split()
     )
     named = [(Kind.NAMED, f"@{name}") for name in names]
     words = [(Kind.TEXT, rest)] if rest else []
-    return tuple(Term(term.weight, *each, weight + each[1]) for each in (*named, *words))
+    note = _note_of_names(rest)
+    return tuple(
+        Term(term.weight, *each, weight + each[1], note if each[0] is Kind.TEXT else "")
+        for each in (*named, *words)
+    )
+
+
+def _note_of_names(words: str) -> str:
+    """Say which of the words looks like a name and is none, "" if nothing does."""
+    found = _LIKE_A_NAME.search(words)
+    return f"{_shown(found[0])} is searched as words; a name has spaces around it" if found else ""
 
 
 def is_name(text: str) -> bool:

@@ -83,7 +83,17 @@ def test_an_unknown_name_is_an_error_with_those_that_there_are(album: Path) -> N
     assert "there is no name @roy; there are @max, @rex; if" in refused("search", "@roy at sea")
     assert run("search", "@roy", "--text", "--all").returncode == 0
     for command in ("show", "remove", "export"):
-        assert "there is no name @roy" in refused("names", command, "roy")
+        assert refused("names", command, "roy") == "there is no name @roy; there are @max, @rex"
+    assert "there is no name @roy" in refused("save", "bad", "@roy", album)
+    assert run("saved", "list").stdout == b""
+
+
+def test_a_command_that_is_proposed_has_the_index_that_was_typed(album: Path) -> None:
+    assert run("index", album, "--db", "my index.db").returncode == 0
+    said = named("rex", album / "one.png", "--db", "my index.db")
+    assert said.endswith("search for it with: clipfind @rex --db 'my index.db'\n")
+    saved = run("save", "pg", "cat", album, "--db", "my index.db")
+    assert b"saved; run it with: clipfind run pg --db 'my index.db'\n" in saved.stderr
 
 
 def test_a_taken_name_is_replaced_or_added_to_only_where_that_is_asked_for(album: Path) -> None:

@@ -74,7 +74,26 @@ def test_a_name_and_the_words_around_it_share_the_weight_and_the_sign() -> None:
     "text", ["me@home.org", "@ home", "@5", '"@rex"', "@rex's", "@_x", "@@a", "@a.b"]
 )
 def test_what_is_not_a_word_behind_an_at_stays_text(text: str) -> None:
-    assert only_term(text) == Term(1.0, Kind.TEXT, text, text)
+    assert only_term(text)._replace(note="") == Term(1.0, Kind.TEXT, text, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("@rex's", "@rex's"),
+        ("@dogs,beach", "@dogs,beach"),
+        ("cats (@dogs)", "@dogs"),
+        ("@rex and @max's", "@max's"),
+        ("me@home.org", None),
+        ("@ home @5", None),
+        ('"@rex"', None),
+        ("@rex, @max", None),
+    ],
+)
+def test_what_looks_like_a_name_and_is_read_as_words_is_noted(text: str, word: str | None) -> None:
+    notes = [term.note for term in parse(Query(text)) if term.note]
+    assert notes == ([f"{word} is searched as words; a name has spaces around it"] if word else [])
+    assert not any(term.note for term in parse(Query(text, kind=Kind.TEXT)))
 
 
 def test_a_query_that_is_forced_to_be_words_has_no_names() -> None:
