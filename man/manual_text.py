@@ -51,6 +51,19 @@ that look the same count once. Its score is that of the frame nearest to the que
 an animation stands for its first frame. A broken frame ends the animation but does not cost the
 file.
 
+Videos (MP4, MOV, MKV, AVI, WebM and others) are indexed where the package *av* is installed (*pip
+install av*); without it they are neither walked nor counted. Of a video, 24 moments spread over it,
+or more where it has to be decoded from its start, are compared in small, and three to eight frames
+that differ are encoded, fewer where nothing moves; frames of one colour count only where there are
+no others. The video's score is that of the frame nearest to the query, and *--json*, the table, the
+page and contact sheets say at which moment that frame comes. Thumbnails, *classify*, *duplicates*
+and a query by a video use the one frame that resembles the others most. Choosing ends after 15
+seconds of a processor; of a video that takes longer its beginning counts. The sound is not used.
+Date, camera and position come from the file; a date of a video is in UTC unless the camera wrote
+its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the video
+of a live photo: the picture stands for both. So does a motion photo, a JPEG with a video behind it,
+which is read as its picture.
+
 A model looks at a square, so of a panorama or a long screenshot it sees the middle, or everything
 small. With *--tiles*, a picture longer than 2:1 is also compared by up to 16 overlapping crops,
 squares as high as a panorama or as wide as a screenshot (longer ones beyond 16:1). Its score is
@@ -218,7 +231,8 @@ hidden picture and absent for others. With *--words*, *words* is a list of what 
 query's words, objects with *in* (name, folder, caption, keyword, sidecar or text) and *text*, and
 *by_words_alone* whether the score is below the thresholds. *crop* is the tile of a long picture
 that has the score, an object with *x*, *y*, *width* and *height* in pixels of the upright picture;
-it is absent where the whole has it, and without *--tiles*. Of a match that is copied or linked:
+it is absent where the whole has it, and without *--tiles*. *second* says when the frame of a video
+comes that has the score, from its start; pictures have none. Of a match that is copied or linked:
 *path* and *target* (absolute, the latter with *target_base64* as for paths), *did* (copied, linked
 or there already) and *sidecars*, a list of the files that went along.
 

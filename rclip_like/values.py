@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,10 +36,23 @@ PICTURE_EXTENSIONS = RAW_EXTENSIONS | frozenset(
     b" .jpc .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pfm .pgm .png .pnm .ppm .tga .tif .tiff"
     b" .webp".split()
 )
-"""Lower-case endings of files that are opened; the content decides what a file is."""
+"""Lower-case endings of pictures that are opened; the content decides what a file is."""
+
+VIDEO_EXTENSIONS = frozenset(
+    b".3gp .avi .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .webm .wmv".split()
+)
+"""Lower-case endings of videos, which are opened where the extra `video` is installed."""
+
+
+@cache
+def opened_extensions() -> frozenset[bytes]:
+    """Return the lower-case endings of files that this installation opens."""
+    has_video = PathFinder.find_spec("av") is not None
+    return PICTURE_EXTENSIONS | VIDEO_EXTENSIONS if has_video else PICTURE_EXTENSIONS
+
 
 READER_VERSIONS = {
-    **dict.fromkeys(("JPEG", "MPO", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "RAW"), 1),
+    **dict.fromkeys(("JPEG", "MPO", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "RAW", "VIDEO"), 1),
     **dict.fromkeys(("BMP", "DIB", "HEIF", "ICO", "PNG", "TGA", "TIFF"), 2),
 }
 """Reader versions by Pillow's name of the format; one rises when a file gives other pixels."""
@@ -217,6 +232,8 @@ class Picture(NamedTuple):
     reader: str | None = None
     pixels_digest: bytes | None = None
     words: tuple[str, str] | None = None
+    seconds: tuple[float, ...] = ()
+    """Of a video: when each frame comes that has a part, the first one's and the further ones'."""
 
     @property
     def parts(self) -> dict[int, Pixels]:
@@ -245,7 +262,8 @@ class Match(NamedTuple):
     for, a subtracted one behind a minus. `taken_at` is the picture's date, else its file's; `facts`
     and `version` are of its content, which `is_hidden` or not. `words`: where those of the query
     stand, and how; `by_words`: the score alone is below the thresholds. `presence` is the report's.
-    `crop`: the tile of the picture that has the score, None where the whole has it.
+    `crop`: the tile of the picture that has the score, None where the whole has it. `second`: when
+    the frame of a video comes that has the score, None for pictures.
     """
 
     path_bytes: bytes
@@ -262,6 +280,7 @@ class Match(NamedTuple):
     by_words: bool = False
     presence: float | None = None
     crop: Crop | None = None
+    second: float | None = None
 
     @property
     def path(self) -> str:

@@ -32,6 +32,7 @@ QUESTIONS: Mapping[str, str] = {
     "files": "SELECT path, readable, files.size_bytes, mtime_ns, device, inode, changed_ns,"
     " read_at_ns, digest FROM files JOIN contents USING (content_id)",
     "sidecars": "SELECT path, size_bytes, mtime_ns, caption, keywords FROM sidecars",
+    "frames": "SELECT digest, part, second FROM frames JOIN contents USING (content_id)",
     "hidden": "SELECT digest, hidden_at FROM hidden",
     "saved": "SELECT name, arguments, saved_at FROM saved",
     "names": "SELECT name, digests, made_at FROM names",
@@ -67,7 +68,10 @@ def make_index(path: Path, pictures: Sequence[Picture], model: ModelOfPart = MOD
             )
             rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
             facts = PictureFacts(4, 3, camera=picture.camera)
-            reading = Reading(7, facts, picture.reader, picture.reader and b"p" * 32)
+            read = (picture.reader, picture.reader and b"p" * 32, None)
+            is_video = picture.reader == "VIDEO 1"
+            seconds = tuple(picture.seed + part / 2 for part in range(picture.num_parts))
+            reading = Reading(7, facts, *read, seconds if is_video else ())
             file = FileFacts(picture.path, 7, picture.mtime_ns, 1, 1, picture.mtime_ns)
             batch = Batch(
                 {digest: ContentRow(reading, dict(enumerate(rows)))},

@@ -46,7 +46,7 @@ class FilterOptions(NamedTuple):
             "--type",
             metavar="TYPE",
             help="Only files of this type, by the ending of their name: jpeg, png, heic, tiff, "
-            "raw, or any ending that is read. Repeatable.",
+            "raw, video, or any ending that is read. Repeatable.",
         ),
     ] = ()
     min_size: Annotated[

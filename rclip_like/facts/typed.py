@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import Remedy, UsageError
-from rclip_like.values import PICTURE_EXTENSIONS, RAW_EXTENSIONS
+from rclip_like.values import RAW_EXTENSIONS, VIDEO_EXTENSIONS, opened_extensions
 
 if TYPE_CHECKING:
     from rclip_like.settings import Filters
@@ -17,6 +17,7 @@ FAMILIES = {
     "tiff": frozenset((b".tif", b".tiff")),
     "heic": frozenset((b".heic", b".heif", b".hif")),
     "raw": RAW_EXTENSIONS,
+    "video": VIDEO_EXTENSIONS,
 }
 """Names that stand for several endings."""
 _SIDES = re.compile(r"(\d{1,9})(?:[x\N{MULTIPLICATION SIGN}](\d{1,9}))?")
@@ -33,11 +34,13 @@ def endings_of(types: Sequence[str]) -> tuple[bytes, ...]:
 
 def _endings(typed: str) -> frozenset[bytes]:
     name = typed.lower().removeprefix(".")
-    for family, endings in FAMILIES.items():
-        if name == family or f".{name}".encode(errors="replace") in endings - RAW_EXTENSIONS:
-            return endings
     ending = f".{name}".encode(errors="replace")
-    if ending not in PICTURE_EXTENSIONS:
+    for family, endings in FAMILIES.items():
+        if name == family and endings <= opened_extensions():
+            return endings
+        if ending in endings - RAW_EXTENSIONS - VIDEO_EXTENSIONS:
+            return endings
+    if ending not in opened_extensions():
         raise UsageError(f"no pictures of the type {typed!r} are read", Remedy.LIST_FORMATS)
     return frozenset((ending,))
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from rclip_like.errors import FilingError
-from rclip_like.values import PICTURE_EXTENSIONS
+from rclip_like.values import opened_extensions
 
 MAX_NAME_BYTES = 255
 """The limit of Linux's file systems; those that count UTF-16 units allow at least as much."""
@@ -93,7 +93,7 @@ def folded(name: str) -> str:
 
 def is_picture_name(path: bytes) -> bool:
     """Return whether a file has the ending of a picture; undo moves and removes no other files."""
-    return os.path.splitext(path)[1].lower() in PICTURE_EXTENSIONS
+    return os.path.splitext(path)[1].lower() in opened_extensions()
 
 
 def numbered(name: bytes, number: int) -> bytes:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields
 from importlib import import_module
 from io import BytesIO
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple
 
 from blake3 import blake3
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -24,7 +24,10 @@ from rclip_like.images.formats import gives_parts, possible_formats, reader_of
 from rclip_like.images.limits import most_pixels, within_memory
 from rclip_like.images.words import Words, words_in
 from rclip_like.settings import ReadSettings
-from rclip_like.values import PictureFacts
+from rclip_like.values import VIDEO_EXTENSIONS, PictureFacts
+
+if TYPE_CHECKING:
+    from rclip_like.images.video import VideoFile
 
 REDUCTION_MARGIN = 2
 """A JPEG decoded at reduced scale keeps this many times what the largest product needs."""
@@ -142,6 +145,8 @@ class Decoded(NamedTuple):
     products: dict[str, list[Image.Image]]
     reader: str
     words: Words
+    seconds: tuple[float, ...] = ()
+    """Of a video: when each of its frames comes."""
 
 
 def decode(
@@ -164,6 +169,26 @@ def decode(
     return _decoded(cleaned, ending, products, limits)
 
 
+def decode_video(file: BinaryIO, products: Sequence[Product], limits: ReadSettings) -> Decoded:
+    """Return the products of a video, of which no more is read than its frames take.
+
+    All but Frames are made of its first frame. Raises Unreadable.
+    """
+    limits = within_memory(limits)
+    try:
+        from rclip_like.images.video import VideoFile
+    except ImportError as error:
+        raise _needs_package(error) from error
+    with _within(limits, b"", b""):
+        video = VideoFile(file, limits.max_seconds)
+        largest = most_pixels(limits, video)
+        if video.width * video.height > largest:
+            raise _too_large(largest)
+        words = video.words
+        facts, made = _made_of(video, products, limits)
+        return Decoded(facts, made, reader_of(video), words, video.seconds)
+
+
 def read_words(file: BinaryIO, ending: bytes, limits: ReadSettings) -> Words:
     """Return the captions and keywords of a picture in a file.
 
@@ -172,6 +197,10 @@ def read_words(file: BinaryIO, ending: bytes, limits: ReadSettings) -> Words:
     start = file.read(_ENOUGH_TO_TELL)
     file.seek(0)
     with _within(within_memory(limits), start, ending):
+        if ending in VIDEO_EXTENSIONS:
+            from rclip_like.images.video import VideoFile
+
+            return VideoFile(file, limits.max_seconds).words
         image = Image.open(file, formats=possible_formats(start, ending))
         return words_in(image, read_exif(image))
 
@@ -179,7 +208,7 @@ def read_words(file: BinaryIO, ending: bytes, limits: ReadSettings) -> Words:
 def _decoded(
     data: bytes, ending: bytes, products: Sequence[Product], limits: ReadSettings
 ) -> Decoded:
-    enough = REDUCTION_MARGIN * max((product.short_side for product in products), default=1)
+    enough = _enough_for(products)
     with _within(limits, data, ending):
         if ends_in_zeros(data):
             raise Unreadable(Reason.TRUNCATED, "truncated")
@@ -189,11 +218,22 @@ def _decoded(
             raise _too_large(largest)
         if image.format in _JPEGS and not limits.accept_truncated:
             image = _with_its_end(image, enough)
-        picture = Upright(image, _load(image, enough), limits)
-        facts, words = picture_facts(picture.exif, picture.size), words_in(image, picture.exif)
-        in_turn = sorted(products, key=lambda product: product.is_made_last)
-        made = {product.name: picture.make(product) for product in in_turn}
-        return Decoded(facts, made, reader_of(image), words)
+        facts, made = _made_of(image, products, limits)
+        return Decoded(facts, made, reader_of(image), words_in(image, read_exif(image)))
+
+
+def _made_of(
+    image: ImageFile.ImageFile | VideoFile, products: Sequence[Product], limits: ReadSettings
+) -> tuple[PictureFacts, dict[str, list[Image.Image]]]:
+    """Return the facts of an opened picture, and the products by name."""
+    picture = Upright(image, _load(image, _enough_for(products)), limits)
+    facts = picture_facts(picture.exif, picture.size)
+    in_turn = sorted(products, key=lambda product: product.is_made_last)
+    return facts, {product.name: picture.make(product) for product in in_turn}
+
+
+def _enough_for(products: Sequence[Product]) -> int:
+    return REDUCTION_MARGIN * max((product.short_side for product in products), default=1)
 
 
 def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFile:
@@ -201,11 +241,7 @@ def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFi
     try:
         formats = possible_formats(data, ending)
     except ImportError as error:
-        package = (error.name or "").replace("_", "-")
-        raise Unreadable(
-            Reason.NEEDS_PACKAGE,
-            f"needs the package {package}, which is not installed; pip install {package}",
-        ) from error
+        raise _needs_package(error) from error
     if data.startswith(png.SIGNATURE):
         data, broken = png.without_broken_chunks(data)
         if broken and not limits.accept_truncated:
@@ -221,6 +257,14 @@ def _open(data: bytes, ending: bytes, limits: ReadSettings) -> ImageFile.ImageFi
             if fits and not isinstance(fits, str):
                 factory(BytesIO(data), "")
         raise
+
+
+def _needs_package(error: ImportError) -> Unreadable:
+    package = (error.name or "").replace("_", "-")
+    return Unreadable(
+        Reason.NEEDS_PACKAGE,
+        f"needs the package {package}, which is not installed; pip install {package}",
+    )
 
 
 def _with_its_end(image: ImageFile.ImageFile, enough: int) -> ImageFile.ImageFile:
@@ -251,7 +295,7 @@ def _too_large(largest: int) -> Unreadable:
     )
 
 
-def _load(image: ImageFile.ImageFile, enough: int) -> tuple[int, int]:
+def _load(image: ImageFile.ImageFile | VideoFile, enough: int) -> tuple[int, int]:
     """Decode, a large JPEG or raw file at reduced scale; return the full width and height.
 
     enough: so many pixels each way suffice.

@@ -9,10 +9,11 @@ from importlib import import_module
 from PIL import Image
 
 from rclip_like.images.sensors import RAW_ENDINGS, is_raw
-from rclip_like.values import READER_VERSIONS
+from rclip_like.values import READER_VERSIONS, VIDEO_EXTENSIONS
 
 HEIF = "HEIF"
 RAW = "RAW"
+VIDEO = "VIDEO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,17 @@ FORMATS = (
     Format("TGA", "PIL.TgaImagePlugin", ("tga",)),
     Format(HEIF, "rclip_like.images.heif", ("heic", "heif", "hif"), package="pi-heif"),
     Format(RAW, "rclip_like.images.raw", RAW_ENDINGS, package="rawpy"),
+    Format(
+        VIDEO,
+        "rclip_like.images.video",
+        tuple(sorted(ending[1:].decode() for ending in VIDEO_EXTENSIONS)),
+        package="av",
+    ),
 )
-"""Everything that Pillow is ever given. PostScript, PDF and metafiles are left out: their readers
-start programs."""
+"""Everything that is ever read: videos by a reader of their own, all else by Pillow. PostScript,
+PDF and metafiles are left out: their readers start programs."""
 
-_BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF, RAW))
+_BY_CONTENT = tuple(f.name for f in FORMATS if f.name not in ("AVIF", "TGA", HEIF, RAW, VIDEO))
 
 
 def possible_formats(data: bytes, ending: bytes) -> tuple[str, ...]:
@@ -91,5 +98,5 @@ def load_plugin(wanted: Format) -> None:
     """Make Pillow read a format; raises ImportError when what reads it is not installed."""
     # Image.open imports all of Pillow's plugins when one of those named is not loaded yet.
     module = import_module(wanted.plugin)
-    if wanted.plugin.startswith("rclip_like."):
+    if wanted.plugin.startswith("rclip_like.") and wanted.name != VIDEO:
         module.register()

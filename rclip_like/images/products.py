@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import ClassVar
 
 from PIL import Image
 
 from rclip_like.errors import Reason
 from rclip_like.images.decoding import REDUCTION_MARGIN, Product, Unreadable, Upright
+from rclip_like.images.formats import VIDEO
 from rclip_like.tiles import tiles_of
 from rclip_like.values import Preprocessing
 
@@ -145,7 +147,7 @@ class FinerSquare(Square):
 
 @dataclass(frozen=True)
 class Frames(Product):
-    """A few evenly spaced frames of an animation after its first, each as another product.
+    """Frames of a video after its first, or a few evenly spaced ones of an animation.
 
     Frames with the same pixels as an earlier one are left out. The search for frames ends after
     500 of them, after 64 megapixels, or after a quarter of the time limit; a longer animation is
@@ -164,6 +166,8 @@ class Frames(Product):
 
     def make(self, picture: Upright) -> list[Image.Image]:
         """Return up to MOST_FRAMES images. A broken frame ends it: the next ones build on it."""
+        if picture.format == VIDEO:
+            return list(self._of_video(picture))
         if picture.format not in ANIMATED:
             return []
         (first,) = picture.make(self.each)
@@ -187,6 +191,16 @@ class Frames(Product):
         for image in kept:
             different.setdefault(image.tobytes(), image)
         return list(different.values())[1:]
+
+    def _of_video(self, picture: Upright) -> Iterator[Image.Image]:
+        """Yield all frames after the first: their reader has chosen them, and says when they come.
+
+        As many as it has seconds for, so that each keeps its number.
+        """
+        with suppress(EOFError):
+            for number in count(1):
+                picture.seek(number)
+                yield from self.each.make(picture)
 
 
 @dataclass(frozen=True)

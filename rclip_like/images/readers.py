@@ -245,5 +245,5 @@ def result_of(task: ReadTask, answer: dict[str, Any], pixels: bytes) -> Picture 
             start += image.size
         products[name] = tuple(images)
     facts, pixels_digest = PictureFacts(**answer["facts"]), bytes.fromhex(answer["pixels_digest"])
-    reader = answer["reader"]
-    return Picture(task.path, digest, facts, products, size_bytes, reader, pixels_digest, words)
+    read = (answer["reader"], pixels_digest, words, tuple(answer["seconds"]))
+    return Picture(task.path, digest, facts, products, size_bytes, *read)

@@ -46,7 +46,7 @@ def list_support() -> list[Support]:
 
 def reader_versions() -> str:
     """Return the versions of what decodes, so that a newer one may try failures again."""
-    packages = ("pillow", "pi-heif", "rawpy")
+    packages = ("pillow", "pi-heif", "rawpy", "av")
     versions = [f"{package} {found}" for package in packages if (found := _version(package))]
     return ", ".join((*versions, f"readers {_READERS}"))
 

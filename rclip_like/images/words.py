@@ -52,6 +52,11 @@ def words_in(image: Image.Image, exif: Image.Exif) -> Words:
     return _within_bounds(captions, keywords)
 
 
+def words_of_texts(captions: Iterable[str], keywords: Iterable[str]) -> Words:
+    """Return captions and keywords, each once, within bounds."""
+    return _within_bounds(captions, keywords)
+
+
 def words_of_xmp(content: bytes) -> Words:
     """Return the words in XMP, as of a sidecar. Raises XmpError."""
     return _within_bounds(*_of_packet(parse(content)))

@@ -15,6 +15,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
@@ -23,11 +24,19 @@ from blake3 import blake3
 
 from rclip_like.errors import Reason
 from rclip_like.files import open_at_once
-from rclip_like.images.decoding import Unreadable, decode, product_from, read_words
+from rclip_like.images.decoding import (
+    Unreadable,
+    decode,
+    decode_video,
+    product_from,
+    read_words,
+)
 from rclip_like.images.limits import most_bytes
 from rclip_like.settings import ReadSettings
-from rclip_like.values import FIRST_PARTS
+from rclip_like.values import FIRST_PARTS, VIDEO_EXTENSIONS
 
+_BLOCK_BYTES = 1 << 20
+_CHANGED = "changed while being read"
 _HAS_TIMERS = hasattr(signal, "setitimer")  # Windows has none
 OUT_OF_TIME = -signal.SIGPROF if _HAS_TIMERS else 1
 """The exit status of a worker that decoded for too long; `faulthandler` has no other than 1."""
@@ -81,16 +90,17 @@ def answer(
         if request.get("words_of"):
             with limited(limits.max_wait_seconds, limits.max_seconds):
                 return _words_alone(path, request["words_of"], limits), b""
-        if content is None:
-            with limited(limits.max_wait_seconds):
-                content = read_bytes(path, limits)
-        digest = blake3(content).hexdigest()
-        about: dict[str, object] = {"digest": digest, "size_bytes": len(content)}
-        if digest in request["known"]:
-            return about | {"facts": None, "num_bytes": 0}, b""
-        products = [product_from(each) for each in request["products"]]
-        with limited(limits.max_wait_seconds, limits.max_seconds):
-            decoded = decode(content, os.path.splitext(path)[1].lower(), products, limits)
+        with _digested(path, content, limits) as (source, digest, size_bytes):
+            about: dict[str, object] = {"digest": digest, "size_bytes": size_bytes}
+            if digest in request["known"]:
+                return about | {"facts": None, "num_bytes": 0}, b""
+            products = [product_from(each) for each in request["products"]]
+            ending = os.path.splitext(path)[1].lower()
+            with limited(limits.max_wait_seconds, limits.max_seconds):
+                if isinstance(source, bytes):
+                    decoded = decode(source, ending, products, limits)
+                else:
+                    decoded = decode_video(source, products, limits)
     except Unreadable as error:
         trouble = {"reason": error.reason, "remedy": error.remedy, "code": error.code}
         return trouble | {"num_bytes": 0}, b""
@@ -103,7 +113,7 @@ def answer(
         embedded.update(pixels.get(name, b""))
     sizes = {name: [each.size for each in images] for name, images in decoded.products.items()}
     about |= {"facts": decoded.facts._asdict(), "reader": decoded.reader, "products": sizes}
-    about |= {"words": decoded.words}
+    about |= {"words": decoded.words, "seconds": decoded.seconds}
     about |= {"pixels_digest": embedded.hexdigest(), "num_bytes": sum(map(len, pixels.values()))}
     return about, b"".join(pixels.values())
 
@@ -122,25 +132,58 @@ def _words_alone(path: bytes, digest: str, limits: ReadSettings) -> dict[str, ob
     return about | {"words": words, "num_bytes": 0}
 
 
+@contextmanager
+def _digested(
+    path: bytes, content: bytes | None, limits: ReadSettings
+) -> Iterator[tuple[bytes | BinaryIO, str, int]]:
+    """Yield a picture's bytes or a video's file, which may be large, and its digest and size.
+
+    content: as `answer` takes it. Raises Unreadable.
+    """
+    is_video = os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
+    if content is None and is_video:
+        with _unchanging(path) as (file, size_bytes):
+            with limited(limits.max_wait_seconds):
+                digest = blake3()
+                while block := file.read(_BLOCK_BYTES):
+                    digest.update(block)
+                file.seek(0)
+            yield file, digest.hexdigest(), size_bytes
+        return
+    if content is None:
+        with limited(limits.max_wait_seconds):
+            content = read_bytes(path, limits)
+    source = BytesIO(content) if is_video else content
+    yield source, blake3(content).hexdigest(), len(content)
+
+
 def read_bytes(path: bytes, limits: ReadSettings) -> bytes:
     """Return all of a regular file that stays as it is meanwhile. Raises Unreadable."""
+    with _unchanging(path) as (file, size_bytes):
+        largest = most_bytes(limits)
+        if size_bytes > largest:
+            reason = f"larger than {largest / (1 << 30):.1f} GiB"
+            raise Unreadable(Reason.FILE_TOO_LARGE, reason)
+        data = file.read()
+    if len(data) != size_bytes:
+        raise Unreadable(Reason.CHANGED, _CHANGED)
+    return data
+
+
+@contextmanager
+def _unchanging(path: bytes) -> Iterator[tuple[BinaryIO, int]]:
+    """Yield a regular file and its size; raise Unreadable if it is another one afterwards."""
     try:
         with open(path, "rb", buffering=0, opener=open_at_once) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise Unreadable(Reason.NOT_A_FILE, "not a regular file")
-            largest = most_bytes(limits)
-            if before.st_size > largest:
-                reason = f"larger than {largest / (1 << 30):.1f} GiB"
-                raise Unreadable(Reason.FILE_TOO_LARGE, reason)
-            data = file.read()
+            yield file, before.st_size
             after = os.fstat(file.fileno())
     except OSError as error:
         raise Unreadable(Reason.UNREADABLE, error.strerror or type(error).__name__) from error
-    facts = [(status.st_size, status.st_mtime_ns) for status in (before, after)]
-    if facts[0] != facts[1] or len(data) != after.st_size:
-        raise Unreadable(Reason.CHANGED, "changed while being read")
-    return data
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise Unreadable(Reason.CHANGED, _CHANGED)
 
 
 @contextmanager

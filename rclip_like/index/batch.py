@@ -92,4 +92,5 @@ def reading_of(picture: Picture) -> Reading:
     """Return what the index stores of how a picture was read."""
     assert picture.facts is not None
     pixels = picture.pixels_digest
-    return Reading(picture.size_bytes, picture.facts, picture.reader, pixels, picture.words)
+    read = (picture.reader, pixels, picture.words, picture.seconds)
+    return Reading(picture.size_bytes, picture.facts, *read)

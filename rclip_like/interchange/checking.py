@@ -133,6 +133,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "longitude": partial(_is_within, -180, 180),
     "words_version": partial(_is_within, 0, 1 << 31),
     "part": partial(_is_within, 0, _MOST_PARTS),
+    "second": partial(_is_within, 0, 1 << 31),
     "pixels": lambda value: len(value) <= _LONGEST_PIXELS,
     "fingerprint": lambda value: _FINGERPRINT.fullmatch(value) is not None,
     "source": lambda value: value in ("caption", "keywords", "text"),

@@ -59,6 +59,7 @@ COLUMNS: MappingProxyType[Kind, tuple[Column, ...]] = MappingProxyType(
             Column("fingerprint", "text", "what stands for its weights and settings"),
             Column("preprocessing_version", "text", "how pictures were made ready for it"),
             Column("dimension", "integer", "the length of the embedding"),
+            Column("second", "number", "when a frame of a video comes", True),
             Column("embedding", "embedding", "of length 1"),
         ),
         "words": (

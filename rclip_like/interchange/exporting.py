@@ -123,11 +123,11 @@ class _Writing:
         model_id = None if model is None else self._store.model_id(model.fingerprint)
         if model is None or model_id is None:
             return
-        for *row, embedding in self._source.embeddings(model_id):
+        for *row, second, embedding in self._source.embeddings(model_id):
             if not are_unit(stacked([embedding])).all():
                 self._num_damaged += 1
                 continue
-            yield (*row, *model, embedding)
+            yield (*row, *model, second, embedding)
 
     def _write(self, kind: Kind, rows: Iterator[Row]) -> int:
         """Write rows into as many parts as they take; those of one content stand in one part."""

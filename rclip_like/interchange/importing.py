@@ -147,7 +147,7 @@ def _merge(writer: Writer, part: Part, model: ModelOfPart | None) -> None:
         dimension=model.dimension,
     )
     rows_of_all = chain.from_iterable(checked_rows(part))
-    for some in _by_contents((*row[:4], row[-1]) for row in rows_of_all):
+    for some in _by_contents((*row[:4], *row[-2:]) for row in rows_of_all):
         merging.embeddings(model_id, some)
 
 

@@ -71,6 +71,8 @@ def as_object(match: Match) -> dict[str, object]:
     known = {name: value for name, value in row.items() if value is not None}
     if match.crop is not None:
         known["crop"] = match.crop._asdict()
+    if match.second is not None:
+        known["second"] = match.second
     if match.terms:
         known["terms"] = [{"term": term, "score": round(score, 6)} for term, score in match.terms]
     if match.words:
@@ -86,6 +88,13 @@ def as_object(match: Match) -> dict[str, object]:
 def json_text(value: object) -> str:
     """Return a value as JSON in one line, with nothing in it that a terminal obeys."""
     return escaped_json(json.dumps(value, ensure_ascii=False))
+
+
+def moment(second: float) -> str:
+    """Return a moment of a video as people write it: 0:07, 12:30 or 1:02:03."""
+    minutes, seconds = divmod(int(second), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def _render_match(match: Match, layout: Layout) -> bytes:
@@ -136,7 +145,8 @@ def lines_of_match(match: Match, columns: int, screen: Screen) -> list[str]:
     path = chopped(escaped_path(shown_path(match.path_bytes)), columns)
     if screen.has_links:
         path = [linked(line, match.absolute_bytes) for line in path]
-    facts = [(match.taken_at or "")[:16].replace("T", " ")]
+    facts = [] if match.second is None else [f"at {moment(match.second)}"]
+    facts.append((match.taken_at or "")[:16].replace("T", " "))
     if match.facts is not None:
         facts += [f"{match.facts.width} \u00d7 {match.facts.height}", match.facts.camera or ""]
     terms = [f"{term} {score:+.4f}" for term, score in match.terms]
@@ -160,6 +170,8 @@ def _table_row(match: Match, screen: Screen) -> str:
     if screen.has_links:
         path = linked(path, match.absolute_bytes)
     row = f"{_coloured(f'{match.score:7.4f}', _CYAN, screen)}  {path}"
+    if match.second is not None:
+        row += _coloured(f"  (at {moment(match.second)})", _DIM, screen)
     if match.by_words:
         row += _coloured("  (by its words)", _DIM, screen)
     terms = [f"{escaped(term)} {score:+.4f}" for term, score in match.terms]

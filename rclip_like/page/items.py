@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.page.sheet import shown
 from rclip_like.store.contents import file_date
-from rclip_like.values import Match
+from rclip_like.values import VIDEO_EXTENSIONS, Match
 
 if TYPE_CHECKING:
     from rclip_like.store import StoredFile
@@ -34,6 +34,8 @@ def item_of(match: Match, copies: int) -> dict[str, object]:
         "copies": copies,
         "hidden": match.is_hidden,
         "crop": match.crop and match.crop._asdict(),
+        "is_video": _is_video(path),
+        "second": match.second,
         "words": [[source, _shown_text(text)] for source, text in match.words],
         "by_words": match.by_words,
     }
@@ -58,6 +60,7 @@ def facts_of(name: str, files: Sequence[StoredFile]) -> dict[str, object]:
         "longitude": facts.longitude,
         "place": str(facts.place) if facts.place else None,
         "format": os.path.splitext(shown(first.path))[1][1:].upper(),
+        "is_video": _is_video(first.path),
         "copies": len(files) - 1,
         "hidden": first.is_hidden,
     }
@@ -68,6 +71,10 @@ def match_without_score(rank: int, stored: StoredFile) -> Match:
     taken_at = stored.facts.taken_at or file_date(stored.mtime_ns)
     path = stored.path
     return Match(path, path, math.nan, rank, "", taken_at, (), stored.facts, stored.version)
+
+
+def _is_video(path: bytes) -> bool:
+    return os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
 
 
 def _shown_text(text: str | None) -> str | None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from rclip_like.errors import counted
 from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
+from rclip_like.output.matches import moment
 from rclip_like.page.documents import render
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Crop, Match, PictureFacts, Trouble
@@ -49,6 +50,7 @@ class Entry(NamedTuple):
     crop: Crop | None = None
     rank: int | None = None
     words: tuple[tuple[str, str], ...] = ()
+    second: float | None = None
 
 
 class Group(NamedTuple):
@@ -143,6 +145,7 @@ def entry_of(match: Match) -> Entry:
         crop=match.crop,
         rank=match.rank,
         words=match.words,
+        second=match.second,
     )
 
 
@@ -209,6 +212,8 @@ def _mark(entry: Entry) -> tuple[float, float, float, float] | None:
 
 
 def _facts(entry: Entry) -> Iterator[str]:
+    if entry.second is not None:
+        yield f"at {moment(entry.second)}"
     if entry.taken_at:
         is_of_file = entry.facts is not None and not entry.facts.taken_at
         yield entry.taken_at[:16].replace("T", " ") + " (file's date)" * is_of_file

@@ -14,12 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 from rclip_like.errors import Remedy, UsageError
 from rclip_like.spelling import as_on_disk, composed
-from rclip_like.values import PICTURE_EXTENSIONS
+from rclip_like.values import opened_extensions
 
 # `3:00 pm` and `16:9` are times and ratios, `2:` alone is text: a weight needs a rest that begins
 # with neither a digit nor a space.
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>[^\d\s].*)", re.DOTALL)
-_PICTURE_ENDINGS = frozenset(ending.decode() for ending in PICTURE_EXTENSIONS)
 _WEB_BEGINNINGS = ("http:", "https:")
 _PATH_BEGINNINGS = ("/", "./", "../", "~/", "file:", *_WEB_BEGINNINGS)
 _LONGEST_SHOWN = 300
@@ -184,7 +183,7 @@ def is_path_like(value: str) -> bool:
     if lowered.startswith(_PATH_BEGINNINGS) or lowered in (".", "..", "~"):
         return True
     ending = os.path.splitext(lowered)[1]
-    if ending in _PICTURE_ENDINGS:
+    if os.fsencode(ending) in opened_extensions():
         return True
     try:
         if value.endswith("/"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
-from rclip_like.search.parts import best_parts
+from rclip_like.search.parts import found_parts
 from rclip_like.search.run import FROM_ROWS, in_order, lowest_of, match_of
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.store.contents import (
@@ -22,7 +22,6 @@ from rclip_like.store.contents import (
     count_passing,
     files_of_contents,
 )
-from rclip_like.tiles import crop_of
 
 if TYPE_CHECKING:
     from rclip_like.search.asking import Asked
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from rclip_like.settings import SearchSettings
     from rclip_like.store import Store, StoredFile
     from rclip_like.store.selection import Selection
-    from rclip_like.values import Match, Root
+    from rclip_like.values import Match, PictureFacts, Root
     from rclip_like.walk import Scope
 
 _CONTENTS_AT_ONCE = 128
@@ -124,7 +123,7 @@ class Ranking:
         first = min(start - before + count + _BEYOND, _MOST_AT_ONCE)
         seen = {each for each, number in list(self._shown.items()) if number <= before}
         matches: list[Match] = []
-        contents: list[int] = []
+        contents: list[tuple[int, PictureFacts]] = []
         stale = damaged = 0
         following, rank = None, before
         # A row may have been written since, so that even a score from the rows is compared.
@@ -144,16 +143,13 @@ class Ranking:
             self._shown[stored.content_id] = rank
             if rank > start:
                 matches.append(self._match(view, stored, value, rank, limits))
-                contents.append(stored.content_id)
+                contents.append((stored.content_id, stored.facts))
         total = rank if following is None else self._total(view, limits)
-        copies = _copies(view, contents)
-        parts = best_parts(self._selection(view), self.asked.query, contents)
-        cropped = (
-            match._replace(crop=match.facts and crop_of(parts.get(content_id, 0), match.facts))
-            for match, content_id in zip(matches, contents, strict=True)
-        )
+        copies = _copies(view, [content_id for content_id, _ in contents])
+        parts = found_parts(self._selection(view), self.asked.query, contents)
+        shown = zip(matches, parts, strict=True)
         return MatchPage(
-            tuple(cropped),
+            tuple(match._replace(**part._asdict()) for match, part in shown),
             copies,
             total,
             following,

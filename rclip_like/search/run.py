@@ -14,11 +14,10 @@ from rclip_like.query.embedding import TEMPLATES
 from rclip_like.ranking import score
 from rclip_like.search.asking import Asked, ask
 from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
-from rclip_like.search.parts import best_parts
+from rclip_like.search.parts import found_parts
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
 from rclip_like.store.contents import file_date
-from rclip_like.tiles import crop_of
 from rclip_like.values import Match, Root, SearchReport
 from rclip_like.walk import Scope
 
@@ -50,7 +49,8 @@ def search(
 
     pictures: those of the terms that are not indexed, and names, by the term's value, as `ask` has
     them.
-    A picture's score is the largest over its parts: the whole, an animation's frames, its tiles.
+    A picture's score is the largest over its parts: the whole, the frames of an animation or a
+    video, its tiles.
     The file of every match was looked at and is what was encoded. Files that are gone, changed or
     out of reach, damaged rows and, unless `settings.all_hidden`, hidden pictures are left out and
     counted, and the next ranks move up. A score from the matrix agrees with the row. Thresholds
@@ -89,16 +89,17 @@ def search(
             _explanation(selection, stored, asked) if settings.explain else ()
             for stored, _ in best.files
         ]
-        parts = best_parts(selection, asked.query, [stored.content_id for stored, _ in best.files])
+        shown = [(stored.content_id, stored.facts) for stored, _ in best.files]
+        parts = found_parts(selection, asked.query, shown)
     matches = [
         match_of(stored, value, rank, scope, specification.name, each)._replace(
             words=words,
             by_words=bool(words) and value < best.lowest,
             presence=best.presence,
-            crop=crop_of(parts.get(stored.content_id, 0), stored.facts),
+            **part._asdict(),
         )
-        for rank, ((stored, value), each, words) in enumerate(
-            zip(best.files, explained, found, strict=True), 1
+        for rank, ((stored, value), each, words, part) in enumerate(
+            zip(best.files, explained, found, parts, strict=True), 1
         )
     ]
     return SearchReport(

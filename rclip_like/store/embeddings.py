@@ -23,6 +23,7 @@ from rclip_like.store.rows import (
     text_mark,
     unchanged_values,
 )
+from rclip_like.store.schema import FRAMES_SINCE
 from rclip_like.tiles import HAS_TILES
 from rclip_like.values import FIRST_PARTS, AnyPath, FileFacts
 
@@ -37,6 +38,8 @@ SCAN_CHUNK = 4096
 MOST_TEXTS = 10_000
 """How many texts of one model are remembered; at 512 numbers each they take 20 MB."""
 _UNIT_WITHIN = 0.01
+_LATEST_SECOND = 1 << 31
+"""Later moments are not from us; SQLite stores infinity, too."""
 
 
 class SoundParts(NamedTuple):
@@ -215,6 +218,22 @@ class ModelEmbeddings:
         numbers = np.array([row[:2] for row in kept], dtype=np.int64).reshape(-1, 2)
         embeddings = stacked([row[2] for row in kept])
         return SoundParts(numbers[:, 0], numbers[:, 1], embeddings, damaged)
+
+    def frame_seconds(self, content_ids: Sequence[int]) -> dict[tuple[int, int], float]:
+        """Return when the frames of these contents come, by content and part; {} without videos."""
+        found: dict[tuple[int, int], float] = {}
+        if self._connection.version < FRAMES_SINCE:
+            return found
+        for start in range(0, len(content_ids), SCAN_CHUNK):
+            some = content_ids[start : start + SCAN_CHUNK]
+            rows = self._connection.execute(
+                "SELECT content_id, part, second FROM frames"
+                f" WHERE content_id IN ({','.join('?' * len(some))})"
+                f" AND second BETWEEN 0 AND {_LATEST_SECOND}",
+                some,
+            )
+            found.update({(content_id, part): second for content_id, part, second in rows})
+        return found
 
     def cached_text(self, text: str, tokenizer: str) -> Embedding | None:
         """Return the unit float32 (D,) of a text asked before of this tokenizer, or None.

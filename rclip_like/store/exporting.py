@@ -9,6 +9,7 @@ from rclip_like.places import Place
 from rclip_like.store.reading import parts_of
 from rclip_like.store.rows import EVERYTHING, OF_RIGHT_LENGTH, OUTDATED, PathRange, row_digest
 from rclip_like.store.schema import (
+    FRAMES_SINCE,
     HIDDEN_SINCE,
     NAMES_SINCE,
     PLACES_SINCE,
@@ -56,21 +57,29 @@ class ExportedRows:
         )
 
     def embeddings(self, model_id: int) -> Iterator[Row]:
-        """Yield digest, part, reader, pixels and embedding of what a model has encoded.
+        """Yield digest, part, reader, pixels, second and embedding of what a model has encoded.
 
-        In order of parts, too. What is damaged or was read by a reader that was mended since is
-        left out, to be encoded again.
+        In order of parts, too; the second is that of a video's frame. What is damaged or was read
+        by a reader that was mended since is left out, to be encoded again.
         """
         parts = parts_of(self._connection, model_id)
         listed = ", ".join(map(str, parts)) or "NULL"
+        second, joined = "NULL", ""
+        if self._version >= FRAMES_SINCE:
+            second = "second"
+            joined = (
+                " LEFT JOIN frames ON frames.content_id = contents.content_id"
+                " AND frames.part = embeddings.part"
+            )
         rows = self._of_contents(
-            "digest, part, reader, pixels, embedding, row_digest FROM contents CROSS JOIN"
-            f" embeddings ON embeddings.model_id = {model_id} AND part IN ({listed})"
+            f"digest, embeddings.part, reader, pixels, {second}, embedding, row_digest"
+            " FROM contents CROSS JOIN"
+            f" embeddings ON embeddings.model_id = {model_id} AND embeddings.part IN ({listed})"
             " AND embeddings.content_id = contents.content_id"
             " LEFT JOIN readings ON readings.model_id = embeddings.model_id"
-            " AND readings.content_id = contents.content_id",
+            f" AND readings.content_id = contents.content_id{joined}",
             f"reader IS NOT '{OUTDATED}' AND {OF_RIGHT_LENGTH.replace('?', str(model_id))}",
-            ", part",
+            ", embeddings.part",
         )
         for *row, embedding, digest in rows:
             if digest is None or digest == row_digest(embedding):

@@ -107,7 +107,13 @@ class Merging:
         if not stored or _rank(reading) < _rank(rows[0][2:4]):
             self._put_anew(model_id, content_id, rows[0][2:4], stored)
             stored = {}
-        for _, part, _, _, embedding in rows:
+        seconds = [(content_id, row[1], row[4]) for row in rows if row[4] is not None]
+        self._connection.executemany(
+            "INSERT INTO frames (content_id, part, second) VALUES (?, ?, ?)"
+            " ON CONFLICT (content_id, part) DO UPDATE SET second = max(second, excluded.second)",
+            seconds,
+        )
+        for _, part, _, _, _, embedding in rows:
             row = (embedding, row_digest(embedding), model_id, part, content_id)
             if part not in stored:
                 self._parts[model_id].add(part)
@@ -127,6 +133,7 @@ class Merging:
         self, model_id: int, content_id: int, reading: Sequence[Any], parts: Iterable[int]
     ) -> None:
         """Drop the parts that a content has, and say how the ones to come were read."""
+        self._execute("DELETE FROM frames WHERE content_id = ?", (content_id,))
         self._connection.executemany(
             "DELETE FROM embeddings WHERE model_id = ? AND part = ? AND content_id = ?",
             [(model_id, part, content_id) for part in parts],

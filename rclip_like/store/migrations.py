@@ -97,6 +97,13 @@ def names(db: Database) -> None:
     db.execute("PRAGMA user_version = 10")
 
 
+@migrations(name="0011_frames")
+def frames(db: Database) -> None:
+    """Create the list of when the frames come that stand for videos."""
+    _extend_beside_matrices(db, [_FRAMES])
+    db.execute("PRAGMA user_version = 11")
+
+
 def _extend_beside_matrices(db: Database, statements: Sequence[str]) -> None:
     """Add what no matrix speaks of: each names the form of the index, and stays true."""
     (before,) = db.execute("PRAGMA schema_version").fetchone()
@@ -279,3 +286,13 @@ _NAMES = (
     ) STRICT, WITHOUT ROWID
     """,
 )
+
+# `part` is that of the frame's embedding; the second counts from the start of the video.
+_FRAMES = """
+    CREATE TABLE frames (
+        content_id INTEGER NOT NULL REFERENCES contents (content_id) ON DELETE CASCADE,
+        part INTEGER NOT NULL,
+        second REAL NOT NULL,
+        PRIMARY KEY (content_id, part)
+    ) STRICT, WITHOUT ROWID
+"""

@@ -93,7 +93,7 @@ class StoredFile(NamedTuple):
 
 class Reading(NamedTuple):
     """How a content was read: its facts, by which reader ("TIFF 2"), the digest of the pixels that
-    the model saw, and its captions and keywords, each in a line.
+    the model saw, its captions and keywords, each in a line, and when a video's frames come.
     """
 
     size_bytes: int
@@ -101,6 +101,7 @@ class Reading(NamedTuple):
     reader: str | None = None
     pixels: bytes | None = None
     words: tuple[str, str] | None = None
+    seconds: tuple[float, ...] = ()
 
 
 class ContentRow(NamedTuple):

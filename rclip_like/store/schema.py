@@ -16,7 +16,7 @@ from rclip_like.store.connection import Connection
 APPLICATION_ID = int.from_bytes(b"clpf", "big")
 """Stands in the file's header, so that another program's database is never written to."""
 
-VERSION = 10
+VERSION = 11
 """The number of the newest migration; `PRAGMA user_version` of a current index."""
 
 HIDDEN_SINCE = 5
@@ -34,6 +34,9 @@ SAVED_SINCE = 9
 NAMES_SINCE = 10
 """The first form with names of one's own."""
 
+FRAMES_SINCE = 11
+"""The first form with the moments of videos' frames."""
+
 OLDEST_READ = 4
 """The oldest form that can be searched as it is, where it cannot be brought up."""
 
@@ -43,7 +46,7 @@ PAGE_SIZE_BYTES = 8192
 TABLES = frozenset(
     ("models", "contents", "roots", "files", "embeddings", "failures", "texts", "settings")
     + ("matrices", "readings", "matrix_blocks", "hidden", "words", "sidecars", "folders")
-    + ("places", "saved", "names", "name_rows")
+    + ("places", "saved", "names", "name_rows", "frames")
 )
 """All tables that any version has made; those of others, Datasette's for instance, are theirs."""
 

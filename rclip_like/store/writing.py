@@ -170,6 +170,15 @@ class Writer:
 
         if reading.words is not None:
             self.words.put_read({digest: reading.words})
+        if reading.seconds:
+            of_content = "(SELECT content_id FROM contents WHERE digest = ?)"
+            self._connection.execute(
+                f"DELETE FROM frames WHERE content_id = {of_content}", (digest,)
+            )
+            self._connection.executemany(
+                f"INSERT INTO frames (content_id, part, second) VALUES ({of_content}, ?, ?)",
+                [(digest, part, second) for part, second in enumerate(reading.seconds)],
+            )
 
     def _put_file(self, file: FileRow) -> None:
         facts = file.facts

@@ -21,7 +21,7 @@ from rclip_like.settings import cache_folder, data_folder
 from rclip_like.store.checking import OLDEST_SQLITE, SQLITE_VERSION
 
 _DISTRIBUTION = "clipfind"
-_OPTIONAL = ("timm", "transformers", "rawpy", "reverse-geocode")
+_OPTIONAL = ("timm", "transformers", "rawpy", "av", "reverse-geocode")
 """Packages that some models and formats need, and places."""
 _OF_TORCH = ("open-clip-torch", "torch", "torchvision")
 _LITTLE_ROOM_BYTES = 200_000_000

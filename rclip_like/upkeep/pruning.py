@@ -59,7 +59,7 @@ def count_raw_pairs(store: Store, roots: Sequence[Root] | None) -> int:
         top = os.fsencode(Path(os.fsdecode(path)).anchor)
         if top not in tops:
             tops[top] = LeftOut(Root(top, top), WalkSettings(hidden=True, ignore_files=False))
-        number += tops[top].has_raw_pair(path)
+        number += tops[top].is_paired(path)
     return number
 
 

@@ -1,4 +1,4 @@
-"""What a walk leaves out, and why: raw files beside their picture, unread formats, links, folders.
+"""What a walk leaves out, and why: files beside their picture, unread formats, links, folders.
 
 `pictures_beside` and `others_among` serve the walk, folder by folder; `LeftOut` answers for single
 files that an index holds.
@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from rclip_like.settings import WalkSettings
-from rclip_like.values import RAW_EXTENSIONS, Root
+from rclip_like.values import RAW_EXTENSIONS, Root, opened_extensions
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
@@ -27,9 +27,10 @@ from rclip_like.walk.patterns import (
     with_ignore_file,
 )
 
-Why = Literal["raw pair", "format", "link", "dead link", "nomedia", "sidecar"]
-"""A raw file beside the picture made of it; a picture in a format that is not read; a link that is
-not followed, or followed to nothing; a folder with a .nomedia file; words beside a picture."""
+Why = Literal["raw pair", "live photo", "format", "link", "dead link", "nomedia", "sidecar"]
+"""A raw file beside the picture made of it; the video of a live photo beside its picture; a picture
+in a format that is not read; a link that is not followed, or followed to nothing; a folder with a
+.nomedia file; words beside a picture."""
 
 OnLeftOut = Callable[[Why, bytes], None]
 """A function that takes the reason and the path of each file or folder that is left out."""
@@ -38,6 +39,12 @@ OnLeftOut = Callable[[Why, bytes], None]
 # by hand, and may look quite different.
 DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
 """Lower-case endings of pictures that stand for the raw file of the same name beside them."""
+
+LIVE_EXTENSIONS = frozenset((b".mov", b".mp4"))
+"""Lower-case endings of videos of some seconds that phones write beside a picture of that name."""
+
+_MOST_LIVE_BYTES = 20 << 20
+"""Those have 2 to 8 MB; a larger one was given its name by hand."""
 
 UNREAD_RAW = frozenset(
     b".3fr .arq .bay .crw .dcr .dcs .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nrw .pef .rwl"
@@ -60,13 +67,29 @@ _NOMEDIA = b".nomedia"
 """A file by which Android hides its folder, and those in it, from galleries."""
 
 
+def paired_extensions(settings: WalkSettings) -> frozenset[bytes]:
+    """Return the endings of files that are left out beside a picture of the same name."""
+    live = LIVE_EXTENSIONS & opened_extensions()
+    return live if settings.raw_pairs else live | RAW_EXTENSIONS
+
+
+def is_pair(path: bytes) -> bool:
+    """Return whether a file beside a picture of its name may be left out: raw, or a short video."""
+    if extension(path) not in LIVE_EXTENSIONS:
+        return True
+    try:
+        return os.stat(path).st_size <= _MOST_LIVE_BYTES
+    except OSError:
+        return False
+
+
 def pictures_beside(
     names: Iterable[bytes], raw: Container[bytes] = RAW_EXTENSIONS
 ) -> dict[bytes, list[bytes]]:
     """Return for each raw file among one folder's names the pictures of the same name, if any.
 
-    raw: the endings of raw files. The names agree up to the last dot, large and small letters
-    alike.
+    raw: the endings of raw files, or of others that pictures stand for. The names agree up to the
+    last dot, large and small letters alike.
     """
     raws: dict[bytes, bytes] = {}
     pictures: dict[bytes, list[bytes]] = {}
@@ -139,9 +162,9 @@ class LeftOut:
     """The files under one root that its walk leaves out for what is on the disk.
 
     An ignore file has them; they lie in a folder that is not entered (a link while links are not
-    followed, one with a .nomedia file while hidden ones are not wanted); or they are raw files
-    beside a picture. Each folder is looked at once. The root itself is always entered, and an
-    ignore file that cannot be read is left to the walk, which reports it.
+    followed, one with a .nomedia file while hidden ones are not wanted); or they are raw files or
+    the videos of live photos beside a picture. Each folder is looked at once. The root itself is
+    always entered, and an ignore file that cannot be read is left to the walk, which reports it.
     """
 
     def __init__(self, root: Root, settings: WalkSettings) -> None:
@@ -152,16 +175,17 @@ class LeftOut:
         self._beside: dict[bytes, dict[bytes, list[bytes]]] = {}
 
     def __contains__(self, path: bytes) -> bool:
-        return self._is_skipped(path) or self.has_raw_pair(path)
+        return self._is_skipped(path) or self.is_paired(path)
 
-    def has_raw_pair(self, path: bytes) -> bool:
-        """Return whether this is a raw file, and a picture beside it is walked instead."""
-        if self._settings.raw_pairs or extension(path) not in RAW_EXTENSIONS:
+    def is_paired(self, path: bytes) -> bool:
+        """Return whether a picture beside this raw file or short video is walked instead."""
+        paired = paired_extensions(self._settings)
+        if extension(path) not in paired or not is_pair(path):
             return False
         folder, name = os.path.split(path)
         if folder not in self._beside:
             try:
-                self._beside[folder] = pictures_beside(os.listdir(folder))
+                self._beside[folder] = pictures_beside(os.listdir(folder), paired)
             except OSError:
                 self._beside[folder] = {}
         pictures = self._beside[folder].get(name, ())

@@ -9,7 +9,7 @@ from functools import cache
 
 from rclip_like.errors import Remedy, RootError
 from rclip_like.settings import WalkSettings
-from rclip_like.values import PICTURE_EXTENSIONS, NameGlobs, Root
+from rclip_like.values import NameGlobs, Root, opened_extensions
 from rclip_like.walk.left_out import LeftOut, has_nomedia
 from rclip_like.walk.patterns import (
     SEPARATOR,
@@ -57,7 +57,7 @@ def _is_reached(root: Root, roots: dict[bytes, Root], closed: Callable[[bytes], 
 
     closed: whether a folder is walked only if it is a root itself.
     """
-    if root.is_file and extension(root.path) not in PICTURE_EXTENSIONS:
+    if root.is_file and extension(root.path) not in opened_extensions():
         return False
     if len(roots) == 1 or (not root.is_file and closed(root.path)):
         return False

@@ -14,15 +14,22 @@ from operator import not_
 
 from rclip_like.settings import WalkSettings
 from rclip_like.values import (
-    PICTURE_EXTENSIONS,
     RAW_EXTENSIONS,
     UNMATCHED_PATTERN,
     FileFacts,
     Root,
     Seen,
     Trouble,
+    opened_extensions,
 )
-from rclip_like.walk.left_out import OnLeftOut, Others, others_among, pictures_beside
+from rclip_like.walk.left_out import (
+    OnLeftOut,
+    Others,
+    is_pair,
+    others_among,
+    paired_extensions,
+    pictures_beside,
+)
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
@@ -239,11 +246,15 @@ class _Walk:
         """Return whether a file is wanted, unless a picture beside it is walked instead."""
         if not self._is_wanted(folder.prefix + name, folder):
             return False
-        for picture in folder.beside.get(name, ()):
+        pictures = folder.beside.get(name, ())
+        if pictures and not is_pair(folder.prefix + name):
+            return True
+        for picture in pictures:
             path = folder.prefix + picture
             is_walked = path in self.named or self._is_wanted(path, folder)
             if is_walked and isinstance(_look_at(path, self.settings.follow), FileFacts):
-                self.on_left_out("raw pair", folder.prefix + name)
+                is_raw = extension(name) in RAW_EXTENSIONS
+                self.on_left_out("raw pair" if is_raw else "live photo", folder.prefix + name)
                 return False
         return True
 
@@ -289,13 +300,10 @@ class _Walk:
             entries, names, inner = [], [], list(filter(is_original, inner))
         endings = set(map(bytes.lower, {name[-4:] for name in names}))
         others = Others()
-        if not endings <= PICTURE_EXTENSIONS:  # a look at a few endings spares one at each name
+        opened = opened_extensions()
+        if not endings <= opened:  # a look at a few endings spares one at each name
             others = others_among(entries, names, endings, self.settings)
-            names = [
-                name
-                for name in names
-                if name[-4:] in PICTURE_EXTENSIONS or extension(name) in PICTURE_EXTENSIONS
-            ]
+            names = [name for name in names if name[-4:] in opened or extension(name) in opened]
         files = sorted(names)
         if not self.settings.hidden:
             # Sorted, what begins with a dot lies together; no file has a slash in its name.
@@ -308,8 +316,8 @@ class _Walk:
                 self.globs.excludes(relative + name)
             del files[hidden]
         folders = sorted((name + SEPARATOR for name in inner), reverse=True)
-        has_pairs = not (self.settings.raw_pairs or RAW_EXTENSIONS.isdisjoint(endings))
-        beside = pictures_beside(files) if has_pairs else {}
+        paired = paired_extensions(self.settings)
+        beside = {} if paired.isdisjoint(endings) else pictures_beside(files, paired)
         return _Folder(prefix, files, folders, ignoring, others, beside)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from rclip_like.settings import WalkSettings, cache_folder, data_folder
-from rclip_like.values import PICTURE_EXTENSIONS
+from rclip_like.values import opened_extensions
 from rclip_like.walk.mounts import Mount, read_mounts, remote_mounts
 from rclip_like.walk.patterns import IGNORE_FILES, extension, is_hidden
 
@@ -109,5 +109,5 @@ class Changes:
         if not self._takes_hidden and any(map(is_hidden, parts)):
             return False
         # What is deleted may have been a folder of any name, such as 2024.06.
-        is_picture = extension(name) in PICTURE_EXTENSIONS or extension(name) == _SIDECAR
+        is_picture = extension(name) in opened_extensions() or extension(name) == _SIDECAR
         return is_picture or kind == 3 or os.path.isdir(path)

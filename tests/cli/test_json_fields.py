@@ -17,6 +17,7 @@ from manual_json import SCHEMAS
 from planted_copies import write_burst
 from processes import run, write_pictures, write_taken
 from small_index import make_picture
+from videos import make_video
 
 from rclip_like.cli.commands import COMMANDS
 
@@ -94,6 +95,7 @@ def test_every_command_with_json_has_a_schema_and_each_schema_a_command() -> Non
 def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: Path) -> None:
     never = folder / "never"
     make_picture(folder / "long.png", 1, size=(64, 320))
+    make_video(folder / "film.mp4", [1, 2])
     assert run("index", folder, "--tiles").returncode == 0
     assert run("hide", folder / "taken.jpg").returncode == 0
     assert printed("hide --list") == documented()["hide --list"]

@@ -144,7 +144,7 @@ def test_without_room_for_the_copy_an_older_index_is_left_as_it_is(
     run_on_small_disk(tmp_path / "disk", "8m", tmp_path / "full.py", PROGRAM, older)
 
 
-@pytest.mark.parametrize("version", [3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("version", [3, 4, 5, 6, 7, 8, 9, 10])
 def test_an_index_keeps_its_rows_and_its_matrix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
@@ -161,8 +161,8 @@ def test_an_index_keeps_its_rows_and_its_matrix(
     assert (version_of(database), integrity(database)) == (VERSION, "ok")
     new_columns = [None for since in (WORDS_SINCE, PLACES_SINCE) if version < since]
     contents = [(*row, *new_columns) for row in before["contents"]]
-    tables = ("hidden", "words", "sidecars", "folders", "places", "saved", "names", "name_rows")
-    added = {table: [] for table in tables}
+    tables = "hidden words sidecars folders places saved names name_rows frames"
+    added = {table: [] for table in tables.split()}
     assert all_rows(database) == {**before, **added, "contents": contents}
 
 

@@ -22,7 +22,14 @@ from rclip_like.images.formats import FORMATS
 from rclip_like.images.products import Square
 from rclip_like.images.support import reader_versions
 from rclip_like.settings import ReadSettings
-from rclip_like.values import PICTURE_EXTENSIONS, Picture, PictureFacts, Preprocessing
+from rclip_like.values import (
+    PICTURE_EXTENSIONS,
+    VIDEO_EXTENSIONS,
+    Picture,
+    PictureFacts,
+    Preprocessing,
+    opened_extensions,
+)
 
 SMALL = Preprocessing(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 LIMITS = ReadSettings()
@@ -92,7 +99,7 @@ def test_every_format_is_read_with_its_colours(
 
 def test_a_walk_proposes_every_ending_of_the_table_and_no_other() -> None:
     endings = {b"." + ending.encode() for known in FORMATS for ending in known.endings}
-    assert endings == PICTURE_EXTENSIONS
+    assert endings == PICTURE_EXTENSIONS | VIDEO_EXTENSIONS == opened_extensions()
 
 
 def test_no_reader_is_enabled_that_starts_programs() -> None:

@@ -76,6 +76,16 @@ def test_two_exports_give_the_same_rows_in_any_order_and_twice(tmp_path: Path) -
     assert rows == contents_of(tmp_path / "2.db") == contents_of(tmp_path / "3.db")
 
 
+def test_frames_of_a_video_keep_their_seconds(tmp_path: Path) -> None:
+    video = Picture(b"/ann/5.mp4", 5, reader="VIDEO 1", num_parts=3)
+    source = make_index(tmp_path / "ann.db", [*ANN, video])
+    exported(source, tmp_path / "parts")
+    imported(tmp_path / "new.db", tmp_path / "parts")
+    rows = contents_of(tmp_path / "new.db")["frames"]
+    assert rows == contents_of(source)["frames"]
+    assert [row[1:] for row in rows] == [(0, 0.0), (1, 0.5), (2, 1.0)]
+
+
 IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 """Nothing is synced there: each example makes five indexes."""
 PICTURES = st.lists(
@@ -84,7 +94,7 @@ PICTURES = st.lists(
         path=st.sampled_from([b"/a/1.jpg", b"/a/2.jpg", b"/b/3.jpg"]),
         content=st.integers(0, 2),
         seed=st.integers(0, 2),
-        reader=st.sampled_from([None, "JPEG 1", "JPEG 2"]),
+        reader=st.sampled_from([None, "JPEG 1", "JPEG 2", "VIDEO 1"]),
         camera=st.sampled_from([None, "", "X", "Y"]),
         mtime_ns=st.integers(10**18, 10**18 + 1),
         words=st.sampled_from([(), (("text", "a"),), (("text", "b"), ("caption", "c"))]),

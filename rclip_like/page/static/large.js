@@ -8,7 +8,7 @@ import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
-import { alternative, breakable, bytes, date, foundBy, number, pixels } from "./words.js";
+import { alternative, breakable, bytes, date, foundBy, moment, number, pixels } from "./words.js";
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
@@ -85,6 +85,7 @@ function factsOf(shown) {
     ["Place", shown.place],
     ["Location", Number.isFinite(latitude) && `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`],
     ["Copies", paths.filter((each) => each !== path).join("\n")],
+    ["Found at", shown.second != null && moment(shown.second)],
     ["Score", shown.score?.toFixed(4)],
     [shown.by_words ? "Found by words alone" : "Words found", foundBy(shown)],
     ["Hidden", shown.hidden && "from searches"],
@@ -133,7 +134,7 @@ async function load() {
     new Image().src = address(next.id, LARGE); // kept by the browser for the next step
   }
   const needed = Math.max(picture.clientWidth, picture.clientHeight) * devicePixelRatio;
-  if (needed > ENOUGH * LARGE) await exchange(`/original/${id}`, isStill).catch(() => {});
+  if (needed > ENOUGH * LARGE && !item.is_video) await exchange(`/original/${id}`, isStill).catch(() => {});
 }
 
 /** Show a picture once it is decoded; an original may be of a format that browsers do not read. */

@@ -28,6 +28,13 @@ export function date(takenAt, { withTime = false } = {}) {
   return hasTime ? `${DAY.format(day)}, ${TIME.format(day)}` : DAY.format(day);
 }
 
+/** Return a moment of a video, as in 1:05. */
+export function moment(second) {
+  const two = (value) => String(value % 60).padStart(2, "0");
+  const [seconds, minutes] = [Math.floor(second), Math.floor(second / 60)];
+  return `${minutes < 60 ? minutes : `${Math.floor(minutes / 60)}:${two(minutes)}`}:${two(seconds)}`;
+}
+
 /** Return what a picture is called where it cannot be seen. */
 export const alternative = (item) => [item.name, date(item.taken_at)].filter(Boolean).join(", ");
 
