@@ -61,8 +61,8 @@ and a query by a video use the one frame that resembles the others most. Choosin
 seconds of a processor; of a video that takes longer its beginning counts. The sound is not used.
 Date, camera and position come from the file; a date of a video is in UTC unless the camera wrote
 its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the video
-of a live photo: the picture stands for both. So does a motion photo, a JPEG with a video behind it,
-which is read as its picture.
+of a live photo: the picture stands for both. A motion photo, a JPEG with a video behind it, is read
+as its picture.
 
 A model looks at a square, so of a panorama or a long screenshot it sees the middle, or everything
 small. With *--tiles*, a picture longer than 2:1 is also compared by up to 16 overlapping crops,
