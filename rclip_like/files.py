@@ -20,6 +20,11 @@ _MOST_OF_NAME = 200
 """Bytes of a file's name that its draft has, which itself may have 255."""
 
 
+def lies_in(path: bytes, folder: bytes) -> bool:
+    """Return whether a path is that of a folder, or of something in it; both absolute."""
+    return path == folder or path.startswith(os.path.join(folder, b""))
+
+
 def open_at_once(path: str | bytes, flags: int) -> int:
     """Open a file without waiting for the other end of a pipe, as an `opener` for `open`.
 

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple, get_args
 
 from rclip_like import __version__
 from rclip_like.errors import FilingError, Remedy
-from rclip_like.files import FILE_MODE, open_at_once
+from rclip_like.files import FILE_MODE, lies_in, open_at_once
 from rclip_like.filing.filed import How
 from rclip_like.filing.locations import Identity
 from rclip_like.filing.names import is_picture_name
@@ -285,8 +285,7 @@ class MoveLog:
     def _made(self, written: object) -> bytes:
         """Return a folder that a run makes: a label's, its own or one above. Raises ValueError."""
         folder = _read_path(written)
-        is_above = self.folder.startswith(os.path.join(folder, b""))
-        if folder != self.folder and os.path.dirname(folder) != self.folder and not is_above:
+        if os.path.dirname(folder) != self.folder and not lies_in(self.folder, folder):
             raise ValueError
         return folder
 

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from rclip_like.errors import Note, Remedy, RootError
+from rclip_like.files import lies_in
 from rclip_like.library.reach import unplaced_note
 from rclip_like.query import Kind, Term
 from rclip_like.settings import Filters
@@ -254,8 +255,7 @@ class Browsing:
         """Return the part of the roots that lies in a folder. Raises RootError for nothing."""
         inside = os.path.join(folder, b"")
         if self.roots is None or any(
-            not root.is_file and inside.startswith(os.path.join(root.path, b""))
-            for root in self.roots
+            not root.is_file and lies_in(folder, root.path) for root in self.roots
         ):
             return [Root(folder, folder)]
         within = [root for root in self.roots if root.path.startswith(inside)]
@@ -308,7 +308,7 @@ def _folders(direct: Mapping[bytes, int], tops: Collection[bytes]) -> list[Folde
     found: list[Folder] = []
     around: list[bytes] = []
     for path in sorted(numbers, key=lambda each: os.path.join(each, b"")):
-        while around and not path.startswith(os.path.join(around[-1], b"")):
+        while around and not lies_in(path, around[-1]):
             around.pop()
         found.append(Folder(path, numbers[path], len(around)))
         around.append(path)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rclip_like.files import lies_in
 from rclip_like.library.labels import LibraryLabels
 from rclip_like.library.reach import expanded, named_roots
 from rclip_like.settings import IndexSettings
@@ -51,11 +52,7 @@ class LibraryDuplicates(LibraryLabels):
         everything = None if settings.everywhere else [*(expanded(paths) or [b"."]), *references]
 
         def is_reference(picture: SelectedPicture) -> bool:
-            return any(
-                picture.absolute_bytes == root.path
-                or picture.absolute_bytes.startswith(root.path.rstrip(b"/") + b"/")
-                for root in kept
-            )
+            return any(lies_in(picture.absolute_bytes, root.path) for root in kept)
 
         pictures = self._indexed_under(
             everything, settings.walk, settings.filters, update, on_progress

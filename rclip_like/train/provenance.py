@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import counted
 from rclip_like.evaluate.report import Column, Section, Table
+from rclip_like.files import lies_in
 
 if TYPE_CHECKING:
     from rclip_like.train.values import TrainReport
@@ -83,5 +84,5 @@ def left_out(report: TrainReport, *, with_names: bool = False) -> Iterator[Secti
 
 def _name(path: bytes, folder: bytes) -> str:
     """Return a path relative to the folder; of one that lies elsewhere, the last part."""
-    inside = folder and path.startswith(os.path.join(folder, b""))
+    inside = folder and lies_in(path, folder)
     return os.fsdecode(os.path.relpath(path, folder) if inside else os.path.basename(path))

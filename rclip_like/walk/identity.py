@@ -7,7 +7,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from rclip_like.files import open_at_once
+from rclip_like.files import lies_in, open_at_once
 from rclip_like.values import FileFacts
 from rclip_like.walk.missing import folder_device
 
@@ -36,7 +36,7 @@ class Inodes:
         if self._setting != "auto":
             return self._setting == "stable"
         return not any(
-            number >= _RUNS_THAT_TELL and path.startswith(os.path.join(folder, b""))
+            number >= _RUNS_THAT_TELL and lies_in(path, folder)
             for folder, number in self._before.items()
         )
 
@@ -54,7 +54,7 @@ class Inodes:
         this.
         """
         roots = list(self._changed)
-        self._kept.update(root for root in roots if path.startswith(os.path.join(root, b"")))
+        self._kept.update(root for root in roots if lies_in(path, root))
 
     def now(self, roots: Iterable[bytes]) -> dict[bytes, int]:
         """Return what the index is to store of these folders, where it differs from before."""

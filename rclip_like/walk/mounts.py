@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from rclip_like.files import lies_in
+
 _TABLE = "/proc/self/mountinfo"
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 _NETWORK = frozenset(
@@ -48,7 +50,7 @@ def read_mounts(table: str = _TABLE) -> list[Mount]:
 
 def mount_of(folder: bytes, mounts: Sequence[Mount]) -> Mount | None:
     """Return what is mounted nearest above a real path, of several at one point the latest."""
-    above = [each for each in mounts if _is_below(folder, each.path)]
+    above = [each for each in mounts if lies_in(folder, each.path)]
     return max(reversed(above), key=lambda each: len(each.path), default=None)
 
 
@@ -56,12 +58,8 @@ def remote_mounts(folders: Iterable[bytes], mounts: Sequence[Mount]) -> list[Mou
     """Return the remote ones that the folders, real paths, lie on or have below them."""
     found = {}
     for folder in folders:
-        below = [each for each in mounts if _is_below(each.path, folder)]
+        below = [each for each in mounts if lies_in(each.path, folder)]
         for each in (mount_of(folder, mounts), *below):
             if each is not None and each.is_remote:
                 found[each.path] = each
     return list(found.values())
-
-
-def _is_below(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")

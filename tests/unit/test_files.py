@@ -11,7 +11,14 @@ import pytest
 from fresh_user import modes_below
 from planted import plant, walk, walked
 
-from rclip_like.files import close_folders, close_tree, decoded, make_folder, write_whole
+from rclip_like.files import (
+    close_folders,
+    close_tree,
+    decoded,
+    lies_in,
+    make_folder,
+    write_whole,
+)
 from rclip_like.settings import WalkSettings, default_folders
 from rclip_like.values import Trouble
 from rclip_like.walk import resolve_roots
@@ -25,6 +32,22 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     before = os.umask(request.param)
     yield tmp_path / "place"
     os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "expected"),
+    [
+        (b"/a/b", b"/a/b", True),
+        (b"/a/b/c.jpg", b"/a/b", True),
+        (b"/a/bc.jpg", b"/a/b", False),
+        (b"/a", b"/a/b", False),
+        (b"/a", b"/", True),
+    ],
+)
+def test_a_folder_holds_itself_and_what_is_below(
+    path: bytes, folder: bytes, expected: bool
+) -> None:
+    assert lies_in(path, folder) is expected
 
 
 def test_folders_are_made_for_their_owner_alone(place: Path) -> None:
