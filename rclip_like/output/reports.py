@@ -127,6 +127,26 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     """Yield what is indexed, as lines of text; `verbose` names what cannot be read."""
     yield f"{escaped(report.database)}  {sized(report.size_bytes)}"
     yield f"{counted(report.files, 'file')}, {report.contents:,} of them distinct"
+    yield from _status_tables(report)
+    yield from _counts_of_files(report)
+    yield from _word_counts(report)
+    if report.left_contents:
+        them = "it" if report.left_contents == 1 else "them"
+        yield (
+            f"{counted(report.left_contents, 'content')} without a file; "
+            f"'clipfind prune' drops {them}, which frees {about_freed(report.freeable_bytes or 0)}"
+        )
+    if report.thumbnails:
+        yield (
+            f"{counted(report.thumbnails, 'thumbnail')}, {sized(report.thumbnail_bytes or 0)}; "
+            "'clipfind prune --thumbnails' deletes them"
+        )
+    if verbose:
+        yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)
+
+
+def _status_tables(report: StatusReport) -> Iterator[str]:
+    """Yield tables of the models, of the folders, and of what cannot be read."""
     models = [
         {
             "files": model["files"],
@@ -153,6 +173,10 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     failures = [{"files": number, "reason": reason} for reason, number in report.failures.items()]
     yield from _section("Unreadable", failures)
     yield from _section("Unreadable by folder", _folder_rows(report.unreadable_folders))
+
+
+def _counts_of_files(report: StatusReport) -> Iterator[str]:
+    """Yield how many files are not shown or lack something, and how many searches are saved."""
     if report.raw_pairs:
         yield (
             f"{counted(report.raw_pairs, 'raw file')} beside a JPEG or HEIC of the same name, "
@@ -169,20 +193,6 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     if report.saved:
         searches = "1 saved search" if report.saved == 1 else f"{report.saved:,} saved searches"
         yield f"{searches}; 'clipfind saved list' shows what is searched"
-    yield from _word_counts(report)
-    if report.left_contents:
-        them = "it" if report.left_contents == 1 else "them"
-        yield (
-            f"{counted(report.left_contents, 'content')} without a file; "
-            f"'clipfind prune' drops {them}, which frees {about_freed(report.freeable_bytes or 0)}"
-        )
-    if report.thumbnails:
-        yield (
-            f"{counted(report.thumbnails, 'thumbnail')}, {sized(report.thumbnail_bytes or 0)}; "
-            "'clipfind prune --thumbnails' deletes them"
-        )
-    if verbose:
-        yield from (f"  {trouble_sentence(trouble)}" for trouble in report.unreadable)
 
 
 def _word_counts(report: StatusReport) -> Iterator[str]:

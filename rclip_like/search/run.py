@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -78,30 +78,13 @@ def search(
             from rclip_like.search.words import find_words
 
             query_words, notes = find_words(store, terms)
-        work = (selection, asked, files, settings, query_words)
+        question = _Question(selection, asked, files, settings, query_words)
         try:
-            best = _take_best(*work)
+            best = _take_best(question)
         except MatrixDisagrees:
-            best = _take_best(*work, by_rows=True)
+            best = _take_best(question, by_rows=True)
             notes += (FROM_ROWS,)
-        found = [query_words.found_in(stored) if query_words else () for stored, _ in best.files]
-        explained = [
-            _explanation(selection, stored, asked) if settings.explain else ()
-            for stored, _ in best.files
-        ]
-        shown = [(stored.content_id, stored.facts) for stored, _ in best.files]
-        parts = found_parts(selection, asked.query, shown)
-    matches = [
-        match_of(stored, value, rank, scope, specification.name, each)._replace(
-            words=words,
-            by_words=bool(words) and value < best.lowest,
-            presence=best.presence,
-            **part._asdict(),
-        )
-        for rank, ((stored, value), each, words, part) in enumerate(
-            zip(best.files, explained, found, parts, strict=True), 1
-        )
-    ]
+        matches = [*_matches(question, best, specification.name)]
     return SearchReport(
         tuple(in_order(matches, settings.sort)),
         stale=best.stale,
@@ -153,6 +136,19 @@ def lowest_of(settings: SearchSettings) -> float:
     return settings.min_score if isinstance(settings.min_score, float | int) else -math.inf
 
 
+class _Question(NamedTuple):
+    """What a search asks: of which rows, for what, and which files may be shown.
+
+    query_words: those that count beside the scores, and pass the thresholds; None if none do.
+    """
+
+    selection: Selection
+    asked: Asked
+    files: FileCheck
+    settings: SearchSettings
+    query_words: QueryWords | None
+
+
 class _Best:
     """The files to be shown with their scores, best first, and what was met on the way to them.
 
@@ -168,20 +164,13 @@ class _Best:
         self.stale = self.damaged = self.copies = self.hidden = 0
 
 
-def _take_best(
-    selection: Selection,
-    asked: Asked,
-    files: FileCheck,
-    settings: SearchSettings,
-    query_words: QueryWords | None,
-    *,
-    by_rows: bool = False,
-) -> _Best:
+def _take_best(question: _Question, *, by_rows: bool = False) -> _Best:
     """Return the leading files that are fresh, sound and pass the thresholds; count the others.
 
-    At most `settings.top` (0: all). query_words: those that count as well, and pass the thresholds.
-    by_rows: without the matrix; with it, MatrixDisagrees is raised where it and the rows do.
+    At most `settings.top` (0: all). by_rows: without the matrix; with it, MatrixDisagrees is raised
+    where it and the rows do.
     """
+    selection, asked, files, settings, query_words = question
     best = _Best()
     contents: set[int] = set()
     within = math.inf if settings.within is None else settings.within
@@ -227,6 +216,22 @@ def _take_best(
         if len(best.files) == settings.top and not settings.collapse:
             return best
     return best
+
+
+def _matches(question: _Question, best: _Best, model: str) -> Iterator[Match]:
+    """Yield the files as matches, best first; model: the name of the model that ranked."""
+    selection, asked, files, settings, query_words = question
+    contents = [(stored.content_id, stored.facts) for stored, _ in best.files]
+    parts = found_parts(selection, asked.query, contents)
+    for rank, ((stored, value), part) in enumerate(zip(best.files, parts, strict=True), 1):
+        terms = _explanation(selection, stored, asked) if settings.explain else ()
+        words = query_words.found_in(stored) if query_words else ()
+        yield match_of(stored, value, rank, files.scope, model, terms)._replace(
+            words=words,
+            by_words=bool(words) and value < best.lowest,
+            presence=best.presence,
+            **part._asdict(),
+        )
 
 
 def _lowest(
