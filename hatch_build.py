@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,13 +51,9 @@ class Completions(BuildHookInterface[Any]):
         self._drafts = TemporaryDirectory()
         for shell, lines in LINES.items():
             path = Path(self._drafts.name, shell)
-            path.write_text(_script(lines), encoding="utf-8")
+            path.write_text("".join(f"{line}\n" for line in lines()), encoding="utf-8")
             build_data["shared_data"][str(path)] = FOLDERS[shell]
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the drafts."""
         self._drafts.cleanup()
-
-
-def _script(lines: Callable[[], Iterator[str]]) -> str:
-    return "".join(f"{line}\n" for line in lines())

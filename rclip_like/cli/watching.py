@@ -69,8 +69,8 @@ def watch(
 def _say_what_is_watched(changes: Changes, note: Callable[[str], None]) -> None:
     for mount in changes.remote:
         note(
-            f"{escaped_path(mount.path)} is a network drive or the like ({mount.kind}), whose "
-            "changes are not told; looking every minute"
+            f"{escaped_path(mount.path)} is a network drive or the like ({mount.kind}), which does "
+            "not report changes; looking every minute"
         )
     if changes.failure:
         note(_about_failure(changes))
@@ -79,7 +79,7 @@ def _say_what_is_watched(changes: Changes, note: Callable[[str], None]) -> None:
 
 
 def _about_failure(changes: Changes) -> str:
-    return f"the system tells of no changes ({changes.failure}); looking every minute"
+    return f"the system does not report changes ({changes.failure}); looking every minute"
 
 
 @contextmanager

@@ -49,17 +49,21 @@ def words_in(image: Image.Image, exif: Image.Exif) -> Words:
             continue
         captions += some
         keywords += tags
-    return _within_bounds(captions, keywords)
+    return words_of_texts(captions, keywords)
 
 
 def words_of_texts(captions: Iterable[str], keywords: Iterable[str]) -> Words:
-    """Return captions and keywords, each once, within bounds."""
-    return _within_bounds(captions, keywords)
+    """Return captions and keywords, each once, no longer than MOST_CHARACTERS together."""
+    written = (text for text in _each_once(captions) if not _BY_CAMERAS.fullmatch(text))
+    tags = (" ".join(tag.split()) for tag in keywords)
+    return Words(
+        "\n".join(written)[:MOST_CHARACTERS], "\n".join(_each_once(tags))[:MOST_CHARACTERS]
+    )
 
 
 def words_of_xmp(content: bytes) -> Words:
     """Return the words in XMP, as of a sidecar. Raises XmpError."""
-    return _within_bounds(*_of_packet(parse(content)))
+    return words_of_texts(*_of_packet(parse(content)))
 
 
 _Found = tuple[list[str], list[str]]
@@ -132,14 +136,6 @@ def _decoded(value: object, encoding: str = "utf-8") -> str:
         except UnicodeDecodeError:
             return value.decode("latin-1" if encoding == "utf-8" else encoding, "replace")
     return value if isinstance(value, str) else ""
-
-
-def _within_bounds(captions: Iterable[str], keywords: Iterable[str]) -> Words:
-    written = (text for text in _each_once(captions) if not _BY_CAMERAS.fullmatch(text))
-    tags = (" ".join(tag.split()) for tag in keywords)
-    return Words(
-        "\n".join(written)[:MOST_CHARACTERS], "\n".join(_each_once(tags))[:MOST_CHARACTERS]
-    )
 
 
 def _each_once(texts: Iterable[str]) -> list[str]:

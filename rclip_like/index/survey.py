@@ -286,22 +286,9 @@ class Survey:
     def _miss(self, row: IndexedFacts, root: Root) -> None:
         path, device = row[0], row[3]
         if device == IMPORTED_DEVICE:
-            device = self._device_of_walked(root.path)
+            device = _device_of_walked(root.path)
         if not self.is_stopped and is_gone(path, device, root.path):
             self.gone.put(path)
-
-    def _device_of_walked(self, folder: bytes) -> int:
-        """Return the device of a folder that was walked; no device if it is empty, as it is where
-        its disk is not mounted.
-        """
-        try:
-            if os.path.isdir(folder):
-                with os.scandir(folder) as entries:
-                    if next(entries, None) is None:
-                        return IMPORTED_DEVICE
-            return device_of(folder)
-        except OSError:
-            return IMPORTED_DEVICE
 
     def _look_at_roots(self, store: Store) -> None:
         for root in self.roots:
@@ -320,3 +307,18 @@ class Survey:
             noted_ns = before.walked_at_ns if before and before.device == device else 0
             if abs(time.time_ns() - noted_ns) > _WALK_NOTED_NS:
                 self.findings.root_devices[root.path] = device
+
+
+def _device_of_walked(folder: bytes) -> int:
+    """Return the device of a folder that was walked, IMPORTED_DEVICE for an empty one.
+
+    A folder is empty where its disk is not mounted.
+    """
+    try:
+        if os.path.isdir(folder):
+            with os.scandir(folder) as entries:
+                if next(entries, None) is None:
+                    return IMPORTED_DEVICE
+        return device_of(folder)
+    except OSError:
+        return IMPORTED_DEVICE

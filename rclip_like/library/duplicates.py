@@ -36,10 +36,10 @@ class LibraryDuplicates(LibraryLabels):
 
         paths: the current folder if there are none. reference: folders whose pictures are compared
         with the others, not with each other; they are kept. The index is updated first, as in
-        `search`. Equal files are told by their digests; others whose embeddings are near by their
-        small pixels, which are read unless the cache of thumbnails has them. Hidden pictures take
-        part. on_stage: called with what is done, the number of steps and of all. Raises RootError
-        as `search` does, and ReaderError.
+        `search`. Equal files are found by their digests, others by their embeddings and then by
+        their small pixels, which are read unless the cache of thumbnails has them. Hidden pictures
+        take part. on_stage: called with what is being done, the steps done, and all steps. Raises
+        RootError as `search` does, and ReaderError.
         """
         from rclip_like.duplicates.run import find_duplicates
         from rclip_like.duplicates.settings import DuplicatesSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from rclip_like.errors import StoreError
 from rclip_like.store.checking_words import INTEGRITY_CHECK, compare_rows, empty_tables
-from rclip_like.store.indexed_words import mark_of, name_of_mark, row_texts, tokens_of_row
+from rclip_like.store.indexed_words import ROW_TEXTS, mark_of, name_of_mark, tokens_of_row
 from rclip_like.store.schema import WORDS_INDEX
 from rclip_like.store.words import (
     KINDS,
@@ -33,7 +33,8 @@ class WordsWriter(Words):
         """Replace words of indexed contents, source by source, in one transaction."""
         with self._connection.transaction():
             for row in rows:
-                self._put(row)
+                self._delete(row.digest, row.source)
+                self._insert(row)
 
     def put_read(self, words: Mapping[bytes, tuple[str, str]]) -> None:
         """Write the captions and keywords that were read, by digest; within a transaction."""
@@ -64,10 +65,6 @@ class WordsWriter(Words):
                         " VALUES (?, ?, ?, ?, ?)",
                         (path, *found[:2], *map(storable, found[2:])),
                     )
-
-    def _put(self, row: WordsRow) -> None:
-        self._delete(row.digest, row.source)
-        self._insert(row)
 
     def _delete(self, digest: bytes, source: Source) -> None:
         self._connection.execute(
@@ -103,7 +100,9 @@ class WordsWriter(Words):
                     f"INSERT INTO {WORDS_INDEX} ({WORDS_INDEX}) VALUES ('delete-all')"
                 )
                 self._connection.execute("DELETE FROM folders")
-                self._forget_marks()
+                self._connection.executemany(
+                    "DELETE FROM settings WHERE name = ?", [(name_of_mark(kind),) for kind in KINDS]
+                )
             while self.index_some():
                 pass
 
@@ -135,13 +134,9 @@ class WordsWriter(Words):
             self._connection.execute(f"DROP TABLE {WORDS_INDEX}")
             make_index(self._connection)
 
-    def _forget_marks(self) -> None:
-        for kind in KINDS:
-            self._connection.execute("DELETE FROM settings WHERE name = ?", (name_of_mark(kind),))
-
     def _index_kind(self, kind: int) -> bool:
         after = mark_of(self._connection, KINDS[kind])
-        rows = row_texts(kind).after(self._connection, after, _ROWS_A_TRANSACTION)
+        rows = ROW_TEXTS[kind].after(self._connection, after, _ROWS_A_TRANSACTION)
         if not rows:
             return False
         texts = (" ".join(tokens_of_row(kind, each)) for _, each in rows)

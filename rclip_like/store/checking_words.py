@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import StoreError
-from rclip_like.store.indexed_words import mark_of, row_texts, tokens_of_row
+from rclip_like.store.indexed_words import ROW_TEXTS, mark_of, tokens_of_row
 from rclip_like.store.schema import MAKE_WORDS_INDEX, WORDS_INDEX
 from rclip_like.store.words import KINDS, has_fts, has_index
 
@@ -61,9 +61,9 @@ def compare_rows(connection: Connection) -> WordsCheck:
     compared = missing = waiting = 0
     for kind in range(len(KINDS)):
         last = mark_of(connection, KINDS[kind])
-        number, later = row_texts(kind).count(connection, last)
+        number, later = ROW_TEXTS[kind].count(connection, last)
         waiting += later
-        for row_id, text in row_texts(kind).some(connection, last, 1 + number // _ROWS_A_KIND):
+        for row_id, text in ROW_TEXTS[kind].some(connection, last, 1 + number // _ROWS_A_KIND):
             words = list(dict.fromkeys(tokens_of_row(kind, text)))[:_WORDS_A_ROW]
             if not words:
                 continue

@@ -46,20 +46,17 @@ class RowTexts:
         return earlier, later
 
 
-def row_texts(kind: int) -> RowTexts:
-    """Return where the texts of a kind stand; kind: an index into KINDS."""
-    return _ROW_TEXTS[kind]
-
-
-_ROW_TEXTS = (
+ROW_TEXTS = (
     RowTexts("words", "word_id", f"substr(text, 1, {MOST_CHARACTERS})"),
     RowTexts("files", "file_id", "path"),
     RowTexts("folders", "folder_id", "path"),
     RowTexts(
-        *("sidecars", "sidecar_id"),
+        "sidecars",
+        "sidecar_id",
         f"substr(caption || char(10) || keywords, 1, {MOST_CHARACTERS})",
     ),
 )
+"""By the kind of rows, an index into KINDS."""
 
 
 def tokens_of_row(kind: int, text: Any) -> list[str]:

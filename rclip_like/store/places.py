@@ -96,12 +96,10 @@ def _is_called(name: str, asked: str) -> bool:
 def _words(name: str) -> str:
     """Return the words of a name in small letters without accents, one space between them."""
     decomposed = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    letters = (each if each.isalnum() else " " for each in decomposed if not _is_accent(each))
+    letters = (
+        each if each.isalnum() else " " for each in decomposed if not unicodedata.combining(each)
+    )
     return " ".join("".join(letters).split())
-
-
-def _is_accent(letter: str) -> bool:
-    return unicodedata.combining(letter) != 0
 
 
 class PlacesWriter:

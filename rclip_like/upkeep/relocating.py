@@ -30,8 +30,8 @@ def relocate(
 ) -> RelocationReport:
     """Give all that is indexed under one folder the same path under another, in one transaction.
 
-    moved: the folder `old` in which the pictures lay, and `new` in which they lie.
-    Nothing changes where nothing is indexed under `old`, and in a dry run. Raises UsageError where
+    moved: the folder `old` in which the pictures lay, and `new` in which they lie. Nothing changes
+    where nothing is indexed under `old`, and in a dry run. Raises UsageError where
     files under `new` are indexed already and, unless `force`, where pictures are still in `old`,
     or not in `new`; IndexLocked when another process writes and `wait` is off; StoreError when the
     index cannot be written.
@@ -48,8 +48,8 @@ def relocate(
             return report
         if number := relocation.count_in_the_way():
             raise UsageError(
-                f"{os.fsdecode(after)}: {counted(number, 'file')} there {_are(number)} indexed "
-                "already",
+                f"{os.fsdecode(after)}: {counted(number, 'file')} there "
+                f"{'is' if number == 1 else 'are'} indexed already",
                 Remedy.FORGET,
             )
         if not force:
@@ -89,7 +89,3 @@ def _refuse_unmoved(relocation: Relocation, old: bytes, new: bytes) -> None:
             "their new path without being encoded again",
             Remedy.FORCE,
         )
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"

@@ -19,9 +19,9 @@ QUIET_SECONDS = 1.0
 MOST_SECONDS = 10.0
 """A wait ends after so long of changes without a pause."""
 LOOK_SECONDS = 60.0
-"""How often to look where nothing tells of changes."""
+"""How often to look where nothing reports changes."""
 SAFETY_SECONDS = 3600.0
-"""A wait ends after so long even if nothing told of changes."""
+"""A wait ends after so long even if no change was reported."""
 
 _MANY = 1000
 """So many changes at once end a wait: the kernel may have dropped those that matter."""
@@ -36,15 +36,14 @@ class Changes:
     ends the wait. So it does not matter if the kernel drops messages because there are too many
     (16,384 on Linux): as many as it kept end the wait, whatever they are of, and the next block
     looks at all folders anew. folders: real paths. database: the index, whose own files are left
-    out. remote: the mounts because of which to look every `LOOK_SECONDS` instead of waiting to be
-    told.
+    out. remote: the mounts that report no changes; with any, a wait takes `LOOK_SECONDS`.
     """
 
     def __init__(self, folders: Sequence[bytes], settings: WalkSettings, database: Path) -> None:
         self.folders = folders
         self.remote: list[Mount] = remote_mounts(folders, read_mounts())
         self.failure = ""
-        """Why the system does not tell of changes, though no mount is remote."""
+        """Why the system does not report changes, though no mount is remote."""
         own = (cache_folder(), data_folder())
         self._own_folders = tuple(os.fsencode(os.path.realpath(each)) + b"/" for each in own)
         self._database = os.fsencode(os.path.realpath(database))
@@ -77,12 +76,12 @@ class Changes:
             while not stop.is_set() and time.monotonic() < until:
                 quiet, most = int(QUIET_SECONDS * 1000), int(MOST_SECONDS * 1000)
                 try:
-                    told = notify.watch(most, quiet, int(LOOK_SECONDS * 1000), stop)
+                    changes = notify.watch(most, quiet, int(LOOK_SECONDS * 1000), stop)
                 except WatchfilesRustInternalError:  # of a name that is no text, for instance
                     return
-                if isinstance(told, set) and (
-                    len(told) >= _MANY
-                    or any(self._is_wanted(kind, os.fsencode(path)) for kind, path in told)
+                if isinstance(changes, set) and (
+                    len(changes) >= _MANY
+                    or any(self._is_wanted(kind, os.fsencode(path)) for kind, path in changes)
                 ):
                     return
 
