@@ -1,37 +1,38 @@
 """The manual's section on copies."""
 
 DUPLICATES = """\
-*clipfind duplicates* [PATH]... brings the index up to date and prints groups of pictures of which
-all but one are copies: equal files, and pictures that were made of one another by saving anew in
-any format, resizing, cutting off up to a third, mirroring, changing brightness, contrast or
-colours, or writing over a part. It changes, moves and deletes nothing.
+*clipfind duplicates* [PATH]... brings the index up to date and prints groups of pictures in which
+all but one are copies: equal files, and pictures that were made from one another by saving them
+again in any format, resizing, cropping by up to a third, mirroring, changing brightness, contrast
+or colours, or writing over a part. It changes, moves and deletes nothing.
 
     clipfind duplicates ~/Pictures
     clipfind duplicates ~/Phone --reference ~/Pictures --script move.sh
     sh move.sh ~/copies-to-look-through
 
-How copies are found :: Equal files by the digests in the index, without reading any. Of the others,
-those pairs whose embeddings have a cosine of *--threshold* or more, for each picture with its four
-nearest and with up to sixteen of 0.9 or more, are laid over each other as thumbnails of 256 pixels
-and compared block by block. They are copies if almost all blocks show the same and one of the two
-shows nothing beyond the other. Each copy was compared with the picture that is kept in its place.
+How copies are found :: Equal files by the digests in the index, without reading any. Other pictures
+in pairs whose embeddings have a cosine of *--threshold* or more: each picture with its four
+nearest, and with up to sixteen of 0.9 or more. Both thumbnails, of 256 pixels, are laid over each
+other and compared block by block. The pictures are copies if almost all blocks show the same and
+one of the two shows nothing beyond the other. Each copy was compared with the picture that is kept
+in its place.
 Thumbnails that are not in the cache are made, which takes longest; *clipfind index --thumbnails*
 makes them in advance.
 
-What is missed :: Copies with far fewer pixels, a quarter of the side and less or much less than 224
-pixels on a side, may be missed, since the model sees them blurred. A lower *--threshold*, such as
+What is missed :: Copies with far fewer pixels may be missed (a quarter of the side or less, or much
+less than 224 pixels on a side), since the model sees them blurred. A lower *--threshold*, such as
 0.5, finds more of them and takes longer.
 
 Which is kept :: The picture in a *--reference* folder; else the one with the most pixels; with the
 most metadata (date, camera, position); the oldest file; the shortest path. The reason that decided
-is printed. A picture that was enlarged has more pixels and shows no more: look through the groups,
-with *--html* as pictures, before you act on them. Links to a file, symbolic or hard, are not
+is printed. An enlarged picture has more pixels and shows no more, so look through the groups before
+you act on them; *--html* shows the pictures. Links to a file, symbolic or hard, are not
 copies. An animation is compared by its first frame.
 
 Bursts :: Pictures of one camera and size taken within ten seconds are shots of a burst, unless they
-show exactly the same. They stand in groups of their own, and nothing is proposed. Where dates are
-missing, shots are told from copies by what each shows beyond the other; two shots from a tripod may
-then count as copies.
+show exactly the same. They form groups of their own, in which nothing is proposed. Where dates are
+missing, two shots differ from copies in that each shows something beyond the other; two shots from
+a tripod may then count as copies.
 
 Reference folders :: Pictures in *--reference* DIR are compared with those in the PATHs, not with
 each other, and are never proposed as copies.

@@ -4,17 +4,18 @@ EVERY_DAY = """\
 *clipfind index --watch* [PATH]... brings the index up to date as *clipfind index* does, and then
 does so again whenever something changes below the folders. It waits until nothing has changed for a
 second, ten seconds at most, so that a copied folder is indexed in one go. Each time it walks the
-folders anew, so ignore files, patterns and settings hold as they stand then, and no change is
-missed however many come at once; without any it looks once an hour. A change in a file that could
-not be a picture, a sidecar or an ignore file is passed over. The model stays loaded. Between two
+folders anew, so ignore files apply as they are then, and no change is missed however many come at
+once. Without any change it looks once an hour. It passes over changes in files that cannot be a
+picture, a sidecar or an ignore file. The model stays loaded. Between two
 runs the index is free for other runs, and the pause is at least as long as the run before. Ctrl-C
-and SIGTERM end it with exit status 0; what was finished is kept. An error ends the first run; of
-later ones it is said, and tried again.
+and SIGTERM end it with exit status 0; what was finished is kept. An error in the first run ends the
+watch; after an error in a later one it says so and tries again.
 
-The system tells of no changes that another machine makes on a network drive (NFS, SMB, sshfs and
-other file systems of programs). Where such a drive is mounted on one of the folders or below, the
-watch says so and looks every minute; likewise where there are more folders than the system lets be
-watched (on Linux *sysctl fs.inotify.max_user_watches*), and while a folder is missing.
+The system does not report what another machine changes on a network drive (NFS, SMB, sshfs and
+other file systems that a program provides). If one of the folders lies on such a drive, or has one
+mounted below it, the watch says so and looks every minute. It does the same if there are more
+folders than the system can watch (on Linux *sysctl fs.inotify.max_user_watches*), and while a
+folder is missing.
 
 With systemd the watch starts when you log in. In ~/.config/systemd/user/clipfind-watch.service;
 *systemctl --user enable --now clipfind-watch* starts it:
@@ -31,7 +32,7 @@ With systemd the watch starts when you log in. In ~/.config/systemd/user/clipfin
     [Install]
     WantedBy=default.target
 
-Or by the hour, which holds no memory in between. In ~/.config/systemd/user/clipfind-index.service:
+Or once an hour, which takes no memory in between. In ~/.config/systemd/user/clipfind-index.service:
 
     [Unit]
     Description=Bring the index of pictures up to date

