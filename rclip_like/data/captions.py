@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,30 @@ def ending_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def sidecar_keys(name: str) -> tuple[str, str]:
-    """Return the keys by which a picture finds its text files: its whole name, and its stem.
+class TextFiles:
+    """The text files of one folder or shard, found by the pictures that they describe.
 
-    The case of the ending does not count.
+    x.jpg.txt describes x.jpg alone, and x.txt every picture of that name; the case of a picture's
+    ending does not count. names: those of text files; of several that describe the same and have
+    the same ending, the first counts.
     """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names: dict[str, dict[str, str]] = {}
+        for name in names:
+            stem = os.path.splitext(name)[0]
+            described = _whole(stem) if ending_of(stem) in PICTURE_ENDINGS else stem
+            self._names.setdefault(described, {}).setdefault(ending_of(name), name)
+
+    def beside(self, picture: str) -> dict[str, str]:
+        """Return the names of the text files that describe a picture, by ending."""
+        stem = os.path.splitext(picture)[0]
+        return {**self._names.get(stem, {}), **self._names.get(_whole(picture), {})}
+
+
+def _whole(name: str) -> str:
     stem, ending = os.path.splitext(name)
-    return stem + ending.lower(), stem
-
-
-def described_by(name: str) -> str:
-    """Return the key, as in `sidecar_keys`, of the pictures that a text file describes."""
-    stem = os.path.splitext(name)[0]
-    return sidecar_keys(stem)[0] if ending_of(stem) in PICTURE_ENDINGS else stem
+    return stem + ending.lower()
 
 
 def no_text_beside(picture: str) -> str:

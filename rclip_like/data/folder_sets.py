@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +12,11 @@ from rclip_like.data.captions import (
     FACTS_ENDING,
     PICTURE_ENDINGS,
     SIDECAR_ENDINGS,
-    described_by,
+    TextFiles,
     ending_of,
     example_of,
     no_text_beside,
     read_text,
-    sidecar_keys,
 )
 from rclip_like.data.class_names import name_labels, named
 from rclip_like.data.examples import Example, PictureSet
@@ -47,7 +46,7 @@ class Sidecars(NamedTuple):
 
     @property
     def are_usual(self) -> bool:
-        """Tell whether more than half of the pictures have a text beside them."""
+        """Return whether more than half of the pictures have a text beside them."""
         return 2 * self.num_described > self.num_pictures
 
 
@@ -83,32 +82,15 @@ def _walk(folder: str) -> Iterator[Described | Trouble | int]:
             yield Trouble(os.fsencode(path), error.strerror or str(error), lasting=False)
             continue
         visible.sort(reverse=True)
-        sidecars, num_texts = _sidecars_among(path, (name for name, _ in visible))
-        yield num_texts
+        names = [name for name, _ in visible if ending_of(name) in SIDECAR_ENDINGS]
+        yield len(names)
+        sidecars = TextFiles(names)
         for name, is_inner in visible:
             is_picture = ending_of(name) in PICTURE_ENDINGS
             if is_inner or is_picture:
-                own = _texts_of(name, sidecars) if is_picture else {}
+                own = sidecars.beside(name) if is_picture else {}
+                own = {ending: os.path.join(path, text) for ending, text in own.items()}
                 waiting.append((os.path.join(path, name), is_inner, own))
-
-
-def _sidecars_among(
-    folder: str, names: Iterable[str]
-) -> tuple[Mapping[str, Mapping[str, str]], int]:
-    """Return the paths of text files by what they describe and by ending, and their number."""
-    found: dict[str, dict[str, str]] = {}
-    count = 0
-    for name in names:
-        if (ending := ending_of(name)) in SIDECAR_ENDINGS:
-            count += 1
-            found.setdefault(described_by(name), {}).setdefault(ending, os.path.join(folder, name))
-    return found, count
-
-
-def _texts_of(picture: str, sidecars: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-    whole, stem = sidecar_keys(picture)
-    # x.jpg.txt is about x.jpg alone, and x.txt maybe about x.png as well.
-    return {**sidecars.get(stem, {}), **sidecars.get(whole, {})}
 
 
 def label_folders(folder: Path) -> list[Path]:

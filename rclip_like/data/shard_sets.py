@@ -13,12 +13,11 @@ from rclip_like.data.captions import (
     MOST_LABEL,
     PICTURE_ENDINGS,
     SIDECAR_ENDINGS,
-    described_by,
+    TextFiles,
     ending_of,
     example_of,
     no_text_beside,
     read_text,
-    sidecar_keys,
 )
 from rclip_like.data.class_names import name_labels, named
 from rclip_like.data.examples import Example, PictureSet
@@ -122,17 +121,13 @@ def _open_shard(path: Path) -> _Shard:
         return _Shard(path, None, [], _NOT_REGULAR)
     except OSError as error:
         return _Shard(path, None, [], f"cannot be read: {error.strerror}")
-    sidecars: dict[str, dict[str, str]] = {}
-    for name in sorted(index.texts, reverse=True):
-        sidecars.setdefault(described_by(name), {}).setdefault(ending_of(name), name)
+    sidecars = TextFiles(sorted(index.texts, reverse=True))
     examples: list[tuple[Example | Trouble, Stored | None]] = []
     for name, stored in index.pictures.items():
-        whole, stem = sidecar_keys(name)
-        texts = {**sidecars.get(stem, {}), **sidecars.get(whole, {})}
         if isinstance(stored, str):
             examples.append((Trouble(os.fsencode(f"{path}:{name}"), stored), None))
         else:
-            examples.append((_example_in(path, name, texts, index), stored))
+            examples.append((_example_in(path, name, sidecars.beside(name), index), stored))
     if index.is_packed:
         examples.sort(key=lambda each: each[1] or Stored(0, 0))
     else:
