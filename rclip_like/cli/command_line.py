@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from rclip_like.cli.options import Given
 from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.page.state import FILTERS, PASTED, PageSearch
 from rclip_like.query import Kind, Query, Term, is_path_like, parse
@@ -53,7 +52,7 @@ def saved_arguments(search: PageSearch) -> list[str]:
         raise UsageError(
             "a search with a picture and with words that look like a path is not saved"
         )
-    # As on a terminal words are looked for, whoever runs it says whether elsewhere.
+    # A terminal searches for words anyway; elsewhere whoever runs the search decides.
     return [os.fsdecode(word) for word in words if word != b"--words=on"]
 
 
@@ -70,7 +69,9 @@ def page_search(arguments: Sequence[str]) -> PageSearch | None:
     except ClipfindError:  # of a later version, tampered with, or with a picture that is gone
         return None
     filters = {name: given[name] for name in _FILTERS if name in given}
-    filters = {name: each[0] if len(each) == 1 else each for name, each in _listed(filters)}
+    for name, value in filters.items():
+        if not isinstance(value, str) and len(value) == 1:  # an option that may be repeated
+            filters[name] = value[0]
     if (
         given.keys() - filters.keys() - _ON_PAGE
         or not all(isinstance(each, str) for each in filters.values())
@@ -92,15 +93,13 @@ def page_search(arguments: Sequence[str]) -> PageSearch | None:
     )
 
 
-def _listed(filters: Given) -> Iterator[tuple[str, Sequence[str]]]:
-    for name, value in filters.items():
-        yield name, [value] if isinstance(value, str) else value
-
-
 def _words_of(
     search: PageSearch, settings: SearchSettings, *, always_dashes: bool = False
 ) -> list[bytes] | None:
-    """Return options, `--` where it is needed, the query and the paths; None as `command_line`."""
+    """Return the words behind `search`: options, `--` where needed, the query and the paths.
+
+    None for what no command can say. always_dashes: write `--` even if it is not needed.
+    """
     are_words = all(term.kind is Kind.TEXT for term in search.terms)
     terms = [_typed(term, are_words=are_words) for term in search.terms]
     if None in terms:
@@ -110,11 +109,12 @@ def _words_of(
     ]
     added = [each for is_subtracted, each in signed if not is_subtracted] or [_NOTHING.encode()]
     subtracted = [each for is_subtracted, each in signed if is_subtracted]
+    has_words = any(term.kind is Kind.TEXT and term.weight > 0 for term in search.terms)
     settings = settings._replace(
         everywhere=search.roots is None,
         all_hidden=search.all_hidden,
         sort=search.sort,
-        words=search.words if any(_is_looked_for(term) for term in search.terms) else None,
+        words=search.words if has_words else None,
         min_score=_min_score(settings, only_likely=search.only_likely),
     )
     words = [each for declared, value in changed(settings) for each in _spelled(declared, value)]
@@ -125,10 +125,6 @@ def _words_of(
     words += [b"--subtract=" + each for each in subtracted]
     words += [b"--"] if always_dashes or added[0].startswith(b"-") else []
     return [*words, added[0], *(search.roots or ())]
-
-
-def _is_looked_for(term: Term) -> bool:
-    return term.kind is Kind.TEXT and term.weight > 0
 
 
 def _min_score(settings: SearchSettings, *, only_likely: bool) -> float | Literal["auto"] | None:
@@ -147,7 +143,7 @@ def _quoted_option(word: bytes) -> str:
 
 
 def quoted(text: bytes) -> str:
-    """Return bytes as a word for a shell; those that are no text, or controls, in its escapes."""
+    """Return bytes as a word for a shell; those that are not text, and controls, as its escapes."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError:

@@ -75,7 +75,7 @@ class FilterOptions(NamedTuple):
 def typed_in(given: Given, now: "datetime") -> list[str]:
     """Return the filters among the options typed, as they may be typed again.
 
-    A date in words is followed by the time that it stands for: `--on august (2018-08)`.
+    A date in words is followed by the period that it stands for: `--on august (2018-08)`.
     """
     names = {each.long_name for each in (*declared_in(FilterOptions), *declared_in(Filters))}
     return [

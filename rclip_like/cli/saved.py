@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _PATHS = "[PATH]..."
 _OF_SAVING = ("NAME", "--replace", "--db", "--debug", "--help")
-"""What is typed with `save` and is no part of the search."""
+"""What is typed with `save` and does not belong to the search."""
 _WITHOUT_EFFECT = (
     *(("--new", each) for each in ("--all-hidden", "--open", "--open-rank")),
     *search.WITHOUT_EFFECT,

@@ -59,7 +59,7 @@ def row_of_label(weights: npt.NDArray[np.floating], number: int) -> Embedding:
     direction = wide[number] - np.delete(wide, number, axis=0).mean(axis=0)
     length = np.linalg.norm(direction)
     if not length > 0:
-        raise UsageError("the probe does not tell this label from the others")
+        raise UsageError("the probe does not separate this label from the others")
     return np.asarray(direction / length, dtype=np.float32)
 
 
@@ -88,7 +88,7 @@ def _split(rows: Embeddings, fold: int) -> tuple[Embeddings, Embeddings]:
 
 
 def _probed(pictures: Embeddings, others: Embeddings, c: float) -> Embedding:
-    """Return the direction, of unit length, in which a logistic regression tells them apart."""
+    """Return the direction, of unit length, in which a logistic regression separates them."""
     from rclip_like.evaluate.probe import fit_probe
 
     numbers = np.repeat([0, 1], [len(others), len(pictures)])

@@ -221,7 +221,7 @@ class Tiles(Product):
         return self.each.short_side
 
     def make(self, picture: Upright) -> list[Image.Image]:
-        """Return one image for each of `tiles_of`; a tile that is no square is squashed."""
+        """Return one image for each of `tiles_of`; a tile that is not square is squashed."""
         pixels, (width, height) = picture.pixels(), picture.size
         across, down = pixels.width / width, pixels.height / height
         square = replace(self.each, resize_mode="squash")

@@ -126,7 +126,7 @@ def _of_packet(packet: Packet) -> _Found:
 
 
 def _decoded(value: object, encoding: str = "utf-8") -> str:
-    """Return a text as it was meant, '' for anything else; what is no UTF-8 is Latin 1."""
+    """Return a text as it was meant, '' for anything else; bytes that are not UTF-8 as Latin 1."""
     if isinstance(value, tuple) and all(isinstance(each, int) for each in value):
         value = bytes(each & 255 for each in value)
     if isinstance(value, bytes):

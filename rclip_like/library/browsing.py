@@ -224,7 +224,7 @@ class Browsing:
         return 0 if store is None else store.count_undated(roots)
 
     def unplaced_note(self, request: PageRequest) -> tuple[str, ...]:
-        """Say how many pictures there a place cannot find; nothing where none is asked for."""
+        """Say how many pictures there have no place yet; nothing unless the filters ask for one."""
         roots = self.roots if request.folder is None else self.within(request.folder)
         return unplaced_note(self._connect(), roots, request.filters)
 

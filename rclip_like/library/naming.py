@@ -79,7 +79,7 @@ class LibraryNames(LibraryModel):
         return Naming(named, len(new), troubles)
 
     def name_label(self, name: str, probe: Probe, label: str, *, replace: bool = False) -> Name:
-        """Let a name stand for what a probe tells as this label; it has no pictures of its own.
+        """Let a name stand for what a probe finds as this label; it has no pictures of its own.
 
         Its row is the direction from the other labels to this one, for the probe's model alone.
         Raises UsageError as `name` does, for an unknown label, and for a probe of features that no
@@ -214,7 +214,7 @@ class LibraryNames(LibraryModel):
         return rows, tuple(troubles)
 
     def _rows_before(self, before: Name) -> _Kept:
-        """Return what a name has: rows from the index, else the mean that it was kept with."""
+        """Return the rows of a name: from the index, else the mean that it was stored with."""
         encoded = self._encoded()
         found = encoded.of_digests(before.digests) if encoded is not None else []
         rows = [each.embedding for each in found if each is not None]

@@ -91,7 +91,7 @@ def text_sentences(report: TextReport) -> Iterator[str]:
 
 
 def left_out_sentences(report: IndexReport) -> Iterator[str]:
-    """Yield one line for each kind of file that a walk passed over without being told to.
+    """Yield one line for each kind of file that a walk passed over without being asked to.
 
     Links are named only if there is nothing else: most of them lead to pictures found anyway.
     """

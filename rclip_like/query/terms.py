@@ -116,7 +116,7 @@ def parse_terms(
 
 
 def _note_of_names(words: str) -> str:
-    """Say which of the words looks like a name and is none, "" if nothing does."""
+    """Say which of the words looks like a name but is not read as one, "" if none does."""
     found = _LIKE_A_NAME.search(words)
     return f"{_shown(found[0])} is searched as words; a name has spaces around it" if found else ""
 
@@ -240,5 +240,5 @@ def _path_of_file_url(value: str) -> str:
         raise UsageError(
             f"{_shown(value)}: names a file on another machine; only local files are read"
         )
-    # Names are bytes, and those that are no UTF-8 are escaped in a URL as well.
+    # Names are bytes, and those that are not UTF-8 are escaped in a URL as well.
     return str(Path(unquote(parts.path, errors="surrogateescape")))

@@ -23,7 +23,7 @@ _NAME = "index.db"
 
 
 def is_beside(database: Path) -> bool:
-    """Return whether an index lies in such a folder, however its path came to be known."""
+    """Return whether an index lies in a folder beside pictures, however its path was given."""
     return database.parent.name == FOLDER
 
 

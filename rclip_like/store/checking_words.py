@@ -27,8 +27,8 @@ _CHUNK = 256
 class WordsCheck(NamedTuple):
     """How the full-text index was found.
 
-    `num_missing` of `num_compared` rows are not in it by all of their words; `num_waiting` rows
-    came after the last run that brought it up to date.
+    `num_missing` of the `num_compared` rows lack some of their words in it; `num_waiting` rows came
+    after the last run that brought it up to date.
     """
 
     is_whole: bool = True
@@ -43,7 +43,7 @@ class WordsCheck(NamedTuple):
 
 
 def check_words(connection: Connection) -> WordsCheck | None:
-    """Return how the full-text index is; None where there is none or SQLite has no FTS5.
+    """Return the state of the full-text index; None without one, and where SQLite has no FTS5.
 
     Nothing is written to the index: SQLite's own check of FTS5 would, so it checks a copy.
     """

@@ -32,8 +32,10 @@ _DATE_LENGTH = len("2015-03-21T10:30:00")
 
 
 class ContentOrder(NamedTuple):
-    """How many different contents there are, and their numbers in order, sorted one by one as they
-    are taken. Those of several files may come more than once; the first place counts.
+    """How many different contents there are, and their numbers in order.
+
+    The iterator merges them while they are taken. A content of several files may come more than
+    once; its first position counts.
     """
 
     number: int

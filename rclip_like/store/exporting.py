@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 PLACE_VALUES = "".join(f", iif(place_id = 0, '', {name})" for name in Place._fields)
-"""The columns of a place; each is empty where it was looked up and there is none near."""
+"""The columns of a place: NULL where nobody looked it up, and empty where no town is near."""
 
 
 class ExportedRows:
@@ -44,7 +44,7 @@ class ExportedRows:
         """Yield digest, size_bytes, width, height, taken_at, taken_from, camera, latitude,
         longitude, words_version, and of the place country_code, country, state, county, town.
 
-        The place is None where nobody looked it up, and empty where there is none near.
+        The place is None where nobody looked it up, and empty where no town is near.
         """
         words = "words_version" if self._version >= WORDS_SINCE else "NULL"
         place, joined = ", NULL" * len(Place._fields), ""

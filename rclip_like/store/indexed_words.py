@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowTexts:
-    """Where the texts of one kind of rows in the full-text index stand."""
+    """Where one kind of rows has its texts: the table, its key, and the text as SQL."""
 
     table: str
     number: str

@@ -85,7 +85,7 @@ class Names:
         return self._name(*row) if row else None
 
     def put(self, names: Sequence[Name], *, replace: bool = False) -> list[str]:
-        """Keep names and return []; or keep none and return those taken and not to be replaced.
+        """Write names and return []; without `replace`, write none if some exist, and return these.
 
         A name that is replaced loses its rows for other models.
         """
@@ -117,7 +117,7 @@ class Names:
         return removed.rowcount > 0
 
     def refuse_unwritable(self) -> None:
-        """Raise StoreError where no name can be kept."""
+        """Raise StoreError where no name can be written."""
         if not self._is_there:
             raise StoreError(
                 f"{self._connection.path}: an older clipfind made this index, and it cannot be "

@@ -113,9 +113,8 @@ def open_own(path: Path, database: Path, flags: int) -> int:
 def make_own(path: Path) -> int:
     """Make a file that its owner alone may read and write, and return its descriptor.
 
-    Beside pictures all may whom their folder lets in.
-
-    Raises FileExistsError where anything has that name, a link that leads to nothing, too.
+    A file beside pictures is as open to others as their folder. Raises FileExistsError
+    where anything has that name, a link that leads to nothing, too.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NEVER_ELSEWHERE
     descriptor = os.open(path, flags, FILE_MODE)

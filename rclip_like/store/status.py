@@ -92,7 +92,7 @@ def _count_words(
 ) -> dict[str, int]:
     """Return how many contents of files in the ranges have words, and how many were not read yet.
 
-    By the names of a StatusReport. contents: how many there are.
+    The keys are fields of StatusReport. contents: how many contents there are.
     """
     if connection.version < WORDS_SINCE:
         return {"captions_unread": contents, "texts_unread": contents}

@@ -335,7 +335,7 @@ class Writer:
 
 
 def readable(path: bytes) -> str | None:
-    """Return a spelling for the view where the bytes of a path are no UTF-8, else None."""
+    """Return a spelling for the view where the bytes of a path are not UTF-8, else None."""
     try:
         path.decode()
     except UnicodeDecodeError:
@@ -344,5 +344,5 @@ def readable(path: bytes) -> str | None:
 
 
 def _spelt_out(text: str) -> str:
-    """Return the text with bytes that were no UTF-8 (lone surrogates) as backslash and number."""
+    """Return the text with bytes that were not UTF-8 (lone surrogates) as backslash and number."""
     return text.encode("utf-8", "backslashreplace").decode()

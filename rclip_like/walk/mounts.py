@@ -28,7 +28,7 @@ class Mount(NamedTuple):
     def is_remote(self) -> bool:
         """Whether others may change its files without this machine's kernel learning of it.
 
-        So with file systems of programs (fuse), too, whatever they get their files from.
+        True for file systems that programs provide (fuse), wherever their files come from.
         """
         return self.kind in _NETWORK or self.kind == "fuse" or self.kind.startswith("fuse.")
 

@@ -77,7 +77,7 @@ class Changes:
                 quiet, most = int(QUIET_SECONDS * 1000), int(MOST_SECONDS * 1000)
                 try:
                     changes = notify.watch(most, quiet, int(LOOK_SECONDS * 1000), stop)
-                except WatchfilesRustInternalError:  # of a name that is no text, for instance
+                except WatchfilesRustInternalError:  # for instance, a name that is not text
                     return
                 if isinstance(changes, set) and (
                     len(changes) >= _MANY

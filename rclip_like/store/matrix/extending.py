@@ -53,9 +53,9 @@ def extend_matrix(connection: Connection, model_id: int) -> None:
 
 
 def write_stamp(connection: Connection, model_id: int, before: Stamp | None) -> None:
-    """Write a model's matrix from the rows, and what is to be said of it; within a transaction.
+    """Write a model's matrix from the rows, and its stamp; within a transaction.
 
-    before: what is said of the matrix now. Its embeddings stay, and its order is written anew.
+    before: the present stamp. The embeddings it names stay, and the order is written anew.
     Raises OSError when the disk is full.
     """
     writer = _Writer(connection, model_id)

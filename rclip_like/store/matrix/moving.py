@@ -18,9 +18,9 @@ def keeping_matrices(connection: Connection, *, is_same_order: bool) -> Iterator
     """Run the block in a transaction, after which the matrices hold for the new paths.
 
     The caller holds the indexer's lock. A trigger forgets every matrix when a path changes, since
-    the order of the files may be another one then: with `is_same_order` it is not, and else the
-    order is written anew and the embeddings stay as they are. Where it cannot be written, there
-    is no matrix until the next one is made.
+    the files may then have another order. With `is_same_order` they have the same; otherwise the
+    order is written anew, and the embeddings stay as they are. Where the order cannot be written,
+    the matrix is dropped until the next one is made.
     """
     spared: list[str] = []
     try:
