@@ -23,7 +23,9 @@ most similar are. The words also count where they stand in captions, keywords, t
 names, unless *Look for words in* says otherwise, as *--words* does; each picture says where they
 stand, and one that is found by them alone is marked. *Only likely ones* leaves out what does not
 seem to show what the words say, as *--min-score auto* does, and says so if nothing does.
-A picture opens large, with what is known of it and its original. Of selected pictures the
+A picture opens large, with what is known of it and its original. A video waits at the moment that
+was found, without sound, until *p* or its own button plays it; where the browser does not play it,
+the page says so and shows the frame of that moment. Of selected pictures the
 page copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from
 all searches, as *clipfind hide* does. *Saved* lists the saved searches, opens and removes them, and
 saves the present one, as *clipfind save* and *saved* do; one that the page cannot show stands there
@@ -36,6 +38,7 @@ The keys of the page:
     arrows, Home, End,
     Page Up, Page Down   from picture to picture
     Enter, Esc           show the picture large, close it
+    p                    plays a video shown large, or pauses it
     m, l                 more like this, less like this
     x, Space             select; with Shift all from the last one on
     c                    copy the paths of the selected pictures, or of this one

@@ -29,6 +29,7 @@ def make_video(
     metadata: Mapping[str, str] | None = None,
     turned: int = 0,
     gop: int = RATE,
+    rate: int = RATE,
     sound_alone: bool = False,
     encoding: str = "utf-8",
 ) -> Path:
@@ -47,7 +48,7 @@ def make_video(
             container.mux(sound.encode(silence))
             container.mux(sound.encode())
             return settle(path)
-        stream = container.add_stream("libx264", rate=RATE)
+        stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
@@ -56,7 +57,7 @@ def make_video(
             stream.set_display_rotation(turned)
         for seed in seeds:
             picture = np.asarray(scene(seed, size))
-            for _ in range(round(seconds_each * RATE)):
+            for _ in range(round(seconds_each * rate)):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return settle(path)

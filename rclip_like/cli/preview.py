@@ -175,7 +175,7 @@ def show_matches(
     size = _thumbnail_size(box_beside(terminal).pixels_shown(graphics))
     cache = ThumbnailCache(cache_megabytes * 1_000_000)
     wanted = (
-        Wanted(match.absolute_bytes, match.version.digest if match.version else b"")
+        Wanted(match.absolute_bytes, match.version.digest if match.version else b"", match.second)
         for match in matches
     )
     try:

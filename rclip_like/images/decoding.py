@@ -71,6 +71,11 @@ class Product:
         """
         raise NotImplementedError
 
+    @property
+    def second(self) -> float | None:
+        """The moment of a video that it shows; None: the frames that stand for the video."""
+        return None
+
     def make(self, picture: Upright) -> list[Image.Image]:
         """Return RGB images, of the frame at hand unless it moves on."""
         raise NotImplementedError
@@ -172,15 +177,17 @@ def decode(
 def decode_video(file: BinaryIO, products: Sequence[Product], limits: ReadSettings) -> Decoded:
     """Return the products of a video, of which no more is read than its frames take.
 
-    All but Frames are made of its first frame. Raises Unreadable.
+    All but Frames are made of its first frame, or of the one at the moment that one of them shows.
+    Raises Unreadable.
     """
     limits = within_memory(limits)
+    moments = [each.second for each in products if each.second is not None]
     try:
         from rclip_like.images.video import VideoFile
     except ImportError as error:
         raise _needs_package(error) from error
     with _within(limits, b"", b""):
-        video = VideoFile(file, limits.max_seconds)
+        video = VideoFile(file, limits.max_seconds, *moments[:1])
         largest = most_pixels(limits, video)
         if video.width * video.height > largest:
             raise _too_large(largest)

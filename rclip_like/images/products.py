@@ -244,7 +244,10 @@ class Tiles(Product):
 
 @dataclass(frozen=True)
 class Thumbnail(Product):
-    """The whole picture, at most `size` pixels each way; a smaller one keeps its size."""
+    """The whole picture, at most `size` pixels each way; a smaller one keeps its size.
+
+    second: of a video, the moment that is shown.
+    """
 
     name: ClassVar[str] = "thumbnail"
 
@@ -252,6 +255,7 @@ class Thumbnail(Product):
     needed: int = 0
     """The size of a model whose square is made along with it, and then stays as it is to the bit:
     the JPEG is decoded as for that alone."""
+    second: float | None = None
 
     @property
     def short_side(self) -> int:

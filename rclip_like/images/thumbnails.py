@@ -43,10 +43,14 @@ _USABLE = 0.85
 
 
 class Wanted(NamedTuple):
-    """A picture whose thumbnail is wanted: its absolute path, and its digest in the index."""
+    """A picture whose thumbnail is wanted: its absolute path, and its digest in the index.
+
+    second: of a video, the moment that is to be seen; None: the frame that stands for all of it.
+    """
 
     path: bytes
     digest: bytes
+    second: float | None = None
 
 
 class Usage(NamedTuple):
@@ -57,7 +61,7 @@ class Usage(NamedTuple):
 
 
 class ThumbnailCache:
-    """Thumbnails as WebP, by digest and size, in files that only their owner can read.
+    """Thumbnails as WebP, by digest, size and moment, in files that only their owner can read.
 
     Each file ends with a checksum: a damaged one counts as missing. Readers that were mended make
     theirs anew. Those used least recently go first: the files lie in 256 folders, each of which
@@ -80,9 +84,9 @@ class ThumbnailCache:
         """How much of one album fits before its own thumbnails begin to displace each other."""
         return int(_USABLE * self._most_bytes)
 
-    def find(self, digest: bytes, size: int) -> bytes | None:
+    def find(self, digest: bytes, size: int, second: float | None = None) -> bytes | None:
         """Return the WebP of a picture's thumbnail, None if it is not there."""
-        path = self._path(digest, size)
+        path = self._path(digest, size, second)
         try:
             content = path.read_bytes()
             webp, check = content[:-_CHECK_BYTES], content[-_CHECK_BYTES:]
@@ -96,13 +100,13 @@ class ThumbnailCache:
                 os.utime(path)
         return webp
 
-    def add(self, digest: bytes, size: int, webp: bytes) -> None:
+    def add(self, digest: bytes, size: int, webp: bytes, second: float | None = None) -> None:
         """Keep a thumbnail, if there is room for it."""
         content = webp + blake3(webp).digest(_CHECK_BYTES)
         share = self._most_bytes // _NUM_FOLDERS
         if len(content) > share:
             return
-        path = self._path(digest, size)
+        path = self._path(digest, size, second)
         with suppress(OSError):
             if not self._folder.is_dir():
                 self.clear()
@@ -111,21 +115,26 @@ class ThumbnailCache:
             with write_whole(path, is_synced=False) as draft:
                 draft.write_bytes(content)
 
-    def encode(self, digest: bytes, size: int, pixels: Pixels) -> bytes:
+    def encode(
+        self, digest: bytes, size: int, pixels: Pixels, second: float | None = None
+    ) -> bytes:
         """Return a thumbnail's pixels as WebP, and add that to the cache.
 
         Of a large one the small one is made and added as well.
         """
         image = Image.fromarray(pixels)
         webp = as_webp(image)
-        self.add(digest, size, webp)
+        self.add(digest, size, webp, second)
         if size == LARGE:
             image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-            self.add(digest, SMALL, as_webp(image))
+            self.add(digest, SMALL, as_webp(image), second)
         return webp
 
     def sizes(self, size: int) -> dict[bytes, int]:
-        """Return how many bytes each thumbnail of a size takes, by the digest of its picture."""
+        """Return how many bytes each thumbnail of a size takes, by the digest of its picture.
+
+        Those of moments of videos do not count.
+        """
         named = re.compile(rf"([0-9a-f]{{64}})-{size}\.thumbnail")
         return {
             bytes.fromhex(match[1]): size_bytes
@@ -154,8 +163,9 @@ class ThumbnailCache:
                 self._root.rmdir()
         return before
 
-    def _path(self, digest: bytes, size: int) -> Path:
-        return self._folder / digest[:1].hex() / f"{digest.hex()}-{size}.thumbnail"
+    def _path(self, digest: bytes, size: int, second: float | None) -> Path:
+        moment = "" if second is None else f"-at-{second:.2f}"
+        return self._folder / digest[:1].hex() / f"{digest.hex()}-{size}{moment}.thumbnail"
 
 
 def thumbnails(
@@ -167,17 +177,17 @@ def thumbnails(
     metadata. A file whose content is not the wanted one any more gives none. Raises ReaderError if
     no process to read with can be started.
     """
-    product = Thumbnail(size)
     waiting: deque[bytes | Future[bytes | Trouble]] = deque()
     num_reading = 0
     with Readers(limits) as readers:
         for picture in pictures:
-            found = cache.find(picture.digest, size)
+            found = cache.find(picture.digest, size, picture.second)
             if found is not None:
                 waiting.append(found)
             else:
-                finish = partial(cached_thumbnail, digest=picture.digest, size=size, cache=cache)
-                waiting.append(readers.submit(ReadTask(picture.path, (product,)), finish))
+                finish = partial(cached_thumbnail, wanted=picture, size=size, cache=cache)
+                task = ReadTask(picture.path, (Thumbnail(size, second=picture.second),))
+                waiting.append(readers.submit(task, finish))
                 num_reading += 1
             while waiting and (
                 isinstance(waiting[0], bytes) or num_reading > readers.most_in_flight
@@ -190,17 +200,17 @@ def thumbnails(
 
 
 def cached_thumbnail(
-    result: Picture | Trouble, digest: bytes, size: int, cache: ThumbnailCache
+    result: Picture | Trouble, wanted: Wanted, size: int, cache: ThumbnailCache
 ) -> bytes | Trouble:
-    """Return what was read for `Thumbnail(size)` as WebP, and add it to the cache.
+    """Return what was read for a Thumbnail as WebP, and add it to the cache.
 
-    digest: of the picture that is wanted. Of any other the thumbnail goes into the cache under its
-    own digest, and a Trouble is returned.
+    Of another picture than the one wanted the thumbnail goes into the cache under its own digest,
+    and a Trouble is returned.
     """
     if isinstance(result, Trouble):
         return result
-    webp = cache.encode(result.digest, size, result.products[Thumbnail.name][0])
-    if result.digest != digest:
+    webp = cache.encode(result.digest, size, result.products[Thumbnail.name][0], wanted.second)
+    if result.digest != wanted.digest:
         return Trouble(
             result.path, "changed since it was indexed", lasting=False, code=Reason.CHANGED
         )

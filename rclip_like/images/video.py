@@ -6,10 +6,11 @@ reads from an open file: it opens nothing by itself, be it named in a playlist o
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -76,20 +77,22 @@ class VideoFile(Image.Image):
 
     The frame that resembles the others most comes first, the others follow in order of time.
     `size` is that of an upright frame until it is decoded, `seconds` says when each frame comes.
-    Pixels are as many as `draft` asked for, at most 1080 on the short side. Raises OSError for a
-    file without a video that is read.
+    Pixels are as many as `draft` asked for, at most 1080 on the short side. Where a second is
+    given, the frame shown at that moment is the only one. Raises OSError for a file without a video
+    that is read.
     """
 
     format = VIDEO
     bytes_per_pixel = 60.0
     """With 16 frames that refer to one another, H.264 took 34 beside what is kept of the frames."""
 
-    def __init__(self, file: BinaryIO, max_seconds: float) -> None:
+    def __init__(self, file: BinaryIO, max_seconds: float, second: float | None = None) -> None:
         """max_seconds: of the processor's time; a quarter of it is spent on choosing frames."""
         super().__init__()
         self._end = time.process_time() + max_seconds * _SHARE_OF_TIME
         self._enough = _MOST_SHORT_SIDE
         self._frames: list[_Frame] = []
+        self._second = second
         with _as_pillow_errors():
             self._container = av.open(
                 file,
@@ -137,7 +140,10 @@ class VideoFile(Image.Image):
         """Choose and decode the frames; the first one is at hand then."""
         if not self._frames:
             with _as_pillow_errors():
-                self._frames = _chosen(self._candidates())
+                if self._second is None:
+                    self._frames = _chosen(self._candidates())
+                else:
+                    self._frames = [self._shown_at(self._second)]
                 self._container.close()
             self.seek(0)
         return super().load()
@@ -219,6 +225,20 @@ class VideoFile(Image.Image):
             if time.process_time() > self._end:
                 return
 
+    def _shown_at(self, second: float) -> _Frame:
+        """Return the frame that a player shows at a moment, the last one where that is later."""
+        shown: av.VideoFrame | None = None
+        self._container.seek(int((self._start + second) * av.time_base))
+        with suppress(av.FFmpegError):  # broken from here on
+            for frame in self._container.decode(self._stream):
+                is_later = frame.time is not None and frame.time - self._start > second
+                if shown is not None and (is_later or time.process_time() > self._end):
+                    break
+                shown = frame
+        if shown is None:
+            raise OSError("holds no frame that can be decoded")
+        return self._reduced(shown, second)
+
     def _reduced(self, frame: av.VideoFrame, second: float) -> _Frame:
         """Return a frame upright, in small and at the size that is enough."""
         wide, high = _display_size(self._stream, frame)
@@ -230,7 +250,8 @@ class VideoFile(Image.Image):
             upright = upright.transpose(_TURNS[self._turns])
         small = frame.reformat(_SMALL_SIDE, _SMALL_SIDE, format="rgb24", interpolation="AREA")
         colours = np.asarray(small.to_ndarray(), np.float32).ravel() / np.float32(255)
-        return _Frame(max(0.0, round(second, 2)), colours, upright)
+        # Rounded up: a player at a moment just before it shows the frame before.
+        return _Frame(max(0.0, math.ceil(100 * second - 1e-6) / 100), colours, upright)
 
 
 _TURNS = {

@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import stat
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,10 +31,17 @@ _ID = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _UNSAFE = re.compile(r"[^A-Za-z0-9 ._()-]")
 _THREADS = 4
-_START_BYTES = 32
+_MOST_VERIFIED = 1000
+_SETTLED_NS = 10 * 10**9
+_START_BYTES = 64
 _CHUNK_BYTES = 1 << 18
 _SEPARATOR = os.fsencode(os.sep)
 _UNKNOWN = "application/octet-stream"
+_VIDEO_BRANDS = {b"qt ": "video/quicktime"} | dict.fromkeys(
+    (b"3gp", b"avc", b"das", b"f4v", b"iso", b"M4V", b"mp4", b"MSN", b"XAV"), "video/mp4"
+)
+"""The type by the first three letters of an MP4's brand; pictures and sound have others."""
+_DOCTYPES = {b"\x42\x82\x84webm": "video/webm", b"\x42\x82\x88matroska": "video/x-matroska"}
 
 
 Files = Callable[[str], Sequence["StoredFile"]]
@@ -46,7 +55,36 @@ def original_route(files: Files, folders: Folders) -> Route:
     return Route("/original/{id}", _Originals(files, folders), methods=["GET"])
 
 
-def open_original(stored: StoredFile, folders: Sequence[bytes]) -> int:
+class Verified:
+    """Files whose content was read and is the indexed one, so that it is not read again.
+
+    A browser that plays a video asks for it many times, and the index may not be certain of a file
+    that lies on a network disk. Nobody can set a ctime back; one of the last seconds may still stay
+    as it is while more is written.
+    """
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[tuple[int, ...], str] = OrderedDict()
+
+    def is_content(self, descriptor: int, wanted: str) -> bool:
+        """Return whether an open file has the content with this digest in hex."""
+        status = os.fstat(descriptor)
+        key = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        if self._files.get(key) == wanted:
+            return True
+        is_settled = time.time_ns() - status.st_ctime_ns > _SETTLED_NS
+        if digest(descriptor) != wanted:
+            return False
+        if is_settled:
+            self._files[key] = wanted
+            while len(self._files) > _MOST_VERIFIED:
+                self._files.popitem(last=False)
+        return True
+
+
+def open_original(
+    stored: StoredFile, folders: Sequence[bytes], verified: Verified | None = None
+) -> int:
     """Return a descriptor of the very file that was indexed, or of one with the same content.
 
     Its path, links resolved, has to lie in one of the folders; below that no link is followed,
@@ -64,7 +102,7 @@ def open_original(stored: StoredFile, folders: Sequence[bytes]) -> int:
     except OSError as error:  # from realpath where a link is replaced meanwhile
         raise Refused(f"cannot be opened: {error.strerror}") from error
     try:
-        _require_content(descriptor, stored)
+        _require_content(descriptor, stored, verified or Verified())
     except BaseException:
         os.close(descriptor)
         raise
@@ -80,7 +118,7 @@ def _folder_of(path: bytes, folders: Sequence[bytes]) -> bytes:
     return max(above, key=len)
 
 
-def _require_content(descriptor: int, stored: StoredFile) -> None:
+def _require_content(descriptor: int, stored: StoredFile, verified: Verified) -> None:
     """Raise Refused if an open file is not what was indexed.
 
     Another inode, mtime or ctime says only that it may be another: then its content decides.
@@ -89,13 +127,14 @@ def _require_content(descriptor: int, stored: StoredFile) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise Refused("is not a regular file")
     if not stored.version.is_certain(status) and (
-        status.st_size != stored.size_bytes or digest(descriptor) != stored.digest.hex()
+        status.st_size != stored.size_bytes
+        or not verified.is_content(descriptor, stored.digest.hex())
     ):
         raise Refused("has changed since it was indexed")
 
 
 def media_type(start: bytes) -> str:
-    """Return the type of a picture that browsers show, by its first bytes; else of any bytes."""
+    """Return the type of what browsers show or play, by its first bytes; else of any bytes."""
     if start.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -106,6 +145,10 @@ def media_type(start: bytes) -> str:
         return "image/webp"
     if start[4:12] in (b"ftypavif", b"ftypavis"):
         return "image/avif"
+    if start[4:8] == b"ftyp":
+        return _VIDEO_BRANDS.get(start[8:11], _UNKNOWN)
+    if start.startswith(b"\x1a\x45\xdf\xa3"):
+        return next((kind for doctype, kind in _DOCTYPES.items() if doctype in start), _UNKNOWN)
     return _UNKNOWN
 
 
@@ -137,6 +180,7 @@ class _Originals:
 
     def __init__(self, files: Files, folders: Folders) -> None:
         self._files, self._folders = files, folders
+        self._verified = Verified()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="originals")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,7 +202,7 @@ class _Originals:
         folders = self._folders()
         for stored in self._files(name):
             try:
-                return stored, open_original(stored, folders)
+                return stored, open_original(stored, folders, self._verified)
             except Refused as error:
                 reason = str(error)
         raise HTTPException(404, f"This picture {reason}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +27,7 @@ _MOST_WAITING = 32
 _PASTED_AT_ONCE = 2
 """Each is in memory twice for a moment, and may have 64 MB; the others wait at their senders."""
 _CHUNK = 1 << 16
+_SECOND = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
 _LASTING = {"cache-control": "private, max-age=31536000, immutable"}
 _BUSY = "There are too many searches at once; try again."
 
@@ -102,8 +104,11 @@ class _Routes:
         size = request.query_params.get("size", str(SMALL))
         if size not in (str(SMALL), str(LARGE)):
             raise HTTPException(400, f"A thumbnail has the size {SMALL} or {LARGE}.")
-        name = request.path_params["id"]
-        answer = await self._work(self._service.thumbnail, name, int(size))
+        second = request.query_params.get("second")
+        if second is not None and not _SECOND.fullmatch(second):
+            raise HTTPException(400, "The moment of a video is a number of seconds, such as 4.5.")
+        name, moment = request.path_params["id"], second and float(second)
+        answer = await self._work(self._service.thumbnail, name, int(size), moment)
         made = await _while_connected(request, answer)
         if isinstance(made, Trouble):
             raise NotHere(made.sentence)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_from_bytes
 
 from rclip_like.errors import ClipfindError, Note, StoreError, UsageError, counted, full_sentence
-from rclip_like.images.thumbnails import ThumbnailCache
+from rclip_like.images.thumbnails import ThumbnailCache, Wanted
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, PageRequest
 from rclip_like.library.saved import saved_name
 from rclip_like.page.indexing import BackgroundRun
@@ -276,10 +276,13 @@ class Service:
         """Return what is known of a picture: the paths of its content, size, date, camera."""
         return facts_of(name, self.files(name))
 
-    def thumbnail(self, name: str, size: int) -> Answer:
-        """Return what will hold the thumbnail, of SMALL or LARGE; see ThumbnailMaker.request."""
+    def thumbnail(self, name: str, size: int, second: float | None = None) -> Answer:
+        """Return what will hold the thumbnail, of SMALL or LARGE; see ThumbnailMaker.request.
+
+        second: the moment of a video that is to be seen.
+        """
         stored = self.files(name)[0]
-        return self._maker.request(stored.path, stored.digest, size)
+        return self._maker.request(Wanted(stored.path, stored.digest, second), size)
 
     # Pasted pictures.
 

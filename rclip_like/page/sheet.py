@@ -170,7 +170,7 @@ def _cards(
     limits: ReadSettings,
     say: Callable[[str], str],
 ) -> Iterator[Card]:
-    wanted = (Wanted(entry.absolute, entry.digest) for entry in entries)
+    wanted = (Wanted(entry.absolute, entry.digest, entry.second) for entry in entries)
     for entry, found in zip(entries, thumbnails(wanted, SMALL, cache, limits), strict=True):
         width = height = SMALL
         if not isinstance(found, Trouble):

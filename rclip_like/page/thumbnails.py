@@ -10,12 +10,15 @@ from typing import NamedTuple
 from rclip_like.images.limits import within_memory
 from rclip_like.images.products import Thumbnail
 from rclip_like.images.readers import Readers, ReadTask
-from rclip_like.images.thumbnails import ThumbnailCache, cached_thumbnail
+from rclip_like.images.thumbnails import ThumbnailCache, Wanted, cached_thumbnail
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
 
 Answer = Future[bytes | Trouble]
 """A thumbnail as WebP, or why there is none."""
+
+_Key = tuple[bytes, int, float | None]
+"""Digest, size, and the moment of a video."""
 
 _MOST_WORKERS = 4
 _MOST_WAITING = 1000
@@ -27,8 +30,7 @@ _TOO_MANY = "not made, since too many pictures were asked for after it"
 class _Job(NamedTuple):
     """A thumbnail to make, and those who wait for it."""
 
-    path: bytes
-    digest: bytes
+    wanted: Wanted
     size: int
     answers: list[Answer]
 
@@ -58,8 +60,8 @@ class ThumbnailMaker:
         self._most_waiting = most_waiting
         self._idle_seconds = idle_seconds
         self._lock = Lock()
-        self._waiting: dict[tuple[bytes, int], _Job] = {}
-        self._running: dict[tuple[bytes, int], _Job] = {}
+        self._waiting: dict[_Key, _Job] = {}
+        self._running: dict[_Key, _Job] = {}
         self._failures: dict[tuple[bytes, bytes], Trouble] = {}
         self._timer: Timer | None = None
         self._closed = False
@@ -70,11 +72,11 @@ class ThumbnailMaker:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def make(self, path: bytes, digest: bytes, size: int) -> bytes | Trouble:
+    def make(self, wanted: Wanted, size: int) -> bytes | Trouble:
         """Return the thumbnail once it is made; as `request`, which does not wait."""
-        return self.request(path, digest, size).result()
+        return self.request(wanted, size).result()
 
-    def request(self, path: bytes, digest: bytes, size: int) -> Answer:
+    def request(self, wanted: Wanted, size: int) -> Answer:
         """Return what will hold the thumbnail of the content with this digest in this file.
 
         It is there at once if the cache has it, which is read in the calling thread. A file that
@@ -84,7 +86,8 @@ class ThumbnailMaker:
         process can be started, CancelledError when closed meanwhile.
         """
         answer: Answer = Future()
-        if (webp := self._cache.find(digest, size)) is not None:
+        path, digest, second = wanted
+        if (webp := self._cache.find(digest, size, second)) is not None:
             answer.set_result(webp)
             return answer
         too_old: _Job | None = None
@@ -95,17 +98,17 @@ class ThumbnailMaker:
             if trouble := self._failures.get((path, digest)):
                 answer.set_result(trouble)
                 return answer
-            key = digest, size
+            key = digest, size, second
             if job := self._running.get(key):
                 job.answers.append(answer)
                 return answer
-            job = self._waiting.pop(key, None) or _Job(path, digest, size, [])
+            job = self._waiting.pop(key, None) or _Job(wanted, size, [])
             job.answers.append(answer)
             self._waiting[key] = job
             if len(self._waiting) > self._most_waiting:
                 too_old = self._waiting.pop(next(iter(self._waiting)))
         if too_old is not None:
-            _give(too_old, Trouble(too_old.path, _TOO_MANY, lasting=False))
+            _give(too_old, Trouble(too_old.wanted.path, _TOO_MANY, lasting=False))
         self._start()
         return answer
 
@@ -125,8 +128,8 @@ class ThumbnailMaker:
     def _start(self) -> None:
         """Give the newest requests to the processes that are free."""
         while (job := self._next()) is not None:
-            task = ReadTask(job.path, (Thumbnail(job.size),))
-            finish = partial(cached_thumbnail, digest=job.digest, size=job.size, cache=self._cache)
+            task = ReadTask(job.wanted.path, (Thumbnail(job.size, second=job.wanted.second),))
+            finish = partial(cached_thumbnail, wanted=job.wanted, size=job.size, cache=self._cache)
             try:
                 reading = self._readers.submit(task, finish)
             except RuntimeError:  # closed meanwhile
@@ -149,12 +152,13 @@ class ThumbnailMaker:
             found = reading.result()
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             found = error
+        path, digest, second = job.wanted
         with self._lock:
-            self._running.pop((job.digest, job.size), None)
+            self._running.pop((digest, job.size, second), None)
             if isinstance(found, Trouble) and found.lasting:
                 if len(self._failures) >= _MOST_FAILURES:
                     self._failures.pop(next(iter(self._failures)))
-                self._failures[job.path, job.digest] = found
+                self._failures[path, digest] = found
         _give(job, found)
         self._start()
         self._rest_later()

@@ -148,6 +148,28 @@ def test_the_thumbnail_is_the_first_chosen_frame(tmp_path: Path) -> None:
     assert shows(made["thumbnail"][0], seed)
 
 
+@pytest.mark.parametrize(("second", "seed"), [(0.0, 1), (1.2, 2), (2.95, 3), (60.0, 3)])
+@pytest.mark.parametrize("gop", [1000, 1])
+def test_a_thumbnail_can_be_of_the_frame_at_a_moment(
+    second: float, seed: int, gop: int, tmp_path: Path
+) -> None:
+    path = make_video(tmp_path / "a.mp4", [1, 2, 3], gop=gop)
+    with path.open("rb") as file:
+        made = decode_video(file, (Thumbnail(SIDE, second=second),), LIMITS)
+    assert shows(made.products["thumbnail"][0], seed)
+
+
+def test_the_moment_of_a_frame_is_the_one_at_which_it_is_shown(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mkv", [1, 2, 3, 4], seconds_each=0.7, rate=30, gop=1)
+    video = decoded(path)
+    for image, second in zip(frames_of(video), video.seconds, strict=True):
+        with path.open("rb") as file:
+            made = decode_video(file, (Thumbnail(SIDE, second=second),), LIMITS)
+        again = made.products["thumbnail"][0].resize(image.size)
+        difference = np.asarray(again, np.int16) - np.asarray(image, np.int16)
+        assert np.abs(difference).mean() < 5
+
+
 def test_a_worker_reads_a_video_without_holding_its_file(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", [1, 2])
     with path.open("ab") as file:

@@ -13,7 +13,8 @@ from blake3 import blake3
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from rclip_like.filing.locations import Refused
+from rclip_like.filing.locations import Refused, digest
+from rclip_like.page import originals
 from rclip_like.page.originals import (
     disposition,
     media_type,
@@ -174,6 +175,31 @@ def test_the_same_content_with_other_times_is_the_picture(shown: Shown) -> None:
     assert content_of(row, *shown.folders()) == JPEG
 
 
+def test_a_file_on_which_the_index_is_uncertain_is_read_once(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = shown.add("film.mp4")
+    os.utime(row.path, (5, 5))
+    digested: list[int] = []
+    monkeypatch.setattr(originals, "digest", lambda file: digested.append(file) or digest(file))
+    monkeypatch.setattr(originals, "_SETTLED_NS", 0)
+    verified = originals.Verified()
+    for _ in range(3):
+        os.close(open_original(row, shown.folders(), verified))
+    assert len(digested) == 1
+    Path(os.fsdecode(row.path)).write_bytes(JPEG[:-1] + b"x")
+    with pytest.raises(Refused, match="has changed"):
+        open_original(row, shown.folders(), verified)
+
+
+def test_a_file_of_the_last_seconds_is_read_each_time(shown: Shown) -> None:
+    row = shown.add("film.mp4")
+    os.utime(row.path, (5, 5))
+    verified = originals.Verified()
+    os.close(open_original(row, shown.folders(), verified))
+    assert not verified._files
+
+
 def test_a_changed_file_is_refused(shown: Shown) -> None:
     row = shown.add("a.jpg")
     Path(os.fsdecode(row.path)).write_bytes(JPEG[:-1] + b"x")
@@ -253,6 +279,13 @@ def test_no_descriptor_stays_open(client: TestClient, shown: Shown) -> None:
         (b"\x89PNG\r\n\x1a\n" + b"<script>alert(1)</script>", "image/png"),
         (b"RIFF\0\0\0\0WEBP", "image/webp"),
         (b"\0\0\0\x1cftypavif", "image/avif"),
+        (b"\0\0\0\x20ftypisom", "video/mp4"),
+        (b"\0\0\0\x20ftypmp42", "video/mp4"),
+        (b"\0\0\0\x14ftypqt  ", "video/quicktime"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x82\x88matroska", "video/x-matroska"),
+        (b"\x1a\x45\xdf\xa3<script>webm</script>", "application/octet-stream"),
+        (b"\0\0\0\x20ftypM4A ", "application/octet-stream"),
         (b"GIF89a", "image/gif"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "application/octet-stream"),
         (b"<!doctype html><script>alert(1)</script>", "application/octet-stream"),
@@ -261,7 +294,7 @@ def test_no_descriptor_stays_open(client: TestClient, shown: Shown) -> None:
         (b"", "application/octet-stream"),
     ],
 )
-def test_the_content_gives_the_type_and_only_pictures_have_one(
+def test_the_content_gives_the_type_and_only_what_browsers_show_has_one(
     client: TestClient, shown: Shown, content: bytes, kind: str
 ) -> None:
     assert media_type(content) == kind

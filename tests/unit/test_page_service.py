@@ -311,6 +311,9 @@ def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Servic
     thumbnail = client.get(f"/thumbnail/{names[0]}?size=1024")
     assert thumbnail.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert client.get(f"/thumbnail/{names[0]}?size=9").status_code == 400
+    for second in ("", "x", "-1", "1e9", "nan", "1234567"):
+        answer = client.get(f"/thumbnail/{names[0]}?size=256&second={second}")
+        assert (answer.status_code, "seconds" in answer.json()["error"]) == (400, True)
     selected = [names[2], copied(service), names[0]]
     assert names[2] != selected[1] != names[0]
     body: dict[str, object] = {"ids": [*selected, NOWHERE]}

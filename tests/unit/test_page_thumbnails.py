@@ -14,7 +14,7 @@ from blake3 import blake3
 from PIL import Image
 
 from rclip_like.errors import Reason
-from rclip_like.images.thumbnails import LARGE, SMALL, ThumbnailCache
+from rclip_like.images.thumbnails import LARGE, SMALL, ThumbnailCache, Wanted
 from rclip_like.page.thumbnails import ThumbnailMaker
 from rclip_like.settings import ReadSettings
 from rclip_like.values import Trouble
@@ -49,16 +49,16 @@ def occupy(maker: ThumbnailMaker, folder: Path) -> None:
     """Give the only process a picture that takes it a while."""
     path = folder / "slow.png"
     Image.new("1", (6000, 6000)).save(path)
-    maker.request(os.fsencode(path), blake3(path.read_bytes()).digest(), SMALL)
+    maker.request(Wanted(os.fsencode(path), blake3(path.read_bytes()).digest()), SMALL)
 
 
 def test_a_large_thumbnail_leaves_the_small_one_in_the_cache(
     maker: ThumbnailMaker, cache: ThumbnailCache, tmp_path: Path
 ) -> None:
     path, digest = picture(tmp_path / "a.png", size=(2000, 1000))
-    assert size_of(maker.make(path, digest, LARGE)) == (1024, 512)
+    assert size_of(maker.make(Wanted(path, digest), LARGE)) == (1024, 512)
     os.unlink(path)
-    assert size_of(maker.make(path, digest, SMALL)) == (256, 128)
+    assert size_of(maker.make(Wanted(path, digest), SMALL)) == (256, 128)
     assert cache.find(digest, LARGE)
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_holds_another_picture_gives_none(
 ) -> None:
     path, digest = picture(tmp_path / "a.png")
     _, other = picture(tmp_path / "a.png", red=80)
-    made = maker.make(path, digest, SMALL)
+    made = maker.make(Wanted(path, digest), SMALL)
     assert isinstance(made, Trouble)
     assert made.code is Reason.CHANGED
     assert cache.find(digest, SMALL) is None
@@ -79,11 +79,11 @@ def test_what_cannot_be_read_says_why_and_is_not_read_again(
 ) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"no picture")
-    made = maker.make(os.fsencode(path), bytes(32), SMALL)
+    made = maker.make(Wanted(os.fsencode(path), bytes(32)), SMALL)
     assert isinstance(made, Trouble)
     assert made.sentence == "not a picture in a known format"
     path.unlink()
-    assert maker.make(os.fsencode(path), bytes(32), SMALL) == made
+    assert maker.make(Wanted(os.fsencode(path), bytes(32)), SMALL) == made
 
 
 def test_many_requests_for_one_picture_read_it_once_and_are_all_answered(
@@ -91,7 +91,7 @@ def test_many_requests_for_one_picture_read_it_once_and_are_all_answered(
 ) -> None:
     occupy(maker, tmp_path)
     path, digest = picture(tmp_path / "a.png")
-    answers = [maker.request(path, digest, SMALL) for _ in range(20)]
+    answers = [maker.request(Wanted(path, digest), SMALL) for _ in range(20)]
     assert len({id(each.result(60)) for each in answers}) == 1
 
 
@@ -101,7 +101,7 @@ def test_the_newest_request_comes_first(maker: ThumbnailMaker, tmp_path: Path) -
     answers = []
     for number in range(5):
         path, digest = picture(tmp_path / f"{number}.png", number)
-        answers.append(maker.request(path, digest, SMALL))
+        answers.append(maker.request(Wanted(path, digest), SMALL))
         answers[-1].add_done_callback(lambda _, number=number: order.append(number))
     wait(answers, 60)
     assert order == [4, 3, 2, 1, 0]
@@ -112,8 +112,8 @@ def test_what_nobody_waits_for_is_not_made(
 ) -> None:
     occupy(maker, tmp_path)
     gone, there = picture(tmp_path / "a.png", 1), picture(tmp_path / "b.png", 2)
-    last = maker.request(*there, SMALL)
-    assert maker.request(*gone, SMALL).cancel()
+    last = maker.request(Wanted(*there), SMALL)
+    assert maker.request(Wanted(*gone), SMALL).cancel()
     assert isinstance(last.result(60), bytes)
     assert cache.find(gone[1], SMALL) is None
 
@@ -122,7 +122,9 @@ def test_of_too_many_requests_the_oldest_is_refused(cache: ThumbnailCache, tmp_p
     with ThumbnailMaker(cache, LIMITS, most_waiting=3) as maker:
         occupy(maker, tmp_path)
         pictures = [picture(tmp_path / f"{number}.png", number) for number in range(5)]
-        made = [each.result(60) for each in [maker.request(*each, SMALL) for each in pictures]]
+        made = [
+            each.result(60) for each in [maker.request(Wanted(*each), SMALL) for each in pictures]
+        ]
     refused = [each for each in made if isinstance(each, Trouble)]
     assert refused == made[:2]
     assert not refused[0].lasting
@@ -132,22 +134,22 @@ def test_idle_processes_end_and_others_start_when_needed(
     cache: ThumbnailCache, tmp_path: Path
 ) -> None:
     with ThumbnailMaker(cache, LIMITS, idle_seconds=0.05) as maker:
-        maker.make(*picture(tmp_path / "a.png", 1), SMALL)
+        maker.make(Wanted(*picture(tmp_path / "a.png", 1)), SMALL)
         while maker._readers._workers:
             time.sleep(0.01)
-        assert isinstance(maker.make(*picture(tmp_path / "b.png", 2), SMALL), bytes)
+        assert isinstance(maker.make(Wanted(*picture(tmp_path / "b.png", 2)), SMALL), bytes)
 
 
 def test_closing_ends_at_once_and_cancels_what_waits(cache: ThumbnailCache, tmp_path: Path) -> None:
     maker = ThumbnailMaker(cache, LIMITS)
     path = tmp_path / "slow.png"
     Image.new("1", (22_000, 22_000)).save(path)
-    reading = maker.request(os.fsencode(path), bytes(32), SMALL)
-    waiting = maker.request(*picture(tmp_path / "a.png"), SMALL)
+    reading = maker.request(Wanted(os.fsencode(path), bytes(32)), SMALL)
+    waiting = maker.request(Wanted(*picture(tmp_path / "a.png")), SMALL)
     time.sleep(0.3)
     started = time.monotonic()
     maker.close()
     assert time.monotonic() - started < 2
     assert reading.cancelled()
     assert waiting.cancelled()
-    assert maker.request(*picture(tmp_path / "a.png"), SMALL).cancelled()
+    assert maker.request(Wanted(*picture(tmp_path / "a.png")), SMALL).cancelled()

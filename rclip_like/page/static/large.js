@@ -8,12 +8,14 @@ import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
+import { playOrPause, prepare, stop, video } from "./video.js";
 import { alternative, breakable, bytes, date, foundBy, moment, number, pixels } from "./words.js";
 
 const dialog = document.querySelector("#large");
 const picture = dialog.querySelector("img");
 const crop = dialog.querySelector(".shown");
 const none = dialog.querySelector(".none");
+const unplayed = dialog.querySelector(".unplayed");
 const heading = dialog.querySelector("h2");
 const facts = dialog.querySelector("dl");
 const position = dialog.querySelector(".position");
@@ -41,7 +43,7 @@ async function show(id) {
 }
 
 function fill(shown) {
-  const isOther = picture.dataset.id !== shown.id;
+  const isOther = picture.dataset.id !== shown.id || item?.second !== shown.second;
   item = shown;
   heading.textContent = item.name;
   const [rank, label] = position.children;
@@ -106,21 +108,23 @@ function showButtons() {
 
 /** Show the small thumbnail, which is there, then the large one, then what the screen needs. */
 async function load() {
-  const { id, width = 0, height = 0 } = item;
-  const isStill = () => picture.dataset.id === id && dialog.open;
+  const { id, second, width = 0, height = 0 } = item;
+  const isStill = () => dialog.open && picture.dataset.id === id && item.second === second;
+  stop();
+  unplayed.hidden = true;
   picture.dataset.id = id;
   picture.alt = alternative(item);
   picture.hidden = false;
   none.hidden = true;
-  picture.src = address(id);
-  for (const { style } of [picture, crop]) {
+  picture.src = address(item);
+  for (const { style } of [picture, video, crop]) {
     style.setProperty("--width", width || LARGE);
     style.setProperty("--height", height || LARGE);
   }
   try {
-    await exchange(address(id, LARGE), isStill);
+    await exchange(address(item, LARGE), isStill);
   } catch {
-    const why = await whyMissing(address(id, LARGE));
+    const why = await whyMissing(address({ id, second }, LARGE));
     if (!isStill()) return;
     picture.hidden = true;
     crop.hidden = true;
@@ -131,10 +135,28 @@ async function load() {
   await new Promise((resolve) => setTimeout(resolve, REST_MS)); // not while somebody leafs through
   if (!isStill()) return;
   for (const next of [neighbour(id, 1), neighbour(id, -1)].filter(Boolean)) {
-    new Image().src = address(next.id, LARGE); // kept by the browser for the next step
+    new Image().src = address(next, LARGE); // kept by the browser for the next step
+  }
+  if (item.is_video) {
+    await showVideo(isStill);
+    return;
   }
   const needed = Math.max(picture.clientWidth, picture.clientHeight) * devicePixelRatio;
-  if (needed > ENOUGH * LARGE && !item.is_video) await exchange(`/original/${id}`, isStill).catch(() => {});
+  if (needed > ENOUGH * LARGE) await exchange(`/original/${id}`, isStill).catch(() => {});
+}
+
+/** Put the video in the place of its frame, which stays where the browser does not play it. */
+async function showVideo(isStill) {
+  const isPlayed = await prepare(item, address(item, LARGE));
+  if (!isStill()) return;
+  video.hidden = !isPlayed;
+  picture.hidden = isPlayed;
+  crop.hidden ||= isPlayed;
+  unplayed.hidden = isPlayed;
+  if (isPlayed) return;
+  stop();
+  const frame = item.second == null ? "one of its frames" : `its frame at ${moment(item.second)}`;
+  unplayed.textContent = `This browser does not play the video; this is ${frame}.`;
 }
 
 /** Show a picture once it is decoded; an original may be of a format that browsers do not read. */
@@ -175,6 +197,7 @@ const ACTIONS = {
   },
   copy: () => copyPaths([item.id]),
   hide: hideThis,
+  play: playOrPause,
 };
 
 const KEYS = {
@@ -186,11 +209,14 @@ const KEYS = {
   " ": "select",
   c: "copy",
   h: "hide",
+  p: "play",
 };
+const KEYS_OF_VIDEO = [" ", "ArrowLeft", "ArrowRight"]; // to play, and to go through it
 
 dialog.addEventListener("keydown", (event) => {
   const action = KEYS[event.key];
   if (event.key === " " && event.target.closest("button, a")) return;
+  if (event.target === video && KEYS_OF_VIDEO.includes(event.key)) return;
   if (!action || !item || hasModifier(event)) return;
   event.preventDefault();
   event.stopPropagation();
@@ -206,8 +232,8 @@ dialog.addEventListener("cancel", (event) => {
 });
 
 let start = null;
-dialog.addEventListener("touchstart", ({ touches }) => {
-  start = touches.length === 1 ? touches[0] : null;
+dialog.addEventListener("touchstart", ({ target, touches }) => {
+  start = touches.length === 1 && target !== video ? touches[0] : null;
 }, { passive: true });
 dialog.addEventListener("touchend", ({ changedTouches: [touch] }) => {
   const across = start ? touch.clientX - start.clientX : 0;
@@ -222,6 +248,7 @@ export function showLarge(state) {
     dialog.close();
     if (item) focusId(item.id);
     item = null;
+    stop();
     delete picture.dataset.id;
     picture.removeAttribute("src");
   }

@@ -71,7 +71,7 @@ function chip(term, index) {
   if (term.kind !== "words") {
     picture.hidden = false;
     picture.onerror = () => (picture.hidden = true);
-    picture.src = term.kind === "picture" ? address(term.value) : `/pasted/${term.value}`;
+    picture.src = term.kind === "picture" ? address({ id: term.value }) : `/pasted/${term.value}`;
   }
   weight.textContent = `${term.weight}×`;
   down.ariaLabel = `Lighter: ${inWords(term)}`;

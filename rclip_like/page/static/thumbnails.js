@@ -8,17 +8,21 @@ const REST_MS = 700;
 
 const waiting = new Map(); // image -> address, the first comes first
 const running = new Set();
-const sharpened = new WeakMap(); // image -> id
+const items = new WeakMap(); // image -> item
+const sharpened = new WeakMap(); // image -> address
 let timer;
 
-export const address = (id, size = SMALL) => `/thumbnail/${id}?size=${size}`;
+/** Return the address of the thumbnail of a picture, or of the moment of a video that was found. */
+export const address = ({ id, second }, size = SMALL) =>
+  `/thumbnail/${id}?size=${size}${second == null ? "" : `&second=${second}`}`;
 
 /** Load the thumbnail of a picture into an image, when its turn comes. */
-export function load(image, id) {
-  if (image.dataset.id === id) return;
+export function load(image, item) {
+  const source = address(item);
+  if (items.has(image) && address(items.get(image)) === source) return;
   stop(image);
-  image.dataset.id = id;
-  waiting.set(image, address(id));
+  items.set(image, item);
+  waiting.set(image, source);
   advance();
 }
 
@@ -26,7 +30,7 @@ export function load(image, id) {
 export function stop(image) {
   waiting.delete(image);
   if (running.delete(image)) image.removeAttribute("src");
-  delete image.dataset.id;
+  items.delete(image);
   advance();
 }
 
@@ -51,14 +55,16 @@ async function sharpen() {
   for (const image of document.querySelectorAll("#grid img")) {
     const { top, bottom, width, height } = image.getBoundingClientRect();
     const isShown = bottom > 0 && top < innerHeight && image.naturalWidth > 0;
-    if (!isShown || sharpened.get(image) === image.dataset.id) continue;
+    if (!isShown || !items.has(image)) continue;
+    const source = address(items.get(image), LARGE);
+    if (sharpened.get(image) === source) continue;
     const needed = Math.max(width, height) * devicePixelRatio;
     if (needed < ENOUGH * Math.max(image.naturalWidth, image.naturalHeight)) continue;
     const larger = new Image();
-    larger.src = address(image.dataset.id, LARGE);
+    larger.src = source;
     await larger.decode().catch(() => {});
     if (timer !== begun) return;
-    sharpened.set(image, image.dataset.id); // its original may have no more pixels
+    sharpened.set(image, source); // its original may have no more pixels
     if (larger.naturalWidth > image.naturalWidth) image.src = larger.src;
   }
 }

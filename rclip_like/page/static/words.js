@@ -35,6 +35,10 @@ export function moment(second) {
   return `${minutes < 60 ? minutes : `${Math.floor(minutes / 60)}:${two(minutes)}`}:${two(seconds)}`;
 }
 
+/** Return the mark of a video, with the moment that was found; "" for a picture. */
+export const playedFrom = ({ is_video: isVideo, second }) =>
+  isVideo ? `video${second == null ? "" : ` ${moment(second)}`}` : "";
+
 /** Return what a picture is called where it cannot be seen. */
 export const alternative = (item) => [item.name, date(item.taken_at)].filter(Boolean).join(", ");
 
