@@ -9,7 +9,7 @@ _KINDS: dict[Kind, str] = {
     "files": "Which file had which content when it was read.",
     "sidecars": "What was read from files of metadata beside pictures.",
     "hidden": "What searches leave out.",
-    "names": "Names of one's own; for each model they are made anew from their pictures.",
+    "names": "Names of one's own: a row for each model that one was made for.",
     "saved": "Searches under names, without what they have shown.",
 }
 
@@ -57,8 +57,9 @@ same end: what this machine has read itself stays; of rows from elsewhere that d
 ones stay (of one path the file changed last; of one name the search saved last). An import that was
 killed is run again.
 
-A name that was made by a probe comes back from Parquet as the mean of its pictures, and the name of
-a probe's label, which has no pictures, not at all. *clipfind names export* keeps both (see NAMES).
+Names come back as they were made, by a probe too, and the name of a probe's label, which has no
+pictures. Of one word, the name made last stays. An export of some PATHs has neither names nor saved
+searches.
 
 A picture whose path leads nowhere here stays in the index, is not found, and *prune* keeps it,
 until *clipfind index* has walked its folder and has not met it. Where the picture is there,

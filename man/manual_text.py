@@ -740,9 +740,9 @@ filed, downloaded models and the configuration file keep their paths.
 
 *--db beside* keeps the index of a folder in the folder itself, in .clipfind/index.db, so that a
 disk takes it along. PATH, or the current folder, and then the folders above it are looked through
-for a .clipfind; if there is none, *index* and *search* make one in PATH; no name and no saved
-search does. For *name* and *hide* the index beside their pictures comes first, if there is one. To
-use it always, set *db* in the configuration file or CLIPFIND_DB.
+for a .clipfind; if there is none, *index* and *search* make one in PATH; no name, no saved search
+and no *import* does. For *name* and *hide* the index beside their pictures comes first, if there is
+one. To use it always, set *db* in the configuration file or CLIPFIND_DB.
 
     clipfind index --db beside /media/disk/Pictures
     cd /media/disk/Pictures/2019; clipfind --db beside "a red boat"

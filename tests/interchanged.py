@@ -36,6 +36,7 @@ QUESTIONS: Mapping[str, str] = {
     "hidden": "SELECT digest, hidden_at FROM hidden",
     "saved": "SELECT name, arguments, saved_at FROM saved",
     "names": "SELECT name, digests, made_at FROM names",
+    "name_rows": "SELECT name, fingerprint, model, method, embedding, row_digest FROM name_rows",
 }
 
 

@@ -10,12 +10,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, Column
 from rclip_like.interchange.parquet import Part, Row, read_rows
 from rclip_like.query.terms import is_name
 from rclip_like.store.embeddings import are_unit, stacked
-from rclip_like.store.names import DIGEST_BYTES, MOST_PICTURES
+from rclip_like.store.names import DIGEST_BYTES, MOST_DIMENSIONS, MOST_PICTURES, is_unit
 
 _SHORT_TEXT, _LONG_TEXT = 1000, 1 << 20
 _LONG_TEXTS = ("text", "caption", "keywords", "arguments")
@@ -24,6 +26,7 @@ _LONGEST_PIXELS = 64
 _MOST_PARTS = 1 << 16
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+_MOST_ROW_BYTES = 4 * MOST_DIMENSIONS
 _MOST_DIGESTS_BYTES = MOST_PICTURES * DIGEST_BYTES
 _CONSTANT = ("model", "fingerprint", "preprocessing_version")
 
@@ -52,6 +55,8 @@ def checked_rows(part: Part) -> Iterator[list[Row]]:
                     )
         if part.kind == "embeddings":
             _check_embeddings(part, before, rows)
+        if part.kind == "names":
+            _check_names(part, rows)
         before = rows[-1] if rows else before
         yield rows
 
@@ -77,6 +82,16 @@ def _check_embeddings(part: Part, before: Row, rows: list[Row]) -> None:
         raise InterchangeError(f"{part.path}: the rows are not in the order of digest and part")
     if not are_unit(stacked([row[-1] for row in rows])).all():
         raise InterchangeError(f"{part.path}: an embedding has not the length 1")
+
+
+def _check_names(part: Part, rows: list[Row]) -> None:
+    """Raise InterchangeError unless each name has pictures or a row, and each row is whole."""
+    for name, digests, _, model, fingerprint, method, row in rows:
+        described = (model, fingerprint, method, row)
+        if len({each is None for each in described}) > 1 or (row is None and not digests):
+            raise InterchangeError(f"{part.path}: the row of the name @{name} is not whole")
+        if row is not None and not is_unit(np.frombuffer(row, "<f4")):
+            raise InterchangeError(f"{part.path}: the row of the name @{name} has not the length 1")
 
 
 def _check_of(column: Column, part: Part) -> Callable[[Any], bool]:
@@ -139,5 +154,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "source": lambda value: value in ("caption", "keywords", "text"),
     "name": _is_search_name,
     "arguments": _is_list_of_words,
-    "digests": lambda value: len(value) % DIGEST_BYTES == 0 < len(value) <= _MOST_DIGESTS_BYTES,
+    "digests": lambda value: len(value) % DIGEST_BYTES == 0 and len(value) <= _MOST_DIGESTS_BYTES,
+    "method": lambda value: value in ("mean", "probe"),
+    "row": lambda value: len(value) % 4 == 0 < len(value) <= _MOST_ROW_BYTES,
 }

@@ -84,8 +84,14 @@ COLUMNS: MappingProxyType[Kind, tuple[Column, ...]] = MappingProxyType(
         ),
         "names": (
             Column("name", "text", "that stands for pictures"),
-            Column("digests", "bytes", "of these pictures, one after the other"),
+            Column(
+                "digests", "bytes", "of these pictures, one after the other; a probe's has none"
+            ),
             Column("made_at", "text", "when, in UTC"),
+            Column("model", "text", "the name of a model that the name has a row for", True),
+            Column("fingerprint", "text", "what stands for its weights and settings", True),
+            Column("method", "text", "mean of the pictures, or probe", True),
+            Column("row", "bytes", "float32 numbers, little-endian, of length 1", True),
         ),
     }
 )

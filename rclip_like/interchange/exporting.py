@@ -18,6 +18,7 @@ from rclip_like.interchange.parquet import Row, write_part
 from rclip_like.store import Store, ranges_of
 from rclip_like.store.embeddings import are_unit, stacked
 from rclip_like.store.exporting import ExportedRows
+from rclip_like.store.lock import sole_writer
 from rclip_like.values import Root
 
 _PART_ROWS = 65_536
@@ -45,20 +46,28 @@ def export_parts(
     model: whose embeddings are written. All rows are of one moment, whoever writes meanwhile. The
     folder gets its name when it is whole; what a killed export left is removed by the next one.
     Raises InterchangeError when the folder has anything in it, unless it is an export and
-    `replace` is set, and when it cannot be written.
+    `replace` is set, when another export writes it, and when it cannot be written.
     """
     folder = Path(os.path.abspath(folder))
     _refuse_what_is_there(folder, replace=replace)
     draft = folder.with_name(f".{folder.name}.part")
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(FOLDER_MODE)
-        try:
-            with store.snapshot():
-                exported = _Writing(store, draft, roots, model).go()
-            _put_in_place(draft, folder)
-        finally:
+        with sole_writer(draft) as is_alone:
+            if not is_alone:
+                raise InterchangeError(
+                    f"{folder}: another export is writing this folder",
+                    "wait until it is done, or name another folder",
+                )
+            _put_back(folder)
+            _refuse_what_is_there(folder, replace=replace)  # another export may have ended
             shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(FOLDER_MODE)
+            try:
+                with store.snapshot():
+                    exported = _Writing(store, draft, roots, model).go()
+                _put_in_place(draft, folder)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise InterchangeError(
             f"{folder}: the parts cannot be written ({error.strerror or error})",
@@ -81,9 +90,20 @@ def _refuse_what_is_there(folder: Path, *, replace: bool) -> None:
         raise InterchangeError(f"{folder}: other files are in this folder; name a new one")
 
 
+def _put_back(folder: Path) -> None:
+    """Give an export its name again that was moved away when a kill stopped the new one."""
+    if not os.path.lexists(folder):
+        with suppress(FileNotFoundError):
+            os.rename(_moved_away(folder), folder)
+
+
+def _moved_away(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.before")
+
+
 def _put_in_place(draft: Path, folder: Path) -> None:
     """Give the draft its name; an export that has it is moved away first, and then removed."""
-    before = folder.with_name(f".{folder.name}.before")
+    before = _moved_away(folder)
     shutil.rmtree(before, ignore_errors=True)
     with suppress(FileNotFoundError):
         os.rename(folder, before)

@@ -46,12 +46,13 @@ class Connections:
         store.look_anew()
         return store
 
-    def open_to_write(self) -> Store:
+    def open_to_write(self, *, on_wait: Callable[[], None] | None = None) -> Store:
         """Return this thread's connection; the index is made where there is none.
 
         One beside pictures is not: only a run that indexes knows in which folder it is wanted.
         """
-        return self.open(create=self.exists() or not is_beside(self._database))
+        create = self.exists() or not is_beside(self._database)
+        return self.open(create=create, on_wait=on_wait)
 
     def existing(self) -> Store | None:
         """Return this thread's connection, None where there is no index yet."""

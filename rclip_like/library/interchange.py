@@ -68,15 +68,16 @@ class LibraryInterchange(LibraryModel):
     ) -> Imported:
         """Merge the Parquet parts in some folders into the index, which is made if need be.
 
-        Raises InterchangeError when pyarrow is missing, and for parts that are not as they should
-        be or of a model that neither the index nor the library uses: then nothing is merged.
-        Raises IndexLocked when another process writes and `wait` is off.
+        One beside pictures must be there: no part says in which folder it would be wanted. Raises
+        InterchangeError when pyarrow is missing, and for parts that are not as they should be or of
+        a model that neither the index nor the library uses: then nothing is merged. Raises
+        IndexLocked when another process writes and `wait` is off.
         """
         _refuse_without_pyarrow()
         from rclip_like.interchange.importing import import_parts
 
         named = [Path(os.fsdecode(each)) for each in expanded(folders)]
-        store = self._index.open(create=True, on_wait=on_wait)
+        store = self._index.open_to_write(on_wait=on_wait)
         return import_parts(store, named, self._chosen_model, wait=wait, on_wait=on_wait)
 
     def _exported_model(self, store: Store) -> ModelOfPart | None:

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from rclip_like.errors import ModelError, UsageError
 from rclip_like.query.terms import is_name
-from rclip_like.store.names import DIGEST_BYTES, MOST_PICTURES, Method, Name, NameRow, is_unit
+from rclip_like.store.names import (
+    DIGEST_BYTES,
+    MOST_DIMENSIONS,
+    MOST_PICTURES,
+    Method,
+    Name,
+    NameRow,
+    is_unit,
+)
 
 if TYPE_CHECKING:
     from rclip_like.values import Embedding
 
 VERSION = 1
 MOST_BYTES = 64 << 20
-_MOST_NAMES, _MOST_ROWS, _MOST_DIMENSIONS = 10_000, 100, 8192
+_MOST_NAMES, _MOST_ROWS = 10_000, 100
 _FORMAT = "clipfind_names"
 _DIGEST = re.compile(rf"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
 _MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,1000}")
@@ -118,7 +126,7 @@ def _row_of(value: Any, word: str) -> NameRow:
 def _embedding_of(value: Any, word: str) -> Embedding:
     import numpy as np
 
-    numbers = _list(value, _MOST_DIMENSIONS, f"the numbers of {word}")
+    numbers = _list(value, MOST_DIMENSIONS, f"the numbers of {word}")
     is_numbers = all(type(each) in (int, float) and abs(each) <= 2 for each in numbers)
     _require(is_numbers and bool(numbers), f"the numbers of {word} are odd")
     embedding = np.array(numbers, dtype=np.float32)

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import Remedy, StoreError
+from rclip_like.errors import IndexLocked, Remedy, StoreError
 from rclip_like.store.connection import explained
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.opening import sync_folder, version_of
@@ -48,6 +48,11 @@ def copy_index(store: Store, path: Path, *, replace: bool = False) -> int:
                 for left in sqlite_files(draft):
                     with suppress(OSError):
                         left.unlink()
+    except IndexLocked as error:
+        raise IndexLocked(
+            f"{path}: another process is writing this file",
+            "wait until it is done, or name another file",
+        ) from error
     except OSError as error:
         raise StoreError(
             f"{path}: the copy cannot be written ({error.strerror})",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rclip_like.places import Place
+from rclip_like.store.names import Names
 from rclip_like.store.reading import parts_of
 from rclip_like.store.rows import EVERYTHING, OF_RIGHT_LENGTH, OUTDATED, PathRange, row_digest
 from rclip_like.store.schema import (
@@ -124,10 +125,21 @@ class ExportedRows:
             yield from self._connection.execute(question)
 
     def names(self) -> Iterator[Row]:
-        """Yield name, digests and made_at of names with pictures, where all is exported."""
-        if self._version >= NAMES_SINCE and self._is_all:
-            question = "SELECT name, digests, made_at FROM names WHERE digests <> x'' ORDER BY name"
-            yield from self._connection.execute(question)
+        """Yield name, digests and made_at of names, where all is exported, with model,
+        fingerprint, method and embedding float32 (D,) of each row of theirs.
+
+        A name without a row has None for these. A damaged row is left out, and so is a name that
+        has neither pictures nor a sound row.
+        """
+        if self._version < NAMES_SINCE or not self._is_all:
+            return
+        for each in Names(self._connection).every():
+            name = (each.name, b"".join(each.digests), each.made_at)
+            for row in each.rows:
+                blob = row.embedding.astype("<f4").tobytes()
+                yield (*name, row.model, row.fingerprint, row.method, blob)
+            if each.digests and not each.rows:
+                yield (*name, None, None, None, None)
 
     def _of_contents(self, asked: str, where: str = "true", order: str = "") -> Iterator[Row]:
         values: list[bytes] = []

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rclip_like.errors import IndexLocked, Remedy, StoreError
-from rclip_like.store.side_files import make_own, open_own
+from rclip_like.store.side_files import make_own, open_own, side_file
 
 _LOOK_AGAIN_SECONDS = 0.1
 _TRIES, _TRY_AGAIN_SECONDS = 4, 0.01
@@ -153,6 +153,43 @@ class IndexLock:
                 "check the folder's rights",
                 Remedy.NAME_ANOTHER_INDEX,
             ) from error
+
+
+@contextmanager
+def sole_writer(draft: Path) -> Iterator[bool]:
+    """Keep other processes from a draft for the block; gives False where one of them writes it.
+
+    The lock's file lies beside the draft and is removed after the block. On a disk without locks
+    the answer is True. Raises OSError when the file cannot be made, StoreError when it is not ours.
+    """
+    path = side_file(draft, ".lock")
+    descriptor, is_alone = _opened_and_locked(path, draft)
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            with suppress(OSError):  # Windows removes no open file
+                path.unlink()
+        os.close(descriptor)
+
+
+def _opened_and_locked(path: Path, draft: Path) -> tuple[int, bool]:
+    while True:
+        try:
+            descriptor = make_own(path)
+        except FileExistsError:
+            try:
+                descriptor = open_own(path, draft, os.O_RDWR)
+            except FileNotFoundError:
+                continue
+        try:
+            is_alone = _try_lock(descriptor)
+        except OSError:
+            is_alone = True
+        with suppress(FileNotFoundError):
+            if not is_alone or os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                return descriptor, is_alone
+        os.close(descriptor)  # its holder has removed it: others lock a new one
 
 
 def _read_pid(descriptor: int) -> int | None:

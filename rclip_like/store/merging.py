@@ -29,6 +29,14 @@ _IS_READ_HERE = (
     f" AND device <> {IMPORTED_DEVICE})"
 )
 
+_MERGE_NAME_ROW = (
+    "INSERT INTO name_rows (name, model, fingerprint, method, embedding, row_digest)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name, fingerprint) DO UPDATE SET (model, method,"
+    " embedding, row_digest) = (excluded.model, excluded.method, excluded.embedding,"
+    " excluded.row_digest) WHERE (excluded.embedding, excluded.model, excluded.method)"
+    " > (name_rows.embedding, name_rows.model, name_rows.method)"
+)
+
 
 class Merging:
     """Merges rows as `ExportedRows` yields them, while the indexer's lock is held.
@@ -234,22 +242,22 @@ class Merging:
             )
 
     def names(self, rows: Iterable[Row]) -> None:
-        """Merge names: of one spelling the one that was made last.
-
-        It has no row for any model; a query makes that from the pictures.
-        """
+        """Merge names with their rows: of one spelling the one that was made last."""
         with self._connection.transaction():
-            for name, digests, made_at in rows:
+            for name, digests, made_at, *row in rows:
                 found = self._execute(
                     "SELECT made_at, digests FROM names WHERE name = ?", (name,)
                 ).fetchone()
-                if found is not None and found >= (made_at, digests):
+                if found is not None and found > (made_at, digests):
                     continue
-                self._execute("DELETE FROM name_rows WHERE name = ?", (name,))
-                self._execute(
-                    "INSERT OR REPLACE INTO names (name, digests, made_at) VALUES (?, ?, ?)",
-                    (name, digests, made_at),
-                )
+                if found != (made_at, digests):
+                    self._execute("DELETE FROM name_rows WHERE name = ?", (name,))
+                    self._execute(
+                        "INSERT OR REPLACE INTO names (name, digests, made_at) VALUES (?, ?, ?)",
+                        (name, digests, made_at),
+                    )
+                if row[0] is not None:
+                    self._execute(_MERGE_NAME_ROW, (name, *row, row_digest(row[-1])))
 
     def _content(self, digest: bytes) -> tuple[int, bool]:
         """Return the number of a content, and whether this machine has read a file with it."""

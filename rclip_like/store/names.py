@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_PICTURES = 10_000
 """How many pictures a name stands for at most; their digests take 320 kB."""
 DIGEST_BYTES = 32
+MOST_DIMENSIONS = 8192
+"""How long a row from elsewhere may be."""
 
 Method = Literal["mean", "probe"]
 

@@ -137,3 +137,23 @@ def test_names_and_hidden_pictures_go_to_the_index_of_the_picture(
         assert refused.returncode != 0
         assert b"make it with `clipfind index --db beside FOLDER`" in refused.stderr
         assert not (elsewhere / ".clipfind").exists()
+
+
+def test_an_import_needs_an_index_that_is_there(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = album.parent / "parts"
+    assert run("export", parts, "--db", album / ".clipfind/index.db").returncode == 0
+    elsewhere = album.parent / "elsewhere"
+    elsewhere.mkdir()
+    for database in ("beside", elsewhere / ".clipfind/index.db"):
+        monkeypatch.chdir(elsewhere)
+        refused = run("import", parts, "--db", database)
+        assert refused.returncode == 2
+        assert b"elsewhere/.clipfind/index.db: there is no index yet" in refused.stderr
+        assert b"make it with `clipfind index --db beside FOLDER`" in refused.stderr
+        assert not [*elsewhere.iterdir(), *parts.glob(".*")]
+    monkeypatch.chdir(album / "deep")
+    taken = run("import", parts, "--db", "beside")
+    assert taken.returncode == 0, taken.stderr
+    assert b"imported 3 files" in taken.stderr

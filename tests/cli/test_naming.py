@@ -225,6 +225,12 @@ def test_a_label_of_a_probe_can_be_named(album: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(rows["robin"][:3], expected, atol=1e-6)
     np.testing.assert_allclose(rows["thrush"][:3], expected[[1, 0, 2]], atol=1e-6)
     assert len(lines("@robin", "-f")) == 3
+    assert run("export", tmp_path / "parts").returncode == 0
+    assert run("import", tmp_path / "parts", "--db", "new.db").returncode == 0
+    with Library(database="new.db") as library:
+        assert rows.keys() == {each.name for each in library.names()}
+    found = lines("@robin", "--json")
+    assert lines("@robin", "--json", "--db", "new.db") == found
     probe = ("--probe", "birds.safetensors")
     assert "no label 'wren'; it has robin, owl, gull" in refused("name", "wren", *probe)
     assert "@robin: there already" in refused("name", "robin", *probe)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -16,6 +17,7 @@ import pytest
 from interchanged import Picture, contents_of, exported, imported, make_index
 from small_index import fill, make_pictures, start_indexing, wait_for_lines
 
+from rclip_like.errors import InterchangeError
 from rclip_like.store import Store
 from rclip_like.store.copying import copy_index
 
@@ -163,3 +165,56 @@ def test_an_import_that_is_killed_leaves_sound_rows_and_the_next_one_the_same_en
         imported(new, tmp_path / "parts")
         assert contents_of(new) == wanted
     assert len(seen) >= 3, "the kills came at the same moment"
+
+
+@pytest.mark.parametrize("kind", ["parts", "copy"])
+def test_a_second_export_to_one_place_is_refused_and_the_first_is_whole(
+    tmp_path: Path, kind: str
+) -> None:
+    database = make_index(tmp_path / "db", PICTURES[:60])
+    target = tmp_path / kind
+    program, draft = (EXPORT, ".parts.part") if kind == "parts" else (COPY, "copy.copy")
+    command = [sys.executable, "-c", program, str(database), str(target)]
+    first = Popen(command, env=WITH_TESTS)
+    while not (tmp_path / draft).exists():
+        time.sleep(0.0005)
+    first.send_signal(signal.SIGSTOP)
+    assert not target.exists(), "the first one was faster"
+    second = subprocess.run(command, env=WITH_TESTS, capture_output=True, text=True)
+    assert second.returncode
+    assert f"{target}: another " in second.stderr
+    assert "wait until it is done" in second.stderr
+    first.send_signal(signal.SIGCONT)
+    assert first.wait() == 0
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".parts")]
+    if kind == "parts":
+        imported(tmp_path / "new", target)
+        assert len(contents_of(tmp_path / "new")["embeddings"]) == 120
+    else:
+        assert num_rows(target) == 120
+
+
+def test_exports_started_at_once_into_one_folder_leave_one_that_is_whole(tmp_path: Path) -> None:
+    database = make_index(tmp_path / "db", PICTURES[:60])
+    command = [sys.executable, "-c", EXPORT, str(database), str(tmp_path / "parts")]
+    processes = [Popen(command, env=WITH_TESTS, stderr=subprocess.PIPE) for _ in range(3)]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes].count(0) == 1, said
+    imported(tmp_path / "new", tmp_path / "parts")
+    assert len(contents_of(tmp_path / "new")["embeddings"]) == 120
+    assert {path.name for path in tmp_path.iterdir() if "parts" in path.name} == {"parts"}
+
+
+def test_an_export_that_was_moved_away_when_a_kill_came_gets_its_name_again(
+    tmp_path: Path,
+) -> None:
+    database = make_index(tmp_path / "db", PICTURES[:3])
+    exported(database, tmp_path / "parts")
+    (tmp_path / "parts").rename(tmp_path / ".parts.before")
+    with pytest.raises(InterchangeError, match="is there already"):
+        exported(database, tmp_path / "parts")
+    imported(tmp_path / "new", tmp_path / "parts")
+    assert len(contents_of(tmp_path / "new")["files"]) == 3
+    (tmp_path / "parts").rename(tmp_path / ".parts.before")
+    exported(database, tmp_path / "parts", replace=True)
+    assert not (tmp_path / ".parts.before").exists()

@@ -19,7 +19,7 @@ from manual_interchange import INTERCHANGE
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, KINDS, TYPE_NAMES
 from rclip_like.store import Store
-from rclip_like.store.names import Name
+from rclip_like.store.names import Method, Name, NameRow
 
 ANN = (
     Picture(b"/ann/1.jpg", 1, words=(("caption", "a boat"),)),
@@ -32,12 +32,26 @@ BOB = (
 )
 
 
+def row_of(seed: int, *, method: Method = "mean", fingerprint: str = "f" * 64) -> NameRow:
+    """Return a row for a name."""
+    row = np.random.default_rng(seed).normal(size=8)
+    return NameRow("tiny", fingerprint, method, (row / np.linalg.norm(row)).astype(np.float32))
+
+
+NAMES = (
+    Name("new", (digest_of(3),), ()),
+    Name("rex", (digest_of(1), digest_of(2)), (row_of(1), row_of(2, fingerprint="e" * 64))),
+    Name("many", (digest_of(1), digest_of(3)), (row_of(3, method="probe"),)),
+    Name("label", (), (row_of(4, method="probe"),)),
+)
+
+
 def test_what_is_imported_is_what_was_exported(tmp_path: Path) -> None:
     source = make_index(tmp_path / "ann.db", ANN)
     with Store.open(source, create=False) as store:
         store.hidden.add([digest_of(2)])
         store.saved.put("boats", ["--all", "--", "boat"])
-        store.names.put([Name("rex", (digest_of(1), digest_of(2)), ())])
+        store.names.put([*NAMES])
     done = exported(source, tmp_path / "parts")
     assert done.rows == {
         "facts": 3,
@@ -47,7 +61,7 @@ def test_what_is_imported_is_what_was_exported(tmp_path: Path) -> None:
         "sidecars": 0,
         "hidden": 1,
         "saved": 1,
-        "names": 1,
+        "names": 5,
     }
     imported(tmp_path / "new.db", tmp_path / "parts")
     before, after = contents_of(source), contents_of(tmp_path / "new.db")
@@ -174,15 +188,25 @@ def test_another_model_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
 
 
 def test_of_one_name_the_one_made_last_stays_in_any_order(tmp_path: Path) -> None:
-    for name, content, made_at in (("a", 1, "2026-01-02"), ("b", 2, "2026-01-01")):
+    made = (
+        ("a", 1, "2026-01-02", row_of(1)),
+        ("b", 2, "2026-01-01", row_of(2)),
+        ("c", 1, "2026-01-02", row_of(3)),
+        ("d", 1, "2026-01-02", row_of(4, fingerprint="e" * 64)),
+    )
+    for name, content, made_at, row in made:
         with Store.open(make_index(tmp_path / f"{name}.db", ANN), create=False) as store:
-            store.names.put([Name("rex", (digest_of(content),), ())])
+            store.names.put([Name("rex", (digest_of(content),), (row,))])
             store.connection.execute("UPDATE names SET made_at = ?", (made_at,))
         exported(tmp_path / f"{name}.db", tmp_path / name)
-    for order in ("ab", "ba"):
-        imported(tmp_path / f"{order}.db", *(tmp_path / name for name in order))
-        (row,) = contents_of(tmp_path / f"{order}.db")["names"]
-        assert row == ("rex", digest_of(1), "2026-01-02")
+    seen = []
+    for order in ("abcd", "dcba", "cadb"):
+        for name in order:
+            imported(tmp_path / f"{order}.db", tmp_path / name)
+        seen.append(contents_of(tmp_path / f"{order}.db"))
+        assert seen[-1]["names"] == [("rex", digest_of(1), "2026-01-02")]
+        assert seen[-1] == seen[0]
+    assert len(seen[0]["name_rows"]) == 2
 
 
 def replaced(column: str, value: object) -> Callable[[pa.Table], pa.Table]:
@@ -253,16 +277,34 @@ def test_a_part_that_is_not_as_it_should_be_is_refused_whole(tmp_path: Path, dam
     assert not any(contents_of(tmp_path / "new.db").values())
 
 
-@pytest.mark.parametrize("name", ["12", "a.b", "@rex"])
-def test_a_name_that_no_query_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    source = make_index(tmp_path / "ann.db", ANN)
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("name", value) for value in ("12", "a.b", "@rex")),
+        *(
+            ("row", value)
+            for value in (b"", b"x" * 31, b"\0" * 32, b"\xff" * 32, b"\0" * (1 << 16))
+        ),
+        ("row", None),
+        ("method", "guess"),
+        ("method", None),
+        ("fingerprint", "x"),
+        ("digests", b"x" * 33),
+    ],
+)
+def test_a_name_that_no_query_can_have_is_refused(
+    tmp_path: Path, column: str, value: str | bytes | None
+) -> None:
+    source = make_index(tmp_path / "ann.db", ANN[:1])
     with Store.open(source, create=False) as store:
-        store.names.put([Name("rex", (digest_of(1),), ())])
+        store.names.put([*NAMES[1:]])
     exported(source, tmp_path / "parts")
     path = tmp_path / "parts" / "names" / "00000.parquet"
-    pq.write_table(replaced("name", name)(pq.read_table(path)), path)
-    with pytest.raises(InterchangeError, match="a value of the column name"):
+    pq.write_table(replaced(column, value)(pq.read_table(path)), path)
+    with pytest.raises(InterchangeError, match=r"column|the row of the name @rex") as caught:
         imported(tmp_path / "new.db", tmp_path / "parts")
+    assert str(path) in str(caught.value)
+    assert not any(contents_of(tmp_path / "new.db").values())
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1"])
