@@ -58,11 +58,11 @@ frames that differ are encoded, fewer where nothing moves; frames of one colour 
 there are no others. The video's score is that of the frame nearest to the query, and *--json*, the
 table, the page and contact sheets say at which moment that frame comes, and show it. Other
 thumbnails, *classify*, *duplicates* and a query by a video use the one frame that resembles the
-others most. Choosing ends after 15 seconds of a processor; of a video that takes longer its beginning counts. The sound is not
-used. Date, camera and position come from the file; a date of a video is in UTC unless the camera
-wrote its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the
-video of a live photo: the picture stands for both. A motion photo, a JPEG with a video behind it,
-is read as its picture.
+others most. Choosing ends after 15 seconds of a processor; of a video that takes longer its
+beginning counts. The sound is not used. Date, camera and position come from the file; a date of a
+video is in UTC unless the camera wrote its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG
+or HEIC of the same name is the video of a live photo: the picture stands for both. A motion photo,
+a JPEG with a video behind it, is read as its picture.
 
 A model looks at a square, so of a panorama or a long screenshot it sees the middle, or everything
 small. With *--tiles*, a picture longer than 2:1 is also compared by up to 16 overlapping crops,
