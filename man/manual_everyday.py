@@ -1,4 +1,4 @@
-"""The manual's prose on what runs without being called: the watch, timers and cron."""
+"""The manual on what runs without being called: the watch, timers and cron."""
 
 EVERY_DAY = """\
 *clipfind index --watch* [PATH]... brings the index up to date as *clipfind index* does, and then
@@ -58,10 +58,4 @@ starts it:
 From cron, every hour:
 
     0 * * * * ~/.local/bin/clipfind index --quiet --no-wait ~/Pictures
-
-*clipfind doctor --report* FILE writes what a report of a fault needs, and *-* prints it: versions,
-the system, the kinds of file systems, how much is indexed, reasons why pictures could not be read,
-which checks found something, and settings that are not the default. It consists of numbers and of
-clipfind's own words: of a setting that is a path, a name or a list it says only that it is set. No
-path, file name, query, user name or host name is in it. Nothing is sent; read it before you do.
 """

@@ -75,9 +75,9 @@ Saved searches :: What *run --new* shows is remembered after it was delivered, w
 a run that is killed before shows it again, and none is lost when two run at once. *test_saved.py*.
 
 Copies :: A copy of the index that is taken while a run writes has the rows of one moment, each with
-all that belongs to it, and a kill leaves no half of a copy under its name. So it is with what is
-exported into Parquet files; an import that is killed leaves sound rows, and is done again to the
-same end. *test_export.py*.
+all that belongs to it, and a kill leaves no half of a copy under its name. The same holds
+for what is exported into Parquet files. An import that is killed leaves sound rows, and the next
+one ends as if it had not been killed. *test_export.py*.
 
 Freshness :: A match is not shown if its file is gone, has another size or time than when it was
 read, or has another content while its inode or ctime differ: *test_unchanged.py*. A file changed

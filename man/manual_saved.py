@@ -16,8 +16,7 @@ it; they win over those that were saved, and those that contradict them are left
 of a saved *--json*. Options that write or open files (*--html*, *--copy-to*, *--link-to*, *--open*)
 are typed with *run* alone, since an index may come from somebody else. *clipfind saved list* prints
 the searches, *saved show* NAME the command that one stands for, and *saved remove* NAME drops it.
-To save what *clipfind serve* shows, copy its command line and write *save* NAME in place of
-*search*.
+The page of *clipfind serve* saves and opens searches, too (see SERVING).
 
 Only what is new :: *clipfind run* NAME *--new* prints, or files, only pictures that no earlier run
 with *--new* has shown. The first such run shows everything; to begin from now, send its output to

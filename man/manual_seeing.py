@@ -32,9 +32,9 @@ is typed as words, and the index is not updated:
             clipfind search --text -n -f0 -t 100 -- {q} ~/Pictures || true" \\
         --preview "clipfind preview {}" | xargs -0 -r -n1 xdg-open
 
-Names may have spaces, quotes and line breaks. fzf can show a name that is not UTF-8 but not hand it
-on. lf gives a script that *set previewer* names the path, the width, of which it shows two columns
-less, and the height:
+Names may have spaces, quotes and line breaks. fzf can show a name that is not UTF-8 but not pass it
+on. For lf, *set previewer* names a script, which is given the path, the width (of which lf shows
+two columns less) and the height:
 
     #!/bin/sh
     clipfind preview --size "$(($2 - 2))x$3" -- "$1" 2>/dev/null ||

@@ -12,8 +12,8 @@ MB. *--html -* writes it to stdout. A sheet replaces an earlier sheet, and no ot
 it shows four pictures a row, and each path from the top of the file system.
 
 *clipfind classify --html FILE* writes the labelled pictures as one sheet: a group for each label
-with the likeliest pictures first, and those without a label last. Of a label with many pictures, it
-shows the 200 likeliest, of many labels fewer each, 4,000 pictures in all.
+with the likeliest pictures first, and those without a label last. A sheet has
+4,000 pictures at most: of each label the 200 likeliest, or fewer if there are many labels.
 
 Thumbnails :: Small pictures of at most 256 pixels each way, larger ones of 1,024, as WebP: upright,
 in sRGB, transparency over white, of an animation the first frame, without any of the picture's

@@ -230,16 +230,17 @@ in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, nor
 positive), *place* (the names from the town to the country, with commas). What is not known is
 absent. With *--explain*, *terms* is a list of objects with *term* (with a minus if it is
 subtracted) and *score*. With *--min-score auto*, *presence* is the same on each line: how likely it
-is that something here shows what the words say, from 0 to 1, if half of what one searches for is
-there; below 0.25 there are no lines but of words. With *--all-hidden*, *hidden* is true for a
-hidden picture and absent for others. With *--words*, *words* is a list of what was found of the
-query's words, objects with *in* (name, folder, caption, keyword, sidecar or text) and *text*, and
-*by_words_alone* whether the score is below the thresholds. *crop* is the tile of a long picture
-that has the score, an object with *x*, *y*, *width* and *height* in pixels of the upright picture;
-it is absent where the whole has it, and without *--tiles*. *second* says when the frame of a video
-comes that has the score, from its start; pictures have none. Of a match that is copied or linked:
-*path* and *target* (absolute, the latter with *target_base64* as for paths), *did* (copied, linked
-or there already) and *sidecars*, a list of the files that went along.
+is, from 0 to 1, that something here shows what the words say, supposing that half of what people
+search for is there; below 0.25 only pictures that were found by their words have lines. With
+*--all-hidden*, *hidden* is true for a hidden picture and absent for others. With *--words*, *words*
+is a list of what was found of the query's words, objects with *in* (name, folder, caption, keyword,
+sidecar or text) and *text*, and *by_words_alone* whether the score is below the thresholds. *crop*
+is the tile of a long picture that has the score, an object with *x*, *y*, *width* and *height* in
+pixels of the upright picture; it is absent where the whole has it, and without *--tiles*. *second*
+is the moment in a video, counted from its start, of the frame that has the score; pictures have
+none. Of a match that is copied or linked: *path* and *target* (absolute, the latter with
+*target_base64* as for paths), *did* (copied, linked or there already) and *sidecars*, a list of the
+files that went along.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
@@ -724,6 +725,12 @@ query texts for each model and then drops a random tenth of them; *--texts* drop
 touches nothing but the index. The next *clipfind index* or search of the folder, or of one above,
 reads it again unless a .clipfindignore file or *--exclude* leaves it out.
 
+When rows were dropped, *prune* and *forget* write the index file and the matrix again, smaller. For
+a while this needs as much room again beside the index, and as much in the folder for temporary
+files. A dry run can only estimate how much comes free: the file shrinks by whole pages, so a few
+rows may free nothing. A kill or a full disk leaves the index whole, and the next *clipfind prune*
+shrinks it. Searches go on meanwhile; an index run waits.
+
 *clipfind relocate* OLD NEW is for a folder that was moved, renamed or copied to another disk, or a
 disk that is mounted elsewhere: everything indexed under OLD (pictures, unreadable files, walked
 folders, sidecars, and paths in saved searches) gets the same path under NEW. It is one transaction,
@@ -738,11 +745,11 @@ filed, downloaded models and the configuration file keep their paths.
 
     clipfind relocate /media/disk/Pictures /media/archive/Pictures
 
-*--db beside* keeps the index of a folder in the folder itself, in .clipfind/index.db, so that a
-disk takes it along. PATH, or the current folder, and then the folders above it are looked through
-for a .clipfind; if there is none, *index* and *search* make one in PATH; no name, no saved search
-and no *import* does. For *name* and *hide* the index beside their pictures comes first, if there is
-one. To use it always, set *db* in the configuration file or CLIPFIND_DB.
+*--db beside* keeps the index of a folder in the folder itself, in .clipfind/index.db, so that it
+moves with the disk. clipfind looks for a .clipfind in PATH, or in the current folder, and then in
+the folders above. If there is none, *index* and *search* make one in PATH; *name*, *save* and
+*import* make none. *name* and *hide* look beside their pictures first. To use *beside* always, set
+*db* in the configuration file or CLIPFIND_DB.
 
     clipfind index --db beside /media/disk/Pictures
     cd /media/disk/Pictures/2019; clipfind --db beside "a red boat"
@@ -752,15 +759,9 @@ Such an index remembers where its folder was. Opened at another path, it relocat
 the paths are replaced in memory, and searches show the present ones. It is as open to others as the
 folder: its files take the mode of the folder, whatever the umask. A .clipfind that belongs neither
 to you nor to root is not used, and an error says so, until you name its file with *--db*. Files
-that you unpacked or downloaded are your own: do not say *beside* in a folder whose author you do
-not trust. Such an index has no default model, because it may come from somebody else: choose one
+that you unpacked or downloaded belong to you, so do not say *beside* in a folder whose author you
+do not trust. Such an index has no default model, because it may come from somebody else: choose one
 with *--model*, CLIPFIND_MODEL or the configuration.
-
-Afterwards *prune* and *forget* write the index file and the matrix again, smaller. For a while this
-needs as much room again beside the index, and as much in the folder for temporary files. A dry run
-can only estimate how much comes free: the file shrinks by whole pages, so a few rows may free
-nothing. A kill or a full disk leaves the index whole, and the next *clipfind prune* shrinks it.
-Searches go on meanwhile; an index run waits.
 
 *clipfind doctor* prints one line for each check: its state (*ok*, *warning* or *problem*), what it
 looked at, what it found, and the remedy. It has SQLite check the index and looks for dangling rows,
@@ -770,6 +771,12 @@ removes drafts that a kill left, rebuilds the indexes inside the database, and d
 and damaged embeddings; the next *clipfind index* encodes their pictures again. Before it drops any
 row it writes a copy, index.db.before-repair-TIME. It makes a damaged matrix again. If there is
 nothing to mend, a line says so.
+
+*clipfind doctor --report* FILE writes what a bug report needs, and *-* prints it: versions,
+the system, the kinds of file systems, how much is indexed, reasons why pictures could not be read,
+which checks found something, and settings that are not the default. It consists of numbers and of
+clipfind's own words: of a setting that is a path, a name or a list it says only that it is set. No
+path, file name, query, user name or host name is in it. Nothing is sent; read it before you do.
 """
 
 EXIT_STATUS = """\
@@ -945,8 +952,8 @@ Download a larger model once (605 MB) and make it the default of this index:
 
 BUGS = """\
 Of a video, clipfind sees a few frames and hears nothing. These models cannot count, read small
-print, or tell who is who. The built-in model knows hardly more than everyday things; on a terminal
-clipfind reports the first best score of an index that is weak for it, and names a larger model, its
-size and the time it would take. On Windows, names that are not Unicode and network folders were not
-tried.
+print, or tell who is who. The built-in model knows hardly more than everyday things. When the best
+score in an index is weak for the first time, clipfind says so on a terminal, and names a larger
+model, its size and the time that it would take. On Windows, names that are not Unicode and network
+folders were not tried.
 """
