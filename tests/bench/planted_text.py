@@ -89,10 +89,14 @@ def bundled_fonts() -> list[Path | None]:
 
 
 def plant(
-    photo: Image.Image, chance: random.Random, font: Path | None, long_side: int
+    photo: Image.Image,
+    chance: random.Random,
+    font: Path | None,
+    long_side: int,
+    vocabulary: Sequence[str] = WORDS,
 ) -> tuple[Image.Image, Planted]:
-    """Return the photo at another size with words in it, and what they are."""
-    words = tuple(chance.sample(WORDS, chance.choice((2, 2, 3))))
+    """Return the photo at another size with two or three words in it, and what they are."""
+    words = tuple(chance.sample(vocabulary, chance.choice((2, 2, 3))))
     spelling = chance.choice((str.upper, str.title, str.lower))
     separator = chance.choice((" ", " ", "\n"))
     text = separator.join(map(spelling, words))
