@@ -353,6 +353,8 @@ def _tell_of_nothing(report: "SearchReport", options: SearchOptions) -> None:
         if not is_explained and (typed := filters.typed_in(options.given, datetime.now())):
             talk.note(f"no picture here passes {' '.join(typed)}")
         return
+    if options.settings.words == "only":  # thresholds are for scores; a note says what is so
+        return
     if report.presence is not None:
         query = ", ".join((options.query, *options.add))
         talk.note(f"nothing here seems to show {query!r} (best {report.best:.2f})")

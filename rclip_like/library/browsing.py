@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.files import lies_in
-from rclip_like.library.reach import unplaced_note
+from rclip_like.library.reach import place_notes
 from rclip_like.query import Kind, Term
 from rclip_like.settings import Filters
 from rclip_like.values import Root
@@ -223,10 +223,10 @@ class Browsing:
         roots = self.roots if request.folder is None else self.within(request.folder)
         return 0 if store is None else store.count_undated(roots)
 
-    def unplaced_note(self, request: PageRequest) -> tuple[str, ...]:
-        """Say how many pictures there have no place yet; nothing unless the filters ask for one."""
+    def place_notes(self, request: PageRequest) -> tuple[str, ...]:
+        """Say why the place that the filters ask for may find nothing; nothing without one."""
         roots = self.roots if request.folder is None else self.within(request.folder)
-        return unplaced_note(self._connect(), roots, request.filters)
+        return place_notes(self._connect(), roots, request.filters)
 
     def count(self) -> int:
         """Return how many files are indexed under the roots."""

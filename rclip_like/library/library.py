@@ -15,10 +15,10 @@ from rclip_like.library.query import Asked, terms_of
 from rclip_like.library.reach import (
     expanded,
     named_roots,
+    place_notes,
     reachable_roots,
     refuse_unreadable,
     unindexed_note,
-    unplaced_note,
     unwalked_note,
 )
 from rclip_like.library.texts import LibraryTexts
@@ -134,7 +134,7 @@ class Library(LibraryDuplicates, LibraryMeasures, LibraryTexts, LibraryNames, Li
         if settings.everywhere:
             found = self._rank(terms, None, settings, pixels)
             notes += self._reason_for_nothing(found, None, None, settings)
-            notes += unplaced_note(self._index.existing(), None, settings.filters)
+            notes += place_notes(self._index.existing(), None, settings.filters)
             return replace(found, notes=(*found.notes, *notes))
         roots, absent = reachable_roots(self._index.existing(), paths)
         report, updating = self._update_if_possible(roots, update, on_progress)
@@ -143,7 +143,7 @@ class Library(LibraryDuplicates, LibraryMeasures, LibraryTexts, LibraryNames, Li
             refuse_unreadable(roots, report)
         notes += absent + updating + unwalked_note(report)
         notes += self._reason_for_nothing(found, roots, report, settings)
-        notes += unplaced_note(self._index.existing(), roots, settings.filters)
+        notes += place_notes(self._index.existing(), roots, settings.filters)
         missing = report.remaining if report else 0
         return replace(found, missing=missing, notes=(*found.notes, *notes), index=report)
 

@@ -12,8 +12,10 @@ from rclip_like.values import AnyPath, IndexReport, Root
 from rclip_like.walk import resolve_roots
 
 if TYPE_CHECKING:
+    from rclip_like.places import Place
     from rclip_like.settings import Filters
     from rclip_like.store import Store
+    from rclip_like.store.connection import Connection
 
 
 def expanded(paths: AnyPath | Sequence[AnyPath]) -> list[bytes]:
@@ -96,16 +98,39 @@ def unindexed_note(
     return (Note("nothing is indexed here yet", Remedy.UPDATE_FIRST, Remedy.INDEX),)
 
 
-def unplaced_note(
+def place_notes(
     store: Store | None, roots: Sequence[Root] | None, filters: Filters
 ) -> tuple[str, ...]:
-    """Say how many pictures a place cannot find, as nobody has looked up where they were taken."""
+    """Say why a place may find nothing: it is not a country's name, or pictures are not placed."""
     if filters.place is None or store is None:
         return ()
+    from rclip_like.store.places import has_places, places_called, town_called
+
+    connection = store.connection
+    notes = _unplaced_note(connection, roots)
+    if not has_places(connection) or places_called(connection, filters.place):
+        return notes
+    town = town_called(connection, filters.place)
+    return (_about_place(filters.place, town), *notes)
+
+
+def _about_place(name: str, town: Place | None) -> str:
+    """Say that nothing searched has the name, and where the town lies that has it, if one does."""
+    if town is None:
+        return f"no picture in this index was taken in a country, state or county called {name!r}"
+    parents = ", ".join(dict.fromkeys(filter(None, (town.state, town.country))))
+    return (
+        f"{town.town} is a town in {parents}; towns are shown, and only countries, states and "
+        "counties are searched"
+    )
+
+
+def _unplaced_note(connection: Connection, roots: Sequence[Root] | None) -> tuple[str, ...]:
+    """Say how many pictures a place cannot find, as nobody has looked up where they were taken."""
     from rclip_like.facts.places import INSTALL, is_installed
     from rclip_like.store.places import count_unplaced
 
-    number = count_unplaced(store.connection, roots)
+    number = count_unplaced(connection, roots)
     if not number:
         return ()
     reason = f"the coordinates of {counted(number, 'picture')} are not looked up yet"

@@ -134,7 +134,7 @@ class Service:
                     *about_date,
                     *about_absence(state, found),
                     *self._notes(found),
-                    *map(self._settings.say, self._browsing.unplaced_note(part)),
+                    *map(self._settings.say, self._browsing.place_notes(part)),
                 )
             ],
             "date": date,

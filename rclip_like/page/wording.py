@@ -15,6 +15,8 @@ def about_absence(state: State, found: MatchPage) -> list[str]:
     """Say that nothing seems to show what the words say, unless it was found by words alone."""
     if found.presence is None or found.best is None or found.matches or state.start:
         return []
+    if state.look_for_words == "only":  # a note says where they were looked for
+        return []
     query = quoted(", ".join(_typed(term) for term in state.terms))
     return [f"nothing here seems to show {query} (best {found.best:.2f})"]
 

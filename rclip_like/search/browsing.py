@@ -180,14 +180,17 @@ class Ranking:
             lowest = max(lowest, best - settings.within)
         limits = _Limits(lowest, lowest, best, presence)
         if settings.words in ("on", "only"):
-            from rclip_like.search.words import find_words, with_words
+            from rclip_like.search.words import find_words, nothing_found, with_words
 
-            self._query_words, notes = find_words(view.store, self.asked.terms)
-            self.notes += notes
             words_only = settings.words == "only"
-            self._scored = with_words(
-                self._scored, self._query_words, lowest, words_only=words_only
-            )
+            query_words, notes = find_words(view.store, self.asked.terms, words_only=words_only)
+            has_any = len(self) > 0
+            self._query_words = query_words
+            self._scored = with_words(self._scored, query_words, lowest, words_only=words_only)
+            self.notes += notes
+            if words_only and has_any and not (notes or len(self)):
+                is_filtered = settings.filters != NO_FILTERS
+                self.notes += (nothing_found(query_words, is_filtered=is_filtered),)
             limits = limits._replace(shown=-math.inf)
         self._limits = limits
         return limits

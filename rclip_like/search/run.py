@@ -17,7 +17,7 @@ from rclip_like.search.checks import FileCheck, MatrixDisagrees, checked
 from rclip_like.search.parts import found_parts
 from rclip_like.search.scoring import pages, score_all
 from rclip_like.settings import SearchSettings
-from rclip_like.store.contents import file_date
+from rclip_like.store.contents import NO_FILTERS, file_date
 from rclip_like.values import Match, Root, SearchReport
 from rclip_like.walk import Scope
 
@@ -77,13 +77,14 @@ def search(
         if settings.words in ("on", "only"):
             from rclip_like.search.words import find_words
 
-            query_words, notes = find_words(store, terms)
+            query_words, notes = find_words(store, terms, words_only=settings.words == "only")
         question = _Question(selection, asked, files, settings, query_words)
         try:
             best = _take_best(question)
         except MatrixDisagrees:
             best = _take_best(question, by_rows=True)
             notes += (FROM_ROWS,)
+        notes = notes or _words_not_found(best, question)
         matches = [*_matches(question, best, specification.name)]
     return SearchReport(
         tuple(in_order(matches, settings.sort)),
@@ -95,6 +96,17 @@ def search(
         copies=best.copies,
         hidden=best.hidden,
     )
+
+
+def _words_not_found(best: _Best, question: _Question) -> tuple[str, ...]:
+    """Say so if pictures were looked through for words alone and none has any."""
+    was_any_met = best.files or best.hidden or best.stale or best.damaged
+    settings, query_words = question.settings, question.query_words
+    if settings.words != "only" or query_words is None or best.score is None or was_any_met:
+        return ()
+    from rclip_like.search.words import nothing_found
+
+    return (nothing_found(query_words, is_filtered=settings.filters != NO_FILTERS),)
 
 
 def in_order(matches: Sequence[Match], sort: str) -> Sequence[Match]:

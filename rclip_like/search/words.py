@@ -43,11 +43,12 @@ _STOP_WORDS = frozenset(
     photo photos picture pictures image images
     """.split()  # noqa: SIM905
 )
-NOT_INDEXED = Note("no words are indexed yet, so pictures alone were searched", Remedy.INDEX)
-DAMAGED = Note("the index of words is damaged, so pictures alone were searched", Remedy.REPAIR)
-NO_FULL_TEXT = Note(
+_PICTURES_ALONE = ", so pictures alone were searched"
+_NO_FULL_TEXT = Note(
     "words are not searched: the SQLite of this Python has no full-text search (FTS5)"
 )
+_LONGEST_LIST = 200
+"""Characters of a query's words in a sentence."""
 
 
 class QueryWords(NamedTuple):
@@ -83,16 +84,36 @@ def words_of(terms: Sequence[Term]) -> tuple[str, ...]:
     )
 
 
-def find_words(store: Store, terms: Sequence[Term]) -> tuple[QueryWords, tuple[Note, ...]]:
+def find_words(
+    store: Store, terms: Sequence[Term], *, words_only: bool = False
+) -> tuple[QueryWords, tuple[Note, ...]]:
     """Return where the query's words stand, and a note for the user if none can be read."""
     words = words_of(terms)
     index = store.words
+    instead = "" if words_only else _PICTURES_ALONE
     if words and not index.is_searchable:
-        return QueryWords(words, (), index), (NOT_INDEXED if index.has_fts5 else NO_FULL_TEXT,)
+        not_indexed = Note(f"no words are indexed yet{instead}", Remedy.INDEX)
+        return QueryWords(words, (), index), (not_indexed if index.has_fts5 else _NO_FULL_TEXT,)
     try:
         return QueryWords(words, tuple(index.matching(words)), index), ()
     except StoreError:  # what is wrong with the whole disk, the rows will say as well
-        return QueryWords(words, (), index), (DAMAGED,)
+        damaged = Note(f"the index of words is damaged{instead}", Remedy.REPAIR)
+        return QueryWords(words, (), index), (damaged,)
+
+
+def nothing_found(query_words: QueryWords, *, is_filtered: bool) -> str:
+    """Say that no picture has any of the words, and where they were looked for."""
+    words = query_words.words
+    if not words:
+        return 'there is no word to look for: short ones such as "the" and "12" are left out'
+    listed = ", ".join(f'"{word}"' for word in words)
+    if len(listed) > _LONGEST_LIST:
+        listed = f"{listed[:_LONGEST_LIST]}..."
+    passes = " that passes the filters" if is_filtered else ""
+    return (
+        f"no picture here{passes} has {'any of the words' if len(words) > 1 else 'the word'} "
+        f"{listed} in its name, folders, captions or keywords, or in text read in it"
+    )
 
 
 def shares_of(query_words: QueryWords, scored: Scored) -> Floats:

@@ -85,6 +85,28 @@ def places_called(connection: Connection, name: str) -> Collection[int]:
     }
 
 
+def town_called(connection: Connection, name: str) -> Place | None:
+    """Return a place whose town has this name, of several the one of the most pictures."""
+    if connection.version < PLACES_SINCE:
+        return None
+    asked = _words(name)
+    question = "SELECT place_id, country_code, country, state, county, town FROM places"
+    found = {
+        place_id: Place(*names)
+        for place_id, *names in connection.execute(question)
+        if _words(names[-1]) == asked
+    }
+    counted = "SELECT count(*) FROM contents WHERE place_id = ?"
+    numbers = {each: connection.execute(counted, (each,)).fetchone()[0] for each in found}
+    return found[max(found, key=numbers.__getitem__)] if found else None
+
+
+def has_places(connection: Connection) -> bool:
+    """Return whether any position was looked up and lies somewhere."""
+    is_there = connection.version >= PLACES_SINCE
+    return is_there and connection.execute("SELECT 1 FROM places LIMIT 1").fetchone() is not None
+
+
 def _is_called(name: str, asked: str) -> bool:
     """Return whether whole words of a name are the one asked for; both as `_words` returns them."""
     if not asked or f" {asked} " not in f" {name} ":

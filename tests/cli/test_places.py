@@ -76,3 +76,30 @@ def test_positions_of_an_index_that_is_not_to_be_updated_are_counted(
     refused = run("search", "blue", folder, "-n", "--place", PLACE)
     assert b"not looked up yet; run clipfind index" in refused.stderr
     assert b"not looked up" not in run("search", "blue", folder, "-n").stderr
+
+
+def test_a_town_is_not_searched_and_is_told_with_its_country(folder: Path) -> None:
+    assert run("index", folder).returncode == 0
+    (line,) = run("search", "blue", folder, "-n", "--json", "--place", PLACE).stdout.splitlines()
+    town = json.loads(line)["place"].split(", ")[0]
+    asked = run("search", "blue", folder, "-n", "--place", town.upper())
+    assert (asked.returncode, asked.stdout) == (1, b"")
+    assert asked.stderr.decode() == (
+        f"clipfind: {town} is a town in Western Cape, South Africa; towns are shown, and only "
+        "countries, states and counties are searched\n"
+    )
+    nowhere = run("search", "blue", folder, "-n", "--place", "atlantis")
+    assert nowhere.stderr.decode() == (
+        "clipfind: no picture in this index was taken in a country, state or county called "
+        "'atlantis'\n"
+    )
+    assert b"town" not in run("search", "blue", folder, "-n", "--place", PLACE).stderr
+
+
+def test_a_place_that_is_indexed_elsewhere_is_a_filter_that_nothing_passes(
+    folder: Path, tmp_path: Path
+) -> None:
+    other = write_pictures(tmp_path / "other")
+    assert run("index", folder, other).returncode == 0
+    asked = run("search", "blue", other, "-n", "--place", PLACE)
+    assert asked.stderr.decode() == f"clipfind: no picture here passes --place '{PLACE}'\n"

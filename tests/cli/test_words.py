@@ -103,6 +103,33 @@ class TestWords:
         assert {each["path"] for each in within} >= {"alps/red_boats.jpg"}
         assert len(within) <= 2
 
+    @pytest.mark.parametrize("threshold", [(), ("--min-score", "0.99"), ("--min-score", "auto")])
+    def test_that_stand_nowhere_are_said_with_where_they_were_looked_for(
+        self, threshold: tuple[str, ...]
+    ) -> None:
+        finished = run("search", "zebras at 7", "-n", "--words", "only", *threshold)
+        assert (finished.returncode, finished.stdout) == (1, b"")
+        assert finished.stderr.decode() == (
+            'clipfind: no picture here has the word "zebras" in its name, folders, captions or '
+            "keywords, or in text read in it\n"
+        )
+        several = run("search", "zebras or lions", "-n", "--words", "only", *threshold)
+        assert b'any of the words "zebras", "lions" in its name' in several.stderr
+        assert run("search", "lions", "-n", "-q", "--words", "only").stderr == b""
+
+    def test_that_stand_nowhere_among_those_that_pass_are_not_said_to_be_nowhere(self) -> None:
+        finished = run("search", "zebra", "-n", "--words", "only", "--type", "jpeg")
+        assert b"no picture here that passes the filters has the word" in finished.stderr
+        nothing = run("search", "boat", "-n", "--words", "only", "--type", "png")
+        assert nothing.stderr == b"clipfind: no picture here passes --type png\n"
+
+    @pytest.mark.parametrize("query", ["the", "a 12", "\N{PARTY POPPER}", "./alps/1.jpg"])
+    def test_alone_need_words(self, query: str) -> None:
+        finished = run("search", query, "-n", "--words", "only")
+        assert (finished.returncode, finished.stdout) == (1, b"")
+        assert b"there is no word to look for" in finished.stderr
+        assert b"score" not in finished.stderr
+
     def test_respect_filters_and_globs(self) -> None:
         assert found("boat", "--words", "only", "--type", "png") == []
         assert found("boat", "--words", "only", "--glob", "[0-9]*.jpg") == []
@@ -179,6 +206,21 @@ def test_a_damaged_index_of_words_is_said_and_mended(tmp_path: Path, tiny_model:
     assert b"the index of words was damaged; it is made anew" in mended.stdout + mended.stderr
     again = run(*search)
     assert b"damaged" not in again.stderr
+
+
+def test_notes_do_not_say_that_pictures_were_searched_where_only_words_were_asked_for(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    paint(tmp_path / "album" / "boat.jpg", 1)
+    base = ("--db", tmp_path / "index.db", "--model", tiny_model)
+    run("index", "-q", tmp_path / "album", *base)
+    with closing(sqlite3.connect(tmp_path / "index.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE words_index_data SET block = x'ffffffffff' WHERE id > 10")
+    finished = run("search", "boat", tmp_path / "album", "--words", "only", *base)
+    assert (finished.returncode, finished.stdout) == (1, b"")
+    assert finished.stderr.decode() == (
+        "clipfind: the index of words is damaged; mend it with: clipfind doctor --repair\n"
+    )
 
 
 def test_the_update_before_a_search_takes_names_and_sidecars(tiny: Path, tmp_path: Path) -> None:

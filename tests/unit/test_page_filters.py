@@ -234,6 +234,22 @@ def test_a_picture_says_its_place(service: Service) -> None:
     assert str(service.picture(item["id"])["place"]).endswith("Western Cape, South Africa")
 
 
+def test_a_town_is_not_searched_and_is_told_with_its_country(service: Service) -> None:
+    cape: Any = service.search(b"place=western%20cape")
+    (item,) = cape["items"]
+    town = str(service.picture(item["id"])["place"]).split(", ")[0]
+    page: Any = service.search(f"place={town}".encode())
+    assert (page["items"], page["notes"]) == (
+        [],
+        [
+            f"{town} is a town in Western Cape, South Africa; towns are shown, and only countries, "
+            "states and counties are searched."
+        ],
+    )
+    denmark: Any = service.search(b"place=denmark")
+    assert denmark["notes"] == []
+
+
 def test_the_sheet_of_a_selection_names_the_places(service: Service) -> None:
     page: Any = service.search(b"q=red&on=2019")
     sheet = "".join(service.sheet([page["items"][0]["id"]], b"q=red&on=2019"))

@@ -184,3 +184,19 @@ def test_what_is_like_a_picture_has_no_cutoff_and_that_is_said(service: Service)
     page = service.search(f"add=picture:{picture}&likely=1".encode())
     assert (page["presence"], len(page["items"])) == (None, len(NAMES) - 1)
     assert any("no cut-off of its own" in note for note in page["notes"])
+
+
+@pytest.mark.parametrize("likely", ["", "&likely=1"])
+def test_words_that_stand_nowhere_are_said_if_they_alone_are_looked_for(
+    service: Service, likely: str
+) -> None:
+    page: Any = service.search(f"q=zebra&words=only{likely}".encode())
+    assert (page["items"], page["total"]) == ([], 0)
+    assert page["notes"] == [
+        'No picture here has the word "zebra" in its name, folders, captions or keywords, or in '
+        "text read in it."
+    ]
+    again: Any = service.search(f"q=zebra&words=only{likely}".encode())
+    assert again["notes"] == page["notes"]
+    found: Any = service.search(f"q=boats&words=only{likely}".encode())
+    assert found["notes"] == []
