@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Event, Thread
 from typing import Any
 
 from rclip_like.errors import ReaderError, Reason
@@ -26,17 +27,23 @@ serve()
 """
 DEATHS = (OSError, ValueError, EOFError)
 """What `ask` raises when the process dies."""
+_LOOKS = 8
+"""How often it is looked whether an answer is overdue."""
 _KILLED_FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 class WorkerProcess:
     """One process: a line of JSON and bytes in, a line of JSON and bytes out.
 
-    module: the one in `images` whose `serve` it runs. purpose: what it is for, in words.
+    module: the one in `images` whose `serve` it runs. purpose: what it is for, in words. It ends
+    when it has not answered for max_wait_seconds: its own limits do not act while it is stopped.
     """
 
-    def __init__(self, module: str, purpose: str) -> None:
+    def __init__(self, module: str, purpose: str, max_wait_seconds: float) -> None:
         self._purpose = purpose
+        self._num_asked = 0
+        self._is_asked = self._is_overdue = False
+        self._has_ended = Event()
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM.format(module=module), *map(str, sys.path)],
             stdin=subprocess.PIPE,
@@ -46,6 +53,7 @@ class WorkerProcess:
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             start_new_session=True,  # Ctrl-C is for us alone
         )
+        Thread(target=self._watch, args=(max_wait_seconds,), daemon=True).start()
 
     def greet(self, limits: Mapping[str, Any]) -> dict[str, Any]:
         """Send the process its limits and return what it answers when ready; raises ReaderError."""
@@ -63,11 +71,14 @@ class WorkerProcess:
         asking, answering = self._process.stdin, self._process.stdout
         assert asking is not None
         assert answering is not None
+        self._num_asked += 1
+        self._is_asked = True
         asking.write(json.dumps(request).encode() + b"\n")
         asking.write(content)
         asking.flush()
         answer = json.loads(answering.readline())
         data = answering.read(answer["num_bytes"])
+        self._is_asked = False
         if len(data) != answer["num_bytes"]:
             raise EOFError("the worker died while it answered")
         return answer, data
@@ -79,7 +90,7 @@ class WorkerProcess:
         """
         self.kill()  # without effect but where it answered nonsense
         status = self._process.wait()
-        if status == STOOD_STILL:
+        if self._is_overdue or status == STOOD_STILL:
             reason = "took too long to read: the disk or the machine stood still"
             return Reason.STALLED, reason
         if status == OUT_OF_TIME:
@@ -94,10 +105,26 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the process now; whoever waits for its answer hears of it."""
+        self._has_ended.set()
         self._process.kill()
 
     def bury(self) -> None:
         """End the process and give back all that it held."""
-        self._process.kill()
+        self.kill()
         with suppress(OSError):  # what was not flushed before it died
             self._process.communicate()
+
+    def _watch(self, max_wait_seconds: float) -> None:
+        """End the process when one answer takes that long.
+
+        Looks are counted, not seconds: they stand still when we or the whole machine do.
+        """
+        number = looks = 0
+        while not self._has_ended.wait(max_wait_seconds / _LOOKS):
+            if not self._is_asked or number != self._num_asked:
+                number, looks = self._num_asked, 0
+            elif looks == _LOOKS:
+                self._is_overdue = True
+                self.kill()
+            else:
+                looks += 1

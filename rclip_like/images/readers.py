@@ -198,7 +198,8 @@ class _Worker(WorkerProcess):
     """A process that reads pictures."""
 
     def __init__(self, settings: ReadSettings) -> None:
-        super().__init__("worker", "read pictures")
+        # Twice: to read the file, and to decode it.
+        super().__init__("worker", "read pictures", 2 * settings.max_wait_seconds)
         self._settings = settings
 
     def read(self, task: ReadTask) -> Picture | Trouble:

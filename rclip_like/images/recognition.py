@@ -97,6 +97,7 @@ class Recogniser:
     def __init__(self, limits: ReadSettings, models: TextModels) -> None:
         threads = min(within_memory(limits).workers or 1, _MOST_THREADS)
         self._max_seconds = limits.max_seconds * threads
+        self._max_wait_seconds = limits.max_wait_seconds
         self._limits = {
             "max_memory_bytes": _MEMORY_BYTES,
             "max_seconds": self._max_seconds,
@@ -153,9 +154,10 @@ class Recogniser:
     def _start(self) -> WorkerProcess:
         purpose = "recognise text"
         try:
-            process = self._process = WorkerProcess("recognition_worker", purpose)
+            process = WorkerProcess("recognition_worker", purpose, self._max_wait_seconds)
         except OSError as error:
             raise ReaderError(f"no process to {purpose} with: {error}") from error
+        self._process = process
         if self._is_closed:
             process.kill()
         reason = process.greet(self._limits).get("reason")

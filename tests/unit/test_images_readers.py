@@ -240,6 +240,20 @@ def test_a_pause_that_outlasts_all_patience_says_nothing_of_the_picture(tmp_path
         assert len(list(readers.read_all(map(task, paint(tmp_path, 1))))) == 1
 
 
+def test_a_worker_that_stays_stopped_is_ended_and_costs_one_picture(tmp_path: Path) -> None:
+    before = set(children())
+    [path] = paint(tmp_path, 1)
+    with Readers(ReadSettings(workers=1, max_wait_seconds=0.5)) as readers:
+        list(readers.read_all([task(path)]))
+        [worker] = set(children()) - before
+        os.kill(worker, signal.SIGSTOP)
+        [result] = readers.read_all([task(path)])
+        assert isinstance(result, Trouble)
+        assert (result.lasting, result.code) == (False, Reason.STALLED)
+        [again] = readers.read_all([task(path)])
+        assert isinstance(again, Picture)
+
+
 def slow_disk(folder: Path, path: Path, seconds: float) -> str:
     """Return a Python whose reads of this path take so long each, as strace makes them."""
     script = folder / "python"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from blake3 import blake3
 from PIL import Image
+from processes import children
 from signs import needs_ocr, write_sign
 
 from rclip_like.errors import Reason
@@ -128,3 +130,24 @@ def test_recognised_text_is_plain_and_short() -> None:
     lines = ["\x1b[31mred\u202e \u2066boat\u200b", "\0\x07", "two\nlines", " cafe\u0301 "]
     assert plain_text(lines) == "[31mred boat\ntwo lines\ncafé"
     assert len(plain_text(["x" * 999] * 99)) == MOST_CHARACTERS
+
+
+@needs_ocr
+def test_a_process_that_is_stopped_is_ended_in_time_and_costs_one_picture(
+    tmp_path: Path, models: TextModels
+) -> None:
+    before = set(children(os.getpid()))
+    sign = write_sign(tmp_path / "a.png", "harbour", (600, 400))  # more bytes than a pipe holds
+    pixels = np.asarray(Image.open(sign).convert("RGB"))
+    recogniser = Recogniser(LIMITS._replace(max_wait_seconds=8), models)
+    try:
+        assert recogniser.read(b"a", pixels) == "harbour"
+        [process] = set(children(os.getpid())) - before
+        os.kill(process, signal.SIGSTOP)
+        outcome = recogniser.read(b"b", pixels)
+        assert isinstance(outcome, Trouble)
+        assert (outcome.lasting, outcome.code) == (False, Reason.STALLED)
+        assert recogniser.read(b"c", pixels) == "harbour"
+    finally:
+        recogniser.close()
+    assert set(children(os.getpid())) <= before
