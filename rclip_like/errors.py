@@ -94,12 +94,12 @@ def counted(number: int, noun: str) -> str:
 def sentence(
     reason: str, advice: Iterable[Advice], words: Callable[[Remedy], str] = lambda each: each.value
 ) -> str:
-    """Return what happened and what would help; `words` says how a remedy is put."""
+    """Return what happened and what would help; `words` puts a remedy, or "" leaves it out."""
     parts = []
     for each in advice:
         remedy, about = each if isinstance(each, tuple) else (each, "")
         parts.append(words(remedy).format(about) if isinstance(remedy, Remedy) else remedy)
-    return "; ".join(filter(None, (reason, ", or ".join(parts))))
+    return "; ".join(filter(None, (reason, ", or ".join(filter(None, parts)))))
 
 
 def full_sentence(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rclip_like.errors import Advice, ClipfindError, Note, Remedy, sentence
 
@@ -76,17 +76,38 @@ WORDS = {
     Remedy.SEARCH_WITH: 'search with it: clipfind --model {} "WORDS"',
     Remedy.TRAIN_FURTHER: "train it further: clipfind train DATA --model {} --output ANOTHER",
 }
+_PAGE_WORDS = {
+    Remedy.READ_AS_WORDS: "without the @ it is searched as a word",
+    Remedy.REPAIR: "clipfind doctor in a terminal tells how to mend it",
+    Remedy.SHORTEN_LOG: "clipfind doctor in a terminal tells how to mend it",
+    Remedy.ACCEPT_TRUNCATED: "clipfind serve can be started so that the part there is is shown",
+    Remedy.RAISE_PIXELS: "a larger limit can be set where clipfind serve is started",
+}
 _OF_PICTURES = (Remedy.ACCEPT_TRUNCATED, Remedy.RAISE_PIXELS)
 
 
 def said(subject: str | ClipfindError) -> str:
     """Return an error, a note or a reason as one sentence in the command line's words."""
+    return _in_words(subject, WORDS)
+
+
+def said_on_page(subject: str | ClipfindError) -> str:
+    """Return it as `said` does, without advice that would name an option of the command line."""
+    return _in_words(subject, {remedy: _on_page(remedy) for remedy in Remedy})
+
+
+def _on_page(remedy: Remedy) -> str:
+    words = _PAGE_WORDS.get(remedy, WORDS[remedy])
+    return "" if "--" in words else words
+
+
+def _in_words(subject: str | ClipfindError, words: Mapping[Remedy, str]) -> str:
     if isinstance(subject, ClipfindError):
-        subject = sentence(subject.args[0], subject.remedies, WORDS.__getitem__)
+        subject = sentence(subject.args[0], subject.remedies, words.__getitem__)
     elif isinstance(subject, Note):
-        subject = sentence(subject.reason, subject.remedies, WORDS.__getitem__)
+        subject = sentence(subject.reason, subject.remedies, words.__getitem__)
     for remedy in _OF_PICTURES:  # an index keeps them in the reason why a picture is not read
-        subject = subject.replace(remedy.value, WORDS[remedy])
+        subject = subject.replace(remedy.value, words[remedy])
     return subject
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.options import NOTHING_GIVEN, Given, Offline, open_library
 from rclip_like.cli.paths import Sources, named_paths
-from rclip_like.cli.remedies import said
+from rclip_like.cli.remedies import said_on_page
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.output.stream import Talk, write_lines
 from rclip_like.settings import (
@@ -163,7 +163,7 @@ def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
         indexing=None if options.no_index else indexing,
         cache_bytes=options.cache_megabytes * 1_000_000,
         spell=lambda search: command_line(search, choice, searching, updates=not options.no_index),
-        say=said,
+        say=said_on_page,
         saved=SavedForms(saved_arguments, page_search),
     )
 

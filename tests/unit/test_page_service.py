@@ -23,8 +23,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from rclip_like.cli.command_line import command_line, quoted
-from rclip_like.cli.remedies import said
-from rclip_like.errors import UsageError
+from rclip_like.cli.remedies import said_on_page
+from rclip_like.errors import Note, Remedy, UsageError
 from rclip_like.library import Library
 from rclip_like.page.app import make_app
 from rclip_like.page.routes import routes
@@ -296,14 +296,32 @@ def test_the_command_line_has_a_place_for_a_pasted_picture(serving: Serving, alb
     assert found(service, "q=red")["command_note"] == ""
 
 
-def test_a_missing_thumbnail_has_its_reason_in_the_words_of_the_command_line(
-    serving: Serving,
-) -> None:
-    service = serving(read=ReadSettings(max_megapixels=0.000_1), cache_bytes=0, say=said)
+def test_a_missing_thumbnail_has_its_reason_in_the_words_of_the_page(serving: Serving) -> None:
+    service = serving(read=ReadSettings(max_megapixels=0.000_1), cache_bytes=0, say=said_on_page)
     with client_of(service) as client:
         answer = client.get(f"/thumbnail/{ids(service)[0]}")
     assert answer.status_code == 404
-    assert answer.json()["error"].endswith("--max-megapixels sets the limit.")
+    assert answer.json()["error"].endswith(
+        "a larger limit can be set where clipfind serve is started."
+    )
+
+
+@pytest.mark.parametrize("query", ["q=@nope", "q=@nope+at+sea", "q=red&subtract=@nope"])
+def test_an_unknown_name_is_refused_in_the_words_of_the_page(serving: Serving, query: str) -> None:
+    with client_of(serving(say=said_on_page)) as client:
+        answer = client.get(f"/api/search?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"] == (
+        "There is no name @nope, as this index has no names yet; without the @ it is searched as a "
+        "word."
+    )
+
+
+@pytest.mark.parametrize("remedy", Remedy)
+def test_no_option_is_named_on_the_page(remedy: Remedy) -> None:
+    for error in (UsageError("it is so", (remedy, "this")), Note("it is so", (remedy, "this"))):
+        assert "--" not in said_on_page(error)
+        assert said_on_page(error).startswith("it is so")
 
 
 def test_thumbnails_and_lists_of_a_selection(client: TestClient, service: Service) -> None:
@@ -408,7 +426,7 @@ def test_a_run_in_the_background_ends_with_the_service(serving: Serving, tmp_pat
 
 def test_a_run_that_fails_says_why(serving: Serving, tmp_path: Path) -> None:
     make_pictures(tmp_path / "new", 1)
-    service = serving(tmp_path / "new", indexing=IndexSettings(), say=said)
+    service = serving(tmp_path / "new", indexing=IndexSettings(), say=said_on_page)
     shutil.rmtree(tmp_path / "new")
     service.start()
     deadline = time.monotonic() + 60
