@@ -49,9 +49,7 @@ def saved_arguments(search: PageSearch) -> list[str]:
         raise UsageError("a search with a picture that was pasted or dropped cannot be saved")
     words = _words_of(search, SearchSettings(), always_dashes=True)
     if words is None:
-        raise UsageError(
-            "a search with a picture and with words that look like a path is not saved"
-        )
+        raise UsageError("a search with a picture cannot be saved if its words look like a path")
     # A terminal searches for words anyway; elsewhere whoever runs the search decides.
     return [os.fsdecode(word) for word in words if word != b"--words=on"]
 

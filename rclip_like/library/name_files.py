@@ -104,7 +104,10 @@ def _name_of(value: Any) -> Name:
     if not isinstance(word, str) or not is_name(word):
         raise _UnfitNames("a name in it is not a word")
     pictures = _list(value.get("pictures"), MOST_PICTURES, f"the pictures of {word}")
-    _require(all(_matches(_DIGEST, each) for each in pictures), f"a picture of {word} is odd")
+    _require(
+        all(_matches(_DIGEST, each) for each in pictures),
+        f"a picture of {word} has no proper digest",
+    )
     _require(len(set(pictures)) == len(pictures), f"a picture of {word} stands in it twice")
     rows = [_row_of(each, word) for each in _list(value.get("rows"), _MOST_ROWS, "rows")]
     _require(bool(rows), f"{word} has no row")
@@ -115,10 +118,10 @@ def _name_of(value: Any) -> Name:
 
 
 def _row_of(value: Any, word: str) -> NameRow:
-    _require(isinstance(value, dict), f"a row of {word} is odd")
+    _require(isinstance(value, dict), f"a row of {word} is not a JSON object")
     model, fingerprint = value.get("model"), value.get("fingerprint")
     is_model = _matches(_MODEL, model) and _matches(_DIGEST, fingerprint)
-    _require(is_model, f"a model of {word} is odd")
+    _require(is_model, f"a model of {word} has no proper name or fingerprint")
     method: Method = "probe" if value.get("method") == "probe" else "mean"
     return NameRow(model, fingerprint, method, _embedding_of(value.get("embedding"), word))
 
@@ -128,9 +131,9 @@ def _embedding_of(value: Any, word: str) -> Embedding:
 
     numbers = _list(value, MOST_DIMENSIONS, f"the numbers of {word}")
     is_numbers = all(type(each) in (int, float) and abs(each) <= 2 for each in numbers)
-    _require(is_numbers and bool(numbers), f"the numbers of {word} are odd")
+    _require(is_numbers and bool(numbers), f"the numbers of {word} are not between -2 and 2")
     embedding = np.array(numbers, dtype=np.float32)
-    _require(is_unit(embedding), f"the numbers of {word} are not of the length one")
+    _require(is_unit(embedding), f"the numbers of {word} do not have length one")
     return embedding
 
 

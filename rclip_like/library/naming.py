@@ -91,7 +91,7 @@ class LibraryNames(LibraryModel):
         word, model = _word(name), self.specification
         probe.require_model(model)
         if probe.features != "index" or probe.dimension != model.dimension:
-            raise UsageError("only a probe of features that an index holds can be named")
+            raise UsageError("this probe is of features that no index holds, so it cannot be named")
         if label not in probe.labels:
             close = ", ".join(probe.labels[:_MOST_SHOWN])
             more = ", ..." if len(probe.labels) > _MOST_SHOWN else ""
@@ -235,7 +235,7 @@ class LibraryNames(LibraryModel):
 
         digests = (*kept.digests, *new)
         if len(digests) > MOST_PICTURES:
-            raise UsageError(f"a name stands for {MOST_PICTURES:,} pictures at most")
+            raise UsageError(f"a name can stand for {MOST_PICTURES:,} pictures at most")
         rows = np.stack([*kept.rows, *new.values()])
         if kept.is_summed_up:
             embedding = combine(rows, [float(len(kept.digests)), *[1.0] * len(new)])
@@ -261,7 +261,7 @@ class LibraryNames(LibraryModel):
         return sample[are_unit(sample)].astype(np.float32)
 
     def _unknown(self, name: str) -> UsageError:
-        """Return the error for an unknown name, with those that there are."""
+        """Return the error for an unknown name, which lists the names of the index."""
         store = self._index.existing()
         names = [] if store is None else store.names.spellings()
         if not names:
@@ -296,4 +296,5 @@ def _word(name: str) -> str:
 
 def _taken(names: Sequence[str], remedy: Remedy) -> UsageError:
     several = ", ".join(f"@{name}" for name in names)
-    return UsageError(f"{several}: there already", remedy)
+    exist = "exists" if len(names) == 1 else "exist"
+    return UsageError(f"{several} {exist} already", remedy)

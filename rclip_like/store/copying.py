@@ -56,7 +56,7 @@ def copy_index(store: Store, path: Path, *, replace: bool = False) -> int:
     except OSError as error:
         raise StoreError(
             f"{path}: the copy cannot be written ({error.strerror})",
-            "check the folder's rights and room",
+            "check the permissions of the folder and the free space",
         ) from error
     return path.stat().st_size
 
@@ -69,7 +69,7 @@ def _refuse_what_is_there(store: Store, path: Path, *, replace: bool) -> None:
     if path.exists() and path.samefile(store.path):
         raise StoreError(f"{path}: this is the index itself; name another file for the copy")
     if not replace:
-        raise StoreError(f"{path} is there already", Remedy.REPLACE)
+        raise StoreError(f"{path} exists already", Remedy.REPLACE)
     if path.is_symlink():
         raise StoreError(f"{path}: this is a link, which a copy does not replace")
     version_of(path)

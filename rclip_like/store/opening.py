@@ -391,7 +391,7 @@ def back_up(old: Connection, path: Path) -> None:
     except OSError as error:
         raise StoreError(
             f"{path}: the copy of the index cannot be made ({_reason_of(error, path)}); "
-            "check the folder's rights and room"
+            "check the permissions of the folder and the free space"
         ) from error
     finally:
         with suppress(OSError):

@@ -39,7 +39,7 @@ def relocate(
     old, new = moved
     before, after = _as_indexed(store, old), os.path.realpath(new)
     if before == after:
-        raise UsageError(f"{os.fsdecode(new)}: both names are of the same folder")
+        raise UsageError(f"{os.fsdecode(new)}: both paths are the same folder")
     writing = nullcontext() if dry_run else store.writing(wait=wait, on_wait=on_wait)
     with writing as writer:
         relocation = store.relocation(before, after)
@@ -85,7 +85,7 @@ def _refuse_unmoved(relocation: Relocation, old: bytes, new: bytes) -> None:
         os.path.lexists(at) and os.path.realpath(at) != os.path.realpath(to) for at, to in moved
     ):
         raise UsageError(
-            f"{os.fsdecode(old)}: the pictures are still there, too; as copies they are indexed at "
+            f"{os.fsdecode(old)}: the pictures are still there as well; copies are indexed at "
             "their new path without being encoded again",
             Remedy.FORCE,
         )

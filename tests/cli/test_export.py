@@ -39,7 +39,7 @@ def test_a_copy_overwrites_nothing_without_being_told(album: Path, tmp_path: Pat
     copy.write_bytes(b"mine")
     finished = run("export", "--db", copy)
     assert finished.returncode == 2
-    assert b"copy.db is there already; --replace writes over it" in finished.stderr
+    assert b"copy.db exists already; --replace writes over it" in finished.stderr
     finished = run("export", "--db", copy, "--replace")
     assert finished.returncode == 2, "what is no index stays, whatever is typed"
     assert copy.read_bytes() == b"mine"

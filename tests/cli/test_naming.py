@@ -98,7 +98,7 @@ def test_a_command_that_is_proposed_has_the_index_that_was_typed(album: Path) ->
 
 def test_a_taken_name_is_replaced_or_added_to_only_where_that_is_asked_for(album: Path) -> None:
     named("rex", album / "one.png")
-    assert "@rex: there already; --replace makes it anew, --add adds to it" in refused(
+    assert "@rex exists already; --replace makes it anew, --add adds to it" in refused(
         "name", "rex", album / "two.png"
     )
     assert "stands for 2 pictures, 1 of them new" in named(
@@ -144,7 +144,7 @@ def test_names_go_to_another_index_without_paths(album: Path, tmp_path: Path) ->
     other = ("--db", tmp_path / "other.db")
     assert run("names", "import", "names.json", *other).returncode == 0
     assert run("names", "export", *other).stdout == exported.stdout
-    assert "@max, @rex: there already; --replace replaces what is there" in refused(
+    assert "@max, @rex exist already; --replace replaces what is there" in refused(
         "names", "import", "names.json"
     )
     assert run("names", "import", "names.json", "--replace").returncode == 0
@@ -164,14 +164,14 @@ def _listed(*other: str | Path) -> list[bytes]:
         ({"names": [{"name": "a b"}]}, "a name in it is not a word"),
         ({"name": None}, "a name in it is not a word"),
         ({"pictures": []}, "rex stands for no picture"),
-        ({"pictures": ["ff"]}, "a picture of rex is odd"),
-        ({"pictures": [["x"]]}, "a picture of rex is odd"),
+        ({"pictures": ["ff"]}, "a picture of rex has no proper digest"),
+        ({"pictures": [["x"]]}, "a picture of rex has no proper digest"),
         ({"rows": []}, "rex has no row"),
-        ({"fingerprint": "x"}, "a model of rex is odd"),
-        ({"embedding": [3, 4]}, "the numbers of rex are odd"),
-        ({"embedding": [0.5, 0.5]}, "are not of the length one"),
-        ({"embedding": [True, 0]}, "the numbers of rex are odd"),
-        ({"embedding": [10**400]}, "the numbers of rex are odd"),
+        ({"fingerprint": "x"}, "a model of rex has no proper name or fingerprint"),
+        ({"embedding": [3, 4]}, "the numbers of rex are not between -2 and 2"),
+        ({"embedding": [0.5, 0.5]}, "do not have length one"),
+        ({"embedding": [True, 0]}, "the numbers of rex are not between -2 and 2"),
+        ({"embedding": [10**400]}, "the numbers of rex are not between -2 and 2"),
     ],
 )
 def test_a_file_of_names_is_checked_before_any_of_it_is_kept(
@@ -233,7 +233,7 @@ def test_a_label_of_a_probe_can_be_named(album: Path, tmp_path: Path) -> None:
     assert lines("@robin", "--json", "--db", "new.db") == found
     probe = ("--probe", "birds.safetensors")
     assert "no label 'wren'; it has robin, owl, gull" in refused("name", "wren", *probe)
-    assert "@robin: there already" in refused("name", "robin", *probe)
+    assert "@robin exists already" in refused("name", "robin", *probe)
     assert "no picture can be added" in refused("name", "robin", album / "one.png", "--add")
     assert "no effect" in refused("name", "x", album / "one.png", *probe)
     write_probe(tmp_path / "birds.safetensors", _probe(weights, "0" * 64))
