@@ -33,8 +33,8 @@ _K = 60
 _SHARE_POWER = 1.5
 _RAREST = 50
 """A word in fewer than one picture in so many counts no more than one in exactly so many."""
-_SIGN_SHARE = 0.63
-"""Half the weight of a whole match; with all of it, a sign outranks any picture."""
+_SIGN_POWER = 0.6
+"""As _SHARE_POWER, where a rare word was read: nearly in proportion, and so a word of two weighs 0.66, one of ten 0.25."""
 _STOP_WORDS = frozenset(
     """
     a an and are as at be been being by down for from had has have he her hers him his i in into is
@@ -134,14 +134,14 @@ def shares_of(query_words: QueryWords, scored: Scored) -> Floats:
 
 
 def with_signs(shares: Floats, query_words: QueryWords, scored: Scored) -> Floats:
-    """Return the shares (N,), at least _SIGN_SHARE in files where a rare word was read."""
+    """Return the shares (N,), raised in files where a rare word was read."""
     raised = shares.copy()
     read = [match for match in query_words.matches if match.where == "text"]
     for word in {match.word for match in read}:
         is_there = _has_word(word, query_words.matches, scored)
         if np.count_nonzero(is_there) * _RAREST <= len(is_there):
             is_read = _has_word(word, read, scored)
-            raised[is_read] = np.maximum(raised[is_read], _SIGN_SHARE)
+            raised[is_read] = shares[is_read] ** (_SIGN_POWER / _SHARE_POWER)
     return raised
 
 

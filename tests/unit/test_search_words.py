@@ -58,6 +58,14 @@ def test_a_rare_word_on_a_sign_lifts_beside_words_that_describe(words: Words) ->
     assert words.rank_of(FORTIETH, "two dogs playing modern") <= 3
 
 
+def test_one_word_of_a_long_description_on_a_sign_does_not_outrank_what_shows_the_rest(
+    words: Words,
+) -> None:
+    words.give("text", "MODERN delta", FORTIETH)
+    query = "two brown dogs playing with modern yellow frisbee near lake beside tall green trees"
+    assert 5 < words.rank_of(FORTIETH, query) < FORTIETH
+
+
 def test_a_word_on_many_signs_lifts_by_its_share_alone(words: Words) -> None:
     words.give("text", "MODERN delta", FORTIETH, *range(100, 110))
     assert words.rank_of(FORTIETH, "two dogs playing modern") > 20
