@@ -34,7 +34,7 @@ _SHARE_POWER = 1.5
 _RAREST = 50
 """A word in fewer than one picture in so many counts no more than one in exactly so many."""
 _SIGN_POWER = 0.6
-"""As _SHARE_POWER, where a rare word was read: nearly in proportion, and so a word of two weighs 0.66, one of ten 0.25."""
+"""As _SHARE_POWER, for a rare word that was read: one of two words weighs 0.66, one of ten 0.25."""
 _STOP_WORDS = frozenset(
     """
     a an and are as at be been being by down for from had has have he her hers him his i in into is
