@@ -20,6 +20,7 @@ SCHEMAS = {
     "relocate --json": "relocate",
     "doctor --json": "doctor",
     "formats --json": "formats",
+    "config show --json": "config_show",
     "models list --json": "models_list",
     "models show --json": "models_show",
     "train --json": "train",

@@ -312,8 +312,9 @@ nanoseconds since 1970; of walks within ten minutes the first is noted) and *fil
 for the innermost root. Unreadable files: *failures* (reasons with their numbers),
 *unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files* and
 *reasons*). *left_contents* (contents without a file), *freeable_bytes* (roughly what dropping them
-frees), *saved* (searches), *thumbnails* and *thumbnail_bytes* (of the cache folder) are null if
-PATHs are named. *unknown* lists as *path* each PATH under which nothing is indexed.
+frees), *saved* (searches), *names* (of your own), *thumbnails* and *thumbnail_bytes* (of the cache
+folder) are null if PATHs are named. *unknown* lists as *path* each PATH under which nothing is
+indexed.
 
 hide --list --json :: One object per line: *path* (null if no file in the index has the picture),
 *digest* (BLAKE3 of the file's bytes, hexadecimal) and *hidden_at* (UTC). A picture with several
@@ -326,6 +327,10 @@ run so).
 names list --json :: One object per line: *name*, *pictures* (how many it stands for), *made_at*
 (UTC) and *rows*, for each model that has one an object with *model*, *fingerprint* and *method*
 (mean or probe).
+
+config show --json :: One object per line, also from *clipfind config --json*: *setting*, *value*
+(null where it depends on the command), *source* ("default", the path of the configuration file, the
+name of a variable, or an option) and *line* (of the file, else null).
 
 prune, forget --json :: One object. What was dropped, or would be if *is_dry_run*: *files*,
 *failures* (unreadable files), *contents*, *embeddings*, *roots* (walked folders), *models* (a list
@@ -765,12 +770,12 @@ with *--model*, CLIPFIND_MODEL or the configuration.
 
 *clipfind doctor* prints one line for each check: its state (*ok*, *warning* or *problem*), what it
 looked at, what it found, and the remedy. It has SQLite check the index and looks for dangling rows,
-damaged embeddings, a damaged matrix, leftover drafts, logs and copies beside the index, missing
-models, half downloads, readers, packages and folders. It changes no row. With *--repair* it first
-removes drafts that a kill left, rebuilds the indexes inside the database, and drops dangling rows
-and damaged embeddings; the next *clipfind index* encodes their pictures again. Before it drops any
-row it writes a copy, index.db.before-repair-TIME. It makes a damaged matrix again. If there is
-nothing to mend, a line says so.
+damaged embeddings and names, a damaged matrix, leftover drafts, logs and copies beside the index,
+missing models, half downloads, readers, packages and folders. It changes no row. With *--repair* it
+first removes drafts that a kill left, rebuilds the indexes inside the database, and drops dangling
+rows and damaged embeddings, also of names; the next *clipfind index* encodes their pictures again.
+Before it drops any row it writes a copy, index.db.before-repair-TIME. It makes a damaged matrix
+again. If there is nothing to mend, a line says so.
 
 *clipfind doctor --report* FILE writes what a bug report needs, and *-* prints it: versions,
 the system, the kinds of file systems, how much is indexed, reasons why pictures could not be read,
@@ -837,10 +842,10 @@ not a regular file or is larger than 64 KiB.
 
 *clipfind config* shows every setting with its value, in the form of the file (- where it depends on
 the command), and where that comes from: the default, the file with its line, a variable or an
-option. *config set* SETTING VALUE checks the value and writes the file whole, with its comments;
-*config unset* SETTING takes it out again, with exit status 1 if it was not there; *config edit*
-opens the file in $VISUAL, $EDITOR or vi, and checks it afterwards; *config path* prints where it
-is.
+option; *--json* prints this for programs. *config set* SETTING VALUE checks the value and writes
+the file whole, with its comments; *config unset* SETTING takes it out again, with exit status 1 if
+it was not there; *config edit* opens the file in $VISUAL, $EDITOR or vi, and checks it afterwards;
+*config path* prints where it is.
 
     clipfind config set exclude "*.gif" Screenshots/
 

@@ -170,6 +170,8 @@ class StatusReport:
     """Files whose pictures say no date."""
     saved: int | None = None
     """Saved searches; None as for `left_contents`."""
+    names: int | None = None
+    """Names of one's own; None as for `left_contents`."""
     with_captions: int = 0
     """Contents with captions or keywords inside; copies count once, here and below."""
     captions_unread: int = 0

@@ -2,7 +2,8 @@
 
 As a program: full_disk.py moments MODEL ALBUM FIRST LAST DISK lets the disk run full at the moments
 of these numbers and prints how many runs were stopped by it; full_disk.py spool MODEL ALBUM DISK
-lets only the temporary files lie there.
+lets only the temporary files lie there; full_disk.py relocated DISK moves the paths of an index
+with more and more room, and prints how many bytes sufficed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from tempfile import TemporaryDirectory
 
 from index_states import State, assert_same, integrity, paths_in, state_of
 from small_clipfind import COMMAND
-from small_index import batches, make_picture
+from small_index import batches, fill, make_picture
 from witness import logging_batches
+
+from rclip_like.store import Store
 
 MOST_ROOM = 600_000
 """Bytes: what indexing an album of 30 pictures in batches of two writes, and a little more."""
@@ -133,6 +136,34 @@ def spool(model: str, album: str, place: str) -> None:
         assert disk.index(Path(folder, "log")).returncode == 0
 
 
+def relocated(place: str) -> None:
+    """Without room for it `relocate` says that the disk is full, and all paths are the old ones."""
+    disk = Disk(Path(place), Path("/media/old"), Path())
+    command = [
+        *COMMAND,
+        "relocate",
+        "--force",
+        "--db",
+        str(disk.database),
+        "/media/old",
+        "/media/z",
+    ]
+    with Store.open(disk.database, create=True) as store:
+        fill(store, [b"/media/old/%04d.jpg" % number for number in range(2000)])
+    for room in (0, 40_000, 100_000, 200_000, 300_000, 400_000):
+        disk.leave(room)
+        done = subprocess.run(command, capture_output=True, text=True)
+        paths = paths_in(state_of(disk.database))
+        if done.returncode:
+            assert_is_named(disk, done.stderr)
+            assert all(path.startswith("/media/old/") for path in paths), room
+        else:  # also where there was no room for the words in the names of the folders
+            assert all(path.startswith("/media/z/") for path in paths), room
+            print(room)
+            return
+        disk.filler.unlink()
+
+
 def moments(model: str, album: str, first: str, last: str, place: str) -> None:
     disk = Disk(Path(place), Path(album), Path(model))
     with TemporaryDirectory() as folder:
@@ -142,4 +173,4 @@ def moments(model: str, album: str, first: str, last: str, place: str) -> None:
 
 
 if __name__ == "__main__":
-    {"moments": moments, "spool": spool}[sys.argv[1]](*sys.argv[2:])
+    {"moments": moments, "spool": spool, "relocated": relocated}[sys.argv[1]](*sys.argv[2:])

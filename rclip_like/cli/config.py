@@ -3,12 +3,12 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, NamedTuple
 
 from rclip_like.cli import PROGRAM
 from rclip_like.cli.commands import COMMANDS, accepted_by_any
-from rclip_like.cli.options import NOTHING_GIVEN, Everywhere, Given
+from rclip_like.cli.options import NOTHING_GIVEN, Everywhere, Given, JsonLines
 from rclip_like.cli.remedies import said
 from rclip_like.errors import ConfigError, UsageError
 from rclip_like.output.stream import Talk, write_lines
@@ -33,6 +33,7 @@ class ShowOptions(NamedTuple):
     names: Annotated[
         tuple[str, ...], Argument("[SETTING]...", help="Only these settings; default: all.")
     ] = ()
+    json: JsonLines = False
     everywhere: Everywhere = Everywhere()
     given: Given = NOTHING_GIVEN
 
@@ -65,20 +66,13 @@ def show(options: ShowOptions) -> int:
     settable = _settable()
     chosen = [_named(name, settable) for name in options.names] or [*settable.values()]
     errors: dict[str, None] = {}
-    rows = []
+    settings: list[InEffect] = []
     for declared in chosen:
         try:
-            setting = effective(declared, options.given)
+            settings.append(effective(declared, options.given))
         except ConfigError as error:
             errors[said(error)] = None
-            continue
-        line = f":{setting.line}" if setting.line else ""
-        rows.append((declared.key or "", _shown(setting), f"{setting.source}{line}"))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    write_lines(
-        f"{key:<{widths[0]}}  {value:<{widths[1]}}  {escaped(source)}"
-        for key, value, source in rows
-    )
+    write_lines(_objects(settings) if options.json else _columns(settings))
     try:
         read_configuration(settable.values())
     except ConfigError as error:
@@ -86,6 +80,41 @@ def show(options: ShowOptions) -> int:
     for each in errors:
         options.everywhere.talk.error(each)
     return BAD if errors else DONE
+
+
+def _columns(settings: Iterable[InEffect]) -> Iterator[str]:
+    """Yield a line for each setting: its key, its value, and where that comes from."""
+    rows = [
+        (each.declared.key or "", _shown(each), f"{each.source}{f':{each.line}' * bool(each.line)}")
+        for each in settings
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    for key, value, source in rows:
+        yield f"{key:<{widths[0]}}  {value:<{widths[1]}}  {escaped(source)}"
+
+
+def _objects(settings: Iterable[InEffect]) -> Iterator[str]:
+    """Yield a line of JSON for each setting."""
+    from rclip_like.output.matches import json_text
+
+    for each in settings:
+        yield json_text(
+            {
+                "setting": each.declared.key,
+                "value": _plain(each.value),
+                "source": _plain(each.source),
+                "line": each.line,
+            }
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; bytes of a path that are not UTF-8 are replaced."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, str | os.PathLike):
+        return os.fsencode(value).decode(errors="replace")
+    return value
 
 
 def set_value(options: SetOptions) -> int:

@@ -103,8 +103,8 @@ def _dispatch_group(group: str, before: tuple[str, ...], rest: Sequence[str]) ->
     word = rest[0] if rest else None
     if word in HELP:
         return Call(None, group=group)
-    if word is None and group in BARE_GROUPS:
-        return Call(COMMANDS[BARE_GROUPS[group]], (*before, *more))
+    if group in BARE_GROUPS and (word is None or word.startswith("-")):
+        return Call(COMMANDS[BARE_GROUPS[group]], (*before, *more, *rest))
     name = f"{group} {word}"
     if name not in COMMANDS:
         choices = ", ".join(each.removeprefix(f"{group} ") for each in GROUPS[group])

@@ -129,6 +129,8 @@ def status_lines(report: StatusReport, *, verbose: bool = False) -> Iterator[str
     yield f"{counted(report.files, 'file')}, {report.contents:,} of them distinct"
     yield from _status_tables(report)
     yield from _counts_of_files(report)
+    if report.names:
+        yield f"{counted(report.names, 'name')} of your own; 'clipfind names list' shows them"
     yield from _word_counts(report)
     if report.left_contents:
         them = "it" if report.left_contents == 1 else "them"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rclip_like.errors import StoreError
 from rclip_like.store import opening
@@ -46,6 +46,14 @@ _ORPHANS = {
 }
 _NOTED_BY_A_LIBRARY = "_sqlite_migrations"
 """What sqlite-utils keeps for itself; it may word it otherwise one day."""
+
+
+class NamesCheck(NamedTuple):
+    """How many names there are, which are damaged, and word and fingerprint of damaged rows."""
+
+    number: int
+    wrong: tuple[str, ...]
+    wrong_rows: tuple[tuple[str, str], ...]
 
 
 class Checkup:
@@ -115,6 +123,16 @@ class Checkup:
                 if not is_sound or not are_unit(np.frombuffer(embedding, "<f4")[np.newaxis]).all():
                     wrong.append((model_id, text))
         return wrong
+
+    def names(self) -> NamesCheck:
+        """Return how the names of one's own were found."""
+        from rclip_like.store.names import Names, wrong_names, wrong_rows
+
+        return NamesCheck(
+            Names(self._connection).count(),
+            tuple(wrong_names(self._connection)),
+            tuple(wrong_rows(self._connection)),
+        )
 
     def words(self) -> WordsCheck | None:
         """Return how the full-text index of words was found; None if there is none to look at."""
@@ -248,6 +266,12 @@ class Repair(Checkup):
         with self._connection.transaction():
             question = "DELETE FROM texts WHERE model_id = ? AND text = ?"
             self._connection.executemany(question, texts)
+
+    def drop_name_rows(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Drop rows of names, by word and fingerprint."""
+        with self._connection.transaction():
+            question = "DELETE FROM name_rows WHERE name = ? AND fingerprint = ?"
+            self._connection.executemany(question, rows)
 
     def truncate_log(self) -> None:
         """Move the log into the file and cut it, as far as readers let it."""

@@ -35,6 +35,7 @@ _REFUSALS: dict[int, tuple[str, *tuple[Advice, ...]]] = {
     ),
 }
 _AS_WITHOUT_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+_AS_WHERE_FULL = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 _PRIMARY_CODE = 0xFF
 """The bits of an extended error code that hold the primary one."""
 _LEAST_ROOM_BYTES = 1 << 16
@@ -224,7 +225,7 @@ def explanation(error: sqlite3.DatabaseError, path: Path) -> StoreError:
     # index was opened to be read, like a file that may not be written.
     if primary in _AS_WITHOUT_LOCKS and (reason := IndexLock(path).why_unshared()):
         return Lockless(path, reason)
-    if primary == sqlite3.SQLITE_IOERR and is_full(path):
+    if primary in _AS_WHERE_FULL and is_full(path) and os.access(path.parent, os.W_OK):
         primary = sqlite3.SQLITE_FULL  # what SQLite says only of the file with the rows itself
     if primary not in _REFUSALS:
         return StoreError(unknown, "try again", Remedy.NAME_ANOTHER_INDEX)

@@ -161,11 +161,38 @@ def _stored(row: NameRow) -> tuple[object, ...]:
 
 
 def _sound_rows(rows: Iterable[tuple[str, str, str, bytes, bytes]]) -> Iterable[NameRow]:
+    for model, fingerprint, method, blob, digest in rows:
+        if (embedding := _sound(blob, digest)) is not None:
+            yield NameRow(model, fingerprint, "probe" if method == "probe" else "mean", embedding)
+
+
+def _sound(blob: bytes, digest: bytes) -> Embedding | None:
+    """Return a stored row, None where it is not as it was written."""
     import numpy as np
 
-    for model, fingerprint, method, blob, digest in rows:
-        if len(blob) % 4 or not blob or digest != row_digest(blob):
-            continue
-        embedding = np.frombuffer(blob, dtype="<f4").astype(np.float32)
-        if is_unit(embedding):
-            yield NameRow(model, fingerprint, "probe" if method == "probe" else "mean", embedding)
+    if len(blob) % 4 or not blob or digest != row_digest(blob):
+        return None
+    embedding = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+    return embedding if is_unit(embedding) else None
+
+
+def wrong_rows(connection: Connection) -> list[tuple[str, str]]:
+    """Return word and fingerprint of the rows that are not as they were written, or of no name."""
+    rows = connection.execute(
+        "SELECT name, fingerprint, embedding, row_digest, name IN (SELECT name FROM names)"
+        " FROM name_rows ORDER BY name, fingerprint"
+    )
+    return [
+        (name, fingerprint)
+        for name, fingerprint, blob, digest, has_name in rows
+        if not has_name or _sound(blob, digest) is None
+    ]
+
+
+def wrong_names(connection: Connection) -> list[str]:
+    """Return the words of names whose digests are damaged, or that have neither these nor a row."""
+    rows = connection.execute(
+        f"SELECT name FROM names WHERE length(digests) % {DIGEST_BYTES} OR (digests = x'' AND NOT"
+        " EXISTS (SELECT 1 FROM name_rows WHERE name_rows.name = names.name)) ORDER BY name"
+    )
+    return [name for (name,) in rows]

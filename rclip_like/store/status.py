@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rclip_like.errors import Reason
 from rclip_like.reports import StatusReport
 from rclip_like.store.matrix.stamp import files_of
+from rclip_like.store.names import Names
 from rclip_like.store.rows import EVERYTHING, PathRange
 from rclip_like.store.saved import SavedSearches
 from rclip_like.store.schema import HIDDEN_SINCE, WORDS_SINCE
@@ -55,6 +56,7 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         left_contents=left_contents,
         freeable_bytes=freeable_bytes,
         saved=SavedSearches(connection).count() if is_all else None,
+        names=Names(connection).count() if is_all else None,
         hidden=_count_hidden(connection, ranges),
         undated=sum(map(reader.count_undated_in_range, ranges)),
         with_captions=words.get("with_captions", 0),

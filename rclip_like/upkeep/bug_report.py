@@ -77,6 +77,7 @@ def index_lines(database: Path, status: StatusReport | None) -> Iterator[str]:
         "hidden": status.hidden,
         "without a date": status.undated,
         "saved searches": status.saved,
+        "names": status.names,
         "contents with text": status.with_text,
         "thumbnails": status.thumbnails,
     }

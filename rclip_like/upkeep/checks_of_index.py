@@ -119,6 +119,27 @@ def check_words(database: Path, model: str | None) -> Iterator[Finding]:
         yield well(text + (later if found.num_waiting else ""))
 
 
+def check_names(database: Path, model: str | None) -> Iterator[Finding]:
+    """Look at the names of one's own: their pictures' digests and their rows."""
+    if not is_current(database):
+        return
+    with Store.open(database, create=False) as store:
+        found = store.checkup.names()
+    for name in found.wrong[:_MOST_LINES]:
+        yield problem(f"@{name}: damaged, it stands for nothing", (Remedy.REMOVE_NAME, name))
+    if len(found.wrong) > _MOST_LINES:
+        yield problem(f"{counted(len(found.wrong) - _MOST_LINES, 'more name')} damaged")
+    if found.wrong_rows:
+        yield problem(
+            f"{counted(len(found.wrong_rows), 'row')} of names damaged; a name without its row is "
+            "made anew from its pictures",
+            Remedy.REPAIR,
+        )
+    if not found.wrong and not found.wrong_rows:
+        number = f"{counted(found.number, 'name')}, all whole" if found.number else "none"
+        yield well(number)
+
+
 def stale_drafts(database: Path) -> list[Path]:
     """Return drafts of an index or of a copy that were left by a kill: older than an hour."""
     index = re.escape(database.name)

@@ -21,6 +21,7 @@ CHECKS: Mapping[str, Check] = {
     "rows": checks_of_index.check_rows,
     "matrix": checks_of_index.check_matrices,
     "words": checks_of_index.check_words,
+    "names": checks_of_index.check_names,
     "files beside it": checks_of_index.check_side_files,
     "model": models.check_default_model,
     "models": models.check_models_of_index,

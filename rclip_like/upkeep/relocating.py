@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import Remedy, UsageError, counted
+from rclip_like.errors import Remedy, StoreError, UsageError, counted
 from rclip_like.reports import RelocationReport
 from rclip_like.store import Store
 from rclip_like.upkeep.pruning import as_roots
@@ -56,8 +56,10 @@ def relocate(
             _refuse_unmoved(relocation, before, after)
         if writer is not None:
             relocation.move()
-            while writer.words.index_some():  # the names of the new folder
-                pass
+            # The names of the new folder; all has moved by now, and the next run does the rest.
+            with suppress(StoreError):
+                while writer.words.index_some():
+                    pass
     return report
 
 

@@ -58,7 +58,8 @@ def _mend(writer: Writer) -> Iterator[str]:
     for model_id, name, _ in repair.models():
         if repair.forget_damaged_matrix(model_id, at_once=True):
             yield f"the matrix of {name} was damaged; it is made anew from the rows"
-    if repair.orphans() or repair.wrong_embeddings() or repair.wrong_texts():
+    wrong_names = repair.names().wrong_rows
+    if repair.orphans() or repair.wrong_embeddings() or repair.wrong_texts() or wrong_names:
         if not is_damaged:
             yield f"{repair.back_up()}: a copy from before the repair"
         yield from _drop_wrong(repair)
@@ -75,6 +76,9 @@ def _drop_wrong(repair: Repair) -> Iterator[str]:
     if rowids := repair.wrong_embeddings():
         repair.drop_embeddings(rowids)
         yield f"{counted(len(rowids), 'damaged embedding')} dropped"
+    if rows := repair.names().wrong_rows:
+        repair.drop_name_rows(rows)
+        yield f"{counted(len(rows), 'damaged row')} of names dropped"
     if texts := repair.wrong_texts():
         repair.drop_texts(texts)
         yield f"{counted(len(texts), 'remembered text')} dropped that had no embedding"

@@ -55,6 +55,7 @@ def test_a_report_says_what_is_needed_and_nothing_private(private: Path, tmp_pat
         "unreadable: 1 unknown-format",
         "models: 1 a folder",
         "saved searches: 1",
+        "names: 0",
         "top: 17 (CLIPFIND_TOP)",
         "exclude: 1 values (CLIPFIND_EXCLUDE)",
         "db: a path (CLIPFIND_DB)",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from described import as_described
 from processes import run
 
 
@@ -39,6 +40,31 @@ def test_every_setting_is_shown_with_its_origin(
     assert shown["dates"] == ('"auto"', "default")
     assert shown["within"] == ("-", "default")
     assert list(_lines("show", "top")) == ["top"]
+
+
+def test_json_has_values_as_json_and_says_where_each_comes_from(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPFIND_SORT", "path")
+    monkeypatch.setenv("CLIPFIND_DB", os.fsdecode(b"not-\xff.db"))
+    lines = run("config", "--json", "--offline").stdout.splitlines()
+    found = {
+        each.pop("setting"): each for each in (as_described(line, "config_show") for line in lines)
+    }
+    assert found.keys() == _lines().keys()
+    assert found["top"] == {"value": 20, "source": str(file), "line": 2}
+    assert found["exclude"] == {"value": ["*.gif"], "source": str(file), "line": 4}
+    assert found["sort"] == {"value": "path", "source": "CLIPFIND_SORT", "line": None}
+    assert found["offline"] == {"value": True, "source": "--offline", "line": None}
+    assert found["within"] == {"value": None, "source": "default", "line": None}
+    assert str(found["db"]["value"]).endswith("not-\ufffd.db")
+    (line,) = run("config", "show", "top", "--json").stdout.splitlines()
+    assert as_described(line, "config_show")["value"] == 20
+    file.write_text("topp = 1\n")
+    finished = run("config", "--json")
+    assert finished.returncode == 2
+    assert b"unknown key 'topp'" in finished.stderr
+    assert len(finished.stdout.splitlines()) == len(lines)
 
 
 def test_a_setting_is_written_and_the_comments_stay(file: Path) -> None:

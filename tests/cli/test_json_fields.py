@@ -114,7 +114,9 @@ def test_search_and_the_commands_of_upkeep_print_the_documented_fields(folder: P
     assert printed("prune") == documented()["prune"]
 
 
-@pytest.mark.parametrize("command", ["doctor", "formats", "models list", "models show builtin"])
+@pytest.mark.parametrize(
+    "command", ["config show", "doctor", "formats", "models list", "models show builtin"]
+)
 def test_the_other_commands_print_the_documented_fields(tiny: Path, command: str) -> None:
     assert printed(command) == documented()[command.removesuffix(" builtin")]
 

@@ -212,6 +212,14 @@ def test_for_another_model_a_name_is_made_of_its_indexed_pictures(
     assert "none of its pictures is indexed for" in refused("search", "@rex", "--all")
 
 
+def test_status_counts_names_unless_paths_are_typed(album: Path) -> None:
+    assert b"of your own" not in run("status").stdout
+    named("rex", album / "one.png")
+    assert b"1 name of your own; 'clipfind names list' shows them" in run("status").stdout
+    assert as_described(run("status", "--json").stdout, "status")["names"] == 1
+    assert as_described(run("status", "--json", album).stdout, "status")["names"] is None
+
+
 def test_a_label_of_a_probe_can_be_named(album: Path, tmp_path: Path) -> None:
     with Library() as library:
         model = library.specification

@@ -41,3 +41,8 @@ def test_a_full_temporary_folder_is_named_and_the_next_run_goes_on(
     tmp_path: Path, tiny_model: Path
 ) -> None:
     run_on_small_disk(tmp_path / "disk", "4m", PROGRAM, "spool", tiny_model, tmp_path / "album")
+
+
+@needs_mounts
+def test_a_relocation_without_room_says_so_and_moves_nothing(tmp_path: Path) -> None:
+    assert int(run_on_small_disk(tmp_path / "disk", "4m", PROGRAM, "relocated")) > 40_000

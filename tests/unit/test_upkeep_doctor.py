@@ -16,6 +16,7 @@ from rclip_like.errors import Remedy, StoreError
 from rclip_like.models.towers import tokenizer
 from rclip_like.reports import DoctorReport, Finding
 from rclip_like.store import Store
+from rclip_like.store.names import Name, NameRow
 from rclip_like.store.writing import Writer
 from rclip_like.upkeep.doctor import CHECKS, examine
 
@@ -229,6 +230,41 @@ def test_drafts_that_a_kill_left_are_found_and_removed_young_ones_stay(
     assert [(finding.state, str(old) in finding.text) for finding in found] == [("warning", True)]
     assert examine(database, None, mend=True).repaired == (f"{old}: removed",)
     assert [path.exists() for path in (old, young, other)] == [False, True, True]
+
+
+def test_damaged_names_are_told_and_their_rows_dropped_after_a_copy(database: Path) -> None:
+    def found_of_names() -> tuple[list[str], list[str]]:
+        report = examine(database, None, mend=False)
+        found = [each for each in report.findings if each.check == "names"]
+        return [each.state for each in found], [each.text for each in found]
+
+    assert found_of_names() == (["ok"], ["none"])
+    row = NameRow("tiny", "f" * 64, "probe", np.eye(8, dtype=np.float32)[0])
+    with Store.open(database, create=False) as store:
+        store.names.put([Name("rex", (b"d" * 32,), (row,)), Name("robin", (), (row,))])
+    assert found_of_names() == (["ok"], ["2 names, all whole"])
+    spoil(
+        database,
+        "UPDATE name_rows SET embedding = x'00' WHERE name = 'rex'",
+        "UPDATE names SET digests = x'00' WHERE name = 'robin'",
+        "INSERT INTO name_rows SELECT 'gone', fingerprint, model, method, embedding, row_digest"
+        " FROM name_rows WHERE name = 'robin'",
+    )
+    assert found_of_names() == (
+        ["problem", "problem"],
+        [
+            "@robin: damaged, it stands for nothing",
+            "2 rows of names damaged; a name without its row is made anew from its pictures",
+        ],
+    )
+    copied, dropped = examine(database, None, mend=True).repaired
+    assert "a copy from before the repair" in copied
+    assert dropped == "2 damaged rows of names dropped"
+    assert found_of_names() == (["problem"], ["@robin: damaged, it stands for nothing"])
+    with Store.open(database, create=False) as store:
+        rex = store.names.find("rex")
+        assert rex is not None
+        assert (rex.digests, rex.rows) == ((b"d" * 32,), ())
 
 
 def test_the_log_of_an_index_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
