@@ -35,7 +35,8 @@ missing, two shots differ from copies in that each shows something beyond the ot
 a tripod may then count as copies.
 
 Reference folders :: Pictures in *--reference* DIR are compared with those in the PATHs, not with
-each other, and are never proposed as copies.
+each other, and are never proposed as copies. Where all pictures lie in them, as when a folder is
+its own reference, nothing is compared, and a note says so.
 
 What is printed :: In a pipe, a line for each picture: the group's number, *keep* with the reason,
 *copy, equal*, *copy* with the cosine, or *burst*, and the path, between tabs. *--files* prints the

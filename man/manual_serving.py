@@ -29,7 +29,15 @@ the page says so and shows the frame of that moment. Of selected pictures the
 page copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from
 all searches, as *clipfind hide* does. *Saved* lists the saved searches, opens and removes them, and
 saves the present one, as *clipfind save* and *saved* do; one that the page cannot show stands there
-with its command. *Command line* is the search on the page as a command.
+with its command. *Command line* is the search on the page as a command. On a phone, *Options* shows
+what does not fit into one line.
+
+Copies :: *Copies* shows the groups that *clipfind duplicates* finds in the folder that is chosen,
+or in all: the picture that is proposed to be kept and why, and its copies beside it; bursts come
+last. They are looked for in the background, which *Stop* ends, and kept until the index changes;
+*Look again* brings them up to date then. Copies that are other files than the one to keep can be
+hidden from searches, and shown again. Nothing is moved or deleted: the command on the page writes a
+script for that, see DUPLICATES.
 
 The keys of the page:
 
@@ -44,6 +52,8 @@ The keys of the page:
     c                    copy the paths of the selected pictures, or of this one
     h                    not this one; Ctrl-Z takes it back, and those before
     f                    filters; Esc closes them
+    arrows, Enter, h     among copies: from picture to picture and group to group,
+                         show a picture large, hide the copies of a group
     Delete               on a term: remove it
     ?                    show these keys
 

@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from rclip_like.duplicates.settings import DuplicatesSettings
 from rclip_like.errors import ClipfindError, UsageError
 from rclip_like.page.state import FILTERS, PASTED, PageSearch
 from rclip_like.query import Kind, Query, Term, is_path_like, parse
-from rclip_like.settings import LibraryChoice, SearchSettings
+from rclip_like.settings import LibraryChoice, SearchSettings, WalkSettings
 from rclip_like.settings.declared import Declared, changed
 
 _NOTHING = "0:picture"
@@ -38,6 +39,18 @@ def command_line(
         return ""
     updating = [] if updates else [b"--no-index"]
     return " ".join(["clipfind search", *map(_quoted_option, [*options, *updating, *words])])
+
+
+def copies_script(
+    paths: Sequence[bytes] | None, library: LibraryChoice, walk: WalkSettings, *, updates: bool
+) -> str:
+    """Return the command that writes a script for the copies below the paths (None: all)."""
+    settings = DuplicatesSettings(everywhere=paths is None, walk=walk)
+    words = [each for declared, value in changed(library) for each in _spelled(declared, value)]
+    words += [] if updates else [b"--no-index"]
+    words += [each for declared, value in changed(settings) for each in _spelled(declared, value)]
+    words += [b"--script=move-copies.sh", *(paths or ())]
+    return " ".join(["clipfind duplicates", *map(_quoted_option, words)])
 
 
 def saved_arguments(search: PageSearch) -> list[str]:

@@ -146,7 +146,12 @@ def _kept_sessions(options: ServeOptions, library: "Library", port: int) -> "Ses
 
 
 def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
-    from rclip_like.cli.command_line import command_line, page_search, saved_arguments
+    from rclip_like.cli.command_line import (
+        command_line,
+        copies_script,
+        page_search,
+        saved_arguments,
+    )
     from rclip_like.page.saved import SavedForms
     from rclip_like.page.service import ServiceSettings
     from rclip_like.settings.configuration import configured
@@ -163,6 +168,9 @@ def _settings(options: ServeOptions, library: "Library") -> "ServiceSettings":
         indexing=None if options.no_index else indexing,
         cache_bytes=options.cache_megabytes * 1_000_000,
         spell=lambda search: command_line(search, choice, searching, updates=not options.no_index),
+        spell_copies=lambda paths: copies_script(
+            paths, choice, options.walk, updates=not options.no_index
+        ),
         say=said_on_page,
         saved=SavedForms(saved_arguments, page_search),
     )

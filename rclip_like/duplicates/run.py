@@ -89,6 +89,7 @@ def find_duplicates(
     return DuplicatesReport(
         tuple(groups),
         contents.report.num_pictures,
+        contents.report.num_in_reference,
         len(pairs),
         contents.report.stale,
         contents.report.damaged,
@@ -103,12 +104,13 @@ def _by_content(
     numbers: dict[bytes, int] = {}
     files: list[list[SelectedPicture]] = []
     blocks: list[npt.NDArray[np.float16]] = []
-    num_pictures = stale = damaged = 0
+    num_pictures = num_in_reference = stale = damaged = 0
     for page in pages:
         kept = []
         stale, damaged = stale + page.stale, damaged + page.damaged
         for row, picture in enumerate(page.pictures):
             num_pictures += 1
+            num_in_reference += is_reference(picture)
             digest = picture.version.digest if picture.version else picture.absolute_bytes
             if digest in numbers:
                 files[numbers[digest]].append(picture)
@@ -121,7 +123,7 @@ def _by_content(
     for number, same in enumerate(files):
         if len(same) > 1:
             files[number] = without_same_files(ranked(same, is_reference)) or same[:1]
-    report = DuplicatesReport((), num_pictures, stale=stale, damaged=damaged)
+    report = DuplicatesReport((), num_pictures, num_in_reference, stale=stale, damaged=damaged)
     return _Contents(files, rows, report)
 
 

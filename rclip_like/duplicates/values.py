@@ -51,6 +51,8 @@ class DuplicatesReport:
 
     groups: tuple[Group, ...]
     num_pictures: int = 0
+    num_in_reference: int = 0
+    """Those of them that are not compared with each other."""
     num_compared: int = 0
     """Pairs whose pixels were compared."""
     stale: int = 0

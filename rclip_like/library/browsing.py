@@ -91,6 +91,7 @@ class Browsing:
         self._orders: OrderedDict[object, tuple[object, Order]] = OrderedDict()
         self._lock = Lock()
         self._folders: tuple[object, list[Folder]] = None, []
+        self._states: dict[bytes | None, tuple[object, bytes]] = {}
 
     def ranked(
         self, terms: Sequence[Term], embedded: Mapping[str, Embedding], request: PageRequest
@@ -232,6 +233,25 @@ class Browsing:
         """Return how many files are indexed under the roots."""
         store = self._connect()
         return 0 if store is None else store.count_files(self.roots)
+
+    def state_of_files(self, folder: bytes | None) -> bytes:
+        """Return what stays the same while the files in a folder (None: all) are indexed as they
+        are, whatever else is written. Raises RootError for a folder elsewhere.
+        """
+        from rclip_like.store.contents import state_of_files
+
+        roots = self.roots if folder is None else self.within(folder)
+        store = self._connect()
+        if store is None:
+            return b""
+        with self._lock:
+            state, kept = self._states.get(folder, (None, b""))
+        with store.snapshot():
+            if state != store.state:
+                kept = state_of_files(store, roots)
+                with self._lock:
+                    self._states = {folder: (store.state, kept)}
+        return kept
 
     @contextmanager
     def _view(self, store: Store, request: PageRequest) -> Iterator[View]:

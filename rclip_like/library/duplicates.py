@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rclip_like.index import Progress
     from rclip_like.selected import SelectedPicture
 
+ALL_IN_REFERENCE = (
+    "nothing was compared: all these pictures are in a reference folder, and those are not "
+    "compared with each other"
+)
+
 
 class LibraryDuplicates(LibraryLabels):
     """The part of a `Library` that finds the copies among its pictures."""
@@ -68,5 +73,7 @@ class LibraryDuplicates(LibraryLabels):
         notes = pictures.notes
         if not found.num_pictures:
             notes += pictures.explain_nothing()
+        elif found.num_in_reference == found.num_pictures:
+            notes += (ALL_IN_REFERENCE,)
         missing = pictures.report.remaining if pictures.report else 0
         return replace(found, notes=notes, missing=missing, index=pictures.report)

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rclip_like.errors import ClipfindError, Interrupted, counted
+from rclip_like.errors import ClipfindError, counted
+from rclip_like.page.worker import Report, Worker, library_of
 from rclip_like.store.lock import Lockless
 
 if TYPE_CHECKING:
-    from rclip_like.index import Progress as IndexProgress
     from rclip_like.library.library import Library
     from rclip_like.settings import IndexSettings
     from rclip_like.values import Root
-
-_PROGRAM = """\
-import sys
-sys.path[:] = sys.argv[1:]
-from rclip_like.page.indexing import index_for_page
-index_for_page()
-"""
-_NICENESS = 5
-_REPORT_SECONDS = 0.3
-_END_SECONDS = 10.0
 
 
 class Progress(NamedTuple):
@@ -51,8 +33,7 @@ class Progress(NamedTuple):
 class BackgroundRun:
     """Brings the index up to date in a process of its own, which ends with this object.
 
-    The process has a lower priority. Signals end it in order, with what was done kept; so does the
-    end of the process that started it.
+    Signals end it in order, with what was done kept.
     """
 
     def __init__(
@@ -60,49 +41,32 @@ class BackgroundRun:
     ) -> None:
         """say: puts an error into words."""
         self._library, self._roots, self._say = library, roots, say
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reported: dict[str, Any] = {}
-        self._lock = Lock()
+        self._worker: Worker | None = None
 
     def start(self, settings: IndexSettings) -> None:
         """Start the run, if there is anything to index."""
         paths = [root.path for root in self._roots or ()]
         if self._roots is None:
             paths = [each for each in self._library.walked_folders() if os.path.isdir(each)]
-        if not paths:
-            return
-        task = pickle.dumps((self._library.settings, self._library.database, paths, settings))
-        command = [sys.executable, "-c", _PROGRAM, *sys.path]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self._process = process
-        self._following = Thread(target=self._follow, args=(process, task), daemon=True)
-        self._following.start()
+        if paths:
+            task = self._library.settings, self._library.database, paths, settings
+            self._worker = Worker(index_for_page, task)
 
     def stop(self) -> None:
         """End the run as Ctrl-C does, and wait until it has ended."""
-        process = self._process
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._following.join()
+        if self._worker is not None:
+            self._worker.stop()
 
     def is_running(self) -> bool:
         """Return whether the process is there."""
-        return self._process is not None and self._process.poll() is None
+        return self._worker is not None and self._worker.is_running()
 
     def progress(self, indexed: int) -> Progress:
         """Return how far the run is, or one of another process; indexed: as in Progress."""
-        with self._lock:
-            last = dict(self._reported)
+        is_running = self.is_running()  # asked first: what is reported last comes before the end
+        last = self._worker.last() if self._worker else {}
         done, total = last.get("done", 0), last.get("total")
-        if self.is_running():
+        if is_running:
             if last.get("waiting"):
                 sentence = "waiting for another run that is indexing"
             elif total is None:
@@ -115,9 +79,9 @@ class BackgroundRun:
             return Progress(True, indexed, None, indexed, sentence)
         sentence = ""
         if "error" in last:
-            error = pickle.loads(bytes.fromhex(last["error"]))
-            sentence = f"the index could not be brought up to date: {self._say(error)}"
-        elif self._process is not None and self._process.returncode:
+            error = self._say(last["error"])
+            sentence = f"the index could not be brought up to date: {error}"
+        elif self._worker is not None and self._worker.has_failed():
             sentence = "the index could not be brought up to date: the run ended by itself"
         return Progress(False, indexed, indexed, indexed, sentence)
 
@@ -127,53 +91,13 @@ class BackgroundRun:
         except Lockless:  # where nothing can be locked, nobody indexes
             return False
 
-    def _follow(self, process: subprocess.Popen[bytes], task: bytes) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with suppress(OSError):  # it has ended
-            process.stdin.write(task)
-            process.stdin.close()
-        with process.stdout:
-            for line in process.stdout:
-                with self._lock:
-                    self._reported = json.loads(line)
-        process.wait()
 
-
-def index_for_page() -> None:
-    """Index as stdin says, and say on stdout how far that is: the whole life of the process."""
-    with suppress(OSError, AttributeError):
-        os.nice(_NICENESS)
-    settings, database, paths, indexing = pickle.load(sys.stdin.buffer)
-    from rclip_like.library.library import Library
-
-    chosen = settings.library._replace(database=database)
-    library = Library.of(settings._replace(library=chosen))
-    reported_at = -_REPORT_SECONDS
-
-    def report(progress: IndexProgress) -> None:
-        nonlocal reported_at
-        if time.monotonic() - reported_at >= _REPORT_SECONDS:
-            reported_at = time.monotonic()
-            _report(progress._asdict())
-
-    try:
-        library.index(
-            paths, indexing, on_progress=report, on_wait=lambda: _report({"waiting": True})
-        )
-    except Interrupted:
-        pass
-    except ClipfindError as error:
-        # Errors of some kinds cannot be pickled; what is said of them can.
-        error = ClipfindError(error.reason, *error.remedies)
-        _report({"error": pickle.dumps(error).hex()})
-    sys.stdout.flush()
-    os._exit(0)  # Python takes what was loaded down for seconds
-
-
-def _report(what: dict[str, Any]) -> None:
-    try:
-        sys.stdout.write(f"{json.dumps(what)}\n")
-        sys.stdout.flush()
-    except OSError:  # who started this has ended
-        os.kill(os.getpid(), signal.SIGTERM)
+def index_for_page(task: Any, report: Report) -> None:
+    """Index as the task says: the work of a run in the background."""
+    settings, database, paths, indexing = task
+    library_of(settings, database).index(
+        paths,
+        indexing,
+        on_progress=lambda progress: report(progress._asdict(), seldom=True),
+        on_wait=lambda: report({"waiting": True}),
+    )

@@ -59,6 +59,7 @@ class _Routes:
             "/api/facts": self._facts,
             "/api/progress": self._progress,
             "/api/saved": self._saved,
+            "/api/copies": self._copies,
             "/thumbnail/{id}": self._thumbnail,
             "/pasted/{id}": self._pasted,
         }
@@ -71,6 +72,8 @@ class _Routes:
             "/api/unhide": self._unhide,
             "/api/saved": self._save,
             "/api/saved/remove": self._remove_saved,
+            "/api/copies/find": self._find_copies,
+            "/api/copies/stop": self._stop_copies,
         }
         return [
             *(Route(path, answer, methods=["GET"]) for path, answer in get.items()),
@@ -162,6 +165,19 @@ class _Routes:
     async def _remove_saved(self, request: Request) -> Response:
         name = _text(await request.body(), "name")
         return JSONResponse({"removed": await self._work(self._service.remove_search, name)})
+
+    async def _copies(self, request: Request) -> Response:
+        query = request.scope["query_string"]
+        return JSONResponse(await self._work(self._service.copies.answer, query))
+
+    async def _find_copies(self, request: Request) -> Response:
+        query = _text(await request.body(), "state").encode()
+        await self._work(self._service.copies.find, query)
+        return JSONResponse({})
+
+    async def _stop_copies(self, request: Request) -> Response:
+        await self._work(self._service.copies.stop)
+        return JSONResponse({})
 
     async def _work(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         return await asyncio.wrap_future(self._working.submit(call, *arguments))

@@ -15,6 +15,7 @@ from rclip_like.errors import ClipfindError, Note, StoreError, UsageError, count
 from rclip_like.images.thumbnails import ThumbnailCache, Wanted
 from rclip_like.library.browsing import NOTHING_INDEXED, Browsing, PageRequest
 from rclip_like.library.saved import saved_name
+from rclip_like.page.copies import Copies
 from rclip_like.page.indexing import BackgroundRun
 from rclip_like.page.items import facts_of, item_of, match_without_score
 from rclip_like.page.pasted import GONE, Pasted
@@ -57,8 +58,9 @@ class ServiceSettings(NamedTuple):
     """How the page works.
 
     indexing: how the served folders are brought up to date in the background; None: not at all.
-    spell: puts a search as a command line; saved: how one is kept under a name. say: puts an error
-    or a note into words.
+    spell: puts a search as a command line; saved: how one is kept under a name. spell_copies: puts
+    a script for the copies below some paths (None: all) as one. say: puts an error or a note into
+    words.
     """
 
     searching: SearchSettings = SearchSettings()
@@ -66,6 +68,7 @@ class ServiceSettings(NamedTuple):
     indexing: IndexSettings | None = None
     cache_bytes: int = 500_000_000
     spell: Callable[[PageSearch], str] = lambda search: ""
+    spell_copies: Callable[[tuple[bytes, ...] | None], str] = lambda paths: ""
     say: Callable[[ClipfindError | str], str] = str
     saved: SavedForms = SavedForms()
 
@@ -88,6 +91,7 @@ class Service:
         self._maker = ThumbnailMaker(self._cache, settings.read)
         self._pasted = Pasted(lambda: library.model, settings.read)
         self._run = BackgroundRun(library, roots, settings.say)
+        self.copies = Copies(library, self._browsing, settings)
 
     def start(self) -> None:
         """Start what works in the background. Call it once the page is served."""
@@ -97,6 +101,7 @@ class Service:
 
     def stop(self) -> None:
         """End all that works in the background; what was indexed is kept."""
+        self.copies.stop()
         self._run.stop()
         self._maker.close()
 

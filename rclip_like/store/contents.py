@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
+from blake3 import blake3
 
 from rclip_like.settings import Filters
 from rclip_like.store.filters import cameras, conditions, conditions_on_names
@@ -227,6 +228,19 @@ def _files_of(
         if any(start <= stored.path < end for start, end in ranges):
             files.setdefault(stored.content_id, []).append(stored)
     return files
+
+
+def state_of_files(reader: Reader, roots: Sequence[Root] | None) -> bytes:
+    """Return a digest of paths, contents and times of the files under the roots."""
+    found = blake3()
+    for one in ranges_of(roots):
+        question = (
+            "SELECT CAST(path || x'00' || content_id || ' ' || mtime_ns || x'00' AS BLOB)"
+            " FROM files WHERE path >= ? AND path < ? ORDER BY path"
+        )
+        for (line,) in reader.connection.execute(question, one):
+            found.update(line)
+    return found.digest()
 
 
 def count_hidden(reader: Reader, roots: Sequence[Root] | None) -> int:

@@ -158,6 +158,25 @@ def _seen(card: Locator) -> str:
     )
 
 
+def test_on_a_phone_the_bar_is_one_line_until_it_is_unfolded_by_a_key(
+    browser: Browser, served: Served
+) -> None:
+    with browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True) as context:
+        page = context.new_page()
+        page.goto(served.address)
+        _look(page, "/?q=coffee")
+        height = page.locator(".bar").evaluate("bar => bar.offsetHeight")
+        assert height < 3 * page.locator("#folder").evaluate("box => box.offsetHeight")
+        press_until(page, "Tab", 'button "Options"')
+        page.keyboard.press("Enter")
+        for name in ('combobox "Sort"', 'button "More of', 'button "Copies"'):
+            press_until(page, "Tab", name)
+        assert not accessibility_faults(page)
+        press_until(page, "Shift+Tab", 'button "Options"')
+        page.keyboard.press("Enter")
+        assert page.locator(".bar").evaluate("bar => bar.offsetHeight") == height
+
+
 def test_fingers_open_a_picture_and_go_on_to_the_next(browser: Browser, served: Served) -> None:
     with browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True) as context:
         page = context.new_page()

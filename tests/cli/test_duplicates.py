@@ -99,6 +99,18 @@ def test_pictures_in_a_reference_are_kept_and_not_compared_with_each_other(
     assert not any("one.jpg" in line[2] for line in lines)
 
 
+def test_a_folder_that_is_its_own_reference_is_said_to_be_compared_with_nothing(
+    album: Path,
+) -> None:
+    said = b"nothing was compared: all these pictures are in a reference folder"
+    for paths in (["album"], ["album/first.jpg", "album/zwei.jpg"]):
+        finished = run("duplicates", *LOOSE, *paths, "--reference", "album")
+        assert (finished.returncode, finished.stdout) == (1, b"")
+        assert said in finished.stderr
+    (album / "kept").mkdir()
+    assert said not in run("duplicates", *LOOSE, "album", "--reference", "album/kept").stderr
+
+
 def test_the_script_moves_the_copies_and_overwrites_nothing(album: Path, tmp_path: Path) -> None:
     names = [*ODD_NAMES, b"zwei.JPG", b"-n.jpg", b"$(touch broken).jpg", b"sub/zwei.jpg"]
     for name in names:

@@ -91,6 +91,9 @@ ROUTES = (
     ("GET", "/api/saved"),
     ("POST", "/api/saved"),
     ("POST", "/api/saved/remove"),
+    ("GET", "/api/copies"),
+    ("POST", "/api/copies/find"),
+    ("POST", "/api/copies/stop"),
 )
 
 

@@ -101,6 +101,9 @@ def test_a_picture_elsewhere_is_not_served_though_it_is_indexed(
         assert client.get(path).status == 404
     assert client.get(f"/api/search?add=picture:{name}").status == 404
     assert client.get(f"/api/search?folder={quote(str(elsewhere.folder))}").status == 404
+    assert client.get(f"/api/copies?folder={quote(str(elsewhere.folder))}").status == 404
+    state = {"state": f"folder={quote(str(elsewhere.folder))}"}
+    assert client.post("/api/copies/find", state).status == 404
     assert client.post("/api/paths", {"ids": [name]}).json() == {"text": ""}
     before = tables(album)
     client.post("/api/hide", {"ids": [name]})
@@ -220,6 +223,7 @@ def _gets(name: str) -> list[str]:
         f"/api/picture/{name}",
         "/api/folders",
         "/api/progress",
+        "/api/copies",
         f"/thumbnail/{name}?size=256",
         f"/thumbnail/{name}?size=1024",
         f"/original/{name}",
@@ -249,6 +253,11 @@ def test_a_post_changes_the_hidden_pictures_and_saved_searches_alone(
     for path in ("/api/paths", "/api/list"):
         assert client.post(path, {"ids": [name]}).status == 200
     assert client.post("/api/sheet", {"ids": [name], "state": "q=red"}).status == 200
+    assert client.post("/api/copies/find", {"state": ""}).status == 200
+    while client.get("/api/copies").json()["running"]:
+        time.sleep(0.1)
+    assert client.get("/api/copies").json()["found"]["total"] >= 0
+    assert client.post("/api/copies/stop", {}).status == 200
     assert tables(album) == before
     assert client.post("/api/hide", {"ids": [name]}).status == 200
     changed = {table for table, digest in tables(album).items() if digest != before[table]}
@@ -289,7 +298,7 @@ ODD_BODIES: tuple[Any, ...] = (
     "path",
     [
         *("/api/paths", "/api/list", "/api/sheet", "/api/hide"),
-        *("/api/saved", "/api/saved/remove"),
+        *("/api/saved", "/api/saved/remove", "/api/copies/find", "/api/copies/stop"),
     ],
 )
 def test_odd_bodies_are_answered_or_refused_in_a_sentence(
@@ -342,10 +351,11 @@ ODD_QUERIES = (
 
 @pytest.mark.parametrize("query", ODD_QUERIES)
 def test_odd_addresses_are_answered_or_refused_in_a_sentence(client: RawClient, query: str) -> None:
-    answer = client.get(f"/api/search?{query}")
-    assert answer.status in (200, 400, 404)
-    assert answer.status == 200 or answer.json()["error"]
-    assert b"root:" not in answer.body
+    for path in ("/api/search", "/api/copies"):
+        answer = client.get(f"{path}?{query}")
+        assert answer.status in (200, 400, 404)
+        assert answer.status == 200 or answer.json()["error"]
+        assert b"root:" not in answer.body
 
 
 def test_many_answers_at_once_hold_nobody_up(client: RawClient) -> None:

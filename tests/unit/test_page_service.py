@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -443,9 +444,10 @@ def test_a_run_that_is_killed_says_so(serving: Serving, tmp_path: Path) -> None:
     make_pictures(tmp_path / "new", 1)
     service = serving(tmp_path / "new", indexing=IndexSettings())
     service.start()
-    assert service._run._process is not None
-    service._run._process.kill()
-    service._run._process.wait()
+    assert service._run._worker is not None
+    os.kill(service._run._worker.pid, signal.SIGKILL)
+    while service._run.is_running():
+        time.sleep(0.01)
     assert service.progress()["sentence"] == (
         "The index could not be brought up to date: the run ended by itself."
     )
@@ -547,7 +549,7 @@ from rclip_like.walk import resolve_roots
 library = Library(sys.argv[1], model=sys.argv[2])
 run = BackgroundRun(library, resolve_roots([sys.argv[3].encode()]), str)
 run.start(IndexSettings())
-print(run._process.pid, flush=True)
+print(run._worker.pid, flush=True)
 time.sleep(60)
 """
 

@@ -9,7 +9,7 @@ export const NO_FILTERS = {
 export const USUAL = { words: "", likely: "" };
 const TEXTS = Object.keys({ ...NO_FILTERS, sort: "", ...USUAL });
 const EMPTY = {
-  ...{ q: "", terms: [], folder: "", hidden: false, dates: "", open: "", sort: "" },
+  ...{ q: "", terms: [], folder: "", hidden: false, dates: "", open: "", copies: "", sort: "" },
   ...{ ...NO_FILTERS, ...USUAL },
 };
 
@@ -45,11 +45,18 @@ export function go(changes, { typing = false, replace = false } = {}) {
   change(next, null);
 }
 
-/** Close the large view: a step back if it was opened here, so that Back does not open it again. */
-export function closeLarge() {
-  if (!state.open) return;
-  if (history.state?.isOurs && history.state.isLarge) history.back();
-  else go({ open: "" }, { replace: true });
+/** Open what lies over the pictures: `open`, a picture by its id, or `copies`. */
+export function openOver(name, value) {
+  const isOpen = Boolean(state[name]);
+  go({ [name]: value }, { replace: isOpen });
+  if (!isOpen) history.replaceState({ ...history.state, over: name }, "");
+}
+
+/** Close it: a step back if it was opened here, so that Back does not open it again. */
+export function closeOver(name) {
+  if (!state[name]) return;
+  if (history.state?.isOurs && history.state.over === name) history.back();
+  else go({ [name]: "" }, { replace: true });
 }
 
 /** Let what is typed next be a step of its own. */
@@ -57,17 +64,11 @@ export function endStep() {
   isTyping = false;
 }
 
-export function openLarge(id) {
-  const isOpen = Boolean(state.open);
-  go({ open: id }, { replace: isOpen });
-  if (!isOpen) history.replaceState({ ...history.state, isLarge: true }, "");
-}
-
 export const addressOf = (next) => format(next) ? `?${format(next)}` : location.pathname;
 
 /** Return the query string of a state, without its question mark. */
 export function format(state) {
-  const { q, terms, folder, hidden, dates, open } = state;
+  const { q, terms, folder, hidden, dates, open, copies } = state;
   const parts = [];
   if (q.trim()) parts.push(`q=${encodeURIComponent(q.trim())}`);
   for (const term of terms) {
@@ -79,9 +80,13 @@ export function format(state) {
   }
   if (dates === "off" && q.trim()) parts.push("dates=off");
   if (hidden) parts.push("hidden=1");
+  if (copies) parts.push("copies=1");
   if (open) parts.push(`open=${encodeURIComponent(open)}`);
   return parts.join("&");
 }
+
+/** Return the query string of what is searched for, without what lies over the pictures. */
+export const queryOf = (state) => format({ ...state, open: "", copies: "" });
 
 function parse(search) {
   const next = { ...EMPTY, terms: [] };
@@ -94,6 +99,7 @@ function parse(search) {
     else if (name === "folder") next.folder = raw;
     else if (name === "dates" || TEXTS.includes(name)) next[name] = decode(raw).trim();
     else if (name === "hidden") next.hidden = raw === "1";
+    else if (name === "copies") next.copies = raw === "1" ? "1" : "";
     else if (name === "open") next.open = decode(raw);
   }
   return next;

@@ -28,7 +28,8 @@ function show({ folder }) {
   box.value = folder ? chosen?.name ?? decodeName(folder) : "";
 }
 
-function decodeName(address) {
+/** Return a folder's address as people read it. */
+export function decodeName(address) {
   try {
     return decodeURIComponent(address);
   } catch {

@@ -1,10 +1,10 @@
 // The large view: one picture, the facts about it, and the way to its neighbours.
 
-import { closeLarge, current, onChange, openLarge } from "./address.js";
+import { closeOver, current, onChange, openOver } from "./address.js";
 import { focusId, hasModifier, itemOf, neighbour, rankOf } from "./grid.js";
 import { say } from "./message.js";
 import { numFound, onFound, showFurther } from "./results.js";
-import { copyPaths, hideOrShow, isSelected, select } from "./selection.js";
+import { copyPaths, hide, isSelected, onHidden, select, showAgain } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
@@ -24,20 +24,35 @@ const REST_MS = 500;
 const MIN_SWIPE = 50;
 
 let item = null;
+let lent = []; // the pictures of a group of copies, which is leafed through in place of those found
+
+const find = (id) => (current().copies ? lent.find((each) => each.id === id) : itemOf(id));
+
+function beside(id, step) {
+  if (!current().copies) return neighbour(id, step);
+  const index = lent.findIndex((each) => each.id === id);
+  return index < 0 ? undefined : lent[index + step];
+}
+
+/** Show a picture large, among these and not among those found. */
+export function openAmong(pictures, id) {
+  lent = pictures;
+  openOver("open", id);
+}
 
 async function show(id) {
   if (!dialog.open) {
     dialog.showModal();
     heading.focus(); // people want the name first, not the first button
   }
-  item = itemOf(id) ?? null;
+  item = find(id) ?? null;
   if (item) fill(item);
   try {
     const answer = await ask(`/api/picture/${encodeURIComponent(id)}`);
-    if (current().open === id) fill({ ...answer, ...itemOf(id) });
+    if (current().open === id) fill({ ...answer, ...find(id) });
   } catch (error) {
     if (current().open !== id || item) return;
-    closeLarge();
+    closeOver("open");
     say(error.message);
   }
 }
@@ -47,7 +62,10 @@ function fill(shown) {
   item = shown;
   heading.textContent = item.name;
   const [rank, label] = position.children;
-  rank.textContent = itemOf(item.id) ? `${number(rankOf(item.id))} of ${number(numFound())}` : "";
+  const [at, total] = current().copies
+    ? [lent.findIndex(({ id }) => id === item.id) + 1, lent.length]
+    : [rankOf(item.id), numFound()];
+  rank.textContent = at ? `${number(at)} of ${number(total)}` : "";
   label.textContent = ` ${alternative(item)}`;
   facts.replaceChildren(...factsOf(item).filter(([, value]) => value).flatMap(([name, value]) => {
     const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
@@ -102,7 +120,7 @@ function showButtons() {
   dialog.querySelector("[data-do=hide]").textContent = item.hidden ? "Show again" : "Not this one";
   for (const [name, step] of [["back", -1], ["on", 1]]) {
     // Not disabled in fact: a button that is loses the focus, and with it all keys.
-    dialog.querySelector(`[data-do=${name}]`).ariaDisabled = String(!neighbour(item.id, step));
+    dialog.querySelector(`[data-do=${name}]`).ariaDisabled = String(!beside(item.id, step));
   }
 }
 
@@ -134,7 +152,7 @@ async function load() {
   }
   await new Promise((resolve) => setTimeout(resolve, REST_MS)); // not while somebody leafs through
   if (!isStill()) return;
-  for (const next of [neighbour(id, 1), neighbour(id, -1)].filter(Boolean)) {
+  for (const next of [beside(id, 1), beside(id, -1)].filter(Boolean)) {
     new Image().src = address(next, LARGE); // kept by the browser for the next step
   }
   if (item.is_video) {
@@ -168,27 +186,29 @@ async function exchange(source, isStill) {
 }
 
 async function step(by) {
-  if (!neighbour(item.id, by) && by > 0) await showFurther();
-  const other = neighbour(item.id, by);
+  if (!beside(item.id, by) && by > 0 && !current().copies) await showFurther();
+  const other = beside(item.id, by);
   if (!other) return;
-  openLarge(other.id);
-  if (!neighbour(other.id, 2)) showFurther();
+  openOver("open", other.id);
+  if (!beside(other.id, 2) && !current().copies) showFurther();
 }
 
-/** Hide the picture and go on to the next. */
+/** Hide the picture and go on to the next, or show it again; a group shows hidden ones, too. */
 async function hideThis() {
-  const { id } = item;
-  const next = neighbour(id, 1) ?? neighbour(id, -1);
-  if (!current().hidden && next) openLarge(next.id);
-  else if (!current().hidden) closeLarge();
-  await hideOrShow([id]);
+  const { id, hidden } = item;
+  if (!current().hidden && !current().copies) {
+    const next = beside(id, 1) ?? beside(id, -1);
+    if (next) openOver("open", next.id);
+    else closeOver("open");
+  }
+  await (hidden ? showAgain : hide)([id]);
   if (dialog.open) show(current().open);
 }
 
 const ACTIONS = {
   back: () => step(-1),
   on: () => step(1),
-  close: () => closeLarge(),
+  close: () => closeOver("open"),
   more: () => addPicture(item, 1),
   less: () => addPicture(item, -1),
   select: (isRange) => {
@@ -228,7 +248,7 @@ dialog.addEventListener("click", ({ target }) => {
 });
 dialog.addEventListener("cancel", (event) => {
   event.preventDefault();
-  closeLarge();
+  closeOver("open");
 });
 
 let start = null;
@@ -246,7 +266,7 @@ export function showLarge(state) {
     show(state.open);
   } else if (dialog.open) {
     dialog.close();
-    if (item) focusId(item.id);
+    if (item && !state.copies) focusId(item.id);
     item = null;
     stop();
     delete picture.dataset.id;
@@ -255,4 +275,8 @@ export function showLarge(state) {
 }
 
 onChange(showLarge);
-onFound(() => dialog.open && item && fill({ ...item, ...itemOf(item.id) }));
+onHidden((ids, hidden) => {
+  lent = lent.map((each) => (ids.includes(each.id) ? { ...each, hidden } : each));
+  if (dialog.open && current().copies) show(current().open);
+});
+onFound(() => dialog.open && item && fill({ ...item, ...find(item.id) }));

@@ -8,13 +8,18 @@ const undos = []; // what can be taken back in this window, the last one last
 
 /** Say something; `action` ({label, run}) becomes a button, and what Ctrl+Z does then and later. */
 export function say(text, action = null) {
-  (document.querySelector("dialog[open]") ?? document.body).append(box);
+  appendBox();
   box.hidden = false;
   sentence.textContent = text;
   button.hidden = !action;
   button.textContent = action?.label ?? "";
   if (action) undos.push(action.run);
   wait();
+}
+
+/** Put the box where it is seen: over what lies over the window. */
+function appendBox() {
+  (document.querySelector("dialog[open]") ?? document.body).append(box);
 }
 
 /** Take the last action back that was not yet. */
@@ -43,5 +48,5 @@ function hide() {
 
 button.addEventListener("click", takeBack);
 for (const dialog of document.querySelectorAll("dialog")) {
-  dialog.addEventListener("close", () => document.body.append(box));
+  dialog.addEventListener("close", appendBox);
 }

@@ -11,7 +11,7 @@ async function searchBy(picture) {
   say("Looking at your picture …");
   try {
     const { id } = await (await post("/api/pasted", picture)).json();
-    go({ q: "", terms: [{ sign: 1, weight: 1, kind: "pasted", value: id }], open: "" });
+    go({ q: "", terms: [{ sign: 1, weight: 1, kind: "pasted", value: id }], open: "", copies: "" });
     say("Searching by your picture.");
   } catch (error) {
     say(error.message);

@@ -1,6 +1,6 @@
 // Searches as the state says, shows what is found page by page, and says how it went.
 
-import { NO_FILTERS, USUAL, current, format, go, onChange } from "./address.js";
+import { NO_FILTERS, USUAL, current, go, onChange, queryOf } from "./address.js";
 import { order } from "./choices.js";
 import { isFiltered } from "./filters.js";
 import { addCards, focusLast, grid, hasModifier, position, replaceCards, shownItems } from "./grid.js";
@@ -36,7 +36,6 @@ export function onFound(listener) {
 
 export const numFound = () => total;
 export const isQuery = ({ q, terms }) => Boolean(q.trim() || terms.length);
-const queryOf = (state) => format({ ...state, open: "" });
 
 /** Search as the state says; `count`, `scroll`, `focused`: how far the reader had come. */
 export function search(position = {}) {

@@ -1,6 +1,6 @@
 // Saved searches: a sheet that lists them, opens and removes them, and saves the present one.
 
-import { current, format, onChange } from "./address.js";
+import { current, onChange, queryOf } from "./address.js";
 import { say } from "./message.js";
 import { ask, post } from "./server.js";
 import { closeOutside } from "./sheets.js";
@@ -60,7 +60,7 @@ async function removeSearch(name, button) {
 }
 
 async function save() {
-  const state = format({ ...current(), open: "" });
+  const state = queryOf(current());
   try {
     const response = await post("/api/saved", { name: name.value, state, replace: isTaken });
     const answer = await response.json();

@@ -1,6 +1,6 @@
 // The selected pictures, and what can be done with them or with one.
 
-import { current, format } from "./address.js";
+import { current, queryOf } from "./address.js";
 import { cardOf, focusedItem, grid, itemOf, removeCards, shownItems } from "./grid.js";
 import { say } from "./message.js";
 import { forget, refresh } from "./results.js";
@@ -13,6 +13,7 @@ const hideButton = bar.querySelector("[data-do=hide]");
 export const REFUSED = "The browser does not let this page copy.";
 const STORED = "clipfind selection"; // of this tab, so that it survives a reload
 const selected = new Set(stored());
+const listeners = [];
 let anchor = null;
 
 export const isSelected = (id) => selected.has(id);
@@ -113,7 +114,12 @@ export function hideOrShow(ids) {
   return areHidden(ids) ? showAgain(ids) : hide(ids);
 }
 
-function hide(ids) {
+/** Call `listener(ids, isHidden)` whenever pictures were hidden, or shown again. */
+export function onHidden(listener) {
+  listeners.push(listener);
+}
+
+export function hide(ids) {
   return report(async () => {
     await post("/api/hide", { ids });
     const deselected = ids.filter((id) => selected.delete(id));
@@ -128,7 +134,7 @@ function hide(ids) {
   });
 }
 
-function showAgain(ids, reselected = []) {
+export function showAgain(ids, reselected = []) {
   return report(async () => {
     await post("/api/unhide", { ids });
     for (const id of reselected) selected.add(id);
@@ -144,6 +150,7 @@ function setHidden(ids, isHidden) {
     cardOf(id)?.classList.toggle("hidden", isHidden);
   }
   showSelection();
+  for (const listener of listeners) listener(ids, isHidden);
 }
 
 async function report(action) {
@@ -158,7 +165,7 @@ const ACTIONS = {
   copy: (ids) => copyPaths(ids),
   list: (ids) => report(() => download("/api/list", { ids }, "clipfind.txt")),
   sheet: (ids) => {
-    const state = format({ ...current(), open: "" });
+    const state = queryOf(current());
     return report(async () => {
       say("Making the contact sheet …");
       await download("/api/sheet", { ids, state }, "clipfind.html");

@@ -1,6 +1,6 @@
 // Requests to the program that serves this window, and its refusals as sentences.
 
-const GONE =
+export const GONE =
   "clipfind does not answer. If it was stopped, start clipfind serve again and open the address " +
   "that it prints.";
 

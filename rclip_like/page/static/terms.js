@@ -25,7 +25,7 @@ const names = new Map(); // of pictures that were met in this window
 export function addPicture(item, sign) {
   names.set(item.id, item.name);
   const term = { sign, weight: sign > 0 ? 1 : LESS_LIKE, kind: "picture", value: item.id };
-  go({ terms: withTerm(current().terms, term), open: "" });
+  go({ terms: withTerm(current().terms, term), open: "", copies: "" });
 }
 
 /** Return the terms with one more, which takes the place of an equal one. */

@@ -1,6 +1,6 @@
 // The window of clipfind serve: the search box, the keys, and the start of all parts.
 
-import { addressOf, current, go, onChange, openLarge } from "./address.js";
+import { addressOf, closeOver, current, go, onChange, openOver } from "./address.js";
 import { loadFacts, openFilters } from "./filters.js";
 import { loadFolders } from "./folders.js";
 import { focusedItem, focusFirst, grid, hasModifier, itemOf } from "./grid.js";
@@ -9,6 +9,7 @@ import { say, takeBack } from "./message.js";
 import { follow } from "./progress.js";
 import { search, settled } from "./results.js";
 import { REFUSED, clearSelection, copy, copyPaths, hideOrShow, select, targets } from "./selection.js";
+import { GONE } from "./server.js";
 import { closeOutside } from "./sheets.js";
 import { addPicture, inWords } from "./terms.js";
 import "./pictures.js";
@@ -57,6 +58,25 @@ document.querySelector("#copy-command").addEventListener("click", async () => {
   say(isCopied ? "Command line copied." : REFUSED);
 });
 
+const copies = document.querySelector("#copies");
+document.querySelector("#show-copies").addEventListener("click", () => openOver("copies", "1"));
+
+/** Show the groups of copies, or close them; their module is loaded when they are first opened. */
+async function showCopies(state) {
+  if (!state.copies && !copies.open) return;
+  try {
+    (await import("./copies.js")).showCopies(current());
+  } catch {
+    closeOver("copies");
+    say(GONE);
+  }
+}
+
+document.querySelector("#unfold").addEventListener("click", ({ currentTarget }) => {
+  const isUnfolded = currentTarget.parentElement.classList.toggle("unfolded");
+  currentTarget.ariaExpanded = String(isUnfolded);
+});
+
 const ACTIONS = {
   more: (item) => addPicture(item, 1),
   less: (item) => addPicture(item, -1),
@@ -72,7 +92,7 @@ grid.addEventListener("click", (event) => {
   if (!item || event.ctrlKey || event.metaKey) return;
   if (action) ACTIONS[action](item, event);
   else if (event.shiftKey) select(item.id, true);
-  else if (event.target.closest("a")) openLarge(item.id);
+  else if (event.target.closest("a")) openOver("open", item.id);
   else return;
   event.preventDefault();
 });
@@ -131,7 +151,9 @@ addEventListener("keydown", (event) => {
 });
 
 onChange(show);
+onChange(showCopies);
 show(current());
+showCopies(current());
 await search(history.state ?? {});
 showLarge(current());
 const hasKeyboard = matchMedia("(hover: hover) and (pointer: fine)").matches;
