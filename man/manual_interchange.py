@@ -1,4 +1,4 @@
-"""The manual's section on taking an index out and in, with the columns of each part."""
+"""The manual's section on taking an index out and in, with the columns of each kind."""
 
 from rclip_like.interchange.columns import COLUMNS, FORM, FORM_KEY, KIND_KEY, TYPE_NAMES, Kind
 
@@ -22,7 +22,7 @@ def _columns_of(kind: Kind) -> str:
     )
 
 
-_PARTS = "\n\n".join(f"{kind} :: {_KINDS[kind]} {_columns_of(kind)}." for kind in COLUMNS)
+_KINDS_OF_ROWS = "\n\n".join(f"{kind} :: {_KINDS[kind]} {_columns_of(kind)}." for kind in COLUMNS)
 
 INTERCHANGE = f"""\
 *clipfind export --db* FILE writes a whole copy of the index to FILE, also while a run indexes or a
@@ -71,5 +71,5 @@ file has {FORM_KEY} ({FORM}) and {KIND_KEY}, the name of the kind. In Python, tw
     import pandas
     print(pandas.read_parquet("archive/facts").describe())
 
-{_PARTS}
+{_KINDS_OF_ROWS}
 """

@@ -267,7 +267,7 @@ class FilingError(ClipfindError):
 
 
 class InterchangeError(ClipfindError):
-    """Parts of an index cannot be written, or are not what they should be."""
+    """Files of an exported index cannot be written, or are not what they should be."""
 
 
 class Interrupted(ClipfindError):

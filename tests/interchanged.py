@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from blake3 import blake3
 
-from rclip_like.interchange.checking import ModelOfPart
-from rclip_like.interchange.exporting import Exported, export_parts
-from rclip_like.interchange.importing import Imported, import_parts
+from rclip_like.interchange.checking import ModelOfShard
+from rclip_like.interchange.exporting import Exported, export_shards
+from rclip_like.interchange.importing import Imported, import_shards
 from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store
 from rclip_like.store.words import Source, WordsRow
 from rclip_like.store.writing import Writer
 from rclip_like.values import FileFacts, PictureFacts
 
-MODEL = ModelOfPart("tiny", "f" * 64, "1", 8)
+MODEL = ModelOfShard("tiny", "f" * 64, "1", 8)
 LATER_NS = 1_700_000_000 * 10**9
 QUESTIONS: Mapping[str, str] = {
     "models": "SELECT name, fingerprint, preprocessing_version, dimension FROM models",
@@ -58,7 +58,7 @@ def digest_of(content: int) -> bytes:
     return bytes(blake3(str(content).encode()).digest())
 
 
-def make_index(path: Path, pictures: Sequence[Picture], model: ModelOfPart = MODEL) -> Path:
+def make_index(path: Path, pictures: Sequence[Picture], model: ModelOfShard = MODEL) -> Path:
     """Write an index of pictures that need not exist, and return its path."""
     with Store.open(path, create=True) as store, store.writing(wait=False) as writer:
         model_id = add_model(writer, model)
@@ -84,7 +84,7 @@ def make_index(path: Path, pictures: Sequence[Picture], model: ModelOfPart = MOD
     return path
 
 
-def add_model(writer: Writer, model: ModelOfPart) -> int:
+def add_model(writer: Writer, model: ModelOfShard) -> int:
     """Write a model into an index and return its number."""
     name, fingerprint, version, dimension = model
     return writer.add_model(name, fingerprint, preprocessing_version=version, dimension=dimension)
@@ -93,13 +93,13 @@ def add_model(writer: Writer, model: ModelOfPart) -> int:
 def exported(database: Path, folder: Path, **options: Any) -> Exported:
     """Export a whole index into a folder."""
     with Store.open_readonly(database) as store:
-        return export_parts(store, folder, None, MODEL, **options)
+        return export_shards(store, folder, None, MODEL, **options)
 
 
-def imported(database: Path, *folders: Path, chosen: ModelOfPart | None = MODEL) -> Imported:
+def imported(database: Path, *folders: Path, chosen: ModelOfShard | None = MODEL) -> Imported:
     """Import folders into an index, made if need be."""
     with Store.open(database, create=True) as store:
-        return import_parts(store, folders, lambda: chosen, wait=False)
+        return import_shards(store, folders, lambda: chosen, wait=False)
 
 
 def contents_of(database: Path) -> dict[str, list[tuple[Any, ...]]]:

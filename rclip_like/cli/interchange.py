@@ -59,12 +59,12 @@ class ImportOptions(NamedTuple):
 
 
 def export(options: ExportOptions) -> int:
-    """Write Parquet parts or a whole copy of the index, and say what that came to; return 0."""
+    """Write Parquet shards or a whole copy of the index, and say what that came to; return 0."""
     choice = LibraryChoice(options.model, options.weights, options.database)
     if not options.folder:
         return _copy(options)
     with open_library(choice) as library:
-        done = library.export_parts(options.folder, options.paths, replace=options.replace)
+        done = library.export_parquet(options.folder, options.paths, replace=options.replace)
     talk = options.talk
     talk.note(
         f"exported {counted(done.rows['files'], 'file')} and "
@@ -88,10 +88,10 @@ def _copy(options: ExportOptions) -> int:
 
 
 def take_in(options: ImportOptions) -> int:
-    """Merge exported parts into the index, and say how much was in them; return 0."""
+    """Merge exported shards into the index, and say how much was in them; return 0."""
     talk = options.talk
     with open_library(options.library) as library:
-        done = library.import_parts(
+        done = library.import_parquet(
             options.folders, wait=options.wait, on_wait=lambda: talk.note(WAITING)
         )
     talk.note(

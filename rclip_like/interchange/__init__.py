@@ -1,1 +1,1 @@
-"""An index as Parquet parts: rows that another index, or any other program, can take in."""
+"""An index as Parquet shards: rows that another index, or any other program, can take in."""

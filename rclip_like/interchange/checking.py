@@ -1,4 +1,4 @@
-"""Whether the rows of a part are what they should be: they may come from anywhere."""
+"""Whether the rows of a shard are what they should be: they may come from anywhere."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
+from operator import eq
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rclip_like.errors import InterchangeError
 from rclip_like.interchange.columns import COLUMNS, Column
-from rclip_like.interchange.parquet import Part, Row, read_rows
+from rclip_like.interchange.parquet import Row, Shard, read_rows
 from rclip_like.query.terms import is_name
 from rclip_like.store.embeddings import are_unit, stacked
 from rclip_like.store.names import DIGEST_BYTES, MOST_DIMENSIONS, MOST_PICTURES, is_unit
+from rclip_like.store.saved import is_search_name
 
 _SHORT_TEXT, _LONG_TEXT = 1000, 1 << 20
 _LONG_TEXTS = ("text", "caption", "keywords", "arguments")
@@ -25,14 +27,13 @@ _LONGEST_PATH = 1 << 15
 _LONGEST_PIXELS = 64
 _MOST_PARTS = 1 << 16
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _MOST_ROW_BYTES = 4 * MOST_DIMENSIONS
 _MOST_DIGESTS_BYTES = MOST_PICTURES * DIGEST_BYTES
 _CONSTANT = ("model", "fingerprint", "preprocessing_version")
 
 
-class ModelOfPart(NamedTuple):
-    """Which model a part of embeddings is of."""
+class ModelOfShard(NamedTuple):
+    """Which model a shard of embeddings is of."""
 
     name: str
     fingerprint: str
@@ -40,78 +41,72 @@ class ModelOfPart(NamedTuple):
     dimension: int
 
 
-def checked_rows(part: Part) -> Iterator[list[Row]]:
-    """Yield the rows of a part, some at a time, each as it should be. Raises InterchangeError."""
-    columns = COLUMNS[part.kind]
-    checks = [(number, column, _check_of(column, part)) for number, column in enumerate(columns)]
+def checked_rows(shard: Shard) -> Iterator[list[Row]]:
+    """Yield the rows of a shard, some at a time, each as it should be. Raises InterchangeError."""
+    columns = COLUMNS[shard.kind]
+    checks = [(number, column, _check_of(column, shard)) for number, column in enumerate(columns)]
     before: Row = ()
-    for rows in read_rows(part):
+    for rows in read_rows(shard):
         for row in rows:
             for number, column, is_sound in checks:
                 value = row[number]
                 if value is not None and not is_sound(value):
                     raise InterchangeError(
-                        f"{part.path}: a value of the column {column.name} is not as it should be"
+                        f"{shard.path}: a value of the column {column.name} is not as it should be"
                     )
-        if part.kind == "embeddings":
-            _check_embeddings(part, before, rows)
-        if part.kind == "names":
-            _check_names(part, rows)
+        if shard.kind == "embeddings":
+            _check_embeddings(shard, before, rows)
+        if shard.kind == "names":
+            _check_names(shard, rows)
         before = rows[-1] if rows else before
         yield rows
 
 
-def model_of(part: Part) -> ModelOfPart | None:
-    """Return the model of a part of embeddings, None for one without rows."""
-    for rows in checked_rows(part):
+def model_of(shard: Shard) -> ModelOfShard | None:
+    """Return the model of a shard of embeddings, None for one without rows."""
+    for rows in checked_rows(shard):
         if rows:
-            names = [column.name for column in COLUMNS[part.kind]]
+            names = [column.name for column in COLUMNS[shard.kind]]
             name, fingerprint, version = (rows[0][names.index(each)] for each in _CONSTANT)
-            return ModelOfPart(name, fingerprint, version, part.dimension)
+            return ModelOfShard(name, fingerprint, version, shard.dimension)
     return None
 
 
-def _check_embeddings(part: Part, before: Row, rows: list[Row]) -> None:
+def _check_embeddings(shard: Shard, before: Row, rows: list[Row]) -> None:
     """Raise InterchangeError unless the rows have unit length, one model, and rise in order."""
-    names = [column.name for column in COLUMNS[part.kind]]
+    names = [column.name for column in COLUMNS[shard.kind]]
     constant = [names.index(name) for name in _CONSTANT]
     every = [*([before] if before else []), *rows]
     if any(row[number] != every[0][number] for row in every for number in constant):
-        raise InterchangeError(f"{part.path}: the rows are of several models")
+        raise InterchangeError(f"{shard.path}: the rows are of several models")
     if any(one[:2] >= other[:2] for one, other in pairwise(every)):
-        raise InterchangeError(f"{part.path}: the rows are not in the order of digest and part")
+        raise InterchangeError(f"{shard.path}: the rows are not in the order of digest and part")
     if not are_unit(stacked([row[-1] for row in rows])).all():
-        raise InterchangeError(f"{part.path}: an embedding has not the length 1")
+        raise InterchangeError(f"{shard.path}: an embedding does not have length 1")
 
 
-def _check_names(part: Part, rows: list[Row]) -> None:
+def _check_names(shard: Shard, rows: list[Row]) -> None:
     """Raise InterchangeError unless each name has pictures or a row, and each row is whole."""
     for name, digests, _, model, fingerprint, method, row in rows:
         described = (model, fingerprint, method, row)
         if len({each is None for each in described}) > 1 or (row is None and not digests):
-            raise InterchangeError(f"{part.path}: the row of the name @{name} is not whole")
+            raise InterchangeError(f"{shard.path}: the row of the name @{name} is not whole")
         if row is not None and not is_unit(np.frombuffer(row, "<f4")):
-            raise InterchangeError(f"{part.path}: the row of the name @{name} has not the length 1")
+            raise InterchangeError(
+                f"{shard.path}: the row of the name @{name} does not have length 1"
+            )
 
 
-def _check_of(column: Column, part: Part) -> Callable[[Any], bool]:
-    if part.kind == "names" and column.name == "name":
+def _check_of(column: Column, shard: Shard) -> Callable[[Any], bool]:
+    if shard.kind == "names" and column.name == "name":
         return is_name
     if column.name in _CHECKS:
         return _CHECKS[column.name]
     if column.name == "dimension":
-        return partial(_is_equal, part.dimension)
+        return partial(eq, shard.dimension)
     if column.type == "text":
         return partial(_is_text, _LONG_TEXT if column.name in _LONG_TEXTS else _SHORT_TEXT)
-    return _is_anything
-
-
-def _is_anything(_: object) -> bool:
-    return True
-
-
-def _is_equal(wanted: object, value: object) -> bool:
-    return value == wanted
+    return lambda value: True
 
 
 def _is_text(most: int, value: str) -> bool:
@@ -125,10 +120,6 @@ def _is_within(least: float, most: float, value: float) -> bool:
 def _is_path(value: bytes) -> bool:
     is_plain = b"\0" not in value and 1 < len(value) <= _LONGEST_PATH
     return is_plain and os.path.isabs(value) and os.path.normpath(value) == value
-
-
-def _is_search_name(value: str) -> bool:
-    return _NAME.fullmatch(value) is not None
 
 
 def _is_list_of_words(value: str) -> bool:
@@ -152,7 +143,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "pixels": lambda value: len(value) <= _LONGEST_PIXELS,
     "fingerprint": lambda value: _FINGERPRINT.fullmatch(value) is not None,
     "source": lambda value: value in ("caption", "keywords", "text"),
-    "name": _is_search_name,
+    "name": is_search_name,
     "arguments": _is_list_of_words,
     "digests": lambda value: len(value) % DIGEST_BYTES == 0 and len(value) <= _MOST_DIGESTS_BYTES,
     "method": lambda value: value in ("mean", "probe"),

@@ -1,4 +1,4 @@
-"""Which kinds of parts there are, and the columns of each."""
+"""Which kinds of shards there are, and the columns of each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 FORM = 1
-"""The number of this form of parts; a part says in its metadata of which form it is."""
+"""The number of this form of shards, which each has in its metadata."""
 FORM_KEY, KIND_KEY = "clipfind.form", "clipfind.kind"
-"""Names in the metadata of each part."""
+"""Names in the metadata of each shard."""
 
 Kind = Literal["facts", "embeddings", "words", "files", "sidecars", "hidden", "saved", "names"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""In the order in which parts are merged: rows name contents by digests, so facts come first."""
+"""In the order in which shards are merged: rows name contents by digests, so facts come first."""
 
 Type = Literal["digest", "integer", "number", "text", "bytes", "embedding"]
 

@@ -1,4 +1,4 @@
-"""What an index holds, written as Parquet parts into a new folder."""
+"""What an index holds, written as Parquet shards into a new folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from rclip_like.errors import InterchangeError, Remedy
 from rclip_like.files import FOLDER_MODE
-from rclip_like.interchange.checking import ModelOfPart
+from rclip_like.interchange.checking import ModelOfShard
 from rclip_like.interchange.columns import KINDS, Kind
-from rclip_like.interchange.parquet import Row, write_part
+from rclip_like.interchange.parquet import Row, write_shard
 from rclip_like.store import Store, ranges_of
 from rclip_like.store.embeddings import are_unit, stacked
 from rclip_like.store.exporting import ExportedRows
@@ -29,19 +29,19 @@ class Exported(NamedTuple):
     """How many rows of each kind were written, and how many were left out as damaged."""
 
     rows: dict[Kind, int]
-    num_parts: int
+    num_shards: int
     num_damaged: int
 
 
-def export_parts(
+def export_shards(
     store: Store,
     folder: Path,
     roots: Sequence[Root] | None,
-    model: ModelOfPart | None,
+    model: ModelOfShard | None,
     *,
     replace: bool = False,
 ) -> Exported:
-    """Write what is indexed under the roots (None: all) into a new folder of Parquet parts.
+    """Write what is indexed under the roots (None: all) into a new folder of Parquet shards.
 
     model: whose embeddings are written. All rows are of one moment, whoever writes meanwhile. The
     folder gets its name when it is whole; what a killed export left is removed by the next one.
@@ -70,7 +70,7 @@ def export_parts(
                 shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise InterchangeError(
-            f"{folder}: the parts cannot be written ({error.strerror or error})",
+            f"{folder}: the files cannot be written ({error.strerror or error})",
             "check the folder's rights and room",
         ) from error
     return exported
@@ -85,7 +85,7 @@ def _refuse_what_is_there(folder: Path, *, replace: bool) -> None:
         raise InterchangeError(f"{folder}: this is there already and is not a folder")
     names = os.listdir(folder)
     if names and not replace:
-        raise InterchangeError(f"{folder} is there already", Remedy.REPLACE)
+        raise InterchangeError(f"{folder} exists already", Remedy.REPLACE)
     if not {*names} <= {*KINDS}:
         raise InterchangeError(f"{folder}: other files are in this folder; name a new one")
 
@@ -115,11 +115,11 @@ class _Writing:
     """One export into a draft folder."""
 
     def __init__(
-        self, store: Store, draft: Path, roots: Sequence[Root] | None, model: ModelOfPart | None
+        self, store: Store, draft: Path, roots: Sequence[Root] | None, model: ModelOfShard | None
     ) -> None:
         self._store, self._draft, self._model = store, draft, model
         self._source = ExportedRows(store.connection, ranges_of(roots))
-        self._num_damaged = self._num_parts = 0
+        self._num_damaged = self._num_shards = 0
 
     def go(self) -> Exported:
         """Write all kinds, and return what that came to."""
@@ -135,7 +135,7 @@ class _Writing:
             "names": source.names(),
         }
         numbers = {kind: self._write(kind, rows[kind]) for kind in KINDS}
-        return Exported(numbers, self._num_parts, self._num_damaged)
+        return Exported(numbers, self._num_shards, self._num_damaged)
 
     def _embeddings(self) -> Iterator[Row]:
         """Yield what the model has encoded; what is damaged is left out and counted."""
@@ -150,14 +150,14 @@ class _Writing:
             yield (*row, *model, second, embedding)
 
     def _write(self, kind: Kind, rows: Iterator[Row]) -> int:
-        """Write rows into as many parts as they take; those of one content stand in one part."""
+        """Write rows into as many shards as they take; those of one content stand in one shard."""
         dimension = self._model.dimension if kind == "embeddings" and self._model else 0
         row_bytes = 2 * dimension + 256
         most = max(1, min(_PART_ROWS, _PART_BYTES // row_bytes))
         number = total = 0
         following: Row | None = next(rows, None)
         if following is None and kind == "facts":  # an export of nothing is one, too
-            write_part(self._draft / kind / "00000.parquet", kind, ())
+            write_shard(self._draft / kind / "00000.parquet", kind, ())
             number = 1
         while following is not None:
             head, following = following, None
@@ -173,7 +173,7 @@ class _Writing:
                     yield row
 
             path = self._draft / kind / f"{number:05}.parquet"
-            total += write_part(path, kind, some(), dimension)
+            total += write_shard(path, kind, some(), dimension)
             number += 1
-        self._num_parts += number
+        self._num_shards += number
         return total

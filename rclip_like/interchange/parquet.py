@@ -1,4 +1,4 @@
-"""Parts as Parquet files; alone imports pyarrow.
+"""Shards: an index as Parquet files; alone imports pyarrow.
 
 What is read may come from anywhere: sizes are bounded by what the file says of itself, and texts
 are looked at before they are made.
@@ -32,8 +32,8 @@ _READ_ROWS = 1024
 Row = tuple[Any, ...]
 
 
-class Part(NamedTuple):
-    """A part as its head describes it: `dimension` is 0 but for embeddings."""
+class Shard(NamedTuple):
+    """A shard as its head describes it: `dimension` is 0 but for embeddings."""
 
     path: Path
     kind: Kind
@@ -41,8 +41,8 @@ class Part(NamedTuple):
     dimension: int
 
 
-def write_part(path: Path, kind: Kind, rows: Iterable[Row], dimension: int = 0) -> int:
-    """Write rows, in the order of the kind's columns, to a new part; return how many there were.
+def write_shard(path: Path, kind: Kind, rows: Iterable[Row], dimension: int = 0) -> int:
+    """Write rows, in the order of the kind's columns, to a new shard; return how many there were.
 
     Embeddings are bytes of little-endian float16 (D,). Raises OSError.
     """
@@ -106,22 +106,22 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield some
 
 
-def read_head(path: Path) -> Part:
-    """Return what a part says of itself. Raises InterchangeError for what is no part of ours."""
+def read_head(path: Path) -> Shard:
+    """Return what a shard says of itself. Raises InterchangeError for other files."""
     with _opened(path) as file:
         return _head(path, file)
 
 
-def _head(path: Path, file: pq.ParquetFile) -> Part:
+def _head(path: Path, file: pq.ParquetFile) -> Shard:
     metadata, schema = file.metadata, file.schema_arrow
     said = {key.decode("latin-1"): value for key, value in (schema.metadata or {}).items()}
     kind = next((each for each in KINDS if said.get(KIND_KEY) == each.encode()), None)
     if kind is None or FORM_KEY not in said:
-        raise InterchangeError(f"{path}: clipfind exported no such part")
+        raise InterchangeError(f"{path}: clipfind did not export this file")
     if said[FORM_KEY] != str(FORM).encode():
         form = said[FORM_KEY][:20].decode("latin-1")
         raise InterchangeError(
-            f"{path}: this part has form {form}, and this clipfind knows form {FORM}",
+            f"{path}: this file has form {form}, and this clipfind knows form {FORM}",
             "update clipfind",
         )
     dimension = 0
@@ -140,8 +140,8 @@ def _head(path: Path, file: pq.ParquetFile) -> Part:
     if metadata.num_rows > _MOST_ROWS or any(
         group.total_byte_size > _MOST_GROUP_BYTES for group in groups
     ):
-        raise InterchangeError(f"{path}: this part is too large to be read safely")
-    return Part(path, kind, metadata.num_rows, dimension)
+        raise InterchangeError(f"{path}: this file is too large to be read safely")
+    return Shard(path, kind, metadata.num_rows, dimension)
 
 
 def _is_type(found: pa.DataType, wanted: pa.DataType) -> bool:
@@ -152,48 +152,48 @@ def _is_type(found: pa.DataType, wanted: pa.DataType) -> bool:
     return bool((found.value_type if pa.types.is_dictionary(found) else found) == wanted)
 
 
-def read_rows(part: Part) -> Iterator[list[Row]]:
-    """Yield the rows of a part, some at a time; embeddings as bytes of float16 (D,).
+def read_rows(shard: Shard) -> Iterator[list[Row]]:
+    """Yield the rows of a shard, some at a time; embeddings as bytes of float16 (D,).
 
-    Raises InterchangeError for a value that is missing, too long, or no text.
+    Raises InterchangeError for a value that is missing, too long, or not text.
     """
-    columns = COLUMNS[part.kind]
+    columns = COLUMNS[shard.kind]
     long = [column.name for column in columns if column.type in ("text", "bytes")]
-    with _opened(part.path, read_dictionary=long) as file:
-        if _head(part.path, file) != part:
-            raise InterchangeError(f"{part.path}: this part was changed while it was read")
+    with _opened(shard.path, read_dictionary=long) as file:
+        if _head(shard.path, file) != shard:
+            raise InterchangeError(f"{shard.path}: this file was changed while it was read")
         names = [column.name for column in columns]
         batches = file.iter_batches(_READ_ROWS, columns=names)
-        for batch in _explained(part.path, batches):
-            values = [_values(part, column, batch.column(column.name)) for column in columns]
+        for batch in _explained(shard.path, batches):
+            values = [_values(shard, column, batch.column(column.name)) for column in columns]
             yield list(zip(*values, strict=True))
 
 
-def _values(part: Part, column: Column, array: pa.Array) -> Sequence[Any]:
+def _values(shard: Shard, column: Column, array: pa.Array) -> Sequence[Any]:
     if array.null_count and not column.is_optional:
-        raise InterchangeError(f"{part.path}: a value of the column {column.name} is missing")
+        raise InterchangeError(f"{shard.path}: a value of the column {column.name} is missing")
     if column.type == "embedding":
-        return _embeddings(part, array)
+        return _embeddings(shard, array)
     if pa.types.is_dictionary(array.type):
         # Each value is looked at once, however often it stands in the column.
         lengths = pc.binary_length(array.dictionary)
         if (pc.max(lengths).as_py() or 0) > _MOST_VALUE_BYTES:
-            raise InterchangeError(f"{part.path}: a value of the column {column.name} is too long")
+            raise InterchangeError(f"{shard.path}: a value of the column {column.name} is too long")
         try:
             dictionary = array.dictionary.to_pylist()
         except UnicodeDecodeError as error:
             raise InterchangeError(
-                f"{part.path}: a value of the column {column.name} is no text"
+                f"{shard.path}: a value of the column {column.name} is not text"
             ) from error
         return [None if at is None else dictionary[at] for at in array.indices.to_pylist()]
     return list(array.to_pylist())
 
 
-def _embeddings(part: Part, array: pa.Array) -> list[bytes]:
+def _embeddings(shard: Shard, array: pa.Array) -> list[bytes]:
     flat = array.flatten()
-    if flat.null_count or len(flat) != len(array) * part.dimension:
-        raise InterchangeError(f"{part.path}: an embedding is not whole")
-    rows = flat.to_numpy(zero_copy_only=False).astype("<f2").reshape(-1, part.dimension)
+    if flat.null_count or len(flat) != len(array) * shard.dimension:
+        raise InterchangeError(f"{shard.path}: an embedding is not whole")
+    rows = flat.to_numpy(zero_copy_only=False).astype("<f2").reshape(-1, shard.dimension)
     return [row.tobytes() for row in rows]
 
 
@@ -221,4 +221,4 @@ def _explained(path: Path, batches: Iterator[Any]) -> Iterator[Any]:
 
 def _unreadable(path: Path, error: Exception) -> InterchangeError:
     reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
-    return InterchangeError(f"{path}: this part cannot be read ({reason[:200]})")
+    return InterchangeError(f"{path}: this file cannot be read ({reason[:200]})")

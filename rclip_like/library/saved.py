@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,16 +16,15 @@ if TYPE_CHECKING:
     from rclip_like.values import AnyPath, Match, SearchReport
 
 
-_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
-
-
 def saved_name(typed: str) -> str:
     """Return a name in the form in which searches are saved: Unicode's composed one.
 
     Raises UsageError if it is not a word.
     """
+    from rclip_like.store.saved import is_search_name
+
     name = composed(typed)
-    if _NAME.fullmatch(name) is None:
+    if not is_search_name(name):
         raise UsageError(
             f"{typed!r} cannot be a search's name, which is a word of letters, digits, dots, "
             "dashes and underscores"

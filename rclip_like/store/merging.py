@@ -265,7 +265,7 @@ class Merging:
             f"SELECT content_id, {_IS_READ_HERE} FROM contents WHERE digest = ?", (digest,)
         ).fetchone()
         if found is None:
-            raise StoreError(f"the facts of the picture {digest.hex()} are in no part")
+            raise StoreError(f"the facts of the picture {digest.hex()} are missing")
         return int(found[0]), bool(found[1])
 
 

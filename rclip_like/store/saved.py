@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,13 @@ MOST_SEEN = 100_000
 _SEEN_BYTES = 16
 """Of a digest: half of it tells contents apart, and the most take 1.6 MB."""
 
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 _ROWS = "SELECT name, arguments, saved_at, length(seen) FROM saved"
+
+
+def is_search_name(text: str) -> bool:
+    """Return whether a search can be saved under a text in Unicode's composed form."""
+    return _NAME.fullmatch(text) is not None
 
 
 class SavedSearch(NamedTuple):

@@ -72,7 +72,7 @@ def test_an_index_named_by_the_environment_alone_is_not_taken_for_the_copy(album
     assert b"--db FILE" in finished.stderr
 
 
-def test_parts_are_imported_into_a_new_index_which_then_finds_the_same(
+def test_shards_are_imported_into_a_new_index_which_then_finds_the_same(
     album: Path, tmp_path: Path
 ) -> None:
     finished = run("export", tmp_path / "parts")
@@ -133,7 +133,7 @@ def test_a_folder_that_is_there_is_replaced_only_when_it_is_an_export(
     assert run("export", tmp_path / "parts").returncode == 0
     finished = run("export", tmp_path / "parts")
     assert finished.returncode == 2
-    assert b"parts is there already; --replace writes over it" in finished.stderr
+    assert b"parts exists already; --replace writes over it" in finished.stderr
     assert run("export", tmp_path / "parts", "--replace").returncode == 0
     finished = run("export", album, "--replace")
     assert finished.returncode == 2

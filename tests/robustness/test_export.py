@@ -211,7 +211,7 @@ def test_an_export_that_was_moved_away_when_a_kill_came_gets_its_name_again(
     database = make_index(tmp_path / "db", PICTURES[:3])
     exported(database, tmp_path / "parts")
     (tmp_path / "parts").rename(tmp_path / ".parts.before")
-    with pytest.raises(InterchangeError, match="is there already"):
+    with pytest.raises(InterchangeError, match="exists already"):
         exported(database, tmp_path / "parts")
     imported(tmp_path / "new", tmp_path / "parts")
     assert len(contents_of(tmp_path / "new")["files"]) == 3

@@ -1,4 +1,4 @@
-"""Parts of an index: what is in them, how they are merged, and what is refused."""
+"""Shards of an index: what is in them, how they are merged, and what is refused."""
 
 from __future__ import annotations
 
@@ -120,20 +120,20 @@ PICTURES = st.lists(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(own=PICTURES, others=st.lists(PICTURES, min_size=2, max_size=3), data=st.data())
-def test_parts_merge_in_any_order_to_the_same_rows(
+def test_shards_merge_in_any_order_to_the_same_rows(
     own: list[Picture], others: list[list[Picture]], data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         top = Path(folder)
-        parts = []
+        shards = []
         for number, pictures in enumerate(others):
-            parts.append(top / f"parts{number}")
-            exported(make_index(top / f"{number}.db", pictures), parts[-1])
-        orders = [parts, data.draw(st.permutations(parts))]
+            shards.append(top / f"shards{number}")
+            exported(make_index(top / f"{number}.db", pictures), shards[-1])
+        orders = [shards, data.draw(st.permutations(shards))]
         for name, order in zip("xy", orders, strict=True):
             make_index(top / f"{name}.db", own)
-            for part in order:
-                imported(top / f"{name}.db", part)
+            for shard in order:
+                imported(top / f"{name}.db", shard)
         assert contents_of(top / "x.db") == contents_of(top / "y.db")
 
 
@@ -149,7 +149,7 @@ def test_what_this_machine_has_read_stays(tmp_path: Path) -> None:
     assert [row[6] for row in after["contents"] if row[0] == digest_of(1)] == ["Mine"]
 
 
-def test_parts_are_of_bounded_size_and_no_content_is_torn(
+def test_shards_are_of_bounded_size_and_no_content_is_torn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rclip_like.interchange.exporting._PART_ROWS", 4)
@@ -182,7 +182,7 @@ def test_another_model_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=other)
     with pytest.raises(InterchangeError, match="does not use"):
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=None)
-    with pytest.raises(InterchangeError, match="says other things"):
+    with pytest.raises(InterchangeError, match="describes the model 'tiny' otherwise"):
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=MODEL._replace(dimension=9))
     assert not any(contents_of(tmp_path / "new.db").values())
 
@@ -265,7 +265,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_part_that_is_not_as_it_should_be_is_refused_whole(tmp_path: Path, damage: str) -> None:
+def test_a_shard_that_is_not_as_it_should_be_is_refused_whole(tmp_path: Path, damage: str) -> None:
     exported(make_index(tmp_path / "ann.db", ANN), tmp_path / "parts")
     kind, change = DAMAGES[damage]
     path = tmp_path / "parts" / kind / "00000.parquet"
@@ -311,7 +311,7 @@ def test_a_name_that_no_query_can_have_is_refused(
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "x.parquet").write_bytes(content)
-    with pytest.raises(InterchangeError, match=r"x\.parquet: this part cannot be read"):
+    with pytest.raises(InterchangeError, match=r"x\.parquet: this file cannot be read"):
         imported(tmp_path / "new.db", tmp_path / "parts")
 
 
@@ -340,17 +340,17 @@ def test_every_cut_and_many_flipped_bits_are_refused_or_give_sound_rows(tmp_path
 def test_rows_of_a_content_without_facts_are_refused(tmp_path: Path) -> None:
     exported(make_index(tmp_path / "ann.db", ANN), tmp_path / "parts")
     (tmp_path / "parts/facts/00000.parquet").unlink()
-    with pytest.raises(InterchangeError, match=r"the facts of the picture .* in none of the parts"):
+    with pytest.raises(InterchangeError, match=r"the facts of the picture .* in none of the files"):
         imported(tmp_path / "new.db", tmp_path / "parts")
     assert not any(contents_of(tmp_path / "new.db").values())
     imported(make_index(tmp_path / "same.db", ANN), tmp_path / "parts")
 
 
-def test_a_folder_without_parts_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+def test_a_folder_without_shards_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InterchangeError, match="no such folder"):
         imported(tmp_path / "new.db", tmp_path / "gone")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InterchangeError, match="no part of an index"):
+    with pytest.raises(InterchangeError, match="no exported index"):
         imported(tmp_path / "new.db", tmp_path / "empty")
 
 

@@ -234,9 +234,9 @@ def test_an_export_takes_the_moments_along(
 ) -> None:
     library.index([album])
     wanted = {match.path: match.second for match in found(library, album, 2)}
-    library.export_parts(tmp_path / "parts")
+    library.export_parquet(tmp_path / "parts")
     with Library(tmp_path / "other.db", model=str(tiny_model), encoder=FP32) as other:
-        other.import_parts([tmp_path / "parts"])
+        other.import_parquet([tmp_path / "parts"])
         other.index([album])
         assert {match.path: match.second for match in found(other, album, 2)} == wanted
 
