@@ -24,6 +24,7 @@ from manual_serving import SERVING
 from manual_sets import SETS
 from manual_sheets import SHEETS
 from manual_train import TRAINING
+from manual_videos import VIDEOS
 
 from rclip_like import __version__
 from rclip_like.cli.commands import COMMANDS, WORDS
@@ -44,6 +45,7 @@ def manual() -> str:
         ("TEXT IN PICTURES", _prose(READING)),
         ("OUTPUT", _prose(manual_text.OUTPUT)),
         ("SEEING", _prose(SEEING)),
+        ("VIDEOS", _prose(VIDEOS)),
         ("CONTACT SHEETS", _prose(SHEETS)),
         ("SERVING", _prose(SERVING)),
         ("DUPLICATES", _prose(DUPLICATES)),

@@ -51,18 +51,7 @@ that look the same count once. Its score is that of the frame nearest to the que
 an animation stands for its first frame. A broken frame ends the animation but does not cost the
 file.
 
-Videos (MP4, MOV, MKV, AVI, WebM and others) are indexed where the package *av* is installed (*pip
-install av*); without it they are neither walked nor counted. From a video, 24 moments spread over
-it, or more where it has to be decoded from its start, are compared in small, and three to eight
-frames that differ are encoded, fewer where nothing moves; frames of one colour count only where
-there are no others. The video's score is that of the frame nearest to the query, and *--json*, the
-table, the page and contact sheets say at which moment that frame comes, and show it. Other
-thumbnails, *classify*, *duplicates* and a query by a video use the one frame that resembles the
-others most. Choosing ends after 15 seconds of a processor; of a video that takes longer its
-beginning counts. The sound is not used. Date, camera and position come from the file; a date of a
-video is in UTC unless the camera wrote its zone. A *.mov* or *.mp4* of at most 20 MiB beside a JPEG
-or HEIC of the same name is the video of a live photo: the picture stands for both. A motion photo,
-a JPEG with a video behind it, is read as its picture.
+Videos are indexed where the package *av* is installed, by frames that differ; see VIDEOS.
 
 A model looks at a square, so of a panorama or a long screenshot it sees the middle, or everything
 small. With *--tiles*, a picture longer than 2:1 is also compared by up to 16 overlapping crops,
@@ -301,20 +290,20 @@ train --dry-run --json :: One object with *model*, *format*, *num_pairs*, *num_c
 
 status --json :: One object. *database* is the path of the index and *size_bytes* its size with the
 files beside it. For the PATHs: *files*, their distinct *contents*, *raw_pairs* (raw files shown
-only with *--raw-pairs*), *hidden* (files of hidden pictures), *undated* (files of pictures without
-a date), *with_captions* (contents with captions or keywords), *captions_unread* (contents whose
-captions were never looked for), *texts_read* (contents in which text was looked for), *with_text*
-(those that have some), *texts_failed* (could not be read), *texts_unread* (never looked at),
-*models*, and *roots*, the walked folders. Each model has *name*, *fingerprint*,
-*preprocessing_version*, *dimension*, *added_at* (UTC), *files* and *missing* (files it has not
-encoded). Each root has *path*, *device*, *walked_at_ns* (when a walk of it was last noted, in
-nanoseconds since 1970; of walks within ten minutes the first is noted) and *files*; a file counts
-for the innermost root. Unreadable files: *failures* (reasons with their numbers),
-*unreadable* (a list with *path* and *reason*), *unreadable_folders* (with *path*, *files* and
-*reasons*). *left_contents* (contents without a file), *freeable_bytes* (roughly what dropping them
-frees), *saved* (searches), *names* (of your own), *thumbnails* and *thumbnail_bytes* (of the cache
-folder) are null if PATHs are named. *unknown* lists as *path* each PATH under which nothing is
-indexed.
+only with *--raw-pairs*), *hidden* (files of hidden pictures), *videos* (different ones),
+*video_frames* (by which they are found), *undated* (files of pictures without a date),
+*with_captions* (contents with captions or keywords), *captions_unread* (contents whose captions
+were never looked for), *texts_read* (contents in which text was looked for), *with_text* (those
+that have some), *texts_failed* (could not be read), *texts_unread* (never looked at), *models*, and
+*roots*, the walked folders. Each model has *name*, *fingerprint*, *preprocessing_version*,
+*dimension*, *added_at* (UTC), *files* and *missing* (files it has not encoded). Each root has
+*path*, *device*, *walked_at_ns* (when a walk of it was last noted, in nanoseconds since 1970; of
+walks within ten minutes the first is noted) and *files*; a file counts for the innermost root.
+Unreadable files: *failures* (reasons with their numbers), *unreadable* (a list with *path* and
+*reason*), *unreadable_folders* (with *path*, *files* and *reasons*). *left_contents* (contents
+without a file), *freeable_bytes* (roughly what dropping them frees), *saved* (searches), *names*
+(of your own), *thumbnails* and *thumbnail_bytes* (of the cache folder) are null if PATHs are named.
+*unknown* lists as *path* each PATH under which nothing is indexed.
 
 hide --list --json :: One object per line: *path* (null if no file in the index has the picture),
 *digest* (BLAKE3 of the file's bytes, hexadecimal) and *hidden_at* (UTC). A picture with several

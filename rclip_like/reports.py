@@ -166,6 +166,10 @@ class StatusReport:
     """Raw files beside the picture made of them: without `WalkSettings.raw_pairs` never shown."""
     hidden: int = 0
     """Files whose pictures are hidden from searches."""
+    videos: int = 0
+    """Contents that are videos."""
+    video_frames: int = 0
+    """The frames by which they are found."""
     undated: int = 0
     """Files whose pictures say no date."""
     saved: int | None = None

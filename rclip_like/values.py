@@ -43,6 +43,8 @@ VIDEO_EXTENSIONS = frozenset(
 )
 """Lower-case endings of videos, which are opened where the extra `video` is installed."""
 
+INSTALL_VIDEO = "python -m pip install av"
+
 
 @cache
 def opened_extensions() -> frozenset[bytes]:
@@ -347,6 +349,8 @@ class IndexReport(NamedTuple):
     """Raw files beside the picture made of them, which stands for both."""
     unread_formats: Mapping[str, int] = MappingProxyType({})
     """Pictures in formats that are not read, by ending; the most frequent first."""
+    unread_videos: int = 0
+    """Videos, where no reader of them is installed; those of live photos do not count."""
     unfollowed_links: int = 0
     """Links to folders, and those called like pictures, where links are not followed."""
     dead_links: int = 0

@@ -61,6 +61,7 @@ def test_the_manual_has_its_sections_in_order() -> None:
         "ASSISTANTS",
         "EXPORT AND IMPORT",
         "SEEING",
+        "VIDEOS",
         "CONTACT SHEETS",
         "SERVING",
         "LABELS",

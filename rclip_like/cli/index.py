@@ -4,6 +4,7 @@ import os
 import shlex
 import time
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rclip_like.cli.options import (
@@ -30,6 +31,7 @@ from rclip_like.output.reports import (
     left_out_sentences,
     trouble_sentence,
     unreadable_sentence,
+    video_sentences,
 )
 from rclip_like.output.stream import Talk
 from rclip_like.settings import EncoderSettings, IndexSettings, LibraryChoice, Option
@@ -227,7 +229,7 @@ def _tell(report: "IndexReport", roots: Collection[bytes], talk: Talk, *, strict
     for trouble in (*report.troubles, *report.altered, *report.failures):
         say = talk.error if trouble.path in roots or trouble in minded else talk.note
         say(said(trouble_sentence(trouble)))
-    for sentence in left_out_sentences(report):
+    for sentence in chain(left_out_sentences(report), video_sentences(report)):
         talk.note(sentence)
     talk.note(index_sentence(report))
     if not report.finished:

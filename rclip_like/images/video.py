@@ -197,17 +197,24 @@ class VideoFile(Image.Image):
         return [frame for _, frame in sorted(found.items())]
 
     def _key_frames(self, seconds: float) -> Iterator[_Frame]:
-        """Yield the frames nearest before some moments that can be decoded alone."""
+        """Yield the frames nearest before some moments that can be decoded alone.
+
+        Each is decoded without those that follow it, for which some decoders wait.
+        """
         context, before = self._stream.codec_context, -1.0
         context.skip_frame = "NONKEY"
         for number in range(_CANDIDATES if seconds > 0 else 0):
             moment = self._start + seconds * (number + 0.5) / _CANDIDATES
             self._container.seek(int(moment * av.time_base))
-            frame = next(self._container.decode(self._stream), None)
-            if frame is None or frame.time is None or frame.time == before:
+            packets = self._container.demux(self._stream)
+            packet = next((each for each in packets if each.is_keyframe), None)
+            frames = [] if packet is None else [*context.decode(packet), *context.decode(None)]
+            frame = frames[0] if frames else None
+            second = self._second_of(frame) if frame else None
+            if frame is None or second is None or second == before:
                 continue
-            before = frame.time
-            yield self._reduced(frame, frame.time - self._start)
+            before = second
+            yield self._reduced(frame, second)
 
     def _all_frames(self, seconds: float) -> Iterator[_Frame]:
         """Yield frames as far apart as _CANDIDATES of them would be, decoding all in between."""
@@ -218,12 +225,20 @@ class VideoFile(Image.Image):
         rate = float(self._stream.average_rate or 0) or _UNKNOWN_RATE
         due = float("-inf")
         for number, frame in enumerate(self._container.decode(self._stream)):
-            second = number / rate if frame.time is None else frame.time - self._start
+            second = self._second_of(frame)
+            second = number / rate if second is None else second
             if second >= due:
                 due = second + step
                 yield self._reduced(frame, second)
             if time.process_time() > self._end:
                 return
+
+    def _second_of(self, frame: av.VideoFrame) -> float | None:
+        """Return when a frame comes, in seconds from the start; None where it does not say."""
+        # Not `frame.time`: a frame got out of a decoder by flushing it has no time base.
+        if frame.pts is None or not self._stream.time_base:
+            return None
+        return float(frame.pts * self._stream.time_base) - self._start
 
     def _shown_at(self, second: float) -> _Frame:
         """Return the frame that a player shows at a moment, the last one where that is later."""
@@ -231,7 +246,7 @@ class VideoFile(Image.Image):
         self._container.seek(int((self._start + second) * av.time_base))
         with suppress(av.FFmpegError):  # broken from here on
             for frame in self._container.decode(self._stream):
-                is_later = frame.time is not None and frame.time - self._start > second
+                is_later = (self._second_of(frame) or 0.0) > second
                 if shown is not None and (is_later or time.process_time() > self._end):
                     break
                 shown = frame

@@ -143,11 +143,12 @@ def _digested(
     is_video = os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
     if content is None and is_video:
         with _unchanging(path) as (file, size_bytes):
-            with limited(limits.max_wait_seconds):
-                digest = blake3()
-                while block := file.read(_BLOCK_BYTES):
-                    digest.update(block)
-                file.seek(0)
+            digest, block = blake3(), b"-"
+            while block:  # each has the time: a whole video from a slow disk may take longer
+                with limited(limits.max_wait_seconds):
+                    block = file.read(_BLOCK_BYTES)
+                digest.update(block)
+            file.seek(0)
             yield file, digest.hexdigest(), size_bytes
         return
     if content is None:

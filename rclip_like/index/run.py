@@ -186,6 +186,7 @@ class _Run:
             failed_before=outcomes.num_failed_before + findings.failed_before,
             passed_over=findings.left_out["raw pair"],
             unread_formats=dict(findings.unread_formats.most_common()),
+            unread_videos=findings.left_out["video"],
             unfollowed_links=findings.left_out["link"],
             dead_links=findings.left_out["dead link"],
             nomedia_folders=findings.left_out["nomedia"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rclip_like.errors import counted
 from rclip_like.output.terminal import escaped, escaped_path
-from rclip_like.values import path_fields
+from rclip_like.values import INSTALL_VIDEO, path_fields
 
 if TYPE_CHECKING:
     from rclip_like.reports import StatusReport, TextReport, ThumbnailReport
@@ -112,6 +112,13 @@ def left_out_sentences(report: IndexReport) -> Iterator[str]:
         yield f"{counted(report.dead_links, 'link')} to missing files passed over"
 
 
+def video_sentences(report: IndexReport) -> Iterator[str]:
+    """Yield how many videos were left out, and how to find them, where no reader is installed."""
+    if report.unread_videos:
+        videos = counted(report.unread_videos, "video")
+        yield f"{videos} left out; to find videos, too: {INSTALL_VIDEO}, then run this again"
+
+
 def trouble_sentence(trouble: Trouble) -> str:
     """Return one line on a file or folder that could not be used."""
     path = escaped_path(trouble.path)
@@ -184,6 +191,9 @@ def _counts_of_files(report: StatusReport) -> Iterator[str]:
             f"{counted(report.raw_pairs, 'raw file')} beside a JPEG or HEIC of the same name, "
             "shown with --raw-pairs only"
         )
+    if report.videos:
+        frames = counted(report.video_frames, "frame")
+        yield f"{counted(report.videos, 'video')}, found by {frames}"
     if report.undated:
         files = counted(report.undated, "file")
         yield f"{files} without a date, which --on, --after and --before leave out"

@@ -13,7 +13,7 @@ from rclip_like.store.matrix.stamp import files_of
 from rclip_like.store.names import Names
 from rclip_like.store.rows import EVERYTHING, PathRange
 from rclip_like.store.saved import SavedSearches
-from rclip_like.store.schema import HIDDEN_SINCE, WORDS_SINCE
+from rclip_like.store.schema import FRAMES_SINCE, HIDDEN_SINCE, WORDS_SINCE
 from rclip_like.store.side_files import size_of, sqlite_files
 from rclip_like.store.words import FAILED
 from rclip_like.values import Trouble
@@ -43,6 +43,7 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
     left_contents, freeable_bytes = _left_contents(connection) if is_all else (None, None)
     contents = _count_contents(connection, ranges)
     words = _count_words(connection, ranges, contents)
+    videos, frames = _count_videos(connection, ranges)
     return StatusReport(
         database=str(connection.path),
         size_bytes=sum(map(size_of, sqlite_files(connection.path) + files_of(connection.path))),
@@ -58,6 +59,8 @@ def status(reader: Reader, ranges: Sequence[PathRange]) -> StatusReport:
         saved=SavedSearches(connection).count() if is_all else None,
         names=Names(connection).count() if is_all else None,
         hidden=_count_hidden(connection, ranges),
+        videos=videos,
+        video_frames=frames,
         undated=sum(map(reader.count_undated_in_range, ranges)),
         with_captions=words.get("with_captions", 0),
         captions_unread=words["captions_unread"],
@@ -76,6 +79,22 @@ def _count_contents(connection: Connection, ranges: Sequence[PathRange]) -> int:
         " ON path >= first AND path < last"
     )
     return int(connection.execute(question, [edge for one in ranges for edge in one]).fetchone()[0])
+
+
+def _count_videos(connection: Connection, ranges: Sequence[PathRange]) -> tuple[int, int]:
+    """Return how many contents of files in the ranges are videos, and by how many frames."""
+    if connection.version < FRAMES_SINCE:
+        return 0, 0
+    question = (
+        f"WITH ranges (first, last) AS (VALUES {','.join(['(?, ?)'] * len(ranges))})"
+        " SELECT count(DISTINCT content_id), count(*) FROM frames WHERE EXISTS (SELECT 1 FROM files"
+        " JOIN ranges ON path >= first AND path < last"
+        " WHERE files.content_id = frames.content_id)"
+    )
+    videos, frames = connection.execute(
+        question, [edge for one in ranges for edge in one]
+    ).fetchone()
+    return videos, frames
 
 
 def _count_hidden(connection: Connection, ranges: Sequence[PathRange]) -> int:

@@ -75,6 +75,7 @@ def index_lines(database: Path, status: StatusReport | None) -> Iterator[str]:
         "contents that no file has": status.left_contents,
         "raw files beside a picture": status.raw_pairs,
         "hidden": status.hidden,
+        "videos": status.videos,
         "without a date": status.undated,
         "saved searches": status.saved,
         "names": status.names,

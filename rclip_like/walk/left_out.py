@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from rclip_like.settings import WalkSettings
-from rclip_like.values import RAW_EXTENSIONS, Root, opened_extensions
+from rclip_like.values import RAW_EXTENSIONS, VIDEO_EXTENSIONS, Root, opened_extensions
 from rclip_like.walk.patterns import (
     IGNORE_FILES,
     SEPARATOR,
@@ -27,10 +27,12 @@ from rclip_like.walk.patterns import (
     with_ignore_file,
 )
 
-Why = Literal["raw pair", "live photo", "format", "link", "dead link", "nomedia", "sidecar"]
+Why = Literal[
+    "raw pair", "live photo", "format", "video", "link", "dead link", "nomedia", "sidecar"
+]
 """A raw file beside the picture made of it; the video of a live photo beside its picture; a picture
-in a format that is not read; a link that is not followed, or followed to nothing; a folder with a
-.nomedia file; words beside a picture."""
+in a format that is not read; a video where no reader of videos is installed; a link that is not
+followed, or followed to nothing; a folder with a .nomedia file; words beside a picture."""
 
 OnLeftOut = Callable[[Why, bytes], None]
 """A function that takes the reason and the path of each file or folder that is left out."""
@@ -61,6 +63,8 @@ documents, although they may hold pictures."""
 
 _UNREAD_ENDS = frozenset(ending[-4:] for ending in UNREAD_EXTENSIONS)
 """The last four characters of the endings in UNREAD_EXTENSIONS."""
+
+_VIDEO_ENDS = frozenset(ending[-4:] for ending in VIDEO_EXTENSIONS)
 
 _SIDECAR = b".xmp"
 _NOMEDIA = b".nomedia"
@@ -118,6 +122,8 @@ class Others(NamedTuple):
     has_nomedia: bool = False
     sidecars: Sequence[bytes] = ()
     """Files of metadata, in Adobe's form (x.xmp) and digiKam's (x.jpg.xmp)."""
+    videos: Sequence[bytes] = ()
+    """Videos that this installation does not read."""
 
     def left_out(
         self, prefix: bytes, pictures: Sequence[bytes]
@@ -130,6 +136,9 @@ class Others(NamedTuple):
         if self.unread:
             beside = pictures_beside([*pictures, *self.unread], UNREAD_RAW)
             yield "format", [name for name in self.unread if name not in beside]
+        if self.videos:
+            live = pictures_beside([*pictures, *self.videos], LIVE_EXTENSIONS)
+            yield "video", [name for name in self.videos if name not in live]
         if self.sidecars:
             yield "sidecar", list(self.sidecars)
         if self.links:
@@ -149,13 +158,18 @@ def others_among(
     unread: list[bytes] = []
     if not _UNREAD_ENDS.isdisjoint(endings):
         unread = [name for name in names if extension(name) in UNREAD_EXTENSIONS]
+    videos: list[bytes] = []
+    if (not_read := VIDEO_EXTENSIONS - opened_extensions()) and not _VIDEO_ENDS.isdisjoint(endings):
+        videos = [name for name in names if extension(name) in not_read]
     links = [] if settings.follow else [entry.name for entry in entries if entry.is_symlink()]
     if not settings.hidden:
-        unread, links = ([name for name in each if not is_hidden(name)] for each in (unread, links))
+        unread, links, videos = (
+            [name for name in each if not is_hidden(name)] for each in (unread, links, videos)
+        )
     sidecars: list[bytes] = []
     if _SIDECAR in endings:
         sidecars = [name for name in names if name[-4:].lower() == _SIDECAR]
-    return Others(unread, links, _NOMEDIA[-4:] in endings and _NOMEDIA in names, sidecars)
+    return Others(unread, links, _NOMEDIA[-4:] in endings and _NOMEDIA in names, sidecars, videos)
 
 
 class LeftOut:

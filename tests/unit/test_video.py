@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rclip_like.facts.typed import endings_of
 from rclip_like.library import Library
 from rclip_like.library.browsing import PageRequest
 from rclip_like.output.matches import as_object, moment
+from rclip_like.output.reports import left_out_sentences, status_lines, video_sentences
 from rclip_like.page.items import item_of
 from rclip_like.page.sheet import entry_of
 from rclip_like.query import Query, parse
@@ -108,7 +110,12 @@ def test_a_second_run_reads_no_video_again(album: Path, tmp_path: Path, tiny_mod
 
 @pytest.fixture
 def _without_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(values.PathFinder, "find_spec", lambda name: None)
+    find = values.PathFinder.find_spec
+    monkeypatch.setattr(
+        values.PathFinder,
+        "find_spec",
+        lambda name, *more: None if name == "av" else find(name, *more),
+    )
     opened_extensions.cache_clear()
     yield
     opened_extensions.cache_clear()
@@ -117,6 +124,35 @@ def _without_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_without_reader")
 def test_without_the_extra_videos_are_not_walked(album: Path) -> None:
     assert walked(album) == ["still.png"]
+
+
+@pytest.mark.usefixtures("_without_reader")
+def test_without_the_extra_videos_are_counted_and_named_once(
+    library: Library, album: Path, tmp_path: Path
+) -> None:
+    scene(6).save(album / "live.jpg")
+    for name in ("live.mov", "Other.MPEG", ".hidden.mp4", "talk.mp3"):
+        (album / name).write_bytes(b"x")
+    report = library.index([album])
+    assert (report.seen, report.unread_videos, report.unread_formats) == (2, 2, {})
+    assert list(video_sentences(report)) == [
+        "2 videos left out; to find videos, too: python -m pip install av, then run this again"
+    ]
+    assert list(left_out_sentences(report)) == []
+    (album / "film.mp4").unlink()
+    (album / "Other.MPEG").unlink()
+    assert list(video_sentences(library.index([album]))) == []
+
+
+def test_status_says_how_many_videos_there_are(library: Library, album: Path) -> None:
+    make_video(album / "second.mp4", [7, 8])
+    shutil.copy(album / "film.mp4", album / "copy.mp4")
+    library.index([album])
+    report = library.status()
+    assert (report.videos, report.video_frames) == (2, 6)
+    assert "2 videos, found by 6 frames" in list(status_lines(report))
+    assert library.status([album / "still.png"]).videos == 0
+    assert "video" not in "".join(status_lines(library.status([album / "still.png"])))
 
 
 def test_with_the_extra_videos_are_walked(album: Path) -> None:

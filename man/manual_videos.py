@@ -1,0 +1,32 @@
+"""The section of the manual on videos."""
+
+VIDEOS = """\
+Videos (MP4, MOV, MKV, AVI, WebM and others) are indexed where the package *av* is installed
+(*python -m pip install av*). Without it they are not read, and *index* says how many there are. The
+sound is not used.
+
+From a video, 24 moments spread over it are compared in small, and three to eight frames that differ
+are encoded, fewer where nothing moves; frames of one colour count only where there are no others.
+Each moment is looked up, so three hours take no longer than three minutes, but for the file's
+digest, for which all of it is read once. A video that can only be decoded from its start on is
+decoded for 15 seconds of a processor; where it takes longer, its beginning counts. *status* says
+how many videos there are, and by how many frames they are found.
+
+The video's score is that of the frame nearest to the query, and *--json*, the table, the page and
+contact sheets say at which moment that frame comes, and show it. Other thumbnails, *classify*,
+*duplicates* and a query by a video use the one frame that resembles the others most. The page plays
+the video from that moment if the browser can.
+
+Date, camera and position come from the file; a date of a video is in UTC unless the camera wrote
+its zone. A video that was filmed upright is upright, as the file says how it is to be turned.
+Colours of HDR videos are taken as they are, paler than a player shows them, and what is transparent
+may be of any colour.
+
+A video that is damaged counts by what can be decoded, and is refused if that is nothing. A file
+whose name says video but which is none is refused, whatever it holds. GIF, PNG and WebP animations
+are pictures, not videos: they are found by up to four frames without a moment.
+
+A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the video of a live
+photo: the picture stands for both. A motion photo, a JPEG with a video behind it, is read as its
+picture.
+"""
