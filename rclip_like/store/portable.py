@@ -10,20 +10,16 @@ from rclip_like.errors import IndexLocked, Remedy, StoreError
 from rclip_like.settings.beside import is_beside
 from rclip_like.store.connection import Connection
 from rclip_like.store.lock import IndexLock
+from rclip_like.store.schema import PATH_TABLES
 
 if TYPE_CHECKING:
     from rclip_like.store.relocating import Relocation
 
 _LIES_IN = "lies_in"
 """A setting's name; it holds the bytes of the folder's path, hexadecimal."""
-_INDEXES = (
-    "CREATE UNIQUE INDEX temp.files_path ON files (path)",
+_INDEXES_OF_FILES = (
     "CREATE UNIQUE INDEX temp.files_id ON files (file_id)",
     "CREATE INDEX temp.files_content ON files (content_id)",
-    "CREATE UNIQUE INDEX temp.failures_path ON failures (path)",
-    "CREATE UNIQUE INDEX temp.roots_path ON roots (path)",
-    "CREATE UNIQUE INDEX temp.sidecars_path ON sidecars (path)",
-    "CREATE UNIQUE INDEX temp.folders_path ON folders (path)",
 )
 
 
@@ -57,7 +53,7 @@ def follow(
 def follow_in_memory(connection: Connection) -> None:
     """Let this connection, which only reads, see the paths that there are now.
 
-    What it sees of paths are temporary tables, as they are at this moment.
+    It sees them in temporary tables, which have the rows of this moment.
     """
     before, now = _before(connection), _now(connection)
     if before in (None, now):
@@ -68,13 +64,12 @@ def follow_in_memory(connection: Connection) -> None:
             connection.execute(
                 "CREATE TEMP TABLE matrices AS SELECT * FROM main.matrices WHERE false"
             )
-        there = {name for (name,) in connection.execute("SELECT name FROM main.sqlite_master")}
-        for statement in _INDEXES:
-            table = statement.split()[-2]
-            if table in there:
-                if table not in _made(connection):
-                    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table}")
-                connection.execute(statement)
+        for table, since in PATH_TABLES.items():
+            if connection.version >= since:
+                connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM main.{table}")
+                connection.execute(f"CREATE UNIQUE INDEX temp.{table}_path ON {table} (path)")
+        for statement in _INDEXES_OF_FILES:
+            connection.execute(statement)
         relocation.clear_the_way()
         relocation.rewrite()
 
@@ -98,10 +93,6 @@ def _relocation(connection: Connection, before: bytes | None, now: bytes) -> Rel
 
     assert before is not None
     return Relocation(connection, before, now)
-
-
-def _made(connection: Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM temp.sqlite_master")}
 
 
 def _before(connection: Connection) -> bytes | None:

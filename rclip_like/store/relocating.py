@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rclip_like.store.connection import Connection
 from rclip_like.store.matrix.moving import keeping_matrices
 from rclip_like.store.rows import PathRange, range_of
-from rclip_like.store.schema import SAVED_SINCE, WORDS_SINCE
+from rclip_like.store.schema import PATH_TABLES, SAVED_SINCE
 from rclip_like.store.writing import readable
 from rclip_like.values import Root
 
@@ -39,15 +39,15 @@ class Relocation:
     """
 
     def __init__(self, connection: Connection, old: bytes, new: bytes) -> None:
-        self._connection = connection
+        self._connection, self._version = connection, connection.version
         self._old, self._new = Root(old, old), Root(new, new)
         self._from, self._to = range_of(self._old), range_of(self._new)
-        self._is_nested = _overlap(self._from, self._to)
+        self._is_nested = self._from.start < self._to.end and self._to.start < self._from.end
 
     def count(self) -> Counts:
         """Return how many rows have such a path."""
         files, failures, sidecars = (
-            self._count(table, self._from) if self._has(table) else 0
+            self._count(table, self._from) if self._version >= PATH_TABLES[table] else 0
             for table in ("files", "failures", "sidecars")
         )
         (roots,) = self._connection.execute(
@@ -86,7 +86,7 @@ class Relocation:
             if clear:
                 self.clear_the_way()
             self.rewrite()
-            if self._connection.version >= SAVED_SINCE:
+            if self._version >= SAVED_SINCE:
                 self._connection.executemany(
                     "UPDATE saved SET arguments = ? WHERE name = ?", list(self._searches())
                 )
@@ -100,11 +100,11 @@ class Relocation:
             steps = [(steps[0][0], _NOWHERE), (_NOWHERE, steps[0][1])]
         root_above = self._root_above()
         for before, after in steps:
-            for table in ("files", "failures", "sidecars", "folders"):
-                if self._has(table):
+            for table, since in PATH_TABLES.items():
+                if table != "roots" and self._version >= since:
                     self._rewrite(table, before, after)
         self._rewrite_roots(root_above)
-        if self._has("folders"):
+        if self._version >= PATH_TABLES["folders"]:
             self._rewrite_folders_above()
 
     def clear_the_way(self) -> None:
@@ -192,7 +192,7 @@ class Relocation:
 
     def _searches(self) -> Iterator[tuple[str, str]]:
         """Yield new arguments and name of each saved search that names a path below `old`."""
-        if self._connection.version < SAVED_SINCE:
+        if self._version < SAVED_SINCE:
             return
         for name, arguments in self._connection.execute("SELECT name, arguments FROM saved"):
             try:
@@ -228,17 +228,10 @@ class Relocation:
         question = f"SELECT count(*) FROM {table} WHERE path >= ? AND path < ?"
         return int(self._connection.execute(question, within).fetchone()[0])
 
-    def _has(self, table: str) -> bool:
-        return table in ("files", "failures") or self._connection.version >= WORDS_SINCE
-
 
 def _prefix(within: PathRange) -> bytes:
     """Return the folder of a range without a separator at its end."""
     return within.start[:-1]
-
-
-def _overlap(one: PathRange, other: PathRange) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 def _with_folders_above(path: bytes) -> Iterator[bytes]:

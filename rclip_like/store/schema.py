@@ -7,6 +7,8 @@ asks it, beyond the reach of signals, and a trigger would write whatever it like
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from blake3 import blake3
 
@@ -49,6 +51,11 @@ TABLES = frozenset(
     + ("places", "saved", "names", "name_rows", "frames")
 )
 """All tables that any version has made; those of others, Datasette's for instance, are theirs."""
+
+PATH_TABLES: Mapping[str, int] = MappingProxyType(
+    {"files": 1, "failures": 1, "roots": 1, "sidecars": WORDS_SINCE, "folders": WORDS_SINCE}
+)
+"""The tables whose column `path` holds absolute paths, and the first form that has each."""
 
 WORDS_INDEX = "words_index"
 """The full-text index of all words; SQLite keeps it in tables whose names begin so."""

@@ -14,6 +14,7 @@ from small_index import fill
 
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
+from rclip_like.store.schema import PATH_TABLES
 from rclip_like.store.writing import Writer
 
 
@@ -22,6 +23,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setattr(stamp, "FEWEST_ROWS", 0)
     with Store.open(tmp_path / "index.db", create=True) as store:
         yield store
+
+
+def test_every_table_with_paths_is_among_those_that_follow_a_folder(store: Store) -> None:
+    question = (
+        "SELECT tables.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
+        " WHERE tables.type = 'table' AND columns.name = 'path'"
+    )
+    assert {name for (name,) in store.connection.execute(question)} == set(PATH_TABLES)
 
 
 def move(store: Store, old: bytes, new: bytes) -> None:
