@@ -69,8 +69,16 @@ def facts_of(name: str, files: Sequence[StoredFile]) -> dict[str, object]:
 def match_without_score(rank: int, stored: StoredFile) -> Match:
     """Return a picture that was selected as a match without a score."""
     taken_at = stored.facts.taken_at or file_date(stored.mtime_ns)
-    path = stored.path
-    return Match(path, path, math.nan, rank, "", taken_at, (), stored.facts, stored.version)
+    return Match(
+        stored.path,
+        stored.path,
+        score=math.nan,
+        rank=rank,
+        model="",
+        taken_at=taken_at,
+        facts=stored.facts,
+        version=stored.version,
+    )
 
 
 def _is_video(path: bytes) -> bool:

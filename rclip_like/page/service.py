@@ -118,19 +118,19 @@ class Service:
 
         began = time.perf_counter()
         state, date, about_date = self._without_date(parse_state(query))
-        part = self._part_of(state)
+        request = self._request_of(state)
         if state.terms:
             terms, embedded = self._terms_of(state)
-            found = self._browsing.ranked(terms, embedded, part)
+            found = self._browsing.ranked(terms, embedded, request)
             is_by_rank = state.sort == "score"
-            most = part.start + len(found.matches) if is_by_rank else MOST_SORTED
+            most = request.start + len(found.matches) if is_by_rank else MOST_SORTED
             command = self._command(terms, state, most)
         else:
             embedded, command = {}, ""
-            found = self._browsing.unranked(part)
+            found = self._browsing.unranked(request)
         return {
             "total": found.total,
-            "start": part.start,
+            "start": request.start,
             "items": [*map(item_of, found.matches, found.copies)],
             "next": found.following,
             "notes": [
@@ -139,7 +139,7 @@ class Service:
                     *about_date,
                     *about_absence(state, found),
                     *self._notes(found),
-                    *map(self._settings.say, self._browsing.place_notes(part)),
+                    *map(self._settings.say, self._browsing.place_notes(request)),
                 )
             ],
             "date": date,
@@ -158,25 +158,25 @@ class Service:
         if found is None:
             return asked, "", []
         state, date = found
-        part = self._part_of(state)
-        if not self._browsing.has_any(part):
+        request = self._request_of(state)
+        if not self._browsing.has_any(request):
             about = f"no picture here is of {date}, so {quoted(asked.words)} is searched as words"
             return asked, "", [about]
-        number = self._browsing.count_undated(part)
+        number = self._browsing.count_undated(request)
         undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
         about = f"only pictures of {date} are searched for {quoted(state.words)}{undated}"
         return state, date, [about]
 
-    def _part_of(self, state: State) -> PageRequest:
+    def _request_of(self, state: State) -> PageRequest:
         return PageRequest(
-            state.start,
-            min(state.most, MOST_ITEMS),
-            state.folder,
-            state.all_hidden,
-            state.filters,
-            state.sort,
-            self._words_of(state),
-            state.only_likely,
+            start=state.start,
+            most=min(state.most, MOST_ITEMS),
+            folder=state.folder,
+            all_hidden=state.all_hidden,
+            filters=state.filters,
+            sort=state.sort,
+            words=self._words_of(state),
+            only_likely=state.only_likely,
         )
 
     def _words_of(self, state: State) -> Words:
@@ -218,15 +218,15 @@ class Service:
         if state.folder is not None:
             roots = (state.folder,)
         return PageSearch(
-            tuple(terms),
-            roots,
-            state.all_hidden,
-            max(1, most),
-            state.typed_filters,
-            state.reads_dates,
-            state.sort,
-            self._words_of(state),
-            state.only_likely,
+            terms=tuple(terms),
+            roots=roots,
+            all_hidden=state.all_hidden,
+            most=max(1, most),
+            filters=state.typed_filters,
+            reads_dates=state.reads_dates,
+            sort=state.sort,
+            words=self._words_of(state),
+            only_likely=state.only_likely,
         )
 
     # Saved searches.

@@ -103,6 +103,9 @@ def parse_state(query: bytes) -> State:
         name, _, value = field.partition(b"=")
         fields.setdefault(name, []).append(unquote_to_bytes(value.replace(b"+", b" ")))
 
+    def last(name: bytes, otherwise: bytes = b"") -> bytes:
+        return fields.get(name, [otherwise])[-1]
+
     def texts(name: bytes) -> list[str]:
         return [each.decode("utf-8", "replace") for each in fields.get(name, ()) if each.strip()]
 
@@ -113,18 +116,21 @@ def parse_state(query: bytes) -> State:
     )
     if len(terms) > _MOST_TERMS:
         raise UsageError(f"a search has at most {_MOST_TERMS} terms")
+    filters, typed_filters = _filters({name: texts(name.encode()) for name in FILTERS})
+    sort = _one_of(get_args(Sort), texts(b"sort"), "pictures are sorted by")
     return State(
-        terms,
-        fields.get(b"folder", [b""])[-1] or None,
-        fields.get(b"hidden", [b""])[-1] == b"1",
-        _number(fields.get(b"start", [b"0"])[-1]),
-        _number(fields.get(b"count", [b"100"])[-1]),
-        *_filters({name: texts(name.encode()) for name in FILTERS}),
-        next(iter(texts(b"q")), ""),
-        fields.get(b"dates", [b""])[-1] != b"off",
-        cast("Sort", _one_of(get_args(Sort), texts(b"sort"), "pictures are sorted by")) or "score",
-        cast("Words | None", _one_of(get_args(Words), texts(b"words"), "words are")),
-        fields.get(b"likely", [b""])[-1] == b"1",
+        terms=terms,
+        folder=last(b"folder") or None,
+        all_hidden=last(b"hidden") == b"1",
+        start=_number(last(b"start", b"0")),
+        most=_number(last(b"count", b"100")),
+        filters=filters,
+        typed_filters=typed_filters,
+        words=next(iter(texts(b"q")), ""),
+        reads_dates=last(b"dates") != b"off",
+        sort=cast("Sort", sort or "score"),
+        look_for_words=cast("Words | None", _one_of(get_args(Words), texts(b"words"), "words are")),
+        only_likely=last(b"likely") == b"1",
     )
 
 
@@ -142,7 +148,7 @@ def _filters(typed: dict[str, list[str]]) -> tuple[Filters, tuple[tuple[str, str
     given = {name: texts[-1].strip() for name, texts in typed.items() if texts}
     dates = {side: given[side] for side in _SIDES if side in given}
     if "on" in dates and len(dates) > 1:
-        raise UsageError("a date on which leaves no room for dates after or before which")
+        raise UsageError("a date in 'Taken in or on' leaves no room for 'From' and 'Before'")
     if "near" not in given:
         given.pop("within-km", None)
     shape = _one_of(get_args(Orientation), typed["orientation"], "pictures are")

@@ -150,14 +150,14 @@ class Ranking:
         shown = zip(matches, parts, strict=True)
         return MatchPage(
             tuple(match._replace(**part._asdict()) for match, part in shown),
-            copies,
-            total,
-            following,
-            stale,
-            damaged,
-            self.notes,
-            limits.best,
-            limits.presence,
+            copies=copies,
+            total=total,
+            following=following,
+            stale=stale,
+            damaged=damaged,
+            notes=self.notes,
+            best=limits.best,
+            presence=limits.presence,
         )
 
     def _find_limits(self, view: View, files: FileCheck) -> _Limits:

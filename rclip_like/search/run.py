@@ -137,9 +137,17 @@ def match_of(
 ) -> Match:
     """Return a stored file with its score as a match; model: the name of the model that ranked."""
     taken_at = stored.facts.taken_at or file_date(stored.mtime_ns)
-    shown, about, version = scope.as_typed(stored.path), stored.facts, stored.version
     return Match(
-        shown, stored.path, value, rank, model, taken_at, terms, about, version, stored.is_hidden
+        scope.as_typed(stored.path),
+        stored.path,
+        score=value,
+        rank=rank,
+        model=model,
+        taken_at=taken_at,
+        terms=terms,
+        facts=stored.facts,
+        version=stored.version,
+        is_hidden=stored.is_hidden,
     )
 
 

@@ -160,7 +160,7 @@ def test_only_the_best_matches_are_sorted_and_that_is_said(
     [
         ("on=christmas", "'christmas' is not a date; write 2018"),
         ("after=03/04/2018", "read in one way only"),
-        ("on=2018&before=2019", "a date on which leaves no room"),
+        ("on=2018&before=2019", "leaves no room for 'From' and 'Before'"),
         ("orientation=round", "portrait, landscape, square, panorama, not 'round'"),
         ("type=doc", "no pictures of the type 'doc' are read"),
         ("min-size=big", "write 1920x1080, 2000 or 12MP"),
