@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from recipe.__main__ import build_model, load_edition
 from recipe.contrast import (
+    Blend,
     Pictures,
     RemindedLearner,
     Reminder,
@@ -16,7 +19,9 @@ from recipe.contrast import (
 from recipe.distil import Lesson
 from recipe.joint import fit
 from recipe.pairs import Subject
+from recipe.stages import with_plurals_closer
 
+from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.loop import run_loop
 from rclip_like.train.settings import LoopSettings
@@ -90,3 +95,35 @@ def test_a_reminder_is_learnt_beside_the_batches_whole_and_in_pieces() -> None:
     assert len(losses[0]) == 10
     assert np.allclose(*losses, rtol=1e-3)
     assert losses[0][-1] < losses[0][0]
+
+
+def test_a_blend_is_the_mean_of_the_steps_and_is_lent_to_the_model() -> None:
+    layer = torch.nn.Linear(1, 1)
+    layer.bias.requires_grad_(False)
+    layer.weight.data.fill_(0.0)
+    blend = Blend(layer, kept=0.75)
+    for step, value in enumerate((2.0, 4.0, 6.0, 10.0), start=1):
+        layer.weight.data.fill_(value)
+        blend.take(step)
+    assert set(blend.values) == {"weight"}
+    assert blend.values["weight"].item() == 0.75 * (0 + 2 + 4 + 6) / 4 + 0.25 * 10
+    with blend.in_place():
+        assert layer.weight.item() == blend.values["weight"].item()
+    assert layer.weight.item() == 10.0
+
+
+def test_the_row_of_a_plural_is_brought_midway_to_its_singular() -> None:
+    rows = np.eye(4, dtype=np.float16)
+    strings = ["dog", "cats", "dogs", "a dog"]
+    closer = with_plurals_closer(strings, rows).astype(np.float32)
+    assert np.array_equal(closer[[0, 1, 3]], rows[[0, 1, 3]])
+    assert np.allclose(closer[2], [0.5**0.5, 0, 0.5**0.5, 0], atol=1e-3)
+
+
+@pytest.mark.skipif(not BUILTIN_FOLDER.exists(), reason="this copy comes without builtin/")
+def test_a_run_can_begin_with_an_earlier_edition() -> None:
+    model = build_model()
+    before = model.text_projection.detach().clone()
+    load_edition(model, BUILTIN_FOLDER)
+    assert not torch.equal(model.text_projection, before)
+    assert {value.dtype for value in model.parameters()} == {torch.float32}

@@ -10,6 +10,7 @@ from recipe.pairs import (
     class_subject,
     not_negative,
     photo_subject,
+    typed_query,
 )
 from recipe.photos import Photo
 from recipe.wordnet import Synset
@@ -54,8 +55,22 @@ def test_a_visit_draws_a_caption_or_a_name_in_a_template() -> None:
     assert ("musical instrument", "musical instrument") in drawn
     assert "device" not in subject.known
     captioned = photo_subject(RUNNING, NOUNS, SURE)
-    texts = {captioned.draw(random.Random(seed), ("{}",))[0] for seed in range(200)}
-    assert texts == {*RUNNING.captions, "dog"}
+    texts = {captioned.draw(random.Random(seed), ("{}",))[0] for seed in range(300)}
+    assert texts == {*RUNNING.captions, "dog", "dogs", "dog runs", "dog wet"}
+
+
+def test_a_typed_query_keeps_a_few_words_in_their_order() -> None:
+    caption = "A brown dog runs on the beach."
+    typed = {typed_query(caption, random.Random(seed)) for seed in range(200)}
+    assert {"brown dog", "dog beach", "brown dog runs", "brown dog runs beach"} <= typed
+    assert all(2 <= len(query.split()) <= 4 for query in typed)
+    assert typed_query("On the beach", random.Random(0)) == "On the beach"
+
+
+def test_words_that_are_each_known_of_a_picture_are_true_of_it_together() -> None:
+    subjects = [photo_subject(RUNNING, NOUNS, SURE), photo_subject(GUITAR, NOUNS, SURE)]
+    assert not_negative(subjects, ["x", "wet dog runs"]).tolist() == [[False, True], [False, False]]
+    assert not not_negative(subjects, ["x", "wet cat runs"]).any()
 
 
 def test_classes_made_from_a_classifier_point_to_their_means() -> None:

@@ -8,9 +8,19 @@ from recipe.words import WORDS, forms, mentions
 
 @pytest.mark.parametrize(
     ("word", "plural"),
-    [("dog", "dogs"), ("church", "churches"), ("bus", "buses"), ("fly", "flies"), ("key", "keys")],
+    [
+        ("dog", "dogs"),
+        ("church", "churches"),
+        ("bus", "buses"),
+        ("fly", "flies"),
+        ("key", "keys"),
+        ("young woman", "young women"),
+        ("child", "children"),
+        ("sheep", "sheep"),
+        ("human", "humans"),
+    ],
 )
-def test_plurals_are_the_regular_ones(word: str, plural: str) -> None:
+def test_a_form_is_the_word_or_its_plural(word: str, plural: str) -> None:
     assert forms(word) == (word, plural)
 
 

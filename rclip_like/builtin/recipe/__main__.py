@@ -1,6 +1,9 @@
 """Make the built-in model: `python -m rclip_like.builtin.recipe --data STARTER --work FOLDER ...`.
 
 Stages, each restartable: strings, teacher, features, joint space, distillation, contrast, folder.
+`--start EDITION` takes an earlier edition's model folder in place of the teacher, the joint space
+and the distillation: contrast goes on from there, and the earlier text tower is what is kept in
+mind.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
-from rclip_like.train.folder import save_model_folder
+from rclip_like.train.folder import WEIGHTS, save_model_folder
 from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.presets import choose_trained
 from rclip_like.train.settings import LoopSettings
@@ -26,6 +30,7 @@ from rclip_like.train.values import StepFigures
 from . import corpus, features, stages
 from .contrast import (
     TAUGHT_TEMPLATES,
+    Blend,
     RemindedLearner,
     Reminder,
     SubjectBatches,
@@ -62,11 +67,15 @@ CONFIG = {
 }
 JOINT = LoopSettings(epochs=40, batch_size=512, lr=2e-3, weight_decay=0.05)
 CONTRAST = LoopSettings(epochs=14, batch_size=640, lr=5e-4, weight_decay=0.05)
+CONTINUED = LoopSettings(epochs=6, batch_size=640, lr=2e-4, weight_decay=0.05)
+"""Contrast that begins with an earlier edition."""
 JOINT_TEMPLATES = ("{}", "a photo of a {}.")
 CLASS_VISITS = 5
 IMAGE_DROPOUT = 0.5
 REMINDER_WEIGHT, REMINDER_SIZE = 2.0, 256
-MEASURE_EVERY = 40
+MEASURE_EVERY = 20
+BLEND = 0.97
+"""How much of the blend of all states so far stays at each step; the blend is what is kept."""
 
 
 def main() -> int:
@@ -76,10 +85,18 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     sources = stages.Sources(options.data, options.wordnet, options.work)
     model = build_model()
-    joint = find_joint_space(sources)
-    to_teacher = teach_english(sources, model, joint, options.distil_steps)
-    enter_joint_space(model, joint, to_teacher)
-    contrast(sources, model, to_teacher, replace(CONTRAST, epochs=options.epochs))
+    if options.start:
+        load_edition(model, options.start)
+        lesson = stages.own_lesson(sources, model)
+        to_teacher = torch.eye(lesson.targets_NT.shape[1])
+    else:
+        joint = find_joint_space(sources)
+        to_teacher = teach_english(sources, model, joint, options.distil_steps)
+        enter_joint_space(model, joint, to_teacher)
+        lesson = stages.build_lesson(sources, stages.collect_strings(sources))
+    settings = CONTINUED if options.start else CONTRAST
+    reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
+    contrast(sources, model, reminder, replace(settings, epochs=options.epochs or settings.epochs))
     save_model_folder(options.output, model, CONFIG, features.PREPROCESSING, dtype=torch.float16)
     return 0
 
@@ -140,8 +157,19 @@ def enter_joint_space(model: Any, joint: dict[str, torch.Tensor], to_teacher: to
     model.logit_scale.copy_(joint["logit_scale"])
 
 
+def load_edition(model: Any, folder: Path) -> None:
+    """Give the model the weights of an earlier edition's folder."""
+    weights = load_file(folder / WEIGHTS)
+    model.load_state_dict(
+        {
+            name: value.to(torch.float32) if value.is_floating_point() else value
+            for name, value in weights.items()
+        }
+    )
+
+
 def contrast(
-    sources: stages.Sources, model: Any, to_teacher: torch.Tensor, settings: LoopSettings
+    sources: stages.Sources, model: Any, reminder: Reminder, settings: LoopSettings
 ) -> None:
     """Train projections and text tower on pictures; leave the model at its best measured state."""
     choose_trained(model, "all", locks_image_tower=True)
@@ -151,8 +179,6 @@ def contrast(
         pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
     )
     mean = torch.from_numpy(stages.mean_features(pictures))
-    lesson = stages.build_lesson(sources, stages.collect_strings(sources))
-    reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
     torch.manual_seed(settings.seed)
     encode = image_encoder(model, mean, IMAGE_DROPOUT)
     learner = RemindedLearner(model, encode, settings, reminder)
@@ -170,6 +196,7 @@ class _BestKeeper:
         self.place = sources.work / "contrast.pt"
         self.learner, self.num_steps = learner, num_steps
         self.development = Development(sources, pictures.views[0])
+        self.blend = Blend(learner.model, BLEND)
         self.best: dict[str, Any] = {"score": 0.0, "parameters": {}, "step": 0}
         self.say = _Clock("contrast: step {}, loss {:.4f}, development {}")
 
@@ -179,21 +206,31 @@ class _BestKeeper:
             return 0
         state = torch.load(self.place)
         self.learner.restore(state["learner"])
+        self.blend.values = state["blend"]
         self.best = state["best"]
         return int(state["step"])
 
     def after_step(self, figures: StepFigures) -> None:
-        """Measure and keep a checkpoint every so many steps and at the end."""
+        """Blend; measure the blend and keep a checkpoint every so many steps and at the end."""
         step = figures.step
+        self.blend.take(step)
         if step % MEASURE_EVERY and step != self.num_steps:
             return
-        score, told = self.development.score(self.learner.model)
+        with self.blend.in_place():
+            score, told = self.development.score(self.learner.model)
         self.say(step, figures.loss, told)
-        state = self.learner.state()
         if score >= self.best["score"]:
-            kept = {name: value.clone() for name, value in state["parameters"].items()}
+            kept = {name: value.clone() for name, value in self.blend.values.items()}
             self.best = {"score": score, "parameters": kept, "step": step}
-        write_checkpoint(self.place, {"learner": state, "best": self.best, "step": step})
+        write_checkpoint(
+            self.place,
+            {
+                "learner": self.learner.state(),
+                "blend": self.blend.values,
+                "best": self.best,
+                "step": step,
+            },
+        )
 
     @torch.no_grad()
     def take_best(self) -> None:
@@ -221,7 +258,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for what stages make")
     parser.add_argument("--output", type=Path, required=True, help="the model folder to write")
     parser.add_argument("--distil-steps", type=int, default=1500)
-    parser.add_argument("--epochs", type=int, default=CONTRAST.epochs)
+    parser.add_argument("--epochs", type=int, help="of contrast")
+    parser.add_argument("--start", type=Path, help="an earlier edition's folder to begin with")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

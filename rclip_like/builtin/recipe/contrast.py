@@ -6,7 +6,8 @@ Shape suffixes: N pairs, K classes, F features, L positions, T teacher's dimensi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,38 @@ class RemindedLearner(Learner):
         guesses = text_features(self.model, tokens_NL) @ self.reminder.to_teacher_DT
         distance = following_loss(F.normalize(guesses, dim=1), targets_NT, None, 0.0)
         return self.reminder.weight * distance
+
+
+class Blend:
+    """The exponential mean of the trained parameters over the steps.
+
+    kept: the share of the mean so far that a step leaves; values: by name, the mean.
+    """
+
+    def __init__(self, model: Any, kept: float) -> None:
+        self._kept = kept
+        self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.values = {name: value.detach().clone() for name, value in self._parameters.items()}
+
+    @torch.no_grad()
+    def take(self, step: int) -> None:
+        """Take in the parameters after a step, counted from 1; early steps weigh as in a mean."""
+        kept = min(self._kept, step / (step + 1))
+        for name, value in self._parameters.items():
+            self.values[name].lerp_(value, 1 - kept)
+
+    @contextmanager
+    @torch.no_grad()
+    def in_place(self) -> Iterator[None]:
+        """Lend the model the blend for the time of a `with` block."""
+        own = {name: value.detach().clone() for name, value in self._parameters.items()}
+        for name, value in self._parameters.items():
+            value.copy_(self.values[name])
+        try:
+            yield
+        finally:
+            for name, value in self._parameters.items():
+                value.copy_(own[name])
 
 
 def image_encoder(

@@ -22,8 +22,20 @@ from .words import plural
 
 CAPTION_SHARE = 0.85
 """How often a captioned photo is shown with a caption and not with a word of its captions."""
+TYPED_SHARE = 0.25
+"""How often a caption is cut down to the few words that somebody would type."""
+PLURAL_SHARE = 0.25
+"""How often a name stands in the plural, so that plurals lie beside their singulars."""
 LEAST_CAPTIONS = 3
 """A word in so many captions of one photo is taken as a name of something in it."""
+_UNTYPED = """
+    a an the is are was were be being been has have had in on at of to by for from with while as
+    and or into onto up down out off over through along near next front behind under between
+    around across there that this these it its it's his her their he she they who which some
+    another each other very just one someone something them him against during it all
+"""
+UNTYPED = frozenset(_UNTYPED.split())
+"""Words that people leave out of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,13 @@ class Subject:
         """Return one text for a visit, and the normalised form by which it is recognised."""
         if self.captions and (not self.names or generator.random() < CAPTION_SHARE):
             caption = generator.choice(self.captions)
+            if generator.random() < TYPED_SHARE:
+                caption = typed_query(caption, generator)
             return caption, normalise(caption)
         name = generator.choices(self.names, self.weights)[0]
+        if re.search("[a-rt-z]$", name) and generator.random() < PLURAL_SHARE:
+            name = plural(name)
+            return name, normalise(name)
         return generator.choice(templates).format(name), normalise(name)
 
 
@@ -60,6 +77,18 @@ def class_subject(identifier: str, name: str, nouns: dict[str, Synset]) -> Subje
     return _named(own, {wider_words(nouns, identifier): 0.4})
 
 
+def typed_query(caption: str, generator: random.Random) -> str:
+    """Return two to four words of a caption in their order, or the caption if it has only one.
+
+    "A brown dog runs on a beach." may become "brown dog beach".
+    """
+    words = [word for word in re.findall("[a-z]+", caption.lower()) if word not in UNTYPED]
+    if len(words) < 2:
+        return caption
+    kept = sorted(generator.sample(range(len(words)), min(len(words), generator.randint(2, 4))))
+    return " ".join(words[place] for place in kept)
+
+
 def noun_words(nouns: dict[str, Synset]) -> frozenset[str]:
     """Return the single words among WordNet's names of things, with their plurals."""
     single = {name for meaning in nouns.values() for name in meaning.names if name.isalpha()}
@@ -67,14 +96,19 @@ def noun_words(nouns: dict[str, Synset]) -> frozenset[str]:
 
 
 def not_negative(rows: Sequence[Subject], texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return (N, N): whether text j is known to be true of picture i (the diagonal is not)."""
+    """Return (N, N): whether text j is known to be true of picture i (the diagonal is not).
+
+    A text of which each word is known of a picture counts as true of it.
+    """
     columns: dict[str, list[int]] = {}
     for column, text in enumerate(texts):
         columns.setdefault(text, []).append(column)
+    parted = [(text, frozenset(text.split()), places) for text, places in columns.items()]
     mask = np.zeros((len(rows), len(texts)), dtype=bool)
     for row, subject in enumerate(rows):
-        for text in subject.known & columns.keys():
-            mask[row, columns[text]] = True
+        for text, words, places in parted:
+            if words <= subject.known or text in subject.known:
+                mask[row, places] = True
     np.fill_diagonal(mask, False)
     return mask
 

@@ -6,6 +6,7 @@ Shape suffixes: N strings or pairs, T teacher's dimension, F features, E embeddi
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional as F
 
 from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.batches import Rows
+from rclip_like.train.text_tower import text_features
 
 from . import corpus, features, wordnet
 from .contrast import Floats, Pictures, class_residuals
@@ -32,11 +35,14 @@ from .pairs import (
 from .photos import Photo, is_held_out, read_training_photos, read_validation_photos
 from .teacher import load_teacher
 from .wordnet import Synset
+from .words import plural
 
 DEVELOPMENT_SHARE = 0.06
 CONTEXT_LENGTH = 32
 VIEWS = (0, 2)
 """The photo as a search sees it, and a random part of it; the number seeds the part."""
+OWN_SHARE = 4
+TEXTS_AT_ONCE = 128
 CLASS_OFFSET = 6.0
 """Length of a class's offset from the mean, as of classes with photos, noise of few taken off."""
 
@@ -117,6 +123,46 @@ def build_lesson(sources: Sources, strings: list[str]) -> Lesson:
     """Return the strings as tokens beside the teacher's rows."""
     tokens = sources.tokenizer(strings).numpy().astype(np.uint16)
     return Lesson(tokens, teach(sources, "teacher", strings))
+
+
+def own_lesson(sources: Sources, model: Any) -> Lesson:
+    """Return strings beside what the model's text tower makes of them now, plurals brought closer.
+
+    Every OWN_SHARE-th string of the corpus is enough for as few steps as follow.
+    """
+    strings = collect_strings(sources)[::OWN_SHARE]
+    strings = list(dict.fromkeys([*strings, *(plural(text) for text in strings if text.isalpha())]))
+    tokens = sources.tokenizer(strings).numpy().astype(np.uint16)
+    path = sources.work / "own-features.npy"
+    if not path.exists():
+        features.write_array(path, text_rows(model, tokens))
+    rows: npt.NDArray[np.float16] = np.load(path)
+    assert len(rows) == len(strings), f"{path} belongs to other strings: delete it"
+    return Lesson(tokens, with_plurals_closer(strings, rows))
+
+
+def with_plurals_closer(
+    strings: Sequence[str], rows_ND: npt.NDArray[np.float16]
+) -> npt.NDArray[np.float16]:
+    """Return unit rows: that of a plural lies midway between its own and its singular's."""
+    row_of = dict(zip(strings, rows_ND.astype(np.float32), strict=True))
+    for text in filter(str.isalpha, strings):
+        if (many := plural(text)) in row_of and many != text:
+            midway = row_of[many] + row_of[text]
+            row_of[many] = midway / np.linalg.norm(midway)
+    return np.stack(list(row_of.values())).astype(np.float16)
+
+
+@torch.inference_mode()
+def text_rows(model: Any, tokens_NL: npt.NDArray[np.uint16]) -> npt.NDArray[np.float16]:
+    """Return the text tower's features as unit rows (N, D)."""
+    order = tokens_NL.argmax(axis=1).argsort(kind="stable")
+    rows = np.empty((len(tokens_NL), model.text_projection.shape[0]), np.float16)
+    for start in range(0, len(order), TEXTS_AT_ONCE):
+        chosen = order[start : start + TEXTS_AT_ONCE]
+        tokens = torch.from_numpy(tokens_NL[chosen].astype(np.int64))
+        rows[chosen] = F.normalize(text_features(model, tokens), dim=1).half().numpy()
+    return rows
 
 
 def build_pictures(sources: Sources) -> Pictures:

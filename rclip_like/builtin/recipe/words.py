@@ -10,6 +10,13 @@ _WORDS = (
     "bottle,building,truck,chair,church,lighthouse"
 )
 WORDS = tuple(_WORDS.split(","))
+_IRREGULAR = """
+    man men, woman women, child children, person people, foot feet, tooth teeth, goose geese,
+    mouse mice, ox oxen, knife knives, leaf leaves, wolf wolves, shelf shelves, calf calves,
+    loaf loaves, thief thieves, half halves, wife wives, scarf scarves, sheep sheep, deer deer,
+    aircraft aircraft, snowman snowmen, fireman firemen, policeman policemen, fisherman fishermen
+"""
+_IRREGULAR_PLURALS = dict(pair.split() for pair in _IRREGULAR.split(","))
 
 
 def mentions(word: str, texts: Iterable[str]) -> bool:
@@ -24,7 +31,10 @@ def forms(word: str) -> Sequence[str]:
 
 
 def plural(name: str) -> str:
-    """Return the regular plural of a noun, of a phrase that of its last word."""
+    """Return the plural of a noun, of a phrase that of its last word."""
+    start, space, last = name.rpartition(" ")
+    if last in _IRREGULAR_PLURALS:
+        return start + space + _IRREGULAR_PLURALS[last]
     if name.endswith(("s", "x", "z", "ch", "sh")):
         return name + "es"
     if re.search("[^aeiou]y$", name):
