@@ -25,7 +25,7 @@ def _columns_of(kind: Kind) -> str:
 _KINDS_OF_ROWS = "\n\n".join(f"{kind} :: {_KINDS[kind]} {_columns_of(kind)}." for kind in COLUMNS)
 
 INTERCHANGE = f"""\
-*clipfind export --db* FILE writes a whole copy of the index to FILE, also while a run indexes or a
+*clipfind export --db* FILE writes a whole copy of the index to FILE, even while a run indexes or a
 page is open: the copy has all that was committed when it began. It is checked before it gets its
 name, has the mode of the original, and overwrites nothing unless *--replace* is given, and then
 only an index. Without a FOLDER *--db* names the copy; the index that is copied is the default one,
@@ -39,31 +39,32 @@ The matrix beside the index, which makes searches of many pictures fast, is not 
 
 *clipfind export* FOLDER [PATH]... writes what is indexed under the PATHs, or all, into a new folder
 of Parquet files, which *clipfind import* takes into another index, and which other programs read.
-Both need the package pyarrow (*pip install pyarrow*). No picture is in them, but all paths,
-captions, dates and positions are: look to whom you give them.
+Both need the package pyarrow (*pip install pyarrow*). The files hold no picture, but all paths,
+captions, dates and positions, so mind to whom you give them.
 
     clipfind export ~/archive ~/Pictures
     clipfind import ~/archive --db ~/both.db
 
-All rows are of one moment, whoever writes meanwhile, and the folder gets its name when it is whole.
+All rows are those of one moment, whoever writes meanwhile, and the folder gets its name when it is
+whole.
 Each file has at most 65,536 rows or some 64 MB, unless one picture alone has more. Of several
 models, the embeddings of the one that a search would use are written. Damaged embeddings are left
 out and counted.
 
 *clipfind import* FOLDER... first checks everything: the columns, sizes, paths, the order of rows
-and the length of each embedding. Where anything is wrong nothing is imported. So it is with rows of
-a model that neither the index nor *--model* names. Then the rows are merged, in any order to the
-same end: what this machine has read itself stays; of rows from elsewhere that disagree, the greater
-ones stay (of one path the file changed last; of one name the search saved last). An import that was
-killed is run again.
+and the length of each embedding. If anything is wrong, or if rows are of a model that neither the
+index nor *--model* names, nothing is imported. Then the rows are merged, in any order with the same
+result: what this machine has read itself stays, and of rows from elsewhere that disagree, the
+greater ones stay (of one path the file that was changed last, of one name the search that was saved
+last). After a kill, run the import again.
 
-Names come back as they were made, by a probe too, and the name of a probe's label, which has no
-pictures. Of one word, the name made last stays. An export of some PATHs has neither names nor saved
+Names come back as they were made, those by a probe and of a probe's label too. If a name is in both
+indexes, the one that was made last stays. An export of some PATHs has neither names nor saved
 searches.
 
-A picture whose path leads nowhere here stays in the index, is not found, and *prune* keeps it,
-until *clipfind index* has walked its folder and has not met it. Where the picture is there,
-*clipfind index* reads it once and encodes nothing.
+A picture whose path does not exist on this machine stays in the index; searches do not show it, and
+*prune* keeps it until *clipfind index* has walked its folder without finding it. If the picture is
+there, *clipfind index* reads it once and encodes nothing.
 
 The files lie in a folder for each kind. Contents are named by their digests. In its metadata each
 file has {FORM_KEY} ({FORM}) and {KIND_KEY}, the name of the kind. In Python, two lines open one:

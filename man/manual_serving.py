@@ -9,35 +9,40 @@ the index of the PATHs up to date, unless *--no-index* is typed. A question mark
 shows its keys. What it shows is in its address, so that bookmarks and the back button work;
 bookmarks stay good as long as the port is the same and the browser is let in (see below).
 
-The page :: Results come as you type, best first; before anything is typed, the newest pictures
+Searching :: Results come as you type, best first; before anything is typed, the newest pictures
 come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
 of* do so with words; each of these terms can be given another weight and be removed. *Less* begins
-with a small weight, since a larger one takes the subject along. A picture that
-is dropped on the page, pasted into it or chosen with the button in the search box becomes the
-query. *All folders* narrows the search to one folder, and *Filters* to dates, a camera, a type, a
-size, a shape, a country or state, and the surroundings of a position, each read as *--on*,
-*--after*, *--before*, *--camera*, *--type*, *--min-size*, *--orientation*, *--place*, *--near* and
-*--within-km* are. A date among the words selects as on a terminal, and a button searches for the
-words instead. The pictures can be sorted by date and path; of those that a query finds, the 500
-most similar are. The words also count where they stand in captions, keywords, text in pictures and
-names, unless *Look for words in* says otherwise, as *--words* does; each picture says where they
-stand, and one that is found by them alone is marked. *Only likely ones* leaves out what does not
-seem to show what the words say, as *--min-score auto* does, and says so if nothing does.
-A picture opens large, with what is known of it and its original. A video waits at the moment that
-was found, without sound, until *p* or its own button plays it; where the browser does not play it,
-the page says so and shows the frame of that moment. Of selected pictures the
-page copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from
-all searches, as *clipfind hide* does. *Saved* lists the saved searches, opens and removes them, and
-saves the present one, as *clipfind save* and *saved* do; one that the page cannot show stands there
-with its command. *Command line* is the search on the page as a command. On a phone, *Options* shows
-what does not fit into one line.
+with a small weight, since a larger one takes the subject along. A picture that is dropped on the
+page, pasted into it or chosen with the button in the search box becomes the query. The words also
+count where they stand in captions, keywords, text in pictures and names, unless *Look for words in*
+says otherwise, as *--words* does; each picture says where they stand, and one that was found by
+them alone is marked. *Only likely ones* leaves out what does not seem to show what the words say,
+as *--min-score auto* does, and says so if nothing does.
+
+Filters and order :: *All folders* narrows the search to one folder, and *Filters* to dates, a
+camera, a type, a size, a shape, a country or state, and the surroundings of a position. They are
+read as *--on*, *--after*, *--before*, *--camera*, *--type*, *--min-size*, *--orientation*,
+*--place*, *--near* and *--within-km* are. A date among the words selects as on a terminal, and a
+button searches for the words instead. The pictures can be sorted by date and path; of those that a
+query finds, the 500 most similar are.
+
+Pictures :: A picture opens large, with what is known of it and its original. A video waits at the
+moment that was found, without sound, until *p* or its own button plays it; where the browser does
+not play it, the page says so and shows the frame of that moment. Of selected pictures the page
+copies the paths, saves them as a list, and makes a contact sheet; *Not these* hides them from all
+searches, as *clipfind hide* does.
+
+Searches :: *Saved* lists the saved searches, opens and removes them, and saves the present one, as
+*clipfind save* and *saved* do; one that the page cannot show stands there with its command.
+*Command line* is the search on the page as a command. On a phone, *Options* shows what does not fit
+into one line.
 
 Copies :: *Copies* shows the groups that *clipfind duplicates* finds in the folder that is chosen,
 or in all: the picture that is proposed to be kept and why, and its copies beside it; bursts come
-last. They are looked for in the background, which *Stop* ends, and kept until the index changes;
-*Look again* brings them up to date then. Copies that are other files than the one to keep can be
-hidden from searches, and shown again. Nothing is moved or deleted: the command on the page writes a
-script for that, see DUPLICATES.
+last. They are looked for in the background, until *Stop* is pressed, and stay until the index
+changes; then *Look again* brings them up to date. Copies can be hidden from searches, and shown
+again, unless they are equal to the picture to keep. Nothing is moved or deleted: the command on the
+page writes a script for that (see DUPLICATES).
 
 The keys of the page:
 
@@ -64,18 +69,17 @@ opened stays let in for 30 days, when *serve* starts again with the same index o
 private file in the data folder, *browsers.json*, keeps digests of such cookies, never cookies
 themselves. Any other browser needs the token that is printed then, as does every browser after
 *serve --sign-out* and where *serve* is started over ssh. The
-browser is started with another one, which opens the page once: the list of processes shows it to
-other users of the machine, and on
-Linux clipfind refuses it to their programs, and a cookie to everyone but the user who got it. A
-page of somebody else, open in the same browser, can neither read nor change anything here.
+browser is started with another token, which opens the page once. Other users of the machine can see
+that token in the list of processes; on Linux clipfind refuses it to their programs, and a cookie to
+everyone but the user who got it. A page of somebody else, open in the same browser, can neither
+read nor change anything here.
 
 What it can do :: It serves pictures that are in the index, under the PATHs, and as they were
 indexed: it opens a file without following a link that leads out of the PATHs, compares the open
 file with the index, and sends that. Looking and searching write nothing but thumbnails into the
-cache folder. Two things on the page change the index: *not these* the list of hidden pictures, and
-saving and removing a search the saved searches.
-Pictures that are pasted stay in memory. Nothing is sent to other machines, and the page loads
-nothing from them.
+cache folder. Two things on the page change the index: hiding pictures changes the list of hidden
+ones, and saving and removing searches the saved ones. Pictures that are pasted stay in memory.
+Nothing is sent to other machines, and the page loads nothing from them.
 
 From another machine :: Let ssh carry it, encrypted and for you alone. On the machine with the
 pictures:

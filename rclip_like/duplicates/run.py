@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -86,13 +87,10 @@ def find_duplicates(
     groups = _groups_of_copies(contents.files, copies, is_reference)
     moved = {member.picture.absolute_bytes for group in groups for member in group.members}
     groups += _groups_of_shots(firsts, bursts, moved)
-    return DuplicatesReport(
-        tuple(groups),
-        contents.report.num_pictures,
-        contents.report.num_in_reference,
-        len(pairs),
-        contents.report.stale,
-        contents.report.damaged,
+    return replace(
+        contents.report,
+        groups=tuple(groups),
+        num_compared=len(pairs),
         troubles=tuple(look.troubles.values()),
     )
 
@@ -123,7 +121,13 @@ def _by_content(
     for number, same in enumerate(files):
         if len(same) > 1:
             files[number] = without_same_files(ranked(same, is_reference)) or same[:1]
-    report = DuplicatesReport((), num_pictures, num_in_reference, stale=stale, damaged=damaged)
+    report = DuplicatesReport(
+        (),
+        num_pictures=num_pictures,
+        num_in_reference=num_in_reference,
+        stale=stale,
+        damaged=damaged,
+    )
     return _Contents(files, rows, report)
 
 

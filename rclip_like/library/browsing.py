@@ -235,8 +235,9 @@ class Browsing:
         return 0 if store is None else store.count_files(self.roots)
 
     def state_of_files(self, folder: bytes | None) -> bytes:
-        """Return what stays the same while the files in a folder (None: all) are indexed as they
-        are, whatever else is written. Raises RootError for a folder elsewhere.
+        """Return a value that changes with the indexed files in a folder (None: all) and only then.
+
+        Raises RootError for a folder elsewhere.
         """
         from rclip_like.store.contents import state_of_files
 
