@@ -13,8 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rclip_like"
 
-# Top to bottom. Rooms in one row do not know each other, but for PAIRS. Some are still to come:
-# duplicates and interchange, and facts.
+# Top to bottom. Rooms in one row do not know each other, but for PAIRS.
 ROWS = (
     ("__init__", "__main__", "builtin"),
     ("cli", "output", "page"),

@@ -197,17 +197,16 @@ def _named(name: str, settable: dict[str, Declared]) -> Declared:
 
 def _shown(setting: InEffect) -> str:
     """Return a value as the configuration file has it; - for what depends on the command."""
-    return "-" if setting.value is None else "".join(_as_toml(setting.value))
+    return "-" if setting.value is None else _as_toml(setting.value)
 
 
-def _as_toml(value: Any) -> Iterator[str]:
+def _as_toml(value: Any) -> str:
     import json
 
     if isinstance(value, tuple):
-        yield f"[{', '.join(''.join(_as_toml(each)) for each in value)}]"
-    elif isinstance(value, bool):
-        yield "true" if value else "false"
-    elif isinstance(value, int | float):
-        yield f"{value:g}"
-    else:
-        yield escaped(json.dumps(os.fspath(value), ensure_ascii=False))
+        return f"[{', '.join(map(_as_toml, value))}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return escaped(json.dumps(os.fspath(value), ensure_ascii=False))

@@ -84,7 +84,8 @@ def render_duplicates(groups: Sequence[Group], layout: Layout) -> Iterator[bytes
             if not group.is_burst:
                 yield b"".join(_path(each.picture, layout) + layout.end for each in group.members)
         else:
-            lines = [(_role_of_first(group), group.first)]
+            first = "burst" if group.is_burst else f"keep, {group.reason}"
+            lines = [(first, group.first)]
             lines += [(role_of(member), member.picture) for member in group.members]
             if layout.is_table and number > 1:
                 yield b"\n"
@@ -166,10 +167,6 @@ def script_of(groups: Sequence[Group]) -> Iterator[bytes]:
             name = _free_name(os.path.basename(member.picture.absolute_bytes), taken)
             yield b" ".join([command.encode(), *words, _quoted(name)]) + b"\n"
     yield b"\n" + _END
-
-
-def _role_of_first(group: Group) -> str:
-    return "burst" if group.is_burst else f"keep, {group.reason}"
 
 
 def _path(picture: SelectedPicture, layout: Layout) -> bytes:

@@ -124,7 +124,7 @@ class Service:
             found = self._browsing.ranked(terms, embedded, request)
             is_by_rank = state.sort == "score"
             most = request.start + len(found.matches) if is_by_rank else MOST_SORTED
-            command = self._command(terms, state, most)
+            command = self._settings.spell(self._page_search(terms, state, most))
         else:
             embedded, command = {}, ""
             found = self._browsing.unranked(request)
@@ -209,9 +209,6 @@ class Service:
         else:
             for note in found.notes:
                 yield note.reason if isinstance(note, Note) else self.say(note)
-
-    def _command(self, terms: Sequence[Term], state: State, most: int) -> str:
-        return self._settings.spell(self._page_search(terms, state, most))
 
     def _page_search(self, terms: Sequence[Term], state: State, most: int) -> PageSearch:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)
