@@ -1,8 +1,10 @@
 """Relocate an index of many pictures, and kill it on the way.
 
 `PYTHONPATH=tests python -m bench.relocating DATABASE OLD NEW` works on DATABASE itself, so give it
-a copy, with the files beside it. Prints one line a run: seconds, and how many files lie below OLD
-and below NEW afterwards; ends with an error where some lie below each.
+a copy, with the files beside it. It moves to NEW and back, of which the way back is timed: the
+first run may have to bring an older index up. Then it is killed at twelve moments, evenly spread
+over that time. Prints one line a run: after how many seconds it ended or was killed, and how many
+files lie below OLD and below NEW then; ends with an error where some lie below each.
 """
 
 from __future__ import annotations
@@ -38,14 +40,22 @@ def count_below(database: Path, folder: str) -> int:
 
 
 def main(database: Path, old: str, new: str) -> None:
-    whole = relocate(database, old, new)
-    for kill in range(NUM_KILLS + 1):
+    relocate(database, old, new)
+    before = os.times()
+    whole = relocate(database, new, old)
+    after = os.times()
+    used = sum(after[2:4]) - sum(before[2:4])
+    print(f"{whole:.2f} s, {used:.2f} of a processor")
+    now, other, num_moved = old, new, 0
+    for kill in range(1, NUM_KILLS + 1):
+        seconds = whole * kill / (NUM_KILLS + 1)
+        relocate(database, now, other, seconds)
         counts = count_below(database, old), count_below(database, new)
-        print(f"{whole if not kill else whole * kill / NUM_KILLS:.2f} s", *counts)
+        print(f"{seconds:.2f} s", *counts)
         assert 0 in counts
-        now, other = (old, new) if counts[0] else (new, old)
-        if kill < NUM_KILLS:
-            relocate(database, now, other, whole * (kill + 1) / NUM_KILLS)
+        if counts[now == new] == 0:
+            now, other, num_moved = other, now, num_moved + 1
+    print(f"{NUM_KILLS} kills: {num_moved} after all had moved, the others before")
 
 
 if __name__ == "__main__":
