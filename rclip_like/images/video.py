@@ -205,10 +205,12 @@ class VideoFile(Image.Image):
         context.skip_frame = "NONKEY"
         for number in range(_CANDIDATES if seconds > 0 else 0):
             moment = self._start + seconds * (number + 0.5) / _CANDIDATES
-            self._container.seek(int(moment * av.time_base))
-            packets = self._container.demux(self._stream)
-            packet = next((each for each in packets if each.is_keyframe), None)
-            frames = [] if packet is None else [*context.decode(packet), *context.decode(None)]
+            frames: list[av.VideoFrame] = []
+            with suppress(av.FFmpegError):  # others may be sound
+                self._container.seek(int(moment * av.time_base))
+                packets = self._container.demux(self._stream)
+                if packet := next((each for each in packets if each.is_keyframe), None):
+                    frames = [*context.decode(packet), *context.decode(None)]
             frame = frames[0] if frames else None
             second = self._second_of(frame) if frame else None
             if frame is None or second is None or second == before:
