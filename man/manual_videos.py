@@ -7,10 +7,10 @@ sound is not used.
 
 From a video, 24 moments spread over it are compared in small, and three to eight frames that differ
 are encoded, fewer where nothing moves; frames of one colour count only where there are no others.
-Each moment is looked up, so three hours take no longer than three minutes, but for the file's
-digest, for which all of it is read once. A video that can only be decoded from its start on is
-decoded for 15 seconds of a processor; where it takes longer, its beginning counts. *status* says
-how many videos there are, and by how many frames they are found.
+Each moment is looked up, so three hours take no longer than three minutes, except that the whole
+file is read once for its digest. If a video can only be decoded from its start, it is decoded for
+at most 15 seconds of processor time, and of a longer one the beginning counts. *status* says how
+many videos there are, and by how many frames they are found.
 
 The video's score is that of the frame nearest to the query, and *--json*, the table, the page and
 contact sheets say at which moment that frame comes, and show it. Other thumbnails, *classify*,
@@ -18,13 +18,13 @@ contact sheets say at which moment that frame comes, and show it. Other thumbnai
 the video from that moment if the browser can.
 
 Date, camera and position come from the file; a date of a video is in UTC unless the camera wrote
-its zone. A video that was filmed upright is upright, as the file says how it is to be turned.
-Colours of HDR videos are taken as they are, paler than a player shows them, and what is transparent
-may be of any colour.
+its zone. A video that was filmed upright is shown upright, if the file says so. The colours of HDR
+videos are taken as they are, paler than a player shows them, and transparent parts may get any
+colour.
 
-A video that is damaged counts by what can be decoded, and is refused if that is nothing. A file
-whose name says video but which is none is refused, whatever it holds. GIF, PNG and WebP animations
-are pictures, not videos: they are found by up to four frames without a moment.
+Of a damaged video, what can be decoded counts; if nothing can, it is refused. A file that has the
+name of a video and is not one is refused, whatever it holds. GIF, PNG and WebP animations are
+pictures, not videos: they are found by up to four frames, for which no moment is given.
 
 A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the video of a live
 photo: the picture stands for both. A motion photo, a JPEG with a video behind it, is read as its

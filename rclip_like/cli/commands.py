@@ -136,7 +136,7 @@ _TABLE = (
     ),
     Command(
         "relocate",
-        "Tell the index that a folder of pictures was moved; nothing is encoded again.",
+        "Follow a folder of pictures that was moved; nothing is encoded again.",
         "relocate.relocate",
     ),
     Command(

@@ -56,7 +56,7 @@ class NameOptions(NamedTuple):
         False
     )
     replace: Annotated[
-        bool, Option("--replace", help="Let a name that is there stand for these pictures instead.")
+        bool, Option("--replace", help="Let a name that exists stand for these pictures instead.")
     ] = False
     probe: Annotated[
         Path | None,
@@ -116,9 +116,7 @@ class ImportOptions(NamedTuple):
     """What `names import` takes."""
 
     file: Annotated[Path, Argument("FILE", help="What 'names export' has printed.")]
-    replace: Annotated[
-        bool, Option("--replace", help="Replace the names that are there already.")
-    ] = False
+    replace: Annotated[bool, Option("--replace", help="Replace names that exist already.")] = False
     database: Database = None
     talk: Talk = Talk()
 

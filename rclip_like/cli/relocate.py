@@ -21,7 +21,7 @@ class RelocateOptions(NamedTuple):
     )
     force: Annotated[
         bool,
-        Option("--force", help="Also if pictures are still in OLD, or none of them is in NEW."),
+        Option("--force", help="Do it even if pictures are still in OLD, or none is in NEW."),
     ] = False
     wait: Wait = True
     json: JsonObject = False

@@ -92,7 +92,7 @@ class DoctorOptions(NamedTuple):
         Option(
             "--report",
             metavar="FILE",
-            help="Write what a report of a fault needs into FILE, - for stdout: versions, kinds, "
+            help="Write what a bug report needs into FILE, - for stdout: versions, kinds, "
             "numbers and settings, without any name, path or query. It replaces an earlier report, "
             "no other file.",
         ),
