@@ -203,7 +203,7 @@ class Service:
         return terms, embedded
 
     def _notes(self, found: MatchPage) -> Iterator[str]:
-        """Yield what should be known, without the commands that a terminal would be told."""
+        """Yield notes for people, without the commands that a terminal shows."""
         if found.notes == (NOTHING_INDEXED,) and self._run.is_running():
             yield "nothing is indexed yet; pictures appear as they are indexed"
         else:
