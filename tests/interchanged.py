@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from rclip_like.interchange.checking import ModelOfShard
 from rclip_like.interchange.exporting import Exported, export_shards
-from rclip_like.interchange.importing import Imported, import_shards
+from rclip_like.interchange.importing import Imported, import_shards, shards_in
 from rclip_like.store import Batch, ContentRow, FileRow, Reading, Store
 from rclip_like.store.words import Source, WordsRow
 from rclip_like.store.writing import Writer
@@ -99,7 +99,7 @@ def exported(database: Path, folder: Path, **options: Any) -> Exported:
 def imported(database: Path, *folders: Path, chosen: ModelOfShard | None = MODEL) -> Imported:
     """Import folders into an index, made if need be."""
     with Store.open(database, create=True) as store:
-        return import_shards(store, folders, lambda: chosen, wait=False)
+        return import_shards(store, shards_in(folders), lambda: chosen, wait=False)
 
 
 def contents_of(database: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -61,6 +61,8 @@ def export_shards(
             _put_back(folder)
             _refuse_what_is_there(folder, replace=replace)  # another export may have ended
             shutil.rmtree(draft, ignore_errors=True)
+            if os.path.lexists(draft):
+                raise InterchangeError(f"{draft}: this is in the way", "remove it")
             draft.mkdir(FOLDER_MODE)
             try:
                 with store.snapshot():
@@ -81,7 +83,9 @@ def _refuse_what_is_there(folder: Path, *, replace: bool) -> None:
         raise InterchangeError(f"{folder}: there is no folder {folder.parent}")
     if not os.path.lexists(folder):
         return
-    if folder.is_symlink() or not folder.is_dir():
+    if folder.is_symlink():
+        raise InterchangeError(f"{folder}: this is a link; name the folder that it leads to")
+    if not folder.is_dir():
         raise InterchangeError(f"{folder}: this is there already and is not a folder")
     names = os.listdir(folder)
     if names and not replace:

@@ -33,15 +33,26 @@ class Imported(NamedTuple):
     num_shards: int
 
 
+def shards_in(folders: Sequence[Path]) -> list[Shard]:
+    """Return the shards in some folders, in the order in which they are merged.
+
+    Raises InterchangeError for a folder that is not there, and for what is not a shard.
+    """
+    shards = [read_head(path) for folder in folders for path in _parquet_files(folder)]
+    if not shards:
+        raise InterchangeError(f"{os.fspath(folders[0])}: no exported index is in this folder")
+    return sorted(shards, key=lambda shard: (KINDS.index(shard.kind), shard.path))
+
+
 def import_shards(
     store: Store,
-    folders: Sequence[Path],
+    shards: Sequence[Shard],
     chosen: Callable[[], ModelOfShard | None],
     *,
     wait: bool = True,
     on_wait: Callable[[], None] | None = None,
 ) -> Imported:
-    """Merge the shards in some folders into an index, in any order to the same rows.
+    """Merge shards, as `shards_in` returns them, into an index, in any order to the same rows.
 
     All shards are checked before anything is written. Each transaction leaves the index sound, and
     an import that was stopped is done again from the start, to the same end. chosen: returns the
@@ -49,10 +60,6 @@ def import_shards(
     the index has, and of that one. Raises InterchangeError for shards that are not as they should
     be or of another model, IndexLocked when another process writes and `wait` is off.
     """
-    shards = [read_head(path) for folder in folders for path in _parquet_files(folder)]
-    if not shards:
-        raise InterchangeError(f"{os.fspath(folders[0])}: no exported index is in this folder")
-    shards.sort(key=lambda shard: (KINDS.index(shard.kind), shard.path))
     models = {shard.path: _accepted(store, shard, chosen) for shard in shards}
     numbers = _checked(store, shards)
     with store.writing(wait=wait, on_wait=on_wait) as writer:

@@ -74,11 +74,11 @@ class LibraryInterchange(LibraryModel):
         IndexLocked when another process writes and `wait` is off.
         """
         _refuse_without_pyarrow()
-        from rclip_like.interchange.importing import import_shards
+        from rclip_like.interchange.importing import import_shards, shards_in
 
-        named = [Path(os.fsdecode(each)) for each in expanded(folders)]
+        shards = shards_in([Path(os.fsdecode(each)) for each in expanded(folders)])
         store = self._index.open_to_write(on_wait=on_wait)
-        return import_shards(store, named, self._chosen_model, wait=wait, on_wait=on_wait)
+        return import_shards(store, shards, self._chosen_model, wait=wait, on_wait=on_wait)
 
     def _exported_model(self, store: Store) -> ModelOfShard | None:
         from rclip_like.interchange.checking import ModelOfShard

@@ -149,6 +149,29 @@ def test_another_model_is_refused_in_a_sentence(album: Path, tmp_path: Path) -> 
     assert b"which this index does not use; name the model to use with --model" in finished.stderr
 
 
+def test_an_import_of_no_export_makes_no_index(album: Path, tmp_path: Path) -> None:
+    for folder, said in ((album, b"no exported index"), (tmp_path / "gone", b"no such folder")):
+        finished = run("import", folder, "--db", tmp_path / "new.db")
+        assert finished.returncode == 2
+        assert said in finished.stderr
+        assert not (tmp_path / "new.db").exists()
+
+
+def test_nothing_is_written_through_a_link_or_over_what_lies_in_place_of_the_draft(
+    album: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(album)
+    assert (
+        b"this is a link; name the folder that it leads to"
+        in run("export", tmp_path / "link").stderr
+    )
+    (tmp_path / ".parts.part").symlink_to(album)
+    finished = run("export", tmp_path / "parts")
+    assert finished.returncode == 2
+    assert b".parts.part: this is in the way; remove it" in finished.stderr
+    assert len(list(album.iterdir())) == 3
+
+
 def test_without_pyarrow_a_sentence_says_how_to_get_it(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
