@@ -22,7 +22,14 @@ from rclip_like.duplicates.grouping import (
     without_same_files,
 )
 from rclip_like.duplicates.rough import Rough
-from rclip_like.duplicates.values import DuplicatesReport, Group, Member
+from rclip_like.duplicates.values import (
+    COMPARING,
+    LOOKING,
+    READING,
+    DuplicatesReport,
+    Group,
+    Member,
+)
 from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
 from rclip_like.values import Trouble
 
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
     from rclip_like.settings import ReadSettings
 
 OnStage = Callable[[str, int, int], None]
-COMPARING, LOOKING = "comparing", "looking at pictures"
 _MOST_HELD = 4096
 """So many small pictures are held at a time, of 64 kB at most, and as much for the first look."""
 
@@ -71,7 +77,7 @@ def find_duplicates(
             lambda done, total: on_progress(COMPARING, done, total),
         )
     firsts = [files[0] for files in contents.files]
-    look = _Pixels(firsts, cache, limits)
+    look = _Pixels(firsts, cache, limits, lambda done, total: on_progress(READING, done, total))
     copies: dict[tuple[int, int], Member] = {}
     bursts = []
     for number, (score, i, j) in enumerate(look.in_order(pairs)):
@@ -138,10 +144,16 @@ class _Pixels:
     """
 
     def __init__(
-        self, pictures: Sequence[SelectedPicture], cache: ThumbnailCache, limits: ReadSettings
+        self,
+        pictures: Sequence[SelectedPicture],
+        cache: ThumbnailCache,
+        limits: ReadSettings,
+        on_read: Callable[[int, int], None],
     ) -> None:
+        """on_read: called with how many pictures of those wanted next were read, and of all."""
         self.troubles: dict[int, Trouble] = {}
         self._pictures, self._cache, self._limits = pictures, cache, limits
+        self._on_read = on_read
         self._held: dict[int, tuple[Image.Image, Rough]] = {}
 
     def in_order(self, pairs: Sequence[tuple[float, int, int]]) -> Iterable[tuple[float, int, int]]:
@@ -175,7 +187,8 @@ class _Pixels:
             for picture in (self._pictures[each] for each in missing)
         )
         with closing(thumbnails(wanted, SMALL, self._cache, self._limits)) as made:
-            for number, thumbnail in zip(missing, made, strict=True):
+            for done, (number, thumbnail) in enumerate(zip(missing, made, strict=True)):
+                self._on_read(done, len(missing))
                 if isinstance(thumbnail, Trouble):
                     self.troubles[number] = thumbnail
                 else:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Reason = Literal["reference", "largest", "metadata", "oldest", "shortest path", "first path"]
 """Why a picture is proposed to be kept: the first of these in which it beats all others."""
 
+COMPARING, READING, LOOKING = "comparing", "reading pictures", "looking at pictures"
+"""The stages of a run. Pictures are read some thousands at a time, before these are looked at."""
+
 How = Literal["exact", "near", "burst"]
 
 

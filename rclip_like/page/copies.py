@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rclip_like.duplicates.settings import DuplicatesSettings
+from rclip_like.duplicates.values import COMPARING, LOOKING, READING
 from rclip_like.errors import Note, counted, full_sentence
 from rclip_like.output.duplicates import role_of, summary_of
 from rclip_like.page.sheet import shown
@@ -30,7 +31,11 @@ _MOST_SHOWN = 24
 _MOST_HIDDEN = 1000
 """So many pictures of one group can be hidden at once."""
 _MOST_KEPT = 4
-_STAGES = {"comparing": "steps", "looking at pictures": "pairs"}
+_STAGES = {
+    COMPARING: "comparing: {:,} of {:,} steps",
+    READING: "reading pictures: {:,} of the next {:,}",
+    LOOKING: "looking at pictures: {:,} of {:,} pairs",
+}
 _WHY: dict[Reason, str] = {
     "reference": "it is in a reference folder",
     "largest": "it has the most pixels",
@@ -84,16 +89,17 @@ class Copies:
         self._running: tuple[bytes | None, bytes] = None, b""
         self._kept: OrderedDict[bytes | None, tuple[bytes, FoundCopies]] = OrderedDict()
 
-    def find(self, query: bytes) -> None:
+    def find(self, query: bytes, *, anew: bool = False) -> None:
         """Look for copies in the query string's folder, unless what is kept is of this state.
 
+        anew: even then, since files may be gone that are still in the index.
         A run for another folder is stopped. Raises RootError for a folder that is not shown here.
         """
         folder = parse_state(query).folder
         paths, state = self._paths(folder), self._browsing.state_of_files(folder)
         with self._lock:
             self._take_over()
-            if folder in self._kept and self._kept[folder][0] == state:
+            if not anew and folder in self._kept and self._kept[folder][0] == state:
                 return
             if self._worker is not None and self._worker.is_running():
                 if self._running == (folder, state):
@@ -141,8 +147,7 @@ class Copies:
             elif not is_running:
                 sentence = "copies could not be looked for: the run ended by itself"
             elif total is not None:
-                stage = last["stage"]
-                sentence = f"{stage}: {done:,} of {total:,} {_STAGES[stage]}"
+                sentence = _STAGES[last["stage"]].format(done, total)
             return {"running": is_running, "done": done, "total": total, "sentence": sentence}
 
     def _found(self, folder: bytes | None, start: int, most: int) -> dict[str, object] | None:

@@ -171,8 +171,9 @@ class _Routes:
         return JSONResponse(await self._work(self._service.copies.answer, query))
 
     async def _find_copies(self, request: Request) -> Response:
-        query = _text(await request.body(), "state").encode()
-        await self._work(self._service.copies.find, query)
+        body = await request.body()
+        find = partial(self._service.copies.find, anew=_object(body).get("anew") is True)
+        await self._work(find, _text(body, "state").encode())
         return JSONResponse({})
 
     async def _stop_copies(self, request: Request) -> Response:

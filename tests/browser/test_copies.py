@@ -97,6 +97,22 @@ def test_near_copies_are_hidden_and_taken_back(window: Page) -> None:
     window.get_by_role("link", name=ODD).wait_for()
 
 
+def test_two_escapes_at_once_close_a_picture_and_the_groups_and_no_more(window: Page) -> None:
+    press_until(window, "Tab", 'button "Copies"')
+    before = window.evaluate("history.length")
+    window.keyboard.press("Enter")
+    window.locator("#copies .group").first.wait_for()
+    press_until(window, "Tab", "large.jpg")
+    window.keyboard.press("Enter")
+    window.locator("#large[open]").wait_for()
+    for _ in range(4):
+        window.keyboard.press("Escape")
+    window.wait_for_timeout(500)
+    assert window.locator("#grid img").count()
+    assert window.evaluate("history.length") == before + 2
+    assert "open=" not in window.url
+
+
 def test_the_folder_of_the_page_is_that_of_the_groups(
     window: Page, served: Served, album: Album
 ) -> None:

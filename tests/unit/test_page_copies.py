@@ -131,6 +131,10 @@ def test_files_that_are_gone_or_changed_since_are_marked(service: Service, album
     gone = [[each["gone"] for each in group["pictures"]] for group in page["groups"]]
     assert gone == [[False, False], [True, False], [False, True], [False, False]]
     assert page["groups"][2]["hide"] == []
+    service.copies.find(b"", anew=True)
+    page = found(service)
+    assert [names(group) for group in page["groups"]][1:] == [["shot0.jpg", "shot1.jpg"]]
+    assert page["notes"] == ["2 pictures left out: gone, changed or out of reach since indexing."]
 
 
 def test_a_change_of_the_index_is_told_and_looked_at_when_asked(

@@ -19,6 +19,7 @@ const listeners = [];
 let position = () => ({});
 let state = parse(location.search);
 let isTyping = false;
+let isGoingBack = false;
 history.scrollRestoration = "manual";
 
 export const current = () => state;
@@ -54,8 +55,9 @@ export function openOver(name, value) {
 
 /** Close it: a step back if it was opened here, so that Back does not open it again. */
 export function closeOver(name) {
-  if (!state[name]) return;
-  if (history.state?.isOurs && history.state.over === name) history.back();
+  if (!state[name] || isGoingBack) return;
+  isGoingBack = Boolean(history.state?.isOurs) && history.state.over === name;
+  if (isGoingBack) history.back(); // which takes a moment; a second step would leave the window
   else go({ [name]: "" }, { replace: true });
 }
 
@@ -137,5 +139,6 @@ function rememberPosition() {
 addEventListener("pagehide", rememberPosition);
 addEventListener("popstate", ({ state: positionThen }) => {
   isTyping = false;
+  isGoingBack = false;
   change(parse(location.search), positionThen ?? {});
 });

@@ -48,8 +48,8 @@ function open() {
   large.querySelector("h2").focus();
 }
 
-/** Look for copies, unless those that the server keeps are still right. */
-async function find() {
+/** Look for copies; those that the server keeps and that are still right do, unless `anew`. */
+async function find({ anew = false } = {}) {
   start = 0;
   list.replaceChildren();
   groups = [];
@@ -58,7 +58,7 @@ async function find() {
   const place = folder ? decodeName(folder) : "all folders";
   about.textContent = `Looking for copies in ${place} …`;
   try {
-    await post("/api/copies/find", { state: query() });
+    await post("/api/copies/find", { state: query(), anew });
     await follow();
   } catch (error) {
     fail(error);
@@ -71,6 +71,7 @@ async function follow() {
   const asked = query();
   const answer = await ask(`/api/copies?${asked}${asked && "&"}start=${start}&count=${AT_ONCE}`);
   if (!dialog.open || asked !== query()) return;
+  if (!answer.running && working.contains(document.activeElement)) heading.focus(); // Stop goes
   working.hidden = !answer.running;
   script.querySelector("code").textContent = answer.command;
   if (!answer.running) {
@@ -91,7 +92,7 @@ function fail(error) {
 }
 
 function show({ found, sentence }) {
-  again.hidden = Boolean(found?.is_current);
+  again.hidden = false;
   about.textContent = found ? `${found.summary}.` : sentence || "Stopped.";
   if (!found) return;
   const changed = "The index has changed since these were looked for.";
@@ -121,10 +122,10 @@ function newGroup(group) {
 }
 
 function sentencesOn({ why, pictures, size, are_equal: areEqual }) {
+  if (why && pictures[0].gone) return ["The picture to keep is gone or has changed. Look again."];
   return [
     why ? `The first is proposed to be kept: ${why}.` : "Several shots; none is a copy.",
     areEqual && "Equal files, which searches here show once.",
-    pictures.some(({ gone }) => gone) && "Some are gone or have changed.",
     size > pictures.length && `${number(size - pictures.length)} more are not shown.`,
   ].filter(Boolean);
 }
@@ -247,7 +248,7 @@ const ACTIONS = {
   stop: () => post("/api/copies/stop", {}).catch(fail),
   again: () => {
     heading.focus(); // the button goes
-    find();
+    find({ anew: true });
   },
   back: () => turn(-AT_ONCE),
   on: () => turn(AT_ONCE),
@@ -261,7 +262,7 @@ dialog.addEventListener("cancel", (event) => {
   event.preventDefault();
   closeOver("copies");
 });
-dialog.addEventListener("close", () => closeOver("copies"));
+dialog.addEventListener("close", () => closeOver("copies")); // by the browser itself
 onHidden(reload);
 
 const style = document.createElement("link");

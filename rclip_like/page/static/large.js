@@ -250,6 +250,7 @@ dialog.addEventListener("cancel", (event) => {
   event.preventDefault();
   closeOver("open");
 });
+dialog.addEventListener("close", () => dialog.open || closeOver("open")); // by the browser itself
 
 let start = null;
 dialog.addEventListener("touchstart", ({ target, touches }) => {
