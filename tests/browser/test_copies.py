@@ -91,7 +91,7 @@ def test_near_copies_are_hidden_and_taken_back(window: Page) -> None:
     window.get_by_role("button", name="Show again in searches").wait_for()
     assert "large.jpg" in focused(window)
     window.keyboard.press("Control+z")
-    window.get_by_role("button", name="Hide the copy from searches").wait_for()
+    window.get_by_role("button", name="Hide the near copy").wait_for()
     window.keyboard.press("Escape")
     window.get_by_role("dialog").wait_for(state="hidden")
     window.get_by_role("link", name=ODD).wait_for()

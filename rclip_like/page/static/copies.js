@@ -139,7 +139,7 @@ function targetsOf({ why, hide: toHide, pictures }) {
 
 function actionOn({ hide: toHide }) {
   if (!toHide.length) return "Show again in searches";
-  return `Hide ${toHide.length === 1 ? "the copy" : `${number(toHide.length)} copies`} from searches`;
+  return `Hide ${toHide.length === 1 ? "the near copy" : `${number(toHide.length)} near copies`}`;
 }
 
 function newPicture(picture, { why }) {
