@@ -79,12 +79,12 @@ def _checked(store: Store, shards: Sequence[Shard]) -> dict[Kind, int]:
     """
     numbers = dict.fromkeys(KINDS, 0)
     seen: list[npt.NDArray[np.uint64]] = []
-    known = np.empty(0, np.uint64)
+    with_facts = np.empty(0, np.uint64)
     for shard in shards:
         names = [column.name for column in COLUMNS[shard.kind]]
         at = names.index("digest") if "digest" in names and shard.kind != "hidden" else None
         if shard.kind != "facts" and seen:
-            known, seen = np.unique(np.concatenate(seen)), []
+            with_facts, seen = np.unique(np.concatenate(seen)), []
         for rows in checked_rows(shard):
             numbers[shard.kind] += len(rows)
             if at is None or not rows:
@@ -94,7 +94,7 @@ def _checked(store: Store, shards: Sequence[Shard]) -> dict[Kind, int]:
             if shard.kind == "facts":
                 seen.append(digests)
                 continue
-            for number in np.flatnonzero(~np.isin(digests, known)).tolist():
+            for number in np.flatnonzero(~np.isin(digests, with_facts)).tolist():
                 if not has_content(store, rows[number][at]):
                     raise InterchangeError(
                         f"{shard.path}: the facts of the picture {rows[number][at].hex()} are in "

@@ -72,9 +72,9 @@ class LibraryNames(LibraryModel):
         if not rows:
             why = f": {os.fsdecode(troubles[0].path)}: {troubles[0].reason}" if troubles else ""
             raise UsageError(f"no picture to name{why}")
-        kept = self._rows_before(before) if before is not None and add else _Kept()
-        new = {digest: row for digest, row in rows.items() if digest not in kept.digests}
-        named = self._made(name, kept, new)
+        earlier = self._rows_before(before) if before is not None and add else _EarlierRows()
+        new = {digest: row for digest, row in rows.items() if digest not in earlier.digests}
+        named = self._made(name, earlier, new)
         store.names.put([named], replace=True)
         return Naming(named, len(new), troubles)
 
@@ -213,19 +213,19 @@ class LibraryNames(LibraryModel):
                     rows.setdefault(*each)
         return rows, tuple(troubles)
 
-    def _rows_before(self, before: Name) -> _Kept:
+    def _rows_before(self, before: Name) -> _EarlierRows:
         """Return the rows of a name: from the index, else the mean that it was stored with."""
         encoded = self._encoded()
         found = encoded.of_digests(before.digests) if encoded is not None else []
         rows = [each.embedding for each in found if each is not None]
         if len(rows) == len(before.digests) and rows:
-            return _Kept(before.digests, tuple(rows))
+            return _EarlierRows(before.digests, tuple(rows))
         row = before.row_for(self.specification.fingerprint)
         if row is None:
-            return _Kept(before.digests, (self._mean_of(f"@{before.name}", rows),), True)
-        return _Kept(before.digests, (row.embedding,), True)
+            return _EarlierRows(before.digests, (self._mean_of(f"@{before.name}", rows),), True)
+        return _EarlierRows(before.digests, (row.embedding,), True)
 
-    def _made(self, name: str, kept: _Kept, new: Mapping[bytes, Embedding]) -> Name:
+    def _made(self, name: str, earlier: _EarlierRows, new: Mapping[bytes, Embedding]) -> Name:
         """Return the name with its row for the model in use."""
         import numpy as np
 
@@ -233,12 +233,12 @@ class LibraryNames(LibraryModel):
         from rclip_like.ranking import combine
         from rclip_like.store.names import MOST_PICTURES, Name, NameRow
 
-        digests = (*kept.digests, *new)
+        digests = (*earlier.digests, *new)
         if len(digests) > MOST_PICTURES:
             raise UsageError(f"a name can stand for {MOST_PICTURES:,} pictures at most")
-        rows = np.stack([*kept.rows, *new.values()])
-        if kept.is_summed_up:
-            embedding = combine(rows, [float(len(kept.digests)), *[1.0] * len(new)])
+        rows = np.stack([*earlier.rows, *new.values()])
+        if earlier.is_summed_up:
+            embedding = combine(rows, [float(len(earlier.digests)), *[1.0] * len(new)])
             method: Method = "mean"
         else:
             is_many = len(rows) >= FEWEST_PROBED
@@ -271,7 +271,7 @@ class LibraryNames(LibraryModel):
         return UsageError(f"there is no name @{name}; there are {shown}{more}")
 
 
-class _Kept(NamedTuple):
+class _EarlierRows(NamedTuple):
     """What a name had: its digests, and one row for each, or one for all if it is summed up."""
 
     digests: tuple[bytes, ...] = ()
@@ -284,7 +284,7 @@ def _without_at(name: str) -> str:
 
 
 def _word(name: str) -> str:
-    """Return a name as it is kept. Raises UsageError if no query could have it."""
+    """Return a name as it is stored. Raises UsageError if no query could have it."""
     word = _without_at(name)
     if not is_name(word):
         raise UsageError(
