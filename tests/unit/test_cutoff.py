@@ -19,12 +19,7 @@ from rclip_like import Library, SearchSettings
 from rclip_like.query import Query
 from rclip_like.search import cutoff
 from rclip_like.search.asking import NO_CUTOFF
-from rclip_like.search.cutoff import (
-    LEAST_PRESENCE,
-    Background,
-    everyday_words,
-    likeness_of,
-)
+from rclip_like.search.cutoff import LEAST_PRESENCE, Background, everyday_words
 from rclip_like.settings import EncoderSettings, Filters
 from rclip_like.store import Store
 from rclip_like.store.matrix import stamp
@@ -95,28 +90,6 @@ def test_no_picture_shows_nothing() -> None:
 def test_of_few_pictures_the_best_alone_decides() -> None:
     background = Background(0.0, 0.1)
     assert background.cut([0.3, -0.9, -0.9], 3) == background.cut([0.3], 3)
-
-
-def test_more_is_shown_where_the_best_are_alike() -> None:
-    background = Background(0.0, 0.1)
-    likenesses = (-1.0, 0.0, 2.0, 5.0, 6.0, 600.0)
-    cuts = [background.cut([0.5, 0.5, 0.5], 1000, likeness) for likeness in likenesses]
-    assert len({cut.presence for cut in cuts}) == 1
-    lowest = [cut.lowest for cut in cuts]
-    assert lowest[0] == lowest[1] > lowest[2] > lowest[3] > lowest[4] == lowest[5] > 0.2
-
-
-def test_likeness_is_counted_from_that_of_any_two_pictures() -> None:
-    random = np.random.default_rng(0)
-    pictures = random.normal(size=(500, 64)).astype(np.float32)
-    alike = (pictures[:1] + 0.1 * random.normal(size=(8, 64))).astype(np.float32)
-    for rows in (pictures, alike):
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    assert abs(likeness_of(pictures[:8], pictures)) < 1
-    assert likeness_of(alike, pictures) > 5
-    assert likeness_of(alike[:1], pictures) == 0
-    assert likeness_of(alike, pictures[:1]) == 0
-    assert likeness_of(alike, np.repeat(pictures[:1], 9, axis=0)) == 0
 
 
 @pytest.mark.parametrize("words", ["a cat", "red", "zzxq"])
