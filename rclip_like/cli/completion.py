@@ -171,6 +171,10 @@ _clipfind_models() {
     compadd -a models
     _files
 }
+_clipfind_files() {  # files, or one of these words
+    compadd -- "$@"
+    _files
+}
 _clipfind_saved() {
     local -a names
     local name rest
@@ -251,8 +255,8 @@ def _zsh_specs(command: str) -> str:
 
 
 def _zsh_action(declared: Declared) -> str:
-    if words := _choices(declared):
-        return f"({' '.join(words)})"
+    if words := " ".join(_choices(declared)):
+        return f" _clipfind_files {words}" if declared.metavar in _PATHS else f"({words})"
     if declared.metavar in _MODELS:
         return "_clipfind_models"
     if _is_saved(declared):
@@ -325,8 +329,9 @@ def _fish_lines() -> Iterator[str]:
 
 
 def _fish_value(declared: Declared) -> str:
-    if words := _choices(declared):
-        return f"-x -a {_fish(' '.join(words))}"
+    if words := " ".join(_choices(declared)):
+        files = "-r -F" if declared.metavar in _PATHS else "-x"
+        return f"{files} -a {_fish(words)}"
     if declared.metavar in _MODELS:
         return "-x -a '(__clipfind_models)'"
     if _is_saved(declared):

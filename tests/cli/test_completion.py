@@ -53,6 +53,7 @@ LINES = {
     "clipfind hide pict": "clipfind hide pictures/",
     "clipfind cat --files-from li": "clipfind cat --files-from list",
     "clipfind status --db in": "clipfind status --db index.db",
+    "clipfind status --db bes": "clipfind status --db beside",
     "clipfind --model built": "clipfind --model builtin",
     "clipfind models use built": "clipfind models use builtin",
     "clipfind run red": "clipfind run red-boats",
