@@ -116,7 +116,7 @@ def video_sentences(report: IndexReport) -> Iterator[str]:
     """Yield how many videos were left out, and how to find them, where no reader is installed."""
     if report.unread_videos:
         videos = counted(report.unread_videos, "video")
-        yield f"{videos} left out; to find videos, too: {INSTALL_VIDEO}, then run this again"
+        yield f"{videos} left out; to include videos: {INSTALL_VIDEO}, then index again"
 
 
 def trouble_sentence(trouble: Trouble) -> str:

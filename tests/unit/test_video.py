@@ -136,7 +136,7 @@ def test_without_the_extra_videos_are_counted_and_named_once(
     report = library.index([album])
     assert (report.seen, report.unread_videos, report.unread_formats) == (2, 2, {})
     assert list(video_sentences(report)) == [
-        "2 videos left out; to find videos, too: python -m pip install av, then run this again"
+        "2 videos left out; to include videos: python -m pip install av, then index again"
     ]
     assert list(left_out_sentences(report)) == []
     (album / "film.mp4").unlink()
