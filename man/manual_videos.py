@@ -26,7 +26,7 @@ Of a damaged video, what can be decoded counts; if nothing can, it is refused. A
 name of a video and is not one is refused, whatever it holds. GIF, PNG and WebP animations are
 pictures, not videos: they are found by up to four frames, for which no moment is given.
 
-A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name is the video of a live
-photo: the picture stands for both. A motion photo, a JPEG with a video behind it, is read as its
-picture.
+A *.mov* or *.mp4* of at most 20 MiB beside a JPEG or HEIC of the same name (or of that name and
+_HEVC) is the video of a live photo: the picture stands for both. A motion photo, a JPEG with a
+video behind it, is read as its picture.
 """

@@ -45,6 +45,9 @@ DEVELOPED = frozenset(b".jpg .jpeg .jpe .heic .heif .hif".split())
 LIVE_EXTENSIONS = frozenset((b".mov", b".mp4"))
 """Lower-case endings of videos of some seconds that phones write beside a picture of that name."""
 
+_LIVE_MARK = b"_hevc"
+"""Programs that fetch pictures from iCloud put it behind the name, in large letters."""
+
 _MOST_LIVE_BYTES = 20 << 20
 """Those have 2 to 8 MB; a larger one was given its name by hand."""
 
@@ -93,7 +96,7 @@ def pictures_beside(
     """Return for each raw file among one folder's names the pictures of the same name, if any.
 
     raw: the endings of raw files, or of others that pictures stand for. The names agree up to the
-    last dot, large and small letters alike.
+    last dot, large and small letters alike; that of a live photo's video may end in _HEVC.
     """
     raws: dict[bytes, bytes] = {}
     pictures: dict[bytes, list[bytes]] = {}
@@ -101,7 +104,7 @@ def pictures_beside(
         ending = extension(name)
         stem = name[: -len(ending)].lower()
         if ending in raw:
-            raws[name] = stem
+            raws[name] = stem.removesuffix(_LIVE_MARK) if ending in LIVE_EXTENSIONS else stem
         elif ending in DEVELOPED:
             pictures.setdefault(stem, []).append(name)
     return {name: pictures[stem] for name, stem in raws.items() if stem in pictures}

@@ -154,6 +154,20 @@ def test_a_video_that_the_browser_does_not_play_is_its_frame(found: Page) -> Non
     assert is_red(colour_of(found, "#large .stage img"))
 
 
+def test_a_video_that_breaks_off_is_its_frame(found: Page, album: Album) -> None:
+    open_large(found, "film.mp4")
+    video = found.locator("#large video")
+    video.wait_for()
+    path = album.folder / "film.mp4"
+    with found.expect_response("**/original/*"):
+        path.rename(path.with_suffix(".gone"))
+        video.evaluate("each => { each.src += '?again'; each.load(); }")
+    found.locator("#large .unplayed").wait_for()
+    path.with_suffix(".gone").rename(path)
+    assert video.is_hidden()
+    assert is_red(colour_of(found, "#large .stage img"))
+
+
 def test_cards_show_the_frame_that_was_found_and_its_moment(found: Page) -> None:
     card = found.locator("#grid li", has=found.locator("img[alt^='old.avi']"))
     found.wait_for_function(

@@ -161,7 +161,12 @@ def test_with_the_extra_videos_are_walked(album: Path) -> None:
 
 @pytest.mark.parametrize(
     ("picture", "video"),
-    [("IMG_1.HEIC", "IMG_1.MOV"), ("IMG_1.jpg", "IMG_1.mov"), ("IMG_1.heic", "IMG_1.MP4")],
+    [
+        ("IMG_1.HEIC", "IMG_1.MOV"),
+        ("IMG_1.jpg", "IMG_1.mov"),
+        ("IMG_1.heic", "IMG_1.MP4"),
+        ("IMG_1.HEIC", "IMG_1_HEVC.MOV"),
+    ],
 )
 def test_a_live_photo_counts_once(picture: str, video: str, tmp_path: Path) -> None:
     (tmp_path / picture).write_bytes(b"x")

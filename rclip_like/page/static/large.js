@@ -170,9 +170,16 @@ async function showVideo(isStill) {
   video.hidden = !isPlayed;
   picture.hidden = isPlayed;
   crop.hidden ||= isPlayed;
-  unplayed.hidden = isPlayed;
-  if (isPlayed) return;
+  if (isPlayed) {
+    video.onerror = () => isStill() && showFrame(); // its file is gone, or damaged further on
+    return;
+  }
+  showFrame();
+}
+
+function showFrame() {
   stop();
+  picture.hidden = unplayed.hidden = false;
   const frame = item.second == null ? "one of its frames" : `its frame at ${moment(item.second)}`;
   unplayed.textContent = `This browser does not play the video; this is ${frame}.`;
 }
