@@ -7,8 +7,8 @@ clipfind promises the following. Each promise names the files in tests/robustnes
 check it with real processes, disks and databases. A test that lacks the permissions it needs is
 skipped and says so.
 
-Pictures :: They are read and never changed or deleted. Only *classify --move-to* moves
-them, and *classify --undo* moves them back or removes the copies that were made.
+Pictures :: They are read and never changed or deleted. Only *classify --move-to* moves them, and
+*classify --undo* moves them back or removes the copies that were made.
 
 Nothing sent :: Nothing leaves the machine but a request for a model or for a picture on the web
 that you name. The usage reports that ONNX Runtime and Hugging Face's libraries send to their makers
@@ -63,9 +63,9 @@ Upkeep :: *prune*, *forget* and *doctor --repair* leave the index whole when the
 disk is full. *test_upkeep.py*.
 
 A moved folder :: *relocate* that is killed at any moment leaves all paths old or all new, and a
-matrix that says what the rows say. *test_relocate_kill.py*. An index beside the
-pictures of a disk is found at each mount point, by its owner and by a guest who names it, and on a
-read-only disk. *test_portable.py*.
+matrix that says what the rows say. *test_relocate_kill.py*. An index beside the pictures of a disk
+is found at each mount point, by its owner and by a guest who names it, and on a read-only disk.
+*test_portable.py*.
 
 Hidden pictures :: *hide* and *unhide* change the list whole or not at all, also while others write
 to the index and when they are killed. What is hidden stays so on a disk that takes no writes.
@@ -75,9 +75,9 @@ Saved searches :: What *run --new* shows is remembered after it was delivered, w
 a run that is killed before shows it again, and none is lost when two run at once. *test_saved.py*.
 
 Copies :: A copy of the index that is taken while a run writes has the rows of one moment, each with
-all that belongs to it, and a kill leaves no half of a copy under its name. The same holds
-for what is exported into Parquet files. An import that is killed leaves sound rows, and the next
-one ends as if it had not been killed. *test_export.py*.
+all that belongs to it, and a kill leaves no half of a copy under its name. The same holds for what
+is exported into Parquet files. An import that is killed leaves sound rows, and the next one ends as
+if it had not been killed. *test_export.py*.
 
 Freshness :: A match is not shown if its file is gone, has another size or time than when it was
 read, or has another content while its inode or ctime differ: *test_unchanged.py*. A file changed
@@ -103,9 +103,9 @@ are refused and left alone; damage is reported. *test_refused.py*, *test_damaged
 is upgraded in steps, each whole or not at all, after a copy. *test_migrations.py*.
 
 Hostile files :: Pictures are decoded in separate processes with limits on time and memory: one that
-crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*, and
-*test_fuzzed_run.py*: a thousand damaged files in every format, none of which costs one of two
-hundred good ones. Among pictures to train on, each costs its pair and not the run.
+crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*,
+*test_videos.py*, and *test_fuzzed_run.py*: a thousand damaged files in every format, none of which
+costs one of two hundred good ones. Among pictures to train on, each costs its pair and not the run.
 *test_training_data.py*. Sets from which nothing can be learnt are refused before any picture is
 decoded. *test_broken_training_sets.py*. Names may be any bytes, and trees may lead anywhere.
 *test_trees.py*.
