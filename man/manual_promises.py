@@ -108,7 +108,8 @@ crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_picture
 costs one of two hundred good ones. Among pictures to train on, each costs its pair and not the run.
 *test_training_data.py*. Sets from which nothing can be learnt are refused before any picture is
 decoded. *test_broken_training_sets.py*. Names may be any bytes, and trees may lead anywhere.
-*test_trees.py*.
+*test_trees.py*. A video is found by what of it can be decoded, within the same limits; one that
+only says it is a video costs itself. *test_videos.py*.
 
 Sets from strangers :: Tables, shards, names and templates of a set are data within limits. A set is
 refused in a sentence, or each fault in it costs itself. *test_hostile_sets.py*: over a thousand
@@ -141,8 +142,8 @@ browser can neither read nor change anything. Sizes, times and the number of con
 bounded. *test_serve.py*: attacks by real sockets, a thousand connections, and clients that stand
 still. What is served is in the index and under the PATHs. It comes from an open file that was
 checked, never through a link that leads out, even if the link is put there while the file is asked
-for. Looking and searching change nothing in the index, and hiding pictures nothing but the list of
-those. *test_serve_files.py*.
+for. Looking, searching and looking for copies change nothing in the index, and hiding pictures
+nothing but the list of those. *test_serve_files.py*.
 
 *make test* runs most of these tests; *make test-all* also runs those that take minutes. clipfind
 cannot promise what a disk loses although it reported it as synced.

@@ -76,10 +76,10 @@ read nor change anything here.
 
 What it can do :: It serves pictures that are in the index, under the PATHs, and as they were
 indexed: it opens a file without following a link that leads out of the PATHs, compares the open
-file with the index, and sends that. Looking and searching write nothing but thumbnails into the
-cache folder. Two things on the page change the index: hiding pictures changes the list of hidden
-ones, and saving and removing searches the saved ones. Pictures that are pasted stay in memory.
-Nothing is sent to other machines, and the page loads nothing from them.
+file with the index, and sends that. Looking, searching and looking for copies write nothing but
+thumbnails into the cache folder. Two things on the page change the index: hiding pictures changes
+the list of hidden ones, and saving and removing searches the saved ones. Pictures that are pasted
+stay in memory. Nothing is sent to other machines, and the page loads nothing from them.
 
 From another machine :: Let ssh carry it, encrypted and for you alone. On the machine with the
 pictures:
