@@ -67,8 +67,8 @@ CONFIG = {
 }
 JOINT = LoopSettings(epochs=40, batch_size=512, lr=2e-3, weight_decay=0.05)
 CONTRAST = LoopSettings(epochs=14, batch_size=640, lr=5e-4, weight_decay=0.05)
-CONTINUED = LoopSettings(epochs=6, batch_size=640, lr=2e-4, weight_decay=0.05)
-"""Contrast that begins with an earlier edition."""
+CONTINUED = LoopSettings(epochs=4, batch_size=512, lr=5e-4, weight_decay=0.05)
+"""Contrast that begins with an earlier edition, of whose text tower the last layer alone learns."""
 JOINT_TEMPLATES = ("{}", "a photo of a {}.")
 CLASS_VISITS = 5
 IMAGE_DROPOUT = 0.5
@@ -95,6 +95,7 @@ def main() -> int:
         enter_joint_space(model, joint, to_teacher)
         lesson = stages.build_lesson(sources, stages.collect_strings(sources))
     settings = CONTINUED if options.start else CONTRAST
+    choose_trained(model, "last" if options.start else "all", locks_image_tower=True)
     reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
     contrast(sources, model, reminder, replace(settings, epochs=options.epochs or settings.epochs))
     save_model_folder(options.output, model, CONFIG, features.PREPROCESSING, dtype=torch.float16)
@@ -171,8 +172,7 @@ def load_edition(model: Any, folder: Path) -> None:
 def contrast(
     sources: stages.Sources, model: Any, reminder: Reminder, settings: LoopSettings
 ) -> None:
-    """Train projections and text tower on pictures; leave the model at its best measured state."""
-    choose_trained(model, "all", locks_image_tower=True)
+    """Train the model's chosen parameters on pictures; leave it at its best measured state."""
     pictures = stages.build_pictures(sources)
     visits = stages.list_visits(sources, CLASS_VISITS)
     batches = SubjectBatches(
