@@ -3,7 +3,8 @@
 As a program: full_disk.py moments MODEL ALBUM FIRST LAST DISK lets the disk run full at the moments
 of these numbers and prints how many runs were stopped by it; full_disk.py spool MODEL ALBUM DISK
 lets only the temporary files lie there; full_disk.py relocated DISK moves the paths of an index
-with more and more room, and prints how many bytes sufficed.
+with more and more room, and prints how many bytes sufficed; full_disk.py exported DATABASE DISK
+takes an index out to a disk that is full.
 """
 
 from __future__ import annotations
@@ -164,6 +165,29 @@ def relocated(place: str) -> None:
         disk.filler.unlink()
 
 
+def exported(database: str, place: str) -> None:
+    """Exports and copies that find no room say so of the disk that is full, and leave nothing."""
+    disk = Disk(Path(place), Path(), Path())
+    disk.leave(40_000)
+    for words, said in (
+        (
+            ("export", f"{place}/shards", "--db", database),
+            "shards: the files cannot be written (No",
+        ),
+        (("export", "--db", f"{place}/copy.db"), "copy.db: the disk has no room for the copy"),
+    ):
+        done = subprocess.run(
+            [*COMMAND, *words],
+            env={**os.environ, "CLIPFIND_DB": database},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert f"{place}/{said}" in done.stderr, done.stderr
+        left = {path.name for path in disk.place.iterdir()} - {"filler", "copy.db.lock"}
+        assert not left
+
+
 def moments(model: str, album: str, first: str, last: str, place: str) -> None:
     disk = Disk(Path(place), Path(album), Path(model))
     with TemporaryDirectory() as folder:
@@ -173,4 +197,6 @@ def moments(model: str, album: str, first: str, last: str, place: str) -> None:
 
 
 if __name__ == "__main__":
-    {"moments": moments, "spool": spool, "relocated": relocated}[sys.argv[1]](*sys.argv[2:])
+    {"moments": moments, "spool": spool, "relocated": relocated, "exported": exported}[sys.argv[1]](
+        *sys.argv[2:]
+    )

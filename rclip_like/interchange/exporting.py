@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -72,10 +73,16 @@ def export_shards(
                 shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise InterchangeError(
-            f"{folder}: the files cannot be written ({error.strerror or error})",
+            f"{folder}: the files cannot be written ({_reason(error)})",
             "check the folder's rights and room",
         ) from error
     return exported
+
+
+def _reason(error: OSError) -> str:
+    """Return why a file cannot be written; pyarrow writes the system's number into its text."""
+    number = re.search(r"\[errno (\d+)\]", str(error))
+    return os.strerror(int(number[1])) if number else error.strerror or str(error)
 
 
 def _refuse_what_is_there(folder: Path, *, replace: bool) -> None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rclip_like.errors import InterchangeError
+from rclip_like.errors import InterchangeError, Remedy
 from rclip_like.files import write_whole
 from rclip_like.interchange.columns import COLUMNS, FORM, FORM_KEY, KIND_KEY, KINDS, Column, Kind
 
@@ -51,7 +51,13 @@ def write_shard(path: Path, kind: Kind, rows: Iterable[Row], dimension: int = 0)
     with write_whole(path) as draft, pq.ParquetWriter(draft, schema, **_OPTIONS) as writer:
         for some in _batches(rows):
             columns = zip(*some, strict=True)
-            arrays = [_array(field, values) for field, values in zip(schema, columns, strict=True)]
+            try:
+                pairs = zip(schema, columns, strict=True)
+                arrays = [_array(field, values) for field, values in pairs]
+            except (pa.ArrowInvalid, ValueError) as error:
+                raise InterchangeError(
+                    f"{path}: rows of the index are damaged ({kind})", Remedy.REPAIR
+                ) from error
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             number += len(some)
     return number

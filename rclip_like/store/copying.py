@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclip_like.errors import IndexLocked, Remedy, StoreError
-from rclip_like.store.connection import explained
+from rclip_like.store.connection import explained, sqlite_code
 from rclip_like.store.lock import IndexLock
 from rclip_like.store.opening import sync_folder, version_of
 from rclip_like.store.side_files import make_own, side_file, sqlite_files
@@ -53,6 +53,10 @@ def copy_index(store: Store, path: Path, *, replace: bool = False) -> int:
             f"{path}: another process is writing this file",
             "wait until it is done, or name another file",
         ) from error
+    except StoreError as error:
+        if sqlite_code(error) != sqlite3.SQLITE_FULL:
+            raise
+        raise StoreError(f"{path}: the disk has no room for the copy", "make room") from error
     except OSError as error:
         raise StoreError(
             f"{path}: the copy cannot be written ({error.strerror})",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import full_disk
 import pytest
+from interchanged import Picture, make_index
 from private_mounts import needs_mounts, run_on_small_disk
 from small_index import make_pictures
 
@@ -46,3 +47,10 @@ def test_a_full_temporary_folder_is_named_and_the_next_run_goes_on(
 @needs_mounts
 def test_a_relocation_without_room_says_so_and_moves_nothing(tmp_path: Path) -> None:
     assert int(run_on_small_disk(tmp_path / "disk", "4m", PROGRAM, "relocated")) > 40_000
+
+
+@needs_mounts
+def test_an_export_without_room_names_the_disk_that_is_full(tmp_path: Path) -> None:
+    pictures = [Picture(b"/p/%d.jpg" % number, number, num_parts=400) for number in range(20)]
+    database = make_index(tmp_path / "index.db", pictures)
+    run_on_small_disk(tmp_path / "disk", "4m", PROGRAM, "exported", database)
