@@ -105,8 +105,14 @@ def test_libraries_share_a_model_that_is_loaded_once(
 ) -> None:
     model = Model(resolve(str(tiny_model)), EncoderSettings(precision="fp32"))
     libraries = [Library(tmp_path / f"{number}.db", model=model) for number in range(THREADS)]
-    found = at_once(lambda number: libraries[number].search("cat", photos).matches)
-    assert all(each == found[0] for each in found)
+
+    def scores(number: int) -> dict[bytes, float]:
+        matches = libraries[number].search("cat", photos).matches
+        return {match.path_bytes: match.score for match in matches}
+
+    # A slow reader splits a batch, and torch's sums of another batch differ in the last bits.
+    first, *others = at_once(scores)
+    assert others == [pytest.approx(first, abs=1e-6)] * (THREADS - 1)
     assert all(library.model is model for library in libraries)
 
 
