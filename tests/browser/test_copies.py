@@ -40,7 +40,7 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
 def _open(window: Page) -> None:
     press_until(window, "Tab", 'button "Copies"')
     window.keyboard.press("Enter")
-    window.locator("#copies .group").first.wait_for()
+    window.locator("#copies .group").first.wait_for(timeout=60_000)  # a process starts, and reads
 
 
 def _status(window: Page) -> str:
