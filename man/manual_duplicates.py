@@ -27,7 +27,8 @@ Which is kept :: The picture in a *--reference* folder; else the one with the mo
 most metadata (date, camera, position); the oldest file; the shortest path. The reason that decided
 is printed. An enlarged picture has more pixels and shows no more, so look through the groups before
 you act on them; *--html* shows the pictures. Links to a file, symbolic or hard, are not
-copies. An animation is compared by its first frame.
+copies. An animation is compared by its first frame. Videos are copies only if their files are
+equal.
 
 Bursts :: Pictures of one camera and size taken within ten seconds are shots of a burst, unless they
 show exactly the same. They form groups of their own, in which nothing is proposed. Where dates are

@@ -13,9 +13,9 @@ at most 15 seconds of processor time, and of a longer one the beginning counts. 
 many videos there are, and by how many frames they are found.
 
 The video's score is that of the frame nearest to the query, and *--json*, the table, the page and
-contact sheets say at which moment that frame comes, and show it. Other thumbnails, *classify*,
-*duplicates* and a query by a video use the one frame that resembles the others most. The page plays
-the video from that moment if the browser can.
+contact sheets say at which moment that frame comes, and show it. Other thumbnails, *classify* and a
+query by a video use the one frame that resembles the others most. *duplicates* takes videos for
+copies only if their files are equal. The page plays the video from that moment if the browser can.
 
 Date, camera and position come from the file; a date of a video is in UTC unless the camera wrote
 its zone. A video that was filmed upright is shown upright, if the file says so. The colours of HDR

@@ -31,7 +31,8 @@ from rclip_like.duplicates.values import (
     Member,
 )
 from rclip_like.images.thumbnails import SMALL, ThumbnailCache, Wanted, thumbnails
-from rclip_like.values import Trouble
+from rclip_like.values import VIDEO_EXTENSIONS, Trouble
+from rclip_like.walk.patterns import extension
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -104,7 +105,7 @@ def find_duplicates(
 def _by_content(
     pages: Iterable[SelectedPage], is_reference: Callable[[SelectedPicture], bool]
 ) -> _Contents:
-    """Return the pictures by content, in order of path bytes."""
+    """Return the pictures by content, in order of path bytes; the rows of videos are zero."""
     numbers: dict[bytes, int] = {}
     files: list[list[SelectedPicture]] = []
     blocks: list[npt.NDArray[np.float16]] = []
@@ -125,6 +126,9 @@ def _by_content(
         blocks.append(page.embeddings[kept].astype(np.float16))
     rows = np.concatenate(blocks) if blocks else np.empty((0, 1), np.float16)
     for number, same in enumerate(files):
+        # One frame does not tell what else two videos show: a row of zeros is near to no other.
+        if extension(same[0].absolute_bytes) in VIDEO_EXTENSIONS:
+            rows[number] = 0
         if len(same) > 1:
             files[number] = without_same_files(ranked(same, is_reference)) or same[:1]
     report = DuplicatesReport(

@@ -15,6 +15,7 @@ from small_index import SmallIndex, settle
 from videos import make_video, scene
 
 from rclip_like import values
+from rclip_like.duplicates.settings import DuplicatesSettings
 from rclip_like.errors import UsageError
 from rclip_like.facts.typed import endings_of
 from rclip_like.library import Library
@@ -280,6 +281,22 @@ def test_an_export_takes_the_moments_along(
         other.import_parquet([tmp_path / "parts"])
         other.index([album])
         assert {match.path: match.second for match in found(other, album, 2)} == wanted
+
+
+def test_videos_are_copies_only_if_their_files_are_equal(
+    library: Library, album: Path, tmp_path: Path
+) -> None:
+    make_video(album / "beginning.mp4", [1])
+    make_video(album / "longer.mp4", [1, 2, 3, 4, 5])
+    scene(1).save(album / "frame.png")
+    shutil.copy(album / "film.mp4", album / "the same.mp4")
+    scene(5).save(album / "still again.webp", lossless=True)
+    groups = library.duplicates([album], DuplicatesSettings(threshold=0.5)).groups
+    names = [
+        sorted(Path(each.path).name for each in (group.first, *(m.picture for m in group.members)))
+        for group in groups
+    ]
+    assert names == [["film.mp4", "the same.mp4"], ["still again.webp", "still.png"]]
 
 
 def test_types_name_videos(tmp_path: Path) -> None:
