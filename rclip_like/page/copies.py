@@ -120,13 +120,18 @@ class Copies:
     def answer(self, query: bytes) -> dict[str, object]:
         """Return how far the run for the query string's folder is, and what was found last.
 
-        `running`, `done`, `total` and a sentence; `found`, some of the groups, None for nothing;
-        `command`, the command line that writes a script. Raises RootError as `find`.
+        `running`, `done`, `total` and a sentence; `found`, some of the groups, None during a run
+        and for nothing; `command`, the command line that writes a script. Raises RootError as
+        `find`.
         """
         state = parse_state(query)
+        progress = self._progress(state.folder)
+        found = None
+        if not progress["running"]:
+            found = self._found(state.folder, state.start, state.most)
         return {
-            **self._progress(state.folder),
-            "found": self._found(state.folder, state.start, state.most),
+            **progress,
+            "found": found,
             "command": self._page.spell_copies(self._paths(state.folder)),
         }
 
@@ -136,19 +141,26 @@ class Copies:
 
     def _progress(self, folder: bytes | None) -> dict[str, object]:
         with self._lock:
+            # Asked first: a run that ends later has not failed, though its last report is read now.
+            is_running = self._worker is not None and self._worker.is_running()
             self._take_over()
             if self._worker is None or self._running[0] != folder:
                 return {"running": False, "done": 0, "total": None, "sentence": ""}
-            is_running, last = self._worker.is_running(), self._worker.last()
-            done, total = last.get("done", 0), last.get("total")
-            sentence = "looking at the index"
-            if "error" in last:
-                sentence = f"copies could not be looked for: {self._page.say(last['error'])}"
-            elif not is_running:
-                sentence = "copies could not be looked for: the run ended by itself"
-            elif total is not None:
-                sentence = _STAGES[last["stage"]].format(done, total)
-            return {"running": is_running, "done": done, "total": total, "sentence": sentence}
+            last = self._worker.last()
+        done, total = last.get("done", 0), last.get("total")
+        sentence = "looking at the index"
+        if "error" in last:
+            sentence = f"copies could not be looked for: {self._page.say(last['error'])}"
+        elif not is_running:
+            sentence = "copies could not be looked for: the run ended by itself"
+        elif total is not None:
+            sentence = _STAGES[last["stage"]].format(done, total)
+        return {
+            "running": is_running,
+            "done": done,
+            "total": total,
+            "sentence": full_sentence(sentence),
+        }
 
     def _found(self, folder: bytes | None, start: int, most: int) -> dict[str, object] | None:
         """Return some of the groups found in a folder, None where nothing is kept of it.

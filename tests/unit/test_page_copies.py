@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,3 +156,15 @@ def test_a_run_that_is_stopped_gives_nothing_and_can_start_again(service: Servic
     answer = service.copies.answer(b"")
     assert (answer["running"], answer["found"], answer["sentence"]) == (False, None, "")
     assert found(service)["total"] == 4
+
+
+def test_a_run_that_is_killed_says_so_beside_what_was_found_before(service: Service) -> None:
+    found(service)
+    service.copies.find(b"", anew=True)
+    assert service.copies.answer(b"")["found"] is None
+    assert service.copies._worker is not None
+    os.kill(service.copies._worker.pid, signal.SIGKILL)
+    while (answer := service.copies.answer(b""))["running"]:
+        time.sleep(0.01)
+    said = "Copies could not be looked for: the run ended by itself."
+    assert (answer["sentence"], answer["found"]["total"]) == (said, 4)

@@ -23,6 +23,7 @@ let folder = null;
 let start = 0;
 let groups = [];
 let timer;
+let numAsked = 0;
 
 const query = () => (folder ? `folder=${folder}` : "");
 
@@ -50,13 +51,14 @@ function open() {
 
 /** Look for copies; those that the server keeps and that are still right do, unless `anew`. */
 async function find({ anew = false } = {}) {
+  clearTimeout(timer);
+  numAsked += 1; // an answer that comes now is of the run before
   start = 0;
   list.replaceChildren();
   groups = [];
   pages.hidden = again.hidden = true;
   notes.replaceChildren();
-  const place = folder ? decodeName(folder) : "all folders";
-  about.textContent = `Looking for copies in ${place} …`;
+  about.textContent = `Looking for copies in ${folder ? decodeName(folder) : "all folders"} …`;
   try {
     await post("/api/copies/find", { state: query(), anew });
     await follow();
@@ -68,9 +70,10 @@ async function find({ anew = false } = {}) {
 /** Ask how far the run is until it has ended, and show what it has found. */
 async function follow() {
   clearTimeout(timer);
-  const asked = query();
-  const answer = await ask(`/api/copies?${asked}${asked && "&"}start=${start}&count=${AT_ONCE}`);
-  if (!dialog.open || asked !== query()) return;
+  const asked = (numAsked += 1);
+  const inFolder = query();
+  const answer = await ask(`/api/copies?${inFolder}${inFolder && "&"}start=${start}&count=${AT_ONCE}`);
+  if (!dialog.open || asked !== numAsked) return; // closed, or asked again since
   if (!answer.running && working.contains(document.activeElement)) heading.focus(); // Stop goes
   working.hidden = !answer.running;
   script.querySelector("code").textContent = answer.command;
@@ -93,11 +96,12 @@ function fail(error) {
 
 function show({ found, sentence }) {
   again.hidden = false;
-  about.textContent = found ? `${found.summary}.` : sentence || "Stopped.";
+  about.textContent = [sentence, found && `${found.summary}.`].filter(Boolean).join(" ") || "Stopped.";
   if (!found) return;
   const changed = "The index has changed since these were looked for.";
   const sentences = found.is_current ? found.notes : [changed, ...found.notes];
-  notes.replaceChildren(...sentences.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  const element = (textContent) => Object.assign(document.createElement("li"), { textContent });
+  notes.replaceChildren(...sentences.map(element));
   groups = found.groups;
   list.replaceChildren(...groups.map(newGroup));
   mark(list.querySelector("a"));
@@ -194,7 +198,7 @@ async function reload() {
   const at = links.findIndex(({ tabIndex }) => tabIndex === 0);
   const hadFocus = list.contains(document.activeElement);
   await follow().catch(fail);
-  const link = list.querySelectorAll("a")[at];
+  const link = list.querySelectorAll("a")[at] ?? list.querySelector("a");
   mark(link);
   if (hadFocus) link?.focus({ preventScroll: true });
 }
@@ -231,7 +235,7 @@ list.addEventListener("click", (event) => {
 });
 list.addEventListener("keydown", (event) => {
   if (hasModifier(event)) return;
-  const link = event.target.closest("a") ?? list.querySelector('a[tabindex="0"]');
+  const link = event.target.closest("a") ?? event.target.closest(".group").querySelector("a");
   const next = linkAt(event.key, link);
   if (next) {
     next.focus();

@@ -170,11 +170,8 @@ async function showVideo(isStill) {
   video.hidden = !isPlayed;
   picture.hidden = isPlayed;
   crop.hidden ||= isPlayed;
-  if (isPlayed) {
-    video.onerror = () => isStill() && showFrame(); // its file is gone, or damaged further on
-    return;
-  }
-  showFrame();
+  if (isPlayed) video.onerror = () => isStill() && showFrame(); // its file is gone, or damaged further on
+  else showFrame();
 }
 
 function showFrame() {

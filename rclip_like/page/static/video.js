@@ -1,6 +1,6 @@
 // The video in the large view: at the moment that was found, still until somebody plays it.
 
-const video = document.querySelector("#large video");
+export const video = document.querySelector("#large video");
 
 /** Return whether the browser plays this video, which is then ready at its moment. */
 export function prepare({ id, second }, poster) {
@@ -27,8 +27,6 @@ export function stop() {
 /** Play the video or pause it. */
 export function playOrPause() {
   if (video.hidden) return;
-  if (video.paused) video.play();
+  if (video.paused) video.play().catch(() => {}); // paused or closed before it has begun
   else video.pause();
 }
-
-export { video };
