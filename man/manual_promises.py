@@ -103,8 +103,8 @@ are refused and left alone; damage is reported. *test_refused.py*, *test_damaged
 is upgraded in steps, each whole or not at all, after a copy. *test_migrations.py*.
 
 Hostile files :: Pictures are decoded in separate processes with limits on time and memory: one that
-crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*,
-*test_videos.py*, and *test_fuzzed_run.py*: a thousand damaged files in every format, none of which
+crashes, hangs or swells costs itself. *test_pictures.py*, *test_hostile_pictures.py*
+and *test_fuzzed_run.py*: a thousand damaged files in every format, none of which
 costs one of two hundred good ones. Among pictures to train on, each costs its pair and not the run.
 *test_training_data.py*. Sets from which nothing can be learnt are refused before any picture is
 decoded. *test_broken_training_sets.py*. Names may be any bytes, and trees may lead anywhere.
@@ -142,8 +142,8 @@ browser can neither read nor change anything. Sizes, times and the number of con
 bounded. *test_serve.py*: attacks by real sockets, a thousand connections, and clients that stand
 still. What is served is in the index and under the PATHs. It comes from an open file that was
 checked, never through a link that leads out, even if the link is put there while the file is asked
-for. Looking, searching and looking for copies change nothing in the index, and hiding pictures
-nothing but the list of those. *test_serve_files.py*.
+for. Looking, searching and looking for copies change nothing in the index, hiding pictures nothing
+but the list of hidden ones, and saving a search nothing but the saved ones. *test_serve_files.py*.
 
 *make test* runs most of these tests; *make test-all* also runs those that take minutes. clipfind
 cannot promise what a disk loses although it reported it as synced.

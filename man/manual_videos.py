@@ -7,10 +7,10 @@ sound is not used.
 
 From a video, 24 moments spread over it are compared in small, and three to eight frames that differ
 are encoded, fewer where nothing moves; frames of one colour count only where there are no others.
-Each moment is looked up, so three hours take no longer than three minutes, except that the whole
-file is read once for its digest. If a video can only be decoded from its start, it is decoded for
-at most 15 seconds of processor time, and of a longer one the beginning counts. *status* says how
-many videos there are, and by how many frames they are found.
+Each moment is looked up, so a video of three hours takes no longer than one of three minutes, but
+for its digest the whole file is read once. If a video can only be decoded from its start, it is
+decoded for at most 15 seconds of processor time, and of a longer one the beginning counts. *status*
+says how many videos there are, and by how many frames they are found.
 
 The video's score is that of the frame nearest to the query, and *--json*, the table, the page and
 contact sheets say at which moment that frame comes, and show it. Other thumbnails, *classify* and a

@@ -84,10 +84,10 @@ def show(options: ShowOptions) -> int:
 
 def _columns(settings: Iterable[InEffect]) -> Iterator[str]:
     """Yield a line for each setting: its key, its value, and where that comes from."""
-    rows = [
-        (each.declared.key or "", _shown(each), f"{each.source}{f':{each.line}' * bool(each.line)}")
-        for each in settings
-    ]
+    rows = []
+    for each in settings:
+        line = f":{each.line}" if each.line else ""
+        rows.append((each.declared.key or "", _shown(each), f"{each.source}{line}"))
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     for key, value, source in rows:
         yield f"{key:<{widths[0]}}  {value:<{widths[1]}}  {escaped(source)}"

@@ -74,7 +74,7 @@ def export_shards(
     except OSError as error:
         raise InterchangeError(
             f"{folder}: the files cannot be written ({_reason(error)})",
-            "check the folder's rights and room",
+            "check the permissions of the folder and the free space",
         ) from error
     return exported
 

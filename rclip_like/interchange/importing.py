@@ -136,7 +136,7 @@ def _accepted(
         )
     if wanted[2:] != model[2:]:
         raise InterchangeError(
-            f"{shard.path}: this file describes the model {wanted.name!r} otherwise"
+            f"{shard.path}: this file describes the model {wanted.name!r} differently"
         )
     return wanted
 

@@ -1,4 +1,4 @@
-"""Previews in a real terminal: by clipfind itself, in fzf and in lf, as the README says."""
+"""Previews in a real terminal: by clipfind itself, in fzf and in lf, as README and manual say."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
+from manual_seeing import SEEING
 from PIL import Image
 from processes import ODD_NAMES
 from readme_examples import README_FILE
@@ -139,7 +141,8 @@ def test_lf_previews_what_is_under_the_cursor(
     folder = tmp_path / "config" / "lf"
     folder.mkdir(parents=True)
     (folder / "lfrc").write_text(f"set previewer {folder / 'previewer'}\n")
-    (folder / "previewer").write_text(recipe("#!/bin/sh"))
+    (script,) = re.findall(r"^    #!/bin/sh\n(?:    .*\n)+", SEEING, re.MULTILINE)
+    (folder / "previewer").write_text(dedent(script))
     (folder / "previewer").chmod(0o755)
     own = tools | {
         "XDG_CONFIG_HOME": str(tmp_path / "config"),

@@ -182,7 +182,7 @@ def test_another_model_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=other)
     with pytest.raises(InterchangeError, match="does not use"):
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=None)
-    with pytest.raises(InterchangeError, match="describes the model 'tiny' otherwise"):
+    with pytest.raises(InterchangeError, match="describes the model 'tiny' differently"):
         imported(tmp_path / "new.db", tmp_path / "parts", chosen=MODEL._replace(dimension=9))
     assert not any(contents_of(tmp_path / "new.db").values())
 
