@@ -239,7 +239,7 @@ def _picture(picture: SelectedPicture, role: str) -> CopiesPicture:
 
 
 def _notes(report: DuplicatesReport) -> Iterator[str]:
-    """Yield what should be known, without the commands that a terminal would be told."""
+    """Yield notes for people, without the commands that a terminal shows."""
     for note in report.notes:
         yield full_sentence(note.reason if isinstance(note, Note) else note)
     if report.stale:

@@ -120,7 +120,7 @@ class FileCheck:
         """Return whether the file is what was encoded, or something else, or not to be shown.
 
         Another inode or ctime at equal size and mtime says only that it may have been replaced
-        (`exiftool -P`), or copied back, or given other rights; then its content decides.
+        (`exiftool -P`), or copied back, or given other permissions; then its content decides.
         """
         if stored.path not in self.scope:
             return "left out"

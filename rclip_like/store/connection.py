@@ -16,7 +16,7 @@ from typing import Any
 from rclip_like.errors import Advice, Remedy, StoreError
 from rclip_like.store.lock import IndexLock, Lockless
 
-_UNWRITABLE = ("the index cannot be written", "check its rights", Remedy.NAME_ANOTHER_INDEX)
+_UNWRITABLE = ("the index cannot be written", "check its permissions", Remedy.NAME_ANOTHER_INDEX)
 _REFUSALS: dict[int, tuple[str, *tuple[Advice, ...]]] = {
     sqlite3.SQLITE_NOTADB: ("this is not an index of clipfind", Remedy.NAME_ANOTHER_INDEX),
     sqlite3.SQLITE_CORRUPT: ("the index is damaged", Remedy.REPAIR, Remedy.MOVE_AWAY),
@@ -25,7 +25,7 @@ _REFUSALS: dict[int, tuple[str, *tuple[Advice, ...]]] = {
     sqlite3.SQLITE_PERM: _UNWRITABLE,
     sqlite3.SQLITE_CANTOPEN: (
         "the index cannot be opened",
-        "check its folder and rights",
+        "check its folder and permissions",
         Remedy.NAME_ANOTHER_INDEX,
     ),
     sqlite3.SQLITE_BUSY: ("another program holds the index", "try again when it is done"),

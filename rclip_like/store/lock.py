@@ -150,7 +150,7 @@ class IndexLock:
         except OSError as error:
             raise StoreError(
                 f"{self.path}: the lock beside the index cannot be written ({error.strerror})",
-                "check the folder's rights",
+                "check the permissions of the folder",
                 Remedy.NAME_ANOTHER_INDEX,
             ) from error
 

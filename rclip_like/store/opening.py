@@ -309,7 +309,7 @@ def _make(path: Path) -> None:
     except OSError as error:
         raise StoreError(
             f"{path}: the index cannot be made here ({_reason_of(error, path)})",
-            "check the folder's rights",
+            "check the permissions of the folder",
             Remedy.NAME_ANOTHER_INDEX,
         ) from error
 

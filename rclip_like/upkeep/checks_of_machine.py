@@ -100,7 +100,7 @@ def check_thumbnails(database: Path, model: str | None) -> Iterator[Finding]:
 def _look_at_folder(use: str, folder: Path) -> Finding:
     there = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
     if not os.access(there, os.W_OK):
-        return warning(f"{use}: {folder} cannot be written", "check its rights")
+        return warning(f"{use}: {folder} cannot be written", "check its permissions")
     free = shutil.disk_usage(there).free
     text = f"{use}: {folder}, {free / 1e9:,.1f} GB free"
     return warning(text, "make room") if free < _LITTLE_ROOM_BYTES else well(text)

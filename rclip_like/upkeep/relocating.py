@@ -31,10 +31,10 @@ def relocate(
     """Give all that is indexed under one folder the same path under another, in one transaction.
 
     moved: the folder `old` in which the pictures lay, and `new` in which they lie. Nothing changes
-    where nothing is indexed under `old`, and in a dry run. Raises UsageError where
-    files under `new` are indexed already and, unless `force`, where pictures are still in `old`,
-    or not in `new`; IndexLocked when another process writes and `wait` is off; StoreError when the
-    index cannot be written.
+    where nothing is indexed under `old`, and in a dry run. Raises UsageError where files under
+    `new` are indexed already and, unless `force`, where pictures are still in `old`, or not in
+    `new`; IndexLocked when another process writes and `wait` is off; StoreError when the index
+    cannot be written.
     """
     old, new = moved
     before, after = _as_indexed(store, old), os.path.realpath(new)

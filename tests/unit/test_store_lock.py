@@ -93,7 +93,10 @@ def test_a_lock_that_cannot_be_made_is_named_with_a_remedy_for_every_command(
 ) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(StoreError, match=r"index\.db\.lock: .*rights, or name another database$"),
+        pytest.raises(
+            StoreError,
+            match=r"index\.db\.lock: .*permissions of the folder, or name another database$",
+        ),
         IndexLock(tmp_path / "file" / "index.db").held(wait=False),
     ):
         pass
