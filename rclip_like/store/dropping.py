@@ -235,9 +235,8 @@ class Removal:
                         f"DELETE FROM readings WHERE model_id = ? AND content_id IN {chosen}",
                         (*model, *some),
                     )
-                self._execute(f"DELETE FROM words WHERE content_id IN {chosen}", some)
-                self._execute(f"DELETE FROM files WHERE content_id IN {chosen}", some)
-                self._execute(f"DELETE FROM contents WHERE content_id IN {chosen}", some)
+                for table in ("words", "frames", "files", "contents"):
+                    self._execute(f"DELETE FROM {table} WHERE content_id IN {chosen}", some)
         self._drop_marked("files", "file_id")
         with self._transaction():
             self._execute(_DROP_SIDECARS)

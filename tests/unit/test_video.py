@@ -283,6 +283,18 @@ def test_an_export_takes_the_moments_along(
         assert {match.path: match.second for match in found(other, album, 2)} == wanted
 
 
+@pytest.mark.parametrize("command", ["prune", "forget"])
+def test_videos_that_are_dropped_leave_no_moments(
+    library: Library, album: Path, tmp_path: Path, command: str
+) -> None:
+    library.index([album])
+    (album / "film.mp4").unlink()
+    library.prune() if command == "prune" else library.forget([album])
+    with Store.open_readonly(tmp_path / "index.db") as store:
+        assert store.connection.execute("SELECT count(*) FROM frames").fetchall() == [(0,)]
+        assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
 def test_videos_are_copies_only_if_their_files_are_equal(
     library: Library, album: Path, tmp_path: Path
 ) -> None:
