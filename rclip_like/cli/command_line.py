@@ -125,7 +125,7 @@ def _words_of(
         everywhere=search.roots is None,
         all_hidden=search.all_hidden,
         sort=search.sort,
-        words=search.words if has_words else None,
+        words=search.words if has_words or search.words == "only" else None,
         min_score=_min_score(settings, only_likely=search.only_likely),
     )
     words = [each for declared, value in changed(settings) for each in _spelled(declared, value)]

@@ -72,6 +72,7 @@ QUERIES = (
     "q=2%3Ared&add=0.5%3Ablue&subtract=-1%20degree",
     f"add=picture:{PICTURE}&subtract=0.25:picture:{PICTURE}",
     f"q=red&add=0.5:picture:{PICTURE}",
+    f"add=picture:{PICTURE}&words=only",
     "subtract=red",
     "q=./red.jpg",
     "q=beach%202019&dates=off",
