@@ -17,14 +17,19 @@ from rclip_like.values import Trouble
 Answer = Future[bytes | Trouble]
 """A thumbnail as WebP, or why there is none."""
 
-_Key = tuple[bytes, int, float | None]
-"""Digest, size, and the moment of a video."""
-
 _MOST_WORKERS = 4
 _MOST_WAITING = 1000
 _MOST_FAILURES = 10_000
 _IDLE_SECONDS = 60.0
 _TOO_MANY = "not made, since too many pictures were asked for after it"
+
+
+class _Key(NamedTuple):
+    """What identifies a thumbnail; second: the moment of a video."""
+
+    digest: bytes
+    size: int
+    second: float | None
 
 
 class _Job(NamedTuple):
@@ -62,7 +67,7 @@ class ThumbnailMaker:
         self._lock = Lock()
         self._waiting: dict[_Key, _Job] = {}
         self._running: dict[_Key, _Job] = {}
-        self._failures: dict[tuple[bytes, bytes], Trouble] = {}
+        self._failures: dict[Wanted, Trouble] = {}
         self._timer: Timer | None = None
         self._closed = False
 
@@ -86,8 +91,8 @@ class ThumbnailMaker:
         process can be started, CancelledError when closed meanwhile.
         """
         answer: Answer = Future()
-        path, digest, second = wanted
-        if (webp := self._cache.find(digest, size, second)) is not None:
+        key = _Key(wanted.digest, size, wanted.second)
+        if (webp := self._cache.find(*key)) is not None:
             answer.set_result(webp)
             return answer
         too_old: _Job | None = None
@@ -95,10 +100,9 @@ class ThumbnailMaker:
             if self._closed:
                 answer.cancel()
                 return answer
-            if trouble := self._failures.get((path, digest)):
+            if trouble := self._failures.get(wanted):
                 answer.set_result(trouble)
                 return answer
-            key = digest, size, second
             if job := self._running.get(key):
                 job.answers.append(answer)
                 return answer
@@ -152,13 +156,12 @@ class ThumbnailMaker:
             found = reading.result()
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             found = error
-        path, digest, second = job.wanted
         with self._lock:
-            self._running.pop((digest, job.size, second), None)
+            self._running.pop(_Key(job.wanted.digest, job.size, job.wanted.second), None)
             if isinstance(found, Trouble) and found.lasting:
                 if len(self._failures) >= _MOST_FAILURES:
                     self._failures.pop(next(iter(self._failures)))
-                self._failures[path, digest] = found
+                self._failures[job.wanted] = found
         _give(job, found)
         self._start()
         self._rest_later()

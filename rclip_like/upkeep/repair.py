@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def repair(database: Path, on_wait: Callable[[], None] | None = None) -> Iterator[str]:
     """Yield what was mended, under the lock; before any row changes, a copy is written.
 
-    Drafts that a kill left are removed, SQLite's indexes are made anew from the rows, rows that
-    refer to nothing and damaged embeddings are dropped: the next run encodes them anew. A
-    damaged matrix is made anew, and embeddings from before there were digests get theirs.
+    Drafts that a kill left are removed, and SQLite's indexes are made anew from the rows. Rows that
+    refer to nothing, damaged embeddings and damaged rows of names are dropped: the next run encodes
+    pictures anew, and a query makes the row of a name anew from its pictures. A damaged matrix is
+    made anew, and embeddings from before there were digests get theirs.
     """
     if not database.parent.is_dir():
         return

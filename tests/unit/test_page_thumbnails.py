@@ -86,6 +86,17 @@ def test_what_cannot_be_read_says_why_and_is_not_read_again(
     assert maker.make(Wanted(os.fsencode(path), bytes(32)), SMALL) == made
 
 
+def test_a_moment_of_a_video_that_cannot_be_read_says_nothing_of_the_others(
+    maker: ThumbnailMaker, tmp_path: Path
+) -> None:
+    path, digest = picture(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[:40])
+    assert isinstance(maker.make(Wanted(path, digest, 4.5), SMALL), Trouble)
+    (tmp_path / "a.png").write_bytes(whole)
+    assert isinstance(maker.make(Wanted(path, digest, 9.0), SMALL), bytes)
+
+
 def test_many_requests_for_one_picture_read_it_once_and_are_all_answered(
     maker: ThumbnailMaker, tmp_path: Path
 ) -> None:
