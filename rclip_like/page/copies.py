@@ -29,7 +29,7 @@ MOST_GROUPS = 50
 _MOST_SHOWN = 24
 """Of one group; the others are counted."""
 _MOST_HIDDEN = 1000
-"""So many pictures of one group can be hidden at once."""
+"""So many pictures of one group can be hidden or shown again at once."""
 _MOST_KEPT = 4
 _STAGES = {
     COMPARING: "comparing: {:,} of {:,} steps",
@@ -260,19 +260,24 @@ def _group(
     """Return a group as the page gets it.
 
     `hide`: which pictures can be hidden, those made of the first one; equal files are one to a
-    search. There are none if the first one is hidden itself, gone or changed.
+    search. There are none if the first one is hidden itself, gone or changed. `show`: which of
+    those made of it are hidden.
     """
     first, *others = group.pictures
-    to_hide: list[str] = []
-    if group.reason is not None and is_fresh(first) and first.digest not in hidden:
+    made: dict[bytes, None] = {}
+    if group.reason is not None:
         made = {each.digest: None for each in others if is_fresh(each)}
-        to_hide = [each.hex() for each in made if each not in hidden and each != first.digest]
+        made.pop(first.digest, None)
+    is_kept = is_fresh(first) and first.digest not in hidden
+    to_hide = [each.hex() for each in made if is_kept and each not in hidden]
+    to_show = [each.hex() for each in made if each in hidden]
     return {
         "number": number,
         "why": group.reason and _WHY[group.reason],
         "size": len(group.pictures),
         "are_equal": all(each.digest == first.digest for each in others),
         "hide": to_hide[:_MOST_HIDDEN],
+        "show": to_show[:_MOST_HIDDEN],
         "pictures": [
             {
                 "id": each.digest.hex(),

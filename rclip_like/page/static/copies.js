@@ -135,11 +135,7 @@ function sentencesOn({ why, pictures, size, are_equal: areEqual }) {
 }
 
 /** Return the copies to hide, or to show again if all are hidden: those that are other contents. */
-function targetsOf({ why, hide: toHide, pictures }) {
-  const [first, ...others] = pictures;
-  const hidden = others.filter((each) => why && each.hidden && each.id !== first.id);
-  return toHide.length ? toHide : [...new Set(hidden.map(({ id }) => id))];
-}
+const targetsOf = ({ hide: toHide, show: toShow }) => (toHide.length ? toHide : toShow);
 
 function actionOn({ hide: toHide }) {
   if (!toHide.length) return "Show again in searches";
