@@ -43,6 +43,7 @@ _ORPHANS = {
     "readings": "content_id NOT IN (SELECT content_id FROM contents)"
     " OR model_id NOT IN (SELECT model_id FROM models)",
     "words": "content_id NOT IN (SELECT content_id FROM contents)",
+    "frames": "content_id NOT IN (SELECT content_id FROM contents)",
 }
 _NOTED_BY_A_LIBRARY = "_sqlite_migrations"
 """What sqlite-utils keeps for itself; it may word it otherwise one day."""

@@ -28,6 +28,7 @@ from rclip_like.query import Query, parse
 from rclip_like.settings import EncoderSettings, IndexSettings, SearchSettings, WalkSettings
 from rclip_like.store import Store
 from rclip_like.store.schema import FRAMES_SINCE, OLDEST_READ
+from rclip_like.upkeep.repair import repair
 from rclip_like.values import Match, opened_extensions
 from rclip_like.walk import resolve_roots, walk_pages
 from rclip_like.walk.scope import Scope
@@ -281,6 +282,19 @@ def test_an_export_takes_the_moments_along(
         other.import_parquet([tmp_path / "parts"])
         other.index([album])
         assert {match.path: match.second for match in found(other, album, 2)} == wanted
+
+
+def test_moments_that_refer_to_nothing_are_mended(
+    library: Library, album: Path, tmp_path: Path
+) -> None:
+    library.index([album])
+    with Store.open(tmp_path / "index.db", create=False) as store:
+        store.connection.execute("PRAGMA foreign_keys = OFF")
+        store.connection.execute("INSERT INTO frames (content_id, part, second) VALUES (99, 0, 1)")
+    assert any("1 row dropped" in sentence for sentence in repair(tmp_path / "index.db"))
+    with Store.open_readonly(tmp_path / "index.db") as store:
+        assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert store.connection.execute("SELECT count(*) FROM frames").fetchall() == [(4,)]
 
 
 @pytest.mark.parametrize("command", ["prune", "forget"])
