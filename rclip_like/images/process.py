@@ -36,12 +36,13 @@ class WorkerProcess:
     """One process: a line of JSON and bytes in, a line of JSON and bytes out.
 
     module: the one in `images` whose `serve` it runs. purpose: what it is for, in words. It ends
-    when it has not answered for max_wait_seconds: its own limits do not act while it is stopped.
+    when it gives no sign for max_wait_seconds, neither an answer nor an empty line before that: its
+    own limits do not act while it is stopped.
     """
 
     def __init__(self, module: str, purpose: str, max_wait_seconds: float) -> None:
         self._purpose = purpose
-        self._num_asked = 0
+        self._num_signs = 0
         self._is_asked = self._is_overdue = False
         self._has_ended = Event()
         self._process = subprocess.Popen(
@@ -71,12 +72,14 @@ class WorkerProcess:
         asking, answering = self._process.stdin, self._process.stdout
         assert asking is not None
         assert answering is not None
-        self._num_asked += 1
+        self._num_signs += 1
         self._is_asked = True
         asking.write(json.dumps(request).encode() + b"\n")
         asking.write(content)
         asking.flush()
-        answer = json.loads(answering.readline())
+        while (line := answering.readline()) == b"\n":
+            self._num_signs += 1
+        answer = json.loads(line)
         data = answering.read(answer["num_bytes"])
         self._is_asked = False
         if len(data) != answer["num_bytes"]:
@@ -115,14 +118,14 @@ class WorkerProcess:
             self._process.communicate()
 
     def _watch(self, max_wait_seconds: float) -> None:
-        """End the process when one answer takes that long.
+        """End the process when it gives no sign for that long.
 
         Looks are counted, not seconds: they stand still when we or the whole machine do.
         """
         number = looks = 0
         while not self._has_ended.wait(max_wait_seconds / _LOOKS):
-            if not self._is_asked or number != self._num_asked:
-                number, looks = self._num_asked, 0
+            if not self._is_asked or number != self._num_signs:
+                number, looks = self._num_signs, 0
             elif looks == _LOOKS:
                 self._is_overdue = True
                 self.kill()

@@ -13,7 +13,8 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from queue import SimpleQueue
@@ -36,6 +37,8 @@ from rclip_like.settings import ReadSettings
 from rclip_like.values import FIRST_PARTS, VIDEO_EXTENSIONS
 
 _BLOCK_BYTES = 1 << 20
+_SIGNS = 8
+"""How many signs a process gives while it reads for as long as it may stand still."""
 _CHANGED = "changed while being read"
 _HAS_TIMERS = hasattr(signal, "setitimer")  # Windows has none
 OUT_OF_TIME = -signal.SIGPROF if _HAS_TIMERS else 1
@@ -49,15 +52,20 @@ def serve() -> None:
 
     The first line holds the limits; each further one is a request, followed by the picture's bytes
     where they are not in a file. The answer is a line, followed by as many bytes of pixels as it
-    says.
+    says; before it come empty lines while a long file is read.
     """
     answers, requests = connect_to_parent()
     limits = ReadSettings(**next(requests)[0])
     assert limits.max_memory_bytes is not None
     limit_memory(limits.max_memory_bytes)
     send(answers, {"num_bytes": 0})
+
+    def give_sign() -> None:
+        answers.write(b"\n")
+        answers.flush()
+
     for request, content in requests:
-        send(answers, *answer(request, content, limits))
+        send(answers, *answer(request, content, limits, give_sign))
 
 
 def connect_to_parent() -> tuple[BinaryIO, Iterator[tuple[dict[str, Any], bytes | None]]]:
@@ -76,21 +84,25 @@ def connect_to_parent() -> tuple[BinaryIO, Iterator[tuple[dict[str, Any], bytes 
 
 
 def answer(
-    request: dict[str, Any], content: bytes | None, limits: ReadSettings
+    request: dict[str, Any],
+    content: bytes | None,
+    limits: ReadSettings,
+    give_sign: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, object], bytes]:
     """Return digest, facts and products of one picture, or why there are none, and all pixels.
 
     request: the path, the products to make, and the digests of contents that need none. content:
     the bytes of the picture, None where they are in the file. The products come by name with the
     width and height of each image, their RGB pixels one after the other. The digest of the pixels
-    is that of the products in FIRST_PARTS, in that order.
+    is that of the products in FIRST_PARTS, in that order. give_sign: called now and then while a
+    long file is read.
     """
     path = os.fsencode(request["path"])
     try:
         if request.get("words_of"):
             with limited(limits.max_wait_seconds, limits.max_seconds):
                 return _words_alone(path, request["words_of"], limits), b""
-        with _digested(path, content, limits) as (source, digest, size_bytes):
+        with _digested(path, content, limits, give_sign) as (source, digest, size_bytes):
             about: dict[str, object] = {"digest": digest, "size_bytes": size_bytes}
             if digest in request["known"]:
                 return about | {"facts": None, "num_bytes": 0}, b""
@@ -134,20 +146,23 @@ def _words_alone(path: bytes, digest: str, limits: ReadSettings) -> dict[str, ob
 
 @contextmanager
 def _digested(
-    path: bytes, content: bytes | None, limits: ReadSettings
+    path: bytes, content: bytes | None, limits: ReadSettings, give_sign: Callable[[], None]
 ) -> Iterator[tuple[bytes | BinaryIO, str, int]]:
     """Yield a picture's bytes or a video's file, which may be large, and its digest and size.
 
-    content: as `answer` takes it. Raises Unreadable.
+    content, give_sign: as `answer` takes them. Raises Unreadable.
     """
     is_video = os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
     if content is None and is_video:
         with _unchanging(path) as (file, size_bytes):
-            digest, block = blake3(), b"-"
+            digest, block, signed_at = blake3(), b"-", time.monotonic()
             while block:  # each has the time: a whole video from a slow disk may take longer
                 with limited(limits.max_wait_seconds):
                     block = file.read(_BLOCK_BYTES)
                 digest.update(block)
+                if time.monotonic() - signed_at > limits.max_wait_seconds / _SIGNS:
+                    signed_at = time.monotonic()
+                    give_sign()
             file.seek(0)
             yield file, digest.hexdigest(), size_bytes
         return

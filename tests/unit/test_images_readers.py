@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from PIL import Image
 from read_in_process import read_picture
 
@@ -289,6 +290,17 @@ def test_a_disk_that_does_not_answer_says_nothing_of_the_picture(
         [result] = readers.read_all([task(path)])
     reason = "took too long to read: the disk or the machine stood still"
     assert result == Trouble(os.fsencode(path), reason, lasting=False, code=Reason.STALLED)
+
+
+def test_a_video_may_take_long_to_read_as_long_as_its_disk_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, content = tmp_path / "a.mp4", bytes(14 << 20)
+    path.write_bytes(content)
+    monkeypatch.setattr(sys, "executable", slow_disk(tmp_path, path, 0.1))
+    with Readers(ReadSettings(workers=1, max_wait_seconds=0.5)) as readers:
+        [result] = readers.read_all([task(path, blake3(content).digest())])
+    assert isinstance(result, Picture), result
 
 
 def test_the_models_own_preprocessing_is_no_fault_of_the_picture(tmp_path: Path) -> None:
