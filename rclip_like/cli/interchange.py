@@ -78,6 +78,11 @@ def export(options: ExportOptions) -> int:
 def _copy(options: ExportOptions) -> int:
     if options.database is None or "--db" not in options.given:
         raise UsageError("export needs a FOLDER for Parquet files, or --db FILE for a whole copy")
+    if options.given["--db"] == BESIDE:  # which --replace would lose
+        raise UsageError(
+            "without a FOLDER --db names the copy, and 'beside' is an index to search; to copy "
+            "that one: CLIPFIND_DB=beside clipfind export --db FILE"
+        )
     from rclip_like.settings.configuration import configured
 
     found = configured(LibrarySettings).library.database

@@ -157,3 +157,18 @@ def test_an_import_needs_an_index_that_is_there(
     taken = run("import", parts, "--db", "beside")
     assert taken.returncode == 0, taken.stderr
     assert b"imported 3 files" in taken.stderr
+
+
+def test_the_index_beside_the_pictures_is_not_where_a_copy_goes(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(album)
+    assert run("index", "deep", "--db", "../default.db").returncode == 0
+    before = Path(".clipfind/index.db").read_bytes()
+    monkeypatch.setenv("CLIPFIND_DB", "../default.db")
+    refused = run("export", "--db", "beside", "--replace")
+    assert (refused.returncode, Path(".clipfind/index.db").read_bytes()) == (2, before)
+    monkeypatch.setenv("CLIPFIND_DB", "beside")
+    assert b"CLIPFIND_DB=beside clipfind export --db FILE" in refused.stderr
+    assert run("export", "--db", "../copy.db").returncode == 0
+    assert len(found("--db", "../copy.db")) == 3
