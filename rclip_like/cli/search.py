@@ -261,10 +261,10 @@ def _searched(
                 talk.note(left_out)
         return report
     if report.best is None and not report.hidden:
-        talk.note(f"no picture here is of {dated.date}, so {query.text!r} was searched as words")
+        talk.note(f"there are no {dated.pictures()} here, so {query.text!r} was searched as words")
         words = library.search(query, paths, settings, update=None)
         return replace(words, index=report.index, missing=report.missing)
-    searched = f"searched for {dated.query.text!r} in pictures of {dated.date}"
+    searched = f"searched for {dated.query.text!r} in {dated.pictures()}"
     left_out = _left_out(library, asked_of, dated.filters)
     talk.note("; ".join(filter(None, (searched, left_out))))
     return report

@@ -32,7 +32,7 @@ _DAY_LENGTH = len("2018-07-14")
 _FIRST_YEAR = 1800
 _PREPOSITIONS = {"in": "on", "on": "on", "from": "on", "of": "on", "during": "on"} | {
     **dict.fromkeys(("after", "since"), "after"),
-    **dict.fromkeys(("before", "until"), "before"),
+    **dict.fromkeys(("before", "until", "till"), "before"),
 }
 _DAY = r"\d{1,2}(?:\.|st|nd|rd|th)?"
 _DASH = "\N{EN DASH}-"
@@ -109,7 +109,7 @@ def dated_words(query: str, today: date) -> DatedWords | None:
 
     Dates are years of four digits up to this one, a month's name with a year, perhaps with a day,
     ISO 8601, and a year up to another; never a month or a number alone. A preposition before the
-    date goes along; `before`, `after`, `since` and `until` bound one side.
+    date goes along; `before`, `until`, `till`, `after` and `since` bound one side.
     """
     found = [each for each in _IN_WORDS.finditer(query) if _has_years_up_to(today.year, each)]
     if len(found) != 1:

@@ -16,6 +16,14 @@ class Dated(NamedTuple):
     filters: Filters
     date: str
 
+    def pictures(self) -> str:
+        """Return which pictures the date selects, in words: "pictures taken before 2016"."""
+        if self.filters.taken_from is None:
+            return f"pictures taken before {self.date}"
+        if self.filters.taken_before is None:
+            return f"pictures taken from {self.date} on"  # `after 2020` includes 2020
+        return f"pictures of {self.date}"
+
 
 def date_in(query: Query, filters: Filters, now: datetime) -> Dated | None:
     """Return the query and the filters without and with its date; None if it has none.

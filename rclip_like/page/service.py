@@ -157,15 +157,15 @@ class Service:
         found = with_date(asked)
         if found is None:
             return asked, "", []
-        state, date = found
+        state, dated = found
         request = self._request_of(state)
         if not self._browsing.has_any(request):
-            about = f"no picture here is of {date}, so {quoted(asked.words)} is searched as words"
-            return asked, "", [about]
+            none = f"there are no {dated.pictures()} here"
+            return asked, "", [f"{none}, so {quoted(asked.words)} is searched as words"]
         number = self._browsing.count_undated(request)
         undated = f"; {counted(number, 'picture')} without a date left out" if number else ""
-        about = f"only pictures of {date} are searched for {quoted(state.words)}{undated}"
-        return state, date, [about]
+        about = f"only {dated.pictures()} are searched for {quoted(state.words)}{undated}"
+        return state, dated.date, [about]
 
     def _request_of(self, state: State) -> PageRequest:
         return PageRequest(

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from rclip_like.errors import UsageError
 from rclip_like.facts.dates import between
 from rclip_like.facts.typed import coordinates, endings_of, with_least_size
-from rclip_like.library.dated import date_in
+from rclip_like.library.dated import Dated, date_in
 from rclip_like.query import Kind, Query, Term
 from rclip_like.query.terms import parse_terms
 from rclip_like.settings import Filters
@@ -174,8 +174,8 @@ def _around(position: str, kilometres: str | None) -> tuple[float, float, float]
     return (*coordinates(position), radius)
 
 
-def with_date(state: State) -> tuple[State, str] | None:
-    """Return the state with the date among its words as a filter, and that date as typed.
+def with_date(state: State) -> tuple[State, Dated] | None:
+    """Return the state with the date among its words as a filter, and that date.
 
     None where dates are not to be read, or there is none, as for `date_in`.
     """
@@ -193,7 +193,7 @@ def with_date(state: State) -> tuple[State, str] | None:
         typed_filters=(*dates, *state.typed_filters),
         words=found.query.text,
     )
-    return state, found.date
+    return state, found
 
 
 def _number(value: bytes) -> int:

@@ -217,6 +217,23 @@ def test_a_date_in_the_words_selects_on_a_terminal_and_says_so(made: list[Made])
     assert f"{undated} pictures without a date left out" in shown
 
 
+@pytest.mark.parametrize(
+    ("words", "pictures"),
+    [
+        ("blue before 2018", "pictures taken before 2018"),
+        ("blue until 2018", "pictures taken before 2018"),
+        ("blue till 2018", "pictures taken before 2018"),
+        ("blue after july 2018", "pictures taken from july 2018 on"),
+        ("blue since 2018", "pictures taken from 2018 on"),
+    ],
+)
+def test_which_side_of_a_date_is_searched_is_said(
+    made: list[Made], words: str, pictures: str
+) -> None:
+    finished = run("search", words, "-n", "-f", "-t", "0", "--dates", "on")
+    assert f"searched for 'blue' in {pictures};" in finished.stderr.decode()
+
+
 def test_a_date_in_the_words_is_words_in_a_pipe_unless_asked(made: list[Made]) -> None:
     options = ("search", "blue july 2018", "-n", "-f", "-t", "0")
     assert len(run(*options).stdout.split()) == NUM_PICTURES
@@ -228,7 +245,10 @@ def test_a_date_in_the_words_is_words_in_a_pipe_unless_asked(made: list[Made]) -
 def test_a_date_of_no_picture_is_searched_as_words(made: list[Made]) -> None:
     finished = run("search", "blue 1950", "-n", "-f", "-t", "0", "--dates", "on")
     assert len(finished.stdout.split()) == NUM_PICTURES
-    assert b"no picture here is of 1950, so 'blue 1950' was searched as words" in finished.stderr
+    assert (
+        b"there are no pictures of 1950 here, so 'blue 1950' was searched as words"
+        in finished.stderr
+    )
 
 
 def test_filters_that_leave_nothing_are_named(made: list[Made]) -> None:

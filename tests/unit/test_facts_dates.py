@@ -75,6 +75,7 @@ DATED = {
     "4 july 2018 fireworks": ("fireworks", "4 july 2018", "2018-07-04", "2018-07-05"),
     "us at the sea 2019-07-14": ("us at the sea", "2019-07-14", "2019-07-14", "2019-07-15"),
     "beach before 2010": ("beach", "2010", None, "2010"),
+    "beach till 2010": ("beach", "2010", None, "2010"),
     "dogs since 2015": ("dogs", "2015", "2015", None),
     "dogs 2015-2016": ("dogs", "2015-2016", "2015", "2017"),
     "2015 to 2016: dogs": ("dogs", "2015 to 2016", "2015", "2017"),

@@ -187,6 +187,15 @@ def test_a_date_among_the_words_selects_and_is_said(service: Service) -> None:
     assert {"--after=2018", "--before=2019", "--add=blue", "red"} <= set(words)
 
 
+def test_which_side_of_a_date_is_searched_is_said(service: Service) -> None:
+    before: Any = service.search(b"q=red+before+2019")
+    assert before["notes"][0].startswith("Only pictures taken before 2019 are searched for")
+    after: Any = service.search(b"q=red+after+2018")
+    assert after["notes"][0].startswith("Only pictures taken from 2018 on are searched for")
+    nothing: Any = service.search(b"q=red+before+1950")
+    assert "There are no pictures taken before 1950 here" in nothing["notes"][0]
+
+
 def test_the_words_are_searched_on_request_or_where_the_date_leaves_nothing(
     service: Service,
 ) -> None:
@@ -195,7 +204,7 @@ def test_the_words_are_searched_on_request_or_where_the_date_leaves_nothing(
     assert {"--dates=off", "red 2018"} <= set(shlex.split(asked["command"]))
     nothing: Any = service.search(b"q=red+1950")
     assert (names(nothing), nothing["date"]) == (set(TAKEN), "")
-    assert "No picture here is of 1950" in nothing["notes"][0]
+    assert "There are no pictures of 1950 here" in nothing["notes"][0]
 
 
 def test_a_date_is_read_of_the_typed_words_alone_and_beside_no_other_date() -> None:
