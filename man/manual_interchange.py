@@ -40,7 +40,8 @@ The matrix beside the index, which makes searches of many pictures fast, is not 
 *clipfind export* FOLDER [PATH]... writes what is indexed under the PATHs, or all, into a new folder
 of Parquet files, which *clipfind import* takes into another index, and which other programs read.
 Both need the package pyarrow (*pip install pyarrow*). The files hold no picture, but all paths,
-captions, dates and positions, so mind to whom you give them.
+captions, dates and positions, so mind to whom you give them. A PATH below which nothing is indexed
+is an error, and then nothing is written.
 
     clipfind export ~/archive ~/Pictures
     clipfind import ~/archive --db ~/both.db

@@ -95,10 +95,10 @@ def _refuse_what_is_there(folder: Path, *, replace: bool) -> None:
     if not folder.is_dir():
         raise InterchangeError(f"{folder}: this is there already and is not a folder")
     names = os.listdir(folder)
-    if names and not replace:
-        raise InterchangeError(f"{folder} exists already", Remedy.REPLACE)
     if not {*names} <= {*KINDS}:
         raise InterchangeError(f"{folder}: other files are in this folder; name a new one")
+    if names and not replace:
+        raise InterchangeError(f"{folder} exists already", Remedy.REPLACE)
 
 
 def _put_back(folder: Path) -> None:

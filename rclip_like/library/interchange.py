@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rclip_like.errors import InterchangeError, ModelError
+from rclip_like.errors import InterchangeError, ModelError, RootError
 from rclip_like.library.model import LibraryModel
 from rclip_like.library.reach import expanded
 from rclip_like.settings import path_of
@@ -47,13 +47,16 @@ class LibraryInterchange(LibraryModel):
 
         Of several models, the library's embeddings are written. Raises InterchangeError when
         pyarrow is missing, or something is there already, unless it is an export and `replace`
-        is set; ModelError when the model is not here.
+        is set; RootError when nothing is indexed under one of the paths; ModelError when the model
+        is not here.
         """
         _refuse_without_pyarrow()
         from rclip_like.interchange.exporting import export_shards
-        from rclip_like.upkeep.pruning import as_roots
+        from rclip_like.upkeep.pruning import as_roots, unknown_paths
 
         store, named = self._index.open(), expanded(paths)
+        for path in unknown_paths(store, named):
+            raise RootError(f"{os.fsdecode(path)}: nothing is indexed there")
         roots = as_roots(named) if named else None
         return export_shards(
             store, path_of(os.fspath(folder)), roots, self._exported_model(store), replace=replace

@@ -127,6 +127,15 @@ def test_only_what_lies_under_the_paths_is_exported(album: Path, tmp_path: Path)
     assert b"exported 1 file and 1 embedding" in finished.stderr
 
 
+def test_a_path_below_which_nothing_is_indexed_is_named_and_nothing_is_exported(
+    album: Path, tmp_path: Path
+) -> None:
+    finished = run("export", tmp_path / "parts", album / "deep", album / "Nope")
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert b"Nope: nothing is indexed there" in finished.stderr
+    assert not (tmp_path / "parts").exists()
+
+
 def test_a_folder_that_is_there_is_replaced_only_when_it_is_an_export(
     album: Path, tmp_path: Path
 ) -> None:
@@ -135,9 +144,10 @@ def test_a_folder_that_is_there_is_replaced_only_when_it_is_an_export(
     assert finished.returncode == 2
     assert b"parts exists already; --replace writes over it" in finished.stderr
     assert run("export", tmp_path / "parts", "--replace").returncode == 0
-    finished = run("export", album, "--replace")
-    assert finished.returncode == 2
-    assert b"other files are in this folder" in finished.stderr
+    for replacing in ((), ("--replace",)):
+        finished = run("export", album, *replacing)
+        assert finished.returncode == 2
+        assert b"other files are in this folder; name a new one" in finished.stderr
     assert len(list(album.iterdir())) == 3
 
 
