@@ -225,7 +225,7 @@ objects with *term* (with a minus if it is subtracted) and *score*. With *--min-
 *presence* is the same on each line: how likely it is, from 0 to 1, that something here shows what
 the words say, supposing that half of what people search for is there; below 0.25 only pictures that
 were found by their words have lines. With *--all-hidden*, *hidden* is true for a hidden picture and
-absent for others. With *--words on* or *only*, a picture that has any of the query's words has
+absent for others. With *--words on* or *--words only*, a picture that has any of the query's words has
 *words*, a list of where they stand, objects with *in* (name, folder, caption, keyword, sidecar, or
 text for what was read in the picture) and *text*, and *by_words_alone*, whether its score is below
 the thresholds. *crop* is the tile of a long picture that has the score, an object with *x*, *y*,
