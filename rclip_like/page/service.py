@@ -241,12 +241,14 @@ class Service:
     def save_search(self, name: str, query: bytes, *, replace: bool) -> dict[str, object]:
         """Save what the query string asks for; return the name, and whether it was free.
 
-        Spaces in a name become dashes. Raises UsageError for other names that are not words.
+        Spaces in a name become dashes. Raises UsageError for other names that are not words, and
+        if the search asks for an unknown @name.
         """
         state = parse_state(query)
         if not state.terms:
             raise UsageError("there is no search yet: say in words what to look for")
         terms, _ = self._terms_of(state)
+        self._library.refuse_unknown_names(terms)
         arguments = self._settings.saved.arguments(self._page_search(terms, state, 0))
         name = saved_name("-".join(name.split()))
         is_saved = self._library.save_search(name, arguments, None, replace=replace)

@@ -158,6 +158,7 @@ def test_a_name_that_is_taken_is_replaced_on_request_alone(service: Service) -> 
         ("", "q=red", "cannot be a search's name"),
         ("a/b", "q=red", "'a/b' cannot be a search's name"),
         ("mine", "on=2018", "say in words what to look for"),
+        ("mine", "q=red&add=%40nobody", "there is no name @nobody"),
     ],
 )
 def test_what_cannot_be_saved_is_refused(
