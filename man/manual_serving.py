@@ -5,9 +5,10 @@ from __future__ import annotations
 SERVING = """\
 *serve* shows the pictures under each PATH, or without PATH all that is indexed, on a page in the
 browser. It prints the address of the page and opens it, and ends with Ctrl-C. Meanwhile it brings
-the index of the PATHs up to date, unless *--no-index* is typed. A question mark, typed on the page,
-shows its keys. What it shows is in its address, so that bookmarks and the back button work;
-bookmarks stay good as long as the port is the same and the browser is let in (see below).
+the index of the PATHs up to date, unless *--no-index* is typed. The button *?* beside
+the search box shows the keys of the page, as does a question mark typed outside that box. What the
+page shows is in its address, so that bookmarks and the back button work; bookmarks stay good as
+long as the port is the same and the browser is let in (see below).
 
 Searching :: Results come as you type, best first; before anything is typed, the newest pictures
 come first. *More* and *Less* on a picture add it to the query or subtract it, *More of* and *Less
@@ -46,7 +47,8 @@ page writes a script for that (see DUPLICATES).
 
 The keys of the page:
 
-    /                    to the search box
+    /                    to the search box; Esc empties and then leaves it, and all keys but
+                         these two and the next ones act outside it
     Down, Enter          from the search box to the pictures
     arrows, Home, End,
     Page Up, Page Down   from picture to picture

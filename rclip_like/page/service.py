@@ -33,6 +33,7 @@ from rclip_like.page.thumbnails import ThumbnailMaker
 from rclip_like.page.wording import about_absence, in_words, quoted
 from rclip_like.query import Kind, Term
 from rclip_like.settings import IndexSettings, ReadSettings, SearchSettings
+from rclip_like.values import VIDEO_EXTENSIONS, opened_extensions
 
 if TYPE_CHECKING:
     from rclip_like.library.library import Library
@@ -306,12 +307,13 @@ class Service:
     def facts(self) -> dict[str, object]:
         """Return what the pictures can be filtered by: cameras, and countries and states.
 
-        And where words are looked for unless the address says it.
+        And whether videos are read, and where words are looked for unless the address says it.
         """
         return {
             "cameras": self._browsing.cameras(),
             "places": self._browsing.regions(),
             "words": self._words_of(State()),
+            "videos": opened_extensions() >= VIDEO_EXTENSIONS,
         }
 
     def folders(self) -> list[dict[str, object]]:

@@ -191,9 +191,35 @@ def test_a_date_that_is_none_is_refused_with_examples(window: Page, witness: Any
     window.keyboard.press("f")
     window.keyboard.type("christmas")
     window.keyboard.press("Enter")
-    window.get_by_text("write 2018, 2018-07").first.wait_for()
+    said = window.locator("#filters .problem")
+    said.get_by_text("write 2018, 2018-07").wait_for()
+    _assert_uncovered(window, "#filters .problem")
     assert all("400" in fault for fault in witness.faults)
     witness.faults.clear()
+    window.keyboard.press("Control+A")
+    window.keyboard.type("2018")
+    window.keyboard.press("Enter")
+    _wait_for(window, "?on=2018", "july.jpg", "august.jpg")
+    said.wait_for(state="hidden")
+
+
+def test_a_place_that_finds_nothing_is_told_on_the_sheet(window: Page) -> None:
+    window.keyboard.press("Escape")  # out of the search box
+    window.keyboard.press("f")
+    press_until(window, "Tab", 'combobox "Country or state"')
+    window.keyboard.type("atlantis")
+    window.keyboard.press("Enter")
+    window.locator("#filters .problem").get_by_text("county called 'atlantis'").wait_for()
+    _assert_uncovered(window, "#filters .problem")
+    assert not accessibility_faults(window)
+
+
+def _assert_uncovered(window: Page, selector: str) -> None:
+    """Assert that what stands in the middle of an element, as seen, is the element itself."""
+    assert window.locator(selector).evaluate("""each => {
+      const {left, top, width, height} = each.getBoundingClientRect();
+      return document.elementFromPoint(left + width / 2, top + height / 2) === each;
+    }""")
 
 
 @pytest.mark.parametrize(

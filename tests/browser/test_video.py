@@ -110,6 +110,15 @@ def test_a_video_waits_at_the_moment_that_was_found_and_plays_by_a_key(
     assert not witness.faults
 
 
+def test_videos_alone_are_a_type_of_the_filters(found: Page) -> None:
+    found.keyboard.press("f")
+    found.get_by_label("Type").select_option(label="Video")
+    found.wait_for_url("**/?q=red&type=video")
+    found.locator("body:not(.busy)").wait_for()
+    names = sorted(found.locator("#grid bdi").all_text_contents())
+    assert names == ["film.mp4", "old.avi", "turned.mov"]
+
+
 def test_the_keys_of_a_video_are_its_own_while_it_has_the_focus(found: Page) -> None:
     open_large(found, "film.mp4")
     video = found.locator("#large video")

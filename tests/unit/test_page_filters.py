@@ -225,6 +225,7 @@ def test_what_can_be_filtered_by_is_listed_of_what_is_served_alone(
         "cameras": ["Canon EOS 5D", "iPhone 12"],
         "places": ["Denmark", "South Africa", "Capital Region", "Western Cape"],
         "words": "on",
+        "videos": True,
     }
     roots = resolve_roots([os.fsencode(home / "album" / "cape.jpg")])
     with library_of(home, tiny_model) as library:
@@ -233,6 +234,7 @@ def test_what_can_be_filtered_by_is_listed_of_what_is_served_alone(
             "cameras": ["iPhone 12"],
             "places": ["South Africa", "Western Cape"],
             "words": "on",
+            "videos": True,
         }
         alone.stop()
 

@@ -9,6 +9,7 @@ const box = document.querySelector("#filters");
 const summary = box.querySelector("summary");
 const form = box.querySelector("form");
 const clear = form.querySelector("button");
+const problem = form.querySelector(".problem");
 const NAMES = Object.keys(NO_FILTERS);
 let usualWords = "on";
 const CONTRADICTED = { on: ["after", "before"], after: ["on"], before: ["on"] };
@@ -16,7 +17,8 @@ const CONTRADICTED = { on: ["after", "before"], after: ["on"], before: ["on"] };
 /** Learn which cameras and places there are, for the lists. */
 export async function loadFacts() {
   try {
-    const { cameras, places, words } = await ask("/api/facts");
+    const { cameras, places, words, videos } = await ask("/api/facts");
+    if (!videos) form.querySelector("[value=video]")?.remove();
     form.elements.camera.append(...cameras.map((name) => new Option(name, name)));
     document.querySelector("#places").replaceChildren(...places.map((name) => new Option("", name)));
     usualWords = words;
@@ -32,6 +34,12 @@ export const isFiltered = (state) => NAMES.some((name) => state[name]);
 export function openFilters() {
   box.open = true;
   form.elements.on.focus();
+}
+
+/** Say on the sheet, which may cover the results, why a filter finds nothing; "" takes it away. */
+export function showProblem(text) {
+  problem.hidden = !text;
+  problem.textContent = text;
 }
 
 function show(state) {

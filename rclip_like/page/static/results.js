@@ -2,7 +2,7 @@
 
 import { NO_FILTERS, USUAL, current, go, onChange, queryOf } from "./address.js";
 import { order } from "./choices.js";
-import { isFiltered } from "./filters.js";
+import { isFiltered, showProblem } from "./filters.js";
 import { addCards, focusLast, grid, hasModifier, position, replaceCards, shownItems } from "./grid.js";
 import { ask } from "./server.js";
 import { pictures } from "./words.js";
@@ -130,6 +130,8 @@ function describe(answer) {
   document.querySelector("#command").hidden = !answer.command; // as for pasted pictures
   commandNote.textContent = answer.command_note;
   showNotes(answer.notes);
+  const isInVain = !total && isFiltered(current());
+  showProblem(isInVain ? ["Nothing found.", ...answer.notes].join(" ") : "");
   if (answer.date) offerWords(answer.date);
   showEmpty();
   callListeners();
@@ -198,7 +200,8 @@ function fail(error) {
   showNotes([]);
   found.textContent = "";
   document.querySelector("#command").hidden = true;
-  foundFor.textContent = error.message; // read aloud; it stands on the screen once
+  foundFor.textContent = error.message; // read aloud
+  showProblem(error.status === 400 && isFiltered(current()) ? error.message : "");
   // What the address asks for is not served any more, or makes no sense: it fails again.
   const isInVain = [400, 404].includes(error.status) && queryOf(current());
   if (isInVain) explain("That did not work.", error.message, "Start afresh", startAfresh);
