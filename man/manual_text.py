@@ -228,8 +228,8 @@ were found by their words have lines. With *--all-hidden*, *hidden* is true for 
 absent for others. With *--words on* or *--words only*, a picture that has any of the query's words
 has *words*, a list of where they stand, objects with *in* (name, folder, caption, keyword, sidecar,
 or text for what was read in the picture) and *text*, and *by_words_alone*, whether its score is
-below the thresholds. *crop* is the tile of a long picture that has the score, an object with *x*, *y*,
-*width* and *height* in pixels of the upright picture; it is absent where the whole has it, and
+below the thresholds. *crop* is the tile of a long picture that has the score, an object with *x*,
+*y*, *width* and *height* in pixels of the upright picture; it is absent where the whole has it, and
 without *--tiles*. *second* is the moment in a video, counted from its start, of the frame that has
 the score; pictures have none. Of a match that is copied or linked: *path* and *target* (absolute,
 the latter with *target_base64* as for paths), *did* (copied, linked or there already) and
