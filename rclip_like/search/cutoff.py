@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from rclip_like.values import Embeddings
 
 NUM_LEADING = 3
-"""How many of the best different pictures decide whether any fits; fewer in a small selection."""
+"""How many of the best different pictures decide together whether any fits; fewer of few pictures.
+
+One that stands far above the rest, as the only giraffe of an album does, decides by itself.
+"""
 PICTURES_A_LEADER = 10
 
 NUM_SAMPLED = 2048
@@ -43,6 +46,12 @@ LEAST_PRESENCE = 0.25
 """Below this presence nothing is shown."""
 
 _SLOPE, _MIDDLE = 2.4, -0.35
+_BEST_ALONE = 0.8
+"""How much farther up the best picture must be if the next ones do not fit, in deviations.
+
+With 0.8 it is shown from sqrt(2 ln N) on, which the best pictures of words that are not there reach
+only if the next ones are nearly as good.
+"""
 _OF_BEST, _BELOW_EXPECTED = 0.4, 1.0
 _MOST_EXPONENT = 700.0
 
@@ -74,7 +83,7 @@ class Background(NamedTuple):
         best, *_ = heights = [(score - self.mean) / self.deviation for score in leading]
         expected = math.sqrt(2 * math.log(max(number, 1)))
         leaders = heights[: max(1, number // PICTURES_A_LEADER)]
-        above = sum(leaders) / len(leaders) - expected
+        above = max(sum(leaders) / len(leaders), best - _BEST_ALONE) - expected
         # Bounded, as `exp` overflows where all pictures score nearly the same.
         presence = 1 / (1 + math.exp(min(-_SLOPE * (above - _MIDDLE), _MOST_EXPONENT)))
         if presence < LEAST_PRESENCE:

@@ -82,6 +82,18 @@ def test_the_best_of_more_pictures_must_be_better() -> None:
     assert presences[0] > 0.5 > LEAST_PRESENCE > presences[1]
 
 
+@pytest.mark.parametrize(
+    ("leading", "is_shown"),
+    [((5.8, 0.9, 0.9), True), ((3.5, 1.7, 1.7), True), ((3.2, 1.7, 1.7), False)],
+)
+def test_one_picture_far_above_all_others_is_shown_alone(
+    leading: tuple[float, ...], is_shown: bool
+) -> None:
+    presence, lowest = Background(0.0, 1.0).cut(leading, 300)  # the best by chance is about 3.4
+    assert (presence >= LEAST_PRESENCE) == is_shown
+    assert leading[1] < lowest
+
+
 def test_no_picture_shows_nothing() -> None:
     assert Background(0.0, 0.1).cut([], 0) == (0.0, math.inf)
     assert Background(0.0, 0.0).cut([0.5], 1) == (0.0, math.inf)
