@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from rclip_like.errors import Note, Remedy, RootError
 from rclip_like.files import lies_in
-from rclip_like.library.reach import place_notes
+from rclip_like.library.reach import missing_note, place_notes
 from rclip_like.query import Kind, Term
 from rclip_like.settings import Filters
 from rclip_like.values import Root
@@ -228,6 +228,14 @@ class Browsing:
         """Say why the place that the filters ask for may find nothing; nothing without one."""
         roots = self.roots if request.folder is None else self.within(request.folder)
         return place_notes(self._connect(), roots, request.filters)
+
+    def missing_note(self, request: PageRequest) -> str:
+        """Say that nothing that is asked for is there now, as on a disk that is not mounted.
+
+        "" where any of it is. Raises RootError for a folder elsewhere.
+        """
+        roots = self.roots if request.folder is None else self.within(request.folder)
+        return missing_note(self._connect(), roots)
 
     def count(self) -> int:
         """Return how many files are indexed under the roots."""

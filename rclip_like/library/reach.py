@@ -59,8 +59,19 @@ def reachable_roots(
     missing = [path for path in typed if path in gone] + list(unmounted.values())
     notes = (_absence_note(missing),) if missing else ()
     if not reachable:
-        raise RootError(f"{_absence_note(missing)}; is the disk mounted?")
+        raise RootError(_absence_error(missing))
     return reachable, notes
+
+
+def missing_note(store: Store | None, roots: Sequence[Root] | None) -> str:
+    """Say that no root (None: no folder that was indexed) is there now; "" if one of them is."""
+    if store is None:
+        return ""
+    asked = [*(store.walked_roots() if roots is None else roots)]
+    missing = [
+        root.path for root in asked if not os.path.exists(root.path) or _is_unmounted(store, root)
+    ]
+    return _absence_error(missing) if missing and len(missing) == len(asked) else ""
 
 
 def refuse_unreadable(roots: Sequence[Root], report: IndexReport | None) -> None:
@@ -153,6 +164,10 @@ def _is_unmounted(store: Store | None, root: Root) -> bool:
         return is_unmounted(root.path, before.device)
     except OSError:
         return False  # the walk reports what cannot be read
+
+
+def _absence_error(paths: Sequence[bytes]) -> str:
+    return f"{_absence_note(paths)}; is the disk mounted?"
 
 
 def _absence_note(paths: Sequence[bytes]) -> str:

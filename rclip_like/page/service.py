@@ -143,6 +143,7 @@ class Service:
                     *map(self._settings.say, self._browsing.place_notes(request)),
                 )
             ],
+            "missing": "" if found.matches else self._about_missing(request),
             "date": date,
             "command": command,
             "command_note": _PUT_PATH if command and embedded else "",
@@ -210,6 +211,9 @@ class Service:
         else:
             for note in found.notes:
                 yield note.reason if isinstance(note, Note) else self.say(note)
+
+    def _about_missing(self, request: PageRequest) -> str:
+        return shown(os.fsencode(full_sentence(self._browsing.missing_note(request))))
 
     def _page_search(self, terms: Sequence[Term], state: State, most: int) -> PageSearch:
         roots = None if self._roots is None else tuple(root.path for root in self._roots)

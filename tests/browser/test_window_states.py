@@ -85,6 +85,26 @@ def test_a_folder_that_is_not_served_is_told_once_and_left(page: Page, served: S
     page.locator("body:not(.busy) #grid img").first.wait_for()
 
 
+def test_a_folder_that_is_not_there_now_is_named_until_it_is_back(
+    page: Page, tmp_path: Path
+) -> None:
+    album = Album(tmp_path / "album", tmp_path / "home")
+    make_pictures(album.folder, 3)
+    album.run("index", album.folder)
+    with album.serving("--no-index") as served:
+        _look(page, served, "?q=noise")
+        album.folder.rename(tmp_path / "unplugged")
+        for address in ("/?q=stripes", "/"):
+            page.goto(urljoin(served.origin, address))
+            why = page.locator("#empty .why")
+            why.get_by_text("album: not there now; its pictures stay indexed").wait_for()
+            assert why.inner_text().endswith("is the disk mounted?")
+        (tmp_path / "unplugged").rename(album.folder)
+        page.get_by_role("button", name="Try again").click()
+        page.locator("body:not(.busy) #grid img").first.wait_for()
+        assert page.locator("#empty").is_hidden()
+
+
 def test_hidden_pictures_are_shown_on_demand_and_can_come_back(page: Page, served: Served) -> None:
     _look(page, served, "?q=coffee")
     page.locator("#grid a").first.focus()

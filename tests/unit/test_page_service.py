@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import pytest
 from PIL import Image
@@ -574,3 +575,19 @@ def test_a_run_in_the_background_ends_when_the_server_is_killed(
             time.sleep(0.01)
     with Library(tmp_path / "index.db", model=str(tiny_model)) as library:
         assert library.num_pictures() < 400
+
+
+def test_only_where_all_that_is_asked_for_is_away_that_is_said_in_text(
+    library: Library, serving: Serving, tmp_path: Path
+) -> None:
+    there, away = tmp_path / "there", Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    for folder in (there, away):
+        make_pictures(folder, 1)
+        library.index([folder])
+    service = serving(there, away)
+    away.rename(tmp_path / "unplugged")
+    query = b"q=x&folder=" + quote_from_bytes(os.fsencode(away)).encode()
+    said = str(service.search(query)["missing"])
+    assert said.endswith("is the disk mounted?")
+    assert "/caf\N{REPLACEMENT CHARACTER}: not there now" in said
+    assert service.search(b"camera=none")["missing"] == ""

@@ -23,6 +23,7 @@ let controller = new AbortController();
 let next = null;
 let loading = null;
 let total = 0;
+let missing = ""; // what to say of folders that are not there now
 let running = Promise.resolve();
 const listeners = [];
 
@@ -52,7 +53,7 @@ async function start({ count = FIRST, scroll = 0, focused = 0 }) {
   grid.ariaBusy = "true";
   try {
     const answer = await page(0, Math.min(Math.max(count, FIRST), LARGEST), signal);
-    total = answer.total;
+    ({ total, missing } = answer);
     next = answer.next;
     replaceCards(answer.items, total, focused);
     scrollTo(0, scroll);
@@ -169,7 +170,8 @@ function offerWords(date) {
 function showEmpty() {
   const state = current();
   empty.hidden = total > 0;
-  if (state.folder && !isQuery(state) && !isFiltered(state)) {
+  if (missing) explain("The pictures are not there now.", missing, "Try again", () => search());
+  else if (state.folder && !isQuery(state) && !isFiltered(state)) {
     explain("There are no pictures in this folder.", "", "Show all folders", startAfresh);
   } else if (isQuery(state) || isFiltered(state)) {
     const advice = isFiltered(state)
