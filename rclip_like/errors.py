@@ -34,6 +34,7 @@ class Remedy(StrEnum):
     READ_AS_WORDS = "if it is meant as words, search for Query(TEXT, kind=Kind.TEXT)"
     ALLOW_PRIVATE = "if it is in your own network, allow it with WebSettings.allow_private"
     GO_ONLINE = "unset HF_HUB_OFFLINE"
+    NAME_PICTURES = "name the pictures in it"
     NAME_PATHS = "is the list of paths not UTF-8?"
     ACCEPT_TRUNCATED = "ReadSettings.accept_truncated reads the part that is there"
     RAISE_PIXELS = "ReadSettings.max_megapixels sets the limit"

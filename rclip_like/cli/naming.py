@@ -162,6 +162,7 @@ def _name_label(options: NameOptions, path: Path) -> int:
 def list_names(options: ListOptions) -> int:
     """Print the names, each with the number of its pictures and its models; return 0."""
     with open_library(LibraryChoice(database=options.database)) as library:
+        library.refuse_missing_beside()
         names = library.names()
     if options.json:
         from rclip_like.output.matches import json_text
@@ -188,6 +189,7 @@ def list_names(options: ListOptions) -> int:
 def show(options: ShowOptions) -> int:
     """Print the paths of the indexed pictures that a name stands for; return 0."""
     with open_library(LibraryChoice(database=options.database)) as library:
+        library.refuse_missing_beside()
         named, files = library.find_name(options.word), library.files_of_name(options.word)
     end, on_terminal = b"\0" if options.null else b"\n", is_terminal(stdout())
     write_out(
@@ -211,6 +213,7 @@ def export(options: ExportOptions) -> int:
     from rclip_like.library.name_files import names_text
 
     with open_library(LibraryChoice(database=options.database)) as library:
+        library.refuse_missing_beside()
         names = [*map(library.find_name, options.words)] if options.words else library.names()
     write_lines([names_text(names)])
     return DONE

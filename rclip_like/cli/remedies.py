@@ -27,6 +27,7 @@ WORDS = {
     Remedy.READ_AS_WORDS: "if it is meant as words, add --text",
     Remedy.ALLOW_PRIVATE: "if it is in your own network, ask for it with --allow-private",
     Remedy.GO_ONLINE: "leave out --offline, or unset HF_HUB_OFFLINE",
+    Remedy.NAME_PICTURES: "name the pictures in it, or read their paths with --files-from",
     Remedy.NAME_PATHS: "did you mean --files0-from, or is the list not UTF-8?",
     Remedy.ACCEPT_TRUNCATED: "--accept-truncated reads the part that is there",
     Remedy.RAISE_PIXELS: "--max-megapixels sets the limit",

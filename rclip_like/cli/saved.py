@@ -193,6 +193,7 @@ def list_saved(options: ListOptions) -> int:
     from rclip_like.output.reports import table
 
     with open_library(LibraryChoice(database=options.database)) as library:
+        library.refuse_missing_beside()
         searches = library.saved_searches()
     if options.json:
         from rclip_like.output.matches import json_text
@@ -223,6 +224,7 @@ def show(options: NamedOptions) -> int:
 def remove(options: NamedOptions) -> int:
     """Remove a saved search; return 0. Raises UsageError where there is none of this name."""
     with open_library(LibraryChoice(database=options.database)) as library:
+        library.refuse_missing_beside()
         if not library.remove_search(composed(options.name)):
             raise _unknown(library, options.name)
     return 0
@@ -313,6 +315,7 @@ def _merged(saved: Given, typed: Given) -> dict[str, Any]:
 
 def _found(library: "Library", name: str) -> "SavedSearch":
     """Return the search of this name. Raises UsageError where there is none."""
+    library.refuse_missing_beside()
     found = library.saved_search(composed(name))
     if found is None:
         raise _unknown(library, name)

@@ -70,8 +70,10 @@ class LibraryNames(LibraryModel):
             raise UsageError(f"@{name} was made from a probe, so no picture can be added to it")
         rows, troubles = self._rows_of_files(expanded(pictures))
         if not rows:
-            why = f": {os.fsdecode(troubles[0].path)}: {troubles[0].reason}" if troubles else ""
-            raise UsageError(f"no picture to name{why}")
+            first = troubles[0] if troubles else None
+            why = f": {os.fsdecode(first.path)}: {first.reason}" if first else ""
+            advice = (first.remedy,) if first and first.remedy else ()
+            raise UsageError(f"no picture to name{why}", *advice)
         earlier = self._rows_before(before) if before is not None and add else _EarlierRows()
         new = {digest: row for digest, row in rows.items() if digest not in earlier.digests}
         named = self._made(name, earlier, new)
@@ -202,7 +204,11 @@ class LibraryNames(LibraryModel):
         indexed = encoded.of_paths(paths) if encoded is not None else [None] * len(paths)
         new = [path for path, each in zip(paths, indexed, strict=True) if each is None]
         rows = {each.digest: each.embedding for each in indexed if each is not None}
-        troubles = []
+        folders = dict.fromkeys(filter(os.path.isdir, new))
+        troubles = [
+            Trouble(path, "this is a folder", remedy=Remedy.NAME_PICTURES) for path in folders
+        ]
+        new = [path for path in new if path not in folders]
         if new:
             from rclip_like.query.pictures import digested_pictures
 
@@ -266,6 +272,10 @@ class LibraryNames(LibraryModel):
         names = [] if store is None else store.names.spellings()
         if not names:
             return UsageError(f"there is no name @{name}, as this index has no names yet")
+        alike = [f"@{each}" for each in names if each.casefold() == name.casefold()]
+        if alike:
+            meant = ", ".join(alike)
+            return UsageError(f"there is no name @{name}, but {meant}; names are case-sensitive")
         shown = ", ".join(f"@{each}" for each in names[:_MOST_SHOWN])
         more = f" and {len(names) - _MOST_SHOWN:,} more" if len(names) > _MOST_SHOWN else ""
         return UsageError(f"there is no name @{name}; there are {shown}{more}")

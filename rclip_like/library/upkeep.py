@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-from rclip_like.errors import StoreError
+from rclip_like.errors import Remedy, StoreError
 from rclip_like.library.connections import Connections
 from rclip_like.library.reach import expanded
 from rclip_like.models.names import BUILTIN, with_weights
 from rclip_like.settings import LibraryChoice, PruneSettings, default_database
+from rclip_like.settings.beside import is_beside
 from rclip_like.values import AnyPath
 
 if TYPE_CHECKING:
@@ -30,6 +31,15 @@ class LibraryUpkeep:
     def num_pictures(self) -> int:
         """Return how many pictures are indexed, wherever they lie."""
         return self._index.open().count_files() if self.database.exists() else 0
+
+    def refuse_missing_beside(self) -> None:
+        """Raise StoreError where an index beside pictures was asked for and is not there."""
+        if is_beside(self.database) and not self._index.exists():
+            raise StoreError(
+                f"{self.database}: there is no index here",
+                "change to the folder that has one",
+                Remedy.MAKE_INDEX_BESIDE,
+            )
 
     def walked_folders(self) -> list[bytes]:
         """Return the folders that were indexed, there or not, ascending."""

@@ -46,6 +46,18 @@ def test_the_index_beside_pictures_that_are_named_is_found_and_none_is_made(albu
     assert not Path(".clipfind").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["saved list", "saved show dogs", "saved remove dogs", "run dogs", "names list"]
+    + ["names show rex", "names export"],
+)
+def test_outside_the_folder_it_is_said_that_there_is_no_index(album: Path, command: str) -> None:
+    finished = run(*command.split(), "--db", "beside", cwd=album.parent)
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert b".clipfind/index.db: there is no index here; change to" in finished.stderr
+    assert not (album.parent / ".clipfind").exists()
+
+
 def test_the_configuration_file_can_say_so(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = album.parent / "config.toml"
     config.write_text('db = "beside"\n')

@@ -82,6 +82,9 @@ def test_an_unknown_name_is_an_error_with_those_that_there_are(album: Path) -> N
     named("max", album / "two.png")
     assert "there is no name @roy; there are @max, @rex; if" in refused("search", "@roy at sea")
     assert run("search", "@roy", "--text", "--all").returncode == 0
+    alike = "there is no name @Rex, but @rex; names are case-sensitive"
+    assert refused("names", "show", "Rex") == alike
+    assert f"{alike}; if" in refused("@Rex", album)
     for command in ("show", "remove", "export"):
         assert refused("names", command, "roy") == "there is no name @roy; there are @max, @rex"
     assert "there is no name @roy" in refused("save", "bad", "@roy", album)
@@ -121,9 +124,13 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_taken(album: 
     done = run("name", "rex", album / "one.png", broken, album)
     assert done.returncode == 2
     assert f"{broken}: ".encode() in done.stderr
-    assert f"{album}: ".encode() in done.stderr
+    assert f"{album}: this is a folder; name the pictures in it".encode() in done.stderr
     assert b"@rex stands for 1 picture" in done.stderr
     assert "no picture to name" in refused("name", "max", broken)
+    assert refused("name", "max", album) == (
+        f"no picture to name: {album}: this is a folder; name the pictures in it, or read their "
+        "paths with --files-from"
+    )
 
 
 def test_a_saved_search_and_one_for_a_page_keep_their_name(album: Path) -> None:
