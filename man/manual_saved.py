@@ -22,8 +22,10 @@ Only what is new :: *clipfind run* NAME *--new* prints, or files, only pictures 
 with *--new* has shown. The first such run shows everything; to begin from now, send its output to
 /dev/null. Pictures are told apart by their content: one that was moved, copied or on a disk that
 was away is not new, one that was edited is. Only what the search finds can be new, so give it *-t
-0*, and *--min-score* to end it. Hidden pictures are never new. If there is nothing new, nothing is
-written, not even a contact sheet, and the exit status is 1.
+0*, and *--min-score* to end it. On a terminal, too, words and dates count only with *--words* and
+*--dates*, so that what is new does not depend on where the search is run. Hidden pictures are never
+new. If there is nothing new, nothing is written, not even a contact sheet, and the exit status is
+1.
 
 When it counts as shown :: After the pictures were printed, written or filed. If the run is killed
 before that, or a picture cannot be filed, the next run shows them again; what a pipe has taken

@@ -185,7 +185,12 @@ def run(options: RunOptions) -> int:
     given = _merged(before, typed)
     given.pop("--new", None)
     asked: SearchOptions = options_of(command, given)
-    return search.answer(asked, saved if options.new else None)
+    if not options.new:
+        return search.answer(asked, None)
+    # On a terminal as in scripts, else what is new in one was shown in the other.
+    settings = asked.settings._replace(words=asked.settings.words or "off")
+    dates: Dates = "off" if asked.dates == "auto" else asked.dates
+    return search.answer(asked._replace(settings=settings, dates=dates), saved)
 
 
 def list_saved(options: ListOptions) -> int:

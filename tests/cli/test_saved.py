@@ -223,6 +223,15 @@ def test_without_news_a_sheet_stays_as_it_is(album: Path) -> None:
     assert Path("new.html").read_bytes() == sheet
 
 
+def test_what_is_new_is_the_same_on_a_terminal_and_in_cron(album: Path) -> None:
+    next(album.iterdir()).rename(album / "boat.png")
+    save("boats", "boat", "album", "--min-score", "0.99")
+    assert "boat.png" in run_on_terminal("run", "boats").text
+    assert run_on_terminal("run", "boats", "--new").status == 1
+    assert new("boats") == set()
+    assert "boat.png" in run_on_terminal("run", "boats", "--new", "--words", "on").text
+
+
 def test_nothing_new_is_said_on_a_terminal_and_not_in_cron(album: Path) -> None:
     save("boats", "boat", album)
     new("boats")
