@@ -189,7 +189,8 @@ full-text search (FTS5).
 How words and scores are joined :: By reciprocal rank fusion of two orders, by score and by words.
 In the order by words rare words count more than frequent ones, and a picture with some of the words
 counts less than in proportion. A word that was read in at most one picture of fifty counts more, so
-that "two dogs modern" finds two dogs beside a sign *MODERN*.
+that "two dogs modern" finds two dogs beside a sign *MODERN*. A picture with less than 0.7 of the
+words, by rarity, stays behind the picture with the best score.
 
 What is kept of words :: 8,192 characters of the captions of a picture, and as many of its keywords;
 each level of a path of tags is a keyword. The update before a search takes new names and edited

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _K = 60
 _SHARE_POWER = 1.5
+_SHARE_TO_LEAD = 0.7
+"""A file with less of the query's words stays behind the best score: among few pictures every rank
+is near the first, and "man" alone would lead where a man with a chainsaw is asked for."""
 _RAREST = 50
 """A word in fewer than one picture in so many counts no more than one in exactly so many."""
 _SIGN_POWER = 0.6
@@ -194,6 +197,8 @@ def fuse(scored: Scored, shares: Floats) -> Scored:
     word_ranks = (first + 1 + last) / 2
     weights = shares[matched] ** _SHARE_POWER
     fused = 1 / (1 / (_K + ranks) + weights / (_K + word_ranks)) - _K
+    is_behind = (shares[matched] < _SHARE_TO_LEAD) & (fused < 2.0)
+    fused[is_behind] = 1 + 1 / (3.0 - fused[is_behind])  # in the same order, between 1 and 2
     keys = scores
     keys[matched] = np.interp(fused, np.arange(1, len(falling) + 1), -falling)
     keys[matched] += np.maximum(0.0, 1.0 - fused)  # before the first

@@ -76,6 +76,15 @@ def test_a_word_of_a_caption_lifts_by_its_share_alone(words: Words) -> None:
     assert words.rank_of(FORTIETH, "two dogs playing modern") > 20
 
 
+def test_a_common_word_of_the_query_alone_does_not_lead(words: Words) -> None:
+    words.give("caption", "a man", *range(4, 10))
+    query = "a man with a chainsaw"
+    assert words.rank_of(0, query) == 1
+    assert [words.rank_of(number, query) for number in range(4, 10)] == [2, 3, 4, 5, 6, 7]
+    words.give("caption", "man, chainsaw", FORTIETH)
+    assert words.rank_of(FORTIETH, query) == 1
+
+
 def test_words_alone_are_in_order_of_their_shares(words: Words) -> None:
     words.give("text", "modern", 3)
     words.give("caption", "modern dogs", 5)
