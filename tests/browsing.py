@@ -130,7 +130,15 @@ def press_until(page: Page, key: str, name: str, most: int = 80) -> None:
 
 
 def focused(page: Page) -> str:
-    """Return what a screen reader says of the element that has the focus: `button "Copy paths"`."""
+    """Return what a screen reader says of the element that has the focus: `button "Copy paths"`.
+
+    Empty if nothing has it, or loses it meanwhile, as a result does when others replace it.
+    """
+    from playwright.sync_api import TimeoutError as Vanished
+
     element = page.locator(":focus")
-    snapshot = element.aria_snapshot() if element.count() else ""
+    try:
+        snapshot = element.aria_snapshot(timeout=1000) if element.count() else ""
+    except Vanished:
+        snapshot = ""
     return snapshot.partition("\n")[0].removeprefix("- ").removesuffix(":")
