@@ -4,7 +4,8 @@ The order of the words and that of the scores are fused by reciprocal ranks (Cor
 Buettcher 2009, with their k of 60). Each word counts by its rarity, and a picture in which only
 some of the words stand counts less than in proportion: of the ten words of a caption, two are
 found in many pictures of something else. A rare word that was read in a picture, as on a sign,
-counts more, since the rest of the query describes the picture. Measured in tests/bench/NOTES.md.
+counts more, since the rest of the query describes the picture. A picture with few of the words
+never stands before the best score. Measured in tests/bench/NOTES.md.
 """
 
 from __future__ import annotations
