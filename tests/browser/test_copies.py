@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 pytestmark = needs_browser
 
 ODD = "<img src=x onerror=alert(1)>.jpg"
+_BACK_AND_FORWARD_AT_ONCE = """
+dialog => {
+  const goForward = (_, observer) => {
+    observer.disconnect();
+    history.forward();
+  };
+  new MutationObserver(goForward).observe(dialog, {attributeFilter: ['open']});
+  history.back();
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +84,22 @@ def test_groups_are_looked_through_by_keys_alone(window: Page, witness: Witness)
     assert "copies" not in window.url
     window.go_forward()
     window.locator("#copies .group").first.wait_for()
+
+
+def test_a_step_forward_right_after_back_opens_groups_and_pictures_again(window: Page) -> None:
+    _open(window)
+    dialog = window.locator("#copies")
+    for _ in range(10):
+        dialog.evaluate(_BACK_AND_FORWARD_AT_ONCE)
+        window.wait_for_timeout(150)
+        dialog.locator(".group").first.wait_for()
+    dialog.locator("a").first.press("Enter")
+    large = window.locator("#large[open]")
+    large.wait_for()
+    for _ in range(10):
+        large.evaluate(_BACK_AND_FORWARD_AT_ONCE)
+        window.wait_for_timeout(150)
+        large.wait_for()
 
 
 def test_near_copies_are_hidden_and_taken_back(window: Page) -> None:

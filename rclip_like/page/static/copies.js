@@ -7,6 +7,7 @@ import { openAmong } from "./large.js";
 import { say } from "./message.js";
 import { REFUSED, copy, hide, onHidden, showAgain } from "./selection.js";
 import { ask, post } from "./server.js";
+import { closeWithState } from "./sheets.js";
 import { address } from "./thumbnails.js";
 import { bytes, date, number, pixels } from "./words.js";
 
@@ -16,6 +17,7 @@ const [step, bar] = working.children;
 const [range, back, on] = pages.children;
 const groupTemplate = document.querySelector("#group").content.firstElementChild;
 const copyTemplate = document.querySelector("#copy").content.firstElementChild;
+const close = closeWithState(dialog, "copies");
 const AT_ONCE = 20;
 const WAIT_MS = 500;
 
@@ -31,7 +33,7 @@ const query = () => (folder ? `folder=${folder}` : "");
 export function showCopies(state) {
   if (!state.copies) {
     clearTimeout(timer);
-    dialog.close();
+    close();
   } else if (!dialog.open || folder !== state.folder) {
     folder = state.folder;
     open();
@@ -258,11 +260,6 @@ const ACTIONS = {
   },
 };
 dialog.addEventListener("click", ({ target }) => ACTIONS[target.closest("[data-do]")?.dataset.do]?.());
-dialog.addEventListener("cancel", (event) => {
-  event.preventDefault();
-  closeOver("copies");
-});
-dialog.addEventListener("close", () => closeOver("copies")); // by the browser itself
 onHidden(reload);
 
 const style = document.createElement("link");

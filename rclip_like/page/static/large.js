@@ -6,6 +6,7 @@ import { say } from "./message.js";
 import { numFound, onFound, showFurther } from "./results.js";
 import { copyPaths, hide, isSelected, onHidden, select, showAgain } from "./selection.js";
 import { ask, whyMissing } from "./server.js";
+import { closeWithState } from "./sheets.js";
 import { addPicture } from "./terms.js";
 import { LARGE, address } from "./thumbnails.js";
 import { playOrPause, prepare, stop, video } from "./video.js";
@@ -19,6 +20,7 @@ const unplayed = dialog.querySelector(".unplayed");
 const heading = dialog.querySelector("h2");
 const facts = dialog.querySelector("dl");
 const position = dialog.querySelector(".position");
+const close = closeWithState(dialog, "open");
 const ENOUGH = 1.3; // times the thumbnail's pixels, enlarged without harm
 const REST_MS = 500;
 const MIN_SWIPE = 50;
@@ -250,11 +252,6 @@ dialog.addEventListener("click", ({ target }) => {
   const action = target.closest("[data-do]")?.dataset.do;
   if (item || action === "close") ACTIONS[action]?.();
 });
-dialog.addEventListener("cancel", (event) => {
-  event.preventDefault();
-  closeOver("open");
-});
-dialog.addEventListener("close", () => dialog.open || closeOver("open")); // by the browser itself
 
 let start = null;
 dialog.addEventListener("touchstart", ({ target, touches }) => {
@@ -270,7 +267,7 @@ export function showLarge(state) {
   if (state.open) {
     show(state.open);
   } else if (dialog.open) {
-    dialog.close();
+    close();
     if (item && !state.copies) focusId(item.id);
     item = null;
     stop();
