@@ -119,6 +119,7 @@ def test_hidden_pictures_are_shown_on_demand_and_can_come_back(page: Page, serve
     page.get_by_role("button", name="Show again").click()
     page.get_by_text("1 picture shown again.").wait_for()
     page.keyboard.press("Escape")
+    page.locator("#large").wait_for(state="hidden")
     page.keyboard.press("f")
     page.get_by_label("Show hidden").uncheck()
     page.wait_for_url("**/?q=coffee")
