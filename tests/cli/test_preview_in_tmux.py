@@ -149,7 +149,7 @@ def test_lf_previews_what_is_under_the_cursor(
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }
     with tmux_session(indexed, own, columns=100, rows=30) as session:
-        session.type("lf deep")
+        session.type("lf -single deep")
         session.press("Enter")
         session.wait_until(lambda text: shows(session, indexed / "deep" / "three.jpg"))
         session.press("q")
