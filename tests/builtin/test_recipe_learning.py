@@ -19,7 +19,7 @@ from recipe.contrast import (
 from recipe.distil import Lesson
 from recipe.joint import fit
 from recipe.pairs import Subject
-from recipe.stages import with_plurals_closer
+from recipe.stages import PLURAL_PULL, with_plurals_closer
 
 from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.models.towers.torchvision_cure import import_open_clip
@@ -112,12 +112,13 @@ def test_a_blend_is_the_mean_of_the_steps_and_is_lent_to_the_model() -> None:
     assert layer.weight.item() == 10.0
 
 
-def test_the_row_of_a_plural_is_brought_midway_to_its_singular() -> None:
+def test_the_row_of_a_plural_is_brought_nearer_to_its_singular() -> None:
     rows = np.eye(4, dtype=np.float16)
     strings = ["dog", "cats", "dogs", "a dog"]
     closer = with_plurals_closer(strings, rows).astype(np.float32)
     assert np.array_equal(closer[[0, 1, 3]], rows[[0, 1, 3]])
-    assert np.allclose(closer[2], [0.5**0.5, 0, 0.5**0.5, 0], atol=1e-3)
+    norm = (PLURAL_PULL**2 + (1 - PLURAL_PULL) ** 2) ** 0.5
+    assert np.allclose(closer[2], [PLURAL_PULL / norm, 0, (1 - PLURAL_PULL) / norm, 0], atol=1e-3)
 
 
 @pytest.mark.skipif(not BUILTIN_FOLDER.exists(), reason="this copy comes without builtin/")

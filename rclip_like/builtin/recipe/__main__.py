@@ -46,6 +46,7 @@ from .distil import (
     write_checkpoint,
 )
 from .joint import fit
+from .unlocked import LastLayer, unlocked_encoder
 
 CONFIG = {
     "embed_dim": 256,
@@ -97,7 +98,8 @@ def main() -> int:
     settings = CONTINUED if options.start else CONTRAST
     choose_trained(model, "last" if options.start else "all", locks_image_tower=True)
     reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
-    contrast(sources, model, reminder, replace(settings, epochs=options.epochs or settings.epochs))
+    settings = replace(settings, epochs=options.epochs or settings.epochs)
+    contrast(sources, model, reminder, settings, unlocked=options.unlock)
     save_model_folder(options.output, model, CONFIG, features.PREPROCESSING, dtype=torch.float16)
     return 0
 
@@ -170,32 +172,54 @@ def load_edition(model: Any, folder: Path) -> None:
 
 
 def contrast(
-    sources: stages.Sources, model: Any, reminder: Reminder, settings: LoopSettings
+    sources: stages.Sources,
+    model: Any,
+    reminder: Reminder,
+    settings: LoopSettings,
+    *,
+    unlocked: bool,
 ) -> None:
-    """Train the model's chosen parameters on pictures; leave it at its best measured state."""
+    """Train the model's chosen parameters on pictures; leave it at its best measured state.
+
+    Unlocked, the image trunk's last layer learns, too.
+    """
     pictures = stages.build_pictures(sources)
     visits = stages.list_visits(sources, CLASS_VISITS)
-    batches = SubjectBatches(
-        pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
-    )
     mean = torch.from_numpy(stages.mean_features(pictures))
+    if unlocked:
+        model.last_layer = LastLayer(model.visual.trunk)
+        drawable: Any = stages.build_map_pictures(sources, pictures)
+        development = Development(sources, drawable.maps[0], model.last_layer)
+        encode: Any = unlocked_encoder(model, model.last_layer, mean, IMAGE_DROPOUT)
+    else:
+        drawable, development = pictures, Development(sources, pictures.views[0])
+        encode = image_encoder(model, mean, IMAGE_DROPOUT)
+    batches = SubjectBatches(
+        drawable, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
+    )
     torch.manual_seed(settings.seed)
-    encode = image_encoder(model, mean, IMAGE_DROPOUT)
     learner = RemindedLearner(model, encode, settings, reminder)
-    keeper = _BestKeeper(sources, learner, pictures, count_steps(len(visits), settings))
+    keeper = _BestKeeper(sources, learner, development, count_steps(len(visits), settings))
     run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
     keeper.take_best()
+    if unlocked:
+        model.last_layer.write_into(model.visual.trunk)
+        del model.last_layer
 
 
 class _BestKeeper:
     """Measures on the development photos from time to time and keeps the best state."""
 
     def __init__(
-        self, sources: stages.Sources, learner: RemindedLearner, pictures: Any, num_steps: int
+        self,
+        sources: stages.Sources,
+        learner: RemindedLearner,
+        development: Development,
+        num_steps: int,
     ) -> None:
         self.place = sources.work / "contrast.pt"
         self.learner, self.num_steps = learner, num_steps
-        self.development = Development(sources, pictures.views[0])
+        self.development = development
         self.blend = Blend(learner.model, BLEND)
         self.best: dict[str, Any] = {"score": 0.0, "parameters": {}, "step": 0}
         self.say = _Clock("contrast: step {}, loss {:.4f}, development {}")
@@ -260,6 +284,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--distil-steps", type=int, default=1500)
     parser.add_argument("--epochs", type=int, help="of contrast")
     parser.add_argument("--start", type=Path, help="an earlier edition's folder to begin with")
+    parser.add_argument("--unlock", action="store_true", help="train the trunk's last layer, too")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,19 @@ class Pictures:
         made: Floats = self.classes_KF[row - num_photos] + residual
         return made
 
+    def images(self, rows: Rows, generator: np.random.Generator) -> Callable[[slice], Any]:
+        """Return the features (n, F) of a part of the visits of these rows."""
+        drawn_NF = np.stack([self.draw(int(row), generator) for row in rows])
+        return torch.from_numpy(drawn_NF).__getitem__
+
+
+class Drawable(Protocol):
+    """Pictures to draw batches from."""
+
+    def images(self, rows: Rows, generator: np.random.Generator) -> Callable[[slice], Any]:
+        """Return, by part of the batch, what the image encoder takes of the visits of rows."""
+        ...
+
 
 @dataclass(frozen=True)
 class SubjectBatches:
@@ -62,7 +75,7 @@ class SubjectBatches:
     side takes: tokens (N, L), or the teacher's rows (N, T).
     """
 
-    pictures: Pictures
+    pictures: Drawable
     subjects: Sequence[Subject]
     visits: Rows
     templates: Sequence[str]
@@ -83,12 +96,12 @@ class SubjectBatches:
             for subject, seed in zip(subjects, seeds, strict=True)
         ]
         generator = np.random.default_rng((self.seed, epoch, int(rows[0])))
-        features_NF = np.stack([self.pictures.draw(int(v), generator) for v in self.visits[rows]])
+        images = self.pictures.images(self.visits[rows], generator)
         same_NN = not_negative(subjects, [name for _, name in texts])
         inputs = self.texts([text for text, _ in texts])
         return Batch(
             self.visits[rows],
-            torch.from_numpy(features_NF).__getitem__,
+            images,
             inputs,
             EqualCells(torch.from_numpy(same_NN)),
         )

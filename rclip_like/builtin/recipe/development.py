@@ -14,24 +14,29 @@ from rclip_like.train.text_tower import encode_texts
 from .contrast import Floats
 from .figures import measure
 from .stages import Sources
+from .unlocked import LastLayer, Maps
 from .words import WORDS
 
 CHUNK = 256
 
 
 class Development:
-    """The held-out photos with the features of their centres."""
+    """The held-out photos with the features of their centres, or with maps and the last layer."""
 
-    def __init__(self, sources: Sources, centres_NF: Floats) -> None:
+    def __init__(
+        self, sources: Sources, centres_NX: Floats | Maps, layer: LastLayer | None = None
+    ) -> None:
         rows = np.flatnonzero(sources.held_out)
         self._photos = [sources.photos[row] for row in rows]
-        self._features_NF = torch.from_numpy(centres_NF[rows])
+        self._centres_NX = torch.from_numpy(centres_NX[rows]).float()
+        self._features = layer or torch.nn.Identity()
         self._tokenize = sources.tokenizer
 
     @torch.no_grad()
     def score(self, model: Any) -> tuple[float, str]:
         """Return one number to choose by, the mean of all shares, and the figures in words."""
-        images = F.normalize(model.visual.head(self._features_NF), dim=1).numpy()
+        features_NF = self._features(self._centres_NX)
+        images = F.normalize(model.visual.head(features_NF), dim=1).numpy()
         figures = measure(self._photos, images, lambda texts: self._texts(model, texts), WORDS)
         recall = list(figures.recall.values())
         labels = list(figures.accuracy["open and research"].accuracy.values())

@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.values import Preprocessing
 
 from .photos import Photo, read_squares
+
+if TYPE_CHECKING:
+    from rclip_like.values import Pixels
 
 SIZE = 224
 MEAN = STD = 0.5
@@ -52,11 +55,15 @@ def compute_view(photos: Sequence[Photo], view: int, seed: int) -> Features:
     photo. Those are computed in bfloat16: 1.8 times as fast, at a cosine of 0.995 and more.
     """
     trunk = build_trunk().to(torch.float32 if view == 0 else torch.bfloat16)
-    if view == 0:
-        squares = read_squares(photos, PREPROCESSING)
-    else:
-        squares = (_random_pixels(photo, f"{seed}:{view}:{photo.key}") for photo in photos)
+    squares = view_squares(photos, view, seed)
     return np.concatenate([encode(trunk, pixels) for pixels in in_batches(squares, BATCH)])
+
+
+def view_squares(photos: Sequence[Photo], view: int, seed: int) -> Iterator[Pixels]:
+    """Yield the pixels of one view of every photo, uint8 (S, S, C)."""
+    if view == 0:
+        return read_squares(photos, PREPROCESSING)
+    return (_random_pixels(photo, f"{seed}:{view}:{photo.key}") for photo in photos)
 
 
 @torch.inference_mode()

@@ -34,6 +34,7 @@ from .pairs import (
 )
 from .photos import Photo, is_held_out, read_training_photos, read_validation_photos
 from .teacher import load_teacher
+from .unlocked import MapPictures, cached_maps
 from .wordnet import Synset
 from .words import plural
 
@@ -42,6 +43,8 @@ CONTEXT_LENGTH = 32
 VIEWS = (0, 2)
 """The photo as a search sees it, and a random part of it; the number seeds the part."""
 OWN_SHARE = 4
+PLURAL_PULL = 0.5
+"""How far the row of a plural is drawn to its singular's."""
 TEXTS_AT_ONCE = 128
 CLASS_OFFSET = 6.0
 """Length of a class's offset from the mean, as of classes with photos, noise of few taken off."""
@@ -144,12 +147,12 @@ def own_lesson(sources: Sources, model: Any) -> Lesson:
 def with_plurals_closer(
     strings: Sequence[str], rows_ND: npt.NDArray[np.float16]
 ) -> npt.NDArray[np.float16]:
-    """Return unit rows: that of a plural lies midway between its own and its singular's."""
+    """Return unit rows: that of a plural lies between its own and its singular's."""
     row_of = dict(zip(strings, rows_ND.astype(np.float32), strict=True))
     for text in filter(str.isalpha, strings):
         if (many := plural(text)) in row_of and many != text:
-            midway = row_of[many] + row_of[text]
-            row_of[many] = midway / np.linalg.norm(midway)
+            nearer = (1 - PLURAL_PULL) * row_of[many] + PLURAL_PULL * row_of[text]
+            row_of[many] = nearer / np.linalg.norm(nearer)
     return np.stack(list(row_of.values())).astype(np.float16)
 
 
@@ -182,6 +185,15 @@ def build_pictures(sources: Sources) -> Pictures:
         class_features(rows_KF, photos_NF, CLASS_OFFSET),
         class_residuals(photos_NF, kinds),
     )
+
+
+def build_map_pictures(sources: Sources, pictures: Pictures) -> MapPictures:
+    """Return the maps of all views before the trunk's last layer, with the classes of pictures."""
+    maps = [
+        cached_maps(sources.work / f"last-{view}.npy", sources.photos, view, seed=0)
+        for view in VIEWS
+    ]
+    return MapPictures(maps, pictures.classes_KF, pictures.residuals_NF)
 
 
 def list_visits(sources: Sources, class_visits: int) -> Rows:
