@@ -116,9 +116,10 @@ def photo_names(photo: Photo) -> list[str]:
 
 
 def frequent_words(texts: Iterable[str], *, least: int = 2) -> list[str]:
-    """Return the words that occur in at least so many texts, the commonest first."""
+    """Return the words in at least so many texts, the commonest first, equals by the alphabet."""
     counts = Counter(word for text in texts for word in set(re.findall("[a-z]+", text.lower())))
-    return [word for word, count in counts.most_common() if count >= least and len(word) > 1]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [word for word, count in ordered if count >= least and len(word) > 1]
 
 
 def vocabulary_words(number: int) -> list[str]:

@@ -152,7 +152,7 @@ def _named(own: tuple[str, ...], others: dict[tuple[str, ...], float]) -> Subjec
 
 def _captioned(photo: Photo, sure: frozenset[str]) -> Subject:
     spoken = [re.findall("[a-z]+", caption.lower()) for caption in photo.captions]
-    counts = Counter(word for words in spoken for word in set(words))
+    counts = Counter(word for words in spoken for word in sorted(set(words)))
     names = [word for word, count in counts.items() if count >= LEAST_CAPTIONS and word in sure]
     pairs = {" ".join(pair) for words in spoken for pair in pairwise(words)}
     known = _known([*photo.captions, *counts, *pairs])
