@@ -46,7 +46,7 @@ from .distil import (
     write_checkpoint,
 )
 from .joint import fit
-from .unlocked import LastLayer, unlocked_encoder
+from .unlocked import last_parameters, unlocked_encoder
 
 CONFIG = {
     "embed_dim": 256,
@@ -71,7 +71,7 @@ CONTRAST = LoopSettings(epochs=14, batch_size=640, lr=5e-4, weight_decay=0.05)
 CONTINUED = LoopSettings(epochs=4, batch_size=512, lr=5e-4, weight_decay=0.05)
 """Contrast that begins with an earlier edition, of whose text tower the last layer alone learns."""
 JOINT_TEMPLATES = ("{}", "a photo of a {}.")
-CLASS_VISITS = 5
+CLASS_VISITS, UNLOCKED_CLASS_VISITS = 5, 1
 IMAGE_DROPOUT = 0.5
 REMINDER_WEIGHT, REMINDER_SIZE = 2.0, 256
 MEASURE_EVERY = 20
@@ -181,19 +181,22 @@ def contrast(
 ) -> None:
     """Train the model's chosen parameters on pictures; leave it at its best measured state.
 
-    Unlocked, the image trunk's last layer learns, too.
+    Unlocked, the image trunk's last blocks learn, too.
     """
-    pictures = stages.build_pictures(sources)
-    visits = stages.list_visits(sources, CLASS_VISITS)
+    views = stages.VIEWS[:1] if unlocked else stages.VIEWS
+    pictures = stages.build_pictures(sources, views)
+    visits = stages.list_visits(sources, UNLOCKED_CLASS_VISITS if unlocked else CLASS_VISITS)
     mean = torch.from_numpy(stages.mean_features(pictures))
     if unlocked:
-        model.last_layer = LastLayer(model.visual.trunk)
+        for parameter in last_parameters(model.visual.trunk):
+            parameter.requires_grad_(True)
         drawable: Any = stages.build_map_pictures(sources, pictures)
-        development = Development(sources, drawable.maps[0], model.last_layer)
-        encode: Any = unlocked_encoder(model, model.last_layer, mean, IMAGE_DROPOUT)
+        centres: Any = drawable.maps[0]
+        encode: Any = unlocked_encoder(model, mean, IMAGE_DROPOUT)
     else:
-        drawable, development = pictures, Development(sources, pictures.views[0])
+        drawable, centres = pictures, pictures.views[0]
         encode = image_encoder(model, mean, IMAGE_DROPOUT)
+    development = Development(sources, centres)
     batches = SubjectBatches(
         drawable, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
     )
@@ -202,9 +205,6 @@ def contrast(
     keeper = _BestKeeper(sources, learner, development, count_steps(len(visits), settings))
     run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
     keeper.take_best()
-    if unlocked:
-        model.last_layer.write_into(model.visual.trunk)
-        del model.last_layer
 
 
 class _BestKeeper:
@@ -284,7 +284,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--distil-steps", type=int, default=1500)
     parser.add_argument("--epochs", type=int, help="of contrast")
     parser.add_argument("--start", type=Path, help="an earlier edition's folder to begin with")
-    parser.add_argument("--unlock", action="store_true", help="train the trunk's last layer, too")
+    parser.add_argument("--unlock", action="store_true", help="train the trunk's last blocks, too")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

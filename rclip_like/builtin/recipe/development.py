@@ -14,28 +14,28 @@ from rclip_like.train.text_tower import encode_texts
 from .contrast import Floats
 from .figures import measure
 from .stages import Sources
-from .unlocked import LastLayer, Maps
+from .unlocked import Maps, last_blocks
 from .words import WORDS
 
 CHUNK = 256
 
 
 class Development:
-    """The held-out photos with the features of their centres, or with maps and the last layer."""
+    """The held-out photos, by the features of their centres, or by maps before the last blocks."""
 
-    def __init__(
-        self, sources: Sources, centres_NX: Floats | Maps, layer: LastLayer | None = None
-    ) -> None:
+    def __init__(self, sources: Sources, centres_NX: Floats | Maps) -> None:
         rows = np.flatnonzero(sources.held_out)
         self._photos = [sources.photos[row] for row in rows]
-        self._centres_NX = torch.from_numpy(centres_NX[rows]).float()
-        self._features = layer or torch.nn.Identity()
+        self._centres_NX = torch.from_numpy(centres_NX[rows])
         self._tokenize = sources.tokenizer
 
     @torch.no_grad()
     def score(self, model: Any) -> tuple[float, str]:
         """Return one number to choose by, the mean of all shares, and the figures in words."""
-        features_NF = self._features(self._centres_NX)
+        features_NF = self._centres_NX.float()
+        if features_NF.ndim > 2:
+            parts = torch.split(features_NF, CHUNK)
+            features_NF = torch.cat([last_blocks(model.visual.trunk, maps) for maps in parts])
         images = F.normalize(model.visual.head(features_NF), dim=1).numpy()
         figures = measure(self._photos, images, lambda texts: self._texts(model, texts), WORDS)
         recall = list(figures.recall.values())

@@ -42,6 +42,8 @@ DEVELOPMENT_SHARE = 0.06
 CONTEXT_LENGTH = 32
 VIEWS = (0, 2)
 """The photo as a search sees it, and a random part of it; the number seeds the part."""
+MAP_VIEWS = (0, 2, 3, 4)
+"""More of them where the trunk's last blocks learn, which remember single views better."""
 OWN_SHARE = 4
 PLURAL_PULL = 0.5
 """How far the row of a plural is drawn to its singular's."""
@@ -168,11 +170,11 @@ def text_rows(model: Any, tokens_NL: npt.NDArray[np.uint16]) -> npt.NDArray[np.f
     return rows
 
 
-def build_pictures(sources: Sources) -> Pictures:
-    """Return the features of all views of the photos, and of the classes, computing once."""
+def build_pictures(sources: Sources, views_asked: Sequence[int] = VIEWS) -> Pictures:
+    """Return the features of the photos in these views, and of the classes, computing once."""
     views = [
         features.cached_view(sources.work / f"training-{view}.npy", sources.photos, view, seed=0)
-        for view in VIEWS
+        for view in views_asked
     ]
     photos_NF = views[0].astype(np.float32)
     rows_KF = build_trunk().classifier.weight.detach().numpy()  # type: ignore[union-attr,operator]
@@ -188,10 +190,10 @@ def build_pictures(sources: Sources) -> Pictures:
 
 
 def build_map_pictures(sources: Sources, pictures: Pictures) -> MapPictures:
-    """Return the maps of all views before the trunk's last layer, with the classes of pictures."""
+    """Return the maps of all views before the trunk's last blocks, with the classes of pictures."""
     maps = [
-        cached_maps(sources.work / f"last-{view}.npy", sources.photos, view, seed=0)
-        for view in VIEWS
+        cached_maps(sources.work / f"maps-{view}.npy", sources.photos, view, seed=0)
+        for view in MAP_VIEWS
     ]
     return MapPictures(maps, pictures.classes_KF, pictures.residuals_NF)
 
