@@ -19,7 +19,14 @@ from recipe.contrast import (
 from recipe.distil import Lesson
 from recipe.joint import fit
 from recipe.pairs import Subject
-from recipe.stages import PLURAL_PULL, with_plurals_closer
+from recipe.stages import (
+    CONTEXT_LENGTH,
+    PLURAL_PULL,
+    TOKEN_PULL,
+    draw_plural_tokens,
+    plural_tokens,
+    with_plurals_closer,
+)
 
 from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.models.towers.torchvision_cure import import_open_clip
@@ -119,6 +126,24 @@ def test_the_row_of_a_plural_is_brought_nearer_to_its_singular() -> None:
     assert np.array_equal(closer[[0, 1, 3]], rows[[0, 1, 3]])
     norm = (PLURAL_PULL**2 + (1 - PLURAL_PULL) ** 2) ** 0.5
     assert np.allclose(closer[2], [PLURAL_PULL / norm, 0, (1 - PLURAL_PULL) / norm, 0], atol=1e-3)
+
+
+def test_the_token_of_a_plural_is_drawn_to_its_singulars() -> None:
+    tokenizer = import_open_clip().SimpleTokenizer(context_length=CONTEXT_LENGTH)
+    pairs = plural_tokens(tokenizer, ["sheep", "man", "dog", "xylophonist"])
+    assert [[tokenizer.decode([each]).strip() for each in pair] for pair in pairs] == [
+        ["dog", "dogs"],
+        ["man", "men"],
+    ]
+    model = build_model()
+    before = model.token_embedding.weight.detach().clone()
+    draw_plural_tokens(model, pairs)
+    after = model.token_embedding.weight.detach()
+    changed = (after != before).any(dim=1).nonzero().flatten()
+    assert sorted(changed.tolist()) == sorted(pairs[:, 1].tolist())
+    dog, dogs = pairs[0]
+    wanted = (1 - TOKEN_PULL) * before[dogs] + TOKEN_PULL * before[dog]
+    assert torch.allclose(after[dogs], wanted, atol=1e-6)
 
 
 @pytest.mark.skipif(not BUILTIN_FOLDER.exists(), reason="this copy comes without builtin/")

@@ -46,6 +46,7 @@ from .distil import (
     write_checkpoint,
 )
 from .joint import fit
+from .pairs import noun_words
 from .unlocked import last_parameters, unlocked_encoder
 
 CONFIG = {
@@ -88,6 +89,8 @@ def main() -> int:
     model = build_model()
     if options.start:
         load_edition(model, options.start)
+        nouns = filter(str.isalpha, noun_words(sources.nouns))
+        stages.draw_plural_tokens(model, stages.plural_tokens(sources.tokenizer, nouns))
         lesson = stages.own_lesson(sources, model)
         to_teacher = torch.eye(lesson.targets_NT.shape[1])
     else:

@@ -6,7 +6,7 @@ Shape suffixes: N strings or pairs, T teacher's dimension, F features, E embeddi
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,13 @@ MAP_VIEWS = (0, 2, 3, 4)
 OWN_SHARE = 4
 PLURAL_PULL = 0.5
 """How far the row of a plural is drawn to its singular's."""
+TOKEN_PULL = 0.7
+"""How far the token of a plural is drawn to its singular's, in an edition that is gone on from.
+
+Measured with the first edition on all training photos, sixty everyday words, precision@10: singular
+0.845, plural 0.757; at 0.5 the plural has 0.825, at 0.75 0.837. Recall of development captions was
+30.2, 29.1 and, at 1, 28.4 (29.9 before).
+"""
 TEXTS_AT_ONCE = 128
 CLASS_OFFSET = 6.0
 """Length of a class's offset from the mean, as of classes with photos, noise of few taken off."""
@@ -144,6 +151,24 @@ def own_lesson(sources: Sources, model: Any) -> Lesson:
     rows: npt.NDArray[np.float16] = np.load(path)
     assert len(rows) == len(strings), f"{path} belongs to other strings: delete it"
     return Lesson(tokens, with_plurals_closer(strings, rows))
+
+
+def plural_tokens(tokenizer: Any, nouns: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Return the tokens (N, 2) of nouns and their plurals, where both are a single token."""
+    pairs = [(noun, plural(noun)) for noun in sorted(nouns) if plural(noun) != noun]
+    columns = zip(*pairs, strict=True)
+    tokens_N2L = np.stack([tokenizer([*column]).numpy() for column in columns], axis=1)
+    is_single_N = (tokens_N2L.argmax(axis=2) == 2).all(axis=1)  # after start and word comes the end
+    found_N2: npt.NDArray[np.int64] = tokens_N2L[is_single_N, :, 1]
+    return found_N2
+
+
+@torch.no_grad()
+def draw_plural_tokens(model: Any, pairs_N2: npt.NDArray[np.int64]) -> None:
+    """Draw the embedding of each plural's token to its singular's."""
+    singular_N, plural_N = torch.from_numpy(pairs_N2).T
+    rows = model.token_embedding.weight
+    rows[plural_N] = torch.lerp(rows[plural_N], rows[singular_N], TOKEN_PULL)
 
 
 def with_plurals_closer(
