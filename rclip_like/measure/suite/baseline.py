@@ -22,15 +22,15 @@ class Baseline(NamedTuple):
     """A classifier, and the labels of a set that are classes of ImageNet-1k.
 
     labels (K,): their numbers in the set. classes (C,): numbers of classes, and label_of_class
-    (C,) the label that each stands for, as a number in the set. is_own_trunk: the model's image
-    tower is this classifier's, with the same weights.
+    (C,) the label that each stands for, as a number in the set. share_in_model: the share
+    of the classifier's weights, its last layer aside, that the model's image tower has.
     """
 
     classifier: ImageNetClassifier
     labels: Numbers
     classes: Numbers
     label_of_class: Numbers
-    is_own_trunk: bool = False
+    share_in_model: float = 0.0
 
     def answers(self, pixels: npt.NDArray[np.uint8]) -> Numbers:
         """Return label numbers (N,) of pictures uint8 (N, S, S, 3): of the likeliest class each."""
@@ -57,9 +57,9 @@ def load_baseline(labels: Sequence[str], model: ModelSpecification) -> Baseline:
     numbers = np.array(list(classes), np.int64)
     label_of_class = np.array(list(classes.values()), np.int64)
     classifier = ImageNetClassifier()
-    is_own_trunk = classifier.is_trunk_of(model)
+    share_in_model = classifier.share_in(model)
     labels_shared = np.unique(label_of_class)
-    return Baseline(classifier, labels_shared, numbers, label_of_class, is_own_trunk)
+    return Baseline(classifier, labels_shared, numbers, label_of_class, share_in_model)
 
 
 def _classes_of_labels(labels: Sequence[str]) -> dict[int, int]:

@@ -21,6 +21,7 @@ from rclip_like.evaluate.report import (
     Section,
     Table,
 )
+from rclip_like.measure.suite.baseline import Baseline
 from rclip_like.measure.suite.corruptions import CORRUPTIONS, LEVELS, Corruption, corrupted
 from rclip_like.measure.suite.subject import Numbers, Subject
 from rclip_like.measure.suite.wording import is_clear, listed, percent, points
@@ -303,19 +304,35 @@ def _compared_sentences(
     verdict = "the interval contains zero, so neither is clearly more robust here"
     if is_clear(difference):
         verdict = f"here the model loses {'less' if difference.high < 0 else 'more'}"
-    trunk = (
-        f"The image tower of {subject.model.specification.name} is {baseline.classifier.name} "
-        "itself, with the weights learnt from ImageNet's labels: this compares two heads on the "
-        "same features, and says nothing about learning from texts."
-    )
     return [
-        *([trunk] if baseline.is_own_trunk else []),
+        *_trunk_sentences(subject, baseline),
         f"{len(names):,} of the {len(subject.labels):,} labels are classes of ImageNet-1k by name "
         f"or synonym: {listed(names)}. They have {counted(shared[0].right.shape[1], 'picture')}.",
         f"Choosing among these labels, the model loses {percent(_mean_drop(shared))} of its clean "
         f"accuracy, and {baseline.classifier.name}, trained on ImageNet, "
         f"{percent(_mean_drop(classified))}. The difference is {points(difference)}: {verdict}.",
     ]
+
+
+def _trunk_sentences(subject: Subject, baseline: Baseline) -> list[str]:
+    """Return what it means for the comparison if the model has weights of the classifier."""
+    tower, classifier = (
+        f"The image tower of {subject.model.specification.name}",
+        baseline.classifier,
+    )
+    if baseline.share_in_model == 1:
+        return [
+            f"{tower} is {classifier.name} itself, with the weights learnt from ImageNet's labels: "
+            "this compares two heads on the same features, and says nothing about learning from "
+            "texts."
+        ]
+    if baseline.share_in_model > 0:
+        return [
+            f"{tower} began as {classifier.name}, with the weights learnt from ImageNet's labels, "
+            f"and has {percent(baseline.share_in_model)} of them unchanged: this compares what "
+            "became of one model, and says little about learning from texts."
+        ]
+    return []
 
 
 def _chart(subject: Subject, curves: list[_Curve], names: list[str]) -> LineChart:

@@ -67,18 +67,21 @@ class ImageNetClassifier:
         found = [*self._pool.map(lambda part: self._layers.embed(_resized(part)), parts)]
         return np.concatenate([np.empty((0, NUM_CLASSES), np.float32), *found])
 
-    def is_trunk_of(self, specification: ModelSpecification) -> bool:
-        """Return whether a model's image tower has these weights, as exactly as float16 holds them.
+    def share_in(self, specification: ModelSpecification) -> float:
+        """Return the share of its trunk's weights that a model's image tower has, in [0, 1].
 
-        Raises ModelError where its weights cannot be read.
+        Equal are weights as exactly as float16 holds them. Raises ModelError where those of the
+        model cannot be read.
         """
         if specification.config["vision_cfg"].get("timm_model_name") != _ARCHITECTURE:
-            return False
+            return 0.0
         theirs = Weights(specification.weights).tensors()
-        return all(
-            key in theirs and _is_equal(own, np.asarray(theirs[key], np.float32))
+        num_equal = sum(
+            own.size
             for key, own in self._trunk.items()
+            if key in theirs and _is_equal(own, np.asarray(theirs[key], np.float32))
         )
+        return num_equal / sum(own.size for own in self._trunk.values())
 
 
 def require_classifier() -> None:
