@@ -46,7 +46,6 @@ from .distil import (
     write_checkpoint,
 )
 from .joint import fit
-from .pairs import noun_words
 from .unlocked import last_parameters, unlocked_encoder
 
 CONFIG = {
@@ -89,8 +88,8 @@ def main() -> int:
     model = build_model()
     if options.start:
         load_edition(model, options.start)
-        nouns = filter(str.isalpha, noun_words(sources.nouns))
-        stages.draw_plural_tokens(model, stages.plural_tokens(sources.tokenizer, nouns))
+        pairs = stages.plural_tokens(sources.tokenizer, sources.singulars)
+        stages.draw_plural_tokens(model, pairs)
         lesson = stages.own_lesson(sources, model)
         to_teacher = torch.eye(lesson.targets_NT.shape[1])
     else:
@@ -132,7 +131,7 @@ def find_joint_space(sources: stages.Sources) -> dict[str, torch.Tensor]:
             JOINT.seed,
         )
         axes = principal_axes(rows, CONFIG["embed_dim"])  # type: ignore[arg-type]
-        mean = torch.from_numpy(stages.mean_features(pictures))
+        mean = torch.from_numpy(stages.mean_features(sources, pictures))
         write_checkpoint(place, fit(axes, mean, batches, JOINT))
     state: dict[str, torch.Tensor] = torch.load(place)
     return state
@@ -189,7 +188,7 @@ def contrast(
     views = stages.VIEWS[:1] if unlocked else stages.VIEWS
     pictures = stages.build_pictures(sources, views)
     visits = stages.list_visits(sources, UNLOCKED_CLASS_VISITS if unlocked else CLASS_VISITS)
-    mean = torch.from_numpy(stages.mean_features(pictures))
+    mean = torch.from_numpy(stages.mean_features(sources, pictures))
     if unlocked:
         for parameter in last_parameters(model.visual.trunk):
             parameter.requires_grad_(True)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .corpus import normalise
 from .photos import Photo
 from .wordnet import Synset, wider_words
-from .words import plural
+from .words import is_irregular, plural
 
 CAPTION_SHARE = 0.85
 """How often a captioned photo is shown with a caption and not with a word of its captions."""
@@ -31,7 +31,7 @@ LEAST_CAPTIONS = 3
 _UNTYPED = """
     a an the is are was were be being been has have had in on at of to by for from with while as
     and or into onto up down out off over through along near next front behind under between
-    around across there that this these it its it's his her their he she they who which some
+    around across there that this these it its does his her their he she they who which some
     another each other very just one someone something them him against during it all
 """
 UNTYPED = frozenset(_UNTYPED.split())
@@ -78,11 +78,11 @@ def class_subject(identifier: str, name: str, nouns: dict[str, Synset]) -> Subje
 
 
 def typed_query(caption: str, generator: random.Random) -> str:
-    """Return two to four words of a caption in their order, or the caption if it has only one.
+    """Return two to four words of a caption in their order, or the caption if it has fewer.
 
     "A brown dog runs on a beach." may become "brown dog beach".
     """
-    words = [word for word in re.findall("[a-z]+", caption.lower()) if word not in UNTYPED]
+    words = [word for word in re.findall("[a-z]{2,}", caption.lower()) if word not in UNTYPED]
     if len(words) < 2:
         return caption
     kept = sorted(generator.sample(range(len(words)), min(len(words), generator.randint(2, 4))))
@@ -90,9 +90,26 @@ def typed_query(caption: str, generator: random.Random) -> str:
 
 
 def noun_words(nouns: dict[str, Synset]) -> frozenset[str]:
-    """Return the single words among WordNet's names of things, with their plurals."""
-    single = {name for meaning in nouns.values() for name in meaning.names if name.isalpha()}
-    return frozenset(single | {plural(name) for name in single})
+    """Return the common nouns among WordNet's names of things, with their plurals."""
+    found = singulars(nouns)
+    return frozenset({*found, *found.values()})
+
+
+def singulars(nouns: dict[str, Synset]) -> dict[str, str]:
+    """Return the singular of each plural of WordNet's common nouns.
+
+    Left out are abbreviations and what people use as other words ("is" is no plural of "I"). Of
+    several singulars an irregular one is taken, else the one with the most meanings.
+    """
+    meanings = Counter(name for meaning in nouns.values() for name in meaning.names)
+    common = {
+        name
+        for name in meanings
+        if re.fullmatch("[a-z]{3,}", name) and not {name, plural(name)} & UNTYPED
+    }
+    plurals = {plural(name) for name in common if plural(name) != name}
+    ordered = sorted(common - plurals, key=lambda name: (is_irregular(name), meanings[name], name))
+    return {plural(name): name for name in ordered}
 
 
 def not_negative(rows: Sequence[Subject], texts: Sequence[str]) -> npt.NDArray[np.bool_]:

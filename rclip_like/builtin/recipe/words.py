@@ -13,8 +13,9 @@ WORDS = tuple(_WORDS.split(","))
 _IRREGULAR = """
     man men, woman women, child children, person people, foot feet, tooth teeth, goose geese,
     mouse mice, ox oxen, knife knives, leaf leaves, wolf wolves, shelf shelves, calf calves,
-    loaf loaves, thief thieves, half halves, wife wives, scarf scarves, sheep sheep, deer deer,
-    aircraft aircraft, snowman snowmen, fireman firemen, policeman policemen, fisherman fishermen
+    life lives, loaf loaves, thief thieves, half halves, wife wives, scarf scarves, sheep sheep,
+    deer deer, aircraft aircraft, snowman snowmen, fireman firemen, policeman policemen,
+    fisherman fishermen
 """
 _IRREGULAR_PLURALS = dict(pair.split() for pair in _IRREGULAR.split(","))
 
@@ -31,8 +32,10 @@ def forms(word: str) -> Sequence[str]:
 
 
 def plural(name: str) -> str:
-    """Return the plural of a noun, of a phrase that of its last word."""
+    """Return the plural of a noun, of a phrase that of its last word; irregular plurals stay."""
     start, space, last = name.rpartition(" ")
+    if last in _IRREGULAR_PLURALS.values():
+        return name
     if last in _IRREGULAR_PLURALS:
         return start + space + _IRREGULAR_PLURALS[last]
     if name.endswith(("s", "x", "z", "ch", "sh")):
@@ -40,3 +43,8 @@ def plural(name: str) -> str:
     if re.search("[^aeiou]y$", name):
         return name[:-1] + "ies"
     return name + "s"
+
+
+def is_irregular(name: str) -> bool:
+    """Return whether the plural of a noun follows no rule."""
+    return name in _IRREGULAR_PLURALS
