@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recipe.__main__ import build_model, load_edition
+from recipe.__main__ import build_model, load_edition, require_imagenet_trunk
 from recipe.contrast import (
     Blend,
+    Classes,
     Pictures,
     RemindedLearner,
     Reminder,
@@ -46,7 +47,7 @@ def subjects() -> list[Subject]:
 def batches(texts: Any) -> SubjectBatches:
     views = [np.random.default_rng(0).normal(size=(NUM, FEATURES)).astype(np.float32)]
     nothing_KF = np.zeros((0, FEATURES), np.float32)
-    pictures = Pictures(views, nothing_KF, nothing_KF)
+    pictures = Pictures(views, Classes(nothing_KF, nothing_KF))
     return SubjectBatches(pictures, subjects(), np.arange(NUM), ("a {}",), texts, seed=0)
 
 
@@ -156,3 +157,17 @@ def test_a_run_can_begin_with_an_earlier_edition() -> None:
     load_edition(model, BUILTIN_FOLDER)
     assert not torch.equal(model.text_projection, before)
     assert {value.dtype for value in model.parameters()} == {torch.float32}
+
+
+def test_features_are_made_of_imagenets_trunk_alone() -> None:
+    model = build_model()
+    require_imagenet_trunk(model, last_blocks_may_differ=False)
+    with torch.no_grad():
+        model.visual.trunk.conv_head.weight += 0.01
+    require_imagenet_trunk(model, last_blocks_may_differ=True)
+    with pytest.raises(SystemExit, match="conv_head"):
+        require_imagenet_trunk(model, last_blocks_may_differ=False)
+    with torch.no_grad():
+        model.visual.trunk.conv_stem.weight += 0.01
+    with pytest.raises(SystemExit, match="conv_stem"):
+        require_imagenet_trunk(model, last_blocks_may_differ=True)

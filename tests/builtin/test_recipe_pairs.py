@@ -9,7 +9,9 @@ from recipe.pairs import (
     class_features,
     class_subject,
     not_negative,
+    noun_words,
     photo_subject,
+    singulars,
     typed_query,
 )
 from recipe.photos import Photo
@@ -38,6 +40,20 @@ def test_words_that_most_captions_share_name_a_photo() -> None:
     subject = photo_subject(RUNNING, NOUNS, SURE)
     assert subject.names == ("dog",)
     assert {"a dog runs", "runs", "dog runs", "dogs"} <= subject.known
+
+
+def test_a_plural_has_one_singular_and_is_not_another_word() -> None:
+    names = [("I", "hi", "doe"), ("leave",), ("leaf",), ("men",), ("man",), ("rose",), ("ros",)]
+    names += [("rose",), ("glasses",), ("glass",), ("in",), ("sheep",)]
+    nouns = {f"n{number}": Synset(each, "") for number, each in enumerate(names)}
+    assert singulars(nouns) == {
+        "leaves": "leaf",
+        "men": "man",
+        "roses": "rose",
+        "glasses": "glass",
+        "sheep": "sheep",
+    }
+    assert not noun_words(nouns) & {"i", "is", "hi", "his", "in", "ins", "does", "mens"}
 
 
 def test_what_is_known_of_a_picture_is_no_wrong_text_for_it() -> None:

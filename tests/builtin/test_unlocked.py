@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from recipe.contrast import Classes
 from recipe.features import SMALL_VIEW, compute_view, view_squares
 from recipe.photos import Photo
 from recipe.unlocked import MAP_SHAPE, MapPictures, cached_maps, last_blocks, last_parameters
@@ -40,7 +41,7 @@ def test_cached_maps_and_the_last_blocks_make_the_trunks_features(tmp_path: Path
     assert torch.nn.functional.cosine_similarity(features, whole).min() > 0.9999
 
 
-def test_maps_are_gone_on_with_after_a_stop(tmp_path: Path) -> None:
+def test_a_stopped_run_continues_its_maps(tmp_path: Path) -> None:
     photos, path = _photos(), tmp_path / "maps-2.npy"
     whole = np.array(cached_maps(path, photos, view=2, seed=0))
     path.with_suffix(".done").write_text("2")
@@ -69,7 +70,7 @@ def test_a_batch_keeps_photos_and_classes_in_their_order() -> None:
         2, 1, 1, 1
     )
     classes = np.full((1, 1280), 7, np.float32)
-    pictures = MapPictures([maps, maps], classes, np.zeros((1, 1280), np.float32))
+    pictures = MapPictures([maps, maps], Classes(classes, np.zeros((1, 1280), np.float32)))
     drawn = pictures.draw_batch([1, 2, 0], np.random.default_rng(0))
     assert drawn.maps_NHWC.shape == (2, *MAP_SHAPE)
     trunk = build_trunk()
@@ -81,14 +82,15 @@ def test_a_batch_keeps_photos_and_classes_in_their_order() -> None:
         assert torch.equal(rows[1], torch.full((1280,), 7.0))
         assert torch.equal(rows[[0, 2]], photos)
         last = drawn.part(slice(1, 3))
-        assert last.is_photo.tolist() == [False, True]
+        assert last.is_photo_B.tolist() == [False, True]
         assert torch.equal(last.maps_NHWC, drawn.maps_NHWC[1:])
 
 
 def test_a_map_is_mirrored_half_of_the_time() -> None:
     maps = np.zeros((1, *MAP_SHAPE), np.float16)
     maps[0, :, 0] = 1
-    pictures = MapPictures([maps], np.zeros((1, 1280), np.float32), np.zeros((1, 1280), np.float32))
+    nothing = np.zeros((1, 1280), np.float32)
+    pictures = MapPictures([maps], Classes(nothing, nothing))
     drawn = pictures.draw_batch([0] * 40, np.random.default_rng(0)).maps_NHWC
     assert 10 < int(drawn[:, 0, 0, 0].sum()) < 30
     assert torch.equal(drawn[:, 0, 0, 0] + drawn[:, 0, -1, 0], torch.ones(40, dtype=torch.float16))

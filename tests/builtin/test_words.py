@@ -17,6 +17,8 @@ from recipe.words import WORDS, forms, mentions
         ("young woman", "young women"),
         ("child", "children"),
         ("sheep", "sheep"),
+        ("men", "men"),
+        ("life", "lives"),
         ("human", "humans"),
     ],
 )

@@ -2,18 +2,20 @@
 
 Stages, each restartable: strings, teacher, features, joint space, distillation, contrast, folder.
 `--start EDITION` takes an earlier edition's model folder in place of the teacher, the joint space
-and the distillation: contrast goes on from there, and the earlier text tower is what is kept in
-mind.
+and the distillation: contrast continues from there, and the earlier text tower is what is kept in
+mind. With `--unlock` the last blocks of the image trunk learn, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from safetensors.torch import load_file
 from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.folder import WEIGHTS, save_model_folder
+from rclip_like.train.learner import trained_state
 from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.presets import choose_trained
 from rclip_like.train.settings import LoopSettings
@@ -31,6 +34,8 @@ from . import corpus, features, stages
 from .contrast import (
     TAUGHT_TEMPLATES,
     Blend,
+    Drawable,
+    Floats,
     RemindedLearner,
     Reminder,
     SubjectBatches,
@@ -46,7 +51,7 @@ from .distil import (
     write_checkpoint,
 )
 from .joint import fit
-from .unlocked import last_parameters, unlocked_encoder
+from .unlocked import Maps, last_parameters, unlocked_encoder
 
 CONFIG = {
     "embed_dim": 256,
@@ -68,10 +73,13 @@ CONFIG = {
 }
 JOINT = LoopSettings(epochs=40, batch_size=512, lr=2e-3, weight_decay=0.05)
 CONTRAST = LoopSettings(epochs=14, batch_size=640, lr=5e-4, weight_decay=0.05)
-CONTINUED = LoopSettings(epochs=4, batch_size=512, lr=5e-4, weight_decay=0.05)
+CONTINUED = LoopSettings(epochs=6, batch_size=512, lr=5e-4, weight_decay=0.05)
 """Contrast that begins with an earlier edition, of whose text tower the last layer alone learns."""
 JOINT_TEMPLATES = ("{}", "a photo of a {}.")
-CLASS_VISITS, UNLOCKED_CLASS_VISITS = 5, 1
+CLASS_VISITS = 5
+UNLOCKED_CLASS_VISITS = 1
+"""Classes are made of the trunk's old features, so that photos should be most of what it learns."""
+DISTIL_STEPS = 1500
 IMAGE_DROPOUT = 0.5
 REMINDER_WEIGHT, REMINDER_SIZE = 2.0, 256
 MEASURE_EVERY = 20
@@ -88,13 +96,14 @@ def main() -> int:
     model = build_model()
     if options.start:
         load_edition(model, options.start)
+        require_imagenet_trunk(model, last_blocks_may_differ=options.unlock)
         pairs = stages.plural_tokens(sources.tokenizer, sources.singulars)
         stages.draw_plural_tokens(model, pairs)
         lesson = stages.own_lesson(sources, model)
         to_teacher = torch.eye(lesson.targets_NT.shape[1])
     else:
         joint = find_joint_space(sources)
-        to_teacher = teach_english(sources, model, joint, options.distil_steps)
+        to_teacher = teach_english(sources, model, joint, options.distil_steps or DISTIL_STEPS)
         enter_joint_space(model, joint, to_teacher)
         lesson = stages.build_lesson(sources, stages.collect_strings(sources))
     settings = CONTINUED if options.start else CONTRAST
@@ -173,6 +182,48 @@ def load_edition(model: Any, folder: Path) -> None:
     )
 
 
+def require_imagenet_trunk(model: Any, *, last_blocks_may_differ: bool) -> None:
+    """Raise SystemExit unless the model's trunk is ImageNet's, of which all features are made.
+
+    Those of made-up classes stay ImageNet's where the last blocks, which learn on maps, differ.
+    """
+    trunk, imagenet = model.visual.trunk, build_trunk()
+    names = {id(value): name for name, value in imagenet.named_parameters()}
+    last = {names[id(value)] for value in last_parameters(imagenet)}
+    expected = imagenet.state_dict()
+    for name, value in trunk.named_parameters():
+        may_differ = last_blocks_may_differ and name in last
+        if not may_differ and not torch.allclose(value, expected[name], rtol=1e-3, atol=1e-4):
+            raise SystemExit(f"--start: {name} of the image trunk is not ImageNet's")
+
+
+class _Seen(NamedTuple):
+    """What contrast learns from, the centres of all photos, and how a batch is encoded."""
+
+    pictures: Drawable
+    centres_NX: Floats | Maps
+    encode: Callable[[Any], torch.Tensor]
+    class_visits: int
+
+
+def _locked(sources: stages.Sources, model: Any) -> _Seen:
+    pictures = stages.build_pictures(sources)
+    mean = torch.from_numpy(stages.mean_features(sources, pictures))
+    encode = image_encoder(model, mean, IMAGE_DROPOUT)
+    return _Seen(pictures, pictures.views[0], encode, CLASS_VISITS)
+
+
+def _unlocked(sources: stages.Sources, model: Any) -> _Seen:
+    """Let the trunk's last blocks learn, on maps before them."""
+    for parameter in last_parameters(model.visual.trunk):
+        parameter.requires_grad_(True)
+    features = stages.build_pictures(sources, stages.VIEWS[:1])
+    mean = torch.from_numpy(stages.mean_features(sources, features))
+    pictures = stages.build_map_pictures(sources, features)
+    encode = unlocked_encoder(model, mean, IMAGE_DROPOUT)
+    return _Seen(pictures, pictures.maps[0], encode, UNLOCKED_CLASS_VISITS)
+
+
 def contrast(
     sources: stages.Sources,
     model: Any,
@@ -185,32 +236,24 @@ def contrast(
 
     Unlocked, the image trunk's last blocks learn, too.
     """
-    views = stages.VIEWS[:1] if unlocked else stages.VIEWS
-    pictures = stages.build_pictures(sources, views)
-    visits = stages.list_visits(sources, UNLOCKED_CLASS_VISITS if unlocked else CLASS_VISITS)
-    mean = torch.from_numpy(stages.mean_features(sources, pictures))
-    if unlocked:
-        for parameter in last_parameters(model.visual.trunk):
-            parameter.requires_grad_(True)
-        drawable: Any = stages.build_map_pictures(sources, pictures)
-        centres: Any = drawable.maps[0]
-        encode: Any = unlocked_encoder(model, mean, IMAGE_DROPOUT)
-    else:
-        drawable, centres = pictures, pictures.views[0]
-        encode = image_encoder(model, mean, IMAGE_DROPOUT)
-    development = Development(sources, centres)
+    seen = _unlocked(sources, model) if unlocked else _locked(sources, model)
+    development = Development(sources, seen.centres_NX)
+    visits = stages.list_visits(sources, seen.class_visits)
     batches = SubjectBatches(
-        drawable, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
+        seen.pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
     )
     torch.manual_seed(settings.seed)
-    learner = RemindedLearner(model, encode, settings, reminder)
+    learner = RemindedLearner(model, seen.encode, settings, reminder)
     keeper = _BestKeeper(sources, learner, development, count_steps(len(visits), settings))
     run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
     keeper.take_best()
 
 
 class _BestKeeper:
-    """Measures on the development photos from time to time and keeps the best state."""
+    """Measures on the development photos from time to time and keeps the best state.
+
+    The checkpoint's name tells the weights and settings at the start: other ones start anew.
+    """
 
     def __init__(
         self,
@@ -219,7 +262,10 @@ class _BestKeeper:
         development: Development,
         num_steps: int,
     ) -> None:
-        self.place = sources.work / "contrast.pt"
+        made_with = f"{learner.settings}{sorted(trained_state(learner.model))}"
+        digest = hashlib.blake2b(made_with.encode(), digest_size=4).hexdigest()
+        weights = stages.digest_of(learner.model)
+        self.path = sources.work / f"contrast-{weights}-{digest}.pt"
         self.learner, self.num_steps = learner, num_steps
         self.development = development
         self.blend = Blend(learner.model, BLEND)
@@ -228,9 +274,9 @@ class _BestKeeper:
 
     def resume(self) -> int:
         """Take up the checkpoint where there is one; return its step."""
-        if not self.place.exists():
+        if not self.path.exists():
             return 0
-        state = torch.load(self.place)
+        state = torch.load(self.path)
         self.learner.restore(state["learner"])
         self.blend.values = state["blend"]
         self.best = state["best"]
@@ -249,7 +295,7 @@ class _BestKeeper:
             kept = {name: value.clone() for name, value in self.blend.values.items()}
             self.best = {"score": score, "parameters": kept, "step": step}
         write_checkpoint(
-            self.place,
+            self.path,
             {
                 "learner": self.learner.state(),
                 "blend": self.blend.values,
@@ -283,12 +329,18 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--wordnet", type=Path, required=True, help="WordNet's file data.noun")
     parser.add_argument("--work", type=Path, required=True, help="folder for what stages make")
     parser.add_argument("--output", type=Path, required=True, help="the model folder to write")
-    parser.add_argument("--distil-steps", type=int, default=1500)
+    parser.add_argument("--distil-steps", type=int, help="of the text tower; not with --start")
     parser.add_argument("--epochs", type=int, help="of contrast")
     parser.add_argument("--start", type=Path, help="an earlier edition's folder to begin with")
-    parser.add_argument("--unlock", action="store_true", help="train the trunk's last blocks, too")
+    unlock = "train the image trunk's last blocks, too; needs --start"
+    parser.add_argument("--unlock", action="store_true", help=unlock)
     parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.start and options.distil_steps:
+        parser.error("--distil-steps: with --start nothing is distilled")
+    if options.unlock and not options.start:
+        parser.error("--unlock needs --start")
+    return options
 
 
 if __name__ == "__main__":

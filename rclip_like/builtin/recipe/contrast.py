@@ -31,27 +31,34 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Features to draw from: of photos in several views, and of classes made up with noise.
+class Classes:
+    """Made-up pictures of classes: means (K, F), and offsets (N, F) of single photos as noise."""
 
-    views holds features (N, F) of all photos for each view; classes_KF are means of classes;
-    residuals are offsets of single photos from their class's mean, added as noise.
-    """
+    means_KF: Floats
+    residuals_NF: Floats
+
+    def draw(self, number: int, generator: np.random.Generator) -> Floats:
+        """Return the features (F,) of a visit."""
+        noise_F = self.residuals_NF[generator.integers(len(self.residuals_NF))]
+        made_F: Floats = self.means_KF[number] + noise_F
+        return made_F
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Features to draw from: of photos in several views, (N, F) each, and of classes after them."""
 
     views: Sequence[Floats]
-    classes_KF: Floats
-    residuals_NF: Floats
+    classes: Classes
 
     def draw(self, row: int, generator: np.random.Generator) -> Floats:
         """Return the features (F,) of a visit: a photo in any view, or a class with noise."""
         num_photos = len(self.views[0])
-        if row < num_photos:
-            view = self.views[int(generator.integers(len(self.views)))]
-            photo: Floats = view[row]
-            return photo
-        residual = self.residuals_NF[generator.integers(len(self.residuals_NF))]
-        made: Floats = self.classes_KF[row - num_photos] + residual
-        return made
+        if row >= num_photos:
+            return self.classes.draw(row - num_photos, generator)
+        view = self.views[int(generator.integers(len(self.views)))]
+        photo: Floats = view[row]
+        return photo
 
     def images(self, rows: Rows, generator: np.random.Generator) -> Callable[[slice], Any]:
         """Return the features (n, F) of a part of the visits of these rows."""
@@ -164,7 +171,7 @@ class Blend:
     @contextmanager
     @torch.no_grad()
     def in_place(self) -> Iterator[None]:
-        """Lend the model the blend for the time of a `with` block."""
+        """Lend the model the blend within a `with` block."""
         own = {name: value.detach().clone() for name, value in self._parameters.items()}
         for name, value in self._parameters.items():
             value.copy_(self.values[name])

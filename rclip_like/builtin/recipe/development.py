@@ -31,12 +31,15 @@ class Development:
 
     @torch.no_grad()
     def score(self, model: Any) -> tuple[float, str]:
-        """Return one number to choose by, the mean of all shares, and the figures in words."""
-        features_NF = self._centres_NX.float()
-        if features_NF.ndim > 2:
-            parts = torch.split(features_NF, CHUNK)
-            features_NF = torch.cat([last_blocks(model.visual.trunk, maps) for maps in parts])
-        images = F.normalize(model.visual.head(features_NF), dim=1).numpy()
+        """Return a number to choose by, and all figures in words.
+
+        The number is the mean of two means: of the captions' recall, and of the labels' accuracy.
+        """
+        centres_NX = self._centres_NX
+        if centres_NX.ndim > 2:
+            parts = torch.split(centres_NX, CHUNK)
+            centres_NX = torch.cat([last_blocks(model.visual.trunk, maps) for maps in parts])
+        images = F.normalize(model.visual.head(centres_NX), dim=1).numpy()
         figures = measure(self._photos, images, lambda texts: self._texts(model, texts), WORDS)
         recall = list(figures.recall.values())
         labels = list(figures.accuracy["open and research"].accuracy.values())

@@ -1,6 +1,6 @@
 """Features of the photos before the projection, several views of each, computed once.
 
-Shape suffixes: N photos, V views, F features, S pixels a side, C channels.
+Shape suffixes: N photos, F features, S pixels a side, C channels.
 """
 
 from __future__ import annotations
@@ -59,9 +59,23 @@ def compute_view(photos: Sequence[Photo], view: int, seed: int) -> Features:
     photo, and SMALL_VIEW is of photos reduced before. All but view 0 are computed in bfloat16: 1.8
     times as fast, at a cosine of 0.995 and more.
     """
-    trunk = build_trunk().to(torch.float32 if view == 0 else torch.bfloat16)
-    squares = view_squares(photos, view, seed)
+    trunk, squares = trunk_for(view), view_squares(photos, view, seed)
     return np.concatenate([encode(trunk, pixels) for pixels in in_batches(squares, BATCH)])
+
+
+def trunk_for(view: int) -> Any:
+    """Return the trunk with ImageNet's weights, in the precision in which a view is computed.
+
+    Channels come last: measured, twice as fast on a CPU.
+    """
+    trunk = build_trunk().to(torch.float32 if view == 0 else torch.bfloat16)
+    return trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def as_input(trunk: Any, pixels_NSSC: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """Return pixels as the trunk takes them, (N, C, S, S) in its precision."""
+    images_NCSS = torch.from_numpy(pixels_NSSC).permute(0, 3, 1, 2).float().div_(255)
+    return images_NCSS.sub_(MEAN).div_(STD).to(next(trunk.parameters()).dtype)
 
 
 def view_squares(photos: Sequence[Photo], view: int, seed: int) -> Iterator[Pixels]:
@@ -72,16 +86,10 @@ def view_squares(photos: Sequence[Photo], view: int, seed: int) -> Iterator[Pixe
 
 
 @torch.inference_mode()
-def encode(trunk: torch.nn.Module, pixels_NSSC: npt.NDArray[np.uint8]) -> Features:
-    """Return pooled features before the classifier, float16 (N, F), in the trunk's precision.
-
-    Channels come last: measured, twice as fast on a CPU.
-    """
-    images_NCSS = torch.from_numpy(pixels_NSSC).permute(0, 3, 1, 2).float().div_(255)
-    images_NCSS = images_NCSS.sub_(MEAN).div_(STD).to(next(trunk.parameters()).dtype)
-    trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    maps = trunk.forward_features(images_NCSS)  # type: ignore[operator]
-    features_NF: torch.Tensor = trunk.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+def encode(trunk: Any, pixels_NSSC: npt.NDArray[np.uint8]) -> Features:
+    """Return pooled features before the classifier, float16 (N, F), in the trunk's precision."""
+    maps = trunk.forward_features(as_input(trunk, pixels_NSSC))
+    features_NF: torch.Tensor = trunk.forward_head(maps, pre_logits=True)
     return features_NF.float().numpy().astype(np.float16)
 
 

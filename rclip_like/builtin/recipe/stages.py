@@ -25,7 +25,7 @@ from rclip_like.train.batches import Rows
 from rclip_like.train.text_tower import text_features
 
 from . import corpus, features, wordnet
-from .contrast import Floats, Pictures, class_residuals
+from .contrast import Classes, Floats, Pictures, class_residuals
 from .distil import Lesson
 from .pairs import (
     Subject,
@@ -44,7 +44,7 @@ DEVELOPMENT_SHARE = 0.06
 CONTEXT_LENGTH = 32
 VIEWS = (0, 2)
 """The photo as a search sees it, and a random part of it; the number seeds the part."""
-MAP_VIEWS = (0, 2, 3, 4)
+MAP_VIEWS = (0, 2, 3, features.SMALL_VIEW)
 """More of them where the trunk's last blocks learn, which remember single views better."""
 OWN_SHARE = 4
 PLURAL_PULL = 0.5
@@ -229,11 +229,9 @@ def build_pictures(sources: Sources, views_asked: Sequence[int] = VIEWS) -> Pict
         for photo, held_out in zip(sources.photos, sources.held_out, strict=True)
         if not held_out
     ]
-    return Pictures(
-        [view.astype(np.float32) for view in views],
-        class_features(rows_KF, photos_NF, CLASS_OFFSET),
-        class_residuals(photos_NF, kinds),
-    )
+    means_KF = class_features(rows_KF, photos_NF, CLASS_OFFSET)
+    classes = Classes(means_KF, class_residuals(photos_NF, kinds))
+    return Pictures([view.astype(np.float32) for view in views], classes)
 
 
 def build_map_pictures(sources: Sources, pictures: Pictures) -> MapPictures:
@@ -242,7 +240,7 @@ def build_map_pictures(sources: Sources, pictures: Pictures) -> MapPictures:
         cached_maps(sources.work / f"maps-{view}.npy", sources.photos, view, seed=0)
         for view in MAP_VIEWS
     ]
-    return MapPictures(maps, pictures.classes_KF, pictures.residuals_NF)
+    return MapPictures(maps, pictures.classes)
 
 
 def list_visits(sources: Sources, class_visits: int) -> Rows:

@@ -1,7 +1,7 @@
 """The trunk's last blocks in training, on maps computed once by all blocks before them.
 
-Shape suffixes: N photos, K classes, P places of the last maps, H and W the sides of a map, C its
-channels, F features.
+Shape suffixes: B pictures of a batch, of which N are photos and K classes; P places of the last
+maps, H and W the sides of a map, C its channels, F features.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from torch.nn import functional as F
 
 from rclip_like.data.arrays import in_batches
 from rclip_like.files import write_whole
-from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.train.batches import Rows
 
-from .contrast import Floats
-from .features import BATCH, MEAN, STD, view_squares
+from .contrast import Classes
+from .features import BATCH, as_input, trunk_for, view_squares
 from .photos import Photo
 
 FIRST_BLOCK = 5
@@ -35,7 +34,7 @@ many steps, and 2.5 points of labels among the first five.
 """
 MAP_SHAPE = (14, 14, 112)
 PLACES_DRAWN = 16
-"""Random places of the last maps that stand for a photo, as if another part of it was shown."""
+"""Random places of the last maps that stand for a photo, as if another part of it were shown."""
 Maps = npt.NDArray[np.float16]
 
 
@@ -58,15 +57,18 @@ def last_blocks(
 
 
 class MixedImages(NamedTuple):
-    """Photos as maps (N, H, W, C), classes as features (K, F), and which of a batch are photos."""
+    """Photos as maps, float16; classes as features, float32; and which of the batch are photos.
+
+    Classes keep the features that the trunk had at the start, so that it stays near them.
+    """
 
     maps_NHWC: torch.Tensor
     classes_KF: torch.Tensor
-    is_photo: torch.Tensor
+    is_photo_B: torch.Tensor
 
     def part(self, part: slice) -> MixedImages:
         """Return a part of the batch."""
-        before, within = self.is_photo[: part.start or 0], self.is_photo[part]
+        before, within = self.is_photo_B[: part.start or 0], self.is_photo_B[part]
         photos, classes = int(before.sum()), int((~before).sum())
         return MixedImages(
             self.maps_NHWC[photos : photos + int(within.sum())],
@@ -75,20 +77,20 @@ class MixedImages(NamedTuple):
         )
 
     def features(self, trunk: Any) -> torch.Tensor:
-        """Return the features of all, in the order of the batch, photos by random places."""
-        features_NF = self.classes_KF.new_empty(len(self.is_photo), self.classes_KF.shape[1])
-        mask = self.is_photo[:, None]
+        """Return features (B, F) in the order of the batch, photos by random places."""
+        features_BF = self.classes_KF.new_empty(len(self.is_photo_B), self.classes_KF.shape[1])
+        mask_B1 = self.is_photo_B[:, None]
         photos_NF = last_blocks(trunk, self.maps_NHWC, PLACES_DRAWN)
-        return features_NF.masked_scatter(mask, photos_NF).masked_scatter(~mask, self.classes_KF)
+        features_BF = features_BF.masked_scatter(mask_B1, photos_NF)
+        return features_BF.masked_scatter(~mask_B1, self.classes_KF)
 
 
 @dataclass(frozen=True)
 class MapPictures:
-    """Maps to draw from, of photos in several views, and classes made up as in `Pictures`."""
+    """Maps to draw from, of photos in several views, and classes as in `Pictures`."""
 
     maps: Sequence[Maps]
-    classes_KF: Floats
-    residuals_NF: Floats
+    classes: Classes
 
     def images(self, rows: Rows, generator: np.random.Generator) -> Callable[[slice], MixedImages]:
         """Return the visits of these rows by part of the batch."""
@@ -104,12 +106,11 @@ class MapPictures:
                 step = -1 if generator.random() < 0.5 else 1
                 maps.append(view[row][None, :, ::step])
             else:
-                noise_F = self.residuals_NF[generator.integers(len(self.residuals_NF))]
-                classes.append(self.classes_KF[row - num_photos] + noise_F)
-        classes_KF = np.array(classes, np.float32).reshape(-1, self.classes_KF.shape[1])
+                classes.append(self.classes.draw(row - num_photos, generator))
+        num_features = self.classes.means_KF.shape[1]
         return MixedImages(
             torch.from_numpy(np.concatenate(maps)),
-            torch.from_numpy(classes_KF),
+            torch.from_numpy(np.array(classes, np.float32).reshape(-1, num_features)),
             torch.tensor([row < num_photos for row in rows]),
         )
 
@@ -129,17 +130,18 @@ def unlocked_encoder(
 def cached_maps(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Maps:
     """Return one view's maps (N, H, W, C) before the last blocks, computing what is missing.
 
-    Beside the file a mark says how many photos are done, so that a stopped run goes on.
+    Beside the file a mark says how many photos are done, so that a stopped run continues.
     """
     mark = path.with_suffix(".done")
-    done = int(mark.read_text()) if mark.exists() else 0
-    mode = "r+" if done else "w+"
-    maps: Maps = open_memmap(path, mode=mode, dtype=np.float16, shape=(len(photos), *MAP_SHAPE))
-    trunk = build_trunk().to(torch.float32 if view == 0 else torch.bfloat16)
-    trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    done = int(mark.read_text()) if mark.exists() and path.exists() else 0
+    shape = (len(photos), *MAP_SHAPE)
+    maps = open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=shape)
+    assert maps.shape == shape, f"{path} belongs to other photos: delete it"
+    trunk = trunk_for(view)
     for pixels in in_batches(view_squares(photos[done:], view, seed), BATCH):
         maps[done : done + len(pixels)] = _encode(trunk, pixels)
         done += len(pixels)
+        maps.flush()
         with write_whole(mark) as draft:
             draft.write_text(str(done))
     return maps
@@ -147,8 +149,7 @@ def cached_maps(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Ma
 
 @torch.inference_mode()
 def _encode(trunk: Any, pixels_NSSC: npt.NDArray[np.uint8]) -> Maps:
-    images = torch.from_numpy(pixels_NSSC).permute(0, 3, 1, 2).float().div_(255)
-    images = images.sub_(MEAN).div_(STD).to(next(trunk.parameters()).dtype)
-    maps_NCHW = trunk.blocks[:FIRST_BLOCK](trunk.bn1(trunk.conv_stem(images)))
+    first = trunk.bn1(trunk.conv_stem(as_input(trunk, pixels_NSSC)))
+    maps_NCHW = trunk.blocks[:FIRST_BLOCK](first)
     maps: Maps = maps_NCHW.permute(0, 2, 3, 1).float().numpy().astype(np.float16)
     return maps
