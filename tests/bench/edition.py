@@ -37,7 +37,7 @@ from bench.edition_copies import KINDS, copies
 from rclip_like.evaluate.intervals import paired_bootstrap
 from rclip_like.evaluate.retrieval import positives_of_captions, retrieve
 from rclip_like.evaluate.words import precision
-from rclip_like.evaluate.zero_shot import build_classifier
+from rclip_like.evaluate.zero_shot import build_classifier, top_k_hits
 from rclip_like.models.model import Model
 from rclip_like.models.specification import resolve
 from rclip_like.settings import EncoderSettings
@@ -126,13 +126,12 @@ def compare_labels(photos: Sequence[Photo], old: Edition, new: Edition) -> None:
         if not rows:
             continue
         truth = np.array([number_of[photos[row].label or ""] for row in rows])
-        ranks = []
-        for each, classifier in zip((old, new), classifiers, strict=True):
-            scores = classifier.scores(each.images[rows])
-            ranks.append((scores > scores[np.arange(len(truth)), truth][:, None]).sum(1))
+        hits = [
+            top_k_hits(classifier.scores(each.images[rows]), truth, ACCURACY_AT)
+            for each, classifier in zip((old, new), classifiers, strict=True)
+        ]
         for k in ACCURACY_AT:
-            first, second = ((rank < k).astype(np.float64) for rank in ranks)
-            say(f"labels {group}, top-{k}", first, second)
+            say(f"labels {group}, top-{k}", hits[0][k], hits[1][k])
 
 
 def compare_words(photos: Sequence[Photo], old: Edition, new: Edition) -> None:
@@ -152,8 +151,9 @@ def compare_everyday(photos: Sequence[Photo], old: Edition, new: Edition) -> Non
     plural = [_precisions(e, [w.plural for w in words], said[counted]) for e in editions]
     say(f"everyday words ({len(words)}), singular", *singular)
     say(f"everyday words ({len(words)}), plural", *plural)
+    print("  columns of the next two lines: singular, plural")
     for each, one, many in zip(("old", "new"), singular, plural, strict=True):
-        say(f"  {each}: singular, then plural", one, many)
+        say(f"  {each}", one, many)
     dressed = [word for word in EVERYDAY_WORDS if word.phrase]
     true = np.array([[word.phrase_is_said(p.words()) for p in photos] for word in dressed])
     enough = np.flatnonzero(true.sum(1) >= FEW_RIGHT)
@@ -183,13 +183,14 @@ def compare_copies(photos: Sequence[Photo], old: Edition, new: Edition) -> None:
     """Print how often a changed copy of a photo finds that photo first."""
     among = min(COPIES_AMONG, len(photos))
     drawn = np.random.default_rng(0).permutation(among)[:COPY_DRAWS]
+    print(f"copies of {len(drawn)} photos, each to be found first among {among}:")
     for kind in KINDS:
         changed = copies([photos[row] for row in drawn], kind)
         found = []
         for each in (old, new):
             scores = encode_photos(changed, each.model) @ each.images[:among].T
             found.append((scores.argmax(1) == drawn).astype(np.float64))
-        say(f"copies: {kind}", *found)
+        say(f"  {kind}", *found)
 
 
 def compare_demo(old: Edition, new: Edition) -> None:
