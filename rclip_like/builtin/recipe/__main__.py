@@ -12,7 +12,7 @@ import argparse
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -110,7 +110,8 @@ def main() -> int:
     choose_trained(model, "last" if options.start else "all", locks_image_tower=True)
     reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
     settings = replace(settings, epochs=options.epochs or settings.epochs)
-    contrast(sources, model, reminder, settings, unlocked=options.unlock)
+    runs = options.runs
+    contrast(sources, model, reminder, settings, unlocked=options.unlock, num_runs=runs)
     save_model_folder(options.output, model, CONFIG, features.PREPROCESSING, dtype=torch.float16)
     return 0
 
@@ -231,22 +232,39 @@ def contrast(
     settings: LoopSettings,
     *,
     unlocked: bool,
+    num_runs: int = 1,
 ) -> None:
-    """Train the model's chosen parameters on pictures; leave it at its best measured state.
+    """Train the model's chosen parameters on pictures; leave it at the mean of its runs' best.
 
+    A run is kept in its best measured state. The runs differ in their seeds, 0 and up: from one
+    start they end so close to each other that the mean of their weights is better than each.
     Unlocked, the image trunk's last blocks learn, too.
     """
     seen = _unlocked(sources, model) if unlocked else _locked(sources, model)
     development = Development(sources, seen.centres_NX)
     visits = stages.list_visits(sources, seen.class_visits)
-    batches = SubjectBatches(
-        seen.pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, settings.seed
-    )
-    torch.manual_seed(settings.seed)
-    learner = RemindedLearner(model, seen.encode, settings, reminder)
-    keeper = _BestKeeper(sources, learner, development, count_steps(len(visits), settings))
-    run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
-    keeper.take_best()
+    start, best = trained_state(model), []
+    for seed in range(num_runs):
+        load_trained(model, start)
+        run = replace(settings, seed=seed)
+        batches = SubjectBatches(
+            seen.pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, seed
+        )
+        torch.manual_seed(seed)
+        learner = RemindedLearner(model, seen.encode, run, reminder)
+        keeper = _BestKeeper(sources, learner, development, count_steps(len(visits), run))
+        run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
+        best.append(keeper.best["parameters"])
+    load_trained(model, {name: sum(each[name] for each in best) / num_runs for name in start})
+    _Clock("mean of {} runs: development {}")(num_runs, development.score(model)[1])
+
+
+@torch.no_grad()
+def load_trained(model: Any, values: Mapping[str, torch.Tensor]) -> None:
+    """Give the model these values of its parameters, by name."""
+    parameters = dict(model.named_parameters())
+    for name, value in values.items():
+        parameters[name].copy_(value)
 
 
 class _BestKeeper:
@@ -304,13 +322,6 @@ class _BestKeeper:
             },
         )
 
-    @torch.no_grad()
-    def take_best(self) -> None:
-        """Give the model the parameters with which it measured best."""
-        parameters = dict(self.learner.model.named_parameters())
-        for name, value in self.best["parameters"].items():
-            parameters[name].copy_(value)
-
 
 class _Clock:
     """Writes lines on stderr with the seconds since it was made."""
@@ -331,6 +342,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="the model folder to write")
     parser.add_argument("--distil-steps", type=int, help="of the text tower; not with --start")
     parser.add_argument("--epochs", type=int, help="of contrast")
+    runs = "of contrast, with other seeds; the mean of their weights is kept"
+    parser.add_argument("--runs", type=int, default=1, help=runs)
     parser.add_argument("--start", type=Path, help="an earlier edition's folder to begin with")
     unlock = "train the image trunk's last blocks, too; needs --start"
     parser.add_argument("--unlock", action="store_true", help=unlock)
