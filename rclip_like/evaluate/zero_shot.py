@@ -23,8 +23,8 @@ SOMETHING = "something"
 """The word that each label is compared with if a picture may have several labels, or none."""
 
 _LEARNT_FROM_IMAGENET = (
-    "The image tower of builtin is EfficientNet-Lite0, which learnt from ImageNet's labels, and "
-    "its text tower was also fitted to these classes: on labels of ImageNet its figures are not "
+    "The image tower of builtin began as EfficientNet-Lite0, which learnt from ImageNet's labels, "
+    "and both towers were also fitted to these classes: on labels of ImageNet its figures are not "
     "zero-shot in the paper's sense."
 )
 _ROUNDING = 1e-6
