@@ -5,7 +5,7 @@ Shape suffixes: N pairs, C channels, S pixels a side, L positions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -195,9 +195,7 @@ class Learner:
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned for the same model and settings."""
-        parameters = dict(self.model.named_parameters())
-        for name, value in state["parameters"].items():
-            parameters[name].copy_(value)
+        load_trained(self.model, state["parameters"])
         self.optimiser.load_state_dict(state["optimiser"])
         self._random = RandomState(**state["random"])
         self._random.restore(self.device)
@@ -226,6 +224,14 @@ def trained_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
         for name, value in model.named_parameters()
         if value.requires_grad
     }
+
+
+@torch.no_grad()
+def load_trained(model: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
+    """Give the model these values of its parameters, by name."""
+    parameters = dict(model.named_parameters())
+    for name, value in values.items():
+        parameters[name].copy_(value)
 
 
 def is_decayed(name: str, value: torch.Tensor) -> bool:

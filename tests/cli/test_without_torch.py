@@ -34,11 +34,11 @@ def album(tmp_path: Path) -> Path:
 def test_builtin_indexes_and_searches(packages: Path, album: Path) -> None:
     indexed = run_without_torch(packages, "index", album)
     assert (indexed.returncode, indexed.stdout) == (0, b""), indexed.stderr
-    for query in ("a red wall", "naïve ☕", album / "red.png"):
+    for query in ("red", "naïve ☕", album / "red.png"):
         found = run_without_torch(packages, query, album, "--json")
         assert found.returncode == 0, found.stderr
         assert found.stdout
-    found = run_without_torch(packages, "a red wall", album, "-f", "-t", "1")
+    found = run_without_torch(packages, "red", album, "-f", "-t", "1")
     assert found.stdout.decode() == f"{album / 'red.png'}\n"
 
 

@@ -3,7 +3,8 @@
 Stages, each restartable: strings, teacher, features, joint space, distillation, contrast, folder.
 `--start EDITION` takes an earlier edition's model folder in place of the teacher, the joint space
 and the distillation: contrast continues from there, and the earlier text tower is what is kept in
-mind. With `--unlock` the last blocks of the image trunk learn, too.
+mind, the tokens of plurals drawn to their singulars'. With `--unlock` the last blocks of the image
+trunk learn, too, on maps before them that are another stage.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from safetensors.torch import load_file
 from rclip_like.models.towers.torch_classifier import build_trunk
 from rclip_like.models.towers.torchvision_cure import import_open_clip
 from rclip_like.train.folder import WEIGHTS, save_model_folder
-from rclip_like.train.learner import trained_state
+from rclip_like.train.learner import load_trained, trained_state
 from rclip_like.train.loop import count_steps, run_loop
 from rclip_like.train.presets import choose_trained
 from rclip_like.train.settings import LoopSettings
@@ -78,7 +79,7 @@ CONTINUED = LoopSettings(epochs=6, batch_size=512, lr=5e-4, weight_decay=0.05)
 JOINT_TEMPLATES = ("{}", "a photo of a {}.")
 CLASS_VISITS = 5
 UNLOCKED_CLASS_VISITS = 1
-"""Classes are made of the trunk's old features, so that photos should be most of what it learns."""
+"""Classes are made of the trunk's old features, so photos should be most of what it learns from."""
 DISTIL_STEPS = 1500
 IMAGE_DROPOUT = 0.5
 REMINDER_WEIGHT, REMINDER_SIZE = 2.0, 256
@@ -110,8 +111,8 @@ def main() -> int:
     choose_trained(model, "last" if options.start else "all", locks_image_tower=True)
     reminder = Reminder(lesson, to_teacher, REMINDER_WEIGHT, REMINDER_SIZE)
     settings = replace(settings, epochs=options.epochs or settings.epochs)
-    runs = options.runs
-    contrast(sources, model, reminder, settings, unlocked=options.unlock, num_runs=runs)
+    run = RunSettings(settings, options.runs, unlocks_trunk=options.unlock)
+    contrast(sources, model, reminder, run)
     save_model_folder(options.output, model, CONFIG, features.PREPROCESSING, dtype=torch.float16)
     return 0
 
@@ -192,14 +193,18 @@ def require_imagenet_trunk(model: Any, *, last_blocks_may_differ: bool) -> None:
     names = {id(value): name for name, value in imagenet.named_parameters()}
     last = {names[id(value)] for value in last_parameters(imagenet)}
     expected = imagenet.state_dict()
-    for name, value in trunk.named_parameters():
+    values = [*trunk.named_parameters(), *trunk.named_buffers()]
+    for name, value in values:
         may_differ = last_blocks_may_differ and name in last
-        if not may_differ and not torch.allclose(value, expected[name], rtol=1e-3, atol=1e-4):
+        if not may_differ and not torch.allclose(
+            value.float(), expected[name].float(), rtol=1e-3, atol=1e-4
+        ):
             raise SystemExit(f"--start: {name} of the image trunk is not ImageNet's")
 
 
 class _Seen(NamedTuple):
-    """What contrast learns from, the centres of all photos, and how a batch is encoded."""
+    """What contrast learns from, the centres of all photos, how a batch is encoded, and how often a
+    class is visited in an epoch."""
 
     pictures: Drawable
     centres_NX: Floats | Maps
@@ -209,30 +214,30 @@ class _Seen(NamedTuple):
 
 def _locked(sources: stages.Sources, model: Any) -> _Seen:
     pictures = stages.build_pictures(sources)
-    mean = torch.from_numpy(stages.mean_features(sources, pictures))
-    encode = image_encoder(model, mean, IMAGE_DROPOUT)
+    encode = image_encoder(model, stages.mean_features(sources, pictures), IMAGE_DROPOUT)
     return _Seen(pictures, pictures.views[0], encode, CLASS_VISITS)
 
 
 def _unlocked(sources: stages.Sources, model: Any) -> _Seen:
-    """Let the trunk's last blocks learn, on maps before them."""
+    """Return maps before the trunk's last blocks to learn from; let those blocks learn."""
     for parameter in last_parameters(model.visual.trunk):
         parameter.requires_grad_(True)
-    features = stages.build_pictures(sources, stages.VIEWS[:1])
-    mean = torch.from_numpy(stages.mean_features(sources, features))
-    pictures = stages.build_map_pictures(sources, features)
-    encode = unlocked_encoder(model, mean, IMAGE_DROPOUT)
+    centres = stages.build_pictures(sources, stages.VIEWS[:1])
+    pictures = stages.build_map_pictures(sources, centres)
+    encode = unlocked_encoder(model, stages.mean_features(sources, centres), IMAGE_DROPOUT)
     return _Seen(pictures, pictures.maps[0], encode, UNLOCKED_CLASS_VISITS)
 
 
+class RunSettings(NamedTuple):
+    """How contrast learns, how often it runs with other seeds, and whether the trunk learns."""
+
+    loop: LoopSettings
+    num_runs: int = 1
+    unlocks_trunk: bool = False
+
+
 def contrast(
-    sources: stages.Sources,
-    model: Any,
-    reminder: Reminder,
-    settings: LoopSettings,
-    *,
-    unlocked: bool,
-    num_runs: int = 1,
+    sources: stages.Sources, model: Any, reminder: Reminder, settings: RunSettings
 ) -> None:
     """Train the model's chosen parameters on pictures; leave it at the mean of its runs' best.
 
@@ -240,13 +245,14 @@ def contrast(
     start they end so close to each other that the mean of their weights is better than each.
     Unlocked, the image trunk's last blocks learn, too.
     """
-    seen = _unlocked(sources, model) if unlocked else _locked(sources, model)
+    say = _Clock("mean of {} runs: development {}")
+    seen = _unlocked(sources, model) if settings.unlocks_trunk else _locked(sources, model)
     development = Development(sources, seen.centres_NX)
     visits = stages.list_visits(sources, seen.class_visits)
     start, best = trained_state(model), []
-    for seed in range(num_runs):
+    for seed in range(settings.num_runs):
         load_trained(model, start)
-        run = replace(settings, seed=seed)
+        run = replace(settings.loop, seed=seed)
         batches = SubjectBatches(
             seen.pictures, sources.subjects, visits, TAUGHT_TEMPLATES, sources.tokenizer, seed
         )
@@ -255,22 +261,15 @@ def contrast(
         keeper = _BestKeeper(sources, learner, development, count_steps(len(visits), run))
         run_loop(learner, batches, start=keeper.resume(), after_step=keeper.after_step)
         best.append(keeper.best["parameters"])
-    load_trained(model, {name: sum(each[name] for each in best) / num_runs for name in start})
-    _Clock("mean of {} runs: development {}")(num_runs, development.score(model)[1])
-
-
-@torch.no_grad()
-def load_trained(model: Any, values: Mapping[str, torch.Tensor]) -> None:
-    """Give the model these values of its parameters, by name."""
-    parameters = dict(model.named_parameters())
-    for name, value in values.items():
-        parameters[name].copy_(value)
+    load_trained(model, {name: sum(each[name] for each in best) / len(best) for name in start})
+    say(len(best), development.score(model)[1])
 
 
 class _BestKeeper:
     """Measures on the development photos from time to time and keeps the best state.
 
-    The checkpoint's name tells the weights and settings at the start: other ones start anew.
+    The checkpoint's name tells the weights, the settings and what learns: others start anew. Other
+    photos and strings need another work folder.
     """
 
     def __init__(
@@ -351,6 +350,8 @@ def _parse() -> argparse.Namespace:
     options = parser.parse_args()
     if options.start and options.distil_steps:
         parser.error("--distil-steps: with --start nothing is distilled")
+    if options.runs < 1:
+        parser.error("--runs: at least one")
     if options.unlock and not options.start:
         parser.error("--unlock needs --start")
     return options

@@ -98,8 +98,9 @@ def noun_words(nouns: dict[str, Synset]) -> frozenset[str]:
 def singulars(nouns: dict[str, Synset]) -> dict[str, str]:
     """Return the singular of each plural of WordNet's common nouns.
 
-    Left out are abbreviations and what people use as other words ("is" is no plural of "I"). Of
-    several singulars an irregular one is taken, else the one with the most meanings.
+    Left out are names with capitals or less than three letters, mostly abbreviations, and what
+    people use as other words ("does" is no plural of "doe"). Of several singulars an irregular one
+    is taken, else the one with the most meanings.
     """
     meanings = Counter(name for meaning in nouns.values() for name in meaning.names)
     common = {

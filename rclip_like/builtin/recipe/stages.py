@@ -25,7 +25,7 @@ from rclip_like.train.batches import Rows
 from rclip_like.train.text_tower import text_features
 
 from . import corpus, features, wordnet
-from .contrast import Classes, Floats, Pictures, class_residuals
+from .contrast import Classes, Pictures, class_residuals
 from .distil import Lesson
 from .pairs import (
     Subject,
@@ -45,7 +45,7 @@ CONTEXT_LENGTH = 32
 VIEWS = (0, 2)
 """The photo as a search sees it, and a random part of it; the number seeds the part."""
 MAP_VIEWS = (0, 2, 3, features.SMALL_VIEW)
-"""More of them where the trunk's last blocks learn, which remember single views better."""
+"""More of them where the trunk's last blocks learn, which learn single views by heart."""
 OWN_SHARE = 4
 PLURAL_PULL = 0.5
 """How far the row of a plural is drawn to its singular's."""
@@ -53,9 +53,9 @@ TOKEN_PULL = 0.7
 """How far the token of a plural is drawn to its singular's, where an earlier edition is taken up.
 
 Measured with the first edition: precision@10 of sixty everyday words on all training photos, 84.5
-in the singular, and recall@1, 5, 10 of development captions. Not drawn: plural 75.7, recall 29.9
-60.8 73.2; 0.5: 82.5, 30.1 60.5 72.8; 0.7: 83.8, 29.4 60.3 72.5; 1: 84.5, 28.4 59.5 72.1. What
-captions lose, training wins back.
+in the singular, and recall@1, 5, 10 of development captions. Plurals that are not drawn have 75.7,
+at a recall of 29.9 60.8 73.2; 0.5: 82.5, 30.1 60.5 72.8; 0.7: 83.8, 29.4 60.3 72.5; 1: 84.5, 28.4
+59.5 72.1. What captions lose, training wins back.
 """
 TEXTS_AT_ONCE = 128
 CLASS_OFFSET = 6.0
@@ -265,7 +265,6 @@ class TeacherRows:
         return torch.from_numpy(np.stack([self._row[text] for text in texts]).astype(np.float32))
 
 
-def mean_features(sources: Sources, pictures: Pictures) -> Floats:
+def mean_features(sources: Sources, pictures: Pictures) -> torch.Tensor:
     """Return the mean of the features of the photos that are learnt from, (F,)."""
-    mean: Floats = pictures.views[0][~sources.held_out].mean(0)
-    return mean
+    return torch.from_numpy(pictures.views[0][~sources.held_out].mean(0))

@@ -15,26 +15,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.lib.format import open_memmap
-from torch.nn import functional as F
 
 from rclip_like.data.arrays import in_batches
 from rclip_like.files import write_whole
 from rclip_like.train.batches import Rows
 
-from .contrast import Classes
+from .contrast import Classes, image_encoder
 from .features import BATCH, as_input, trunk_for, view_squares
 from .photos import Photo
 
 FIRST_BLOCK = 5
-"""The first block that learns: with it 85 % of the trunk's weights do, at a third of its cost.
+"""The first block that learns: with it 79 % of the trunk's weights do, at a third of its cost.
 
-Measured on development photos, with the text tower as it was: the last convolution alone brought
-3.2 points of recall@1, 1.8 of recall@5 and 10; blocks 5 and 6, too, 3.8, 3.5 and 3.2 after half as
-many steps, and 2.5 points of labels among the first five.
+Measured on development photos, with the text tower as it was, points of recall@1, 5 and 10: the
+last convolution alone brought 3.2, 1.8 and 1.8 in 90 steps; blocks 5 and 6, too, 4.5, 5.2 and 4.6
+in 75, and 2.5 points of labels among the first five.
 """
 MAP_SHAPE = (14, 14, 112)
 PLACES_DRAWN = 16
-"""Random places of the last maps that stand for a photo, as if another part of it were shown."""
+"""How many random places of the last maps stand for the photos of a batch, as if other parts of
+them were shown."""
 Maps = npt.NDArray[np.float16]
 
 
@@ -47,7 +47,8 @@ def last_parameters(trunk: Any) -> Iterator[torch.nn.Parameter]:
 def last_blocks(
     trunk: Any, maps_NHWC: torch.Tensor, places_drawn: int | None = None
 ) -> torch.Tensor:
-    """Return pooled features (N, F) of maps, of so many random places alone where asked."""
+    """Return pooled features (N, F) of maps: of all places, or of so many random ones, the same for
+    all of them."""
     maps_NCHW = trunk.blocks[FIRST_BLOCK:](maps_NHWC.float().permute(0, 3, 1, 2))
     if places_drawn:
         chosen_P = torch.randperm(maps_NCHW.shape[2] * maps_NCHW.shape[3])[:places_drawn]
@@ -119,12 +120,8 @@ def unlocked_encoder(
     model: Any, mean_F: torch.Tensor, dropout: float
 ) -> Callable[[MixedImages], torch.Tensor]:
     """Return how a batch becomes embeddings: the last blocks, some offsets dropped, the head."""
-
-    def encode(images: MixedImages) -> torch.Tensor:
-        offsets_NF = F.dropout(images.features(model.visual.trunk) - mean_F, dropout)
-        return F.normalize(model.visual.head(mean_F + offsets_NF), dim=1)
-
-    return encode
+    encode = image_encoder(model, mean_F, dropout)
+    return lambda images: encode(images.features(model.visual.trunk))
 
 
 def cached_maps(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Maps:
@@ -134,6 +131,8 @@ def cached_maps(path: Path, photos: Sequence[Photo], view: int, seed: int) -> Ma
     """
     mark = path.with_suffix(".done")
     done = int(mark.read_text()) if mark.exists() and path.exists() else 0
+    if not done:
+        mark.unlink(missing_ok=True)
     shape = (len(photos), *MAP_SHAPE)
     maps = open_memmap(path, "r+" if done else "w+", dtype=np.float16, shape=shape)
     assert maps.shape == shape, f"{path} belongs to other photos: delete it"

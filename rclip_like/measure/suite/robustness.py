@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,12 @@ from rclip_like.evaluate.report import (
     Section,
     Table,
 )
-from rclip_like.measure.suite.baseline import Baseline
 from rclip_like.measure.suite.corruptions import CORRUPTIONS, LEVELS, Corruption, corrupted
 from rclip_like.measure.suite.subject import Numbers, Subject
 from rclip_like.measure.suite.wording import is_clear, listed, percent, points
+
+if TYPE_CHECKING:
+    from rclip_like.measure.suite.baseline import Baseline
 
 TITLE = "Labels under corruption"
 PAPER = (

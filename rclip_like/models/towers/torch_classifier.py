@@ -70,8 +70,8 @@ class ImageNetClassifier:
     def share_in(self, specification: ModelSpecification) -> float:
         """Return the share of its trunk's weights that a model's image tower has, in [0, 1].
 
-        Equal are weights as exactly as float16 holds them. Raises ModelError where those of the
-        model cannot be read.
+        Weights are equal if they differ by no more than float16 rounds. Raises ModelError where
+        those of the model cannot be read.
         """
         if specification.config["vision_cfg"].get("timm_model_name") != _ARCHITECTURE:
             return 0.0
