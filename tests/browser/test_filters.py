@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 pytestmark = needs_browser
 
+_TYPE_AND_CHOOSE = """
+() => {
+  const words = document.querySelector('#words');
+  words.value = 'july';
+  words.dispatchEvent(new Event('input'));
+  const where = document.querySelector('#filters [name=words]');
+  where.value = 'only';
+  where.dispatchEvent(new Event('change', {bubbles: true}));
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
@@ -119,6 +130,15 @@ def test_words_in_a_name_are_said_and_looked_for_elsewhere_on_request(window: Pa
     window.keyboard.type("july")
     _wait_for(window, "?q=july&words=only", "july.jpg")
     assert "texts and names alone" in window.locator("#filters summary").inner_text()
+
+
+def test_words_that_were_just_typed_stay_when_a_filter_is_set(window: Page) -> None:
+    _wait_for(window, "/", *TAKEN)
+    window.evaluate(_TYPE_AND_CHOOSE)
+    _wait_for(window, "?q=july&words=only", "july.jpg")
+    window.go_back()
+    _wait_for(window, "?words=only", *TAKEN)
+    assert window.locator("#words").input_value() == ""
 
 
 def test_only_likely_pictures_and_those_with_the_words_are_shown_on_request(

@@ -19,16 +19,22 @@ const PAUSE_MS = 120;
 const words = document.querySelector("#words");
 const withHidden = document.querySelector("#hidden");
 const keys = document.querySelector("#keys");
-let timer;
+let timer = 0; // of words that are typed and not yet searched for
 
 function searchWords(typing = true) {
-  clearTimeout(timer);
+  forgetTyped();
   const isSame = words.value.trim() === current().q.trim();
   go({ q: words.value, dates: isSame ? current().dates : "" }, { typing });
 }
 
-function show(state) {
-  if (words.value.trim() !== state.q.trim()) words.value = state.q;
+function forgetTyped() {
+  clearTimeout(timer);
+  timer = 0;
+}
+
+function show(state, before, position) {
+  if (position) forgetTyped(); // a step in the history, which has words of its own
+  if (!timer && words.value.trim() !== state.q.trim()) words.value = state.q;
   withHidden.checked = state.hidden;
   const query = [state.q.trim(), ...state.terms.map(inWords)].filter(Boolean).join(", ");
   document.title = query ? `${query} – clipfind` : "clipfind";
