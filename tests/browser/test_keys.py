@@ -150,7 +150,7 @@ def test_a_folder_is_chosen_by_the_beginning_of_its_name(window: Page, album: Al
 
 
 def test_the_paths_of_three_selected_pictures_are_copied(window: Page, album: Album) -> None:
-    _search(window, "coffee")
+    _search(window, "wall")
     window.keyboard.press("Enter")
     for key in ("x", "ArrowRight", " ", "ArrowRight", "ArrowRight", "x", "ArrowLeft"):
         window.keyboard.press(key)
