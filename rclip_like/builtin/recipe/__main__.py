@@ -142,7 +142,7 @@ def find_joint_space(sources: stages.Sources) -> dict[str, torch.Tensor]:
             JOINT.seed,
         )
         axes = principal_axes(rows, CONFIG["embed_dim"])  # type: ignore[arg-type]
-        mean = torch.from_numpy(stages.mean_features(sources, pictures))
+        mean = stages.mean_features(sources, pictures)
         write_checkpoint(place, fit(axes, mean, batches, JOINT))
     state: dict[str, torch.Tensor] = torch.load(place)
     return state
